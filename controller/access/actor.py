@@ -9,7 +9,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db.connection.clock import database_now
+from controller.db.connection.clock import DatabaseClock, database_now
 from controller.db.connection.engine import make_engine, transact
 from controller.db.identities import access
 from controller.keys import Keys, load_keys
@@ -25,6 +25,10 @@ class Actor:
     name: str
     engine: sa.Engine
     keys: Callable[[], Keys]
+
+    def now(self) -> float:
+        """Return the database's time in unix seconds."""
+        return DatabaseClock(self.engine)()
 
     def change(self, action: str, about: str, work: Callable[[sa.Connection], Result]) -> Result:
         """Return what `work` returns; its changes and the note of them are one transaction."""

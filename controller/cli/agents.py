@@ -10,7 +10,7 @@ from controller.agent_archive.build import build_agent, read_keys
 from controller.cli.terminal.confirmation import confirm_replacing, replace_option
 from controller.cli.terminal.output import errors_shown
 from controller.config import load_config
-from controller.keys import load_keys
+from controller.setup import inventory
 
 
 def register(group: click.Group) -> None:
@@ -45,11 +45,7 @@ def agent() -> None:
 @errors_shown
 def build(output: Path, keys_from: tuple[Path, ...], pythons: tuple[str, ...], replace: bool) -> None:
     """Build the agent from its sources, the pinned libraries and the controller's public keys."""
-    keys = (
-        [key for path in keys_from for key in read_keys(path)]
-        if keys_from
-        else load_keys(load_config().keys).public_keys()
-    )
+    keys = [key for path in keys_from for key in read_keys(path)] if keys_from else inventory.public_keys(load_config())
     confirm_replacing(output, replace)
     digest = build_agent(output, keys, pythons=pythons or (() if keys_from else load_config().agent_pythons))
     click.echo(f"{output}: {output.stat().st_size} bytes, {len(keys)} key(s), sha256 {digest}")

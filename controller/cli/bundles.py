@@ -13,13 +13,12 @@ from controller.bundles.show import describe
 from controller.bundles.summary import sections
 from controller.cli.packing.next_command import after_packing
 from controller.cli.packing.report import print_headline, print_sections
-from controller.cli.servers import open_database
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_facts, print_json, print_rows
 from controller.config import load_config
 from controller.db.bundles import Bundle
 from controller.jobs.lifecycle.bundle_store import Bundles
-from controller.setup import removal
+from controller.setup import inventory, removal
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
@@ -38,8 +37,7 @@ def bundle() -> None:
 
 
 def _bundles() -> Bundles:
-    config = load_config()
-    return Bundles(config, open_database(config))
+    return inventory.bundle_store(load_config())
 
 
 def _row(known: Bundle) -> dict[str, Any]:
@@ -79,7 +77,7 @@ def list_bundles(as_json: bool) -> None:
 def remove(name: str, yes: bool) -> None:
     """Forget the bundle NAME and delete its file; refused while jobs or keys need it."""
     config = load_config()
-    open_database(config)
+    inventory.require_database(config)
     removal.require_unused_bundle(config, name)
     confirm(f"The bundle {name} and its file are deleted. Go on?", yes)
     removal.bundle(config, name)

@@ -29,8 +29,8 @@ def register(group: click.Group) -> None:
 
 def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
     """Return the job that is begun now. Raises ShoplaunchError, domain_busy when one of the kind is open."""
-    before = {job.id for job in service.later_jobs(parent)}
-    job = service.start_kind(parent, kind, values, Note(_WHO, kind))
+    before = {job.id for job in service.jobs.follow_ups(parent)}
+    job = service.jobs.start_follow_up(parent, kind, values, Note(_WHO, kind))
     if job.id in before:
         ended = job.state in (states.FAILED, states.STALLED)
         what = f"it is {job.state}: `retry` or `cancel` it first" if ended else "follow it with `watch`"
@@ -45,7 +45,7 @@ def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
 def https_on(job_id: str, yes: bool) -> None:
     """Switch the shop of job ID to https; taken back by itself when it does not work from outside."""
     service = open_service(load_config())
-    shop = service.get_job(job_id)
+    shop = service.jobs.get(job_id)
     confirm(f"Switch the shop {readable(shop.domain, shop.folder)} to https?", yes)
     job = _begin(service, job_id, follow_up.HTTPS_ON)
     click.echo(f"{job.id}: {job.state}")
@@ -59,7 +59,7 @@ def https_on(job_id: str, yes: bool) -> None:
 def set_admin_password(job_id: str, generate: bool, yes: bool) -> None:
     """Give the administrator of the shop of job ID a new password: asked for, or the first line of standard input."""
     service = open_service(load_config())
-    shop = service.get_job(job_id)
+    shop = service.jobs.get(job_id)
     if generate:
         confirm(f"The administrator's password of {readable(shop.domain, shop.folder)} ends. Go on?", yes)
     # What is typed twice, or sent here, is meant
@@ -83,7 +83,7 @@ def _asked() -> str:
 def remove(job_id: str, yes: bool) -> None:
     """Close the shop of job ID for visitors; its files and data stay until the account goes."""
     service = open_service(load_config())
-    shop = service.get_job(job_id)
+    shop = service.jobs.get(job_id)
     confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", yes)
     job = _begin(service, job_id, follow_up.REMOVE)
     click.echo(f"{job.id}: {job.state}")

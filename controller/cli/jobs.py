@@ -21,10 +21,10 @@ from controller.cli.terminal.output import (
 from controller.cli.terminal.watching import follow
 from controller.config import load_config
 from controller.db.identities.access import Note
-from controller.jobs.intake.service import MANY, Service, open_service
+from controller.jobs.intake.doors import MANY
+from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import starting, states
 from controller.jobs.lifecycle.domains import readable
-from controller.jobs.shop import certificate as certificates
 from controller.panels.start import REASONS
 from shared.job import RESTORE
 
@@ -55,7 +55,7 @@ def _service() -> Service:
 def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
     """List jobs, the last changed first."""
     service = _service()
-    rows = service.service_statuses(service.list_jobs(state=state, limit=limit))
+    rows = service.jobs.statuses(service.jobs.listed(state=state, limit=limit))
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No job yet.")
 
 
@@ -66,8 +66,8 @@ def list_jobs(state: str | None, limit: int, as_json: bool) -> None:
 def show(job_id: str, as_json: bool) -> None:
     """Show one job: how far it is, its steps, what went wrong and what to do about it."""
     service = _service()
-    job = service.get_job(job_id)
-    status, agent = service.service_status(job), service.agent_view(job)
+    job = service.jobs.get(job_id)
+    status, agent = service.jobs.status(job), service.jobs.agent_view(job)
     if as_json:
         print_json({**status, "agent": agent})
         return
@@ -124,10 +124,10 @@ def watch(job_id: str) -> None:
 def retry(job_id: str, step: str | None, yes: bool) -> None:
     """Run the failed step of a job again, and what follows from it; asks where that changes a shop that lives."""
     service = _service()
-    found = service.get_job(job_id)
+    found = service.jobs.get(job_id)
     if found.kind != RESTORE:
         confirm(f"Go on with {found.kind} on the living shop {readable(found.domain, found.folder)}?", yes)
-    job = service.retry(job_id, step, Note(_WHO, "retry", step or ""))
+    job = service.jobs.retry(job_id, step, Note(_WHO, "retry", step or ""))
     click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
 
 
@@ -139,7 +139,7 @@ def retry(job_id: str, step: str | None, yes: bool) -> None:
 def cancel(job_id: str, undo: bool, yes: bool) -> None:
     """Cancel a job: its account is put back as it was."""
     service = _service()
-    found = service.get_job(job_id)
+    found = service.jobs.get(job_id)
     shop = readable(found.domain, found.folder)
     asked = (
         f"Prepare the shop {shop} again" if undo else f"Cancel the job of {shop}, and put its account back as it was"
@@ -147,7 +147,7 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
     # What is refused anyway is not asked about
     if not undo or states.may(found.state, "undo_cancel"):
         confirm(f"{asked}?", yes)
-    change, action = (service.undo_cancel, "undo_cancel") if undo else (service.cancel, "cancel")
+    change, action = (service.jobs.undo_cancel, "undo_cancel") if undo else (service.jobs.cancel, "cancel")
     job = change(job_id, Note(_WHO, action))
     click.echo(f"{job.id}: {job.state}")
 
@@ -165,8 +165,8 @@ def certificate(job_id: str | None, signed: bool, file: TextIO | None, as_json: 
     if (job_id is None) == (file is None):
         raise click.UsageError("Give either a job's ID or --verify FILE.")
     service = _service()
-    text = file.read().strip() if file is not None else service.signed_certificate(str(job_id))
-    content = certificates.read(text, service.keys.public_keys())
+    text = file.read().strip() if file is not None else service.jobs.signed_certificate(str(job_id))
+    content = service.jobs.read_certificate(text)
     if signed:
         click.echo(text)
     elif as_json:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from controller import keys
 from controller.access import billing_keys
 from controller.access.actor import command_line
 from controller.cli.terminal.bars import Bars
@@ -16,7 +15,7 @@ from controller.cli.terminal.output import console, errors_shown, json_option, p
 from controller.config import load_config
 from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.intake.view import iso
-from controller.setup import installation, key_retirement
+from controller.setup import installation, inventory, key_retirement
 
 #: Of `--may`: nothing but ordering and asking.
 _NOTHING = "nothing"
@@ -48,13 +47,9 @@ def rotate(yes: bool) -> None:
     Restart the service and run `skeleton install` afterwards; jobs under way go on.
     """
     config = load_config()
-    keys.load_keys(config.keys)
+    inventory.public_keys(config)
     confirm("After the next restart agents of before refuse new jobs until `skeleton install` was run. Go on?", yes)
-    # Where no agent can be built that knows them, there must be no newer keys
-    installation.install_agent(config, keys.load_keys(config.keys))
-    keys.rotate(config.keys)
-    installation.install_agent(config, keys.load_keys(config.keys))
-    command_line(config).change("key rotate", "", lambda _connection: None)
+    installation.rotate_keys(config)
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
 
 

@@ -66,9 +66,9 @@ def order(
         **({"options": _options(options)} if options else {}),
     }
     service = open_service(load_config())
-    job = service.place_order(wanted, source="command", note=Note("command line", "order"))
+    job = service.orders.place(wanted, source="command", note=Note("command line", "order"))
     if as_json:
-        print_json(service.service_status(job))
+        print_json(service.jobs.status(job))
     else:
         click.echo(job.id)
 

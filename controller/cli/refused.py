@@ -10,8 +10,9 @@ from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.refused_orders import RefusedOrder
+from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.refused_orders import shown_domain
-from controller.jobs.intake.service import MANY, open_service
+from controller.jobs.intake.service import open_service
 from controller.jobs.intake.view import iso
 
 _WHO = "command line"
@@ -38,7 +39,7 @@ def refused() -> None:
 @errors_shown
 def list_refused(everything: bool, limit: int, as_json: bool) -> None:
     """List refused orders with the reason and what to do, the last refused first."""
-    found = open_service(load_config()).list_refused(limit, settled=everything)
+    found = open_service(load_config()).orders.list_refused(limit, settled=everything)
     columns = _COLUMNS if everything else _COLUMNS[:-1]
     print_rows(map(_row, found), columns, as_json=as_json, empty="No order is refused.")
 
@@ -70,10 +71,10 @@ def _row(order: RefusedOrder) -> dict[str, Any]:
 def send(number: int, yes: bool, as_json: bool) -> None:
     """Send the refused order NUMBER again, once what it was refused for is mended; prints its job's id."""
     service = open_service(load_config())
-    order = service.get_refused(number)
+    order = service.orders.get_refused(number)
     if not order.settled:
         confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
-    job = service.resend(number, _WHO)
+    job = service.orders.resend(number, _WHO)
     made = None if job is None else job.id
     if as_json:
         print_json({"id": number, "job": made})
@@ -88,7 +89,7 @@ def send(number: int, yes: bool, as_json: bool) -> None:
 def dismiss(number: int, yes: bool) -> None:
     """Take the refused order NUMBER from the list: somebody has seen to it, and no shop is made of it."""
     service = open_service(load_config())
-    order = service.get_refused(number)
+    order = service.orders.get_refused(number)
     confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
-    service.dismiss_refused(number, _WHO)
+    service.orders.dismiss_refused(number, _WHO)
     click.echo("Dismissed.")

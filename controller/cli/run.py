@@ -23,7 +23,7 @@ from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.engine.worker import Worker
-from controller.jobs.intake.service import open_service
+from controller.jobs.intake.service import open_service, require_ready
 from controller.web.app import create_app
 from controller.web.support import agent_socket
 from shared.errors import ShoplaunchError
@@ -102,7 +102,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         process.cfg.set("graceful_timeout", REQUEST_SECONDS)
         if self._with_worker:
             # Its own engine: connections do not survive the fork
-            self._worker = open_service(self._config).worker(self._end_everything)
+            self._worker = open_service(self._config).jobs.worker(self._end_everything)
             self._worker.start()
             follow = threading.Thread(target=self._stop_with, args=(process, self._worker), daemon=True)
             follow.start()
@@ -162,7 +162,7 @@ def serve(bind: str | None, no_worker: bool) -> None:
     if not _is_address(config.bind):
         raise ShoplaunchError("config_invalid", f"bind is not HOST:PORT: {config.bind[:80]!r}")
     # Fails here, with advice, instead of in a child that is started again and again
-    open_service(config).engine.dispose()
+    require_ready(config)
     _Server(config, bind or config.bind, not no_worker).run()
 
 
@@ -171,7 +171,7 @@ def serve(bind: str | None, no_worker: bool) -> None:
 def worker() -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     _log()
-    running = open_service(load_config()).worker()
+    running = open_service(load_config()).jobs.worker()
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

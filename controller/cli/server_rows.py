@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from controller.config import Config
 from controller.db.servers import Server
-from controller.keys import load_keys
 from controller.panels.cpanel.settings import CpanelSettings
+from controller.setup import inventory
 from shared.errors import ShoplaunchError
 
 WHM_PORT = 2087
@@ -35,12 +35,12 @@ def changed(
 ) -> Server:
     """Return the row with what was given; `own_token_file` is of a reseller's own account. Raises config_invalid."""
     if token_file is not None:
-        row = replace(row, token_encrypted=load_keys(config.keys).encrypt(read_token(token_file)))
+        row = replace(row, token_encrypted=inventory.seal(config, read_token(token_file)))
     if ca is not None:
         row = replace(row, ca_file=certificates(ca))
     known = settings(options, row.settings)
     if own_token_file is not None:
-        known["cpanel_token"] = load_keys(config.keys).encrypt(read_token(own_token_file))
+        known["cpanel_token"] = inventory.seal(config, read_token(own_token_file))
     return replace(row, settings=known)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import click
-import sqlalchemy as sa
 
 from controller.cli.terminal.confirmation import chosen
 from controller.db import servers
@@ -26,14 +25,6 @@ def asked(panel: str, start: str | None) -> str:
         return start or ""
     click.echo(_CONSEQUENCES)
     return servers.AUTO if chosen("Start agents at once there?") else servers.CRON
-
-
-def write(connection: sa.Connection, row: Server, start: str | None, *, of_the_panel: bool) -> None:
-    """Write what changes of the server. Raises server_unknown."""
-    if of_the_panel:
-        servers.change(connection, row)
-    if start is not None:
-        servers.choose_start(connection, row.name, start)
 
 
 def last(row: Server) -> str:

@@ -10,22 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import sqlalchemy as sa
 
-from controller.access.actor import command_line
 from controller.cli import server_rows, server_starts
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
-from controller.db.connection.clock import database_now
-from controller.db.connection.engine import make_engine, reading
-from controller.db.migrate import revisions
 from controller.db.servers import Server
-from controller.panels.base import Check, Panel
+from controller.panels.base import Check
 from controller.panels.registry import open_panel
-from controller.setup import removal
-from shared.errors import ShoplaunchError
+from controller.setup import inventory, removal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _COLUMNS = (
@@ -44,24 +38,6 @@ _CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), (
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
     group.add_command(server)
-
-
-def open_database(config: Config) -> sa.Engine:
-    """Return the state database's engine. Raises ShoplaunchError `not_initialised` where there is none of ours yet."""
-    if not config.keys.is_dir():
-        raise ShoplaunchError("not_initialised", f"there is no installation in {config.home}")
-    engine = make_engine(config.database_url)
-    found, newest = revisions(engine)
-    if found != newest:
-        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
-    return engine
-
-
-def panel_of(config: Config, name: str) -> Panel:
-    """Return the panel of the server called `name`. Raises ShoplaunchError `server_unknown`, `not_initialised`."""
-    engine = open_database(config)
-    with reading(engine) as connection:
-        return open_panel(config, rows.get(connection, name))
 
 
 @click.group()
@@ -125,7 +101,7 @@ def add(
             "--ca, --option"
         )
     config = load_config()
-    engine = open_database(config)
+    inventory.require_database(config)
     row = Server(name=name, panel=panel)
     if panel == "cpanel":
         if not (url and user and token_file):
@@ -135,10 +111,9 @@ def add(
     # Settings that cannot be used are told now and not at the first order.
     open_panel(config, row)
     row = replace(row, start=server_starts.asked(panel, start))
-    actor = command_line(config)
-    actor.change("server add", name, lambda connection: rows.add(connection, row, database_now(connection)))
+    inventory.add_server(config, row)
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
-    _tell_namesakes(engine, row)
+    _tell_namesakes(config, row)
 
 
 @server.command(name="set")
@@ -164,9 +139,7 @@ def change(
     that is not where sites answer from here (NAT); without it https never follows by itself there.
     """
     config = load_config()
-    engine = open_database(config)
-    with reading(engine) as connection:
-        row = rows.get(connection, name)
+    row = inventory.get_server(config, name)
     of_the_panel = any((token_file, cpanel_token_file, ca, options))
     if of_the_panel and row.panel != "cpanel":
         raise click.UsageError("only cPanel servers have a token and settings of their own")
@@ -176,19 +149,18 @@ def change(
         row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
         open_panel(config, row)
 
-    def write(connection: sa.Connection) -> None:
-        server_starts.write(connection, row, start, of_the_panel=of_the_panel)
-
-    command_line(config).change("server set", name, write)
+    inventory.change_server(config, row, start, of_the_panel=of_the_panel)
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 
-def _tell_namesakes(engine: sa.Engine, row: Server) -> None:
+def _tell_namesakes(config: Config, row: Server) -> None:
     """Billing names servers by their host: where two have the same one, its orders cannot be told apart."""
     host = urlsplit(row.url).hostname
-    with reading(engine) as connection:
-        known = rows.listed(connection)
-    same = [one.name for one in known if one.name != row.name and urlsplit(one.url).hostname == host]
+    same = [
+        one.name
+        for one in inventory.list_servers(config)
+        if one.name != row.name and urlsplit(one.url).hostname == host
+    ]
     if host and same:
         click.echo(f"Note: {host} is also the host of {', '.join(same)}; orders that name only the host are refused.")
 
@@ -198,10 +170,7 @@ def _tell_namesakes(engine: sa.Engine, row: Server) -> None:
 @errors_shown
 def list_servers(as_json: bool) -> None:
     """List the servers."""
-    engine = open_database(load_config())
-    with reading(engine) as connection:
-        found = rows.listed(connection)
-    shown = [_listed(one) for one in found]
+    shown = [_listed(one) for one in inventory.list_servers(load_config())]
     print_rows(shown, _COLUMNS, as_json=as_json, empty="No servers yet. See `shoplaunch server add --help`.")
 
 
@@ -220,7 +189,7 @@ def _listed(row: Server) -> dict[str, Any]:
 def remove(name: str, yes: bool) -> None:
     """Forget the server NAME, its token too; refused while jobs, shops that live or keys need it."""
     config = load_config()
-    open_database(config)
+    inventory.require_database(config)
     removal.require_unused_server(config, name)
     confirm(f"The server {name} and its token are forgotten. Go on?", yes)
     removal.server(config, name)
@@ -234,10 +203,8 @@ def remove(name: str, yes: bool) -> None:
 def check(name: str, as_json: bool) -> None:
     """Look whether the server NAME has everything; exit code 3 when something is missing, 1 when it is unusable."""
     config = load_config()
-    engine = open_database(config)
-    with reading(engine) as connection:
-        row, now = rows.get(connection, name), database_now(connection)
-    found = [*open_panel(config, row).check(), server_starts.check(row, now)]
+    row = inventory.get_server(config, name)
+    found = [*open_panel(config, row).check(), server_starts.check(row, inventory.now(config))]
     if as_json:
         print_json([vars(row) for row in found])
     else:

@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from controller import keys
 from controller.access import operators
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.output import (
@@ -91,9 +90,8 @@ def _address_or_nothing(text: str) -> str:
 
 def _agent_problem() -> ShoplaunchError | None:
     config = load_config()
-    known = keys.load_keys(config.keys)
     try:
-        installation.install_agent(config, known)
+        installation.install_own_agent(config)
     except ShoplaunchError as error:
         if error.code not in ("agent_not_built", "config_invalid"):
             raise

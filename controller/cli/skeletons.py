@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from controller.cli.servers import open_database, panel_of
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import (
     PARTLY_DONE,
@@ -18,10 +17,9 @@ from controller.cli.terminal.output import (
     show_error,
 )
 from controller.config import Config, load_config
-from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
-from controller.db.connection.engine import reading
 from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
+from controller.setup import inventory
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
@@ -50,10 +48,9 @@ def skeleton() -> None:
 def install(server: str, bundle: str | None, yes: bool) -> None:
     """Let new accounts of SERVER be born with launcher and agent; older versions are replaced."""
     config = load_config()
-    panel = panel_of(config, server)
+    panel = inventory.panel_of(config, server)
     launcher, agent = agent_files(config)
-    known = _bundle_of(config, bundle) if bundle else None
-    path = config.bundles / f"{known.name}.bundle" if known else None
+    known, path = inventory.bundle_file(config, bundle) if bundle else (None, None)
     cost = len(launcher) + len(agent) + (path.stat().st_size if path else 0)
     click.echo(f"Every new account will hold {_size(cost)} for it until its shop is ready or `skeleton sweep` is run.")
     if known is not None:
@@ -71,7 +68,7 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
 def status(server: str, as_json: bool) -> None:
     """Show what new accounts of SERVER are born with."""
     config = load_config()
-    _show(panel_of(config, server).skeleton_status(), config, as_json=as_json)
+    _show(inventory.panel_of(config, server).skeleton_status(), config, as_json=as_json)
 
 
 @skeleton.command()
@@ -80,7 +77,7 @@ def status(server: str, as_json: bool) -> None:
 @errors_shown
 def remove(server: str, yes: bool) -> None:
     """Let new accounts of SERVER be born without anything of ours. Existing accounts keep theirs; see `sweep`."""
-    panel = panel_of(load_config(), server)
+    panel = inventory.panel_of(load_config(), server)
     confirm(f"New accounts of {server} are born without launcher and agent. Go on?", yes)
     panel.remove_skeleton()
     click.echo(f"New accounts of {server} are born without launcher and agent.")
@@ -93,10 +90,8 @@ def remove(server: str, yes: bool) -> None:
 def sweep(server: str, yes: bool) -> None:
     """Clear ~/.shoplaunch of accounts of SERVER that never had a job; exit code 3 when some could not be cleared."""
     config = load_config()
-    panel = panel_of(config, server)
-    engine = open_database(config)
-    with reading(engine) as connection:
-        busy = jobs.accounts_with_jobs(connection, server)
+    panel = inventory.panel_of(config, server)
+    busy = inventory.busy_accounts(config, server)
     idle, failed = [], 0
     for account in panel.list_accounts():
         if account.user in busy:
@@ -111,9 +106,8 @@ def sweep(server: str, yes: bool) -> None:
         confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", yes)
     for account in idle:
         # An order may have come in while the question stood there.
-        with reading(engine) as connection:
-            if account.user in jobs.accounts_with_jobs(connection, server):
-                continue
+        if account.user in inventory.busy_accounts(config, server):
+            continue
         try:
             panel.remove_agent(account)
             click.echo(f"{account.user}: cleared")
@@ -131,16 +125,6 @@ def agent_files(config: Config) -> tuple[bytes, bytes]:
         return (config.agent / LAUNCHER_FILE).read_bytes(), (config.agent / AGENT_FILE).read_bytes()
     except FileNotFoundError as error:
         raise ShoplaunchError("agent_not_built", f"there is no {error.filename}; run `shoplaunch init`") from None
-
-
-def _bundle_of(config: Config, name: str) -> Bundle:
-    engine = open_database(config)
-    with reading(engine) as connection:
-        known = bundles.get(connection, name)
-    path = config.bundles / f"{name}.bundle"
-    if not path.is_file():
-        raise ShoplaunchError("bundle_missing", f"the file {path} is gone")
-    return known
 
 
 def _show_readers(bundle: Bundle) -> None:

@@ -14,7 +14,6 @@ from controller.access.actor import Actor, command_line
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
-from controller.db.connection.clock import DatabaseClock
 from controller.db.identities.operators import ADMINISTER, ROLES, Operator
 from controller.jobs.intake.view import iso
 
@@ -148,7 +147,7 @@ def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
 def list_users(as_json: bool) -> None:
     """List the operators."""
     actor = _actor()
-    rows = [_row(one) for one in operators.listed(actor, DatabaseClock(actor.engine)())]
+    rows = [_row(one) for one in operators.listed(actor, actor.now())]
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No operator yet. Add one: shoplaunch user add NAME")
 
 
@@ -166,7 +165,7 @@ def _row(one: Operator) -> dict[str, Any]:
 def sessions(name: str, end: bool, yes: bool, as_json: bool) -> None:
     """List the sessions of operator NAME: since when, seen when, from where; --end ends them."""
     actor = _actor()
-    now = DatabaseClock(actor.engine)()
+    now = actor.now()
     operators.get(actor, name, now)
     if not end:
         rows = [

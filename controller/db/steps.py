@@ -39,6 +39,11 @@ _OF_JOB = sa.select(*_COLUMNS).where(steps.c.job == sa.bindparam("job"))
 _CHANGE = sa.update(steps).where(steps.c.job == sa.bindparam("same_job"), steps.c.name == sa.bindparam("same_name"))
 
 
+def waiting(name: str) -> StepRow:
+    """Return a step that was never run."""
+    return StepRow(name, WAITING, 0, 0, None, None, None, None, "")
+
+
 def insert(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:
     """Add the job's steps, all waiting."""
     connection.execute(sa.insert(steps), [{"job": job_id, "name": name, "state": WAITING} for name in names])
@@ -65,10 +70,12 @@ def _step(values: dict[str, Any]) -> StepRow:
 
 
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:
-    """Change a step."""
+    """Change a step; one that the job, stored earlier, does not have yet gets its row."""
     if values.get("error") is not None:
         values["error"] = json.dumps(values["error"], sort_keys=True)
-    connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name})
+    if not connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name}).rowcount:
+        insert(connection, job_id, [name])
+        connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name})
 
 
 def reset(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from controller.files import write_durably
-from controller.keys import Keys, ensure_keys
+from controller.keys import Keys, ensure_keys, load_keys, rotate
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 _SETTINGS = """\
@@ -110,6 +110,20 @@ def install_agent(config: Config, keys: Keys) -> str:
     """
     write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
     return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
+
+
+def install_own_agent(config: Config) -> str:
+    """As `install_agent`, with the keys of this installation. Raises `config_invalid` where there are none, too."""
+    return install_agent(config, load_keys(config.keys))
+
+
+def rotate_keys(config: Config) -> None:
+    """There are newer keys, and an agent that knows them. Raises as `install_agent`; then there are no newer keys."""
+    # Where no agent can be built that knows them, there must be no newer keys
+    install_own_agent(config)
+    rotate(config.keys)
+    install_own_agent(config)
+    command_line(config).change("key rotate", "", lambda _connection: None)
 
 
 def set_operator(config: Config, user: str, password: str) -> None:

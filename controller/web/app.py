@@ -34,7 +34,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     """
     service = service or open_service(config)
     app = Flask(__name__)
-    _configure(app, config, service.keys.sessions)
+    _configure(app, config, service.access.cookie_keys)
     context.init_app(app, service)
     app.session_interface = SessionCookies(service.now)
     i18n.init_app(app)

@@ -186,7 +186,7 @@ def main(folder, url, name, port, *hold):
         config, make_engine(url), load_keys(config.keys), panel_of=lambda _config, _server: panel,
         billing=SharedMail(notes),
     )  # fmt: skip
-    service.worker(lambda why: print(why, file=sys.stderr)).start()
+    service.jobs.worker(lambda why: print(why, file=sys.stderr)).start()
     signal.pause()
 
 

@@ -26,7 +26,7 @@ def world(tmp_path):
 def running(world, monkeypatch):
     """The world's worker, at work; should its loop end, the test goes on."""
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
-    world.worker = world.service.worker(lambda _why: None)
+    world.worker = world.service.jobs.worker(lambda _why: None)
     world.worker.start()
     yield world.worker
     world.worker.stop()

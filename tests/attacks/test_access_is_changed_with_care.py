@@ -47,9 +47,9 @@ def people(prepared, tmp_path):
 
 def everything(people):
     """What is changed by none of the attacks."""
-    known, secret = people.service, people.service.signing_secret("billing")
+    known, secret = people.service, people.service.access.signing_secret("billing")
     rows = [(one.user, one.role, one.second_factor) for one in operators.listed(people.actor, known.now())]
-    with reading(known.engine) as connection:
+    with reading(known.installation.engine) as connection:
         passwords = [access.password_hash(connection, name) for name in ("omid", "nora")]
     return rows, passwords, [key.name for key in billing_keys.listed(people.actor)], secret
 
@@ -137,7 +137,7 @@ def _step(key, used, people):
 def test_a_key_of_somebody_else_is_none(people):
     mine, theirs = people.signed_in("nora"), people.signed_in("omid")
     key, sealed = offered(people.post(mine, FACTOR))
-    made_up = people.service.keys.encrypt("[]")
+    made_up = people.service.installation.keys.encrypt("[]")
     for planted in (sealed, made_up, "x", "", key):
         answer = people.post(theirs, CODE, sealed=planted, code=code(people, key))
         assert answer.status_code == 410 and "Begin again" in answer.text
@@ -185,7 +185,7 @@ def test_setting_it_up_ends_every_other_session(people):
 def test_what_is_shown_once_is_nowhere_else(people):
     browser = people.signed_in("nora")
     answer = people.post(browser, "/admin/key/billing/renew")
-    secret = people.service.signing_secret("billing").decode()
+    secret = people.service.access.signing_secret("billing").decode()
     assert secret in answer.text and answer.headers["Cache-Control"] == "no-store"
     key, codes = second_factor.begin(people.actor, "omid")
     for path in ("/admin/keys", "/admin/key/billing", "/admin/operators", "/admin/operator/omid", "/admin/audit"):

@@ -74,7 +74,7 @@ def serve(site):
 def report(site, attempt=1):
     """Let an agent of a job report through the socket; return the status."""
     job = site.put(site.order(), "dropped", attempt)
-    token = site.service._tokens.for_agent(job.id, attempt)
+    token = site.service.installation.tokens.for_agent(job.id, attempt)
     callback = {"url": site.url + job_file.EVENTS_PATH, "token": token}
     document = job_file.with_socket(site.service.config, _document(callback), same_machine=True)
     event = make_event(job.id, attempt, 1, "started", time.time())

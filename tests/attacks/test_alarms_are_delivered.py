@@ -15,7 +15,7 @@ def mailing(world, **settings):
     world.service = Service(
         world.config, world.engine, world.keys, panel_of=lambda _config, _server: world.panel, clock=world.clock
     )
-    world.worker = world.service.worker()
+    world.worker = world.service.jobs.worker()
     return lambda: sorted(path.read_text() for path in world.folder.glob("letters/*.alarm.eml"))
 
 
@@ -26,12 +26,12 @@ def test_an_alarm_without_an_address_is_not_told_and_delivered_later(world):
     job = world.order()
     world.work_later(300, stride=60)
     assert (world.job(job).state, world.job(job).alarm) == ("failed", "wanted")
-    (shown,) = world.service.undelivered_alarms()
+    (shown,) = world.service.monitoring.undelivered_alarms()
     assert (shown["job"], shown["problem"]["code"]) == (job.id, "operator_missing")
     letters = mailing(world, operator="op@example.com")
     world.work_later(120, stride=60)
     assert world.job(job).alarm == "told" and "panel_refused" in letters()[0] and len(letters()) == 1
-    assert world.service.undelivered_alarms() == []
+    assert world.service.monitoring.undelivered_alarms() == []
 
 
 @attack("an error nobody foresaw keeps an alarm from going out", "the job goes on, and the alarm is tried again")
@@ -62,7 +62,7 @@ def test_the_alarm_of_a_locked_server_is_not_lost_with_its_job(world):
     second = world.order(domain="other.example.com", account="bob")
     world.work()
     assert world.job(second).alarm == ""
-    world.service.cancel(first.id)
+    world.service.jobs.cancel(first.id)
     world.mail.codes = []
     world.work_later(120, stride=30)
     assert world.job(second).alarm == "told" and len(world.mail.alarms) == 1
@@ -102,6 +102,6 @@ def test_an_alarm_that_waits_does_not_make_its_job_a_new_one(world, monkeypatch)
     world.work()
     world.work_later(600, stride=60)
     assert len(tries) >= 9 and world.job(job).alarm == "wanted"
-    (shown,) = world.service.undelivered_alarms()
+    (shown,) = world.service.monitoring.undelivered_alarms()
     assert shown["since"] == world.job(job).updated_at == failed_at
     assert shown["problem"]["message"].endswith(f"(try {len(tries)})")

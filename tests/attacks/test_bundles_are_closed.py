@@ -79,7 +79,7 @@ def test_an_account_reads_the_bundle_of_its_own_job_alone(world):
     assert not can_read(READER, bundle_of(world, "boutique"))
     assert can_read(READER + 1, bundle_of(world, "boutique"))
     assert not can_read(READER + 1, bundle_of(world))
-    world.service.cancel(other.id)
+    world.service.jobs.cancel(other.id)
     world.work()
     assert not can_read(READER + 1, bundle_of(world, "boutique"))
 
@@ -95,9 +95,9 @@ def test_the_account_of_a_living_shop_reads_no_bundle(world):
 def test_an_account_whose_job_expired_reads_no_bundle(world):
     job, _agent = world.dropped()
     world.work_later(world.job(job).expires_at - world.clock.now + 700, stride=3600.0)
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert not can_read(READER, bundle_of(world))
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert can_read(READER, bundle_of(world))
 
@@ -108,7 +108,7 @@ def test_what_a_killed_controller_left_open_is_closed(world):
     ended = sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(state="cancelled")
     transact(world.engine, lambda connection: connection.execute(ended))
     assert can_read(READER, bundle_of(world))
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert not can_read(READER, bundle_of(world))
 
 
@@ -117,7 +117,7 @@ def test_bundles_of_before_are_closed_and_jobs_under_way_go_on(world):
     world.dropped()
     os.removexattr(bundle_of(world), "system.posix_acl_access")
     bundle_of(world).chmod(0o644)
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert can_read(READER, bundle_of(world))
     assert not can_read(STRANGER, bundle_of(world))
 
@@ -125,7 +125,7 @@ def test_bundles_of_before_are_closed_and_jobs_under_way_go_on(world):
 def test_adding_the_same_file_again_keeps_those_inside_who_read_it(world):
     world.dropped()
     assert readers(bundle_of(world)) == {READER}
-    world.service.bundles.add("classic", world.folder / "classic.bundle")
+    world.service.installation.bundles.add("classic", world.folder / "classic.bundle")
     assert readers(bundle_of(world)) == {READER}
 
 
@@ -138,7 +138,7 @@ def test_a_bundle_that_is_being_added_is_closed(world, monkeypatch):
         return open_bundle(path)
 
     monkeypatch.setattr(bundle_files, "open_bundle", looked_at)
-    world.service.bundles.add("classic", world.folder / "classic.bundle")
+    world.service.installation.bundles.add("classic", world.folder / "classic.bundle")
     assert tried == [False]
 
 
@@ -146,7 +146,7 @@ def test_a_bundle_that_is_being_added_is_closed(world, monkeypatch):
 def test_without_access_lists_a_bundle_is_fetched(world):
     subprocess.run(["mount", "-t", "ramfs", "-o", "mode=711", "none", world.config.bundles], check=True)
     try:
-        world.service.bundles.add("classic", world.folder / "classic.bundle")
+        world.service.installation.bundles.add("classic", world.folder / "classic.bundle")
         job, _agent = world.dropped()
         assert list(said(world, job)) == ["url"]
         assert not can_read(READER, bundle_of(world))
@@ -181,14 +181,14 @@ def test_what_is_paid_for_comes_from_no_shared_folder(world):
     on_cpanel(world, '{"bundle_folder": "/opt/bundles"}')
     free, _agent = world.dropped()
     assert list(said(world, free)) == ["path", "url"]
-    assert world.service.bundles.add("classic", source, paid=True).paid
+    assert world.service.installation.bundles.add("classic", source, paid=True).paid
     paid, _agent = world.dropped(account="bob", domain=OTHER_DOMAIN)
     assert list(said(world, paid)) == ["url"]
     on_cpanel(world, '{"bundle_folder": "/opt/bundles", "share_paid": true}')
     shared, _agent = world.dropped(account="carol", domain="third.example.com")
     assert list(said(world, shared)) == ["path", "url"]
-    assert world.service.bundles.add("classic", source).paid
-    assert not world.service.bundles.add("classic", source, paid=False).paid
+    assert world.service.installation.bundles.add("classic", source).paid
+    assert not world.service.installation.bundles.add("classic", source, paid=False).paid
 
 
 def test_doctor_says_how_bundles_are_read_and_which_are_open(world):

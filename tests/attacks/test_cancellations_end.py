@@ -37,7 +37,7 @@ def test_an_account_that_lets_nobody_in_keeps_no_domain(world, monkeypatch, tric
         agent.send("started")
     with monkeypatch.context() as refused:
         refuse(refused, world.panel, TRICKS[trick])
-        world.service.cancel(job.id)
+        world.service.jobs.cancel(job.id)
         world.work()
         assert world.job(job).domain_key is not None
         wait = cancellation.RAN_SECONDS if was_heard else cancellation.NEVER_RAN_SECONDS
@@ -56,7 +56,7 @@ def test_a_server_that_is_away_is_waited_for(world, monkeypatch, code):
     job, _agent = world.dropped()
     with monkeypatch.context() as away:
         refuse(away, world.panel, {"read_file": code})
-        world.service.cancel(job.id)
+        world.service.jobs.cancel(job.id)
         world.work_later(2 * cancellation.RAN_SECONDS, stride=6 * 3600)
         assert world.job(job).domain_key is not None
     world.work_later(2 * cancellation.NEVER_RAN_SECONDS, stride=600)

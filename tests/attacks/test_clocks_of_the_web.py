@@ -37,7 +37,7 @@ def operator(world):
 def test_a_session_of_a_server_that_is_ahead_goes_on(world, operator, ahead, is_taken):
     first, second = browser(world, ahead), browser(world)
     with first.session_transaction(base_url=BASE) as session:
-        now, generation = int(world.clock() + ahead), world.service.session_generation(operator)
+        now, generation = int(world.clock() + ahead), world.service.access.session_generation(operator)
         session.update(user=operator, generation=generation, since=now, seen=now)
     cookie = first.get_cookie("shoplaunch", domain="127.0.0.1")
     second.set_cookie("shoplaunch", cookie.value, domain="127.0.0.1")

@@ -35,7 +35,7 @@ def test_a_damaged_file_is_named_by_silence_and_put_anew_by_retry(world, name):
     assert world.job(job).state == "stalled"
     assert error_of(world, job)["code"] == "agent_damaged"
     assert name in error_of(world, job)["message"]
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert (agent.folder / name).read_bytes() == (world.config.agent / name).read_bytes()
     assert name in world.steps(job)["drop"].note
@@ -59,7 +59,7 @@ def test_a_damaged_job_file_is_named_by_silence_and_put_anew_by_retry(world):
     world.work_later(LONG_SECONDS)
     assert (world.job(job).state, error_of(world, job)["code"]) == ("stalled", "agent_damaged")
     assert f"{FOLDER}/job" in error_of(world, job)["message"]
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
     world.work_later(LONG_SECONDS)
@@ -89,7 +89,7 @@ def test_a_changed_cron_line_is_named(world, change):
     world.work_later(LONG_SECONDS)
     assert error_of(world, job)["code"] == "agent_damaged"
     assert "cron line" in error_of(world, job)["message"]
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.panel.crontabs["alice"].count(cron_line(job.id)) == 1
 
@@ -125,7 +125,7 @@ def test_after_a_damaged_copy_of_the_bundle_the_agent_fetches_it(world, monkeypa
     assert {"path", "url"} <= set(agent.payload["bundle"])
     agent.fail(code)
     world.work()
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     again = type(agent)(world, job)
     assert (again.attempt, "url" in again.payload["bundle"], "path" in again.payload["bundle"]) == (2, True, False)

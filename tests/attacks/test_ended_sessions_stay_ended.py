@@ -4,7 +4,7 @@ right a moment ago."""
 import pytest
 
 from controller.access import operators, second_factor
-from controller.jobs.intake.service import Service
+from controller.access.door import Access
 from tests.attacks.table import attack
 
 #: What an administrator does against somebody who has an operator's password.
@@ -22,14 +22,14 @@ MEASURES = {
 )
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_login_that_was_under_way_opens_nothing(people, monkeypatch, measure):
-    check = Service.check_login
+    check = Access.check_login
 
     def checked(service, *given):
         accepted = check(service, *given)
         MEASURES[measure](people.actor)
         return accepted
 
-    monkeypatch.setattr(Service, "check_login", checked)
+    monkeypatch.setattr(Access, "check_login", checked)
     _status, browser = people.try_in("omid")
     assert browser.get("/admin/jobs").status_code == 302
 

@@ -19,7 +19,7 @@ LONG = ["k" * 60 + "one", "k" * 60 + "two"]
 
 def noted(people, action):
     """Return (user, detail) of the rows of `action`, the oldest first."""
-    with reading(people.service.engine) as connection:
+    with reading(people.service.installation.engine) as connection:
         query = sa.select(audit.c.user, audit.c.detail).where(audit.c.action == action).order_by(audit.c.id)
         return [tuple(row) for row in connection.execute(query)]
 
@@ -57,7 +57,7 @@ def test_signing_out_is_noted(people):
 def test_long_names_of_keys_have_trails_of_their_own(people):
     for name in LONG:
         billing_keys.add(people.actor, ApiKey(name))
-        people.service.audit(f"key {name}", "order", None, name)
+        people.service.access.audit(f"key {name}", "order", None, name)
     for name in LONG:
         assert [row.detail for row in billing_keys.trail(people.actor, name, 9)] == [name]
         page = people.signed_in("nora").get("/admin/audit", query_string={"user": f"key {name}"}).text

@@ -149,7 +149,7 @@ def test_a_link_in_the_place_of_the_folder_keeps_no_domain(world, what):
     else:
         (home / FOLDER / JOB_FILE).unlink()
         (home / FOLDER / JOB_FILE).symlink_to("../mine/photo.jpg")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work_later(300, stride=30)
     found = world.job(job)
     assert (found.facts["undo"], found.domain_key, found.error["code"]) == ("done", None, "cancelled_kept")

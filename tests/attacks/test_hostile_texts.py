@@ -160,7 +160,7 @@ def test_names_of_an_accounts_files_are_a_short_line_of_text(world):
     job, agent = world.dropped()
     with open(os.fsencode(world.panel.base / "alice" / "public_html") + b"/\xff\x1b]0;owned\x07\nx", "wb"):
         pass
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     agent.clean()
     world.work()

@@ -25,7 +25,7 @@ ORDERS = "/api/v1/orders"
 def nothing_is_refused(site):
     """What one test leaves refused no other sees."""
     yield
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 def command(site, *words, code=0):
@@ -86,7 +86,7 @@ def more_to_order(site):
         )
         bundles.add(connection, replace(bundles.get(connection, "boutique"), name="other"))
 
-    transact(site.service.engine, work)
+    transact(site.service.installation.engine, work)
 
 
 @attack(
@@ -99,7 +99,7 @@ def test_what_a_key_may_not_order_is_refused(site, key, what):
     name, ask = key(*options)
     order = an_order(**more)
     is_forbidden(ask("POST", ORDERS, order), said)
-    (row,) = site.service.list_refused()
+    (row,) = site.service.orders.list_refused()
     assert (row.signed_by, row.error["code"]) == (name, "key_forbidden")
     # The same by a key that may, and by an operator
     command(site, "set", name, "--server", "*", "--bundle", "*", "--may", "*")
@@ -111,7 +111,7 @@ def test_events_are_limited_as_orders_are(site, key):
     name, ask = key("--server", "web-2")
     service = number()
     is_forbidden(ask("POST", ORDERS, event(service)), "server web-1")
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         assert jobs.find_service(connection, service, name) is None
     assert ask("GET", f"/api/v1/services/{service}").json()["error"]["code"] == "key_forbidden"
 
@@ -121,11 +121,11 @@ def test_a_key_that_may_not_retry_or_cancel_changes_no_job(site, key):
     name, ask = key("--may", "nothing")
     service = number()
     job = ask("POST", ORDERS, event(service)).json()["id"]
-    site.fail(site.service.get_job(job), "database", "panel_refused", "no")
+    site.fail(site.service.jobs.get(job), "database", "panel_refused", "no")
     is_forbidden(ask("POST", f"/api/v1/services/{service}/retry", {}), "retry")
     is_forbidden(ask("POST", ORDERS, terminated(service)), "cancel")
-    assert site.service.get_job(job).state == "failed"
-    (row,) = site.service.list_refused()
+    assert site.service.jobs.get(job).state == "failed"
+    (row,) = site.service.orders.list_refused()
     assert (row.signed_by, row.service_id) == (name, service)
 
 
@@ -143,7 +143,7 @@ def test_the_rate_of_a_key_holds(site, key):
 def test_a_key_asks_again_when_its_minute_is_over(site, key):
     name, _ask = key("--rate", "2")
     clock = Clock()
-    log = RequestLog(site.service.engine, clock)
+    log = RequestLog(site.service.installation.engine, clock)
     for turn in "ab":
         for one in "12":
             log.use_signature(f"v1={name}{turn}{one}", name)
@@ -164,7 +164,7 @@ def test_a_revoked_key_signs_nothing_any_more(site, key):
         answer = ask(method, path, document)
         assert (answer.status_code, answer.json()["code"]) == (401, "request_unsigned")
     assert "name_taken" in command(site, "add", name, code=1)
-    assert site.service.get_job(job).state == "received"
+    assert site.service.jobs.get(job).state == "received"
     shown = {row["name"]: row for row in json.loads(command(site, "list", "--json"))}
     assert shown[name]["revoked_at"] and shown[name]["used_at"]
 

@@ -100,13 +100,15 @@ def test_nobody_is_told_by_a_worker_that_lost_the_job(world, monkeypatch):
 def test_no_alarm_is_raised_by_a_worker_that_lost_the_job(world, monkeypatch):
     world.panel.fail("ensure_account", "panel_refused")
     job = world.order()
-    real, found = world.service.tools_for, []
+    real, found = world.service.installation.tools_for, []
     # It could not be raised at first, so that it is what the second go begins with
     monkeypatch.setattr(world.mail, "codes", ["mail_failed"])
     assert world.worker.advance(job.id) and world.job(job).alarm == "wanted"
     world.clock.pass_by(120)
-    monkeypatch.setattr(world.service, "tools_for", lambda one: (found.append(taken(world, job)), real(one))[1])
-    assert world.service.worker().advance(job.id)
+    monkeypatch.setattr(
+        world.service.installation, "tools_for", lambda one: (found.append(taken(world, job)), real(one))[1]
+    )
+    assert world.service.jobs.worker().advance(job.id)
     assert found and world.mail.alarms == [] and stored(world) == found[0]
     world.clock.pass_by(lease.SECONDS + 1)
     world.work()
@@ -150,7 +152,7 @@ def test_a_worker_that_ends_begins_no_other_step(world):
     rows = world.steps(job)
     assert rows["account"].state == "done" and rows["database"].attempts == 0
     assert world.job(job).lease_owner is None
-    assert world.service.worker().run_due() == 1
+    assert world.service.jobs.worker().run_due() == 1
     assert world.job(job).state == "dropped"
 
 
@@ -161,7 +163,7 @@ def test_a_process_that_gives_up_leaves_leases_that_last_as_long_as_a_panel_may_
     entered, leave = threading.Event(), threading.Event()
     world.panel.before["ensure_account"] = lambda: (entered.set(), leave.wait(SECONDS))
     left = []
-    worker = world.service.worker(lambda _why: left.append(world.job(job)))
+    worker = world.service.jobs.worker(lambda _why: left.append(world.job(job)))
     job = world.order()
     first = threading.Thread(target=worker.advance, args=(job.id,))
     first.start()

@@ -59,7 +59,7 @@ class House:
         for role in ROLES:
             operators.add(command_line(self.config), role, PASSWORD, role)
         self.service = open_service(self.config)
-        transact(self.service.engine, furnish)
+        transact(self.service.installation.engine, furnish)
         self.app = create_app(self.config, self.service)
 
     def command(self, *words, code=0):
@@ -85,7 +85,7 @@ class House:
 def house(tmp_path_factory):
     made = House(tmp_path_factory.mktemp("house") / "home")
     yield made
-    made.service.engine.dispose()
+    made.service.installation.engine.dispose()
 
 
 def routes(app):
@@ -154,14 +154,14 @@ def test_what_is_taken_from_clients_needs_an_administrator(house, kind):
 @attack("an operator retries a job that closes a shop and failed", "only who may begin such a job does so")
 @pytest.mark.parametrize("kind", ["remove", "set_admin_password"])
 def test_a_job_that_takes_something_is_retried_by_who_may_begin_it(house, kind):
-    job = house.service.place_order(an_order(), source="test")
+    job = house.service.orders.place(an_order(), source="test")
 
     def fail(connection):
         found = jobs.get(connection, job.id)
         steps.insert(connection, job.id, [name for name in plan.of(kind) if name not in plan.PLAN])
         return jobs.update(connection, found, house.service.now(), kind=kind, state="failed", step="agent")
 
-    transact(house.service.engine, fail)
+    transact(house.service.installation.engine, fail)
     path, operator = f"/admin/jobs/{job.id}", house.signed_in("operate")
     assert ask(operator, "POST", f"{path}/retry").status_code == 403
     assert ask(operator, "GET", f"{path}/again").status_code == 403
@@ -187,7 +187,9 @@ def test_nobody_is_called_as_others_are_in_the_log(house, name):
 def test_sessions_are_listed_up_to_a_number(house):
     now = house.service.now()
     for _ in range(sessions.LISTED + 5):
-        transact(house.service.engine, lambda connection: sessions.begin(connection, "look", "192.0.2.7", now))
+        transact(
+            house.service.installation.engine, lambda connection: sessions.begin(connection, "look", "192.0.2.7", now)
+        )
     page = house.signed_in("administer").get("/admin/operator/look").text
     assert page.count("192.0.2.7") == sessions.LISTED
     operators.end_sessions(command_line(house.config), "look")
@@ -217,7 +219,7 @@ def factor(house):
 def nobody_waits(house):
     """Failed logins of one test keep no other waiting."""
     yield
-    house.service._throttle.succeeded("two", "127.0.0.1")
+    house.service.access._throttle.succeeded("two", "127.0.0.1")
 
 
 def now_code(house, factor, steps=0):
@@ -250,10 +252,10 @@ def test_codes_are_not_guessed_from_everywhere(house, factor, monkeypatch):
     tries = [house.try_in("two", "00000x", f"198.51.100.{number}")[0] for number in range(logins.MAX_CODES + 1)]
     assert tries == [401] * logins.MAX_CODES + [429]
     # An hour later the failures of users and addresses are forgotten, these are not
-    later, clock = house.service.now() + 3600, house.service._throttle._clock
-    monkeypatch.setattr(house.service._throttle, "_clock", lambda: later)
+    later, clock = house.service.now() + 3600, house.service.access._throttle._clock
+    monkeypatch.setattr(house.service.access._throttle, "_clock", lambda: later)
     assert [house.try_in("two", "00000x", f"198.51.101.{number}")[0] for number in range(2)] == [401, 429]
-    monkeypatch.setattr(house.service._throttle, "_clock", clock)
+    monkeypatch.setattr(house.service.access._throttle, "_clock", clock)
     assert house.try_in("two", now_code(house, factor, 1), "192.0.2.9", own)[0] == 303
     assert house.try_in("two", factor["recovery_codes"][0], "192.0.2.10")[0] == 303
 
@@ -282,7 +284,7 @@ def test_codes_are_not_guessed_from_a_known_device(house, factor, monkeypatch):
     for number in range(logins.MAX_CODES + 1):
         # Every two minutes: what a device may be wrong within a quarter of an hour is not used up
         now = began + 120 * number
-        monkeypatch.setattr(house.service._throttle, "_clock", lambda now=now: now)
+        monkeypatch.setattr(house.service.access._throttle, "_clock", lambda now=now: now)
         found.append(house.try_in("two", "00000x", browser=stranger)[0])
     assert found == [401] * logins.MAX_CODES + [429]
     assert house.try_in("two", now_code(house, secret), "192.0.2.9", own)[0] == 303
@@ -300,7 +302,7 @@ def test_a_recovery_code_counts_once(house, factor):
     from controller.db.connection.engine import reading
     from controller.db.identities import operators
 
-    with reading(house.service.engine) as connection:
+    with reading(house.service.installation.engine) as connection:
         encrypted, left = operators.second_factor(connection, "two")
     assert len(left) == 8 and not set(left) & set(factor["recovery_codes"])
     assert factor["secret"] not in encrypted

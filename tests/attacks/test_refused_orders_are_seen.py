@@ -15,6 +15,7 @@ from controller.db.tables import api_keys, refused_orders, services
 from controller.jobs.intake import billing_events, chores
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
+from tests.support.services import job_of_service
 from tests.support.worlds.web_site import an_order, csrf_of
 
 TIMEOUT = 120
@@ -31,7 +32,7 @@ def operator(site):
 def nothing_is_refused(site):
     """What one test leaves refused no other sees."""
     yield
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 def send(site, document):
@@ -43,7 +44,7 @@ def an_event(**changes):
 
 
 def only(site):
-    (order,) = site.service.list_refused()
+    (order,) = site.service.orders.list_refused()
     return order
 
 
@@ -109,7 +110,7 @@ def test_a_refused_order_is_sent_again(site, operator, monkeypatch, by, kind):
     mended = {
         "web9": lambda c: c.execute(sa.text("UPDATE servers SET name='web9', url='https://web9.example.net:2087'"))
     }
-    transact(site.service.engine, mended["web9"])
+    transact(site.service.installation.engine, mended["web9"])
     try:
         if by == "page":
             answer = confirm(site, operator, order, "send")
@@ -118,10 +119,12 @@ def test_a_refused_order_is_sent_again(site, operator, monkeypatch, by, kind):
         else:
             job = command(site, "send", str(order.id), "--yes").strip()
     finally:
-        transact(site.service.engine, lambda c: c.execute(sa.text("UPDATE servers SET name='web-1', url=''")))
-    assert site.service.get_job(job).domain == wrong["domain"]
-    assert site.service.list_refused() == []
-    (settled,) = site.service.list_refused(settled=True)
+        transact(
+            site.service.installation.engine, lambda c: c.execute(sa.text("UPDATE servers SET name='web-1', url=''"))
+        )
+    assert site.service.jobs.get(job).domain == wrong["domain"]
+    assert site.service.orders.list_refused() == []
+    (settled,) = site.service.orders.list_refused(settled=True)
     # What it said of a client is not kept
     assert (settled.settled, settled.job, settled.document) == ("job", job, None)
     assert operator.post(f"{site.url}/admin/refused/{order.id}/send", timeout=TIMEOUT).status_code == 400
@@ -149,12 +152,12 @@ def test_an_order_that_is_refused_again_says_so_and_stays(site, operator):
 def test_an_order_of_a_key_that_is_gone_is_not_sent_again(site):
     send(site, an_order(server="web9"))
     key = sa.update(api_keys).where(api_keys.c.name == "billing")
-    transact(site.service.engine, lambda c: c.execute(key.values(name="gone")))
+    transact(site.service.installation.engine, lambda c: c.execute(key.values(name="gone")))
     try:
         done = CliRunner().invoke(main, ["refused", "send", str(only(site).id), "--yes"], env=site.environment)
     finally:
         back = sa.update(api_keys).where(api_keys.c.name == "gone")
-        transact(site.service.engine, lambda c: c.execute(back.values(name="billing")))
+        transact(site.service.installation.engine, lambda c: c.execute(back.values(name="billing")))
     assert done.exit_code == 1 and "request_unsigned" in done.stderr
 
 
@@ -168,21 +171,21 @@ def test_a_later_success_of_the_same_service_settles_the_row(site, kind):
         wrong = an_order(service_id="7001", bundle="nothing")
         right = {**wrong, "bundle": "boutique"}
     assert send(site, wrong).status_code == 422
-    assert len(site.service.list_refused()) == 1
+    assert len(site.service.orders.list_refused()) == 1
     assert send(site, right).status_code == 202
-    assert site.service.list_refused() == []
+    assert site.service.orders.list_refused() == []
 
 
 def test_a_service_that_was_terminated_needs_nobody(site):
     wrong = an_event(bundle="nothing")
     send(site, wrong)
     assert send(site, terminated(wrong["service_id"])).status_code == 202
-    assert site.service.list_refused() == []
+    assert site.service.orders.list_refused() == []
 
 
 def test_an_order_of_another_key_settles_nothing(site):
     send(site, an_order("same.example", server="web9"))
-    site.service.place_order(an_order("same.example"), source="api", signed_by="other")
+    site.service.orders.place(an_order("same.example"), source="api", signed_by="other")
     assert only(site).domain == "same.example"
 
 
@@ -190,10 +193,10 @@ def test_an_order_that_was_seen_to_is_dismissed(site, operator):
     send(site, an_order(server="web9"))
     order = only(site)
     answer = confirm(site, operator, order, "dismiss")
-    assert answer.status_code == 200 and site.service.list_refused() == []
+    assert answer.status_code == 200 and site.service.orders.list_refused() == []
     send(site, an_order(server="web9"))
     command(site, "dismiss", str(only(site).id), "--yes")
-    assert site.service.list_refused() == []
+    assert site.service.orders.list_refused() == []
 
 
 @attack(
@@ -201,7 +204,7 @@ def test_an_order_that_was_seen_to_is_dismissed(site, operator):
 )
 def test_junk_leaves_no_rows_and_hostile_orders_small_ones(site, operator):
     assert site.signed("POST", ORDERS, b"{}", secret="0" * 64).status_code == 401
-    assert site.service.list_refused() == []
+    assert site.service.orders.list_refused() == []
     send(site, {"domain": "<script>\x1b[2J\u202e", "bundle": "b" * 200_000, "service_id": ["x"]})
     order = only(site)
     assert order.document is None and len(order.bundle) == 63 and "\x1b" not in order.domain
@@ -217,26 +220,26 @@ def test_the_operator_is_told_of_a_refused_order_once(site, monkeypatch):
         def alarm(self, news):
             letters.append(news)
 
-    monkeypatch.setattr(site.service, "_billing", lambda _source, _key: Letters())
+    monkeypatch.setattr(site.service.installation, "billing", lambda _source, _key: Letters())
     wrong = an_event(bundle="nothing")
     send(site, wrong)
     for _ in range(2):
-        chores.run(site.service)
+        chores.run(site.service.installation)
     send(site, wrong)
-    chores.run(site.service)
+    chores.run(site.service.installation)
     assert [(one.state, one.code, one.domain) for one in letters] == [("refused", "bundle_unknown", wrong["domain"])]
 
 
 @attack("a controller is killed between taking a paid order and making its job", "the job is made all the same")
 def test_a_service_that_was_forgotten_gets_its_job(site, monkeypatch):
     event = an_event()
-    billing_events._noted(site.service.engine, event, time.time() - 3600)
+    billing_events._noted(site.service.installation.engine, event, time.time() - 3600)
     waiting = an_event(wait_for_acceptance=True)
     send(site, waiting)
-    assert site.service.health().error is not None
-    chores.run(site.service)
-    assert site.service.find_service(event["service_id"]).state == "received"
-    with reading(site.service.engine) as connection:
+    assert site.service.monitoring.health().error is not None
+    chores.run(site.service.installation)
+    assert job_of_service(site.service, event["service_id"]).state == "received"
+    with reading(site.service.installation.engine) as connection:
         found = (
             connection.execute(sa.select(services.c.service_id).where(services.c.error.is_not(None))).scalars().all()
         )

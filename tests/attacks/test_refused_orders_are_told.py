@@ -43,17 +43,17 @@ def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
 
     hindered(world, monkeypatch, refused)
     refuse(world, "bad.example.com", "a.example.com", "b.example.com")
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert told(world) == ["a.example.com", "b.example.com"]
     for number in range(20):
         refuse(world, f"{number}.example.com")
     for _ in range(6):
         world.clock.pass_by(30)
-        chores.run(world.service)
+        chores.run(world.service.installation)
     assert len(told(world)) == 22
     bad.clear()
     world.clock.pass_by(chores.AGAIN_SECONDS)
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert told(world)[-1] == "bad.example.com"
 
 
@@ -70,11 +70,11 @@ def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypa
 
     hindered(world, monkeypatch, away)
     refuse(world, *(f"{number}.example.com" for number in range(9)))
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert len(tries) == chores.FAILURES
     for _ in range(20):
         world.clock.pass_by(30)
-        chores.run(world.service)
+        chores.run(world.service.installation)
     assert sorted(told(world)) == sorted(set(tries)) and len(told(world)) == 9
 
 
@@ -85,11 +85,11 @@ def test_two_workers_tell_of_an_order_once(world, monkeypatch):
     def meanwhile(_news):
         if not other:
             other.append(1)
-            chores.run(world.service)
+            chores.run(world.service.installation)
 
     hindered(world, monkeypatch, meanwhile)
     refuse(world, "a.example.com", "b.example.com")
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert sorted(told(world)) == ["a.example.com", "b.example.com"]
 
 
@@ -104,13 +104,13 @@ def test_an_order_whose_teller_was_killed_is_told_of_later(world, monkeypatch):
 
     hindered(world, monkeypatch, killed)
     refuse(world, "a.example.com")
-    chores.run(world.service)
-    chores.run(world.service)
+    chores.run(world.service.installation)
+    chores.run(world.service.installation)
     assert len(tellers) == 1
-    assert world.service.health().order_alarms == 1
+    assert world.service.monitoring.health().order_alarms == 1
     world.clock.pass_by(rows.CLAIM_SECONDS)
-    chores.run(world.service)
-    chores.run(world.service)
+    chores.run(world.service.installation)
+    chores.run(world.service.installation)
     assert told(world) == ["a.example.com"]
 
 
@@ -121,9 +121,9 @@ def test_an_order_that_is_refused_for_another_reason_while_it_is_told_of_is_told
 
     hindered(world, monkeypatch, meanwhile)
     refuse(world, "a.example.com")
-    chores.run(world.service)
-    chores.run(world.service)
-    chores.run(world.service)
+    chores.run(world.service.installation)
+    chores.run(world.service.installation)
+    chores.run(world.service.installation)
     assert [news.code for news in world.mail.alarms] == ["bundle_unknown", "server_unknown"]
 
 
@@ -131,16 +131,16 @@ def test_an_order_that_is_refused_for_another_reason_while_it_is_told_of_is_told
 @pytest.mark.parametrize("mended", [True, False])
 def test_a_refusal_that_mends_itself_is_told_of_only_when_it_lasts(world, mended):
     refuse(world, "a.example.com", code="service_ending")
-    chores.run(world.service)
+    chores.run(world.service.installation)
     world.clock.pass_by(rows.GRACE_SECONDS - 1)
     refuse(world, "a.example.com", code="service_ending")
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert told(world) == []
     if mended:
         which = rows.of_order("a.example.com", None, None)
         transact(world.engine, lambda connection: rows.settle(connection, which, rows.JOB, world.clock(), None))
     world.clock.pass_by(1)
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert told(world) == ([] if mended else ["a.example.com"])
 
 
@@ -173,5 +173,5 @@ def test_what_belongs_to_no_job_fails_apart(world, monkeypatch, caplog):
 
     monkeypatch.setattr(chores.health, "forgotten", odd)
     refuse(world, "a.example.com")
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert told(world) == ["a.example.com"] and "start_forgotten" in caplog.text

@@ -33,7 +33,7 @@ def put(house, job, state, **columns):
     def work(connection):
         update(connection, get(connection, job.id), 1.0, state=state, **columns)
 
-    transact(house.service.engine, work)
+    transact(house.service.installation.engine, work)
 
 
 #: state -> (columns, what is in use)

@@ -93,7 +93,7 @@ def test_no_later_session_comes_back(people, again):
     for _ in range(4):
         for cookie in cookies:
             assert with_cookie(restored, cookie).get("/admin/jobs").status_code == 302
-        transact(restored.service.engine, lambda made: operators.access.end_sessions(made, "nora"))
+        transact(restored.service.installation.engine, lambda made: operators.access.end_sessions(made, "nora"))
 
 
 @attack(
@@ -106,16 +106,20 @@ def test_no_used_code_comes_back(people, again):
     used = totp.code_at(secret, int(now // totp.STEP_SECONDS))
 
     def meanwhile():
-        assert second_factor.accepts(people.service.engine, people.service.keys, "nora", used, now)
-        assert second_factor.accepts(people.service.engine, people.service.keys, "nora", codes[0], now)
+        assert second_factor.accepts(
+            people.service.installation.engine, people.service.installation.keys, "nora", used, now
+        )
+        assert second_factor.accepts(
+            people.service.installation.engine, people.service.installation.keys, "nora", codes[0], now
+        )
 
     restored = again(meanwhile)
     known = restored.service
     for code in (used, *codes):
-        assert not second_factor.accepts(known.engine, known.keys, "nora", code, now)
+        assert not second_factor.accepts(known.installation.engine, known.installation.keys, "nora", code, now)
     later = now + 3 * totp.STEP_SECONDS
     fresh = totp.code_at(secret, int(later // totp.STEP_SECONDS))
-    assert second_factor.accepts(known.engine, known.keys, "nora", fresh, later)
+    assert second_factor.accepts(known.installation.engine, known.installation.keys, "nora", fresh, later)
 
 
 @attack(
@@ -133,7 +137,7 @@ def test_what_may_have_been_revoked_is_named(people, tmp_path):
         assert words in done.stdout
     told = CliRunner(env=environment).invoke(main, ["doctor"]).output
     assert "leaked" in told and "brought back" in told
-    engine = open_service(load_config(environment)).engine
+    engine = open_service(load_config(environment)).installation.engine
     with reading(engine) as connection:
         at, back = aftermath.to_review(connection, 0.0)
         assert back.keys == ["leaked"]
@@ -165,13 +169,15 @@ def waiting_link(people, mode):
     """Return the address of the page behind which the password of a new shop waits, or is to be chosen."""
     service = people.service
     facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
-    kept = sealed(service.keys, {credentials.PASSWORD: SHOPS_PASSWORD})
-    add_job(service.engine, "job1", state="live", server="web-1", facts=facts, **kept)
-    transact(service.engine, lambda connection: steps.insert(connection, "job1", plan.PLAN))
+    kept = sealed(service.installation.keys, {credentials.PASSWORD: SHOPS_PASSWORD})
+    add_job(service.installation.engine, "job1", state="live", server="web-1", facts=facts, **kept)
+    transact(service.installation.engine, lambda connection: steps.insert(connection, "job1", plan.PLAN))
     for name in plan.PLAN:
-        transact(service.engine, lambda made, name=name: steps.update(made, "job1", name, state=steps.DONE))
-    nonce = credentials.offer(service.engine, service.keys, "job1", mode, service.now())
-    return f"/credentials/{service._tokens.for_credentials('job1', nonce)}"
+        transact(
+            service.installation.engine, lambda made, name=name: steps.update(made, "job1", name, state=steps.DONE)
+        )
+    nonce = credentials.offer(service.installation.engine, service.installation.keys, "job1", mode, service.now())
+    return f"/credentials/{service.installation.tokens.for_credentials('job1', nonce)}"
 
 
 @attack(
@@ -183,7 +189,7 @@ def test_no_used_link_to_a_password_comes_back(people, again, mode):
     address = waiting_link(people, mode)
 
     def meanwhile():
-        assert credentials.state(people.service.get_job("job1"), people.service.now()) == credentials.WAITING
+        assert credentials.state(people.service.jobs.get("job1"), people.service.now()) == credentials.WAITING
         if mode == "link":
             assert SHOPS_PASSWORD in people.app.test_client().post(address).text
 
@@ -192,12 +198,12 @@ def test_no_used_link_to_a_password_comes_back(people, again, mode):
     for page in (client.get(address), client.post(address, data={"password": "x" * 20, "again": "x" * 20})):
         assert page.status_code == 410 and SHOPS_PASSWORD not in page.text
     known = restored.service
-    assert known.later_jobs("job1") == []
+    assert known.jobs.follow_ups("job1") == []
     # What `retry --step notify` does, and then the step
-    known.retry("job1", "notify")
-    nonce = credentials.offer(known.engine, known.keys, "job1", mode, known.now())
+    known.jobs.retry("job1", "notify")
+    nonce = credentials.offer(known.installation.engine, known.installation.keys, "job1", mode, known.now())
     assert client.get(address).status_code == 404
-    fresh = f"/credentials/{known._tokens.for_credentials('job1', nonce)}"
+    fresh = f"/credentials/{known.installation.tokens.for_credentials('job1', nonce)}"
     assert client.get(fresh).status_code == 200
 
 
@@ -212,5 +218,5 @@ def test_links_to_passwords_that_a_restore_has_ended_are_named_until_there_are_n
     assert words in runner.invoke(main, ["doctor"]).output
     config = load_config(environment)
     service = open_service(config)
-    credentials.offer(service.engine, service.keys, "job1", "link", service.now())
+    credentials.offer(service.installation.engine, service.installation.keys, "job1", "link", service.now())
     assert words not in runner.invoke(main, ["doctor"]).output

@@ -51,17 +51,17 @@ class Home:
         self.secret = installation.add_api_key(self.config, "billing")
         self.old = load_keys(self.config.keys)
         self.service = open_service(self.config)
-        transact(self.service.engine, furnish)
+        transact(self.service.installation.engine, furnish)
         encrypt = self.old.encrypt
         row = Server("cp1", "cpanel", url="https://cp1.example:2087", user="root", token_encrypted=encrypt(TOKEN))
         row = replace(row, settings={"cpanel_token": encrypt(OWN_TOKEN)})
-        transact(self.service.engine, lambda connection: servers.add(connection, row, 1.0))
+        transact(self.service.installation.engine, lambda connection: servers.add(connection, row, 1.0))
         waiting, live = self.order(), self.order()
         self.put(waiting, "received", **sealed(self.old, PRIVATE))
         self.waiting = waiting.id
         facts = {"shop_url": "http://a.example/", "admin_url": "http://a.example/admin/"}
         self.live = self.put(live, "live", facts=facts).id
-        self.certify(self.service.get_job(self.live), {"stages": {}}, [])
+        self.certify(self.service.jobs.get(self.live), {"stages": {}}, [])
         keys.rotate(self.config.keys)
         self.agents = []
 
@@ -72,20 +72,20 @@ class Home:
     def opened(self):
         """What is stored, opened with the keys there are now."""
         known = load_keys(self.config.keys)
-        service = Service(self.config, self.service.engine, known)
-        with reading(service.engine) as connection:
+        service = Service(self.config, self.service.installation.engine, known)
+        with reading(service.installation.engine) as connection:
             row = servers.get(connection, "cp1")
         return (
-            service.signing_secret("billing").decode(),
+            service.access.signing_secret("billing").decode(),
             known.decrypt(row.token_encrypted),
             known.decrypt(row.settings["cpanel_token"]),
-            private_values(known, service.get_job(self.waiting)),
-            service.certificate(self.live)["job"],
+            private_values(known, service.jobs.get(self.waiting)),
+            service.jobs.certificate(self.live)["job"],
         )
 
     def stored(self):
         """Every text in the database."""
-        with reading(self.service.engine) as connection:
+        with reading(self.service.installation.engine) as connection:
             for table in metadata.sorted_tables:
                 for row in connection.execute(sa.select(table)):
                     yield from (value for value in row if isinstance(value, str))
@@ -95,7 +95,7 @@ class Home:
 def home(tmp_path):
     made = Home(tmp_path / "home")
     yield made
-    made.service.engine.dispose()
+    made.service.installation.engine.dispose()
 
 
 def all_there(home):
@@ -124,7 +124,7 @@ def test_a_retired_key_signs_nothing(home):
     page = old_app.get("/admin/login").text
     form = {"user": OPERATOR, "password": PASSWORD, "csrf_token": csrf_of(page)}
     assert old_app.post("/admin/login", data=form).status_code == 303
-    signed_before = home.service.signed_certificate(home.live)
+    signed_before = home.service.jobs.signed_certificate(home.live)
     home.retire()
     now = load_keys(home.config.keys)
     for name in keys.MAKERS:
@@ -167,14 +167,14 @@ def killed_at(home, number, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(keys, "write_durably", write)
-        patch.setattr(key_retirement, "make_engine", lambda _url: home.service.engine)
-        sa.event.listen(home.service.engine, "before_cursor_execute", statement)
+        patch.setattr(key_retirement, "make_engine", lambda _url: home.service.installation.engine)
+        sa.event.listen(home.service.installation.engine, "before_cursor_execute", statement)
         try:
             home.retire()
         except Killed:
             return True
         finally:
-            sa.event.remove(home.service.engine, "before_cursor_execute", statement)
+            sa.event.remove(home.service.installation.engine, "before_cursor_execute", statement)
     return False
 
 
@@ -196,16 +196,18 @@ def test_a_kill_at_any_instant_loses_nothing(home, monkeypatch):
 @attack("keys are retired while a process still seals by an old one", "it is refused before anything is changed")
 def test_keys_in_use_are_not_retired(home):
     def put(started_at):
-        transact(home.service.engine, lambda connection: connection.execute(sa.delete(workers)))
+        transact(home.service.installation.engine, lambda connection: connection.execute(sa.delete(workers)))
         row = {"name": "w", "started_at": started_at, "beat_at": started_at}
-        transact(home.service.engine, lambda connection: connection.execute(sa.insert(workers).values(**row)))
+        transact(
+            home.service.installation.engine, lambda connection: connection.execute(sa.insert(workers).values(**row))
+        )
 
     rotated = (home.config.keys / "tokens").stat().st_mtime
     put(rotated - 1)
     with pytest.raises(ShoplaunchError, match="keys_in_use"):
         home.retire(at_once=True)
     put(rotated + 1)
-    home.put(home.service.get_job(home.waiting), "restoring", dropped_at=rotated - 5)
+    home.put(home.service.jobs.get(home.waiting), "restoring", dropped_at=rotated - 5)
     with pytest.raises(ShoplaunchError, match=home.waiting):
         home.retire()
     assert len(keys.old_files(home.config.keys)) == 4

@@ -30,7 +30,7 @@ def home(tmp_path):
         installation.set_operator(config, name, PASSWORD)
     service = open_service(config)
     yield environment, config, create_app(config, service)
-    service.engine.dispose()
+    service.installation.engine.dispose()
 
 
 def signed_in(app, user="nora", password=PASSWORD):
@@ -126,4 +126,4 @@ def test_a_page_that_keeps_itself_fresh_keeps_no_session(home):
     for _ in range(30):
         clock.pass_by(300)
         assert is_in(browser)
-    service.engine.dispose()
+    service.installation.engine.dispose()

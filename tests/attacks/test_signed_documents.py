@@ -20,7 +20,7 @@ HALF = "\ud800"
 def nothing_is_refused(site):
     """What one test leaves refused no other sees."""
     yield
-    transact(site.service.engine, lambda connection: connection.execute(delete(refused_orders)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(delete(refused_orders)))
 
 
 def number():
@@ -55,7 +55,7 @@ HALVES = {
 def test_halves_of_characters_are_refused_with_a_reason(site, document):
     answer = send(site, document())
     assert answer.status_code == 422, answer.text
-    (row,) = site.service.list_refused()
+    (row,) = site.service.orders.list_refused()
     assert row.error["code"] == answer.json()["code"]
     assert "Traceback" not in site.log()
 
@@ -63,7 +63,7 @@ def test_halves_of_characters_are_refused_with_a_reason(site, document):
 def test_half_of_a_character_in_a_persons_name_costs_nobody_the_shop(site):
     answer = send(site, an_event(first_name=f"Nora{HALF}"))
     assert answer.status_code == 202, answer.text
-    assert site.service.get_job(answer.json()["id"]).order["first_name"] == "Nora\ufffd"
+    assert site.service.jobs.get(answer.json()["id"]).order["first_name"] == "Nora\ufffd"
 
 
 NUMBERS = (b"1" + 400 * b"0", b"99999999999999999999999", b"-9007199254740993", b"1e999", b"NaN", b"-Infinity")
@@ -103,7 +103,7 @@ def test_a_document_that_names_a_thing_twice_is_refused(site):
     body = json.dumps(first).encode()[:-1] + b', "domain": "%s"}' % second["domain"].encode()
     answer = send(site, body)
     assert (answer.status_code, answer.json()["code"]) == (422, "order_invalid"), answer.text
-    assert not [job for job in site.service.list_jobs() if job.domain in (first["domain"], second["domain"])]
+    assert not [job for job in site.service.jobs.listed() if job.domain in (first["domain"], second["domain"])]
 
 
 @pytest.mark.parametrize("depth", [900, 3000, 20000])

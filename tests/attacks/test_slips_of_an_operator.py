@@ -160,14 +160,14 @@ STROKES = {
 
 def _undo(house):
     job = house.put(house.order("undone.example"), "cancelled")
-    return ["cancel", job.id, "--undo"], lambda: house.service.get_job(job.id).state, "undone.example"
+    return ["cancel", job.id, "--undo"], lambda: house.service.jobs.get(job.id).state, "undone.example"
 
 
 def _send(house):
     with pytest.raises(ShoplaunchError):
-        house.service.place_order(an_order("again.example", server="web9"), "api", "")
-    order = house.service.list_refused()[0]
-    return ["refused", "send", str(order.id)], lambda: house.service.get_refused(order.id).tries, "again.example"
+        house.service.orders.place(an_order("again.example", server="web9"), "api", "")
+    order = house.service.orders.list_refused()[0]
+    return ["refused", "send", str(order.id)], lambda: house.service.orders.get_refused(order.id).tries, "again.example"
 
 
 def _retry(house):
@@ -176,9 +176,9 @@ def _retry(house):
     change = (
         sa.update(jobs).where(jobs.c.id == job.id).values(kind="remove", parent=parent.id, state="failed", step="drop")
     )
-    transact(house.service.engine, lambda connection: connection.execute(change))
-    house.put_step(house.service.get_job(job.id), "drop", "failed")
-    return ["retry", job.id], lambda: house.service.get_job(job.id).state, "remove on the living shop"
+    transact(house.service.installation.engine, lambda connection: connection.execute(change))
+    house.put_step(house.service.jobs.get(job.id), "drop", "failed")
+    return ["retry", job.id], lambda: house.service.jobs.get(job.id).state, "remove on the living shop"
 
 
 def _rotate(house):
@@ -202,8 +202,8 @@ def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
     environment = {**os.environ, **house.environment}
     code, shown = at_terminal([SHOPLAUNCH, *STROKES[stroke], job.id], environment, [("[y/N]", "n")])
     assert code == 1 and "Abort" in shown
-    assert house.service.get_job(job.id).state == job.state
-    assert house.service.later_jobs(job.id) == []
+    assert house.service.jobs.get(job.id).state == job.state
+    assert house.service.jobs.follow_ups(job.id) == []
     answered = command([*STROKES[stroke], job.id, "--yes"], house.environment)
     assert "not_confirmed" not in answered.output
 

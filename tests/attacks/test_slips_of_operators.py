@@ -53,10 +53,10 @@ def test_what_changes_a_living_shop_asks_first(site, operator, shop, kind):
     assert len(re.findall(r"<p>[^<]{20,}</p>", asked)) >= 2
     # Nothing refreshes a page on which a password is written
     assert "data-live" not in asked and "http-equiv" not in asked
-    assert site.service.later_jobs(shop.id) == []
+    assert site.service.jobs.follow_ups(shop.id) == []
     form = {"csrf_token": csrf_of(asked), "kind": kind, "password": "correct horse" * (kind == "set_admin_password")}
     operator.post(site.url + path + "/later", data=form, timeout=TIMEOUT)
-    assert [job.kind for job in site.service.later_jobs(shop.id)] == [kind]
+    assert [job.kind for job in site.service.jobs.follow_ups(shop.id)] == [kind]
 
 
 @attack(
@@ -64,15 +64,15 @@ def test_what_changes_a_living_shop_asks_first(site, operator, shop, kind):
     "nothing happens but a page that says what would",
 )
 def test_taking_a_cancellation_back_asks_first(site, operator):
-    job = site.service.cancel(site.order().id)
+    job = site.service.jobs.cancel(site.order().id)
     path = f"/admin/jobs/{job.id}/undo-cancel"
     shown = page_of(site, operator, f"/admin/jobs/{job.id}")
     assert f'action="{path}"' not in shown and f'href="{path}"' in shown
     asked = page_of(site, operator, path)
     assert job.domain in asked and "go into the account" in asked
-    assert site.service.get_job(job.id).state == "cancelled"
+    assert site.service.jobs.get(job.id).state == "cancelled"
     operator.post(site.url + path, data={"csrf_token": csrf_of(asked)}, timeout=TIMEOUT)
-    assert site.service.get_job(job.id).state == "preparing"
+    assert site.service.jobs.get(job.id).state == "preparing"
     assert operator.get(site.url + path, timeout=TIMEOUT).status_code == 409
 
 
@@ -82,7 +82,7 @@ def test_a_password_that_is_none_is_asked_for_again(site, operator, shop, passwo
     form = {"csrf_token": csrf_of(page_of(site, operator, "/admin/jobs")), "kind": "set_admin_password"}
     answer = operator.post(path, data={**form, "password": password}, timeout=TIMEOUT)
     assert answer.status_code == 422 and "At least 8 characters." in answer.text and 'name="password"' in answer.text
-    assert site.service.later_jobs(shop.id) == []
+    assert site.service.jobs.follow_ups(shop.id) == []
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "nonsense"])
@@ -136,7 +136,7 @@ def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator,
         servers.add(connection, Server(name=name, panel="cpanel", url="https://x.example:2087", user="root"), 0.0)
         servers.lock(connection, name, "WHM answered 401: <the token> is invalid", 1_795_948_000.0)
 
-    transact(site.service.engine, work)
+    transact(site.service.installation.engine, work)
     shown = page_of(site, operator, f"/admin/servers?lang={language}")
     part = re.search(rf'data-locked="{name}".*?</section>', shown, re.DOTALL).group(0)
     assert "WHM answered 401: &lt;the token&gt; is invalid" in part and "panel_auth_failed" in part
@@ -144,14 +144,14 @@ def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator,
     for command in ("server set NAME --token-file FILE", "server check NAME"):
         assert f'<code dir="ltr">{command}</code>' in part
     assert words in shown
-    transact(site.service.engine, lambda connection: servers.unlock(connection, name))
+    transact(site.service.installation.engine, lambda connection: servers.unlock(connection, name))
     assert "data-locked" not in page_of(site, operator, "/admin/servers")
 
 
 def again(site, shop, kind, way):
     """Return a later job of `kind` that failed, or that waits for its next try."""
     given = {"admin.password": "correct horse"} if kind == "set_admin_password" else {}
-    job = site.service.start_kind(shop.id, kind, given)
+    job = site.service.jobs.start_follow_up(shop.id, kind, given)
     error = {"code": "panel_unreachable", "message": "no answer", "advice": "a", "retryable": True}
     step = next(iter(plan.of(kind)))
     state = steps.FAILED if way == "failed" else steps.WAITING
@@ -159,7 +159,7 @@ def again(site, shop, kind, way):
     def work(connection):
         steps.update(connection, job.id, step, state=state, error=error, not_before=site.service.now() + 3600)
 
-    transact(site.service.engine, work)
+    transact(site.service.installation.engine, work)
     return site.put(job, "failed" if way == "failed" else "preparing", step=step, error=error)
 
 
@@ -177,16 +177,16 @@ def test_a_retry_that_changes_a_living_shop_asks_first(site, operator, shop, kin
     asked = page_of(site, operator, html.unescape(link))
     assert shop.domain in asked and re.search("[?؟]</h1>", asked)
     assert len(re.findall(r"<p>[^<]{20,}</p>", asked)) >= 2
-    assert site.service.get_job(job.id).version == job.version
+    assert site.service.jobs.get(job.id).version == job.version
     (form,) = re.findall(rf'<form[^>]* action="/admin/jobs/{job.id}/retry">.*?</form>', asked, re.DOTALL)
     values = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     answer = operator.post(f"{site.url}/admin/jobs/{job.id}/retry", data=values, timeout=TIMEOUT)
     assert answer.status_code == 200
-    assert site.service.get_job(job.id).version > job.version
+    assert site.service.jobs.get(job.id).version > job.version
 
 
 def test_there_is_nothing_to_ask_about_where_nothing_can_be_retried(site, operator, shop):
-    job = site.service.start_kind(shop.id, "https_on", {})
+    job = site.service.jobs.start_follow_up(shop.id, "https_on", {})
     for one in (job, site.order()):
         answer = operator.get(f"{site.url}/admin/jobs/{one.id}/again", timeout=TIMEOUT)
         assert answer.status_code == 409

@@ -208,17 +208,17 @@ def test_an_older_download_waits_for_its_turn_no_longer(downloads):
 @pytest.fixture
 def job(site):
     """Return a function that makes a job on a server of its own whose bundle is large."""
-    path = site.service.bundles.path(NAME)
+    path = site.service.installation.bundles.path(NAME)
     path.parent.mkdir(exist_ok=True)
     if not path.exists():
         with path.open("wb") as stream:
             stream.truncate(SIZE)
         row = Bundle(NAME, "a" * 64, SIZE, "b" * 64, "sample", "1", time.time())
-        transact(site.service.engine, lambda connection: bundles.add(connection, row))
+        transact(site.service.installation.engine, lambda connection: bundles.add(connection, row))
 
     def make():
         server = Server(name="s" + secrets.token_hex(4), panel="cpanel")
-        transact(site.service.engine, lambda connection: servers.add(connection, server, time.time()))
+        transact(site.service.installation.engine, lambda connection: servers.add(connection, server, time.time()))
         return site.put(site.order(server=server.name, bundle=NAME), "restoring", step="agent")
 
     return make

@@ -53,7 +53,7 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     monkeypatch.setattr(web_start, "ask", real)
     second = rung.sold()
     assert start_of(rung, second)["reason"] == "vanished"
-    assert rung.job(second).facts[ring.PREPARED] == "vanished"
+    assert rung.job(second).facts["start_prepared"] == "vanished"
     rung.clock.pass_by(31 * 24 * 3600)
     third = rung.sold()
     assert start_of(rung, third)["way"] == "web"

@@ -30,7 +30,7 @@ def app(tmp_path):
         installation.set_operator(config, name, PASSWORD)
     service = open_service(config)
     yield create_app(config, service)
-    service.engine.dispose()
+    service.installation.engine.dispose()
 
 
 def sign_in(browser, user="nora", password=PASSWORD, address=PROXY):

@@ -106,12 +106,12 @@ def test_a_token_is_good_for_the_validity_of_its_job_and_seven_days(world):
     agent.send("heartbeat")
     world.clock.pass_by(120)
     final = agent.event("finished", evidence=EVIDENCE)
-    assert code_of(lambda: world.service.record_event(agent.token, final)) == "token_invalid"
+    assert code_of(lambda: world.service.agents.record(agent.token, final)) == "token_invalid"
 
 
 def test_an_attempt_that_is_being_prepared_again_is_not_taken_for_the_expired_one(world):
     job, agent = expired(world)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
     newer = type(agent)(world, job)
@@ -137,7 +137,7 @@ def test_who_tries_again_is_told_at_once_when_that_fails(world):
     job, agent = world.dropped()
     agent.fail("db_packet")
     world.work()
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     type(agent)(world, job).fail("db_packet")
     world.work()
@@ -222,13 +222,13 @@ def test_what_finds_no_room_is_refused_with_a_code_of_its_own(world):
 def test_a_report_that_was_dropped_is_still_known(world):
     job, agent = world.dropped()
     old = agent.event("stage_started", stage="unpack", percent=20)
-    world.service.record_event(agent.token, old)
+    world.service.agents.record(agent.token, old)
     for _ in range(2 * KEPT):
         world.clock.pass_by(2)
         agent.send("stage_started", stage="import", percent=60)
     assert old["seq"] not in [event["seq"] for event in kept(world, job)]
     before = world.job(job)
-    world.service.record_event(agent.token, old)
+    world.service.agents.record(agent.token, old)
     assert world.job(job).version == before.version
 
 
@@ -244,7 +244,7 @@ def test_a_flood_is_bounded_over_all_processes(world):
         world.clock.pass_by(0.01)
         service = (world.service, other)[number % 2]
         try:
-            service.record_event(agent.token, make_event(job.id, 1, number + 1, "stage_started", world.clock()))
+            service.agents.record(agent.token, make_event(job.id, 1, number + 1, "stage_started", world.clock()))
             taken += 1
         except ShoplaunchError as error:
             assert error.code == "events_too_fast" and error.retryable and error.details["retry_after_seconds"] >= 1
@@ -293,7 +293,7 @@ def test_the_time_of_another_clock_keeps_no_report_out(world):
         world.config, world.engine, world.keys, panel_of=lambda _c, _s: world.panel, billing=world.mail,
         clock=world.clock,
     )  # fmt: skip
-    other.record_event(agent.token, agent.event("started"))
+    other.agents.record(agent.token, agent.event("started"))
     assert world.job(job).events_kept == 1
 
 
@@ -323,9 +323,9 @@ def test_a_failure_with_the_log_of_an_earlier_release_is_taken(site):
     error = trouble(message="م" * 4000, retryable=False)
     event = make_event(job.id, 1, 1, "failed", 1.0, error=error, log=["x" * 1000] * 80)
     assert post(site, job, json.dumps(event)).status_code == 202
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         (stored,) = events.of_job(connection, job.id)
-    assert len(json.dumps(stored)) <= 8192 and site.service.get_job(job.id).error["message"] == "م" * 4000
+    assert len(json.dumps(stored)) <= 8192 and site.service.jobs.get(job.id).error["message"] == "م" * 4000
 
 
 NESTS = {

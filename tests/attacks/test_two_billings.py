@@ -30,7 +30,7 @@ def keys(site):
 def nothing_is_refused(site):
     """What one test leaves refused no other sees."""
     yield
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def test_the_end_of_a_service_ends_nothing_of_the_others(site, ask, first, secon
     number = f"105-{first}"
     job = ask(first, "POST", ORDERS, event(number, f"{first}-kept")).json()["id"]
     ask(second, "POST", ORDERS, terminated(number))
-    assert site.service.get_job(job).state == "received"
+    assert site.service.jobs.get(job).state == "received"
     assert ask(first, "GET", f"/api/v1/services/{number}").json()["state"] == "received"
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         assert services.get(connection, first, number).terminated_at is None
 
 
@@ -95,12 +95,12 @@ def test_the_end_of_a_service_ends_nothing_of_the_others(site, ask, first, secon
 def test_nothing_of_the_others_is_seen_or_retried(site, ask, first, second, method, end):
     number = f"106-{first}-{method}"
     job = ask(first, "POST", ORDERS, event(number, f"{first}-{method.lower()}")).json()["id"]
-    site.fail(site.service.get_job(job), "database", "panel_refused", "no")
+    site.fail(site.service.jobs.get(job), "database", "panel_refused", "no")
     for name in (number, job):
         document = None if method == "GET" else {}
         answer = ask(second, method, f"/api/v1/services/{name}{end}", document)
         assert (answer.status_code, answer.json()["code"]) == (404, "service_unknown")
-    assert site.service.get_job(job).state == "failed"
+    assert site.service.jobs.get(job).state == "failed"
     assert ask(first, method, f"/api/v1/services/{job}{end}", document).status_code in (200, 202)
 
 
@@ -112,7 +112,7 @@ def test_a_refused_order_is_not_settled_by_the_others(site, ask, first, second):
     assert ask(first, "POST", ORDERS, refused).status_code == 422
     assert ask(second, "POST", ORDERS, event(number, f"{second}-made-{first}")).status_code == 202
     ask(second, "POST", ORDERS, terminated(number))
-    (order,) = site.service.list_refused()
+    (order,) = site.service.orders.list_refused()
     assert (order.signed_by, order.service_id) == (first, number)
 
 

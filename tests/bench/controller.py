@@ -57,10 +57,10 @@ class Controller:
         installation.ensure_installation(config)
         installation.set_operator(config, OPERATOR, PASSWORD)
         service = open_service(config)
-        transact(service.engine, furnish)
-        working = fill(service.engine, finished, active, time.time())
-        self.tokens = {job: service._tokens.for_agent(job, 1) for job in working}
-        service.engine.dispose()
+        transact(service.installation.engine, furnish)
+        working = fill(service.installation.engine, finished, active, time.time())
+        self.tokens = {job: service.installation.tokens.for_agent(job, 1) for job in working}
+        service.installation.engine.dispose()
         self._environment = {**os.environ, **own}
         self._command = str(Path(sys.executable).parent / "shoplaunch")
         self._first_seq = 1

@@ -87,14 +87,14 @@ def order(whole, panel, moment):
 
 def rows_of(whole, job):
     """Return the job's steps."""
-    with reading(whole.service.engine) as connection:
+    with reading(whole.service.installation.engine) as connection:
         return steps.of_job(connection, job["id"])
 
 
 def parts_of(whole, job, sent):
     """Return part -> seconds; `in all` is their sum, from the signed order to the certificate."""
     rows = rows_of(whole, job)
-    with reading(whole.service.engine) as connection:
+    with reading(whole.service.installation.engine) as connection:
         came = {}
         for event in events.of_job(connection, job["id"]):
             came.setdefault(event["event"], event["received_at"])
@@ -119,7 +119,9 @@ def followed(whole, job):
     """Return the seconds of a follow-up job of the shop, {} where the bundle has none."""
     began = time.time()
     try:
-        later = whole.service.start_kind(job["id"], "set_admin_password", {"admin.password": "correct horse battery"})
+        later = whole.service.jobs.start_follow_up(
+            job["id"], "set_admin_password", {"admin.password": "correct horse battery"}
+        )
     except ShoplaunchError as error:
         if error.code != "kind_unsupported":
             raise

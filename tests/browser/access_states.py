@@ -20,7 +20,7 @@ LIMITED = ApiKey("whmcs-limited", ("web-1",), ("boutique",), ("retry", "cancel")
 
 def furnish(site):
     """There are two more operators and two more keys; return who made them."""
-    actor = Actor("command line", site.service.engine, lambda: site.service.keys)
+    actor = Actor("command line", site.service.installation.engine, lambda: site.service.installation.keys)
     if "old-one" in {key.name for key in billing_keys.listed(actor)}:
         return actor
     for name, role in ((ENROLLED, "administer"), (CHANGED, "operate")):
@@ -28,7 +28,7 @@ def furnish(site):
     second_factor.begin(actor, CHANGED)
     for key in (LIMITED, ApiKey("old-one", operations=())):
         billing_keys.add(actor, key)
-        site.service.audit(f"key {key.name}", "order", None, "7 shop.example key_forbidden")
+        site.service.access.audit(f"key {key.name}", "order", None, "7 shop.example key_forbidden")
     billing_keys.revoke(actor, "old-one")
     return actor
 
@@ -91,7 +91,7 @@ sent("second factor, the QR code", "admin.offer_factor", "/admin/account/second-
 def sealed_factor(site, text):
     """The one who looks has the sealed second factor `text`, and stays signed in."""
     query = sa.update(operator_rows).where(operator_rows.c.user == LOOKER).values(totp_encrypted=text)
-    transact(site.service.engine, lambda connection: connection.execute(query))
+    transact(site.service.installation.engine, lambda connection: connection.execute(query))
 
 
 @state("no second factor?", "admin.ask_end_factor", user=LOOKER)
@@ -103,7 +103,7 @@ def end_factor(site, driver):
 
 @state("keys, none", "admin.keys", empty=True)
 def keys_none(site, driver):
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(api_keys)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(api_keys)))
     open_path(site, driver, "/admin/keys")
 
 

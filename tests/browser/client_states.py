@@ -20,8 +20,8 @@ CLIENT_PASSWORD = "Kq7mVd3xTb9pWn2h"
 
 def _clients_page(make):
     def show(site, driver):
-        job = site.service.get_job(make(site).id)
-        driver.get(site.service.service_status(job)["status_url"])
+        job = site.service.jobs.get(make(site).id)
+        driver.get(site.service.jobs.status(job)["status_url"])
 
     return show
 
@@ -37,11 +37,11 @@ def client_unknown(site, driver):
 
 def offered(site, mode, offered_at=None):
     """Return (job, address) of a shop whose password waits."""
-    private = sealed(site.service.keys, {"admin.password": CLIENT_PASSWORD})
+    private = sealed(site.service.installation.keys, {"admin.password": CLIENT_PASSWORD})
     job = live(site, **private)
     now = time.time() if offered_at is None else offered_at
-    nonce = credentials.offer(site.service.engine, site.service.keys, job.id, mode, now)
-    return job, f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+    nonce = credentials.offer(site.service.installation.engine, site.service.installation.keys, job.id, mode, now)
+    return job, f"{site.url}/credentials/{site.service.installation.tokens.for_credentials(job.id, nonce)}"
 
 
 @state("password, waiting", "credentials.show")
@@ -95,7 +95,7 @@ def chosen(site, driver, then):
     job, address = offered(site, "set")
     form = {"password": "correct horse", "again": "correct horse"}
     requests.post(address, data=form, timeout=TIMEOUT).raise_for_status()
-    [child] = site.service.later_jobs(job.id)
+    [child] = site.service.jobs.follow_ups(job.id)
     site.put(child, then, account_key=None, domain_key=None)
     driver.get(address)
 
@@ -151,11 +151,14 @@ def wrong_method(site, driver):
 @state("error, unforeseen", "status.show", status=500)
 def unforeseen(site, driver):
     job = site.put(site.order(), "received", facts={"noun": "zebra"})
-    driver.get(site.service.service_status(job)["status_url"])
+    driver.get(site.service.jobs.status(job)["status_url"])
 
 
 @state("error, a damaged certificate", "admin.certificate", status=400)
 def damaged_certificate(site, driver):
     job = live(site)
-    transact(site.service.engine, lambda connection: proofs.put_certificate(connection, job.id, "damaged", time.time()))
+    transact(
+        site.service.installation.engine,
+        lambda connection: proofs.put_certificate(connection, job.id, "damaged", time.time()),
+    )
     open_path(site, driver, f"/admin/jobs/{job.id}/certificate")

@@ -99,7 +99,7 @@ def jobs_none(site, driver):
 
 def every_state(site):
     """One job in each state, and enough to fill two pages."""
-    if site.service.count_jobs().get("ignored", 0) >= 30:
+    if site.service.jobs.counts().get("ignored", 0) >= 30:
         return
     for state_name in JOBS:
         JOBS[state_name](site)
@@ -161,11 +161,11 @@ def restoring(site):
     for seq, (kind, stage, percent) in enumerate(events, 1):
         event = make_event(job.id, 1, seq, kind, time.time(), stage=stage, percent=percent)
         assert site.report(token, event).status_code == 202
-    return site.service.get_job(job.id)
+    return site.service.jobs.get(job.id)
 
 
 def _known(site, domain):
-    return any(job.domain == domain for job in site.service.list_jobs())
+    return any(job.domain == domain for job in site.service.jobs.listed())
 
 
 def finishing(site):
@@ -191,7 +191,7 @@ def stalled(site):
 
 
 def cancelled(site):
-    return site.service.cancel(site.order().id)
+    return site.service.jobs.cancel(site.order().id)
 
 
 def ignored(site):
@@ -261,7 +261,7 @@ def later_short(site, driver):
 @state("error, another job is under way", "admin.begin_later", status=409)
 def later_busy(site, driver):
     job = live(site)
-    site.service.start_kind(job.id, "https_on", {})
+    site.service.jobs.start_follow_up(job.id, "https_on", {})
     open_path(site, driver, f"/admin/jobs/{job.id}/later/remove")
     click(driver, By.ID, "confirm")
 
@@ -269,15 +269,15 @@ def later_busy(site, driver):
 @state("job, with later jobs", "admin.job")
 def job_with_later(site, driver):
     job = live(site)
-    ended = site.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse"})
+    ended = site.service.jobs.start_follow_up(job.id, "set_admin_password", {"admin.password": "correct horse"})
     site.put(ended, "live", account_key=None, domain_key=None)
-    site.service.start_kind(job.id, "https_on", {})
+    site.service.jobs.start_follow_up(job.id, "https_on", {})
     open_path(site, driver, f"/admin/jobs/{job.id}")
 
 
 @state("job, a later one", "admin.job")
 def later_job(site, driver):
-    child = site.service.start_kind(live(site).id, "https_on", {})
+    child = site.service.jobs.start_follow_up(live(site).id, "https_on", {})
     open_path(site, driver, f"/admin/jobs/{child.id}")
 
 
@@ -290,7 +290,7 @@ def retried(site, driver):
 
 @state("retry what changes a living shop?", "admin.confirm_retry")
 def retry_later(site, driver):
-    child = site.service.start_kind(live(site).id, "remove", {})
+    child = site.service.jobs.start_follow_up(live(site).id, "remove", {})
     error = {"code": "panel_unreachable", "message": "no answer", "advice": "a", "retryable": True}
     site.put(child, "failed", step="account", error=error)
     open_path(site, driver, f"/admin/jobs/{child.id}")

@@ -21,11 +21,13 @@ LATER = {
 def offered(site, mode, language):
     """Return (job, address) of a shop whose password waits."""
     facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
-    private = sealed(site.service.keys, {"admin.password": PASSWORD})
+    private = sealed(site.service.installation.keys, {"admin.password": PASSWORD})
     order = site.order(language=language, email="a-rather-long-name+shop@the-client-of-a-host.example")
     job = site.put(order, "live", facts=facts, later=LATER, domain_key=None, account_key=None, **private)
-    nonce = credentials.offer(site.service.engine, site.service.keys, job.id, mode, time.time())
-    return job, f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+    nonce = credentials.offer(
+        site.service.installation.engine, site.service.installation.keys, job.id, mode, time.time()
+    )
+    return job, f"{site.url}/credentials/{site.service.installation.tokens.for_credentials(job.id, nonce)}"
 
 
 def wait_for_view(driver, view):
@@ -58,7 +60,7 @@ def test_a_chosen_password_is_followed_until_it_works(site):
             driver.find_element(By.NAME, name).send_keys("correct horse battery")
         click(driver, By.CSS_SELECTOR, "form button")
         wait_for_view(driver, "setting")
-        [child] = site.service.later_jobs(job.id)
+        [child] = site.service.jobs.follow_ups(job.id)
         site.put(child, "live")
         wait_for_view(driver, "done")
         assert attribute_of(driver, "a.primary", "href").endswith("/admin77/")

@@ -95,12 +95,12 @@ def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     open_job(site, browser, job)
     click(browser, By.ID, "cancel")
     until(browser, lambda: browser.find_elements(By.ID, "confirm"))
-    assert site.service.get_job(job.id).state == "received"
+    assert site.service.jobs.get(job.id).state == "received"
     click(browser, By.ID, "confirm")
     until(browser, lambda: state_of(browser) == "cancelled")
     click(browser, By.ID, "undo")
     shows(browser, "h1", "Take the cancellation back?")
-    assert site.service.get_job(job.id).state == "cancelled"
+    assert site.service.jobs.get(job.id).state == "cancelled"
     click(browser, By.ID, "confirm")
     until(browser, lambda: state_of(browser) == "preparing")
 
@@ -115,10 +115,10 @@ def test_closing_a_shop_asks_first_also_by_keyboard(site, javascript):
         shows(driver, "h1", "Close this shop?")
         said = text_of(driver, "main")
         assert job.domain in said and "Visitors see that the shop is closed" in said
-        assert site.service.later_jobs(job.id) == []
+        assert site.service.jobs.follow_ups(job.id) == []
         driver.find_element(By.ID, "confirm").send_keys(Keys.ENTER)
         shows(driver, "p.note", "The job has begun.")
-        assert [child.kind for child in site.service.later_jobs(job.id)] == ["remove"]
+        assert [child.kind for child in site.service.jobs.follow_ups(job.id)] == ["remove"]
 
 
 def test_the_language_switch_turns_the_page_and_stays(site, browser):
@@ -146,7 +146,7 @@ def test_nothing_is_wider_than_a_telephone(site, language):
     job = site.order("a-rather-long-name-for-a-small-shop-of-leather-goods.isfahan.example")
     site.fail(job, "agent", "db_access_denied", "the server refused the user " + "x" * 120)
     paths = ["/admin/jobs", f"/admin/jobs/{job.id}", f"/admin/jobs/{job.id}/cancel", "/admin/audit", "/admin/servers"]
-    client = site.service.service_status(site.service.get_job(job.id))["status_url"]
+    client = site.service.jobs.status(site.service.jobs.get(job.id))["status_url"]
     with chrome(390, 844) as driver:
         sign_in(site, driver)
         for address in [*(site.url + path for path in paths), client]:
@@ -156,7 +156,7 @@ def test_nothing_is_wider_than_a_telephone(site, language):
 
 def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
     job = site.put(site.order(), "restoring", percent=20)
-    browser.get(site.service.service_status(site.service.get_job(job.id))["status_url"])
+    browser.get(site.service.jobs.status(site.service.jobs.get(job.id))["status_url"])
     shows(browser, "h1", "Your shop is being prepared")
     site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})
     shows(browser, "h1", "Your shop is ready")
@@ -168,7 +168,7 @@ def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
 
 def test_without_scripts_the_clients_page_looks_again_when_asked(site):
     job = site.put(site.order(), "restoring", percent=20)
-    address = site.service.service_status(site.service.get_job(job.id))["status_url"]
+    address = site.service.jobs.status(site.service.jobs.get(job.id))["status_url"]
     with chrome(javascript=False) as driver:
         driver.get(address)
         site.put(job, "live", percent=100, facts={"shop_url": f"http://{job.domain}/"})

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(autouse=True)
 def without_a_factor(site):
     """Each test begins with the password alone."""
-    second_factor.end(Actor("test", site.service.engine, lambda: site.service.keys), OPERATOR)
+    second_factor.end(Actor("test", site.service.installation.engine, lambda: site.service.installation.keys), OPERATOR)
     yield
     site.forget_failed_logins()
 

@@ -10,7 +10,6 @@ from controller.db.connection.engine import transact
 from controller.db.identities import access
 from controller.db.servers import Server
 from controller.db.tables import audit as audit_table
-from controller.jobs.engine import alarms
 from tests.browser.states import open_path, stalled, state
 from tests.integration.billing.events import created
 from tests.support.worlds.web_site import OPERATOR
@@ -19,7 +18,7 @@ from tests.support.worlds.web_site import OPERATOR
 
 
 def a_worker_runs(site):
-    transact(site.service.engine, lambda connection: workers.beat(connection, "one"))
+    transact(site.service.installation.engine, lambda connection: workers.beat(connection, "one"))
 
 
 @state("attention, nothing", "admin.attention", empty=True)
@@ -32,7 +31,7 @@ def refused(site):
     """Return an order that was refused for an unknown bundle."""
     event = created(server_host="web-1", bundle="nothing")
     assert site.signed("POST", "/api/v1/orders", json.dumps(event).encode()).status_code == 422
-    return next(order for order in site.service.list_refused() if order.domain == event["domain"])
+    return next(order for order in site.service.orders.list_refused() if order.domain == event["domain"])
 
 
 @state("attention, refused orders and alarms", "admin.attention")
@@ -40,7 +39,7 @@ def attention(site, driver):
     refused(site)
     stalled(site)
     problem = {"code": "mail_undeliverable", "message": "554 not here, " + "x" * 90}
-    site.put(stalled(site), "stalled", facts={alarms.FACT: problem})
+    site.put(stalled(site), "stalled", facts={"alarm_problem": problem})
     open_path(site, driver, "/admin/attention")
 
 
@@ -59,7 +58,7 @@ def dismiss(site, driver):
 
 @state("servers, none", "admin.servers", empty=True)
 def servers_none(site, driver):
-    transact(site.service.engine, lambda connection: servers.remove(connection, "web-1"))
+    transact(site.service.installation.engine, lambda connection: servers.remove(connection, "web-1"))
     open_path(site, driver, "/admin/servers")
 
 
@@ -70,7 +69,7 @@ def locked_server(site):
             servers.add(connection, Server(name="cpanel-locked", panel="cpanel", url=url, user="root"), time.time())
         servers.lock(connection, "cpanel-locked", "WHM answered 401: the token is invalid", time.time() - 4000)
 
-    transact(site.service.engine, work)
+    transact(site.service.installation.engine, work)
 
 
 @state("servers, one locked", "admin.servers")
@@ -81,7 +80,7 @@ def servers_locked(site, driver):
 
 @state("audit, nothing", "admin.audit_log", empty=True)
 def audit_none(site, driver):
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(audit_table)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(audit_table)))
     open_path(site, driver, "/admin/audit")
 
 
@@ -94,5 +93,5 @@ def audit(site, driver):
             access.add_audit(connection, time.time(), "command line", "user password", None, f"operator-{number}")
         access.add_audit(connection, time.time(), OPERATOR, "retry", job.id, "php")
 
-    transact(site.service.engine, work)
+    transact(site.service.installation.engine, work)
     open_path(site, driver, "/admin/audit")

@@ -201,7 +201,7 @@ class Machine(Whole):
         self._service = Service(config, self.engine, self.keys, clock=self.clock)
         self._stack.enter_context(agents_clock(self.clock))
         self._stack.callback(Answering(config, self._service).close)
-        worker = self._service.worker()
+        worker = self._service.jobs.worker()
         worker.start()
         self._stack.callback(worker.stop)
 
@@ -226,7 +226,7 @@ class Machine(Whole):
 
     def job(self, key):
         """Return the job `key` as the helpers of Whole take it."""
-        return self.as_known(self.service.get_job(self.left.jobs[key]))
+        return self.as_known(self.service.jobs.get(self.left.jobs[key]))
 
     def as_known(self, found):
         """Return the job `found` as the helpers of Whole take it."""

@@ -39,7 +39,7 @@ class People:
 
     def close(self):
         """Nothing of the database is open any more."""
-        self.service.engine.dispose()
+        self.service.installation.engine.dispose()
 
     def try_in(self, user, password=PASSWORD, code=""):
         """Try to sign in; return (status, the browser)."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from controller.jobs.intake.service import Service
-from controller.jobs.lifecycle import expectation, states
+from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.domains import readable
 
 POLL_SECONDS = 0.5
@@ -34,15 +34,15 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
         TextColumn("{task.fields[left]}"),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        job = service.get_job(job_id)
+        job = service.jobs.get(job_id)
         # A bar has no room for what is copied
         console.print(f"{job_id}  {readable(job.domain, job.folder)}", soft_wrap=True, markup=False)
         bar = bars.add_task("", total=100, left="")
         while True:
-            job = service.get_job(job_id)
-            status, agent = service.service_status(job), service.agent_view(job)
+            job = service.jobs.get(job_id)
+            status, agent = service.jobs.status(job), service.jobs.agent_view(job)
             _tell(console, status, agent["stages"], seen)
-            left = expectation.left(service.engine, job, service.now())
+            left = service.jobs.seconds_left(job)
             bars.update(
                 bar, completed=status["percent"], description=_description(status, agent, job.stage), left=_left(left)
             )

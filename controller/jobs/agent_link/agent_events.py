@@ -13,7 +13,7 @@ from controller.db.connection.group_commit import Together
 from controller.db.jobs import Job
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
-from controller.jobs.lifecycle import agent_trouble, changes, plan, silence, starting, states, undo
+from controller.jobs.lifecycle import agent_trouble, changes, facts, plan, silence, starting, states, undo
 from controller.jobs.lifecycle.tokens import AgentToken
 from shared.errors import ShoplaunchError
 
@@ -107,8 +107,8 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
         elif job.state != states.CANCELLED:
             return {}
     columns = stored | _effect(connection, replace(job, **stored), event, now)
-    first = starting.first_event(replace(job, facts=columns.get("facts", job.facts)), event, now)
-    return columns if first is None or not states.may(job.state, "agent_works") else columns | {"facts": first}
+    first = starting.first_event(facts.after(job, columns), event, now)
+    return columns if first is None or not states.may(job.state, "agent_works") else columns | facts.column(first)
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -134,9 +134,9 @@ def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     known = agent_trouble.of(job)
     finished_stage = event.get("stage") if event["event"] == "stage_finished" else None
     if known is not None and agent_trouble.is_over(known, event.get("percent"), finished_stage):
-        columns |= changes.with_facts(job, trouble=None)
+        columns |= facts.column(replace(facts.of(job), trouble=None))
         known = None
-    columns["error"] = None if known is None else known["error"]
+    columns["error"] = None if known is None else known.error
     columns["alarm"] = job.alarm if known is not None and job.state == states.RESTORING else ""
     return columns | {"wake_at": now if columns["alarm"] == "wanted" else silence.deadline(job, now)}
 
@@ -190,7 +190,7 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         alarm = "wanted" if tell else job.alarm
         note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
         note["wake_at"] = now if alarm == "wanted" else silence.deadline(job, now)
-        return note | changes.with_facts(job, trouble=kept)
+        return note | facts.column(replace(facts.of(job), trouble=kept))
     if not states.may(job.state, "agent_failed"):
         return {}
     if error["code"] == "job_expired":
@@ -206,20 +206,21 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
     columns = {**changes.moved(job, "agent_finished"), "step": "check", "error": None, "alarm": ""}
     columns |= {"percent": FINISHED_PERCENT, "wake_at": now}
-    return columns | changes.with_facts(job, finished_at=now, trouble=None)
+    return columns | facts.column(replace(facts.of(job), finished_at=now, trouble=None))
 
 
 def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
-        heard, placed = (float(job.facts.get(name) or 0.0) for name in ("undo_heard_at", "undo_placed_at"))
-        was_just_heard = heard >= placed and 0.0 <= now - heard < CLEANED_SECONDS
-        if job.facts.get("undo") == undo.DONE or was_just_heard:
+        undoing = facts.of(job).undo
+        placed = undoing.placed_at or 0.0
+        was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
+        if undoing.state == undo.DONE or was_just_heard:
             return {}
         # Believed only after a look through the panel
-        return {"wake_at": now, **changes.with_facts(job, undo_heard_at=now)}
-    if job.state == states.FINISHING and not job.facts.get("cleaned"):
+        return {"wake_at": now, **facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))}
+    if job.state == states.FINISHING and not facts.of(job).cleaned:
         # Whatever looks whether it is gone need not wait for its next look
         looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
         steps.update(connection, job.id, looks, not_before=None)
-        return {"wake_at": now, **changes.with_facts(job, cleaned=True)}
+        return {"wake_at": now, **facts.column(replace(facts.of(job), cleaned=True))}
     return {}

@@ -9,14 +9,13 @@ from typing import Any
 from controller.agent_archive.ascii_armor import armoured
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
+from controller.jobs.lifecycle import facts
 from controller.panels.base import Account, Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_command
 
 CODE = "agent_damaged"
-#: The fact in which a drop leaves what it put: name -> digests that are right.
-PUT = "put_sha256"
 #: What an agent's silence is called until somebody has looked at what it is started from.
 _UNEXPLAINED = ("cron_never_fired", "agent_silent")
 _OFTEN = re.compile(r"\*(/[0-9]+)?\Z")
@@ -66,7 +65,7 @@ def explained(panel: Panel, account: Account, job: Job, error: Mapping[str, Any]
     if error.get("code") not in _UNEXPLAINED:
         return error
     try:
-        found = changed_files(panel, account, job.facts.get(PUT) or {}) + changed_line(panel, account, job.id)
+        found = changed_files(panel, account, facts.of(job).put_sha256 or {}) + changed_line(panel, account, job.id)
     except ShoplaunchError:
         # Whatever keeps the panel from showing it, the agent is silent
         return error

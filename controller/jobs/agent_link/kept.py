@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from controller.db import events
 from controller.db.jobs import Job
 from controller.jobs.agent_link.reports import is_final
+from controller.jobs.lifecycle import facts
 from shared.errors import ShoplaunchError
 from shared.events import MAX_KEPT_SEQ
 
@@ -18,16 +20,14 @@ KEPT = 300
 DROPPED_AT_ONCE = 50
 #: Bytes of one job's reports: those of twenty attempts that ended with the largest evidence there can be.
 KEPT_BYTES = 16 * 1024 * 1024
-#: The fact that names the last report of the current attempt that was dropped: none up to it is new.
-FACT = "events_dropped"
 #: Of every event this much is kept; more only of the one whose evidence counts.
 _PARTS = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
 _WORDS = 1900
 
 
 def is_known(connection: sa.Connection, job: Job, event: Mapping[str, Any]) -> bool:
-    """Tell whether the event was taken before."""
-    if event["seq"] <= int(job.facts.get(FACT, 0)):
+    """Tell whether the event was taken before: none up to the last that was dropped is new."""
+    if event["seq"] <= facts.of(job).events_dropped:
         return True
     return events.is_stored(connection, event["job"], event["attempt"], event["seq"])
 
@@ -70,6 +70,6 @@ def _room(connection: sa.Connection, job: Job, size: int) -> dict[str, Any]:
     events.delete(connection, [row.id for row in gone])
     columns: dict[str, Any] = {"events_kept": number, "events_bytes": total}
     last = max((row.seq for row in gone if row.attempt == job.attempt), default=0)
-    if last > int(job.facts.get(FACT, 0)):
-        columns["facts"] = {**job.facts, FACT: last}
+    if last > facts.of(job).events_dropped:
+        columns |= facts.column(replace(facts.of(job), events_dropped=last))
     return columns

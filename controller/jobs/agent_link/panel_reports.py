@@ -12,7 +12,7 @@ from controller.db import steps
 from controller.db.jobs import Job
 from controller.jobs.agent_link import agent_events, kept
 from controller.jobs.agent_link.reports import MAX_SEQ, checked
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import facts, states
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 
@@ -51,7 +51,7 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     columns = stored | agent_events.finished(connection, replace(job, **stored), now)
     steps.update(connection, job.id, "agent", note="its report was read through the panel")
     # Until it is answered, the agent waits
-    return columns | {"facts": {**columns["facts"], "ack_seq": event["seq"]}}
+    return columns | facts.column(replace(facts.after(job, columns), ack_seq=event["seq"]))
 
 
 def last_number(state: Mapping[str, Any] | None) -> int:

@@ -6,23 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import servers
 from controller.db.connection.engine import reading
+from controller.jobs.lifecycle import facts
+from controller.jobs.lifecycle.facts import Asked
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.start import REASONS, WAYS, Started, stops
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: The fact that says how the agent of this attempt was started: {"way", "reason", "seconds", "at"}.
-FACT = "start"
 #: What may pass over all until the job goes on without an answer.
 WITHIN_SECONDS = 5.0
-#: The fact that says why the job file was put there without the panel's files for a start, "" when they lie there.
-PREPARED = "start_prepared"
 
 
 def why_not(work: Work) -> str:
@@ -48,7 +45,8 @@ def end(work: Work, *, again: bool = False) -> str:
     """
     job = work.job
     # One that has started the agent is gone
-    is_gone = job.facts.get(PREPARED) or (job.facts.get(FACT) or {}).get("way")
+    known = facts.of(job)
+    is_gone = known.start_prepared or (known.start is not None and known.start.way)
     if job.attempt == 1 and is_gone and not again:
         return ""
     try:
@@ -61,10 +59,10 @@ def end(work: Work, *, again: bool = False) -> str:
     return ""
 
 
-def ring(work: Work, unprepared: str | None) -> dict[str, Any]:
-    """Start the agent where the panel can, once its cron line is there; return the fact of what came of it.
+def ring(work: Work, unprepared: str | None) -> Asked:
+    """Start the agent where the panel can, once its cron line is there; return what came of it.
 
-    `unprepared` is the fact PREPARED, None where the job file was put there by an earlier version. Cron starts the
+    `unprepared` is the fact `start_prepared`, None where an earlier version put the job file there. Cron starts the
     agent all the same: what goes wrong here is logged and waited for no longer than WITHIN_SECONDS.
     """
     at, began = work.tools.clock(), time.monotonic()
@@ -73,17 +71,17 @@ def ring(work: Work, unprepared: str | None) -> dict[str, Any]:
     found = Started(reason=unprepared) if unprepared else _started(work, WITHIN_SECONDS)
     way = found.way if found.way in WAYS else ""
     reason = "" if way else found.reason if found.reason in REASONS else "failed"
-    return {"way": way, "reason": reason, "seconds": round(time.monotonic() - began, 3), "at": at}
+    return Asked(way, reason, round(time.monotonic() - began, 3), at)
 
 
-def note(connection: sa.Connection, work: Work, fact: Mapping[str, Any], unprepared: str | None) -> None:
+def note(connection: sa.Connection, work: Work, came: Asked, unprepared: str | None) -> None:
     """Keep what came of a start for the server: only what was tried tells something new."""
     learned = servers.get(connection, work.job.server).start_learned
     # It was not tried again where it stopped that before
-    is_known = stops(learned, float(fact["at"])) == fact["reason"] != ""
+    is_known = stops(learned, came.at or 0.0) == came.reason != ""
     if not unprepared and not is_known:
-        came = str(fact["way"]), str(fact["reason"]), float(fact["at"])
-        servers.note_start(connection, work.job.server, *came, work.job.account)
+        found = came.way, came.reason, came.at or 0.0
+        servers.note_start(connection, work.job.server, *found, work.job.account)
 
 
 def _started(work: Work, within_seconds: float) -> Started:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from controller.db import steps
 from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
-from controller.jobs.lifecycle import agent_trouble, changes, panel_lockout, silence, states
+from controller.jobs.lifecycle import agent_trouble, changes, facts, panel_lockout, silence, states
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.sight import Sight
 from controller.jobs.lifecycle.step_context import Tools, Work
 from shared.errors import ShoplaunchError
@@ -21,8 +22,6 @@ LOG = logging.getLogger(__name__)
 #: A panel that failed while we only looked is asked again after so long.
 LOOK_AGAIN_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0
-#: Of a panel that did not answer, forgotten when it does.
-_ANSWERS_AGAIN = {"look_failures": None, "look_at": None}
 WAITING = (states.DROPPED, states.RESTORING)
 
 
@@ -102,25 +101,30 @@ def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: 
     if error["code"] == panel_lockout.CODE:
         # Not asked at all: that costs nothing, and goes on as soon as the operator lets it
         return {**panel_lockout.noted(connection, job, error, now), **_postponed(job, now, 0)}
-    return _postponed(job, now, int(job.facts.get("look_failures", 0)))
+    return _postponed(job, now, facts.of(job).look_failures)
 
 
 def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
     """The panel did not answer: it is asked less and less often, so that a dead server holds no other's jobs up."""
     pause = min(LOOK_AGAIN_SECONDS * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS)
-    facts = changes.with_facts(job, looked_at=now, look_failures=failures + 1, look_at=now + pause)
-    return {"wake_at": now + pause, **facts}
+    known = replace(facts.of(job), looked_at=now, look_failures=failures + 1, look_at=now + pause)
+    return {"wake_at": now + pause, **facts.column(known)}
 
 
 def _judged(
     connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any] | None, now: float
 ) -> Mapping[str, Any]:
     if found.kind == "quiet":
-        return changes.with_facts(job, looked_at=now, **_ANSWERS_AGAIN)
+        return facts.column(_answered(job, now))
     if found.kind == "works":
         return _works(connection, job, found, state or {}, now)
     steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
     return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
+
+
+def _answered(job: Job, now: float) -> Facts:
+    """Return the facts of a job whose panel answered now: that it did not before is forgotten."""
+    return replace(facts.of(job), looked_at=now, look_failures=0, look_at=0.0)
 
 
 def _works(
@@ -128,14 +132,14 @@ def _works(
 ) -> dict[str, Any]:
     """The agent works unheard; the operator is told when that begins, and when what it has met lasts."""
     tell, known = not silence.is_blocked(job), agent_trouble.of(job)
-    facts: dict[str, Any] = {"seen_at": now, "looked_at": now, "blocked_at": now, "state_updated_at": found.updated_at}
+    after = replace(_answered(job, now), seen_at=now, blocked_at=now, state_updated_at=found.updated_at)
     if found.error["code"] != silence.BLOCKED:
         at = (state.get("stage"), state.get("percent"))
-        facts["trouble"], lasts = agent_trouble.met(job, found.error, *at, now, told=tell)
-        tell = tell or lasts
+        met, lasts = agent_trouble.met(job, found.error, *at, now, told=tell)
+        after, tell = replace(after, trouble=met), tell or lasts
     elif known is not None and agent_trouble.is_over(known, state.get("percent")):
-        facts["trouble"] = None
+        after = replace(after, trouble=None)
     steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
     columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
     columns |= {"alarm": "wanted"} if tell else {}
-    return columns | changes.with_facts(job, **facts, **_ANSWERS_AGAIN) | panel_reports.progress(state, now)
+    return columns | facts.column(after) | panel_reports.progress(state, now)

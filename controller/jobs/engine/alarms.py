@@ -12,17 +12,14 @@ from controller.billing.base import Alarm, Billing
 from controller.db import health
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import changes, panel_lockout, sanitize
+from controller.jobs.lifecycle import changes, facts, panel_lockout, sanitize
 from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.facts import Problem
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.shop import notifications
 from shared.errors import ShoplaunchError, advice, is_known
 
 LOG = logging.getLogger(__name__)
-#: Of a job whose alarm could not be delivered: {"code", "message"} of why.
-FACT = "alarm_problem"
-#: When the last alarm of a job was delivered; who tries again begins anew.
-TOLD_AT = "alarmed_at"
 #: Between two alarms of one job: an account's owner can make its job fail as often as he likes.
 APART_SECONDS = 3600.0
 #: Steps at which nothing in the account is read: what failed there is told in the panel's words. Whatever else fails
@@ -33,11 +30,11 @@ ELSEWHERE = "What exactly was met stands on the page named below, in the words o
 
 def due_at(job: Job, now: float) -> float:
     """Return from when on the job's alarm may be delivered."""
-    told_at = job.facts.get(TOLD_AT)
+    told_at = facts.of(job).alarmed_at
     # Of a locked server one job tells for all, once
     if told_at is None or told_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
         return now
-    return float(told_at) + APART_SECONDS
+    return told_at + APART_SECONDS
 
 
 def of_job(tools: Tools, job: Job) -> Alarm:
@@ -59,17 +56,17 @@ def of_job(tools: Tools, job: Job) -> Alarm:
     )
 
 
-def deliver(billing: Billing, news: Alarm) -> dict[str, str] | None:
-    """Raise the alarm; return {"code", "message"} of what kept it from being delivered, None when it is."""
+def deliver(billing: Billing, news: Alarm) -> Problem | None:
+    """Raise the alarm; return what kept it from being delivered, None when it is."""
     try:
         billing.alarm(news)
     except ShoplaunchError as problem:
         LOG.warning("%s: the operator could not be told: %s", news.job, problem.message)
-        return {"code": problem.code, "message": problem.message}
+        return Problem(problem.code, problem.message)
     except Exception as problem:
         LOG.exception("%s: the operator could not be told", news.job)
         document = changes.as_document(problem)
-        return {name: document[name] for name in ("code", "message")}
+        return Problem(document["code"], document["message"])
     return None
 
 
@@ -86,7 +83,7 @@ def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
             "state": row.state,
             "since": row.updated_at,
             "error": json.loads(row.error) if row.error else None,
-            "problem": json.loads(row.facts).get(FACT),
+            "problem": None if (found := facts.decode(json.loads(row.facts)).alarm_problem) is None else vars(found),
         }
         for row in rows
     ]

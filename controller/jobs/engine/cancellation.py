@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from controller.db import steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, silence, states, undo
+from controller.jobs.lifecycle import changes, lease, plan, silence, states, undo
+from controller.jobs.lifecycle.facts import Facts, Undo
 from controller.jobs.lifecycle.sight import Sight
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.steps import drop, rollback
@@ -29,7 +30,6 @@ NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
 _NEVER_RAN = "cron never started the agent, which was removed"
 _NO_TICKS = "cron starts the agent no more"
-_OVER = {"undo_placed_at": None, "undo_heard_at": None, "undo_began_at": None, "undo": undo.DONE}
 #: What a panel says of an account that is no longer there under its name.
 _GONE = ("account_missing", "account_renamed")
 #: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
@@ -39,8 +39,16 @@ _OF_THE_SERVER = (
 )  # fmt: skip
 
 
-def run(work: Work) -> dict[str, Any]:
-    """Take the next step of undoing; return {"facts", "kept" (what stays and why)}.
+@dataclass(frozen=True)
+class Progress:
+    """How far undoing came: `learned` changes the job's facts, `kept` is what stays and why, or ""."""
+
+    learned: Callable[[Facts], Facts]
+    kept: str = ""
+
+
+def run(work: Work) -> Progress:
+    """Take the next step of undoing.
 
     An account may refuse for good what we ask of it, as its owner closed its home or has no room: such a one is not
     waited for longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
@@ -57,7 +65,7 @@ def run(work: Work) -> dict[str, Any]:
         return _left(work, str(problem["message"]))
 
 
-def _next(work: Work) -> dict[str, Any]:
+def _next(work: Work) -> Progress:
     """Take the next step of undoing; return what `run` does.
 
     Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
@@ -66,8 +74,8 @@ def _next(work: Work) -> dict[str, Any]:
     everything back and removes itself. One that cron does not start for too long is not waited for any more.
     Raises ShoplaunchError of the panel.
     """
-    facts, now = work.job.facts, work.tools.clock()
-    if "account" not in facts:
+    known, now = work.facts, work.tools.clock()
+    if known.account is None:
         return _done(work)
     try:
         sight = panel_reading.left(work.tools.panel, work.account, work.job.id)
@@ -81,11 +89,12 @@ def _next(work: Work) -> dict[str, Any]:
         return _done(work, error.message if error.code == "account_renamed" else "")
     if not is_there:
         return _done(work)
-    began, ran = float(facts.get("undo_began_at", now)), _ran(work, sight)
+    ran = _ran(work, sight)
+    began = now if known.undo.began_at is None else known.undo.began_at
     if _is_overdue(work, ran):
         return _given_up(work, _NO_TICKS if ran else _NEVER_RAN)
-    placed = facts.get("undo_placed_at")
-    if now >= _due_at(work.job, facts):
+    placed = known.undo.placed_at
+    if now >= _due_at(work.job, known):
         if work.job.kind != RESTORE:
             # The agent takes statements back in the database
             follow_up.prepare_user(work)
@@ -100,24 +109,33 @@ def _next(work: Work) -> dict[str, Any]:
         work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
         ring.ring(work, put.unprepared)
         placed = now
-    return {"facts": {"undo": undo.PLACED, "undo_placed_at": placed, "undo_began_at": began}, "kept": ""}
+
+    def placed_then(found: Facts) -> Facts:
+        # What was heard meanwhile stays
+        return replace(found, undo=replace(found.undo, state=undo.PLACED, placed_at=placed, began_at=began))
+
+    return Progress(placed_then)
 
 
-def _done(work: Work, also_kept: str = "") -> dict[str, Any]:
+def _over(found: Facts) -> Facts:
+    return replace(found, undo=Undo(undo.DONE))
+
+
+def _done(work: Work, also_kept: str = "") -> Progress:
     """Remove what we made ourselves; return what `run` does."""
-    found: dict[str, Any] = {"facts": {}, "kept": ""}
+    made, stays = work.facts.made, ""
     starter = _starters_ended(work)
     if work.job.kind != RESTORE:
         follow_up.forget_user(work)
     elif not was_complete(work):
-        found = rollback.run(work)
-    kept = "; ".join(filter(None, [found["kept"], also_kept, starter]))
-    return {"facts": {**found["facts"], **_OVER}, "kept": kept}
+        made, stays = rollback.run(work)
+    kept = "; ".join(filter(None, [stays, also_kept, starter]))
+    return Progress(lambda found: replace(_over(found), made=made), kept)
 
 
 def _starters_ended(work: Work) -> str:
     """No starter is left in an account that is there; return a note of one that stays."""
-    if "account" not in work.job.facts:
+    if work.facts.account is None:
         return ""
     try:
         return ring.end(work, again=True)
@@ -127,7 +145,7 @@ def _starters_ended(work: Work) -> str:
         return ""
 
 
-def _given_up(work: Work, why: str) -> dict[str, Any]:
+def _given_up(work: Work, why: str) -> Progress:
     """Take agent and cron line away: nobody starts it. Domain and account are free again."""
     panel, account = work.tools.panel, work.account
     panel.remove_cron(account, panel_reading.marker(work.job.id))
@@ -136,7 +154,7 @@ def _given_up(work: Work, why: str) -> dict[str, Any]:
     return _done(work, why if why == _NEVER_RAN else f"{why}; {kept}")
 
 
-def _left(work: Work, why: str) -> dict[str, Any]:
+def _left(work: Work, why: str) -> Progress:
     """Remove what can be removed all the same. Domain and account are free again."""
     panel = work.tools.panel
     kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
@@ -151,13 +169,13 @@ def _left(work: Work, why: str) -> dict[str, Any]:
             raise
         except Exception as error:  # noqa: BLE001 - what is left is said, once
             LOG.warning("job %s: taking back: %s", work.job.id, error)
-    return {"facts": dict(_OVER), "kept": kept}
+    return Progress(_over, kept)
 
 
 def _is_overdue(work: Work, ran: bool) -> bool:
     """Tell whether the job has been taken back for as long as anything in its account is waited for."""
-    now = work.tools.clock()
-    return now - float(work.job.facts.get("undo_began_at", now)) >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
+    now, began = work.tools.clock(), work.facts.undo.began_at
+    return began is not None and now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
 
 
 def _ran(work: Work, sight: Sight) -> bool:
@@ -168,22 +186,22 @@ def _ran(work: Work, sight: Sight) -> bool:
 
 def _was_heard(work: Work) -> bool:
     """Tell whether the agent was at work as far as the job knows."""
-    return work.job.facts.get("cancelled_from") not in (states.RECEIVED, states.PREPARING, states.DROPPED)
+    return work.facts.cancelled_from not in (states.RECEIVED, states.PREPARING, states.DROPPED)
 
 
-def wake_at(job: Job, facts: Mapping[str, Any], now: float) -> float:
-    """Return when to go on with undoing `job`, whose agent was put into the account as `facts` tell."""
-    due = _due_at(job, facts)
+def wake_at(job: Job, known: Facts, now: float) -> float:
+    """Return when to go on with undoing `job`, whose agent was put into the account as `known` tells."""
+    due = _due_at(job, known)
     # One that does not get through cannot tell us that it has left
     return min(due, now + silence.LOOK_SECONDS) if silence.is_blocked(job) else due
 
 
-def _due_at(job: Job, facts: Mapping[str, Any]) -> float:
+def _due_at(job: Job, known: Facts) -> float:
     """Return when the agent is to be put into the account (once more)."""
-    if "undo_placed_at" not in facts:
+    placed = known.undo.placed_at
+    if placed is None:
         return 0.0
-    placed = float(facts["undo_placed_at"])
-    if float(facts.get("undo_heard_at", 0.0)) >= placed:
+    if known.undo.heard_at >= placed:
         # It left while or after we put it there, and may have taken half of that with it
         return placed + SOONEST_SECONDS
     return placed + TICKS * silence.cron_seconds(job) + GRACE_SECONDS
@@ -191,9 +209,9 @@ def _due_at(job: Job, facts: Mapping[str, Any]) -> float:
 
 def _answer(work: Work) -> None:
     """The agent reads that the job is cancelled; one whose final report was taken already only has to leave."""
-    taken = work.job.facts.get("ack_seq")
+    taken = work.facts.ack_seq
     if taken is not None and was_complete(work):
-        acknowledgements.accept(work, int(taken))
+        acknowledgements.accept(work, taken)
     else:
         acknowledgements.cancel(work)
 
@@ -201,7 +219,7 @@ def _answer(work: Work) -> None:
 def was_complete(work: Work) -> bool:
     """Tell whether the agent had finished the shop before the job was cancelled."""
     with reading(work.tools.engine) as connection:
-        return steps.of_job(connection, work.job.id)["agent"].state == steps.DONE
+        return plan.rows(connection, work.job)["agent"].state == steps.DONE
 
 
 def _is_anything_there(work: Work, sight: Sight) -> bool:

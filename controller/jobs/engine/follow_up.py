@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,8 +16,9 @@ from controller.db import jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import changes, claims, plan, states
+from controller.jobs.lifecycle import changes, claims, facts, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password
@@ -31,10 +33,15 @@ FORTH, BACK = "forth", "back"
 SHORTEST_PASSWORD = 8
 #: Kinds that may fail in a way that only the outside sees: they must know the way back.
 NEED_BACK = (HTTPS_ON,)
-#: What the parent's row tells of a small job's success: kind -> facts.
-TOLD: Mapping[str, Mapping[str, Any]] = {
-    HTTPS_ON: {"tls": "on", "tls_next": None, "tls_reason": None},
-    REMOVE: {"removed": True},
+#: What the parent's row tells of a follow-up job's success: kind -> (parent's facts, the job's) -> the parent's then.
+TOLD: Mapping[str, Callable[[Facts, Facts], Facts]] = {
+    HTTPS_ON: lambda parent, job: replace(
+        parent,
+        tls=replace(parent.tls, state="on", next=None, reason=None),
+        shop_url=job.https_shop_url or parent.shop_url,
+        admin_url=job.https_admin_url or parent.admin_url,
+    ),
+    REMOVE: lambda parent, _job: replace(parent, removed=True),
 }
 
 
@@ -74,6 +81,7 @@ def start(
 def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the new job's row without its private values; `kept` is what the shop's bundle says of later jobs, and
     `entry` what it says of this kind."""
+    known = facts.of(parent)
     return {
         "id": claims.new_id(),
         "kind": kind,
@@ -83,7 +91,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
             "checks": kept["checks"],
             "entry": entry,
             "admin_folder": kept["admin_folder"],
-            "scheme": "https" if parent.facts.get("tls") == "on" else "http",
+            "scheme": "https" if known.tls.state == "on" else "http",
         },
         "source": parent.source,
         "signed_by": parent.signed_by,
@@ -95,7 +103,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
         **claims.keys(parent.server, parent.domain, parent.account),
         "state": states.RECEIVED,
         "step": next(iter(plan.of(kind))),
-        "facts": {name: parent.facts[name] for name in ("noun", "shop_url", "admin_url") if name in parent.facts},
+        **facts.column(Facts(noun=known.noun, shop_url=known.shop_url, admin_url=known.admin_url)),
         "progress": {},
         "lock_name": "shoplaunch_" + secrets.token_hex(8),
         "created_at": now,
@@ -106,7 +114,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
 
 def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
     """Return what the bundle says now: of a shop restored before that was kept."""
-    admin_folder = urlsplit(str(parent.facts.get("admin_url", ""))).path.strip("/").rpartition("/")[2]
+    admin_folder = urlsplit(facts.of(parent).admin_url or "").path.strip("/").rpartition("/")[2]
     return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
 
 
@@ -155,24 +163,18 @@ def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a small job whose last step is done: it is live, or failed when it was taken back."""
     free: dict[str, Any] = {"domain_key": None, "account_key": None, "stage": None}
     if is_back(job):
-        columns = {**changes.failed(job, "fail", "confirm", job.facts["failure"], now), **free}
-        return columns | changes.with_facts(job, direction=None, failure=None, taken_back=True)
+        columns = {**changes.failed(job, "fail", "confirm", facts.of(job).failure or {}, now), **free}
+        return columns | facts.column(replace(facts.of(job), direction=None, failure=None, taken_back=True))
     told = TOLD.get(job.kind)
     if told is not None and job.parent is not None:
         parent = jobs.get(connection, job.parent, lock=True)
-        jobs.update(connection, parent, now, **changes.with_facts(parent, **told, **_new_urls(job)))
+        jobs.update(connection, parent, now, **facts.column(told(facts.of(parent), facts.of(job))))
     return {**changes.moved(job, "prove"), **free, "secrets_encrypted": None, "step": None, "percent": 100}
-
-
-def _new_urls(job: Job) -> dict[str, Any]:
-    if job.kind != HTTPS_ON:
-        return {}
-    return {name: job.facts[f"https_{name}"] for name in ("shop_url", "admin_url") if f"https_{name}" in job.facts}
 
 
 def is_back(job: Job) -> bool:
     """Tell whether the job is taking back what it did."""
-    return job.facts.get("direction") == BACK
+    return facts.of(job).direction == BACK
 
 
 def may_take_back(job: Job, step: str) -> bool:
@@ -184,8 +186,8 @@ def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], no
     """Return the columns of a job whose change did not stand the look from outside: a new attempt takes it back."""
     moved = changes.moved(job, "take_back")
     again = changes.asked_again(connection, job, plan.following(["database_user"], plan.of(job.kind)), now)
-    facts = {**again["facts"], "direction": BACK, "failure": dict(error)}
-    return {**moved, **again, "facts": facts, "error": dict(error)}
+    known = replace(facts.after(job, again), direction=BACK, failure=dict(error))
+    return {**moved, **again, **facts.column(known), "error": dict(error)}
 
 
 def prepare_user(work: Work) -> None:
@@ -197,7 +199,7 @@ def prepare_user(work: Work) -> None:
 
 def has_idle_user(job: Job) -> bool:
     """Tell whether a small job that nobody works on still has its database user."""
-    return job.kind != RESTORE and job.state in (states.FAILED, states.STALLED) and bool(job.facts.get("user_made"))
+    return job.kind != RESTORE and job.state in (states.FAILED, states.STALLED) and facts.of(job).user_made
 
 
 def forget_idle_user(tools: Tools, job: Job) -> None:
@@ -210,14 +212,14 @@ def forget_idle_user(tools: Tools, job: Job) -> None:
         return
 
     def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-        return changes.with_facts(now_job, user_made=None) if has_idle_user(now_job) else {}
+        return facts.column(replace(facts.of(now_job), user_made=False)) if has_idle_user(now_job) else {}
 
     changes.change(tools.engine, job.id, tools.clock(), work, tools.lease)
 
 
 def forget_user(work: Work) -> None:
     """No database user of the small job is left. Raises panel_*."""
-    if "account" not in work.job.facts:
+    if work.facts.account is None:
         return
     try:
         work.tools.panel.remove_database_user(work.account, work.database_names[1])

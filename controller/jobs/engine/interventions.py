@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,12 +14,12 @@ from controller.db import steps
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
-from controller.jobs.lifecycle import agent_trouble, changes, claims, plan, states, undo
+from controller.jobs.lifecycle import agent_trouble, changes, claims, facts, plan, states, undo
 from controller.jobs.lifecycle.changes import change, moved
+from controller.jobs.lifecycle.facts import Undo
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.jobs.shop import credentials
 from controller.jobs.shop.shop_secrets import database_password
-from controller.jobs.steps.drop import DISTRUSTED
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -52,7 +53,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         known = plan.of(job.kind)
         if step is not None and step not in known:
             raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")
-        rows = steps.of_job(connection, job.id)
+        rows = plan.rows(connection, job)
         waiting = _waiting(job, rows, step)
         if waiting:
             return _at_once(connection, job, waiting, now)
@@ -75,7 +76,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         columns |= changes.asked_again(connection, job, again, now)
         code = (job.error or {}).get("code")
         if code in DAMAGED_BUNDLE:
-            columns["facts"] = {**columns.get("facts", job.facts), DISTRUSTED: True}
+            columns |= facts.column(replace(facts.after(job, columns), copies_distrusted=True))
         if code == "db_access_denied" and first == "database_user":
             columns |= _new_database_password(keys, job)
         return columns
@@ -108,13 +109,13 @@ def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -
     known = plan.of(job.kind)
     if wanted not in known:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
-    looks = known[wanted].part == FINISH and not job.facts.get("taken_back")
+    looks = known[wanted].part == FINISH and not facts.of(job).taken_back
     first = wanted if looks or wanted == "account" else "database_user"
-    _check_order(known, steps.of_job(connection, job.id), first)
+    _check_order(known, plan.rows(connection, job), first)
     columns = moved(job, "recheck" if looks else "retry")
     columns |= changes.asked_again(connection, job, following([first], known), now)
-    facts = {key: value for key, value in columns.get("facts", job.facts).items() if key != "taken_back"}
-    return columns | claims.keys(job.server, job.domain, job.account) | {"facts": facts}
+    learned = replace(facts.after(job, columns), taken_back=False)
+    return columns | claims.keys(job.server, job.domain, job.account) | facts.column(learned)
 
 
 def _first(job: Job, wanted: str, *, asked: bool) -> str:
@@ -152,14 +153,8 @@ def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None)
 def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-    facts: dict[str, Any] = {
-        "undo": undo.WANTED,
-        "undo_placed_at": None,
-        "undo_heard_at": None,
-        "cancelled_from": job.state,
-    }
-    facts["undo_began_at"] = now
-    return columns | changes.with_facts(job, **facts)
+    known = replace(facts.of(job), undo=Undo(undo.WANTED, began_at=now), cancelled_from=job.state)
+    return columns | facts.column(known)
 
 
 def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
@@ -173,12 +168,13 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
             raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
         columns = moved(job, "undo_cancel")
         asked = changes.asked_again(connection, job, PLAN, now)
-        facts = {**asked["facts"], "undo": None, "undo_placed_at": None, "cancelled_from": None}
+        before = facts.after(job, asked)
+        known = replace(before, undo=replace(before.undo, state=None, placed_at=None), cancelled_from=None)
         held = {
             **claims.keys(job.server, job.domain, job.account),
             "order_key": claims.order_key(job.order, job.signed_by),
         }
-        return columns | asked | held | {"facts": {key: value for key, value in facts.items() if value is not None}}
+        return columns | asked | held | facts.column(known)
 
     return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
 

@@ -24,7 +24,7 @@ from controller.jobs.engine import (
     step_runner,
     tls_follow_up,
 )
-from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, silence, states, undo
+from controller.jobs.lifecycle import changes, due_hint, facts, lease, panel_lockout, plan, silence, states, undo
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
@@ -102,7 +102,8 @@ class JobRunner:
 
     def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
         with reading(self._engine) as connection:
-            return jobs.get(connection, job_id), steps.of_job(connection, job_id)
+            job = jobs.get(connection, job_id)
+            return job, plan.rows(connection, job)
 
     def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
         return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
@@ -259,7 +260,7 @@ class JobRunner:
         return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:
-        if job.facts.get("undo") == undo.DONE:
+        if facts.of(job).undo.state == undo.DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
         tools, now = self._tools(job), self._clock()
         try:
@@ -283,16 +284,17 @@ class JobRunner:
         def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
             if not now_job.alarm or now_job.state != job.state:
                 return {}
+            known = facts.of(now_job)
             if problem is not None:
-                if now_job.facts.get(alarms.FACT) == problem:
+                if known.alarm_problem == problem:
                     return {}
-                return {**changes.with_facts(now_job, **{alarms.FACT: problem}), "updated_at": now_job.updated_at}
+                return {**facts.column(replace(known, alarm_problem=problem)), "updated_at": now_job.updated_at}
             servers.told_by(connection, job.id)
             now = self._clock()
-            facts = {key: value for key, value in now_job.facts.items() if key != alarms.FACT}
-            since = notification_log.remembered(now_job, trouble_at=now)["facts"] if tools.billing.keeps_posted else {}
-            facts |= {alarms.TOLD_AT: now, **({notification_log.FACT: since[notification_log.FACT]} if since else {})}
-            return {"alarm": "told", "facts": facts}
+            known = replace(known, alarm_problem=None, alarmed_at=now)
+            if tools.billing.keeps_posted:
+                known = notification_log.remembered(known, trouble_at=now)
+            return {"alarm": "told", **facts.column(known)}
 
         self._change(job.id, work)
 
@@ -304,19 +306,23 @@ def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], n
         else {"error": dict(error)}
     )
     # Jobs that were cancelled before this was noted are waited for from now on
-    began = {} if "undo_began_at" in job.facts else changes.with_facts(job, undo_began_at=now)
+    known = facts.of(job)
+    began = (
+        {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
+    )
     return {**began, **told, "wake_at": now + AGAIN_SECONDS}
 
 
-def _undone(connection: sa.Connection, job: Job, done: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> Mapping[str, Any]:
     if job.state != states.CANCELLED:
         return {}
-    columns = changes.with_facts(job, **done["facts"])
-    if done["facts"]["undo"] != undo.DONE:
+    known = done.learned(facts.of(job))
+    columns = facts.column(known)
+    if known.undo.state != undo.DONE:
         # With what was heard meanwhile
-        return columns | {"error": None, "wake_at": cancellation.wake_at(job, columns["facts"], now)}
+        return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
     # It names files of the account's
-    error = changes.as_document(ShoplaunchError("cancelled_kept", done["kept"])) if done["kept"] else None
-    if steps.of_job(connection, job.id)["agent"].state == steps.DONE:
+    error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept)) if done.kept else None
+    if plan.rows(connection, job)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
     return columns | interventions.released() | {"error": error, "wake_at": None}

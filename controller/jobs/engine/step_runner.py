@@ -15,7 +15,7 @@ from controller.db import jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, panel_lockout, plan, silence, starting, states
+from controller.jobs.lifecycle import changes, facts, lease, panel_lockout, plan, silence, states
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
 from controller.jobs.steps.registry import WORK
 from shared.errors import ShoplaunchError
@@ -38,7 +38,7 @@ def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float
     def work(connection: sa.Connection) -> dict[str, int]:
         job = jobs.get(connection, job_id, lock=True)
         held.check(job)
-        rows = steps.of_job(connection, job_id)
+        rows = plan.rows(connection, job)
         for name in names:
             steps.update(
                 connection, job_id, name,
@@ -124,7 +124,7 @@ def finish(
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         columns: dict[str, Any] = {}
         for step, result in ordered:
-            row = steps.of_job(connection, job_id)[step.name]
+            row = plan.rows(connection, job)[step.name]
             if row.state == steps.RUNNING and row.attempts == runs[step.name]:
                 columns |= _note(connection, _after(job, columns), step, row, result, now)
         return columns
@@ -152,13 +152,13 @@ def _note(
         return _done(connection, job, step, result, now)
     if isinstance(result, Later):
         # What it waits for may have come while it was looking: then it looks once more at once
-        came = bool(job.facts.get("cleaned"))
+        came = facts.of(job).cleaned
         steps.update(
             connection, job.id, step.name,
             state=steps.WAITING, not_before=None if came else now + result.seconds, note=result.note,
             attempts=row.attempts - 1,
         )  # fmt: skip
-        return changes.with_facts(job, cleaned=None) if came else {}
+        return facts.column(replace(facts.of(job), cleaned=False)) if came else {}
     if isinstance(result, ShoplaunchError) and result.code == panel_lockout.CODE:
         return _locked_out(connection, job, step, row, changes.as_document(result), now)
     return _failed(connection, job, step, row, changes.as_document(result), now)
@@ -179,10 +179,11 @@ def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome
     state = steps.SKIPPED if outcome.skipped else steps.DONE
     values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
     steps.update(connection, job.id, step.name, **values, note=outcome.note[:500])
-    columns = {**outcome.columns, **changes.with_facts(job, **outcome.facts)}
+    known = facts.of(job)
+    columns = {**outcome.columns, **facts.column(known if outcome.learned is None else outcome.learned(known))}
     if job.state == states.CANCELLED:
         return columns
-    rows = steps.of_job(connection, job.id)
+    rows = plan.rows(connection, job)
     # What a step beside this one still waits to repeat is worth knowing
     pending = any(row.error and row.state == steps.WAITING for row in rows.values())
     if (
@@ -227,7 +228,8 @@ def _overtaken(connection: sa.Connection, job: Job, agent: steps.StepRow, now: f
     """An agent was at work before step cron was noted: its step began with what it said first."""
     if job.dropped_at is not None or not job.attempt or job.state not in (states.RESTORING, states.FINISHING):
         return {}
-    began = min(now, float((job.facts.get(starting.FIRST) or {}).get("at", now)))
+    first = facts.of(job).first_event
+    began = now if first is None else min(now, first.at)
     steps.update(connection, job.id, "agent", attempts=agent.attempts + 1, started_at=began)
     return {"dropped_at": began}
 

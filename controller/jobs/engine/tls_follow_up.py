@@ -15,13 +15,13 @@ import sqlalchemy as sa
 
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, states
+from controller.jobs.lifecycle import changes, facts, states
+from controller.jobs.lifecycle.facts import Tls
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import tls
 from controller.jobs.shop.tls import (
     ASK_PAUSES,
     ASKED,
-    FACT,
     ON,
     PAUSES,
     PAUSES_ELSEWHERE,
@@ -40,10 +40,9 @@ GIVE_UP_SECONDS = 60 * 86400.0
 
 def next_look(job: Job) -> float | None:
     """Return when to look again (unix seconds), None when there is nothing to look for."""
-    if job.kind != RESTORE or job.state != states.LIVE or job.ended_at is not None or job.facts.get("removed"):
+    if job.kind != RESTORE or job.state != states.LIVE or job.ended_at is not None or facts.of(job).removed:
         return None
-    found = job.facts.get("tls_next")
-    return None if found is None else float(found)
+    return facts.of(job).tls.next
 
 
 def look(tools: Tools, job: Job) -> None:
@@ -53,67 +52,62 @@ def look(tools: Tools, job: Job) -> None:
         found = _look(tools, job, now)
     except ShoplaunchError as error:
         LOG.warning("job %s: its certificate: %s: %s", job.id, error.code, error.message)
-        found = _again(job, str(job.facts.get(FACT)), error.code, now)
+        found = _again(facts.of(job).tls, str(facts.of(job).tls.state), error.code, now)
 
     def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
         # A job https_on that is done already knows better
-        return {} if now_job.facts.get(FACT) == ON else changes.with_facts(now_job, **found)
+        known = facts.of(now_job)
+        return {} if known.tls.state == ON else facts.column(replace(known, tls=found))
 
     changes.change(tools.engine, job.id, now, work, tools.lease)
 
 
-def _look(tools: Tools, job: Job, now: float) -> dict[str, Any]:
+def _look(tools: Tools, job: Job, now: float) -> Tls:
+    before = known = facts.of(job).tls
     account = Work(job, {}, tools).account
     address: SiteAddress = tools.panel.site_address(account)
     if not tls.leads_to(address, job.domain):
         # Who was asked could not find the server: as good as not asked
-        forgotten = {"tls_asked_at": None, "tls_asks": None}
-        waiting = _knowing(job, forgotten)
-        reason = "the domain does not lead to the server"
-        return forgotten | _again(waiting, WAITING, reason, now, PAUSES_ELSEWHERE)
-    asked: dict[str, Any] = {}
-    if now >= _ask_at(job, now):
-        asked = tls.asked(tools.panel, account, int(job.facts.get("tls_asks") or 0), now) or {}
+        forgotten, reason = replace(known, asked_at=None, asks=0), "the domain does not lead to the server"
+        return _again(forgotten, WAITING, reason, now, PAUSES_ELSEWHERE)
+    asked = None
+    if now >= _ask_at(known, now):
+        asked = tls.asked(tools.panel, account, known, now)
         # Looked for often again
-        job = _knowing(job, {**asked, "tls_looks": 0})
+        known = replace(asked or known, looks=0)
     served = tls.look(address.ip, address.tls_port, job.domain, tls.context(tools.config))
-    state = WAITING if job.facts.get("tls_refused") else ASKED
+    state = WAITING if known.refused else ASKED
     if not served.valid:
-        return asked | _again(job, state, _reason(tools, job, served, bool(asked)), now)
+        return _again(known, state, _reason(tools, job, known, served, asked is not None), now)
     tools.require_lease()
     try:
         follow_up.start(tools.engine, tools.keys, tools.bundles, job, follow_up.HTTPS_ON, {}, now)
     except ShoplaunchError as error:
         if error.retryable or error.code == "domain_busy":
-            return asked | _again(job, state, error.message, now)
-        return {FACT: SERVED, "tls_next": None, "tls_reason": f"{error.code}: {error.message}"}
-    return {FACT: SERVED, "tls_next": None, "tls_reason": None}
+            return _again(known, state, error.message, now)
+        return replace(before, state=SERVED, next=None, reason=f"{error.code}: {error.message}")
+    return replace(before, state=SERVED, next=None, reason=None)
 
 
-def _knowing(job: Job, facts: Mapping[str, Any]) -> Job:
-    return replace(job, facts={**job.facts, **facts})
-
-
-def _ask_at(job: Job, now: float) -> float:
+def _ask_at(known: Tls, now: float) -> float:
     """Return when to ask for a certificate: now when it was not done since the domain leads here, else much later."""
-    asked_at, asks = job.facts.get("tls_asked_at"), int(job.facts.get("tls_asks") or 1)
-    return now if asked_at is None else float(asked_at) + ASK_PAUSES[min(asks, len(ASK_PAUSES)) - 1]
+    asks = known.asks or 1
+    return now if known.asked_at is None else known.asked_at + ASK_PAUSES[min(asks, len(ASK_PAUSES)) - 1]
 
 
-def _reason(tools: Tools, job: Job, served: tls.Served, just_asked: bool) -> str:
+def _reason(tools: Tools, job: Job, known: Tls, served: tls.Served, just_asked: bool) -> str:
     """Return why there is no certificate yet: the panel's word when it has one."""
-    refused = job.facts.get("tls_refused")
-    if refused or just_asked:
+    if known.refused or just_asked:
         # What the panel says now is of its last check
-        return str(refused or served.reason)
+        return known.refused or served.reason
     return "; ".join(tools.panel.tls_problems(Work(job, {}, tools).account)) or served.reason
 
 
-def _again(job: Job, state: str, reason: str, now: float, pauses: Sequence[float] = PAUSES[1:]) -> dict[str, Any]:
-    """Return the facts of a look that found no certificate; `pauses` are those after the first look."""
-    looks = int(job.facts.get("tls_looks", 0)) + 1
-    when, ask_at = now + pauses[min(looks, len(pauses)) - 1], _ask_at(job, now)
+def _again(known: Tls, state: str, reason: str, now: float, pauses: Sequence[float] = PAUSES[1:]) -> Tls:
+    """Return what is known after a look that found no certificate; `pauses` are those after the first look."""
+    looks = known.looks + 1
+    when, ask_at = now + pauses[min(looks, len(pauses)) - 1], _ask_at(known, now)
     if ask_at > now:
         when = min(when, ask_at)
-    over = now - float(job.facts.get("tls_since", now)) > GIVE_UP_SECONDS
-    return {FACT: state, "tls_looks": looks, "tls_next": None if over else when, "tls_reason": reason[:REASON_CHARS]}
+    over = known.since is not None and now - known.since > GIVE_UP_SECONDS
+    return replace(known, state=state, looks=looks, next=None if over else when, reason=reason[:REASON_CHARS])

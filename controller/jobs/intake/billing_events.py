@@ -18,7 +18,7 @@ from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host
-from controller.jobs.lifecycle import states, undo
+from controller.jobs.lifecycle import facts, states, undo
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
@@ -110,13 +110,13 @@ def _made(engine: sa.Engine, service: BilledService, job: Job, now: float) -> No
 
 
 def _is_of_an_earlier_life(job: Job) -> bool:
-    return job.ended_at is not None or (job.state == states.CANCELLED and bool(job.facts.get("terminated")))
+    return job.ended_at is not None or (job.state == states.CANCELLED and facts.of(job).terminated)
 
 
 def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     with reading(engine) as connection:
         found = [job, *jobs.children(connection, job.id)]
-    return any(one.state == states.CANCELLED and one.facts.get("undo") != undo.DONE for one in found)
+    return any(one.state == states.CANCELLED and facts.of(one).undo.state != undo.DONE for one in found)
 
 
 def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:

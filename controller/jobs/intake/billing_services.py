@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from controller.db import bundles, jobs, servers, services
 from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
+from controller.jobs.engine import interventions
 from controller.jobs.intake import billing_events, view
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.server_lookup import server_of_host
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
-if TYPE_CHECKING:
-    from controller.jobs.intake.service import Service
 
-
-def take(service: Service, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
+def take(installation: Installation, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.billing_events.take does."""
-    billing_events.take(service.engine, event, service.now(), signed_by)
-    service.wakeup.notify()
-    return status(service, event["service_id"], signed_by)
+    billing_events.take(installation.engine, event, installation.now(), signed_by)
+    installation.wakeup.notify()
+    return status(installation, event["service_id"], signed_by)
 
 
-def status(service: Service, service_id: str, signed_by: str = "") -> dict[str, Any]:
+def status(installation: Installation, service_id: str, signed_by: str = "") -> dict[str, Any]:
     """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
-    with reading(service.engine) as connection:
+    with reading(installation.engine) as connection:
         job = jobs.find_service(connection, service_id, signed_by)
         known = services.get(connection, signed_by, service_id)
         all_servers = servers.listed(connection)
         nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
     # A service that was created again has no job yet; the old one is another story
     if job is not None and (known is None or known.error is None):
-        return service.service_status(job)
+        return view.statuses(installation, [job])[0]
     if known is None:
         raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
     try:
@@ -44,13 +43,13 @@ def status(service: Service, service_id: str, signed_by: str = "") -> dict[str, 
     return view.waiting_service(known, server, noun, billing_events.waiting_for(known))
 
 
-def retry(service: Service, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+def retry(installation: Installation, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
     """Run the failed step again of the key's service, or try again to make the job; return the status.
 
     Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, `key_forbidden`, and as
     `intake.take` does.
     """
-    with reading(service.engine) as connection:
+    with reading(installation.engine) as connection:
         key = api_keys.find(connection, signed_by)
         job = jobs.find_service(connection, service_id, signed_by)
         known = services.get(connection, signed_by, service_id)
@@ -59,12 +58,13 @@ def retry(service: Service, service_id: str, step: str | None, signed_by: str = 
     if known is not None and known.terminated_at is not None:
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
-        billing_events.start(service.engine, known, service.now())
-        service.wakeup.notify()
+        billing_events.start(installation.engine, known, installation.now())
+        installation.wakeup.notify()
     elif job is not None:
-        service.retry(job.id, step)
+        own = installation
+        own.due(interventions.retry(own.engine, own.keys, job.id, step, own.now()))
     elif known is None:
         raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
     else:
         raise ShoplaunchError("illegal_transition", f"the service waits for {billing_events.waiting_for(known)}")
-    return status(service, service_id, signed_by)
+    return status(installation, service_id, signed_by)

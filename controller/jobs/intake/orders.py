@@ -19,8 +19,9 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import claims, states
+from controller.jobs.lifecycle import claims, facts, states
 from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.folders import check_folder
 from controller.jobs.lifecycle.plan import PLAN
 from controller.recipes.registry import RECIPES
@@ -245,7 +246,7 @@ def _insert(
         **claims.keys(order["server"], order["domain"], order["account"]),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
-        "facts": {"noun": bundle.noun},
+        **facts.column(Facts(noun=bundle.noun)),
         "progress": {},
         "lock_name": "shoplaunch_" + secrets.token_hex(8),
         "created_at": now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.engine import interventions
-from controller.jobs.lifecycle import changes, states
+from controller.jobs.lifecycle import changes, facts, states
 from shared.job import RESTORE
 
 #: Steps that would tell a client about a shop that is gone.
@@ -41,10 +42,10 @@ def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]
                 steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
         # The account may be given to somebody else; its secrets are nobody's any more
         columns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
-        return columns | changes.with_facts(job, terminated=True)
+        return columns | facts.column(replace(facts.of(job), terminated=True))
     if states.may(job.state, "cancel"):
         cancelled = interventions.cancelling(job, now)
-        return cancelled | {"facts": {**cancelled["facts"], "terminated": True}}
-    if job.state == states.CANCELLED and not job.facts.get("terminated"):
-        return changes.with_facts(job, terminated=True)
+        return cancelled | facts.column(replace(facts.after(job, cancelled), terminated=True))
+    if job.state == states.CANCELLED and not facts.of(job).terminated:
+        return facts.column(replace(facts.of(job), terminated=True))
     return {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.db import steps
+from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
-from controller.jobs.lifecycle import agent_trouble, plan, starting, states
+from controller.jobs.intake.installation import Installation
+from controller.jobs.lifecycle import agent_trouble, facts, plan, starting, states
 from shared.events import STAGES
 
 _WITH_URLS = (states.FINISHING, states.LIVE)
@@ -20,8 +23,17 @@ def iso(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
+def statuses(installation: Installation, many: Sequence[Job]) -> list[dict[str, Any]]:
+    """Return the documents of shared/schemas/service.json of several jobs."""
+    with reading(installation.engine) as connection:
+        rows = steps.of_jobs(connection, [job.id for job in many])
+    base = f"{installation.config.public_url.rstrip('/')}/status/"
+    return [service_status(job, rows[job.id], base + installation.tokens.for_status(job.id)) for job in many]
+
+
 def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> dict[str, Any]:
     """Return the document of shared/schemas/service.json."""
+    known = facts.of(job)
     return {
         "id": job.id,
         "kind": job.kind,
@@ -40,15 +52,15 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "service_id": job.service_id,
         "created_at": iso(job.created_at),
         "updated_at": iso(job.updated_at),
-        "shop_url": job.facts.get("shop_url"),
-        "admin_url": job.facts.get("admin_url") if job.state in _WITH_URLS else None,
+        "shop_url": known.shop_url,
+        "admin_url": known.admin_url if job.state in _WITH_URLS else None,
         "status_url": status_url,
         "waiting_for": None,
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
         "start": _start(job),
-        "tls": job.facts.get("tls"),
-        "tls_reason": job.facts.get("tls_reason"),
+        "tls": known.tls.state,
+        "tls_reason": known.tls.reason,
         "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
     }
 

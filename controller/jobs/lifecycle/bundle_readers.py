@@ -17,13 +17,11 @@ from controller.access_lists import NotKept, close_to_all_but, readers
 from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import facts, states
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
-#: The id of the account's user, as the job's facts keep it.
-FACT = "bundle_reader"
 #: Panels whose accounts live on the controller's own machine.
 SAME_MACHINE = ("local",)
 #: Agents work so much longer than a job is valid: their clocks may be behind.
@@ -73,7 +71,7 @@ def leave(engine: sa.Engine, folder: Path, now: float, job: Job) -> None:
 
     What fails is done by the next `renew` of all bundles.
     """
-    if job.kind != RESTORE or FACT not in job.facts or job.state in OPEN:
+    if job.kind != RESTORE or facts.of(job).bundle_reader is None or job.state in OPEN:
         return
     try:
         renew(engine, folder, now, job.bundle)
@@ -94,9 +92,9 @@ def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
 
 def _user_of(job: Job) -> int | None:
     """Return the id of the account's user, None when the job reads no file here."""
-    known = job.facts.get(FACT)
+    known = facts.of(job).bundle_reader
     if known is not None or job.state == states.PREPARING:
-        return known if isinstance(known, int) else None
+        return known
     # Put there by a version that let every account read bundles
     try:
         user = pwd.getpwnam(job.account).pw_uid

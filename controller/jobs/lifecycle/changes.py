@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,17 +12,11 @@ from controller.db import jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import plan, sanitize, states
+from controller.jobs.lifecycle import facts, plan, sanitize, states
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.sealed_values import private_values as private_values
 from controller.jobs.lifecycle.sealed_values import sealed as sealed
 from shared.errors import ShoplaunchError
-
-#: Facts that are forgotten when a new attempt begins.
-_OF_AN_ATTEMPT = (
-    "seen_at", "looked_at", "look_failures", "look_at", "finished_at", "cleaned", "ack_seq", "placed_at", "trouble",
-    "events_dropped", "start", "first_event", "looked_early",
-)  # fmt: skip
 
 
 def change(
@@ -60,12 +55,6 @@ def failed(job: Job, event: str, step: str, error: Mapping[str, Any], now: float
     return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
 
 
-def with_facts(job: Job, **facts: Any) -> dict[str, Any]:
-    """Return the column `facts` with `facts` over what is known; None forgets."""
-    merged = {**job.facts, **facts}
-    return {"facts": {name: value for name, value in merged.items() if value is not None}}
-
-
 def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
     """Let the steps `names` run again; return the job's columns. A new attempt where the agent is among them."""
     names = [name for name in plan.of(job.kind) if name in set(names)]
@@ -73,13 +62,11 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
     if "drop" in names:
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
-        past = dict.fromkeys(_OF_AN_ATTEMPT)
         columns |= {"reports_until": None, "heartbeats_until": None}
-        columns |= {"progress": {}, "stage": None, **with_facts(job, **past)}
-    if "alarmed_at" in job.facts:
+        columns |= {"progress": {}, "stage": None, **facts.column(facts.of_next_attempt(facts.of(job)))}
+    if facts.of(job).alarmed_at is not None:
         # Who asked for it wants to hear how it ends
-        facts = columns.get("facts", job.facts)
-        columns["facts"] = {name: value for name, value in facts.items() if name != "alarmed_at"}
+        columns |= facts.column(replace(facts.after(job, columns), alarmed_at=None))
     return columns
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from controller.db import starts
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import starting, states
+from controller.jobs.lifecycle import facts, starting, states
 from shared.job import RESTORE
 
 MOVING = (states.RECEIVED, states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING)
@@ -41,7 +41,7 @@ def _waited(job: Job, before: starts.Took, now: float) -> float:
     found, expected = starting.of(job), starting.expected_in(job, now)
     if found is not None:
         return found.waited or 0.0
-    asked = job.facts.get(starting.ASKED)
-    if expected is None or asked is None:
+    asked = facts.of(job).start
+    if expected is None or asked is None or asked.at is None:
         return before.waited
-    return max(0.0, now - float(asked["at"])) + expected
+    return max(0.0, now - asked.at) + expected

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
+from controller.db import steps as step_rows
+from controller.db.jobs import Job
 from controller.db.steps import OVER, StepRow
 from controller.jobs.lifecycle import states
 from shared.job import RESTORE
@@ -77,6 +81,13 @@ SMALL: dict[str, Step] = {
 def of(kind: str) -> Mapping[str, Step]:
     """Return the plan of jobs of `kind`, step by name in order."""
     return PLAN if kind == RESTORE else SMALL
+
+
+def rows(connection: sa.Connection, job: Job) -> dict[str, StepRow]:
+    """Return name -> step of the job; one that a job stored earlier does not have yet is waiting."""
+    stored = step_rows.of_job(connection, job.id)
+    missing = (name for name in of(job.kind) if name not in stored)
+    return stored | {name: step_rows.waiting(name) for name in missing}
 
 
 def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import agent_trouble, sanitize
+from controller.jobs.lifecycle import agent_trouble, facts, sanitize
 from controller.jobs.lifecycle.sight import PYTHON_MISSING, Sight
 from shared.errors import ShoplaunchError
 
@@ -44,7 +44,7 @@ class Verdict:
 
 def cron_seconds(job: Job) -> int:
     """Return the cron interval that was read back from the panel, in seconds."""
-    return int(job.facts.get("cron_seconds", DEFAULT_CRON_SECONDS))
+    return facts.of(job).cron_seconds or DEFAULT_CRON_SECONDS
 
 
 def patience(job: Job) -> float:
@@ -54,12 +54,12 @@ def patience(job: Job) -> float:
 
 def is_blocked(job: Job, heard_at: float | None = None) -> bool:
     """Tell whether the agent was last found working through the panel, and not heard since."""
-    return float(job.facts.get("blocked_at", 0.0)) > max(heard_at or 0.0, job.heard_at or 0.0)
+    return facts.of(job).blocked_at > max(heard_at or 0.0, job.heard_at or 0.0)
 
 
 def end_of_patience(job: Job, heard_at: float | None = None) -> float:
     """Return when the job's silence (or its validity) is over; `heard_at` is newer than the job's own."""
-    heard = max(heard_at or 0.0, job.heard_at or 0.0, float(job.facts.get("seen_at", 0.0)))
+    heard = max(heard_at or 0.0, job.heard_at or 0.0, facts.of(job).seen_at)
     if heard:
         end = heard + patience(job)
     else:
@@ -72,9 +72,9 @@ def deadline(job: Job, heard_at: float | None = None) -> float:
     is known not to get through."""
     end = end_of_patience(job, heard_at)
     if is_blocked(job, heard_at):
-        looked = max(float(job.facts.get("looked_at", 0.0)), job.dropped_at or 0.0)
+        looked = max(facts.of(job).looked_at, job.dropped_at or 0.0)
         end = min(end, looked + LOOK_SECONDS)
-    end = max(end, float(job.facts.get("look_at", 0.0)))
+    end = max(end, facts.of(job).look_at)
     return end if job.expires_at is None else min(end, job.expires_at)
 
 
@@ -125,7 +125,7 @@ def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
     updated = state.get("updated_at")
     if updated is None:
         return False
-    seen = job.facts.get("state_updated_at")
+    seen = facts.of(job).state_updated_at
     return bool(now - updated < patience(job)) if seen is None else updated != seen
 
 
@@ -140,7 +140,7 @@ def _why_unheard(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:
-    heard = max(job.heard_at or 0.0, float(job.facts.get("seen_at", 0.0)))
+    heard = max(job.heard_at or 0.0, facts.of(job).seen_at)
     since = f" for {round(now - heard)} seconds" if heard else ""
     return f"the agent is silent{since}, last in stage {state.get('stage') or job.stage or 'unknown'}"
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from controller.db.jobs import Job
+from controller.jobs.lifecycle import facts
+from controller.jobs.lifecycle.facts import Asked, Facts, FirstReport
 from controller.panels.start import WAYS
 
-#: The fact of the attempt's first report: {"at", "way"}.
-FIRST = "first_event"
-#: What step cron noted: {"way", "reason", "seconds", "at"}; `at` is when the cron line was there.
-ASKED = "start"
 CRON = "cron"
 #: An agent that was started at once says so within so long; then cron's next tick is what counts.
 ANSWER_SECONDS = 10.0
@@ -28,29 +27,29 @@ class Start(NamedTuple):
     waited: float | None
 
 
-def first_event(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any] | None:
-    """Return the job's facts with the attempt's first report among them; None where `event` is not the first."""
-    if event["event"] != "started" or FIRST in job.facts:
+def first_event(known: Facts, event: Mapping[str, Any], now: float) -> Facts | None:
+    """Return the facts with the attempt's first report among them; None where `event` is not the first."""
+    if event["event"] != "started" or known.first_event is not None:
         return None
-    way = event.get("start")
-    return {**job.facts, FIRST: {"at": now, "way": way if way in WAYS else CRON}}
+    way = str(event.get("start"))
+    return replace(known, first_event=FirstReport(now, way if way in WAYS else CRON))
 
 
 def of(job: Job) -> Start | None:
     """Return how the attempt's agent was started, None before it was heard."""
-    first = job.facts.get(FIRST)
+    known = facts.of(job)
+    first = known.first_event
     if first is None:
         return None
     # A report may come before step cron is noted, and the clock be set back meanwhile
-    asked = job.facts.get(ASKED) or {}
-    waited = None if "at" not in asked else max(0.0, float(first["at"]) - float(asked["at"]))
-    way = str(first["way"])
-    return Start(way, _reason(asked) if way == CRON else "", waited)
+    asked = known.start or Asked()
+    waited = None if asked.at is None else max(0.0, first.at - asked.at)
+    return Start(first.way, _reason(asked) if first.way == CRON else "", waited)
 
 
-def _reason(asked: Mapping[str, Any]) -> str:
+def _reason(asked: Asked) -> str:
     """Return why cron had to start the agent: one that was started at once, and said nothing, vanished."""
-    return "unheard" if asked.get("way") else str(asked.get("reason") or "")
+    return "unheard" if asked.way else asked.reason
 
 
 def expected_in(job: Job, now: float) -> float | None:
@@ -58,9 +57,10 @@ def expected_in(job: Job, now: float) -> float | None:
     None where there is nothing to expect."""
     if job.state != "dropped":
         return None
-    asked = job.facts.get(ASKED) or {}
-    if asked.get("way") and abs(now - float(asked["at"]) - float(asked["seconds"])) < ANSWER_SECONDS:
+    known = facts.of(job)
+    asked = known.start or Asked()
+    if asked.way and asked.at is not None and abs(now - asked.at - asked.seconds) < ANSWER_SECONDS:
         return 0.0
-    every = int(job.facts.get("cron_seconds", DEFAULT_CRON_SECONDS))
+    every = known.cron_seconds or DEFAULT_CRON_SECONDS
     # Cron's intervals begin with the hour
     return math.floor(now / every) * every + every - now

@@ -15,7 +15,9 @@ from controller.db import jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
+from controller.jobs.lifecycle import facts
 from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.tokens import Tokens
 from controller.keys import Keys
@@ -69,28 +71,30 @@ class Work:
     @property
     def account(self) -> Account:
         """The account as step `account` found it."""
-        facts = self.job.facts.get("account")
-        if facts is None:
+        if self.facts.account is None:
             raise ShoplaunchError("account_missing", "the account was not looked up yet")
-        return Account(**facts)
+        return self.facts.account
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the job, as it was read."""
+        return facts.of(self.job)
 
     @property
     def bundle(self) -> Bundle:
         """What is known of the job's bundle. Raises bundle_unknown."""
         return self.tools.bundles.get(self.job.bundle)
 
-    def remember(self, **facts: Any) -> None:
+    def remember(self, change: Callable[[Facts], Facts]) -> None:
         """Note facts durably before what they tell of is done: whoever goes on after an interruption finds them.
 
-        None forgets. Raises database_busy, controller.jobs.lifecycle.lease.Lost.
+        Raises database_busy, controller.jobs.lifecycle.lease.Lost.
         """
 
         def note(connection: sa.Connection) -> None:
             job = jobs.get(connection, self.job.id, lock=True)
             self.tools.check(job)
-            known = {**job.facts, **facts}
-            kept = {name: value for name, value in known.items() if value is not None}
-            jobs.update(connection, job, self.tools.clock(), facts=kept)
+            jobs.update(connection, job, self.tools.clock(), **facts.column(change(facts.of(job))))
 
         transact(self.tools.engine, note)
 
@@ -102,7 +106,7 @@ class Work:
     @property
     def is_back(self) -> bool:
         """Tell whether a small job is taking back what it did."""
-        return self.job.facts.get("direction") == "back"
+        return self.facts.direction == "back"
 
     @property
     def database_names(self) -> tuple[str, str]:
@@ -118,13 +122,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished step leaves: facts for later steps, columns of the job, a note for people.
+    """What a finished step leaves: `learned` changes the job's facts, columns of the job, a note for people.
 
     `effect(connection)` runs in the transaction that marks the step done. `skipped`: there was nothing to do, the
     note says why.
     """
 
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    learned: Callable[[Facts], Facts] | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     skipped: bool = False

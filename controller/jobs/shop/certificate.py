@@ -15,7 +15,7 @@ from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_link.job_file import signed
-from controller.jobs.lifecycle import starting, states
+from controller.jobs.lifecycle import facts, starting, states
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
@@ -53,7 +53,7 @@ def make(
 ) -> str:
     """Return the signed certificate. `evidence` is that of the agent's final event."""
     rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
-    seconds = evidence.get("stages") or {}
+    seconds, known = evidence.get("stages") or {}, facts.of(job)
     payload = {
         "job": job.id,
         "domain": values["domain"],
@@ -61,8 +61,8 @@ def make(
         "account": job.account,
         "attempt": job.attempt,
         "issued_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
-        "shop_url": str(job.facts["shop_url"]),
-        "admin_url": str(job.facts["admin_url"]),
+        "shop_url": str(known.shop_url),
+        "admin_url": str(known.admin_url),
         "bundle": {
             "name": bundle.name,
             "application": bundle.application,

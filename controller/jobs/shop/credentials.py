@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,18 +14,19 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
+from controller.jobs.lifecycle import facts
+from controller.jobs.lifecycle.facts import Link
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.sealed_values import private_values, sealed
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 
-FACT = "credentials"
 PASSWORD = "admin.password"  # noqa: S105 - the name of a value
 DAYS = 7
 SECONDS = DAYS * 86400.0
 WAITING, SHOWN, GONE = "waiting", "shown", "gone"
-#: When a link was ended, in its fact; no other fact has this name.
-_ENDED = "link_ended_at"
+#: As they are stored; no other fact has these names.
+_LINK, _ENDED = "credentials", "link_ended_at"
 
 
 def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lease: Lease | None = None) -> str | None:
@@ -37,9 +39,9 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
     found: list[str | None] = []
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
-        known = job.facts.get(FACT)
-        if known is not None and known["mode"] == mode and not _is_ended(job):
-            found[:] = [known["nonce"] if state(job, now) == WAITING else None]
+        known = link(job)
+        if known is not None and known.mode == mode and not _is_ended(job):
+            found[:] = [known.nonce if state(job, now) == WAITING else None]
             return {}
         private = private_values(keys, job)
         if PASSWORD not in private and not (mode == "set" and may_be_offered(job)):
@@ -47,8 +49,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
         nonce = secrets.token_urlsafe(9)
         found[:] = [nonce]
         kept = sealed(keys, {PASSWORD: private[PASSWORD]}) if mode == "link" else {"secrets_encrypted": None}
-        offered = {"mode": mode, "nonce": nonce, "offered_at": now, "expires_at": now + SECONDS}
-        return {**kept, **_fact(job, offered)}
+        return {**kept, **_fact(job, Link(mode, nonce, now + SECONDS))}
 
     _change(engine, job_id, now, work, lease)
     return found[0]
@@ -61,18 +62,19 @@ def may_be_chosen(job: Job) -> bool:
 
 def state(job: Job, now: float) -> str:
     """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
-    known = job.facts.get(FACT)
+    known = link(job)
     if known is None or job.ended_at is not None or _is_ended(job):
         return GONE
-    if known.get("used_at") is not None:
+    if known.used_at is not None:
         return SHOWN
-    lost = known["mode"] == "link" and job.secrets_encrypted is None
-    return GONE if lost or now >= known["expires_at"] else WAITING
+    lost = known.mode == "link" and job.secrets_encrypted is None
+    return GONE if lost or now >= known.expires_at else WAITING
 
 
 def is_of(job: Job, nonce: str) -> bool:
     """Tell whether `nonce` is that of the job's newest link."""
-    return secrets.compare_digest(str((job.facts.get(FACT) or {}).get("nonce", "")).encode(), nonce.encode("utf-8"))
+    known = link(job)
+    return secrets.compare_digest(("" if known is None else known.nonce).encode(), nonce.encode("utf-8"))
 
 
 def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, note: Note | None = None) -> str | None:
@@ -81,7 +83,7 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, not
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         shown.clear()
-        if not is_of(job, nonce) or job.facts[FACT]["mode"] != "link" or state(job, now) != WAITING:
+        if not is_of(job, nonce) or mode_of(job) != "link" or state(job, now) != WAITING:
             return {}
         private = private_values(keys, job)
         if PASSWORD not in private:
@@ -100,7 +102,7 @@ def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | N
     taken: list[bool] = []
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
-        taken[:] = [is_of(job, nonce) and job.facts[FACT]["mode"] == "set" and state(job, now) == WAITING]
+        taken[:] = [is_of(job, nonce) and mode_of(job) == "set" and state(job, now) == WAITING]
         if taken[0] and note is not None:
             note.write(connection, now, job_id)
         return used(job, now) if taken[0] else {}
@@ -113,33 +115,36 @@ def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
     """The link may be used after all."""
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
-        known = {name: value for name, value in job.facts[FACT].items() if name != "used_at"}
-        return _fact(job, known) if is_of(job, nonce) else {}
+        known = link(job)
+        return _fact(job, replace(known, used_at=None)) if known is not None and is_of(job, nonce) else {}
 
     _change(engine, job_id, now, work)
 
 
 def used(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job whose link has served."""
-    return {"secrets_encrypted": None, **_fact(job, {**job.facts[FACT], "used_at": now})}
+    known = link(job)
+    return {"secrets_encrypted": None, **({} if known is None else _fact(job, replace(known, used_at=now)))}
 
 
 def end_links(connection: sa.Connection, now: float) -> None:
     """No link that waits leads to anything any more; `offer` makes a new one of it."""
-    for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(FACT))).scalars().all():
+    for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(_LINK))).scalars().all():
         job = jobs.get(connection, job_id)
-        if state(job, now) == WAITING:
-            ended = _fact(job, {**job.facts[FACT], _ENDED: now})
+        known = link(job)
+        if known is not None and state(job, now) == WAITING:
+            ended = _fact(job, replace(known, link_ended_at=now))
             jobs.update(connection, job, now, updated_at=job.updated_at, **ended)
 
 
 def may_be_offered(job: Job) -> bool:
     """Tell whether there is a password to tell the client; one that the client is to choose need not be known."""
-    return job.secrets_encrypted is not None or (_is_ended(job) and job.facts[FACT]["mode"] == "set")
+    return job.secrets_encrypted is not None or (_is_ended(job) and mode_of(job) == "set")
 
 
 def _is_ended(job: Job) -> bool:
-    return _ENDED in (job.facts.get(FACT) or {})
+    known = link(job)
+    return known is not None and known.link_ended_at is not None
 
 
 def ended_links(connection: sa.Connection) -> list[str]:
@@ -160,10 +165,8 @@ def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:
 
 def expires_at(job: Job) -> float | None:
     """Return when a password that still waits has to be erased, None when none does."""
-    known = job.facts.get(FACT)
-    if known is None or job.secrets_encrypted is None:
-        return None
-    return float(known["expires_at"])
+    known = link(job)
+    return None if known is None or job.secrets_encrypted is None else known.expires_at
 
 
 def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None) -> Job:
@@ -193,8 +196,19 @@ def _change(
     return transact(engine, within)
 
 
-def _fact(job: Job, known: Mapping[str, Any]) -> dict[str, Any]:
-    return {"facts": {**job.facts, FACT: dict(known)}}
+def link(job: Job) -> Link | None:
+    """Return the job's newest link to the password, None when there was none."""
+    return facts.of(job).credentials
+
+
+def mode_of(job: Job) -> str:
+    """Return what the job's newest link does, "" where there was none: `link` shows a password, `set` takes one."""
+    known = link(job)
+    return "" if known is None else known.mode
+
+
+def _fact(job: Job, known: Link) -> dict[str, Any]:
+    return facts.column(replace(facts.of(job), credentials=known))
 
 
 def job_of(engine: sa.Engine, job_id: str, nonce: str) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +12,9 @@ from controller.billing.base import NotificationLog
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
+from controller.jobs.lifecycle import facts
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.lease import Lease
-
-FACT = "billing"
 
 
 class JobMemory(NotificationLog):
@@ -37,17 +38,17 @@ class JobMemory(NotificationLog):
             job = jobs.get(connection, self._job, lock=True)
             if self._lease is not None:
                 self._lease.check(job)
-            jobs.update(connection, job, self._clock(), **remembered(job, **{name: value}))
+            jobs.update(connection, job, self._clock(), **facts.column(remembered(facts.of(job), **{name: value})))
 
         transact(self._engine, work)
 
 
 def known(job: Job) -> Mapping[str, Any]:
     """Return what the job remembers of the news."""
-    return dict(job.facts.get(FACT) or {})
+    return facts.of(job).billing
 
 
-def remembered(job: Job, **news: Any) -> dict[str, Any]:
-    """Return the column `facts` with `news` remembered; None forgets."""
-    merged = {**known(job), **news}
-    return {"facts": {**job.facts, FACT: {name: value for name, value in merged.items() if value is not None}}}
+def remembered(found: Facts, **news: Any) -> Facts:
+    """Return the facts with `news` remembered; None forgets."""
+    merged = {**found.billing, **news}
+    return replace(found, billing={name: value for name, value in merged.items() if value is not None})

@@ -11,7 +11,7 @@ from controller.billing.base import About, Unsettled
 from controller.db import jobs, services
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import facts, states
 from controller.jobs.lifecycle.domains import readable
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.shop import notification_log
@@ -104,7 +104,7 @@ def _keep(tools: Tools, job_id: str, **news: Any) -> None:
     def work(connection: sa.Connection) -> None:
         job = jobs.get(connection, job_id, lock=True)
         tools.check(job)
-        jobs.update(connection, job, tools.clock(), **notification_log.remembered(job, **news))
+        jobs.update(connection, job, tools.clock(), **facts.column(notification_log.remembered(facts.of(job), **news)))
 
     transact(tools.engine, work)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from controller.config import Config
 from controller.jobs.lifecycle import panel_lockout
+from controller.jobs.lifecycle.facts import Tls
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve
@@ -16,9 +16,8 @@ from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
 REASON_CHARS = 300
-#: Values of the fact `tls`: nobody issues one; nobody could be asked yet, or the domain does not lead here; asked
+#: States of facts.Tls: nobody issues one; nobody could be asked yet, or the domain does not lead here; asked
 #: for; served; switched on.
-FACT = "tls"
 NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
 #: Seconds before each look; the last one is repeated. Many authorities issue within seconds.
 PAUSES = (3.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
@@ -36,25 +35,25 @@ class Served:
     reason: str = ""
 
 
-def begun(state: str, now: float) -> dict[str, Any]:
-    """Return the facts of a shop whose certificate is waited for."""
-    return {FACT: state, "tls_since": now, "tls_looks": 0, "tls_next": now + PAUSES[0]}
+def begun(known: Tls, state: str, now: float) -> Tls:
+    """Return what is known of a shop whose certificate is waited for."""
+    return replace(known, state=state, since=now, looks=0, next=now + PAUSES[0])
 
 
-def asked(panel: Panel, account: Account, asks: int, now: float) -> dict[str, Any] | None:
-    """Ask for a certificate; return the facts about that, None where the panel issues none at all.
+def asked(panel: Panel, account: Account, known: Tls, now: float) -> Tls | None:
+    """Ask for a certificate; return what is known after that, None where the panel issues none at all.
 
     A panel that will not have it is not asked more often than one that will. Raises what may pass by itself.
     """
-    facts: dict[str, Any] = {"tls_asked_at": now, "tls_asks": asks + 1}
+    counted = replace(known, asked_at=now, asks=known.asks + 1)
     try:
         if not panel.request_tls(account):
             return None
     except ShoplaunchError as error:
         if error.retryable or error.code == panel_lockout.CODE:
             raise
-        return {**facts, FACT: WAITING, "tls_refused": error.message[:REASON_CHARS]}
-    return {**facts, FACT: ASKED, "tls_refused": None}
+        return replace(counted, state=WAITING, refused=error.message[:REASON_CHARS])
+    return replace(counted, state=ASKED, refused=None)
 
 
 def context(config: Config) -> ssl.SSLContext:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
+from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import tls, values
 from controller.jobs.steps import rollback
@@ -28,13 +29,13 @@ def find(work: Work) -> Outcome:
         _require_certificate(work, address)
     host = values.tls_host(job.domain, address)
     urls = {**values.address("https", host, job.folder), "admin_folder": folder}
-    facts = {
-        "account": asdict(account),
-        "cron_seconds": panel.cron_interval_seconds(account),
-        "https_shop_url": values.shop_url(urls),
-        "https_admin_url": values.admin_url(urls),
-    }
-    return Outcome(facts=facts, note=account.home)
+    every = panel.cron_interval_seconds(account)
+    shop, office = values.shop_url(urls), values.admin_url(urls)
+
+    def learned(known: Facts) -> Facts:
+        return replace(known, account=account, cron_seconds=every, https_shop_url=shop, https_admin_url=office)
+
+    return Outcome(learned, note=account.home)
 
 
 def _require_certificate(work: Work, address: SiteAddress) -> None:
@@ -50,24 +51,23 @@ def run(work: Work) -> Outcome:
     _require_language(work)
     create = bool(job.order.get("create_account"))
     panel.prepare_together(job.account, job.domain)
-    made = job.facts.get(rollback.ACCOUNT)
+    made = work.facts.made
     if create and panel.find_account(job.account) is None:
         # Noted before: after an interruption nobody could tell any more
-        made = rollback.MAYBE
-        work.remember(**{rollback.ACCOUNT: made, rollback.BORN: None})
+        made = replace(made, account=rollback.MAYBE, born=None)
+        work.remember(lambda known: replace(known, made=made))
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
     host = values.host(job.domain, panel.site_address(account))
     urls = {**values.address("http", host, job.folder), "admin_folder": work.private["admin_folder"]}
-    facts = {
-        "account": asdict(account),
-        "cron_seconds": panel.cron_interval_seconds(account),
-        "shop_url": values.shop_url(urls),
-        "admin_url": values.admin_url(urls),
-    }
-    if made == rollback.MAYBE:
-        born = rollback.contents(panel, account, job.id)
-        facts |= {rollback.ACCOUNT: rollback.MADE, rollback.BORN: born}
-    return Outcome(facts=facts, note=account.home)
+    every = panel.cron_interval_seconds(account)
+    shop, office = values.shop_url(urls), values.admin_url(urls)
+    if made.account == rollback.MAYBE:
+        made = replace(made, account=rollback.MADE, born=rollback.contents(panel, account, job.id))
+
+    def learned(known: Facts) -> Facts:
+        return replace(known, account=account, cron_seconds=every, shop_url=shop, admin_url=office, made=made)
+
+    return Outcome(learned, note=account.home)
 
 
 def _require_language(work: Work) -> None:

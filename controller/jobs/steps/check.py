@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -24,8 +25,6 @@ LOOK_SECONDS = 5
 UNHEARD_SECONDS = 20
 CLEANUP_TICKS = 2
 CLEANUP_SECONDS = 60
-#: The fact that the look beside the cleaning was made before the agent was gone.
-EARLY = "looked_early"
 Found = TypeVar("Found")
 
 
@@ -37,7 +36,7 @@ def run(work: Work) -> Outcome:
         prints = proofs.fingerprints_of(connection, job.id)
     require_evidence(manifest, evidence, job.order.get("variant"))
     filled = values.of(work)
-    (php, answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, filled))
+    (answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, filled))
     now = work.tools.clock()
     signed = certificate.make(job, work.bundle, filled, evidence, answers, prints, work.tools.keys.signing, now)
 
@@ -47,7 +46,7 @@ def run(work: Work) -> Outcome:
 
     note = "; ".join(filter(None, [f"{len(answers)} visits", signed_in, removed]))
     kept = follow_up_parts.of_manifest(manifest, filled["admin_folder"])
-    return Outcome(facts={"php": php}, columns={"later": kept}, note=note, effect=keep)
+    return Outcome(columns={"later": kept}, note=note, effect=keep)
 
 
 def beside_cleaning(work: Work, look: Callable[[], Found]) -> tuple[Found, str]:
@@ -56,7 +55,7 @@ def beside_cleaning(work: Work, look: Callable[[], Found]) -> tuple[Found, str]:
     A look that fails while the agent is still there says nothing. There is one meanwhile; where that was too early, the
     next waits until the agent is gone. Raises what `look` raises, leftovers, panel_*; Later while the agent cleans up.
     """
-    removed = ensure_gone(work) if work.job.facts.get(EARLY) else None
+    removed = ensure_gone(work) if work.facts.looked_early else None
     try:
         found = look()
     except ShoplaunchError:
@@ -70,19 +69,17 @@ def _gone_or_later(work: Work) -> str:
     try:
         return ensure_gone(work)
     except Later:
-        work.remember(**{EARLY: True})
+        work.remember(lambda known: replace(known, looked_early=True))
         raise
 
 
-def _visited(
-    work: Work, manifest: Mapping[str, Any], filled: Mapping[str, str]
-) -> tuple[str, list[dict[str, Any]], str]:
-    """Return (the PHP that serves the shop, the answers to all visits, a note about signing in).
+def _visited(work: Work, manifest: Mapping[str, Any], filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+    """Return (the answers to all visits, a note about signing in).
 
     Raises check_failed, panel_*.
     """
     # Since the files came, the host's choice may be another, or what it keeps beside them gone
-    php = chosen(work.tools.panel.mend_php, work.account, manifest)
+    chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, filled["domain"], filled["base_uri"])
     password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], filled)
@@ -92,7 +89,7 @@ def _visited(
         secure = office_proof.over_tls(site, address, tls.context(work.tools.config))
         inside, signed_in = office_proof.proved(secure, manifest["checks"], renderer, password)
         answers += inside
-    return php, answers, signed_in
+    return answers, signed_in
 
 
 def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any], variant: str | None = None) -> None:
@@ -123,11 +120,11 @@ def _agent_gone(work: Work) -> str:
     sight = panel_reading.left(panel, account, job.id)
     if not sight.cron_line and not sight.folder:
         return ""
-    unheard = job.facts.get("ack_seq")
+    unheard = work.facts.ack_seq
     if unheard is not None and sight.folder:
-        acknowledgements.accept(work, int(unheard))
-    patience = CLEANUP_TICKS * int(job.facts.get("cron_seconds", 60)) + CLEANUP_SECONDS
-    waited = work.tools.clock() - float(job.facts.get("finished_at", 0))
+        acknowledgements.accept(work, unheard)
+    patience = CLEANUP_TICKS * (work.facts.cron_seconds or 60) + CLEANUP_SECONDS
+    waited = work.tools.clock() - (work.facts.finished_at or 0.0)
     if waited < patience:
         raise Later(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
     panel.remove_cron(account, panel_reading.marker(job.id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
@@ -20,12 +20,15 @@ def run(work: Work) -> Outcome:
     agent = drop.agent_files(work.tools.config.agent)
     panel.ensure_cron(account, line)
     panel.verify_prepared(account, Prepared(*work.database_names, line, agent))
-    facts: dict[str, Any] = {"cron_seconds": panel.cron_interval_seconds(account)}
+    every, blocked_at = panel.cron_interval_seconds(account), work.facts.blocked_at
     with reading(work.tools.engine) as connection:
         if jobs.last_was_unheard(connection, work.job.server):
             # Its network lets nothing out: this agent is looked for from the beginning
-            facts["blocked_at"] = work.tools.clock()
+            blocked_at = work.tools.clock()
     # Last: what it starts may report before this step is noted
-    unprepared = work.job.facts.get(ring.PREPARED)
-    facts[ring.FACT] = ring.ring(work, unprepared)
-    return Outcome(facts=facts, effect=lambda connection: ring.note(connection, work, facts[ring.FACT], unprepared))
+    unprepared = work.facts.start_prepared
+    came = ring.ring(work, unprepared)
+    return Outcome(
+        lambda known: replace(known, cron_seconds=every, blocked_at=blocked_at, start=came),
+        effect=lambda connection: ring.note(connection, work, came, unprepared),
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.steps import rollback
 
 
 def run(work: Work) -> Outcome:
@@ -11,6 +12,6 @@ def run(work: Work) -> Outcome:
     account = work.account
     name, _user = work.tools.panel.database_names(account)
     if not work.tools.panel.has_database(account, name):
-        work.remember(**{rollback.DATABASE: name})
+        work.remember(lambda known: replace(known, made=replace(known.made, database=name)))
     work.tools.panel.ensure_database(account, name)
     return Outcome(note=name)

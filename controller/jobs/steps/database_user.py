@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.steps import rollback
 from shared.job import RESTORE
 
 
@@ -12,6 +13,6 @@ def run(work: Work) -> Outcome:
     account = work.account
     _name, user = work.database_names
     if work.job.kind == RESTORE and not work.tools.panel.has_database_user(account, user):
-        work.remember(**{rollback.DATABASE_USER: user})
+        work.remember(lambda known: replace(known, made=replace(known.made, database_user=user)))
     work.tools.panel.ensure_database_user(account, user, work.private["db.password"])
-    return Outcome(facts={} if work.job.kind == RESTORE else {"user_made": True}, note=user)
+    return Outcome(lambda known: replace(known, user_made=work.job.kind != RESTORE), note=user)

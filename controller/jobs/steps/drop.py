@@ -18,8 +18,6 @@ from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
 
 JOB_FILE_MODE = 0o600
-#: The fact that a copy of the bundle on the account's server was damaged: from then on it is fetched.
-DISTRUSTED = "copies_distrusted"
 
 
 def run(work: Work) -> Outcome:
@@ -27,8 +25,11 @@ def run(work: Work) -> Outcome:
     changed = _changed(work) if work.job.attempt > 1 else []
     put = place(work)
     note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
-    facts = {delivery.PUT: put.sha256, ring.PREPARED: put.unprepared}
-    return Outcome(facts=facts, columns={"expires_at": float(put.expires_at)}, note=note)
+    return Outcome(
+        lambda known: replace(known, put_sha256=put.sha256, start_prepared=put.unprepared),
+        columns={"expires_at": float(put.expires_at)},
+        note=note,
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Put:
 def _changed(work: Work) -> list[str]:
     """Return what became of the last attempt's files that are not as they were put."""
     try:
-        return delivery.changed_files(work.tools.panel, work.account, work.job.facts.get(delivery.PUT) or {})
+        return delivery.changed_files(work.tools.panel, work.account, work.facts.put_sha256 or {})
     except ShoplaunchError as error:
         if error.retryable:
             raise
@@ -117,7 +118,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
             return fetched
         # What bars the way to it need not bar this account's
         return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **fetched}
-    folder = None if work.job.facts.get(DISTRUSTED) else _shared_folder(work, paid=bundle.paid)
+    folder = None if work.facts.copies_distrusted else _shared_folder(work, paid=bundle.paid)
     if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return fetched
     return {"path": f"{folder}/{bundle.name}.bundle", **fetched}
@@ -128,8 +129,8 @@ def _may_read(work: Work) -> bool:
     tools, user = work.tools, work.tools.panel.reader(work.account)
     if user is None:
         return False
-    if work.job.facts.get(bundle_readers.FACT) != user:
-        work.remember(**{bundle_readers.FACT: user})
+    if work.facts.bundle_reader != user:
+        work.remember(lambda known: replace(known, bundle_reader=user))
     return user in tools.bundles.let_in(work.bundle.name, tools.clock())
 
 

@@ -28,9 +28,9 @@ def run(work: Work) -> Outcome:
 
 def _mode(work: Work) -> str:
     """Return how the client learns the password: as it was offered before, else as billing wants and the shop can."""
-    offered = work.job.facts.get(credentials.FACT)
+    offered = credentials.link(work.job)
     if offered is not None:
-        return str(offered["mode"])
+        return offered.mode
     wanted = work.tools.billing.credentials_for(notifications.about(work.tools, work.job))
     return "link" if wanted == "set" and not credentials.may_be_chosen(work.job) else wanted
 
@@ -52,14 +52,14 @@ def _news(work: Work, *, way: str = "mail", password: str = "", password_link: s
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,
-        shop_url=str(job.facts["shop_url"]),
-        admin_url=str(job.facts["admin_url"]),
+        shop_url=str(work.facts.shop_url),
+        admin_url=str(work.facts.admin_url),
         login=job.email,
         password=password,
         password_link=password_link,
         way=way,
         name_servers=_name_servers(work),
-        ready_at=float(job.facts.get("finished_at") or work.tools.clock()),
+        ready_at=work.facts.finished_at or work.tools.clock(),
         about=about,
         noun=job.noun,
     )

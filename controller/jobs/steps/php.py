@@ -16,7 +16,7 @@ Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
 def run(work: Work) -> Outcome:
     """Raises panel_*, bundle_*."""
     version = chosen(work.tools.panel.ensure_php, work.account, work.manifest())
-    return Outcome(facts={"php": version}, note=version)
+    return Outcome(note=version)
 
 
 def chosen(ensure: Ensure, account: Account, manifest: Mapping[str, Any]) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from controller.jobs.agent_link.panel_reading import marker
+from controller.jobs.lifecycle.facts import Made
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 
-#: Facts of what a job made: `made_account` is MAYBE until the panel said so, the others name what was not there before.
-ACCOUNT, DATABASE, DATABASE_USER, BORN = "made_account", "made_database", "made_database_user", "born"
+#: Of the account a job made: MAYBE until the panel said so.
 MAYBE, MADE = "maybe", "made"
 #: The account's crontab, among the paths of what was in it when it was made.
 CRONTAB = "(crontab)"
@@ -30,25 +29,24 @@ def contents(panel: Panel, account: Account, job_id: str) -> dict[str, str] | No
     return {**found, CRONTAB: "\n".join(lines)}
 
 
-def run(work: Work) -> dict[str, Any]:
-    """Remove what the job made; return {"facts": what is to be forgotten, "kept": what stays and why, or ""}.
+def run(work: Work) -> tuple[Made, str]:
+    """Remove what the job made; return (what is left of that, what stays and why, or "").
 
     Call it when the agent is gone. Safe to repeat. Raises ShoplaunchError of the panel.
     """
-    facts, panel = work.job.facts, work.tools.panel
-    nothing_left = dict.fromkeys((ACCOUNT, DATABASE, DATABASE_USER, BORN))
-    if not any(facts.get(name) for name in nothing_left):
-        return {"facts": {}, "kept": ""}
+    made, panel = work.facts.made, work.tools.panel
+    if not (made.account or made.database or made.database_user or made.born):
+        return made, ""
     account = _find(panel, work.job.account)
     if account is None:
-        return {"facts": nothing_left, "kept": ""}
+        return Made(), ""
     kept = _why_kept(work, account)
     if not kept:
         panel.remove_account(account)
-        return {"facts": nothing_left, "kept": ""}
-    forget, full = _remove_from(panel, account, facts)
-    reasons = [kept if facts.get(ACCOUNT) else "", full]
-    return {"facts": forget, "kept": "; ".join(filter(None, reasons))}
+        return Made(), ""
+    left, full = _remove_from(panel, account, made)
+    reasons = [kept if made.account else "", full]
+    return left, "; ".join(filter(None, reasons))
 
 
 def _find(panel: Panel, user: str) -> Account | None:
@@ -62,16 +60,16 @@ def _find(panel: Panel, user: str) -> Account | None:
 
 def _why_kept(work: Work, account: Account) -> str:
     """Return why the account stays, "" when it is the job's own and holds nothing of anybody else's."""
-    facts, panel = work.job.facts, work.tools.panel
-    if facts.get(ACCOUNT) != MADE:
+    made, panel = work.facts.made, work.tools.panel
+    if made.account != MADE:
         return f"whether this job made the account {account.user} is not known"
-    born, now = facts.get(BORN), contents(panel, account, work.job.id)
+    born, now = made.born, contents(panel, account, work.job.id)
     if born is None or now is None:
         return f"whether anything else is in the account {account.user} is not known"
     came = sorted(path for path, text in now.items() if born.get(path) != text)
     if account.domain not in ("", work.job.domain):
         came.append(account.domain)
-    database = str(facts.get(DATABASE) or "")
+    database = made.database or ""
     if database and panel.has_database(account, database) and panel.holds_tables(account, database):
         came.append(f"tables in {database}")
     if not came:
@@ -79,16 +77,15 @@ def _why_kept(work: Work, account: Account) -> str:
     return f"the account {account.user} holds something else by now: {', '.join(came[:SHOWN])}"
 
 
-def _remove_from(panel: Panel, account: Account, facts: Mapping[str, Any]) -> tuple[dict[str, None], str]:
-    """Remove the job's database and user from an account that stays; return (facts to forget, what stays and why)."""
-    forget = []
-    user, database = facts.get(DATABASE_USER), facts.get(DATABASE)
+def _remove_from(panel: Panel, account: Account, made: Made) -> tuple[Made, str]:
+    """Remove the job's database and user from an account that stays; return (what is left, what stays and why)."""
+    user, database = made.database_user, made.database
     if user:
         panel.remove_database_user(account, user)
-        forget.append(DATABASE_USER)
+        made = replace(made, database_user=None)
     if database and panel.has_database(account, database) and panel.holds_tables(account, database):
-        return dict.fromkeys(forget), f"the database {database} is not (or not known to be) empty"
+        return made, f"the database {database} is not (or not known to be) empty"
     if database:
         panel.remove_database(account, database)
-        forget.append(DATABASE)
-    return dict.fromkeys(forget), ""
+        made = replace(made, database=None)
+    return made, ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.jobs.lifecycle.step_context import Outcome, Work
 
 
@@ -9,4 +11,4 @@ def run(work: Work) -> Outcome:
     """Raises panel_*."""
     _database, user = work.database_names
     work.tools.panel.remove_database_user(work.account, user)
-    return Outcome(facts={"user_made": None}, note=f"{user} is gone")
+    return Outcome(lambda known: replace(known, user_made=False), note=f"{user} is gone")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from controller.jobs.lifecycle.facts import Facts, Tls
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import tls
 from shared.errors import ShoplaunchError
@@ -10,17 +14,21 @@ from shared.errors import ShoplaunchError
 def run(work: Work) -> Outcome:
     """Nothing about TLS keeps a shop from living: a panel that cannot be asked now is asked again later."""
     panel, now = work.tools.panel, work.tools.clock()
-    begun = tls.begun(tls.WAITING, now)
+    begun = tls.begun(work.facts.tls, tls.WAITING, now)
     try:
-        asked = tls.asked(panel, work.account, 0, now)
+        asked = tls.asked(panel, work.account, replace(begun, asks=0), now)
         if asked is None:
             note = f"sites of a {panel.kind} server are served over http"
-            return Outcome(facts={tls.FACT: tls.NONE}, skipped=True, note=note)
+            return Outcome(_learned(replace(work.facts.tls, state=tls.NONE)), skipped=True, note=note)
         if not tls.leads_to(panel.site_address(work.account), work.job.domain):
             # Who was asked could not find the server: once more when the domain leads there
-            asked |= {"tls_asked_at": None, "tls_asks": None}
+            asked = replace(asked, asked_at=None, asks=0)
     except ShoplaunchError as error:
-        return Outcome(facts=begun, note=f"not asked for yet: {error.code}")
-    refused = asked["tls_refused"]
+        return Outcome(_learned(begun), note=f"not asked for yet: {error.code}")
+    refused = asked.refused
     note = f"{refused}; watched for one that its owner brings" if refused else "asked for; on http until it is served"
-    return Outcome(facts={**begun, **asked, "tls_reason": refused}, note=note)
+    return Outcome(_learned(replace(asked, reason=refused)), note=note)
+
+
+def _learned(found: Tls) -> Callable[[Facts], Facts]:
+    return lambda known: replace(known, tls=found)

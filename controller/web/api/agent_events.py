@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.agent_link import reports
-from controller.web.support.context import service
+from controller.web.support.context import agents
 from controller.web.support.parsing import bearer_token, body, refuse_larger
 
 bp = Blueprint("callbacks", __name__)
@@ -17,7 +17,7 @@ def receive() -> Response:
     token = bearer_token()
     refuse_larger(reports.LARGEST_BYTES)
     # Nothing of a stranger's is read
-    service().check_agent(token)
+    agents().check(token)
     content = body(reports.LARGEST_BYTES)
-    attempt = service().record_event(token, reports.read(content), len(content))
+    attempt = agents().record(token, reports.read(content), len(content))
     return make_response(jsonify(attempt=attempt), 202)

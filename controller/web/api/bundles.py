@@ -12,7 +12,7 @@ from controller.jobs.agent_link.downloads import Download
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.web.api.throttle import OF_A_SERVER, Downloads, Pieces
 from controller.web.support import problems
-from controller.web.support.context import service
+from controller.web.support.context import agents
 from controller.web.support.parsing import bearer_token
 from shared.bundle import LEAST_RATE_HEADER
 from shared.errors import ShoplaunchError
@@ -29,7 +29,7 @@ def _init(state: Any) -> None:
 @bp.get(BUNDLE_PATH + "<name>")
 def send(name: str) -> Response:
     """Send the bundle or the asked part of it: 200, 206, 416; refusals as problem documents, 503 when too busy."""
-    found = service().download(bearer_token(), name)
+    found = agents().download(bearer_token(), name)
     start, stop = _wanted(found)
     if start >= stop:
         return Response(status=416, headers={"Content-Range": f"bytes */{found.size}"})

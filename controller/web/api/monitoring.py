@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.engine.health import Health
-from controller.web.support.context import service
+from controller.web.support.context import monitoring
 from controller.web.support.labels import STATES
 
 bp = Blueprint("ops", __name__)
@@ -29,7 +29,7 @@ def healthz() -> Response:
 @bp.get("/readyz")
 def readyz() -> Response:
     """Answer 200 when orders are taken and worked on, else 503 with the error's code; and the numbers to watch."""
-    health = service().health()
+    health = monitoring().health()
     if health.error is not None:
         message = _UNSAID.get(health.error.code, health.error.message)
         document = {"status": "unavailable", "code": health.error.code, "message": message}
@@ -52,7 +52,7 @@ def _numbers(health: Health) -> dict[str, Any]:
 @bp.get("/metrics")
 def metrics() -> Response:
     """Return the installation's numbers in Prometheus' text format."""
-    health = service().health()
+    health = monitoring().health()
     lines = _gauge("shoplaunch_jobs", "Jobs by state.")
     if health.jobs is not None:
         lines += [f'shoplaunch_jobs{{state="{state}"}} {health.jobs.get(state, 0)}' for state in STATES]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, make_response
 
-from controller.jobs.intake import billing_events, billing_services, refused_orders
+from controller.jobs.intake import billing_events, refused_orders
 from controller.web.api.signed_requests import signed, signed_by
-from controller.web.support.context import service
+from controller.web.support.context import jobs, orders
 from controller.web.support.parsing import json_body
 from shared.errors import ShoplaunchError
 
@@ -19,16 +19,16 @@ def place() -> Response:
     """Take one order, or one event of a billed service; 202 with the status."""
     body = json_body("order_invalid")
     if body.get("event") in billing_events.EVENTS:
-        return make_response(jsonify(billing_services.take(service(), body, signed_by())), 202)
-    job = service().place_order(body, source=refused_orders.API, signed_by=signed_by())
-    return make_response(jsonify(service().service_status(job)), 202)
+        return make_response(jsonify(orders().take_event(body, signed_by())), 202)
+    job = orders().place(body, source=refused_orders.API, signed_by=signed_by())
+    return make_response(jsonify(jobs().status(job)), 202)
 
 
 @bp.get("/api/v1/services/<service_id>")
 @signed
 def show(service_id: str) -> Response:
     """Answer with the status of billing's service: its newest job (or the job with that id), or what it waits for."""
-    return jsonify(billing_services.status(service(), service_id, signed_by()))
+    return jsonify(orders().service_status(service_id, signed_by()))
 
 
 @bp.post("/api/v1/services/<service_id>/retry")
@@ -38,4 +38,4 @@ def retry(service_id: str) -> Response:
     step = json_body("order_invalid").get("step")
     if step is not None and not isinstance(step, str):
         raise ShoplaunchError("order_invalid", "step must be a name or null")
-    return make_response(jsonify(billing_services.retry(service(), service_id, step, signed_by())), 202)
+    return make_response(jsonify(orders().retry_service(service_id, step, signed_by())), 202)

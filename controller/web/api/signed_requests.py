@@ -14,8 +14,8 @@ from flask import Response, current_app, g, request
 
 from controller.db.request_log import Answer, RequestLog
 from controller.network.words import shown
-from controller.web.support import problems
-from controller.web.support.context import request_log, service
+from controller.web.support import context, problems
+from controller.web.support.context import access
 from controller.web.support.parsing import body, json_body
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -73,9 +73,9 @@ def verify(now: float | None = None) -> SignedRequest:
         raise ShoplaunchError("request_unsigned", "key or timestamp is missing")
     if not _UUID.match(event) or not _SIGNATURE.match(given):
         raise ShoplaunchError("request_unsigned", "event id or signature is missing or malformed")
-    if abs((service().now() if now is None else now) - int(stamp)) > WINDOW_SECONDS:
+    if abs((context.now() if now is None else now) - int(stamp)) > WINDOW_SECONDS:
         raise ShoplaunchError("request_unsigned", "the request is not of now; compare the clocks")
-    secret = service().signing_secret(key)
+    secret = access().signing_secret(key)
     # An unknown key costs the same work as a known one
     expected = signature(secret or b"\0" * 32, stamp, event, request.method, target(), body())
     if not hmac.compare_digest(expected, given) or secret is None:
@@ -91,7 +91,7 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
     def guarded(*args: Any, **kwargs: Any) -> Response:
         asked = verify()
         g.signed_by = asked.key
-        log = request_log()
+        log = access().request_log
         log.use_signature(asked.signature, asked.key)
         if request.method == "GET":
             return view(*args, **kwargs)
@@ -117,13 +117,13 @@ def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
     action = "retry" if request.path.endswith("/retry") else str(told.get("event") or "order")
     number = (request.view_args or {}).get("service_id") or told.get("service_id")
     words = [str(word)[:253] for word in (number, told.get("domain")) if word]
-    return service().audit(f"key {asked.key}", shown(action, 40), None, shown(" ".join(words), 500)), words
+    return access().audit(f"key {asked.key}", shown(action, 40), None, shown(" ".join(words), 500)), words
 
 
 def _note_answer(row: int, words: list[str], response: Response) -> None:
     answer = response.get_json(silent=True, force=True) or {}
     words = [*words, *([str(answer["code"])[:253]] if answer.get("code") else [])]
-    service().complete_audit(row, answer.get("id"), shown(" ".join(words), 500))
+    access().complete_audit(row, answer.get("id"), shown(" ".join(words), 500))
 
 
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:

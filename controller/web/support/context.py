@@ -1,45 +1,73 @@
-"""What views may use of the application: the jobs service and the log of signed requests."""
+"""What views may use of the application: the installation's doors, its clock and settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app, g
 
 from controller.access.actor import Actor
-from controller.db.request_log import RequestLog
+from controller.access.door import Access
+from controller.config import Config
+from controller.jobs.intake.doors.agents import Agents
+from controller.jobs.intake.doors.clients import Clients
+from controller.jobs.intake.doors.jobs import Jobs
+from controller.jobs.intake.doors.monitoring import Monitoring
+from controller.jobs.intake.doors.orders import Orders
 from controller.jobs.intake.service import Service
 
 _EXTENSION = "shoplaunch"
 
 
-@dataclass(frozen=True)
-class _Context:
-    service: Service
-    request_log: RequestLog
-
-
 def init_app(app: Flask, service: Service) -> None:
-    """Let views of `app` use `service`."""
-    app.extensions[_EXTENSION] = _Context(service, RequestLog(service.engine, service.now))
+    """Let views of `app` use the doors of `service`."""
+    app.extensions[_EXTENSION] = service
 
 
-def service() -> Service:
-    """Return the application's jobs service."""
-    return _context().service
+def orders() -> Orders:
+    """Return the door for orders and billing events."""
+    return _service().orders
+
+
+def jobs() -> Jobs:
+    """Return the door for jobs."""
+    return _service().jobs
+
+
+def clients() -> Clients:
+    """Return the door for clients with a link."""
+    return _service().clients
+
+
+def agents() -> Agents:
+    """Return the door for agents."""
+    return _service().agents
+
+
+def monitoring() -> Monitoring:
+    """Return the door for what needs somebody."""
+    return _service().monitoring
+
+
+def access() -> Access:
+    """Return the door for operators, keys, sessions and the audit log."""
+    return _service().access
 
 
 def actor() -> Actor:
     """Return who changes operators and keys by this request: the operator who is signed in."""
-    known = service()
-    return Actor(g.operator, known.engine, lambda: known.keys)
+    return access().actor(g.operator)
 
 
-def request_log() -> RequestLog:
-    """Return the application's log of signed requests."""
-    return _context().request_log
+def now() -> float:
+    """Return the time as the installation sees it, in unix seconds."""
+    return _service().now()
 
 
-def _context() -> _Context:
-    return cast(_Context, current_app.extensions[_EXTENSION])
+def config() -> Config:
+    """Return the installation's settings."""
+    return _service().config
+
+
+def _service() -> Service:
+    return cast(Service, current_app.extensions[_EXTENSION])

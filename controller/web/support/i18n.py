@@ -14,7 +14,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from controller.jalali import MONTHS, to_jalali
-from controller.web.support.context import service
+from controller.web.support import context
 
 LANGUAGES = {"en": "English", "fa": "فارسی"}
 RIGHT_TO_LEFT = ("fa",)
@@ -119,7 +119,7 @@ def ago(value: object) -> Markup:
     moment = parse_time(value)
     if moment is None:
         return Markup("–")
-    passed = moment - datetime.fromtimestamp(service().now(), UTC)
+    passed = moment - datetime.fromtimestamp(context.now(), UTC)
     text = format_timedelta(passed, add_direction=True, granularity="second", threshold=1.2)
     return _element(moment, number(text))
 

@@ -9,6 +9,7 @@ from controller.db.connection.engine import transact
 from controller.db.servers import Server
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.integration.addon import recorder
+from tests.support.services import job_of_service
 from tests.support.worlds.web_site import KEY, Site
 
 PRODUCTS = "3 = boutique\r\n5=boutique\r\n"
@@ -19,7 +20,7 @@ def site():
     """A running controller that knows WHMCS's server by its host name."""
     server = Server("web1", "local", url="https://web1.example.net:2087")
     with Site() as made:
-        transact(made.service.engine, lambda connection: servers.add(connection, server, time.time()))
+        transact(made.service.installation.engine, lambda connection: servers.add(connection, server, time.time()))
         yield made.start()
 
 
@@ -61,6 +62,6 @@ def job_of(site):
     """Return the controller's job of a service of WHMCS."""
 
     def find(service):
-        return site.service.find_service(str(service))
+        return job_of_service(site.service, str(service))
 
     return find

@@ -99,7 +99,7 @@ def test_a_service_whose_server_is_unknown_can_be_retried_once_it_is_known(whmcs
     page = admin_page(whmcs)
     assert "server_unknown" in page.text
     server = Server("web7", "local", url="https://web7.example.net:2087")
-    transact(site.service.engine, lambda connection: servers.add(connection, server, time.time()))
+    transact(site.service.installation.engine, lambda connection: servers.add(connection, server, time.time()))
     whmcs.page(PAGE + "?module=shoplaunch", admin=1, post=form(page, "send"))
     assert job_of(service).server == "web7"
     assert [row["state"] for row in whmcs.queue()] == ["taken"]

@@ -63,7 +63,7 @@ def jobs_of(site):
     """Return the rows of all jobs the controller has of a service."""
 
     def find(service):
-        with reading(site.service.engine) as connection:
+        with reading(site.service.installation.engine) as connection:
             return connection.execute(sa.select(jobs).where(jobs.c.service_id == str(service))).all()
 
     return find

@@ -145,7 +145,7 @@ def test_a_service_created_again_at_once_waits_until_the_real_controller_has_tak
     first = job_of(service)
     assert [row["state"] for row in whmcs.queue()] == ["taken", "taken", "taken", "waiting"]
     assert json.loads(whmcs.queue()[-1]["error"])["code"] == "service_ending"
-    assert site.service.worker().advance(first.id)
+    assert site.service.jobs.worker().advance(first.id)
     whmcs.due_now()
     whmcs.cron()
     assert whmcs.queue()[-1]["state"] == "taken"

@@ -59,7 +59,7 @@ def test_a_folder_that_is_none_is_refused_told_and_taken_once_it_is_corrected(wh
     assert "folder_invalid" in admin_page(whmcs).text
     whmcs.query("UPDATE tblcustomfieldsvalues SET value = 'tea/shop'")
     press(whmcs, "send")
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         [job] = connection.execute(select(jobs).where(jobs.c.service_id == str(service))).all()
     assert job.folder == "tea/shop"
     assert f"{job.domain}/tea/shop" in admin_page(whmcs).text

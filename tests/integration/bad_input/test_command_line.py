@@ -118,9 +118,9 @@ def test_a_server_nobody_knows_is_unknown(commands, words, server):
 
 def test_a_step_nobody_knows_is_named_with_those_there_are(commands):
     service = open_service(load_config(commands.environment))
-    transact(service.engine, furnish)
-    job = service.place_order(an_order("shop.example.com"), source="test")
-    service.engine.dispose()
+    transact(service.installation.engine, furnish)
+    job = service.orders.place(an_order("shop.example.com"), source="test")
+    service.installation.engine.dispose()
     code, said = commands.refused("retry", job.id, "--step", "nonsense")
     assert code == "step_unknown"
     assert "nonsense" in said and "database_user" in said

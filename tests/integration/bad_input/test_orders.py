@@ -111,7 +111,7 @@ def test_two_orders_at_once_are_one_job_or_one_refusal(shop):
     def place(account):
         order = {**ORDER, "account": account, "event": "ordered"}
         try:
-            answers.append(open_service(load_config(shop.environment)).place_order(order, source="command").id)
+            answers.append(open_service(load_config(shop.environment)).orders.place(order, source="command").id)
         except ShoplaunchError as error:
             answers.append(error.code)
 

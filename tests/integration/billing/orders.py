@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from controller.billing.base import About, Handover, NotificationLog
 from controller.config import MailConfig
-from controller.jobs.intake import billing_services
 from controller.jobs.intake.service import Service
 from tests.integration.billing.events import created
 from tests.integration.controller.world import Agent, World
@@ -25,7 +24,7 @@ class BilledWorld(World):
         self.service = Service(
             self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, clock=self.clock
         )
-        self.worker = self.service.worker()
+        self.worker = self.service.jobs.worker()
 
     def operators_mail(self):
         """Return the texts of the operator's mails."""
@@ -39,9 +38,9 @@ class BilledWorld(World):
         """Billing created the service and the job lies in its account; return the job."""
         event = created(service_id, **changes)
         self.panel.ensure_account(event["account"], event["domain"], create=True, email="x@example.com")
-        status = billing_services.take(self.service, event)
+        status = self.service.orders.take_event(event)
         self.work()
-        return self.service.get_job(status["id"])
+        return self.service.jobs.get(status["id"])
 
     def finish(self, job):
         """The agent restores the shop, and the shop lives; return the job."""

@@ -6,7 +6,7 @@ import pytest
 
 from controller.db import health as rows
 from controller.jobs.engine import health
-from controller.jobs.intake import billing_events, billing_services, chores
+from controller.jobs.intake import billing_events, chores
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
@@ -15,18 +15,18 @@ from tests.integration.controller.world import Agent
 
 def told(world, *events):
     for event in events:
-        status = validate("service", billing_services.take(world.service, event), "order_invalid")
+        status = validate("service", world.service.orders.take_event(event), "order_invalid")
     return status
 
 
 def refusal(world, event):
     with pytest.raises(ShoplaunchError) as caught:
-        billing_services.take(world.service, event)
+        world.service.orders.take_event(event)
     return caught.value
 
 
 def jobs_of(world, service_id):
-    return [job for job in world.service.list_jobs() if job.service_id == service_id]
+    return [job for job in world.service.jobs.listed() if job.service_id == service_id]
 
 
 def test_a_created_service_becomes_a_job_on_the_server_of_that_host_name(world):
@@ -98,10 +98,10 @@ def test_events_at_once_make_one_job(world):
 def test_what_no_job_can_be_made_of_is_refused_and_tried_again_when_asked(world, change, code):
     event = created("1042", **change)
     assert refusal(world, event).code == code
-    status = billing_services.status(world.service, "1042")
+    status = world.service.orders.service_status("1042")
     assert (status["state"], status["error"]["code"], status["id"]) == ("failed", code, None)
     with pytest.raises(ShoplaunchError):
-        billing_services.retry(world.service, "1042", None)
+        world.service.orders.retry_service("1042", None)
     assert told(world, {**event, **{name: created("1042")[name] for name in change}})["error"] is None
     assert len(jobs_of(world, "1042")) == 1
 
@@ -109,7 +109,7 @@ def test_what_no_job_can_be_made_of_is_refused_and_tried_again_when_asked(world,
 def test_a_server_that_is_added_later_is_found_by_a_retry(world, add_server):
     assert refusal(world, created("1042", server_host="web2.example.net")).code == "server_unknown"
     add_server("web2", "https://web2.example.net:2087")
-    status = billing_services.retry(world.service, "1042", None)
+    status = world.service.orders.retry_service("1042", None)
     assert (status["server"], status["error"], status["state"]) == ("web2", None, "received")
 
 
@@ -225,7 +225,7 @@ def test_a_service_created_again_where_another_job_is_under_way_is_refused_for_g
 
 def test_a_job_an_operator_cancelled_is_not_begun_anew_by_a_late_acceptance(world):
     status = told(world, created("1042"))
-    world.service.cancel(status["id"])
+    world.service.jobs.cancel(status["id"])
     world.work()
     assert told(world, accepted("1042"))["state"] == "cancelled"
     assert len(jobs_of(world, "1042")) == 1
@@ -234,22 +234,22 @@ def test_a_job_an_operator_cancelled_is_not_begun_anew_by_a_late_acceptance(worl
 def test_a_retry_runs_the_failed_step_of_the_services_job(world):
     told(world, created("1042"))
     world.work()
-    assert billing_services.status(world.service, "1042")["error"]["code"] == "account_missing"
-    status = billing_services.retry(world.service, "1042", None)
+    assert world.service.orders.service_status("1042")["error"]["code"] == "account_missing"
+    status = world.service.orders.retry_service("1042", None)
     assert (status["state"], status["step"]) == ("preparing", "account")
     # It waits to be run by then: nothing begins anew
-    assert billing_services.retry(world.service, "1042", None)["attempt"] == status["attempt"]
+    assert world.service.orders.retry_service("1042", None)["attempt"] == status["attempt"]
 
 
 def test_a_service_that_waits_or_has_ended_is_not_retried(world):
     told(world, accepted("1042"))
     with pytest.raises(ShoplaunchError, match="waits for module_created"):
-        billing_services.retry(world.service, "1042", None)
+        world.service.orders.retry_service("1042", None)
     told(world, terminated("1042"))
     with pytest.raises(ShoplaunchError, match="terminated"):
-        billing_services.retry(world.service, "1042", None)
+        world.service.orders.retry_service("1042", None)
     with pytest.raises(ShoplaunchError, match="service_unknown"):
-        billing_services.retry(world.service, "9", None)
+        world.service.orders.retry_service("9", None)
 
 
 def forget(world, *events):
@@ -257,18 +257,18 @@ def forget(world, *events):
     for event in events:
         billing_events._noted(world.engine, event, world.clock())
     world.clock.pass_by(health.FORGOTTEN_SECONDS + 1)
-    chores.run(world.service)
+    chores.run(world.service.installation)
 
 
 def test_a_service_created_again_and_forgotten_gets_its_job_though_an_earlier_one_was_cancelled(world):
     first = told(world, created("1042"))["id"]
     told(world, terminated("1042"))
     world.work()
-    assert world.service.get_job(first).state == "cancelled"
+    assert world.service.jobs.get(first).state == "cancelled"
     world.clock.pass_by(60)
     forget(world, created("1042"))
     assert {job.state for job in jobs_of(world, "1042") if job.id != first} == {"received"}
-    chores.run(world.service)
+    chores.run(world.service.installation)
     assert len(jobs_of(world, "1042")) == 2
 
 

@@ -5,7 +5,6 @@ import email.policy
 
 import pytest
 
-from controller.jobs.intake import billing_services, password_choice
 from controller.jobs.shop import credentials, notifications
 from controller.jobs.shop.notifications import DELAY_SECONDS
 from shared.errors import ShoplaunchError
@@ -27,7 +26,7 @@ def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(bill
     [ticket] = whmcs.books.tickets
     assert len(ticket["replies"]) == 2 and ticket["notes"] == []
     assert billed_world.clients_mail() == [] and billed_world.operators_mail() == []
-    status = billing_services.status(billed_world.service, "1042")
+    status = billed_world.service.orders.service_status("1042")
     assert {step["name"]: step["state"] for step in status["steps"]}["unblock"] == "done"
 
 
@@ -83,7 +82,7 @@ def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(bi
     from tests.fakes.whmcs.books import standard_templates
 
     whmcs.books.templates = standard_templates()
-    billing_services.retry(billed_world.service, "1042", None)
+    billed_world.service.orders.retry_service("1042", None)
     billed_world.work()
     assert billed_world.job(job).error is None
     assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
@@ -101,7 +100,7 @@ def test_a_failure_is_a_note_for_staff_and_the_client_hears_of_the_delay_once(bi
     assert len(subjects(whmcs)) == 1
     billed_world.work_later(3 * DELAY_SECONDS, stride=60)
     assert subjects(whmcs)[1:] == ["Delayed: shop1042.example.com"]
-    billing_services.retry(billed_world.service, "1042", None)
+    billed_world.service.orders.retry_service("1042", None)
     billed_world.work()
     billed_world.finish(job)
     assert subjects(whmcs)[2:] == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
@@ -111,7 +110,7 @@ def test_a_failure_that_is_mended_in_time_is_no_delay(billed_world, whmcs):
     job = billed_world.begin()
     Agent(billed_world, job).fail("disk_space")
     billed_world.work_later(60, stride=30)
-    billing_services.retry(billed_world.service, "1042", None)
+    billed_world.service.orders.retry_service("1042", None)
     billed_world.work()
     billed_world.finish(job)
     billed_world.work_later(2 * DELAY_SECONDS, stride=60)
@@ -168,7 +167,7 @@ def test_the_ticket_tells_the_end_also_when_the_client_was_faster_with_the_maile
 def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
     whmcs.moods = {"*": ["html"] * 500}
     job = billed_world.finish(billed_world.begin())
-    billing_services.take(billed_world.service, terminated("1042"))
+    billed_world.service.orders.take_event(terminated("1042"))
     whmcs.moods = {}
     billed_world.work_later(5000, stride=500)
     assert whmcs.books.mails == [] and billed_world.steps(job)["notify"].state == "skipped"
@@ -176,11 +175,11 @@ def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
 
 
 def test_an_order_that_waits_for_acceptance_is_announced_when_it_begins(billed_world, whmcs):
-    billing_services.take(billed_world.service, created("1042", wait_for_acceptance=True))
+    billed_world.service.orders.take_event(created("1042", wait_for_acceptance=True))
     billed_world.work()
     assert whmcs.calls == []
     billed_world.panel.ensure_account("a1042", "shop1042.example.com", create=True, email="x@example.com")
-    billing_services.take(billed_world.service, accepted("1042"))
+    billed_world.service.orders.take_event(accepted("1042"))
     billed_world.work()
     assert subjects(whmcs) == ["Received: shop1042.example.com"]
 
@@ -218,7 +217,7 @@ def test_with_mail_the_password_is_in_the_mail_and_nowhere_after(billed_world, w
 def test_telling_again_after_a_crash_offers_the_same_link(billed_world, whmcs):
     job = billed_world.finish(billed_world.begin())
     nonce = job.facts["credentials"]["nonce"]
-    billed_world.service.retry(job.id, "notify")
+    billed_world.service.jobs.retry(job.id, "notify")
     billed_world.work()
     assert billed_world.job(job).facts["credentials"]["nonce"] == nonce
     assert len(whmcs.books.mails) == 2 and len(whmcs.books.tickets[0]["replies"]) == 2
@@ -239,19 +238,19 @@ def test_with_set_the_client_chooses_and_no_password_is_kept(billed_world, whmcs
     assert job.secrets_encrypted is None and job.facts["credentials"]["mode"] == "set"
     assert "Choose your password" in whmcs.books.tickets[0]["replies"][1]["message"]
     nonce = job.facts["credentials"]["nonce"]
-    assert password_choice.choose(billed_world.service, job, nonce, "correct horse battery")
-    assert not password_choice.choose(billed_world.service, job, nonce, "something else here")
+    assert billed_world.service.clients.choose_password(job, nonce, "correct horse battery")
+    assert not billed_world.service.clients.choose_password(job, nonce, "something else here")
     billed_world.work()
-    [child] = billed_world.service.later_jobs(job.id)
-    assert child.state == "dropped" and password_choice.progress(billed_world.service, job) == "setting"
+    [child] = billed_world.service.jobs.follow_ups(job.id)
+    assert child.state == "dropped" and billed_world.service.clients.password_progress(job) == "setting"
     # A later job is no order: nothing is announced
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.mails) == 2
-    billing_services.take(billed_world.service, terminated("1042"))
+    billed_world.service.orders.take_event(terminated("1042"))
     assert billed_world.job(child).state == "cancelled"
     # Until it is taken back nothing new is put into the account
     billed_world.clock.pass_by(1)
     with pytest.raises(ShoplaunchError) as caught:
-        billing_services.take(billed_world.service, created("1042"))
+        billed_world.service.orders.take_event(created("1042"))
     assert caught.value.code == "service_ending"
 
 
@@ -265,7 +264,7 @@ def test_a_password_that_waits_is_forgotten_when_the_shop_gets_another(billed_wo
     billed_world.add_bundle("later", jobs=JOBS)
     job = billed_world.finish(billed_world.begin(bundle="later"))
     assert credentials.state(job, billed_world.clock()) == credentials.WAITING
-    billed_world.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse battery"})
+    billed_world.service.jobs.start_follow_up(job.id, "set_admin_password", {"admin.password": "correct horse battery"})
     job = billed_world.job(job)
     assert job.secrets_encrypted is None and credentials.state(job, billed_world.clock()) == credentials.GONE
 
@@ -273,7 +272,9 @@ def test_a_password_that_waits_is_forgotten_when_the_shop_gets_another(billed_wo
 def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):
     billed_world.add_bundle("later", jobs=JOBS)
     job = billed_world.finish(billed_world.begin(bundle="later"))
-    child = billed_world.service.start_kind(job.id, "set_admin_password", {"admin.password": "correct horse battery"})
+    child = billed_world.service.jobs.start_follow_up(
+        job.id, "set_admin_password", {"admin.password": "correct horse battery"}
+    )
     billed_world.work()
     Agent(billed_world, billed_world.job(child)).fail("db_access_denied")
     billed_world.work()
@@ -287,7 +288,7 @@ def test_a_note_counts_as_told_without_an_operator_and_the_client_hears_of_the_d
     Agent(billed_world, job).fail("disk_space")
     billed_world.work()
     assert len(whmcs.books.tickets[0]["notes"]) == 1
-    assert billed_world.job(job).alarm == "told" and billed_world.service.undelivered_alarms() == []
+    assert billed_world.job(job).alarm == "told" and billed_world.service.monitoring.undelivered_alarms() == []
     asked = len(whmcs.calls)
     billed_world.work_later(DELAY_SECONDS - 60, stride=60)
     assert len(whmcs.calls) == asked

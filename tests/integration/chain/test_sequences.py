@@ -121,7 +121,7 @@ def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, serve
     chain.addon.terminate(sold.service)
     chain.tell(sold)
     # No cron starts an agent here that is put into the account after this one has left
-    wait_for(lambda: chain.whole.service.get_job(job["id"]).facts.get("undo") == PLACED)
+    wait_for(lambda: chain.whole.service.jobs.get(job["id"]).facts.get("undo") == PLACED)
     os.killpg(agent.pid, signal.SIGCONT)
     assert agent.wait(WAIT_SECONDS) == CANCELLED
     chain.whole.wait(job, "cancelled")

@@ -45,7 +45,7 @@ def blocked(world, **changes):
     job, _agent = world.dropped(**changes)
     agent = deaf(world, job)
     for percent in range(5, 20):
-        agent.base.state(stage="import", percent=percent)
+        agent.state(stage="import", percent=percent)
         world.work_later(30, stride=30)
     assert world.job(job).error["code"] == "network_blocked"
     return job, agent

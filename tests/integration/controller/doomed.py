@@ -51,25 +51,31 @@ def prepare(home):
     installation.set_operator(config, OPERATOR, PASSWORD)
     secret = billing_keys.add(command_line(config), ApiKey(KEY))
     opened = service.open_service(config)
-    transact(opened.engine, furnish)
+    transact(opened.installation.engine, furnish)
     found = {"secret": secret}
     for name, columns in _states(opened).items():
-        job = opened.place_order(an_order(f"{name}.example"), source="test", signed_by=KEY)
-        transact(opened.engine, lambda made, job=job, columns=columns: jobs.update(made, job, time.time(), **columns))
+        job = opened.orders.place(an_order(f"{name}.example"), source="test", signed_by=KEY)
+        transact(
+            opened.installation.engine,
+            lambda made, job=job, columns=columns: jobs.update(made, job, time.time(), **columns),
+        )
         found[name] = job.id
     # Like what opens it: so long it is refused
     domain = an_order("cancelled.example") | {"domain": "new.example"}
     try:
-        opened.place_order(domain, source="api", signed_by=KEY)
+        opened.orders.place(domain, source="api", signed_by=KEY)
     except ShoplaunchError as error:
         assert error.code == "domain_busy"
-    transact(opened.engine, lambda made: jobs.update(made, jobs.get(made, found["new"]), time.time(), domain_key=None))
-    (refused,) = opened.list_refused()
+    transact(
+        opened.installation.engine,
+        lambda made: jobs.update(made, jobs.get(made, found["new"]), time.time(), domain_key=None),
+    )
+    (refused,) = opened.orders.list_refused()
     found["refused"] = refused.id
     for name, mode in (("link", "link"), ("set", "set")):
-        nonce = credentials.offer(opened.engine, opened.keys, found[name], mode, time.time())
-        found[f"{name} page"] = f"/credentials/{opened._tokens.for_credentials(found[name], nonce)}"
-    opened.engine.dispose()
+        nonce = credentials.offer(opened.installation.engine, opened.installation.keys, found[name], mode, time.time())
+        found[f"{name} page"] = f"/credentials/{opened.installation.tokens.for_credentials(found[name], nonce)}"
+    opened.installation.engine.dispose()
     return found
 
 
@@ -77,7 +83,7 @@ def _states(opened):
     later = {"nonce": "x", "checks": [], "admin_folder": "admin77", "jobs": {}}
     later["jobs"] = {kind: {"statements": ["x"], "edits": []} for kind in ("remove", "set_admin_password")}
     urls = {"facts": {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}}
-    private = sealed(opened.keys, {credentials.PASSWORD: PASSWORD})
+    private = sealed(opened.installation.keys, {credentials.PASSWORD: PASSWORD})
     lives = {"state": "live", "later": later, "domain_key": None, "account_key": None, **urls}
     return {
         "failed": {"state": "failed", "step": "account"},
@@ -99,7 +105,7 @@ def run(home, known, way, operation, number):
     if way == "page":
         _sign_in(browser)
     token = csrf_of(browser.get("/admin/login").text)
-    die_at(opened.engine, number, "after")
+    die_at(opened.installation.engine, number, "after")
     if way == "signed":
         answer = _signed(browser, known)
     elif way == "client":
@@ -159,12 +165,13 @@ def _signed(browser, known):
 def seen(home):
     """Return (what operations change, the actions in the audit log, newest first)."""
     opened = service.open_service(load_config({"SHOPLAUNCH_HOME": str(home)}))
-    with reading(opened.engine) as connection:
+    with reading(opened.installation.engine) as connection:
         states = [
-            (job.id, job.state, job.attempt, job.version) for job in sorted(opened.list_jobs(), key=lambda job: job.id)
+            (job.id, job.state, job.attempt, job.version)
+            for job in sorted(opened.jobs.listed(), key=lambda job: job.id)
         ]
         refused = [(one.id, one.settled) for one in refused_orders.listed(connection, 100, settled=True)]
         sessions = operators.access.generation(connection, OPERATOR)
-    entries = opened.list_audit(100, 0)
-    opened.engine.dispose()
+    entries = opened.access.list_audit(100, 0)
+    opened.installation.engine.dispose()
     return (states, refused, sessions), [(row.user, row.action, row.job, row.detail) for row in entries]

@@ -19,7 +19,7 @@ JOBS = {
 
 def begin(world, shop, kind, **given):
     """Begin a later job and let it be dropped; return it and its agent."""
-    job = world.service.start_kind(shop.id, kind, given)
+    job = world.service.jobs.start_follow_up(shop.id, kind, given)
     world.work()
     assert world.job(job).state == "dropped", world.status(job)
     return job, Agent(world, job)

@@ -92,11 +92,11 @@ class Mortal(World):
             self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, billing=self.mail,
             clock=self.clock,
         )  # fmt: skip
-        self.worker = self.service.worker()
+        self.worker = self.service.jobs.worker()
 
     def live_on(self):
         """Do whatever is left until the shop lives; the agent sends again what it does not know to be heard."""
-        known = self.service.list_jobs()
+        known = self.service.jobs.listed()
         job = known[0] if known else self.order()
         self._work_while(job, "received", "preparing")
         if (self.panel.base / job.account / ".shoplaunch" / JOB_FILE).exists():

@@ -67,9 +67,9 @@ def die_at(number, when):
 
 def place(service, clock):
     """Let `service` work until the only job's account is prepared; where nothing is due `clock` goes on."""
-    worker = service.worker()
+    worker = service.jobs.worker()
     for _ in range(100):
-        (job,) = service.list_jobs()
+        (job,) = service.jobs.listed()
         if job.state not in ("received", "preparing"):
             break
         if not worker.run_due():

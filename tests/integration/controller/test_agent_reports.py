@@ -34,7 +34,7 @@ def test_a_token_of_another_job_cannot_report_this_one(world):
     job, agent = world.dropped()
     _other, stranger = world.dropped(domain="other.example.com", account="bob")
     before = untouched(world, job)
-    refused(lambda: world.service.record_event(stranger.token, agent.event("started")), "token_invalid")
+    refused(lambda: world.service.agents.record(stranger.token, agent.event("started")), "token_invalid")
     assert untouched(world, job) == before
 
 
@@ -43,27 +43,27 @@ def test_a_token_of_another_installation_is_refused(world):
     before = untouched(world, job)
     forged = Tokens([b"x" * 32]).for_agent(job.id, 1)
     for token in (forged, "", "a.b.c", agent.token[:-2], agent.token + "x"):
-        refused(lambda token=token: world.service.record_event(token, agent.event("heartbeat")), "token_invalid")
+        refused(lambda token=token: world.service.agents.record(token, agent.event("heartbeat")), "token_invalid")
     assert untouched(world, job) == before
 
 
 def test_a_token_for_something_else_is_refused(world):
     job, agent = world.dropped()
     other = Tokens(world.keys.tokens).for_agent(job.id, 1, scope="bundle")
-    refused(lambda: world.service.record_event(other, agent.event("started")), "token_invalid")
+    refused(lambda: world.service.agents.record(other, agent.event("started")), "token_invalid")
 
 
 def test_a_token_whose_job_is_gone_is_refused_as_one_that_never_was(world):
     _job, agent = world.dropped()
     token = Tokens(world.keys.tokens).for_agent("nosuchjob1", 1)
     event = {**agent.event("started"), "job": "nosuchjob1"}
-    refused(lambda: world.service.record_event(token, event), "token_invalid")
+    refused(lambda: world.service.agents.record(token, event), "token_invalid")
 
 
 def test_a_token_of_an_attempt_that_was_never_made_is_refused(world):
     job, agent = world.dropped()
     token = Tokens(world.keys.tokens).for_agent(job.id, 7)
-    refused(lambda: world.service.record_event(token, {**agent.event("started"), "attempt": 7}), "token_invalid")
+    refused(lambda: world.service.agents.record(token, {**agent.event("started"), "attempt": 7}), "token_invalid")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_token_of_an_attempt_that_was_never_made_is_refused(world):
 def test_an_event_of_another_form_is_refused(world, change):
     job, agent = world.dropped()
     before = untouched(world, job)
-    refused(lambda: world.service.record_event(agent.token, {**agent.event("started"), **change}), "event_invalid")
+    refused(lambda: world.service.agents.record(agent.token, {**agent.event("started"), **change}), "event_invalid")
     assert untouched(world, job) == before
 
 
@@ -82,7 +82,7 @@ def test_an_event_that_comes_twice_counts_once(world):
     job, agent = world.dropped()
     event = agent.event("stage_finished", stage="unpack", percent=40, seconds=2.0)
     for _ in range(3):
-        assert world.service.record_event(agent.token, event) == 1
+        assert world.service.agents.record(agent.token, event) == 1
     assert stored(world, job) == [(1, 1, "stage_finished")]
 
 
@@ -94,7 +94,7 @@ def test_the_final_event_repeated_after_the_shop_lives_changes_nothing(world):
     world.serve(job)
     world.work()
     before = untouched(world, job)
-    assert world.service.record_event(agent.token, last) == 1
+    assert world.service.agents.record(agent.token, last) == 1
     assert untouched(world, job) == before
     assert len(world.mail.handed_over) == 1
 
@@ -102,9 +102,9 @@ def test_the_final_event_repeated_after_the_shop_lives_changes_nothing(world):
 def test_a_final_event_whose_earlier_ones_are_still_on_their_way_counts(world):
     job, agent = world.dropped()
     early = agent.event("started")
-    world.service.record_event(agent.token, agent.event("finished", stage="report", evidence=EVIDENCE))
+    world.service.agents.record(agent.token, agent.event("finished", stage="report", evidence=EVIDENCE))
     assert world.job(job).state == "finishing"
-    world.service.record_event(agent.token, early)
+    world.service.agents.record(agent.token, early)
     assert world.job(job).state == "finishing"
 
 
@@ -125,7 +125,7 @@ def test_reports_of_progress_leave_a_failed_job_failed(world):
 
 
 def stages(world, job):
-    return {stage["name"]: stage for stage in world.service.agent_view(world.job(job))["stages"]}
+    return {stage["name"]: stage for stage in world.service.jobs.agent_view(world.job(job))["stages"]}
 
 
 def test_what_was_reported_earlier_and_comes_later_does_not_turn_progress_back(world):
@@ -134,8 +134,8 @@ def test_what_was_reported_earlier_and_comes_later_does_not_turn_progress_back(w
     world.clock.pass_by(10)
     done = agent.event("stage_finished", stage="unpack", percent=40, seconds=9.5)
     agent.send("heartbeat", stage="import", percent=60)
-    world.service.record_event(agent.token, done)
-    world.service.record_event(agent.token, begun)
+    world.service.agents.record(agent.token, done)
+    world.service.agents.record(agent.token, begun)
     assert (world.job(job).percent, stages(world, job)["unpack"]["state"]) == (60, "done")
     assert stages(world, job)["unpack"]["seconds"] == 9.5
 
@@ -147,7 +147,7 @@ def test_a_failure_reported_earlier_does_not_mark_a_stage_that_is_done_since(wor
     })  # fmt: skip
     world.clock.pass_by(10)
     agent.send("stage_finished", stage="import", percent=75, seconds=9.5)
-    world.service.record_event(agent.token, late)
+    world.service.agents.record(agent.token, late)
     assert stages(world, job)["import"]["state"] == "done"
 
 
@@ -166,7 +166,7 @@ def test_a_new_attempt_counts_its_percent_anew(world):
     job, agent = world.dropped()
     agent.send("heartbeat", stage="import", percent=60)
     agent.fail("bundle_digest")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     Agent(world, job).send("progress", stage="unpack", percent=7)
     assert world.job(job).percent == 7

@@ -18,7 +18,7 @@ def refused(call, code):
 
 def test_a_job_that_never_touched_the_account_is_over_at_once(world):
     job = world.order()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     assert (world.job(job).state, world.job(job).facts["undo"]) == ("cancelled", "done")
     assert world.panel.calls == []
@@ -29,7 +29,7 @@ def test_the_agent_hears_it_at_its_next_event_and_takes_everything_back(world):
     world.panel.ensure_account("alice", "shop.example.com", create=True, email="")
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     refused(lambda: agent.send("heartbeat"), "cancelled")
     refused(lambda: agent.send("stage_started", stage="import"), "cancelled")
     world.work()
@@ -46,18 +46,18 @@ def test_where_the_agent_had_given_up_it_is_started_once_more_to_take_back(world
     agent.send("started")
     agent.fail("db_not_empty")
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     assert world.panel.crontabs["alice"] == [*OWN_LINES, cron_line(job.id)]
     # The same attempt: nothing the old one did is forgotten
-    assert Agent(world, job).attempt == agent.session.resume
+    assert Agent(world, job).attempt == agent.attempt
     refused(lambda: Agent(world, job).send("started"), "cancelled")
 
 
 def test_domain_and_account_stay_taken_until_everything_is_back(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     refused(lambda: world.order(email="other@example.com"), "domain_busy")
     agent.clean()
@@ -68,7 +68,7 @@ def test_domain_and_account_stay_taken_until_everything_is_back(world):
 def test_an_agent_that_went_without_a_word_is_noticed_by_looking(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     world.panel.remove_agent(agent.account)
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
@@ -79,7 +79,7 @@ def test_an_agent_that_went_without_a_word_is_noticed_by_looking(world):
 def test_a_farewell_alone_is_not_believed(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     agent.send("cleaned")
     world.work()
@@ -89,7 +89,7 @@ def test_a_farewell_alone_is_not_believed(world):
 def test_what_is_put_back_while_the_agent_leaves_is_soon_put_back_whole_for_the_next_tick_to_take_away(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     # Launcher, agent and job file go again before the line comes, which alone starts nothing
     world.panel.before["ensure_cron"] = lambda: world.panel.before.pop("ensure_cron") and agent.clean()
     world.work()
@@ -106,7 +106,7 @@ def test_what_is_put_back_while_the_agent_leaves_is_soon_put_back_whole_for_the_
 def test_an_account_that_says_farewell_all_the_time_does_not_keep_the_panel_busy(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     world.panel.calls.clear()
     for _ in range(60):
@@ -120,9 +120,9 @@ def test_an_account_that_says_farewell_all_the_time_does_not_keep_the_panel_busy
 def test_a_cancellation_is_taken_back_with_a_new_attempt(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     refused(lambda: agent.send("heartbeat"), "superseded")
     world.work()
     again = Agent(world, job)
@@ -137,11 +137,11 @@ def test_a_cancellation_is_taken_back_with_a_new_attempt(world):
 
 def test_a_job_taken_back_completely_can_still_be_revived(world):
     job, agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     agent.clean()
     world.work()
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     world.work()
     again = Agent(world, job)
     assert world.job(job).state == "dropped"
@@ -151,16 +151,16 @@ def test_a_job_taken_back_completely_can_still_be_revived(world):
 
 def test_it_cannot_be_revived_when_another_job_has_the_domain(world):
     job = world.order()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     world.order(email="other@example.com")
-    refused(lambda: world.service.undo_cancel(job.id), "domain_busy")
+    refused(lambda: world.service.jobs.undo_cancel(job.id), "domain_busy")
 
 
 def test_what_lives_cannot_be_cancelled(world):
     job = world.live()
-    refused(lambda: world.service.cancel(job.id), "illegal_transition")
-    refused(lambda: world.service.undo_cancel(job.id), "illegal_transition")
+    refused(lambda: world.service.jobs.cancel(job.id), "illegal_transition")
+    refused(lambda: world.service.jobs.undo_cancel(job.id), "illegal_transition")
 
 
 def test_a_shop_that_was_complete_stays_and_the_operator_is_told_so(world):
@@ -170,7 +170,7 @@ def test_a_shop_that_was_complete_stays_and_the_operator_is_told_so(world):
     world.site.pages["/"] = (500, {}, b"broken")
     world.work_later(200)
     assert world.job(job).state == "failed"
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     found = world.job(job)
     assert (found.state, found.error["code"], found.domain_key) == ("cancelled", "cancelled_late", None)
@@ -178,7 +178,7 @@ def test_a_shop_that_was_complete_stays_and_the_operator_is_told_so(world):
 
 def test_a_panel_that_does_not_answer_is_asked_again(world):
     job, agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.panel.fail("cron_lines", "panel_unreachable")
     world.work()
     assert world.job(job).error["code"] == "panel_unreachable"
@@ -190,7 +190,7 @@ def test_a_panel_that_does_not_answer_is_asked_again(world):
 
 def test_cancelling_while_a_step_runs_ends_there(world):
     job = world.order()
-    world.panel.before["ensure_php"] = lambda: world.service.cancel(job.id)
+    world.panel.before["ensure_php"] = lambda: world.service.jobs.cancel(job.id)
     world.work()
     assert world.job(job).state == "cancelled"
     assert "ensure_cron" not in {call[0] for call in world.panel.calls}
@@ -199,7 +199,7 @@ def test_cancelling_while_a_step_runs_ends_there(world):
 
 def test_a_cron_that_never_fires_does_not_keep_domain_and_account(world):
     job, agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work_later(1800, stride=120)
     assert world.job(job).facts["undo"] == "placed"
     refused(lambda: world.order(email="other@example.com"), "domain_busy")
@@ -214,7 +214,7 @@ def test_a_cron_that_never_fires_does_not_keep_domain_and_account(world):
 def test_an_agent_that_was_at_work_is_waited_for_a_day_and_what_it_leaves_is_named(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work_later(23 * 3600, stride=1800)
     assert world.job(job).facts["undo"] == "placed"
     world.work_later(2 * 3600, stride=1800)
@@ -226,7 +226,7 @@ def test_an_agent_that_was_at_work_is_waited_for_a_day_and_what_it_leaves_is_nam
 
 def test_an_account_that_has_another_name_now_keeps_nothing_busy(world):
     job, _ = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.panel.accounts["bob"] = world.panel.accounts.pop("alice")
     world.panel.fail("read_file", *["account_renamed"] * 20)
     world.work()
@@ -237,7 +237,7 @@ def test_an_account_that_has_another_name_now_keeps_nothing_busy(world):
 def test_the_very_order_whose_job_is_being_taken_back_is_refused_until_that_is_done(world):
     job, agent = world.dropped()
     agent.send("started")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     refused(world.order, "service_ending")
     agent.clean()

@@ -23,18 +23,18 @@ def controller(tmp_path):
     installation.ensure_installation(config)
     installation.set_operator(config, OPERATOR, PASSWORD)
     service = open_service(config)
-    transact(service.engine, furnish)
+    transact(service.installation.engine, furnish)
     pages = create_app(config, service).test_client()
     with pages.session_transaction(base_url="http://127.0.0.1:8000") as session:
-        generation = service.session_generation(OPERATOR)
+        generation = service.access.session_generation(OPERATOR)
         session.update(user=OPERATOR, generation=generation, since=int(time.time()), seen=int(time.time()))
     yield SimpleNamespace(service=service, pages=pages)
-    service.engine.dispose()
+    service.installation.engine.dispose()
 
 
 def questions(controller, work):
     """Return the statements that `work` sends."""
-    with asked(controller.service.engine) as seen:
+    with asked(controller.service.installation.engine) as seen:
         work()
     return [statement for statement, _values in seen]
 
@@ -46,10 +46,10 @@ def test_a_page_of_many_jobs_asks_no_more_than_one_of_few(controller):
         shown.append(answer.text.count("data-job="))
 
     shown = []
-    controller.service.place_order(an_order(), "test")
+    controller.service.orders.place(an_order(), "test")
     few = questions(controller, page)
     for _ in range(11):
-        controller.service.place_order(an_order(), "test")
+        controller.service.orders.place(an_order(), "test")
     many = questions(controller, page)
     assert shown == [1, 12]
     assert len(many) == len(few)
@@ -57,14 +57,14 @@ def test_a_page_of_many_jobs_asks_no_more_than_one_of_few(controller):
 
 def test_a_listing_of_many_jobs_asks_no_more_than_one_of_few(controller):
     def listing():
-        found.append(controller.service.service_statuses(controller.service.list_jobs()))
+        found.append(controller.service.jobs.statuses(controller.service.jobs.listed()))
 
     found = []
     for _ in range(2):
-        controller.service.place_order(an_order(), "test")
+        controller.service.orders.place(an_order(), "test")
     few = questions(controller, listing)
     for _ in range(10):
-        controller.service.place_order(an_order(), "test")
+        controller.service.orders.place(an_order(), "test")
     many = questions(controller, listing)
     assert [len(one) for one in found] == [2, 12]
     assert all(job["steps"][0]["name"] == "account" for job in found[1])
@@ -73,13 +73,13 @@ def test_a_listing_of_many_jobs_asks_no_more_than_one_of_few(controller):
 
 def test_a_report_of_an_agent_at_work_reads_and_writes_its_job_once(controller):
     service = controller.service
-    job = service.place_order(an_order(), "test")
+    job = service.orders.place(an_order(), "test")
     dropped = {"state": "dropped", "step": "agent", "attempt": 1}
-    transact(service.engine, lambda connection: jobs.update(connection, job, time.time(), **dropped))
-    token = service._tokens.for_agent(job.id, 1)
+    transact(service.installation.engine, lambda connection: jobs.update(connection, job, time.time(), **dropped))
+    token = service.installation.tokens.for_agent(job.id, 1)
 
     def report(seq, kind, **more):
-        return lambda: service.record_event(token, make_event(job.id, 1, seq, kind, time.time(), **more))
+        return lambda: service.agents.record(token, make_event(job.id, 1, seq, kind, time.time(), **more))
 
     report(1, "started")()
     beat = questions(controller, report(0, "heartbeat"))

@@ -95,6 +95,6 @@ def test_a_shop_that_fails_its_visits_is_not_live_though_its_certificate_was_ask
     found = world.job(job)
     assert (found.state, found.step, found.error["code"]) == ("failed", "check", "check_failed")
     world.serve(job)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "live"

@@ -88,10 +88,10 @@ def test_mail_that_was_sent_while_the_state_database_was_locked_is_not_sent_twic
 @SQLITE
 def test_a_cancelled_job_gets_no_certificate_even_when_its_check_was_under_way(world):
     job = finished(world)
-    world.panel.before["cron_lines"] = lambda: (world.panel.before.clear(), world.service.cancel(job.id))
+    world.panel.before["cron_lines"] = lambda: (world.panel.before.clear(), world.service.jobs.cancel(job.id))
     world.work()
     assert world.job(job).state == "cancelled"
-    refused(lambda: world.service.certificate(job.id), "certificate_missing")
+    refused(lambda: world.service.jobs.certificate(job.id), "certificate_missing")
 
 
 @SQLITE
@@ -110,7 +110,7 @@ def test_a_cancelled_job_whose_account_is_gone_is_over(world):
     job, agent = world.dropped()
     agent.send("started")
     del world.panel.accounts["alice"]
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     found = world.job(job)
     assert (found.facts["undo"], found.domain_key, found.secrets_encrypted) == ("done", None, None)
@@ -122,8 +122,8 @@ def test_a_job_is_taken_back_even_when_its_bundle_is_gone(world):
     agent.send("started")
     agent.fail("db_not_empty")
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
-    world.service.bundles.path("classic").unlink()
-    world.service.cancel(job.id)
+    world.service.installation.bundles.path("classic").unlink()
+    world.service.jobs.cancel(job.id)
     world.work()
     found = world.job(job)
     assert (found.facts["undo"], found.error) == ("placed", None)
@@ -175,7 +175,7 @@ def test_a_new_order_for_the_account_of_a_living_shop_does_not_change_that_shops
 @SQLITE
 def test_a_client_who_was_told_is_not_told_again_and_the_operator_not_alarmed(world):
     job = world.live()
-    refused(lambda: world.service.retry(job.id, step="notify"), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(job.id, step="notify"), "illegal_transition")
     world.work()
     found = world.job(job)
     assert (found.state, found.error, len(world.mail.handed_over), world.mail.alarms) == ("live", None, 1, [])
@@ -186,17 +186,17 @@ def test_a_client_who_was_told_is_not_told_again_and_the_operator_not_alarmed(wo
 def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(world):
     job, _agent = world.dropped()
     for _ in range(6):
-        world.service.cancel(job.id)
-        world.service.undo_cancel(job.id)
+        world.service.jobs.cancel(job.id)
+        world.service.jobs.undo_cancel(job.id)
         world.work()
-        world.service.cancel(job.id)
+        world.service.jobs.cancel(job.id)
         world.work()
-        world.service.undo_cancel(job.id)
+        world.service.jobs.undo_cancel(job.id)
     world.work()
     from tests.integration.controller.world import Agent
 
     agent = Agent(world, job)
-    assert agent.session.resume == world.job(job).attempt == 13
+    assert agent.attempt == world.job(job).attempt == 13
     agent.restore(EVIDENCE)
     agent.clean()
     world.serve(job)
@@ -225,12 +225,12 @@ def test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_cou
     try:
         blocker.execute("BEGIN IMMEDIATE")
         with pytest.raises(ShoplaunchError) as caught:
-            world.service.record_event(agent.token, event)
+            world.service.agents.record(agent.token, event)
     finally:
         blocker.close()
     assert (caught.value.code, caught.value.retryable) == ("database_busy", True)
     assert "locked" in caught.value.message
-    world.service.record_event(agent.token, event)
+    world.service.agents.record(agent.token, event)
     assert world.job(job).percent == 75
 
 

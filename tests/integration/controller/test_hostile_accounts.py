@@ -34,7 +34,7 @@ def trouble(**changes):
 def test_numbers_no_database_or_page_can_hold_are_refused(world, change):
     job, agent = world.dropped()
     version = world.job(job).version
-    refused(lambda: world.service.record_event(agent.token, {**agent.event("started"), **change}), "event_invalid")
+    refused(lambda: world.service.agents.record(agent.token, {**agent.event("started"), **change}), "event_invalid")
     assert world.job(job).version == version
 
 
@@ -44,7 +44,7 @@ def test_evidence_nested_without_end_is_refused(world):
     for _ in range(300):
         deep = {"a": deep}
     event = {**agent.event("finished"), "evidence": deep}
-    refused(lambda: world.service.record_event(agent.token, event), "event_invalid")
+    refused(lambda: world.service.agents.record(agent.token, event), "event_invalid")
 
 
 @pytest.mark.parametrize("at", [0, 1e10, 1e12, 1e18, 1e300])
@@ -52,8 +52,8 @@ def test_a_clock_of_another_age_leaves_the_job_readable(world, at):
     job, agent = world.dropped()
     for kind in ("stage_started", "stage_finished"):
         event = {**agent.event(kind, stage="import", seconds=1.0), "at": at}
-        world.service.record_event(agent.token, event)
-    stages = world.service.agent_view(world.job(job))["stages"]
+        world.service.agents.record(agent.token, event)
+    stages = world.service.jobs.agent_view(world.job(job))["stages"]
     assert [stage["name"] for stage in stages] == ["import"]
     assert stages[0]["finished_at"] < "2087"
 
@@ -81,7 +81,7 @@ def test_evidence_carries_nothing_that_moves_a_terminal_into_the_certificate(wor
     agent.clean()
     world.serve(job)
     world.work()
-    text = json.dumps(world.service.certificate(job.id), ensure_ascii=False)
+    text = json.dumps(world.service.jobs.certificate(job.id), ensure_ascii=False)
     text.encode("utf-8")
     assert "owned" in text
     assert not set(text) & set("\x1b\x07\x9b\u202e\u2066")
@@ -123,7 +123,7 @@ def test_an_agent_that_has_reported_for_days_can_still_finish(world):
     world.serve(job)
     world.work()
     assert world.job(job).state == "live"
-    assert world.service.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
+    assert world.service.jobs.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
 
 
 def test_an_agent_that_has_reported_for_days_can_still_fail(world):
@@ -155,13 +155,13 @@ def test_a_final_event_out_of_turn_does_not_replace_the_evidence(world):
     world.serve(job)
     world.work()
     assert world.job(job).state == "live"
-    assert world.service.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
+    assert world.service.jobs.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
 
 
 def test_a_stored_event_needs_its_number(world):
     job, agent = world.dropped()
     event = {**agent.event("finished", evidence=EVIDENCE), "seq": 0}
-    refused(lambda: world.service.record_event(agent.token, event), "event_invalid")
+    refused(lambda: world.service.agents.record(agent.token, event), "event_invalid")
     assert world.job(job).state == "dropped"
 
 
@@ -206,12 +206,12 @@ def test_a_redirect_to_no_address_at_all_is_a_failed_check(world, target):
 def test_an_agents_token_of_a_living_shop_changes_nothing_any_more(world):
     job = world.live()
     before = world.job(job)
-    token = world.service.tools_for(before).tokens.for_agent(job.id, 1)
+    token = world.service.installation.tools_for(before).tokens.for_agent(job.id, 1)
     for seq, kind in enumerate(("started", "failed", "finished", "cleaned", "stage_started"), 1000):
         event = {"job": job.id, "attempt": 1, "seq": seq, "event": kind, "at": 1.0, "stage": "import", "percent": 3}
         if kind == "failed":
             event["error"] = trouble()
-        world.service.record_event(token, event)
+        world.service.agents.record(token, event)
         world.work()
     after = world.job(job)
     assert (after.state, after.percent, after.error, after.alarm) == ("live", 100, None, before.alarm)

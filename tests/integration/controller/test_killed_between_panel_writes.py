@@ -76,7 +76,7 @@ class Order:
         service = Service(config, engine, load_keys(config.keys), billing=Outbox())
         order = {"server": "here", "bundle": "classic", "domain": f"{self.user}.test", "email": "owner@example.com"}
         more = {"account": self.user, "create_account": True, "shop_name": "Anna's Shop", "language": "en"}
-        self.job = service.place_order({**order, **more}, source="command")
+        self.job = service.orders.place({**order, **more}, source="command")
         engine.dispose()
 
     def prepare(self, later=0.0, number=0, when=""):

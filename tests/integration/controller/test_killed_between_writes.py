@@ -80,11 +80,11 @@ def installation(tmp_path_factory):
 def outcome(folder, port):
     """Return what must be the same, whatever happened: (status, panel, messages)."""
     world = mortal.Mortal(folder, START, port)
-    (job,) = world.service.list_jobs()
-    status = world.service.service_status(job)
+    (job,) = world.service.jobs.listed()
+    status = world.service.jobs.status(job)
     steps = [(step["name"], step["state"]) for step in status["steps"]]
     kept = world.panel.kept()
-    assert world.service.certificate(job.id)
+    assert world.service.jobs.certificate(job.id)
     told = [json.loads(line) for line in (folder / "mail").read_text().splitlines()]
     assert cron_line(job.id) not in kept["crontabs"]["alice"]
     facts = (job.state, status["percent"], status["error"], job.secrets_encrypted, steps)

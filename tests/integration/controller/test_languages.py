@@ -24,13 +24,13 @@ def test_an_order_in_another_language_makes_no_job_and_names_those_there_are(pol
     with pytest.raises(ShoplaunchError, match="no language 'fa'; it has: pl, de") as caught:
         polish.order(bundle="polish", language="fa")
     assert caught.value.code == "language_missing"
-    assert polish.service.list_jobs() == []
+    assert polish.service.jobs.listed() == []
 
 
 def order_without_language(world, bundle, account="alice"):
     order = {"server": "web1", "bundle": bundle, "domain": f"{account}.example.com", "email": "owner@example.com",
              "account": account, "create_account": True}  # fmt: skip
-    return world.service.place_order(order, source="command")
+    return world.service.orders.place(order, source="command")
 
 
 def test_without_a_language_the_shop_speaks_its_own_where_it_has_no_english(polish):
@@ -47,13 +47,13 @@ def test_an_order_in_another_currency_makes_no_job_and_names_those_there_are(pol
     with pytest.raises(ShoplaunchError, match="no currency EUR; it has: PLN") as caught:
         polish.order(bundle="polish", language="pl", options={"currency": "EUR"})
     assert caught.value.code == "currency_missing"
-    assert polish.service.list_jobs() == []
+    assert polish.service.jobs.listed() == []
     assert polish.order(bundle="polish", language="pl", options={"currency": "PLN"}).state == "received"
 
 
 def test_bundles_added_when_nobody_asked_take_any_language(polish):
     transact(polish.engine, lambda connection: connection.exec_driver_sql("UPDATE bundles SET languages = NULL"))
-    assert polish.service.bundles.get("polish").languages == []
+    assert polish.service.installation.bundles.get("polish").languages == []
     assert polish.order(bundle="polish", language="fa").state == "received"
 
 
@@ -61,6 +61,6 @@ def test_a_language_billing_asks_for_and_the_bundle_lacks_is_told_and_can_be_men
     event = created(bundle="polish", language="fa", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="language_missing"):
         billing_events.take(polish.engine, event, polish.clock.now)
-    assert polish.service.list_jobs() == []
+    assert polish.service.jobs.listed() == []
     billing_events.take(polish.engine, {**event, "language": "pl"}, polish.clock.now)
-    assert [job.language for job in polish.service.list_jobs()] == ["pl"]
+    assert [job.language for job in polish.service.jobs.listed()] == ["pl"]

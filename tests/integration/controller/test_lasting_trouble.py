@@ -88,7 +88,7 @@ def test_an_operator_who_could_not_be_told_of_it_is_told_later_while_reports_go_
 def test_an_operator_may_retry_what_the_agent_has_met(world):
     job, old = world.dropped()
     tick(old, "disk_space")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     new = Agent(world, job)
     found = world.job(job)
@@ -107,7 +107,7 @@ def test_an_agent_at_work_without_trouble_is_not_disturbed(world, step):
     tick(agent, "disk_space")
     agent.send("stage_finished", stage="preflight", percent=5, seconds=0.1)
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.retry(job.id, step=step)
+        world.service.jobs.retry(job.id, step=step)
     assert caught.value.code == "illegal_transition"
     assert (world.job(job).state, world.job(job).attempt) == ("restoring", 1)
 
@@ -151,6 +151,6 @@ def test_what_an_unheard_agent_has_met_is_told_when_it_lasts_and_may_be_retried(
         world.work_later(TICK, stride=20)
     assert (world.job(job).state, code(world, job)) == ("restoring", "disk_space")
     assert [alarm.code for alarm in world.mail.alarms] == ["disk_space"]
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert (world.job(job).state, Agent(world, job).attempt) == ("dropped", 2)

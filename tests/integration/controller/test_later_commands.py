@@ -26,7 +26,7 @@ def run(*words, code=0, **more):
 
 
 def only(world, shop):
-    (job,) = world.service.later_jobs(shop.id)
+    (job,) = world.service.jobs.follow_ups(shop.id)
     return job
 
 
@@ -37,7 +37,7 @@ def test_https_is_begun_once(world, shop):
     again = run("https-on", shop.id, "--yes", code=1)
     assert job.id in again and "domain_busy" in again
     assert only(world, shop).id == job.id
-    noted = [(row.action, row.job, row.detail) for row in world.service.list_audit(9, 0) if row.job]
+    noted = [(row.action, row.job, row.detail) for row in world.service.access.list_audit(9, 0) if row.job]
     assert noted == [("https_on", shop.id, job.id)]
 
 
@@ -46,13 +46,13 @@ def test_a_password_is_read_from_standard_input_and_shown_nowhere(world, shop):
     job = only(world, shop)
     assert said == f"{job.id}: received\n"
     assert "correct horse" not in world.keys.decrypt(job.secrets_encrypted)
-    assert "correct" not in str([tuple(row) for row in world.service.list_audit(9, 0)])
+    assert "correct" not in str([tuple(row) for row in world.service.access.list_audit(9, 0)])
 
 
 @pytest.mark.parametrize("typed", ["\n", "short\n", "x" * 100 + "\n"])
 def test_a_password_nobody_should_have_is_refused(world, shop, typed):
     assert "order_invalid" in run("set-admin-password", shop.id, input=typed, code=1)
-    assert world.service.later_jobs(shop.id) == []
+    assert world.service.jobs.follow_ups(shop.id) == []
 
 
 def test_a_generated_password_is_shown_once_and_fits_the_hash_the_agent_is_given(world, shop):
@@ -69,7 +69,7 @@ def test_a_generated_password_is_shown_once_and_fits_the_hash_the_agent_is_given
 
 def test_a_shop_is_closed_only_when_it_is_meant(world, shop):
     run("remove", shop.id, input="n\n", code=1)
-    assert world.service.later_jobs(shop.id) == []
+    assert world.service.jobs.follow_ups(shop.id) == []
     run("remove", shop.id, "--yes")
     assert only(world, shop).kind == "remove"
 
@@ -86,7 +86,7 @@ def test_show_tells_what_keeps_a_shop_from_its_certificate(world, shop, monkeypa
     monkeypatch.setattr("controller.cli.jobs._service", lambda: world.service)
     assert "tls reason" not in run("show", shop.id)
     why = {"tls": "asked", "tls_reason": "“shop.example.com” does not resolve"}
-    changes.change(world.engine, shop.id, world.clock(), lambda _c, job: changes.with_facts(job, **why))
+    changes.change(world.engine, shop.id, world.clock(), lambda _c, job: {"facts": {**job.facts, **why}})
     said = run("show", shop.id)
     assert "tls reason" in said and why["tls_reason"] in said
     assert json.loads(run("show", shop.id, "--json"))["tls_reason"] == why["tls_reason"]

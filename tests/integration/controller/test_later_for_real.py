@@ -27,7 +27,7 @@ def real(tmp_path, mariadb_server, tls_authority):
 
 
 def begin(real, kind, **values):
-    job = real.service.start_kind(real.shop.id, kind, values)
+    job = real.service.jobs.start_follow_up(real.shop.id, kind, values)
     real.work()
     assert real.status(job)["state"] == "dropped", real.status(job)
     return job
@@ -83,7 +83,7 @@ def test_a_shop_that_would_send_its_visitors_round_and_round_is_put_back(real):
     nothing_left(real)
     # With the front end mended the same job does it
     real.secure.honest = True
-    real.service.retry(job.id)
+    real.service.jobs.retry(job.id)
     real.until(ended(real, job))
     assert real.status(job)["state"] == "live", real.status(job)
     assert real.get("/", https=True)[0] == 200
@@ -119,7 +119,7 @@ def test_cancelled_after_the_switch_the_shop_is_back_on_http(real):
 
     def take(event):
         if event["event"] == "stage_finished" and event.get("stage") == "configure" and not cancelled:
-            cancelled.append(real.service.cancel(job.id))
+            cancelled.append(real.service.jobs.cancel(job.id))
         return real._take(event)
 
     real.callbacks.answer = take

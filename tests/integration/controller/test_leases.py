@@ -29,7 +29,7 @@ def held_in_a_step(world):
 
 def test_two_workers_never_run_the_same_step_at_the_same_time(world):
     job, first, leave = held_in_a_step(world)
-    other = world.service.worker()
+    other = world.service.jobs.worker()
     assert other.advance(job.id) is False
     assert other.run_due() == 0
     leave.set()
@@ -40,11 +40,11 @@ def test_two_workers_never_run_the_same_step_at_the_same_time(world):
 
 def test_many_workers_on_many_jobs_do_each_job_once(world):
     placed = [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(8)]
-    workers = [world.service.worker() for _ in range(3)]
+    workers = [world.service.jobs.worker() for _ in range(3)]
     for one in workers:
         one.start()
     try:
-        eventually(lambda: world.service.count_jobs() == {"dropped": 8}, 240)
+        eventually(lambda: world.service.jobs.counts() == {"dropped": 8}, 240)
     finally:
         for one in workers:
             one.stop()
@@ -88,7 +88,7 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     until = world.clock() + lease.SECONDS
     eventually(lambda: world.job(job).lease_until >= until)
     world.clock.pass_by(lease.SECONDS - 1)
-    assert world.service.worker().advance(job.id) is False
+    assert world.service.jobs.worker().advance(job.id) is False
     leave.set()
     first.join(120)
     assert world.job(job).state == "dropped"

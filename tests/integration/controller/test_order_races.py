@@ -38,13 +38,13 @@ def test_the_same_order_again_is_the_same_job(world):
 def test_the_same_order_many_times_at_once_is_one_job(world):
     results = at_once(*[world.order] * 6)
     assert len({job.id for job in results}) == 1
-    assert world.service.count_jobs() == {"received": 1}
+    assert world.service.jobs.counts() == {"received": 1}
 
 
 def test_of_two_orders_at_once_for_a_domain_one_is_refused(world):
     results = at_once(lambda: world.order(account="alice"), lambda: world.order(account="bob"))
     assert sorted(result == "domain_busy" for result in results) == [False, True]
-    assert world.service.count_jobs() == {"received": 1}
+    assert world.service.jobs.counts() == {"received": 1}
 
 
 def test_of_two_orders_at_once_for_an_account_one_is_refused(world):
@@ -84,4 +84,4 @@ def test_a_wrong_order_makes_no_job(world, change, code):
     with pytest.raises(ShoplaunchError) as caught:
         world.order(**change)
     assert caught.value.code == code
-    assert world.service.count_jobs() == {}
+    assert world.service.jobs.counts() == {}

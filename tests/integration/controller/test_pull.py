@@ -16,7 +16,7 @@ ERROR = {"code": "db_packet", "message": "too small", "advice": "raise it", "ret
 
 def gives_up(world, agent, **more):
     """The agent gives up, and the controller has looked."""
-    agent.base.state(status="failed", stage="preflight", error=ERROR, **more)
+    agent.state(status="failed", stage="preflight", error=ERROR, **more)
     world.work_later(65, stride=5)
 
 
@@ -35,7 +35,7 @@ def test_a_blocked_network_still_ends_in_live(world):
     world.serve(job)
     world.work_later(30, stride=5)
     assert world.job(job).state == "live"
-    assert world.service.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
+    assert world.service.jobs.certificate(job.id)["evidence"]["tables"] == EVIDENCE["tables"]
     assert len(world.mail.handed_over) == 1
     assert [alarm.code for alarm in world.mail.alarms] == ["network_blocked"]
 
@@ -70,9 +70,9 @@ def test_a_shop_that_is_done_at_the_first_look_goes_on_from_there(world):
 def test_people_see_how_far_an_unheard_agent_is(world):
     job, agent = blocked(world)
     stages = {"unpack": {"state": "done", "seconds": 12.5}, "import": {"state": "running"}}
-    agent.base.state(stage="import", percent=60, stages=stages)
+    agent.state(stage="import", percent=60, stages=stages)
     world.work_later(65, stride=5)
-    shown = {row["name"]: row for row in world.service.agent_view(world.job(job))["stages"]}
+    shown = {row["name"]: row for row in world.service.jobs.agent_view(world.job(job))["stages"]}
     assert (shown["unpack"]["state"], shown["unpack"]["seconds"]) == ("done", 12.5)
     assert shown["import"]["state"] == "running"
     assert (world.job(job).percent, world.job(job).stage) == (60, "import")
@@ -83,7 +83,7 @@ def test_looking_every_minute_costs_one_reading_of_one_file(world):
     before = len(world.panel.calls)
     reads = calls(world, "read_file")
     for minute in range(20):
-        agent.base.state(stage="import", percent=20 + minute)
+        agent.state(stage="import", percent=20 + minute)
         world.work_later(60, stride=60)
     assert len(world.panel.calls) - before == calls(world, "read_file") - reads <= 20
     assert world.job(job).percent >= 38
@@ -107,10 +107,10 @@ def test_the_real_event_that_comes_after_all_changes_nothing_more(world):
     final = agent.finished()
     world.work_later(65, stride=5)
     before = world.job(job)
-    world.service.record_event(agent.token, final)
+    world.service.agents.record(agent.token, final)
     assert world.job(job).version == before.version
     # What waited before it comes too
-    world.service.record_event(agent.token, {**final, "seq": 3, "event": "started", "evidence": {}})
+    world.service.agents.record(agent.token, {**final, "seq": 3, "event": "started", "evidence": {}})
     assert world.job(job).state == "finishing"
     agent.leave()
     world.serve(job)
@@ -127,7 +127,7 @@ def test_the_event_that_was_heard_just_before_the_look_counts_once(world):
     final = agent.finished()
     world.panel.before["read_file"] = lambda: (
         world.panel.before.clear(),
-        world.service.record_event(agent.token, final),
+        world.service.agents.record(agent.token, final),
     )
     world.work_later(65, stride=5)
     found = world.job(job)
@@ -187,7 +187,7 @@ def test_an_answer_that_cannot_be_written_now_is_written_later(world):
 def test_what_keeps_an_unheard_agent_waiting_is_shown(world):
     job, agent = blocked(world)
     error = {"code": "quota_reached", "message": "the quota is reached", "advice": "raise it", "retryable": True}
-    agent.base.state(status="waiting", stage="unpack", error=error)
+    agent.state(status="waiting", stage="unpack", error=error)
     world.work_later(65, stride=5)
     assert (world.job(job).state, world.job(job).error) == ("restoring", {**error, "advice": advice("quota_reached")})
     assert len(world.mail.alarms) == 1
@@ -203,7 +203,7 @@ def test_an_agent_that_gave_up_unheard_is_answered_so_that_its_cron_line_goes(wo
 def test_a_retry_behind_a_blocked_network_is_followed_from_its_first_minute(world):
     job, agent = blocked(world)
     gives_up(world, agent)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     again = deaf(world, job)
     assert again.attempt == 2
@@ -223,7 +223,7 @@ def test_a_retry_behind_a_blocked_network_is_followed_from_its_first_minute(worl
 def test_cron_that_never_fires_is_still_told_of_a_job_known_as_blocked(world):
     job, agent = blocked(world)
     gives_up(world, agent)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
     world.work_later(200, stride=10)
@@ -245,14 +245,14 @@ def test_a_panel_that_fails_for_a_moment_does_not_shorten_the_patience(world):
     world.panel.fail("read_file", "panel_unreachable")
     world.work_later(200, stride=10)
     assert world.job(job).state == "restoring"
-    agent.base.state(stage="import", percent=70)
+    agent.state(stage="import", percent=70)
     world.work_later(65, stride=5)
     assert (world.job(job).state, world.job(job).percent) == ("restoring", 70)
 
 
 def test_an_unheard_agent_learns_of_a_cancellation_through_the_panel(world):
     job, agent = blocked(world)
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     assert (agent.answer()["status"], agent.answer()["attempt"]) == (410, 1)
     with pytest.raises(ShoplaunchError):
@@ -265,7 +265,7 @@ def test_an_unheard_agent_learns_of_a_cancellation_through_the_panel(world):
 
 def test_looking_whether_it_has_left_does_not_put_it_there_again(world):
     job, agent = blocked(world)
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     (agent.folder / "job").unlink()
     world.work_later(180, stride=10)
@@ -276,10 +276,10 @@ def test_looking_whether_it_has_left_does_not_put_it_there_again(world):
 
 def test_a_cancellation_taken_back_is_followed_with_a_new_attempt(world):
     job, agent = blocked(world)
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     agent.leave()
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     world.work()
     again = deaf(world, job)
     again.finished()
@@ -293,10 +293,10 @@ def test_a_blocked_job_whose_time_is_over_has_expired(world):
     for _ in range(world.config.job_hours * 20 + 2):
         world.clock.pass_by(180)
         if world.job(job).state == "restoring":
-            agent.base.state(stage="import", percent=50)
+            agent.state(stage="import", percent=50)
         world.work()
     assert (world.job(job).state, world.job(job).error["code"]) == ("stalled", "job_expired")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     again = deaf(world, job)
     again.finished()
@@ -346,7 +346,7 @@ def test_a_panel_that_does_not_answer_is_asked_less_and_less_often_until_it_does
     assert calls(world, "read_file") - reads <= 6
     assert world.job(job).state == "restoring"
     for percent in range(50, 90):
-        agent.base.state(stage="import", percent=percent)
+        agent.state(stage="import", percent=percent)
         world.work_later(60, stride=30)
     assert (world.job(job).state, world.job(job).percent >= 85) == ("restoring", True)
 
@@ -356,7 +356,7 @@ def test_a_cancellation_after_the_final_report_was_taken_lets_the_agent_leave_an
     agent.finished()
     world.work_later(65, stride=5)
     assert world.job(job).state == "finishing"
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     assert (agent.answer()["status"], agent.answer()["seq"]) == (202, 19)
     agent.leave()

@@ -19,7 +19,7 @@ def account(world):
 
 def cancelled(world, job, agent=None):
     """Cancel the job; its agent takes back and leaves. Return the job."""
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     if agent is not None:
         agent.clean()
@@ -180,7 +180,7 @@ def test_a_shop_that_was_complete_keeps_everything(world):
 @pytest.mark.parametrize("method", ["remove_account", "home_entries"])
 def test_a_panel_that_does_not_answer_is_asked_again(world, method):
     job, agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     world.panel.fail(method, "panel_unreachable")
     agent.clean()
@@ -192,7 +192,7 @@ def test_a_panel_that_does_not_answer_is_asked_again(world, method):
 
 def test_an_account_the_operator_removed_meanwhile_leaves_nothing_to_do(world):
     job, agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.panel.remove_account(agent.account)
     world.work()
     assert (world.job(job).facts["undo"], world.job(job).error) == ("done", None)
@@ -201,7 +201,7 @@ def test_an_account_the_operator_removed_meanwhile_leaves_nothing_to_do(world):
 def test_a_cancellation_taken_back_prepares_all_anew(world):
     job, agent = world.dropped()
     cancelled(world, job, agent)
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     world.work()
     assert left(world) == ({"alice"}, {"alice_shop"}, {"alice_shop"})
     again = Agent(world, job)
@@ -215,7 +215,7 @@ def test_a_cancellation_taken_back_prepares_all_anew(world):
 def test_what_a_revived_job_made_anew_goes_with_its_next_cancellation(world):
     job, agent = world.dropped()
     cancelled(world, job, agent)
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     world.work()
     cancelled(world, job, Agent(world, job))
     assert left(world) == (set(), set(), set())
@@ -224,7 +224,7 @@ def test_what_a_revived_job_made_anew_goes_with_its_next_cancellation(world):
 def test_a_revived_job_is_found_by_its_order_again(world):
     job, agent = world.dropped()
     cancelled(world, job, agent)
-    world.service.undo_cancel(job.id)
+    world.service.jobs.undo_cancel(job.id)
     assert world.order().id == job.id
 
 
@@ -233,7 +233,7 @@ def test_an_order_placed_anew_meanwhile_keeps_the_old_job_from_coming_back(world
     cancelled(world, job, agent)
     assert world.order().id != job.id
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.undo_cancel(job.id)
+        world.service.jobs.undo_cancel(job.id)
     assert caught.value.code == "domain_busy"
     assert "occupied=move" in caught.value.as_dict()["advice"]
 

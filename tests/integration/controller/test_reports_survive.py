@@ -47,7 +47,7 @@ def test_every_report_that_was_answered_is_there_after_the_controller_was_killed
             time.sleep(0.001)
         os.killpg(site._server.pid, signal.SIGKILL)
     assert [one.exception() for one in found] == [None] * AGENTS
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         for job in jobs:
             kept = {event["seq"] for event in events.of_job(connection, job.id)}
             assert set(answered[job.id]) <= kept

@@ -57,7 +57,7 @@ def test_retry_runs_the_failed_step_and_what_follows_and_nothing_before_it(world
     world.work()
     assert world.job(job).state == "failed"
     before = len(world.panel.calls)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
     again = {call[0] for call in world.panel.calls[before:]}
@@ -71,7 +71,7 @@ def test_a_step_beside_the_failed_one_stays_done(world):
     world.work()
     rows = world.steps(job)
     assert (rows["database"].state, rows["database_user"].state) == ("failed", "done")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
     assert ran(world, "ensure_database_user") == 1
@@ -85,7 +85,7 @@ def test_steps_that_failed_side_by_side_are_all_run_again(world, asked_for):
     world.work()
     rows = world.steps(job)
     assert (rows["database"].state, rows["database_user"].state) == ("failed", "failed")
-    world.service.retry(job.id, asked_for)
+    world.service.jobs.retry(job.id, asked_for)
     world.work()
     assert world.job(job).state == "dropped"
 
@@ -112,7 +112,7 @@ def test_after_the_agent_failed_a_retry_gives_it_a_new_attempt_and_the_old_one_i
     old.fail("bundle_digest")
     found = world.job(job)
     assert (found.state, found.step, found.error["code"]) == ("failed", "agent", "bundle_digest")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     # At once, before anything was dropped
     refused(lambda: old.send("heartbeat"), "superseded")
     world.work()
@@ -127,7 +127,7 @@ def test_after_the_agent_failed_a_retry_gives_it_a_new_attempt_and_the_old_one_i
 def test_after_a_refused_database_login_the_user_gets_a_new_password(world):
     job, old = world.dropped()
     old.fail("db_access_denied", stage="preflight")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     new = Agent(world, job)
     assert world.panel.users["alice_shop"] == new.payload["values"]["db.password"]
@@ -145,7 +145,7 @@ def test_after_a_refused_database_login_the_user_gets_a_new_password(world):
 def test_secrets_stay_the_same_for_every_attempt(world, code):
     job, old = world.dropped()
     old.fail(code)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     new = Agent(world, job)
     assert new.payload["values"] == old.payload["values"]
@@ -160,7 +160,7 @@ def test_a_retry_begins_with_the_step_that_can_mend_it(world, code, method):
     job, agent = world.dropped()
     agent.fail(code, stage="preflight")
     before = ran(world, method)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert ran(world, method) == before + 1
     assert world.job(job).state == "dropped"
@@ -190,7 +190,7 @@ def test_a_shop_that_does_not_answer_fails_at_check_and_check_alone_is_run_again
     attempt, drops = found.attempt, ran(world, "ensure_agent")
     world.site.pages["/"] = (200, {"Content-Type": "text/html"}, b"Welcome")
     world.serve(job)
-    world.service.retry(job.id, step="check")
+    world.service.jobs.retry(job.id, step="check")
     world.work()
     found = world.job(job)
     assert (found.state, found.attempt, ran(world, "ensure_agent")) == ("live", attempt, drops)
@@ -200,16 +200,16 @@ def test_a_step_cannot_run_before_those_it_needs(world):
     world.panel.fail("ensure_database", "panel_refused")
     job = world.order()
     world.work()
-    refused(lambda: world.service.retry(job.id, step="drop"), "illegal_transition")
-    refused(lambda: world.service.retry(job.id, step="nonsense"), "step_unknown")
+    refused(lambda: world.service.jobs.retry(job.id, step="drop"), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(job.id, step="nonsense"), "step_unknown")
 
 
 def test_a_job_that_is_under_way_or_live_is_not_retried(world):
     job, _agent = world.dropped()
-    refused(lambda: world.service.retry(job.id), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(job.id), "illegal_transition")
     live = world.live(domain="other.example.com", account="bob")
-    refused(lambda: world.service.retry(live.id), "illegal_transition")
-    refused(lambda: world.service.retry(live.id, step="drop"), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(live.id), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(live.id, step="drop"), "illegal_transition")
 
 
 def test_mail_that_cannot_be_sent_is_sent_later_and_the_shop_is_live_meanwhile(world):
@@ -235,7 +235,7 @@ def test_a_bundle_that_is_gone_fails_the_drop_and_a_retry_finds_it_again(world):
     world.work_later(200, stride=10)
     assert (world.job(job).state, world.job(job).error["code"]) == ("failed", "bundle_missing")
     path.write_bytes(content)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped"
 
@@ -259,7 +259,7 @@ def test_a_check_that_waits_for_its_next_try_is_tried_at_once_when_an_operator_a
     attempt, drops = world.job(job).attempt, ran(world, "ensure_agent")
     world.site.pages["/"] = (200, {"Content-Type": "text/html"}, b"Welcome")
     world.serve(job)
-    world.service.retry(job.id, step=step)
+    world.service.jobs.retry(job.id, step=step)
     world.work()
     found = world.job(job)
     assert (found.state, found.attempt, ran(world, "ensure_agent"), found.error) == ("live", attempt, drops, None)
@@ -267,7 +267,7 @@ def test_a_check_that_waits_for_its_next_try_is_tried_at_once_when_an_operator_a
 
 def test_a_try_that_was_asked_for_has_all_its_repetitions_before_the_job_fails(world):
     job = waiting_at_check(world)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).error["code"] == "check_failed"
     world.work_later(60)
@@ -284,7 +284,7 @@ def test_a_check_that_waits_for_the_agents_cleaning_up_looks_at_once_when_an_ope
     assert world.steps(job)["check"].state == "waiting"
     world.panel.remove_agent(agent.account)
     world.panel.remove_cron(agent.account, f"shoplaunch:{job.id}")
-    world.service.retry(job.id, step="check")
+    world.service.jobs.retry(job.id, step="check")
     world.work()
     assert world.job(job).state == "live"
 
@@ -294,7 +294,7 @@ def test_a_step_before_the_agent_that_waits_for_its_next_try_is_tried_at_once_in
     job = world.order()
     world.work_later(30, stride=0.5)
     assert (world.job(job).state, world.steps(job)["php"].state) == ("preparing", "waiting")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert (world.job(job).state, world.job(job).attempt) == ("dropped", 1)
 
@@ -302,8 +302,8 @@ def test_a_step_before_the_agent_that_waits_for_its_next_try_is_tried_at_once_in
 def test_a_waiting_job_is_not_retried_at_a_step_that_does_not_wait(world):
     job = waiting_at_check(world)
     for step in ("drop", "account", "agent", "notify"):
-        refused(lambda step=step: world.service.retry(job.id, step=step), "illegal_transition")
-    refused(lambda: world.service.retry(job.id, step="tls"), "illegal_transition")
+        refused(lambda step=step: world.service.jobs.retry(job.id, step=step), "illegal_transition")
+    refused(lambda: world.service.jobs.retry(job.id, step="tls"), "illegal_transition")
     assert world.steps(job)["check"].not_before > world.clock.now
 
 
@@ -315,6 +315,6 @@ def test_mail_that_waits_for_its_next_try_is_sent_at_once_when_an_operator_asks(
     world.mail.codes = ["mail_failed", "mail_failed", "mail_failed"]
     world.work_later(100)
     assert world.steps(job)["notify"].state == "waiting"
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert (world.job(job).error, len(world.mail.handed_over)) == (None, 1)

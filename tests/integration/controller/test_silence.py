@@ -128,7 +128,7 @@ def test_a_job_file_the_agent_would_not_believe_is_told_by_its_code(world, refus
 def test_a_refusal_after_a_retry_is_told_although_the_state_is_of_the_attempt_before(world, refused):
     job, agent = world.dropped()
     agent.fail("bundle_digest")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     world.clock.pass_by(60)
     (agent.folder / "state.json").write_text(refusal(world, refused, job=job.id, attempt=1))
@@ -152,7 +152,7 @@ def test_a_refusal_of_the_attempt_before_is_not_taken_for_one_of_this(world, clo
     at = world.clock() + clock_ahead
     (agent.folder / "state.json").write_text(refusal(world, "job_format", updated_at=at, refused=named))
     world.clock.pass_by(60)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work_later(400, stride=20)
     assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
 
@@ -169,7 +169,7 @@ def test_a_retry_after_python_was_installed_is_not_told_again_that_there_is_none
     (agent.folder / "state.json").write_text('{"format":1,"error":"python_missing","reported":true}')
     world.work_later(400, stride=20)
     assert code(world, job) == "python_missing"
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     # The launcher says nothing twice, unless there is nothing left of what it said
     assert "python_missing" not in (agent.folder / "state.json").read_text()
@@ -200,7 +200,7 @@ def test_the_state_of_an_earlier_attempt_is_not_taken_for_this_one(world):
     job, agent = world.dropped()
     agent.fail("bundle_digest")
     agent.write_state(status="failed", updated_at=world.clock(), error={"code": "bundle_digest", "message": "m"})
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work_later(400, stride=20)
     assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
 
@@ -234,7 +234,7 @@ def test_a_retry_of_a_stalled_job_drops_it_anew_with_fresh_validity(world):
     job, old = world.dropped()
     world.work_later(400, stride=20)
     world.clock.pass_by(100_000)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     new = Agent(world, job)
     assert (world.job(job).state, new.attempt) == ("dropped", 2)

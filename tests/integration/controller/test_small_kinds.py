@@ -18,7 +18,7 @@ def shop(world):
     """A shop that lives, its bundle gone since."""
     world.add_bundle("later", jobs=JOBS)
     job = world.live(bundle="later")
-    world.service.bundles.path("later").unlink()
+    world.service.installation.bundles.path("later").unlink()
     return job
 
 
@@ -52,7 +52,7 @@ def test_a_new_password_is_set_by_an_agent_with_a_database_user_of_its_own(world
 
 
 def test_what_is_kept_of_a_new_password_is_encrypted_and_only_its_hash(world, shop):
-    job = world.service.start_kind(shop.id, "set_admin_password", {"admin.password_hash": HASH})
+    job = world.service.jobs.start_follow_up(shop.id, "set_admin_password", {"admin.password_hash": HASH})
     with reading(world.engine) as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM jobs").all())
     assert HASH not in rows
@@ -60,16 +60,16 @@ def test_what_is_kept_of_a_new_password_is_encrypted_and_only_its_hash(world, sh
 
 
 def test_the_same_kind_twice_is_one_job_and_another_kind_has_to_wait(world, shop):
-    first = world.service.start_kind(shop.id, "remove", {})
-    assert world.service.start_kind(shop.id, "remove", {}).id == first.id
+    first = world.service.jobs.start_follow_up(shop.id, "remove", {})
+    assert world.service.jobs.start_follow_up(shop.id, "remove", {}).id == first.id
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.start_kind(shop.id, "https_on", {})
+        world.service.jobs.start_follow_up(shop.id, "https_on", {})
     assert caught.value.code == "domain_busy"
-    assert [job.id for job in world.service.later_jobs(shop.id)] == [first.id]
+    assert [job.id for job in world.service.jobs.follow_ups(shop.id)] == [first.id]
 
 
 def test_an_order_for_the_account_waits_while_a_later_job_is_at_work(world, shop):
-    world.service.start_kind(shop.id, "remove", {})
+    world.service.jobs.start_follow_up(shop.id, "remove", {})
     with pytest.raises(ShoplaunchError) as caught:
         world.order(domain="other.example.com", options={"occupied": "move"})
     assert caught.value.code == "domain_busy"
@@ -79,11 +79,11 @@ def test_an_order_for_the_account_waits_while_a_later_job_is_at_work(world, shop
 def test_no_later_job_without_a_living_shop_or_a_bundle_that_tells_how(world, kind):
     job = world.order()
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.start_kind(job.id, kind, {"admin.password": "x" * 8})
+        world.service.jobs.start_follow_up(job.id, kind, {"admin.password": "x" * 8})
     assert caught.value.code == "illegal_transition"
     living = world.live(domain="b.example.com", account="bob")
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.start_kind(living.id, kind, {"admin.password": "x" * 8})
+        world.service.jobs.start_follow_up(living.id, kind, {"admin.password": "x" * 8})
     assert caught.value.code == "kind_unsupported"
 
 
@@ -92,7 +92,7 @@ def test_https_without_a_way_back_is_never_begun(world):
     world.add_bundle("oneway", jobs=oneway)
     living = world.live(bundle="oneway")
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.start_kind(living.id, "https_on", {})
+        world.service.jobs.start_follow_up(living.id, "https_on", {})
     assert caught.value.code == "kind_unsupported"
 
 
@@ -104,7 +104,7 @@ def test_a_shop_that_still_answers_is_not_removed_and_nothing_else_is_said(world
     assert world.status(job)["state"] == "failed"
     assert temporary_user(job) not in world.panel.users
     world.site.pages["/"] = (503, {}, b"closed")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.status(job)["state"] == "live"
     assert world.job(shop).facts["removed"] is True
@@ -118,7 +118,7 @@ def test_a_failed_agent_leaves_no_database_user_and_a_retry_makes_a_new_attempt(
     world.work()
     assert world.status(job)["state"] == "failed"
     assert temporary_user(job) not in world.panel.users
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     again = Agent(world, job)
     assert (world.status(job)["state"], again.attempt) == ("dropped", 2)
@@ -146,7 +146,7 @@ def test_the_database_user_goes_even_when_the_panel_is_away_for_a_while(world, s
 @pytest.mark.parametrize("moment", ["received", "dropped", "restoring", "failed"])
 def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop, secure, moment):
     if moment == "received":
-        job = world.service.start_kind(shop.id, "https_on", {})
+        job = world.service.jobs.start_follow_up(shop.id, "https_on", {})
     else:
         job, agent = begin(world, shop, "https_on")
         if moment != "dropped":
@@ -154,7 +154,7 @@ def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop
         if moment == "failed":
             agent.fail("edit_mismatch", stage="preflight")
             world.work()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     if moment != "received":
         # The agent takes it back, with a database user that is there
@@ -169,7 +169,7 @@ def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop
     nothing_left(world, job)
     assert world.job(shop).state == "live"
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.undo_cancel(job.id)
+        world.service.jobs.undo_cancel(job.id)
     assert caught.value.code == "illegal_transition"
 
 
@@ -192,7 +192,7 @@ def test_https_is_on_when_the_front_page_is_there_and_http_leads_to_it(world, sh
 @pytest.mark.parametrize("trouble", ["another name", "unknown authority"])
 def test_without_a_certificate_nothing_is_changed_and_the_reason_is_told(world, shop, secure, tls_authority, trouble):
     spoil(world, secure, tls_authority, trouble)
-    job = world.service.start_kind(shop.id, "https_on", {})
+    job = world.service.jobs.start_follow_up(shop.id, "https_on", {})
     world.work_later(300)
     found = world.status(job)
     assert (found["state"], found["error"]["code"]) == ("failed", "tls_missing"), found
@@ -202,7 +202,7 @@ def test_without_a_certificate_nothing_is_changed_and_the_reason_is_told(world, 
     # Once there is one, the same job does it
     secure.use(tls_authority.issue("shop.example.com"))
     object.__setattr__(world.config, "tls_ca", str(tls_authority.file))
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.status(job)["state"] == "dropped"
 
@@ -247,7 +247,7 @@ def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, sh
     secure.use(tls_authority.issue("shop.example.com"))
     object.__setattr__(world.config, "tls_ca", str(tls_authority.file))
     leads_to_https(world, secure)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     third = Agent(world, job)
     assert (third.attempt, third.payload["direction"]) == (3, "forth")
@@ -272,7 +272,7 @@ def test_a_later_job_of_a_shop_on_https_is_confirmed_over_https(world, shop, sec
 
 
 def test_the_open_job_is_found_by_its_parent(world, shop):
-    job = world.service.start_kind(shop.id, "remove", {})
+    job = world.service.jobs.start_follow_up(shop.id, "remove", {})
     with reading(world.engine) as connection:
         assert job_rows.open_child(connection, shop.id, "remove").id == job.id
         assert job_rows.open_child(connection, shop.id, "https_on") is None

@@ -88,7 +88,7 @@ def test_each_attempt_is_started_anew_and_nothing_is_noted_of_the_last_one(world
     job, _agent = world.dropped()
     Agent(world, job).fail("disk_space")
     world.panel.fail("ensure_cron", "cron_edit_failed")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert "start" not in world.job(job).facts
     world.work_later(10)
@@ -184,7 +184,7 @@ def test_one_account_that_is_refused_again_and_again_counts_once(world):
     job, agent = world.dropped()
     for _ in range(2):
         agent.fail("disk_space")
-        world.service.retry(job.id)
+        world.service.jobs.retry(job.id)
         world.work()
         agent = Agent(world, job)
     assert asked(world) == 3 and server_of(world).start_learned.accounts == 1
@@ -228,7 +228,7 @@ def test_a_job_file_put_there_by_an_earlier_version_finds_no_files_for_a_start(w
     job = world.order()
     world.work()
     row = world.job(job)
-    facts = {name: value for name, value in row.facts.items() if name != ring.PREPARED}
+    facts = {name: value for name, value in row.facts.items() if name != "start_prepared"}
     transact(world.engine, lambda connection: job_rows.update(connection, row, world.clock(), facts=facts))
     world.work_later(10)
     assert (asked(world), noted(world, job)) == (0, {"way": "", "reason": "not_offered"})
@@ -237,7 +237,7 @@ def test_a_job_file_put_there_by_an_earlier_version_finds_no_files_for_a_start(w
 def test_a_cancelled_jobs_agent_is_started_at_once_too(world):
     world.panel.started = Started("account")
     job, _agent = world.dropped()
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work()
     assert asked(world) == 2
     calls = [call[0] for call in world.panel.calls]

@@ -1,11 +1,13 @@
 """How an agent was started and how long that was waited for: noted once, true whoever is faster, told to the end."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from controller.db import servers
 from controller.db.connection.engine import reading, transact
-from controller.jobs.lifecycle import changes, expectation
+from controller.jobs.lifecycle import changes, expectation, facts
 from controller.jobs.shop import certificate
 from controller.panels.start import Started
 from tests.integration.controller.world import EVIDENCE, Agent
@@ -116,7 +118,7 @@ def test_an_agent_that_is_through_before_step_cron_is_noted_makes_a_shop_that_li
 @KINDS
 def test_a_job_cancelled_while_its_agent_is_started_is_taken_back(world):
     job = world.order()
-    ringing(world, Started("account"), lambda: world.service.cancel(job.id))
+    ringing(world, Started("account"), lambda: world.service.jobs.cancel(job.id))
     world.work()
     assert world.job(job).state == "cancelled"
     assert world.status(job)["start"] is None
@@ -130,10 +132,10 @@ def test_an_agent_that_gives_up_while_it_is_started_fails_the_job_and_a_retry_st
     found = world.job(job)
     assert (found.state, found.error["code"]) == ("failed", "disk_full")
     ringing(world, Started("account"))
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     agent = Agent(world, job)
-    assert (world.job(job).state, agent.session.resume) == ("dropped", 2)
+    assert (world.job(job).state, agent.attempt) == ("dropped", 2)
     finish(world, job, agent, start="account")
 
 
@@ -144,7 +146,7 @@ def test_a_new_attempt_forgets_how_the_one_before_was_started(world):
     agent.send("started", start="account")
     agent.fail("disk_full")
     ringing(world, Started(reason="limits"))
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.status(job)["start"] is None
     Agent(world, job).send("started")
@@ -175,10 +177,10 @@ def test_certificate_and_counters_tell_how_agents_were_started(world):
     job, agent = world.dropped()
     world.clock.pass_by(0.5)
     finish(world, job, agent, start="account")
-    told = world.service.certificate(job.id)
+    told = world.service.jobs.certificate(job.id)
     assert (told["started_by"], told["start_waited_seconds"]) == ("account", 0.5)
     assert "start_reason" not in told
-    counted = world.service.health().starts
+    counted = world.service.monitoring.health().starts
     assert [(one.way, one.reason, one.number, one.waited) for one in counted] == [("account", "", 1, 0.5)]
 
 
@@ -199,22 +201,25 @@ def test_a_job_of_an_earlier_version_is_certified_without_a_start(world):
     job, agent = world.dropped()
     agent.send("started")
     changes.change(
-        world.engine, job.id, world.clock(), lambda _c, found: changes.with_facts(found, start=None, first_event=None)
+        world.engine,
+        job.id,
+        world.clock(),
+        lambda _c, found: facts.column(replace(facts.of(found), start=None, first_event=None)),
     )
     agent.send("finished", stage="report", percent=98, evidence=EVIDENCE)
     agent.clean()
     world.serve(job)
     world.work()
-    text_of = world.service.signed_certificate(job.id)
+    text_of = world.service.jobs.signed_certificate(job.id)
     assert "started_by" not in certificate.read(text_of, world.keys.public_keys())
-    assert world.service.health().starts == []
+    assert world.service.monitoring.health().starts == []
 
 
 @KINDS
 def test_an_agent_that_was_started_at_once_is_expected_now_and_after_a_while_at_crons_next_tick(world):
     ringing(world, Started("account"))
     job, _agent = world.dropped()
-    expected = lambda: world.service.agent_view(world.job(job))["expected_seconds"]  # noqa: E731
+    expected = lambda: world.service.jobs.agent_view(world.job(job))["expected_seconds"]  # noqa: E731
     assert expected() == 0
     world.clock.pass_by(15)
     assert 0 < expected() <= 60
@@ -226,7 +231,7 @@ def test_an_agent_left_to_cron_is_expected_at_its_next_tick(world):
     ringing(world, Started(reason="no_answer"))
     job, _agent = world.dropped()
     now = world.clock()
-    expected = world.service.agent_view(world.job(job))["expected_seconds"]
+    expected = world.service.jobs.agent_view(world.job(job))["expected_seconds"]
     assert round(now + expected) % 300 == 0 and 0 < expected <= 300
 
 

@@ -84,8 +84,8 @@ def house(tmp_path_factory):
     ):
         run(made, words)
     address = "2001:db8:85a3:8d3:1319:8a2e:370:7348"
-    transact(made.service.engine, lambda one: sessions.begin(one, OPERATOR, address, time.time()))
-    made.service.audit("key billing", "order", job.id, DOMAIN)
+    transact(made.service.installation.engine, lambda one: sessions.begin(one, OPERATOR, address, time.time()))
+    made.service.access.audit("key billing", "order", job.id, DOMAIN)
     error = {"code": "bundle_unknown", "message": "no bundle " + PERSIAN, "advice": "word " * 40, "retryable": False}
     for domain in (DOMAIN, PERSIAN):
         values = {
@@ -97,7 +97,8 @@ def house(tmp_path_factory):
             "error": error,
         }
         transact(
-            made.service.engine, lambda one, v=values: refused_orders.note(one, v["domain"][:40], time.time(), **v)
+            made.service.installation.engine,
+            lambda one, v=values: refused_orders.note(one, v["domain"][:40], time.time(), **v),
         )
     (made.home / "agent").mkdir(exist_ok=True)
     for name in (AGENT_FILE, LAUNCHER_FILE):

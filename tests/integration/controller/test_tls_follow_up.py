@@ -53,7 +53,7 @@ def pass_by(world, seconds, stride):
 
 
 def children(world, shop):
-    return [(job.kind, job.state) for job in world.service.later_jobs(shop.id)]
+    return [(job.kind, job.state) for job in world.service.jobs.follow_ups(shop.id)]
 
 
 def test_where_no_panel_issues_certificates_nothing_is_waited_for(world, names):
@@ -185,12 +185,12 @@ def test_days_later_the_domain_leads_here_and_https_follows_by_itself(world, sho
     assert children(world, shop) == []
     names.lead_here()
     for _ in range(7 * 60):
-        if not world.service.later_jobs(shop.id):
+        if not world.service.jobs.follow_ups(shop.id):
             pass_by(world, 60, 60)
     # Asked once more: nobody could prove the domain before
     assert asked(world) == 2
     assert DOMAIN in secure.names
-    (job,) = world.service.later_jobs(shop.id)
+    (job,) = world.service.jobs.follow_ups(shop.id)
     assert (job.kind, job.state, job.parent) == ("https_on", "dropped", shop.id)
     assert world.status(shop)["tls"] == "served"
     leads_to_https(world, secure)
@@ -207,7 +207,7 @@ def test_days_later_the_domain_leads_here_and_https_follows_by_itself(world, sho
 def test_https_that_was_taken_back_is_not_begun_again_by_itself(world, shop, names, secure):
     names.lead_here()
     pass_by(world, 120, 60)
-    (job,) = world.service.later_jobs(shop.id)
+    (job,) = world.service.jobs.follow_ups(shop.id)
     # http does not lead to https
     finish(Agent(world, job))
     world.work_later(30)
@@ -216,7 +216,7 @@ def test_https_that_was_taken_back_is_not_begun_again_by_itself(world, shop, nam
     assert world.status(job)["state"] == "failed"
     assert [news.job for news in world.mail.alarms] == [job.id]
     pass_by(world, 3 * DAY, HOUR)
-    assert len(world.service.later_jobs(shop.id)) == 1
+    assert len(world.service.jobs.follow_ups(shop.id)) == 1
     assert world.status(shop)["tls"] == "served"
 
 
@@ -231,12 +231,12 @@ def test_a_shop_whose_bundle_does_not_tell_how_stays_on_http(world, names, secur
 
 
 def test_another_later_job_comes_first(world, shop, names, secure):
-    other = world.service.start_kind(shop.id, "remove", {})
+    other = world.service.jobs.start_follow_up(shop.id, "remove", {})
     names.lead_here()
     pass_by(world, 120, 60)
-    assert [job.id for job in world.service.later_jobs(shop.id)] == [other.id]
+    assert [job.id for job in world.service.jobs.follow_ups(shop.id)] == [other.id]
     assert world.status(shop)["tls"] == "asked"
-    world.service.cancel(other.id)
+    world.service.jobs.cancel(other.id)
     Agent(world, other).clean()
     world.work()
     pass_by(world, 2 * HOUR, 600)

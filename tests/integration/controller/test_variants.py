@@ -42,11 +42,11 @@ def test_a_variant_the_bundle_does_not_have_makes_no_job(looks, bundle):
     with pytest.raises(ShoplaunchError, match="has no variant 'Look 16'") as caught:
         looks.order(bundle=bundle, variant="Look 16")
     assert caught.value.code == "order_invalid"
-    assert looks.service.list_jobs() == []
+    assert looks.service.jobs.listed() == []
 
 
 def test_the_certificate_names_the_variant(looks):
-    found = looks.service.certificate(looks.live(bundle="looks", variant="Look 4").id)
+    found = looks.service.jobs.certificate(looks.live(bundle="looks", variant="Look 4").id)
     assert found["bundle"]["variant"] == "look4"
 
 
@@ -62,7 +62,7 @@ def test_rows_a_variant_adds_are_those_the_agent_must_have_found(looks):
 
 
 def test_the_certificate_of_the_template_as_it_is_names_none(looks):
-    assert "variant" not in looks.service.certificate(looks.live(bundle="looks").id)["bundle"]
+    assert "variant" not in looks.service.jobs.certificate(looks.live(bundle="looks").id)["bundle"]
 
 
 def test_bundles_that_were_added_before_there_were_variants_offer_none(looks):
@@ -70,7 +70,7 @@ def test_bundles_that_were_added_before_there_were_variants_offer_none(looks):
         connection.exec_driver_sql("UPDATE bundles SET variants = NULL")
 
     transact(looks.engine, forget)
-    assert looks.service.bundles.get("looks").variants == []
+    assert looks.service.installation.bundles.get("looks").variants == []
     with pytest.raises(ShoplaunchError, match="it has: none"):
         looks.order(bundle="looks", variant="look1")
     assert looks.order(bundle="looks").state == "received"
@@ -79,7 +79,7 @@ def test_bundles_that_were_added_before_there_were_variants_offer_none(looks):
 def test_billing_sends_the_title_the_client_chose(looks):
     event = created(bundle="looks", variant="Look 9", server_host="web1", domain=DOMAIN)
     billing_events.take(looks.engine, event, looks.clock.now)
-    (job,) = looks.service.list_jobs()
+    (job,) = looks.service.jobs.listed()
     assert job.order["variant"] == "look9"
 
 
@@ -87,6 +87,6 @@ def test_a_title_of_billing_the_bundle_does_not_have_is_told_and_can_be_mended(l
     event = created(bundle="looks", variant="Lok 9", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="order_invalid"):
         billing_events.take(looks.engine, event, looks.clock.now)
-    assert looks.service.list_jobs() == []
+    assert looks.service.jobs.listed() == []
     billing_events.take(looks.engine, {**event, "variant": "Look 9"}, looks.clock.now)
-    assert [job.order["variant"] for job in looks.service.list_jobs()] == ["look9"]
+    assert [job.order["variant"] for job in looks.service.jobs.listed()] == ["look9"]

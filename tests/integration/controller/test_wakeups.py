@@ -49,7 +49,7 @@ class Separate:
         config = load_config(self.environment)
         installation.ensure_installation(config)
         self.service = open_service(config)
-        transact(self.service.engine, furnish)
+        transact(self.service.installation.engine, furnish)
         self.log = home / "worker.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -62,7 +62,7 @@ class Separate:
         """Its first round is over: from here on it only waits."""
         from controller.db import workers
 
-        with reading(self.service.engine) as connection:
+        with reading(self.service.installation.engine) as connection:
             return workers.loop_age(connection) is not None
 
     def wait(self, condition):
@@ -74,13 +74,13 @@ class Separate:
 
     def steps(self, job):
         """Return step -> row."""
-        with reading(self.service.engine) as connection:
+        with reading(self.service.installation.engine) as connection:
             return steps.of_job(connection, job.id)
 
     def stop(self):
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(SECONDS)
-        self.service.engine.dispose()
+        self.service.installation.engine.dispose()
 
 
 @pytest.fixture
@@ -92,9 +92,9 @@ def separate(tmp_path, database_url):
 
 def restoring(separate):
     """Return a job that is being restored, as its worker left it: the next look is due in a day."""
-    job = separate.service.place_order(an_order(), source="test")
-    separate.wait(lambda: separate.service.get_job(job.id).state == "failed")
-    separate.wait(lambda: separate.service.get_job(job.id).lease_owner is None)
+    job = separate.service.orders.place(an_order(), source="test")
+    separate.wait(lambda: separate.service.jobs.get(job.id).state == "failed")
+    separate.wait(lambda: separate.service.jobs.get(job.id).lease_owner is None)
     now = time.time()
 
     def work(connection):
@@ -105,25 +105,27 @@ def restoring(separate):
         quiet = {"wake_at": now + DAY, "alarm": "", "error": None, "expires_at": now + DAY}
         return jobs.update(connection, known, now, state="restoring", step="agent", attempt=1, **quiet)
 
-    return transact(separate.service.engine, work)
+    return transact(separate.service.installation.engine, work)
 
 
 def test_an_order_is_taken_up_by_the_worker_of_another_process(separate):
-    job = separate.service.place_order(an_order(), source="test")
-    separate.wait(lambda: separate.service.get_job(job.id).state != "received")
+    job = separate.service.orders.place(an_order(), source="test")
+    separate.wait(lambda: separate.service.jobs.get(job.id).state != "received")
 
 
 def test_an_agents_final_event_lets_the_worker_of_another_process_finish_the_job(separate):
     job = restoring(separate)
-    token = separate.service._tokens.for_agent(job.id, 1)
-    separate.service.record_event(token, make_event(job.id, 1, 1, "finished", time.time(), evidence={}))
+    token = separate.service.installation.tokens.for_agent(job.id, 1)
+    separate.service.agents.record(token, make_event(job.id, 1, 1, "finished", time.time(), evidence={}))
     separate.wait(lambda: separate.steps(job)["check"].attempts >= 1 or separate.steps(job)["check"].error)
 
 
 def test_what_an_operator_asks_for_is_done_by_the_worker_of_another_process(separate):
     job = restoring(separate)
-    separate.service.cancel(job.id)
-    separate.wait(lambda: separate.service.get_job(job.id).facts.get("undo") or separate.service.get_job(job.id).error)
+    separate.service.jobs.cancel(job.id)
+    separate.wait(
+        lambda: separate.service.jobs.get(job.id).facts.get("undo") or separate.service.jobs.get(job.id).error
+    )
 
 
 def test_a_worker_that_has_ended_leaves_no_socket(separate, tmp_path):

@@ -84,7 +84,7 @@ def test_events_are_followed_stage_by_stage(world):
     found = world.job(job)
     assert (found.state, found.step, found.stage, found.percent) == ("restoring", "agent", "unpack", 23)
     agent.send("stage_finished", stage="unpack", percent=40, seconds=3.25)
-    view = world.service.agent_view(world.job(job))
+    view = world.service.jobs.agent_view(world.job(job))
     (stage,) = view["stages"]
     assert (stage["name"], stage["state"], stage["seconds"]) == ("unpack", "done", 3.25)
     assert view["heard_at"] is not None
@@ -92,7 +92,7 @@ def test_events_are_followed_stage_by_stage(world):
 
 def test_the_certificate_is_signed_evidence(world):
     job = world.live()
-    found = world.service.certificate(job.id)
+    found = world.service.jobs.certificate(job.id)
     assert list(found["stages"]) == ["verify", "unpack", "import", "prove", "switch"]
     assert (found["bytes_read"], found["bytes_written"], found["peak_memory_bytes"]) == (1000, 3000, 40_000_000)
     assert found["sql_bytes"] == 2000
@@ -108,7 +108,7 @@ def test_the_certificate_is_signed_evidence(world):
 def test_a_certificate_is_no_job_file_for_anybody(world):
     from controller.jobs.shop.certificate import verify
 
-    signed = world.service.signed_certificate(world.live().id)
+    signed = world.service.jobs.signed_certificate(world.live().id)
     with pytest.raises(ShoplaunchError) as caught:
         load_signed(PURPOSE_JOB, world.keys.public_keys(), signed, verify)
     assert caught.value.code == "signature_invalid"
@@ -117,7 +117,7 @@ def test_a_certificate_is_no_job_file_for_anybody(world):
 def test_there_is_no_certificate_before_the_shop_was_visited(world):
     job, _agent = world.dropped()
     with pytest.raises(ShoplaunchError) as caught:
-        world.service.certificate(job.id)
+        world.service.jobs.certificate(job.id)
     assert caught.value.code == "certificate_missing"
 
 

@@ -84,7 +84,7 @@ class World:
             self.config, engine, self.keys, panel_of=lambda _config, _server: self.panel, billing=self.mail,
             clock=self.clock,
         )  # fmt: skip
-        self.worker = self.service.worker()
+        self.worker = self.service.jobs.worker()
         transact(engine, lambda connection: servers.add(connection, servers.Server("web1", "local"), START))
         self.bundle = self.add_bundle("classic")
 
@@ -107,7 +107,7 @@ class World:
             "server": "web1", "bundle": "classic", "domain": DOMAIN, "email": "owner@example.com", "account": "alice",
             "create_account": True, "shop_name": "Alice's Shop", "first_name": "Alice", "language": "en", **changes,
         }  # fmt: skip
-        return self.service.place_order(order, source="command")
+        return self.service.orders.place(order, source="command")
 
     def work(self):
         """Let the worker do everything that is due now."""
@@ -125,11 +125,11 @@ class World:
 
     def job(self, job):
         """Return the job as it is now."""
-        return self.service.get_job(job.id)
+        return self.service.jobs.get(job.id)
 
     def status(self, job):
         """Return the job's service status."""
-        return self.service.service_status(self.job(job))
+        return self.service.jobs.status(self.job(job))
 
     def steps(self, job):
         """Return step -> row."""
@@ -182,7 +182,7 @@ class Agent:
 
     def send(self, name, **more):
         """Send the next event; return the attempt the controller answers with."""
-        return self.world.service.record_event(self.token, self.event(name, **more))
+        return self.world.service.agents.record(self.token, self.event(name, **more))
 
     def restore(self, evidence=None):
         """Do everything up to the final event."""

@@ -40,7 +40,7 @@ def _wait_for_calm(service):
     """Wait until the controller has done and noted all that needs no answer to a call that takes long."""
     noted, since = -1, time.monotonic()
     while time.monotonic() - since < CALM_SECONDS:
-        (job,) = service.list_jobs()
+        (job,) = service.jobs.listed()
         if job.version != noted:
             noted, since = job.version, time.monotonic()
         time.sleep(0.02)

@@ -32,7 +32,7 @@ def failed(world, job, code, seconds=0):
 
 def goes_on(world, job):
     """Once it is mended, the job gets into the account as if nothing had been."""
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped", world.status(job)
 
@@ -262,7 +262,7 @@ def test_a_home_that_is_closed_later_ends_the_waiting_and_keeps_no_domain(world)
     world.work_later(3600, stride=300)
     found = world.job(job)
     assert (found.state, found.error["code"]) == ("stalled", "home_closed")
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work_later(25 * 3600, stride=3600)
     found = world.job(job)
     assert (found.facts["undo"], found.domain_key, found.error["code"]) == ("done", None, "cancelled_kept")

@@ -44,7 +44,7 @@ class CpanelWorld(World):
         )  # fmt: skip
         transact(engine, lambda connection: servers.add(connection, row, START))
         self.service = Service(self.config, engine, self.keys, billing=self.mail, clock=self.clock)
-        self.worker = self.service.worker()
+        self.worker = self.service.jobs.worker()
 
     def set(self, **settings):
         """The server's settings are these, too."""

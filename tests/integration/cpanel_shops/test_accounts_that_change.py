@@ -25,7 +25,7 @@ def test_a_suspended_account_is_named_whatever_its_panel_still_answers(world, wh
     assert "bill 77 unpaid" in told(world, silent(world, job), "account_suspended")
     whm.unsuspend(job.account)
     world.keep_from_cron(job.account)
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.until(job)
     assert world.job(job).state == "live", world.trouble(job)
 

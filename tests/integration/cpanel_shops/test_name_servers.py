@@ -20,7 +20,7 @@ def mails(world, tmp_path):
     """A function that returns the texts of the mails; from now on they are really written."""
     folder = tmp_path / "mails"
     billing = Mail(MailConfig(folder=str(folder)))
-    world.service._billing = lambda _source, _key: billing
+    world.service.installation.billing = lambda _source, _key: billing
 
     def texts():
         found = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in folder.iterdir()]

@@ -29,7 +29,7 @@ def test_a_shop_lives_although_its_account_reaches_nobody(world, whm):
     assert world.job(job).state == "live", world.trouble(job)
     assert not world.agent_folder(job).exists()
     assert world.open_panel().cron_lines(world.account(job)) == []
-    assert world.service.certificate(job.id)["evidence"]["tables"]
+    assert world.service.jobs.certificate(job.id)["evidence"]["tables"]
     assert len(world.mail.handed_over) == 1
 
 
@@ -37,7 +37,7 @@ def test_a_cancellation_reaches_an_account_that_is_cut_off(world, whm):
     world.network = False
     job = world.sold()
     assert world.run_agent(job) == 1
-    world.service.cancel(job.id)
+    world.service.jobs.cancel(job.id)
     world.work_later(60, stride=20)
     assert world.run_agent(job) == 5, world.trouble(job)
     assert not world.agent_folder(job).exists()
@@ -51,7 +51,7 @@ def test_an_account_without_python_says_so(world, whm):
     unheard(world, job)
     named(world, job, "failed", "python_missing")
     world.python = True
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.until(job)
     assert world.job(job).state == "live", world.trouble(job)
 
@@ -60,7 +60,7 @@ def test_cron_that_never_fires_is_told(world, whm):
     job = world.sold()
     unheard(world, job)
     named(world, job, "stalled", "cron_never_fired")
-    world.service.retry(job.id)
+    world.service.jobs.retry(job.id)
     world.until(job)
     assert world.job(job).state == "live", world.trouble(job)
 

@@ -38,7 +38,7 @@ def certified(whm, hosting):
 
 
 def visited(world, job):
-    return {row["name"] for row in world.service.certificate(job.id)["probes"]}
+    return {row["name"] for row in world.service.jobs.certificate(job.id)["probes"]}
 
 
 def test_with_a_certificate_at_hand_the_check_signs_in_over_tls(world, whm, hosting, sent):
@@ -82,7 +82,7 @@ def test_the_way_to_https_ends_with_a_sign_in_while_the_password_waits(world, wh
         spoil(whm, hosting)
     lead_here(whm, hosting)
     wait(world, job, 3600)
-    (later,) = world.service.later_jobs(job.id)
+    (later,) = world.service.jobs.follow_ups(job.id)
     assert {scheme for scheme, _path in sent} == {"https"}
     if works:
         assert world.status(job)["tls"] == "on"

@@ -107,7 +107,7 @@ def test_a_cancelled_jobs_starter_goes_as_well(rung, monkeypatch):
     monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
     job = rung.sold()
     assert starters(rung, job)
-    rung.service.cancel(job.id)
+    rung.service.jobs.cancel(job.id)
     rung.until(job)
     assert rung.job(job).state == "cancelled", rung.trouble(job)
     assert starters(rung, job) == []

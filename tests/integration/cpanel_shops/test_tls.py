@@ -44,7 +44,7 @@ def wait(world, job, seconds, stride=60):
         world.clock.pass_by(stride)
         world.work()
         autossl_is_over(world.whm)
-        for later in world.service.later_jobs(job.id):
+        for later in world.service.jobs.follow_ups(job.id):
             if (world.agent_folder(later) / "run").exists():
                 world.run_agent(later)
                 world.arrives(job)
@@ -60,7 +60,7 @@ def below(job):
 
 def is_on_http(world, job):
     assert world.arrives(job) == [f"http://{job.domain}{below(job)}"]
-    assert world.service.later_jobs(job.id) == []
+    assert world.service.jobs.follow_ups(job.id) == []
     assert world.status(job)["shop_url"].startswith("http://")
 
 
@@ -71,7 +71,7 @@ def is_on_https(world, job):
     assert len(way) == 2 and way[1] == secure
     assert world.status(job)["tls"] == "on", world.trouble(job)
     assert world.status(job)["shop_url"] == secure
-    ((kind, state),) = [(later.kind, later.state) for later in world.service.later_jobs(job.id)]
+    ((kind, state),) = [(later.kind, later.state) for later in world.service.jobs.follow_ups(job.id)]
     assert (kind, state) == ("https_on", "live")
     # What proves the domain is served as it is, over http
     folder = world.root(job) / ".well-known" / "acme-challenge"
@@ -97,7 +97,7 @@ def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, 
     assert asked(whm) == 2
     # Once and for all
     wait(world, job, 3600, stride=600)
-    assert len(world.service.later_jobs(job.id)) == 1
+    assert len(world.service.jobs.follow_ups(job.id)) == 1
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["public_ip set", "public_ip not set"])

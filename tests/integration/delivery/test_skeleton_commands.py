@@ -105,14 +105,14 @@ def test_an_account_that_never_had_a_job_is_swept_and_no_other(whm, run, home, n
     order = {
         "server": name, "bundle": "classic", "domain": busy.domain, "email": "o@example.com", "account": busy.user,
     }  # fmt: skip
-    service.place_order(order, source="command")
+    service.orders.place(order, source="command")
     assert "Clear 1 account(s)" in run("skeleton", "sweep", name, answer="n\n", code=1)
     assert (Path(idle.home) / ".shoplaunch").exists()
     assert run("skeleton", "sweep", name, "--yes") == f"{idle.user}: cleared\n"
     assert not (Path(idle.home) / ".shoplaunch").exists()
     assert (Path(busy.home) / ".shoplaunch" / "agent.pyz").exists()
     assert run("skeleton", "sweep", name, "--yes") == "Nothing to clear.\n"
-    with service.engine.begin() as connection:
+    with service.installation.engine.begin() as connection:
         assert jobs.accounts_with_jobs(connection, name) == {busy.user}
 
 

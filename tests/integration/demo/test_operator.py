@@ -32,7 +32,7 @@ def test_a_start_that_was_interrupted_after_init_still_ends_with_a_password_that
     assert login["user"] == first["user"]
     assert login["password"] and login["password"] != first["password"]
     service = open_service(load_config(world.environment()))
-    assert service.check_login(login["user"], login["password"], "127.0.0.1")
-    service.engine.dispose()
+    assert service.access.check_login(login["user"], login["password"], "127.0.0.1")
+    service.installation.engine.dispose()
     assert world._initialise() == login
     assert {path.name for path in world.directory.iterdir() if path.is_file()} == {"operator.json"}

@@ -37,14 +37,17 @@ def row(page, name):
 
 
 def actions(people):
-    return [(entry.user, entry.action, entry.detail) for entry in people.service.list_audit(9, 0)]
+    return [(entry.user, entry.action, entry.detail) for entry in people.service.access.list_audit(9, 0)]
 
 
 def test_operators_are_listed_with_role_factor_last_sign_in_and_sessions(people, browser):
     second_factor.begin(people.actor, "leila")
     for seconds in (60, 120):
         at = people.service.now() - seconds
-        transact(people.service.engine, lambda connection, at=at: sessions.begin(connection, "omid", "192.0.2.7", at))
+        transact(
+            people.service.installation.engine,
+            lambda connection, at=at: sessions.begin(connection, "omid", "192.0.2.7", at),
+        )
     page = browser.get("/admin/operators").text
     assert row(page, "leila") == "leila look on – 0"
     assert row(page, "omid").startswith("omid operate off") and row(page, "omid").endswith("minutes ago 2")
@@ -141,7 +144,7 @@ def test_codes_and_numbers_are_taken_in_the_digits_of_the_reader(people, browser
     assert people.try_in("omid", code=typed(code))[0] == 303
     assert people.try_in("omid", code=typed(codes[0]))[0] == 303
     assert people.post(browser, "/admin/keys/add", name="one", rate=typed("60")).status_code == 200
-    assert people.service.key("one").rate == 60
+    assert people.service.access.key("one").rate == 60
 
 
 def test_a_second_factor_that_is_not_there_is_not_taken_away(people, browser):
@@ -159,8 +162,8 @@ def test_a_key_is_added_with_limits_and_signs(people, browser):
     form = {"name": "shop-billing", "servers": ["web-1"], "bundles": ["boutique"], "operations": ["retry", "root"]}
     answer = people.post(browser, "/admin/keys/add", rate="60", **form)
     assert answer.status_code == 200, answer.text
-    assert people.service.signing_secret("shop-billing").decode() == _ONCE.search(answer.text).group(1)
-    key = people.service.key("shop-billing")
+    assert people.service.access.signing_secret("shop-billing").decode() == _ONCE.search(answer.text).group(1)
+    key = people.service.access.key("shop-billing")
     assert (key.servers, key.bundles, key.operations, key.rate) == (("web-1",), ("boutique",), ("retry",), 60)
     page = browser.get("/admin/keys").text
     assert row(page, "shop-billing") == "shop-billing in use web-1 boutique Retry jobs 60 –"
@@ -171,8 +174,8 @@ def test_a_key_without_limits_is_asked_for_by_its_boxes(people, browser):
     every = dict.fromkeys(("all_servers", "all_bundles", "all_operations"), "1")
     people.post(browser, "/admin/keys/add", name="one", rate="600", **every)
     people.post(browser, "/admin/keys/add", name="none", rate="600")
-    assert people.service.key("one") == ApiKey("one", created_at=people.service.key("one").created_at)
-    none = people.service.key("none")
+    assert people.service.access.key("one") == ApiKey("one", created_at=people.service.access.key("one").created_at)
+    none = people.service.access.key("none")
     assert (none.servers, none.bundles, none.operations) == ((), (), ())
 
 
@@ -200,11 +203,11 @@ def test_a_key_that_cannot_be_is_not_added(people, browser, form, status, words)
 
 def test_a_key_is_renewed_and_revoked_and_has_its_trail(people, browser):
     secret = billing_keys.add(people.actor, ApiKey("billing"))
-    people.service.audit("key billing", "retry", None, "77 key_forbidden")
+    people.service.access.audit("key billing", "retry", None, "77 key_forbidden")
     people.post(browser, "/admin/key/billing/renew")
-    assert people.service.signing_secret("billing").decode() != secret
+    assert people.service.access.signing_secret("billing").decode() != secret
     assert people.post(browser, "/admin/key/billing/revoke").status_code == 303
-    assert people.service.signing_secret("billing") is None
+    assert people.service.access.signing_secret("billing") is None
     page = browser.get("/admin/key/billing").text
     assert "77 key_forbidden" in page and "is revoked" in page and "key adopt NEW --of billing" in page
     assert people.post(browser, "/admin/key/billing/renew").status_code == 404
@@ -213,7 +216,7 @@ def test_a_key_is_renewed_and_revoked_and_has_its_trail(people, browser):
 
 def test_the_audit_log_is_read_by_name(people, browser):
     for number in range(60):
-        people.service.audit("key billing", "order", None, f"shop-{number}.example")
+        people.service.access.audit("key billing", "order", None, f"shop-{number}.example")
     page = browser.get("/admin/audit?user=key+billing").text
     assert "shop-59.example" in page and "Signed in" not in page
     assert "user=key+billing" in page and "Page 1 of 2" in page

@@ -21,12 +21,12 @@ def an_event(job, seq=1, kind="started", attempt=1, **more):
 
 
 def row_of(site, job):
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         return jobs.get(connection, job.id)
 
 
 def stored(site, job):
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         return [(event["seq"], event["event"]) for event in events.of_job(connection, job.id)]
 
 
@@ -79,10 +79,10 @@ def broken_tokens(site, job):
         "forged": flipped,
         "endless": good + "a" * 5000,
         "of another controller": Tokens([secrets.token_bytes(32)]).for_agent(job.id, 1),
-        "for another purpose": Tokens(site.service.keys.tokens).for_status(job.id),
-        "for another scope": Tokens(site.service.keys.tokens).for_agent(job.id, 1, "bundle"),
-        "of a job that never was": Tokens(site.service.keys.tokens).for_agent("nosuchjob1", 1),
-        "of an attempt that never was": Tokens(site.service.keys.tokens).for_agent(job.id, 7),
+        "for another purpose": Tokens(site.service.installation.keys.tokens).for_status(job.id),
+        "for another scope": Tokens(site.service.installation.keys.tokens).for_agent(job.id, 1, "bundle"),
+        "of a job that never was": Tokens(site.service.installation.keys.tokens).for_agent("nosuchjob1", 1),
+        "of an attempt that never was": Tokens(site.service.installation.keys.tokens).for_agent(job.id, 7),
     }
 
 
@@ -108,7 +108,7 @@ def test_a_foreign_token_cannot_report_for_another_job(site, job):
 
 def test_an_expired_token_is_refused(site, job):
     long_ago = int(time.time()) - MAX_AGE_SECONDS - 60
-    expired = Tokens(site.service.keys.tokens, lambda: long_ago).for_agent(job.id, 1)
+    expired = Tokens(site.service.installation.keys.tokens, lambda: long_ago).for_agent(job.id, 1)
     assert_refused(site.report(expired, an_event(job)), 401, "token_invalid")
 
 
@@ -129,7 +129,7 @@ def test_a_replayed_report_of_an_older_attempt_is_superseded_too(site, job):
 
 def test_the_agent_of_a_cancelled_job_hears_it(site, job):
     token = site.agent_token(job)
-    site.service.cancel(job.id)
+    site.service.jobs.cancel(job.id)
     assert_refused(site.report(token, an_event(job)), 410, "cancelled")
     assert stored(site, job) == []
 
@@ -155,7 +155,7 @@ def test_a_last_report_on_as_many_tables_as_a_bundle_may_have_is_taken(site, job
     event = an_event(job, kind="finished", evidence={"tables": tables, "other": "x" * 100_000})
     assert len(tables) > 6500
     assert site.report(site.agent_token(job), event).status_code == 202
-    with reading(site.service.engine) as connection:
+    with reading(site.service.installation.engine) as connection:
         assert events.final_evidence(connection, job.id, 1)["tables"] == tables
 
 

@@ -91,7 +91,7 @@ def test_an_oversized_event_is_refused(site):
 
 def test_a_failed_step_is_run_again_for_billing(site):
     event = an_event()
-    job = site.service.get_job(send(site, event).json()["id"])
+    job = site.service.jobs.get(send(site, event).json()["id"])
     site.fail(job, "php", "panel_refused", "no such PHP")
     path = f"/api/v1/services/{event['service_id']}/retry"
     assert send(site, {"step": "nonsense"}, path).json()["code"] == "step_unknown"

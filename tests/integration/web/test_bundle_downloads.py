@@ -45,11 +45,11 @@ def pin(site):
 
 def put_bundle(site, name):
     site.service.config.bundles.mkdir(exist_ok=True)
-    path = site.service.bundles.path(name)
+    path = site.service.installation.bundles.path(name)
     pinned = write_bundle(path, {**sample_members(), "files/0003.tar.gz": ("files", False, os.urandom(PIECE * 3))})
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     row = Bundle(name, digest, path.stat().st_size, pinned["manifest_sha256"], "sample", "1", time.time())
-    transact(site.service.engine, lambda connection: bundles.add(connection, row))
+    transact(site.service.installation.engine, lambda connection: bundles.add(connection, row))
     return {**pinned, "name": name, "url": f"{site.url}/api/v1/agent/bundle/{name}"}
 
 
@@ -60,7 +60,7 @@ def server(site):
     def make(**settings):
         name = "s" + secrets.token_hex(4)
         row = Server(name=name, panel="cpanel", settings=settings)
-        transact(site.service.engine, lambda connection: servers.add(connection, row, time.time()))
+        transact(site.service.installation.engine, lambda connection: servers.add(connection, row, time.time()))
         return name
 
     return make
@@ -79,7 +79,10 @@ def job(site, pin, server):
 def agent(site, pin):
     """Return a function that makes an account with the real agent and the job's file in it."""
     keys = Keys()
-    keys.private, keys.public = site.service.keys.signing[-1], site.service.keys.public_keys()[-1]
+    keys.private, keys.public = (
+        site.service.installation.keys.signing[-1],
+        site.service.installation.keys.public_keys()[-1],
+    )
     boxes = []
 
     def make(job, pinned=pin, callback=None):
@@ -117,7 +120,7 @@ def test_an_agent_fetches_its_bundle_and_finishes_its_work(site, job, agent):
     placed = job()
     box = agent(placed)
     assert box.run() == 0, box.errors
-    assert site.service.get_job(placed.id).state == "finishing"
+    assert site.service.jobs.get(placed.id).state == "finishing"
     assert not box.folder.exists()
 
 
@@ -138,7 +141,7 @@ def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
 
 def test_an_agent_is_told_how_slow_its_operators_limit_makes_it(site, job):
     for rate, told in ((80_000, "10000"), (4, "1"), (0, None)):
-        token = site.agent_token(site.service.get_job(job(fetch_rate=rate).id))
+        token = site.agent_token(site.service.jobs.get(job(fetch_rate=rate).id))
         assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == told
 
 
@@ -149,7 +152,7 @@ def test_a_cut_download_goes_on(site, job, agent):
     # A second download of the job ends the first, as a restarted server would
     with requests.get(
         f"{site.url}/api/v1/agent/bundle/{NAME}",
-        headers={"Authorization": f"Bearer {site.agent_token(site.service.get_job(box.id))}"},
+        headers={"Authorization": f"Bearer {site.agent_token(site.service.jobs.get(box.id))}"},
         stream=True,
         timeout=120,
     ) as other:
@@ -168,14 +171,14 @@ def test_a_part_of_another_file_is_not_gone_on_with(site, job, agent):
 
 
 def test_what_lies_behind_the_end_cannot_be_had(site, job):
-    size = site.service.bundles.path(NAME).stat().st_size
+    size = site.service.installation.bundles.path(NAME).stat().st_size
     answer = get(site, site.agent_token(job()), Range=f"bytes={size}-")
     assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
 
 
 def test_whole_part_and_end_are_sent_as_asked(site, job):
     token = site.agent_token(job())
-    whole = site.service.bundles.path(NAME).read_bytes()
+    whole = site.service.installation.bundles.path(NAME).read_bytes()
     mark = f'"{hashlib.sha256(whole).hexdigest()}"'
     answer = get(site, token)
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (200, whole, mark)
@@ -224,7 +227,7 @@ def test_a_token_opens_only_while_its_attempt_works(site, job, state, attempt, s
 def test_an_agent_whose_attempt_was_taken_over_touches_nothing(site, job, agent):
     placed = job()
     box = agent(placed)
-    site.put(site.service.get_job(placed.id), "dropped", attempt=2)
+    site.put(site.service.jobs.get(placed.id), "dropped", attempt=2)
     before = sorted(os.listdir(box.folder))
     assert box.run() == 4
     assert set(before) <= set(os.listdir(box.folder))
@@ -232,7 +235,7 @@ def test_an_agent_whose_attempt_was_taken_over_touches_nothing(site, job, agent)
 
 def test_a_bundle_that_is_not_as_it_was_added_is_not_sent(site, job):
     put_bundle(site, "cut")
-    path = site.service.bundles.path("cut")
+    path = site.service.installation.bundles.path("cut")
     path.write_bytes(path.read_bytes()[:-1])
     answer = get(site, site.agent_token(job(bundle="cut")), "cut")
     assert (answer.status_code, answer.json()["code"]) == (404, "bundle_missing")

@@ -11,7 +11,7 @@ TIMEOUT = 120
 
 
 def client_page(site, job):
-    return site.service.service_status(site.service.get_job(job.id))["status_url"]
+    return site.service.jobs.status(site.service.jobs.get(job.id))["status_url"]
 
 
 def test_the_clients_page_speaks_the_clients_language_unless_another_is_chosen(site):

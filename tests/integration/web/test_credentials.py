@@ -21,13 +21,20 @@ def waiting(site):
     def make(offered_at=None, **order):
         facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
         job = site.put(
-            site.order(**order), "live", facts=facts, **sealed(site.service.keys, {"admin.password": PASSWORD})
+            site.order(**order),
+            "live",
+            facts=facts,
+            **sealed(site.service.installation.keys, {"admin.password": PASSWORD}),
         )
         nonce = credentials.offer(
-            site.service.engine, site.service.keys, job.id, "link", time.time() if offered_at is None else offered_at
+            site.service.installation.engine,
+            site.service.installation.keys,
+            job.id,
+            "link",
+            time.time() if offered_at is None else offered_at,
         )
-        token = site.service._tokens.for_credentials(job.id, nonce)
-        return site.service.get_job(job.id), f"{site.url}/credentials/{token}"
+        token = site.service.installation.tokens.for_credentials(job.id, nonce)
+        return site.service.jobs.get(job.id), f"{site.url}/credentials/{token}"
 
     return make
 
@@ -45,7 +52,7 @@ def test_looking_changes_nothing_and_pressing_shows_the_password_once(site, wait
         again = requests.request(method, address, timeout=TIMEOUT)
         assert again.status_code == 410 and PASSWORD not in again.text
         assert "support" in again.text and "shown already" in again.text
-    assert site.service.get_job(job.id).secrets_encrypted is None
+    assert site.service.jobs.get(job.id).secrets_encrypted is None
 
 
 def test_two_who_press_at_once_are_one_who_sees_it(waiting):
@@ -76,14 +83,14 @@ def test_after_seven_days_there_is_nothing_to_show(waiting):
 def test_a_shop_whose_service_ended_shows_nothing(site, waiting):
     job, address = waiting()
     change = {"ended_at": time.time(), "secrets_encrypted": None}
-    transact(site.service.engine, lambda c: jobs.update(c, jobs.get(c, job.id), time.time(), **change))
+    transact(site.service.installation.engine, lambda c: jobs.update(c, jobs.get(c, job.id), time.time(), **change))
     assert requests.post(address, timeout=TIMEOUT).status_code == 410
 
 
 def test_a_forged_or_foreign_address_is_not_found(site, waiting):
     job, address = waiting()
-    status = site.service.service_status(job)["status_url"].rpartition("/")[2]
-    wrong_nonce = site.service._tokens.for_credentials(job.id, "AAAAAAAAAAAA")
+    status = site.service.jobs.status(job)["status_url"].rpartition("/")[2]
+    wrong_nonce = site.service.installation.tokens.for_credentials(job.id, "AAAAAAAAAAAA")
     for token in ("x", address.rpartition("/")[2][:-1], status, wrong_nonce):
         for method in ("GET", "POST"):
             answer = requests.request(method, f"{site.url}/credentials/{token}", timeout=TIMEOUT)
@@ -105,7 +112,7 @@ def test_a_persian_client_reads_persian_dates_and_digits(waiting):
 def test_that_it_was_shown_is_in_the_audit_log_without_the_password(site, waiting):
     job, address = waiting()
     requests.post(address, timeout=TIMEOUT)
-    rows = [row for row in site.service.list_audit(20, 0) if row.job == job.id]
+    rows = [row for row in site.service.access.list_audit(20, 0) if row.job == job.id]
     assert [(row.user, row.action) for row in rows] == [("client", "password shown")]
     assert PASSWORD not in site.log() and PASSWORD not in str(rows)
 
@@ -123,15 +130,17 @@ def choosing(site):
 
     def make(later=LATER, **order):
         facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
-        private = sealed(site.service.keys, {"admin.password": PASSWORD})
+        private = sealed(site.service.installation.keys, {"admin.password": PASSWORD})
         job = site.put(
             site.order(**order), "live", facts=facts, later=later, domain_key=None, account_key=None, **private
         )
-        nonce = credentials.offer(site.service.engine, site.service.keys, job.id, "set", time.time())
-        assert site.service.get_job(job.id).secrets_encrypted is None
-        return site.service.get_job(
+        nonce = credentials.offer(
+            site.service.installation.engine, site.service.installation.keys, job.id, "set", time.time()
+        )
+        assert site.service.jobs.get(job.id).secrets_encrypted is None
+        return site.service.jobs.get(
             job.id
-        ), f"{site.url}/credentials/{site.service._tokens.for_credentials(job.id, nonce)}"
+        ), f"{site.url}/credentials/{site.service.installation.tokens.for_credentials(job.id, nonce)}"
 
     return make
 
@@ -144,17 +153,17 @@ def test_a_client_chooses_a_password_once_and_sees_when_it_works(site, choosing)
     job, address = choosing()
     assert 'type="password"' in requests.get(address, timeout=TIMEOUT).text
     assert "being set" in choose(address).text
-    [child] = site.service.later_jobs(job.id)
+    [child] = site.service.jobs.follow_ups(job.id)
     assert child.kind == "set_admin_password"
     import bcrypt
 
-    hashed = site.service.keys.decrypt(child.secrets_encrypted)
+    hashed = site.service.installation.keys.decrypt(child.secrets_encrypted)
     assert CHOSEN not in hashed
     import json
 
     assert bcrypt.checkpw(CHOSEN.encode(), json.loads(hashed)["admin.password_hash"].encode())
     assert "being set" in choose(address, "another password").text
-    assert len(site.service.later_jobs(job.id)) == 1
+    assert len(site.service.jobs.follow_ups(job.id)) == 1
     site.put(child, "live")
     assert "sign in with it now" in requests.get(address, timeout=TIMEOUT).text
     site.put(child, "failed")
@@ -176,7 +185,7 @@ def test_an_unfit_password_is_refused_and_the_link_stays(site, choosing, passwor
     job, address = choosing()
     answer = choose(address, password, again)
     assert answer.status_code == 422 and said in answer.text and password not in answer.text
-    assert site.service.later_jobs(job.id) == []
+    assert site.service.jobs.follow_ups(job.id) == []
     assert "being set" in choose(address).text
 
 
@@ -185,7 +194,7 @@ def test_what_keeps_the_shop_from_taking_it_leaves_the_link_for_later(site, choo
     answer = choose(address)
     assert answer.status_code == 422 and "try again in a few minutes" in answer.text
     assert requests.get(address, timeout=TIMEOUT).status_code == 200
-    assert credentials.state(site.service.get_job(job.id), time.time()) == credentials.WAITING
+    assert credentials.state(site.service.jobs.get(job.id), time.time()) == credentials.WAITING
 
 
 def test_two_who_choose_at_once_are_one_whose_password_it_is(site, choosing):
@@ -194,8 +203,8 @@ def test_two_who_choose_at_once_are_one_whose_password_it_is(site, choosing):
     job, address = choosing()
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(lambda n: choose(address, f"password number {n}"), range(5)))
-    assert len(site.service.later_jobs(job.id)) == 1
-    rows = [row for row in site.service.list_audit(50, 0) if row.job == job.id]
+    assert len(site.service.jobs.follow_ups(job.id)) == 1
+    rows = [row for row in site.service.access.list_audit(50, 0) if row.job == job.id]
     assert [row.action for row in rows] == ["password chosen"]
 
 
@@ -204,8 +213,8 @@ def test_who_asks_while_the_job_of_a_choice_is_only_being_made_hears_that_it_is_
     site, choosing, seconds, said
 ):
     job, address = choosing()
-    nonce = site.service.get_job(job.id).facts[credentials.FACT]["nonce"]
-    assert credentials.claim(site.service.engine, job.id, nonce, time.time() - seconds)
+    nonce = site.service.jobs.get(job.id).facts["credentials"]["nonce"]
+    assert credentials.claim(site.service.installation.engine, job.id, nonce, time.time() - seconds)
     assert said in requests.get(address, timeout=TIMEOUT).text
 
 

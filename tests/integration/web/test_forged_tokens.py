@@ -45,8 +45,8 @@ class World:
         self.client = create_app(load_config(site.environment)).test_client()
         self.job, self.other = (site.put(site.order(), "restoring", attempt=2, step="agent") for _ in range(2))
         self.cancelled = site.order()
-        site.service.cancel(self.cancelled.id)
-        made = Tokens(site.service.keys.tokens)
+        site.service.jobs.cancel(self.cancelled.id)
+        made = Tokens(site.service.installation.keys.tokens)
         foreign = Tokens([secrets.token_bytes(32)])
         long_ago = int(time.time()) - MAX_AGE_SECONDS - 60
         with pytest.MonkeyPatch.context() as patch:
@@ -67,7 +67,9 @@ class World:
             foreign.for_credentials(self.job.id, "nonce"),
         ]  # fmt: skip
         for purpose in ("job", "certificate", "ack"):
-            text = serializer(purpose, [site.service.keys.signing[-1]], sign=sign).dumps([self.job.id, 2, "events"])
+            text = serializer(purpose, [site.service.installation.keys.signing[-1]], sign=sign).dumps(
+                [self.job.id, 2, "events"]
+            )
             self.useless.append(text if isinstance(text, str) else text.decode())
 
     def forgeries(self, place, count):
@@ -99,9 +101,9 @@ class World:
 
     def picture(self):
         """Return all that a believed forgery would have changed."""
-        with reading(self.site.service.engine) as connection:
+        with reading(self.site.service.installation.engine) as connection:
             rows = [jobs.get(connection, job.id) for job in (self.job, self.other, self.cancelled)]
-        return rows, len(self.site.service.list_jobs())
+        return rows, len(self.site.service.jobs.listed())
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def blog(site):
     """The name of a bundle the site knows, of a WordPress that sells nothing."""
     digest = hashlib.sha256(b"blog").hexdigest()
     bundle = Bundle("blog", digest, 1, digest, "wordpress", "6.8", time.time(), noun="site")
-    transact(site.service.engine, lambda connection: bundles.add(connection, bundle))
+    transact(site.service.installation.engine, lambda connection: bundles.add(connection, bundle))
     return bundle.name
 
 
@@ -44,7 +44,7 @@ def test_the_clients_page(site, blog, language, noun, state):
     bundle = blog if noun == "site" else "boutique"
     job = site.order(f"tea-{uuid.uuid4().hex}.example", bundle=bundle, language=language)
     job = site.put(job, state, percent=100, facts={**job.facts, "shop_url": f"http://{job.domain}/"})
-    status = site.service.service_status(job)
+    status = site.service.jobs.status(job)
     page = words(requests.get(status["status_url"], timeout=TIMEOUT).text)
     said, unsaid = SAID[language, noun]
     # The title twice, the three last steps, and the sentence or the button

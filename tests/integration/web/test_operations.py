@@ -16,7 +16,7 @@ TIMEOUT = 120
 
 def test_health_readiness_and_numbers(site):
     site.order()
-    transact(site.service.engine, lambda connection: workers.beat(connection, "somewhere else"))
+    transact(site.service.installation.engine, lambda connection: workers.beat(connection, "somewhere else"))
     assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
     eventually(lambda: requests.get(site.url + "/readyz", timeout=TIMEOUT).status_code == 200)
     ready = requests.get(site.url + "/readyz", timeout=TIMEOUT).json()
@@ -24,16 +24,16 @@ def test_health_readiness_and_numbers(site):
     numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
     assert numbers.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     found = dict(re.findall(r'^shoplaunch_jobs\{state="(\w+)"\} (\d+)$', numbers.text, re.M))
-    assert {name: int(number) for name, number in found.items() if int(number)} == site.service.count_jobs()
+    assert {name: int(number) for name, number in found.items() if int(number)} == site.service.jobs.counts()
 
 
 def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(site):
-    transact(site.service.engine, lambda connection: connection.execute(sa.delete(agent_starts)))
+    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(agent_starts)))
     about = {"server": "web-1", "bundle": "boutique", "attempt": 1, "worked": None, "at": 1.0}
     starts_of = [("account", "", 0.25), ("account", "", 0.5), ("cron", "no_answer", 30.0)]
     for way, reason, waited in starts_of:
         row = {**about, "job": site.order().id, "way": way, "reason": reason, "waited": waited}
-        transact(site.service.engine, lambda connection, row=row: starts.note(connection, row))
+        transact(site.service.installation.engine, lambda connection, row=row: starts.note(connection, row))
 
     def told():
         return requests.get(site.url + "/metrics", timeout=TIMEOUT).text
@@ -47,7 +47,7 @@ def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(s
 def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():
     with Site() as lost:
         lost.start()
-        with lost.service.engine.begin() as connection:
+        with lost.service.installation.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE alembic_version"))
         answer = requests.get(lost.url + "/readyz", timeout=TIMEOUT)
         assert (answer.status_code, answer.json()["code"]) == (503, "not_initialised")
@@ -57,7 +57,7 @@ def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_o
 def test_strangers_learn_nothing_of_the_database_from_readiness():
     with Site() as broken:
         broken.start()
-        with broken.service.engine.begin() as connection:
+        with broken.service.installation.engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE workers"))
         answer = requests.get(broken.url + "/readyz", timeout=TIMEOUT)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_busy")

@@ -25,7 +25,7 @@ def assert_refused(answer, status, code):
 
 
 def jobs_of(site, domain):
-    return [job for job in site.service.list_jobs() if job.domain == domain]
+    return [job for job in site.service.jobs.listed() if job.domain == domain]
 
 
 def test_an_order_becomes_a_job_and_its_status_is_the_answer(site):
@@ -40,7 +40,7 @@ def test_an_order_becomes_a_job_and_its_status_is_the_answer(site):
 def test_the_same_event_again_gets_the_first_answer_though_signed_anew(site):
     body, event, now = as_body(an_order()), str(uuid.uuid4()), int(time.time())
     first = site.signed("POST", PATH, body, event=event, timestamp=now)
-    site.service.cancel(first.json()["id"])
+    site.service.jobs.cancel(first.json()["id"])
     again = site.signed("POST", PATH, body, event=event, timestamp=now + 1)
     assert (again.status_code, again.content) == (202, first.content)
 
@@ -179,7 +179,7 @@ def test_the_status_is_asked_anew_each_time_even_for_the_same_event(site):
     job, event, now = site.order(), str(uuid.uuid4()), int(time.time())
     path = f"/api/v1/services/{job.id}"
     assert site.signed("GET", path, event=event, timestamp=now).json()["state"] == "received"
-    site.service.cancel(job.id)
+    site.service.jobs.cancel(job.id)
     assert site.signed("GET", path, event=event, timestamp=now + 1).json()["state"] == "cancelled"
     assert site.signed("GET", path, event=event, timestamp=now + 1).status_code == 401
 

@@ -99,7 +99,7 @@ def test_behind_https_cookies_are_secure_and_the_browser_is_told_to_stay():
         requests.post(
             secure.url + "/admin/login", data=form, headers=headers, cookies=jar, timeout=TIMEOUT, allow_redirects=False
         )
-        assert secure.service.list_audit(limit=1, offset=0)[0].detail == "192.0.2.9"
+        assert secure.service.access.list_audit(limit=1, offset=0)[0].detail == "192.0.2.9"
     finally:
         secure.stop()
 
@@ -131,7 +131,7 @@ def test_a_form_without_the_sessions_token_changes_nothing(site, operator, path,
     form = {} if token is None else {"csrf_token": token}
     answer = operator.post(site.url + path.format(job.id), data=form, timeout=TIMEOUT)
     assert answer.status_code == 400
-    assert site.service.get_job(job.id).version == job.version
+    assert site.service.jobs.get(job.id).version == job.version
     assert operator.get(site.url + "/admin/jobs", timeout=TIMEOUT).url.endswith("/admin/jobs")
 
 
@@ -139,7 +139,7 @@ def test_a_form_without_the_sessions_token_changes_nothing(site, operator, path,
 def test_changes_are_never_made_by_following_a_link(site, operator, path):
     job = site.order()
     operator.get(site.url + path.format(job.id), timeout=TIMEOUT)
-    assert site.service.get_job(job.id).version == job.version
+    assert site.service.jobs.get(job.id).version == job.version
 
 
 def test_every_page_forbids_frames_foreign_scripts_and_caches(site, operator):
@@ -201,7 +201,7 @@ def test_what_an_agent_tries_again_by_itself_is_shown_with_a_button_to_retry_at_
     page = operator.get(where, timeout=TIMEOUT).text
     assert "77 MB are missing" in page and 'id="retry"' in page
     post(site, operator, f"/admin/jobs/{job.id}/retry")
-    after = site.service.get_job(job.id)
+    after = site.service.jobs.get(job.id)
     assert (after.state, after.step, after.attempt, after.error) == ("preparing", "drop", 2, None)
 
 
@@ -219,7 +219,7 @@ def test_a_check_that_waits_for_its_next_try_is_shown_with_a_button_to_try_at_on
     assert "front: / answered 500" in page and "Trying again by itself: Visit the shop" in page
     assert re.search(r'id="retry">\s*Retry “Visit the shop”', page)
     post(site, operator, f"/admin/jobs/{job.id}/retry")
-    after = site.service.get_job(job.id)
+    after = site.service.jobs.get(job.id)
     assert (after.state, after.step, after.attempt) == ("finishing", "check", 1)
     assert after.wake_at <= time.time()
 
@@ -231,30 +231,30 @@ def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):
     assert "no PHP 8.1 here" in page
     assert '<input type="hidden" name="step" value="php">' in page
     post(site, operator, f"/admin/jobs/{job.id}/retry", step="php")
-    after = site.service.service_status(site.service.get_job(job.id))
+    after = site.service.jobs.status(site.service.jobs.get(job.id))
     states = {step["name"]: step["state"] for step in after["steps"]}
     assert after["state"] == "preparing"
     assert (states["privileges"], states["php"], states["drop"]) == ("done", "waiting", "waiting")
-    noted = site.service.list_audit(limit=1, offset=0)[0]
+    noted = site.service.access.list_audit(limit=1, offset=0)[0]
     assert (noted.user, noted.action, noted.job, noted.detail) == (OPERATOR, "retry", job.id, "php")
 
 
 def test_what_the_state_does_not_allow_is_said_and_not_noted(site, operator):
     job = site.order()
-    before = site.service.count_audit()
+    before = site.service.access.count_audit()
     for path in ("retry", "undo-cancel"):
         answer = post(site, operator, f"/admin/jobs/{job.id}/{path}")
         assert answer.status_code == 409
         assert "does not allow" in answer.text
-    assert site.service.count_audit() == before
+    assert site.service.access.count_audit() == before
 
 
 def test_cancel_and_taking_it_back(site, operator):
     job = site.order()
     post(site, operator, f"/admin/jobs/{job.id}/cancel")
-    assert site.service.get_job(job.id).state == "cancelled"
+    assert site.service.jobs.get(job.id).state == "cancelled"
     post(site, operator, f"/admin/jobs/{job.id}/undo-cancel")
-    assert site.service.get_job(job.id).state == "preparing"
+    assert site.service.jobs.get(job.id).state == "preparing"
     log = operator.get(site.url + "/admin/audit", timeout=TIMEOUT).text
     assert "Took a cancellation back" in log
 
@@ -312,13 +312,13 @@ def test_an_operator_begins_a_later_job_and_finds_it_beside_its_shop(site, opera
     assert 'id="set_admin_password"' in page and 'id="https_on"' in page
     form = {"kind": "set_admin_password", "password": "correct horse battery"}
     answer = post(site, operator, path + "/later", **form)
-    (job,) = site.service.later_jobs(parent.id)
+    (job,) = site.service.jobs.follow_ups(parent.id)
     assert answer.url.endswith(f"/admin/jobs/{job.id}")
     assert "The job has begun." in answer.text and "New administrator password" in answer.text
     assert parent.id in answer.text and "correct horse" not in answer.text
     assert job.id in operator.get(site.url + path, timeout=TIMEOUT).text
     assert "This is under way already." in post(site, operator, path + "/later", **form).text
-    assert len(site.service.later_jobs(parent.id)) == 1
+    assert len(site.service.jobs.follow_ups(parent.id)) == 1
     audit = operator.get(site.url + "/admin/audit", timeout=TIMEOUT).text
     assert "Set a new administrator password" in audit and "correct horse" not in audit
     assert post(site, operator, path + "/later", kind="nonsense").status_code == 409

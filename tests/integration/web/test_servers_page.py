@@ -14,7 +14,7 @@ def test_how_agents_start_and_what_came_of_it_is_on_the_servers_page(site):
         servers.note_start(connection, "begun", "account", "", 2.0)
         servers.note_start(connection, "cannot", "", "php_not_the_account", 2.0)
 
-    transact(site.service.engine, known)
+    transact(site.service.installation.engine, known)
     browser = requests.Session()
     sign_in(site, browser)
     page = browser.get(site.url + "/admin/servers", timeout=TIMEOUT).text

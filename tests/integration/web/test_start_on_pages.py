@@ -63,10 +63,10 @@ def test_an_agent_cannot_say_that_something_else_started_it(site):
 def test_what_is_left_is_told_to_operator_and_client(site, operator):
     row = {"job": site.order().id, "attempt": 1, "server": "web-1", "bundle": "boutique", "way": "account"}
     row |= {"reason": "", "waited": 0.5, "worked": 3000.0, "at": time.time()}
-    transact(site.service.engine, lambda connection: starts.note(connection, row))
+    transact(site.service.installation.engine, lambda connection: starts.note(connection, row))
     job = given_to_the_account(site, way="account")
     page = operator.get(site.url + f"/admin/jobs/{job.id}?lang=en", timeout=TIMEOUT).text
-    client = requests.get(site.service.service_status(site.service.get_job(job.id))["status_url"], timeout=TIMEOUT).text
+    client = requests.get(site.service.jobs.status(site.service.jobs.get(job.id))["status_url"], timeout=TIMEOUT).text
     assert 'id="left"' in page and "About 50 min" in page
     assert 'id="left"' in client and "About 50 min" in client
 
@@ -80,7 +80,7 @@ def test_metrics_count_starts_by_way_and_reason_with_the_seconds_waited_for(site
         for row in rows:
             starts.note(connection, row)
 
-    transact(site.service.engine, note)
+    transact(site.service.installation.engine, note)
     # What is counted is kept for a moment
     wanted = [
         'shoplaunch_agent_starts_total{way="ssh",reason=""} 2',

@@ -50,14 +50,16 @@ def of_a_job(site, number):
     bundle, content = f"bundle-{number}", os.urandom(50 + number)
     digest = hashlib.sha256(content).hexdigest()
     row = Bundle(bundle, digest, len(content), digest, "prestashop", "8.2.1", time.time())
-    transact(site.service.engine, lambda connection: bundles.add(connection, row))
+    transact(site.service.installation.engine, lambda connection: bundles.add(connection, row))
     site.service.config.bundles.mkdir(exist_ok=True)
-    site.service.bundles.path(bundle).write_bytes(content)
+    site.service.installation.bundles.path(bundle).write_bytes(content)
     password = f"Kq7mVd3xTb9pWn2h{number:02}"
-    private = sealed(site.service.keys, {"admin.password": password})
+    private = sealed(site.service.installation.keys, {"admin.password": password})
     job = site.put(site.order(bundle=bundle), "restoring", attempt=ATTEMPT, step="agent", **private)
-    nonce = credentials.offer(site.service.engine, site.service.keys, job.id, "link", time.time())
-    made = site.service._tokens
+    nonce = credentials.offer(
+        site.service.installation.engine, site.service.installation.keys, job.id, "link", time.time()
+    )
+    made = site.service.installation.tokens
     return SimpleNamespace(
         job=job.id, domain=job.domain, password=password, bundle=bundle, content=content,
         agent=made.for_agent(job.id, ATTEMPT), status=made.for_status(job.id),
@@ -75,9 +77,9 @@ def unchanged(site, many):
     """Whatever a test shows, every job is afterwards as it was before, and nothing is stored of it."""
 
     def picture():
-        with reading(site.service.engine) as connection:
+        with reading(site.service.installation.engine) as connection:
             stored = [len(events.of_job(connection, one.job)) for one in many]
-        return [site.service.get_job(one.job) for one in many], stored, len(site.service.list_jobs())
+        return [site.service.jobs.get(one.job) for one in many], stored, len(site.service.jobs.listed())
 
     before = picture()
     yield
@@ -113,7 +115,7 @@ def test_no_agents_token_reports_for_another_attempt_of_its_own_job(site, client
     attempts, told = (ATTEMPT - 1, ATTEMPT, ATTEMPT + 1), Counter()
     for number, one in enumerate(many):
         for held in attempts:
-            token = site.service._tokens.for_agent(one.job, held)
+            token = site.service.installation.tokens.for_agent(one.job, held)
             for said in attempts:
                 if (held, said) != (ATTEMPT, ATTEMPT):
                     told[held, said, report(client, token, one.job, said, number)] += 1
@@ -166,7 +168,7 @@ def test_no_token_opens_what_is_of_another_purpose_not_even_of_its_own_job(clien
 
 
 def test_no_token_is_a_signed_job_answer_or_certificate(site, many):
-    keys = [Ed25519PrivateKey.from_private_bytes(key).public_key() for key in site.service.keys.signing]
+    keys = [Ed25519PrivateKey.from_private_bytes(key).public_key() for key in site.service.installation.keys.signing]
     public = [key.public_bytes_raw() for key in keys]
     for one in many:
         for token in (one.agent, one.status, one.credentials):

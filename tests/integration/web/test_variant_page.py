@@ -9,9 +9,9 @@ TIMEOUT = 120
 
 
 def test_the_jobs_page_names_the_variant_that_was_chosen(site):
-    bundle = site.service.bundles.get("boutique")
+    bundle = site.service.installation.bundles.get("boutique")
     looks = dataclasses.replace(bundle, name="looks", variants=[{"name": "fashion", "title": "Fashion"}])
-    transact(site.service.engine, lambda connection: bundles.add(connection, looks))
+    transact(site.service.installation.engine, lambda connection: bundles.add(connection, looks))
     chosen, plain = site.order(bundle="looks", variant="Fashion"), site.order(bundle="looks")
     operator = site.signed_in()
     page = operator.get(f"{site.url}/admin/jobs/{chosen.id}", timeout=TIMEOUT).text

@@ -48,4 +48,4 @@ def test_a_cancellation_reaches_an_account_that_is_cut_off(whole):
     assert not whole.folder(job).exists()
     assert whole.snapshot(job) == before
     whole.later(job, 600)
-    assert whole.service.get_job(job["id"]).facts["undo"] == "done"
+    assert whole.service.jobs.get(job["id"]).facts["undo"] == "done"

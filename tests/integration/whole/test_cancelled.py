@@ -36,7 +36,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     whole.world.run("cancel", job["id"], "--yes")
     assert whole.show(job)["state"] == "cancelled"
     # What the controller puts there would come after an agent that is quicker
-    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
+    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job) == 5
     assert whole.snapshot(job) == before
     assert not whole.folder(job).exists()
@@ -44,7 +44,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert whole.crontab(job) == own
     assert "an old site" in whole.get(job, "/index.html").text
     # Database and user were made for the job alone; the account was there before
-    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
+    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
     assert whole.sql("SELECT 1 FROM mysql.user WHERE User = %s", whole.database(job)) == ()
     assert whole.show(job)["error"] is None
@@ -66,7 +66,7 @@ def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
     job = whole.quiet_order()
     before = whole.snapshot(job)
     process = whole.stopped_in_the_import(job, signal.SIGSTOP)
-    whole.service.cancel(job["id"])
+    whole.service.jobs.cancel(job["id"])
     os.killpg(process.pid, signal.SIGCONT)
     assert process.wait(WAIT_SECONDS) in (4, 5)
     assert whole.show(job)["state"] == "cancelled"
@@ -75,7 +75,7 @@ def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
     def is_taken_back():
         if (whole.folder(job) / "run").exists():
             whole.run_agent(job)
-        return whole.service.get_job(job["id"]).facts["undo"] == "done"
+        return whole.service.jobs.get(job["id"]).facts["undo"] == "done"
 
     wait_for(is_taken_back, lambda: whole.trouble(job))
     assert not whole.folder(job).exists() and "shoplaunch" not in whole.crontab(job)
@@ -92,7 +92,7 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
         whole.world.start()
     assert whole.show(job)["state"] == "cancelled"
     whole.later(job, 5)
-    assert whole.service.get_job(job["id"]).facts["undo"] == "done"
+    assert whole.service.jobs.get(job["id"]).facts["undo"] == "done"
     assert not whole.home(job).exists()
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
 
@@ -100,8 +100,8 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
 def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
     job = whole.order()
     wait_for(lambda: whole.show(job)["state"] == "restoring", lambda: whole.trouble(job))
-    whole.service.cancel(job["id"])
-    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
+    whole.service.jobs.cancel(job["id"])
+    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
     assert whole.show(job)["error"] is None
     assert not whole.home(job).exists()
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()

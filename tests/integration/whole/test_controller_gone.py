@@ -59,7 +59,7 @@ def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole
     assert whole.run_agent(job) == 0
     whole.live(job)
     assert not whole.folder(job).exists()
-    stages = whole.service.agent_view(whole.service.get_job(job["id"]))["stages"]
+    stages = whole.service.jobs.agent_view(whole.service.jobs.get(job["id"]))["stages"]
     assert [stage["name"] for stage in stages if stage["state"] == "done"][:5] == [
         "verify", "preflight", "unpack", "import", "configure",
     ]  # fmt: skip

@@ -87,7 +87,7 @@ def test_the_shop_is_found_below_its_folder_and_says_so(whole, shops, name):
     assert rows == ((f"{job['domain']}:{port}", base),)
     assert f"E=REWRITEBASE:{base}]" in (root / ".htaccess").read_text()
     assert f"Disallow: {base}cache/" in (root / "robots.txt").read_text()
-    probes = {visit["name"]: visit["path"] for visit in whole.service.certificate(job["id"])["probes"]}
+    probes = {visit["name"]: visit["path"] for visit in whole.service.jobs.certificate(job["id"])["probes"]}
     assert "product_image_by_name" in probes and all(path.startswith(base) for path in probes.values())
     (mail,) = whole.mails(job)
     assert status["shop_url"] in mail and status["admin_url"] in mail
@@ -191,7 +191,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     for path in ("/", "/of-that-site", "/my-own"):
         assert (whole.get(job, path).status_code, whole.get(job, path).text) == (200, AROUND), path
     whole.world.run("cancel", job["id"], "--yes")
-    wait_for(lambda: whole.service.get_job(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
+    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job, WAIT_SECONDS) == 5
     assert whole.snapshot(job) == before
     whole.world.run("cancel", job["id"], "--undo", "--yes")

@@ -61,5 +61,5 @@ def test_of_two_different_orders_for_one_domain_at_once_one_becomes_a_job(whole)
     assert refused.json()["advice"]
     job = taken.json()
     whole.wait(job, "dropped", "failed")
-    assert [one.id for one in whole.service.list_jobs() if one.domain == order["domain"]] == [job["id"]]
+    assert [one.id for one in whole.service.jobs.listed() if one.domain == order["domain"]] == [job["id"]]
     whole.world.run("cancel", job["id"], "--yes")

@@ -80,7 +80,7 @@ def never_silent(whole, job, process):
     looks = 0
     wait_for(lambda: whole.show(job)["state"] == "restoring" or has_ended(process), pause=0.2)
     while not has_ended(process):
-        known = whole.service.get_job(job["id"])
+        known = whole.service.jobs.get(job["id"])
         assert known.state in ("restoring", "finishing", "live") and known.error is None, whole.trouble(job)
         if known.state == "restoring":
             assert not silence.is_due(known, time.time() + AHEAD_SECONDS), whole.trouble(job)

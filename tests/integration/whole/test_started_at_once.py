@@ -8,7 +8,7 @@ pytestmark = pytest.mark.root
 
 
 def start_of(whole, job):
-    return whole.service.get_job(job["id"]).facts["start"]
+    return whole.service.jobs.get(job["id"]).facts["start"]
 
 
 def test_an_order_is_begun_at_once_and_becomes_a_living_shop(whole):

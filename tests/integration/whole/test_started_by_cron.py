@@ -217,7 +217,7 @@ def test_the_password_is_nowhere_but_in_the_mail_and_cannot_be_sent_again(whole,
 def test_the_controller_forgets_a_living_shops_secrets(whole, shops):
     for name in ("en", "signed", "parent"):
         job, _ = shops[name]
-        assert whole.service.get_job(job["id"]).secrets_encrypted is None
+        assert whole.service.jobs.get(job["id"]).secrets_encrypted is None
         found = parameters(whole.root(job) / "app/config/parameters.php")
         for secret in ("database_password", "secret", "cookie_key", "new_cookie_key"):
             assert places_with(found[secret], whole.world.home, whole.directory / "serve.log") == []

@@ -18,7 +18,7 @@ def token_of(whole, text):
     """Return the callback token in a signed job file."""
     from controller.jobs.shop.certificate import verify
 
-    return load_signed(PURPOSE_JOB, whole.service.keys.public_keys(), text, verify)["callback"]["token"]
+    return load_signed(PURPOSE_JOB, whole.service.installation.keys.public_keys(), text, verify)["callback"]["token"]
 
 
 def claims(whole, job):

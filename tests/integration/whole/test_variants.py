@@ -38,7 +38,7 @@ def test_a_variant_of_files_and_settings_is_ordered_by_command_line_and_lives(wh
     assert TEA not in page
     style = whole.get(job, "/themes/classic/assets/css/midnight.css")
     assert style.status_code == 200 and "--paper: #0f1626" in style.text
-    assert whole.service.certificate(job["id"])["bundle"]["variant"] == "midnight"
+    assert whole.service.jobs.certificate(job["id"])["bundle"]["variant"] == "midnight"
     assert "midnight" in whole.world.run("show", job["id"]).stdout
 
 

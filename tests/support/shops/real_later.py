@@ -169,7 +169,9 @@ class RealWorld(World):
         from shared.errors import ShoplaunchError
 
         try:
-            self.service.record_event(self.service._tokens.for_agent(event["job"], event["attempt"]), event)
+            self.service.agents.record(
+                self.service.installation.tokens.for_agent(event["job"], event["attempt"]), event
+            )
         except ShoplaunchError as error:
             return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
         return None
@@ -187,7 +189,7 @@ class RealWorld(World):
             if condition():
                 return
             self.clock.pass_by(6)
-        raise AssertionError(f"never came: {[self.status(job) for job in self.service.later_jobs(self.shop.id)]}")
+        raise AssertionError(f"never came: {[self.status(job) for job in self.service.jobs.follow_ups(self.shop.id)]}")
 
     def query(self, sql, *params):
         """Run one statement in the shop's database."""

@@ -16,6 +16,7 @@ from tests.fakes.whmcs.server import Whmcs as Api
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.fakes.whmcs_php.harness import Whmcs as Addon
 from tests.support.servers.ssh_server import SshServer
+from tests.support.services import job_of_service
 from tests.support.worlds.whole import BUNDLE, ENDED, WAIT_SECONDS, wait_for
 
 PRODUCT = 3
@@ -211,7 +212,7 @@ class Chain:
     def find(self, sold):
         """Return the job of what was sold, None when there is none."""
         try:
-            job = self.whole.service.find_service(str(sold.service))
+            job = job_of_service(self.whole.service, str(sold.service))
         except ShoplaunchError:
             return None
         return {"id": job.id, "account": job.account}

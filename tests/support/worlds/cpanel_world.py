@@ -97,7 +97,7 @@ class CpanelWorld(World):
         (self.config.agent / "run").write_bytes(launcher())
         row = servers.Server(SERVER, "cpanel", settings={"bundle_folder": str(shared)})
         transact(engine, lambda connection: servers.add(connection, row, self.clock()))
-        self.service._panel_of = lambda _config, _server: self.open_panel()
+        self.service.installation.panel_of = lambda _config, _server: self.open_panel()
         self.give(BUNDLE, bundle)
 
     def give(self, name, bundle):
@@ -123,7 +123,9 @@ class CpanelWorld(World):
     def _take(self, event):
         """The agent's events go where the controller takes them."""
         try:
-            self.service.record_event(self.service._tokens.for_agent(event["job"], event["attempt"]), event)
+            self.service.agents.record(
+                self.service.installation.tokens.for_agent(event["job"], event["attempt"]), event
+            )
         except ShoplaunchError as error:
             return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
         return None

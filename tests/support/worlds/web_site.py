@@ -56,7 +56,7 @@ class Site:
         installation.set_operator(config, OPERATOR, PASSWORD)
         self.secret = installation.add_api_key(config, KEY)
         self.service = open_service(config)
-        transact(self.service.engine, furnish)
+        transact(self.service.installation.engine, furnish)
         self._server = None
 
     def start(self):
@@ -101,14 +101,14 @@ class Site:
         if self._server is not None:
             os.killpg(self._server.pid, signal.SIGTERM)
             self._server.wait(WAIT_SECONDS)
-        self.service.engine.dispose()
+        self.service.installation.engine.dispose()
         shutil.rmtree(self.home)
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 
     def order(self, domain=None, **more):
         """Return a new job for `domain` (made up unless given)."""
-        return self.service.place_order(an_order(domain, **more), source="test", signed_by=KEY)
+        return self.service.orders.place(an_order(domain, **more), source="test", signed_by=KEY)
 
     def put(self, job, state, attempt=1, **columns):
         """The job is in `state`, as if worker and agent had brought it there; return it."""
@@ -117,11 +117,14 @@ class Site:
             current = jobs.get(connection, job.id)
             return jobs.update(connection, current, time.time(), state=state, attempt=attempt, **columns)
 
-        return transact(self.service.engine, work)
+        return transact(self.service.installation.engine, work)
 
     def put_step(self, job, name, state, **columns):
         """The job's step `name` is in `state`."""
-        transact(self.service.engine, lambda connection: steps.update(connection, job.id, name, state=state, **columns))
+        transact(
+            self.service.installation.engine,
+            lambda connection: steps.update(connection, job.id, name, state=state, **columns),
+        )
 
     def fail(self, job, step, code, message):
         """The job failed at `step`."""
@@ -135,17 +138,19 @@ class Site:
     def certify(self, job, evidence, visits):
         """The job has a birth certificate over this evidence; return the signed text."""
         now = time.time()
-        with reading(self.service.engine) as connection:
+        with reading(self.service.installation.engine) as connection:
             bundle = bundles.get(connection, job.bundle)
         prints = {"secret.cookie_key": "a" * 64}
-        keys = self.service.keys.signing
+        keys = self.service.installation.keys.signing
         signed = certificate.make(job, bundle, {"domain": job.domain}, evidence, visits, prints, keys, now)
-        transact(self.service.engine, lambda connection: proofs.put_certificate(connection, job.id, signed, now))
+        transact(
+            self.service.installation.engine, lambda connection: proofs.put_certificate(connection, job.id, signed, now)
+        )
         return signed
 
     def agent_token(self, job, attempt=1):
         """Return the token an agent of this attempt holds."""
-        return self.service._tokens.for_agent(job.id, attempt)
+        return self.service.installation.tokens.for_agent(job.id, attempt)
 
     def report(self, token, event, **options):
         """POST `event` as an agent does; return the response."""
@@ -158,7 +163,7 @@ class Site:
 
     def forget_failed_logins(self):
         """Nobody has to wait any more before the next login."""
-        self.service._throttle.succeeded(OPERATOR, "127.0.0.1")
+        self.service.access._throttle.succeeded(OPERATOR, "127.0.0.1")
 
     def signed_in(self, user=OPERATOR):
         """Return a session of the operator `user`."""

@@ -134,12 +134,12 @@ class Whole:
     def let_go(self):
         """This process holds the controller's database no more, and reads its settings anew when it next looks."""
         if self._service is not None:
-            self._service.engine.dispose()
+            self._service.installation.engine.dispose()
             self._service = None
 
     def show(self, job):
         """Return the job's status document."""
-        return self.service.service_status(self.service.get_job(job["id"]))
+        return self.service.jobs.status(self.service.jobs.get(job["id"]))
 
     def wait(self, job, *states, seconds=WAIT_SECONDS):
         """Return the job's status once it is in one of `states`."""
@@ -168,14 +168,14 @@ class Whole:
     def later(self, job, seconds):
         """A worker whose clock is `seconds` ahead moves the job on, once nobody is at it: for the clock that is ahead,
         leases that are held have long run out."""
-        engine = self.service.engine
+        engine = self.service.installation.engine
 
         def is_ours():
             now = time.time()
             return transact(engine, lambda found: jobs.take_lease(found, job["id"], "later", now, now + seconds))
 
         wait_for(is_ours, "somebody else holds the job's lease")
-        assert Worker(engine, self.service.tools_for, lambda: time.time() + seconds).advance(job["id"])
+        assert Worker(engine, self.service.installation.tools_for, lambda: time.time() + seconds).advance(job["id"])
 
     def signed(self, method, path, document=None, event=None, key=None):
         """Send a request signed by billing's `key` (name, secret), a key of its own by default; return the response."""

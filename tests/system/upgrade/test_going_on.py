@@ -3,7 +3,6 @@
 import bcrypt
 import pytest
 
-from controller.jobs.intake import billing_services
 from shared.encoding import sha256_hex
 from tests.support.earlier import AGENT
 from tests.support.worlds.whole import wait_for
@@ -27,13 +26,13 @@ def by_cron(machine):
     """Jobs that nobody had begun with, and an order for a bundle of then: cron brings them while tests do the rest."""
     found = {key: machine.job(key) for key in ("received", "preparing", "cpanel")}
     accepted = {"event": "accepted", "service_id": "1042", "order_id": "77"}
-    status = billing_services.take(machine.service, accepted, machine.left.known["key"]["name"])
-    found["billed"] = machine.as_known(machine.service.get_job(status["id"]))
+    status = machine.service.orders.take_event(accepted, machine.left.known["key"]["name"])
+    found["billed"] = machine.as_known(machine.service.jobs.get(status["id"]))
     order = {
         "server": "thishost", "bundle": "second", "domain": "slenew.localhost", "email": "new@shop.example",
         "account": "slenew", "create_account": True, "shop_name": "New", "language": "fa",
     }  # fmt: skip
-    found["new"] = machine.as_known(machine.service.place_order(order, "command"))
+    found["new"] = machine.as_known(machine.service.orders.place(order, "command"))
     return found
 
 
@@ -42,7 +41,7 @@ def lives(machine, job, attempt=1):
     status = machine.reaches(job, "live")
     assert status["attempt"] == attempt
     wait_for(lambda: machine.show(job)["steps"][-1]["state"] in ("done", "skipped"), lambda: machine.trouble(job))
-    certificate = machine.service.certificate(job["id"])
+    certificate = machine.service.jobs.certificate(job["id"])
     assert certificate["evidence"]["tables"]
     assert not machine.folder(job).exists()
     assert "shoplaunch" not in machine.crontab(job)
@@ -94,7 +93,7 @@ def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key
     job = machine.job(key)
     if key == "occupied":
         (machine.root(job) / "index.html").unlink()
-    machine.service.retry(job["id"])
+    machine.service.jobs.retry(job["id"])
     wait_for(lambda: machine.show(job)["state"] == "dropped", lambda: machine.trouble(job))
     assert agent_of(machine, job) == sha256_hex((machine.service.config.agent / "agent.pyz").read_bytes())
     lives(machine, job, attempt=2)
@@ -102,7 +101,7 @@ def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key
 
 def test_the_operator_is_told_of_what_had_failed_unheard(machine):
     job = machine.left.jobs["denied"]
-    wait_for(lambda: machine.service.get_job(job).alarm != "wanted")
+    wait_for(lambda: machine.service.jobs.get(job).alarm != "wanted")
     letters = [path.read_text("utf-8") for path in machine.world.mail.glob("*.alarm.eml")]
     assert any(job in letter for letter in letters)
 
@@ -113,7 +112,7 @@ def test_a_job_that_was_cancelled_is_put_back(machine):
     def is_put_back():
         if (machine.folder(job) / "run").exists():
             machine.run_agent(job)
-        return machine.service.get_job(job["id"]).facts["undo"] == "done"
+        return machine.service.jobs.get(job["id"]).facts["undo"] == "done"
 
     wait_for(is_put_back, lambda: machine.trouble(job), 120, pause=0.2)
     assert machine.show(job)["state"] == "cancelled"
@@ -127,7 +126,7 @@ def test_a_job_that_was_cancelled_is_put_back(machine):
 def test_a_cancellation_is_taken_back(machine):
     job = machine.job("cancelled")
     before = machine.show(job)["attempt"]
-    machine.service.undo_cancel(job["id"])
+    machine.service.jobs.undo_cancel(job["id"])
     lives(machine, job, attempt=before + 1)
 
 
@@ -143,7 +142,7 @@ def test_a_shop_that_lived_answers(machine, key):
     job = machine.job(key)
     assert machine.show(job)["state"] == "live"
     assert machine.get(job, f"/{job['folder']}/" if job["folder"] else "/").status_code == 200
-    assert machine.service.certificate(job["id"])["domain"].partition(":")[0] == job["domain"]
+    assert machine.service.jobs.certificate(job["id"])["domain"].partition(":")[0] == job["domain"]
 
 
 def test_a_removal_nobody_had_begun_with_is_carried_out(machine):
@@ -151,13 +150,15 @@ def test_a_removal_nobody_had_begun_with_is_carried_out(machine):
     assert machine.get(machine.job("removed")).status_code in (200, 503)
     machine.reaches(job, "live")
     assert machine.get(machine.job("removed")).status_code == 503
-    assert machine.service.get_job(machine.left.jobs["removed"]).facts["removed"]
+    assert machine.service.jobs.get(machine.left.jobs["removed"]).facts["removed"]
 
 
 def test_a_shop_that_lived_gets_another_password(machine, left):
     shop = machine.job("live")
     assert is_password(machine, shop, left.known["given_password"])
-    small = machine.service.start_kind(shop["id"], "set_admin_password", {"admin.password": "of-this-version"})
+    small = machine.service.jobs.start_follow_up(
+        shop["id"], "set_admin_password", {"admin.password": "of-this-version"}
+    )
     machine.reaches(machine.as_known(small), "live")
     assert is_password(machine, shop, "of-this-version")
 
@@ -179,11 +180,11 @@ def test_cron_brings_what_nobody_had_begun_with(machine, by_cron, key):
     wait_for(lambda: machine.show(job)["state"] not in ("received", "preparing", "dropped", "restoring", "finishing"),
              lambda: machine.trouble(job), 180)  # fmt: skip
     assert machine.show(job)["state"] == "live", machine.trouble(job)
-    assert machine.service.certificate(job["id"])["evidence"]["tables"]
+    assert machine.service.jobs.certificate(job["id"])["evidence"]["tables"]
     if key != "cpanel":
         assert machine.get(job).status_code == 200
 
 
 def test_a_service_no_job_could_be_made_of_says_why(machine):
-    status = billing_services.status(machine.service, "1043", machine.left.known["key"]["name"])
+    status = machine.service.orders.service_status("1043", machine.left.known["key"]["name"])
     assert (status["id"], status["error"]["code"]) == (None, "bundle_unknown")

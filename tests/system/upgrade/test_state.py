@@ -118,7 +118,7 @@ def test_the_link_to_a_password_still_leads_to_it(site, left, installation):
     assert password not in page
     shown = browser.post(f"{site}/credentials/{path}", timeout=TIMEOUT)
     assert shown.status_code == 200 and password in shown.text
-    assert private_values(installation.keys, installation.service.get_job(left.jobs["link"])) == {}
+    assert private_values(installation.keys, installation.service.jobs.get(left.jobs["link"])) == {}
 
 
 def test_billing_asks_after_its_services_with_the_key_it_has(site, left, installation):
@@ -139,8 +139,8 @@ def test_what_was_sealed_is_read(installation, left):
     kept = {key: values for key, values in left.known["private"].items() if key != "link"}
     assert len(kept) > 10
     for key, values in kept.items():
-        assert private_values(installation.keys, installation.service.get_job(left.jobs[key])) == values
-    secret = installation.service.signing_secret(left.known["key"]["name"])
+        assert private_values(installation.keys, installation.service.jobs.get(left.jobs[key])) == values
+    secret = installation.service.access.signing_secret(left.known["key"]["name"])
     assert secret == left.known["key"]["secret"].encode()
     with reading(installation.engine) as connection:
         token = connection.execute(sa.select(servers.c.token_encrypted).where(servers.c.name == "cp1")).scalar_one()
@@ -150,7 +150,7 @@ def test_what_was_sealed_is_read(installation, left):
 @pytest.mark.parametrize("key", LIVING)
 def test_a_shop_that_lives_has_its_certificate(installation, left, key):
     job_id = left.jobs[key]
-    assert installation.service.signed_certificate(job_id) == left.known["certificates"][key]
+    assert installation.service.jobs.signed_certificate(job_id) == left.known["certificates"][key]
     found = json.loads(installation.run("certificate", job_id, "--json"))
     assert found["domain"].partition(":")[0] == f"sle{key}.localhost"
     assert found["evidence"]["tables"]
@@ -164,7 +164,7 @@ def test_an_agent_that_was_started_before_is_heard(installation, site, left):
     headers = {"Authorization": f"Bearer {payload['callback']['token']}"}
     answer = requests.post(f"{site}/api/v1/agent/events", json=event, headers=headers, timeout=TIMEOUT)
     assert answer.status_code == 202, answer.text
-    assert installation.service.get_job(payload["job"]).heard_at is not None
+    assert installation.service.jobs.get(payload["job"]).heard_at is not None
 
 
 def test_every_server_is_listed(installation):

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
+from controller.jobs.lifecycle import facts
 from controller.jobs.lifecycle.domains import readable
 from controller.jobs.shop import credentials
 from controller.product_kind import word
-from controller.web.support.context import service
+from controller.web.support.context import clients
 from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
@@ -23,7 +24,7 @@ _HEADERS = {"X-Robots-Tag": "noindex, nofollow, noarchive", "Cache-Control": "no
 def show(token: str) -> Response:
     """Return the page with the button or the form; looking at it (mail scanners do) changes nothing."""
     job, _nonce = _wanted(token)
-    if credentials.state(job, service().now()) != credentials.WAITING:
+    if clients().password_state(job) != credentials.WAITING:
         return _over(job)
     return _page(job, "choose" if _is_chosen(job) else "waiting")
 
@@ -37,7 +38,7 @@ def reveal(token: str) -> Response:
 
 def _show(job: Job, nonce: str, token: str) -> Response:
     note = Note("client", "password shown", request.remote_addr or "")
-    password = credentials.show(service().engine, service().keys, job.id, nonce, service().now(), note)
+    password = clients().show_password(job, nonce, note)
     if password is None:
         return _over(_wanted(token)[0])
     return _page(job, "shown", password=password)
@@ -48,9 +49,7 @@ def _choose(job: Job, nonce: str, token: str) -> Response:
     if password != request.form.get("again", ""):
         return _page(job, "choose", 422, problem=gettext("The two passwords are not the same."))
     try:
-        password_choice.choose(
-            service(), job, nonce, password, Note("client", "password chosen", request.remote_addr or "")
-        )
+        clients().choose_password(job, nonce, password, Note("client", "password chosen", request.remote_addr or ""))
     except ShoplaunchError as error:
         return _page(job, "choose", 422, problem=_said(error))
     return _over(_wanted(token)[0])
@@ -64,26 +63,26 @@ def _said(error: ShoplaunchError) -> str:
 
 
 def _wanted(token: str) -> tuple[Job, str]:
-    job, nonce = service().job_by_credentials_token(token)
+    job, nonce = clients().job_of_credentials(token)
     g.client_language = job.language
     return job, nonce
 
 
 def _is_chosen(job: Job) -> bool:
-    return bool(job.facts[credentials.FACT]["mode"] == "set")
+    return credentials.mode_of(job) == "set"
 
 
 def _over(job: Job) -> Response:
     """Return the page of a link that has served, or never will."""
-    if credentials.state(job, service().now()) != credentials.SHOWN:
+    if clients().password_state(job) != credentials.SHOWN:
         return _page(job, "gone", 410)
     if _is_chosen(job):
-        return _page(job, password_choice.progress(service(), job))
+        return _page(job, clients().password_progress(job))
     return _page(job, "used", 410)
 
 
 def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
-    known = job.facts[credentials.FACT]
+    known = credentials.link(job)
     titles = {
         "waiting": gettext("Your password is waiting"),
         "choose": gettext("Choose your password"),
@@ -101,9 +100,9 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         place=readable(job.domain, job.folder),
         noun=word(job.noun, language()),
         login=job.email,
-        admin_url=job.facts.get("admin_url"),
-        until=known.get("expires_at"),
-        used_at=known.get("used_at"),
+        admin_url=facts.of(job).admin_url,
+        until=None if known is None else known.expires_at,
+        used_at=None if known is None else known.used_at,
         least=password_choice.MIN_CHARS,
         **more,
     )

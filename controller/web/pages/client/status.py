@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.domains import readable
 from controller.product_kind import word
 from controller.web.support import labels
-from controller.web.support.context import service
+from controller.web.support.context import clients, jobs
 from controller.web.support.i18n import language
 
 bp = Blueprint("status", __name__)
@@ -17,9 +16,9 @@ bp = Blueprint("status", __name__)
 @bp.get("/status/<token>")
 def show(token: str) -> str:
     """Return the client's page in the client's language; 404 for a token that names no job."""
-    job = service().job_by_status_token(token)
+    job = clients().job_of_status(token)
     g.client_language = job.language
-    view = service().service_status(job)
+    view = jobs().status(job)
     noun = word(job.noun, language())
     title, sentence = labels.headline(view["state"], noun, told=job.alarm != "wanted")
     return render_template(
@@ -31,7 +30,7 @@ def show(token: str) -> str:
         percent=view["percent"],
         milestones=labels.milestones(view["state"], view["percent"], noun),
         noun=noun,
-        left=expectation.left(service().engine, job, service().now()),
+        left=jobs().seconds_left(job),
         moving=labels.is_moving(view["state"]),
         shop_url=view.get("shop_url") if view["state"] == "live" else None,
     )

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 from controller.access import operators, qr_code, second_factor, totp
 from controller.web.pages.operator import asking
 from controller.web.pages.operator.session import go_on, page
-from controller.web.support.context import actor, service
+from controller.web.support import context
+from controller.web.support.context import actor, config
 from controller.web.support.i18n import gettext
 
 #: Letters of the key that are shown together.
@@ -30,7 +31,7 @@ def register(bp: Blueprint) -> None:
 
 def show() -> str:
     """Show what one may do, one's sessions and one's second factor."""
-    now = service().now()
+    now = context.now()
     own, sessions = operators.get(actor(), g.operator, now), operators.sessions_of(actor(), g.operator, now)
     return page("account.html", "account", own=own, sessions=sessions)
 
@@ -45,13 +46,13 @@ def offer_factor() -> Response:
     problem, status = asking.own_password_problem()
     if problem:
         return _ask_factor(problem, status)
-    secret, sealed = second_factor.offer(actor(), g.operator, service().now())
+    secret, sealed = second_factor.offer(actor(), g.operator, context.now())
     return _offer(secret, sealed, "", 200)
 
 
 def confirm_factor() -> Response:
     """Set the second factor when the app's code is right, and show the recovery codes this once."""
-    sealed, now = request.form.get("sealed", "")[:2000], service().now()
+    sealed, now = request.form.get("sealed", "")[:2000], context.now()
     secret = second_factor.offered(actor(), g.operator, sealed, now)
     if secret is None:
         return _ask_factor(gettext("That took too long. Begin again."), 410)
@@ -130,7 +131,7 @@ def _ask_end(problem: str, status: int) -> Response:
 
 
 def _offer(secret: str, sealed: str, problem: str, status: int) -> Response:
-    issuer = urlsplit(service().config.public_url).hostname or "Shoplaunch"
+    issuer = urlsplit(config().public_url).hostname or "Shoplaunch"
     address = totp.address(secret, g.operator, issuer)
     shown = page(
         "second_factor.html",

@@ -11,7 +11,7 @@ from controller.db.refused_orders import RefusedOrder
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
-from controller.web.support.context import service
+from controller.web.support.context import monitoring, orders
 from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
@@ -32,13 +32,13 @@ def register(bp: Blueprint) -> None:
 
 def attention() -> str:
     """Show everything that needs somebody, with its reason and what to do."""
-    health = service().health()
+    health = monitoring().health()
     return page(
         "attention.html",
         "attention",
-        orders=[_shown(order) for order in service().list_refused(MANY)],
+        orders=[_shown(order) for order in orders().list_refused(MANY)],
         refused=health.refused,
-        alarms=service().undelivered_alarms(MANY),
+        alarms=monitoring().undelivered_alarms(MANY),
         undelivered=health.job_alarms,
         trouble=None if health.error is None else health.error.as_dict(),
         advice=view.own_advice,
@@ -53,7 +53,7 @@ def confirm_resend(number: int) -> str:
 def resend(number: int) -> Response:
     """Send the refused order again; show its job, or what it was refused for this time."""
     try:
-        job = service().resend(number, g.operator)
+        job = orders().resend(number, g.operator)
     except ShoplaunchError as error:
         if error.code == "refused_unknown":
             raise
@@ -73,13 +73,13 @@ def confirm_dismiss(number: int) -> str:
 
 def dismiss(number: int) -> Response:
     """Take the refused order from the page."""
-    service().dismiss_refused(number, g.operator)
+    orders().dismiss_refused(number, g.operator)
     flash(gettext("The order is taken from the list; no shop is made of it."))
     return redirect(url_for("admin.attention"), 303)
 
 
 def _open(number: int) -> dict[str, Any]:
-    order = service().get_refused(number)
+    order = orders().get_refused(number)
     if order.settled:
         raise ShoplaunchError("illegal_transition", "the order is settled already")
     return _shown(order)

@@ -9,13 +9,11 @@ from controller.db.identities.access import Note
 from controller.db.identities.operators import allows
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import expectation
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
 from controller.web.pages.operator import evidence, roles, view
 from controller.web.pages.operator.session import page
-from controller.web.support import labels
-from controller.web.support.context import service
+from controller.web.support import context, labels
 from controller.web.support.i18n import gettext, number
 from controller.web.support.parsing import page_number
 from shared.errors import ShoplaunchError
@@ -43,21 +41,21 @@ def register(bp: Blueprint) -> None:
 def list_jobs() -> str:
     """Show the jobs, newest change first, those in `?state=` only when it is a state."""
     state = request.args.get("state") if request.args.get("state") in labels.STATES else None
-    counts = service().count_jobs()
+    counts = context.jobs().counts()
     pages = view.pages(counts.get(state, 0) if state else sum(counts.values()), PER_PAGE)
     number = min(page_number(), pages)
-    jobs = service().list_jobs(state=state, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    jobs = context.jobs().listed(state=state, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
     return page("jobs.html", "jobs", jobs=jobs, counts=counts, state=state, page=number, pages=pages)
 
 
 def show(job_id: str) -> str:
     """Show one job stage by stage; the page keeps itself fresh while the job may move."""
-    job = service().get_job(job_id)
-    later = service().service_statuses(service().later_jobs(job_id))
-    shown = view.of_job(service().service_status(job), service().agent_view(job))
+    job = context.jobs().get(job_id)
+    later = context.jobs().statuses(context.jobs().follow_ups(job_id))
+    shown = view.of_job(context.jobs().status(job), context.jobs().agent_view(job))
     shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
     shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
-    shown["left"] = expectation.left(service().engine, job, service().now())
+    shown["left"] = context.jobs().seconds_left(job)
     return page(
         "job.html", "jobs", later=later, ticket=notifications.ticket(job), untold=notifications.untold(job), **shown
     )
@@ -68,10 +66,10 @@ def confirm_retry(job_id: str) -> str:
 
     Raises ShoplaunchError `role_missing`, `illegal_transition` where there is nothing to go on with, or to ask about.
     """
-    job = service().get_job(job_id)
+    job = context.jobs().get(job_id)
     _require_role(job)
-    status = service().service_status(job)
-    shown = view.of_job(status, service().agent_view(job))
+    status = context.jobs().status(job)
+    shown = view.of_job(status, context.jobs().agent_view(job))
     if job.kind == RESTORE or not shown["may_retry"]:
         raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is nothing to go on with")
     question, *sentences = view.LATER[job.kind]
@@ -88,21 +86,21 @@ def _require_role(job: Job) -> None:
 
 def retry(job_id: str) -> Response:
     """Run the failed step again, alone when it is named. Raises ShoplaunchError `role_missing`."""
-    _require_role(service().get_job(job_id))
+    _require_role(context.jobs().get(job_id))
     step = request.form.get("step") or None
-    service().retry(job_id, step, Note(g.operator, "retry", step or ""))
+    context.jobs().retry(job_id, step, Note(g.operator, "retry", step or ""))
     flash(gettext("The step runs again."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
 
 def confirm_cancel(job_id: str) -> str:
     """Ask whether the job is really to be cancelled."""
-    return page("cancel.html", "jobs", job=service().service_status(service().get_job(job_id)))
+    return page("cancel.html", "jobs", job=context.jobs().status(context.jobs().get(job_id)))
 
 
 def cancel(job_id: str) -> Response:
     """Cancel the job; its account is put back as it was."""
-    service().cancel(job_id, Note(g.operator, "cancel"))
+    context.jobs().cancel(job_id, Note(g.operator, "cancel"))
     flash(gettext("The job is cancelled; the account is being put back as it was."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
@@ -113,21 +111,21 @@ def confirm_later(job_id: str, kind: str) -> str:
 
 
 def _later_page(job_id: str, kind: str, problem: str = "") -> str:
-    job = service().get_job(job_id)
+    job = context.jobs().get(job_id)
     follow_up.check(job, kind)
     question, *sentences = view.LATER[kind]
     asked = {"kind": kind, "question": question, "sentences": sentences, "problem": problem}
     least = follow_up.SHORTEST_PASSWORD
-    return page("later.html", "jobs", job=service().service_status(job), least=least, **asked)
+    return page("later.html", "jobs", job=context.jobs().status(job), least=least, **asked)
 
 
 def begin_later(job_id: str) -> Response:
     """Begin a later job on the shop: https, a new password, closing it."""
     kind, password = request.form.get("kind", ""), request.form.get("password", "")
-    known = {child.id for child in service().later_jobs(job_id)}
+    known = {child.id for child in context.jobs().follow_ups(job_id)}
     try:
         given = {"admin.password": password} if password else {}
-        job = service().start_kind(job_id, kind, given, Note(g.operator, kind))
+        job = context.jobs().start_follow_up(job_id, kind, given, Note(g.operator, kind))
     except ShoplaunchError as error:
         # All that an operator writes there
         if error.code != "order_invalid":
@@ -143,28 +141,28 @@ def begin_later(job_id: str) -> Response:
 
 def confirm_undo_cancel(job_id: str) -> str:
     """Ask whether the shop is really to be prepared again."""
-    job = service().get_job(job_id)
+    job = context.jobs().get(job_id)
     if not may(job.state, "undo_cancel") or job.kind != RESTORE:
         raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is no cancellation to take back")
-    return page("undo_cancel.html", "jobs", job=service().service_status(job))
+    return page("undo_cancel.html", "jobs", job=context.jobs().status(job))
 
 
 def undo_cancel(job_id: str) -> Response:
     """Take the cancellation back."""
-    service().undo_cancel(job_id, Note(g.operator, "undo_cancel"))
+    context.jobs().undo_cancel(job_id, Note(g.operator, "undo_cancel"))
     flash(gettext("The cancellation is taken back; the shop is prepared again."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
 
 def certificate(job_id: str) -> str:
     """Show the birth certificate: the evidence that the shop lives."""
-    job = service().service_status(service().get_job(job_id))
-    shown = evidence.of_certificate(service().certificate(job_id))
+    job = context.jobs().status(context.jobs().get(job_id))
+    shown = evidence.of_certificate(context.jobs().certificate(job_id))
     return page(
         "certificate.html",
         "jobs",
         job=job,
-        signed=service().signed_certificate(job_id),
+        signed=context.jobs().signed_certificate(job_id),
         folded_rows=evidence.FOLDED_ROWS,
         **shown,
     )

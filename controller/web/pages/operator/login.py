@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from controller.web.pages.operator import device
 from controller.web.pages.operator.session import sign_in, sign_out
-from controller.web.support.context import service
+from controller.web.support.context import access
 from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
@@ -25,9 +25,9 @@ def login() -> Response:
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
     code = request.form.get("code", "")[:64]
-    generation = service().session_generation(user)
+    generation = access().session_generation(user)
     try:
-        accepted = service().check_login(user, password, request.remote_addr or "", device.known(user), code)
+        accepted = access().check_login(user, password, request.remote_addr or "", device.known(user), code)
     except ShoplaunchError as error:
         return _too_often(error)
     if not accepted:

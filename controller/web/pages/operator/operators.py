@@ -15,8 +15,8 @@ from controller.access.actor import Actor
 from controller.db.identities.operators import LOOK, ROLES
 from controller.web.pages.operator import asking, view
 from controller.web.pages.operator.session import page
-from controller.web.support import labels
-from controller.web.support.context import actor, service
+from controller.web.support import context, labels
+from controller.web.support.context import access, actor
 from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
@@ -91,7 +91,7 @@ def register(bp: Blueprint) -> None:
 
 def list_operators() -> str:
     """List the operators: role, second factor, last sign-in, sessions."""
-    return page("operators.html", "operators", operators=operators.listed(actor(), service().now()))
+    return page("operators.html", "operators", operators=operators.listed(actor(), context.now()))
 
 
 def ask_operator() -> Response:
@@ -121,7 +121,7 @@ def add_operator() -> Response:
 
 def show(user: str) -> str:
     """Show one operator: what may be changed, the sessions, and what was done last."""
-    now = service().now()
+    now = context.now()
     found = operators.get(actor(), user, now)
     return page(
         "operator.html",
@@ -130,7 +130,7 @@ def show(user: str) -> str:
         roles=[role for role in ROLES if role != found.role],
         own=user == g.operator,
         sessions=operators.sessions_of(actor(), user, now),
-        entries=view.of_audit(service().list_audit(LAST, 0, user)),
+        entries=view.of_audit(access().list_audit(LAST, 0, user)),
     )
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint
 from controller.jobs.lifecycle import panel_lockout
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
-from controller.web.support.context import service
+from controller.web.support.context import monitoring
 
 
 def register(bp: Blueprint) -> None:
@@ -17,5 +17,5 @@ def register(bp: Blueprint) -> None:
 
 def servers() -> str:
     """List the servers, and what to do about those that refused our login; no credentials among what is shown."""
-    known = service().list_servers()
+    known = monitoring().list_servers()
     return page("servers.html", "servers", servers=known, locked_code=panel_lockout.CODE, advice=view.own_advice)

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from controller.db.identities.operators import ADMINISTER, OPERATE, allows
 from controller.db.identities.sessions import IDLE_SECONDS, LIFETIME_SECONDS
 from controller.web.pages.operator import device, roles
-from controller.web.support.context import service
+from controller.web.support import context
+from controller.web.support.context import access, monitoring
 from shared.errors import ShoplaunchError
 
 #: Sent by static/shoplaunch.js, where a page looks how things stand by itself.
@@ -23,8 +24,8 @@ def sign_in(user: str, generation: int | None) -> None:
     `generation` is that of before the password was looked at: what ended the sessions since ends this one, too.
     """
     session.clear()
-    now = int(service().now())
-    number = service().begin_session(user, request.remote_addr or "")
+    now = int(context.now())
+    number = access().begin_session(user, request.remote_addr or "")
     session.update(user=user, generation=generation, since=now, seen=now, number=number)
 
 
@@ -38,16 +39,16 @@ def sign_out() -> None:
     user = signed_in_user()
     session.clear()
     if user is not None:
-        service().sign_out(user, request.remote_addr or "")
+        access().sign_out(user, request.remote_addr or "")
 
 
 def signed_in_user(now: float | None = None) -> str | None:
     """Return the signed-in operator's name, None when there is none or the session is over."""
-    now = service().now() if now is None else now
+    now = context.now() if now is None else now
     user, since, seen = session.get("user"), session.get("since", 0), session.get("seen", 0)
     if not user or now - since > LIFETIME_SECONDS or now - seen > IDLE_SECONDS:
         return None
-    generation = service().session_generation(str(user))
+    generation = access().session_generation(str(user))
     return str(user) if generation is not None and session.get("generation") == generation else None
 
 
@@ -62,15 +63,15 @@ def require_operator() -> Response | None:
     if g.operator is None:
         wanted = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("admin.login", next=wanted))
-    g.role = service().role(g.operator)
+    g.role = access().role(g.operator)
     if not allows(g.role, roles.needed()):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and this needs: {roles.needed()}")
-    now = service().now()
+    now = context.now()
     # A page that keeps itself fresh is nobody's doing: without people the session ends. Written rarely, so that who
     # goes from page to page is not sent a cookie each time
     if LIVE_HEADER not in request.headers and now - session.get("seen", 0) > 60:
         session["seen"] = int(now)
-        service().session_seen(str(session.get("number", "")))
+        access().session_seen(str(session.get("number", "")))
     return None
 
 
@@ -81,12 +82,12 @@ def is_own_password() -> bool:
     """
     given = request.form.get("own_password", "")[:1024]
     known = device.known(g.operator)
-    return service().check_password(g.operator, given, request.remote_addr or "", known)
+    return access().check_password(g.operator, given, request.remote_addr or "", known)
 
 
 def page(template: str, section: str, **values: Any) -> str:
     """Return the admin page `template` with what its frame needs."""
-    known = service().known_health()
+    known = monitoring().known_health()
     needing = 0 if known is None else known.refused + known.job_alarms + (known.error is not None)
     may = {"may_operate": allows(g.role, OPERATE), "may_administer": allows(g.role, ADMINISTER)}
     return render_template(f"admin/{template}", section=section, operator=g.operator, needing=needing, **may, **values)

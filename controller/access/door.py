@@ -1,0 +1,134 @@
+"""Access: who may sign in or sign requests, sessions, and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.access import passwords, second_factor
+from controller.access.actor import Actor
+from controller.db.connection.clock import Clock
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import access, api_keys, operators, sessions
+from controller.db.identities.api_keys import ApiKey
+from controller.db.identities.logins import LoginThrottle
+from controller.db.request_log import RequestLog
+from controller.keys import Keys
+
+
+class Access:
+    """Operators and billing systems at the door. Every method raises ShoplaunchError; times are of `clock`."""
+
+    def __init__(self, engine: sa.Engine, keys: Keys, clock: Clock) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._clock = clock
+        self._throttle = LoginThrottle(engine, clock)
+        #: Of signed requests.
+        self.request_log = RequestLog(engine, clock)
+        #: Sign the cookies of sessions, the newest last.
+        self.cookie_keys: tuple[bytes, ...] = keys.sessions
+        # A wrong user costs as much time as a wrong password
+        self._nobody = passwords.hashed("nobody")
+
+    def actor(self, name: str) -> Actor:
+        """Return the operator `name` as who changes operators and keys."""
+        return Actor(name, self._engine, lambda: self._keys)
+
+    def check_login(self, user: str, password: str, address: str, device: str = "", code: str = "") -> bool:
+        """Tell whether this is an operator's password, and the code that of their app where they have a second factor;
+        `device` has signed in as the user before ("": it has not).
+
+        Raises login_throttled after too many failures.
+        """
+        self._throttle.begin(user, address, device)
+        accepted = self._is_password(user, password)
+        if accepted and second_factor.may_be_guessed(self._engine, user, code):
+            self._throttle.begin_code(user, device)
+        if accepted and not second_factor.accepts(self._engine, self._keys, user, code, self._clock()):
+            # Somebody knows the password
+            self.audit(user, "code wrong", None, address)
+            accepted = False
+        if accepted:
+            self._throttle.succeeded(user, address, device)
+            self.audit(user, "login", None, address)
+        return accepted
+
+    def check_password(self, user: str, password: str, address: str, device: str = "") -> bool:
+        """Tell whether this is the password of the operator, who is signed in; a wrong one is noted.
+
+        Raises login_throttled.
+        """
+        self._throttle.begin(user, address, device)
+        accepted = self._is_password(user, password)
+        if accepted:
+            self._throttle.succeeded(user, address, device)
+        else:
+            self.audit(user, "password wrong", None, address)
+        return accepted
+
+    def _is_password(self, user: str, password: str) -> bool:
+        with reading(self._engine) as connection:
+            known = access.password_hash(connection, user)
+        return passwords.is_right(known or self._nobody, password) and known is not None
+
+    def begin_session(self, user: str, address: str) -> str:
+        """Note that the operator has signed in; return the session's number."""
+        now = self._clock()
+        return transact(self._engine, lambda connection: sessions.begin(connection, user, address, now))
+
+    def session_seen(self, number: str) -> None:
+        """The session is in use now."""
+        now = self._clock()
+        transact(self._engine, lambda connection: sessions.seen(connection, number, now))
+
+    def session_generation(self, user: str) -> int | None:
+        """Return which sessions of the operator count, None when there is no such operator."""
+        with reading(self._engine) as connection:
+            return access.generation(connection, user)
+
+    def role(self, user: str) -> str:
+        """Return what the operator may do. Raises user_unknown."""
+        with reading(self._engine) as connection:
+            return operators.role(connection, user)
+
+    def sign_out(self, user: str, address: str) -> None:
+        """Every session of the operator is over, on every device, as who is at `address` asks."""
+
+        def work(connection: sa.Connection) -> None:
+            access.end_sessions(connection, user)
+            access.add_audit(connection, self._clock(), user, "logout", None, address)
+
+        transact(self._engine, work)
+
+    def signing_secret(self, key: str) -> bytes | None:
+        """Return the secret of a billing system's key, None when there is no such key."""
+        with reading(self._engine) as connection:
+            encrypted = api_keys.secret(connection, key)
+        return None if encrypted is None else self._keys.decrypt(encrypted).encode("ascii")
+
+    def key(self, name: str) -> ApiKey:
+        """Return what a billing system's key may do. Raises key_unknown."""
+        with reading(self._engine) as connection:
+            return api_keys.get(connection, name)
+
+    def audit(self, user: str, action: str, job: str | None = None, detail: str = "") -> int:
+        """Note who did what; return the row's number."""
+        now = self._clock()
+        return transact(self._engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
+
+    def complete_audit(self, number: int, job: str | None, detail: str) -> None:
+        """The row that was written before what it is about says what came of it, too."""
+        transact(self._engine, lambda connection: access.complete_audit(connection, number, job, detail))
+
+    def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+        """Return the audit log's entries (at, user, action, job, detail), newest first; those of `user` alone where
+        it is given."""
+        with reading(self._engine) as connection:
+            return access.list_audit(connection, limit, offset, user)
+
+    def count_audit(self, user: str | None = None) -> int:
+        """Return how many entries the audit log has; those of `user` alone where it is given."""
+        with reading(self._engine) as connection:
+            return access.count_audit(connection, user)

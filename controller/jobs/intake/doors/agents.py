@@ -1,0 +1,38 @@
+"""Agents: their events are taken, and bundles handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.db.connection.group_commit import Together
+from controller.jobs.agent_link import agent_events, downloads, rates
+from controller.jobs.agent_link.downloads import Download
+from controller.jobs.intake.installation import Installation
+
+
+class Agents:
+    """What agents tell and ask, each by the token of its attempt. Every method raises ShoplaunchError."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._together = Together(installation.engine)
+        self._reports = rates.ReportLimiter(installation.now)
+
+    def check(self, token: str) -> None:
+        """Raise `token_invalid` when `token` is no agent's; whether it counts is not looked at."""
+        self._installation.tokens.read_agent(token)
+
+    def record(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
+        """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
+        holder = self._installation.tokens.read_agent(token)
+        self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
+        attempt = agent_events.record(self._together, holder, event, size, self._installation.now())
+        if event["event"] in agent_events.MOVING:
+            self._installation.wakeup.notify()
+        return attempt
+
+    def download(self, token: str, name: str) -> Download:
+        """Return the download an agent may have of bundle `name`; see controller.jobs.agent_link.downloads.find."""
+        own = self._installation
+        return downloads.find(own.engine, own.tokens, own.config.bundles, token, name, own.now())

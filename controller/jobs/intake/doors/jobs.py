@@ -1,0 +1,98 @@
+"""Jobs: looked at, retried, cancelled, followed up, certified and moved on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from controller.db import jobs
+from controller.db.connection.engine import reading
+from controller.db.identities.access import Note
+from controller.db.jobs import Job
+from controller.jobs.engine import interventions
+from controller.jobs.engine.worker import Worker
+from controller.jobs.intake import chores, follow_ups, view
+from controller.jobs.intake.doors import MANY
+from controller.jobs.intake.installation import Installation
+from controller.jobs.lifecycle import expectation
+from controller.jobs.shop import certificate
+
+
+class Jobs:
+    """The installation's jobs. Every method raises ShoplaunchError."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def get(self, job_id: str) -> Job:
+        """Return the job. Raises job_unknown."""
+        with reading(self._installation.engine) as connection:
+            return jobs.get(connection, job_id)
+
+    def listed(self, state: str | None = None, limit: int = MANY, offset: int = 0) -> list[Job]:
+        """Return jobs, the last changed first."""
+        with reading(self._installation.engine) as connection:
+            return jobs.listed(connection, state, limit, offset)
+
+    def counts(self) -> dict[str, int]:
+        """Return state -> number of jobs."""
+        with reading(self._installation.engine) as connection:
+            return jobs.counts(connection)
+
+    def status(self, job: Job) -> dict[str, Any]:
+        """Return the document of shared/schemas/service.json."""
+        return self.statuses([job])[0]
+
+    def statuses(self, many: Sequence[Job]) -> list[dict[str, Any]]:
+        """Return the documents of shared/schemas/service.json of several jobs."""
+        return view.statuses(self._installation, many)
+
+    def agent_view(self, job: Job) -> dict[str, Any]:
+        """Return {"heard_at", "in_trouble", "expected_seconds", "stages": [...]} of the job's agent."""
+        return view.agent(job, self._installation.now())
+
+    def seconds_left(self, job: Job) -> float | None:
+        """Return how many seconds the shop still takes, None where nothing tells."""
+        return expectation.left(self._installation.engine, job, self._installation.now())
+
+    def retry(self, job_id: str, step: str | None = None, note: Note | None = None) -> Job:
+        """Run the failed step again; see controller.jobs.engine.interventions.retry."""
+        own = self._installation
+        return own.due(interventions.retry(own.engine, own.keys, job_id, step, own.now(), note))
+
+    def cancel(self, job_id: str, note: Note | None = None) -> Job:
+        """Cancel the job; see controller.jobs.engine.interventions.cancel."""
+        own = self._installation
+        return own.due(interventions.cancel(own.engine, job_id, own.now(), note))
+
+    def undo_cancel(self, job_id: str, note: Note | None = None) -> Job:
+        """Take the cancellation back; see controller.jobs.engine.interventions.undo_cancel."""
+        own = self._installation
+        return own.due(interventions.undo_cancel(own.engine, job_id, own.now(), note))
+
+    def start_follow_up(self, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None) -> Job:
+        """Return the open follow-up job of `kind` on the shop of job `parent_id`; see follow_ups.start."""
+        return follow_ups.start(self._installation, parent_id, kind, given, note)
+
+    def follow_ups(self, job_id: str) -> list[Job]:
+        """Return the follow-up jobs on the shop of job `job_id`, newest first."""
+        with reading(self._installation.engine) as connection:
+            return jobs.children(connection, job_id)
+
+    def certificate(self, job_id: str) -> dict[str, Any]:
+        """Return the birth certificate's content, its signature checked. Raises certificate_missing, job_unknown."""
+        return self.read_certificate(self.signed_certificate(job_id))
+
+    def signed_certificate(self, job_id: str) -> str:
+        """Return the birth certificate as it was signed. Raises certificate_missing, job_unknown."""
+        return certificate.kept(self._installation.engine, self.get(job_id))
+
+    def read_certificate(self, signed: str) -> dict[str, Any]:
+        """Return the content of a birth certificate that this installation signed. Raises certificate_missing."""
+        return certificate.read(signed, self._installation.keys.public_keys())
+
+    def worker(self, end: Callable[[str], None] | None = None) -> Worker:
+        """Return a worker of this installation; see controller.jobs.engine.worker.Worker for `end`."""
+        own = self._installation
+        return Worker(own.engine, own.tools_for, own.now, functools.partial(chores.run, own), end, own.wakeup)

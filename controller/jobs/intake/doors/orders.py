@@ -1,0 +1,57 @@
+"""Orders: taken, refused and sent again; events of billing, and services as billing asks after them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.db import refused_orders as refused_rows
+from controller.db.connection.engine import reading
+from controller.db.identities.access import Note
+from controller.db.jobs import Job
+from controller.db.refused_orders import RefusedOrder
+from controller.jobs.intake import billing_services, placing, resending
+from controller.jobs.intake.doors import MANY
+from controller.jobs.intake.installation import Installation
+
+
+class Orders:
+    """What billing systems and operators order. Every method raises ShoplaunchError."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def place(self, order: Mapping[str, Any], source: str, signed_by: str = "", note: Note | None = None) -> Job:
+        """Return the order's job; see controller.jobs.intake.placing.place."""
+        own = self._installation
+        return own.due(placing.place(own.engine, order, source, signed_by, own.now(), note))
+
+    def take_event(self, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
+        """Take billing's event; return the service's status."""
+        return billing_services.take(self._installation, event, signed_by)
+
+    def service_status(self, service_id: str, signed_by: str = "") -> dict[str, Any]:
+        """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
+        return billing_services.status(self._installation, service_id, signed_by)
+
+    def retry_service(self, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+        """Run the failed step again of the key's service, or try again to make the job; return the status."""
+        return billing_services.retry(self._installation, service_id, step, signed_by)
+
+    def list_refused(self, limit: int = MANY, *, settled: bool = False) -> list[RefusedOrder]:
+        """Return the refused orders that are open, the last refused first; with `settled` all that are kept."""
+        with reading(self._installation.engine) as connection:
+            return refused_rows.listed(connection, limit, settled=settled)
+
+    def get_refused(self, number: int) -> RefusedOrder:
+        """Return the refused order. Raises refused_unknown."""
+        with reading(self._installation.engine) as connection:
+            return refused_rows.get(connection, number)
+
+    def resend(self, number: int, user: str = "") -> Job | None:
+        """Send the refused order again, as `user` asks; see controller.jobs.intake.resending.send."""
+        return resending.send(self._installation, number, user)
+
+    def dismiss_refused(self, number: int, user: str = "") -> None:
+        """The refused order needs nobody any more, as `user` says; see controller.jobs.intake.resending.dismiss."""
+        resending.dismiss(self._installation.engine, number, user, self._installation.now())

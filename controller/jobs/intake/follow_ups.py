@@ -1,0 +1,27 @@
+"""Begins a follow-up job on a shop that lives, and takes back what it makes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller.db import jobs
+from controller.db.connection.engine import reading
+from controller.db.identities.access import Note
+from controller.db.jobs import Job
+from controller.jobs.engine import follow_up
+from controller.jobs.intake.installation import Installation
+from controller.jobs.shop import credentials
+
+
+def start(
+    installation: Installation, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None
+) -> Job:
+    """Return the open follow-up job of `kind` on the shop of job `parent_id`; see follow_up.start."""
+    own = installation
+    with reading(own.engine) as connection:
+        parent = jobs.get(connection, parent_id)
+    job = follow_up.start(own.engine, own.keys, own.bundles, parent, kind, given, own.now(), note)
+    if kind == follow_up.SET_ADMIN_PASSWORD:
+        # What still waits behind a link is about to be wrong
+        credentials.withdraw(own.engine, parent_id, own.now())
+    return own.due(job)

@@ -1,0 +1,79 @@
+"""What every door works with: settings, database, keys, panels, billing and clock of one installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from controller.billing.base import Billing
+from controller.billing.channels import Way, channels
+from controller.config import Config
+from controller.db import servers
+from controller.db.connection.clock import Clock, DatabaseClock
+from controller.db.connection.engine import reading
+from controller.db.identities import api_keys
+from controller.db.jobs import Job
+from controller.db.servers import Server
+from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.keys import Keys
+from controller.panels.base import Panel
+from controller.panels.registry import open_panel
+
+
+class Installation:
+    """One installation. Times are unix seconds of `clock`, by default the database's."""
+
+    def __init__(
+        self,
+        config: Config,
+        engine: sa.Engine,
+        keys: Keys,
+        *,
+        panel_of: Callable[[Config, Server], Panel] = open_panel,
+        billing: Billing | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.keys = keys
+        self.panel_of = panel_of
+        self.now: Clock = clock or DatabaseClock(engine)
+        self.bundles = Bundles(config, engine)
+        self.tokens = Tokens(keys.tokens, self.now, config.job_hours)
+        self.wakeup = Wakeup(config.wakeups)
+        #: (source of an order, key that signed it) -> how people hear of it.
+        self.billing: Way = channels(config, self.now, self._key_names)
+        if billing is not None:
+            self.billing = lambda _source, _key: billing
+
+    def _key_names(self) -> list[str]:
+        with reading(self.engine) as connection:
+            return api_keys.names(connection)
+
+    def due(self, job: Job) -> Job:
+        """Return the job, which workers are woken up for."""
+        self.wakeup.notify()
+        return job
+
+    def panel(self, server: str) -> Panel:
+        """Return the server's panel. Raises server_unknown, config_invalid."""
+        with reading(self.engine) as connection:
+            found = servers.get(connection, server)
+        return self.panel_of(self.config, found)
+
+    def tools_for(self, job: Job) -> Tools:
+        """Return what steps of this job work with."""
+        return Tools(
+            self.config,
+            self.engine,
+            self.keys,
+            self.tokens,
+            self.bundles,
+            self.billing(job.source, job.signed_by),
+            lambda: self.panel(job.server),
+            self.now,
+        )

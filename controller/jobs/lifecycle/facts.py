@@ -1,0 +1,245 @@
+"""What is known of a job beside its columns: typed here, and stored as one JSON document by this codec alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from controller.db.jobs import Job
+from controller.panels.base import Account
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What the agent of the current attempt has met and not got over yet."""
+
+    error: Mapping[str, Any]
+    stage: str | None
+    percent: int
+    since: float
+    told: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of starting the agent at once: `way`, else `reason`; `at` is when the cron line was there."""
+
+    way: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class FirstReport:
+    """When the attempt's agent was heard first, and how it was started."""
+
+    at: float
+    way: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """The link behind which the client's password waits (mode `link`) or is chosen (`set`)."""
+
+    mode: str
+    nonce: str
+    expires_at: float
+    used_at: float | None = None
+    link_ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What kept an alarm from being delivered."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The shop's certificate: `state` of controller.jobs.shop.tls, and when it is looked for next."""
+
+    state: str | None = None
+    reason: str | None = None
+    since: float | None = None
+    looks: int = 0
+    next: float | None = None
+    asked_at: float | None = None
+    asks: int = 0
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How far a cancelled job is taken back: `state` of controller.jobs.lifecycle.undo."""
+
+    state: str | None = None
+    placed_at: float | None = None
+    heard_at: float = 0.0
+    began_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the job made itself: `account` is `maybe` until the panel said so, the others were not there before."""
+
+    account: str | None = None
+    database: str | None = None
+    database_user: str | None = None
+    born: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one job. None, and False of a flag, is what is not known; changed by `dataclasses.replace`."""
+
+    # The shop
+    noun: str | None = None
+    shop_url: str | None = None
+    admin_url: str | None = None
+    https_shop_url: str | None = None
+    https_admin_url: str | None = None
+    account: Account | None = None
+    cron_seconds: int | None = None
+    credentials: Link | None = None
+    tls: Tls = field(default_factory=Tls)
+    removed: bool = False
+    terminated: bool = False
+    # What was put and made
+    made: Made = field(default_factory=Made)
+    user_made: bool = False
+    bundle_reader: int | None = None
+    copies_distrusted: bool = False
+    put_sha256: Mapping[str, Sequence[str]] | None = None
+    #: "" where the panel's files for a start lie there, else why not; None where an earlier version put the job file.
+    start_prepared: str | None = None
+    # The agent of the attempt
+    start: Asked | None = None
+    first_event: FirstReport | None = None
+    trouble: Trouble | None = None
+    seen_at: float = 0.0
+    looked_at: float = 0.0
+    look_failures: int = 0
+    look_at: float = 0.0
+    blocked_at: float = 0.0
+    state_updated_at: float | None = None
+    finished_at: float | None = None
+    cleaned: bool = False
+    looked_early: bool = False
+    ack_seq: int | None = None
+    events_dropped: int = 0
+    # Taking back
+    undo: Undo = field(default_factory=Undo)
+    cancelled_from: str | None = None
+    direction: str | None = None
+    failure: Mapping[str, Any] | None = None
+    taken_back: bool = False
+    # Who was told
+    billing: Mapping[str, Any] = field(default_factory=dict)
+    alarm_problem: Problem | None = None
+    alarmed_at: float | None = None
+    #: The document this was read from: what another version noted there stays.
+    stored: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+#: Facts that are a document of their own.
+_RECORDS: Mapping[str, type[Any]] = {
+    "account": Account, "credentials": Link, "start": Asked, "first_event": FirstReport, "trouble": Trouble,
+    "alarm_problem": Problem,
+}  # fmt: skip
+#: Facts that are stored as several: field -> its name in the document.
+_GROUPS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
+    "tls": (
+        Tls,
+        {one.name: "tls" if one.name == "state" else f"tls_{one.name}" for one in fields(Tls)},
+    ),
+    "undo": (
+        Undo,
+        {one.name: "undo" if one.name == "state" else f"undo_{one.name}" for one in fields(Undo)},
+    ),
+    "made": (
+        Made,
+        {one.name: "born" if one.name == "born" else f"made_{one.name}" for one in fields(Made)},
+    ),
+}
+_PLAIN = tuple(one.name for one in fields(Facts) if one.name not in {*_RECORDS, *_GROUPS, "stored"})
+#: Every name a document may have that is known here.
+STORED_NAMES = frozenset([*_PLAIN, *_RECORDS, *(name for _made, names in _GROUPS.values() for name in names.values())])
+
+
+def of(job: Job) -> Facts:
+    """Return the facts of the job."""
+    return decode(job.facts)
+
+
+def of_next_attempt(found: Facts) -> Facts:
+    """Return the facts without what was known of the attempt that is over."""
+    return replace(
+        found, seen_at=0.0, looked_at=0.0, look_failures=0, look_at=0.0, finished_at=None, cleaned=False, ack_seq=None,
+        trouble=None, events_dropped=0, start=None, first_event=None, looked_early=False,
+    )  # fmt: skip
+
+
+def after(job: Job, columns: Mapping[str, Any]) -> Facts:
+    """Return the facts the job has once `columns` are written."""
+    return decode(columns.get("facts", job.facts))
+
+
+def column(found: Facts) -> dict[str, Any]:
+    """Return the column `facts` of a job with these."""
+    return {"facts": encode(found)}
+
+
+def decode(document: Mapping[str, Any]) -> Facts:
+    """Return the facts a stored document holds; what it holds besides is kept for `encode`."""
+    values: dict[str, Any] = {name: document[name] for name in _PLAIN if document.get(name) is not None}
+    for name, record in _RECORDS.items():
+        if document.get(name) is not None:
+            values[name] = _record(record, document[name])
+    for name, (group, names) in _GROUPS.items():
+        found = {ours: document[theirs] for ours, theirs in names.items() if document.get(theirs) is not None}
+        values[name] = group(**found)
+    return Facts(**values, stored=dict(document))
+
+
+def encode(found: Facts) -> dict[str, Any]:
+    """Return the document that stores the facts; what another version noted in it stays."""
+    document = dict(found.stored)
+    for name in _PLAIN:
+        _put(document, name, getattr(found, name), _DEFAULTS[name])
+    for name, record in _RECORDS.items():
+        _put_record(document, name, record, getattr(found, name))
+    for name, (group, names) in _GROUPS.items():
+        value, empty = getattr(found, name), group()
+        for ours, theirs in names.items():
+            _put(document, theirs, getattr(value, ours), getattr(empty, ours))
+    return document
+
+
+def _put(document: dict[str, Any], name: str, value: Any, default: Any) -> None:
+    if value is None or value == default:
+        document.pop(name, None)
+    else:
+        document[name] = value
+
+
+def _record(record: type[Any], document: Mapping[str, Any]) -> Any:
+    known = {one.name for one in fields(record)}
+    return record(**{name: value for name, value in document.items() if name in known})
+
+
+def _put_record(document: dict[str, Any], name: str, record: type[Any], value: Any) -> None:
+    if value is None:
+        document.pop(name, None)
+        return
+    # What an earlier version reads without asking whether it is there is there
+    known = {one.name: getattr(value, one.name) for one in fields(record)}
+    left_out = {one.name for one in fields(record) if one.default is None and known[one.name] is None}
+    others = {one: item for one, item in (document.get(name) or {}).items() if one not in known}
+    document[name] = {**others, **{one: item for one, item in known.items() if one not in left_out}}
+
+
+_DEFAULTS: Mapping[str, Any] = {name: getattr(Facts(), name) for name in _PLAIN}

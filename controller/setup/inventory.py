@@ -1,0 +1,107 @@
+"""What commands read and write of an installation's servers, bundles and keys, without its engine in their hands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from controller.access.actor import command_line
+from controller.config import Config
+from controller.db import bundles, jobs, servers
+from controller.db.bundles import Bundle
+from controller.db.connection.clock import database_now
+from controller.db.connection.engine import make_engine, reading
+from controller.db.migrate import revisions
+from controller.db.servers import Server
+from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.keys import load_keys
+from controller.panels.base import Panel
+from controller.panels.registry import open_panel
+from shared.errors import ShoplaunchError
+
+
+def require_database(config: Config) -> None:
+    """Raise ShoplaunchError `not_initialised` where there is no installation yet, or of another version."""
+    _open_database(config)
+
+
+def _open_database(config: Config) -> sa.Engine:
+    if not config.keys.is_dir():
+        raise ShoplaunchError("not_initialised", f"there is no installation in {config.home}")
+    engine = make_engine(config.database_url)
+    found, newest = revisions(engine)
+    if found != newest:
+        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+    return engine
+
+
+def now(config: Config) -> float:
+    """Return the database's time in unix seconds."""
+    return command_line(config).now()
+
+
+def get_server(config: Config, name: str) -> Server:
+    """Return the server called `name`. Raises ShoplaunchError `server_unknown`, `not_initialised`."""
+    with reading(_open_database(config)) as connection:
+        return servers.get(connection, name)
+
+
+def list_servers(config: Config) -> list[Server]:
+    """Return the servers by name. Raises ShoplaunchError `not_initialised`."""
+    with reading(_open_database(config)) as connection:
+        return servers.listed(connection)
+
+
+def panel_of(config: Config, name: str) -> Panel:
+    """Return the panel of the server called `name`. Raises ShoplaunchError `server_unknown`, `not_initialised`."""
+    return open_panel(config, get_server(config, name))
+
+
+def add_server(config: Config, row: Server) -> None:
+    """Keep the new server. Raises ShoplaunchError `name_taken`."""
+    actor = command_line(config)
+    actor.change("server add", row.name, lambda connection: servers.add(connection, row, database_now(connection)))
+
+
+def change_server(config: Config, row: Server, start: str | None, *, of_the_panel: bool) -> None:
+    """Keep what changes of the server: its panel's settings, and how agents start. Raises `server_unknown`."""
+
+    def write(connection: sa.Connection) -> None:
+        if of_the_panel:
+            servers.change(connection, row)
+        if start is not None:
+            servers.choose_start(connection, row.name, start)
+
+    command_line(config).change("server set", row.name, write)
+
+
+def busy_accounts(config: Config, server: str) -> set[str]:
+    """Return the accounts of the server that have or had a job. Raises ShoplaunchError `not_initialised`."""
+    with reading(_open_database(config)) as connection:
+        return set(jobs.accounts_with_jobs(connection, server))
+
+
+def bundle_store(config: Config) -> Bundles:
+    """Return the installation's bundles. Raises ShoplaunchError `not_initialised`."""
+    return Bundles(config, _open_database(config))
+
+
+def bundle_file(config: Config, name: str) -> tuple[Bundle, Path]:
+    """Return (bundle, its file). Raises ShoplaunchError `bundle_unknown`, `bundle_missing`, `not_initialised`."""
+    with reading(_open_database(config)) as connection:
+        known = bundles.get(connection, name)
+    path = config.bundles / f"{name}.bundle"
+    if not path.is_file():
+        raise ShoplaunchError("bundle_missing", f"the file {path} is gone")
+    return known, path
+
+
+def seal(config: Config, secret: str) -> str:
+    """Return the secret as rows keep it. Raises ShoplaunchError `config_invalid`."""
+    return load_keys(config.keys).encrypt(secret)
+
+
+def public_keys(config: Config) -> list[bytes]:
+    """Return the public keys that the installation signs for, newest last. Raises ShoplaunchError `config_invalid`."""
+    return list(load_keys(config.keys).public_keys())
