@@ -28,7 +28,8 @@ def _local(config: Config, server: Server) -> Panel:
 def _cpanel(config: Config, server: Server) -> Panel:
     from controller.panels.cpanel.api.call_limits import ServerBreaker
     from controller.panels.cpanel.api.whm import Login
-    from controller.panels.cpanel.driver import CpanelPanel, Known
+    from controller.panels.cpanel.driver import CpanelPanel
+    from controller.panels.cpanel.server import Known
     from controller.panels.cpanel.settings import CpanelSettings
     from controller.panels.cpanel.start.starter import starter_key
 

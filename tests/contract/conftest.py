@@ -6,7 +6,8 @@ import pytest
 
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
-from controller.panels.cpanel.driver import CpanelPanel, Known
+from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import skeleton
 from tests.fakes.whm import Quirks, WhmDouble, hands

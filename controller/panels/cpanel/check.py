@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from controller.panels.base import Check, SkeletonStatus
 from controller.panels.cpanel import database_door
@@ -13,13 +13,11 @@ from controller.panels.cpanel.account_cache import Looks, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import Answer, is_on, rows
 from controller.panels.cpanel.cron import OURS, Crontab
+from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton.skeleton import Skeleton, open_skeleton
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError, advice
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-
-if TYPE_CHECKING:
-    from controller.panels.cpanel.driver import CpanelPanel
 
 _FEATURES = (
     *(("cron", "cron"), ("mysql", "databases"), ("filemanager", "files")),
@@ -32,7 +30,7 @@ _LOOKS = ("features", "restrictions", "server", "home", "crontab", "installed_ph
 PACKAGES = 8
 
 
-def check_server(panel: CpanelPanel) -> list[Check]:
+def check_server(panel: CpanelServer) -> list[Check]:
     """Return one row for each thing a shop needs of the server."""
     try:
         answer = panel.whm.probe()
@@ -43,7 +41,7 @@ def check_server(panel: CpanelPanel) -> list[Check]:
     return [*found, _skeleton(panel)]
 
 
-def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
+def _privileges(panel: CpanelServer, answer: Answer) -> Iterator[Check]:
     held = privileges.granted(answer)
     if not answer.ok:
         yield Check(
@@ -69,7 +67,7 @@ def _privileges(panel: CpanelPanel, answer: Answer) -> Iterator[Check]:
         yield Check("token", True, f"cannot open sessions of accounts (no `{privileges.NEVER}`)", essential=False)
 
 
-def _accounts(panel: CpanelPanel, granted: Answer) -> Iterator[Check]:
+def _accounts(panel: CpanelServer, granted: Answer) -> Iterator[Check]:
     """Look at the server as one of its accounts sees it, and at what each package allows."""
     listing = panel.whm.call("listaccts", look=True)
     sample = _samples(panel, listing)
@@ -107,7 +105,7 @@ def _no_account(listing: Answer, granted: Answer) -> Check:
     return Check("account", False, message, what, essential=False)
 
 
-def _samples(panel: CpanelPanel, listing: Answer) -> list[tuple[str, str]]:
+def _samples(panel: CpanelServer, listing: Answer) -> list[tuple[str, str]]:
     """Return (account, package) of one account of each package, none that is suspended, the token's own only when
     there is no other; where one package is set for shops, of that alone as soon as it has an account."""
     listed = rows(listing.data, "acct") if listing.ok else []
@@ -172,7 +170,7 @@ def _cron(user: str, answer: Answer) -> Check:
     return Check("cron", True, f"the crontab of {user} can be read ({len(Crontab.read(answer))} lines)")
 
 
-def _interval(panel: CpanelPanel, crontab: Answer | None) -> Check:
+def _interval(panel: CpanelServer, crontab: Answer | None) -> Check:
     """Say what the host made of our lines: no call tells what it allows."""
     asked = f"asked for every {panel.settings.cron_minutes} min (setting cron_minutes)"
     lines = Crontab.read(crontab) if crontab is not None and crontab.ok else []
@@ -203,7 +201,7 @@ def _autossl(user: str, answer: Answer) -> Check:
     return Check("autossl", True, f"{user} may ask for it; {last}", essential=False)
 
 
-def _skeleton(panel: CpanelPanel) -> Check:
+def _skeleton(panel: CpanelServer) -> Check:
     if panel.settings.skeleton == "none":
         message = "none, by the setting skeleton: launcher and agent travel with each job"
         return Check("skeleton", True, message, essential=False)
@@ -215,7 +213,7 @@ def _skeleton(panel: CpanelPanel) -> Check:
         return Check("skeleton", False, error.message, advice(error.code), essential=False)
 
 
-def _born_with(panel: CpanelPanel, skeleton: Skeleton, status: SkeletonStatus) -> Check:
+def _born_with(panel: CpanelServer, skeleton: Skeleton, status: SkeletonStatus) -> Check:
     what = f"`shoplaunch skeleton install {panel.whm.server}` lets new accounts be born with the agent."
     if status.agent_sha256 is None:
         missing = "no agent in it" if skeleton.is_there() else f"there is none{skeleton.instead}"
@@ -228,7 +226,7 @@ def _born_with(panel: CpanelPanel, skeleton: Skeleton, status: SkeletonStatus) -
     return Check("skeleton", True, f"{skeleton.name}: this version's agent{bundle}", essential=False)
 
 
-def _is_current(panel: CpanelPanel, status: SkeletonStatus) -> bool:
+def _is_current(panel: CpanelServer, status: SkeletonStatus) -> bool:
     folder = panel.known.agent
     if folder is None or not (folder / AGENT_FILE).is_file():
         return True

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from controller.panels.base import (
     Account,
@@ -16,26 +13,15 @@ from controller.panels.base import (
     Package,
     Panel,
     Prepared,
-    SiteAddress,
     SkeletonFiles,
     SkeletonStatus,
 )
 from controller.panels.cpanel import check, packages, verify
-from controller.panels.cpanel.account_cache import Looks
-from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
-from controller.panels.cpanel.api.call_limits import CircuitBreaker, ProcessBreaker
-from controller.panels.cpanel.api.own_account import OwnAccount
-from controller.panels.cpanel.api.whm import Login, Whm
-from controller.panels.cpanel.cron import Crontab
-from controller.panels.cpanel.databases import Databases
-from controller.panels.cpanel.files import Files
-from controller.panels.cpanel.operations import Reasons
-from controller.panels.cpanel.php import Php
-from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.accounts import check_name
+from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.skeleton import open_skeleton
 from controller.panels.cpanel.start import at_once, ssh_start
-from controller.panels.cpanel.tls import AutoSsl
 from controller.panels.start import Started
 
 #: Made by cPanel itself in document roots.
@@ -47,60 +33,10 @@ HTACCESS_BLOCKS = (
 )
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the installation knows of a server without asking it: the folder of launcher and agent as they are now, and
-    how often cron runs by the newest line of ours that was read back there."""
-
-    agent: Path | None = None
-    cron_seconds: Callable[[], int | None] = lambda: None
-    #: From which the names of starters are made; without it there are none.
-    starter_key: bytes = field(default=b"", repr=False)
-    #: The file of authorities by which sites prove who they are, None for the system's.
-    tls_ca: str | None = None
-    #: The reason for which no starter is put on the server any more, "" where one may be.
-    starter_stopped: Callable[[], str] = lambda: ""
-
-
-class CpanelPanel(Panel):
+class CpanelPanel(CpanelServer, Panel):
     """One cPanel server, as root or as a reseller."""
 
     kind: ClassVar[str] = "cpanel"
-
-    def __init__(
-        self,
-        login: Login,
-        settings: CpanelSettings,
-        gate: CircuitBreaker,
-        own_token: str = "",
-        known: Known | None = None,
-    ) -> None:
-        """`own_token` is one of the reseller's own cPanel account."""
-        self.whm = Whm(login, gate, settings.calls_in_flight)
-        self.settings = settings
-        self._login = login
-        self._own_token = own_token
-        self.known = known or Known()
-        self._host = urlsplit(login.url).hostname or ""
-        self._together = False
-        self._looks: dict[str, Looks] = {}
-        self._files: dict[str, Files] = {}
-        self._accounts = Accounts(self.whm, settings, self.looks)
-
-    def looks(self, user: str) -> Looks:
-        """Return what was seen of an account."""
-        looks = self._looks.setdefault(user, Looks(self.whm, user))
-        looks.sharing = self._together
-        return looks
-
-    def files(self, account: Account) -> Files:
-        """Return the account's files."""
-        check_name(account.user)
-        made = Files(self.whm, self.looks(account.user), self._reasons(account), account.user, account.home)
-        return self._files.setdefault(account.user, made)
-
-    def _reasons(self, account: Account) -> Reasons:
-        return Reasons(self.whm, self.looks(account.user), account.user, account.domain)
 
     def check(self) -> list[Check]:
         """See Panel.check."""
@@ -111,7 +47,7 @@ class CpanelPanel(Panel):
     def prepare_together(self, user: str, domain: str) -> None:
         """See Panel.prepare_together."""
         self._together = True
-        self._accounts.see_first(user, domain.lower())
+        self.accounts.see_first(user, domain.lower())
 
     def verify_prepared(self, account: Account, wanted: Prepared) -> None:
         """See Panel.verify_prepared."""
@@ -120,13 +56,9 @@ class CpanelPanel(Panel):
 
     # -- accounts -----------------------------------------------------------------------------------------------
 
-    def find_account(self, user: str) -> Account | None:
-        """See Panel.find_account."""
-        return self._accounts.find(user)
-
     def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
         """See Panel.ensure_account. Raises domain_foreign when the account is there and does not serve the domain."""
-        account = self._accounts.ensure(user, domain.lower(), email, create)
+        account = self.accounts.ensure(user, domain.lower(), email, create)
         if self._together:
             self.looks(user).begin("crontab")
             self.files(account).begin_folder()
@@ -134,21 +66,16 @@ class CpanelPanel(Panel):
 
     def list_accounts(self) -> list[Account]:
         """See Panel.list_accounts."""
-        return self._accounts.all()
+        return self.accounts.all()
 
     def remove_account(self, account: Account) -> None:
         """See Panel.remove_account."""
         check_name(account.user)
-        self._accounts.remove(account)
+        self.accounts.remove(account)
         self._looks.pop(account.user, None)
         self._files.pop(account.user, None)
 
     # -- database -----------------------------------------------------------------------------------------------
-
-    def databases(self, account: Account) -> Databases:
-        """Return the account's databases."""
-        check_name(account.user)
-        return Databases(self.whm, self.looks(account.user), self._reasons(account), account.user)
 
     def database_names(self, account: Account) -> tuple[str, str]:
         """See Panel.database_names."""
@@ -194,44 +121,28 @@ class CpanelPanel(Panel):
 
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """See Panel.ensure_php. Which extensions are installed the panel does not tell; the shop's checks do."""
-        return self._php(account).ensure(minimum, maximum, extensions)
+        return self.php(account).ensure(minimum, maximum, extensions)
 
     def mend_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
         """See Panel.mend_php: cPanel's own block in `.htaccess` names the PHP that was chosen."""
-        php = self._php(account)
+        php = self.php(account)
         version = php.ensure(minimum, maximum, extensions)
         folder = account.document_root.removeprefix(account.home + "/")
         php.ensure_block(lambda: self.files(account).read(f"{folder}/.htaccess", HTACCESS_BYTES) or b"")
         return version
 
-    def _php(self, account: Account) -> Php:
-        looks = self.looks(account.user)
-        # Addon and parked domains are aliases of a virtual host that goes by another name
-        host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
-        return Php(self.whm, looks, self._reasons(account), account.user, host)
-
-    def site_address(self, account: Account) -> SiteAddress:
-        """See Panel.site_address."""
-        place = place_of(self.looks(account.user), account.domain) or {}
-        ip = self.settings.http_ip or told_address(place.get("ip")) or self._host
-        settings = self.settings
-        return SiteAddress(ip, settings.http_port, settings.https_port, settings.public_address())
-
-    def _autossl(self, account: Account) -> AutoSsl:
-        return AutoSsl(self.whm, self._reasons(account), account.user)
-
     def request_tls(self, account: Account) -> bool:
         """See Panel.request_tls."""
-        self._autossl(account).request()
+        self.autossl(account).request()
         return True
 
     def tls_problems(self, account: Account) -> list[str]:
         """See Panel.tls_problems."""
-        return self._autossl(account).problems(account.domain)
+        return self.autossl(account).problems(account.domain)
 
     def name_servers(self, account: Account) -> list[str]:
         """See Panel.name_servers."""
-        return self._accounts.name_servers(account)
+        return self.accounts.name_servers(account)
 
     def document_root_rules(self) -> DocumentRootRules:
         """See Panel.document_root_rules."""
@@ -282,12 +193,6 @@ class CpanelPanel(Panel):
 
     # -- cron ---------------------------------------------------------------------------------------------------
 
-    def crontab(self, account: Account) -> Crontab:
-        """Return the account's crontab."""
-        check_name(account.user)
-        minutes = self.settings.cron_minutes
-        return Crontab(self.whm, self.looks(account.user), self._reasons(account), account.user, minutes)
-
     def ensure_cron(self, account: Account, line: str) -> None:
         """See Panel.ensure_cron; a host that allows only every N minutes gets `*/N`."""
         self.files(account).finish()
@@ -332,18 +237,6 @@ class CpanelPanel(Panel):
         return packages.packages(self.whm, self.settings.package)
 
     # -- skeleton -----------------------------------------------------------------------------------------------
-
-    def own_account(self) -> OwnAccount | None:
-        """Return the reseller's own cPanel account, None without a token of its own."""
-        if not self._own_token:
-            return None
-        url = (
-            self.settings.cpanel_url
-            or f"https://{urlsplit(self._login.url).netloc.rpartition(':')[0]}:{OwnAccount.port}"
-        )
-        login = replace(self._login, url=url, token=self._own_token)
-        # Whoever is refused there is not asked again by this object; accounts are served as before
-        return OwnAccount(login, ProcessBreaker(), self.settings.calls_in_flight)
 
     def ensure_skeleton(self, files: SkeletonFiles) -> SkeletonStatus:
         """See Panel.ensure_skeleton."""

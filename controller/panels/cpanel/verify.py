@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from controller.panels.base import Account, Prepared
 from controller.panels.cpanel.account_cache import side_by_side
+from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton import agent_files
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
 
-if TYPE_CHECKING:
-    from controller.panels.cpanel.driver import CpanelPanel
 
-
-def verify(panel: CpanelPanel, account: Account, wanted: Prepared) -> None:
+def verify(panel: CpanelServer, account: Account, wanted: Prepared) -> None:
     """Raise panel_unverified naming what the panel had said to be done and does not show. What a controller that is
     gone began and did not end is ended."""
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)

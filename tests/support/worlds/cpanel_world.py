@@ -17,7 +17,8 @@ from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.panels.base import Account
 from controller.panels.cpanel.api.call_limits import ServerBreaker
 from controller.panels.cpanel.api.whm import Login
-from controller.panels.cpanel.driver import CpanelPanel, Known
+from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.start.starter import starter_key
 from shared.errors import ShoplaunchError

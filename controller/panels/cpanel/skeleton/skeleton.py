@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import home_folder
 from controller.panels.base import SkeletonFiles, SkeletonStatus
+from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.agent_files import FILE_MODE, Stamp, Store
 from controller.panels.cpanel.skeleton.local_store import LocalStore
@@ -22,9 +23,6 @@ from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from shared.encoding import sha256_file, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE
-
-if TYPE_CHECKING:
-    from controller.panels.cpanel.driver import CpanelPanel
 
 SKELETON = "cpanel3-skel"
 PLACE = f"{SKELETON}/{FOLDER}"
@@ -146,7 +144,7 @@ def ssh_settings() -> Path | None:
     return own if own.is_file() else None
 
 
-def open_skeleton(panel: CpanelPanel) -> Skeleton:
+def open_skeleton(panel: CpanelServer) -> Skeleton:
     """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) speak of, for the login the
     panel works as.
 

@@ -8,13 +8,14 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from controller.network.http_client import Origin
 from controller.panels.base import Account
 from controller.panels.cpanel.account_cache import Started as Call
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.files import Files
+from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.skeleton import ssh_settings
 from controller.panels.cpanel.start import ssh_start, starter, web_start
@@ -22,9 +23,6 @@ from controller.panels.cpanel.start.starter import Starter
 from controller.panels.start import NOT_OFFERED, WEB, Started
 from shared.job import FOLDER
 from shared.starter import MARK, NAME, is_starter, with_probes
-
-if TYPE_CHECKING:
-    from controller.panels.cpanel.driver import CpanelPanel
 
 LOG = logging.getLogger(__name__)
 #: Kept of the time for looking why nothing was started, and for what comes after.
@@ -38,7 +36,7 @@ HTACCESS = ".htaccess"
 class Ring:
     """One attempt to be started at once in `account`."""
 
-    panel: CpanelPanel
+    panel: CpanelServer
     account: Account
     job_id: str
     attempt: int

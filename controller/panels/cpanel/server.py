@@ -1,0 +1,125 @@
+"""One cPanel server with a login: what may be called there, what is known of it, and an account's subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from controller.panels.base import (
+    Account,
+    SiteAddress,
+)
+from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
+from controller.panels.cpanel.api.call_limits import CircuitBreaker, ProcessBreaker
+from controller.panels.cpanel.api.own_account import OwnAccount
+from controller.panels.cpanel.api.whm import Login, Whm
+from controller.panels.cpanel.cron import Crontab
+from controller.panels.cpanel.databases import Databases
+from controller.panels.cpanel.files import Files
+from controller.panels.cpanel.operations import Reasons
+from controller.panels.cpanel.php import Php
+from controller.panels.cpanel.settings import CpanelSettings
+from controller.panels.cpanel.tls import AutoSsl
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the installation knows of a server without asking it: the folder of launcher and agent as they are now, and
+    how often cron runs by the newest line of ours that was read back there."""
+
+    agent: Path | None = None
+    cron_seconds: Callable[[], int | None] = lambda: None
+    #: From which the names of starters are made; without it there are none.
+    starter_key: bytes = field(default=b"", repr=False)
+    #: The file of authorities by which sites prove who they are, None for the system's.
+    tls_ca: str | None = None
+    #: The reason for which no starter is put on the server any more, "" where one may be.
+    starter_stopped: Callable[[], str] = lambda: ""
+
+
+class CpanelServer:
+    """One cPanel server, as root or as a reseller; the panel and what checks, verifies and starts stand on it."""
+
+    def __init__(
+        self,
+        login: Login,
+        settings: CpanelSettings,
+        gate: CircuitBreaker,
+        own_token: str = "",
+        known: Known | None = None,
+    ) -> None:
+        """`own_token` is one of the reseller's own cPanel account."""
+        self.whm = Whm(login, gate, settings.calls_in_flight)
+        self.settings = settings
+        self._login = login
+        self._own_token = own_token
+        self.known = known or Known()
+        self._host = urlsplit(login.url).hostname or ""
+        self._together = False
+        self._looks: dict[str, Looks] = {}
+        self._files: dict[str, Files] = {}
+        self.accounts = Accounts(self.whm, settings, self.looks)
+
+    def looks(self, user: str) -> Looks:
+        """Return what was seen of an account."""
+        looks = self._looks.setdefault(user, Looks(self.whm, user))
+        looks.sharing = self._together
+        return looks
+
+    def files(self, account: Account) -> Files:
+        """Return the account's files."""
+        check_name(account.user)
+        made = Files(self.whm, self.looks(account.user), self.reasons(account), account.user, account.home)
+        return self._files.setdefault(account.user, made)
+
+    def reasons(self, account: Account) -> Reasons:
+        """Return what explains the panel's refusals about the account."""
+        return Reasons(self.whm, self.looks(account.user), account.user, account.domain)
+
+    def find_account(self, user: str) -> Account | None:
+        """See Panel.find_account."""
+        return self.accounts.find(user)
+
+    def databases(self, account: Account) -> Databases:
+        """Return the account's databases."""
+        check_name(account.user)
+        return Databases(self.whm, self.looks(account.user), self.reasons(account), account.user)
+
+    def php(self, account: Account) -> Php:
+        """Return the account's choice of PHP."""
+        looks = self.looks(account.user)
+        # Addon and parked domains are aliases of a virtual host that goes by another name
+        host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
+        return Php(self.whm, looks, self.reasons(account), account.user, host)
+
+    def site_address(self, account: Account) -> SiteAddress:
+        """See Panel.site_address."""
+        place = place_of(self.looks(account.user), account.domain) or {}
+        ip = self.settings.http_ip or told_address(place.get("ip")) or self._host
+        settings = self.settings
+        return SiteAddress(ip, settings.http_port, settings.https_port, settings.public_address())
+
+    def autossl(self, account: Account) -> AutoSsl:
+        """Return the account's certificates."""
+        return AutoSsl(self.whm, self.reasons(account), account.user)
+
+    def crontab(self, account: Account) -> Crontab:
+        """Return the account's crontab."""
+        check_name(account.user)
+        minutes = self.settings.cron_minutes
+        return Crontab(self.whm, self.looks(account.user), self.reasons(account), account.user, minutes)
+
+    def own_account(self) -> OwnAccount | None:
+        """Return the reseller's own cPanel account, None without a token of its own."""
+        if not self._own_token:
+            return None
+        url = (
+            self.settings.cpanel_url
+            or f"https://{urlsplit(self._login.url).netloc.rpartition(':')[0]}:{OwnAccount.port}"
+        )
+        login = replace(self._login, url=url, token=self._own_token)
+        # Whoever is refused there is not asked again by this object; accounts are served as before
+        return OwnAccount(login, ProcessBreaker(), self.settings.calls_in_flight)
