@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.files import write_durably
+from controller.files import replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
 #: file name -> how one new key is made (a line of text)
@@ -80,11 +80,17 @@ def ensure_keys(folder: Path) -> None:
             write_durably(folder / name, (make() + "\n").encode("ascii"), 0o600)
 
 
+def missing(folder: Path) -> list[str]:
+    """Return the names of the key files that are not there."""
+    return [name for name in (*MAKERS, SALT) if not (folder / name).exists()]
+
+
 def rotate(folder: Path) -> None:
     """Every key that can be rotated gets a newer one beside it."""
     for name, make in MAKERS.items():
         path = folder / name
-        write_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"), 0o600)
+        # As root as well they stay those of the service's user
+        replace_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"))
 
 
 def old_files(folder: Path) -> list[Path]:
@@ -97,7 +103,7 @@ def trim(folder: Path, name: str) -> None:
     path = folder / name
     lines = path.read_bytes().split()
     if len(lines) > 1:
-        write_durably(path, lines[-1] + b"\n", 0o600)
+        replace_durably(path, lines[-1] + b"\n")
 
 
 def load_keys(folder: Path) -> Keys:

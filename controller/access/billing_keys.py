@@ -35,6 +35,8 @@ def add(actor: Actor, key: ApiKey) -> str:
 
     def work(connection: sa.Connection) -> str:
         _require_known(connection, key)
+        # Two alike that are added at the same instant come one after the other: no row is there that both would lock
+        access.list_operators(connection, lock=True)
         there = alike.find(key.name, (one.name for one in api_keys.listed(connection)))
         if there is not None:
             raise ShoplaunchError("name_taken", f"there is, or was, a key {there!r}")

@@ -111,7 +111,7 @@ class Mail(Billing):
 
     def _send(self, recipient: str, subject: str, text: str, name: str, *, once: bool = False) -> None:
         message = EmailMessage(policy=_POLICY)
-        message["From"], message["To"] = self._settings.sender, recipient
+        message["From"], message["To"] = self._settings.sender, _to(recipient)
         message["Subject"] = " ".join(subject.split())
         message["Date"] = formatdate(time.time())
         message["Message-ID"] = self._identity(name, once)
@@ -136,6 +136,14 @@ class Mail(Billing):
         user, password = settings.user, "" if settings.user is None else settings.password() or ""
         server = MailServer(settings.host, settings.port, context, user, password)
         deliver(server, message, TIMEOUT_SECONDS, STEP_SECONDS)
+
+
+def _to(recipient: str) -> str:
+    """Return the address as the message's header takes it. Raises ShoplaunchError `mail_failed` for one that would
+    become another there: encoded words are decoded."""
+    if "=?" in recipient:
+        raise ShoplaunchError("mail_failed", "the recipient's address is none that mails are sent to")
+    return recipient
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

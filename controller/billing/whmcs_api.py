@@ -25,6 +25,8 @@ _UNMARKED = {"GetAdminUsers": "admin_users"}
 #: What a proxy answers that did not wait any longer.
 _TOO_SLOW = (504, 524)
 _FLAT = re.compile(r"\[([^\]]*)\]")
+#: What stands behind the list's own name: the row's number and the field.
+_FLAT_CHARS = 200
 
 
 class WhmcsError(Exception):
@@ -136,7 +138,8 @@ def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[
 def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for key, value in document.items():
-        if key.startswith(prefix):
+        # A name of brackets alone would be looked at from each of them on
+        if key.startswith(prefix) and len(key) <= len(prefix) + _FLAT_CHARS:
             path = _FLAT.findall(key[len(prefix) :])
             if len(path) == 2:
                 rows.setdefault(path[0], {})[path[1]] = value

@@ -37,15 +37,20 @@ def register(group: click.Group) -> None:
     metavar="ADDRESS",
     help="Where failures are told; asked for at a terminal when no address is set yet.",
 )
+@click.option(
+    "--new-keys",
+    is_flag=True,
+    help="Make missing keys though the database is in use: what the lost ones sealed is lost.",
+)
 @json_option
 @errors_shown
-def init(name: str, address: str | None, as_json: bool) -> None:
+def init(name: str, address: str | None, new_keys: bool, as_json: bool) -> None:
     """Make folders, keys, database, the agent and the first operator, whose password is shown this once.
 
     Safe to repeat. Exit code 3: everything but the agent is there.
     """
     config = load_config()
-    installation.ensure_installation(config)
+    installation.ensure_installation(config, new_keys=new_keys)
     address = _operators_address(address, ask=not as_json and _at_terminal())
     problem = _agent_problem()
     login = _first_operator(name)

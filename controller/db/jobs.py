@@ -139,11 +139,11 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def lives_in(connection: sa.Connection, server: str, account: str) -> str | None:
-    """Return the id of a job whose shop lives in the account, None when there is none."""
-    query = sa.select(jobs.c.id).where(jobs.c.server == server, jobs.c.account == account, jobs.c.state == "live")
-    query = query.where(jobs.c.ended_at.is_(None), jobs.c.kind == RESTORE)
-    return connection.execute(query.limit(1)).scalar()
+def living_in(connection: sa.Connection, server: str, account: str) -> dict[str, str]:
+    """Return {id: whose key signed its order} of the jobs whose shops live in the account."""
+    query = sa.select(jobs.c.id, jobs.c.signed_by).where(jobs.c.server == server, jobs.c.account == account)
+    query = query.where(jobs.c.state == "live", jobs.c.ended_at.is_(None), jobs.c.kind == RESTORE)
+    return {row.id: row.signed_by for row in connection.execute(query)}
 
 
 def open_child(connection: sa.Connection, parent: str, kind: str) -> Job | None:
@@ -257,6 +257,13 @@ def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, w
     values["wake_at"] = now if changed else wake_at
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
     return changed
+
+
+def ahead(connection: sa.Connection, far: float, leases: float, latest: float) -> list[str]:
+    """Return the jobs that changed later than `far`, are held longer than until `leases`, or are due after `latest`."""
+    when = (jobs.c.updated_at > far, jobs.c.heard_at > far, jobs.c.dropped_at > far)
+    which = sa.or_(*when, jobs.c.lease_until > leases, jobs.c.wake_at > latest)
+    return list(connection.execute(sa.select(jobs.c.id).where(which).order_by(jobs.c.id)).scalars())
 
 
 def accounts_with_jobs(connection: sa.Connection, server: str) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import refused_orders as table
 from shared.errors import ShoplaunchError
 
@@ -136,7 +137,9 @@ def listed(connection: sa.Connection, limit: int, *, settled: bool = False) -> l
 
 def wanting_alarm(connection: sa.Connection, now: float, limit: int) -> list[RefusedOrder]:
     """Return open ones to tell the operator of now: those never tried first, then those tried longest ago."""
-    due = sa.or_(table.c.alarm == "wanted", table.c.alarm.between("0", _at(now)))
+    # Nobody puts an alarm off for longer: a clock was ahead
+    ahead = table.c.alarm.between(_at(now + CLAIM_SECONDS + AHEAD_SECONDS), "9" * 10)
+    due = sa.or_(table.c.alarm == "wanted", table.c.alarm.between("0", _at(now)), ahead)
     tried = sa.case((table.c.alarm == "wanted", ""), else_=table.c.alarm)
     query = sa.select(table).where(due).order_by(tried, table.c.id).limit(limit)
     return [_order(row) for row in connection.execute(query)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import transact
 from controller.db.identities import api_keys
 from controller.db.tables import answers, used_signatures
@@ -96,7 +97,8 @@ def _require_rate(connection: sa.Connection, signed_by: str, now: float) -> None
     key = api_keys.find(connection, signed_by, lock=True)
     if key is None:
         return
-    lately = (used_signatures.c.signed_by == signed_by, used_signatures.c.at > now - api_keys.RATE_SECONDS)
+    at = used_signatures.c.at
+    lately = (used_signatures.c.signed_by == signed_by, at > now - api_keys.RATE_SECONDS, at <= now + AHEAD_SECONDS)
     found = sa.select(sa.func.count(), sa.func.min(used_signatures.c.at)).where(*lately)
     count, oldest = connection.execute(found).one()
     if count >= key.rate:
@@ -113,7 +115,7 @@ def _known(connection: sa.Connection, event: str, fingerprint: str, now: float) 
         raise ShoplaunchError("event_conflict", "the event came before with another request")
     if row.status is not None:
         return Answer(row.status, row.content_type, row.body)
-    if row.claimed_at >= now - CLAIM_SECONDS:
+    if now - CLAIM_SECONDS <= row.claimed_at <= now + AHEAD_SECONDS:
         raise ShoplaunchError("event_running", "the event is being worked on")
     same = sa.and_(answers.c.event == event, answers.c.claimed_at == row.claimed_at)
     if connection.execute(sa.update(answers).where(same).values(claimed_at=now)).rowcount != 1:

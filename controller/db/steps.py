@@ -54,6 +54,12 @@ def of_job(connection: sa.Connection, job_id: str) -> dict[str, StepRow]:
     return {row.name: _step(dict(row._mapping)) for row in connection.execute(_OF_JOB, {"job": job_id})}
 
 
+def bring_back(connection: sa.Connection, job_id: str, far: float, now: float) -> None:
+    """Steps of the job that wait until later than `far` wait no longer than `now`."""
+    query = sa.update(steps).where(steps.c.job == job_id, steps.c.not_before > far)
+    connection.execute(query.values(not_before=now))
+
+
 def of_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, dict[str, StepRow]]:
     """Return job -> name -> step of several jobs."""
     found: dict[str, dict[str, StepRow]] = {job_id: {} for job_id in job_ids}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from controller.access import key_possession
 from controller.agent_archive.build import is_current, launcher
 from controller.backups import aftermath
 from controller.billing import whmcs_check
@@ -36,6 +37,8 @@ TIMEOUT_SECONDS = 10
 #: Variables that other programs heed and nothing here does.
 IN_VAIN = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _READY_BYTES = 64 * 1024
+#: Only root may listen on ports up to this one.
+_LAST_CLOSED_PORT = 1023
 
 
 def examine(config: Config) -> list[Check]:
@@ -55,6 +58,13 @@ def _keys(config: Config) -> Iterator[Check]:
     keys = load_keys(config.keys)
     mode = config.keys.stat().st_mode & 0o077
     yield Check("", mode == 0, f"{len(keys.signing)} signing key(s)", f"chmod 700 {config.keys}" if mode else "")
+
+
+def _sealed(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        opened, closed = key_possession.opens(connection, load_keys(config.keys))
+    told = f"{closed} of {opened + closed} were sealed with a key that is gone" if closed else "the keys open them"
+    yield Check("", not closed, told, advice("keys_lost"))
 
 
 def _database(config: Config) -> Iterator[Check]:
@@ -167,10 +177,23 @@ def _whmcs(config: Config) -> Iterator[Check]:
     for key, settings in WhmcsSettings.sections(config.whmcs).items():
         for name, ok, message, told in whmcs_check.look(settings):
             yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, told)
+        yield from _port_of_whmcs(config, " ".join(filter(None, ("whmcs", key, "port"))), settings.url)
     in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
     if in_vain:
         told = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
         yield Check("whmcs environment", True, told)
+
+
+def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
+    parts = urlsplit(url)
+    if parts.scheme == "http" and (parts.port or 80) > _LAST_CLOSED_PORT and _is_shared(config):
+        told = f"{url}: while its web server restarts, any account may hold this port and hear the API's secret"
+        yield Check(name, True, f"{told}; https, or a port up to {_LAST_CLOSED_PORT}, is nobody else's")
+
+
+def _is_shared(config: Config) -> bool:
+    """Tell whether accounts live on the controller's own machine."""
+    return any(server.panel == "local" for server in servers_of(config))
 
 
 def _web(config: Config) -> Iterator[Check]:
@@ -201,8 +224,7 @@ def _keys_of_whmcs(config: Config) -> Iterator[Check]:
 
 
 def _agents(config: Config) -> Iterator[Check]:
-    with reading(make_engine(config.database_url)) as connection:
-        is_shared = any(server.panel == "local" for server in servers.listed(connection))
+    is_shared = _is_shared(config)
     if not is_shared and urlsplit(config.public_url).scheme != "http":
         return
     path, owner = config.agent_door, config.keys.stat().st_uid
@@ -260,6 +282,7 @@ def _servers(config: Config) -> Iterator[Check]:
 _LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "keys": _keys,
     "database": _database,
+    "sealed values": _sealed,
     "agent": _agent,
     "bundles": _bundles,
     "operator's address": _operator,

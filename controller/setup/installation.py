@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from controller.access import billing_keys
+from controller.access import billing_keys, key_possession
 from controller.access import operators as people
 from controller.access.actor import command_line
 from controller.agent_archive.build import build_agent, launcher
@@ -70,10 +70,16 @@ def ensure_settings(config: Config) -> None:
         write_durably(settings, _SETTINGS.encode("utf-8"), 0o600)
 
 
-def ensure_installation(config: Config) -> None:
-    """Folders, settings, keys and database are there. Raises OSError, config_invalid, database_busy."""
+def ensure_installation(config: Config, *, new_keys: bool = False) -> None:
+    """Folders, settings, keys and database are there.
+
+    Keys that are missing are made for a new installation, and with `new_keys` for one in use as well. Raises OSError,
+    `config_invalid`, `database_busy`, `keys_lost`.
+    """
     ensure_folders(config)
     ensure_settings(config)
+    if not new_keys:
+        key_possession.require_makeable(config)
     ensure_keys(config.keys)
     migrate_database(config)
 

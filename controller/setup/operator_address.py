@@ -43,7 +43,8 @@ def keep(config: Config, address: str) -> None:
 
 def check(address: str) -> None:
     """Raise ShoplaunchError `email_invalid` when the text is no address."""
-    if not _ADDRESS.match(address):
+    # What mail programs decode is another address
+    if not _ADDRESS.match(address) or "=?" in address:
         raise ShoplaunchError("email_invalid", f"not an e-mail address: {address[:80]!r}")
 
 

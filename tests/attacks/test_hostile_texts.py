@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from controller.billing.whmcs_api import WhmcsApi, WhmcsError
+from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.cli.terminal import output
 from controller.jobs.agent_link import panel_reading, reports
@@ -54,6 +54,18 @@ DOCUMENTS = {
     "uapi": {"metadata": {"result": 1}, "data": {"uapi": {"status": 0, "errors": [LONG], "messages": [WORDS] * 1000}}},
     "api2": {"cpanelresult": {"error": LONG, "data": [{"reason": WORDS}] * 1000, "event": {"result": 0}}},
 }
+
+
+@attack(
+    "WHMCS names a field of a list by brackets without end",
+    "no name longer than any field's is taken apart: that would take the square of its length in steps",
+)
+def test_names_of_fields_are_never_long():
+    long = "tickets[ticket][0][" + "a" * 300 + "]"
+    found = list(
+        items({"tickets[ticket][0][id]": 1, long: 2, "tickets[ticket]" + 200_000 * "[": 3}, "tickets", "ticket")
+    )
+    assert found == [{"id": 1}]
 
 
 @attack(

@@ -106,6 +106,62 @@ def test_what_a_key_may_not_order_is_refused(site, key, what):
     assert ask("POST", ORDERS, order).status_code == 202
 
 
+#: Other spellings of the server web-1 and the bundle boutique, which the key is not for.
+SPELLINGS = (
+    "web-1", "WEB-1", "web-1 ", " web-1", "web-1.", "web\u20111", "\uff57eb-1", "web-1\u0000", "web-1\n", "./web-1",
+    "web-2/../web-1", "web-1%20", "https://web-1", "web-1:2087", "//web-2@web-1", "web-2,web-1", ["web-1"],
+    ["web-2", "web-1"], {"web-2": "web-1"},
+)  # fmt: skip
+
+
+@attack(
+    "a billing names what is not its own otherwise: in other letters, lists, addresses, twice, in an event",
+    "nothing is made of it for any server or bundle but its key's",
+)
+def test_no_spelling_of_a_field_leads_a_key_elsewhere(site):
+    name = f"k{uuid.uuid4().hex[:8]}"
+    secret = json.loads(
+        command(site, "add", name, "--server", "web-2", "--bundle", "other", "--may", "nothing", "--json")
+    )["secret"]
+    own = {"server": "web-2", "bundle": "other"}
+    asked = []
+    for one in SPELLINGS:
+        asked.append(json.dumps(an_order(**{**own, "server": one})))
+        asked.append(json.dumps(an_order(**{**own, "bundle": one if one != "web-1" else "boutique"})))
+        asked.append(json.dumps({**event(number()), "server_host": one, "bundle": "other"}))
+        asked.append(json.dumps({**event(number()), "server_host": "other.example", "bundle": one}))
+        twice = json.dumps(an_order(**own))[:-1]
+        asked.append(f'{twice}, "server": {json.dumps(one)}}}')
+        asked.append(f'{twice}, "serve\\u0072": {json.dumps(one)}}}')
+        asked.append(json.dumps(an_order(**own, options={"occupied": "move", "server": one})))
+        asked.append(json.dumps(an_order(**own, create_account=True, Server=one)))
+    for text in asked:
+        answer = site.signed("POST", ORDERS, text.encode("utf-8"), key=name, secret=secret)
+        assert 400 <= answer.status_code < 500 or answer.json()["server"] == "web-2", (text, answer.text)
+    with reading(site.service.installation.engine) as connection:
+        made = connection.execute(
+            sa.select(jobs.jobs.c.server, jobs.jobs.c.bundle).where(jobs.jobs.c.signed_by == name)
+        )
+        assert {tuple(row) for row in made} <= {("web-2", "other")}
+
+
+@attack("a billing writes its key's name otherwise, or names another one as well", "it is no key, or its own")
+@pytest.mark.parametrize(
+    "spelling", ["{0} ", "{1}", "{0}\u00a0", "{0},billing", "billing,{0}", "{0}\x00", "%{0}", "./{0}"]
+)
+def test_no_spelling_of_a_name_is_another_key(site, key, spelling):
+    name, _ask = key("--server", "web-2")
+    renewed = json.loads(command(site, "renew", name, "--yes", "--json"))["secret"]
+    given = spelling.format(name, name.upper())
+    body = json.dumps(an_order()).encode()
+    try:
+        answer = site.signed("POST", ORDERS, body, key=given, secret=renewed)
+    except (ValueError, OSError):
+        # No header at all
+        return
+    assert answer.status_code in (400, 401) or answer.json().get("code") == "key_forbidden", answer.text
+
+
 @attack("a billing sends an event for a server that is not its own", "no job is made, and the reason is kept")
 def test_events_are_limited_as_orders_are(site, key):
     name, ask = key("--server", "web-2")

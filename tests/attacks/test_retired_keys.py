@@ -158,7 +158,7 @@ def killed_at(home, number, monkeypatch):
         if not text.lstrip().upper().startswith(("SELECT", "BEGIN", "PRAGMA")):
             count()
 
-    real = keys.write_durably
+    real = keys.replace_durably
 
     def write(*words):
         count()
@@ -166,7 +166,7 @@ def killed_at(home, number, monkeypatch):
         count()
 
     with monkeypatch.context() as patch:
-        patch.setattr(keys, "write_durably", write)
+        patch.setattr(keys, "replace_durably", write)
         patch.setattr(key_retirement, "make_engine", lambda _url: home.service.installation.engine)
         sa.event.listen(home.service.installation.engine, "before_cursor_execute", statement)
         try:

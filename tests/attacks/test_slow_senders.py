@@ -90,6 +90,37 @@ def test_connections_that_are_never_closed_hold_nothing_up(site):
             assert b" 200 " in connection.recv(65536)
 
 
+#: Its answers are far more than a system keeps for a connection.
+ASKED_ON = 400 * b"GET /static/shoplaunch.css HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@attack(
+    "strangers send request after request on a connection, and read no answer",
+    "no thread waits for them: their next request is taken up once there is room for its answer",
+)
+def test_who_asks_on_without_reading_holds_no_thread(site):
+    with contextlib.ExitStack() as stack:
+        for _ in range(8 * THREADS):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", site.port))
+            connection.sendall(ASKED_ON)
+        time.sleep(2)
+        for _ in range(3):
+            assert requests.get(site.url + "/healthz", timeout=SECONDS / 2).status_code == 200
+
+
+def test_answers_to_requests_one_behind_the_other_are_whole_however_slowly_they_are_read(site):
+    asked = 60
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", site.port))
+        connection.sendall(ASKED_ON[: asked * len(ASKED_ON) // 400] + last)
+        time.sleep(1)
+        assert answer(connection).count(b"HTTP/1.1 200 ") == asked + 1
+
+
 #: More than a server accepts at once.
 MANY = 1200
 KEPT = {

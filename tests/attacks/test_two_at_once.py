@@ -104,6 +104,22 @@ def test_one_of_two_of_the_same_name_is_told_so(actors, kind):
 
 
 @attack(
+    "two commands add keys, or operators, at the same instant, whose names differ in case alone",
+    "one is added, and the other is told that the name is taken",
+)
+@pytest.mark.parametrize("kind", ["operators", "api_keys"])
+def test_one_of_two_of_names_alike_is_told_so(config, actors, kind):
+    operators.add(actors[0], "nora", PASSWORD)
+    meet_before([actor.engine for actor in actors], f"INSERT INTO {kind}")
+    adds = {
+        "operators": lambda actor, name: operators.add(actor, name, PASSWORD),
+        "api_keys": lambda actor, name: len(billing_keys.add(actor, ApiKey(name))),
+    }
+    found = at_once(*(partial(adds[kind], actor, name) for actor, name in zip(actors, ("Omid", "OMID"), strict=True)))
+    assert [getattr(one, "code", "") for one in found].count("name_taken") == 1
+
+
+@attack(
     "somebody guesses passwords, or codes of a second factor, at several servers of an installation at one instant",
     "they are counted one by one: no more are tried than one server would have let",
 )

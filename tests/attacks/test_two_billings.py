@@ -116,6 +116,32 @@ def test_a_refused_order_is_not_settled_by_the_others(site, ask, first, second):
     assert (order.signed_by, order.service_id) == (first, number)
 
 
+@attack(
+    "billing B orders into an account where A's shop lives, and lets what is there be moved aside",
+    "it is refused, and learns nothing of A's job: a shop is given up by its own billing, or by an operator",
+)
+@both_ways
+@pytest.mark.parametrize("options", [{}, {"occupied": "move"}])
+def test_a_living_shop_is_not_given_up_by_the_others(site, ask, first, second, options):
+    number = f"108-{first}-{len(options)}"
+    made = ask(first, "POST", ORDERS, event(number, f"s{number}")).json()
+    job = site.put(site.service.jobs.get(made["id"]), "live", domain_key=None, account_key=None)
+    order = an_order(account=job.account, domain=f"new-{number}.example.com", options=options)
+    refused = ask(second, "POST", ORDERS, order)
+    assert (refused.status_code, refused.json()["code"]) == (422, "key_forbidden"), refused.text
+    assert job.id not in refused.text and job.domain not in refused.text
+    site.service.orders.dismiss_refused(site.service.orders.list_refused()[0].id)
+    taken = ask(first, "POST", ORDERS, order)
+    assert taken.status_code == (202 if options else 409), taken.text
+
+
+def test_an_operator_gives_a_shop_of_any_billing_up(site, ask):
+    made = ask(KEY, "POST", ORDERS, event("1090", "s1090")).json()
+    job = site.put(site.service.jobs.get(made["id"]), "live", domain_key=None, account_key=None)
+    order = an_order(account=job.account, domain="new-1090.example.com", options={"occupied": "move"})
+    assert site.service.orders.place(order, source="command").account == job.account
+
+
 SECTION = {
     "url": "https://{}.example.com", "identifier": "i", "secret_file": "/nowhere", "department": 1, "admin": "a",
 }  # fmt: skip

@@ -23,6 +23,8 @@ AGAIN_SECONDS = 5.0
 STEP_SECONDS = 5.0
 #: So long after the clock was set forward leases are judged by the time before: each holder renews its own meanwhile.
 SETTLING_SECONDS = 30.0
+#: What happened cannot be later than that: it was noted by a clock that was ahead, and counts for nothing.
+AHEAD_SECONDS = 600.0
 #: Never by way of local time: at the end of summer time an hour of it comes twice.
 _NOW = sa.text("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6")
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from controller.database_client import ProvenConnection
 from controller.db.connection.full_disk import is_full
+from controller.db.connection.write_protection import is_protected
 from shared.errors import ShoplaunchError
 
 BUSY_SECONDS = 30
@@ -34,7 +35,7 @@ _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 def make_engine(url: str) -> sa.Engine:
     """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`, of
-    its disk as `database_full`.
+    its disk as `database_full`, of rights as `database_unwritable`.
 
     Raises config_invalid for a URL that is none.
     """
@@ -107,6 +108,8 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
     text = str(context.original_exception)[:200]
     if context.engine is not None and is_full(context.original_exception, context.engine.url):
         return ShoplaunchError("database_full", f"the controller's database: {text}")
+    if context.engine is not None and is_protected(context.original_exception, context.engine.url):
+        return ShoplaunchError("database_unwritable", f"the controller's database: {text}")
     if isinstance(context.sqlalchemy_exception, OperationalError):
         numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
         repeatable = bool(numbers) and numbers[0] in _REPEATABLE

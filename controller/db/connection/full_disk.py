@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,9 +36,26 @@ def is_full(problem: BaseException, url: sa.URL) -> bool:
 
 
 def _has_no_room(url: sa.URL) -> bool:
+    folder = Path(url.database or "").absolute().parent
     try:
-        state = os.statvfs(Path(url.database or "").absolute().parent)
+        state = os.statvfs(folder)
     except OSError:
         return False
     # Some file systems count no files
-    return state.f_bavail * state.f_frsize < _PIECE_BYTES or (state.f_files > 0 and state.f_favail == 0)
+    if state.f_bavail * state.f_frsize < _PIECE_BYTES or (state.f_files > 0 and state.f_favail == 0):
+        return True
+    return _takes_nothing(folder)
+
+
+def _takes_nothing(folder: Path) -> bool:
+    """Tell whether there is no room in the folder for this user: what a quota leaves no number of the disk tells."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            left = memoryview(bytes(_PIECE_BYTES))
+            while left:
+                left = left[probe.write(left) :]
+            # Some file systems count when it is written out
+            os.fsync(probe.fileno())
+    except OSError as problem:
+        return problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False

@@ -98,4 +98,8 @@ class Together:
 
 
 def _is_everybodys(error: Exception) -> bool:
-    return isinstance(error, ShoplaunchError) and error.code in ("database_busy", "database_full")
+    return isinstance(error, ShoplaunchError) and error.code in (
+        "database_busy",
+        "database_full",
+        "database_unwritable",
+    )

@@ -52,7 +52,10 @@ def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) 
 def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str]:
     """Return the operators' names; with `lock` nobody who asks the same way adds one before the transaction ends."""
     query = sa.select(operators.c.user).order_by(operators.c.user)
-    return list(connection.execute(query.with_for_update() if lock else query).scalars())
+    if lock:
+        # A look of its own afterwards: a row that came while this one waited may lie before where it waits
+        connection.execute(query.with_for_update()).all()
+    return list(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)

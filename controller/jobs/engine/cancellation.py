@@ -34,8 +34,8 @@ _NO_TICKS = "cron starts the agent no more"
 _GONE = ("account_missing", "account_renamed")
 #: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
 _OF_THE_SERVER = (
-    "account_suspended", "database_busy", "database_full", "feature_missing", "panel_auth_failed",
-    "panel_unreachable", "panel_untrusted", "permission_denied", "privilege_missing",
+    "account_suspended", "database_busy", "database_full", "database_unwritable", "feature_missing",
+    "panel_auth_failed", "panel_unreachable", "panel_untrusted", "permission_denied", "privilege_missing",
 )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def finish(
             changes.change(engine, job_id, now, work, held)
             return
         except ShoplaunchError as error:
-            if error.code not in ("database_busy", "database_full") or left == 0:
+            if error.code not in ("database_busy", "database_full", "database_unwritable") or left == 0:
                 raise
             LOG.warning("job %s: what was done is not noted yet: %s", job_id, error.message)
             time.sleep(NOTE_PAUSE_SECONDS)

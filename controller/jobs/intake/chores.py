@@ -10,7 +10,7 @@ from controller.billing.base import REFUSED, Alarm
 from controller.db import refused_orders, services
 from controller.db.connection.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
-from controller.jobs.engine import alarms, health
+from controller.jobs.engine import alarms, health, set_back
 from controller.jobs.intake import billing_events, orders
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers
@@ -36,7 +36,7 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called whenever it gets further: nothing between two calls takes longer than one mail.
     """
-    for chore in (start_forgotten, tell_refused, close_bundles):
+    for chore in (start_forgotten, tell_refused, close_bundles, bring_back):
         move()
         try:
             chore(installation, move)
@@ -69,6 +69,11 @@ def close_bundles(installation: Installation, _move: Callable[[], None] = _nobod
     """Accounts whose jobs are over read no bundle, whoever was killed before closing it."""
     if installation.config.bundles.is_dir():
         bundle_readers.renew(installation.engine, installation.config.bundles, installation.now())
+
+
+def bring_back(installation: Installation, _move: Callable[[], None] = _nobody) -> None:
+    """Jobs that were noted while the database's clock was ahead go on by the clock of now."""
+    set_back.bring_back(installation.engine, installation.now(), installation.config.job_hours)
 
 
 def tell_refused(installation: Installation, move: Callable[[], None] = _nobody) -> None:

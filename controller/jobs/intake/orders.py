@@ -70,7 +70,10 @@ def check_email(email: str) -> str:
     """Return the address. Raises ShoplaunchError `email_invalid`."""
     address = email.strip()
     local, _, domain = address.rpartition("@")
-    if len(address) > 254 or not _EMAIL.match(address) or local[0] == "." or local[-1] == "." or ".." in address:
+    # What mail programs decode is another address than the one that was looked at
+    is_encoded = "=?" in address
+    dots = local.startswith(".") or local.endswith(".") or ".." in address
+    if len(address) > 254 or not _EMAIL.match(address) or dots or is_encoded:
         raise ShoplaunchError("email_invalid", f"not an e-mail address: {email[:80]!r}")
     labels = domain.lower().split(".")
     if len(labels) < 2 or not all(map(_LABEL.match, labels)):
@@ -232,7 +235,7 @@ def _insert(
     whose: Mapping[str, str],
     now: float,
 ) -> Job:
-    _refuse_living(connection, order)
+    _refuse_living(connection, order, None if whose["source"] == OPERATORS else whose["signed_by"])
     job_id = claims.new_id()
     values = {
         "id": job_id,
@@ -258,11 +261,19 @@ def _insert(
     return jobs.get(connection, job_id)
 
 
-def _refuse_living(connection: sa.Connection, order: Mapping[str, Any]) -> None:
-    """Preparing the account again would take the living shop's database password away."""
-    living = jobs.lives_in(connection, order["server"], order["account"])
-    if living is not None and order.get("options", {}).get("occupied") != "move":
-        message = f"the shop of job {living} lives in account {order['account']}; option occupied=move gives it up"
+def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_by: str | None) -> None:
+    """Preparing the account again would take the living shop's database password away.
+
+    Only the key whose shop it is may give it up (`signed_by`; None: an operator orders, who may).
+    """
+    living = jobs.living_in(connection, order["server"], order["account"])
+    if signed_by is not None and any(owner != signed_by for owner in living.values()):
+        # Nothing of it is told: it is somebody else's
+        message = f"a shop that is not of the key {signed_by or 'that signed this'} lives in account {order['account']}"
+        raise ShoplaunchError("key_forbidden", message)
+    if living and order.get("options", {}).get("occupied") != "move":
+        one = next(iter(living))
+        message = f"the shop of job {one} lives in account {order['account']}; option occupied=move gives it up"
         raise ShoplaunchError("domain_busy", message)
 
 

@@ -26,7 +26,15 @@ API = "api"
 MAX_DOCUMENT_BYTES = 16 * 1024
 _SERVICE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 #: Failures of ours: they are not the order's answer, and whoever sent it tries again.
-_OURS = ("database_busy", "database_damaged", "database_full", "internal", "not_initialised")
+_OURS = (
+    "config_invalid",
+    "database_busy",
+    "database_damaged",
+    "database_full",
+    "database_unwritable",
+    "internal",
+    "not_initialised",
+)
 
 
 def is_refusal(error: ShoplaunchError) -> bool:

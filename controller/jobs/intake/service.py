@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from controller.access import key_possession
 from controller.access.door import Access
 from controller.billing.base import Billing
 from controller.config import Config
@@ -51,10 +52,11 @@ class Service:
 
 
 def open_service(config: Config) -> Service:
-    """Return the installation's service. Raises not_initialised, config_invalid, database_busy."""
+    """Return the installation's service. Raises not_initialised, config_invalid, database_busy, keys_lost."""
     keys = load_keys(config.keys)
     engine = make_engine(config.database_url)
     require_tables(engine)
+    key_possession.require_own(engine, keys)
     return Service(config, engine, keys)
 
 

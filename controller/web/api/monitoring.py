@@ -17,6 +17,7 @@ bp = Blueprint("ops", __name__)
 _UNSAID = {
     "database_busy": "the controller's database does not answer",
     "database_full": "the disk of the controller's database is full",
+    "database_unwritable": "the controller may not write to its database",
 }
 
 

@@ -24,6 +24,7 @@ STATUS = {
     "currency_missing": 422,
     "database_busy": 503,
     "database_full": 503,
+    "database_unwritable": 503,
     "domain_busy": 409,
     "domain_invalid": 422,
     "folder_invalid": 422,
@@ -65,6 +66,8 @@ STATUS = {
     "user_unknown": 404,
     "worker_silent": 503,
     "chores_hang": 503,
+    # No sender's fault: whoever asks does so again
+    "config_invalid": 503,
 }
 #: A refused body is read and thrown away up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import selectors
 import socket
+import sys
+import termios
 import time
 from functools import partial
 from typing import Any
@@ -25,6 +28,8 @@ LINGER_BYTES = 16 * 1024 * 1024
 STEP_SECONDS = 30.0
 #: No page is larger: what is answered lies with the system, and no thread waits until somebody has read it.
 ANSWER_BYTES = 256 * 1024
+#: With more than that unread, the next request of a connection waits: what the system keeps holds it and a page.
+UNREAD_BYTES = 64 * 1024
 #: Of all requests that are not whole yet; beyond it the largest of them is given up.
 ALL_BYTES = 32 * 1024 * 1024
 #: Connections with requests that are not whole yet, that end, or that wait for another request, of each so many; beyond
@@ -78,6 +83,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.cfg.set("forwarder_headers", "")
         #: Connections whose request is not whole yet, the oldest first.
         self._arriving: dict[Connection, None] = {}
+        #: Those of them whose request is whole, and whose answers before it are not read.
+        self._unread: dict[Connection, None] = {}
         #: Those that were answered for the last time, the oldest first.
         self._ending: dict[Connection, None] = {}
 
@@ -136,6 +143,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def murder_pending(self) -> None:
         """See ThreadWorker.murder_pending; called once a second at least."""
         super().murder_pending()
+        for conn in list(self._unread):
+            self._hand_over(conn)
         until = time.monotonic() + (0.0 if self.alive else ARRIVAL_SECONDS - ENDING_SECONDS)
         while self._arriving and (oldest := next(iter(self._arriving))).until <= until:
             self._give_up(oldest)
@@ -201,6 +210,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._give_up(max(self._arriving, key=_size))
 
     def _hand_over(self, conn: Connection) -> None:
+        if _unread_bytes(conn.sock) > UNREAD_BYTES:
+            # Whoever asks on without reading has answers fill what the system keeps, and then a thread would wait
+            if conn not in self._unread:
+                self._unread[conn] = None
+                self.poller.unregister(conn.sock)
+            return
         self._stop_waiting(conn)
         conn.data_ready = True
         conn.is_cut = conn.arrival is not None and conn.arrival.is_cut()
@@ -208,7 +223,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _stop_waiting(self, conn: Connection) -> None:
         del self._arriving[conn]
-        self.poller.unregister(conn.sock)
+        if conn in self._unread:
+            del self._unread[conn]
+        else:
+            self.poller.unregister(conn.sock)
 
     def _give_up(self, conn: Connection) -> None:
         self._stop_waiting(conn)
@@ -249,6 +267,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
+
+
+def _unread_bytes(client: socket.socket) -> int:
+    """Return how much of what was answered the other end has not taken yet."""
+    try:
+        return int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        # It is closed
+        return 0
 
 
 def _size(conn: Connection) -> int:

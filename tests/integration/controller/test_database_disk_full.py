@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from shared.errors import CODES, ShoplaunchError
+from tests.resume.faults.disks import Places, command
 
 KIB = 1024
 #: Where SQLite runs out of room: for the shared memory of its journal, in the first tables, in the last ones.
@@ -106,6 +107,32 @@ def test_no_command_takes_a_full_disk_for_a_busy_database(disk, tmp_path, words)
     run(home, "init", code=0)
     leave(disk, 0)
     assert refused(home, *words) == "database_full"
+
+
+@pytest.fixture
+def quota(tmp_path):
+    """(A folder with a quota of its own on a disk with much room, what sets that)."""
+    places = Places(tmp_path)
+    folder = places.quota_folder() / "data"
+    command("btrfs", "subvolume", "create", str(folder))
+    number = subprocess.check_output(["btrfs", "inspect-internal", "rootid", str(folder)], text=True).strip()
+    yield folder, lambda size: command("btrfs", "qgroup", "limit", str(size), f"0/{number}", str(folder.parent))
+    places.close()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("words", [("user", "add", "nora"), ("jobs",)])
+def test_a_quota_that_is_used_up_is_a_full_disk(quota, tmp_path, words):
+    folder, limit = quota
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "data").symlink_to(folder)
+    run(home, "init", code=0)
+    limit(1)
+    # What the shared memory of its journal needs is more than the quota, what the disk has is not
+    assert refused(home, *words) == "database_full"
+    limit("none")
+    assert "Password" in run(home, "user", "add", "nora", code=0).stdout
 
 
 @pytest.mark.root

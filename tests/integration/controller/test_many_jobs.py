@@ -15,7 +15,7 @@ QUESTIONS = {
     "the newest jobs of a state": lambda c: jobs.listed(c, "live", 25, 50_000),
     "how many jobs are in which state": jobs.counts,
     "what is due": lambda c: jobs.due(c, NOW, 16, ["web2"]),
-    "who lives in an account": lambda c: jobs.lives_in(c, "web1", "alice"),
+    "who lives in an account": lambda c: jobs.living_in(c, "web1", "alice"),
     "the accounts of a server": lambda c: jobs.accounts_with_jobs(c, "web1"),
     "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
     "whether a server lets nothing out": lambda c: jobs.last_was_unheard(c, "web1"),

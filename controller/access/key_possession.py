@@ -1,0 +1,65 @@
+"""Whether the keys at hand are those of the installation's database: one that is in use gets no new ones by a slip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from controller.config import Config
+from controller.db import tables
+from controller.db.connection.engine import make_engine, reading
+from controller.keys import Keys, missing
+from shared.errors import ShoplaunchError
+
+#: Any row of theirs says that a database is in use.
+_IN_USE = ("operators", "api_keys", "servers", "jobs")
+#: Sealed text that stays as long as its row; private values of jobs come and go.
+_LASTING = (("api_keys", "secret_encrypted"), ("servers", "token_encrypted"), ("operators", "totp_encrypted"))
+
+
+def require_makeable(config: Config) -> None:
+    """Raise ShoplaunchError `keys_lost` when keys are missing that the database in use was made with."""
+    gone = missing(config.keys)
+    if gone and _is_in_use(config):
+        what = "all keys are" if not config.keys.is_dir() else f"{', '.join(gone)} of the keys is"
+        raise ShoplaunchError("keys_lost", f"{what} missing in {config.keys}, and the database is in use")
+
+
+def require_own(engine: sa.Engine, keys: Keys) -> None:
+    """Raise ShoplaunchError `keys_lost` when `keys` open nothing of what the database holds."""
+    with reading(engine) as connection:
+        opened, closed = opens(connection, keys)
+    if closed and not opened:
+        raise ShoplaunchError("keys_lost", "the keys open nothing of what the database holds: they are another's")
+
+
+def opens(connection: sa.Connection, keys: Keys) -> tuple[int, int]:
+    """Return how many lasting values of the database the keys open, and how many they do not."""
+    opened = closed = 0
+    for table, column in _LASTING:
+        for text in connection.execute(sa.select(tables.metadata.tables[table].c[column])).scalars():
+            if not text:
+                # None, or that of a revoked key
+                continue
+            try:
+                keys.decrypt(text)
+                opened += 1
+            except ShoplaunchError:
+                closed += 1
+    return opened, closed
+
+
+def _is_in_use(config: Config) -> bool:
+    engine = make_engine(config.database_url)
+    path = engine.url.database
+    try:
+        if engine.dialect.name == "sqlite" and not (path and Path(path).exists()):
+            # To look into it would make it
+            return False
+        with reading(engine) as connection:
+            there = set(sa.inspect(connection).get_table_names())
+            found = (tables.metadata.tables[name] for name in _IN_USE if name in there)
+            return any(connection.execute(sa.select(sa.literal(1)).select_from(one).limit(1)).first() for one in found)
+    finally:
+        engine.dispose()

@@ -1,0 +1,36 @@
+"""Tells a database that may not be written to from a busy one: owner, mode or mount have to be mended by somebody."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+
+#: MySQL's "running with an option such as --read-only" and "running in read-only mode".
+_OPTION, _MODE = 1290, 1836
+
+
+def is_protected(problem: BaseException, url: sa.URL) -> bool:
+    """Tell whether the driver's `problem` is that the database at `url` may not be written to."""
+    if isinstance(problem, sqlite3.Error):
+        code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+            return True
+        return code == sqlite3.SQLITE_CANTOPEN and not _may_write(Path(url.database or "").absolute())
+    number, *texts = problem.args or (0,)
+    return number == _MODE or (number == _OPTION and any("read-only" in str(text) for text in texts))
+
+
+def _may_write(path: Path) -> bool:
+    """Tell whether this process may write to the file and make others beside it, as far as they are there."""
+    if not path.parent.is_dir():
+        return not _is_closed(path.parent)
+    return os.access(path.parent, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.R_OK | os.W_OK))
+
+
+def _is_closed(folder: Path) -> bool:
+    """Tell whether the folder may be there, and a folder above it is closed to this process."""
+    above = next((one for one in folder.parents if one.is_dir()), folder)
+    return not os.access(above, os.X_OK)

@@ -1,0 +1,58 @@
+"""Brings jobs back that were noted while the database's clock was ahead: they would wait for the time it showed."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.db import jobs, steps
+from controller.db.connection.clock import AHEAD_SECONDS
+from controller.db.connection.engine import reading
+from controller.db.jobs import Job
+from controller.jobs.lifecycle import changes, facts, lease
+
+LOG = logging.getLogger(__name__)
+#: No job waits longer for its next look than for a certificate, or for the end of its validity.
+LONGEST_WAIT_SECONDS = 61 * 86400.0
+#: What a job notes as past, besides its columns; of its taking back, and of its certificate.
+_PAST = ("alarmed_at", "blocked_at", "finished_at", "look_at", "looked_at", "seen_at")
+_PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at"), ("asked_at", "since", "next")
+_PAST_COLUMNS = ("updated_at", "heard_at", "dropped_at")
+
+
+def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
+    """Every job that was noted by a clock ahead of `now` is due at once; return how many there were."""
+    far = now + AHEAD_SECONDS
+    latest = now + LONGEST_WAIT_SECONDS + 3600.0 * job_hours
+    with reading(engine) as connection:
+        found = jobs.ahead(connection, far, far + lease.LONGEST_SECONDS, latest)
+    for job_id in found:
+        changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
+        LOG.warning("job %s was noted by a clock that was ahead; it is looked at now", job_id)
+    return len(found)
+
+
+def _brought_back(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
+    far = now + AHEAD_SECONDS
+    columns: dict[str, Any] = {name: now for name in _PAST_COLUMNS if (getattr(job, name) or 0.0) > far}
+    columns["updated_at"] = min(job.updated_at, now)
+    if job.wake_at is not None and job.wake_at > far:
+        columns["wake_at"] = now
+    if job.lease_until is not None and job.lease_until > far + lease.LONGEST_SECONDS:
+        # Whoever holds it renews it before that
+        columns["lease_until"] = now + lease.SECONDS
+    steps.bring_back(connection, job.id, far, now)
+    known = facts.of(job)
+    undo = replace(known.undo, **_past(known.undo, _PAST_OF_UNDO, far, now))
+    tls = replace(known.tls, **_past(known.tls, _PAST_OF_TLS, far, now))
+    return {**columns, **facts.column(replace(known, undo=undo, tls=tls, **_past(known, _PAST, far, now)))}
+
+
+def _past(record: object, names: tuple[str, ...], far: float, now: float) -> dict[str, Any]:
+    """Return those of the times `names` that lie later than `far`, as `now`."""
+    return {name: now for name in names if (getattr(record, name) or 0.0) > far}
