@@ -74,5 +74,5 @@ class ProvenConnection(_Base):
     def _read_request(self, packet_type: type[MysqlPacket] = MysqlPacket) -> MysqlPacket:
         connection: Any = super()
         packet: MysqlPacket = connection._read_packet(packet_type)
-        check_request(packet.get_all_data())
+        check_request(packet.get_all_data())  # type: ignore[no-untyped-call]
         return packet

@@ -75,7 +75,8 @@ def ensure_keys(folder: Path) -> None:
     """Every key file exists (0600 in a 0700 folder); those that do are left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(folder, 0o700)  # noqa: PTH101 - mkdir's mode is masked and does not touch an existing folder
-    for name, make in {**MAKERS, SALT: lambda: secrets.token_hex(32)}.items():
+    makers: dict[str, Callable[[], str]] = {**MAKERS, SALT: lambda: secrets.token_hex(32)}
+    for name, make in makers.items():
         if not (folder / name).exists():
             write_durably(folder / name, (make() + "\n").encode("ascii"), 0o600)
 

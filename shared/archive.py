@@ -11,6 +11,10 @@ import struct
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import BinaryIO
+
 #: Some sixty thousand members, a hundred times what a large shop has. What claims more is not even read.
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
 _STORED = 0
@@ -31,7 +35,7 @@ _MEMBER = struct.Struct("<4s6H3L5H2L")
 Entry = collections.namedtuple("Entry", "name start size")
 
 
-def directory(stream):
+def directory(stream: "BinaryIO") -> "dict[str, Entry]":
     """Return name -> Entry of the bundle open for reading as `stream` (binary, seekable).
 
     Raises ShoplaunchError `bundle_damaged` (no complete ZIP of plainly stored members that lie side by side, each
@@ -41,7 +45,7 @@ def directory(stream):
     count, size, start = _end(stream, total)
     if size > MAX_DIRECTORY_BYTES:
         raise ShoplaunchError("bundle_damaged", "the bundle claims a directory of {} bytes".format(size))
-    entries = {}
+    entries: "dict[str, Entry]" = {}
     data, at = _read(stream, start, size), 0
     for _ in range(count):
         entry, at = _entry(data, at)
@@ -58,7 +62,7 @@ def directory(stream):
     return entries
 
 
-def _end(stream, total):
+def _end(stream: "BinaryIO", total: int) -> "tuple[int, int, int]":
     """Return (number of members, size of their directory, where it starts) of the ZIP of `total` bytes."""
     at = total - _END.size
     mark, part, first, here, count, size, start, comment = _END.unpack(_read(stream, at, _END.size))
@@ -75,7 +79,7 @@ def _end(stream, total):
     return count, size, start
 
 
-def _large_end(stream, locator):
+def _large_end(stream: "BinaryIO", locator: int) -> "tuple[int, int, int, int]":
     """Return (where the larger record of the end lies, and what it says as `_end` does), as is told at `locator`."""
     _, part, at, parts = _LOCATOR.unpack(_read(stream, locator, _LOCATOR.size))
     if part or parts > 1 or at + _LARGE_END.size != locator:
@@ -86,7 +90,7 @@ def _large_end(stream, locator):
     return at, count, size, start
 
 
-def _entry(data, at):
+def _entry(data: bytes, at: int) -> "tuple[Entry, int]":
     """Return (the Entry that `data` holds at `at`, where the next one does)."""
     if len(data) - at < _MEMBER.size:
         raise _no_zip("its directory is cut short")
@@ -108,7 +112,7 @@ def _entry(data, at):
     return Entry(name, start, size), end
 
 
-def _larger(extra, numbers):
+def _larger(extra: bytes, numbers: "list[int]") -> "list[int]":
     """Return `numbers` with those replaced that had no room and stand in `extra`, in their order, with nothing else."""
     if _ELSEWHERE not in numbers and not extra:
         return numbers
@@ -120,7 +124,7 @@ def _larger(extra, numbers):
     return [next(larger) if number == _ELSEWHERE else number for number in numbers]
 
 
-def _read(stream, start, size):
+def _read(stream: "BinaryIO", start: int, size: int) -> bytes:
     if start < 0:
         raise _no_zip("it is too short")
     stream.seek(start)
@@ -130,5 +134,5 @@ def _read(stream, start, size):
     return data
 
 
-def _no_zip(why):
+def _no_zip(why: str) -> "ShoplaunchError":
     return ShoplaunchError("bundle_damaged", "the bundle is not a complete ZIP file: {}".format(why))

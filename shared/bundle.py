@@ -7,6 +7,10 @@ from shared.encoding import is_text
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
+MYPY = False
+if MYPY:
+    from shared.documents import Manifest, Member, Variant
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
@@ -45,7 +49,7 @@ _SAFE_NAME = rb"(?!\.\.?(?:/|\Z))[^/\\\x00-\x1f\x7f]{1,%d}" % MAX_NAME_BYTES
 _SAFE_PATH = re.compile(rb"%b(?:/%b)*\Z" % (_SAFE_NAME, _SAFE_NAME))
 
 
-def check_path(path):
+def check_path(path: bytes) -> bytes:
     """Return `path` (bytes, relative, `/` between parts) when it is safe below any root.
 
     Raises ShoplaunchError `unsafe_path` for absolute paths, empty, `.` or `..` parts, control characters and
@@ -56,7 +60,7 @@ def check_path(path):
     return path
 
 
-def check_link(path, target):
+def check_link(path: bytes, target: bytes) -> bytes:
     """Return `target` (bytes) when the symbolic link `path` -> `target` stays inside the tree.
 
     Raises ShoplaunchError `unsafe_path` for absolute targets, those that climb above the root, and those that climb
@@ -76,7 +80,7 @@ def check_link(path, target):
     return target
 
 
-def load_manifest(data):
+def load_manifest(data: bytes) -> "Manifest":
     """Return the manifest in `data` (bytes) as a dict.
 
     Raises ShoplaunchError `manifest_invalid` when it is not JSON of our schema, `bundle_format` for a newer format.
@@ -84,12 +88,12 @@ def load_manifest(data):
     if len(data) > MAX_MANIFEST_BYTES:
         raise ShoplaunchError("manifest_invalid", "the manifest is larger than {} bytes".format(MAX_MANIFEST_BYTES))
     try:
-        manifest = json.loads(data.decode("utf-8"))
+        found = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
         raise ShoplaunchError("manifest_invalid", "the manifest is not JSON") from None
-    if isinstance(manifest, dict) and manifest.get("format") != FORMAT:
-        raise ShoplaunchError("bundle_format", "the bundle's format is {!r}".format(manifest.get("format")))
-    validate("manifest", manifest, "manifest_invalid")
+    if isinstance(found, dict) and found.get("format") != FORMAT:
+        raise ShoplaunchError("bundle_format", "the bundle's format is {!r}".format(found.get("format")))
+    manifest: "Manifest" = validate("manifest", found, "manifest_invalid")
     if not is_text(manifest):
         raise ShoplaunchError("manifest_invalid", "the manifest holds what is not text")
     names = [member["name"] for member in manifest["members"]]
@@ -98,12 +102,12 @@ def load_manifest(data):
     return manifest
 
 
-def members_of(manifest, kind):
+def members_of(manifest: "Manifest", kind: str) -> "list[Member]":
     """Return the manifest's members of `kind` in the order in which they are to be used."""
     return [member for member in manifest["members"] if member["kind"] == kind]
 
 
-def variant_of(manifest, name):
+def variant_of(manifest: "Manifest", name: "str | None") -> "Variant | None":
     """Return the manifest's entry of the variant `name`; None for None, the template as it is.
 
     Raises ShoplaunchError `variant_unknown`.
@@ -116,7 +120,7 @@ def variant_of(manifest, name):
     raise ShoplaunchError("variant_unknown", "the bundle has no variant {!r}".format(name[:80]))
 
 
-def shards_of(manifest, variant):
+def shards_of(manifest: "Manifest", variant: "str | None") -> "list[Member]":
     """Return the shards of a shop of the variant named `variant` (or None), its own behind those of all."""
     own = [member for member in members_of(manifest, "variant_files") if member.get("variant") == variant]
     return members_of(manifest, "files") + own

@@ -18,7 +18,7 @@ PATH_BYTES = 107
 ROOT = 0
 
 
-def connect(path, seconds, uid=None):
+def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.socket":
     """Return a socket connected to the controller at `path`, proven to be its own; `uid` is its user, else root.
 
     Raises ShoplaunchError `controller_foreign`; OSError where nobody listens.
@@ -40,7 +40,7 @@ def connect(path, seconds, uid=None):
     return found
 
 
-def check_place(real, users):
+def check_place(real: str, users: "tuple[int, ...]") -> None:
     """Raise ShoplaunchError `controller_foreign` where others than `users` (uids) may put something else at `real`
     (path whose folders are no links); OSError where there is nothing."""
     path = real
@@ -54,6 +54,6 @@ def check_place(real, users):
     _check_user(os.lstat(path).st_uid, users, "the owner of " + path)
 
 
-def _check_user(user, users, role):
+def _check_user(user: int, users: "tuple[int, ...]", role: str) -> None:
     if user not in users:
         raise ShoplaunchError("controller_foreign", "{} is uid {}".format(role, user))

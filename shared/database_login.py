@@ -20,7 +20,7 @@ LOGIN_BYTES = 64 * 1024
 BUSY = (1040, 1203, 1226)
 
 
-def check_request(packet):
+def check_request(packet: bytes) -> None:
     """Raise ShoplaunchError unless `packet` (bytes), which a server sent during the log-in over a way that is not
     proven, may be answered: `db_auth_unsafe`, `db_auth_plugin`."""
     kind = packet[0] if packet else _MORE
@@ -33,4 +33,4 @@ def check_request(packet):
         return
     if name in REVEALING:
         raise ShoplaunchError("db_auth_unsafe", "the server asks for {}".format(name or "a digest of before MySQL 4.1"))
-    raise ShoplaunchError("db_auth_plugin", "the server asks for {}".format(name[:64].encode("ascii", "replace")))
+    raise ShoplaunchError("db_auth_plugin", "the server asks for {!r}".format(name[:64].encode("ascii", "replace")))

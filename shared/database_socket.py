@@ -15,6 +15,10 @@ import struct
 
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Iterator
+
 #: Where servers listen; the last is judged like the others, and an account's own /tmp never passes.
 SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108
 SERVER_USERS = ("mysql", "mariadb")
@@ -26,7 +30,7 @@ _CREDENTIALS = struct.Struct("3i")
 _WRITE_GROUP, _WRITE_OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
-def connect(path, seconds, uid=None, own=False):
+def connect(path: str, seconds: float, uid: "int | None" = None, own: bool = False) -> "socket.socket":
     """Return a socket connected to the database server at `path`, proven to be its own; each step takes `seconds`.
 
     `uid` is the server's user by its number, where an operator had to name it; with `own` whoever asks counts as well.
@@ -46,7 +50,7 @@ def connect(path, seconds, uid=None, own=False):
     return found
 
 
-def hops(path):
+def hops(path: str) -> "Iterator[str]":
     """Yield `path`, each link that follows, and where they lead in the end, the folders of each without links.
 
     Raises OSError where there is nothing, or no end.
@@ -60,13 +64,14 @@ def hops(path):
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
-def peer_uid(connected):
+def peer_uid(connected: "socket.socket") -> int:
     """Return whose process made the other end of `connected` (socket) listen."""
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return _CREDENTIALS.unpack(credentials)[1] % 2**32
+    uid: int = _CREDENTIALS.unpack(credentials)[1]
+    return uid % 2**32
 
 
-def check_place(real, servers):
+def check_place(real: str, servers: "Servers") -> None:
     """Raise ShoplaunchError where others than `servers` may put something else at `real` (path whose folders are no
     links); OSError where there is nothing."""
     path, owner = real, os.lstat(real).st_uid
@@ -84,14 +89,14 @@ def check_place(real, servers):
         owner = status.st_uid
 
 
-def _is_open(path, status):
+def _is_open(path: str, status: "os.stat_result") -> bool:
     """Tell whether others than root and the database server may write to folder `path`."""
     if status.st_mode & _WRITE_OTHERS:
         return True
     return bool(status.st_mode & _WRITE_GROUP) and (not _is_servers_group(status.st_gid) or _has_access_list(path))
 
 
-def _is_servers_group(gid):
+def _is_servers_group(gid: int) -> bool:
     try:
         found = grp.getgrgid(gid)
     except KeyError:
@@ -99,7 +104,7 @@ def _is_servers_group(gid):
     return found.gr_name in SERVER_GROUPS and set(found.gr_mem) <= set(SERVER_GROUPS)
 
 
-def _has_access_list(path):
+def _has_access_list(path: str) -> bool:
     """Tell whether `path` has an access list: then the group's bits stand for whomever it names, too."""
     try:
         return bool(os.getxattr(path, "system.posix_acl_access"))
@@ -110,11 +115,11 @@ def _has_access_list(path):
 class Servers:
     """Who may be the database server: root, its users, the one an operator `named` (uid or None), and `own` (uid)."""
 
-    def __init__(self, named=None, own=0):
+    def __init__(self, named: "int | None" = None, own: int = 0) -> None:
         self._named = named
         self._own = own
 
-    def check(self, user, role, anybody=False):
+    def check(self, user: int, role: str, anybody: bool = False) -> None:
         """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says what that user is to the socket.
 
         Where `anybody` may come to have that role, one without a name is as foreign as all others.
@@ -134,7 +139,7 @@ class Servers:
         raise ShoplaunchError("db_socket_foreign", "{} is {} (uid {})".format(role, name, user))
 
 
-def _name_of(user):
+def _name_of(user: int) -> "str | None":
     """Return the name of `user` (uid), None for one without: so are all users outside of a container."""
     if user == _overflow_uid() and not _is_mapped(user):
         return None
@@ -144,7 +149,7 @@ def _name_of(user):
         return None
 
 
-def _overflow_uid():
+def _overflow_uid() -> int:
     """Return the number by which users without one in this container are shown."""
     try:
         with open("/proc/sys/kernel/overflowuid", "rb") as stream:
@@ -153,7 +158,7 @@ def _overflow_uid():
         return 65534
 
 
-def _is_mapped(user):
+def _is_mapped(user: int) -> bool:
     """Tell whether this container, if it is one, has a user of that number itself."""
     try:
         with open("/proc/self/uid_map", "rb") as stream:

@@ -3,16 +3,20 @@
 import hashlib
 import json
 
+MYPY = False
+if MYPY:
+    from os import PathLike
+
 CHUNK_BYTES = 1024 * 1024
 
 
-def canonical_json(value):
+def canonical_json(value: object) -> bytes:
     """Return `value` as UTF-8 JSON bytes with sorted keys and no blanks: same value, same bytes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8")
 
 
-def is_text(value):
+def is_text(value: object) -> bool:
     """Tell whether every string of the JSON document `value` is text: halves of surrogate pairs cannot be written."""
     try:
         canonical_json(value)
@@ -21,12 +25,12 @@ def is_text(value):
     return True
 
 
-def sha256_hex(data):
+def sha256_hex(data: bytes) -> str:
     """Return the lower-case hexadecimal SHA-256 of `data` (bytes)."""
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_file(path):
+def sha256_file(path: "str | PathLike[str]") -> str:
     """Return the lower-case hexadecimal SHA-256 of the file at `path`, read in 1 MiB pieces. Raises OSError."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:

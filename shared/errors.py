@@ -4,16 +4,22 @@ import json
 
 from shared import data
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from shared.documents import Error, ErrorCode, ErrorCodes
+
 LANGUAGES = ("en", "fa")
 
 
-def _load():
-    document = json.loads(data.read(globals(), "error_codes.json").decode("utf-8"))
+def _load() -> "dict[str, ErrorCode]":
+    document: "ErrorCodes" = json.loads(data.read(globals(), "error_codes.json").decode("utf-8"))
     return document["codes"]
 
 
 #: code -> {"retryable": bool, "advice": {"en": str, "fa": str}}
-CODES = _load()
+CODES: "dict[str, ErrorCode]" = _load()
 
 
 class ShoplaunchError(Exception):
@@ -23,7 +29,7 @@ class ShoplaunchError(Exception):
     Raises KeyError at construction when the code is not in the catalogue, so that no code goes undocumented.
     """
 
-    def __init__(self, code, message="", retryable=None, **details):
+    def __init__(self, code: str, message: str = "", retryable: "bool | None" = None, **details: "Any") -> None:
         entry = CODES[code]
         super().__init__("{}: {}".format(code, message) if message else code)
         self.code = code
@@ -31,7 +37,7 @@ class ShoplaunchError(Exception):
         self.retryable = entry["retryable"] if retryable is None else retryable
         self.details = details
 
-    def as_dict(self, language="en"):
+    def as_dict(self, language: str = "en") -> "Error":
         """Return {"code", "message", "advice", "retryable"}, the shape of `error` in events, state and jobs."""
         return {
             "code": self.code,
@@ -41,12 +47,12 @@ class ShoplaunchError(Exception):
         }
 
 
-def advice(code, language="en"):
+def advice(code: str, language: str = "en") -> str:
     """Return the catalogue's advice for `code` in `language` ("en" or "fa"); English when there is no other."""
     texts = CODES[code]["advice"]
-    return texts.get(language) or texts["en"]
+    return str(texts.get(language) or texts["en"])
 
 
-def is_known(code):
+def is_known(code: str) -> bool:
     """Tell whether `code` is in the catalogue (foreign input may name any)."""
     return code in CODES

@@ -4,6 +4,12 @@ import json
 
 from shared.schema import validate
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from shared.documents import Event
+
 #: In order; unpack and import run side by side.
 STAGES = ("verify", "preflight", "unpack", "import", "configure", "edit", "prove", "switch", "report", "cleanup")
 #: Percent of the whole that is done when a stage has finished (unpack and import add up to 75 between them).
@@ -36,25 +42,27 @@ MAX_REPORT_BYTES = 8 * 1024
 MAX_KEPT_SEQ = 20_000
 
 
-def make_event(job, attempt, seq, event, at, **more):
+def make_event(job: str, attempt: int, seq: int, event: str, at: float, **more: "Any") -> "Event":
     """Return an event dict for job id `job`; `more` are the optional fields of the schema."""
-    document = {"job": job, "attempt": attempt, "seq": seq, "event": event, "at": at}
-    document.update(more)
+    made: "Any" = {"job": job, "attempt": attempt, "seq": seq, "event": event, "at": at}
+    made.update(more)
+    document: "Event" = made
     return document
 
 
-def fitted(event):
+def fitted(event: "Event") -> "Event":
     """Return the dict `event` no larger than MAX_REPORT_BYTES, the final one as it is: without evidence, with as many
     of the log's last lines as there is room for, and a failure's words cut where they alone are too long."""
     if event["event"] == "finished" or _size(event) <= MAX_REPORT_BYTES:
         return event
-    found = {name: value for name, value in event.items() if name not in ("evidence", "log")}
+    kept: "Any" = {name: value for name, value in event.items() if name not in ("evidence", "log")}
+    found: "Event" = kept
     error = found.get("error")
     if error and _size(found) > MAX_REPORT_BYTES:
         # At most twelve bytes each
-        found["error"] = dict(error, message=error["message"][:400], advice=error["advice"][:200])
+        error["message"], error["advice"] = error["message"][:400], error["advice"][:200]
     left = MAX_REPORT_BYTES - _size(found) - len(', "log": []')
-    lines = []
+    lines: "list[str]" = []
     for line in reversed(event.get("log", ())):
         left -= _size(line) + len(", ")
         if left < 0:
@@ -65,10 +73,11 @@ def fitted(event):
     return found
 
 
-def _size(value):
+def _size(value: object) -> int:
     return len(json.dumps(value))
 
 
-def check_event(document):
+def check_event(document: object) -> "Event":
     """Return the event `document` after checking it. Raises ShoplaunchError `event_invalid`."""
-    return validate("event", document, "event_invalid")
+    event: "Event" = validate("event", document, "event_invalid")
+    return event

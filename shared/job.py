@@ -4,6 +4,12 @@ from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
+MYPY = False
+if MYPY:
+    from typing import Mapping
+
+    from shared.documents import Job, ValuesDigests
+
 FORMAT = 1
 RESTORE = "restore"
 #: Later kinds of job: statements and edits of the recipe, no bundle.
@@ -26,29 +32,29 @@ REPLACED_FOLDER = ".shoplaunch-replaced"
 CRON_LINE = "* * * * * test ! -f ~/.shoplaunch/run || exec sh ~/.shoplaunch/run >/dev/null 2>&1 # shoplaunch:{job}"
 
 
-def cron_line(job_id):
+def cron_line(job_id: str) -> str:
     """Return the one-shot cron line of job `job_id`, without a line end."""
     return CRON_LINE.format(job=job_id)
 
 
-def cron_command(job_id):
+def cron_command(job_id: str) -> str:
     """Return what cron runs of job `job_id` at each tick."""
     return cron_line(job_id).split(None, 5)[5]
 
 
-def check_job(payload):
+def check_job(payload: object) -> "Job":
     """Return the job `payload` (dict) after checking it.
 
     Raises ShoplaunchError `job_format` for a newer format and `job_invalid` for anything that breaks the schema.
     """
     if isinstance(payload, dict) and payload.get("format") != FORMAT:
         raise ShoplaunchError("job_format", "the job file's format is {!r}".format(payload.get("format")))
-    validate("job", payload, "job_invalid")
+    job: "Job" = validate("job", payload, "job_invalid")
     if not is_text(payload):
         raise ShoplaunchError("job_invalid", "the job holds what is not text")
-    account = payload["account"]
+    account = job["account"]
     home = account["home"].rstrip("/")
-    root, below = account["root"].rstrip("/"), payload.get("document_root", {}).get("folder")
+    root, below = account["root"].rstrip("/"), job.get("document_root", {}).get("folder")
     if below is not None:
         if not root.endswith("/" + below):
             raise ShoplaunchError("job_invalid", "the shop's folder is not the end of its path")
@@ -57,10 +63,10 @@ def check_job(payload):
         raise ShoplaunchError("job_invalid", "the document root is not below the home directory")
     if ".." in account["root"].split("/"):
         raise ShoplaunchError("job_invalid", "the document root is not a plain path")
-    return payload
+    return job
 
 
-def values_sha256(values):
+def values_sha256(values: "Mapping[str, str]") -> "ValuesDigests":
     """Return {"database": sha256, "other": sha256} over the `db.*` values and over all others."""
     database = {name: value for name, value in values.items() if name.startswith("db.")}
     other = {name: value for name, value in values.items() if not name.startswith("db.")}

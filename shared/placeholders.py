@@ -14,6 +14,10 @@ from urllib.parse import quote
 
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Mapping
+
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 NONCE = re.compile(r"[0-9a-f]{8}\Z")
 _LENGTH = re.compile(r"len(?:\*(\d{1,10}))?(?:\+(\d{1,10}))?\Z", re.ASCII)
@@ -29,27 +33,27 @@ MAX_FILLED_BYTES = 64 * 1024 * 1024
 _REMEMBERED_BYTES = 4 * 1024 * 1024
 
 
-def sql_escape(value):
+def sql_escape(value: bytes) -> bytes:
     """Return bytes `value` escaped for a single-quoted MySQL string (backslash escapes on)."""
     return _SQL_SPECIAL.sub(lambda match: _SQL_ESCAPES[match.group()[0]], value)
 
 
-def _php(value):
+def _php(value: bytes) -> bytes:
     return value.replace(b"\\", b"\\\\").replace(b"'", b"\\'")
 
 
-def _json(value):
+def _json(value: bytes) -> bytes:
     return json.dumps(value.decode("utf-8"))[1:-1].encode("ascii")
 
 
-def _html(value):
+def _html(value: bytes) -> bytes:
     # Its table of names is large, and few templates need it
     import html
 
     return html.escape(value.decode("utf-8"), quote=True).encode("utf-8")
 
 
-ENCODERS = {
+ENCODERS: "dict[str, Callable[[bytes], bytes]]" = {
     "raw": lambda value: value,
     "sql": sql_escape,
     # Inside PHP '...'
@@ -68,7 +72,7 @@ ENCODERS = {
 }
 
 
-def token(nonce, name, steps="raw"):
+def token(nonce: str, name: str, steps: str = "raw") -> bytes:
     """Return the placeholder for value `name` as bytes. Raises ValueError for a name or step outside the grammar."""
     if not NONCE.match(nonce) or not NAME.match(name):
         raise ValueError("not a placeholder: {}:{}".format(nonce, name))
@@ -78,7 +82,7 @@ def token(nonce, name, steps="raw"):
     return "@@SL{}:{}:{}@@".format(nonce, name, steps).encode("ascii")
 
 
-def encode(value, steps):
+def encode(value: bytes, steps: str) -> bytes:
     """Return `value` (bytes) after the dot-joined `steps`. Raises ShoplaunchError placeholder_invalid."""
     for step in steps.split("."):
         encoder = ENCODERS.get(step)
@@ -97,7 +101,7 @@ def encode(value, steps):
     return value
 
 
-def _check_filled(size):
+def _check_filled(size: int) -> None:
     if size > MAX_FILLED_BYTES:
         raise ShoplaunchError("placeholder_invalid", "placeholders become more than {} bytes".format(MAX_FILLED_BYTES))
 
@@ -108,19 +112,20 @@ class Renderer:
     `nonce` is the bundle's, `values` maps names to str, `fragments` maps the N of `fragment.N` (str) to bytes.
     """
 
-    def __init__(self, nonce, values, fragments=None):
+    def __init__(self, nonce: str, values: "Mapping[str, str]", fragments: "Mapping[str, bytes] | None" = None) -> None:
         if not NONCE.match(nonce):
             raise ShoplaunchError("placeholder_invalid", "the bundle's nonce is not 8 hex digits")
         self.mark = _MARK + nonce.encode("ascii") + b":"
         self._values = values
         self._fragments = fragments or {}
-        self._known, self._held = {}, 0
+        self._known: "dict[bytes, bytes]" = {}
+        self._held = 0
 
-    def has_placeholders(self, data):
+    def has_placeholders(self, data: bytes) -> bool:
         """Tell whether bytes `data` hold a placeholder of this bundle."""
         return self.mark in data
 
-    def render(self, data, _depth=0):
+    def render(self, data: bytes, _depth: int = 0) -> bytes:
         """Return bytes `data` with every placeholder filled.
 
         Raises ShoplaunchError `placeholder_unknown` for a name without a value, `placeholder_invalid` for a broken
@@ -131,7 +136,8 @@ class Renderer:
         if _depth > MAX_DEPTH:
             raise ShoplaunchError("placeholder_invalid", "fragments are nested without end")
         # Views: what stays as it is may be large, and is held once more only as the result
-        view, pieces, start, grown = memoryview(data), [], 0, 0
+        pieces: "list[bytes | memoryview]" = []
+        view, start, grown = memoryview(data), 0, 0
         at = data.find(self.mark)
         while at >= 0:
             pieces.append(view[start:at])
@@ -151,13 +157,13 @@ class Renderer:
         pieces.append(view[start:])
         return b"".join(pieces)
 
-    def _remember(self, key, filled):
+    def _remember(self, key: bytes, filled: bytes) -> None:
         self._held += len(filled)
         if self._held > _REMEMBERED_BYTES:
             self._known, self._held = {}, len(filled)
         self._known[key] = filled
 
-    def _fill(self, key, depth):
+    def _fill(self, key: bytes, depth: int) -> bytes:
         try:
             name, steps = key.decode("ascii").split(":")
         except ValueError:

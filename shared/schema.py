@@ -7,17 +7,21 @@ import re
 from shared import data
 from shared.errors import ShoplaunchError
 
-_TYPES = {
+MYPY = False
+if MYPY:
+    from typing import Any
+
+_TYPES: "dict[str, type[Any]]" = {
     "object": dict,
     "array": list,
     "string": str,
     "boolean": bool,
     "null": type(None),
 }
-_cache = {}
+_cache: "dict[str, dict[str, Any]]" = {}
 
 
-def load_schema(name):
+def load_schema(name: str) -> "dict[str, Any]":
     """Return the schema `name` (that of the file schemas/NAME.json) as a dict."""
     if name not in _cache:
         text = data.read(globals(), "schemas/{}.json".format(name)).decode("utf-8")
@@ -25,7 +29,7 @@ def load_schema(name):
     return _cache[name]
 
 
-def validate(name, document, code):
+def validate(name: str, document: "Any", code: str) -> "Any":
     """Raise ShoplaunchError `code` naming the first place where `document` breaks schema `name`; return `document`."""
     schema = load_schema(name)
     problem = _problem(document, schema, schema, ())
@@ -34,7 +38,7 @@ def validate(name, document, code):
     return document
 
 
-def _is_type(value, kind):
+def _is_type(value: object, kind: str) -> bool:
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
     if kind == "number":
@@ -42,7 +46,7 @@ def _is_type(value, kind):
     return isinstance(value, _TYPES[kind])
 
 
-def _problem(value, schema, root, where):
+def _problem(value: "Any", schema: "dict[str, Any]", root: "dict[str, Any]", where: "tuple[Any, ...]") -> "str | None":
     """Return a sentence about the first problem, or None.
 
     `where` is () for the document, else (where of the object or list it is in, its name or number there).
@@ -66,7 +70,7 @@ def _problem(value, schema, root, where):
     return _scalar_problem(value, schema, where)
 
 
-def _place(where):
+def _place(where: "tuple[Any, ...]") -> str:
     """Return in words where a value is."""
     if not where:
         return "it"
@@ -76,7 +80,7 @@ def _place(where):
     return "{}.{}".format(_place(before), part) if before else part or "it"
 
 
-def _scalar_problem(value, schema, where):
+def _scalar_problem(value: "Any", schema: "dict[str, Any]", where: "tuple[Any, ...]") -> "str | None":
     if isinstance(value, str):
         if "pattern" in schema and not _expression(schema["pattern"]).search(value):
             return "{} does not match {}".format(_place(where), schema["pattern"])
@@ -92,12 +96,14 @@ def _scalar_problem(value, schema, where):
 
 # Asked of every member and table: to look it up in `re` takes longer than to match
 @functools.lru_cache(maxsize=256)
-def _expression(pattern):
+def _expression(pattern: str) -> "re.Pattern[str]":
     # JSON Schema's $ is the very end; Python's also stands before a last newline
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
-def _array_problem(value, schema, root, where):
+def _array_problem(
+    value: "list[Any]", schema: "dict[str, Any]", root: "dict[str, Any]", where: "tuple[Any, ...]"
+) -> "str | None":
     if len(value) < schema.get("minItems", 0) or len(value) > schema.get("maxItems", len(value)):
         return "{} has {} items".format(_place(where), len(value))
     if "items" in schema:
@@ -108,7 +114,9 @@ def _array_problem(value, schema, root, where):
     return None
 
 
-def _object_problem(value, schema, root, where):
+def _object_problem(
+    value: "dict[str, Any]", schema: "dict[str, Any]", root: "dict[str, Any]", where: "tuple[Any, ...]"
+) -> "str | None":
     properties = schema.get("properties", {})
     extra = schema.get("additionalProperties", True)
     for key in schema.get("required", ()):

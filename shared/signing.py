@@ -10,14 +10,28 @@ from itsdangerous.signer import SigningAlgorithm
 
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Iterable
+
+    from shared.documents import Job
+
+    Sign = Callable[[bytes, bytes], bytes]
+    Verify = Callable[[bytes, bytes, bytes], bool]
+    Base = Signer
+else:
+    Base = object
+
 PURPOSE_JOB = "job"
 PURPOSE_CERTIFICATE = "certificate"
 PURPOSE_ACK = "ack"
 #: Seconds a clock may be off before a document counts as expired or not yet valid.
 CLOCK_TOLERANCE_SECONDS = 600
+#: On a side that never does it; to call it raises TypeError.
+_NEVER: "Any" = None
 
 
-def signed_bytes(purpose, value):
+def signed_bytes(purpose: str, value: bytes) -> bytes:
     """Return the bytes that are really signed for `value` (bytes) under `purpose` (str)."""
     return b"shoplaunch/" + purpose.encode("ascii") + b"\0" + value
 
@@ -29,25 +43,25 @@ class Ed25519Algorithm(SigningAlgorithm):
     Either may be None on a side that never does it.
     """
 
-    def __init__(self, purpose, sign=None, verify=None):
+    def __init__(self, purpose: str, sign: "Sign" = _NEVER, verify: "Verify" = _NEVER) -> None:
         self._purpose = purpose
         self._sign = sign
         self._verify = verify
 
-    def get_signature(self, key, value):
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
         """Return the signature of `value` by private `key`. Raises TypeError on a side that only verifies."""
         return self._sign(key, signed_bytes(self._purpose, value))
 
-    def verify_signature(self, key, value, sig):
+    def verify_signature(self, key: bytes, value: bytes, sig: bytes) -> bool:
         """Tell whether `sig` was made over `value` by the owner of public `key`."""
         return self._verify(key, signed_bytes(self._purpose, value), sig)
 
 
-class OneForm:
+class OneForm(Base):
     """Mixed into a Signer: a signature counts only as we write it. Decoding base64 forgives padding, foreign
     characters and unused bits, so that one signature would have endlessly many forms."""
 
-    def verify_signature(self, value, sig):
+    def verify_signature(self, value: "str | bytes", sig: "str | bytes") -> bool:
         """Tell whether `sig` (bytes) is the signature of `value`, in its one form."""
         try:
             written = base64_encode(base64_decode(sig))
@@ -60,14 +74,16 @@ class OneFormSigner(OneForm, Signer):
     """A Signer whose signatures have one form."""
 
 
-def serializer(purpose, keys, sign=None, verify=None):
+def serializer(
+    purpose: str, keys: "Iterable[bytes]", sign: "Sign" = _NEVER, verify: "Verify" = _NEVER
+) -> "URLSafeSerializer":
     """Return a URLSafeSerializer for `purpose`; `keys` is a list of 32-byte keys, newest last."""
     algorithm = Ed25519Algorithm(purpose, sign=sign, verify=verify)
     options = {"key_derivation": "none", "algorithm": algorithm}
     return URLSafeSerializer(keys, signer=OneFormSigner, signer_kwargs=options)
 
 
-def load_signed(purpose, public_keys, text, verify):
+def load_signed(purpose: str, public_keys: "Iterable[bytes]", text: "str | bytes", verify: "Verify") -> "Any":
     """Return the payload of signed `text` (bytes or str).
 
     Raises ShoplaunchError `signature_invalid` when it is not signed for `purpose` by one of `public_keys`.
@@ -78,7 +94,7 @@ def load_signed(purpose, public_keys, text, verify):
         raise ShoplaunchError("signature_invalid", "the {} is not signed by a known key".format(purpose)) from None
 
 
-def check_validity(payload, now):
+def check_validity(payload: "Job", now: float) -> None:
     """Raise ShoplaunchError `clock_skew` when `now` (unix seconds) lies outside the payload's validity."""
     if now < payload["issued_at"] - CLOCK_TOLERANCE_SECONDS:
         raise ShoplaunchError("clock_skew", "the document is from the future", reason="future")

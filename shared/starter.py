@@ -2,6 +2,10 @@
 
 import re
 
+MYPY = False
+if MYPY:
+    from typing import Iterable
+
 #: 128 bits nobody can guess stand between these.
 PREFIX = "shoplaunch-start-"
 SUFFIX = ".php"
@@ -14,11 +18,11 @@ MARK = b"<?php\n// Shoplaunch starter: "
 MOST = 50
 
 
-def is_starter(content):
+def is_starter(content: bytes) -> bool:
     """Tell whether the bytes `content` are a starter's, or those of one that was being written."""
     return content[: len(MARK)] == MARK[: len(content)]
 
 
-def with_probes(names):
+def with_probes(names: "Iterable[str]") -> "list[str]":
     """Return the names of starters and of what they may have left (a list of str)."""
     return [name + end for name in names for end in ("", PROBE)]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.rewrite.contexts.boundaries import SOMETHING_ELSE
 from controller.bundles.summary import php_range, size
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 LINES = 10
 _SHOWN = 6
 _LOOKED_AT = 2
 
 
-def headline(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (what, what to say of it) of a bundle, the most important first; nothing is said of what is not there."""
     application, tables = manifest["application"], manifest["tables"]
     rows = sum(table["rows"] for table in tables)
@@ -44,7 +47,7 @@ def _needs(needs: Mapping[str, Any]) -> str:
     return f"PHP {php_range(needs['php'])}, {size(needs['disk_bytes'])} on disk, {needs['inodes']:,} files and folders"
 
 
-def _choices(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _choices(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     languages, currencies = list(report.get("languages", [])), list(report.get("currencies", []))
     told = [listed(languages)] if languages else []
     told += [f"currencies {listed(currencies)}"] if currencies else []
@@ -83,7 +86,7 @@ def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Blanked", f"in comments, {first}{more}"
 
 
-def _attention(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _attention(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     personal = list(manifest.get("personal_data", []))
     if personal:
         places = [one.partition(": ")[0] for one in personal]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.pack.data_packer import DataFacts
 from controller.bundles.pack.digests import Cells
@@ -20,6 +20,9 @@ from controller.bundles.source.database import Routine
 from controller.bundles.variants.declaration import Variant
 from shared.bundle import FORMAT
 from shared.schema import validate
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 #: Read with the code: a user who packs a shop of his own need not be able to read where we are installed.
 _PACKER = f"shoplaunch {version('shoplaunch')}"
@@ -81,7 +84,7 @@ class Variants:
 def manifest_of(
     bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence,
     variants: Variants, report: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> Manifest:  # fmt: skip
     """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it would break its own schema."""
     known = plan.manifest()
     secrets = list(known["secrets"])
@@ -114,7 +117,7 @@ def manifest_of(
         "personal_data": list(known["personal_data"]),
         "report": without_places(report),
     }
-    validated: dict[str, Any] = validate("manifest", manifest, "manifest_invalid")
+    validated: Manifest = validate("manifest", manifest, "manifest_invalid")
     return validated
 
 

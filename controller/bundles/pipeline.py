@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
 from controller.bundles.pack.data_packer import DataFacts, pack_data
@@ -40,6 +40,9 @@ from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
+if TYPE_CHECKING:
+    from shared.documents import Manifest
+
 _INDEXES = "SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
 #: Builds a recipe's plan from tree and source. Raises ShoplaunchError of the recipe.
 MakePlan = Callable[[Tree, Source], Plan]
@@ -67,7 +70,7 @@ class Request:
 class Packed:
     """A finished bundle: manifest, its digest, the size in bytes, and the report with all that was left out."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     manifest_sha256: str
     size: int
     report: dict[str, Any]
@@ -244,7 +247,7 @@ def _finish(
     return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": files.left_out_paths})
 
 
-def _manifest(manifest: Mapping[str, Any], bundle: BundleWriter) -> bytes:
+def _manifest(manifest: Manifest, bundle: BundleWriter) -> bytes:
     """Return the manifest as it is written. Raises ShoplaunchError `template_too_large`."""
     content: bytes = canonical_json(manifest)
     if len(content) > MAX_MANIFEST_BYTES:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 #: Rows shown per section on a terminal; JSON has all of them.
 SHOWN_ROWS = 30
@@ -43,7 +46,7 @@ def size(count: int) -> str:
     raise AssertionError("unreachable")
 
 
-def sections(manifest: Mapping[str, Any], bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
+def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
     """Return what to tell of a bundle by its manifest and the packing's report; empty sections are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
     for key, value in report.items():
@@ -63,7 +66,7 @@ def survey_sections(template: Mapping[str, Any]) -> list[Section]:
     return [section for section in made if section.rows]
 
 
-def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
+def _bundle(manifest: Manifest, bundle_size: int) -> Section:
     application = manifest["application"]
     members = manifest["members"]
     shards = [member for member in members if member["kind"] == "files"]
@@ -81,7 +84,7 @@ def _bundle(manifest: Mapping[str, Any], bundle_size: int) -> Section:
     return Section("Bundle", rows)
 
 
-def _requirements(manifest: Mapping[str, Any]) -> Section:
+def _requirements(manifest: Manifest) -> Section:
     needs = manifest["requirements"]
     php = needs["php"]
     return Section(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.recipes.base import Recipe
 from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.wordpress.recipe import WordPress
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PrestaShop(), WordPress())}
 
@@ -23,7 +25,7 @@ def recipe_named(name: str) -> Recipe:
         raise ShoplaunchError("recipe_missing", f"there is no recipe {name!r}; known are: {known}") from None
 
 
-def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+def recipe_of(manifest: Manifest) -> Recipe:
     """Return the recipe a bundle was packed with. Raises ShoplaunchError `recipe_missing` when it is not here."""
     application = manifest["application"]
     return recipe_named(application.get("recipe") or application["name"])

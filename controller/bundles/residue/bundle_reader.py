@@ -9,14 +9,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
-Manifest = dict[str, Any]
+if TYPE_CHECKING:
+    from shared.documents import Manifest, Member
+
 #: What the library raises over bytes that were altered; RuntimeError: it takes a member for an encrypted one.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, LookupError, RuntimeError, ValueError,
@@ -42,12 +44,12 @@ class BundleFile:
         if set(names) != expected:
             raise ShoplaunchError("bundle_damaged", "the bundle's members are not those of its manifest")
 
-    def members(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+    def members(self) -> Iterator[tuple[Member, bytes]]:
         """Yield (manifest entry, packed bytes) of every member. Raises ShoplaunchError `bundle_digest`."""
         for member in self.manifest["members"]:
             yield member, self.read(member)
 
-    def read(self, member: dict[str, Any]) -> bytes:
+    def read(self, member: Member) -> bytes:
         """Return a member's packed bytes. Raises ShoplaunchError `bundle_digest`, `bundle_damaged`."""
         with damage():
             # Looked at first: a size that lies must not become memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from controller.bundles.summary import SHOWN_ROWS, Section, sections
 from controller.cli.terminal.output import print_facts, printable
 from controller.cli.terminal.tables import shortened, terminal_width
 
+if TYPE_CHECKING:
+    from shared.documents import Manifest
+
 _PROGRAM_WIDTH = 120
 _TITLE_WIDTH = 30
 _COUNT_WIDTH = 4
@@ -19,7 +22,7 @@ _COUNT_WIDTH = 4
 _ALWAYS_WHOLE = ("Problems", "Findings")
 
 
-def print_packed(manifest: Mapping[str, Any], size: int, report: Mapping[str, Any], *, full: bool) -> None:
+def print_packed(manifest: Manifest, size: int, report: Mapping[str, Any], *, full: bool) -> None:
     """Print what is to be told of a bundle."""
     print_headline(headline(manifest, size, report))
     told = sections(manifest, size, report)

@@ -322,7 +322,9 @@ def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, no
         # With what was heard meanwhile
         return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
     # It names files of the account's
-    error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept)) if done.kept else None
+    error: Mapping[str, Any] | None = None
+    if done.kept:
+        error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
     if plan.rows(connection, job)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
     return columns | interventions.released() | {"error": error, "wake_at": None}

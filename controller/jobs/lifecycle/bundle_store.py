@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -26,6 +26,9 @@ from controller.product_kind import SHOP
 from controller.recipes.registry import recipe_of
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 _COPY_BYTES = 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -88,7 +91,7 @@ class Bundles:
         with reading(self._engine) as connection:
             return rows.listed(connection)
 
-    def manifest(self, bundle: Bundle) -> dict[str, Any]:
+    def manifest(self, bundle: Bundle) -> Manifest:
         """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`."""
         with open_bundle(self.path(bundle.name)) as opened:
             if opened.manifest_sha256 != bundle.manifest_sha256:
@@ -144,7 +147,7 @@ def _inspected(name: str, path: Path, now: float) -> Bundle:
         )
 
 
-def _codes(manifest: Mapping[str, Any], key: str) -> list[str]:
+def _codes(manifest: Manifest, key: str) -> list[str]:
     """Return what the packing's report lists, empty for a bundle of a packer that told nothing."""
     listed = manifest.get("report", {}).get(key, [])
     return [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []

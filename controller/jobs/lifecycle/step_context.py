@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,6 +24,9 @@ from controller.keys import Keys
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Work:
         name, user = panel.database_names(account)
         return (name, user) if self.job.kind == RESTORE else (name, panel.temporary_user(account, self.job.id))
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Return the bundle's manifest. Raises bundle_*."""
         return self.tools.bundles.manifest(self.bundle)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.jobs.shop import password_formats
 
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
-def of_manifest(manifest: Mapping[str, Any], admin_folder: str) -> dict[str, Any]:
+
+def of_manifest(manifest: Manifest, admin_folder: str) -> dict[str, Any]:
     """Return {"nonce", "jobs", "checks", "admin_folder", "password_format"}."""
     return {
         "nonce": manifest["nonce"],

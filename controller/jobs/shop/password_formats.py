@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_of
 from shared.errors import ShoplaunchError
 
+if TYPE_CHECKING:
+    from shared.documents import Manifest
+
 #: What follows is not looked at by bcrypt.
 BCRYPT_BYTES = 72
 
 
-def format_of(manifest: Mapping[str, Any]) -> str:
+def format_of(manifest: Manifest) -> str:
     """Return the format the bundle's application wants. Raises ShoplaunchError `recipe_missing`."""
     return recipe_of(manifest).password_format(manifest["application"]["version"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.domains import readable
@@ -15,12 +15,15 @@ from controller.panels.base import Account, DatabaseEndpoint, SiteAddress
 from controller.recipes.registry import recipe_of
 from shared.job import RESTORE
 
+if TYPE_CHECKING:
+    from shared.documents import Manifest
+
 DEFAULT_COUNTRY = {"fa": "IR"}
 #: Of the private values, what never travels into the account.
 NEVER_SENT = ("admin.password",)
 
 
-def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
+def make_private(manifest: Manifest) -> dict[str, str]:
     """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job.
 
     Raises ShoplaunchError `recipe_missing`, `manifest_invalid`.
@@ -36,7 +39,7 @@ def make_private(manifest: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def fingerprinted(manifest: Mapping[str, Any], private: Mapping[str, str]) -> dict[str, str]:
+def fingerprinted(manifest: Manifest, private: Mapping[str, str]) -> dict[str, str]:
     """Return those of the private values that no other shop may have."""
     left_out = {row["name"] for row in manifest["secrets"] if row["format"] in formats.NOT_FINGERPRINTED}
     left_out |= {"admin.password_hash", "admin_folder"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ from controller.jobs.steps.php import chosen
 from shared.bundle import variant_of
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 #: How often the agent's own clean-up is looked for, and how many cron ticks it gets.
 LOOK_SECONDS = 5
@@ -73,7 +76,7 @@ def _gone_or_later(work: Work) -> str:
         raise
 
 
-def _visited(work: Work, manifest: Mapping[str, Any], filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
     """Return (the answers to all visits, a note about signing in).
 
     Raises check_failed, panel_*.
@@ -92,10 +95,11 @@ def _visited(work: Work, manifest: Mapping[str, Any], filled: Mapping[str, str])
     return answers, signed_in
 
 
-def require_evidence(manifest: Mapping[str, Any], evidence: Mapping[str, Any], variant: str | None = None) -> None:
+def require_evidence(manifest: Manifest, evidence: Mapping[str, Any], variant: str | None = None) -> None:
     """Raise check_failed, variant_unknown unless the agent proved the copy and found every table's rows."""
     wanted = {table["name"]: table["rows"] for table in manifest["tables"]}
-    wanted |= (variant_of(manifest, variant) or {}).get("rows", {})
+    chosen_variant = variant_of(manifest, variant)
+    wanted |= chosen_variant.get("rows", {}) if chosen_variant is not None else {}
     found = evidence.get("tables")
     found = found if isinstance(found, dict) else {}
     problems = [

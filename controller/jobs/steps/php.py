@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.panels.base import Account
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Manifest
 
 #: A panel's `ensure_php` or `mend_php`.
 Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
@@ -19,7 +22,7 @@ def run(work: Work) -> Outcome:
     return Outcome(note=version)
 
 
-def chosen(ensure: Ensure, account: Account, manifest: Mapping[str, Any]) -> str:
+def chosen(ensure: Ensure, account: Account, manifest: Manifest) -> str:
     """Return the PHP with which `ensure` lets the account be served.
 
     One that the application was made for where the server has one, else one that it is known to run on. Raises panel_*.
