@@ -14,12 +14,12 @@ CA_FILES = (
 )
 
 
-def python_version():
+def python_version() -> str:
     """Return the running interpreter's version as text."""
     return "{}.{}.{}".format(*sys.version_info[:3])
 
 
-def ascii_name(host):
+def ascii_name(host: str) -> "str | bytes":
     """Return `host` (str) as a name that needs no translation, bytes, if it is one: what knows all scripts is slow to
     load, and large."""
     try:
@@ -28,12 +28,12 @@ def ascii_name(host):
         return host
 
 
-def tls_name(host):
+def tls_name(host: str) -> "str | bytes":
     """As `ascii_name`, for SSLContext.wrap_socket, where that takes such a name."""
     return ascii_name(host) if sys.version_info >= (3, 7) else host
 
 
-def process_start(pid):
+def process_start(pid: int) -> "int | None":
     """Return when process `pid` started, in kernel ticks since boot (int); None when there is no such process.
 
     A zombie counts as gone: it holds nothing any more.
@@ -49,7 +49,7 @@ def process_start(pid):
     return int(fields[19])
 
 
-def process_owner(pid):
+def process_owner(pid: int) -> "int | None":
     """Return the user id of process `pid`, None when there is no such process."""
     try:
         return os.stat("/proc/{}".format(pid)).st_uid
@@ -57,7 +57,7 @@ def process_owner(pid):
         return None
 
 
-def keep_modules():
+def keep_modules() -> None:
     """What was loaded stays: it is neither searched for garbage nor copied with the process."""
     # Since 3.7
     if hasattr(gc, "freeze"):
@@ -65,7 +65,7 @@ def keep_modules():
     gc.enable()
 
 
-def name_process(name):
+def name_process(name: bytes) -> None:
     """Let `ps` and `top` call this process `name` (bytes, fifteen at most), where the system has a place for that."""
     try:
         with open("/proc/self/comm", "wb") as stream:
@@ -75,7 +75,7 @@ def name_process(name):
         return
 
 
-def peak_memory_bytes():
+def peak_memory_bytes() -> int:
     """Return the largest resident size of this process so far, in bytes."""
     try:
         with open("/proc/self/status", "rb") as stream:
@@ -90,7 +90,7 @@ def peak_memory_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def flush_file_system(folder):
+def flush_file_system(folder: str) -> None:
     """Everything written so far to the file system that holds `folder` (path) is on its disk. Raises OSError.
 
     Only this file system, where there is a way to say so: another may hang, or have much to write for others.
@@ -103,7 +103,7 @@ def flush_file_system(folder):
         os.close(descriptor)
 
 
-def flush_descriptor(descriptor):
+def flush_descriptor(descriptor: int) -> bool:
     """Everything written so far to the file system of `descriptor` is on its disk; return False where there is no way
     to say so. Raises OSError, since Linux 5.8 also when something was lost since it was opened."""
     try:

@@ -8,6 +8,13 @@ import time
 
 from agent.base.compat import ascii_name, tls_name
 
+MYPY = False
+if MYPY:
+    from ssl import SSLContext, SSLSocket
+    from typing import Any, Callable
+
+    from _typeshed import WriteableBuffer
+
 
 class Exchange:
     """At most `seconds` in all, and `timeout` seconds between two signs of life; `allow` says how much may come in.
@@ -16,19 +23,21 @@ class Exchange:
     came fast at first is no leave to drip afterwards.
     """
 
-    def __init__(self, timeout, seconds, rate=None, clock=time.monotonic):
+    def __init__(
+        self, timeout: float, seconds: float, rate: "float | None" = None, clock: "Callable[[], float]" = time.monotonic
+    ) -> None:
         self._timeout = timeout
         self._clock = clock
         self._most = seconds
         self._end = clock() + seconds
         self._rate = rate
-        self._allowed = 0
+        self._allowed: float = 0
 
-    def allow(self, amount):
+    def allow(self, amount: float) -> None:
         """From now on `amount` bytes may come in, whatever was allowed before."""
         self._allowed = amount
 
-    def came(self, amount):
+    def came(self, amount: int) -> None:
         """`amount` bytes came in. Raises OSError when those are more than were allowed."""
         self._allowed -= amount
         if self._allowed < 0:
@@ -36,15 +45,15 @@ class Exchange:
         if self._rate:
             self._end = min(self._end + amount / float(self._rate), self._clock() + self._most)
 
-    def slow_down(self, rate):
+    def slow_down(self, rate: float) -> None:
         """From now on `rate` bytes a second are enough."""
         self._rate = rate
 
-    def is_over(self):
+    def is_over(self) -> bool:
         """Tell whether the time is over."""
         return self._clock() >= self._end
 
-    def left(self, steps=1):
+    def left(self, steps: int = 1) -> float:
         """Return how long the next step may take, in seconds, when `steps` like it have to fit in.
 
         Raises socket.timeout when the time is over.
@@ -54,7 +63,7 @@ class Exchange:
             raise socket.timeout("time-out")
         return min(self._timeout, left / steps)
 
-    def connect(self, host, port):
+    def connect(self, host: str, port: int) -> "socket.socket":
         """Return a connected socket to the first address of `host` that answers. Raises OSError."""
         problem = OSError("no address")
         addresses = _addresses(ascii_name(host), port, self.left())
@@ -66,7 +75,7 @@ class Exchange:
                 problem = error
         raise problem
 
-    def connect_locally(self, path, uid):
+    def connect_locally(self, path: str, uid: "int | None") -> "socket.socket":
         """Return a socket connected to the controller at `path`, which is root's or the user `uid`'s (None: root's).
 
         Raises ShoplaunchError `controller_foreign`, OSError.
@@ -76,17 +85,18 @@ class Exchange:
 
         return connect(path, self.left(), uid)
 
-    def encrypt(self, plain, context, host):
+    def encrypt(self, plain: "socket.socket", context: "SSLContext", host: str) -> "SSLSocket":
         """Return `plain` (socket) wrapped by `context` (SSLContext), `host` verified. Raises OSError, ssl errors."""
         plain.settimeout(self.left())
         return context.wrap_socket(plain, server_hostname=tls_name(host))
 
 
-def _addresses(host, port, seconds):
+def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[Any, ...]]":
     """Return what socket.getaddrinfo says, which knows no deadline. Raises OSError, socket.timeout after `seconds`."""
-    found, problems = [], []
+    found: "list[tuple[Any, ...]]" = []
+    problems: "list[Exception]" = []
 
-    def ask():
+    def ask() -> None:
         try:
             found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
         except Exception as problem:  # noqa: BLE001 - raised below
@@ -108,7 +118,7 @@ def _addresses(host, port, seconds):
     return found
 
 
-def _connected(address, seconds):
+def _connected(address: "tuple[Any, ...]", seconds: float) -> "socket.socket":
     """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
     family, kind, protocol, _, where = address
     found = socket.socket(family, kind, protocol)
@@ -124,35 +134,35 @@ def _connected(address, seconds):
 class BoundedSocket:
     """What http.client needs of a socket, within `exchange`. `close` leaves `found` open: its owner closes it."""
 
-    def __init__(self, found, exchange):
+    def __init__(self, found: "socket.socket", exchange: "Exchange") -> None:
         self._socket = found
         self._exchange = exchange
 
-    def sendall(self, data):
+    def sendall(self, data: bytes) -> None:
         """Send all of `data` (bytes)."""
         rest = memoryview(data)
         while rest:
             self._socket.settimeout(self._exchange.left())
             rest = rest[self._socket.send(rest) :]
 
-    def makefile(self, mode):
+    def makefile(self, mode: str) -> "io.BufferedReader":
         """Return the stream of what comes in."""
         return io.BufferedReader(_Reader(self._socket, self._exchange))
 
-    def close(self):
+    def close(self) -> None:
         """An answer is read to its end after http.client has let go of the connection."""
 
 
 class _Reader(io.RawIOBase):
-    def __init__(self, found, exchange):
+    def __init__(self, found: "socket.socket", exchange: "Exchange") -> None:
         super().__init__()
         self._socket = found
         self._exchange = exchange
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         self._socket.settimeout(self._exchange.left())
         amount = self._socket.recv_into(buffer)
         self._exchange.came(amount)

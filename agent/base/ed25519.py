@@ -7,7 +7,7 @@ _KIND = 1087
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 
 
-def verify(public_key, data, signature):
+def verify(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
     if len(public_key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
         return False
@@ -15,7 +15,7 @@ def verify(public_key, data, signature):
     return _openssl_accepts(public_key, data, signature) or _ecdsa_accepts(public_key, data, signature)
 
 
-def _openssl_accepts(public_key, data, signature):
+def _openssl_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """Tell whether OpenSSL (1.1.1 and newer) can be asked and takes the signature for the key's."""
     library = openssl.library()
     try:
@@ -39,7 +39,7 @@ def _openssl_accepts(public_key, data, signature):
     try:
         if not key or not context or begin(context, None, None, None, key) != 1:
             return False
-        return judge(context, signature, len(signature), data, len(data)) == 1
+        return bool(judge(context, signature, len(signature), data, len(data)) == 1)
     finally:
         # Of nothing, too
         free_context(context)
@@ -48,16 +48,16 @@ def _openssl_accepts(public_key, data, signature):
         forget_errors()
 
 
-def _ecdsa_accepts(public_key, data, signature):
+def _ecdsa_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
     """As `verify`, by the vendored ecdsa library."""
     try:
         # Here, not above: slow to load, and mostly not needed
-        from ecdsa import BadSignatureError, Ed25519, VerifyingKey
-        from ecdsa.errors import MalformedPointError
+        from ecdsa import BadSignatureError, Ed25519, VerifyingKey  # type: ignore[import-untyped]
+        from ecdsa.errors import MalformedPointError  # type: ignore[import-untyped]
     except ImportError:
         # The agent's archive is another's by now: so is every signature it could judge
         return False
     try:
-        return VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data)
+        return bool(VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data))
     except (BadSignatureError, MalformedPointError, ValueError):
         return False

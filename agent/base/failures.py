@@ -5,7 +5,7 @@ import os
 
 from shared.errors import ShoplaunchError
 
-CODES = {
+CODES: "dict[int | None, str]" = {
     errno.EDQUOT: "quota_reached",
     # The account may write no larger file (RLIMIT_FSIZE)
     errno.EFBIG: "quota_reached",
@@ -14,7 +14,7 @@ CODES = {
 }
 
 
-def as_failure(error):
+def as_failure(error: BaseException) -> "ShoplaunchError":
     """Return `error` as a ShoplaunchError; an OSError by its number, everything else as `internal`."""
     if isinstance(error, ShoplaunchError):
         return error
@@ -25,7 +25,7 @@ def as_failure(error):
     return ShoplaunchError("internal", "{} at {}".format(type(error).__name__, _place(error)))
 
 
-def _place(error):
+def _place(error: BaseException) -> str:
     """Return where `error` was raised; its own text may hold anything, secrets too."""
     # Here, not above: it takes a while to load, and mostly nothing of the kind happens
     import traceback

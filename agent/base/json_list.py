@@ -6,12 +6,16 @@ import re
 
 from shared.errors import ShoplaunchError
 
-_BLANKS = re.compile(r"[ \t\r\n]*")
+MYPY = False
+if MYPY:
+    from typing import Any, Iterable, Iterator
+
+_BLANKS: "Any" = re.compile(r"[ \t\r\n]*")
 #: As much is waited for before there is a first look; more than may stand before the first entry.
 _FIRST_CHARS = 64 * 1024
 
 
-def entries_of(pieces):
+def entries_of(pieces: "Iterable[bytes]") -> "Iterator[Any]":
     """Yield the entries, JSON objects, of the list whose UTF-8 the `pieces` (bytes) make up; hold none of them.
 
     Raises ShoplaunchError `bundle_damaged` where it is none.
@@ -23,7 +27,7 @@ def entries_of(pieces):
         raise ShoplaunchError("bundle_damaged", "a member is no JSON list") from None
 
 
-def _entries(texts):
+def _entries(texts: "Iterator[str]") -> "Iterator[list[Any]]":
     """Yield each entry in a list of its own, from which it can be taken. Raises ValueError."""
     decoder = json.JSONDecoder()
     text, is_all = _more("", texts, _FIRST_CHARS)
@@ -51,9 +55,9 @@ def _entries(texts):
         raise ValueError("there is something behind the list")
 
 
-def _next(text, end):
+def _next(text: str, end: int) -> int:
     """Return where the entry after the one that ends at `end` begins, or the list's end. Raises ValueError."""
-    at = _BLANKS.match(text, end).end()
+    at: int = _BLANKS.match(text, end).end()
     if text[at : at + 1] != "]":
         at = _after(",", text, at)
         if text[at : at + 1] in ("", "]"):
@@ -61,15 +65,15 @@ def _next(text, end):
     return at
 
 
-def _after(mark, text, at):
+def _after(mark: str, text: str, at: int) -> int:
     """Return where in `text` what follows the `mark` at `at` begins, blanks aside. Raises ValueError."""
     at = _BLANKS.match(text, at).end()
     if text[at : at + 1] != mark:
         raise ValueError("no {}".format(mark))
-    return _BLANKS.match(text, at + 1).end()
+    return int(_BLANKS.match(text, at + 1).end())
 
 
-def _more(text, texts, size):
+def _more(text: str, texts: "Iterator[str]", size: int) -> "tuple[str, bool]":
     """Return (`text` with what follows in `texts`, at least `size` characters, whether that is all)."""
     parts, length = [text], len(text)
     del text

@@ -7,6 +7,12 @@ import signal
 
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Iterable
+
+    from shared.documents import Job
+
 #: Set by whatever starts the agent at once; cron sets nothing.
 VARIABLE = "SHOPLAUNCH_START"
 MIB = 1024 * 1024
@@ -18,16 +24,16 @@ CODE = "limits_too_small"
 MOST_FILES = 1024
 
 
-def is_rung():
+def is_rung() -> bool:
     """Tell whether this agent was started at once, and not by cron."""
     return bool(os.environ.get(VARIABLE))
 
 
-def release():
+def release() -> None:
     """Hold nothing of whatever started this: neither its files and pipes nor the signals it had blocked."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
-        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+        numbers: "Iterable[int]" = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
         numbers = range(MOST_FILES)
     for number in numbers:
@@ -40,7 +46,7 @@ def release():
                     raise
 
 
-def detach():
+def detach() -> None:
     """Belong to a session of our own: what ends the session this was started from must not end the work."""
     if os.getsid(0) == os.getpid():
         return
@@ -50,17 +56,17 @@ def detach():
     os.setsid()
 
 
-def raise_all():
+def raise_all() -> None:
     """Make each soft limit as large as the hard one."""
-    for limit, _least, _name in _needs({}):
+    for limit, _least, _name in _needs(0):
         _, hard = resource.getrlimit(limit)
         resource.setrlimit(limit, (hard, hard))
 
 
-def check(job):
+def check(job: "Job") -> None:
     """Raise ShoplaunchError `limits_too_small` where the work for `job` (payload) would not end within the limits."""
     small = []
-    for limit, least, name in _needs(job):
+    for limit, least, name in _needs(job.get("bundle", {}).get("size", 0)):
         hard = resource.getrlimit(limit)[1]
         if hard != resource.RLIM_INFINITY and hard < least:
             small.append("{} {} of {}".format(name, hard, least))
@@ -68,9 +74,9 @@ def check(job):
         raise ShoplaunchError(CODE, "started at once within limits that are too small: " + ", ".join(small))
 
 
-def _needs(job):
+def _needs(bundle_bytes: int) -> "tuple[tuple[int, int, str], ...]":
     """Return (limit, least, what it is called) of each limit that counts."""
-    file_size = max(LEAST_FILE, job.get("bundle", {}).get("size", 0) + MIB)
+    file_size = max(LEAST_FILE, bundle_bytes + MIB)
     return (
         (resource.RLIMIT_AS, LEAST_MEMORY, "address space"),
         (resource.RLIMIT_DATA, LEAST_MEMORY, "data"),

@@ -7,6 +7,12 @@ from collections import deque
 
 from shared.job import LOG_FILE
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterable
+
+    from shared.documents import Job
+
 MAX_BYTES = 256 * 1024
 TAIL_LINES = 80
 MAX_LINE = 1000
@@ -14,17 +20,17 @@ MAX_LINE = 1000
 SHORTEST_SECRET = 6
 
 
-def secrets_of(job):
+def secrets_of(job: "Job") -> "list[str]":
     """Return the values of `job` that must not be written anywhere (list of str)."""
     named = [value for name, value in job["values"].items() if _is_secret(name)]
     return [job["callback"]["token"]] + named
 
 
-def _is_secret(name):
+def _is_secret(name: str) -> bool:
     return name.startswith("secret.") or name in ("db.password", "admin.password_hash")
 
 
-def redact(text, secrets):
+def redact(text: str, secrets: "Iterable[str]") -> str:
     """Return `text` with each of `secrets` (str) replaced by three stars."""
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
@@ -32,7 +38,7 @@ def redact(text, secrets):
     return text
 
 
-def printable(text):
+def printable(text: str) -> str:
     """Return `text` with what is no text (bytes of file names that are not UTF-8) as backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -43,22 +49,22 @@ class Log:
     A log that cannot be written (full disk) keeps its tail in memory: the work must not fail for its log.
     """
 
-    def __init__(self, folder, clock=time.time):
-        self._path = os.path.join(folder, LOG_FILE)
+    def __init__(self, folder: str, clock: "Callable[[], float]" = time.time) -> None:
+        self._path: "str | None" = os.path.join(folder, LOG_FILE)
         self._clock = clock
-        self._secrets = []
-        self._tail = deque(maxlen=TAIL_LINES)
+        self._secrets: "list[str]" = []
+        self._tail: "deque[str]" = deque(maxlen=TAIL_LINES)
         self._guard = threading.Lock()
 
-    def hide(self, secrets):
+    def hide(self, secrets: "Iterable[str]") -> None:
         """From now on none of `secrets` (str) is written."""
         self._secrets = sorted(secrets, key=len, reverse=True)
 
-    def redact(self, text):
+    def redact(self, text: str) -> str:
         """Return `text` (str) without any of the secrets."""
         return redact(text, self._secrets)
 
-    def info(self, message, *values):
+    def info(self, message: str, *values: object) -> None:
         """Write one line; `values` fill the % places of `message`."""
         text = printable(self.redact(message % values if values else message)).replace("\n", " | ")[:MAX_LINE]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
@@ -68,28 +74,28 @@ class Log:
             if self._path is None:
                 return
             try:
-                self._write((line + "\n").encode("utf-8"))
+                self._write(self._path, (line + "\n").encode("utf-8"))
             except OSError as error:
                 self._tail.append("{} (the log cannot be written: {})".format(stamp, error.strerror))
 
-    def _write(self, data):
+    def _write(self, path: str, data: bytes) -> None:
         # Nobody reads a pipe that stands there; a log is not worth waiting
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(self._path, flags, 0o600)
+        descriptor = os.open(path, flags, 0o600)
         try:
             os.write(descriptor, data)
             full = os.fstat(descriptor).st_size > MAX_BYTES
         finally:
             os.close(descriptor)
         if full:
-            os.replace(self._path, self._path + ".1")
+            os.replace(path, path + ".1")
 
-    def close(self):
+    def close(self) -> None:
         """From now on lines stay in memory: the folder is about to go."""
         with self._guard:
             self._path = None
 
-    def tail(self):
+    def tail(self) -> "list[str]":
         """Return the last lines, oldest first (list of str)."""
         with self._guard:
             return list(self._tail)

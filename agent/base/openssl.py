@@ -4,12 +4,16 @@ import hashlib
 
 from shared.encoding import sha256_hex as pythons_sha256_hex
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
 _SHA256_BYTES = 32
 #: What CPython calls its own; OpenSSL's is another's name there.
 _PYTHONS_OWN = "sha256"
 
 
-def library():
+def library() -> "Any":
     """Return the library (ctypes.CDLL), None where it cannot be asked: without ctypes or a shared OpenSSL, or where
     nothing may be made executable."""
     try:
@@ -22,7 +26,7 @@ def library():
         return None
 
 
-def sha256_hex(data):
+def sha256_hex(data: bytes) -> str:
     """As shared.encoding.sha256_hex, of bytes, also where Python was built without `_hashlib`: its own code takes
     several times as long, which only members read as a whole are large enough to show."""
     if hashlib.sha256.__name__ != _PYTHONS_OWN:
@@ -30,7 +34,7 @@ def sha256_hex(data):
     return _digest(data) or pythons_sha256_hex(data)
 
 
-def _digest(data):
+def _digest(data: bytes) -> "str | None":
     """Return the digest as OpenSSL makes it, in hexadecimal; None where it cannot be asked, or refuses."""
     try:
         found = library()

@@ -10,7 +10,7 @@ FOLDER_MODE = 0o700
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def tighten(folder):
+def tighten(folder: str) -> None:
     """`folder` is closed to everybody else, and so are the files in it where that can be; raises OSError.
 
     What is not ours stays as it is, and so does what somebody else could have written: it must not look trustworthy.
@@ -28,12 +28,12 @@ def tighten(folder):
             continue
 
 
-def check_written_by_us_alone(found):
+def check_written_by_us_alone(found: "os.stat_result") -> None:
     """Raise ShoplaunchError `job_exposed` when somebody else could have written the job file, `found` by os.fstat."""
     if _is_exposed(found):
         raise ShoplaunchError("job_exposed", "others than the account can write the job file")
 
 
-def _is_exposed(found):
+def _is_exposed(found: "os.stat_result") -> bool:
     by_group = found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid()
     return found.st_uid != os.geteuid() or bool(found.st_mode & stat.S_IWOTH or by_group)

@@ -4,8 +4,14 @@ import os
 
 from agent.base.state import sync_folder
 
+MYPY = False
+if MYPY:
+    from typing import Sequence
 
-def apply(state, pairs):
+    from agent.base.state import State
+
+
+def apply(state: "State", pairs: "Sequence[Sequence[str]]") -> None:
     """Do the renames `pairs`, a list of (source, target) absolute paths (str), in order; safe to repeat.
 
     All pairs are journalled durably first. A pair whose source is gone is done. An existing target file or link is
@@ -15,7 +21,7 @@ def apply(state, pairs):
     fresh = [list(pair) for pair in pairs if list(pair) not in journal]
     if fresh:
         state.update(moves=journal + fresh)
-    folders = set()
+    folders: "set[str]" = set()
     for source, target in pairs:
         if os.path.lexists(source):
             os.rename(source, target)
@@ -24,7 +30,7 @@ def apply(state, pairs):
         sync_folder(folder)
 
 
-def undo(state):
+def undo(state: "State") -> None:
     """Take every journalled rename back, newest first, and forget the journal; safe to repeat. Raises OSError.
 
     A rename is taken back only where its target is there and its source is not: what came since stays. Folders the

@@ -9,6 +9,10 @@ from agent.base.plain_files import create, open_plain
 from shared.job import STATE_FILE
 from shared.schema import load_schema, validate
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Iterable, Mapping
+
 FORMAT = 1
 #: Larger is no state of ours.
 MAX_BYTES = 8 * 1024 * 1024
@@ -18,7 +22,7 @@ FINAL = ("done", "cancelled")
 SHARD_SECONDS = 0.25
 
 
-def write_durably(path, data, mode=0o600, temporary=None):
+def write_durably(path: str, data: bytes, mode: int = 0o600, temporary: "str | None" = None) -> None:
     """Replace the file at `path` by `data` (bytes): afterwards the old or the new content is there, never half.
 
     It is written as `temporary` first (default: `path` and ".tmp"), which only a killed process leaves.
@@ -28,7 +32,9 @@ def write_durably(path, data, mode=0o600, temporary=None):
     sync_folder(os.path.dirname(path))
 
 
-def write_whole(path, data, mode=0o600, temporary=None, is_synced=False):
+def write_whole(
+    path: str, data: bytes, mode: int = 0o600, temporary: "str | None" = None, is_synced: bool = False
+) -> None:
     """As `write_durably` for whoever may be killed; a power cut loses it, or leaves an empty file."""
     temporary = temporary or path + ".tmp"
     descriptor = create(temporary, mode)
@@ -46,7 +52,7 @@ def write_whole(path, data, mode=0o600, temporary=None, is_synced=False):
         raise
 
 
-def sync_folder(path):
+def sync_folder(path: str) -> None:
     """Make renames in the folder at `path` durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -55,7 +61,7 @@ def sync_folder(path):
         os.close(descriptor)
 
 
-def boot_id():
+def boot_id() -> str:
     """Return an id that changes with every boot of this machine; "unknown" where the kernel does not tell."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as stream:
@@ -71,19 +77,19 @@ class State:
     `set_aside` is the path of an unreadable state file that was put aside when loading, else None.
     """
 
-    def __init__(self, folder, clock=time.time):
+    def __init__(self, folder: str, clock: "Callable[[], float]" = time.time) -> None:
         self._path = os.path.join(folder, STATE_FILE)
         self._clock = clock
         self._guard = threading.RLock()
         self.boot = boot_id()
-        self.set_aside = None
+        self.set_aside: "str | None" = None
         self._closed = False
-        self._check = None
+        self._check: "Callable[[], None] | None" = None
         self._saved_at = time.monotonic()
-        self.data = self._load()
+        self.data: "dict[str, Any]" = self._load()
         self._settle_killed_runs()
 
-    def _load(self):
+    def _load(self) -> "dict[str, Any]":
         try:
             descriptor = open_plain(self._path)
         except FileNotFoundError:
@@ -93,7 +99,7 @@ class State:
             with os.fdopen(descriptor, "rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         try:
-            document = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
+            document: "Any" = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
             problem = self._problem(document)
         except (ValueError, RecursionError):
             problem = "not JSON"
@@ -101,10 +107,11 @@ class State:
             self.set_aside = "{}.unreadable".format(self._path)
             os.replace(self._path, self.set_aside)
             return {"format": FORMAT}
-        return document
+        found: "dict[str, Any]" = document
+        return found
 
     @staticmethod
-    def _problem(document):
+    def _problem(document: object) -> "str | None":
         from shared.errors import ShoplaunchError
 
         try:
@@ -113,7 +120,7 @@ class State:
             return error.message
         return None
 
-    def _settle_killed_runs(self):
+    def _settle_killed_runs(self) -> None:
         """What a killed run took for its stages counts up to its last sign of life, which is the last change.
 
         Looked at once, by the first run that comes after: later changes are signs of other runs.
@@ -124,17 +131,17 @@ class State:
             if started is not None and until is not None:
                 entry["seconds"] = round(entry.get("seconds", 0.0) + max(0.0, until - started), 3)
 
-    def only_while(self, check):
+    def only_while(self, check: "Callable[[], None]") -> None:
         """From now on nothing is written unless `check()` returns; it raises when the folder is somebody else's."""
         with self._guard:
             self._check = check
 
-    def close(self):
+    def close(self) -> None:
         """From now on nothing is written: the folder is about to go."""
         with self._guard:
             self._closed = True
 
-    def _save(self):
+    def _save(self) -> None:
         if self._closed:
             return
         if self._check is not None:
@@ -145,62 +152,62 @@ class State:
         text = json.dumps(self.data, sort_keys=True)
         write_durably(self._path, (text + "\n").encode("utf-8"))
 
-    def get(self, name, default=None):
+    def get(self, name: str, default: "Any" = None) -> "Any":
         """Return the field `name` of the state."""
         with self._guard:
             return self.data.get(name, default)
 
-    def update(self, **fields):
+    def update(self, **fields: "Any") -> None:
         """Set `fields` of the state, durably."""
         with self._guard:
             self.data.update(fields)
             self._save()
 
-    def settle(self):
+    def settle(self) -> None:
         """What was noted so far is on disk."""
         with self._guard:
             self._save()
 
-    def note(self, **fields):
+    def note(self, **fields: "Any") -> None:
         """Set `fields` of the state; they reach the disk with the next change that does not wait."""
         with self._guard:
             self.data.update(fields)
 
-    def merge(self, name, **fields):
+    def merge(self, name: str, **fields: "Any") -> None:
         """Set `fields` of the dict that the state holds as `name`, durably."""
         with self._guard:
             self.note_in(name, **fields)
             self._save()
 
-    def note_in(self, name, **fields):
+    def note_in(self, name: str, **fields: "Any") -> None:
         """As `merge`; they reach the disk with the next change that does not wait."""
         with self._guard:
             self.data.setdefault(name, {}).update(fields)
 
-    def add_counters(self, counters):
+    def add_counters(self, counters: "Mapping[str, int]") -> None:
         """Add `counters` (name -> int) to those of earlier runs, durably; "peak_*" keep the largest."""
         with self._guard:
             self._add(counters)
             self._save()
 
-    def _add(self, counters):
+    def _add(self, counters: "Mapping[str, int]") -> None:
         known = self.data.setdefault("counters", {})
         for name, amount in counters.items():
             before = known.get(name, 0)
             known[name] = max(before, amount) if name.startswith("peak_") else before + amount
 
-    def reset(self, **fields):
+    def reset(self, **fields: "Any") -> None:
         """Forget everything but `fields`, durably."""
         with self._guard:
             self.data = dict(fields, format=FORMAT)
             self._save()
 
-    def stage_done(self, name):
+    def stage_done(self, name: str) -> bool:
         """Tell whether stage `name` was finished in this attempt."""
         with self._guard:
-            return self.data.get("stages", {}).get(name, {}).get("state") == "done"
+            return bool(self.data.get("stages", {}).get(name, {}).get("state") == "done")
 
-    def start_stage(self, name):
+    def start_stage(self, name: str) -> None:
         """Note that stage `name` runs now."""
         with self._guard:
             entry = {"state": "running", "started_at": self._clock()}
@@ -211,7 +218,7 @@ class State:
             self.data["stage"] = name
             self._save()
 
-    def end_stage(self, name, state, seconds, counters=None):
+    def end_stage(self, name: str, state: str, seconds: float, counters: "Mapping[str, int] | None" = None) -> float:
         """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and what was counted; it
         reaches the disk with the next change that does not wait.
 
@@ -220,11 +227,11 @@ class State:
         with self._guard:
             self._add(counters or {})
             entry = self.data.setdefault("stages", {}).setdefault(name, {})
-            total = round(entry.get("seconds", 0.0) + seconds, 3)
+            total: float = round(entry.get("seconds", 0.0) + seconds, 3)
             entry.update(state=state, seconds=total, finished_at=self._clock())
             return total
 
-    def forget_stages(self, names, shards=()):
+    def forget_stages(self, names: "Iterable[str]", shards: "Iterable[str]" = ()) -> None:
         """Stages `names` have to be done again, and the shards `shards` (names) be unpacked."""
         with self._guard:
             for part, gone in (("stages", names), ("shards", shards)):
@@ -232,12 +239,12 @@ class State:
                     self.data.get(part, {}).pop(name, None)
             self._save()
 
-    def shard_done(self, member):
+    def shard_done(self, member: str) -> bool:
         """Tell whether the shard `member` (name) was unpacked since the last boot of this machine."""
         with self._guard:
-            return self.data.get("shards", {}).get(member) == self.boot
+            return bool(self.data.get("shards", {}).get(member) == self.boot)
 
-    def mark_shard(self, member, counters):
+    def mark_shard(self, member: str, counters: "Mapping[str, int]") -> None:
         """Note that the shard `member` (name) is completely unpacked, and what was counted for it.
 
         On disk with the next change that does not wait, and as often as SHARD_SECONDS says: what is noted less often
@@ -249,17 +256,17 @@ class State:
             if time.monotonic() - self._saved_at >= SHARD_SECONDS:
                 self._save()
 
-    def forget_shards(self, members):
+    def forget_shards(self, members: "Iterable[str]") -> None:
         """The shards `members` (names) have to be unpacked again."""
         self.forget_stages((), members)
 
-    def record(self, name, value):
+    def record(self, name: str, value: "Any") -> None:
         """Keep `value` (JSON-able) as `name` for the final event's evidence; on disk with the next change that does not
         wait."""
         with self._guard:
             self.data.setdefault("evidence", {})[name] = value
 
-    def evidence(self):
+    def evidence(self) -> "dict[str, Any]":
         """Return what was recorded, a dict."""
         with self._guard:
             return dict(self.data.get("evidence", {}))

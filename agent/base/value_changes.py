@@ -1,11 +1,15 @@
 """What work done with former values is still worth, decided from the digests of both."""
 
+MYPY = False
+if MYPY:
+    from shared.documents import ValuesDigests
+
 CONTINUE = "continue"
 RENDER = "render"
 ZERO = "zero"
 
 
-def decide(recorded, wanted):
+def decide(recorded: "ValuesDigests | None", wanted: "ValuesDigests") -> str:
     """Return what `recorded` (values_sha256 dict of the work done so far, or None) allows for `wanted`.
 
     CONTINUE: same values; RENDER: only `db.*` differ, so placeholder shards and configure are done again but data
