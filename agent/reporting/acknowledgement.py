@@ -9,19 +9,25 @@ from shared.errors import ShoplaunchError
 from shared.job import ACK_FILE
 from shared.signing import PURPOSE_ACK, load_signed
 
+MYPY = False
+if MYPY:
+    from typing import Iterable
+
+    from shared.documents import Ack
+
 MAX_BYTES = 64 * 1024
 
 
 class AckFile:
     """The file in `folder` (~/.shoplaunch) as far as it concerns `job` (id) and `attempt`; safe to use from threads."""
 
-    def __init__(self, folder, job, attempt, keys):
+    def __init__(self, folder: str, job: str, attempt: int, keys: "Iterable[bytes]") -> None:
         self._path = os.path.join(folder, ACK_FILE)
         self._concerned = (job, attempt)
         self._keys = keys
-        self._seen = None
+        self._seen: "bytes | None" = None
 
-    def read(self):
+    def read(self) -> "Ack | None":
         """Return the payload of a file that was not seen before and is for this attempt, else None."""
         try:
             descriptor = open_plain(self._path, os.O_NOFOLLOW)
@@ -35,7 +41,7 @@ class AckFile:
         if not raw or raw == self._seen:
             return None
         try:
-            payload = check_ack(load_signed(PURPOSE_ACK, self._keys, raw.strip(), verify))
+            payload: "Ack | None" = check_ack(load_signed(PURPOSE_ACK, self._keys, raw.strip(), verify))
         except ShoplaunchError:
             payload = None
         self._seen = raw

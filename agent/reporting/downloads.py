@@ -6,6 +6,12 @@ from agent.base.deadline_socket import Exchange
 from agent.reporting.http import HEADER_BYTES, WIRE_FACTOR
 from shared.bundle import LEAST_RATE_HEADER
 
+MYPY = False
+if MYPY:
+    from http.client import HTTPResponse
+    from socket import socket
+    from typing import Callable, Mapping
+
 #: Until the answer begins, and what a line may fall behind.
 GRACE_SECONDS = 60.0
 #: Bytes a second below which nothing is waited for any longer: as the controller has it for those who fetch from it.
@@ -15,28 +21,28 @@ LEAST_RATE = 16 * 1024
 class Pace:
     """Whether bytes arrive fast enough over all requests: they may fall `seconds` behind, and never get ahead."""
 
-    def __init__(self, seconds, clock=time.monotonic):
+    def __init__(self, seconds: float, clock: "Callable[[], float]" = time.monotonic) -> None:
         self._clock = clock
         self._most = self._left = seconds
         self._at = clock()
 
-    def arrived(self, amount, rate):
+    def arrived(self, amount: int, rate: float) -> None:
         """`amount` bytes came in since the last call, of which `rate` a second are enough."""
         now = self._clock()
         self._left = min(self._most, self._left - (now - self._at) + amount / float(rate))
         self._at = now
 
-    def is_too_slow(self):
+    def is_too_slow(self) -> bool:
         """Tell whether they have fallen too far behind."""
         return self._left < 0
 
 
-def exchange(timeout):
+def exchange(timeout: float) -> "Exchange":
     """Return the Exchange of a download."""
     return Exchange(timeout, GRACE_SECONDS, rate=LEAST_RATE)
 
 
-def headers(offset, more):
+def headers(offset: int, more: "Mapping[str, str] | None") -> "dict[str, str]":
     """Return the headers of the request for what comes from byte `offset` on; `more` is a mapping or None."""
     found = {"Accept-Encoding": "identity"}
     if offset:
@@ -48,7 +54,9 @@ def headers(offset, more):
 class Download:
     """The answer of which `most` bytes (None: any number) are wanted; to be closed. `status`, `headers`."""
 
-    def __init__(self, response, exchange, opened, most):
+    def __init__(
+        self, response: "HTTPResponse", exchange: "Exchange", opened: "list[socket]", most: "int | None"
+    ) -> None:
         self._response = response
         self._exchange = exchange
         self._opened = opened
@@ -58,7 +66,7 @@ class Download:
         self._left = response.length
         exchange.allow(float("inf") if most is None else WIRE_FACTOR * most + HEADER_BYTES)
 
-    def promised_rate(self):
+    def promised_rate(self) -> int:
         """Return how many bytes a second are enough by the controller's own words, at most LEAST_RATE; it is held
         to that from now on."""
         try:
@@ -69,11 +77,11 @@ class Download:
         self._exchange.slow_down(rate)
         return rate
 
-    def is_too_slow(self):
+    def is_too_slow(self) -> bool:
         """Tell whether less came than has to."""
         return self._exchange.is_over()
 
-    def read(self, amount):
+    def read(self, amount: int) -> bytes:
         """Return what has arrived, at least one byte and at most `amount`; b"" at the end.
 
         Raises OSError and http.client errors.
@@ -84,13 +92,13 @@ class Download:
         self._left -= len(piece)
         return piece
 
-    def close(self):
+    def close(self) -> None:
         """Read no more."""
         for found in self._opened:
             found.close()
 
-    def __enter__(self):
+    def __enter__(self) -> "Download":
         return self
 
-    def __exit__(self, *_failure):
+    def __exit__(self, *_failure: object) -> None:
         self.close()

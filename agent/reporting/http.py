@@ -13,6 +13,14 @@ from agent.base.compat import CA_FILES
 from agent.base.deadline_socket import BoundedSocket, Exchange
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Mapping
+    from urllib.parse import SplitResult
+
+    from agent.reporting.downloads import Download
+    from shared.documents import Callback
+
 #: Answers after which the same request may succeed a little later.
 RETRY_STATUSES = (404, 408, 425, 429, 500, 502, 503, 504)
 TIMEOUT_SECONDS = 15.0
@@ -33,12 +41,12 @@ BROKEN = (OSError, http.client.HTTPException, UnicodeError)
 class Answer:
     """What a server answered: `status` (int), `headers` (mapping, any case), `body` (bytes, at most 64 KiB)."""
 
-    def __init__(self, status, headers, body):
+    def __init__(self, status: int, headers: "http.client.HTTPMessage", body: bytes) -> None:
         self.status = status
         self.headers = headers
         self.body = body
 
-    def retry_after(self):
+    def retry_after(self) -> "float | None":
         """Return the seconds the server asks to wait (float, at most MAX_DELAY_SECONDS), None when it does not."""
         text = self.headers.get("Retry-After", "").strip()
         if text.isdigit():
@@ -48,17 +56,17 @@ class Answer:
             return None
         return max(0.0, min(at - time.time(), MAX_DELAY_SECONDS))
 
-    def date(self):
+    def date(self) -> "float | None":
         """Return the server's clock in unix seconds, None when it did not say."""
         return _parse_date(self.headers.get("Date", ""))
 
 
-def _parse_date(text):
+def _parse_date(text: str) -> "float | None":
     parts = email.utils.parsedate_tz(text) if text else None
     return None if parts is None else float(email.utils.mktime_tz(parts))
 
 
-def check_address(url):
+def check_address(url: str) -> str:
     """Return `url` when it may be talked to: https, or http to this very machine, and without a login inside.
 
     Where others have accounts on this machine, the job names the controller's socket beside such an address.
@@ -72,18 +80,18 @@ def check_address(url):
         usable = False
     if not usable:
         raise ShoplaunchError("job_invalid", "an address of the job is not usable")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         raise ShoplaunchError("job_invalid", "{} is not encrypted".format(safe_address(url)))
     return url
 
 
-def origin(url):
+def origin(url: str) -> "tuple[str, str | None, int]":
     """Return (scheme, host, port) of `url`: whoever answers there may be told what belongs to that origin."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _is_loopback(host):
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -92,7 +100,7 @@ def _is_loopback(host):
         return False
 
 
-def safe_address(url):
+def safe_address(url: str) -> str:
     """Return `url` as it may be logged: without login, query and fragment."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -100,7 +108,7 @@ def safe_address(url):
     return "{}://{}{}{}".format(parts.scheme, host, port, parts.path)
 
 
-def tls_context(ca=None):
+def tls_context(ca: "str | None" = None) -> "ssl.SSLContext":
     """Return an SSLContext that verifies host and chain; `ca` is PEM text of further certificates to trust.
 
     Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
@@ -112,7 +120,7 @@ def tls_context(ca=None):
     return context
 
 
-def trust_distribution(context):
+def trust_distribution(context: "ssl.SSLContext") -> None:
     """`context` (SSLContext) trusts the authorities this system comes with."""
     for path in CA_FILES:
         if os.path.isfile(path) and os.access(path, os.R_OK):
@@ -120,7 +128,7 @@ def trust_distribution(context):
             return
 
 
-def _trust(context, ca):
+def _trust(context: "ssl.SSLContext", ca: str) -> None:
     try:
         context.load_verify_locations(cadata=ca)
     except (ssl.SSLError, ValueError):
@@ -130,23 +138,23 @@ def _trust(context, ca):
 class Backoff:
     """How long to wait before the next try: doubling with jitter; a server's Retry-After wins."""
 
-    def __init__(self, first=FIRST_DELAY_SECONDS, longest=MAX_DELAY_SECONDS):
+    def __init__(self, first: float = FIRST_DELAY_SECONDS, longest: float = MAX_DELAY_SECONDS) -> None:
         self._first = first
         self._longest = longest
         self._delay = first
 
-    def reset(self):
+    def reset(self) -> None:
         """The last try succeeded."""
         self._delay = self._first
 
-    def next_delay(self, retry_after=None):
+    def next_delay(self, retry_after: "float | None" = None) -> float:
         """Return seconds to wait (float); `retry_after` is what the server asked for, or None."""
         delay = self._delay * (0.8 + 0.4 * os.urandom(1)[0] / 255)
         self._delay = min(self._delay * 2, self._longest)
         return delay if retry_after is None else retry_after
 
 
-def _whole(response):
+def _whole(response: "http.client.HTTPResponse") -> bytes:
     """Return the body of `response`, as much as is kept of one. Raises http.client.IncompleteRead."""
     body = response.read(MAX_BODY_BYTES)
     # The library says nothing where less came than was announced
@@ -162,18 +170,18 @@ class HttpClient:
     any other way. Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
     """
 
-    def __init__(self, ca=None, callback=None):
+    def __init__(self, ca: "str | None" = None, callback: "Callback | None" = None) -> None:
         self._ca = ca
-        self._made = None
+        self._made: "ssl.SSLContext | None" = None
         self._local = callback if callback and "socket" in callback else None
         if ca:
             _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
 
-    def _is_local(self, parts):
+    def _is_local(self, parts: "SplitResult") -> bool:
         """Tell whether the address `parts` is that of a controller with a socket on this machine."""
         return self._local is not None and origin(parts.geturl()) == origin(self._local["url"])
 
-    def _context_for(self, parts):
+    def _context_for(self, parts: "SplitResult") -> "ssl.SSLContext | None":
         """Return the SSLContext for the address `parts`, None where nothing is encrypted. Raises OSError."""
         if parts.scheme != "https" or self._is_local(parts):
             # Reading a system's certificates takes as long as starting Python
@@ -182,7 +190,14 @@ class HttpClient:
             self._made = tls_context(self._ca)
         return self._made
 
-    def post(self, url, body, headers, timeout=TIMEOUT_SECONDS, deadline=DEADLINE_SECONDS):
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: "Mapping[str, str]",
+        timeout: float = TIMEOUT_SECONDS,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> "Answer":
         """POST JSON `body` (bytes) once; return the Answer, whatever its status.
 
         Raises ShoplaunchError `callback_failed` when there is no whole answer within `deadline` seconds,
@@ -190,7 +205,7 @@ class HttpClient:
         """
         parts = urlsplit(check_address(url))
         headers = dict(headers, **{"Content-Type": "application/json"})
-        opened = []
+        opened: "list[socket.socket]" = []
         try:
             # Made before the time counts
             context = self._context_for(parts)
@@ -204,7 +219,16 @@ class HttpClient:
             for found in opened:
                 found.close()
 
-    def _ask(self, method, parts, body, headers, context, exchange, opened):
+    def _ask(
+        self,
+        method: str,
+        parts: "SplitResult",
+        body: "bytes | None",
+        headers: "Mapping[str, str]",
+        context: "ssl.SSLContext | None",
+        exchange: "Exchange",
+        opened: "list[socket.socket]",
+    ) -> "http.client.HTTPResponse":
         """Return the http.client response to one request, its body not read yet; its sockets are in `opened`."""
         connection = self._connection(parts, context, exchange, opened)
         exchange.allow(HEADER_BYTES)
@@ -212,22 +236,36 @@ class HttpClient:
         connection.request(method, target, body, dict(headers, **{"User-Agent": USER_AGENT, "Connection": "close"}))
         return connection.getresponse()
 
-    def _connection(self, parts, context, exchange, opened):
+    def _connection(
+        self,
+        parts: "SplitResult",
+        context: "ssl.SSLContext | None",
+        exchange: "Exchange",
+        opened: "list[socket.socket]",
+    ) -> "http.client.HTTPConnection":
         """Return a connected HTTPConnection to the address `parts`; its socket is in `opened`."""
-        port = parts.port or (443 if context else 80)
-        if self._is_local(parts):
+        host, port = parts.hostname or "", parts.port or (443 if context else 80)
+        if self._local is not None and self._is_local(parts):
             opened.append(exchange.connect_locally(self._local["socket"], self._local.get("uid")))
         else:
-            opened.append(exchange.connect(parts.hostname, port))
+            opened.append(exchange.connect(host, port))
         if context:
-            opened.append(exchange.encrypt(opened[0], context, parts.hostname))
-            connection = http.client.HTTPSConnection(parts.hostname, port, context=context)
+            opened.append(exchange.encrypt(opened[0], context, host))
+            connection: "http.client.HTTPConnection" = http.client.HTTPSConnection(host, port, context=context)
         else:
-            connection = http.client.HTTPConnection(parts.hostname, port)
-        connection.sock = BoundedSocket(opened[-1], exchange)
+            connection = http.client.HTTPConnection(host, port)
+        bounded: "Any" = BoundedSocket(opened[-1], exchange)
+        connection.sock = bounded
         return connection
 
-    def get_from(self, url, offset, headers=None, most=None, timeout=TIMEOUT_SECONDS):
+    def get_from(
+        self,
+        url: str,
+        offset: int,
+        headers: "Mapping[str, str] | None" = None,
+        most: "int | None" = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> "Download":
         """Return the open Download of `url` from byte `offset` on, of which `most` bytes are wanted.
 
         `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
@@ -237,7 +275,7 @@ class HttpClient:
         from agent.reporting import downloads
 
         parts = urlsplit(check_address(url))
-        opened = []
+        opened: "list[socket.socket]" = []
         try:
             context = self._context_for(parts)
             exchange = downloads.exchange(timeout)
@@ -249,13 +287,13 @@ class HttpClient:
             raise _unreachable("bundle_missing", url, error) from None
 
 
-def _unreachable(code, url, error):
+def _unreachable(code: str, url: str, error: BaseException) -> "ShoplaunchError":
     untrusted = isinstance(error, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
     if untrusted or isinstance(error, ssl.CertificateError):
         code = "tls_untrusted"
     return ShoplaunchError(code, _reason(url, error))
 
 
-def _reason(url, error):
+def _reason(url: str, error: BaseException) -> str:
     kind = "time-out" if isinstance(error, socket.timeout) else (str(error) or type(error).__name__)
     return "{}: {}".format(safe_address(url), kind[:200])

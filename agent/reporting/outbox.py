@@ -7,6 +7,11 @@ from agent.base.plain_files import open_plain
 from agent.base.state import write_durably, write_whole
 from shared.events import ESSENTIAL
 
+MYPY = False
+if MYPY:
+    from agent.base.log import Log
+    from shared.documents import Event
+
 FOLDER = "outbox"
 #: No event is larger; what is cut off is no JSON.
 MAX_BYTES = 1024 * 1024
@@ -18,17 +23,17 @@ class Outbox:
     Events that cannot be written (full disk) wait in memory.
     """
 
-    def __init__(self, folder, job, attempt, log):
+    def __init__(self, folder: str, job: str, attempt: int, log: "Log") -> None:
         self._folder = os.path.join(folder, FOLDER)
         self._job = job
         self._attempt = attempt
         self._log = log
         self._waiting = self._load()
         #: Numbers of events that are in memory only.
-        self._unkept = set()
+        self._unkept: "set[int]" = set()
 
-    def _load(self):
-        waiting = []
+    def _load(self) -> "list[tuple[str, Event]]":
+        waiting: "list[tuple[str, Event]]" = []
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
         except OSError as error:
@@ -44,18 +49,18 @@ class Outbox:
                 waiting.append((path, event))
         return waiting
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._waiting)
 
-    def last_seq(self):
+    def last_seq(self) -> int:
         """Return the highest sequence number that waits, 0 when none does."""
         return max([event["seq"] for _, event in self._waiting] or [0])
 
-    def has(self, name):
+    def has(self, name: str) -> bool:
         """Tell whether an event `name` waits."""
         return any(event["event"] == name for _, event in self._waiting)
 
-    def append(self, event):
+    def append(self, event: "Event") -> None:
         """Add `event` (dict with `seq`), durably where it counts: a stage's may be lost in a power cut."""
         path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
         write = write_durably if event["event"] in ESSENTIAL else write_whole
@@ -68,25 +73,25 @@ class Outbox:
             self._log.info("event %d waits in memory only: %s", event["seq"], error.strerror)
         self._waiting.append((path, event))
 
-    def is_kept(self, seq):
+    def is_kept(self, seq: int) -> bool:
         """Tell whether the event with the number `seq`, which was added here, is where the next run finds it."""
         return seq not in self._unkept
 
-    def first(self):
+    def first(self) -> "Event | None":
         """Return the oldest waiting event, None when none waits."""
         return self._waiting[0][1] if self._waiting else None
 
-    def waits_up_to(self, seq):
+    def waits_up_to(self, seq: int) -> bool:
         """Tell whether an event with a number up to `seq` waits."""
         return bool(self._waiting) and self._waiting[0][1]["seq"] <= seq
 
-    def settle(self, seq):
+    def settle(self, seq: int) -> None:
         """The events up to number `seq` are acknowledged: they wait no longer."""
         while self.waits_up_to(seq):
             # What stays is told again by the next run, which the controller takes for a repetition
             self._remove(self._waiting.pop(0)[0])
 
-    def _remove(self, path):
+    def _remove(self, path: str) -> None:
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -95,13 +100,13 @@ class Outbox:
             self._log.info("%s stays in the outbox: %s", os.path.basename(path), error.strerror)
 
 
-def _read(path):
+def _read(path: str) -> "Event | None":
     descriptor = open_plain(path)
     if descriptor is None:
         return None
     try:
         with os.fdopen(descriptor, "rb") as stream:
-            event = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
+            event: "Event" = json.loads(stream.read(MAX_BYTES).decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):

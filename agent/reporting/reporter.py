@@ -18,6 +18,18 @@ from shared.errors import ShoplaunchError
 from shared.events import ESSENTIAL, MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, fitted, make_event
 from shared.job import RESTORE
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable
+
+    from agent.base.log import Log
+    from agent.base.protocols import Touched
+    from agent.base.state import State
+    from agent.reporting.acknowledgement import AckFile
+    from agent.reporting.http import Answer, HttpClient
+    from agent.reporting.outbox import Outbox
+    from shared.documents import Event, Job
+
 HEARTBEAT_SECONDS = 30
 #: Between two progress events at least.
 PROGRESS_SECONDS = 3.0
@@ -32,7 +44,7 @@ VERDICTS = {401: "callback_refused", 410: "cancelled"}
 REJECTED = (400, 413, 422)
 
 
-def weights(kind=RESTORE):
+def weights(kind: str = RESTORE) -> "dict[str, int]":
     """Return stage -> percent of the whole job of `kind` that it is; they add up to 100."""
     before = 0
     result = {}
@@ -43,7 +55,7 @@ def weights(kind=RESTORE):
     return result
 
 
-def leave_at_once():
+def leave_at_once() -> None:
     """End the process without touching anything: no clean-up, no log."""
     os._exit(exit_codes.SUPERSEDED)
 
@@ -56,8 +68,17 @@ class Reporter:
     """
 
     def __init__(
-        self, job, state, outbox, door, log, lock=None, ack=None, on_superseded=leave_at_once, clock=time.time
-    ):
+        self,
+        job: "Job",
+        state: "State",
+        outbox: "Outbox",
+        door: "HttpClient",
+        log: "Log",
+        lock: "Touched | None" = None,
+        ack: "AckFile | None" = None,
+        on_superseded: "Callable[[], object]" = leave_at_once,
+        clock: "Callable[[], float]" = time.time,
+    ) -> None:
         self._job = job
         self._state = state
         self._outbox = outbox
@@ -72,33 +93,34 @@ class Reporter:
         self._weights = weights(job["kind"])
         self._fractions = {stage: 1.0 for stage in STAGES if state.stage_done(stage)}
         #: The stage that began last of those that run; they are in the order in which they began.
-        self._stage, self._running = None, []
-        self._verdict = None
+        self._stage: "str | None" = None
+        self._running: "list[str]" = []
+        self._verdict: "str | None" = None
         self._stopping = False
         self._next_try = 0.0
         self._noted = 0.0
-        self._told_percent = None
-        self._thread = None
+        self._told_percent: "int | None" = None
+        self._thread: "threading.Thread | None" = None
         self._tries = 0
-        self._last_answer = None
+        self._last_answer: "Answer | None" = None
         self._seq = self._resume_numbers()
 
-    def _resume_numbers(self):
+    def _resume_numbers(self) -> int:
         """Return the last sequence number this attempt used; numbers start anew with every attempt."""
         own = {"job": self._job["job"], "attempt": self._job["attempt"]}
         known = self._state.get("callback", {})
         if {name: known.get(name) for name in own} != own:
             known = dict(own, seq=0)
             self._state.note(callback=known)
-        return max(known["seq"], self._outbox.last_seq())
+        return max(int(known["seq"]), self._outbox.last_seq())
 
-    def start(self):
+    def start(self) -> None:
         """Begin to deliver and to beat. Raises RuntimeError where there can be no thread; may be tried again then."""
         thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         thread.start()
         self._thread = thread
 
-    def stop(self):
+    def stop(self) -> None:
         """Deliver no more; what waits stays in the outbox."""
         with self._changed:
             self._stopping = True
@@ -106,23 +128,23 @@ class Reporter:
         if self._thread is not None:
             self._thread.join(DEADLINE_SECONDS)
 
-    def check(self):
+    def check(self) -> None:
         """Raise ShoplaunchError `cancelled` or `callback_refused` when the controller said so."""
         self._hear_through_panel()
         if self._verdict is not None:
             raise ShoplaunchError(self._verdict, "the controller said so")
 
-    def controller_clock(self):
+    def controller_clock(self) -> "float | None":
         """Return the controller's clock as its last answer told it (unix seconds), None when there was none."""
         return None if self._last_answer is None else self._last_answer.date()
 
     @property
-    def percent(self):
+    def percent(self) -> int:
         """How much of the whole is done, 0..100."""
         fractions = list(self._fractions.items())
         return int(sum(self._weights[stage] * part for stage, part in fractions) + 1e-9)
 
-    def _hear_through_panel(self):
+    def _hear_through_panel(self) -> None:
         """Take an answer that the controller had put into the account."""
         answer = self._ack.read() if self._ack is not None else None
         if answer is None:
@@ -135,14 +157,14 @@ class Reporter:
             self._outbox.settle(answer["seq"])
             self._changed.notify_all()
 
-    def next_number(self):
+    def next_number(self) -> int:
         """Return the number of an event that the caller will report once the state is written, the number with it."""
         with self._changed:
             self._seq += 1
             self._state.note_in("callback", seq=self._seq)
             return self._seq
 
-    def event(self, name, number=None, **fields):
+    def event(self, name: str, number: "int | None" = None, **fields: "Any") -> "Event":
         """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema; return it.
 
         `number` is what `next_number` gave.
@@ -162,17 +184,17 @@ class Reporter:
             self._changed.notify_all()
             return event
 
-    def waits(self, name):
+    def waits(self, name: str) -> bool:
         """Tell whether an event `name` waits in the outbox."""
         with self._changed:
             return self._outbox.has(name)
 
-    def is_kept(self, event):
+    def is_kept(self, event: "Event") -> bool:
         """Tell whether `event`, which `event()` returned, waits on the disk: the next run goes on telling it."""
         with self._changed:
             return self._outbox.is_kept(event["seq"])
 
-    def farewell(self, name):
+    def farewell(self, name: str) -> bool:
         """Send event `name` once, writing nothing in the account any more; return whether it was acknowledged.
 
         Only after `stop`.
@@ -186,7 +208,7 @@ class Reporter:
             return False
         return 200 <= answer.status < 300
 
-    def progress(self, stage, fraction):
+    def progress(self, stage: str, fraction: float) -> None:
         """`fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
         with self._changed:
             self._fractions[stage] = max(0.0, min(1.0, fraction))
@@ -198,7 +220,7 @@ class Reporter:
             self._lock.touch()
         self._state.update(percent=self.percent, progress_at=self._clock())
 
-    def stage_started(self, stage, number):
+    def stage_started(self, stage: str, number: int) -> None:
         """Report that `stage` begins, by the number `next_number` gave."""
         with self._changed:
             beside = [name for name in self._running if name != stage]
@@ -208,7 +230,7 @@ class Reporter:
             self._fractions = fractions
         self.event("stage_started", number, stage=stage)
 
-    def stage_ended(self, stage):
+    def stage_ended(self, stage: str) -> None:
         """`stage` counts as done from now on; on the disk with what is noted next."""
         with self._changed:
             self._fractions[stage] = 1.0
@@ -219,11 +241,11 @@ class Reporter:
             self._lock.touch()
         self._state.note(percent=self.percent, progress_at=self._clock())
 
-    def stage_finished(self, stage, number, seconds, **more):
+    def stage_finished(self, stage: str, number: int, seconds: float, **more: "Any") -> None:
         """Report that `stage`, which has ended, took `seconds` in all, by the number `next_number` gave."""
         self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 
-    def wait_answered(self, seconds):
+    def wait_answered(self, seconds: float) -> None:
         """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does.
 
         One that could not be reached by the last run is not waited for long.
@@ -237,7 +259,7 @@ class Reporter:
                 self._changed.wait(max(0.0, end - time.monotonic()))
         self.check()
 
-    def wait_delivered(self, seconds, seq=None):
+    def wait_delivered(self, seconds: float, seq: "int | None" = None) -> bool:
         """Return True when every event (up to number `seq`) was acknowledged within `seconds`, by whatever way; False
         otherwise or after a verdict."""
         if self._tries and self._last_answer is None:
@@ -255,7 +277,7 @@ class Reporter:
                 self._changed.wait(min(left, LOOK_SECONDS))
             return self._verdict is None
 
-    def _run(self):
+    def _run(self) -> None:
         try:
             self._work()
         except ShoplaunchError as error:
@@ -263,7 +285,7 @@ class Reporter:
             self._log.info("%s: %s", error.code, error.message)
             self._note_verdict(error.code)
 
-    def _work(self):
+    def _work(self) -> None:
         period = self._job.get("heartbeat_seconds", HEARTBEAT_SECONDS)
         next_beat = time.monotonic() + period
         next_progress = time.monotonic() + PROGRESS_SECONDS
@@ -286,7 +308,7 @@ class Reporter:
         with self._changed:
             self._changed.notify_all()
 
-    def _deliver(self):
+    def _deliver(self) -> None:
         """Send what waits, oldest first, until a failure."""
         while not self._stopping and self._verdict is None and time.monotonic() >= self._next_try:
             with self._changed:
@@ -297,7 +319,7 @@ class Reporter:
                 self._outbox.settle(event["seq"])
                 self._changed.notify_all()
 
-    def _tell(self, name):
+    def _tell(self, name: str) -> None:
         """Send an event that may be lost."""
         percent = self.percent
         event = make_event(
@@ -306,7 +328,7 @@ class Reporter:
         if self._send(event):
             self._told_percent = percent
 
-    def _send(self, event):
+    def _send(self, event: "Event") -> bool:
         """Send `event` once; return whether it is settled."""
         callback = self._job["callback"]
         body = json.dumps(event, sort_keys=True).encode("utf-8")
@@ -331,18 +353,18 @@ class Reporter:
         self._failed(event, "the controller answered {}".format(answer.status), answer.retry_after())
         return False
 
-    def _heard(self):
+    def _heard(self) -> None:
         """Note that the controller has heard us, at most once a second while it does."""
         known, now = self._state.get("callback", {}), self._clock()
         if known.get("last_error") or not 0 <= now - known.get("last_ok_at", 0) < NOTE_SECONDS:
             self._note_callback(last_ok_at=now, last_error=None)
 
-    def _note_verdict(self, verdict):
+    def _note_verdict(self, verdict: str) -> None:
         with self._changed:
             self._verdict = verdict
             self._changed.notify_all()
 
-    def _failed(self, event, reason, retry_after):
+    def _failed(self, event: "Event", reason: str, retry_after: "float | None") -> None:
         if event["seq"]:
             with self._changed:
                 self._next_try = time.monotonic() + self._backoff.next_delay(retry_after)
@@ -351,7 +373,7 @@ class Reporter:
         self._log.info("event %s was not delivered: %s", event["event"], reason)
         self._note_callback(last_error=reason)
 
-    def _note_callback(self, **fields):
+    def _note_callback(self, **fields: "Any") -> bool:
         """Note `fields` of the reports in the state; return whether that was possible."""
         try:
             self._state.merge("callback", waiting=len(self._outbox), **fields)
