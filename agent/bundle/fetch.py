@@ -10,6 +10,15 @@ from agent.reporting.downloads import LEAST_RATE, Pace
 from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from http.client import HTTPMessage
+    from typing import Any, BinaryIO, Callable
+
+    from agent.reporting.downloads import Download
+    from agent.reporting.http import HttpClient
+    from shared.documents import PinnedBundle
+
 PIECE_BYTES = 256 * 1024
 #: Fetching goes on as long as enough arrives; when it falls so far behind, it fails (the next tick resumes).
 FETCH_IDLE_SECONDS = 120.0
@@ -19,12 +28,21 @@ ARRIVED_BYTES = 64 * 1024
 LOOK_SECONDS = 1.0
 _ENDED = "the connection ended early"
 _SLOW = "it sends less than it has to"
+#: Within `with`, a Part's stream is open.
+_CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
 def fetch(
-    pinned, target, door, check=None, progress=None, idle_seconds=FETCH_IDLE_SECONDS, sleep=time.sleep, token=None
-):
+    pinned: "PinnedBundle",
+    target: str,
+    door: "HttpClient",
+    check: "Callable[[], None] | None" = None,
+    progress: "Callable[[float], None] | None" = None,
+    idle_seconds: float = FETCH_IDLE_SECONDS,
+    sleep: "Callable[[float], None]" = time.sleep,
+    token: "str | None" = None,
+) -> None:
     """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
 
     `token` (str) is sent along. Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the
@@ -56,7 +74,7 @@ def fetch(
     part.finish(target)
 
 
-def _given_up(pinned, problem, part):
+def _given_up(pinned: "PinnedBundle", problem: str, part: "Part") -> "ShoplaunchError":
     """Return the error of a fetch that has fallen too far behind."""
     where = safe_address(pinned["url"])
     if problem != _SLOW:
@@ -73,30 +91,30 @@ class Part:
     A file that changed meanwhile is fetched from its beginning; without a mark the server is trusted to have kept it.
     """
 
-    def __init__(self, base, token=None):
+    def __init__(self, base: str, token: "str | None" = None) -> None:
         self._path = base + ".part"
         self._mark_path = base + ".etag.part"
         self._token = token
-        self.stream = None
+        self.stream: "BinaryIO" = _CLOSED
         #: How many bytes a second are enough.
         self.rate = LEAST_RATE
 
-    def __enter__(self):
+    def __enter__(self) -> "Part":
         if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
             # A pipe would be waited for, and what a link names written into
             os.unlink(self._path)
         self.stream = open(self._path, "ab")
         return self
 
-    def __exit__(self, *_failure):
+    def __exit__(self, *_failure: object) -> None:
         self.stream.close()
 
     @property
-    def told(self):
+    def told(self) -> bool:
         """Tell whether the server is the controller, who was shown the token."""
         return self._token is not None
 
-    def headers(self):
+    def headers(self) -> "dict[str, str]":
         """Return what is sent along with the next request."""
         headers = {"Authorization": "Bearer " + self._token} if self._token else {}
         mark = self._mark()
@@ -104,7 +122,7 @@ class Part:
             headers["If-Range"] = mark
         return headers
 
-    def begin_anew(self, mark=None):
+    def begin_anew(self, mark: "str | None" = None) -> None:
         """Nothing has arrived yet; what comes is of the file with `mark` (its strong ETag, or None)."""
         self.stream.seek(0)
         self.stream.truncate()
@@ -117,13 +135,13 @@ class Part:
                 stream.flush()
                 os.fsync(stream.fileno())
 
-    def finish(self, target):
+    def finish(self, target: str) -> None:
         """Everything has arrived and is the file `target` now."""
         os.replace(self._path, target)
         if os.path.lexists(self._mark_path):
             os.unlink(self._mark_path)
 
-    def _mark(self):
+    def _mark(self) -> "str | None":
         try:
             descriptor = open_plain(self._mark_path)
             if descriptor is None:
@@ -134,7 +152,13 @@ class Part:
             return None
 
 
-def _fetch_some(pinned, part, door, check, progress):
+def _fetch_some(
+    pinned: "PinnedBundle",
+    part: "Part",
+    door: "HttpClient",
+    check: "Callable[[], None] | None",
+    progress: "Callable[[float], None] | None",
+) -> "tuple[str | None, float | None]":
     """Append what one request brings to `part`; return (what went wrong, None when it came to its end; seconds the
     server asks to wait, or None)."""
     if check is not None:
@@ -165,7 +189,7 @@ def _fetch_some(pinned, part, door, check, progress):
         return _copy(response, part, pinned["size"], check, progress), None
 
 
-def _refused(status, headers, by_controller):
+def _refused(status: int, headers: "HTTPMessage", by_controller: bool) -> "tuple[str, float | None]":
     """Return what to wait for, as _fetch_some does, or raise when waiting cannot help."""
     if by_controller and status == 409:
         raise ShoplaunchError("superseded", "the controller names a newer attempt")
@@ -176,8 +200,15 @@ def _refused(status, headers, by_controller):
     raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
 
 
-def _copy(response, part, size, check, progress):
-    problem, stream = None, part.stream
+def _copy(
+    response: "Download",
+    part: "Part",
+    size: int,
+    check: "Callable[[], None] | None",
+    progress: "Callable[[float], None] | None",
+) -> "str | None":
+    problem: "str | None" = None
+    stream = part.stream
     while problem is None and stream.tell() <= size:
         piece, problem = _next_piece(response)
         stream.write(piece)
@@ -188,10 +219,11 @@ def _copy(response, part, size, check, progress):
     return None if problem == _ENDED and stream.tell() >= size else problem
 
 
-def _next_piece(response):
+def _next_piece(response: "Download") -> "tuple[bytes, str | None]":
     """Return (bytes, why none come after them, or None): a whole piece, or what came within LOOK_SECONDS."""
-    pieces, left, end = [], PIECE_BYTES, time.monotonic() + LOOK_SECONDS
-    problem = None
+    pieces: "list[bytes]" = []
+    problem: "str | None" = None
+    left, end = PIECE_BYTES, time.monotonic() + LOOK_SECONDS
     try:
         while left and time.monotonic() < end and problem is None:
             pieces.append(response.read(left))

@@ -5,6 +5,12 @@ import zlib
 from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Iterable, Iterator
+
+    from shared.documents import Member
+
 #: Of a member whose size the manifest does not tell.
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 _STEP_BYTES = 256 * 1024
@@ -18,7 +24,7 @@ _MOST_PER_BYTE = 1040
 _SMALL_BYTES = 64 * 1024
 
 
-def gunzip(data, size=None):
+def gunzip(data: bytes, size: "int | None" = None) -> bytes:
     """Return the unpacked bytes of gzip `data`, which must be `size` of them, or at most MAX_UNPACKED_BYTES.
 
     Raises ShoplaunchError `bundle_damaged`.
@@ -34,12 +40,12 @@ def gunzip(data, size=None):
     return unpacked
 
 
-def pieces_of_member(data, member):
+def pieces_of_member(data: bytes, member: "Member") -> "Iterable[bytes]":
     """Return the unpacked bytes of `data` as `unpack_member` does, in pieces of which few are held at a time."""
     return unpacking([data], len(data), member["unpacked"]) if "unpacked" in member else [gunzip(data)]
 
 
-def unpack_member(data, member):
+def unpack_member(data: bytes, member: "Member") -> "bytes | bytearray":
     """Return the unpacked bytes (bytes-like) of `data`, the packed bytes of `member` (entry of the manifest).
 
     Raises ShoplaunchError `bundle_damaged`.
@@ -47,7 +53,7 @@ def unpack_member(data, member):
     return gunzip_large(data, member["unpacked"]) if "unpacked" in member else gunzip(data)
 
 
-def gunzip_large(data, size):
+def gunzip_large(data: bytes, size: int) -> bytearray:
     """Return the unpacked bytes of gzip `data` as a bytearray, without the second copy that growing a result needs.
 
     As for `unpacking`, the digest of `data` has been checked. `size` is the exact number of unpacked bytes. Raises
@@ -61,7 +67,7 @@ def gunzip_large(data, size):
     return result
 
 
-def unpacking(packed, packed_size, size):
+def unpacking(packed: "Iterable[bytes]", packed_size: int, size: int) -> "Iterator[bytes]":
     """Yield the `size` unpacked bytes of the gzip member that the pieces `packed` (`packed_size` bytes) make up.
 
     Little is held at a time, and never more than `size` are yielded. That the bytes are right is known by the digest of
@@ -81,26 +87,27 @@ def unpacking(packed, packed_size, size):
     _check(unpacker, filled, size, size)
 
 
-def _check_possible(packed_size, size):
+def _check_possible(packed_size: int, size: int) -> None:
     if size > MAX_MEMBER_BYTES or size > packed_size * _MOST_PER_BYTE + _SMALL_BYTES:
         raise ShoplaunchError("bundle_damaged", "a member cannot hold the {} bytes the manifest says".format(size))
 
 
-def _deflated(packed, packed_size):
+def _deflated(packed: "Iterable[bytes]", packed_size: int) -> "Iterator[memoryview]":
     """Yield what lies between header and trailer of the gzip member that the pieces `packed` make up."""
     at = 0
-    for part in map(memoryview, packed):
+    for piece in packed:
+        part = memoryview(piece)
         if at == 0 and part[: len(_GZIP_START)] != _GZIP_START:
             raise ShoplaunchError("bundle_damaged", "a member is not gzip as we pack it")
         yield part[max(0, _HEADER_BYTES - at) : max(0, packed_size - _TRAILER_BYTES - at)]
         at += len(part)
 
 
-def _pieces(unpacker, packed):
+def _pieces(unpacker: "zlib._Decompress", packed: "Iterable[memoryview]") -> "Iterator[bytes]":
     for part in packed:
         # What is handed over is copied again and again until all of it is used: little at a time
         for start in range(0, len(part), _STEP_BYTES):
-            waiting = part[start : start + _STEP_BYTES]
+            waiting: "bytes | memoryview" = part[start : start + _STEP_BYTES]
             while waiting and not unpacker.eof:
                 yield unpacker.decompress(waiting, _STEP_BYTES)
                 waiting = unpacker.unconsumed_tail
@@ -109,6 +116,6 @@ def _pieces(unpacker, packed):
     yield unpacker.flush()
 
 
-def _check(unpacker, found, size, limit):
+def _check(unpacker: "zlib._Decompress", found: int, size: "int | None", limit: int) -> None:
     if found > limit or (size is not None and found < size) or not unpacker.eof or unpacker.unused_data:
         raise ShoplaunchError("bundle_damaged", "a member does not have the size the manifest says")

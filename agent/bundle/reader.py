@@ -10,6 +10,13 @@ from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterator
+
+    from agent.reporting.http import HttpClient
+    from shared.documents import Job, Member, PinnedBundle
+
 #: Another bundle of the skeleton, a damaged one, or none: the address has the right one.
 ELSEWHERE = ("bundle_missing", "bundle_damaged", "bundle_digest", "bundle_format")
 #: Of a member too large to be held.
@@ -25,7 +32,7 @@ class Bundle:
     `bundle_format`; OSError.
     """
 
-    def __init__(self, path, pinned):
+    def __init__(self, path: str, pinned: "PinnedBundle") -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -42,7 +49,7 @@ class Bundle:
             os.close(self._descriptor)
             raise
 
-    def _check_members(self):
+    def _check_members(self) -> None:
         listed = {member["name"]: member["size"] for member in self.manifest["members"]}
         listed[MANIFEST] = self._entries[MANIFEST].size
         found = {name: entry.size for name, entry in self._entries.items()}
@@ -50,7 +57,7 @@ class Bundle:
             name = sorted(set(listed.items()) ^ set(found.items()))[0][0]
             raise ShoplaunchError("bundle_damaged", "{} is not as the manifest says".format(name))
 
-    def read(self, member):
+    def read(self, member: "Member") -> bytes:
         """Return the packed bytes of `member` (entry of the manifest) after checking their digest.
 
         Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
@@ -60,7 +67,7 @@ class Bundle:
             raise ShoplaunchError("bundle_digest", "{} does not match its digest".format(member["name"]))
         return data
 
-    def pieces(self, member):
+    def pieces(self, member: "Member") -> "Iterator[bytes]":
         """Yield the packed bytes of a `member` too large to be held.
 
         Only the end tells whether the digest is right: until then, nothing made of them may be used. Raises as `read`.
@@ -77,14 +84,14 @@ class Bundle:
         if digest.hexdigest() != member["sha256"]:
             raise ShoplaunchError("bundle_digest", "{} does not match its digest".format(member["name"]))
 
-    def _read_entry(self, name, limit):
+    def _read_entry(self, name: str, limit: int) -> bytes:
         start, size = self._place(name, limit)
         data = _pread_all(self._descriptor, size, start)
         if len(data) != size:
             raise ShoplaunchError("bundle_damaged", "{} is cut short".format(name))
         return data
 
-    def _place(self, name, limit):
+    def _place(self, name: str, limit: int) -> "tuple[int, int]":
         """Return (where the bytes of member `name` start, how many they are), which must not be more than `limit`."""
         entry = self._entries.get(name)
         if entry is None or entry.size > limit:
@@ -95,12 +102,12 @@ class Bundle:
         name_length, extra_length = _LOCAL_HEADER.unpack(header)[-2:]
         return entry.start + _LOCAL_HEADER.size + name_length + extra_length, entry.size
 
-    def close(self):
+    def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
 
-def _pread_all(descriptor, size, start):
+def _pread_all(descriptor: int, size: int, start: int) -> bytes:
     pieces = []
     while size > 0:
         piece = os.pread(descriptor, size, start)
@@ -112,7 +119,13 @@ def _pread_all(descriptor, size, start):
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def open_bundle(job, folder, door=None, check=None, progress=None):
+def open_bundle(
+    job: "Job",
+    folder: str,
+    door: "HttpClient | None" = None,
+    check: "Callable[[], None] | None" = None,
+    progress: "Callable[[float], None] | None" = None,
+) -> "Bundle":
     """Return the job's Bundle: at the path the job names, the account's own, or fetched from the job's address.
 
     Where the job names an address, a place without the right bundle only means to go on to the next.
@@ -139,7 +152,7 @@ def open_bundle(job, folder, door=None, check=None, progress=None):
     return Bundle(own, pinned)
 
 
-def open_early(job, folder):
+def open_early(job: "Job", folder: str) -> "Bundle | None":
     """Return what `open_bundle` does of a bundle that is there; None without one, or of one about which stage verify
     has something to say."""
     try:
@@ -148,13 +161,13 @@ def open_early(job, folder):
         return None
 
 
-def _open_at(place, pinned):
+def _open_at(place: str, pinned: "PinnedBundle") -> "Bundle":
     if not os.path.isfile(place) or not os.access(place, os.R_OK):
         raise ShoplaunchError("bundle_missing", "{} is not there".format(place))
     return Bundle(place, pinned)
 
 
-def token_for(job):
+def token_for(job: "Job") -> "str | None":
     """Return the job's bearer token when its bundle lies with the controller itself: nobody else is told it."""
     from agent.reporting.http import origin
 
@@ -162,12 +175,12 @@ def token_for(job):
     return callback["token"] if origin(job["bundle"]["url"]) == origin(callback["url"]) else None
 
 
-def forget_fetched(job, folder):
+def forget_fetched(job: "Job", folder: str) -> None:
     """Remove a fetched bundle that turned out to be damaged, so that the next attempt fetches it anew."""
     if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
         os.unlink(own_bundle_path(folder))
 
 
-def own_bundle_path(folder):
+def own_bundle_path(folder: str) -> str:
     """Return the path of the account's own bundle in `folder` (~/.shoplaunch)."""
     return os.path.join(folder, BUNDLE_FILE)

@@ -7,16 +7,23 @@ from agent.bundle.inflate import gunzip, unpacking
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES, shards_of
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterable, Iterator
+
+    from agent.bundle.reader import Bundle
+    from shared.documents import Member
+
 #: What is held ahead at most, about what is unpacked until there is an order; an account's memory is small.
 AHEAD_BYTES = 24 * 1024 * 1024
 
 
-def is_large(member):
+def is_large(member: "Member") -> bool:
     """Tell whether the shard `member` (entry of the manifest) is too large to be held packed."""
     return member["size"] > SHARD_PACKED_BYTES
 
 
-def unpacked(bundle, member):
+def unpacked(bundle: "Bundle", member: "Member") -> "Iterable[bytes]":
     """Return the tar archive of one shard in pieces. What is not large is held packed and checked before it is used.
 
     `bundle` is an agent.bundle.reader.Bundle, `member` the shard's entry of the manifest. Raises ShoplaunchError
@@ -27,18 +34,20 @@ def unpacked(bundle, member):
     size = member["unpacked"]
     if size > SHARD_UNPACKED_BYTES and member.get("entries", 1) != 1:
         raise ShoplaunchError("bundle_damaged", "{} is larger than any shard of many files".format(member["name"]))
-    packed = bundle.pieces(member) if is_large(member) else [bundle.read(member)]
+    packed: "Iterable[bytes]" = bundle.pieces(member) if is_large(member) else [bundle.read(member)]
     return unpacking(packed, member["size"], size)
 
 
-def read_ahead(bundle, variant, is_done, orders):
+def read_ahead(
+    bundle: "Bundle | None", variant: "str | None", is_done: "Callable[[str], bool]", orders: int
+) -> "dict[str, Iterator[bytes]]":
     """Return {name: what `unpacked` yields of it} of the first shards of `bundle` (a Bundle or None) that are not done.
 
     `variant` is the name of the job's or None, `is_done(name)` tells which are done. It ends when AHEAD_BYTES are held,
     or when there is something to read from `orders` (descriptor). What cannot be read is left to the stage, which says
     why.
     """
-    ahead = {}
+    ahead: "dict[str, Iterator[bytes]]" = {}
     if bundle is None:
         return ahead
     try:
@@ -64,12 +73,12 @@ def read_ahead(bundle, variant, is_done, orders):
     return ahead
 
 
-def _held(pieces, most, orders):
+def _held(pieces: "Iterator[bytes]", most: int, orders: int) -> "tuple[collections.deque[bytes], bool]":
     """Return (deque of those of `pieces` that come before there is a word in `orders`, whether these are all).
 
     They have little more than `most` bytes.
     """
-    held = collections.deque()
+    held: "collections.deque[bytes]" = collections.deque()
     while most > 0 and not _has_word(orders):
         piece = next(pieces, None)
         if piece is None:
@@ -79,7 +88,7 @@ def _held(pieces, most, orders):
     return held, False
 
 
-def _all_of(held, rest):
+def _all_of(held: "collections.deque[bytes]", rest: "Iterator[bytes]") -> "Iterator[bytes]":
     """Yield the pieces `held`, let go one by one, then the `rest`."""
     while held:
         yield held.popleft()
@@ -87,5 +96,5 @@ def _all_of(held, rest):
         yield piece
 
 
-def _has_word(orders):
+def _has_word(orders: int) -> bool:
     return bool(select.select([orders], [], [], 0)[0])

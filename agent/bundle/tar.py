@@ -4,6 +4,10 @@ import functools
 
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterable, Iterator
+
 BLOCK = 512
 FILE = b"0"
 FOLDER = b"5"
@@ -22,19 +26,21 @@ class Window:
     is what it said of a piece or more in which all lies that was taken last.
     """
 
-    def __init__(self, pieces, look=None):
+    def __init__(self, pieces: "Iterable[bytes]", look: "Callable[[bytes], bool] | None" = None) -> None:
         self._pieces = iter(pieces)
         self._look = look or (lambda data: False)
         self._before = 0
+        self._at: int
+        self._seen: "bool | None"
         self._hold(b"")
         self.seen = False
 
     @property
-    def offset(self):
+    def offset(self) -> int:
         """How many bytes were taken."""
         return self._before + self._at
 
-    def take(self, size):
+    def take(self, size: int) -> memoryview:
         """Return the next `size` bytes as a memoryview; fewer where the archive ends."""
         at, end = self._at, self._at + size
         if end > len(self._data):
@@ -45,7 +51,7 @@ class Window:
         self._at = end
         return self._view[at:end]
 
-    def some(self, most):
+    def some(self, most: int) -> memoryview:
         """Return what is held of the next `most` bytes, none only where the archive ends."""
         while self._at == len(self._data) and self._next():
             continue
@@ -53,7 +59,7 @@ class Window:
         self._at += len(taken)
         return taken
 
-    def block(self):
+    def block(self) -> bytes:
         """Return the next BLOCK bytes; fewer where the archive ends."""
         at = self._at
         if len(self._data) - at < BLOCK:
@@ -61,7 +67,7 @@ class Window:
         self._at = at + BLOCK
         return self._data[at : self._at]
 
-    def pass_to(self, end):
+    def pass_to(self, end: int) -> bool:
         """Pass over what comes before the offset `end`, and over what fills the last block, as far as that is there;
         tell whether the archive reaches `end`."""
         at = end + -end % BLOCK - self._before
@@ -71,7 +77,7 @@ class Window:
         self.skip(at - self._at)
         return self.offset >= end
 
-    def skip(self, size):
+    def skip(self, size: int) -> None:
         """Pass over `size` bytes, or all there are."""
         while size > 0:
             passed = len(self.some(size))
@@ -79,12 +85,12 @@ class Window:
                 return
             size -= passed
 
-    def drain(self):
+    def drain(self) -> None:
         """Let the rest come, which says how the pieces end."""
         while self.some(MAX_HELD_BYTES):
             continue
 
-    def _across(self, size):
+    def _across(self, size: int) -> memoryview:
         """Return what `take` does where not all of it is held."""
         parts = [self.some(size)]
         missing = size - len(parts[0])
@@ -95,7 +101,7 @@ class Window:
         self.seen = self._look(data)
         return memoryview(data)
 
-    def _next(self):
+    def _next(self) -> bool:
         """Hold the next piece, when all of this one is taken; tell whether there was one."""
         piece = next(self._pieces, None)
         if piece is None:
@@ -104,7 +110,7 @@ class Window:
         self._hold(piece)
         return True
 
-    def _hold(self, piece):
+    def _hold(self, piece: bytes) -> None:
         self._data, self._view, self._at = piece, memoryview(piece), 0
         # Not asked yet: of a file across several pieces they need not be
         self._seen = None
@@ -118,7 +124,9 @@ class Entry:
 
     __slots__ = ("_window", "kind", "mode", "mtime", "path", "size", "target")
 
-    def __init__(self, kind, path, target, mode, mtime, size, window):
+    def __init__(
+        self, kind: bytes, path: bytes, target: "bytes | None", mode: int, mtime: int, size: int, window: "Window"
+    ) -> None:
         self.kind = kind
         self.path = path
         self.target = target
@@ -127,11 +135,11 @@ class Entry:
         self.size = size
         self._window = window
 
-    def content(self):
+    def content(self) -> memoryview:
         """Return the content as a memoryview. Raises ShoplaunchError `bundle_damaged`."""
         return _whole(self._window, self.size)
 
-    def pieces(self):
+    def pieces(self) -> "Iterator[memoryview]":
         """Yield the content as memoryviews. Raises ShoplaunchError `bundle_damaged`."""
         left = self.size
         while left > 0:
@@ -142,12 +150,13 @@ class Entry:
             yield piece
 
 
-def entries(window):
+def entries(window: "Window") -> "Iterator[Entry]":
     """Yield the `Entry` objects of the archive in `window` (Window), up to its end.
 
     Raises ShoplaunchError `unsafe_path` for hard links, devices and other kinds, `bundle_damaged` for broken headers.
     """
-    path = target = None
+    path: "bytes | None" = None
+    target: "bytes | None" = None
     while True:
         header = window.block()
         if len(header) < BLOCK or header == _END:
@@ -173,35 +182,35 @@ def entries(window):
             raise _ended()
 
 
-def _long(window, size):
+def _long(window: "Window", size: int) -> bytes:
     if size > MAX_HELD_BYTES:
         raise ShoplaunchError("bundle_damaged", "a shard holds a name of {} bytes".format(size))
     return bytes(_whole(window, size)).rstrip(b"\0")
 
 
-def _whole(window, size):
+def _whole(window: "Window", size: int) -> memoryview:
     content = window.take(size)
     if len(content) < size:
         raise _ended()
     return content
 
 
-def _ended():
+def _ended() -> "ShoplaunchError":
     return ShoplaunchError("bundle_damaged", "a shard ends within a file")
 
 
-def _name(header):
+def _name(header: bytes) -> bytes:
     name = header[0:100].partition(b"\0")[0]
     if header[257:263] != b"ustar\0" or not header[345]:
         return name
     return header[345:500].partition(b"\0")[0] + b"/" + name
 
 
-def _link_target(header):
+def _link_target(header: bytes) -> bytes:
     return header[157:257].partition(b"\0")[0]
 
 
-def _number(field):
+def _number(field: bytes) -> int:
     # Python's own reading of numbers also takes signs and underscores
     digits = field.strip(b" \0") or b"0"
     try:
