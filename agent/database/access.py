@@ -12,6 +12,14 @@ from shared.bundle import SESSION
 from shared.database_login import BUSY
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Mapping, Sequence
+
+    from agent.database.door import Door
+
+    Rows = tuple[tuple[Any, ...], ...]
+
 #: A late index on a large table is one silent statement; a server that has gone is noticed earlier (lock).
 READ_SECONDS = LONGEST_SECONDS
 #: A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is for
@@ -48,7 +56,7 @@ CODES = {
 CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
 
 
-def as_database_failure(error):
+def as_database_failure(error: Exception) -> "ShoplaunchError":
     """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[-1]) if error.args else type(error).__name__
@@ -64,10 +72,10 @@ def as_database_failure(error):
 
 
 #: What PyMySQL raises: its own errors, sockets', and RuntimeError where a log-in needs a library that is not there.
-FAILURES = (pymysql.err.Error, OSError, RuntimeError)
+FAILURES: "tuple[type[Exception], ...]" = (pymysql.err.Error, OSError, RuntimeError)
 
 
-def connect(values):
+def connect(values: "Mapping[str, str]") -> "OurConnection":
     """Return a new connection to the job's database in the agreed session, autocommit on.
 
     `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`, and where the server's
@@ -82,7 +90,7 @@ def connect(values):
         raise _of_the_host(values, as_database_failure(error)) from None
 
 
-def _of_the_host(values, found):
+def _of_the_host(values: "Mapping[str, str]", found: "ShoplaunchError") -> "ShoplaunchError":
     """Return the failure `found` of a log-in, as `db_host_refused` where the server took us for a user of another host.
 
     Users of this machine are made for `localhost`; over TCP a server that resolves no names knows none of that host,
@@ -95,7 +103,7 @@ def _of_the_host(values, found):
     return found
 
 
-def _open(values, door):
+def _open(values: "Mapping[str, str]", door: "Door") -> "OurConnection":
     connection = OurConnection(
         user=values["db.user"],
         password=values["db.password"],
@@ -121,7 +129,7 @@ def _open(values, door):
     return connection
 
 
-def _unlimit(connection):
+def _unlimit(connection: "OurConnection") -> None:
     """No statement is cut off by a limit the host has set for all, where the server lets us say so."""
     is_mariadb = "mariadb" in connection.get_server_info().lower()
     try:
@@ -131,7 +139,7 @@ def _unlimit(connection):
             raise
 
 
-def run(connection, statement, params=None):
+def run(connection: "OurConnection", statement: "str | bytes", params: "Sequence[Any] | None" = None) -> "Rows":
     """Run one statement (str or bytes, bytes are sent as they are); return its rows as a tuple of tuples.
 
     Raises ShoplaunchError `db_*`.
@@ -139,25 +147,27 @@ def run(connection, statement, params=None):
     try:
         with under_way(connection):
             connection.query(_filled(connection, statement, params))
-            rows = connection._result.rows or ()
+            rows: "Rows" = connection._result.rows or ()
             _drain(connection)
         return rows
     except FAILURES as error:
         raise as_database_failure(error) from None
 
 
-def _filled(connection, statement, params):
+def _filled(connection: "OurConnection", statement: "Any", params: "Sequence[Any] | None") -> "Any":
     """Return `statement` with `params` in the places of their marks, as it is without any (None)."""
     return statement if params is None else connection.cursor().mogrify(statement, params)
 
 
-def _drain(connection):
+def _drain(connection: "OurConnection") -> None:
     """What else a procedure returns is heard now: its errors are this statement's."""
     while connection._result.has_next:
         connection.next_result()
 
 
-def raw(connection, statement, params=None):
+def raw(
+    connection: "OurConnection", statement: str, params: "Sequence[Any] | None" = None
+) -> "list[tuple[bytes | None, ...]]":
     """Run one query (str) as `run` does; every column comes as bytes as the server sent it, or None."""
     try:
         with under_way(connection):
@@ -166,7 +176,9 @@ def raw(connection, statement, params=None):
         raise as_database_failure(error) from None
 
 
-def change(connection, statement, params=None):
+def change(
+    connection: "OurConnection", statement: "str | bytes", params: "Sequence[Any] | None" = None
+) -> "tuple[int, int]":
     """Run one changing statement (str with parameters, or bytes); return (affected rows, warnings).
 
     Raises ShoplaunchError `db_*`.
@@ -180,7 +192,7 @@ def change(connection, statement, params=None):
         raise as_database_failure(error) from None
 
 
-def close(connection):
+def close(connection: "OurConnection") -> None:
     """Close `connection`; one that is broken already is closed all the same."""
     try:
         connection.close()
@@ -188,7 +200,7 @@ def close(connection):
         connection._force_close()
 
 
-def server_version(connection):
+def server_version(connection: "OurConnection") -> "tuple[bool, tuple[int, int]]":
     """Return (is MariaDB, (major, minor)) of the server."""
     text = run(connection, "SELECT VERSION()")[0][0]
     numbers = text.split("-")[0].split(".")

@@ -5,15 +5,22 @@ import re
 from agent.database.access import run
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Mapping, Sequence
 
-def of_job(ctx, connection):
+    from agent.database.connection import OurConnection
+    from agent.database.work import Work
+
+
+def of_job(ctx: "Work", connection: "OurConnection") -> "dict[str, str]":
     """Return what `choose` does for the job's bundle; the server is asked once. Raises as that."""
     if ctx.collations is None:
         ctx.collations = choose(connection, ctx.manifest["collations"])
     return ctx.collations
 
 
-def choose(connection, wanted):
+def choose(connection: "OurConnection", wanted: "Mapping[str, Sequence[str]]") -> "dict[str, str]":
     """Return {collation: replacement} for those of `wanted` (manifest.collations) that the server does not know.
 
     The first fallback the server has is taken. Raises ShoplaunchError `db_collation` when there is none.
@@ -30,7 +37,7 @@ def choose(connection, wanted):
     return chosen
 
 
-def _listed(connection, names):
+def _listed(connection: "OurConnection", names: "Sequence[str]") -> "set[str]":
     """Return those of `names` that the server knows by these very names."""
     if not names:
         return set()
@@ -42,7 +49,7 @@ def _listed(connection, names):
     return {row[0] for row in rows}
 
 
-def _accepted(connection, name):
+def _accepted(connection: "OurConnection", name: str) -> bool:
     """Tell whether the server takes `name` though it does not list it (MariaDB takes MySQL's 0900 names)."""
     charset = name.split("_")[0]
     try:
@@ -54,7 +61,7 @@ def _accepted(connection, name):
     return True
 
 
-def mapper(chosen):
+def mapper(chosen: "Mapping[str, str]") -> "Callable[[str], str]":
     """Return a function that replaces the collations of `chosen` in a statement (str -> str)."""
     if not chosen:
         return lambda statement: statement

@@ -7,12 +7,22 @@ https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_respon
 import struct
 
 from pymysql import err
-from pymysql.connections import MAX_PACKET_LEN, Connection
+from pymysql.connections import MAX_PACKET_LEN
 from pymysql.constants import CLIENT, COMMAND, CR
 from pymysql.protocol import MysqlPacket
 
 from shared.database_login import LOGIN_BYTES, check_request
 from shared.errors import ShoplaunchError
+
+MYPY = False
+if MYPY:
+    from socket import socket
+    from typing import Any, Iterator
+
+    from agent.base.deadline_socket import Exchange
+    from agent.database.pymysql_parts import Connection
+else:
+    from pymysql.connections import Connection
 
 _HEADER = struct.Struct("<HBB")
 _END, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
@@ -34,7 +44,7 @@ class OurConnection(Connection):
 
     _proven = False
 
-    def log_in(self, found, exchange, proven):
+    def log_in(self, found: "socket", exchange: "Exchange", proven: bool) -> None:
         """Log in over `found` (socket) within `exchange` (agent.base.deadline_socket.Exchange) and LOGIN_BYTES.
 
         `proven` says that the server is known to be the right one; encryption that is asked for (`ssl`) proves it, too.
@@ -44,7 +54,7 @@ class OurConnection(Connection):
         self._proven = self._secure = proven
         self._exchange, self._left = exchange, LOGIN_BYTES
         # In the place of the method of that name, until it is over: later reading is none the slower for it
-        self._read_bytes = self._read_login
+        self._read_bytes = self._read_login  # type: ignore[method-assign]
         try:
             self.connect(found)
         except NO_PROTOCOL as error:
@@ -55,22 +65,22 @@ class OurConnection(Connection):
         self._sock.settimeout(self._read_timeout)
 
     # What `connect` calls first once there is a socket
-    def _get_server_information(self):
+    def _get_server_information(self) -> None:
         super()._get_server_information()
         if self.ssl and not self.server_capabilities & CLIENT.SSL:
             # PyMySQL would go on without
             raise ShoplaunchError("db_tls", "it does not encrypt")
 
-    def _request_authentication(self):
+    def _request_authentication(self) -> None:
         self._sock.settimeout(self._exchange.left())
         if not (self._proven or self.ssl):
-            self._read_packet = self._read_request
+            self._read_packet = self._read_request  # type: ignore[method-assign]
         try:
             super()._request_authentication()
         finally:
             self.__dict__.pop("_read_packet", None)
 
-    def _read_login(self, num_bytes):
+    def _read_login(self, num_bytes: int) -> bytes:
         """Read as `_read_bytes`, not one byte ahead, from a server that may be anybody."""
         self._left -= num_bytes
         if self._left < 0:
@@ -87,23 +97,23 @@ class OurConnection(Connection):
             raise self._lost(error) from None
         return data
 
-    def _read_request(self, packet_type=MysqlPacket):
+    def _read_request(self, packet_type: "Any" = MysqlPacket) -> "Any":
         packet = super()._read_packet(packet_type)
         check_request(packet.get_all_data())
         return packet
 
-    def _read_query_result(self, unbuffered=False):
+    def _read_query_result(self, unbuffered: bool = False) -> int:
         try:
             return super()._read_query_result(unbuffered)
         except RuntimeError:
             # PyMySQL's word for LOAD DATA LOCAL, where that was not allowed
             raise self._asked_for_a_file() from None
 
-    def _asked_for_a_file(self):
+    def _asked_for_a_file(self) -> "ShoplaunchError":
         self._force_close()
         return ShoplaunchError("db_asks_for_files", "in the place of an answer")
 
-    def _read_bytes(self, num_bytes):
+    def _read_bytes(self, num_bytes: int) -> bytes:
         try:
             data = self._rfile.read(num_bytes)
         except OSError as error:
@@ -115,7 +125,7 @@ class OurConnection(Connection):
             raise self._lost("an answer is incomplete")
         return data
 
-    def _write_bytes(self, data):
+    def _write_bytes(self, data: bytes) -> None:
         try:
             self._sock.sendall(data)
         except OSError as error:
@@ -123,7 +133,7 @@ class OurConnection(Connection):
             gone = "MySQL server has gone away ({!r})".format(error)
             raise err.OperationalError(CR.CR_SERVER_GONE_ERROR, gone) from None
 
-    def texts(self, query):
+    def texts(self, query: bytes) -> "list[tuple[bytes | None, ...]]":
         """Run `query` (bytes); return its rows, a list of tuples of bytes as the server sent them, or None for NULL.
 
         Raises as PyMySQL does.
@@ -139,7 +149,7 @@ class OurConnection(Connection):
         # What each column is, and where that ends: of no use, and most of what small answers consist of
         for _ in range(columns + 1):
             next(packets)
-        rows = []
+        rows: "list[tuple[bytes | None, ...]]" = []
         for packet in packets:
             if packet[0] == _END and len(packet) <= _LONGEST_END:
                 return rows
@@ -149,7 +159,7 @@ class OurConnection(Connection):
                 raise self._lost("a row is broken") from None
         return rows
 
-    def _packets(self):
+    def _packets(self) -> "Iterator[bytes]":
         """Yield what the server sends, packet by packet. Raises OperationalError, InternalError."""
         while True:
             packet = piece = self._packet()
@@ -162,7 +172,7 @@ class OurConnection(Connection):
                 MysqlPacket(packet, self.encoding).raise_for_error()
             yield packet
 
-    def _packet(self):
+    def _packet(self) -> bytes:
         low, high, number = _HEADER.unpack(self._read_bytes(_HEADER.size))
         packet = self._read_bytes(low + (high << 16))
         if number != self._next_seq_id:
@@ -170,15 +180,16 @@ class OurConnection(Connection):
         self._next_seq_id = (number + 1) % 256
         return packet
 
-    def _lost(self, why):
+    def _lost(self, why: object) -> "err.OperationalError":
         """Return the exception to raise, the connection closed: nobody knows what would come next over it."""
         self._force_close()
         return err.OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query ({})".format(why))
 
 
-def _values(packet, columns):
+def _values(packet: bytes, columns: int) -> "tuple[bytes | None, ...]":
     """Return the `columns` values of the row in `packet` (bytes). Raises LookupError where it has fewer or more."""
-    values, at = [], 0
+    values: "list[bytes | None]" = []
+    at = 0
     for _ in range(columns):
         size = packet[at]
         at += 1

@@ -16,6 +16,11 @@ from agent.base.deadline_socket import Exchange
 from shared.database_socket import SOCKETS, connect
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from ssl import SSLContext
+    from typing import Iterator, Mapping
+
 OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 OPTION_BYTES = 64 * 1024
 CONNECT_SECONDS = 10
@@ -33,20 +38,22 @@ class Door:
     `encryption` (SSLContext or None) proves the server, unless it is `proven` already.
     """
 
-    def __init__(self, found, exchange, encryption=None, proven=False):
+    def __init__(
+        self, found: "socket.socket", exchange: "Exchange", encryption: "SSLContext | None" = None, proven: bool = False
+    ) -> None:
         self.found = found
         self.exchange = exchange
         self.encryption = encryption
         self.proven = proven
 
 
-def host_of(values):
+def host_of(values: "Mapping[str, str]") -> str:
     """Return the host of the database of `values`."""
     return values.get("db.host") or "localhost"
 
 
 @contextlib.contextmanager
-def opened(values):
+def opened(values: "Mapping[str, str]") -> "Iterator[Door]":
     """Within this, the Door to the database of `values`; closed when that raises. Raises ShoplaunchError `db_*`,
     OSError where nobody answers."""
     exchange = Exchange(CONNECT_SECONDS, LOGIN_SECONDS)
@@ -65,14 +72,14 @@ def opened(values):
         raise
 
 
-def _encryption(values):
+def _encryption(values: "Mapping[str, str]") -> "SSLContext | None":
     # Here, not above: most databases are on the account's own machine
     from agent.database.tls import context_of
 
     return context_of(values)
 
 
-def _socket(values):
+def _socket(values: "Mapping[str, str]") -> "socket.socket":
     """Return the socket connected to the server on this machine."""
     uid = int(values["db.uid"]) if values.get("db.uid", "").isdigit() else None
     if values.get("db.socket"):
@@ -80,7 +87,8 @@ def _socket(values):
             return _connected(values["db.socket"], uid)
         except OSError as error:
             raise _nobody([values["db.socket"]], error) from None
-    failure, tried = None, []
+    failure: "ShoplaunchError | None" = None
+    tried: "list[str]" = []
     for path in _usual():
         tried.append(path)
         try:
@@ -95,7 +103,7 @@ def _socket(values):
     raise failure or _nobody(tried, missing)
 
 
-def _connected(path, uid):
+def _connected(path: str, uid: "int | None") -> "socket.socket":
     try:
         return connect(path, CONNECT_SECONDS, uid)
     except BlockingIOError:
@@ -103,22 +111,22 @@ def _connected(path, uid):
         raise ServerIsFull("db_busy", "too many wait to be let in at {}".format(path)) from None
 
 
-def _nobody(tried, error):
+def _nobody(tried: "list[str]", error: OSError) -> "ShoplaunchError":
     message = "nobody answers at {}: {}".format(", ".join(tried), error.strerror or error)
     return ShoplaunchError("db_unreachable", message[:1000])
 
 
-def _usual():
+def _usual() -> "Iterator[str]":
     """Yield the sockets of options and then the usual ones, each once."""
-    seen = set()
+    seen: "set[str]" = set()
     for path in [*_configured(), *SOCKETS]:
         if path and path not in seen:
             seen.add(path)
             yield path
 
 
-def _configured():
-    found = []
+def _configured() -> "list[str]":
+    found: "list[str]" = []
     for name in OPTION_FILES:
         parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
         try:
@@ -132,7 +140,7 @@ def _configured():
     return found
 
 
-def _read(path):
+def _read(path: str) -> str:
     """Return the text at the beginning of the file `path`, "" of what is none: nobody is waited for at a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:

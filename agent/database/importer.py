@@ -11,6 +11,15 @@ from agent.database.access import change, close
 from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, ContextManager, Iterator, Sequence
+
+    from agent.database.connection import OurConnection
+    from agent.database.tables import Tables
+    from agent.database.work import Work
+    from shared.documents import Member
+
 #: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
 PATIENCE_SECONDS = 540.0
 FIRST_PAUSE_SECONDS = 0.2
@@ -31,7 +40,15 @@ class Patience:
     what is refused to us. `tell(error)` is called once where nothing gets through for a while.
     """
 
-    def __init__(self, check, others=None, seconds=PATIENCE_SECONDS, clock=time.monotonic, sleep=time.sleep, tell=None):
+    def __init__(
+        self,
+        check: "Callable[[], None]",
+        others: "Patience | None" = None,
+        seconds: float = PATIENCE_SECONDS,
+        clock: "Callable[[], float]" = time.monotonic,
+        sleep: "Callable[[float], None]" = time.sleep,
+        tell: "Callable[[ShoplaunchError], None] | None" = None,
+    ) -> None:
         self._check = check
         self._tell = tell
         self._others = others
@@ -40,18 +57,18 @@ class Patience:
         self._sleep = sleep
         self._begin()
 
-    def _begin(self):
+    def _begin(self) -> None:
         self.since = self._clock()
         self._is_told = False
         self._pause = FIRST_PAUSE_SECONDS
 
-    def success(self):
+    def success(self) -> None:
         """Something got through."""
         self._begin()
         if self._others is not None:
             self._others.success()
 
-    def failure(self, error):
+    def failure(self, error: "ShoplaunchError") -> None:
         """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
         since = self.since if self._others is None else max(self.since, self._others.since)
         waited = self._clock() - since
@@ -67,7 +84,7 @@ class Patience:
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def import_chunk(ctx, connection, member):
+def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> bool:
     """Import the data chunk `member` unless it is there; return whether it was done now.
 
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
@@ -97,16 +114,17 @@ def import_chunk(ctx, connection, member):
     return True
 
 
-def _text_of(ctx, member):
+def _text_of(ctx: "Work", member: "Member") -> "bytes | bytearray":
     packed = ctx.bundle.read(member)
     ctx.count("bytes_read", len(packed))
     return unpack_member(packed, member)
 
 
-def _lines(text):
+def _lines(text: "bytes | bytearray") -> "Iterator[bytes]":
     """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other; hold none of them, nor
     the text beside its last one."""
-    start, line = 0, []
+    line: "list[bytes]" = []
+    start = 0
     while start < len(text):
         end = text.find(b"\n", start)
         end = len(text) if end < 0 else end
@@ -119,8 +137,8 @@ def _lines(text):
             yield line.pop()
 
 
-def _closed(connection):
-    """Close `connection`, if there is one; return None, which is what is left of it."""
+def _close(connection: "OurConnection | None") -> None:
+    """Close `connection`, if there is one."""
     if connection is not None:
         close(connection)
 
@@ -133,22 +151,29 @@ class Workers:
     have no more threads, fewer do it all, or whoever calls `work_here`.
     """
 
-    def __init__(self, ctx, members, tables, done, patience=None):
+    def __init__(
+        self,
+        ctx: "Work",
+        members: "Sequence[Member]",
+        tables: "Tables",
+        done: "Callable[[int], None]",
+        patience: "Patience | None" = None,
+    ) -> None:
         self._ctx = ctx
         self._patience = patience
         self._tables = tables
         self._done = done
-        self._waiting = queue.Queue()
+        self._waiting: "queue.Queue[Member]" = queue.Queue()
         for member in members:
             self._waiting.put(member)
         self._stopped = threading.Event()
         self._large = threading.Lock()
         self._guard = threading.Lock()
         self._news = threading.Event()
-        self._finished = []
-        self._failure = None
+        self._finished: "list[str]" = []
+        self._failure: "Exception | None" = None
         self._counted_at = time.monotonic()
-        self._threads = []
+        self._threads: "list[threading.Thread]" = []
         self._ended = 0
         try:
             for number in range(min(CONNECTIONS, len(members))):
@@ -158,47 +183,47 @@ class Workers:
         except RuntimeError as error:
             ctx.log.info("%d threads import: %s", len(self._threads), error)
 
-    def work_here(self):
+    def work_here(self) -> None:
         """Import what waits, if no thread does."""
         if not self._threads:
             self._run()
 
-    def alive(self):
+    def alive(self) -> bool:
         """Tell whether any thread still works."""
         with self._guard:
             return self._ended < len(self._threads)
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
         """Wait up to `seconds` for another chunk, or the last thread's end. Raises the first failure."""
         self._news.wait(seconds)
         self._news.clear()
         self.check()
 
-    def finished(self):
+    def finished(self) -> "list[str]":
         """Return the names of the chunks that were imported so far."""
         with self._guard:
             return list(self._finished)
 
-    def check(self):
+    def check(self) -> None:
         """Raise the first failure, if any."""
         if self._failure is not None:
             raise self._failure
 
-    def stop(self):
+    def stop(self) -> None:
         """End the threads after their current statement."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
 
-    def _check(self):
+    def _check(self) -> None:
         if self._stopped.is_set():
             raise ShoplaunchError("db_error", "the import was stopped")
         self._ctx.check_current()
 
-    def _run(self):
-        connection = None
+    def _run(self) -> None:
+        connection: "OurConnection | None" = None
         patience = Patience(self._check, self._patience)
-        member = None
+        member: "Member | None" = None
         try:
             while True:
                 try:
@@ -209,14 +234,16 @@ class Workers:
                     self._check()
                     if not self._tables.are_there(member):
                         # Nobody keeps a connection for as long as that, and to wait is not to fail
-                        connection = _closed(connection)
+                        _close(connection)
+                        connection = None
                         self._tables.wait_for(member, self._check)
                         patience.success()
                     connection = connection or self._ctx.connect()
                     with self._alone_if_large(member):
                         import_chunk(self._ctx, connection, member)
                 except ShoplaunchError as error:
-                    connection = _closed(connection)
+                    _close(connection)
+                    connection = None
                     patience.failure(error)
                     continue
                 patience.success()
@@ -225,16 +252,16 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - handed to the stage, which raises it
             self._fail(error)
         finally:
-            _closed(connection)
+            _close(connection)
             with self._guard:
                 self._ended += 1
             self._news.set()
 
-    def _alone_if_large(self, member):
+    def _alone_if_large(self, member: "Member") -> "ContextManager[Any]":
         """Chunks of one large row come one at a time: an account's memory is small, and such a row needed thrice."""
         return self._large if member.get("unpacked", 0) > CHUNK_UNPACKED_BYTES else contextlib.ExitStack()
 
-    def _note(self, member):
+    def _note(self, member: "Member") -> None:
         with self._guard:
             self._finished.append(member["name"])
             due = time.monotonic() - self._counted_at > NOTE_SECONDS
@@ -245,7 +272,7 @@ class Workers:
         self._done(member["size"])
         self._news.set()
 
-    def _fail(self, error):
+    def _fail(self, error: Exception) -> None:
         with self._guard:
             if self._failure is None and not self._stopped.is_set():
                 self._failure = error

@@ -9,6 +9,15 @@ from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, members_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Iterator, Mapping
+
+    from agent.database.access import Rows
+    from agent.database.connection import OurConnection
+    from agent.database.work import Work
+    from shared.documents import ValuesDigests
+
 LOCK_SECONDS = 10
 #: Between two looks at whether a killed connection is gone.
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.2
@@ -29,7 +38,7 @@ _CREATE = (
 
 
 @contextlib.contextmanager
-def locked(ctx, look=None):
+def locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
     """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
 
     A new connection is shown to `look(connection)` before anything is taken or changed. What went well leaves it to the
@@ -44,7 +53,7 @@ def locked(ctx, look=None):
     ctx.locked_connection = connection
 
 
-def kept(ctx):
+def kept(ctx: "Work") -> "OurConnection | None":
     """Return the connection an earlier stage has left, if it still holds the lock; else None, and it is closed."""
     connection = _taken(ctx)
     if connection is None:
@@ -58,20 +67,20 @@ def kept(ctx):
     return None
 
 
-def release(ctx):
+def release(ctx: "Work") -> None:
     """The lock, if a stage has left it to the next one, is free."""
     connection = _taken(ctx)
     if connection is not None:
         close(connection)
 
 
-def _taken(ctx):
+def _taken(ctx: "Work") -> "OurConnection | None":
     """Return what a stage has left to the next, which is nobody else's then."""
     connection, ctx.locked_connection = ctx.locked_connection, None
     return connection
 
 
-def open_locked(ctx, look=None):
+def open_locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
     """Return a connection that holds the job's lock, with this attempt raised in the ledger; `look` as for `locked`.
 
     The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
@@ -89,7 +98,7 @@ def open_locked(ctx, look=None):
     return connection
 
 
-def open_for_shop(ctx):
+def open_for_shop(ctx: "Work") -> "OurConnection":
     """Return a connection that holds the job's lock, with this attempt raised beside the tables of a finished shop.
 
     Of the shop's tables none is touched. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
@@ -110,7 +119,7 @@ def open_for_shop(ctx):
     return connection
 
 
-def take_lock(connection, ctx):
+def take_lock(connection: "OurConnection", ctx: "Work") -> None:
     """Hold the job's lock on `connection`, the other connections to this database that were there gone.
 
     A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`, and
@@ -129,11 +138,11 @@ def take_lock(connection, ctx):
     kill_others(connection)
 
 
-def _get_lock(connection, name, seconds):
-    return run(connection, "SELECT GET_LOCK(%s, %s)", (name, seconds))[0][0] == 1
+def _get_lock(connection: "OurConnection", name: str, seconds: float) -> bool:
+    return bool(run(connection, "SELECT GET_LOCK(%s, %s)", (name, seconds))[0][0] == 1)
 
 
-def kill_others(connection):
+def kill_others(connection: "OurConnection") -> None:
     """End this user's other connections to this database; killing one's own threads needs no privilege.
 
     When this returns no definition of theirs is under way: it is there or never will be. Raises ShoplaunchError
@@ -155,19 +164,19 @@ def kill_others(connection):
         pause = min(2 * pause, LONGEST_LOOK_SECONDS)
 
 
-def _others(connection, own_number, database):
+def _others(connection: "OurConnection", own_number: int, database: str) -> "set[int]":
     """Return the server's numbers of this user's connections to `database` besides `own_number`, as a set."""
     user = connection.user.decode("utf-8")
     rows = run(connection, "SHOW PROCESSLIST")
     return {int(row[0]) for row in rows if row[0] != own_number and row[1] == user and row[3] == database}
 
 
-def holds_lock(connection, name):
+def holds_lock(connection: "OurConnection", name: str) -> bool:
     """Tell whether `connection` still holds the lock `name`; also keeps it alive. Raises ShoplaunchError `db_*`."""
-    return run(connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))[0][0] == 1
+    return bool(run(connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))[0][0] == 1)
 
 
-def recorded(connection):
+def recorded(connection: "OurConnection") -> "tuple[str, int, ValuesDigests] | None":
     """Return (job, attempt, {"database", "other"}) of the attempt table, None when there is no such table or row."""
     try:
         rows = run(connection, "SELECT job, attempt, values_database, values_other FROM `{}`".format(ATTEMPT_TABLE))
@@ -181,7 +190,7 @@ def recorded(connection):
     return job, attempt, {"database": database, "other": other}
 
 
-def _not_newer(connection, job_id, attempt):
+def _not_newer(connection: "OurConnection", job_id: str, attempt: int) -> "tuple[str, int, ValuesDigests] | None":
     """Return what `recorded` does. Raises ShoplaunchError `superseded` when it is a newer attempt of this job."""
     known = recorded(connection)
     if known is not None and known[0] == job_id and known[1] > attempt:
@@ -189,7 +198,7 @@ def _not_newer(connection, job_id, attempt):
     return known
 
 
-def check_ours(connection, job_id):
+def check_ours(connection: "OurConnection", job_id: str) -> None:
     """Raise ShoplaunchError `db_not_empty` for a database that holds anything which this job did not make.
 
     Not even an unfinished shop of another job is taken for ours: it may be a finished one whose ledger stayed.
@@ -205,7 +214,7 @@ def check_ours(connection, job_id):
         raise ShoplaunchError("db_not_empty", message)
 
 
-def take_over(connection, ctx):
+def take_over(connection: "OurConnection", ctx: "Work") -> None:
     """Raise this attempt in the ledger, making it when absent; drop what was imported with other values."""
     check_ours(connection, ctx.job_id)
     known = _not_newer(connection, ctx.job_id, ctx.attempt)
@@ -224,14 +233,14 @@ def take_over(connection, ctx):
     _raise_attempt(connection, ctx.job_id, ctx.attempt, _digests(ctx))
 
 
-def _digests(ctx):
+def _digests(ctx: "Work") -> "ValuesDigests":
     """Return what the tables depend on, {"database", "other"}: the values, and the bundle besides `db.*`."""
     values = ctx.values_sha256
     other = sha256_hex((values["other"] + ctx.job["bundle"]["manifest_sha256"]).encode("ascii"))
     return {"database": values["database"], "other": other}
 
 
-def _raise_attempt(connection, job_id, attempt, values):
+def _raise_attempt(connection: "OurConnection", job_id: str, attempt: int, values: "ValuesDigests") -> None:
     change(
         connection,
         "REPLACE INTO `{}` (id, job, attempt, values_database, values_other) VALUES (1, %s, %s, %s, %s)".format(
@@ -241,12 +250,12 @@ def _raise_attempt(connection, job_id, attempt, values):
     )
 
 
-def void(connection):
+def void(connection: "OurConnection") -> None:
     """The next attempt is to start at zero, whatever its values."""
     change(connection, "UPDATE `{}` SET values_other = ''".format(ATTEMPT_TABLE))
 
 
-def begin(connection, job_id, attempt, member, affected):
+def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mapping[str, Any]", affected: int) -> bool:
     """Begin the transaction of chunk `member`; False (and rolled back) when the chunk is there already.
 
     The fence comes first, the claim before any data. Raises ShoplaunchError `superseded`, `db_*`.
@@ -270,18 +279,20 @@ def begin(connection, job_id, attempt, member, affected):
     return True
 
 
-def chunks_done(connection):
+def chunks_done(connection: "OurConnection") -> "set[str]":
     """Return the names of the chunks that are there, as a set."""
     return {row[0] for row in run(connection, "SELECT chunk FROM `{}`".format(LEDGER_TABLE))}
 
 
-def tables(connection):
+def tables(connection: "OurConnection") -> "dict[str, str]":
     """Return the database's tables, name -> "BASE TABLE" or "VIEW"."""
-    rows = run(connection, "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema=DATABASE()")
+    rows: "Any" = run(
+        connection, "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema=DATABASE()"
+    )
     return dict(rows)
 
 
-def routines(connection):
+def routines(connection: "OurConnection") -> "Rows":
     """Return the database's procedures and functions as (kind, name) pairs."""
     return run(
         connection,
@@ -289,7 +300,7 @@ def routines(connection):
     )
 
 
-def drop_everything(connection, job_id, attempt):
+def drop_everything(connection: "OurConnection", job_id: str, attempt: int) -> None:
     """Every table, view and routine is gone if the database is this job's; our own tables go last; safe to repeat.
 
     Agents of attempts before `attempt` are fenced off first. Raises ShoplaunchError `superseded`, `db_*`.
@@ -308,11 +319,11 @@ def drop_everything(connection, job_id, attempt):
     drop_ledger(connection)
 
 
-def drop_ledger(connection):
+def drop_ledger(connection: "OurConnection") -> None:
     """The ledger's own tables are gone; the attempt table last: as long as it is there, the database is ours."""
     for name in (LEDGER_TABLE, ATTEMPT_TABLE):
         run(connection, "DROP TABLE IF EXISTS `{}`".format(name))
 
 
-def _quoted(name):
+def _quoted(name: str) -> str:
     return name.replace("`", "``")

@@ -6,11 +6,24 @@ import time
 from agent.database.access import close
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Sequence
+
+    from agent.database.connection import OurConnection
+    from agent.database.work import Work
+
 #: Between two looks at whether the job is still ours.
 LOOK_SECONDS = 1.0
 
 
-def run(ctx, connection, tasks, progress, beside=1):
+def run(
+    ctx: "Work",
+    connection: "OurConnection",
+    tasks: "Sequence[Callable[[OurConnection], Any]]",
+    progress: "Callable[[float], None]",
+    beside: int = 1,
+) -> "list[Any]":
     """Call every one of `tasks` with a connection and return what they returned, in their order.
 
     One lane works over `connection`, `beside` others each over one of its own in a thread; where an account may have
@@ -37,17 +50,19 @@ def run(ctx, connection, tasks, progress, beside=1):
 class _Lanes:
     """Tasks that are taken one by one by whoever is free."""
 
-    def __init__(self, ctx, tasks, progress):
+    def __init__(
+        self, ctx: "Work", tasks: "Sequence[Callable[[OurConnection], Any]]", progress: "Callable[[float], None]"
+    ) -> None:
         self._ctx = ctx
         self._tasks = tasks
         self._progress = progress
         self._guard = threading.Lock()
         self._next = 0
         self._due = 0.0
-        self.results = [None] * len(tasks)
-        self.failure = None
+        self.results: "list[Any]" = [None] * len(tasks)
+        self.failure: "Exception | None" = None
 
-    def beside(self):
+    def beside(self) -> None:
         """Work over a connection of our own."""
         try:
             connection = self._ctx.connect()
@@ -63,7 +78,7 @@ class _Lanes:
         finally:
             close(connection)
 
-    def work(self, connection):
+    def work(self, connection: "OurConnection") -> None:
         """Do what is waiting until there is no more, or something failed."""
         while True:
             with self._guard:
@@ -82,7 +97,7 @@ class _Lanes:
             except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
                 self._fail(error)
 
-    def _fail(self, error):
+    def _fail(self, error: Exception) -> None:
         with self._guard:
             if self.failure is None:
                 self.failure = error

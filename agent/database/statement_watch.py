@@ -8,6 +8,13 @@ import contextlib
 import threading
 import time
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterator
+
+    from agent.base.log import Log
+    from agent.database.connection import OurConnection
+
 #: Between two looks at the server; ten of them fit into lock.HUNG_SECONDS.
 WATCH_SECONDS = 60.0
 #: No statement of ours is given more: then whoever hangs in it is replaced as always.
@@ -16,11 +23,11 @@ LONGEST_SECONDS = 6 * 3600.0
 WORKING = ("Query", "Execute")
 
 _guard = threading.Lock()
-_started = {}
+_started: "dict[int, float]" = {}
 
 
 @contextlib.contextmanager
-def under_way(connection, clock=time.monotonic):
+def under_way(connection: "OurConnection", clock: "Callable[[], float]" = time.monotonic) -> "Iterator[None]":
     """Within this, a statement of `connection` is with the server."""
     number = connection.thread_id()
     with _guard:
@@ -32,7 +39,7 @@ def under_way(connection, clock=time.monotonic):
             _started.pop(number, None)
 
 
-def waiting(shortest, longest, clock=time.monotonic):
+def waiting(shortest: float, longest: float, clock: "Callable[[], float]" = time.monotonic) -> "set[int]":
     """Return the server's numbers of our connections whose statement is between `shortest` and `longest` s old."""
     now = clock()
     with _guard:
@@ -45,7 +52,14 @@ class Watch:
     `connect()` returns a database connection of its own, on which the server is asked.
     """
 
-    def __init__(self, connect, touch, log, every=WATCH_SECONDS, longest=LONGEST_SECONDS):
+    def __init__(
+        self,
+        connect: "Callable[[], OurConnection]",
+        touch: "Callable[[], None]",
+        log: "Log",
+        every: float = WATCH_SECONDS,
+        longest: float = LONGEST_SECONDS,
+    ) -> None:
         self._connect = connect
         self._touch = touch
         self._log = log
@@ -53,22 +67,22 @@ class Watch:
         self._longest = longest
         self._over = threading.Event()
 
-    def start(self):
+    def start(self) -> None:
         """Begin to watch. Raises RuntimeError where there can be no further thread; may be tried again then."""
         threading.Thread(target=self._run, name="statements", daemon=True).start()
 
-    def stop(self):
+    def stop(self) -> None:
         """Watch no more."""
         self._over.set()
 
-    def _run(self):
+    def _run(self) -> None:
         while not self._over.wait(self._every):
             try:
                 self.look(self._every)
             except Exception as error:  # noqa: BLE001 - a server that is not asked only means no sign of life
                 self._log.info("the server does not tell what it works on: %s", type(error).__name__)
 
-    def look(self, shortest):
+    def look(self, shortest: float) -> bool:
         """Return whether the server works on a statement of ours that is older than `shortest` s; then `touch` it is.
 
         Raises ShoplaunchError `db_*`, OSError.

@@ -4,6 +4,12 @@ import threading
 
 from shared.bundle import members_of
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterable, Mapping
+
+    from shared.documents import Manifest, Member
+
 #: Between two looks at whether the wait still makes sense.
 LOOK_SECONDS = 0.2
 
@@ -15,26 +21,28 @@ class Tables:
     Safe to use from several threads.
     """
 
-    def __init__(self, manifest, missing):
-        own = {}
+    def __init__(self, manifest: "Manifest", missing: "Mapping[str, str]") -> None:
+        own: "dict[str, int]" = {}
         for member in members_of(manifest, "data"):
             if "table" in member:
                 own[member["table"]] = own.get(member["table"], 0) + member["size"]
-        self._place = {name: number for number, name in enumerate(sorted(own, key=lambda name: -own[name]))}
+        self._place: "dict[str | None, int]" = {
+            name: number for number, name in enumerate(sorted(own, key=lambda name: -own[name]))
+        }
         self._create = missing
         self._missing = set(missing)
         # Asked again while it is held: Condition's own lock is an RLock
         self._changed = threading.Condition()
 
-    def to_make(self):
+    def to_make(self) -> "list[tuple[str, str]]":
         """Return (name, statement) of the missing tables in the order in which they are to be made."""
         return sorted(self._create.items(), key=lambda item: self._place.get(item[0], len(self._place)))
 
-    def chunks_in_order(self, members):
+    def chunks_in_order(self, members: "Iterable[Member]") -> "list[Member]":
         """Return the data chunks `members` in the order in which they can go in."""
         return sorted(members, key=lambda member: self._place.get(member.get("table"), len(self._place)))
 
-    def made(self, name):
+    def made(self, name: str) -> None:
         """The table `name` is there."""
         with self._changed:
             self._missing.discard(name)
@@ -42,13 +50,13 @@ class Tables:
             if name in self._place or not self._missing:
                 self._changed.notify_all()
 
-    def are_there(self, member):
+    def are_there(self, member: "Member") -> bool:
         """Tell whether the tables of the chunk `member` are there: its own, or all where it has rows of several."""
         table = member.get("table")
         with self._changed:
             return not self._missing if table is None else table not in self._missing
 
-    def wait_for(self, member, check):
+    def wait_for(self, member: "Member", check: "Callable[[], None]") -> None:
         """Return when the tables of the chunk `member` are there; `check()` is called meanwhile, and raises to end
         it."""
         while True:

@@ -8,6 +8,11 @@ from agent.base.compat import tls_name
 from agent.reporting.http import trust_distribution
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from socket import socket
+    from typing import Any, Mapping
+
 #: How a remote database is proven: by the authorities of this system, by one of the server's settings, by its
 #: certificate itself; PLAIN: not at all.
 VERIFY, CA, PIN, PLAIN = "verify", "ca", "pin", "plain"
@@ -15,7 +20,7 @@ MODES = (VERIFY, CA, PIN, PLAIN)
 _PIN = re.compile("[0-9a-f]{64}$")
 
 
-def context_of(values):
+def context_of(values: "Mapping[str, str]") -> "DatabaseTls | None":
     """Return the SSLContext by which the database of `values` is proven, None for a way that is not (`plain`).
 
     Raises ShoplaunchError `db_tls`.
@@ -40,7 +45,7 @@ def context_of(values):
     return found
 
 
-def _pinned(pins):
+def _pinned(pins: str) -> "DatabaseTls":
     found = DatabaseTls(ssl.PROTOCOL_TLS_CLIENT)
     found.check_hostname = False
     found.verify_mode = ssl.CERT_NONE
@@ -54,17 +59,19 @@ class DatabaseTls(ssl.SSLContext):
     """What PyMySQL encrypts with; whoever is not proven by then hears no more."""
 
     #: SHA-256 (hexadecimal) of the certificates that are taken; None: the chain and the name are verified.
-    pins = None
+    pins: "list[str] | None" = None
 
-    def wrap_socket(self, sock, server_hostname=None, **more):
+    def wrap_socket(  # type: ignore[override]
+        self, sock: "socket", server_hostname: "str | None" = None, **more: "Any"
+    ) -> "ssl.SSLSocket":
         """Return `sock` encrypted and proven. Raises ShoplaunchError `db_tls`; OSError."""
         try:
-            found = super().wrap_socket(sock, server_hostname=tls_name(server_hostname), **more)
+            found = super().wrap_socket(sock, server_hostname=tls_name(server_hostname or ""), **more)
         except (ssl.SSLError, ValueError) as error:
             # Python 3.6 tells of a wrong name by a ValueError
             raise ShoplaunchError("db_tls", "its certificate is not accepted: {}".format(error)[:500]) from None
         if self.pins is not None:
-            seen = hashlib.sha256(found.getpeercert(True)).hexdigest()
+            seen = hashlib.sha256(found.getpeercert(True) or b"").hexdigest()
             if seen not in self.pins:
                 found.close()
                 raise ShoplaunchError("db_tls", "its certificate is {}, none of those in db_pin".format(seen))

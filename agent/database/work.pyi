@@ -1,0 +1,39 @@
+"""What work on the database is given: of agent.session.context.Context, which lies above, as much as is used here."""
+
+from typing import Protocol
+
+from agent.base.log import Log
+from agent.base.state import State
+from agent.bundle.reader import Bundle
+from agent.database.connection import OurConnection
+from shared.documents import Job, Manifest, ValuesDigests
+from shared.placeholders import Renderer
+
+class Reliable(Protocol):
+    """The lock file: whether it holds back others."""
+
+    @property
+    def reliable(self) -> bool: ...
+
+class Work(Protocol):
+    """One run for one job."""
+
+    job: Job
+    job_id: str
+    attempt: int
+    values_sha256: ValuesDigests
+    log: Log
+    state: State
+    bundle: Bundle
+    manifest: Manifest
+    locked_connection: OurConnection | None
+    collations: dict[str, str] | None
+
+    @property
+    def lock(self) -> Reliable | None: ...
+    @property
+    def renderer(self) -> Renderer: ...
+    def connect(self) -> OurConnection: ...
+    def check_current(self) -> None: ...
+    def count(self, name: str, amount: int) -> None: ...
+    def take_counters(self) -> dict[str, int]: ...
