@@ -10,13 +10,22 @@ from agent.tree.htaccess import split_blocks
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from agent.base.state import State
+    from agent.tree.work import Work
+    from shared.documents import DocumentRoot
+
 #: Of the folders made for a shop below its domain's root, as panels make those of further domains.
 FOLDER_MODE = 0o755
 #: No default page of a panel is larger; beside it people keep backups of any size, which nobody reads for this.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
+_NO_RULES: "Any" = {}
 
 
-def check(ctx):
+def check(ctx: "Work") -> "list[str]":
     """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free or not there yet.
 
     Raises ShoplaunchError `docroot_missing` when it, or the document root it lies in, is no real directory of this
@@ -30,13 +39,13 @@ def check(ctx):
     return sorted(name for name in os.listdir(ctx.root) if not _is_free(ctx, name))
 
 
-def folders(ctx):
+def folders(ctx: "Work") -> "list[str]":
     """Return the paths of the folders below the document root in which the shop lives, the outermost first."""
     names = ctx.shop_folder.split("/") if ctx.shop_folder else []
     return [os.path.join(ctx.domain_root, *names[: number + 1]) for number in range(len(names))]
 
 
-def ensure(ctx):
+def ensure(ctx: "Work") -> None:
     """The shop's folder is there; what of it was made is noted first. Safe to repeat.
 
     Raises ShoplaunchError `docroot_missing`; OSError.
@@ -54,7 +63,7 @@ def ensure(ctx):
     check(ctx)
 
 
-def remove_made(state):
+def remove_made(state: "State") -> None:
     """The folders that were made for the shop are gone, those of them that are empty. Raises OSError."""
     for place in reversed(state.get("made_folders", [])):
         try:
@@ -66,7 +75,7 @@ def remove_made(state):
         state.update(made_folders=[])
 
 
-def _require_own(place):
+def _require_own(place: str) -> None:
     try:
         found = os.lstat(place)
     except FileNotFoundError:
@@ -75,17 +84,17 @@ def _require_own(place):
         raise ShoplaunchError("docroot_missing", "{} is not a directory of this account".format(place))
 
 
-def default_pages(ctx):
+def default_pages(ctx: "Work") -> "list[str]":
     """Return the names of default index pages; they would be served before the shop and are put aside."""
     return sorted(name for name in os.listdir(ctx.root) if _is_default_page(ctx, name))
 
 
-def kept(ctx):
+def kept(ctx: "Work") -> "set[str]":
     """Return the names that belong to the panel and stay, as a set."""
     return set(_rules(ctx).get("keep", ()))
 
 
-def _is_free(ctx, name):
+def _is_free(ctx: "Work", name: str) -> bool:
     if name in kept(ctx) or name == holding_page.PAGE or name in holding_page.HALF_WRITTEN.values():
         return True
     if name in starters.names(ctx.job) and starters.is_ours(os.path.join(ctx.root, name)):
@@ -97,7 +106,7 @@ def _is_free(ctx, name):
     return _is_default_page(ctx, name)
 
 
-def _is_default_page(ctx, name):
+def _is_default_page(ctx: "Work", name: str) -> bool:
     path = os.path.join(ctx.root, name)
     known = _rules(ctx).get("default_pages", ())
     if not known:
@@ -106,5 +115,5 @@ def _is_default_page(ctx, name):
     return stat.S_ISREG(found.st_mode) and found.st_size <= MAX_PAGE_BYTES and sha256_file(path) in known
 
 
-def _rules(ctx):
-    return ctx.job.get("document_root", {})
+def _rules(ctx: "Work") -> "DocumentRoot":
+    return ctx.job.get("document_root", _NO_RULES)

@@ -13,6 +13,15 @@ from agent.tree.htaccess import segments
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Sequence
+
+    from agent.tree.work import Work
+    from shared.documents import Edit, HtaccessBlock
+
+    Change = tuple[bytes, bytes, int]
+
 HTACCESS = b".htaccess"
 MAX_BYTES = 8 * 1024 * 1024
 TEMPORARY = "edited"
@@ -20,7 +29,7 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def check(ctx, wanted):
+def check(ctx: "Work", wanted: "Sequence[Edit]") -> None:
     """Raise ShoplaunchError unless every edit of `wanted` (the job's) is done already or can be done.
 
     `edit_mismatch`, `path_refused`, `unsafe_path`; OSError. Nothing is changed.
@@ -33,7 +42,7 @@ def check(ctx, wanted):
             place.close()
 
 
-def apply(ctx, wanted, check):
+def apply(ctx: "Work", wanted: "Sequence[Edit]", check: "Callable[[], None]") -> None:
     """Every edit of `wanted` is done; safe to repeat. Each file is replaced by one rename, its mode kept.
 
     `check()` raises before each when somebody else takes over. Raises as the function `check` does.
@@ -51,19 +60,20 @@ def apply(ctx, wanted, check):
             place.close()
 
 
-def by_file(ctx, wanted):
+def by_file(ctx: "Work", wanted: "Sequence[Edit]") -> "list[tuple[bytes, list[Change]]]":
     """Return [(path, [(old, new, count)])] with every template filled, all bytes, in the order of the job."""
-    found = {}
-    order = []
+    found: "dict[bytes, list[Change]]" = {}
+    order: "list[bytes]" = []
     for edit in wanted:
-        path, old, new = (ctx.renderer.render(edit[name].encode("utf-8")) for name in ("path", "old", "new"))
+        texts = edit["path"], edit["old"], edit["new"]
+        path, old, new = (ctx.renderer.render(text.encode("utf-8")) for text in texts)
         if path not in found:
             order.append(check_path(path))
         found.setdefault(path, []).append((old, new, edit.get("count", 1)))
     return [(path, found[path]) for path in order]
 
 
-def edited(path, data, changes, rules):
+def edited(path: bytes, data: bytes, changes: "Sequence[Change]", rules: "Sequence[HtaccessBlock]") -> bytes:
     """Return the file's content `data` (bytes) after `changes` [(old, new, count)]; what is done already stays.
 
     `count` is how often `old` must occur, 0 for at least once. `rules` tell the panel's blocks of a `.htaccess`.
@@ -85,32 +95,36 @@ def edited(path, data, changes, rules):
     return b"".join(text for _, text in parts)
 
 
-def _occurrences(text, old, new):
+def _occurrences(text: bytes, old: bytes, new: bytes) -> int:
     return sum(piece.count(old) for piece in _outside(text, old, new))
 
 
-def _replaced(text, old, new):
+def _replaced(text: bytes, old: bytes, new: bytes) -> bytes:
     joint = new if _grows(old, new) else b""
     return joint.join(piece.replace(old, new) for piece in _outside(text, old, new))
 
 
-def _outside(text, old, new):
+def _outside(text: bytes, old: bytes, new: bytes) -> "list[bytes]":
     """Return the pieces of `text` in which `old` counts: where `new` holds it, what was edited is left out."""
     return text.split(new) if _grows(old, new) else [text]
 
 
-def _grows(old, new):
+def _grows(old: bytes, new: bytes) -> bool:
     return old in new
 
 
-def _rules(ctx):
+def _rules(ctx: "Work") -> "list[HtaccessBlock]":
     return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
 
 
-def _temporary(ctx):
+def _temporary(ctx: "Work") -> str:
     """Return the path new content is written to: on the same file system, open to nobody else."""
     staging.ensure(ctx.staging)
     return os.path.join(ctx.staging, TEMPORARY)
+
+
+#: What is known of a file that was not read yet; only what was read is replaced.
+_UNREAD: "Any" = None
 
 
 class _Place:
@@ -119,9 +133,9 @@ class _Place:
     Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` for what is no plain file of ours; OSError.
     """
 
-    def __init__(self, root, path):
+    def __init__(self, root: str, path: bytes) -> None:
         self._path = path
-        self._found = None
+        self._found: "os.stat_result" = _UNREAD
         folder, _, self._name = path.rpartition(b"/")
         self._folder = os.open(root, _FOLDER_FLAGS)
         try:
@@ -136,11 +150,11 @@ class _Place:
             self.close()
             raise self._refused("its folder: {}".format(error.strerror)) from None
 
-    def close(self):
+    def close(self) -> None:
         """Let the folder go."""
         os.close(self._folder)
 
-    def read(self):
+    def read(self) -> bytes:
         """Return the file's content (bytes)."""
         try:
             descriptor = os.open(self._name, _FILE_FLAGS, dir_fd=self._folder)
@@ -156,7 +170,7 @@ class _Place:
                 raise self._refused("larger than {} bytes".format(MAX_BYTES))
             return stream.read()
 
-    def replace(self, data, temporary):
+    def replace(self, data: bytes, temporary: str) -> None:
         """The file holds `data`, its mode as it was; it is written as `temporary` (path) and renamed."""
         write_durably(temporary, data, stat.S_IMODE(self._found.st_mode))
         now = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
@@ -169,8 +183,8 @@ class _Place:
         os.rename(temporary, self._name, dst_dir_fd=self._folder)
         os.fsync(self._folder)
 
-    def _absent(self):
+    def _absent(self) -> "ShoplaunchError":
         return ShoplaunchError("edit_mismatch", "there is no {!r}".format(self._path[-120:]))
 
-    def _refused(self, reason):
+    def _refused(self, reason: "str | None") -> "ShoplaunchError":
         return ShoplaunchError("path_refused", "{!r}: {}".format(self._path[-120:], reason))

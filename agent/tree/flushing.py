@@ -7,6 +7,12 @@ from agent.base.compat import flush_descriptor
 from agent.base.failures import as_failure
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Mapping
+
+    from agent.base.log import Log
+
 
 class Flushing:
     """What is written below the folder `tree`, which need not be there yet, comes to its disk beside the work.
@@ -16,18 +22,18 @@ class Flushing:
     Safe to use from several threads. Raises OSError.
     """
 
-    def __init__(self, tree, note, log):
+    def __init__(self, tree: str, note: "Callable[[str, Mapping[str, int]], None]", log: "Log") -> None:
         self._note = note
         self._log = log
         self._guard = threading.Lock()
         self._one_at_a_time = threading.Lock()
-        self._waiting = []
+        self._waiting: "list[tuple[str, Mapping[str, int]]]" = []
         self._is_running = False
-        self._error = None
+        self._error: "Exception | None" = None
         # Kept: of what was lost each open descriptor hears, a later one not if another has heard of it before
         self._descriptor = os.open(_nearest(tree), os.O_RDONLY | os.O_DIRECTORY)
 
-    def add(self, member, counters):
+    def add(self, member: str, counters: "Mapping[str, int]") -> None:
         """The shard `member` (name) is written, by which `counters` (name -> int) was counted.
 
         Raises ShoplaunchError when something was lost before.
@@ -43,7 +49,7 @@ class Flushing:
                 self._run()
         self._check()
 
-    def finish(self):
+    def finish(self) -> None:
         """Everything written so far is on the disk, and noted.
 
         Raises ShoplaunchError `file_error`, `quota_reached` and their kin when something was lost on the way there, as
@@ -52,7 +58,7 @@ class Flushing:
         self._bring()
         self._check()
 
-    def _run(self):
+    def _run(self) -> None:
         while True:
             with self._guard:
                 if not self._waiting:
@@ -60,7 +66,7 @@ class Flushing:
                     return
             self._bring()
 
-    def _bring(self):
+    def _bring(self) -> None:
         with self._one_at_a_time:
             with self._guard:
                 shards, self._waiting = self._waiting, []
@@ -74,7 +80,7 @@ class Flushing:
             except (OSError, ShoplaunchError) as error:
                 self._error = error
 
-    def _check(self):
+    def _check(self) -> None:
         if isinstance(self._error, OSError):
             problem = "not all of the new tree came to the disk: {}".format(self._error.strerror)
             raise ShoplaunchError(as_failure(self._error).code, problem, stage="unpack")
@@ -82,7 +88,7 @@ class Flushing:
             raise self._error
 
 
-def _nearest(path):
+def _nearest(path: str) -> str:
     """Return the folder at `path`, or the nearest above it that is there."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)

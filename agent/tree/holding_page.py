@@ -13,6 +13,11 @@ from agent.base.state import sync_folder, write_durably
 from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from agent.tree.work import Work
+    from shared.documents import HtaccessBlock
+
 #: The largest `.htaccess` there is, with room to spare.
 MAX_BYTES = 8 * 1024 * 1024
 PAGE = ".shoplaunch-holding.html"
@@ -43,7 +48,7 @@ RedirectMatch 503 ^%(pattern)b(?!\\.well-known(/|$)|\\.shoplaunch-holding\\.html
 )
 
 
-def place(ctx):
+def place(ctx: "Work") -> None:
     """Visitors of the document root get the job's holding page with status 503; safe to repeat.
 
     The panel's blocks of a present `.htaccess` stay in force. Does nothing when the job has no page.
@@ -65,19 +70,19 @@ def place(ctx):
     _write(ctx.root, HTACCESS, join(blocks, rules(ctx.shop_folder)), 0o644)
 
 
-def rules(folder=""):
+def rules(folder: str = "") -> bytes:
     """Return the page's `.htaccess` (bytes) for a shop below `folder` of its domain ("" for its root)."""
     base = "/{}/".format(folder).replace("//", "/").encode("ascii")
     return RULES % {b"page": base + PAGE.encode("ascii"), b"pattern": re.escape(base)}
 
 
-def remove_page(root):
+def remove_page(root: str) -> None:
     """The page is gone from `root`; call it after the shop's own `.htaccess` is in place. Raises OSError."""
     for name in (PAGE, *HALF_WRITTEN.values()):
         _remove(os.path.join(root, name))
 
 
-def restore(ctx):
+def restore(ctx: "Work") -> None:
     """The document root's `.htaccess` is as it was before `place`, and the page is gone; safe to repeat.
 
     An earlier job may have had another root: the state tells of it. A `.htaccess` that is neither ours nor absent
@@ -91,7 +96,7 @@ def restore(ctx):
     _remove(before)
 
 
-def _restore(root, before):
+def _restore(root: str, before: str) -> None:
     path = os.path.join(root, HTACCESS)
     try:
         present = read_plain(path)
@@ -108,7 +113,7 @@ def _restore(root, before):
     return remove_page(root)
 
 
-def former_htaccess(ctx):
+def former_htaccess(ctx: "Work") -> "bytes | None":
     """Return the `.htaccess` as it was before `place` (bytes), None when there was none. Raises OSError."""
     before = _remembered(os.path.join(ctx.folder, BEFORE))
     if before is None:
@@ -117,7 +122,7 @@ def former_htaccess(ctx):
     return content if mode else None
 
 
-def current_htaccess(ctx):
+def current_htaccess(ctx: "Work") -> "bytes | None":
     """Return the `.htaccess` as it is but for our page: the present one (bytes) when somebody else wrote it, otherwise
     the former one with what the panel put into ours; None when there is none. Raises ShoplaunchError `path_refused`;
     OSError."""
@@ -132,13 +137,13 @@ def current_htaccess(ctx):
     return join(added, rest) or former
 
 
-def is_foreign(ctx):
+def is_foreign(ctx: "Work") -> bool:
     """Tell whether somebody else put a `.htaccess` in the place of ours. Raises as `read_plain` does."""
     present = read_plain(os.path.join(ctx.root, HTACCESS))
     return os.path.exists(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
 
 
-def read_plain(path, most=MAX_BYTES):
+def read_plain(path: str, most: int = MAX_BYTES) -> "bytes | None":
     """Return the content of the plain file `path` (bytes), None when it is absent.
 
     Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file, and for one larger
@@ -157,20 +162,20 @@ def read_plain(path, most=MAX_BYTES):
     return data
 
 
-def _remembered(path):
+def _remembered(path: str) -> "bytes | None":
     # The mode is there, too
     return read_plain(path, MAX_BYTES + 16)
 
 
-def _rules(ctx):
+def _rules(ctx: "Work") -> "list[HtaccessBlock]":
     return ctx.job.get("document_root", {}).get("htaccess_blocks", [])
 
 
-def _write(root, name, data, mode):
+def _write(root: str, name: str, data: bytes, mode: int) -> None:
     write_durably(os.path.join(root, name), data, mode, os.path.join(root, HALF_WRITTEN[name]))
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     try:
         os.unlink(path)
     except FileNotFoundError:

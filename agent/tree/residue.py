@@ -2,6 +2,12 @@
 
 from shared.placeholders import ENCODERS
 
+MYPY = False
+if MYPY:
+    from typing import Iterable, Mapping
+
+    from shared.documents import Manifest
+
 #: What stands around a host or path where only a part of what is searched for is the template's.
 _MARKS = b"/\"'@^$?:"
 #: Encodings in which a value may stand in a shop so that a trace could still be read in it, and how many at once.
@@ -11,7 +17,7 @@ _DEPTH = 2
 _PLACES = ("domain", "domain_ssl", "shop.address", "shop.url", "root", "home")
 
 
-def _encoded(values):
+def _encoded(values: "Iterable[bytes]") -> "set[bytes]":
     """Return every form of `values` (set of bytes) after up to _DEPTH encodings."""
     found = last = set(values)
     for _ in range(_DEPTH):
@@ -20,7 +26,7 @@ def _encoded(values):
     return found
 
 
-def _core(needle):
+def _core(needle: bytes) -> bytes:
     """Return what of `needle` (bytes) names the template, without scheme and marks around it."""
     name = needle.rpartition(b"://")[2]
     is_path = name.startswith(b"/") and not name.startswith(b"//")
@@ -34,16 +40,16 @@ class Residue:
     first, in whatever form it stands.
     """
 
-    def __init__(self, manifest, values):
+    def __init__(self, manifest: "Manifest", values: "Mapping[str, str]") -> None:
         self.needles = [bytes.fromhex(text) for text in manifest["residue"]]
         self._cores = {_core(needle) for needle in self.needles}
-        texts = set()
+        texts: "set[bytes]" = set()
         for name, value in values.items():
             texts |= self._forms(name, value.encode("utf-8"))
         #: Longest first, so that no value is left half taken out.
         self.masks = self._needed(sorted(texts, key=lambda text: (len(text), text)))[::-1]
 
-    def _forms(self, name, value):
+    def _forms(self, name: str, value: bytes) -> "set[bytes]":
         """Return the forms of one value in which a trace could be read."""
         forms = {value}
         if name == "domain":
@@ -55,9 +61,9 @@ class Residue:
         held = {form for form in _encoded(forms) if self._names(form)}
         return held if name in _PLACES else held - self._cores
 
-    def _needed(self, texts):
+    def _needed(self, texts: "Iterable[bytes]") -> "list[bytes]":
         """Return those of `texts`, shortest first, that do not read as harmless once the shorter ones are out."""
-        needed = []
+        needed: "list[bytes]" = []
         for text in texts:
             rest = text
             for shorter in needed:
@@ -66,11 +72,11 @@ class Residue:
                 needed.append(text)
         return needed
 
-    def _names(self, data):
+    def _names(self, data: bytes) -> bool:
         """Tell whether `data` (bytes) holds what a needle names."""
         return any(core in data for core in self._cores)
 
-    def may_be_in(self, data):
+    def may_be_in(self, data: bytes) -> bool:
         """Tell whether `data` (bytes-like) holds what may be a trace, or only one of this shop's own values."""
         # No generator: this is asked of every file's name
         for needle in self.needles:  # noqa: SIM110
@@ -78,24 +84,24 @@ class Residue:
                 return True
         return False
 
-    def found_in(self, data):
+    def found_in(self, data: bytes) -> bool:
         """Tell whether `data` (bytes) holds a trace of the template."""
         return self.may_be_in(data) and self.may_be_in(self.masked(data))
 
-    def masked(self, data):
+    def masked(self, data: bytes) -> bytes:
         """Return `data` (bytes) without this shop's own values."""
         for mask in self.masks:
             # Not by nothing: what stood around it must not grow together
             data = data.replace(mask, b"\0")
         return data
 
-    def search(self):
+    def search(self) -> "Search":
         """Return a Search for content that comes in pieces."""
         return Search(self)
 
-    def condition(self, columns):
+    def condition(self, columns: "Iterable[str]") -> str:
         """Return an SQL condition that is true for rows with a trace in one of `columns` (names)."""
-        parts = []
+        parts: "list[str]" = []
         for column in columns:
             expression = "CAST(`{}` AS BINARY)".format(column.replace("`", "``"))
             for mask in self.masks:
@@ -107,18 +113,18 @@ class Residue:
 class Search:
     """Looks through what is too large to be held: as much of it as the longest trace and value are kept in mind."""
 
-    def __init__(self, residue):
+    def __init__(self, residue: "Residue") -> None:
         self._residue = residue
         self._longest = max(map(len, residue.needles + residue.masks), default=1)
         self._kept = b""
 
-    def found_in(self, piece):
+    def found_in(self, piece: "bytes | memoryview") -> bool:
         """Tell whether there is a trace up to this `piece` (bytes-like), its end aside: a value may begin there."""
         text = self._residue.masked(self._kept + piece)
         edge = max(0, len(text) - self._longest + 1)
         self._kept = text[edge:]
         return any(0 <= text.find(needle) < edge for needle in self._residue.needles)
 
-    def found_at_the_end(self):
+    def found_at_the_end(self) -> bool:
         """Tell whether there is a trace in what was kept in mind."""
         return self._residue.may_be_in(self._kept)

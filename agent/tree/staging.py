@@ -12,6 +12,11 @@ from agent.base.permissions import OTHERS
 from agent.base.state import write_durably
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from agent.base.log import Log
+    from agent.tree.work import Work
+
 PREFIX = ".shoplaunch-staging-"
 #: Renamed into the document root and back to see whether that works; empty.
 PROBE = ".shoplaunch-probe-"
@@ -29,19 +34,19 @@ Deny from all
 """
 
 
-def in_home(home, job_id):
+def in_home(home: str, job_id: str) -> str:
     """Return the folder in `home` in which the tree of job `job_id` is built."""
     return os.path.join(home, PREFIX + job_id)
 
 
-def recall(ctx):
+def recall(ctx: "Work") -> None:
     """Let `ctx.staging` be where an earlier run of this job began to build."""
     known = ctx.state.get("staging")
     if known and ctx.state.get("job") == ctx.job_id:
         ctx.staging = known
 
 
-def choose(ctx):
+def choose(ctx: "Work") -> None:
     """Let `ctx.staging` be where the tree is built; `attempt.prepare` notes it, and it stays. Raises OSError."""
     if ctx.state.get("staging") and ctx.state.get("job") == ctx.job_id:
         recall(ctx)
@@ -51,7 +56,7 @@ def choose(ctx):
         ctx.staging = os.path.join(above, PREFIX + ctx.job_id, os.urandom(16).hex())
 
 
-def _leads_into(root, home, job_id):
+def _leads_into(root: str, home: str, job_id: str) -> bool:
     """Tell whether what lies in `home` can be renamed into `root`."""
     here, there = os.path.join(home, PROBE + job_id), os.path.join(root, PROBE + job_id)
     remove_probe(root, job_id)
@@ -69,7 +74,7 @@ def _leads_into(root, home, job_id):
         return not os.path.isdir(root)
 
 
-def remove_probe(folder, job_id):
+def remove_probe(folder: str, job_id: str) -> None:
     """What a killed process left of looking in `folder` is gone. Raises OSError."""
     try:
         os.rmdir(os.path.join(folder, PROBE + job_id))
@@ -77,7 +82,7 @@ def remove_probe(folder, job_id):
         return
 
 
-def ensure(path):
+def ensure(path: str) -> None:
     """The folder `path` is there, closed to others. Raises ShoplaunchError `path_refused`; OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
@@ -86,7 +91,7 @@ def ensure(path):
     _make(path)
 
 
-def _make(path):
+def _make(path: str) -> None:
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
@@ -100,7 +105,7 @@ def _make(path):
             os.chmod(path, 0o700)
 
 
-def abandon(path, log):
+def abandon(path: str, log: "Log") -> None:
     """Nothing is at `path`, and whoever still writes into the tree that was there does so elsewhere. Raises OSError."""
     left = path + ABANDONED
     _remove(left)
@@ -115,7 +120,7 @@ def abandon(path, log):
         log.info("the abandoned tree is still there: %s", error.strerror)
 
 
-def remove(path):
+def remove(path: str) -> None:
     """The tree at `path` is gone with everything of ours around it, links in it not followed. Raises OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
@@ -125,7 +130,7 @@ def remove(path):
         _remove(path + ABANDONED)
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.isdir(path) and not _gone_without_folders(path):
@@ -135,7 +140,7 @@ def _remove(path):
         rmtree(path)
 
 
-def _gone_without_folders(path):
+def _gone_without_folders(path: str) -> bool:
     """Remove the folder `path` as far as that goes without looking into folders; tell whether it is gone."""
     here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

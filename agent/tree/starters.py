@@ -6,14 +6,19 @@ import stat
 
 from shared.starter import MARK, NAME, PROBE, is_starter
 
+MYPY = False
+if MYPY:
+    from agent.base.log import Log
+    from shared.documents import Job
 
-def names(job):
+
+def names(job: "Job") -> "list[str]":
     """Return the names of this and earlier attempts' starters and of what they may leave, as a list."""
     known = job.get("document_root", {}).get("starters", ())
     return [name + end for name in known if NAME.match(name) for end in ("", PROBE)]
 
 
-def is_ours(path):
+def is_ours(path: str) -> bool:
     """Tell whether the file at `path`, whose name is a starter's, is one; a file the account put there is its own."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -30,7 +35,7 @@ def is_ours(path):
     return content is not None and is_starter(content)
 
 
-def remove(job, log):
+def remove(job: "Job", log: "Log") -> None:
     """No starter of `job` is left in its domain's document root. What cannot be removed is logged: it does nothing that
     cron does not do, and nothing at all once the launcher is gone."""
     root, folder = job["account"]["root"].rstrip("/"), job.get("document_root", {}).get("folder")

@@ -5,6 +5,10 @@ import os
 from shared.bundle import check_link, check_path
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Iterable
+
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Open folders kept at once: small accounts may open few files, and where a process has threads the system takes its
@@ -22,7 +26,7 @@ class TreeWriter:
     OSError.
     """
 
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         try:
             os.mkdir(root, 0o700)
         except FileExistsError:
@@ -34,25 +38,27 @@ class TreeWriter:
         if os.fstat(self._root).st_uid != os.geteuid():
             os.close(self._root)
             raise ShoplaunchError("path_refused", "{} is somebody else's".format(root))
-        self._open = {}
+        self._open: "dict[bytes, int]" = {}
 
-    def close(self):
+    def close(self) -> None:
         """Close every folder."""
         for descriptor in self._open.values():
             os.close(descriptor)
         self._open = {}
         os.close(self._root)
 
-    def folder(self, path, mode, mtime=None):
+    def folder(self, path: bytes, mode: int, mtime: "int | None" = None) -> None:
         """The folder `path` exists."""
         descriptor = self._enter(check_path(path))
         os.fchmod(descriptor, (mode & MODE_MASK) | 0o700)
 
-    def file(self, path, data, mode, mtime=None):
+    def file(self, path: bytes, data: "bytes | memoryview", mode: int, mtime: "int | None" = None) -> None:
         """The file `path` holds `data` (bytes-like); `mtime` in seconds, now when None. What was there is replaced."""
         self.file_of(path, (data,), mode, mtime)
 
-    def file_of(self, path, pieces, mode, mtime=None):
+    def file_of(
+        self, path: bytes, pieces: "Iterable[bytes | memoryview]", mode: int, mtime: "int | None" = None
+    ) -> None:
         """As `file`, of content that comes in `pieces`."""
         parent, name = self._parent(check_path(path))
         descriptor = self._create(parent, name, (mode & MODE_MASK) | 0o600)
@@ -66,7 +72,7 @@ class TreeWriter:
         finally:
             os.close(descriptor)
 
-    def link(self, path, target):
+    def link(self, path: bytes, target: bytes) -> None:
         """The symbolic link `path` points to `target` (relative, staying inside)."""
         check_link(check_path(path), target)
         parent, name = self._parent(path)
@@ -76,7 +82,7 @@ class TreeWriter:
             _unlink(parent, name)
             os.symlink(target, name, dir_fd=parent)
 
-    def _create(self, parent, name, mode):
+    def _create(self, parent: int, name: bytes, mode: int) -> int:
         try:
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
         except FileExistsError:
@@ -84,11 +90,11 @@ class TreeWriter:
             _unlink(parent, name)
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
 
-    def _parent(self, path):
+    def _parent(self, path: bytes) -> "tuple[int, bytes]":
         folder, _, name = path.rpartition(b"/")
         return (self._enter(folder) if folder else self._root), name
 
-    def _enter(self, path):
+    def _enter(self, path: bytes) -> int:
         descriptor = self._open.get(path)
         if descriptor is not None:
             return descriptor
@@ -108,14 +114,14 @@ class TreeWriter:
         self._open[path] = descriptor
         return descriptor
 
-    def _forget(self, path):
+    def _forget(self, path: bytes) -> None:
         """Close the kept folders that are not above `path`."""
         for kept in list(self._open):
             if not path.startswith(kept + b"/"):
                 os.close(self._open.pop(kept))
 
 
-def _unlink(parent, name):
+def _unlink(parent: int, name: bytes) -> None:
     try:
         os.unlink(name, dir_fd=parent)
     except (IsADirectoryError, PermissionError):
