@@ -25,6 +25,22 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, values_sha256
 from shared.placeholders import Renderer
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable, Iterator
+
+    from agent.base.log import Log
+    from agent.base.state import State
+    from agent.bundle.reader import Bundle
+    from agent.database.connection import OurConnection
+    from agent.reporting.reporter import Reporter
+    from agent.session.job_file import Guard
+    from agent.session.lock import Lock
+    from shared.documents import Job, Manifest, Member, Variant
+
+#: None, of what is there by the time it is used.
+LATER: "Any" = None
+
 
 class Context:
     """One run of the agent for one job.
@@ -34,7 +50,17 @@ class Context:
     helper's start or stage verify has opened it, `manifest` until stage verify has.
     """
 
-    def __init__(self, job, folder, state, log, reporter=None, lock=None, guard=None, flushing=None):
+    def __init__(
+        self,
+        job: "Job",
+        folder: str,
+        state: "State",
+        log: "Log",
+        reporter: "Reporter" = LATER,
+        lock: "Lock" = LATER,
+        guard: "Guard" = LATER,
+        flushing: "Flushing | None" = None,
+    ) -> None:
         self.job = job
         self.job_id = job["job"]
         self.attempt = job["attempt"]
@@ -52,29 +78,29 @@ class Context:
         self.log = log
         self.reporter = reporter
         self.lock = lock
-        self.bundle = None
-        self.manifest = None
+        self.bundle: "Bundle" = LATER
+        self.manifest: "Manifest" = LATER
         #: What a stage has left to the next (agent.database.ledger.locked).
-        self.locked_connection = None
+        self.locked_connection: "OurConnection | None" = None
         #: What the server has for collations it lacks, once it was asked (agent.database.collations.of_job).
-        self.collations = None
-        self.counters = {}
+        self.collations: "dict[str, str] | None" = None
+        self.counters: "dict[str, int]" = {}
         self._guard = guard
-        self._renderer = None
-        self._variants = None
+        self._renderer: "Renderer | None" = None
+        self._variants: "Any" = None
         self._flushing = flushing
         self._counting = threading.Lock()
-        self._listeners = []
-        self._wait_for_tree = None
+        self._listeners: "list[Callable[[], None]]" = []
+        self._wait_for_tree: "Callable[[Callable[[], None]], None] | None" = None
         #: Shards whose unpacking has begun already (agent.bundle.shards.read_ahead).
-        self.ahead = {}
+        self.ahead: "dict[str, Iterator[bytes]]" = {}
         #: Reports of stages that are done, until that is on the disk (agent.run.runner).
-        self.untold = []
+        self.untold: "list[Callable[[], None]]" = []
         #: Seconds for which stages waited for others instead of working.
         self.waited = 0.0
 
     @property
-    def renderer(self):
+    def renderer(self) -> "Renderer":
         """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process).
 
         A small job has no bundle: its own placeholders tell whose they are.
@@ -83,7 +109,7 @@ class Context:
             if self.manifest is None:
                 self._renderer = Renderer(follow_up_job.nonce_of(self.job), self.values)
                 return self._renderer
-            fragments = {}
+            fragments: "dict[str, bytes]" = {}
             for member in members_of(self.manifest, "fragments"):
                 document = json.loads(gunzip(self.bundle.read(member)).decode("utf-8"))
                 fragments.update((name, base64.b64decode(text)) for name, text in document.items())
@@ -91,21 +117,21 @@ class Context:
         return self._renderer
 
     @property
-    def has_given_up(self):
+    def has_given_up(self) -> bool:
         """Whether this very attempt has failed for good already."""
         given_up = self.state.get("given_up", {})
-        return (given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt)
+        return bool((given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt))
 
     @property
-    def variant(self):
+    def variant(self) -> "Variant | None":
         """The manifest's entry of the variant the job chose, None without. Raises ShoplaunchError `variant_unknown`."""
         return variant_of(self.manifest, self.job.get("variant"))
 
-    def shards(self):
+    def shards(self) -> "list[Member]":
         """Return the members this job's tree is unpacked from, in their order: the variant's files replace others."""
         return shards_of(self.manifest, self.job.get("variant"))
 
-    def variant_part(self, part):
+    def variant_part(self, part: str) -> "list[Any]":
         """Return the chosen variant's "statements", "tables" or "cells"; [] without one.
 
         Raises ShoplaunchError `bundle_digest`, `bundle_damaged`, `variant_unknown`.
@@ -116,11 +142,12 @@ class Context:
         if self._variants is None:
             self._variants = self.read_json("variants")
         try:
-            return self._variants[chosen["name"]][part]
+            found: "list[Any]" = self._variants[chosen["name"]][part]
+            return found
         except (TypeError, KeyError):
             raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
 
-    def read_json(self, kind):
+    def read_json(self, kind: str) -> "Any":
         """Return the parsed content of the only member of `kind` ("tables", "configure", ...); [] when absent.
 
         Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
@@ -134,26 +161,26 @@ class Context:
         except ValueError:
             raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
 
-    def read_each(self, kind):
+    def read_each(self, kind: str) -> "Iterator[Any]":
         """Return an iterator over the objects of the JSON list that `read_json` would return; little more than one of
         them is held. Raises as `read_json`, where it is broken."""
         members = members_of(self.manifest, kind)
         return entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
 
-    def connect(self):
+    def connect(self) -> "OurConnection":
         """Return a new database connection (see agent.database.access.connect). Raises ShoplaunchError `db_*`."""
         from agent.database.access import connect
 
         return connect(self.values)
 
-    def tell_waiting(self, error):
+    def tell_waiting(self, error: "ShoplaunchError") -> None:
         """Report that `error` (ShoplaunchError) is being waited for: people see it until the work gets further."""
         message = printable(self.log.redact(error.message))[:4000]
         self.log.info("waiting: %s: %s", error.code, message)
         if self.reporter is not None:
             self.reporter.event("failed", error=dict(error.as_dict(), message=message))
 
-    def check_current(self):
+    def check_current(self) -> None:
         """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
         `callback_refused` when the controller said so, and the helper process's failure as soon as it is known."""
         self.check_job_file()
@@ -162,25 +189,25 @@ class Context:
         for check in self._listeners:
             check()
 
-    def check_job_file(self):
+    def check_job_file(self) -> None:
         """Raise ShoplaunchError `superseded` when the job file names another attempt."""
         if self._guard is not None:
             self._guard.check()
 
     @property
-    def flushing(self):
+    def flushing(self) -> "Flushing":
         """The Flushing of the new tree; first asked for before anything is written. Raises OSError."""
         if self._flushing is None:
             self._flushing = Flushing(self.staging, self.state.mark_shard, self.log)
         return self._flushing
 
     @property
-    def raw_job(self):
+    def raw_job(self) -> bytes:
         """The job file's bytes as they were last found right."""
         return self._guard.raw
 
     @contextlib.contextmanager
-    def also_checking(self, check):
+    def also_checking(self, check: "Callable[[], None]") -> "Iterator[None]":
         """Within this, `check_current` calls `check()` too; it raises ShoplaunchError to stop the work."""
         self._listeners.append(check)
         try:
@@ -189,7 +216,7 @@ class Context:
             self._listeners.remove(check)
 
     @contextlib.contextmanager
-    def tree_after(self, wait):
+    def tree_after(self, wait: "Callable[[Callable[[], None]], None]") -> "Iterator[None]":
         """Within this, the new tree is complete once `wait(work)`, which may be called again, has returned; it may call
         `work()` before that, when nothing more is written."""
         self._wait_for_tree = wait
@@ -198,12 +225,12 @@ class Context:
         finally:
             self._wait_for_tree = None
 
-    def wait_for_tree(self, work):
+    def wait_for_tree(self, work: "Callable[[], int]") -> int:
         """Return when the new tree is complete; what `work()` returns, which is called once the last of it is written
         and may still be on its way to the disk. Raises ShoplaunchError, OSError."""
-        found = []
+        found: "list[int]" = []
 
-        def do():
+        def do() -> None:
             started = time.monotonic()
             found.append(work())
             # Done within a wait, and yet no waiting
@@ -213,28 +240,28 @@ class Context:
             self._wait_for_tree(do)
         return found[0] if found else work()
 
-    def progress(self, stage, fraction):
+    def progress(self, stage: str, fraction: float) -> None:
         """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""
         if self.reporter is not None:
             self.reporter.progress(stage, fraction)
 
-    def count(self, name, amount):
+    def count(self, name: str, amount: int) -> None:
         """Add `amount` to the counter `name` ("bytes_read", "bytes_written", ...)."""
         with self._counting:
             self.counters[name] = self.counters.get(name, 0) + amount
 
-    def take_counters(self):
+    def take_counters(self) -> "dict[str, int]":
         """Return what was counted since the last call, name -> int."""
         with self._counting:
             taken, self.counters = self.counters, {}
         return taken
 
 
-def native(path):
+def native(path: str) -> str:
     """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
     return os.fsdecode(path.encode("utf-8"))
 
 
-def agent_folder(home):
+def agent_folder(home: str) -> str:
     """Return ~/.shoplaunch below `home`."""
     return os.path.join(home, FOLDER)

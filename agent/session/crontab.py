@@ -8,6 +8,12 @@ import subprocess
 from agent.base import programs
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Sequence
+
+    from agent.base.log import Log
+
 TIMEOUT_SECONDS = 30
 #: Longer ones are edited by nobody: a pipe holds no more of one (see `_holding`).
 MAX_BYTES = 1024 * 1024
@@ -16,7 +22,7 @@ MARK = "# shoplaunch:"
 _SET_PIPE_SIZE = 1031
 
 
-def remove_line(job_id, log):
+def remove_line(job_id: str, log: "Log") -> None:
     """No line of the crontab ends with our mark for `job_id` afterwards; it is read back.
 
     The crontab is only rewritten after `crontab -l` exited 0 and held our line. Raises ShoplaunchError
@@ -41,7 +47,7 @@ def remove_line(job_id, log):
     log.info("the cron line is gone")
 
 
-def _read():
+def _read() -> "bytes | None":
     """Return the crontab's bytes, None when the account has none."""
     status, output, problem = _call(["crontab", "-l"])
     if status == 0:
@@ -51,14 +57,14 @@ def _read():
     raise ShoplaunchError("cron_edit_failed", "crontab -l ended with status {}".format(status))
 
 
-def _run(command, text=b""):
+def _run(command: "Sequence[str]", text: bytes = b"") -> None:
     status, _, problem = _call(command, text)
     if status != 0:
         reason = problem.decode("utf-8", "replace").strip()[:200]
         raise ShoplaunchError("cron_edit_failed", "{} ended with status {}: {}".format(command, status, reason))
 
 
-def _call(command, text=b""):
+def _call(command: "Sequence[str]", text: bytes = b"") -> "tuple[int, bytes, bytes]":
     environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH") or os.defpath)
     try:
         given = _holding(text)
@@ -75,7 +81,7 @@ def _call(command, text=b""):
         raise ShoplaunchError("cron_edit_failed", message) from None
 
 
-def _holding(text):
+def _holding(text: bytes) -> int:
     """Return a descriptor from which all of `text` can be read. Raises OSError.
 
     It is there before anybody reads: were we killed while `crontab -` waits for it, that would take what has come so

@@ -5,33 +5,40 @@ import re
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Iterator
+
+    from agent.session.context import Context
+    from shared.documents import Edit, Job, Statement
+
 BACK = "back"
 _NONCE = re.compile(r"@@SL([0-9a-f]{8}):")
 #: Of a job without any placeholder.
 NO_NONCE = "00000000"
 
 
-def is_back(job):
+def is_back(job: "Job") -> bool:
     """Tell whether `job` takes back what an earlier attempt did."""
     return job.get("direction") == BACK
 
 
-def statements(job, back):
+def statements(job: "Job", back: bool) -> "list[Statement]":
     """Return the job's statements, those that take them back when `back`."""
-    return job.get("back" if back else "statements", [])
+    return job.get("back", []) if back else job.get("statements", [])
 
 
-def edits(job, back):
+def edits(job: "Job", back: bool) -> "list[Edit]":
     """Return the job's file edits; when `back` in reverse order, from new to old."""
     forth = job.get("edits", [])
     if not back:
         return forth
-    return [dict(edit, old=edit["new"], new=edit["old"]) for edit in reversed(forth)]
+    return [{**edit, "old": edit["new"], "new": edit["old"]} for edit in reversed(forth)]
 
 
-def nonce_of(job):
+def nonce_of(job: "Job") -> str:
     """Return the nonce of the job's placeholders. Raises ShoplaunchError `job_invalid` when there are several."""
-    found = set()
+    found: "set[str]" = set()
     for name in ("statements", "back", "edits"):
         found.update(_NONCE.findall(canonical_json(job.get(name, [])).decode("utf-8")))
     if len(found) > 1:
@@ -39,13 +46,13 @@ def nonce_of(job):
     return found.pop() if found else NO_NONCE
 
 
-def claim(ctx, back):
+def claim(ctx: "Context", back: bool) -> "dict[str, str]":
     """Return the ledger's entry (dict as of a bundle's member) for the statements of this attempt."""
     document = canonical_json(statements(ctx.job, back))
     return {"name": "{}/{}".format("back" if back else "forth", ctx.attempt), "sha256": sha256_hex(document)}
 
 
-def check(ctx):
+def check(ctx: "Context") -> None:
     """Raise ShoplaunchError unless the job says what to do and every template of it can be filled.
 
     `job_invalid`, `placeholder_unknown`, `placeholder_invalid`.
@@ -58,7 +65,7 @@ def check(ctx):
             ctx.renderer.render(text.encode("utf-8"))
 
 
-def _texts(document):
+def _texts(document: object) -> "Iterator[str]":
     """Yield every text in a JSON document."""
     if isinstance(document, str):
         yield document

@@ -15,6 +15,12 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.signing import PURPOSE_JOB, load_signed
 
+MYPY = False
+if MYPY:
+    from typing import Any, Iterable
+
+    from shared.documents import Job, Refused
+
 MAX_BYTES = 1024 * 1024
 #: What the job file is called once the job is done and only its database entry is still needed for tidying up.
 SPENT_FILE = "job.done"
@@ -22,13 +28,13 @@ SPENT_FILE = "job.done"
 
 # Looked up once: when the archive they lie in is gone, they are still needed
 @functools.lru_cache(maxsize=1)
-def public_keys():
+def public_keys() -> "tuple[bytes, ...]":
     """Return the controller's public keys (32 bytes each, newest last) that were built into this agent, as a tuple.
 
     Raises ShoplaunchError `signature_invalid` when there are none.
     """
     try:
-        text = data.read(vars(agent), "keys.json").decode("ascii")
+        text: "str | None" = data.read(vars(agent), "keys.json").decode("ascii")
     except OSError:
         text = None
     if not text:
@@ -36,7 +42,7 @@ def public_keys():
     return tuple(bytes.fromhex(text) for text in json.loads(text)["keys"])
 
 
-def read_raw(folder, name=JOB_FILE):
+def read_raw(folder: str, name: str = JOB_FILE) -> bytes:
     """Return the job file's bytes.
 
     Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large or
@@ -66,7 +72,7 @@ def read_raw(folder, name=JOB_FILE):
     return raw
 
 
-def open_signed(raw, keys):
+def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "Any":
     """Return the payload of job file `raw` (bytes), its signature checked and nothing else.
 
     Raises ShoplaunchError `signature_invalid`.
@@ -74,11 +80,11 @@ def open_signed(raw, keys):
     return load_signed(PURPOSE_JOB, keys, raw.strip(), verify)
 
 
-def check_account(job, folder):
+def check_account(job: "Job", folder: str) -> None:
     """Raise ShoplaunchError `wrong_account` unless `job` is for the user we are and `folder` is in that home."""
     user = job["account"]["user"]
     try:
-        own = pwd.getpwuid(os.geteuid()).pw_name
+        own: "str | None" = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         own = None
     if own != user:
@@ -88,7 +94,7 @@ def check_account(job, folder):
         raise ShoplaunchError("wrong_account", "the job is for another home directory")
 
 
-def load(folder, keys, name=JOB_FILE):
+def load(folder: str, keys: "Iterable[bytes]", name: str = JOB_FILE) -> "tuple[bytes, Job]":
     """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
 
     Raises ShoplaunchError `job_missing`, `job_exposed`, `signature_invalid`, `job_format`, `job_invalid`,
@@ -105,18 +111,19 @@ def load(folder, keys, name=JOB_FILE):
     return raw, job
 
 
-def named_by(payload):
+def named_by(payload: object) -> "Refused | None":
     """Return {"job", "attempt"} as the signed `payload` (anything) names them, None when it does not."""
     if not isinstance(payload, dict):
         return None
-    job, attempt = payload.get("job"), payload.get("attempt")
+    job = payload.get("job")
+    attempt: "Any" = payload.get("attempt")
     is_number = isinstance(attempt, int) and not isinstance(attempt, bool)
     if not isinstance(job, str) or not is_number or attempt < 1:
         return None
     return {"job": job, "attempt": attempt}
 
 
-def superseded(job):
+def superseded(job: "Job") -> "ShoplaunchError":
     """Return the ShoplaunchError `superseded` that says what the job file names by now."""
     return ShoplaunchError("superseded", "the job file names attempt {} of {}".format(job["attempt"], job["job"]))
 
@@ -125,7 +132,7 @@ class Guard:
     """Notices that the job file names another attempt than the one this process works for, or that another process
     holds a lock file which came in the place of `lock` (Lock.file_id)."""
 
-    def __init__(self, folder, raw, job, keys, lock):
+    def __init__(self, folder: str, raw: bytes, job: "Job", keys: "Iterable[bytes]", lock: "list[int]") -> None:
         self._folder = folder
         self._raw = raw
         self._job = job
@@ -133,11 +140,11 @@ class Guard:
         self._lock = lock
 
     @property
-    def raw(self):
+    def raw(self) -> bytes:
         """The job file's bytes as they were last found right."""
         return self._raw
 
-    def check(self):
+    def check(self) -> None:
         """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed, and
         nobody has another lock file."""
         if is_replaced(self._folder, self._lock):

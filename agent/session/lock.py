@@ -13,6 +13,12 @@ from agent.base.state import boot_id
 from shared.errors import ShoplaunchError
 from shared.job import LOCK_FILE
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from agent.base.log import Log
+
 #: Without progress for this long a holder counts as hung.
 HUNG_SECONDS = 600.0
 #: How long a killed holder may take to disappear.
@@ -29,7 +35,9 @@ class Lock:
     that nobody had held this very file before: who worked earlier held another one, and may still be there.
     """
 
-    def __init__(self, path, descriptor, reliable, record, is_first=True):
+    def __init__(
+        self, path: str, descriptor: int, reliable: bool, record: "dict[str, Any]", is_first: bool = True
+    ) -> None:
         self.path = path
         self.descriptor = descriptor
         self.reliable = reliable
@@ -37,17 +45,17 @@ class Lock:
         self._record = record
         self.touch()
 
-    def touch(self):
+    def touch(self) -> None:
         """Note progress now."""
         self._record["progress"] = time.monotonic()
         self._write()
 
-    def add_helper(self, pid):
+    def add_helper(self, pid: int) -> None:
         """Note helper process `pid`, so that whoever takes over can end it too."""
         self._record["processes"].append([pid, process_start(pid)])
         self._write()
 
-    def _write(self):
+    def _write(self) -> None:
         text = json.dumps(self._record).encode("ascii").ljust(RECORD_BYTES - 1) + b"\n"
         try:
             os.pwrite(self.descriptor, text, 0)
@@ -57,16 +65,16 @@ class Lock:
                 raise
 
     @property
-    def file_id(self):
+    def file_id(self) -> "list[int]":
         """What `is_replaced` compares, a list of numbers."""
         return _file_id(os.fstat(self.descriptor))
 
-    def release(self):
+    def release(self) -> None:
         """Let go of the lock; the file stays."""
         os.close(self.descriptor)
 
 
-def is_replaced(folder, file_id):
+def is_replaced(folder: str, file_id: "list[int]") -> bool:
     """Tell whether the lock file in `folder` is another one than the one held (Lock.file_id): somebody else works."""
     try:
         return _file_id(os.lstat(os.path.join(folder, LOCK_FILE))) != file_id
@@ -74,11 +82,13 @@ def is_replaced(folder, file_id):
         return False
 
 
-def _file_id(found):
+def _file_id(found: "os.stat_result") -> "list[int]":
     return [found.st_dev, found.st_ino]
 
 
-def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
+def acquire(
+    folder: str, job: "str | None", attempt: int, hung_seconds: float = HUNG_SECONDS, log: "Log | None" = None
+) -> "Lock | None":
     """Return the held Lock in `folder` for `job` (id) and `attempt`, or None when another agent rightly holds it.
 
     A holder of another job or an older attempt, one without progress for `hung_seconds`, and helpers whose parent is
@@ -105,7 +115,7 @@ def acquire(folder, job, attempt, hung_seconds=HUNG_SECONDS, log=None):
         time.sleep(0.05)
 
 
-def _opened(path):
+def _opened(path: str) -> int:
     """Return a descriptor of the lock file, made where there is none. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -121,7 +131,7 @@ def _opened(path):
     return os.open(path, flags | os.O_EXCL, 0o600)
 
 
-def _try_lock(path, descriptor):
+def _try_lock(path: str, descriptor: int) -> str:
     """Return "locked", "held", "unsupported", or "moved" when the file at `path` is another one by now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,24 +148,24 @@ def _try_lock(path, descriptor):
     return "locked" if _file_id(there) == _file_id(os.fstat(descriptor)) else "moved"
 
 
-def _new_record(job, attempt):
+def _new_record(job: "str | None", attempt: int) -> "dict[str, Any]":
     own = [os.getpid(), process_start(os.getpid())]
     return {"boot": boot_id(), "job": job, "attempt": attempt, "processes": [own]}
 
 
-def read_holder(descriptor):
+def read_holder(descriptor: int) -> "dict[str, Any]":
     """Return the record in the lock file open as `descriptor`, {} when there is none that can be read."""
     try:
         record = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
     except (ValueError, RecursionError):
         return {}
-    wanted = {"boot": str, "attempt": int, "processes": list, "progress": (int, float)}
+    wanted: "dict[str, Any]" = {"boot": str, "attempt": int, "processes": list, "progress": (int, float)}
     if isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted.items()):
         return record if all(map(_is_process, record["processes"])) else {}
     return {}
 
 
-def _is_process(found):
+def _is_process(found: object) -> bool:
     """Tell whether `found` is [process id, its start or None] as `Lock` writes it."""
     return (
         isinstance(found, list)
@@ -166,7 +176,9 @@ def _is_process(found):
     )
 
 
-def may_take_over(holder, job, attempt, hung_seconds=HUNG_SECONDS):
+def may_take_over(
+    holder: "dict[str, Any]", job: "str | None", attempt: int, hung_seconds: float = HUNG_SECONDS
+) -> bool:
     """Tell whether the agent of `job` and `attempt` may kill the one that `holder` (record) describes."""
     if not holder:
         # Locked a moment ago and not yet written
@@ -179,16 +191,16 @@ def may_take_over(holder, job, attempt, hung_seconds=HUNG_SECONDS):
             return True
     if job is None:
         return False
-    return holder["attempt"] < attempt or holder.get("job") != job
+    return bool(holder["attempt"] < attempt or holder.get("job") != job)
 
 
-def _alive(holder):
+def _alive(holder: "dict[str, Any]") -> bool:
     if not holder or holder["boot"] != boot_id():
         return False
     return any(start is not None and process_start(pid) == start for pid, start in holder["processes"])
 
 
-def _kill(holder, log):
+def _kill(holder: "dict[str, Any]", log: "Log | None") -> None:
     """Kill every process of `holder` that is still the one it was, and ours."""
     for pid, start in holder["processes"]:
         if process_start(pid) == start and start is not None and process_owner(pid) == os.geteuid():

@@ -5,13 +5,19 @@ from agent.base.value_changes import RENDER, ZERO, decide
 from agent.tree import document_root, holding_page, staging
 from shared.job import RESTORE
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from agent.session.context import Context
+
 #: Stages whose work other database values make void; the ledger still knows which data chunks are there.
 RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
 #: A new attempt of a small job may go the other way, and its statements are repeatable.
 SMALL_STAGES = ("preflight", "configure", "edit", "report")
 
 
-def prepare(ctx):
+def prepare(ctx: "Context") -> None:
     """Bring state and files into the shape this attempt can go on from; before the first stage, safe to repeat.
 
     Raises OSError, ShoplaunchError `path_refused`.
@@ -51,7 +57,7 @@ def prepare(ctx):
     _distrust_tree(ctx)
 
 
-def forget_rendered(ctx):
+def forget_rendered(ctx: "Context") -> None:
     """Shards with placeholders are to be unpacked again when `prepare` found other database values."""
     if ctx.state.get("render_again"):
         # A variant's plain files may stand where one with placeholders is written again
@@ -60,7 +66,7 @@ def forget_rendered(ctx):
         ctx.state.update(render_again=False)
 
 
-def _distrust_tree(ctx):
+def _distrust_tree(ctx: "Context") -> None:
     """What was unpacked is unpacked anew where it may not be what the notes say, until it was switched.
 
     Files are not synced one by one: a reboot may have lost them. And an agent that held a lock file which is gone may
@@ -81,7 +87,7 @@ def _distrust_tree(ctx):
         state.update(boot=state.boot)
 
 
-def _take_back(ctx):
+def _take_back(ctx: "Context") -> None:
     """Undo what an earlier job or other values left: moves, the 503 page, the staging tree."""
     renames.undo(ctx.state)
     holding_page.restore(ctx)
@@ -91,11 +97,11 @@ def _take_back(ctx):
     staging.remove_probe(ctx.domain_root, ctx.job_id)
 
 
-def _pinned(ctx):
+def _pinned(ctx: "Context") -> "str | None":
     return ctx.job.get("bundle", {}).get("manifest_sha256")
 
 
-def _identity(ctx):
+def _identity(ctx: "Context") -> "dict[str, Any]":
     return {
         "job": ctx.job_id,
         "kind": ctx.kind,
@@ -109,5 +115,5 @@ def _identity(ctx):
     }
 
 
-def _fresh(ctx):
+def _fresh(ctx: "Context") -> "dict[str, Any]":
     return dict(_identity(ctx), boot=ctx.state.boot, callback=ctx.state.get("callback", {}))
