@@ -22,6 +22,12 @@ from shared.job import (
     STATE_FILE,
 )
 
+MYPY = False
+if MYPY:
+    from agent.base.log import Log
+    from agent.base.state import State
+    from shared.documents import Job
+
 NAME = "cleanup"
 #: The launcher's note of the interpreter it found.
 INTERPRETER_FILE = "python"
@@ -38,7 +44,7 @@ REST = (
 )
 
 
-def run(folder, state, job, log):
+def run(folder: str, state: "State", job: "Job | None", log: "Log") -> None:
     """Remove bundle, starters, job and staging, the ledger, agent and launcher, the cron line, and last the folder.
 
     Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when a
@@ -70,7 +76,7 @@ def run(folder, state, job, log):
     _remove_rest(folder)
 
 
-def check_no_newer(folder, job_id, number):
+def check_no_newer(folder: str, job_id: str, number: int) -> None:
     """Raise ShoplaunchError `superseded` when a valid job file of another job or a later attempt than `number` is
     there: what is in the folder belongs to that one."""
     try:
@@ -82,13 +88,13 @@ def check_no_newer(folder, job_id, number):
         raise job_file.superseded(job)
 
 
-def _remove_bundle(folder):
+def _remove_bundle(folder: str) -> None:
     for name in os.listdir(folder):
         if name == BUNDLE_FILE or (name.startswith(BUNDLE_FILE + ".") and name.endswith(".part")):
             _unlink(os.path.join(folder, name))
 
 
-def _spend_job(folder):
+def _spend_job(folder: str) -> None:
     """There is no job any more; its database entry is kept for the ledger until that is gone."""
     path = os.path.join(folder, JOB_FILE)
     if os.path.lexists(path):
@@ -96,7 +102,7 @@ def _spend_job(folder):
         sync_folder(folder)
 
 
-def _drop_ledger(job, log):
+def _drop_ledger(job: "Job", log: "Log") -> None:
     """The ledger tables are gone, unless the database is closed to us for good."""
     try:
         connection = access.connect(job["values"])
@@ -110,7 +116,7 @@ def _drop_ledger(job, log):
         log.info("the ledger tables stay: %s", error.message)
 
 
-def _remove_rest(folder):
+def _remove_rest(folder: str) -> None:
     """The folder is gone, unless somebody else's files are in it."""
     outbox = os.path.join(folder, OUTBOX_FOLDER)
     if os.path.isdir(outbox):
@@ -134,7 +140,7 @@ def _rmdir(folder):
             raise
 
 
-def _unlink(path):
+def _unlink(path: str) -> None:
     try:
         os.unlink(path)
     except (FileNotFoundError, IsADirectoryError):

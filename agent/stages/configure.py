@@ -6,10 +6,18 @@ from agent.database.importer import Patience
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Sequence
+
+    from agent.database.connection import OurConnection
+    from agent.session.context import Context
+    from shared.documents import Member, Statement
+
 NAME = "configure"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Carry out the bundle's statements once and check what they promise. Raises ShoplaunchError."""
     members = members_of(ctx.manifest, "configure")
     if not members:
@@ -25,7 +33,7 @@ def run(ctx):
             patience.failure(error)
 
 
-def attempt_once(ctx, member, statements):
+def attempt_once(ctx: "Context", member: "Member", statements: "Sequence[Statement]") -> None:
     """One connection, one transaction; then every check.
 
     With the lock, and this attempt raised: a new attempt that found the import done writes here first.
@@ -40,14 +48,14 @@ def attempt_once(ctx, member, statements):
             check_statement(ctx, connection, statement)
 
 
-def apply_statement(ctx, connection, statement):
+def apply_statement(ctx: "Context", connection: "OurConnection", statement: "Statement") -> None:
     """Run one statement; the number of rows must lie within its limits. Raises ShoplaunchError `configure_failed`."""
     rows, _ = change(connection, statement["sql"], _filled(ctx, statement["params"]))
     if rows < statement.get("min_rows", 0) or rows > statement.get("max_rows", rows):
         raise ShoplaunchError("configure_failed", "{} rows: {}".format(rows, statement["sql"][:200]))
 
 
-def check_statement(ctx, connection, statement):
+def check_statement(ctx: "Context", connection: "OurConnection", statement: "Statement") -> None:
     """What the statement wrote reads back. Raises ShoplaunchError `configure_failed`."""
     check = statement.get("check")
     if check is None:
@@ -59,11 +67,11 @@ def check_statement(ctx, connection, statement):
         raise ShoplaunchError("configure_failed", "does not read back: {}".format(check["sql"][:200]))
 
 
-def fill(ctx, template):
+def fill(ctx: "Context", template: str) -> str:
     """Return `template` (str) with its placeholders filled."""
     return ctx.renderer.render(template.encode("utf-8")).decode("utf-8")
 
 
-def _filled(ctx, params):
+def _filled(ctx: "Context", params: "Sequence[str]") -> "tuple[str, ...] | None":
     # Without parameters a % in the statement is just that
     return tuple(fill(ctx, param) for param in params) or None

@@ -6,10 +6,16 @@ from agent.session import follow_up_job
 from agent.stages import configure
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable
+
+    from agent.session.context import Context
+
 NAME = "configure"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """The job's statements are carried out once in this attempt. Raises ShoplaunchError `configure_failed`, `db_*`."""
     ctx.state.update(touched=True)
     patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
@@ -21,7 +27,7 @@ def run(ctx):
             patience.failure(error)
 
 
-def attempt_once(ctx, back, check):
+def attempt_once(ctx: "Context", back: bool, check: "Callable[[], None]") -> None:
     """Carry out the statements, or those that take them `back`, and check what they promise; safe to repeat.
 
     `check()` raises before the first when somebody else takes over.

@@ -6,10 +6,14 @@ from agent.session import follow_up_job
 from agent.tree import document_root, edits
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from agent.session.context import Context
+
 NAME = "preflight"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Look before anything of the shop is changed; older attempts can write no more afterwards.
 
     Raises ShoplaunchError `edit_mismatch`, `path_refused`, `docroot_missing`, `superseded`, `db_*`; OSError.

@@ -10,12 +10,23 @@ from agent.database.tables import Tables
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Callable
+
+    from agent.database.connection import OurConnection
+    from agent.session.context import Context
+    from shared.documents import Manifest
+
+    Adapt = Callable[[str], str]
+    Definitions = list[dict[str, Any]]
+
 NAME = "import"
 #: The connection that holds the lock is asked this often; it also keeps it from timing out.
 WATCH_SECONDS = 2.0
 
 
-def run_once(ctx, patience):
+def run_once(ctx: "Context", patience: "Patience") -> None:
     """Import everything over one lock connection; `patience` (importer.Patience) is told of what gets through.
 
     Raises ShoplaunchError when that or anything else fails.
@@ -35,7 +46,7 @@ def run_once(ctx, patience):
         create_routines(ctx, connection, adapt, is_new, progress)
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Import the database; safe to repeat. Raises ShoplaunchError."""
     patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
@@ -50,7 +61,14 @@ def run(ctx):
             patience.failure(error)
 
 
-def import_rows(ctx, connection, missing, adapt, indexes, progress):
+def import_rows(
+    ctx: "Context",
+    connection: "OurConnection",
+    missing: "Definitions",
+    adapt: "Adapt",
+    indexes: "Indexes",
+    progress: "Progress",
+) -> None:
     """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
     there; then their indexes, as soon as a table has its rows."""
     tables = Tables(ctx.manifest, {table["name"]: adapt(table["create"]) for table in missing})
@@ -75,7 +93,7 @@ class Progress:
     """How far the `missing` tables (their number) and the rows are, `chunks_done` (names) being there before. It never
     goes back, whoever tells first; `patience` (importer.Patience) is told of everything that got through."""
 
-    def __init__(self, ctx, missing, chunks_done, patience):
+    def __init__(self, ctx: "Context", missing: int, chunks_done: "set[str]", patience: "Patience") -> None:
         self.chunks_done = chunks_done
         self.patience = patience
         self._ctx = ctx
@@ -86,42 +104,44 @@ class Progress:
         self._done = sum(member["size"] for member in members if member["name"] in chunks_done)
         self._least = 0.0
 
-    def tables(self, fraction):
+    def tables(self, fraction: float) -> None:
         """`fraction` of the missing tables is there, or begun."""
         with self._guard:
             self._made = max(self._made, fraction)
             self._tell()
 
-    def rows(self, done):
+    def rows(self, done: int) -> None:
         """The rows of `done` more packed bytes are there."""
         with self._guard:
             self._done += done
             self._tell()
 
-    def at_least(self, fraction):
+    def at_least(self, fraction: float) -> None:
         """`fraction` of the stage is behind us."""
         with self._guard:
             self._least = max(self._least, fraction)
             self._tell()
 
-    def made(self):
+    def made(self) -> None:
         """Another table, index, key or routine is there: no failure has lasted since before, and nobody hangs."""
         self.patience.success()
         with self._guard:
             self._tell()
 
-    def _tell(self):
+    def _tell(self) -> None:
         self._ctx.progress(NAME, max(self._least, 0.1 * self._made + 0.8 * self._done / self._total))
 
 
-def create_tables(ctx, connection, tables, check, progress):
+def create_tables(
+    ctx: "Context", connection: "OurConnection", tables: "Tables", check: "Callable[[], None]", progress: "Progress"
+) -> None:
     """Every one of `tables` (tables.Tables) is there, without its late indexes; `progress` (Progress) is told.
 
     The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
     is through with it (agent.database.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
     """
 
-    def make(name, statement, connection):
+    def make(name: str, statement: str, connection: "OurConnection") -> None:
         ctx.check_job_file()
         check()
         execute(connection, statement)
@@ -137,16 +157,24 @@ def create_tables(ctx, connection, tables, check, progress):
 class Indexes:
     """The indexes that wait for their tables' rows; `progress` (Progress) is told of each."""
 
-    def __init__(self, ctx, connection, tables, adapt, is_new, progress):
+    def __init__(
+        self,
+        ctx: "Context",
+        connection: "OurConnection",
+        tables: "Definitions",
+        adapt: "Adapt",
+        is_new: bool,
+        progress: "Progress",
+    ) -> None:
         self._ctx = ctx
         self._connection = connection
         self._adapt = adapt
         self._progress = progress
         self._waiting = {table["name"]: _late_of(table) for table in tables if table.get("late")}
         self._chunks = chunks_of_tables(ctx.manifest)
-        self._present = _present_indexes(connection) if self._waiting and not is_new else set()
+        self._present: "set[tuple[str, ...]]" = _present_indexes(connection) if self._waiting and not is_new else set()
 
-    def add(self, chunks=None):
+    def add(self, chunks: "set[str] | None" = None) -> None:
         """Make those of every table whose rows are all in `chunks` (names, None for all there are)."""
         for table in list(self._waiting):
             if chunks is None or chunks.issuperset(self._chunks.get(table, (None,))):
@@ -157,17 +185,17 @@ class Indexes:
                         self._progress.made()
 
 
-def _late_of(table):
+def _late_of(table: "dict[str, Any]") -> "list[tuple[str, str]]":
     """Return [(index, statement that makes it)] of a table with late indexes."""
     names = table.get("late_index", [])
     names = [names] if isinstance(names, str) else names
     return list(zip(names, table["late"]))  # noqa: B905 - 3.6 knows no strict
 
 
-def chunks_of_tables(manifest):
+def chunks_of_tables(manifest: "Manifest") -> "dict[str, list[str]]":
     """Return table -> names of the chunks that hold its rows, of the tables that share none with others."""
     left = {table["name"]: table["rows"] for table in manifest["tables"]}
-    found = {}
+    found: "dict[str, list[str]]" = {}
     for member in members_of(manifest, "data"):
         if member.get("table") in left:
             left[member["table"]] -= member["rows"]
@@ -175,7 +203,7 @@ def chunks_of_tables(manifest):
     return {table: names for table, names in found.items() if left[table] == 0}
 
 
-def _present_indexes(connection):
+def _present_indexes(connection: "OurConnection") -> "set[tuple[str, ...]]":
     rows = execute(
         connection,
         "SELECT DISTINCT table_name, index_name FROM information_schema.statistics WHERE table_schema=DATABASE()",
@@ -183,7 +211,14 @@ def _present_indexes(connection):
     return set(rows)
 
 
-def add_foreign_keys(ctx, connection, tables, adapt, is_new, progress):
+def add_foreign_keys(
+    ctx: "Context",
+    connection: "OurConnection",
+    tables: "Definitions",
+    adapt: "Adapt",
+    is_new: bool,
+    progress: "Progress",
+) -> None:
     """Foreign keys, which wait for all rows, are there; `progress` (Progress) is told of each."""
     if not any(table.get("foreign_keys") for table in tables):
         return
@@ -196,7 +231,7 @@ def add_foreign_keys(ctx, connection, tables, adapt, is_new, progress):
                 progress.made()
 
 
-def _present_foreign_keys(connection):
+def _present_foreign_keys(connection: "OurConnection") -> "set[tuple[str, ...]]":
     rows = execute(
         connection,
         "SELECT table_name, constraint_name FROM information_schema.table_constraints"
@@ -205,7 +240,9 @@ def _present_foreign_keys(connection):
     return set(rows)
 
 
-def create_routines(ctx, connection, adapt, is_new, progress):
+def create_routines(
+    ctx: "Context", connection: "OurConnection", adapt: "Adapt", is_new: bool, progress: "Progress"
+) -> None:
     """Views, triggers, procedures and functions are there; `progress` (Progress) is told of each."""
     progress.at_least(0.95)
     present = set() if is_new else _present_routines(connection)
@@ -218,7 +255,7 @@ def create_routines(ctx, connection, adapt, is_new, progress):
     progress.at_least(1.0)
 
 
-def _present_routines(connection):
+def _present_routines(connection: "OurConnection") -> "set[tuple[str, ...]]":
     rows = execute(
         connection,
         "SELECT 'view', table_name FROM information_schema.views WHERE table_schema=DATABASE()"

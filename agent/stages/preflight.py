@@ -11,6 +11,14 @@ from agent.database.importer import Patience
 from agent.tree import document_root, holding_page
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Sequence
+
+    from agent.database.connection import OurConnection
+    from agent.session.context import Context
+    from shared.documents import Manifest, Requirements
+
 NAME = "preflight"
 OLDEST_MARIADB = (10, 2)
 OLDEST_MYSQL = (5, 7)
@@ -35,7 +43,7 @@ PROBES = (
 DROP_PROBE = "DROP TABLE IF EXISTS `{0}`, `{0}_child`".format(PROBE)
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Check document root, disk and database, take the database over, and put the 503 page up; safe to repeat.
 
     Raises ShoplaunchError `docroot_*`, `disk_space`, `inodes`, `db_*`; OSError. Nothing is changed before all of the
@@ -57,14 +65,16 @@ def run(ctx):
     holding_page.place(ctx)
 
 
-def check_disk(ctx):
+def check_disk(ctx: "Context") -> None:
     """Raise ShoplaunchError `disk_space` or `inodes` when file system or quota has too little room."""
     needs = ctx.manifest["requirements"]
     if ctx.state.get("shards") or os.path.isdir(ctx.staging):
         # Part of it is there already; what is missing shows while it is written
         return
     found = os.statvfs(os.path.dirname(ctx.domain_root))
-    rooms = [(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)]
+    rooms: "list[tuple[int | None, int | None]]" = [
+        (found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
+    ]
     rooms += quota_rooms()
     for free_bytes, free_inodes in rooms:
         if free_bytes is not None and free_bytes < needs["disk_bytes"]:
@@ -74,7 +84,7 @@ def check_disk(ctx):
             raise ShoplaunchError("inodes", "room for {} files, {} needed".format(free_inodes, needs["inodes"]))
 
 
-def quota_rooms():
+def quota_rooms() -> "list[tuple[int | None, int | None]]":
     """Return [(free bytes or None, free inodes or None)] of this account's quotas, as far as they can be read."""
     program = _program("quota")
     if program is None:
@@ -84,7 +94,7 @@ def quota_rooms():
     except (OSError, subprocess.TimeoutExpired, programs.TooMuchOutput):
         # It asks servers of files, which may never answer; without room the work stops where it writes
         return []
-    rooms = []
+    rooms: "list[tuple[int | None, int | None]]" = []
     for line in told.decode("utf-8", "replace").splitlines():
         # file system, blocks, soft, hard, grace, files, soft, hard, grace; blocks of 1 KiB
         fields = line.split()
@@ -95,22 +105,22 @@ def quota_rooms():
     return rooms
 
 
-def _program(name):
+def _program(name: str) -> "str | None":
     """Return the path of program `name`, None where there is none."""
     # shutil's `which` takes longer to load than to look
     places = (os.path.join(folder, name) for folder in os.get_exec_path() if folder)
     return next((place for place in places if os.path.isfile(place) and os.access(place, os.X_OK)), None)
 
 
-def _room(used, soft, hard, unit):
+def _room(used: int, soft: int, hard: int, unit: int) -> "int | None":
     limits = [limit for limit in (soft, hard) if limit]
     return (min(limits) - used) * unit if limits else None
 
 
-def check_database(ctx):
+def check_database(ctx: "Context") -> None:
     """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
 
-    def look(connection):
+    def look(connection: "OurConnection") -> None:
         ledger.check_ours(connection, ctx.job_id)
         check_server(connection, ctx.manifest)
         collations.of_job(ctx, connection)
@@ -119,7 +129,7 @@ def check_database(ctx):
         check_rights(connection, ctx.manifest["requirements"])
 
 
-def check_server(connection, manifest):
+def check_server(connection: "OurConnection", manifest: "Manifest") -> None:
     """Raise ShoplaunchError `db_version`, `db_engine`, `db_packet`."""
     is_mariadb, version = server_version(connection)
     if version < (OLDEST_MARIADB if is_mariadb else OLDEST_MYSQL):
@@ -133,7 +143,7 @@ def check_server(connection, manifest):
         raise ShoplaunchError("db_packet", "max_allowed_packet is {}, {} are needed".format(packet, needed))
 
 
-def check_rights(connection, needs):
+def check_rights(connection: "OurConnection", needs: "Requirements") -> None:
     """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours and
     one of each other kind the bundle holds. Few definitions: for each the server waits for its disk."""
     # Bundles packed earlier name only these
@@ -163,6 +173,6 @@ def check_rights(connection, needs):
         _run_all(connection, drops)
 
 
-def _run_all(connection, statements):
+def _run_all(connection: "OurConnection", statements: "Sequence[str]") -> None:
     for statement in statements:
         execute(connection, statement)

@@ -14,6 +14,14 @@ from shared.bundle import LEDGER_TABLE, members_of
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any, Iterator
+
+    from agent.database.connection import OurConnection
+    from agent.session.context import Context
+    from shared.documents import Table
+
 NAME = "prove"
 #: Larger values are compared by their digests.
 LARGE_BYTES = 64 * 1024
@@ -25,7 +33,7 @@ class Disproved(ShoplaunchError):
     """The database is not what it must be, which only a new import can mend."""
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Prove the import and record the evidence. Raises ShoplaunchError `proof_*`, `residue_found`, `db_*`.
 
     A failed proof makes the next attempt import again.
@@ -41,7 +49,7 @@ def run(ctx):
     ctx.progress(NAME, 1.0)
 
 
-def prove_files(ctx, found):
+def prove_files(ctx: "Context", found: int) -> None:
     """The new tree, in which there are `found` entries, holds every entry of the shards.
 
     Raises ShoplaunchError `file_error`; unpacking starts anew then.
@@ -49,7 +57,8 @@ def prove_files(ctx, found):
     shards = ctx.shards()
     wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
     # Of a variant's own only those count that replace none
-    wanted += (ctx.variant or {}).get("entries", 0)
+    variant = ctx.variant
+    wanted += 0 if variant is None else variant.get("entries", 0)
     # Folders above an entry need no entry of their own
     if found < wanted:
         ctx.state.forget_stages(["unpack"], [member["name"] for member in shards])
@@ -57,7 +66,7 @@ def prove_files(ctx, found):
     ctx.state.record("files", wanted)
 
 
-def entries_below(folder):
+def entries_below(folder: str) -> int:
     """Return how many files, links and folders there are below `folder`, 0 where there is none."""
     # os.walk would take thrice as long, and everybody waits for it
     found, folders = 0, [folder]
@@ -74,13 +83,13 @@ def entries_below(folder):
     return found
 
 
-def tables_of(ctx):
+def tables_of(ctx: "Context") -> "list[Table]":
     """Return what every table must be: as the chosen variant says of those it changes, else as the manifest does."""
     changed = {table["name"]: table for table in ctx.variant_part("tables")}
     return [changed.get(table["name"], table) for table in ctx.manifest["tables"]]
 
 
-def cells_of(ctx):
+def cells_of(ctx: "Context") -> "Iterator[dict[str, Any]]":
     """Return an iterator over the filled cells to read back; those of the chosen variant's tables as it says."""
     changed = {table["name"] for table in ctx.variant_part("tables")}
     # What it has handed over is held no more, but for a variant's
@@ -88,7 +97,7 @@ def cells_of(ctx):
     return itertools.chain(unchanged, ctx.variant_part("cells"))
 
 
-def prove_database(ctx):
+def prove_database(ctx: "Context") -> None:
     """Every proof of the database, over two connections."""
     connection = ledger.kept(ctx) or ctx.connect()
     try:
@@ -109,7 +118,7 @@ def prove_database(ctx):
         close(connection)
 
 
-def prove_chunks(ctx, connection):
+def prove_chunks(ctx: "Context", connection: "OurConnection") -> None:
     """The ledger holds every chunk of the bundle once, and no other."""
     rows = execute(connection, "SELECT chunk, affected FROM `{}`".format(LEDGER_TABLE))
     wanted = {member["name"]: member["rows"] for member in members_of(ctx.manifest, "data")}
@@ -119,7 +128,7 @@ def prove_chunks(ctx, connection):
     ctx.state.record("chunks", len(found))
 
 
-def prove_table(residue, table, connection):
+def prove_table(residue: "Residue", table: "Table", connection: "OurConnection") -> "tuple[int, int]":
     """Rows and digests of `table` are as the packer saw them, and no text column of it holds the template's domain or
     paths; return (number of digests, number of columns searched)."""
     name = table["name"]
@@ -140,7 +149,7 @@ def prove_table(residue, table, connection):
     return len(table["digest"]) - 1 if "digest" in table else 0, len(columns)
 
 
-def prove_cells(ctx, connection):
+def prove_cells(ctx: "Context", connection: "OurConnection") -> None:
     """Every filled cell reads back as it was to be filled."""
     count = 0
     for cell in cells_of(ctx):
@@ -155,13 +164,14 @@ def prove_cells(ctx, connection):
     ctx.state.record("cells", count)
 
 
-def _wanted(ctx, texts, place):
+def _wanted(ctx: "Context", texts: "list[str | None]", place: int) -> "Any":
     """Return what the cell that `texts` tells of at `place` must be, shortened; the text is gone from there."""
     text, texts[place] = texts[place], None
     if text is None:
         return None
     # Grown, it would be copied and take more than it needs
-    data, filled = bytearray(len(text) // 4 * 3), 0
+    data: "Any" = bytearray(len(text) // 4 * 3)
+    filled = 0
     for start in range(0, len(text), LARGE_BYTES):
         piece = base64.b64decode(text[start : start + LARGE_BYTES])
         data[filled : filled + len(piece)] = piece
@@ -170,6 +180,6 @@ def _wanted(ctx, texts, place):
     return _short(ctx.renderer.render(data))
 
 
-def _short(value):
+def _short(value: "bytes | None") -> "bytes | tuple[int, str] | None":
     """Return `value` (bytes or None), or of a large one its size and digest."""
     return (len(value), sha256_hex(value)) if value is not None and len(value) > LARGE_BYTES else value

@@ -4,11 +4,17 @@ from agent import VERSION
 from agent.base.compat import python_version
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Any
+
+    from agent.session.context import Context
+
 NAME = "report"
 WAIT_SECONDS = 30.0
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Report that the shop is restored; done when the controller has acknowledged everything that waits.
 
     Raises ShoplaunchError `callback_failed` while it cannot be reached: the next tick tries again.
@@ -24,7 +30,7 @@ def run(ctx):
         raise ShoplaunchError("callback_failed", "the final report is not acknowledged yet")
 
 
-def evidence(ctx):
+def evidence(ctx: "Context") -> "dict[str, Any]":
     """Return what the birth certificate tells of the restore (dict)."""
     stages = ctx.state.get("stages", {})
     counters = ctx.state.get("counters", {})

@@ -14,12 +14,18 @@ from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER
 
+MYPY = False
+if MYPY:
+    from agent.session.context import Context
+
+    Pairs = list[list[str]]
+
 NAME = "switch"
 #: The shop's `.htaccess` as it will be, beside the tree until it replaces the 503 page's.
 FINAL_HTACCESS = ".shoplaunch-htaccess"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Move the tree from staging into the document root; safe to repeat at any point.
 
     The plan is made once and journalled before the first rename. The document root itself is never replaced.
@@ -50,7 +56,7 @@ def run(ctx):
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
 
 
-def check_way(ctx, plan):
+def check_way(ctx: "Context", plan: "dict[str, Pairs]") -> None:
     """Raise ShoplaunchError `docroot_occupied` when the owner has put something where the shop is to go.
 
     A rename would replace files of that name, and could never replace folders.
@@ -65,7 +71,7 @@ def check_way(ctx, plan):
         raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(names))
 
 
-def make_plan(ctx):
+def make_plan(ctx: "Context") -> "dict[str, Pairs]":
     """Return {"aside", "tree", "entry_points"}: lists of [source, target] in the order of the renames."""
     document_root.ensure(ctx)
     names = document_root.check(ctx)
@@ -84,7 +90,7 @@ def make_plan(ctx):
         aside.append([path, os.path.join(folder, holding_page.HTACCESS)])
     final = write_htaccess(ctx)
     last = [name for name in ctx.manifest["entry_points"] if name != holding_page.HTACCESS]
-    tree = []
+    tree: "Pairs" = []
     for name in sorted(os.listdir(ctx.staging)):
         if name not in last and name != holding_page.HTACCESS and not name.startswith(FINAL_HTACCESS):
             tree += _pairs(ctx, name, set(leaving))
@@ -97,7 +103,7 @@ def make_plan(ctx):
     }
 
 
-def _pairs(ctx, name, leaving):
+def _pairs(ctx: "Context", name: str, leaving: "set[str]") -> "Pairs":
     """Return the renames for the tree's entry `name` (a path below both roots), into present folders one by one.
 
     A file of the panel's own stays, and the bundle's file of that name with it in staging.
@@ -108,17 +114,17 @@ def _pairs(ctx, name, leaving):
     if not (_is_folder(source) and _is_folder(target)):
         ctx.log.info("the panel's own %s stays", name)
         return []
-    pairs = []
+    pairs: "Pairs" = []
     for inner in sorted(os.listdir(source)):
         pairs += _pairs(ctx, os.path.join(name, inner), leaving)
     return pairs
 
 
-def _is_folder(path):
+def _is_folder(path: str) -> bool:
     return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
-def write_htaccess(ctx):
+def write_htaccess(ctx: "Context") -> str:
     """Write the final `.htaccess` into staging: the panel's blocks byte for byte, then the bundle's file without any.
 
     Returns its path.

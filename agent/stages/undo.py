@@ -10,11 +10,17 @@ from agent.tree import document_root, edits, holding_page, staging
 from shared.errors import ShoplaunchError
 from shared.job import REPLACED_FOLDER, RESTORE
 
+MYPY = False
+if MYPY:
+    from typing import Callable
+
+    from agent.session.context import Context
+
 #: In place of the bundle's digest: the state tells of no bundle's work any more.
 TAKEN_BACK = "0" * 64
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Put the document root back, remove our tables and the staging tree; safe to repeat.
 
     Only while the job file still names this job and attempt. Raises ShoplaunchError `superseded`, `db_*` (retryable
@@ -42,7 +48,7 @@ def run(ctx):
     ctx.log.info("cancelled: the account is as it was before")
 
 
-def _take_back_small(ctx):
+def _take_back_small(ctx: "Context") -> None:
     """What a small job changed is as it was, as far as its recipe tells how. The shop's tables are never dropped."""
     if ctx.state.get("touched"):
         _unless_for_good(ctx, lambda: edits.apply(ctx, follow_up_job.edits(ctx.job, back=True), ctx.check_job_file))
@@ -51,7 +57,7 @@ def _take_back_small(ctx):
     ctx.log.info("cancelled: the shop is as it was before")
 
 
-def _unless_for_good(ctx, work):
+def _unless_for_good(ctx: "Context", work: "Callable[[], None]") -> None:
     """Do `work`; what will never succeed is logged, so that the rest is done."""
     try:
         work()
@@ -61,13 +67,13 @@ def _unless_for_good(ctx, work):
         ctx.log.info("not taken back: %s: %s", error.code, error.message)
 
 
-def _begin(ctx):
+def _begin(ctx: "Context") -> None:
     """A state file that was unreadable told of this job or of none."""
     if ctx.state.set_aside and ctx.state.get("job") is None:
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
 
 
-def _remove_replaced(ctx):
+def _remove_replaced(ctx: "Context") -> None:
     """The job's folder of replaced entries is gone when all it still holds is a copy of what is back in place."""
     base = os.path.join(ctx.home, REPLACED_FOLDER)
     if not os.path.isdir(base):
@@ -86,7 +92,7 @@ def _remove_replaced(ctx):
         os.rmdir(base)
 
 
-def _drop_tables(ctx):
+def _drop_tables(ctx: "Context") -> None:
     try:
         connection = access.connect(ctx.values)
         try:

@@ -15,10 +15,17 @@ from agent.tree.writer import TreeWriter
 from shared.bundle import SHARD_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Iterable, Iterator
+
+    from agent.session.context import Context
+    from shared.documents import Member
+
 NAME = "unpack"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Build the new tree in `ctx.staging`; safe to repeat, finished shards of this boot are kept.
 
     Raises ShoplaunchError `unsafe_path`, `residue_found`, `bundle_*`, `superseded`; OSError.
@@ -42,11 +49,18 @@ def run(ctx):
     flushing.finish()
 
 
-def _pieces(ctx, member):
+def _pieces(ctx: "Context", member: "Member") -> "Iterable[bytes]":
     return ctx.ahead.pop(member["name"], None) or unpacked(ctx.bundle, member)
 
 
-def unpack_shard(ctx, writer, residue, member, pieces, alive=lambda: None):
+def unpack_shard(
+    ctx: "Context",
+    writer: "TreeWriter",
+    residue: "Residue",
+    member: "Member",
+    pieces: "Iterable[bytes]",
+    alive: "Callable[[], object]" = lambda: None,
+) -> None:
     """Write every entry of one shard, whose archive comes in `pieces`; `alive()` is called while a large file is
     written."""
     try:
@@ -59,7 +73,14 @@ def unpack_shard(ctx, writer, residue, member, pieces, alive=lambda: None):
         raise
 
 
-def _unpack_shard(ctx, writer, residue, member, pieces, alive):
+def _unpack_shard(
+    ctx: "Context",
+    writer: "TreeWriter",
+    residue: "Residue",
+    member: "Member",
+    pieces: "Iterable[bytes]",
+    alive: "Callable[[], object]",
+) -> None:
     # One search over all that is held; only where there is a trace, files are looked through one by one
     window = tar.Window(pieces, residue.may_be_in)
     written = entries = 0
@@ -74,12 +95,13 @@ def _unpack_shard(ctx, writer, residue, member, pieces, alive):
         if entry.kind == tar.FOLDER:
             writer.folder(path, entry.mode)
         elif entry.kind == tar.LINK:
-            writer.link(path, ctx.renderer.render(entry.target))
+            writer.link(path, ctx.renderer.render(entry.target or b""))
         elif entry.size > tar.MAX_HELD_BYTES and not member["placeholders"]:
             writer.file_of(path, _searched(ctx, residue, path, entry, alive), entry.mode, entry.mtime)
             written += entry.size
         else:
-            content, mtime = entry.content(), entry.mtime
+            content: "bytes | memoryview" = entry.content()
+            mtime: "int | None" = entry.mtime
             if member["placeholders"] or window.seen:
                 content, mtime = _fill(ctx, residue, member, path, bytes(content), mtime)
             writer.file(path, content, entry.mode, mtime)
@@ -90,13 +112,15 @@ def _unpack_shard(ctx, writer, residue, member, pieces, alive):
     ctx.count("bytes_written", written)
 
 
-def _most_entries(member):
+def _most_entries(member: "Member") -> int:
     """Return how many entries a shard may hold: what the manifest says, and only one in a shard that large."""
     size = member.get("unpacked", SHARD_UNPACKED_BYTES)
     return 1 if size > SHARD_UNPACKED_BYTES else member.get("entries", size)
 
 
-def _searched(ctx, residue, path, entry, alive):
+def _searched(
+    ctx: "Context", residue: "Residue", path: bytes, entry: "tar.Entry", alive: "Callable[[], object]"
+) -> "Iterator[memoryview]":
     """Yield the content of a large file, which must not hold a trace of the template."""
     search = residue.search()
     for piece in entry.pieces():
@@ -109,7 +133,9 @@ def _searched(ctx, residue, path, entry, alive):
         raise _names_the_template(path)
 
 
-def _fill(ctx, residue, member, path, content, mtime):
+def _fill(
+    ctx: "Context", residue: "Residue", member: "Member", path: bytes, content: bytes, mtime: "int | None"
+) -> "tuple[bytes, int | None]":
     """Return (content, mtime) with placeholders filled; a filled file is of now, so that stale copies of it lose."""
     if member["placeholders"]:
         filled = ctx.renderer.render(content)
@@ -120,5 +146,5 @@ def _fill(ctx, residue, member, path, content, mtime):
     return content, mtime
 
 
-def _names_the_template(path):
+def _names_the_template(path: bytes) -> "ShoplaunchError":
     return ShoplaunchError("residue_found", "{!r} names the template".format(path[-120:]))

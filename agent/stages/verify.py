@@ -9,10 +9,15 @@ from shared.errors import ShoplaunchError
 from shared.job import SMALL_KINDS
 from shared.signing import check_validity
 
+MYPY = False
+if MYPY:
+    from agent.session.context import Context
+    from shared.documents import Job
+
 NAME = "verify"
 
 
-def run(ctx):
+def run(ctx: "Context") -> None:
     """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`) unless it is open already (agent.run.helper),
     fetching it first where the job says so.
 
@@ -44,7 +49,7 @@ def run(ctx):
     resume.forget_rendered(ctx)
 
 
-def check_clock(ctx):
+def check_clock(ctx: "Context") -> None:
     """Raise ShoplaunchError `clock_skew` outside the job's validity, `job_expired` when the controller's own clock
     (or nobody else's) says that it is over."""
     try:
@@ -58,7 +63,7 @@ def check_clock(ctx):
         raise ShoplaunchError("job_expired", "the job was valid until {}".format(ctx.job["expires_at"])) from None
 
 
-def check_validity_by(job, told, error):
+def check_validity_by(job: "Job", told: float, error: "ShoplaunchError") -> None:
     """Raise `error` (clock_skew) when the job is still valid at `told` (unix seconds): this machine's clock is off."""
     try:
         check_validity(job, told)
