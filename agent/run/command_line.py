@@ -16,10 +16,14 @@ from agent.base.failures import as_failure
 from shared.errors import ShoplaunchError
 from shared.job import STATE_FILE
 
+MYPY = False
+if MYPY:
+    from typing import NoReturn, Sequence
+
 USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
 
 
-def main(arguments=None):
+def main(arguments: "Sequence[str] | None" = None) -> int:
     """Run the command line `arguments` (list of str; default: the process's own); return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     # The archive or folder this was started from lies in it
@@ -38,7 +42,7 @@ def main(arguments=None):
     return exit_codes.USAGE
 
 
-def leave(code):
+def leave(code: int) -> "NoReturn":
     """End this process with exit code `code`, or 1 where not even all that was said could be written.
 
     Everything is closed: to take the interpreter apart only takes time.
@@ -53,7 +57,7 @@ def leave(code):
     os._exit(code)
 
 
-def _complain(text):
+def _complain(text: str) -> None:
     """Say `text` on standard error, where there is one that takes it."""
     try:
         os.write(2, text.encode("utf-8", "replace"))
@@ -65,7 +69,7 @@ def _complain(text):
 # What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
 
 
-def _run(folder):
+def _run(folder: str) -> int:
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return exit_codes.FAILED
@@ -86,7 +90,7 @@ def _run(folder):
         return exit_codes.WAITING
 
 
-def _as_usual():
+def _as_usual() -> None:
     """Whoever started us may have left things otherwise; what we open and start relies on them."""
     # Ignored, it would let the system forget how children ended
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -98,7 +102,7 @@ def _as_usual():
             os.open(os.devnull, os.O_RDWR)
 
 
-def _status(folder, as_json):
+def _status(folder: str, as_json: bool) -> int:
     """Print `state.json`: as it is, or the lines that matter."""
     try:
         with open(os.path.join(folder, STATE_FILE)) as stream:
@@ -121,7 +125,7 @@ def _status(folder, as_json):
     return 0
 
 
-def _verify(folder):
+def _verify(folder: str) -> int:
     """Check job file and every member of the bundle, changing nothing."""
     from agent.bundle.reader import open_bundle
     from agent.session import job_file

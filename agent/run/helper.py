@@ -16,14 +16,24 @@ from agent.base.failures import as_failure
 from agent.bundle.reader import open_early
 from agent.bundle.shards import read_ahead
 from agent.run import helper_main
+from agent.session.context import LATER
 from shared.errors import ShoplaunchError, is_known
 from shared.job import LOG_FILE, RESTORE
+
+MYPY = False
+if MYPY:
+    from typing import Any, BinaryIO, Callable, Iterator
+
+    from agent.session.context import Context
+    from agent.tree.flushing import Flushing
+
+    Prepare = Callable[[int], dict[str, Iterator[bytes]]]
 
 #: The stage that runs beside others: of the new tree, which needs neither database nor network.
 STAGE = "unpack"
 
 
-def start(ctx):
+def start(ctx: "Context") -> "Helper | None":
     """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
 
     To be called before there is a second thread. Until that stage's turn comes it changes nothing. Opens the bundle
@@ -31,7 +41,7 @@ def start(ctx):
     """
     if ctx.kind != RESTORE or _is_switched(ctx):
         return None
-    ctx.bundle = open_early(ctx.job, ctx.folder)
+    ctx.bundle = open_early(ctx.job, ctx.folder) or LATER
     try:
         # Nothing is written before the order; unpacking in memory need not wait for it
         return Helper(ctx, STAGE, partial(read_ahead, ctx.bundle, ctx.job.get("variant"), ctx.state.shard_done))
@@ -40,7 +50,7 @@ def start(ctx):
         return None
 
 
-def _is_switched(ctx):
+def _is_switched(ctx: "Context") -> bool:
     """Tell whether this very shop is in its place already; `attempt.prepare`, which comes later, will keep it there."""
     same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
     return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
@@ -55,12 +65,16 @@ class Helper:
     start.
     """
 
-    def __init__(self, ctx, name, prepare=None):
+    def __init__(self, ctx: "Context", name: str, prepare: "Prepare | None" = None) -> None:
         self.name = name
         self._ctx = ctx
-        self._flushing = self._thread = self._error = None
+        self._flushing: "Flushing" = LATER
+        self._thread: "threading.Thread" = LATER
+        self._error: "ShoplaunchError | None" = None
         self._done = False
-        self._started = self._ended = None
+        self._started: "float" = LATER
+        self._ended: "float | None" = None
+        self._pid: "int | None"
         self._pid, self._orders, self._messages = _fork(ctx, name, prepare)
         try:
             ctx.lock.add_helper(self._pid)
@@ -68,21 +82,21 @@ class Helper:
             self.end()
             raise
 
-    def work(self):
+    def work(self) -> None:
         """Let it begin, as things are now. Raises OSError if it can't."""
         ctx = self._ctx
         self._flushing = ctx.flushing
-        order = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
+        order: "dict[str, Any]" = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
         order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
-            self._thread = None
+            self._thread = LATER
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
-    def _listen(self, order):
+    def _listen(self, order: "dict[str, Any]") -> None:
         try:
             self._orders.write(json.dumps(order).encode("ascii") + b"\n")
             self._orders.flush()
@@ -97,7 +111,7 @@ class Helper:
             self._ctx.log.info("helper %s: %s", self.name, as_failure(error).message)
         self._ended = time.monotonic()
 
-    def _apply(self, message):
+    def _apply(self, message: "dict[str, Any]") -> None:
         ctx = self._ctx
         kind = message["kind"]
         if kind == "progress":
@@ -117,12 +131,12 @@ class Helper:
         elif kind == "done":
             self._done = True
 
-    def check(self):
+    def check(self) -> None:
         """Raise the helper's ShoplaunchError as soon as it is known."""
         if self._error is not None:
             raise self._error
 
-    def wait(self, tick):
+    def wait(self, tick: "Callable[[], None]") -> bool:
         """Return whether the helper finished its stage; False when it is gone without a word, as if killed.
 
         Calls `tick()` twice a second meanwhile. Raises as `check` does.
@@ -138,15 +152,15 @@ class Helper:
         self.check()
         return self._done
 
-    def is_done(self):
+    def is_done(self) -> bool:
         """Tell whether the helper has said that its stage is done."""
         return self._done
 
-    def seconds(self):
+    def seconds(self) -> float:
         """Return how long the helper worked."""
         return (self._ended or time.monotonic()) - self._started
 
-    def end(self):
+    def end(self) -> None:
         """Make the helper end now, done or not; safe to repeat."""
         # Killed first: closing waits for an order that a stopped helper does not take
         self._kill()
@@ -157,12 +171,12 @@ class Helper:
         if self._thread is not None:
             self._thread.join(5.0)
 
-    def _let_go(self):
+    def _let_go(self) -> None:
         """Of a process that has ended by now nothing stays: an account may have few."""
         if self._pid is not None and os.waitpid(self._pid, os.WNOHANG)[0]:
             self._pid = None
 
-    def _kill(self):
+    def _kill(self) -> None:
         """The process is no more. Until it was waited for its number is nobody else's."""
         pid, self._pid = self._pid, None
         if pid is not None:
@@ -170,11 +184,11 @@ class Helper:
             os.waitpid(pid, 0)
 
 
-def _fork(ctx, name, prepare):
+def _fork(ctx: "Context", name: str, prepare: "Prepare | None") -> "tuple[int, BinaryIO, BinaryIO]":
     """Return (process id, stream for its orders, stream of its messages) of a new process. Raises OSError."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     log = os.open(os.path.join(ctx.folder, LOG_FILE), flags, 0o600)
-    ends = []
+    ends: "list[int]" = []
     try:
         ends += os.pipe()
         ends += os.pipe()

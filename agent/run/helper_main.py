@@ -16,6 +16,15 @@ from agent.bundle.reader import open_bundle
 from agent.session import job_file
 from agent.session.context import Context
 
+MYPY = False
+if MYPY:
+    from typing import Any, BinaryIO, Callable, Iterator, Mapping
+
+    from agent.bundle.reader import Bundle
+    from agent.run.stage import Stage
+
+    Prepare = Callable[[int], dict[str, Iterator[bytes]]]
+
 EXIT_ORPHANED = 7
 EXIT_BROKEN = 1
 #: What `ps` and `top` call the process; fifteen bytes at most.
@@ -25,11 +34,11 @@ PROCESS_NAME = b"shoplaunch-help"
 class _Line:
     """Messages to the parent, one JSON document a line."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: "BinaryIO") -> None:
         self._stream = stream
         self._guard = threading.Lock()
 
-    def send(self, kind, **fields):
+    def send(self, kind: str, **fields: "Any") -> None:
         data = json.dumps(dict(fields, kind=kind)).encode("ascii") + b"\n"
         with self._guard:
             self._stream.write(data)
@@ -39,70 +48,70 @@ class _Line:
 class _State:
     """Stands in for agent.base.state.State: what is to be durable goes to the parent."""
 
-    def __init__(self, line, shards):
+    def __init__(self, line: "_Line", shards: "dict[str, str]") -> None:
         self._line = line
         self._shards = shards
         self.boot = boot_id()
 
-    def shard_done(self, member):
+    def shard_done(self, member: str) -> bool:
         return self._shards.get(member) == self.boot
 
-    def mark_shard(self, member, counters):
+    def mark_shard(self, member: str, counters: "Mapping[str, int]") -> None:
         self._shards[member] = self.boot
         self._line.send("shard", member=member, counters=counters)
 
-    def record(self, name, value):
+    def record(self, name: str, value: "Any") -> None:
         self._line.send("record", name=name, value=value)
 
 
 class _Flushing:
     """Stands in for agent.tree.flushing.Flushing: the parent flushes, and notes."""
 
-    def __init__(self, state):
+    def __init__(self, state: "_State") -> None:
         self._state = state
 
-    def add(self, member, counters):
+    def add(self, member: str, counters: "Mapping[str, int]") -> None:
         self._state.mark_shard(member, counters)
 
-    def finish(self):
+    def finish(self) -> None:
         """The parent does, once it has heard of the end."""
 
 
 class _Log:
     """Stands in for agent.base.log.Log; the parent hides the secrets."""
 
-    def __init__(self, line):
+    def __init__(self, line: "_Line") -> None:
         self._line = line
 
-    def info(self, message, *values):
+    def info(self, message: str, *values: object) -> None:
         self._line.send("log", text=message % values if values else message)
 
 
 class _Progress:
     """Stands in for agent.reporting.reporter.Reporter."""
 
-    def __init__(self, line):
+    def __init__(self, line: "_Line") -> None:
         self._line = line
 
-    def check(self):
+    def check(self) -> None:
         """The parent hears the controller's answers; when it stops, so do we."""
 
-    def progress(self, stage, fraction):
+    def progress(self, stage: str, fraction: float) -> None:
         self._line.send("progress", stage=stage, fraction=fraction)
 
 
-def _leave_with_parent(orders):
+def _leave_with_parent(orders: int) -> None:
     """End this process when the parent's end of the pipe `orders` closes."""
     while os.read(orders, 4096):
         continue
     os._exit(EXIT_ORPHANED)
 
 
-def _line_of(orders):
+def _line_of(orders: int) -> bytes:
     """Return the line that comes from the pipe `orders`, after which there is nothing; b"" when it ends before."""
     # Neither buffered, as the watching thread must not share a buffer's lock with the interpreter's own end, nor byte
     # by byte, as without a buffer lines are read
-    pieces = []
+    pieces: "list[bytes]" = []
     while not pieces or not pieces[-1].endswith(b"\n"):
         piece = os.read(orders, 65536)
         if not piece:
@@ -111,7 +120,15 @@ def _line_of(orders):
     return b"".join(pieces)
 
 
-def become(folder, name, ours, theirs, log, bundle=None, prepare=None):
+def become(
+    folder: str,
+    name: str,
+    ours: "tuple[int, int]",
+    theirs: "tuple[int, int]",
+    log: int,
+    bundle: "Bundle | None" = None,
+    prepare: "Prepare | None" = None,
+) -> int:
     """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
 
     `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
@@ -131,7 +148,9 @@ def become(folder, name, ours, theirs, log, bundle=None, prepare=None):
         return EXIT_BROKEN
 
 
-def main(folder, name, orders, messages, bundle=None, prepare=None):
+def main(
+    folder: str, name: str, orders: int, messages: int, bundle: "Bundle | None" = None, prepare: "Prepare | None" = None
+) -> int:
     """Run the stage `name` (a module of agent.stages) as the helper of the agent that works in `folder`; return the
     exit code.
 
@@ -159,13 +178,24 @@ def main(folder, name, orders, messages, bundle=None, prepare=None):
     return 0
 
 
-def _work(folder, module, order, line, bundle, ahead):
+def _work(
+    folder: str,
+    module: "Stage",
+    order: "dict[str, Any]",
+    line: "_Line",
+    bundle: "Bundle | None",
+    ahead: "dict[str, Iterator[bytes]]",
+) -> None:
     job = order["job"]
     # Looks at once whether the file was replaced since the parent read it
     guard = job_file.Guard(folder, order["raw"].encode("latin-1"), job, job_file.public_keys(), order["lock"])
     guard.check()
-    state = _State(line, order["shards"])
-    ctx = Context(job, folder, state, _Log(line), reporter=_Progress(line), guard=guard, flushing=_Flushing(state))
+    # They stand in for what knows more: the stage calls no more of it than this
+    state: "Any" = _State(line, order["shards"])
+    log: "Any" = _Log(line)
+    reporter: "Any" = _Progress(line)
+    flushing: "Any" = _Flushing(state)
+    ctx = Context(job, folder, state, log, reporter=reporter, guard=guard, flushing=flushing)
     ctx.staging = order["staging"]
     ctx.bundle, ctx.ahead = bundle or open_bundle(job, folder), ahead
     ctx.manifest = ctx.bundle.manifest

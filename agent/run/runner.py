@@ -25,10 +25,18 @@ from agent.stages import (
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE, SMALL_KINDS
 
+MYPY = False
+if MYPY:
+    from typing import Callable, Sequence
+
+    from agent.run.helper import Helper
+    from agent.run.stage import Stage
+    from agent.session.context import Context
+
 #: kind of job -> groups of stages; of a larger group the first runs in a helper process beside the others, the last of
 #: which waits for it (Context.wait_for_tree).
 #: Cleaning up follows when the final event is acknowledged (agent.run.session): it ends even the marks.
-ORDER = {
+ORDER: "dict[str, tuple[tuple[Stage, ...], ...]]" = {
     RESTORE: (
         (verify,),
         (preflight,),
@@ -40,43 +48,43 @@ ORDER = {
     **dict.fromkeys(SMALL_KINDS, ((verify,), (follow_up_preflight,), (follow_up_configure,), (edit,), (report,))),
 }
 #: Of a small job that takes back what it did.
-BACK = ((verify,), (follow_up_preflight,), (edit,), (follow_up_configure,), (report,))
+BACK: "tuple[tuple[Stage, ...], ...]" = ((verify,), (follow_up_preflight,), (edit,), (follow_up_configure,), (report,))
 #: Run at every start: they open what the others need.
-ALWAYS = (verify,)
+ALWAYS: "tuple[Stage, ...]" = (verify,)
 
 
-def run(ctx, helper=None):
+def run(ctx: "Context", helper: "Helper | None" = None) -> None:
     """Do every stage of the job that is not done yet, one beside others where there is a `helper` (agent.run.helper).
 
     Raises ShoplaunchError, OSError.
     """
     for group in _groups(ctx):
         beside = group[0]
-        if len(group) > 1 and _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
-            _run_beside(ctx, helper, beside, group[1:])
-            continue
         if len(group) > 1 and helper is not None:
+            if _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
+                _run_beside(ctx, helper, beside, group[1:])
+                continue
             # Nothing for it to do: an account may have few processes
             helper.end()
         _run_each(ctx, group)
     settle(ctx)
 
 
-def _run_each(ctx, modules):
+def _run_each(ctx: "Context", modules: "Sequence[Stage]") -> None:
     for module in modules:
         if _is_waiting(ctx, module):
             run_stage(ctx, module)
 
 
-def _is_waiting(ctx, module):
+def _is_waiting(ctx: "Context", module: "Stage") -> bool:
     return module in ALWAYS or not ctx.state.stage_done(module.NAME)
 
 
-def _groups(ctx):
+def _groups(ctx: "Context") -> "tuple[tuple[Stage, ...], ...]":
     return BACK if is_back(ctx.job) else ORDER[ctx.kind]
 
 
-def run_stage(ctx, module):
+def run_stage(ctx: "Context", module: "Stage") -> None:
     """Run one stage between its events; its done-mark comes after the work."""
     started = begin(ctx, module.NAME) - ctx.waited
     try:
@@ -88,9 +96,9 @@ def run_stage(ctx, module):
     finish(ctx, module.NAME, time.monotonic() - started - ctx.waited)
 
 
-def _begin_beside(ctx, helper, beside):
+def _begin_beside(ctx: "Context", helper: "Helper", beside: "Stage") -> bool:
     """Let `helper` begin with stage `beside`; return False where that cannot be."""
-    if helper is None or helper.name != beside.NAME:
+    if helper.name != beside.NAME:
         return False
     try:
         helper.work()
@@ -101,11 +109,11 @@ def _begin_beside(ctx, helper, beside):
     return True
 
 
-def _run_beside(ctx, helper, beside, modules):
+def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Sequence[Stage]") -> None:
     """Run stages `modules` here while `helper` is at work on `beside`, and see that to its end."""
-    is_seen = []
+    is_seen: "list[bool]" = []
 
-    def wait(work=lambda: None):
+    def wait(work: "Callable[[], None]" = lambda: None) -> None:
         if not is_seen:
             is_seen.append(True)
             started, stage = time.monotonic(), ctx.state.get("stage")
@@ -114,7 +122,7 @@ def _run_beside(ctx, helper, beside, modules):
             # Whoever waits does not work
             ctx.waited += time.monotonic() - started
 
-    def wait_within_a_stage(work):
+    def wait_within_a_stage(work: "Callable[[], None]") -> None:
         wait(work)
         settle(ctx)
 
@@ -133,7 +141,7 @@ def _run_beside(ctx, helper, beside, modules):
         helper.end()
 
 
-def _see_to_its_end(ctx, helper, beside, work):
+def _see_to_its_end(ctx: "Context", helper: "Helper", beside: "Stage", work: "Callable[[], None]") -> None:
     """Wait until `helper` is through with stage `beside`, calling `work()` while the last of it comes to the disk. Of
     one that was killed the rest is done here."""
     try:
@@ -153,7 +161,7 @@ def _see_to_its_end(ctx, helper, beside, work):
     run_stage(ctx, beside)
 
 
-def _note_beside_a_failure(ctx, helper, beside):
+def _note_beside_a_failure(ctx: "Context", helper: "Helper", beside: "Stage") -> None:
     """Another stage failed: what `helper` did of `beside` is kept. Why it failed must not be hidden by any of this."""
     if not helper.is_done():
         fail(ctx, beside.NAME, helper.seconds())
@@ -166,7 +174,7 @@ def _note_beside_a_failure(ctx, helper, beside):
         ctx.log.info("stage %s is done, which cannot be noted: %s", beside.NAME, as_failure(error).message)
 
 
-def begin(ctx, name):
+def begin(ctx: "Context", name: str) -> float:
     """Note and report that stage `name` begins; return when (monotonic seconds)."""
     ctx.log.info("stage %s begins", name)
     number = _number(ctx, name)
@@ -177,7 +185,7 @@ def begin(ctx, name):
     return time.monotonic()
 
 
-def finish(ctx, name, seconds):
+def finish(ctx: "Context", name: str, seconds: float) -> None:
     """Note that stage `name` is done after `seconds` in this run; on the disk, and reported, with what comes next: a
     stage that begins or fails, or `settle`."""
     number = _number(ctx, name)
@@ -189,25 +197,25 @@ def finish(ctx, name, seconds):
         ctx.untold.append(partial(ctx.reporter.stage_finished, name, number, total, **more))
 
 
-def settle(ctx):
+def settle(ctx: "Context") -> None:
     """The ends of stages are on the disk, and reported."""
     if ctx.untold:
         ctx.state.settle()
         _tell(ctx)
 
 
-def _tell(ctx):
+def _tell(ctx: "Context") -> None:
     """Report the ends of stages that have reached the disk."""
     while ctx.untold:
         ctx.untold.pop(0)()
 
 
-def _number(ctx, name):
+def _number(ctx: "Context", name: str) -> int:
     """Return the number of the event that tells of stage `name`, on disk with what is noted next; 0 where none does."""
     return 0 if name == report.NAME else ctx.reporter.next_number()
 
 
-def fail(ctx, name, seconds):
+def fail(ctx: "Context", name: str, seconds: float) -> None:
     """Note that stage `name` ended without being done. A full disk must not hide why."""
     ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     try:
@@ -217,6 +225,6 @@ def fail(ctx, name, seconds):
         ctx.log.info("the state cannot be written: %s", error.strerror)
 
 
-def _counters(ctx):
+def _counters(ctx: "Context") -> "dict[str, int]":
     ctx.count("peak_rss_bytes", peak_memory_bytes())
     return ctx.take_counters()

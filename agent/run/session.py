@@ -21,18 +21,29 @@ from agent.tree import starters
 from shared.errors import ShoplaunchError
 from shared.events import START_VARIABLE, START_WAYS
 
+MYPY = False
+if MYPY:
+    from typing import Any, Iterable
+
+    from agent.base.log import Log
+    from agent.base.state import State
+    from agent.run.helper import Helper
+    from agent.session.context import Context
+    from agent.session.lock import Lock
+    from shared.documents import Job
+
 #: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
 ANSWER_SECONDS = 20.0
 DELIVER_SECONDS = 30.0
 
 
-def door_of(job):
+def door_of(job: "Job") -> "HttpClient":
     """Return the http.HttpClient to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
     check_address(job["callback"]["url"])
     return HttpClient(job["callback"].get("ca"), job["callback"])
 
 
-def run(ctx, door, helper, shortage=None):
+def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "ShoplaunchError | None" = None) -> int:
     """Work for the job as far as it goes, with `helper` (agent.run.helper.Helper or None); return the exit code.
 
     With `shortage` (ShoplaunchError) only that is said: the work is cron's.
@@ -58,7 +69,7 @@ def run(ctx, door, helper, shortage=None):
         ctx.reporter.stop()
 
 
-def _with_room_for(threads, helper):
+def _with_room_for(threads: "Iterable[Reporter | Watch]", helper: "Helper | None") -> "Helper | None":
     """Start `threads`; return `helper`, or None when the account may not start as much and it had to go for them."""
     for one in threads:
         try:
@@ -72,7 +83,7 @@ def _with_room_for(threads, helper):
     return helper
 
 
-def _attempt(ctx, helper, is_told):
+def _attempt(ctx: "Context", helper: "Helper | None", is_told: bool) -> int:
     try:
         _do_stages(ctx, helper, is_told)
     except Exception as error:  # noqa: BLE001 - every failure is reported by its code
@@ -81,7 +92,7 @@ def _attempt(ctx, helper, is_told):
     return _finish(ctx, exit_codes.DONE)
 
 
-def _do_stages(ctx, helper, is_told):
+def _do_stages(ctx: "Context", helper: "Helper | None", is_told: bool) -> None:
     try:
         if not is_told:
             ctx.reporter.event("started", **_started_by())
@@ -98,13 +109,13 @@ def _do_stages(ctx, helper, is_told):
             helper.end()
 
 
-def _started_by():
+def _started_by() -> "dict[str, Any]":
     """Return {"start": way} where this agent was started at once and not by cron (shared.events.START_WAYS)."""
     way = os.environ.get(START_VARIABLE)
     return {"start": way} if way in START_WAYS else {}
 
 
-def _failed(ctx, error):
+def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
     """What follows from `error`: leave, take back, wait for the next tick, or give up."""
     if error.code == "superseded":
         return exit_codes.SUPERSEDED
@@ -139,7 +150,7 @@ def _failed(ctx, error):
     return _give_up(ctx)
 
 
-def _give_up(ctx):
+def _give_up(ctx: "Context") -> int:
     """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
     known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
     try:
@@ -154,7 +165,7 @@ def _give_up(ctx):
     return exit_codes.FAILED
 
 
-def _cancel(ctx):
+def _cancel(ctx: "Context") -> int:
     try:
         undo.run(ctx)
     except Exception as error:  # noqa: BLE001 - the next tick hears 410 again and goes on
@@ -167,7 +178,7 @@ def _cancel(ctx):
     return _finish(ctx, exit_codes.CANCELLED)
 
 
-def _finish(ctx, code):
+def _finish(ctx: "Context", code: int) -> int:
     ctx.reporter.stop()
     ended = clean_up(ctx.folder, ctx.state, ctx.job, ctx.log, ctx.lock)
     if ended != exit_codes.DONE:
@@ -176,7 +187,7 @@ def _finish(ctx, code):
     return code
 
 
-def clean_up(folder, state, job, log, lock):
+def clean_up(folder: str, state: "State", job: "Job | None", log: "Log", lock: "Lock") -> int:
     """The last stage, for a job that is done or taken back; return the exit code."""
     if job is None:
         job = _spent_job(folder)
@@ -190,7 +201,7 @@ def clean_up(folder, state, job, log, lock):
     return exit_codes.DONE
 
 
-def _spent_job(folder):
+def _spent_job(folder: str) -> "Job | None":
     """Return the payload of the job file that cleaning up has put aside, None when it is gone or not ours."""
     try:
         return job_file.load(folder, job_file.public_keys(), job_file.SPENT_FILE)[1]

@@ -12,10 +12,16 @@ from agent.session.lock import acquire
 from agent.tree import staging
 from shared.errors import ShoplaunchError
 
+MYPY = False
+if MYPY:
+    from agent.session.lock import Lock
+    from shared.documents import Job, Refused
 
-def run(folder):
+
+def run(folder: str) -> int:
     """Work for the job in `folder` (~/.shoplaunch) as far as it goes; return the exit code. Raises OSError."""
-    raw, job, problem = _read_job(folder)
+    found = _read_job(folder)
+    job = None if isinstance(found, ShoplaunchError) else found[1]
     permissions.tighten(folder)
     try:
         lock = acquire(folder, job and job["job"], job["attempt"] if job else 0)
@@ -31,8 +37,9 @@ def run(folder):
         from agent.run import session
 
         return session.clean_up(folder, state, job, log, lock)
-    if problem is not None:
-        return _refuse(state, problem, problem.details.get("named"), log)
+    if isinstance(found, ShoplaunchError):
+        return _refuse(state, found, found.details.get("named"), log)
+    raw, job = found
     if state.get("job") == job["job"] and state.get("attempt", 0) > job["attempt"]:
         return exit_codes.SUPERSEDED
     try:
@@ -43,16 +50,15 @@ def run(folder):
         return exit_codes.SUPERSEDED
 
 
-def _read_job(folder):
-    """Return (raw, job, None), or (None, None, ShoplaunchError) when there is no usable job file."""
+def _read_job(folder: str) -> "tuple[bytes, Job] | ShoplaunchError":
+    """Return (raw, job), or the ShoplaunchError that says why there is no usable job file."""
     try:
-        raw, job = job_file.load(folder, job_file.public_keys())
+        return job_file.load(folder, job_file.public_keys())
     except ShoplaunchError as error:
-        return None, None, error
-    return raw, job, None
+        return error
 
 
-def _shortage(job):
+def _shortage(job: "Job") -> "ShoplaunchError | None":
     """Return why an agent that cron did not start leaves the work to cron, None where it does not."""
     try:
         if limits.is_rung():
@@ -62,14 +68,14 @@ def _shortage(job):
     return None
 
 
-def _is_over(state, job):
+def _is_over(state: "State", job: "Job | None") -> bool:
     """Tell whether the state's job is done or taken back and no newer one is there."""
     if state.get("status") not in FINAL:
         return False
     return job is None or (job["job"] == state.get("job") and job["attempt"] <= state.get("attempt", 0))
 
 
-def _refuse(state, problem, named, log):
+def _refuse(state: "State", problem: "ShoplaunchError", named: "Refused | None", log: "Log") -> int:
     """A job file that is not worked for: say so where the controller can look, and do nothing.
 
     `named` is the {"job", "attempt"} that a signature of the controller's vouches for, else None. What the state
@@ -82,7 +88,7 @@ def _refuse(state, problem, named, log):
     return exit_codes.FAILED
 
 
-def _work(folder, raw, job, state, log, lock):
+def _work(folder: str, raw: bytes, job: "Job", state: "State", log: "Log", lock: "Lock") -> int:
     log.hide(secrets_of(job))
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
     guard = job_file.Guard(folder, raw, job, job_file.public_keys(), lock.file_id)
