@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from controller.agent_archive.bytecode import BYTECODE, code_names, compiled_modules
+from controller.agent_archive.untyped import untyped
 from controller.files import write_durably
 from shared.errors import ShoplaunchError
 
@@ -159,7 +160,14 @@ def _sources(package: str) -> Iterator[tuple[str, bytes]]:
         name = path.relative_to(PROJECT)
         if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name != "keys.json":
             content = path.read_bytes()
-            yield name.as_posix(), _in_english(content) if path.name == CATALOGUE else content
+            yield name.as_posix(), _carried(path, content)
+
+
+def _carried(path: Path, content: bytes) -> bytes:
+    """Return the file `path` of ours as an agent carries it."""
+    if path.suffix == ".py":
+        return untyped(content)
+    return _in_english(content) if path.name == CATALOGUE else content
 
 
 def _in_english(catalogue: bytes) -> bytes:

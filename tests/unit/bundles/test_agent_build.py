@@ -1,5 +1,6 @@
 """Building the agent: reproducible, pinned, unmodified, with nothing secret in it."""
 
+import ast
 import importlib
 import json
 import os
@@ -47,6 +48,16 @@ def test_the_agent_knows_every_error_code_and_advises_in_english_alone(tmp_path)
     assert {code: (entry["retryable"], entry["advice"]) for code, entry in carried.items()} == {
         code: (entry["retryable"], {"en": entry["advice"]["en"]}) for code, entry in CODES.items()
     }
+
+
+def test_the_agents_own_modules_say_nothing_about_types(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        own = [name for name in archive.namelist() if name.startswith(("agent/", "shared/")) and name.endswith(".py")]
+        nodes = [node for name in own for node in ast.walk(ast.parse(archive.read(name)))]
+    assert len(own) > 60
+    assert not [node for node in nodes if getattr(node, "annotation", None) or getattr(node, "returns", None)]
+    assert not [node for node in nodes if getattr(node, "module", "") in ("typing", "shared.documents")]
 
 
 def test_the_archive_is_small_enough_for_every_account(tmp_path):
