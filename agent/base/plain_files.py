@@ -8,7 +8,7 @@ import stat
 _NO_FILE = (errno.ENXIO, errno.ELOOP)
 
 
-def open_plain(path, more=0):
+def open_plain(path: str, more: int = 0) -> "int | None":
     """Return a descriptor of the plain file at `path`, to read it; None where something else stands. `more` are flags.
 
     Raises FileNotFoundError where there is nothing; OSError.
@@ -26,7 +26,7 @@ def open_plain(path, more=0):
     return None
 
 
-def create(path, mode):
+def create(path: str, mode: int) -> int:
     """Return a descriptor of a new, empty file at `path`, to write it. What was there is replaced. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

@@ -5,6 +5,10 @@ import selectors
 import subprocess
 import time
 
+MYPY = False
+if MYPY:
+    from typing import Any, Mapping, Sequence
+
 #: The last part of what a program complains of.
 COMPLAINT_BYTES = 64 * 1024
 #: A killed program ends at once, unless it waits for a disk or a server of files.
@@ -16,14 +20,22 @@ class TooMuchOutput(Exception):
     """The program printed more than it may; it was ended."""
 
 
-def run(command, seconds, most, given=subprocess.DEVNULL, environment=None):
+def run(
+    command: "Sequence[str]",
+    seconds: float,
+    most: int,
+    given: int = subprocess.DEVNULL,
+    environment: "Mapping[str, str] | None" = None,
+) -> "tuple[int, bytes, bytes]":
     """Return (exit status, what it printed, the end of what it complained of) of `command`, bytes both.
 
     `given` is its input (descriptor). Raises OSError, subprocess.TimeoutExpired after `seconds`, TooMuchOutput above
     `most` bytes: it is killed then, and left to itself where even that does not end it.
     """
     end = time.monotonic() + seconds
-    process = subprocess.Popen(command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process: "Any" = subprocess.Popen(
+        command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         printed, complaint = _read(process, most, command, end)
         return process.wait(timeout=_left(command, end)), printed, complaint
@@ -35,7 +47,7 @@ def run(command, seconds, most, given=subprocess.DEVNULL, environment=None):
         process.stderr.close()
 
 
-def _read(process, most, command, end):
+def _read(process: "Any", most: int, command: "Sequence[str]", end: float) -> "tuple[bytes, bytes]":
     printed, complaint, size = [], b"", 0
     with selectors.DefaultSelector() as waiting:
         for stream in (process.stdout, process.stderr):
@@ -55,14 +67,14 @@ def _read(process, most, command, end):
     return b"".join(printed), complaint
 
 
-def _left(command, end):
+def _left(command: "Sequence[str]", end: float) -> float:
     left = end - time.monotonic()
     if left <= 0:
         raise subprocess.TimeoutExpired(command, 0)
     return left
 
 
-def _kill(process):
+def _kill(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     try:
         process.wait(timeout=KILL_SECONDS)

@@ -14,11 +14,11 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Mapping, Sequence
+    from typing import Any, Mapping, Sequence, Tuple
 
     from agent.database.door import Door
 
-    Rows = tuple[tuple[Any, ...], ...]
+    Rows = Tuple[Tuple[Any, ...], ...]
 
 #: A late index on a large table is one silent statement; a server that has gone is noticed earlier (lock).
 READ_SECONDS = LONGEST_SECONDS

@@ -22,12 +22,12 @@ from shared.job import LOG_FILE, RESTORE
 
 MYPY = False
 if MYPY:
-    from typing import Any, BinaryIO, Callable, Iterator
+    from typing import Any, BinaryIO, Callable, Dict, Iterator
 
     from agent.session.context import Context
     from agent.tree.flushing import Flushing
 
-    Prepare = Callable[[int], dict[str, Iterator[bytes]]]
+    Prepare = Callable[[int], Dict[str, Iterator[bytes]]]
 
 #: The stage that runs beside others: of the new tree, which needs neither database nor network.
 STAGE = "unpack"

@@ -18,12 +18,12 @@ from agent.session.context import Context
 
 MYPY = False
 if MYPY:
-    from typing import Any, BinaryIO, Callable, Iterator, Mapping
+    from typing import Any, BinaryIO, Callable, Dict, Iterator, Mapping
 
     from agent.bundle.reader import Bundle
     from agent.run.stage import Stage
 
-    Prepare = Callable[[int], dict[str, Iterator[bytes]]]
+    Prepare = Callable[[int], Dict[str, Iterator[bytes]]]
 
 EXIT_ORPHANED = 7
 EXIT_BROKEN = 1

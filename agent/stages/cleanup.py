@@ -131,7 +131,7 @@ def _remove_rest(folder: str) -> None:
     _rmdir(folder)
 
 
-def _rmdir(folder):
+def _rmdir(folder: str) -> None:
     try:
         os.rmdir(folder)
     except OSError as error:

@@ -12,14 +12,14 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable
+    from typing import Any, Callable, Dict, List
 
     from agent.database.connection import OurConnection
     from agent.session.context import Context
     from shared.documents import Manifest
 
     Adapt = Callable[[str], str]
-    Definitions = list[dict[str, Any]]
+    Definitions = List[Dict[str, Any]]
 
 NAME = "import"
 #: The connection that holds the lock is asked this often; it also keeps it from timing out.

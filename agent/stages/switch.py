@@ -16,9 +16,11 @@ from shared.job import REPLACED_FOLDER
 
 MYPY = False
 if MYPY:
+    from typing import List
+
     from agent.session.context import Context
 
-    Pairs = list[list[str]]
+    Pairs = List[List[str]]
 
 NAME = "switch"
 #: The shop's `.htaccess` as it will be, beside the tree until it replaces the 503 page's.

@@ -15,12 +15,12 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Sequence
+    from typing import Any, Callable, Sequence, Tuple
 
     from agent.tree.work import Work
     from shared.documents import Edit, HtaccessBlock
 
-    Change = tuple[bytes, bytes, int]
+    Change = Tuple[bytes, bytes, int]
 
 HTACCESS = b".htaccess"
 MAX_BYTES = 8 * 1024 * 1024
