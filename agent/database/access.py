@@ -7,7 +7,7 @@ from pymysql.constants import CLIENT
 
 from agent.database.connection import OurConnection
 from agent.database.door import host_of, opened
-from agent.database.statement_watch import LONGEST_SECONDS, under_way
+from agent.database.under_way import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
 from shared.database_login import BUSY
 from shared.errors import ShoplaunchError

@@ -4,46 +4,22 @@ Building an index of a large table is a single statement of many minutes. Nothin
 a sign of life the next tick would take this process for hung and kill it, to begin the same statement anew.
 """
 
-import contextlib
 import threading
-import time
+
+from agent.database import access
+from agent.database.under_way import LONGEST_SECONDS, waiting
 
 MYPY = False
 if MYPY:
-    from typing import Callable, Iterator
+    from typing import Callable
 
     from agent.base.log import Log
     from agent.database.connection import OurConnection
 
 #: Between two looks at the server; ten of them fit into lock.HUNG_SECONDS.
 WATCH_SECONDS = 60.0
-#: No statement of ours is given more: then whoever hangs in it is replaced as always.
-LONGEST_SECONDS = 6 * 3600.0
 #: What SHOW PROCESSLIST calls a thread that works on a statement.
 WORKING = ("Query", "Execute")
-
-_guard = threading.Lock()
-_started: "dict[int, float]" = {}
-
-
-@contextlib.contextmanager
-def under_way(connection: "OurConnection", clock: "Callable[[], float]" = time.monotonic) -> "Iterator[None]":
-    """Within this, a statement of `connection` is with the server."""
-    number = connection.thread_id()
-    with _guard:
-        _started[number] = clock()
-    try:
-        yield
-    finally:
-        with _guard:
-            _started.pop(number, None)
-
-
-def waiting(shortest: float, longest: float, clock: "Callable[[], float]" = time.monotonic) -> "set[int]":
-    """Return the server's numbers of our connections whose statement is between `shortest` and `longest` s old."""
-    now = clock()
-    with _guard:
-        return {number for number, since in _started.items() if shortest <= now - since <= longest}
 
 
 class Watch:
@@ -87,8 +63,6 @@ class Watch:
 
         Raises ShoplaunchError `db_*`, OSError.
         """
-        from agent.database import access
-
         numbers = waiting(shortest, self._longest)
         if not numbers:
             return False

@@ -3,7 +3,7 @@
 import time
 
 from agent.base.deadline_socket import Exchange
-from agent.reporting.http import HEADER_BYTES, WIRE_FACTOR
+from agent.reporting.wire_limits import HEADER_BYTES, WIRE_FACTOR
 from shared.bundle import LEAST_RATE_HEADER
 
 MYPY = False

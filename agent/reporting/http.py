@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from agent.base.compat import CA_FILES
 from agent.base.deadline_socket import BoundedSocket, Exchange
+from agent.reporting.wire_limits import HEADER_BYTES, WIRE_FACTOR
 from shared.errors import ShoplaunchError
 
 MYPY = False
@@ -29,10 +30,6 @@ DEADLINE_SECONDS = 25.0
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 MAX_BODY_BYTES = 64 * 1024
-#: More are in the headers of no answer.
-HEADER_BYTES = 64 * 1024
-#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
-WIRE_FACTOR = 4
 USER_AGENT = "shoplaunch-agent"
 #: How a broken connection shows.
 BROKEN = (OSError, http.client.HTTPException, UnicodeError)

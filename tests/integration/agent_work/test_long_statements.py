@@ -10,6 +10,7 @@ import pytest
 
 from agent.base.log import Log
 from agent.database import access, statement_watch
+from agent.database.under_way import under_way
 from agent.session.lock import acquire
 from controller.agent_archive.build import build_agent
 from shared.errors import ShoplaunchError
@@ -86,7 +87,7 @@ def test_one_that_takes_longer_than_any_statement_may_is_none(values, tmp_path, 
 
 def test_one_the_server_knows_nothing_of_is_none(watch, values):
     connection = access.connect(values)
-    with statement_watch.under_way(connection):
+    with under_way(connection):
         assert not watch.look(0)
     access.close(connection)
 
