@@ -5,10 +5,13 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from controller.billing.whmcs import Whmcs
+from controller.billing.whmcs_settings import WhmcsSettings
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.db.servers import Server
+from tests.support.clock import Clock
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -99,3 +102,14 @@ def billed_world(request, tmp_path, settings):
     yield made
     made.close()
     engine.dispose()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def driver(settings, clock):
+    """Return a function: changes of the section -> driver."""
+    return lambda operator=None, **changes: Whmcs(WhmcsSettings.from_dict(settings(**changes)), operator, clock)

@@ -59,7 +59,7 @@ def test_no_habit_of_a_cpanel_server_is_left_out():
 
 def test_no_habit_of_whmcs_is_left_out():
     switched = {name for options in HABITS_OF_WHMCS.values() for name in options}
-    # What a credential may not do is no habit: test_whmcs_driver has each action
+    # What a credential may not do is no habit: test_whmcs_words has each action
     assert switched | {"role"} == {field.name for field in dataclasses.fields(Options)}
     assert {options.get("shape", "normal") for options in HABITS_OF_WHMCS.values()} == set(SHAPES)
     moods = {
