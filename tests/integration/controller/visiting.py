@@ -1,0 +1,28 @@
+"""Visits to a real web server, for tests of what they find."""
+
+from controller.jobs.shop.shop_checks import run_checks
+from controller.jobs.shop.visits import Site
+from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
+from tests.support.worlds.agent_box import NONCE
+
+HOST = "shop.example.com"
+
+
+def site(shop, host=HOST, **more):
+    return Site("127.0.0.1", shop.port, host, **more)
+
+
+def check(shop, **changes):
+    """Run one check; return its row, or the message with which it failed."""
+    row = {"name": "front", "path": "/", "status": [200], **changes}
+    renderer = Renderer(NONCE, {"domain": HOST, "admin_folder": "backoffice1"})
+    try:
+        return run_checks(site(shop), [row], renderer, timeout=60)[0]
+    except ShoplaunchError as error:
+        assert error.code == "check_failed"
+        return error.message
+
+
+def redirect(shop, path, target, status=302):
+    shop.pages[path] = (status, {"Location": target}, b"")
