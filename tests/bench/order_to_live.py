@@ -17,18 +17,22 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.chart import draw_waits
+from tests.bench.disk import Disk
 from tests.bench.material import of_shape
 from tests.bench.shapes import SHAPES
 from tests.support.servers.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = 7
+#: Of the disk of one version: its services, and each order's files, tables and logs.
+FIXED_BYTES, BYTES_PER_ORDER = 2 * 1024**3, 640 * 1024**2
 MINUTE = 60
 HERE, THERE = "this version", "the other version"
 #: What nobody works in, of the parts of tests.bench.order_driver.
@@ -64,12 +68,12 @@ def made(size):
 class Version:
     """A version's own driver, started in its folder with its own Python."""
 
-    def __init__(self, folder, bundle, panel):
+    def __init__(self, folder, bundle, panel, disk):
         # As text: the version may be older than this measurement, and finds its own modules first
         source = Path(__file__).with_name("order_driver.py").read_text("utf-8")
         command = [folder / ".venv/bin/python", "-c", source, bundle, panel]
         self._process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "TMPDIR": str(disk)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._read()
@@ -92,12 +96,22 @@ class Version:
         self._process.wait()
 
 
+def new_disk(stack, runs):
+    """Return a new file system for a version's accounts and databases: on an old one the place of a folder decides."""
+    disk = Disk(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slb"))))
+    stack.callback(disk.remove)
+    path = disk.renew(FIXED_BYTES + runs * BYTES_PER_ORDER)
+    path.chmod(0o1777)
+    path.parent.chmod(0o755)
+    return path
+
+
 def measured(folders, bundle, panel, runs):
     """Return version -> [part -> seconds], one order of each version in turn at every moment."""
     found = {name: [] for name in folders}
     with contextlib.ExitStack() as stack:
         versions = {
-            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel)))
+            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel, new_disk(stack, runs))))
             for name, where in folders.items()
         }
         for number, moment in enumerate(moments(runs), 1):
