@@ -24,6 +24,7 @@ from controller.bundles.review.decided_plan import decided, explained
 from controller.bundles.review.decisions import Decisions
 from controller.bundles.review.definitions import in_definitions
 from controller.bundles.review.locate import Template
+from controller.bundles.review.release import Release
 from controller.bundles.review.settle import Review, covered, settle
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.source import collations
@@ -62,6 +63,8 @@ class Request:
     variants: Path | None = None
     #: What was decided about findings of an earlier packing.
     decisions: Decisions | None = None
+    #: The application's own release, a folder or ZIP: its files are known to be harmless.
+    release: Path | None = None
     #: Whether a file that is `target` already gives way.
     replace: bool = True
 
@@ -84,7 +87,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
     tree = Tree(request.docroot)
     with ExitStack() as stack:
         bundle = stack.enter_context(BundleWriter(request.target))
-        tree.ignore(request.dump, request.target, request.variants, bundle.spool)
+        tree.ignore(request.dump, request.target, request.variants, request.release, bundle.spool)
         scratch = stack.enter_context(open_scratch(request.scratch, progress.phase))
         source = stack.enter_context(open_source(request.database, request.dump, scratch, progress.phase))
         if request.dump is None:
@@ -109,7 +112,8 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         bundle.number()
         added = Variants(chosen, extra)
         noticed = in_definitions(data.definitions, routines, plan.forbidden().values())
-        review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed)
+        release = Release(request.release) if request.release is not None else None
+        review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed, release)
         return _finish(request, bundle, review, names, files, data, evidence, added, ahead, progress)
 
 

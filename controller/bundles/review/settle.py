@@ -15,12 +15,14 @@ from controller.bundles.review import harmless
 from controller.bundles.review.decisions import ACCEPT, Decision, Decisions
 from controller.bundles.review.dump_lines import with_dump_lines
 from controller.bundles.review.locate import Locator, Template
+from controller.bundles.review.release import Release
 from controller.bundles.source.tree import Entry
 from shared.errors import ShoplaunchError
 
 #: What stands in for a domain or path that stays somewhere: it with a mark next to it, which is found anywhere else.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 _HEAD_BYTES = 64
+RELEASE = "a file of the application's own release"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Review:
     decisions: Decisions | None = None
     dump: Path | None = None
     noticed: Sequence[Finding] = ()
+    #: What its makers publish of the application, where the operator has it.
+    release: Release | None = None
 
 
 @dataclass
@@ -98,6 +102,7 @@ def _weighed(
             raise ShoplaunchError("decisions_invalid", message)
         head = contents.head(finding.place.file) if finding.place.file and not accepted else b""
         reason = ACCEPT if accepted else harmless.reason(finding, _value(finding, review), head)
+        reason = reason or _published(finding, review.release, contents)
         if reason:
             settled.staying.append((finding, reason))
         else:
@@ -111,6 +116,14 @@ def _weighed(
             if needle in held:
                 settled.narrowed[needle] = [one for one in marks if one not in held]
     return settled, left
+
+
+def _published(finding: Finding, release: Release | None, contents: Contents) -> str:
+    """Return why a finding harms nobody whose whole file is as the application's makers publish it, else ""."""
+    place = finding.place
+    if release is None or not place.file or place.is_name:
+        return ""
+    return RELEASE if release.holds(contents.whole(place.file)) else ""
 
 
 class Contents:
@@ -127,6 +140,10 @@ class Contents:
         if file not in self._heads:
             self._heads[file] = self._read(file)[:_HEAD_BYTES]
         return self._heads[file]
+
+    def whole(self, file: str) -> bytes:
+        """Return a file of the template, b"" when it is none."""
+        return self._read(file)
 
     def held(self, places: Iterable[Place], wanted: Sequence[bytes]) -> set[bytes]:
         """Return those of `wanted` that stand in what is packed of files and tables at `places`.

@@ -45,6 +45,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option("--keep", multiple=True, metavar="PATTERN", help="Pack what would be left out: paths below the docroot, "
               "* within a name, ** over folders; may be repeated.")  # fmt: skip
 @click.option("--leave-out", multiple=True, metavar="PATTERN", help="Leave these out as well, in the same way.")
+@click.option(
+    "--release",
+    type=click.Path(exists=True, path_type=Path),
+    help="The application's own release, a folder or ZIP: what its files hold is asked about no more.",
+)
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
 @click.option(
     "--decisions",
@@ -61,8 +66,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @helped
 def pack(
     docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], variants: Path | None,
-    decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None, replace: bool,
+    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], release: Path | None,
+    variants: Path | None, decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None,
+    replace: bool,
 ) -> None:  # fmt: skip
     """Turn a template shop into one bundle."""
     if (url is None) == (dump is None):
@@ -75,7 +81,9 @@ def pack(
 
     decisions = reviewing.read(decided, check)
     with _orderly_end(), _where(target, check) as path:
-        request = compiler.Request(docroot, path, url, dump, scratch, check, variants, decisions, replacing)
+        request = compiler.Request(
+            docroot, path, url, dump, scratch, check, variants, decisions, release=release, replace=replacing
+        )
         if check:
             _tell_checked(_checked(request, planned, decided), as_json, full)
             if not as_json:

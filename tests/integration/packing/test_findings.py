@@ -269,3 +269,17 @@ def test_what_the_recipe_itself_puts_there_is_told_as_well(packing):
             return {b"made.php": b"<?php // " + SECRET}
 
     assert Place(part="made.php") in [one.place for one in found_in(packing, plan=Adding()).findings]
+
+
+def test_a_file_of_the_applications_own_release_is_asked_about_no_more(packing, docroot, tmp_path):
+    (docroot / "libs").mkdir()
+    (docroot / "libs" / "published.php").write_bytes(b"<?php $key = '" + SECRET + b"';")
+    (docroot / "libs" / "changed.php").write_bytes(b"<?php $own = '" + SECRET + b"';")
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "published.php").write_bytes((docroot / "libs" / "published.php").read_bytes())
+
+    def files_of(**more):
+        return {one.place.file for one in found_in(packing, **more).findings if one.place.file}
+
+    assert files_of() == {"libs/published.php", "libs/changed.php"}
+    assert files_of(release=tmp_path / "release", name="y.bundle") == {"libs/changed.php"}
