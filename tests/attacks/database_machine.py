@@ -35,7 +35,7 @@ exec sleep infinity
 _ASK = """
 import json, os, sys
 sys.path[1:1] = json.loads(sys.argv[1])
-from agent import database
+from agent.database import access as database
 from shared.errors import ShoplaunchError
 import encodings.idna, socket
 asked = json.loads(sys.stdin.read())

@@ -221,7 +221,7 @@ class Machine(Whole):
         """The controller that goes on."""
         return self._service
 
-    def let_go(self):
+    def release(self):
         """The service ends with the machine."""
 
     def job(self, key):

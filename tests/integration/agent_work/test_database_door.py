@@ -21,7 +21,7 @@ from tests.support.servers.tls_site import Authority
 ASK = """
 import json, sys
 sys.path[1:1] = json.loads(sys.argv[1])
-from agent import database
+from agent.database import access as database
 from agent.database.access import connect, run
 from shared.errors import ShoplaunchError
 values = json.loads(sys.stdin.read())

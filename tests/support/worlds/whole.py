@@ -86,7 +86,7 @@ class Whole:
 
     def remove(self):
         """Nothing is left: no account, process or file."""
-        self.let_go()
+        self.release()
         try:
             self.world.remove()
         finally:
@@ -131,7 +131,7 @@ class Whole:
             self._service = open_service(load_config(self.world.environment()))
         return self._service
 
-    def let_go(self):
+    def release(self):
         """This process holds the controller's database no more, and reads its settings anew when it next looks."""
         if self._service is not None:
             self._service.installation.engine.dispose()
