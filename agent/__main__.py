@@ -1,4 +1,4 @@
-"""Where the archive starts."""
+"""The archive's entry point."""
 
 import sys
 

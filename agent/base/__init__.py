@@ -1,1 +1,1 @@
-"""What the whole agent stands on: interpreter, files, exit codes, failures, log. It knows nothing that lies above."""
+"""The base of the agent: interpreter, files, exit codes, failures, log. It imports no other package of the agent."""

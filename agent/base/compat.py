@@ -1,11 +1,11 @@
-"""Everything that differs between the interpreters and systems the agent meets; version branches live only here."""
+"""Differences between the interpreters and systems the agent runs on; version branches exist only here."""
 
 import errno
 import gc
 import os
 import sys
 
-#: Where distributions keep their CA certificates; an alternative interpreter may have been built for another one.
+#: Where distributions keep their CA certificates; an alternative interpreter may have been built for another place.
 CA_FILES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/certs/ca-certificates.crt",
@@ -20,8 +20,8 @@ def python_version() -> str:
 
 
 def ascii_name(host: str) -> "str | bytes":
-    """Return `host` (str) as a name that needs no translation, bytes, if it is one: what knows all scripts is slow to
-    load, and large."""
+    """Return `host` (str) as bytes when it is ASCII, so that it needs no IDNA encoding: that codec is large and slow to
+    load."""
     try:
         return host.encode("ascii")
     except UnicodeEncodeError:
@@ -29,18 +29,18 @@ def ascii_name(host: str) -> "str | bytes":
 
 
 def tls_name(host: str) -> "str | bytes":
-    """As `ascii_name`, for SSLContext.wrap_socket, where that takes such a name."""
+    """Return `host` like `ascii_name` for SSLContext.wrap_socket, where that accepts bytes."""
     return ascii_name(host) if sys.version_info >= (3, 7) else host
 
 
 def process_start(pid: int) -> "int | None":
     """Return when process `pid` started, in kernel ticks since boot (int); None when there is no such process.
 
-    A zombie counts as gone: it holds nothing any more.
+    A zombie counts as ended: it holds no resources any more.
     """
     try:
         with open("/proc/{}/stat".format(pid), "rb") as stream:
-            # The name in parentheses may hold blanks and parentheses itself
+            # The name in parentheses may itself hold blanks and parentheses
             fields = stream.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -58,20 +58,20 @@ def process_owner(pid: int) -> "int | None":
 
 
 def keep_modules() -> None:
-    """What was loaded stays: it is neither searched for garbage nor copied with the process."""
-    # Since 3.7
+    """Freeze the loaded modules: the garbage collector skips them, and a fork does not copy their pages."""
+    # Python 3.7 and newer
     if hasattr(gc, "freeze"):
         gc.freeze()  # novm
     gc.enable()
 
 
 def name_process(name: bytes) -> None:
-    """Let `ps` and `top` call this process `name` (bytes, fifteen at most), where the system has a place for that."""
+    """Let `ps` and `top` show this process as `name` (bytes, fifteen at most), where the system supports that."""
     try:
         with open("/proc/self/comm", "wb") as stream:
             stream.write(name)
     except OSError:
-        # Only people would miss it
+        # The name only helps people
         return
 
 
@@ -83,7 +83,7 @@ def peak_memory_bytes() -> int:
                 if line.startswith(b"VmHWM:"):
                     return int(line.split()[1]) * 1024
     except OSError:
-        # No /proc here; the other counter takes over the size of the program that started this one
+        # No /proc here; ru_maxrss includes the peak of the program that started this one
         pass
     import resource
 
@@ -91,9 +91,9 @@ def peak_memory_bytes() -> int:
 
 
 def flush_file_system(folder: str) -> None:
-    """Everything written so far to the file system that holds `folder` (path) is on its disk. Raises OSError.
+    """Wait until everything written so far to the file system of `folder` (path) is on disk. Raises OSError.
 
-    Only this file system, where there is a way to say so: another may hang, or have much to write for others.
+    Where possible, only this file system is flushed: another one may hang, or have much to write for other users.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -104,14 +104,14 @@ def flush_file_system(folder: str) -> None:
 
 
 def flush_descriptor(descriptor: int) -> bool:
-    """Everything written so far to the file system of `descriptor` is on its disk; return False where there is no way
-    to say so. Raises OSError, since Linux 5.8 also when something was lost since it was opened."""
+    """Wait until everything written so far to the file system of `descriptor` is on disk; return False where the system
+    has no call for that. Raises OSError, since Linux 5.8 also for writes lost since the descriptor was opened."""
     try:
         import ctypes
 
         flush = ctypes.CDLL(None, use_errno=True).syncfs
     except (ImportError, AttributeError, OSError, MemoryError):
-        # Without ctypes, with a C library before 2.14, or where nothing may be made executable
+        # Without ctypes, with a C library older than 2.14, or where executable memory is forbidden
         return False
     if flush(descriptor) == 0:
         return True

@@ -1,4 +1,4 @@
-"""A connection whose whole exchange ends by a deadline: a time-out alone counts anew with every byte that drips in."""
+"""A socket whose whole exchange ends by a deadline: a plain timeout starts anew with every byte received."""
 
 import errno
 import io
@@ -17,10 +17,10 @@ if MYPY:
 
 
 class Exchange:
-    """At most `seconds` in all, and `timeout` seconds between two signs of life; `allow` says how much may come in.
+    """Limits an exchange to `seconds`, and the wait for the next byte to `timeout`; `allow` limits the amount received.
 
-    With `rate` each byte that comes in earns 1 / `rate` seconds more, but never more than `seconds` to spare: what
-    came fast at first is no leave to drip afterwards.
+    With `rate` each received byte adds 1 / `rate` seconds, but never beyond `seconds` from now: a fast start does not
+    permit a slow rest.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Exchange:
         self._allowed: float = 0
 
     def allow(self, amount: float) -> None:
-        """From now on `amount` bytes may come in, whatever was allowed before."""
+        """Allow `amount` more bytes, replacing what was allowed before."""
         self._allowed = amount
 
     def came(self, amount: int) -> None:
-        """`amount` bytes came in. Raises OSError when those are more than were allowed."""
+        """Count `amount` received bytes. Raises OSError when they exceed what is allowed."""
         self._allowed -= amount
         if self._allowed < 0:
             raise OSError(errno.EMSGSIZE, "the answer is too large")
@@ -46,17 +46,17 @@ class Exchange:
             self._end = min(self._end + amount / float(self._rate), self._clock() + self._most)
 
     def slow_down(self, rate: float) -> None:
-        """From now on `rate` bytes a second are enough."""
+        """Accept `rate` bytes per second from now on."""
         self._rate = rate
 
     def is_over(self) -> bool:
-        """Tell whether the time is over."""
+        """Return whether the deadline has passed."""
         return self._clock() >= self._end
 
     def left(self, steps: int = 1) -> float:
-        """Return how long the next step may take, in seconds, when `steps` like it have to fit in.
+        """Return the timeout of the next step in seconds, when `steps` such steps have to fit in.
 
-        Raises socket.timeout when the time is over.
+        Raises socket.timeout when the deadline has passed.
         """
         left = self._end - self._clock()
         if left <= 0:
@@ -69,14 +69,14 @@ class Exchange:
         addresses = _addresses(ascii_name(host), port, self.left())
         for tried, address in enumerate(addresses):
             try:
-                # One where nobody answers leaves the others their share
+                # An address that does not answer leaves time for the others
                 return _connected(address, self.left(len(addresses) - tried))
             except OSError as error:
                 problem = error
         raise problem
 
     def connect_locally(self, path: str, uid: "int | None") -> "socket.socket":
-        """Return a socket connected to the controller at `path`, which is root's or the user `uid`'s (None: root's).
+        """Return a socket connected to the controller at `path`, owned by root or the user `uid` (None: root only).
 
         Raises ShoplaunchError `controller_foreign`, OSError.
         """
@@ -92,7 +92,8 @@ class Exchange:
 
 
 def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[Any, ...]]":
-    """Return what socket.getaddrinfo says, which knows no deadline. Raises OSError, socket.timeout after `seconds`."""
+    """Return socket.getaddrinfo's result, which has no deadline of its own. Raises OSError, socket.timeout after
+    `seconds`."""
     found: "list[tuple[Any, ...]]" = []
     problems: "list[Exception]" = []
 
@@ -107,7 +108,7 @@ def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[An
     try:
         asking.start()
     except RuntimeError:
-        # Where there can be no more threads, the system's own time-outs have to do
+        # Where no thread can be started, the resolver's own timeouts apply
         ask()
     else:
         asking.join(seconds)
@@ -119,7 +120,7 @@ def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[An
 
 
 def _connected(address: "tuple[Any, ...]", seconds: float) -> "socket.socket":
-    """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
+    """Return a socket connected to `address` (from socket.getaddrinfo) within `seconds`. Raises OSError."""
     family, kind, protocol, _, where = address
     found = socket.socket(family, kind, protocol)
     try:
@@ -132,7 +133,7 @@ def _connected(address: "tuple[Any, ...]", seconds: float) -> "socket.socket":
 
 
 class BoundedSocket:
-    """What http.client needs of a socket, within `exchange`. `close` leaves `found` open: its owner closes it."""
+    """The part of a socket that http.client uses, limited by `exchange`. `close` leaves `found` open for its owner."""
 
     def __init__(self, found: "socket.socket", exchange: "Exchange") -> None:
         self._socket = found
@@ -146,11 +147,11 @@ class BoundedSocket:
             rest = rest[self._socket.send(rest) :]
 
     def makefile(self, mode: str) -> "io.BufferedReader":
-        """Return the stream of what comes in."""
+        """Return a stream of the received bytes."""
         return io.BufferedReader(_Reader(self._socket, self._exchange))
 
     def close(self) -> None:
-        """An answer is read to its end after http.client has let go of the connection."""
+        """Do nothing: the answer is still read after http.client has closed the connection."""
 
 
 class _Reader(io.RawIOBase):

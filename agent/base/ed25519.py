@@ -1,4 +1,4 @@
-"""Verifying Ed25519 signatures: by the OpenSSL that is loaded anyway, else in pure Python."""
+"""Verifies Ed25519 signatures: with the loaded OpenSSL, else in pure Python."""
 
 from agent.base import openssl
 
@@ -8,15 +8,15 @@ _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
 
 
 def verify(public_key: bytes, data: bytes, signature: bytes) -> bool:
-    """Tell whether `signature` (64 bytes) over `data` was made by the owner of `public_key` (32 bytes)."""
+    """Return whether the owner of `public_key` (32 bytes) made `signature` (64 bytes) over `data`."""
     if len(public_key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
         return False
-    # What it does not accept, or cannot judge, is looked at again: slow, but nobody waits for what is refused
+    # What OpenSSL rejects or cannot check is checked again: slow, but only for signatures that are refused
     return _openssl_accepts(public_key, data, signature) or _ecdsa_accepts(public_key, data, signature)
 
 
 def _openssl_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
-    """Tell whether OpenSSL (1.1.1 and newer) can be asked and takes the signature for the key's."""
+    """Return whether OpenSSL (1.1.1 and newer) is usable and accepts the signature."""
     library = openssl.library()
     try:
         new_key, free_key = library.EVP_PKEY_new_raw_public_key, library.EVP_PKEY_free
@@ -24,7 +24,7 @@ def _openssl_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
         begin, judge = library.EVP_DigestVerifyInit, library.EVP_DigestVerify
         forget_errors = library.ERR_clear_error
     except AttributeError:
-        # None, or one before 1.1.1
+        # No OpenSSL, or one before 1.1.1
         return False
     import ctypes
 
@@ -41,21 +41,21 @@ def _openssl_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
             return False
         return bool(judge(context, signature, len(signature), data, len(data)) == 1)
     finally:
-        # Of nothing, too
+        # NULL is allowed here
         free_context(context)
         free_key(key)
-        # What it has noted about this signature would else be taken for an error of this thread's next TLS read
+        # An error left in the queue would be reported by this thread's next TLS read
         forget_errors()
 
 
 def _ecdsa_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
-    """As `verify`, by the vendored ecdsa library."""
+    """Verify like `verify`, with the vendored ecdsa library."""
     try:
-        # Here, not above: slow to load, and mostly not needed
+        # Imported here: slow to load, and rarely needed
         from ecdsa import BadSignatureError, Ed25519, VerifyingKey  # type: ignore[import-untyped]
         from ecdsa.errors import MalformedPointError  # type: ignore[import-untyped]
     except ImportError:
-        # The agent's archive is another's by now: so is every signature it could judge
+        # Another attempt has replaced the agent's archive, and checks the signatures itself
         return False
     try:
         return bool(VerifyingKey.from_string(public_key, curve=Ed25519).verify(signature, data))

@@ -1,4 +1,4 @@
-"""Any exception as a ShoplaunchError: what the operating system said becomes a code with advice."""
+"""Converts any exception to a ShoplaunchError: an operating system error becomes a code with advice."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from shared.errors import ShoplaunchError
 
 CODES: "dict[int | None, str]" = {
     errno.EDQUOT: "quota_reached",
-    # The account may write no larger file (RLIMIT_FSIZE)
+    # RLIMIT_FSIZE: the account may not write a larger file
     errno.EFBIG: "quota_reached",
     errno.ENOSPC: "quota_reached",
     errno.EROFS: "read_only",
@@ -15,7 +15,7 @@ CODES: "dict[int | None, str]" = {
 
 
 def as_failure(error: BaseException) -> "ShoplaunchError":
-    """Return `error` as a ShoplaunchError; an OSError by its number, everything else as `internal`."""
+    """Return `error` as a ShoplaunchError; an OSError by its errno, everything else as `internal`."""
     if isinstance(error, ShoplaunchError):
         return error
     if isinstance(error, OSError):
@@ -26,8 +26,8 @@ def as_failure(error: BaseException) -> "ShoplaunchError":
 
 
 def _place(error: BaseException) -> str:
-    """Return where `error` was raised; its own text may hold anything, secrets too."""
-    # Here, not above: it takes a while to load, and mostly nothing of the kind happens
+    """Return where `error` was raised; its own text is left out, it may hold secrets."""
+    # Imported here: slow to load, and rarely needed
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)

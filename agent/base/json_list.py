@@ -1,4 +1,4 @@
-"""A JSON list that comes in pieces, read entry by entry: little more of it is held than one entry."""
+"""Reads a JSON list that arrives in pieces, entry by entry: memory holds little more than one entry."""
 
 import codecs
 import json
@@ -11,14 +11,14 @@ if MYPY:
     from typing import Any, Iterable, Iterator
 
 _BLANKS: "Any" = re.compile(r"[ \t\r\n]*")
-#: As much is waited for before there is a first look; more than may stand before the first entry.
+#: Collected before parsing starts; whitespace before the first entry must fit in.
 _FIRST_CHARS = 64 * 1024
 
 
 def entries_of(pieces: "Iterable[bytes]") -> "Iterator[Any]":
-    """Yield the entries, JSON objects, of the list whose UTF-8 the `pieces` (bytes) make up; hold none of them.
+    """Yield the entries (JSON objects) of the list in the UTF-8 `pieces` (bytes); keep no reference to them.
 
-    Raises ShoplaunchError `bundle_damaged` where it is none.
+    Raises ShoplaunchError `bundle_damaged` where it is no list.
     """
     try:
         for entry in _entries(codecs.iterdecode(pieces, "utf-8")):
@@ -28,7 +28,7 @@ def entries_of(pieces: "Iterable[bytes]") -> "Iterator[Any]":
 
 
 def _entries(texts: "Iterator[str]") -> "Iterator[list[Any]]":
-    """Yield each entry in a list of its own, from which it can be taken. Raises ValueError."""
+    """Yield each entry in a list of its own, so that the caller can take it out. Raises ValueError."""
     decoder = json.JSONDecoder()
     text, is_all = _more("", texts, _FIRST_CHARS)
     at = _after("[", text, 0)
@@ -41,22 +41,22 @@ def _entries(texts: "Iterator[str]") -> "Iterator[list[Any]]":
         except ValueError:
             if is_all:
                 raise
-            # Cut off: looked at again once there is a quarter more, so that a large one is not read too often
+            # Incomplete: retry once the text has grown by a quarter, so that a long entry is parsed only a few times
             text = text[at:]
             text, is_all = _more(text, texts, len(text) + max(_FIRST_CHARS, len(text) // 4))
             at = 0
             continue
         if at > len(text) // 2:
-            # What an entry came of may be as large as the entry
+            # The text of an entry may be as large as the entry
             text, at = text[at:], 0
         yield entry
-    # What says how the pieces end comes with the last one
+    # Reading to the end lets the source check its pieces
     if text[at + 1 :].strip() or any([part.strip() for part in texts]):
         raise ValueError("there is something behind the list")
 
 
 def _next(text: str, end: int) -> int:
-    """Return where the entry after the one that ends at `end` begins, or the list's end. Raises ValueError."""
+    """Return where the entry after the one that ends at `end` begins, or where the list ends. Raises ValueError."""
     at: int = _BLANKS.match(text, end).end()
     if text[at : at + 1] != "]":
         at = _after(",", text, at)
@@ -66,7 +66,7 @@ def _next(text: str, end: int) -> int:
 
 
 def _after(mark: str, text: str, at: int) -> int:
-    """Return where in `text` what follows the `mark` at `at` begins, blanks aside. Raises ValueError."""
+    """Return where in `text` the `mark` at `at` and the blanks around it end. Raises ValueError."""
     at = _BLANKS.match(text, at).end()
     if text[at : at + 1] != mark:
         raise ValueError("no {}".format(mark))
@@ -74,7 +74,7 @@ def _after(mark: str, text: str, at: int) -> int:
 
 
 def _more(text: str, texts: "Iterator[str]", size: int) -> "tuple[str, bool]":
-    """Return (`text` with what follows in `texts`, at least `size` characters, whether that is all)."""
+    """Return (`text` extended from `texts` to more than `size` characters, whether `texts` is exhausted)."""
     parts, length = [text], len(text)
     del text
     while length <= size:

@@ -1,4 +1,4 @@
-"""What an agent that was not started by cron sees to before it works: a session of its own, and limits with room."""
+"""Prepares an agent that cron did not start: a session of its own, and sufficient resource limits."""
 
 import errno
 import os
@@ -13,24 +13,24 @@ if MYPY:
 
     from shared.documents import Job
 
-#: Set by whatever starts the agent at once; cron sets nothing.
+#: Set by everything that starts the agent directly; cron does not set it.
 VARIABLE = "SHOPLAUNCH_START"
 MIB = 1024 * 1024
-#: A web server's limits may be cron's fraction; with less than this no shop is restored: address space with its
-#: threads, seconds of a processor, processes and threads, bytes of a file.
+#: A web server's limits may be a fraction of cron's. No shop can be restored with less than this: address space
+#: including thread stacks, CPU seconds, processes and threads, bytes of a file.
 LEAST_MEMORY, LEAST_SECONDS, LEAST_PROCESSES, LEAST_FILE = 128 * MIB, 60, 8, 64 * MIB
 CODE = "limits_too_small"
-#: Where the system does not tell which descriptors are open: so many at most.
+#: Upper bound for descriptors where the system does not list the open ones.
 MOST_FILES = 1024
 
 
 def is_rung() -> bool:
-    """Tell whether this agent was started at once, and not by cron."""
+    """Return whether this agent was started directly, and not by cron."""
     return bool(os.environ.get(VARIABLE))
 
 
 def release() -> None:
-    """Hold nothing of whatever started this: neither its files and pipes nor the signals it had blocked."""
+    """Release what was inherited from the starting process: its files and pipes, and its blocked signals."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
         numbers: "Iterable[int]" = [int(name) for name in os.listdir("/proc/self/fd")]
@@ -41,17 +41,17 @@ def release() -> None:
             try:
                 os.close(number)
             except OSError as error:
-                # What the list itself was read through is closed already
+                # The descriptor of the listing itself is closed already
                 if error.errno != errno.EBADF:
                     raise
 
 
 def detach() -> None:
-    """Belong to a session of our own: what ends the session this was started from must not end the work."""
+    """Move to a session of our own, so that the work survives the end of the session that started it."""
     if os.getsid(0) == os.getpid():
         return
     if os.getpgrp() == os.getpid() and os.fork():
-        # The first of a group can begin no session
+        # A process group leader cannot start a session
         os._exit(0)
     os.setsid()
 
@@ -75,7 +75,7 @@ def check(job: "Job") -> None:
 
 
 def _needs(bundle_bytes: int) -> "tuple[tuple[int, int, str], ...]":
-    """Return (limit, least, what it is called) of each limit that counts."""
+    """Return (limit, least value, name) for each limit that matters."""
     file_size = max(LEAST_FILE, bundle_bytes + MIB)
     return (
         (resource.RLIMIT_AS, LEAST_MEMORY, "address space"),

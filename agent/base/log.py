@@ -1,4 +1,4 @@
-"""The agent's log: a file bounded in size, its tail in memory for failure events, no secret in either."""
+"""The agent's log: a file of limited size, its tail in memory for failure events, no secret in either."""
 
 import os
 import threading
@@ -16,12 +16,12 @@ if MYPY:
 MAX_BYTES = 256 * 1024
 TAIL_LINES = 80
 MAX_LINE = 1000
-#: Shorter values would blank out innocent words.
+#: Shorter values would blank out harmless words.
 SHORTEST_SECRET = 6
 
 
 def secrets_of(job: "Job") -> "list[str]":
-    """Return the values of `job` that must not be written anywhere (list of str)."""
+    """Return the values of `job` that must never be written (list of str)."""
     named = [value for name, value in job["values"].items() if _is_secret(name)]
     return [job["callback"]["token"]] + named
 
@@ -39,14 +39,14 @@ def redact(text: str, secrets: "Iterable[str]") -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` with what is no text (bytes of file names that are not UTF-8) as backslash escapes."""
+    """Return `text` with bytes that are not UTF-8 (in file names) as backslash escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Log:
-    """Lines go to `agent.log` in `folder`; when it is full, it is renamed to `agent.log.1` and a new one begun.
+    """Writes lines to `agent.log` in `folder`; a full file is renamed to `agent.log.1` and a new one begun.
 
-    A log that cannot be written (full disk) keeps its tail in memory: the work must not fail for its log.
+    A log that cannot be written (full disk) keeps its tail in memory: the work must not fail because of its log.
     """
 
     def __init__(self, folder: str, clock: "Callable[[], float]" = time.time) -> None:
@@ -57,7 +57,7 @@ class Log:
         self._guard = threading.Lock()
 
     def hide(self, secrets: "Iterable[str]") -> None:
-        """From now on none of `secrets` (str) is written."""
+        """Replace `secrets` (str) by stars in everything written from now on."""
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
@@ -79,7 +79,7 @@ class Log:
                 self._tail.append("{} (the log cannot be written: {})".format(stamp, error.strerror))
 
     def _write(self, path: str, data: bytes) -> None:
-        # Nobody reads a pipe that stands there; a log is not worth waiting
+        # A pipe without a reader may stand there; the log must not block
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
@@ -91,7 +91,7 @@ class Log:
             os.replace(path, path + ".1")
 
     def close(self) -> None:
-        """From now on lines stay in memory: the folder is about to go."""
+        """Keep further lines in memory only: the folder is about to be removed."""
         with self._guard:
             self._path = None
 

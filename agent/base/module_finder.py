@@ -1,4 +1,4 @@
-"""Finds the archive's modules compiled: beside the sources lies their code for the Pythons the builder had."""
+"""Loads the archive's modules from compiled code: it lies next to the sources, for each Python the builder had."""
 
 import marshal
 import sys
@@ -14,22 +14,22 @@ if MYPY:
 
 
 def install(archive: str, folder: str) -> None:
-    """Modules come from the code for this Python in `folder` of `archive` (path) from now on; without any, from their
-    sources. Each of its members is called by a Python's magic number in hexadecimal."""
+    """Load modules from the code for this Python in `folder` of `archive` (path) from now on; without such code, from
+    their sources. A member of `folder` is named by a Python's magic number in hexadecimal."""
     try:
         reader = zipimport.zipimporter(archive)
         packed = reader.get_data("{}/{}".format(folder, MAGIC_NUMBER.hex()))
     except (OSError, zipimport.ZipImportError):
-        # Another Python's agent, or one that was unpacked: what is needed is compiled
+        # No code for this Python, or an unpacked agent: modules are compiled on import
         return
-    code = marshal.loads(packed)  # noqa: S302 - as ours as the archive
+    code = marshal.loads(packed)  # noqa: S302 - part of our own archive
     sys.meta_path.insert(0, Compiled(archive, reader.get_data, code))
 
 
 class Compiled:
     """A finder and loader (PEP 451) of the modules in `code`: name -> (path of the source in `archive`, packed code).
 
-    `get_data(path)` returns what else lies in the archive.
+    `get_data(path)` returns other files of the archive.
     """
 
     def __init__(self, archive: str, get_data: "Callable[[str], bytes]", code: "dict[str, tuple[str, bytes]]") -> None:
@@ -40,7 +40,7 @@ class Compiled:
     def find_spec(
         self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
-        """Return the spec of module `name`, None when it is none of ours."""
+        """Return the spec of module `name`, None when the archive has no such module."""
         if name not in self._code:
             return None
         source = "{}/{}".format(self._archive, self._code[name][0])
@@ -52,8 +52,8 @@ class Compiled:
         return spec
 
     def create_module(self, spec: "ModuleSpec") -> None:
-        """Leave it to the interpreter."""
+        """Return None: the interpreter creates the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Run the module's code in it."""
-        exec(marshal.loads(zlib.decompress(self._code[module.__name__][1])), module.__dict__)  # noqa: S102, S302 - what loaders do
+        """Run the module's code in `module`."""
+        exec(marshal.loads(zlib.decompress(self._code[module.__name__][1])), module.__dict__)  # noqa: S102, S302 - a loader's task

@@ -1,4 +1,4 @@
-"""The OpenSSL that the archive's start has loaded, asked for what Python does not offer, or is slow at."""
+"""Calls the OpenSSL loaded at the archive's start for what Python does not offer, or does slowly."""
 
 import hashlib
 
@@ -9,33 +9,33 @@ if MYPY:
     from typing import Any
 
 _SHA256_BYTES = 32
-#: What CPython calls its own; OpenSSL's is another's name there.
+#: The name of CPython's own implementation; OpenSSL's function has another one.
 _PYTHONS_OWN = "sha256"
 
 
 def library() -> "Any":
-    """Return the library (ctypes.CDLL), None where it cannot be asked: without ctypes or a shared OpenSSL, or where
-    nothing may be made executable."""
+    """Return the library (ctypes.CDLL), None where it cannot be used: without ctypes or a shared OpenSSL, or where
+    executable memory is forbidden."""
     try:
         import _ssl
         import ctypes
 
-        # By the module's own file: that is the library it was linked with, wherever that lies
+        # Opened through the extension module's file: that is linked with the right library, wherever it lies
         return ctypes.CDLL(_ssl.__file__)
     except (ImportError, AttributeError, OSError, MemoryError):
         return None
 
 
 def sha256_hex(data: bytes) -> str:
-    """As shared.encoding.sha256_hex, of bytes, also where Python was built without `_hashlib`: its own code takes
-    several times as long, which only members read as a whole are large enough to show."""
+    """Return the digest like shared.encoding.sha256_hex, fast also where Python was built without `_hashlib`: its own
+    code takes several times as long, which matters for members read as a whole."""
     if hashlib.sha256.__name__ != _PYTHONS_OWN:
         return pythons_sha256_hex(data)
     return _digest(data) or pythons_sha256_hex(data)
 
 
 def _digest(data: bytes) -> "str | None":
-    """Return the digest as OpenSSL makes it, in hexadecimal; None where it cannot be asked, or refuses."""
+    """Return the hexadecimal digest made by OpenSSL; None where it cannot be used, or refuses."""
     try:
         found = library()
         kind, make, forget_errors = found.EVP_sha256, found.EVP_Digest, found.ERR_clear_error
@@ -50,6 +50,6 @@ def _digest(data: bytes) -> "str | None":
     digest = ctypes.create_string_buffer(_SHA256_BYTES)
     if make(data, len(data), digest, None, kind(), None) == 1:
         return digest.raw.hex()
-    # It would else be taken for an error of this thread's next TLS read
+    # An error left in the queue would be reported by this thread's next TLS read
     forget_errors()
     return None

@@ -1,4 +1,4 @@
-"""Who may read and write what lies in ~/.shoplaunch: the account alone, however it came there."""
+"""File permissions in ~/.shoplaunch: only the account may read and write, whatever process created a file."""
 
 import os
 import stat
@@ -6,14 +6,15 @@ import stat
 from shared.errors import ShoplaunchError
 
 FOLDER_MODE = 0o700
-#: What the group and all others are allowed, of any file here: nothing.
+#: The permission bits of group and others, which no file here may have.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def tighten(folder: str) -> None:
-    """`folder` is closed to everybody else, and so are the files in it where that can be; raises OSError.
+    """Close `folder` to other users, and its files where that is possible. Raises OSError.
 
-    What is not ours stays as it is, and so does what somebody else could have written: it must not look trustworthy.
+    Files of other users stay as they are, and so do files that others could have written: they must not look
+    trustworthy.
     """
     if os.stat(folder).st_mode & OTHERS:
         os.chmod(folder, FOLDER_MODE)
@@ -24,12 +25,12 @@ def tighten(folder: str) -> None:
             if stat.S_ISREG(found.st_mode) and found.st_mode & OTHERS and not _is_exposed(found):
                 os.chmod(path, stat.S_IMODE(found.st_mode) & ~OTHERS)
         except OSError:
-            # One that was moved into another's place, or that somebody has made immutable: the folder is closed
+            # The file was moved, or is immutable: the closed folder protects it
             continue
 
 
 def check_written_by_us_alone(found: "os.stat_result") -> None:
-    """Raise ShoplaunchError `job_exposed` when somebody else could have written the job file, `found` by os.fstat."""
+    """Raise ShoplaunchError `job_exposed` when another user could have written the job file; `found` is its fstat."""
     if _is_exposed(found):
         raise ShoplaunchError("job_exposed", "others than the account can write the job file")
 

@@ -1,4 +1,4 @@
-"""The system's own programs, run within bounds: of time, and of what they print."""
+"""Runs system programs with limits on time and output."""
 
 import os
 import selectors
@@ -9,15 +9,15 @@ MYPY = False
 if MYPY:
     from typing import Any, Mapping, Sequence
 
-#: The last part of what a program complains of.
+#: Limit for the tail of standard error.
 COMPLAINT_BYTES = 64 * 1024
-#: A killed program ends at once, unless it waits for a disk or a server of files.
+#: A killed program ends at once, unless it waits for a disk or a network file system.
 KILL_SECONDS = 5.0
 _PIECE_BYTES = 64 * 1024
 
 
 class TooMuchOutput(Exception):
-    """The program printed more than it may; it was ended."""
+    """The program printed more than allowed and was ended."""
 
 
 def run(
@@ -27,10 +27,10 @@ def run(
     given: int = subprocess.DEVNULL,
     environment: "Mapping[str, str] | None" = None,
 ) -> "tuple[int, bytes, bytes]":
-    """Return (exit status, what it printed, the end of what it complained of) of `command`, bytes both.
+    """Return (exit status, standard output, end of standard error) of `command`, the last two as bytes.
 
     `given` is its input (descriptor). Raises OSError, subprocess.TimeoutExpired after `seconds`, TooMuchOutput above
-    `most` bytes: it is killed then, and left to itself where even that does not end it.
+    `most` bytes. The program is killed then; if it does not end even so, it is left running.
     """
     end = time.monotonic() + seconds
     process: "Any" = subprocess.Popen(
@@ -79,5 +79,5 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(timeout=KILL_SECONDS)
     except subprocess.TimeoutExpired:
-        # It ends once its disk answers; nobody waits for that
+        # It ends once its disk answers; there is no need to wait
         return

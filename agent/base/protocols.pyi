@@ -1,8 +1,8 @@
-"""What the lower rooms are given from above, by what they use of it; for mypy alone."""
+"""Protocols for objects that lower packages get from above, limited to what they use; for mypy only."""
 
 from typing import Protocol
 
 class Touched(Protocol):
-    """A lock that is told of progress."""
+    """A lock that records progress."""
 
     def touch(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Renames within the account, journalled in the state before they are done, so that they can be finished or undone."""
+"""Renames within the account, journalled in the state before they happen, so that they can be finished or undone."""
 
 import os
 
@@ -12,10 +12,10 @@ if MYPY:
 
 
 def apply(state: "State", pairs: "Sequence[Sequence[str]]") -> None:
-    """Do the renames `pairs`, a list of (source, target) absolute paths (str), in order; safe to repeat.
+    """Perform the renames `pairs`, a list of (source, target) absolute paths (str), in order; safe to repeat.
 
-    All pairs are journalled durably first. A pair whose source is gone is done. An existing target file or link is
-    replaced; an existing target folder must be empty. Both sides lie on one file system. Raises OSError.
+    All pairs are journalled durably first. A pair without its source counts as done. An existing target file or link
+    is replaced; an existing target folder must be empty. Both paths lie on one file system. Raises OSError.
     """
     journal = [list(pair) for pair in state.get("moves", [])]
     fresh = [list(pair) for pair in pairs if list(pair) not in journal]
@@ -31,10 +31,10 @@ def apply(state: "State", pairs: "Sequence[Sequence[str]]") -> None:
 
 
 def undo(state: "State") -> None:
-    """Take every journalled rename back, newest first, and forget the journal; safe to repeat. Raises OSError.
+    """Revert every journalled rename, newest first, and forget the journal; safe to repeat. Raises OSError.
 
-    A rename is taken back only where its target is there and its source is not: what came since stays. Folders the
-    sources were in are made again.
+    A rename is reverted only where its target exists and its source does not: newer entries stay. Folders of the
+    sources are created again.
     """
     for source, target in reversed(state.get("moves", [])):
         if os.path.lexists(target) and not os.path.lexists(source):

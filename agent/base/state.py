@@ -14,19 +14,19 @@ if MYPY:
     from typing import Any, Callable, Iterable, Mapping
 
 FORMAT = 1
-#: Larger is no state of ours.
+#: No state file of ours is larger.
 MAX_BYTES = 8 * 1024 * 1024
-#: Statuses after which every entry goes straight to cleaning up.
+#: Statuses after which every start of the agent only cleans up.
 FINAL = ("done", "cancelled")
-#: Between two durable notes of shards at least.
+#: Least time between two durable notes of shards.
 SHARD_SECONDS = 0.25
 
 
 def write_durably(path: str, data: bytes, mode: int = 0o600, temporary: "str | None" = None) -> None:
-    """Replace the file at `path` by `data` (bytes): afterwards the old or the new content is there, never half.
+    """Replace the file at `path` by `data` (bytes): it holds either the old or the new content, never a part.
 
-    It is written as `temporary` first (default: `path` and ".tmp"), which only a killed process leaves.
-    Raises OSError; the temporary file is gone in any case.
+    The data is written to `temporary` first (default: `path` and ".tmp"), which only a killed process leaves behind.
+    Raises OSError; the temporary file is removed in any case.
     """
     write_whole(path, data, mode, temporary, is_synced=True)
     sync_folder(os.path.dirname(path))
@@ -35,12 +35,12 @@ def write_durably(path: str, data: bytes, mode: int = 0o600, temporary: "str | N
 def write_whole(
     path: str, data: bytes, mode: int = 0o600, temporary: "str | None" = None, is_synced: bool = False
 ) -> None:
-    """As `write_durably` for whoever may be killed; a power cut loses it, or leaves an empty file."""
+    """Replace the file like `write_durably`, safe against a kill only: a power cut may lose it or leave it empty."""
     temporary = temporary or path + ".tmp"
     descriptor = create(temporary, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            # The umask must not decide whether visitors may read a page
+            # The umask must not keep visitors from reading a page
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
             stream.flush()
@@ -62,7 +62,7 @@ def sync_folder(path: str) -> None:
 
 
 def boot_id() -> str:
-    """Return an id that changes with every boot of this machine; "unknown" where the kernel does not tell."""
+    """Return an id that changes with every boot of this machine; "unknown" where the kernel does not provide it."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as stream:
             return stream.read().strip()
@@ -71,7 +71,7 @@ def boot_id() -> str:
 
 
 class State:
-    """How far the agent is. Every change is on disk before the call returns, unless the call says that it can wait;
+    """The agent's progress. Every change is on disk before the call returns, unless the docstring calls it deferred;
     safe to use from several threads.
 
     `set_aside` is the path of an unreadable state file that was put aside when loading, else None.
@@ -121,9 +121,9 @@ class State:
         return None
 
     def _settle_killed_runs(self) -> None:
-        """What a killed run took for its stages counts up to its last sign of life, which is the last change.
+        """Count the time of a killed run's stages up to its last sign of life, the last change of the state.
 
-        Looked at once, by the first run that comes after: later changes are signs of other runs.
+        Done once, by the first run after it: later changes come from other runs.
         """
         until = self.data.get("updated_at")
         for entry in self.data.get("stages", {}).values():
@@ -132,12 +132,12 @@ class State:
                 entry["seconds"] = round(entry.get("seconds", 0.0) + max(0.0, until - started), 3)
 
     def only_while(self, check: "Callable[[], None]") -> None:
-        """From now on nothing is written unless `check()` returns; it raises when the folder is somebody else's."""
+        """Write nothing from now on unless `check()` returns; it raises when another attempt owns the folder."""
         with self._guard:
             self._check = check
 
     def close(self) -> None:
-        """From now on nothing is written: the folder is about to go."""
+        """Write nothing from now on: the folder is about to be removed."""
         with self._guard:
             self._closed = True
 
@@ -148,7 +148,7 @@ class State:
             self._check()
         self._saved_at = time.monotonic()
         self.data["updated_at"] = self._clock()
-        # On one line: to indent it takes several times as long, and it is written again and again
+        # On one line: indenting takes several times as long, and the state is written often
         text = json.dumps(self.data, sort_keys=True)
         write_durably(self._path, (text + "\n").encode("utf-8"))
 
@@ -164,12 +164,12 @@ class State:
             self._save()
 
     def settle(self) -> None:
-        """What was noted so far is on disk."""
+        """Write all deferred changes to disk."""
         with self._guard:
             self._save()
 
     def note(self, **fields: "Any") -> None:
-        """Set `fields` of the state; they reach the disk with the next change that does not wait."""
+        """Set `fields` of the state; deferred until the next durable change."""
         with self._guard:
             self.data.update(fields)
 
@@ -180,7 +180,7 @@ class State:
             self._save()
 
     def note_in(self, name: str, **fields: "Any") -> None:
-        """As `merge`; they reach the disk with the next change that does not wait."""
+        """Set fields like `merge`; deferred until the next durable change."""
         with self._guard:
             self.data.setdefault(name, {}).update(fields)
 
@@ -203,7 +203,7 @@ class State:
             self._save()
 
     def stage_done(self, name: str) -> bool:
-        """Tell whether stage `name` was finished in this attempt."""
+        """Return whether stage `name` has finished in this attempt."""
         with self._guard:
             return bool(self.data.get("stages", {}).get(name, {}).get("state") == "done")
 
@@ -212,17 +212,17 @@ class State:
         with self._guard:
             entry = {"state": "running", "started_at": self._clock()}
             before = self.data.get("stages", {}).get(name, {})
-            # What earlier runs of the stage took counts too, of killed ones as far as it is known
+            # Time of earlier runs counts too, of killed ones as far as it is known
             entry["seconds"] = before.get("seconds", 0.0)
             self.data.setdefault("stages", {})[name] = entry
             self.data["stage"] = name
             self._save()
 
     def end_stage(self, name: str, state: str, seconds: float, counters: "Mapping[str, int] | None" = None) -> float:
-        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and what was counted; it
-        reaches the disk with the next change that does not wait.
+        """Note that stage `name` ended as `state` ("done" or "failed") after `seconds` more, and its counters; deferred
+        until the next durable change.
 
-        Return all its seconds.
+        Return the stage's total seconds.
         """
         with self._guard:
             self._add(counters or {})
@@ -232,7 +232,7 @@ class State:
             return total
 
     def forget_stages(self, names: "Iterable[str]", shards: "Iterable[str]" = ()) -> None:
-        """Stages `names` have to be done again, and the shards `shards` (names) be unpacked."""
+        """Require the stages `names` to run again, and the shards `shards` (names) to be unpacked again."""
         with self._guard:
             for part, gone in (("stages", names), ("shards", shards)):
                 for name in gone:
@@ -240,15 +240,15 @@ class State:
             self._save()
 
     def shard_done(self, member: str) -> bool:
-        """Tell whether the shard `member` (name) was unpacked since the last boot of this machine."""
+        """Return whether the shard `member` (name) was unpacked since the last boot of this machine."""
         with self._guard:
             return bool(self.data.get("shards", {}).get(member) == self.boot)
 
     def mark_shard(self, member: str, counters: "Mapping[str, int]") -> None:
-        """Note that the shard `member` (name) is completely unpacked, and what was counted for it.
+        """Note that the shard `member` (name) is completely unpacked, and its counters.
 
-        On disk with the next change that does not wait, and as often as SHARD_SECONDS says: what is noted less often
-        is unpacked again, what is noted more often makes the disk wait.
+        Written with the next durable change, or once SHARD_SECONDS have passed since the last: a shard that is not
+        on disk as done is unpacked again, but each write makes the work wait for the disk.
         """
         with self._guard:
             self.data.setdefault("shards", {})[member] = self.boot
@@ -257,20 +257,19 @@ class State:
                 self._save()
 
     def forget_shards(self, members: "Iterable[str]") -> None:
-        """The shards `members` (names) have to be unpacked again."""
+        """Require the shards `members` (names) to be unpacked again."""
         self.forget_stages((), members)
 
     def record(self, name: str, value: "Any") -> None:
-        """Keep `value` (JSON-able) as `name` for the final event's evidence; on disk with the next change that does not
-        wait."""
+        """Keep `value` (JSON-able) as `name` for the final event's evidence; deferred until the next durable change."""
         with self._guard:
             self.data.setdefault("evidence", {})[name] = value
 
     def evidence(self) -> "dict[str, Any]":
-        """Return what was recorded, a dict."""
+        """Return the recorded evidence as a dict."""
         with self._guard:
             return dict(self.data.get("evidence", {}))
 
 
-#: Loading the schema now keeps it available after the agent's own archive is gone.
+#: The schema is loaded at import: it stays available after the agent's own archive is gone.
 load_schema("state")

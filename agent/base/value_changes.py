@@ -1,4 +1,4 @@
-"""What work done with former values is still worth, decided from the digests of both."""
+"""Decides, from the digests of former and new values, how much of the earlier work remains valid."""
 
 MYPY = False
 if MYPY:
@@ -13,8 +13,9 @@ def decide(recorded: "ValuesDigests | None", wanted: "ValuesDigests") -> str:
     """Return what `recorded` (values_sha256 dict of the work done so far, or None) allows for `wanted`.
 
     CONTINUE: same values; RENDER: only `db.*` differ, so placeholder shards and configure are done again but data
-    chunks stay; ZERO: tables and staging must go. The state file's record decides about files (`prepare`); the
-    ledger's own record decides about tables, on the connection that holds the database lock (agent.database.ledger).
+    chunks stay; ZERO: tables and staging are discarded. The record in the state file decides about files (`prepare`);
+    the ledger's own record decides about tables, on the connection that holds the database lock
+    (agent.database.ledger).
     """
     if recorded is None or recorded == wanted:
         return CONTINUE

@@ -1,1 +1,1 @@
-"""The bundle: fetched, opened, its members read and checked."""
+"""The bundle: fetching and opening it, reading and checking its members."""

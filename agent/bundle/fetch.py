@@ -1,4 +1,4 @@
-"""Fetching a bundle: in one go or many, going on where it was cut off, never mixing two files."""
+"""Fetches a bundle in one or several requests, resumes after an interruption, and never mixes two files."""
 
 import os
 import re
@@ -20,15 +20,15 @@ if MYPY:
     from shared.documents import PinnedBundle
 
 PIECE_BYTES = 256 * 1024
-#: Fetching goes on as long as enough arrives; when it falls so far behind, it fails (the next tick resumes).
+#: Fetching continues while enough arrives; when it falls this far behind, it fails (the next tick resumes).
 FETCH_IDLE_SECONDS = 120.0
-#: A request that brings less, and not the end, brought nothing: a server that only drips is no server.
+#: A request that brings less, without reaching the end, counts as a failed one.
 ARRIVED_BYTES = 64 * 1024
-#: Between two looks for the controller's answer while little arrives.
+#: Between two checks for the controller's answer while little arrives.
 LOOK_SECONDS = 1.0
 _ENDED = "the connection ended early"
 _SLOW = "it sends less than it has to"
-#: Within `with`, a Part's stream is open.
+#: A Part's stream is open only within `with`.
 _CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
@@ -43,11 +43,11 @@ def fetch(
     sleep: "Callable[[float], None]" = time.sleep,
     token: "str | None" = None,
 ) -> None:
-    """Fetch `pinned["url"]` to `target` (path), going on where an interrupted fetch stopped.
+    """Fetch `pinned["url"]` to `target` (path), resuming where an interrupted fetch stopped.
 
-    `token` (str) is sent along. Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the
-    server refuses, `bundle_slow` when too little does, `bundle_damaged` when what arrives is longer than the job says,
-    `superseded` and `cancelled` when the controller says so; OSError.
+    `token` (str) is sent with each request. Raises ShoplaunchError `bundle_missing` when nothing arrives for
+    `idle_seconds` or the server refuses, `bundle_slow` when too little arrives, `bundle_damaged` when more arrives than
+    the job says, `superseded` and `cancelled` when the controller says so; OSError.
     """
     part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), token)
     backoff = Backoff()
@@ -57,7 +57,7 @@ def fetch(
         while stream.tell() < pinned["size"]:
             before = stream.tell()
             problem, retry_after = _fetch_some(pinned, part, door, check, progress)
-            # What comes again from the beginning is nothing new
+            # Bytes received again after a restart do not count as progress
             arrived = max(0, stream.tell() - before)
             pace.arrived(arrived, part.rate)
             if problem and pace.is_too_slow():
@@ -75,7 +75,7 @@ def fetch(
 
 
 def _given_up(pinned: "PinnedBundle", problem: str, part: "Part") -> "ShoplaunchError":
-    """Return the error of a fetch that has fallen too far behind."""
+    """Return the error for a fetch that has fallen too far behind."""
     where = safe_address(pinned["url"])
     if problem != _SLOW:
         return ShoplaunchError("bundle_missing", "{}: {}".format(where, problem))
@@ -86,9 +86,9 @@ def _given_up(pinned: "PinnedBundle", problem: str, part: "Part") -> "Shoplaunch
 
 
 class Part:
-    """What has arrived so far, in `<base>.part`, and the mark of the file it came from, in `<base>.etag.part`.
+    """The received part in `<base>.part`, and the ETag of the file it came from in `<base>.etag.part`.
 
-    A file that changed meanwhile is fetched from its beginning; without a mark the server is trusted to have kept it.
+    A file that has changed is fetched from its beginning; without an ETag the file is assumed to be the same.
     """
 
     def __init__(self, base: str, token: "str | None" = None) -> None:
@@ -96,12 +96,12 @@ class Part:
         self._mark_path = base + ".etag.part"
         self._token = token
         self.stream: "BinaryIO" = _CLOSED
-        #: How many bytes a second are enough.
+        #: Accepted bytes per second.
         self.rate = LEAST_RATE
 
     def __enter__(self) -> "Part":
         if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
-            # A pipe would be waited for, and what a link names written into
+            # Opening a pipe would block, and a link would be followed
             os.unlink(self._path)
         self.stream = open(self._path, "ab")
         return self
@@ -111,11 +111,11 @@ class Part:
 
     @property
     def told(self) -> bool:
-        """Tell whether the server is the controller, who was shown the token."""
+        """Return whether the server is the controller, which got the token."""
         return self._token is not None
 
     def headers(self) -> "dict[str, str]":
-        """Return what is sent along with the next request."""
+        """Return the headers of the next request."""
         headers = {"Authorization": "Bearer " + self._token} if self._token else {}
         mark = self._mark()
         if mark and self.stream.tell():
@@ -123,20 +123,20 @@ class Part:
         return headers
 
     def begin_anew(self, mark: "str | None" = None) -> None:
-        """Nothing has arrived yet; what comes is of the file with `mark` (its strong ETag, or None)."""
+        """Discard what has arrived; the following bytes belong to the file with `mark` (its strong ETag, or None)."""
         self.stream.seek(0)
         self.stream.truncate()
         if os.path.lexists(self._mark_path):
             os.unlink(self._mark_path)
         if mark and mark.startswith('"'):
-            # The mark before the bytes: they are never taken for those of another file
+            # The ETag is stored before the bytes, so that they are never taken for those of another file
             with open(self._mark_path, "w") as stream:
                 stream.write(mark)
                 stream.flush()
                 os.fsync(stream.fileno())
 
     def finish(self, target: str) -> None:
-        """Everything has arrived and is the file `target` now."""
+        """Rename the complete file to `target`."""
         os.replace(self._path, target)
         if os.path.lexists(self._mark_path):
             os.unlink(self._mark_path)
@@ -159,8 +159,8 @@ def _fetch_some(
     check: "Callable[[], None] | None",
     progress: "Callable[[float], None] | None",
 ) -> "tuple[str | None, float | None]":
-    """Append what one request brings to `part`; return (what went wrong, None when it came to its end; seconds the
-    server asks to wait, or None)."""
+    """Append what one request brings to `part`; return (problem, None when it reached the end; seconds the server asks
+    to wait, or None)."""
     if check is not None:
         check()
     offset = part.stream.tell()
@@ -175,7 +175,7 @@ def _fetch_some(
         if part.told:
             part.rate = response.promised_rate()
         if status == 200:
-            # The first request, a file that changed, or a server that does not resume
+            # The first request, a changed file, or a server that does not resume
             part.begin_anew(response.headers.get("ETag"))
         elif status == 206:
             match = _RANGE.match(response.headers.get("Content-Range", ""))
@@ -190,7 +190,7 @@ def _fetch_some(
 
 
 def _refused(status: int, headers: "HTTPMessage", by_controller: bool) -> "tuple[str, float | None]":
-    """Return what to wait for, as _fetch_some does, or raise when waiting cannot help."""
+    """Return the problem and the wait like _fetch_some, or raise when waiting cannot help."""
     if by_controller and status == 409:
         raise ShoplaunchError("superseded", "the controller names a newer attempt")
     if by_controller and status == 410:
@@ -220,7 +220,7 @@ def _copy(
 
 
 def _next_piece(response: "Download") -> "tuple[bytes, str | None]":
-    """Return (bytes, why none come after them, or None): a whole piece, or what came within LOOK_SECONDS."""
+    """Return (bytes, why no more follow, or None): a whole piece, or what arrived within LOOK_SECONDS."""
     pieces: "list[bytes]" = []
     problem: "str | None" = None
     left, end = PIECE_BYTES, time.monotonic() + LOOK_SECONDS

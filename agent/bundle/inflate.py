@@ -1,4 +1,4 @@
-"""Gzip members unpacked, never larger than the manifest says, never held twice in memory."""
+"""Unpacks gzip members: never more than the manifest says, never held twice in memory."""
 
 import zlib
 
@@ -11,21 +11,21 @@ if MYPY:
 
     from shared.documents import Member
 
-#: Of a member whose size the manifest does not tell.
+#: Limit for a member whose size is not in the manifest.
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 _STEP_BYTES = 256 * 1024
 _GZIP_WINDOW = 31
 _DEFLATE_WINDOW = -15
-#: How a gzip member begins that has neither name nor comment; then come six bytes that do not matter.
+#: Beginning of a gzip member without name and comment; six more header bytes follow, which are ignored.
 _GZIP_START = b"\x1f\x8b\x08\x00"
 _HEADER_BYTES, _TRAILER_BYTES = 10, 8
-#: Deflate packs at most 1032 bytes into one; a little for the smallest members.
+#: Deflate expands a byte to at most 1032; with a margin for the smallest members.
 _MOST_PER_BYTE = 1040
 _SMALL_BYTES = 64 * 1024
 
 
 def gunzip(data: bytes, size: "int | None" = None) -> bytes:
-    """Return the unpacked bytes of gzip `data`, which must be `size` of them, or at most MAX_UNPACKED_BYTES.
+    """Return the unpacked bytes of gzip `data`: exactly `size` of them, or at most MAX_UNPACKED_BYTES.
 
     Raises ShoplaunchError `bundle_damaged`.
     """
@@ -41,7 +41,7 @@ def gunzip(data: bytes, size: "int | None" = None) -> bytes:
 
 
 def pieces_of_member(data: bytes, member: "Member") -> "Iterable[bytes]":
-    """Return the unpacked bytes of `data` as `unpack_member` does, in pieces of which few are held at a time."""
+    """Return the unpacked bytes of `data` like `unpack_member`, as pieces of which only a few are held at a time."""
     return unpacking([data], len(data), member["unpacked"]) if "unpacked" in member else [gunzip(data)]
 
 
@@ -54,10 +54,10 @@ def unpack_member(data: bytes, member: "Member") -> "bytes | bytearray":
 
 
 def gunzip_large(data: bytes, size: int) -> bytearray:
-    """Return the unpacked bytes of gzip `data` as a bytearray, without the second copy that growing a result needs.
+    """Return the unpacked bytes of gzip `data` as a bytearray, without the second copy that a growing result needs.
 
-    As for `unpacking`, the digest of `data` has been checked. `size` is the exact number of unpacked bytes. Raises
-    ShoplaunchError `bundle_damaged`.
+    As for `unpacking`, the caller has checked the digest of `data`. `size` is the exact number of unpacked bytes.
+    Raises ShoplaunchError `bundle_damaged`.
     """
     _check_possible(len(data), size)
     result, filled = bytearray(size), 0
@@ -68,11 +68,11 @@ def gunzip_large(data: bytes, size: int) -> bytearray:
 
 
 def unpacking(packed: "Iterable[bytes]", packed_size: int, size: int) -> "Iterator[bytes]":
-    """Yield the `size` unpacked bytes of the gzip member that the pieces `packed` (`packed_size` bytes) make up.
+    """Yield the `size` unpacked bytes of the gzip member in the pieces `packed` (`packed_size` bytes in total).
 
-    Little is held at a time, and never more than `size` are yielded. That the bytes are right is known by the digest of
-    the packed ones (agent.bundle.reader): the member's own check sum, a tenth of the work, is not made anew. Raises
-    ShoplaunchError `bundle_damaged`, at the end too.
+    Memory holds little at a time, and never more than `size` bytes are yielded. The member's own checksum is not
+    verified, which saves a tenth of the work: the digest of the packed bytes (agent.bundle.reader) proves them. Raises
+    ShoplaunchError `bundle_damaged`, also at the end.
     """
     _check_possible(packed_size, size)
     unpacker, filled = zlib.decompressobj(_DEFLATE_WINDOW), 0
@@ -93,7 +93,7 @@ def _check_possible(packed_size: int, size: int) -> None:
 
 
 def _deflated(packed: "Iterable[bytes]", packed_size: int) -> "Iterator[memoryview]":
-    """Yield what lies between header and trailer of the gzip member that the pieces `packed` make up."""
+    """Yield the bytes between header and trailer of the gzip member in the pieces `packed`."""
     at = 0
     for piece in packed:
         part = memoryview(piece)
@@ -105,7 +105,7 @@ def _deflated(packed: "Iterable[bytes]", packed_size: int) -> "Iterator[memoryvi
 
 def _pieces(unpacker: "zlib._Decompress", packed: "Iterable[memoryview]") -> "Iterator[bytes]":
     for part in packed:
-        # What is handed over is copied again and again until all of it is used: little at a time
+        # The unconsumed rest of the input is copied with every call: pass little at a time
         for start in range(0, len(part), _STEP_BYTES):
             waiting: "bytes | memoryview" = part[start : start + _STEP_BYTES]
             while waiting and not unpacker.eof:

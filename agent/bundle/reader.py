@@ -1,4 +1,4 @@
-"""The bundle: its manifest pinned by the job, each member read once and hashed; fetched where need be."""
+"""Opens the bundle, fetches it if necessary: its manifest is pinned by the job, each member is read once and hashed."""
 
 import hashlib
 import os
@@ -17,9 +17,9 @@ if MYPY:
     from agent.reporting.http import HttpClient
     from shared.documents import Job, Member, PinnedBundle
 
-#: Another bundle of the skeleton, a damaged one, or none: the address has the right one.
+#: Errors after which the job's address is tried: another bundle in the skeleton, a damaged one, or none.
 ELSEWHERE = ("bundle_missing", "bundle_damaged", "bundle_digest", "bundle_format")
-#: Of a member too large to be held.
+#: Piece size for a member too large for memory.
 PIECE_BYTES = 256 * 1024
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
@@ -68,9 +68,9 @@ class Bundle:
         return data
 
     def pieces(self, member: "Member") -> "Iterator[bytes]":
-        """Yield the packed bytes of a `member` too large to be held.
+        """Yield the packed bytes of a `member` too large for memory.
 
-        Only the end tells whether the digest is right: until then, nothing made of them may be used. Raises as `read`.
+        The digest is checked at the end: until then, nothing made of the bytes may be used. Raises like `read`.
         """
         start, size = self._place(member["name"], member["size"])
         end, digest = start + size, hashlib.sha256()
@@ -92,7 +92,7 @@ class Bundle:
         return data
 
     def _place(self, name: str, limit: int) -> "tuple[int, int]":
-        """Return (where the bytes of member `name` start, how many they are), which must not be more than `limit`."""
+        """Return (start, size) of the bytes of member `name`, at most `limit` of them."""
         entry = self._entries.get(name)
         if entry is None or entry.size > limit:
             raise ShoplaunchError("bundle_damaged", "the bundle has no usable {}".format(name))
@@ -126,11 +126,11 @@ def open_bundle(
     check: "Callable[[], None] | None" = None,
     progress: "Callable[[float], None] | None" = None,
 ) -> "Bundle":
-    """Return the job's Bundle: at the path the job names, the account's own, or fetched from the job's address.
+    """Return the job's Bundle: from the path the job names, the account's own, or fetched from the job's address.
 
-    Where the job names an address, a place without the right bundle only means to go on to the next.
-    `door` (http.HttpClient) is needed to fetch; `check()` is called and `progress(fraction)` told while fetching.
-    Raises ShoplaunchError `bundle_missing` and those of Bundle; OSError.
+    Where the job names an address, the next place is tried after one without the right bundle. `door`
+    (http.HttpClient) is needed to fetch; `check()` and `progress(fraction)` are called while fetching. Raises
+    ShoplaunchError `bundle_missing` and those of Bundle; OSError.
     """
     pinned = job["bundle"]
     own = own_bundle_path(folder)
@@ -153,11 +153,11 @@ def open_bundle(
 
 
 def open_early(job: "Job", folder: str) -> "Bundle | None":
-    """Return what `open_bundle` does of a bundle that is there; None without one, or of one about which stage verify
-    has something to say."""
+    """Return the Bundle like `open_bundle` when it is there already; None without one, or when opening fails: stage
+    verify reports the reason."""
     try:
         return open_bundle(job, folder) if "bundle" in job else None
-    except Exception:  # noqa: BLE001 - whatever it is, that stage meets it again
+    except Exception:  # noqa: BLE001 - stage verify meets every error again
         return None
 
 
@@ -168,7 +168,7 @@ def _open_at(place: str, pinned: "PinnedBundle") -> "Bundle":
 
 
 def token_for(job: "Job") -> "str | None":
-    """Return the job's bearer token when its bundle lies with the controller itself: nobody else is told it."""
+    """Return the job's bearer token when the controller itself serves the bundle: no other server may see it."""
     from agent.reporting.http import origin
 
     callback = job["callback"]
@@ -176,7 +176,7 @@ def token_for(job: "Job") -> "str | None":
 
 
 def forget_fetched(job: "Job", folder: str) -> None:
-    """Remove a fetched bundle that turned out to be damaged, so that the next attempt fetches it anew."""
+    """Remove a fetched bundle that proved damaged, so that the next attempt fetches it again."""
     if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
         os.unlink(own_bundle_path(folder))
 

@@ -1,4 +1,4 @@
-"""Shards unpacked into the tar archives they are, piece by piece; the first ones before anybody may write them."""
+"""Unpacks shards to their tar archives, piece by piece; the first ones ahead of time, before stage unpack may write."""
 
 import collections
 import select
@@ -14,20 +14,20 @@ if MYPY:
     from agent.bundle.reader import Bundle
     from shared.documents import Member
 
-#: What is held ahead at most, about what is unpacked until there is an order; an account's memory is small.
+#: Memory limit for shards unpacked ahead, about as much as there is time for; an account's memory is small.
 AHEAD_BYTES = 24 * 1024 * 1024
 
 
 def is_large(member: "Member") -> bool:
-    """Tell whether the shard `member` (entry of the manifest) is too large to be held packed."""
+    """Return whether the shard `member` (entry of the manifest) is too large to be held packed."""
     return member["size"] > SHARD_PACKED_BYTES
 
 
 def unpacked(bundle: "Bundle", member: "Member") -> "Iterable[bytes]":
-    """Return the tar archive of one shard in pieces. What is not large is held packed and checked before it is used.
+    """Return the tar archive of one shard in pieces. A shard that is not large is held packed and checked before use.
 
     `bundle` is an agent.bundle.reader.Bundle, `member` the shard's entry of the manifest. Raises ShoplaunchError
-    `bundle_*`, at the end too.
+    `bundle_*`, also at the end.
     """
     if "unpacked" not in member:
         return [gunzip(bundle.read(member))]
@@ -41,11 +41,11 @@ def unpacked(bundle: "Bundle", member: "Member") -> "Iterable[bytes]":
 def read_ahead(
     bundle: "Bundle | None", variant: "str | None", is_done: "Callable[[str], bool]", orders: int
 ) -> "dict[str, Iterator[bytes]]":
-    """Return {name: what `unpacked` yields of it} of the first shards of `bundle` (a Bundle or None) that are not done.
+    """Return {name: pieces as of `unpacked`} for the first shards of `bundle` (a Bundle or None) that are not done.
 
-    `variant` is the name of the job's or None, `is_done(name)` tells which are done. It ends when AHEAD_BYTES are held,
-    or when there is something to read from `orders` (descriptor). What cannot be read is left to the stage, which says
-    why.
+    `variant` is the name of the job's variant or None, `is_done(name)` returns whether a shard is done. Stops when
+    AHEAD_BYTES are held, or when `orders` (descriptor) becomes readable. Errors are left to the stage, which reports
+    them.
     """
     ahead: "dict[str, Iterator[bytes]]" = {}
     if bundle is None:
@@ -55,7 +55,7 @@ def read_ahead(
         for member in shards_of(bundle.manifest, variant):
             if is_done(member["name"]):
                 continue
-            # Until a shard is at its end its packed bytes are held, too; one of an old bundle comes all at once
+            # A shard's packed bytes are held until it is read to its end; a shard of an old bundle arrives all at once
             room -= 0 if is_large(member) else member["size"]
             if room <= 0 or "unpacked" not in member or _has_word(orders):
                 break
@@ -68,15 +68,15 @@ def read_ahead(
             room -= sum(map(len, held))
     except MemoryError:
         return {}
-    except Exception:  # noqa: BLE001 - whatever it is, the stage meets it again
+    except Exception:  # noqa: BLE001 - the stage meets every error again
         return ahead
     return ahead
 
 
 def _held(pieces: "Iterator[bytes]", most: int, orders: int) -> "tuple[collections.deque[bytes], bool]":
-    """Return (deque of those of `pieces` that come before there is a word in `orders`, whether these are all).
+    """Return (deque of the `pieces` read before `orders` becomes readable, whether these are all).
 
-    They have little more than `most` bytes.
+    They hold little more than `most` bytes.
     """
     held: "collections.deque[bytes]" = collections.deque()
     while most > 0 and not _has_word(orders):
@@ -89,7 +89,7 @@ def _held(pieces: "Iterator[bytes]", most: int, orders: int) -> "tuple[collectio
 
 
 def _all_of(held: "collections.deque[bytes]", rest: "Iterator[bytes]") -> "Iterator[bytes]":
-    """Yield the pieces `held`, let go one by one, then the `rest`."""
+    """Yield the pieces `held`, releasing each, then the `rest`."""
     while held:
         yield held.popleft()
     for piece in rest:

@@ -1,4 +1,4 @@
-"""A lean reader for our own shards: ustar with GNU long names, holding files, folders and links and nothing else."""
+"""A minimal reader for our own shards: ustar with GNU long names; only files, folders and links."""
 
 import functools
 
@@ -15,15 +15,15 @@ LINK = b"2"
 _LONG_NAME = b"L"
 _LONG_TARGET = b"K"
 _END = bytes(BLOCK)
-#: What is larger is taken in pieces.
+#: Larger content is read in pieces.
 MAX_HELD_BYTES = 1024 * 1024
 
 
 class Window:
     """An archive whose bytes come in `pieces` (bytes): one of them is held at a time.
 
-    `look(data)` is asked about everything that is taken as a whole, at the latest then, and little of it twice; `seen`
-    is what it said of a piece or more in which all lies that was taken last.
+    `look(data)` is called for everything taken as a whole, at the latest when it is taken, rarely twice for the same
+    bytes; `seen` is its result for the pieces that hold the bytes taken last.
     """
 
     def __init__(self, pieces: "Iterable[bytes]", look: "Callable[[bytes], bool] | None" = None) -> None:
@@ -37,7 +37,7 @@ class Window:
 
     @property
     def offset(self) -> int:
-        """How many bytes were taken."""
+        """Return how many bytes have been read."""
         return self._before + self._at
 
     def take(self, size: int) -> memoryview:
@@ -52,7 +52,7 @@ class Window:
         return self._view[at:end]
 
     def some(self, most: int) -> memoryview:
-        """Return what is held of the next `most` bytes, none only where the archive ends."""
+        """Return the held part of the next `most` bytes; empty only at the end of the archive."""
         while self._at == len(self._data) and self._next():
             continue
         taken = self._view[self._at : self._at + most]
@@ -68,8 +68,8 @@ class Window:
         return self._data[at : self._at]
 
     def pass_to(self, end: int) -> bool:
-        """Pass over what comes before the offset `end`, and over what fills the last block, as far as that is there;
-        tell whether the archive reaches `end`."""
+        """Skip to the offset `end` rounded up to a whole block, as far as the archive goes; return whether it reaches
+        `end`."""
         at = end + -end % BLOCK - self._before
         if at <= len(self._data):
             self._at = at
@@ -78,7 +78,7 @@ class Window:
         return self.offset >= end
 
     def skip(self, size: int) -> None:
-        """Pass over `size` bytes, or all there are."""
+        """Skip `size` bytes, or all there are."""
         while size > 0:
             passed = len(self.some(size))
             if not passed:
@@ -86,12 +86,12 @@ class Window:
             size -= passed
 
     def drain(self) -> None:
-        """Let the rest come, which says how the pieces end."""
+        """Read to the end, so that the source checks its pieces."""
         while self.some(MAX_HELD_BYTES):
             continue
 
     def _across(self, size: int) -> memoryview:
-        """Return what `take` does where not all of it is held."""
+        """Return the same as `take` where the bytes span several pieces."""
         parts = [self.some(size)]
         missing = size - len(parts[0])
         while missing > 0 and self._next():
@@ -102,7 +102,7 @@ class Window:
         return memoryview(data)
 
     def _next(self) -> bool:
-        """Hold the next piece, when all of this one is taken; tell whether there was one."""
+        """Hold the next piece after this one is used up; return whether there was one."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
@@ -112,14 +112,14 @@ class Window:
 
     def _hold(self, piece: bytes) -> None:
         self._data, self._view, self._at = piece, memoryview(piece), 0
-        # Not asked yet: of a file across several pieces they need not be
+        # Not searched yet: a file that spans several pieces is searched elsewhere
         self._seen = None
 
 
 class Entry:
     """One member: `kind`, `path` and `target` (bytes), `mode`, `mtime` (seconds), and `size` bytes of content.
 
-    The content comes once, whole or in pieces, before the next entry is asked for.
+    The content can be read once, whole or in pieces, before the next entry is requested.
     """
 
     __slots__ = ("_window", "kind", "mode", "mtime", "path", "size", "target")
@@ -151,7 +151,7 @@ class Entry:
 
 
 def entries(window: "Window") -> "Iterator[Entry]":
-    """Yield the `Entry` objects of the archive in `window` (Window), up to its end.
+    """Yield the `Entry` objects of the archive in `window` (Window) to its end.
 
     Raises ShoplaunchError `unsafe_path` for hard links, devices and other kinds, `bundle_damaged` for broken headers.
     """
@@ -211,7 +211,7 @@ def _link_target(header: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    # Python's own reading of numbers also takes signs and underscores
+    # int() would also accept signs and underscores
     digits = field.strip(b" \0") or b"0"
     try:
         if digits.isdigit():
@@ -221,5 +221,5 @@ def _number(field: bytes) -> int:
     raise ShoplaunchError("bundle_damaged", "a shard's header is broken")
 
 
-# Modes and times of many files are the same
+# Many files share mode and time
 _known_number = functools.lru_cache(maxsize=1024)(_number)

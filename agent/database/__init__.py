@@ -1,1 +1,1 @@
-"""The shop's database: how to reach it, its ledger, and what brings tables and rows into it."""
+"""The shop's database: the connection, the ledger, and the import of tables and rows."""

@@ -1,4 +1,4 @@
-"""The one door to the database: where it is, how to get in, what its errors mean."""
+"""Connects to the job's database, runs statements, and maps its errors to codes."""
 
 import re
 
@@ -20,19 +20,19 @@ if MYPY:
 
     Rows = Tuple[Tuple[Any, ...], ...]
 
-#: A late index on a large table is one silent statement; a server that has gone is noticed earlier (lock).
+#: Building an index of a large table is one long, silent statement; a lost server is noticed earlier (session.lock).
 READ_SECONDS = LONGEST_SECONDS
-#: A killed agent's connection must not hold its locks for long; ours are pinged more often than this. The last is for
-#: definitions behind somebody's open transaction.
+#: A killed agent's connection must not hold its locks for long; live ones are pinged more often than this. The last
+#: limit is for definitions that wait for another connection's open transaction.
 LIMITS = "wait_timeout=120, innodb_lock_wait_timeout=30, lock_wait_timeout=30"
-#: What every connection begins with: the common session, in as few statements as can be. Strictly, a limit above the
-#: server's own is an error, otherwise it becomes the server's; what one statement sets is judged before any of it
-#: counts.
+#: Statements of every new connection: the common session, in as few statements as possible. In strict mode a limit
+#: above the server's maximum is an error, otherwise it is reduced to that; a statement checks all its values before it
+#: applies any, so strict mode is turned off first.
 OPENING = ("SET SESSION sql_mode=''",) + SESSION[:-1] + ("{}, {}".format(SESSION[-1], LIMITS),)
 
 ACCESS_DENIED = 1045
 HOST_REFUSED = 1130
-#: MySQL and MariaDB error numbers -> codes; what is not here is an error of the statement itself.
+#: MySQL and MariaDB error numbers -> codes; any other number is an error of the statement itself.
 CODES = {
     # 1820, 1862: the password has expired
     "db_access_denied": (ACCESS_DENIED, 1698, 1699, 1820, 1862, 3118, 4151),
@@ -44,7 +44,7 @@ CODES = {
     "db_packet": (1153, 2020),
     "db_key_length": (1071, 1709),
     "db_collation": (1115, 1267, 1273),
-    # 1193: a server without InnoDB knows none of its settings, and no session of ours can begin
+    # 1193: a server without InnoDB does not know its settings, and no session of ours can begin
     "db_engine": (1193, 1286),
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),
@@ -57,7 +57,7 @@ CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers
 
 
 def as_database_failure(error: Exception) -> "ShoplaunchError":
-    """Return exception `error` of PyMySQL as a ShoplaunchError whose message holds number and text."""
+    """Return PyMySQL's exception `error` as a ShoplaunchError whose message holds number and text."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[-1]) if error.args else type(error).__name__
     if isinstance(error, (pymysql.err.InterfaceError, OSError)) or (
@@ -71,17 +71,16 @@ def as_database_failure(error: Exception) -> "ShoplaunchError":
     return ShoplaunchError(code, "{} {}".format(number, text)[:1000], number=number)
 
 
-#: What PyMySQL raises: its own errors, sockets', and RuntimeError where a log-in needs a library that is not there.
+#: What PyMySQL raises: its own errors, socket errors, and RuntimeError where a log-in needs a missing library.
 FAILURES: "tuple[type[Exception], ...]" = (pymysql.err.Error, OSError, RuntimeError)
 
 
 def connect(values: "Mapping[str, str]") -> "OurConnection":
     """Return a new connection to the job's database in the agreed session, autocommit on.
 
-    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`, and where the server's
-    settings say so `db.uid`, `db.tls`, `db.tls_ca`, `db.tls_pin` (see agent.database.door). Whoever answers at the
-    first door that is the server's own is the server: what it says counts, and no other door is tried. Raises
-    ShoplaunchError `db_*`.
+    `values` holds `db.host`, `db.port`, `db.socket`, `db.name`, `db.user`, `db.password`, and depending on the server's
+    settings `db.uid`, `db.tls`, `db.tls_ca`, `db.tls_pin` (see agent.database.door). The first socket that belongs to
+    the server decides: its errors are final, and no other socket is tried. Raises ShoplaunchError `db_*`.
     """
     try:
         with opened(values) as door:
@@ -91,10 +90,10 @@ def connect(values: "Mapping[str, str]") -> "OurConnection":
 
 
 def _of_the_host(values: "Mapping[str, str]", found: "ShoplaunchError") -> "ShoplaunchError":
-    """Return the failure `found` of a log-in, as `db_host_refused` where the server took us for a user of another host.
+    """Return the log-in failure `found`, as `db_host_refused` where the server matched us to a user of another host.
 
-    Users of this machine are made for `localhost`; over TCP a server that resolves no names knows none of that host,
-    and says only that access is denied. No password would mend that.
+    Users of this machine are created for `localhost`; over TCP, a server that does not resolve names sees an address
+    instead, and only reports that access is denied. No password would help.
     """
     host = re.search("@'([^']*)'", found.message)
     is_denied = found.details["number"] == ACCESS_DENIED and host_of(values) == "localhost"
@@ -115,7 +114,7 @@ def _open(values: "Mapping[str, str]", door: "Door") -> "OurConnection":
         client_flag=CLIENT.FOUND_ROWS,
         defer_connect=True,
         host=host_of(values),
-        # By name: `ssl=None` would mean as the server likes
+        # Named explicitly: `ssl=None` would leave the choice to the server
         **({"ssl": door.encryption} if door.encryption else {"ssl_disabled": True}),
     )
     connection.log_in(door.found, door.exchange, door.proven)
@@ -130,7 +129,7 @@ def _open(values: "Mapping[str, str]", door: "Door") -> "OurConnection":
 
 
 def _unlimit(connection: "OurConnection") -> None:
-    """No statement is cut off by a limit the host has set for all, where the server lets us say so."""
+    """Turn off the server's default time limit for statements, where the server permits it."""
     is_mariadb = "mariadb" in connection.get_server_info().lower()
     try:
         connection.query("SET SESSION {}=0".format("max_statement_time" if is_mariadb else "max_execution_time"))
@@ -155,12 +154,12 @@ def run(connection: "OurConnection", statement: "str | bytes", params: "Sequence
 
 
 def _filled(connection: "OurConnection", statement: "Any", params: "Sequence[Any] | None") -> "Any":
-    """Return `statement` with `params` in the places of their marks, as it is without any (None)."""
+    """Return `statement` with `params` in place of its marks; unchanged when `params` is None."""
     return statement if params is None else connection.cursor().mogrify(statement, params)
 
 
 def _drain(connection: "OurConnection") -> None:
-    """What else a procedure returns is heard now: its errors are this statement's."""
+    """Read the further results of a procedure now: their errors belong to this statement."""
     while connection._result.has_next:
         connection.next_result()
 
@@ -168,7 +167,7 @@ def _drain(connection: "OurConnection") -> None:
 def raw(
     connection: "OurConnection", statement: str, params: "Sequence[Any] | None" = None
 ) -> "list[tuple[bytes | None, ...]]":
-    """Run one query (str) as `run` does; every column comes as bytes as the server sent it, or None."""
+    """Run one query (str) like `run`; every value is bytes as the server sent it, or None."""
     try:
         with under_way(connection):
             return connection.texts(_filled(connection, statement, params).encode("utf-8", "surrogateescape"))
@@ -193,7 +192,7 @@ def change(
 
 
 def close(connection: "OurConnection") -> None:
-    """Close `connection`; one that is broken already is closed all the same."""
+    """Close `connection`, also one that is broken already."""
     try:
         connection.close()
     except FAILURES:

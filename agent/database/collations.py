@@ -1,4 +1,4 @@
-"""Collations the server lacks, mapped to fallbacks the packer tried and found safe."""
+"""Maps collations the server lacks to fallbacks that the packer tested."""
 
 import re
 
@@ -14,7 +14,7 @@ if MYPY:
 
 
 def of_job(ctx: "Work", connection: "OurConnection") -> "dict[str, str]":
-    """Return what `choose` does for the job's bundle; the server is asked once. Raises as that."""
+    """Return `choose` for the job's bundle; the server is queried once. Raises like `choose`."""
     if ctx.collations is None:
         ctx.collations = choose(connection, ctx.manifest["collations"])
     return ctx.collations
@@ -23,7 +23,7 @@ def of_job(ctx: "Work", connection: "OurConnection") -> "dict[str, str]":
 def choose(connection: "OurConnection", wanted: "Mapping[str, Sequence[str]]") -> "dict[str, str]":
     """Return {collation: replacement} for those of `wanted` (manifest.collations) that the server does not know.
 
-    The first fallback the server has is taken. Raises ShoplaunchError `db_collation` when there is none.
+    The first fallback the server knows is used. Raises ShoplaunchError `db_collation` when it knows none.
     """
     known = _listed(connection, sorted(set(wanted).union(*wanted.values())))
     chosen = {}
@@ -38,7 +38,7 @@ def choose(connection: "OurConnection", wanted: "Mapping[str, Sequence[str]]") -
 
 
 def _listed(connection: "OurConnection", names: "Sequence[str]") -> "set[str]":
-    """Return those of `names` that the server knows by these very names."""
+    """Return those of `names` that the server lists under exactly these names."""
     if not names:
         return set()
     marks = ", ".join(["%s"] * len(names))
@@ -50,7 +50,7 @@ def _listed(connection: "OurConnection", names: "Sequence[str]") -> "set[str]":
 
 
 def _accepted(connection: "OurConnection", name: str) -> bool:
-    """Tell whether the server takes `name` though it does not list it (MariaDB takes MySQL's 0900 names)."""
+    """Return whether the server accepts `name` though it does not list it (MariaDB accepts MySQL's 0900 names)."""
     charset = name.split("_")[0]
     try:
         run(connection, "SELECT CONVERT('' USING {}) COLLATE {}".format(charset, name))

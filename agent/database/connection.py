@@ -1,5 +1,5 @@
-"""The connection to the database: PyMySQL's, with fewer calls of the system for each packet, and a way to read large
-answers without a look at what is told of columns.
+"""The database connection: PyMySQL's, with fewer system calls per packet, and with a way to read large results without
+parsing the column definitions.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
 """
@@ -26,20 +26,20 @@ else:
 
 _HEADER = struct.Struct("<HBB")
 _END, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
-#: What begins like an end and is longer is a row whose first value is large.
+#: A packet that begins like an end packet but is longer is a row whose first value is large.
 _LONGEST_END = 8
-#: First byte of a length -> how many bytes of it follow; a smaller one is the length itself.
+#: First byte of a length -> number of bytes that follow; a smaller first byte is the length itself.
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
-#: What PyMySQL stumbles over where a greeting or an answer is none.
+#: What PyMySQL raises for a greeting or an answer that violates the protocol.
 NO_PROTOCOL = (LookupError, ValueError, TypeError, AssertionError, struct.error)
 
 
 class OurConnection(Connection):
-    """As PyMySQL's; `read_timeout` is the time-out for writing, too, once somebody is logged in.
+    """PyMySQL's connection; after the log-in, `read_timeout` limits writing as well.
 
-    Made with `defer_connect`; then `log_in` is called.
+    Create it with `defer_connect`, then call `log_in`.
     """
 
     _proven = False
@@ -47,13 +47,13 @@ class OurConnection(Connection):
     def log_in(self, found: "socket", exchange: "Exchange", proven: bool) -> None:
         """Log in over `found` (socket) within `exchange` (agent.base.deadline_socket.Exchange) and LOGIN_BYTES.
 
-        `proven` says that the server is known to be the right one; encryption that is asked for (`ssl`) proves it, too.
-        Otherwise no request is answered that would reveal the password. Raises ShoplaunchError `db_tls`, `db_auth_*`,
-        and as PyMySQL does; `found` is closed then.
+        `proven` says that the server is known to be the right one; requested encryption (`ssl`) proves it as well.
+        Without either, requests that would reveal the password are refused. Raises ShoplaunchError `db_tls`,
+        `db_auth_*`, and what PyMySQL raises; `found` is closed then.
         """
         self._proven = self._secure = proven
         self._exchange, self._left = exchange, LOGIN_BYTES
-        # In the place of the method of that name, until it is over: later reading is none the slower for it
+        # Replaces the method of that name during the log-in only, so that later reads are not slower
         self._read_bytes = self._read_login  # type: ignore[method-assign]
         try:
             self.connect(found)
@@ -61,14 +61,14 @@ class OurConnection(Connection):
             raise self._lost("what it says is none of the protocol: {}".format(type(error).__name__)) from None
         finally:
             del self._read_bytes
-        # Said once: each time it is said the interpreter's lock is let go, and other threads take their turn
+        # Set once: each call releases the interpreter's lock, and other threads take over
         self._sock.settimeout(self._read_timeout)
 
-    # What `connect` calls first once there is a socket
+    # The first method `connect` calls once it has a socket
     def _get_server_information(self) -> None:
         super()._get_server_information()
         if self.ssl and not self.server_capabilities & CLIENT.SSL:
-            # PyMySQL would go on without
+            # PyMySQL would continue without encryption
             raise ShoplaunchError("db_tls", "it does not encrypt")
 
     def _request_authentication(self) -> None:
@@ -81,7 +81,7 @@ class OurConnection(Connection):
             self.__dict__.pop("_read_packet", None)
 
     def _read_login(self, num_bytes: int) -> bytes:
-        """Read as `_read_bytes`, not one byte ahead, from a server that may be anybody."""
+        """Read like `_read_bytes`, but never ahead, from a server that is not proven yet."""
         self._left -= num_bytes
         if self._left < 0:
             raise self._lost("what it says is longer than the limit for log-ins")
@@ -106,7 +106,7 @@ class OurConnection(Connection):
         try:
             return super()._read_query_result(unbuffered)
         except RuntimeError:
-            # PyMySQL's word for LOAD DATA LOCAL, where that was not allowed
+            # PyMySQL's answer to LOAD DATA LOCAL where that is not allowed
             raise self._asked_for_a_file() from None
 
     def _asked_for_a_file(self) -> "ShoplaunchError":
@@ -136,17 +136,17 @@ class OurConnection(Connection):
     def texts(self, query: bytes) -> "list[tuple[bytes | None, ...]]":
         """Run `query` (bytes); return its rows, a list of tuples of bytes as the server sent them, or None for NULL.
 
-        Raises as PyMySQL does.
+        Raises what PyMySQL raises.
         """
         self._execute_command(COMMAND.COM_QUERY, query)
         columns = self._read_packet().read_length_encoded_integer()
         if columns is None:
             raise self._asked_for_a_file()
         if columns == 0:
-            # No query: that was all
+            # Not a query: there are no rows
             return []
         packets = self._packets()
-        # What each column is, and where that ends: of no use, and most of what small answers consist of
+        # Column definitions and their end: not needed, and the largest part of a small result
         for _ in range(columns + 1):
             next(packets)
         rows: "list[tuple[bytes | None, ...]]" = []
@@ -160,7 +160,7 @@ class OurConnection(Connection):
         return rows
 
     def _packets(self) -> "Iterator[bytes]":
-        """Yield what the server sends, packet by packet. Raises OperationalError, InternalError."""
+        """Yield the server's packets. Raises OperationalError, InternalError."""
         while True:
             packet = piece = self._packet()
             while len(piece) == MAX_PACKET_LEN:
@@ -181,7 +181,7 @@ class OurConnection(Connection):
         return packet
 
     def _lost(self, why: object) -> "err.OperationalError":
-        """Return the exception to raise, the connection closed: nobody knows what would come next over it."""
+        """Close the connection and return the exception to raise: what would follow on it is undefined."""
         self._force_close()
         return err.OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query ({})".format(why))
 

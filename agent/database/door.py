@@ -1,9 +1,9 @@
-"""The way to the database server: the socket or address that is its own, proven before anything is sent there.
+"""Connects to the database server: through the server's own socket or address, proven before anything is sent.
 
-`localhost` means a Unix socket: the one the job names and no other, else the first of the usual ones behind which the
-server's own process listens (shared.database_socket). TCP is never guessed: any account may hold a port of the machine
-while the server is away. Every other host is proven by TLS (agent.database.tls), unless its server's setting says
-`plain`: then nothing is sent that reveals the password (agent.database.connection).
+`localhost` means a Unix socket: only the one the job names, else the first of the usual ones on which the server's
+process listens (shared.database_socket). TCP is never tried on its own: any account may take a port of the machine
+while the server is down. Every other host is proven by TLS (agent.database.tls), unless the server's setting is
+`plain`: then nothing that reveals the password is sent (agent.database.connection).
 """
 
 import configparser
@@ -24,18 +24,18 @@ if MYPY:
 OPTION_FILES = ("~/.my.cnf", "/etc/my.cnf")
 OPTION_BYTES = 64 * 1024
 CONNECT_SECONDS = 10
-#: From the first packet to the last answer of a log-in, name look-ups apart.
+#: From the first packet to the last answer of a log-in, without name resolution.
 LOGIN_SECONDS = 60
 
 
 class ServerIsFull(ShoplaunchError):
-    """The server itself is there, and takes nobody else for now."""
+    """The server is running, but accepts no more connections for now."""
 
 
 class Door:
-    """A connection to the server: `found` (socket), in time until `exchange` (deadline_socket.Exchange) is over.
+    """A connection to the server: `found` (socket), valid until `exchange` (deadline_socket.Exchange) is over.
 
-    `encryption` (SSLContext or None) proves the server, unless it is `proven` already.
+    `encryption` (SSLContext or None) proves the server, unless `proven` says that it is proven already.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class Door:
 
 
 def host_of(values: "Mapping[str, str]") -> str:
-    """Return the host of the database of `values`."""
+    """Return the database host in `values`."""
     return values.get("db.host") or "localhost"
 
 
 @contextlib.contextmanager
 def opened(values: "Mapping[str, str]") -> "Iterator[Door]":
-    """Within this, the Door to the database of `values`; closed when that raises. Raises ShoplaunchError `db_*`,
-    OSError where nobody answers."""
+    """Yield a Door to the database in `values`; it is closed on an exception. Raises ShoplaunchError `db_*`, OSError
+    where nothing answers."""
     exchange = Exchange(CONNECT_SECONDS, LOGIN_SECONDS)
     if host_of(values) == "localhost":
         door = Door(_socket(values), exchange, proven=True)
     else:
-        # A setting that cannot be used is told before anybody is called
+        # An unusable setting is reported before any connection is made
         encryption = _encryption(values)
         door = Door(exchange.connect(values["db.host"], int(values.get("db.port") or 3306)), exchange, encryption)
         door.found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -73,14 +73,14 @@ def opened(values: "Mapping[str, str]") -> "Iterator[Door]":
 
 
 def _encryption(values: "Mapping[str, str]") -> "SSLContext | None":
-    # Here, not above: most databases are on the account's own machine
+    # Imported here: most databases are on the account's own machine
     from agent.database.tls import context_of
 
     return context_of(values)
 
 
 def _socket(values: "Mapping[str, str]") -> "socket.socket":
-    """Return the socket connected to the server on this machine."""
+    """Return a socket connected to the server on this machine."""
     uid = int(values["db.uid"]) if values.get("db.uid", "").isdigit() else None
     if values.get("db.socket"):
         try:
@@ -96,7 +96,7 @@ def _socket(values: "Mapping[str, str]") -> "socket.socket":
         except ServerIsFull:
             raise
         except ShoplaunchError as error:
-            # Somebody else's; the server may well be at the next
+            # Another process's socket; the server may listen on the next one
             failure = failure or error
         except OSError as error:
             missing = error
@@ -107,7 +107,7 @@ def _connected(path: str, uid: "int | None") -> "socket.socket":
     try:
         return connect(path, CONNECT_SECONDS, uid)
     except BlockingIOError:
-        # So many wait to be let in that the system takes no more: it is there, and no other door is tried
+        # The backlog is full: the server is running, and no other socket is tried
         raise ServerIsFull("db_busy", "too many wait to be let in at {}".format(path)) from None
 
 
@@ -117,7 +117,7 @@ def _nobody(tried: "list[str]", error: OSError) -> "ShoplaunchError":
 
 
 def _usual() -> "Iterator[str]":
-    """Yield the sockets of options and then the usual ones, each once."""
+    """Yield the sockets named in option files and then the usual ones, each once."""
     seen: "set[str]" = set()
     for path in [*_configured(), *SOCKETS]:
         if path and path not in seen:
@@ -130,7 +130,7 @@ def _configured() -> "list[str]":
     for name in OPTION_FILES:
         parser = configparser.RawConfigParser(allow_no_value=True, strict=False)
         try:
-            # Lines such as !includedir are not for this parser
+            # The parser does not know lines such as !includedir
             lines = _read(os.path.expanduser(name)).splitlines(True)
             parser.read_string("".join(line for line in lines if not line.lstrip().startswith("!")))
         except (OSError, configparser.Error):
@@ -141,7 +141,7 @@ def _configured() -> "list[str]":
 
 
 def _read(path: str) -> str:
-    """Return the text at the beginning of the file `path`, "" of what is none: nobody is waited for at a pipe."""
+    """Return the beginning of the text file `path`, "" when it is no plain file: reading a pipe would block."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

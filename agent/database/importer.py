@@ -1,4 +1,4 @@
-"""Data chunks over parallel connections: each one transaction, repeated from BEGIN on any error."""
+"""Imports data chunks over parallel connections: each in one transaction, repeated from BEGIN on any error."""
 
 import contextlib
 import queue
@@ -20,24 +20,24 @@ if MYPY:
     from agent.database.work import Work
     from shared.documents import Member
 
-#: How long a run keeps trying while nothing gets through; then the next tick goes on. Less than lock.HUNG_SECONDS.
+#: How long a run retries without any success; then the next tick continues. Less than lock.HUNG_SECONDS.
 PATIENCE_SECONDS = 540.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 CONNECTIONS = 2
-#: Between two durable notes of what was counted.
+#: Least time between two durable notes of the counters.
 NOTE_SECONDS = 1.0
-#: Errors worth repeating at once: the database is there, another transaction was in the way.
+#: Errors worth an immediate retry: the database is running, another transaction was in the way.
 TRANSIENT = ("db_error", "db_unreachable", "db_busy", "db_socket_foreign")
-#: How long nothing gets through before that is told: an account may have few connections, and others use them.
+#: Time without success before it is reported: an account may have few connections, all in use elsewhere.
 QUIET_SECONDS = 60.0
 
 
 class Patience:
-    """Pauses that grow until something gets through; gives up after PATIENCE_SECONDS without.
+    """Retry pauses that grow until something succeeds; gives up after PATIENCE_SECONDS without success.
 
-    What got through here is told to `others` (another Patience), and what others tell it counts here: they may have
-    what is refused to us. `tell(error)` is called once where nothing gets through for a while.
+    A success is passed on to `others` (another Patience), and its successes count here: other connections may get what
+    this one is refused. `tell(error)` is called once when nothing has succeeded for a while.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class Patience:
         self._pause = FIRST_PAUSE_SECONDS
 
     def success(self) -> None:
-        """Something got through."""
+        """Note a success: the pauses start anew."""
         self._begin()
         if self._others is not None:
             self._others.success()
 
     def failure(self, error: "ShoplaunchError") -> None:
-        """Wait before the next try. Raises `error` when it is none to repeat or has lasted too long."""
+        """Wait before the next try. Raises `error` when it is not transient or has lasted too long."""
         since = self.since if self._others is None else max(self.since, self._others.since)
         waited = self._clock() - since
         if error.code not in TRANSIENT or waited > self._seconds:
@@ -85,7 +85,7 @@ class Patience:
 
 
 def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> bool:
-    """Import the data chunk `member` unless it is there; return whether it was done now.
+    """Import the data chunk `member` unless it is imported already; return whether it was imported now.
 
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
     """
@@ -93,10 +93,10 @@ def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> 
     if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
         return False
     rows = warnings = sent = 0
-    # Taken apart before it is filled: a line end in a value must not end a statement
+    # Split before it is filled: a line end in a value must not end a statement
     for template in lines:
         statement = ctx.renderer.render(template)
-        # A large row is held as few times as can be
+        # Keeps fewer copies of a large row in memory
         del template
         sent += len(statement)
         affected, warned = change(connection, statement)
@@ -121,8 +121,8 @@ def _text_of(ctx: "Work", member: "Member") -> "bytes | bytearray":
 
 
 def _lines(text: "bytes | bytearray") -> "Iterator[bytes]":
-    """Yield the lines of `text` (bytes-like) that are not empty as bytes, one after the other; hold none of them, nor
-    the text beside its last one."""
+    """Yield the non-empty lines of `text` (bytes-like) as bytes, one by one; keep no reference to them, and release
+    the text before its last line is used."""
     line: "list[bytes]" = []
     start = 0
     while start < len(text):
@@ -146,9 +146,9 @@ def _close(connection: "OurConnection | None") -> None:
 class Workers:
     """Threads that import the chunks `members`, each over its own connection; any failure stops all of them.
 
-    A chunk waits until its tables are there (`tables`, an agent.database.tables.Tables). `done(bytes)` is told what was
-    imported; `patience` (Patience) is told what got through here, and knows what did elsewhere. Where an account may
-    have no more threads, fewer do it all, or whoever calls `work_here`.
+    A chunk waits until its tables exist (`tables`, an agent.database.tables.Tables). `done(bytes)` is called after each
+    import; `patience` (Patience) exchanges successes with other parts of the stage. Where the account allows fewer
+    threads, fewer do all the work; without any, the caller of `work_here` does it.
     """
 
     def __init__(
@@ -184,12 +184,12 @@ class Workers:
             ctx.log.info("%d threads import: %s", len(self._threads), error)
 
     def work_here(self) -> None:
-        """Import what waits, if no thread does."""
+        """Import the waiting chunks in the calling thread, if no other thread could start."""
         if not self._threads:
             self._run()
 
     def alive(self) -> bool:
-        """Tell whether any thread still works."""
+        """Return whether any thread is still working."""
         with self._guard:
             return self._ended < len(self._threads)
 
@@ -200,7 +200,7 @@ class Workers:
         self.check()
 
     def finished(self) -> "list[str]":
-        """Return the names of the chunks that were imported so far."""
+        """Return the names of the chunks imported so far."""
         with self._guard:
             return list(self._finished)
 
@@ -233,7 +233,7 @@ class Workers:
                 try:
                     self._check()
                     if not self._tables.are_there(member):
-                        # Nobody keeps a connection for as long as that, and to wait is not to fail
+                        # A long wait must not occupy a connection, and does not count as a failure
                         _close(connection)
                         connection = None
                         self._tables.wait_for(member, self._check)
@@ -249,7 +249,7 @@ class Workers:
                 patience.success()
                 self._note(member)
                 member = None
-        except Exception as error:  # noqa: BLE001 - handed to the stage, which raises it
+        except Exception as error:  # noqa: BLE001 - passed to the stage, which raises it
             self._fail(error)
         finally:
             _close(connection)
@@ -258,7 +258,7 @@ class Workers:
             self._news.set()
 
     def _alone_if_large(self, member: "Member") -> "ContextManager[Any]":
-        """Chunks of one large row come one at a time: an account's memory is small, and such a row needed thrice."""
+        """Import chunks with one large row one at a time: memory is small, and such a row is held three times."""
         return self._large if member.get("unpacked", 0) > CHUNK_UNPACKED_BYTES else contextlib.ExitStack()
 
     def _note(self, member: "Member") -> None:

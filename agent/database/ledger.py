@@ -1,4 +1,4 @@
-"""The ledger in the target database: which attempt may write, which chunks are there, whose the tables are."""
+"""The ledger in the target database: which attempt may write, which chunks are imported, which job owns the tables."""
 
 import contextlib
 import time
@@ -19,12 +19,12 @@ if MYPY:
     from shared.documents import ValuesDigests
 
 LOCK_SECONDS = 10
-#: Between two looks at whether a killed connection is gone.
+#: Pauses between two checks whether a killed connection has ended.
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.01, 0.2
 DUPLICATE = 1062
 UNKNOWN_THREAD = 1094
 NO_SUCH_TABLE = 1146
-#: Tables of ours begin with this.
+#: The names of our own tables begin with this.
 OWN_PREFIX = "shoplaunch_"
 
 _CREATE = (
@@ -39,10 +39,11 @@ _CREATE = (
 
 @contextlib.contextmanager
 def locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
-    """Within this, a connection that holds the job's lock, with this attempt raised in the ledger.
+    """Yield a connection that holds the job's lock, with this attempt entered in the ledger.
 
-    A new connection is shown to `look(connection)` before anything is taken or changed. What went well leaves it to the
-    stage that comes next (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
+    A new connection is passed to `look(connection)` before anything is locked or changed. On success the connection is
+    kept for the next stage (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`,
+    `db_*`.
     """
     connection = kept(ctx) or open_locked(ctx, look)
     try:
@@ -54,7 +55,7 @@ def locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -
 
 
 def kept(ctx: "Work") -> "OurConnection | None":
-    """Return the connection an earlier stage has left, if it still holds the lock; else None, and it is closed."""
+    """Return the connection an earlier stage has kept, if it still holds the lock; else close it and return None."""
     connection = _taken(ctx)
     if connection is None:
         return None
@@ -68,20 +69,20 @@ def kept(ctx: "Work") -> "OurConnection | None":
 
 
 def release(ctx: "Work") -> None:
-    """The lock, if a stage has left it to the next one, is free."""
+    """Release the lock, if a stage has kept it for the next one."""
     connection = _taken(ctx)
     if connection is not None:
         close(connection)
 
 
 def _taken(ctx: "Work") -> "OurConnection | None":
-    """Return what a stage has left to the next, which is nobody else's then."""
+    """Return the connection a stage has kept, and hand its ownership to the caller."""
     connection, ctx.locked_connection = ctx.locked_connection, None
     return connection
 
 
 def open_locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
-    """Return a connection that holds the job's lock, with this attempt raised in the ledger; `look` as for `locked`.
+    """Return a connection that holds the job's lock, with this attempt entered in the ledger; `look` as for `locked`.
 
     The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
     with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
@@ -99,16 +100,16 @@ def open_locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = No
 
 
 def open_for_shop(ctx: "Work") -> "OurConnection":
-    """Return a connection that holds the job's lock, with this attempt raised beside the tables of a finished shop.
+    """Return a connection that holds the job's lock, with this attempt in a ledger next to a finished shop's tables.
 
-    Of the shop's tables none is touched. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
+    None of the shop's tables is changed. Raises ShoplaunchError `superseded`, `db_locked`, `db_*`.
     """
     connection = ctx.connect()
     try:
         take_lock(connection, ctx)
         known = _not_newer(connection, ctx.job_id, ctx.attempt)
         if known is not None and known[0] != ctx.job_id:
-            # An earlier job's, which could not be removed when it was done
+            # Of an earlier job, which could not remove it when it was done
             drop_ledger(connection)
         for statement in _CREATE:
             run(connection, statement)
@@ -120,10 +121,10 @@ def open_for_shop(ctx: "Work") -> "OurConnection":
 
 
 def take_lock(connection: "OurConnection", ctx: "Work") -> None:
-    """Hold the job's lock on `connection`, the other connections to this database that were there gone.
+    """Take the job's lock on `connection` and end the other connections to this database.
 
-    A holder is killed, unless it may be an agent of this same attempt that works rightly. Raises `db_locked`, and
-    `superseded` before anybody is killed: a forgotten agent must not disturb the attempt that has taken over.
+    A holder is killed, unless it may be a working agent of this same attempt. Raises ShoplaunchError `db_locked`, and
+    `superseded` before anything is killed: a leftover agent must not disturb the attempt that has taken over.
     """
     name = ctx.job["lock_name"]
     known = _not_newer(connection, ctx.job_id, ctx.attempt)
@@ -134,7 +135,7 @@ def take_lock(connection: "OurConnection", ctx: "Work") -> None:
         kill_others(connection)
         if not _get_lock(connection, name, LOCK_SECONDS):
             raise ShoplaunchError("db_locked", "the lock is still held after {} s".format(LOCK_SECONDS))
-    # A killed agent's transactions live on until the server notices
+    # A killed agent's transactions stay open until the server notices
     kill_others(connection)
 
 
@@ -145,8 +146,8 @@ def _get_lock(connection: "OurConnection", name: str, seconds: float) -> bool:
 def kill_others(connection: "OurConnection") -> None:
     """End this user's other connections to this database; killing one's own threads needs no privilege.
 
-    When this returns no definition of theirs is under way: it is there or never will be. Raises ShoplaunchError
-    `db_error` when one of them does not end, `db_*`.
+    Afterwards none of their data definition statements is running: each has completed or never will. Raises
+    ShoplaunchError `db_error` when one of them does not end, `db_*`.
     """
     mine = run(connection, "SELECT CONNECTION_ID(), DATABASE()")[0]
     killed = _others(connection, *mine)
@@ -165,19 +166,19 @@ def kill_others(connection: "OurConnection") -> None:
 
 
 def _others(connection: "OurConnection", own_number: int, database: str) -> "set[int]":
-    """Return the server's numbers of this user's connections to `database` besides `own_number`, as a set."""
+    """Return the connection ids of this user's connections to `database` except `own_number`, as a set."""
     user = connection.user.decode("utf-8")
     rows = run(connection, "SHOW PROCESSLIST")
     return {int(row[0]) for row in rows if row[0] != own_number and row[1] == user and row[3] == database}
 
 
 def holds_lock(connection: "OurConnection", name: str) -> bool:
-    """Tell whether `connection` still holds the lock `name`; also keeps it alive. Raises ShoplaunchError `db_*`."""
+    """Return whether `connection` still holds the lock `name`; also keeps it alive. Raises ShoplaunchError `db_*`."""
     return bool(run(connection, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", (name,))[0][0] == 1)
 
 
 def recorded(connection: "OurConnection") -> "tuple[str, int, ValuesDigests] | None":
-    """Return (job, attempt, {"database", "other"}) of the attempt table, None when there is no such table or row."""
+    """Return (job, attempt, {"database", "other"}) from the attempt table, None without that table or its row."""
     try:
         rows = run(connection, "SELECT job, attempt, values_database, values_other FROM `{}`".format(ATTEMPT_TABLE))
     except ShoplaunchError as error:
@@ -191,7 +192,7 @@ def recorded(connection: "OurConnection") -> "tuple[str, int, ValuesDigests] | N
 
 
 def _not_newer(connection: "OurConnection", job_id: str, attempt: int) -> "tuple[str, int, ValuesDigests] | None":
-    """Return what `recorded` does. Raises ShoplaunchError `superseded` when it is a newer attempt of this job."""
+    """Return `recorded(connection)`. Raises ShoplaunchError `superseded` when it names a newer attempt of this job."""
     known = recorded(connection)
     if known is not None and known[0] == job_id and known[1] > attempt:
         raise ShoplaunchError("superseded", "the database belongs to attempt {}".format(known[1]))
@@ -199,9 +200,9 @@ def _not_newer(connection: "OurConnection", job_id: str, attempt: int) -> "tuple
 
 
 def check_ours(connection: "OurConnection", job_id: str) -> None:
-    """Raise ShoplaunchError `db_not_empty` for a database that holds anything which this job did not make.
+    """Raise ShoplaunchError `db_not_empty` for a database that holds anything this job did not make.
 
-    Not even an unfinished shop of another job is taken for ours: it may be a finished one whose ledger stayed.
+    A shop with a ledger of another job counts as foreign, too: it may be finished, with its ledger left over.
     """
     known = recorded(connection)
     if known is not None and known[0] == job_id:
@@ -215,7 +216,7 @@ def check_ours(connection: "OurConnection", job_id: str) -> None:
 
 
 def take_over(connection: "OurConnection", ctx: "Work") -> None:
-    """Raise this attempt in the ledger, making it when absent; drop what was imported with other values."""
+    """Enter this attempt in the ledger, creating it when absent; drop what was imported with other values."""
     check_ours(connection, ctx.job_id)
     known = _not_newer(connection, ctx.job_id, ctx.attempt)
     if known is not None and known[0] != ctx.job_id:
@@ -227,14 +228,14 @@ def take_over(connection: "OurConnection", ctx: "Work") -> None:
     for statement in _CREATE:
         run(connection, statement)
     if outcome == value_changes.RENDER:
-        # Settings may hold database values; rows of the template never do
+        # Settings may contain database values; rows of the template never do
         for member in members_of(ctx.manifest, "configure"):
             change(connection, "DELETE FROM `{}` WHERE chunk = %s".format(LEDGER_TABLE), (member["name"],))
     _raise_attempt(connection, ctx.job_id, ctx.attempt, _digests(ctx))
 
 
 def _digests(ctx: "Work") -> "ValuesDigests":
-    """Return what the tables depend on, {"database", "other"}: the values, and the bundle besides `db.*`."""
+    """Return the digests the tables depend on, {"database", "other"}: `other` covers the bundle as well."""
     values = ctx.values_sha256
     other = sha256_hex((values["other"] + ctx.job["bundle"]["manifest_sha256"]).encode("ascii"))
     return {"database": values["database"], "other": other}
@@ -251,14 +252,15 @@ def _raise_attempt(connection: "OurConnection", job_id: str, attempt: int, value
 
 
 def void(connection: "OurConnection") -> None:
-    """The next attempt is to start at zero, whatever its values."""
+    """Make the next attempt start from zero, whatever its values."""
     change(connection, "UPDATE `{}` SET values_other = ''".format(ATTEMPT_TABLE))
 
 
 def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mapping[str, Any]", affected: int) -> bool:
-    """Begin the transaction of chunk `member`; False (and rolled back) when the chunk is there already.
+    """Begin the transaction of chunk `member`; roll back and return False when the chunk is imported already.
 
-    The fence comes first, the claim before any data. Raises ShoplaunchError `superseded`, `db_*`.
+    The attempt is checked first, and the chunk's row is inserted before any data. Raises ShoplaunchError `superseded`,
+    `db_*`.
     """
     change(connection, b"BEGIN")
     rows = run(connection, "SELECT job, attempt FROM `{}` WHERE id = 1 LOCK IN SHARE MODE".format(ATTEMPT_TABLE))
@@ -280,7 +282,7 @@ def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mappi
 
 
 def chunks_done(connection: "OurConnection") -> "set[str]":
-    """Return the names of the chunks that are there, as a set."""
+    """Return the names of the imported chunks, as a set."""
     return {row[0] for row in run(connection, "SELECT chunk FROM `{}`".format(LEDGER_TABLE))}
 
 
@@ -301,15 +303,15 @@ def routines(connection: "OurConnection") -> "Rows":
 
 
 def drop_everything(connection: "OurConnection", job_id: str, attempt: int) -> None:
-    """Every table, view and routine is gone if the database is this job's; our own tables go last; safe to repeat.
+    """Drop every table, view and routine if the database is this job's, our own tables last; safe to repeat.
 
-    Agents of attempts before `attempt` are fenced off first. Raises ShoplaunchError `superseded`, `db_*`.
+    Agents of attempts before `attempt` are locked out first. Raises ShoplaunchError `superseded`, `db_*`.
     """
     known = _not_newer(connection, job_id, attempt)
     if known is None or known[0] != job_id:
         return
     kill_others(connection)
-    # Without values: whoever comes after an interruption here starts at zero too
+    # Without digests: after an interruption here, the next attempt starts from zero too
     _raise_attempt(connection, job_id, attempt, {"database": "", "other": ""})
     for name, kind in sorted(tables(connection).items()):
         if name not in (ATTEMPT_TABLE, LEDGER_TABLE):
@@ -320,7 +322,7 @@ def drop_everything(connection: "OurConnection", job_id: str, attempt: int) -> N
 
 
 def drop_ledger(connection: "OurConnection") -> None:
-    """The ledger's own tables are gone; the attempt table last: as long as it is there, the database is ours."""
+    """Drop the ledger's own tables, the attempt table last: as long as it exists, the database is ours."""
     for name in (LEDGER_TABLE, ATTEMPT_TABLE):
         run(connection, "DROP TABLE IF EXISTS `{}`".format(name))
 

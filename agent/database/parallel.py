@@ -1,4 +1,4 @@
-"""Work on the database over several connections at once, of which it does not matter what comes first."""
+"""Runs independent database tasks over several connections in parallel."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ if MYPY:
     from agent.database.connection import OurConnection
     from agent.database.work import Work
 
-#: Between two looks at whether the job is still ours.
+#: Least time between two checks that this attempt is still current.
 LOOK_SECONDS = 1.0
 
 
@@ -24,11 +24,11 @@ def run(
     progress: "Callable[[float], None]",
     beside: int = 1,
 ) -> "list[Any]":
-    """Call every one of `tasks` with a connection and return what they returned, in their order.
+    """Call each of `tasks` with a connection and return their results in order.
 
-    One lane works over `connection`, `beside` others each over one of its own in a thread; where an account may have
-    fewer threads or connections, fewer do it all. `progress(fraction)` is called now and then. Raises the first failure
-    once all lanes are still.
+    One lane works over `connection`, `beside` others in threads over connections of their own; where the account allows
+    fewer threads or connections, fewer do all the work. `progress(fraction)` is called now and then. Raises the first
+    failure once all lanes have stopped.
     """
     lanes = _Lanes(ctx, tasks, progress)
     threads = []
@@ -48,7 +48,7 @@ def run(
 
 
 class _Lanes:
-    """Tasks that are taken one by one by whoever is free."""
+    """A queue of tasks from which each free lane takes the next."""
 
     def __init__(
         self, ctx: "Work", tasks: "Sequence[Callable[[OurConnection], Any]]", progress: "Callable[[float], None]"
@@ -63,14 +63,14 @@ class _Lanes:
         self.failure: "Exception | None" = None
 
     def beside(self) -> None:
-        """Work over a connection of our own."""
+        """Work over a new connection."""
         try:
             connection = self._ctx.connect()
         except ShoplaunchError as error:
-            # An account may have few connections: whoever has one does it all
+            # An account may have few connections: the other lanes do the work
             self._ctx.log.info("a lane less: %s", error.message)
             return
-        except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+        except Exception as error:  # noqa: BLE001 - `run` raises it
             self._fail(error)
             return
         try:
@@ -79,7 +79,7 @@ class _Lanes:
             close(connection)
 
     def work(self, connection: "OurConnection") -> None:
-        """Do what is waiting until there is no more, or something failed."""
+        """Work on the waiting tasks until none is left, or one fails."""
         while True:
             with self._guard:
                 number = self._next
@@ -94,7 +94,7 @@ class _Lanes:
                     self._ctx.check_current()
                     self._progress(number / len(self._tasks))
                 self.results[number] = self._tasks[number](connection)
-            except Exception as error:  # noqa: BLE001 - raised where the lanes were asked for
+            except Exception as error:  # noqa: BLE001 - `run` raises it
                 self._fail(error)
 
     def _fail(self, error: Exception) -> None:

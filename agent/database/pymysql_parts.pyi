@@ -1,4 +1,4 @@
-"""PyMySQL's connection with what its type stubs leave out, and the agent's own connection uses; for mypy alone."""
+"""PyMySQL's connection with the members its type stubs leave out and the agent uses; for mypy only."""
 
 from socket import socket
 from typing import Any, BinaryIO

@@ -1,7 +1,7 @@
-"""Long statements: while the server works on one of ours, that is progress – but not for ever.
+"""Long statements count as progress while the server works on them, up to a limit.
 
-Building an index of a large table is a single statement of many minutes. Nothing of ours moves meanwhile, and without
-a sign of life the next tick would take this process for hung and kill it, to begin the same statement anew.
+Building an index of a large table is a single statement of many minutes. The agent does nothing meanwhile, and without
+a sign of life the next tick would consider this process hung and kill it, only to run the same statement again.
 """
 
 import threading
@@ -16,16 +16,16 @@ if MYPY:
     from agent.base.log import Log
     from agent.database.connection import OurConnection
 
-#: Between two looks at the server; ten of them fit into lock.HUNG_SECONDS.
+#: Between two queries to the server; ten of them fit into lock.HUNG_SECONDS.
 WATCH_SECONDS = 60.0
-#: What SHOW PROCESSLIST calls a thread that works on a statement.
+#: The commands SHOW PROCESSLIST shows for a thread that works on a statement.
 WORKING = ("Query", "Execute")
 
 
 class Watch:
     """Calls `touch()` as long as the server works on a long statement of this process.
 
-    `connect()` returns a database connection of its own, on which the server is asked.
+    `connect()` returns a separate database connection for asking the server.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class Watch:
         self._over = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch. Raises RuntimeError where there can be no further thread; may be tried again then."""
+        """Start watching. Raises RuntimeError where no further thread can start; it may be called again later."""
         threading.Thread(target=self._run, name="statements", daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._over.set()
 
     def _run(self) -> None:
         while not self._over.wait(self._every):
             try:
                 self.look(self._every)
-            except Exception as error:  # noqa: BLE001 - a server that is not asked only means no sign of life
+            except Exception as error:  # noqa: BLE001 - a failed query only means no sign of life
                 self._log.info("the server does not tell what it works on: %s", type(error).__name__)
 
     def look(self, shortest: float) -> bool:
-        """Return whether the server works on a statement of ours that is older than `shortest` s; then `touch` it is.
+        """Return whether the server works on a statement of ours older than `shortest` seconds, after calling `touch`.
 
         Raises ShoplaunchError `db_*`, OSError.
         """

@@ -1,4 +1,4 @@
-"""The tables of an import: in which order they are made, and which chunks may go into those that are there already."""
+"""The order in which an import creates tables, and which chunks may go into the existing ones."""
 
 import threading
 
@@ -10,15 +10,15 @@ if MYPY:
 
     from shared.documents import Manifest, Member
 
-#: Between two looks at whether the wait still makes sense.
+#: Between two checks whether the wait should go on.
 LOOK_SECONDS = 0.2
 
 
 class Tables:
-    """The tables `manifest` has chunks for; `missing` (name -> statement that makes it) are not there yet.
+    """The tables `manifest` has chunks for; those in `missing` (name -> statement that creates it) do not exist yet.
 
-    Those that fill whole chunks come first, the largest before the others: their rows come in while the rest is made.
-    Safe to use from several threads.
+    Tables that fill whole chunks come first, the largest one before the others: their rows are imported while the rest
+    is created. Safe to use from several threads.
     """
 
     def __init__(self, manifest: "Manifest", missing: "Mapping[str, str]") -> None:
@@ -31,37 +31,37 @@ class Tables:
         }
         self._create = missing
         self._missing = set(missing)
-        # Asked again while it is held: Condition's own lock is an RLock
+        # `are_there` locks it again while `wait_for` holds it: Condition's own lock is an RLock
         self._changed = threading.Condition()
 
     def to_make(self) -> "list[tuple[str, str]]":
-        """Return (name, statement) of the missing tables in the order in which they are to be made."""
+        """Return (name, statement) of the missing tables in the order of their creation."""
         return sorted(self._create.items(), key=lambda item: self._place.get(item[0], len(self._place)))
 
     def chunks_in_order(self, members: "Iterable[Member]") -> "list[Member]":
-        """Return the data chunks `members` in the order in which they can go in."""
+        """Return the data chunks `members` in the order in which they can be imported."""
         return sorted(members, key=lambda member: self._place.get(member.get("table"), len(self._place)))
 
     def made(self, name: str) -> None:
-        """The table `name` is there."""
+        """Note that the table `name` exists."""
         with self._changed:
             self._missing.discard(name)
-            # Chunks wait for a table that fills some, or for all of them: woken for the others, nobody could go on
+            # Chunks wait for a table of their own, or for all tables: other tables would wake them for nothing
             if name in self._place or not self._missing:
                 self._changed.notify_all()
 
     def are_there(self, member: "Member") -> bool:
-        """Tell whether the tables of the chunk `member` are there: its own, or all where it has rows of several."""
+        """Return whether the tables of the chunk `member` exist: its own, or all where it has rows of several."""
         table = member.get("table")
         with self._changed:
             return not self._missing if table is None else table not in self._missing
 
     def wait_for(self, member: "Member", check: "Callable[[], None]") -> None:
-        """Return when the tables of the chunk `member` are there; `check()` is called meanwhile, and raises to end
-        it."""
+        """Wait until the tables of the chunk `member` exist; `check()` is called meanwhile, and raises to end
+        the wait."""
         while True:
             with self._changed:
                 if self._changed.wait_for(lambda: self.are_there(member), LOOK_SECONDS):
                     return
-            # Not within: whoever makes tables does not wait for it
+            # Outside of the lock: the threads that create tables must not wait for it
             check()

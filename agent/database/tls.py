@@ -1,4 +1,4 @@
-"""TLS to a remote database: the server proves who it is before anything but the wish to encrypt is sent."""
+"""TLS to a remote database: the server proves its identity before anything but the request to encrypt is sent."""
 
 import hashlib
 import re
@@ -13,15 +13,15 @@ if MYPY:
     from socket import socket
     from typing import Any, Mapping
 
-#: How a remote database is proven: by the authorities of this system, by one of the server's settings, by its
-#: certificate itself; PLAIN: not at all.
+#: How a remote database is proven: by the system's CAs, by a CA in the server's settings, by its pinned certificate;
+#: PLAIN: not at all.
 VERIFY, CA, PIN, PLAIN = "verify", "ca", "pin", "plain"
 MODES = (VERIFY, CA, PIN, PLAIN)
 _PIN = re.compile("[0-9a-f]{64}$")
 
 
 def context_of(values: "Mapping[str, str]") -> "DatabaseTls | None":
-    """Return the SSLContext by which the database of `values` is proven, None for a way that is not (`plain`).
+    """Return the SSLContext that proves the database in `values`, None for an unproven connection (`plain`).
 
     Raises ShoplaunchError `db_tls`.
     """
@@ -56,9 +56,9 @@ def _pinned(pins: str) -> "DatabaseTls":
 
 
 class DatabaseTls(ssl.SSLContext):
-    """What PyMySQL encrypts with; whoever is not proven by then hears no more."""
+    """The SSLContext PyMySQL encrypts with; nothing more is sent to a server that is not proven by then."""
 
-    #: SHA-256 (hexadecimal) of the certificates that are taken; None: the chain and the name are verified.
+    #: SHA-256 (hexadecimal) of the accepted certificates; None: the chain and the name are verified.
     pins: "list[str] | None" = None
 
     def wrap_socket(  # type: ignore[override]
@@ -68,7 +68,7 @@ class DatabaseTls(ssl.SSLContext):
         try:
             found = super().wrap_socket(sock, server_hostname=tls_name(server_hostname or ""), **more)
         except (ssl.SSLError, ValueError) as error:
-            # Python 3.6 tells of a wrong name by a ValueError
+            # Python 3.6 reports a wrong name as a ValueError
             raise ShoplaunchError("db_tls", "its certificate is not accepted: {}".format(error)[:500]) from None
         if self.pins is not None:
             seen = hashlib.sha256(found.getpeercert(True) or b"").hexdigest()

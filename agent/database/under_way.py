@@ -1,4 +1,4 @@
-"""Statements that are with the server now: since when, on which connection."""
+"""Statements the server is working on: their connections and start times."""
 
 import contextlib
 import threading
@@ -10,7 +10,7 @@ if MYPY:
 
     from agent.database.connection import OurConnection
 
-#: No statement of ours is given more: then whoever hangs in it is replaced as always.
+#: Time limit for a statement: after that, a hung process is replaced as usual.
 LONGEST_SECONDS = 6 * 3600.0
 _guard = threading.Lock()
 _started: "dict[int, float]" = {}
@@ -18,7 +18,7 @@ _started: "dict[int, float]" = {}
 
 @contextlib.contextmanager
 def under_way(connection: "OurConnection", clock: "Callable[[], float]" = time.monotonic) -> "Iterator[None]":
-    """Within this, a statement of `connection` is with the server."""
+    """Note within this context that the server works on a statement of `connection`."""
     number = connection.thread_id()
     with _guard:
         _started[number] = clock()
@@ -30,7 +30,7 @@ def under_way(connection: "OurConnection", clock: "Callable[[], float]" = time.m
 
 
 def waiting(shortest: float, longest: float, clock: "Callable[[], float]" = time.monotonic) -> "set[int]":
-    """Return the server's numbers of our connections whose statement is between `shortest` and `longest` s old."""
+    """Return the connection ids of our connections whose statement is between `shortest` and `longest` seconds old."""
     now = clock()
     with _guard:
         return {number for number, since in _started.items() if shortest <= now - since <= longest}

@@ -1,4 +1,4 @@
-"""What work on the database is given: of agent.session.context.Context, which lies above, as much as is used here."""
+"""What database code is given: the part of agent.session.context.Context, a higher layer, that is used here."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from shared.documents import Job, Manifest, ValuesDigests
 from shared.placeholders import Renderer
 
 class Reliable(Protocol):
-    """The lock file: whether it holds back others."""
+    """The lock file: whether it really excludes others."""
 
     @property
     def reliable(self) -> bool: ...

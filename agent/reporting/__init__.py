@@ -1,1 +1,1 @@
-"""What the agent and the controller say to each other: events, answers, downloads."""
+"""The exchange between agent and controller: events, answers, downloads."""

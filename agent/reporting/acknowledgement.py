@@ -1,4 +1,4 @@
-"""Answers that come through the panel: ~/.shoplaunch/ack, believed only when signed for this attempt."""
+"""Acknowledgements through the panel: ~/.shoplaunch/ack, accepted only when signed for this attempt."""
 
 import os
 
@@ -19,7 +19,7 @@ MAX_BYTES = 64 * 1024
 
 
 class AckFile:
-    """The file in `folder` (~/.shoplaunch) as far as it concerns `job` (id) and `attempt`; safe to use from threads."""
+    """The file in `folder` (~/.shoplaunch) for `job` (id) and `attempt`; safe to use from several threads."""
 
     def __init__(self, folder: str, job: str, attempt: int, keys: "Iterable[bytes]") -> None:
         self._path = os.path.join(folder, ACK_FILE)
@@ -28,13 +28,13 @@ class AckFile:
         self._seen: "bytes | None" = None
 
     def read(self) -> "Ack | None":
-        """Return the payload of a file that was not seen before and is for this attempt, else None."""
+        """Return the payload of a new file that is for this attempt, else None."""
         try:
             descriptor = open_plain(self._path, os.O_NOFOLLOW)
         except OSError:
             descriptor = None
         if descriptor is None:
-            # None, or nothing the controller could have put there
+            # No file, or one that the controller could not have put there
             return None
         with os.fdopen(descriptor, "rb") as stream:
             raw = stream.read(MAX_BYTES)

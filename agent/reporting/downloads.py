@@ -1,4 +1,4 @@
-"""A file from a server, from some byte on: as slow as a poor line, never as slow as a server that only drips."""
+"""Downloads a file from a byte offset: over slow lines too, but not from a server that sends almost nothing."""
 
 import time
 
@@ -12,14 +12,14 @@ if MYPY:
     from socket import socket
     from typing import Callable, Mapping
 
-#: Until the answer begins, and what a line may fall behind.
+#: Time until the answer begins, and how far a line may fall behind.
 GRACE_SECONDS = 60.0
-#: Bytes a second below which nothing is waited for any longer: as the controller has it for those who fetch from it.
+#: Least bytes per second: the same as the controller requires of its clients.
 LEAST_RATE = 16 * 1024
 
 
 class Pace:
-    """Whether bytes arrive fast enough over all requests: they may fall `seconds` behind, and never get ahead."""
+    """Whether bytes arrive fast enough over all requests: they may be `seconds` behind; a lead is not kept."""
 
     def __init__(self, seconds: float, clock: "Callable[[], float]" = time.monotonic) -> None:
         self._clock = clock
@@ -27,13 +27,13 @@ class Pace:
         self._at = clock()
 
     def arrived(self, amount: int, rate: float) -> None:
-        """`amount` bytes came in since the last call, of which `rate` a second are enough."""
+        """Count `amount` bytes since the last call, of which `rate` per second are enough."""
         now = self._clock()
         self._left = min(self._most, self._left - (now - self._at) + amount / float(rate))
         self._at = now
 
     def is_too_slow(self) -> bool:
-        """Tell whether they have fallen too far behind."""
+        """Return whether the download is too far behind."""
         return self._left < 0
 
 
@@ -43,7 +43,7 @@ def exchange(timeout: float) -> "Exchange":
 
 
 def headers(offset: int, more: "Mapping[str, str] | None") -> "dict[str, str]":
-    """Return the headers of the request for what comes from byte `offset` on; `more` is a mapping or None."""
+    """Return the headers of a request for the content from byte `offset`; `more` is a mapping or None."""
     found = {"Accept-Encoding": "identity"}
     if offset:
         found["Range"] = "bytes={}-".format(offset)
@@ -52,7 +52,7 @@ def headers(offset: int, more: "Mapping[str, str] | None") -> "dict[str, str]":
 
 
 class Download:
-    """The answer of which `most` bytes (None: any number) are wanted; to be closed. `status`, `headers`."""
+    """An open answer, of which `most` bytes (None: any number) are wanted; close it. `status`, `headers`."""
 
     def __init__(
         self, response: "HTTPResponse", exchange: "Exchange", opened: "list[socket]", most: "int | None"
@@ -62,13 +62,13 @@ class Download:
         self._opened = opened
         self.status = response.status
         self.headers = response.headers
-        # Counted here: up to Python 3.12 `read1` does not, and would wait for what never comes
+        # Counted here: up to Python 3.12 `read1` ignores the length, and would wait for bytes that never come
         self._left = response.length
         exchange.allow(float("inf") if most is None else WIRE_FACTOR * most + HEADER_BYTES)
 
     def promised_rate(self) -> int:
-        """Return how many bytes a second are enough by the controller's own words, at most LEAST_RATE; it is held
-        to that from now on."""
+        """Return the bytes per second the controller promises, at most LEAST_RATE; from now on they are required of
+        it."""
         try:
             rate = int(self.headers.get(LEAST_RATE_HEADER, ""))
         except ValueError:
@@ -78,7 +78,7 @@ class Download:
         return rate
 
     def is_too_slow(self) -> bool:
-        """Tell whether less came than has to."""
+        """Return whether less than the required rate arrived."""
         return self._exchange.is_over()
 
     def read(self, amount: int) -> bytes:
@@ -93,7 +93,7 @@ class Download:
         return piece
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the connection."""
         for found in self._opened:
             found.close()
 

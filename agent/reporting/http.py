@@ -1,4 +1,5 @@
-"""The one HTTP door: certificates always verified, plain http only to this machine, no redirects, no secrets told."""
+"""The HTTP client: always verifies certificates, uses plain HTTP only to this machine, follows no redirects, leaks no
+secrets."""
 
 import email.utils
 import http.client
@@ -22,21 +23,21 @@ if MYPY:
     from agent.reporting.downloads import Download
     from shared.documents import Callback
 
-#: Answers after which the same request may succeed a little later.
+#: Statuses after which the same request may succeed later.
 RETRY_STATUSES = (404, 408, 425, 429, 500, 502, 503, 504)
 TIMEOUT_SECONDS = 15.0
-#: For one request from the first packet to the last byte of its answer; shorter than the pause between heartbeats.
+#: Limit for one request, from the first packet to the last byte of its answer; shorter than the heartbeat interval.
 DEADLINE_SECONDS = 25.0
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 60.0
 MAX_BODY_BYTES = 64 * 1024
 USER_AGENT = "shoplaunch-agent"
-#: How a broken connection shows.
+#: Exceptions that mean a broken connection.
 BROKEN = (OSError, http.client.HTTPException, UnicodeError)
 
 
 class Answer:
-    """What a server answered: `status` (int), `headers` (mapping, any case), `body` (bytes, at most 64 KiB)."""
+    """A server's answer: `status` (int), `headers` (mapping, any case), `body` (bytes, at most 64 KiB)."""
 
     def __init__(self, status: int, headers: "http.client.HTTPMessage", body: bytes) -> None:
         self.status = status
@@ -54,7 +55,7 @@ class Answer:
         return max(0.0, min(at - time.time(), MAX_DELAY_SECONDS))
 
     def date(self) -> "float | None":
-        """Return the server's clock in unix seconds, None when it did not say."""
+        """Return the server's clock in unix seconds, None when it sent none."""
         return _parse_date(self.headers.get("Date", ""))
 
 
@@ -64,9 +65,9 @@ def _parse_date(text: str) -> "float | None":
 
 
 def check_address(url: str) -> str:
-    """Return `url` when it may be talked to: https, or http to this very machine, and without a login inside.
+    """Return `url` when it may be requested: https, or http to this very machine, and without a login inside.
 
-    Where others have accounts on this machine, the job names the controller's socket beside such an address.
+    Where other users have accounts on this machine, the job names the controller's socket in addition.
 
     Raises ShoplaunchError `job_invalid`.
     """
@@ -83,7 +84,7 @@ def check_address(url: str) -> str:
 
 
 def origin(url: str) -> "tuple[str, str | None, int]":
-    """Return (scheme, host, port) of `url`: whoever answers there may be told what belongs to that origin."""
+    """Return (scheme, host, port) of `url`: secrets of that origin may be sent only there."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
@@ -118,7 +119,7 @@ def tls_context(ca: "str | None" = None) -> "ssl.SSLContext":
 
 
 def trust_distribution(context: "ssl.SSLContext") -> None:
-    """`context` (SSLContext) trusts the authorities this system comes with."""
+    """Make `context` (SSLContext) trust the system's CAs."""
     for path in CA_FILES:
         if os.path.isfile(path) and os.access(path, os.R_OK):
             context.load_verify_locations(cafile=path)
@@ -133,7 +134,7 @@ def _trust(context: "ssl.SSLContext", ca: str) -> None:
 
 
 class Backoff:
-    """How long to wait before the next try: doubling with jitter; a server's Retry-After wins."""
+    """Delays between tries: they double, with jitter; a server's Retry-After takes precedence."""
 
     def __init__(self, first: float = FIRST_DELAY_SECONDS, longest: float = MAX_DELAY_SECONDS) -> None:
         self._first = first
@@ -141,7 +142,7 @@ class Backoff:
         self._delay = first
 
     def reset(self) -> None:
-        """The last try succeeded."""
+        """Reset the delay after a success."""
         self._delay = self._first
 
     def next_delay(self, retry_after: "float | None" = None) -> float:
@@ -152,19 +153,19 @@ class Backoff:
 
 
 def _whole(response: "http.client.HTTPResponse") -> bytes:
-    """Return the body of `response`, as much as is kept of one. Raises http.client.IncompleteRead."""
+    """Return the body of `response`, up to MAX_BODY_BYTES. Raises http.client.IncompleteRead."""
     body = response.read(MAX_BODY_BYTES)
-    # The library says nothing where less came than was announced
+    # http.client accepts a body shorter than announced
     if response.length and len(body) < MAX_BODY_BYTES:
         raise http.client.IncompleteRead(body, response.length)
     return body
 
 
 class HttpClient:
-    """Requests to the controller and to bundle servers; `ca` is PEM text of certificates to trust too.
+    """Sends requests to the controller and to bundle servers; `ca` is PEM text of further certificates to trust.
 
-    `callback` (of the job) names the controller's socket, where there is one: then nothing for the controller goes
-    any other way. Raises ShoplaunchError `job_invalid` when `ca` holds no certificate.
+    `callback` (of the job) may name the controller's socket: then requests to the controller use only that. Raises
+    ShoplaunchError `job_invalid` when `ca` holds no certificate.
     """
 
     def __init__(self, ca: "str | None" = None, callback: "Callback | None" = None) -> None:
@@ -175,13 +176,13 @@ class HttpClient:
             _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
 
     def _is_local(self, parts: "SplitResult") -> bool:
-        """Tell whether the address `parts` is that of a controller with a socket on this machine."""
+        """Return whether the address `parts` is a controller with a socket on this machine."""
         return self._local is not None and origin(parts.geturl()) == origin(self._local["url"])
 
     def _context_for(self, parts: "SplitResult") -> "ssl.SSLContext | None":
-        """Return the SSLContext for the address `parts`, None where nothing is encrypted. Raises OSError."""
+        """Return the SSLContext for the address `parts`, None for plain HTTP. Raises OSError."""
         if parts.scheme != "https" or self._is_local(parts):
-            # Reading a system's certificates takes as long as starting Python
+            # Reading the system's certificates takes as long as starting Python
             return None
         if self._made is None:
             self._made = tls_context(self._ca)
@@ -197,14 +198,14 @@ class HttpClient:
     ) -> "Answer":
         """POST JSON `body` (bytes) once; return the Answer, whatever its status.
 
-        Raises ShoplaunchError `callback_failed` when there is no whole answer within `deadline` seconds,
+        Raises ShoplaunchError `callback_failed` when the answer is not complete within `deadline` seconds,
         `controller_foreign`, `tls_untrusted`, `job_invalid`.
         """
         parts = urlsplit(check_address(url))
         headers = dict(headers, **{"Content-Type": "application/json"})
         opened: "list[socket.socket]" = []
         try:
-            # Made before the time counts
+            # Prepared before the deadline starts
             context = self._context_for(parts)
             exchange = Exchange(timeout, deadline)
             response = self._ask("POST", parts, body, headers, context, exchange, opened)
@@ -226,7 +227,7 @@ class HttpClient:
         exchange: "Exchange",
         opened: "list[socket.socket]",
     ) -> "http.client.HTTPResponse":
-        """Return the http.client response to one request, its body not read yet; its sockets are in `opened`."""
+        """Return the http.client response to one request, its body unread; its sockets are in `opened`."""
         connection = self._connection(parts, context, exchange, opened)
         exchange.allow(HEADER_BYTES)
         target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
@@ -263,9 +264,9 @@ class HttpClient:
         most: "int | None" = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> "Download":
-        """Return the open Download of `url` from byte `offset` on, of which `most` bytes are wanted.
+        """Return the open Download of `url` from byte `offset`, of which `most` bytes are wanted.
 
-        `headers` (mapping) go to this address only. Raises ShoplaunchError `bundle_missing` when there is no answer,
+        `headers` (mapping) are sent to this address only. Raises ShoplaunchError `bundle_missing` without an answer,
         `controller_foreign`, `tls_untrusted`, `job_invalid`.
         """
         # Few accounts fetch their bundle

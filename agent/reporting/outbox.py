@@ -1,4 +1,4 @@
-"""Events that wait for the controller: one file each in `outbox/`, in order, until acknowledged."""
+"""The outbox: events that wait for the controller, one file each in `outbox/`, in order, until acknowledged."""
 
 import json
 import os
@@ -13,12 +13,12 @@ if MYPY:
     from shared.documents import Event
 
 FOLDER = "outbox"
-#: No event is larger; what is cut off is no JSON.
+#: No event is larger; a longer file is cut off and then no valid JSON.
 MAX_BYTES = 1024 * 1024
 
 
 class Outbox:
-    """The waiting events of one attempt, oldest first. Not thread-safe: the reporter guards it.
+    """The waiting events of one attempt, oldest first. Not thread-safe: the reporter calls it under a lock.
 
     Events that cannot be written (full disk) wait in memory.
     """
@@ -29,7 +29,7 @@ class Outbox:
         self._attempt = attempt
         self._log = log
         self._waiting = self._load()
-        #: Numbers of events that are in memory only.
+        #: Numbers of events that exist in memory only.
         self._unkept: "set[int]" = set()
 
     def _load(self) -> "list[tuple[str, Event]]":
@@ -42,7 +42,7 @@ class Outbox:
         for name in sorted(os.listdir(self._folder)):
             path = os.path.join(self._folder, name)
             event = _read(path)
-            # Of an earlier attempt: its token is void, nobody may report it any more
+            # Events of an earlier attempt are dropped: its token is no longer valid
             if event is None or event.get("job") != self._job or event.get("attempt") != self._attempt:
                 self._remove(path)
             else:
@@ -53,15 +53,15 @@ class Outbox:
         return len(self._waiting)
 
     def last_seq(self) -> int:
-        """Return the highest sequence number that waits, 0 when none does."""
+        """Return the highest sequence number that waits, 0 when none waits."""
         return max([event["seq"] for _, event in self._waiting] or [0])
 
     def has(self, name: str) -> bool:
-        """Tell whether an event `name` waits."""
+        """Return whether an event `name` waits."""
         return any(event["event"] == name for _, event in self._waiting)
 
     def append(self, event: "Event") -> None:
-        """Add `event` (dict with `seq`), durably where it counts: a stage's may be lost in a power cut."""
+        """Add `event` (dict with `seq`), durably when essential: a power cut may lose the events of a stage."""
         path = os.path.join(self._folder, "{:08d}.json".format(event["seq"]))
         write = write_durably if event["event"] in ESSENTIAL else write_whole
         try:
@@ -74,7 +74,7 @@ class Outbox:
         self._waiting.append((path, event))
 
     def is_kept(self, seq: int) -> bool:
-        """Tell whether the event with the number `seq`, which was added here, is where the next run finds it."""
+        """Return whether the event with the number `seq`, added here, is stored for the next run."""
         return seq not in self._unkept
 
     def first(self) -> "Event | None":
@@ -82,13 +82,13 @@ class Outbox:
         return self._waiting[0][1] if self._waiting else None
 
     def waits_up_to(self, seq: int) -> bool:
-        """Tell whether an event with a number up to `seq` waits."""
+        """Return whether an event with a number up to `seq` waits."""
         return bool(self._waiting) and self._waiting[0][1]["seq"] <= seq
 
     def settle(self, seq: int) -> None:
-        """The events up to number `seq` are acknowledged: they wait no longer."""
+        """Remove the events up to number `seq`, which are acknowledged."""
         while self.waits_up_to(seq):
-            # What stays is told again by the next run, which the controller takes for a repetition
+            # The next run sends a file that stays again, and the controller ignores the repetition
             self._remove(self._waiting.pop(0)[0])
 
     def _remove(self, path: str) -> None:

@@ -1,9 +1,10 @@
-"""Reports to the controller: an outbox delivered in order, heartbeats, and what the controller's answers mean.
+"""Reports to the controller: delivers the outbox in order, sends heartbeats, and interprets the controller's answers.
 
-One thread of its own delivers and beats, so that neither a slow controller holds up the work nor long work the
-heartbeats. Where the controller cannot be reached, its answer may come through the panel (`acknowledgement`). 409: a
-newer attempt exists, the process ends at once and touches nothing. 410: cancelled. 401: the token is not (any longer)
-valid. Everything else but 2xx is tried again; what no try can mend is dropped and logged.
+A thread of its own delivers and sends heartbeats, so that a slow controller does not delay the work, and long work does
+not delay the heartbeats. Where the controller cannot be reached, its answer may come through the panel
+(`acknowledgement`). 409: a newer attempt exists; the process ends at once and changes nothing. 410: cancelled. 401: the
+token is not valid (any longer). Other statuses except 2xx are retried; an event that no retry can deliver is dropped
+and logged.
 """
 
 import json
@@ -31,21 +32,21 @@ if MYPY:
     from shared.documents import Event, Job
 
 HEARTBEAT_SECONDS = 30
-#: Between two progress events at least.
+#: Least time between two progress events.
 PROGRESS_SECONDS = 3.0
-#: How long an answer is waited for where no request of this run got any.
+#: How long to wait for an answer when no request of this run got one.
 UNHEARD_SECONDS = 5.0
-#: Between two looks for an answer through the panel while nothing else is done.
+#: Between two checks for an answer through the panel while the reporter is idle.
 LOOK_SECONDS = 1.0
-#: Between two durable notes of progress at least.
+#: Least time between two durable notes of progress.
 NOTE_SECONDS = 1.0
 VERDICTS = {401: "callback_refused", 410: "cancelled"}
-#: The controller will never take this event; reports of stages are not worth blocking the others.
+#: The controller will never accept this event; reports of stages must not block the others.
 REJECTED = (400, 413, 422)
 
 
 def weights(kind: str = RESTORE) -> "dict[str, int]":
-    """Return stage -> percent of the whole job of `kind` that it is; they add up to 100."""
+    """Return stage -> its percentage of the whole job of `kind`; they add up to 100."""
     before = 0
     result = {}
     after = PERCENT_AFTER if kind == RESTORE else SMALL_PERCENT_AFTER
@@ -56,15 +57,15 @@ def weights(kind: str = RESTORE) -> "dict[str, int]":
 
 
 def leave_at_once() -> None:
-    """End the process without touching anything: no clean-up, no log."""
+    """End the process without changing anything: no clean-up, no log."""
     os._exit(exit_codes.SUPERSEDED)
 
 
 class Reporter:
-    """Reports one attempt of `job` (payload). `door` is http.HttpClient; `lock` is told of progress; `ack` is an
+    """Reports one attempt of `job` (payload). `door` is an http.HttpClient; `lock` records progress; `ack` is an
     agent.reporting.acknowledgement.AckFile.
 
-    `on_superseded` is called in the reporter's thread when the controller knows a newer attempt.
+    `on_superseded` is called in the reporter's thread when the controller names a newer attempt.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Reporter:
         self._backoff = Backoff()
         self._weights = weights(job["kind"])
         self._fractions = {stage: 1.0 for stage in STAGES if state.stage_done(stage)}
-        #: The stage that began last of those that run; they are in the order in which they began.
+        #: The stage started last among the running ones, which are kept in the order of their start.
         self._stage: "str | None" = None
         self._running: "list[str]" = []
         self._verdict: "str | None" = None
@@ -106,7 +107,7 @@ class Reporter:
         self._seq = self._resume_numbers()
 
     def _resume_numbers(self) -> int:
-        """Return the last sequence number this attempt used; numbers start anew with every attempt."""
+        """Return the last sequence number this attempt used; numbers restart with every attempt."""
         own = {"job": self._job["job"], "attempt": self._job["attempt"]}
         known = self._state.get("callback", {})
         if {name: known.get(name) for name in own} != own:
@@ -115,13 +116,13 @@ class Reporter:
         return max(int(known["seq"]), self._outbox.last_seq())
 
     def start(self) -> None:
-        """Begin to deliver and to beat. Raises RuntimeError where there can be no thread; may be tried again then."""
+        """Start the thread. Raises RuntimeError where no thread can start; it may be called again later."""
         thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         thread.start()
         self._thread = thread
 
     def stop(self) -> None:
-        """Deliver no more; what waits stays in the outbox."""
+        """Stop delivering; waiting events stay in the outbox."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -135,17 +136,17 @@ class Reporter:
             raise ShoplaunchError(self._verdict, "the controller said so")
 
     def controller_clock(self) -> "float | None":
-        """Return the controller's clock as its last answer told it (unix seconds), None when there was none."""
+        """Return the controller's clock from its last answer (unix seconds), None when there was none."""
         return None if self._last_answer is None else self._last_answer.date()
 
     @property
     def percent(self) -> int:
-        """How much of the whole is done, 0..100."""
+        """Return the percentage of the whole that is done, 0..100."""
         fractions = list(self._fractions.items())
         return int(sum(self._weights[stage] * part for stage, part in fractions) + 1e-9)
 
     def _hear_through_panel(self) -> None:
-        """Take an answer that the controller had put into the account."""
+        """Read an acknowledgement that the controller has put into the account."""
         answer = self._ack.read() if self._ack is not None else None
         if answer is None:
             return
@@ -158,7 +159,7 @@ class Reporter:
             self._changed.notify_all()
 
     def next_number(self) -> int:
-        """Return the number of an event that the caller will report once the state is written, the number with it."""
+        """Reserve and return an event number; the caller reports the event once the state holding it is written."""
         with self._changed:
             self._seq += 1
             self._state.note_in("callback", seq=self._seq)
@@ -167,12 +168,12 @@ class Reporter:
     def event(self, name: str, number: "int | None" = None, **fields: "Any") -> "Event":
         """Report event `name` (of shared.events.STORED) with the optional `fields` of its schema; return it.
 
-        `number` is what `next_number` gave.
+        `number` is from `next_number`.
         """
         with self._changed:
-            # Reserved first: a number used twice would be taken for a repetition and ignored
+            # Reserved first: the controller would ignore a repeated number
             if number is None and not self._note_callback(seq=self.next_number()):
-                # The next run will not know of it: beyond the kept ones none is a repetition
+                # The next run will not know this number: beyond MAX_KEPT_SEQ none counts as a repetition
                 self._seq = max(self._seq, MAX_KEPT_SEQ + 1)
             fields.setdefault("percent", self.percent)
             fields.setdefault("stage", self._stage)
@@ -185,19 +186,19 @@ class Reporter:
             return event
 
     def waits(self, name: str) -> bool:
-        """Tell whether an event `name` waits in the outbox."""
+        """Return whether an event `name` waits in the outbox."""
         with self._changed:
             return self._outbox.has(name)
 
     def is_kept(self, event: "Event") -> bool:
-        """Tell whether `event`, which `event()` returned, waits on the disk: the next run goes on telling it."""
+        """Return whether `event`, which `event()` returned, is stored on disk, so that the next run can send it."""
         with self._changed:
             return self._outbox.is_kept(event["seq"])
 
     def farewell(self, name: str) -> bool:
-        """Send event `name` once, writing nothing in the account any more; return whether it was acknowledged.
+        """Send event `name` once without writing to the account; return whether it was acknowledged.
 
-        Only after `stop`.
+        Call it only after `stop`.
         """
         event = make_event(self._job["job"], self._job["attempt"], self._seq + 1, name, self._clock(), percent=100)
         body = json.dumps(event, sort_keys=True).encode("utf-8")
@@ -209,7 +210,7 @@ class Reporter:
         return 200 <= answer.status < 300
 
     def progress(self, stage: str, fraction: float) -> None:
-        """`fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
+        """Report that `fraction` (0..1) of `stage` is done; noted in state and lock at most once a second."""
         with self._changed:
             self._fractions[stage] = max(0.0, min(1.0, fraction))
             now = time.monotonic()
@@ -221,7 +222,7 @@ class Reporter:
         self._state.update(percent=self.percent, progress_at=self._clock())
 
     def stage_started(self, stage: str, number: int) -> None:
-        """Report that `stage` begins, by the number `next_number` gave."""
+        """Report that `stage` begins, with the number from `next_number`."""
         with self._changed:
             beside = [name for name in self._running if name != stage]
             self._stage, self._running = stage, [*beside, stage]
@@ -231,7 +232,7 @@ class Reporter:
         self.event("stage_started", number, stage=stage)
 
     def stage_ended(self, stage: str) -> None:
-        """`stage` counts as done from now on; on the disk with what is noted next."""
+        """Count `stage` as done from now on; written with the next note."""
         with self._changed:
             self._fractions[stage] = 1.0
             self._running = [name for name in self._running if name != stage]
@@ -242,13 +243,13 @@ class Reporter:
         self._state.note(percent=self.percent, progress_at=self._clock())
 
     def stage_finished(self, stage: str, number: int, seconds: float, **more: "Any") -> None:
-        """Report that `stage`, which has ended, took `seconds` in all, by the number `next_number` gave."""
+        """Report that `stage` has ended after `seconds` in total, with the number from `next_number`."""
         self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 
     def wait_answered(self, seconds: float) -> None:
-        """Wait until the controller answered or a try failed, at most `seconds`; raise as `check` does.
+        """Wait until the controller has answered or a try has failed, at most `seconds`; raise like `check`.
 
-        One that could not be reached by the last run is not waited for long.
+        The wait is short when the last run could not reach the controller.
         """
         if self._state.get("callback", {}).get("last_error"):
             seconds = min(seconds, UNHEARD_SECONDS)
@@ -260,10 +261,10 @@ class Reporter:
         self.check()
 
     def wait_delivered(self, seconds: float, seq: "int | None" = None) -> bool:
-        """Return True when every event (up to number `seq`) was acknowledged within `seconds`, by whatever way; False
-        otherwise or after a verdict."""
+        """Wait until every event (up to number `seq`) is acknowledged, through HTTP or the panel; return False after
+        `seconds` or a verdict of the controller."""
         if self._tries and self._last_answer is None:
-            # Nobody answers at all; what may come through the panel is heard by the next tick just as well
+            # No answer at all; the next tick can read an acknowledgement through the panel as well
             seconds = min(seconds, UNHEARD_SECONDS)
         end = time.monotonic() + seconds
         with self._changed:
@@ -281,7 +282,7 @@ class Reporter:
         try:
             self._work()
         except ShoplaunchError as error:
-            # The state is a newer attempt's by now: so is everything that could be told
+            # The state now belongs to a newer attempt, which does the reporting
             self._log.info("%s: %s", error.code, error.message)
             self._note_verdict(error.code)
 
@@ -309,7 +310,7 @@ class Reporter:
             self._changed.notify_all()
 
     def _deliver(self) -> None:
-        """Send what waits, oldest first, until a failure."""
+        """Send the waiting events, oldest first, until one fails."""
         while not self._stopping and self._verdict is None and time.monotonic() >= self._next_try:
             with self._changed:
                 event = self._outbox.first()
@@ -320,7 +321,7 @@ class Reporter:
                 self._changed.notify_all()
 
     def _tell(self, name: str) -> None:
-        """Send an event that may be lost."""
+        """Send an event once; it may be lost."""
         percent = self.percent
         event = make_event(
             self._job["job"], self._job["attempt"], 0, name, self._clock(), stage=self._stage, percent=percent
@@ -354,7 +355,7 @@ class Reporter:
         return False
 
     def _heard(self) -> None:
-        """Note that the controller has heard us, at most once a second while it does."""
+        """Note that the controller has answered, at most once a second."""
         known, now = self._state.get("callback", {}), self._clock()
         if known.get("last_error") or not 0 <= now - known.get("last_ok_at", 0) < NOTE_SECONDS:
             self._note_callback(last_ok_at=now, last_error=None)
@@ -374,11 +375,11 @@ class Reporter:
         self._note_callback(last_error=reason)
 
     def _note_callback(self, **fields: "Any") -> bool:
-        """Note `fields` of the reports in the state; return whether that was possible."""
+        """Note `fields` of the reports in the state; return whether they could be written."""
         try:
             self._state.merge("callback", waiting=len(self._outbox), **fields)
         except OSError as error:
-            # A full disk stops the work where it writes, with its own code; reporting must still be possible
+            # A full disk stops the work where it writes, with its own code; reporting must continue
             self._log.info("the state cannot be written: %s", error.strerror)
             return False
         return True

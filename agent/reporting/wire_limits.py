@@ -1,6 +1,6 @@
-"""How much more than what it carries an answer may take on the wire."""
+"""Limits for the size of an answer on the wire, in relation to its content."""
 
-#: More are in the headers of no answer.
+#: Limit for the headers of an answer.
 HEADER_BYTES = 64 * 1024
-#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
+#: Received bytes allowed per byte of a body: servers send it in chunks, each with a line of its own.
 WIRE_FACTOR = 4

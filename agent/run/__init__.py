@@ -1,1 +1,1 @@
-"""How one start of the agent goes: command line, order of the stages, helper process, ends."""
+"""One run of the agent: command line, order of the stages, helper process, outcomes."""

@@ -1,7 +1,7 @@
 """The agent's command line: `run | status [--json] | verify | --version`, and its exit codes.
 
-0 done (or nothing to do), 1 not yet: the next tick goes on, 2 wrong usage, 3 failed for good: a new attempt is
-needed, 4 a newer attempt has taken over, 5 cancelled and taken back, 6 another agent is at work, 7 started at once
+0 done (or nothing to do), 1 not yet: the next tick continues, 2 wrong usage, 3 failed permanently: a new attempt is
+needed, 4 a newer attempt has taken over, 5 cancelled and undone, 6 another agent is at work, 7 started directly
 within limits that are too small: cron's next tick does the work.
 """
 
@@ -26,7 +26,7 @@ USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
 def main(arguments: "Sequence[str] | None" = None) -> int:
     """Run the command line `arguments` (list of str; default: the process's own); return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # The archive or folder this was started from lies in it
+    # It contains the archive or folder this process was started from
     folder = os.path.dirname(os.path.abspath(sys.path[0] or sys.argv[0]))
     os.umask(0o077)
     if arguments == ["--version"]:
@@ -43,9 +43,9 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
 
 
 def leave(code: int) -> "NoReturn":
-    """End this process with exit code `code`, or 1 where not even all that was said could be written.
+    """End this process with exit code `code`, or 1 where its output cannot be written.
 
-    Everything is closed: to take the interpreter apart only takes time.
+    All files are closed already; shutting down the interpreter would only take time.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -58,15 +58,15 @@ def leave(code: int) -> "NoReturn":
 
 
 def _complain(text: str) -> None:
-    """Say `text` on standard error, where there is one that takes it."""
+    """Write `text` to standard error, if that is writable."""
     try:
         os.write(2, text.encode("utf-8", "replace"))
     except OSError:
-        # The exit code has to tell
+        # The exit code has to suffice
         return
 
 
-# What an entry needs is loaded by that entry: compiling all of it takes longer than many a shard
+# Each command imports what it needs: compiling everything takes longer than unpacking many a shard
 
 
 def _run(folder: str) -> int:
@@ -84,26 +84,26 @@ def _run(folder: str) -> int:
     try:
         return start.run(folder)
     except OSError as error:
-        # Without a folder to write in there is nobody else to tell
+        # Without a writable folder, standard error is the only place for the failure
         failure = as_failure(error)
         sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
         return exit_codes.WAITING
 
 
 def _as_usual() -> None:
-    """Whoever started us may have left things otherwise; what we open and start relies on them."""
-    # Ignored, it would let the system forget how children ended
+    """Restore defaults the starting process may have changed, and on which this process relies."""
+    # If the signal is ignored, the system discards the exit status of child processes
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free is the one that is missing
+            # The lowest free descriptor is the missing one
             os.open(os.devnull, os.O_RDWR)
 
 
 def _status(folder: str, as_json: bool) -> int:
-    """Print `state.json`: as it is, or the lines that matter."""
+    """Print `state.json`: unchanged, or the most important fields."""
     try:
         with open(os.path.join(folder, STATE_FILE)) as stream:
             state = json.load(stream)
@@ -126,7 +126,7 @@ def _status(folder: str, as_json: bool) -> int:
 
 
 def _verify(folder: str) -> int:
-    """Check job file and every member of the bundle, changing nothing."""
+    """Check the job file and every member of the bundle; change nothing."""
     from agent.bundle.reader import open_bundle
     from agent.session import job_file
 

@@ -1,6 +1,6 @@
-"""A stage in a second process: forked before there are threads, its messages applied, its end noticed.
+"""Runs a stage in a second process: forks it before threads start, applies its messages, notices its end.
 
-The helper is told by a pipe which job and shards it works for, and reports by another, one JSON document a line. It
+The helper gets its job and shards through one pipe, and reports through another, one JSON document per line. It
 inherits the lock descriptor, and ends when its input closes.
 """
 
@@ -29,21 +29,21 @@ if MYPY:
 
     Prepare = Callable[[int], Dict[str, Iterator[bytes]]]
 
-#: The stage that runs beside others: of the new tree, which needs neither database nor network.
+#: The stage that runs in parallel with others: it makes the new tree, without database or network.
 STAGE = "unpack"
 
 
 def start(ctx: "Context") -> "Helper | None":
-    """Return a Helper for the stage that is to run beside another one, None when none is or there can be no helper.
+    """Return a Helper for the parallel stage, None when no stage needs one or no process can be started.
 
-    To be called before there is a second thread. Until that stage's turn comes it changes nothing. Opens the bundle
-    (`ctx.bundle`), if there is one: what both need is read and checked once.
+    Call it before a second thread starts. The helper changes nothing until its stage's turn. Opens the bundle
+    (`ctx.bundle`), if there is one, so that both processes share one reading and check.
     """
     if ctx.kind != RESTORE or _is_switched(ctx):
         return None
     ctx.bundle = open_early(ctx.job, ctx.folder) or LATER
     try:
-        # Nothing is written before the order; unpacking in memory need not wait for it
+        # Before the order it writes nothing, but it can already unpack to memory
         return Helper(ctx, STAGE, partial(read_ahead, ctx.bundle, ctx.job.get("variant"), ctx.state.shard_done))
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
@@ -51,18 +51,16 @@ def start(ctx: "Context") -> "Helper | None":
 
 
 def _is_switched(ctx: "Context") -> bool:
-    """Tell whether this very shop is in its place already; `attempt.prepare`, which comes later, will keep it there."""
+    """Return whether this very shop is in its place already; `resume.prepare`, which runs later, keeps it there."""
     same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
     return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
 
 
 class Helper:
-    """Runs the stage `name` for `ctx` in a process of its own, which is there from construction on and waits for
-    `work`.
+    """Runs the stage `name` for `ctx` in a process of its own; the constructor starts it, and it waits for `work`.
 
-    It has to be made while there is one thread: what others hold when a process is forked stays held in its copy.
-    What `prepare(orders)` can do before (helper_main.main) it does while it waits. Raises OSError when none can
-    start.
+    Create it while there is one thread: a lock that another thread holds during a fork stays locked in the copy. While
+    it waits, the process calls `prepare(orders)` (helper_main.main). Raises OSError when no process can be started.
     """
 
     def __init__(self, ctx: "Context", name: str, prepare: "Prepare | None" = None) -> None:
@@ -83,7 +81,7 @@ class Helper:
             raise
 
     def work(self) -> None:
-        """Let it begin, as things are now. Raises OSError if it can't."""
+        """Let the helper begin, with the current state. Raises OSError if it cannot."""
         ctx = self._ctx
         self._flushing = ctx.flushing
         order: "dict[str, Any]" = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
@@ -103,11 +101,11 @@ class Helper:
             for line in self._messages:
                 self._apply(json.loads(line.decode("utf-8")))
                 if self._done:
-                    # All that is left to it is to end: nobody has to wait for that
+                    # The helper only has to exit now; there is no need to wait
                     break
         except ShoplaunchError as error:
             self._error = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the helper is heard no more
+        except Exception as error:  # noqa: BLE001 - after any error the helper's messages are lost
             self._ctx.log.info("helper %s: %s", self.name, as_failure(error).message)
         self._ended = time.monotonic()
 
@@ -137,9 +135,9 @@ class Helper:
             raise self._error
 
     def wait(self, tick: "Callable[[], None]") -> bool:
-        """Return whether the helper finished its stage; False when it is gone without a word, as if killed.
+        """Return whether the helper finished its stage; False when it ended without a message, as if killed.
 
-        Calls `tick()` twice a second meanwhile. Raises as `check` does.
+        Calls `tick()` twice a second meanwhile. Raises like `check`.
         """
         while self._thread.is_alive():
             self._thread.join(0.5)
@@ -147,13 +145,13 @@ class Helper:
         if self._done:
             self._let_go()
         else:
-            # Whoever is heard no more must not go on beside what follows
+            # A helper that does not answer must not run in parallel with what follows
             self._kill()
         self.check()
         return self._done
 
     def is_done(self) -> bool:
-        """Tell whether the helper has said that its stage is done."""
+        """Return whether the helper has reported that its stage is done."""
         return self._done
 
     def seconds(self) -> float:
@@ -161,8 +159,8 @@ class Helper:
         return (self._ended or time.monotonic()) - self._started
 
     def end(self) -> None:
-        """Make the helper end now, done or not; safe to repeat."""
-        # Killed first: closing waits for an order that a stopped helper does not take
+        """End the helper now, done or not; safe to repeat."""
+        # Killed first: closing flushes an order, which blocks if the helper is stopped
         self._kill()
         try:
             self._orders.close()
@@ -172,12 +170,12 @@ class Helper:
             self._thread.join(5.0)
 
     def _let_go(self) -> None:
-        """Of a process that has ended by now nothing stays: an account may have few."""
+        """Reap the process if it has ended: an account may have few processes."""
         if self._pid is not None and os.waitpid(self._pid, os.WNOHANG)[0]:
             self._pid = None
 
     def _kill(self) -> None:
-        """The process is no more. Until it was waited for its number is nobody else's."""
+        """Kill and reap the process. Until then its pid cannot be reused."""
         pid, self._pid = self._pid, None
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
@@ -200,7 +198,7 @@ def _fork(ctx: "Context", name: str, prepare: "Prepare | None") -> "tuple[int, B
                 pipes = (theirs, answers), (orders, messages)
                 code = helper_main.become(ctx.folder, name, *pipes, log, ctx.bundle, prepare)
             finally:
-                # What follows is the parent's
+                # The code below is for the parent
                 os._exit(code)
     except OSError:
         for descriptor in ends:

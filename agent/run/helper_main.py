@@ -1,6 +1,6 @@
-"""The helper process: one stage, everything durable left to the parent, gone as soon as the parent is.
+"""The helper process: runs one stage, leaves all durable changes to the parent, and ends with the parent.
 
-It believes what the parent tells it, the verified job above all, and uses neither database nor network.
+It trusts the parent, which has verified the job, and uses neither database nor network.
 """
 
 import importlib
@@ -27,7 +27,7 @@ if MYPY:
 
 EXIT_ORPHANED = 7
 EXIT_BROKEN = 1
-#: What `ps` and `top` call the process; fifteen bytes at most.
+#: The name in `ps` and `top`; fifteen bytes at most.
 PROCESS_NAME = b"shoplaunch-help"
 
 
@@ -46,7 +46,7 @@ class _Line:
 
 
 class _State:
-    """Stands in for agent.base.state.State: what is to be durable goes to the parent."""
+    """Replaces agent.base.state.State: durable changes go to the parent."""
 
     def __init__(self, line: "_Line", shards: "dict[str, str]") -> None:
         self._line = line
@@ -65,7 +65,7 @@ class _State:
 
 
 class _Flushing:
-    """Stands in for agent.tree.flushing.Flushing: the parent flushes, and notes."""
+    """Replaces agent.tree.flushing.Flushing: the parent flushes and notes."""
 
     def __init__(self, state: "_State") -> None:
         self._state = state
@@ -74,11 +74,11 @@ class _Flushing:
         self._state.mark_shard(member, counters)
 
     def finish(self) -> None:
-        """The parent does, once it has heard of the end."""
+        """Do nothing: the parent flushes when this process reports its end."""
 
 
 class _Log:
-    """Stands in for agent.base.log.Log; the parent hides the secrets."""
+    """Replaces agent.base.log.Log; the parent removes the secrets."""
 
     def __init__(self, line: "_Line") -> None:
         self._line = line
@@ -88,13 +88,13 @@ class _Log:
 
 
 class _Progress:
-    """Stands in for agent.reporting.reporter.Reporter."""
+    """Replaces agent.reporting.reporter.Reporter."""
 
     def __init__(self, line: "_Line") -> None:
         self._line = line
 
     def check(self) -> None:
-        """The parent hears the controller's answers; when it stops, so do we."""
+        """Do nothing: the parent reads the controller's answers, and this process ends with the parent."""
 
     def progress(self, stage: str, fraction: float) -> None:
         self._line.send("progress", stage=stage, fraction=fraction)
@@ -108,9 +108,9 @@ def _leave_with_parent(orders: int) -> None:
 
 
 def _line_of(orders: int) -> bytes:
-    """Return the line that comes from the pipe `orders`, after which there is nothing; b"" when it ends before."""
-    # Neither buffered, as the watching thread must not share a buffer's lock with the interpreter's own end, nor byte
-    # by byte, as without a buffer lines are read
+    """Return the only line from the pipe `orders`; b"" when the pipe closes before."""
+    # Not buffered: the watching thread must not share a buffer's lock with the interpreter's shutdown. Not byte by
+    # byte, as an unbuffered `readline` reads
     pieces: "list[bytes]" = []
     while not pieces or not pieces[-1].endswith(b"\n"):
         piece = os.read(orders, 65536)
@@ -129,21 +129,21 @@ def become(
     bundle: "Bundle | None" = None,
     prepare: "Prepare | None" = None,
 ) -> int:
-    """Do in a forked process what `main` does; return its exit code, with which the process has to leave.
+    """Do in a forked process what `main` does; return the exit code the process must end with.
 
     `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
     """
     try:
-        # Held open by us, too, they would never end when the parent is gone
+        # Copies of the parent's ends would keep the pipes open after its end
         for descriptor in theirs:
             os.close(descriptor)
-        # Whoever reads what the parent says must not wait for us
+        # A process that reads the parent's output must not wait for the end of this one
         os.dup2(ours[0], 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
         compat.name_process(PROCESS_NAME)
         return main(folder, name, 0, ours[1], bundle, prepare)
-    except Exception as error:  # noqa: BLE001 - the parent goes on without us, and people look into the log
+    except Exception as error:  # noqa: BLE001 - the parent continues alone; the log keeps the reason
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN
 
@@ -151,11 +151,10 @@ def become(
 def main(
     folder: str, name: str, orders: int, messages: int, bundle: "Bundle | None" = None, prepare: "Prepare | None" = None
 ) -> int:
-    """Run the stage `name` (a module of agent.stages) as the helper of the agent that works in `folder`; return the
-    exit code.
+    """Run the stage `name` (a module of agent.stages) as the helper of the agent in `folder`; return the exit code.
 
     `orders` and `messages` are the descriptors of the pipes from and to the parent, `bundle` is the Bundle it has
-    opened, if any. `prepare(orders)`, which ends as soon as there is an order, returns what the stage will find as
+    opened, if any. `prepare(orders)`, which ends as soon as an order arrives, returns what the stage finds as
     `ctx.ahead`.
     """
     module = importlib.import_module("agent.stages." + name)
@@ -163,14 +162,14 @@ def main(
     ahead = prepare(orders) if prepare is not None else {}
     text = _line_of(orders)
     if not text:
-        # The parent went, or had no work, before it gave the order
+        # The parent ended, or had no work, before it sent the order
         return EXIT_ORPHANED
     order = json.loads(text.decode("ascii"))
     threading.Thread(target=_leave_with_parent, args=(orders,), daemon=True).start()
     line = _Line(os.fdopen(messages, "wb", closefd=False))
     try:
         _work(folder, module, order, line, bundle, ahead)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+    except Exception as error:  # noqa: BLE001 - every error is reported to the parent
         failure = as_failure(error)
         line.send("error", code=failure.code, message=failure.message, retryable=failure.retryable)
         return EXIT_BROKEN
@@ -187,10 +186,10 @@ def _work(
     ahead: "dict[str, Iterator[bytes]]",
 ) -> None:
     job = order["job"]
-    # Looks at once whether the file was replaced since the parent read it
+    # Checks at once whether the file was replaced since the parent read it
     guard = job_file.Guard(folder, order["raw"].encode("latin-1"), job, job_file.public_keys(), order["lock"])
     guard.check()
-    # They stand in for what knows more: the stage calls no more of it than this
+    # These replacements have only the members the stage uses
     state: "Any" = _State(line, order["shards"])
     log: "Any" = _Log(line)
     reporter: "Any" = _Progress(line)

@@ -1,6 +1,6 @@
-"""Runs the stages of a job in their order; the order is data, and each done-mark is written after the work.
+"""Runs the stages of a job in order; the order is data, and each done-mark is written after the work.
 
-The end of a stage and the beginning of the next are one note on the disk, and are told once it is there.
+The end of a stage and the beginning of the next are written to disk together, and then reported.
 """
 
 import time
@@ -33,9 +33,9 @@ if MYPY:
     from agent.run.stage import Stage
     from agent.session.context import Context
 
-#: kind of job -> groups of stages; of a larger group the first runs in a helper process beside the others, the last of
-#: which waits for it (Context.wait_for_tree).
-#: Cleaning up follows when the final event is acknowledged (agent.run.session): it ends even the marks.
+#: kind of job -> groups of stages; in a larger group the first runs in a helper process in parallel with the others;
+#: the last of them waits for it (Context.wait_for_tree).
+#: Cleaning up follows when the final event is acknowledged (agent.run.session): it removes the done-marks, too.
 ORDER: "dict[str, tuple[tuple[Stage, ...], ...]]" = {
     RESTORE: (
         (verify,),
@@ -44,17 +44,17 @@ ORDER: "dict[str, tuple[tuple[Stage, ...], ...]]" = {
         (switch,),
         (report,),
     ),
-    # Settings first: the shop sends visitors on by itself, redirects in files must never meet one that sends them back
+    # Settings first: the shop then redirects by itself, and redirects in files never meet one that leads back
     **dict.fromkeys(SMALL_KINDS, ((verify,), (follow_up_preflight,), (follow_up_configure,), (edit,), (report,))),
 }
-#: Of a small job that takes back what it did.
+#: For a follow-up job that undoes what it did.
 BACK: "tuple[tuple[Stage, ...], ...]" = ((verify,), (follow_up_preflight,), (edit,), (follow_up_configure,), (report,))
-#: Run at every start: they open what the others need.
+#: Run at every start: the other stages need what these open.
 ALWAYS: "tuple[Stage, ...]" = (verify,)
 
 
 def run(ctx: "Context", helper: "Helper | None" = None) -> None:
-    """Do every stage of the job that is not done yet, one beside others where there is a `helper` (agent.run.helper).
+    """Run every stage that is not done yet, one in parallel with others given a `helper` (agent.run.helper).
 
     Raises ShoplaunchError, OSError.
     """
@@ -64,7 +64,7 @@ def run(ctx: "Context", helper: "Helper | None" = None) -> None:
             if _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
                 _run_beside(ctx, helper, beside, group[1:])
                 continue
-            # Nothing for it to do: an account may have few processes
+            # Not needed: an account may have few processes
             helper.end()
         _run_each(ctx, group)
     settle(ctx)
@@ -85,7 +85,7 @@ def _groups(ctx: "Context") -> "tuple[tuple[Stage, ...], ...]":
 
 
 def run_stage(ctx: "Context", module: "Stage") -> None:
-    """Run one stage between its events; its done-mark comes after the work."""
+    """Run one stage between its events; its done-mark is written after the work."""
     started = begin(ctx, module.NAME) - ctx.waited
     try:
         ctx.check_current()
@@ -97,7 +97,7 @@ def run_stage(ctx: "Context", module: "Stage") -> None:
 
 
 def _begin_beside(ctx: "Context", helper: "Helper", beside: "Stage") -> bool:
-    """Let `helper` begin with stage `beside`; return False where that cannot be."""
+    """Let `helper` begin with stage `beside`; return False where it cannot."""
     if helper.name != beside.NAME:
         return False
     try:
@@ -110,7 +110,7 @@ def _begin_beside(ctx: "Context", helper: "Helper", beside: "Stage") -> bool:
 
 
 def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Sequence[Stage]") -> None:
-    """Run stages `modules` here while `helper` is at work on `beside`, and see that to its end."""
+    """Run stages `modules` here while `helper` works on `beside`, and wait for both to end."""
     is_seen: "list[bool]" = []
 
     def wait(work: "Callable[[], None]" = lambda: None) -> None:
@@ -119,7 +119,7 @@ def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Seq
             started, stage = time.monotonic(), ctx.state.get("stage")
             _see_to_its_end(ctx, helper, beside, work)
             ctx.state.note(stage=stage)
-            # Whoever waits does not work
+            # Waiting does not count as work
             ctx.waited += time.monotonic() - started
 
     def wait_within_a_stage(work: "Callable[[], None]") -> None:
@@ -142,13 +142,13 @@ def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Seq
 
 
 def _see_to_its_end(ctx: "Context", helper: "Helper", beside: "Stage", work: "Callable[[], None]") -> None:
-    """Wait until `helper` is through with stage `beside`, calling `work()` while the last of it comes to the disk. Of
-    one that was killed the rest is done here."""
+    """Wait until `helper` has finished stage `beside`, calling `work()` while its last files are flushed to disk. If it
+    was killed, do the rest here."""
     try:
         finished = helper.wait(ctx.check_current)
         if finished:
             work()
-        # Of one that was killed, too: what is noted later must not be what is written anew meanwhile
+        # For a killed helper as well: a shard must not be noted later, while it is being rewritten
         ctx.flushing.finish()
     except BaseException:
         fail(ctx, beside.NAME, helper.seconds())
@@ -162,7 +162,7 @@ def _see_to_its_end(ctx: "Context", helper: "Helper", beside: "Stage", work: "Ca
 
 
 def _note_beside_a_failure(ctx: "Context", helper: "Helper", beside: "Stage") -> None:
-    """Another stage failed: what `helper` did of `beside` is kept. Why it failed must not be hidden by any of this."""
+    """Note what `helper` has done of `beside` after another stage failed; errors here must not hide that failure."""
     if not helper.is_done():
         fail(ctx, beside.NAME, helper.seconds())
         return
@@ -175,7 +175,7 @@ def _note_beside_a_failure(ctx: "Context", helper: "Helper", beside: "Stage") ->
 
 
 def begin(ctx: "Context", name: str) -> float:
-    """Note and report that stage `name` begins; return when (monotonic seconds)."""
+    """Note and report that stage `name` begins; return the time (monotonic seconds)."""
     ctx.log.info("stage %s begins", name)
     number = _number(ctx, name)
     ctx.state.start_stage(name)
@@ -186,7 +186,7 @@ def begin(ctx: "Context", name: str) -> float:
 
 
 def finish(ctx: "Context", name: str, seconds: float) -> None:
-    """Note that stage `name` is done after `seconds` in this run; on the disk, and reported, with what comes next: a
+    """Note that stage `name` is done after `seconds` in this run; it is written and reported with the next note: a
     stage that begins or fails, or `settle`."""
     number = _number(ctx, name)
     total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
@@ -198,25 +198,25 @@ def finish(ctx: "Context", name: str, seconds: float) -> None:
 
 
 def settle(ctx: "Context") -> None:
-    """The ends of stages are on the disk, and reported."""
+    """Write the ends of stages to disk, and report them."""
     if ctx.untold:
         ctx.state.settle()
         _tell(ctx)
 
 
 def _tell(ctx: "Context") -> None:
-    """Report the ends of stages that have reached the disk."""
+    """Report the ends of stages that have been written to disk."""
     while ctx.untold:
         ctx.untold.pop(0)()
 
 
 def _number(ctx: "Context", name: str) -> int:
-    """Return the number of the event that tells of stage `name`, on disk with what is noted next; 0 where none does."""
+    """Return the number of the next event of stage `name`, written with the next note; 0 where it has no event."""
     return 0 if name == report.NAME else ctx.reporter.next_number()
 
 
 def fail(ctx: "Context", name: str, seconds: float) -> None:
-    """Note that stage `name` ended without being done. A full disk must not hide why."""
+    """Note that stage `name` ended without being done. A full disk must not hide the reason."""
     ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     try:
         ctx.state.settle()

@@ -1,4 +1,4 @@
-"""The stages of one attempt, and what follows from how they end."""
+"""Runs the stages of one attempt, and handles their outcome."""
 
 import os
 
@@ -32,13 +32,13 @@ if MYPY:
     from agent.session.lock import Lock
     from shared.documents import Job
 
-#: How long the final word of a failed attempt is waited for; the cron line stays until it was heard.
+#: How long to wait for the acknowledgement of a failed attempt's final event; the cron line stays until then.
 ANSWER_SECONDS = 20.0
 DELIVER_SECONDS = 30.0
 
 
 def door_of(job: "Job") -> "HttpClient":
-    """Return the http.HttpClient to the controller of `job`. Raises ShoplaunchError for an address nobody may call."""
+    """Return the http.HttpClient to the controller of `job`. Raises ShoplaunchError for a forbidden address."""
     check_address(job["callback"]["url"])
     return HttpClient(job["callback"].get("ca"), job["callback"])
 
@@ -46,7 +46,7 @@ def door_of(job: "Job") -> "HttpClient":
 def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "ShoplaunchError | None" = None) -> int:
     """Work for the job as far as it goes, with `helper` (agent.run.helper.Helper or None); return the exit code.
 
-    With `shortage` (ShoplaunchError) only that is said: the work is cron's.
+    With `shortage` (ShoplaunchError), only report that: the agent that cron starts does the work.
 
     Raises ShoplaunchError `superseded`; OSError.
     """
@@ -54,11 +54,11 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
     ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, job_file.public_keys())
     ctx.reporter = Reporter(ctx.job, ctx.state, outbox, door, ctx.log, ctx.lock, ack)
     watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
-    # Asked before anything is sent: what leaves the outbox first need not be said again
+    # Checked before anything is sent: an event in the outbox need not be reported again
     is_told = ctx.reporter.waits("started")
     helper = _with_room_for((ctx.reporter, watch), helper)
     try:
-        # Failed for good: only the word about it may still be on its way
+        # Failed permanently: only the report may still be on its way
         if ctx.has_given_up:
             return _give_up(ctx)
         if shortage is not None:
@@ -70,7 +70,7 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
 
 
 def _with_room_for(threads: "Iterable[Reporter | Watch]", helper: "Helper | None") -> "Helper | None":
-    """Start `threads`; return `helper`, or None when the account may not start as much and it had to go for them."""
+    """Start `threads`; return `helper`, or None when it had to end because the account may not start as many."""
     for one in threads:
         try:
             one.start()
@@ -98,7 +98,7 @@ def _do_stages(ctx: "Context", helper: "Helper | None", is_told: bool) -> None:
             ctx.reporter.event("started", **_started_by())
         ctx.reporter.wait_answered(ANSWER_SECONDS)
         resume.prepare(ctx)
-        # Whether or not one of them has started this: it has done its work
+        # Whether or not a starter started this process, it is no longer needed
         starters.remove(ctx.job, ctx.log)
         ctx.state.note(agent=VERSION, python=python_version())
         runner.run(ctx, helper)
@@ -110,13 +110,13 @@ def _do_stages(ctx: "Context", helper: "Helper | None", is_told: bool) -> None:
 
 
 def _started_by() -> "dict[str, Any]":
-    """Return {"start": way} where this agent was started at once and not by cron (shared.events.START_WAYS)."""
+    """Return {"start": way} where this agent was started directly and not by cron (shared.events.START_WAYS)."""
     way = os.environ.get(START_VARIABLE)
     return {"start": way} if way in START_WAYS else {}
 
 
 def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
-    """What follows from `error`: leave, take back, wait for the next tick, or give up."""
+    """Handle `error`: leave, undo, wait for the next tick, or give up."""
     if error.code == "superseded":
         return exit_codes.SUPERSEDED
     if error.code == "cancelled":
@@ -130,17 +130,17 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
         ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
         if not error.retryable:
             ctx.state.update(given_up={"job": ctx.job_id, "attempt": ctx.attempt, "code": error.code})
-        # Whose end could not be noted is told of now that it is
+        # Stages whose end could not be written before are reported now
         runner.settle(ctx)
     except OSError as problem:
         ctx.log.info("the state cannot be written: %s", problem.strerror)
     if error.code == "callback_refused":
         return exit_codes.FAILED
     if error.code in ("bundle_digest", "bundle_damaged"):
-        # The next attempt is to fetch it anew, not to find the same bytes again
+        # The next attempt fetches it again instead of finding the same bytes
         forget_fetched(ctx.job, ctx.folder)
     if error.code != "callback_failed":
-        # Of two stages side by side the one that failed need not be the one that began last
+        # Of two parallel stages the one that failed need not be the one that began last
         where = {"stage": error.details["stage"]} if "stage" in error.details else {}
         ctx.reporter.event("failed", error=document, log=ctx.log.tail(), **where)
     if error.retryable:
@@ -151,7 +151,7 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
 
 
 def _give_up(ctx: "Context") -> int:
-    """Failed for good: once the controller knows, no tick is needed any more; everything else stays for `retry`."""
+    """Fail permanently: once the controller knows, the cron line is removed; everything else stays for `retry`."""
     known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
     try:
         ctx.reporter.check()
@@ -168,7 +168,7 @@ def _give_up(ctx: "Context") -> int:
 def _cancel(ctx: "Context") -> int:
     try:
         undo.run(ctx)
-    except Exception as error:  # noqa: BLE001 - the next tick hears 410 again and goes on
+    except Exception as error:  # noqa: BLE001 - the next tick gets 410 again and continues
         failure = as_failure(error)
         if failure.code == "superseded":
             return exit_codes.SUPERSEDED
@@ -188,12 +188,12 @@ def _finish(ctx: "Context", code: int) -> int:
 
 
 def clean_up(folder: str, state: "State", job: "Job | None", log: "Log", lock: "Lock") -> int:
-    """The last stage, for a job that is done or taken back; return the exit code."""
+    """Run the last stage, for a job that is done or undone; return the exit code."""
     if job is None:
         job = _spent_job(folder)
     try:
         cleanup.run(folder, state, job, log)
-    except Exception as error:  # noqa: BLE001 - the next tick takes it up again
+    except Exception as error:  # noqa: BLE001 - the next tick tries again
         failure = as_failure(error)
         log.info("cleanup: %s: %s", failure.code, failure.message)
         return exit_codes.SUPERSEDED if failure.code == "superseded" else exit_codes.WAITING
@@ -202,7 +202,7 @@ def clean_up(folder: str, state: "State", job: "Job | None", log: "Log", lock: "
 
 
 def _spent_job(folder: str) -> "Job | None":
-    """Return the payload of the job file that cleaning up has put aside, None when it is gone or not ours."""
+    """Return the payload of the job file that cleaning up has renamed, None when it is gone or not ours."""
     try:
         return job_file.load(folder, job_file.public_keys(), job_file.SPENT_FILE)[1]
     except ShoplaunchError:

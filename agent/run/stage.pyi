@@ -1,4 +1,4 @@
-"""What a stage is: a module of `agent/stages/`; for mypy alone."""
+"""The protocol of a stage, a module of `agent/stages/`; for mypy only."""
 
 from typing import Protocol
 

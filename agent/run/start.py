@@ -1,4 +1,4 @@
-"""One start of the agent: job, lock and state in hand, and the helper reading ahead while the rest is loaded."""
+"""Starts the agent: reads job and state, takes the lock, and lets the helper read ahead while the rest is imported."""
 
 from agent import VERSION
 from agent.base import exit_codes, limits, permissions
@@ -51,7 +51,7 @@ def run(folder: str) -> int:
 
 
 def _read_job(folder: str) -> "tuple[bytes, Job] | ShoplaunchError":
-    """Return (raw, job), or the ShoplaunchError that says why there is no usable job file."""
+    """Return (raw, job), or a ShoplaunchError with the reason why there is no usable job file."""
     try:
         return job_file.load(folder, job_file.public_keys())
     except ShoplaunchError as error:
@@ -69,17 +69,17 @@ def _shortage(job: "Job") -> "ShoplaunchError | None":
 
 
 def _is_over(state: "State", job: "Job | None") -> bool:
-    """Tell whether the state's job is done or taken back and no newer one is there."""
+    """Return whether the state's job is done or undone, and no newer job is there."""
     if state.get("status") not in FINAL:
         return False
     return job is None or (job["job"] == state.get("job") and job["attempt"] <= state.get("attempt", 0))
 
 
 def _refuse(state: "State", problem: "ShoplaunchError", named: "Refused | None", log: "Log") -> int:
-    """A job file that is not worked for: say so where the controller can look, and do nothing.
+    """Refuse a job file: note the reason in the state, where the controller can read it, and do nothing else.
 
-    `named` is the {"job", "attempt"} that a signature of the controller's vouches for, else None. What the state
-    knows of an earlier attempt stays: the next one goes on from it.
+    `named` is the {"job", "attempt"} from a job file with a valid signature, else None. The state of an earlier attempt
+    stays: the next attempt continues from it.
     """
     log.info("%s: %s", problem.code, problem.message)
     if problem.code == "job_missing" and not state.get("job"):
@@ -92,14 +92,14 @@ def _work(folder: str, raw: bytes, job: "Job", state: "State", log: "Log", lock:
     log.hide(secrets_of(job))
     log.info("agent %s on Python %s, job %s attempt %d", VERSION, python_version(), job["job"], job["attempt"])
     guard = job_file.Guard(folder, raw, job, job_file.public_keys(), lock.file_id)
-    # Where the lock does not hold back an agent of an older attempt, the newer one's notes are at stake
+    # Where the lock does not exclude an agent of an older attempt, it must not overwrite the newer one's state
     state.only_while(guard.check)
     ctx = Context(job, folder, state, log, lock=lock, guard=guard)
     staging.recall(ctx)
     problem = _shortage(job)
     reading = None if ctx.has_given_up or problem is not None else helper.start(ctx)
     try:
-        # Here, not above: to load it takes as long as to read a small shop
+        # Imported here: that takes as long as reading a small shop
         from agent.run import session
 
         keep_modules()

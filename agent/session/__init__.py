@@ -1,1 +1,1 @@
-"""One attempt of one job: its job file, lock, crontab line, and what every stage is given."""
+"""One attempt of one job: its job file, lock, crontab line, and the context of every stage."""

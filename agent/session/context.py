@@ -1,10 +1,10 @@
-"""What every stage is given: the job, the places, the bundle, the state, progress and the check for newer attempts.
+"""The context of every stage: job, paths, bundle, state, progress, and the check for newer attempts.
 
 A stage is a module of `agent/stages/` with `NAME` and `run(ctx)`, safe to repeat from any point. It calls
 `ctx.check_current()` before every chunk, shard and larger step, `ctx.progress(NAME, fraction)` after it,
-`ctx.count("bytes_read", n)` for what it moves, and `ctx.state.record(name, value)` for evidence. In the helper
-process, where nothing but the new tree is made (`ctx.wait_for_tree(work)` tells the others when it is complete),
-`state` is a stand-in that knows `shard_done`, `mark_shard` and `record` and hands them to the parent.
+`ctx.count("bytes_read", n)` for the bytes it moves, and `ctx.state.record(name, value)` for evidence. The helper
+process only makes the new tree (the others call `ctx.wait_for_tree(work)` to wait for it); its `state` is a
+replacement with `shard_done`, `mark_shard` and `record`, which passes them to the parent.
 """
 
 import base64
@@ -38,16 +38,16 @@ if MYPY:
     from agent.session.lock import Lock
     from shared.documents import Job, Manifest, Member, Variant
 
-#: None, of what is there by the time it is used.
+#: None until it is set; used only after that.
 LATER: "Any" = None
 
 
 class Context:
     """One run of the agent for one job.
 
-    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (where the shop goes), `domain_root` (what
-    its domain serves: the same, or above it) and `staging` are absolute paths (str). `bundle` is None until the
-    helper's start or stage verify has opened it, `manifest` until stage verify has.
+    `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (the folder of the shop), `domain_root`
+    (the folder the domain serves: the same, or one above it) and `staging` are absolute paths (str). `bundle` is None
+    until the helper's start or stage verify has opened it, `manifest` until stage verify has.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Context:
         self.folder = folder
         self.home = native(job["account"]["home"]).rstrip("/")
         self.root = native(job["account"]["root"]).rstrip("/")
-        # Below it the shop lives, as addresses and files name it; "" for the root of the domain
+        # The folder below the domain's root that holds the shop, as in addresses and files; "" for the root itself
         self.shop_folder = job.get("document_root", {}).get("folder", "")
         self.domain_root = self.root[: -len(self.shop_folder)].rstrip("/") if self.shop_folder else self.root
         self.staging = staging.in_home(self.home, self.job_id)
@@ -80,9 +80,9 @@ class Context:
         self.lock = lock
         self.bundle: "Bundle" = LATER
         self.manifest: "Manifest" = LATER
-        #: What a stage has left to the next (agent.database.ledger.locked).
+        #: The connection a stage has kept for the next one (agent.database.ledger.locked).
         self.locked_connection: "OurConnection | None" = None
-        #: What the server has for collations it lacks, once it was asked (agent.database.collations.of_job).
+        #: Replacements for collations the server lacks, after the first query (agent.database.collations.of_job).
         self.collations: "dict[str, str] | None" = None
         self.counters: "dict[str, int]" = {}
         self._guard = guard
@@ -92,18 +92,18 @@ class Context:
         self._counting = threading.Lock()
         self._listeners: "list[Callable[[], None]]" = []
         self._wait_for_tree: "Callable[[Callable[[], None]], None] | None" = None
-        #: Shards whose unpacking has begun already (agent.bundle.shards.read_ahead).
+        #: Shards whose unpacking has already begun (agent.bundle.shards.read_ahead).
         self.ahead: "dict[str, Iterator[bytes]]" = {}
-        #: Reports of stages that are done, until that is on the disk (agent.run.runner).
+        #: Reports of finished stages, kept until their end is on disk (agent.run.runner).
         self.untold: "list[Callable[[], None]]" = []
-        #: Seconds for which stages waited for others instead of working.
+        #: Seconds that stages waited for others instead of working.
         self.waited = 0.0
 
     @property
     def renderer(self) -> "Renderer":
         """The shared.placeholders.Renderer of this job's values and the bundle's fragments (one per process).
 
-        A small job has no bundle: its own placeholders tell whose they are.
+        A follow-up job has no bundle: the nonce comes from its own placeholders.
         """
         if self._renderer is None:
             if self.manifest is None:
@@ -118,17 +118,17 @@ class Context:
 
     @property
     def has_given_up(self) -> bool:
-        """Whether this very attempt has failed for good already."""
+        """Whether this very attempt has already failed permanently."""
         given_up = self.state.get("given_up", {})
         return bool((given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt))
 
     @property
     def variant(self) -> "Variant | None":
-        """The manifest's entry of the variant the job chose, None without. Raises ShoplaunchError `variant_unknown`."""
+        """The manifest's entry of the job's variant, None without one. Raises ShoplaunchError `variant_unknown`."""
         return variant_of(self.manifest, self.job.get("variant"))
 
     def shards(self) -> "list[Member]":
-        """Return the members this job's tree is unpacked from, in their order: the variant's files replace others."""
+        """Return the members this job's tree is unpacked from, in order: the variant's files replace earlier ones."""
         return shards_of(self.manifest, self.job.get("variant"))
 
     def variant_part(self, part: str) -> "list[Any]":
@@ -162,8 +162,8 @@ class Context:
             raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
 
     def read_each(self, kind: str) -> "Iterator[Any]":
-        """Return an iterator over the objects of the JSON list that `read_json` would return; little more than one of
-        them is held. Raises as `read_json`, where it is broken."""
+        """Return an iterator over the objects of the JSON list that `read_json` would return; memory holds little more
+        than one of them. Raises like `read_json`, on reaching the damage."""
         members = members_of(self.manifest, kind)
         return entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
 
@@ -174,7 +174,7 @@ class Context:
         return connect(self.values)
 
     def tell_waiting(self, error: "ShoplaunchError") -> None:
-        """Report that `error` (ShoplaunchError) is being waited for: people see it until the work gets further."""
+        """Report that the work waits because of `error` (ShoplaunchError); it is displayed until the work continues."""
         message = printable(self.log.redact(error.message))[:4000]
         self.log.info("waiting: %s: %s", error.code, message)
         if self.reporter is not None:
@@ -182,7 +182,7 @@ class Context:
 
     def check_current(self) -> None:
         """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
-        `callback_refused` when the controller said so, and the helper process's failure as soon as it is known."""
+        `callback_refused` when the controller said so, and the helper process's error as soon as it is known."""
         self.check_job_file()
         if self.reporter is not None:
             self.reporter.check()
@@ -196,19 +196,19 @@ class Context:
 
     @property
     def flushing(self) -> "Flushing":
-        """The Flushing of the new tree; first asked for before anything is written. Raises OSError."""
+        """The Flushing of the new tree; access it first before anything is written. Raises OSError."""
         if self._flushing is None:
             self._flushing = Flushing(self.staging, self.state.mark_shard, self.log)
         return self._flushing
 
     @property
     def raw_job(self) -> bytes:
-        """The job file's bytes as they were last found right."""
+        """The job file's bytes from its last successful check."""
         return self._guard.raw
 
     @contextlib.contextmanager
     def also_checking(self, check: "Callable[[], None]") -> "Iterator[None]":
-        """Within this, `check_current` calls `check()` too; it raises ShoplaunchError to stop the work."""
+        """Make `check_current` call `check()` too within this context; it raises ShoplaunchError to stop the work."""
         self._listeners.append(check)
         try:
             yield
@@ -217,8 +217,8 @@ class Context:
 
     @contextlib.contextmanager
     def tree_after(self, wait: "Callable[[Callable[[], None]], None]") -> "Iterator[None]":
-        """Within this, the new tree is complete once `wait(work)`, which may be called again, has returned; it may call
-        `work()` before that, when nothing more is written."""
+        """Make `wait_for_tree` call `wait(work)` within this context, which returns when the new tree is complete;
+        it may be called again, and may call `work()` earlier, once nothing more is written."""
         self._wait_for_tree = wait
         try:
             yield
@@ -226,14 +226,14 @@ class Context:
             self._wait_for_tree = None
 
     def wait_for_tree(self, work: "Callable[[], int]") -> int:
-        """Return when the new tree is complete; what `work()` returns, which is called once the last of it is written
-        and may still be on its way to the disk. Raises ShoplaunchError, OSError."""
+        """Wait until the new tree is complete; return the result of `work()`, which is called once the last file is
+        written, possibly before it is flushed to disk. Raises ShoplaunchError, OSError."""
         found: "list[int]" = []
 
         def do() -> None:
             started = time.monotonic()
             found.append(work())
-            # Done within a wait, and yet no waiting
+            # Called within a wait, but counted as work
             self.waited -= time.monotonic() - started
 
         if self._wait_for_tree is not None:
@@ -241,7 +241,7 @@ class Context:
         return found[0] if found else work()
 
     def progress(self, stage: str, fraction: float) -> None:
-        """`fraction` (0..1) of stage `stage` is done: updates percent, and the last progress in lock and state."""
+        """Report that `fraction` (0..1) of stage `stage` is done: update percent, and progress in lock and state."""
         if self.reporter is not None:
             self.reporter.progress(stage, fraction)
 
@@ -251,14 +251,14 @@ class Context:
             self.counters[name] = self.counters.get(name, 0) + amount
 
     def take_counters(self) -> "dict[str, int]":
-        """Return what was counted since the last call, name -> int."""
+        """Return the counters since the last call, name -> int."""
         with self._counting:
             taken, self.counters = self.counters, {}
         return taken
 
 
 def native(path: str) -> str:
-    """Return `path` (str of the job) as this interpreter names files; without a locale old ones know only ASCII."""
+    """Return `path` (str of the job) in this interpreter's file name encoding; old ones without a locale use ASCII."""
     return os.fsdecode(path.encode("utf-8"))
 
 

@@ -1,4 +1,4 @@
-"""The account's crontab: our one line taken out, everything else left byte for byte."""
+"""The account's crontab: removes our one line and keeps everything else byte for byte."""
 
 import fcntl
 import os
@@ -15,17 +15,17 @@ if MYPY:
     from agent.base.log import Log
 
 TIMEOUT_SECONDS = 30
-#: Longer ones are edited by nobody: a pipe holds no more of one (see `_holding`).
+#: Longer crontabs are not edited: a pipe cannot hold more (see `_holding`).
 MAX_BYTES = 1024 * 1024
 MARK = "# shoplaunch:"
-#: Linux's fcntl.h; Python has a name for it since 3.10.
+#: F_SETPIPE_SZ of Linux's fcntl.h; Python defines it since 3.10.
 _SET_PIPE_SIZE = 1031
 
 
 def remove_line(job_id: str, log: "Log") -> None:
-    """No line of the crontab ends with our mark for `job_id` afterwards; it is read back.
+    """Remove the lines of the crontab that end with our mark for `job_id`, and verify the result.
 
-    The crontab is only rewritten after `crontab -l` exited 0 and held our line. Raises ShoplaunchError
+    The crontab is only rewritten after `crontab -l` exited with 0 and showed our line. Raises ShoplaunchError
     `cron_edit_failed`.
     """
     before = _read()
@@ -84,8 +84,8 @@ def _call(command: "Sequence[str]", text: bytes = b"") -> "tuple[int, bytes, byt
 def _holding(text: bytes) -> int:
     """Return a descriptor from which all of `text` can be read. Raises OSError.
 
-    It is there before anybody reads: were we killed while `crontab -` waits for it, that would take what has come so
-    far, or nothing at all, for the whole crontab.
+    The pipe is filled before `crontab -` starts: if this process were killed while that reads, it would install a
+    partial or empty crontab.
     """
     reading, writing = os.pipe()
     try:

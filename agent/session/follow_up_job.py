@@ -1,4 +1,4 @@
-"""What a small job carries: statements and file edits as templates, and how both are taken back."""
+"""The content of a follow-up job: statements and file edits as templates, and how to undo both."""
 
 import re
 
@@ -14,17 +14,17 @@ if MYPY:
 
 BACK = "back"
 _NONCE = re.compile(r"@@SL([0-9a-f]{8}):")
-#: Of a job without any placeholder.
+#: For a job without placeholders.
 NO_NONCE = "00000000"
 
 
 def is_back(job: "Job") -> bool:
-    """Tell whether `job` takes back what an earlier attempt did."""
+    """Return whether `job` undoes what an earlier attempt did."""
     return job.get("direction") == BACK
 
 
 def statements(job: "Job", back: bool) -> "list[Statement]":
-    """Return the job's statements, those that take them back when `back`."""
+    """Return the job's statements, or those that undo them when `back`."""
     return job.get("back", []) if back else job.get("statements", [])
 
 
@@ -37,7 +37,7 @@ def edits(job: "Job", back: bool) -> "list[Edit]":
 
 
 def nonce_of(job: "Job") -> str:
-    """Return the nonce of the job's placeholders. Raises ShoplaunchError `job_invalid` when there are several."""
+    """Return the nonce of the job's placeholders. Raises ShoplaunchError `job_invalid` when they have several."""
     found: "set[str]" = set()
     for name in ("statements", "back", "edits"):
         found.update(_NONCE.findall(canonical_json(job.get(name, [])).decode("utf-8")))
@@ -47,15 +47,15 @@ def nonce_of(job: "Job") -> str:
 
 
 def claim(ctx: "Context", back: bool) -> "dict[str, str]":
-    """Return the ledger's entry (dict as of a bundle's member) for the statements of this attempt."""
+    """Return the ledger entry (dict like a bundle's member) for the statements of this attempt."""
     document = canonical_json(statements(ctx.job, back))
     return {"name": "{}/{}".format("back" if back else "forth", ctx.attempt), "sha256": sha256_hex(document)}
 
 
 def check(ctx: "Context") -> None:
-    """Raise ShoplaunchError unless the job says what to do and every template of it can be filled.
+    """Raise ShoplaunchError unless the job has something to do and all of its templates can be filled.
 
-    `job_invalid`, `placeholder_unknown`, `placeholder_invalid`.
+    The codes are `job_invalid`, `placeholder_unknown`, `placeholder_invalid`.
     """
     back = is_back(ctx.job)
     if not statements(ctx.job, back) and not edits(ctx.job, back):
@@ -66,7 +66,7 @@ def check(ctx: "Context") -> None:
 
 
 def _texts(document: object) -> "Iterator[str]":
-    """Yield every text in a JSON document."""
+    """Yield every string in a JSON document."""
     if isinstance(document, str):
         yield document
     elif isinstance(document, dict):

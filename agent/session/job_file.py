@@ -1,4 +1,4 @@
-"""The job file on disk: read, verified, and watched for a newer attempt."""
+"""The job file on disk: reads and verifies it, and detects a newer attempt."""
 
 import functools
 import json
@@ -22,14 +22,14 @@ if MYPY:
     from shared.documents import Job, Refused
 
 MAX_BYTES = 1024 * 1024
-#: What the job file is called once the job is done and only its database entry is still needed for tidying up.
+#: Name of the job file once the job is done and only its database login is still needed for cleaning up.
 SPENT_FILE = "job.done"
 
 
-# Looked up once: when the archive they lie in is gone, they are still needed
+# Cached: they are still needed when the archive that contains them is gone
 @functools.lru_cache(maxsize=1)
 def public_keys() -> "tuple[bytes, ...]":
-    """Return the controller's public keys (32 bytes each, newest last) that were built into this agent, as a tuple.
+    """Return the controller's public keys built into this agent (32 bytes each, newest last), as a tuple.
 
     Raises ShoplaunchError `signature_invalid` when there are none.
     """
@@ -46,7 +46,7 @@ def read_raw(folder: str, name: str = JOB_FILE) -> bytes:
     """Return the job file's bytes.
 
     Raises ShoplaunchError `job_missing`, `job_exposed` when others can write it, `job_invalid` when it is too large or
-    no plain file.
+    not a plain file.
     """
     try:
         descriptor = open_plain(os.path.join(folder, name))
@@ -57,10 +57,10 @@ def read_raw(folder: str, name: str = JOB_FILE) -> bytes:
     try:
         found = os.fstat(descriptor)
         check_written_by_us_alone(found)
-        # Asked before every table and chunk: a stream, and room for the largest file, would take most of the time
+        # Called before every table and chunk: a stream, and a buffer for the largest file, would take most of the time
         raw = os.read(descriptor, min(found.st_size, MAX_BYTES) + 1)
         while 0 < len(raw) < found.st_size and len(raw) <= MAX_BYTES:
-            # Some network disks give less than is asked for
+            # Some network file systems return less than requested
             piece = os.read(descriptor, MAX_BYTES)
             if not piece:
                 break
@@ -73,7 +73,7 @@ def read_raw(folder: str, name: str = JOB_FILE) -> bytes:
 
 
 def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "Any":
-    """Return the payload of job file `raw` (bytes), its signature checked and nothing else.
+    """Return the payload of job file `raw` (bytes) after checking only its signature.
 
     Raises ShoplaunchError `signature_invalid`.
     """
@@ -81,7 +81,7 @@ def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "Any":
 
 
 def check_account(job: "Job", folder: str) -> None:
-    """Raise ShoplaunchError `wrong_account` unless `job` is for the user we are and `folder` is in that home."""
+    """Raise ShoplaunchError `wrong_account` unless `job` is for the current user and `folder` is in that home."""
     user = job["account"]["user"]
     try:
         own: "str | None" = pwd.getpwuid(os.geteuid()).pw_name
@@ -98,7 +98,7 @@ def load(folder: str, keys: "Iterable[bytes]", name: str = JOB_FILE) -> "tuple[b
     """Return (raw bytes, payload) of the job file: signed by one of `keys`, well formed, for this account.
 
     Raises ShoplaunchError `job_missing`, `job_exposed`, `signature_invalid`, `job_format`, `job_invalid`,
-    `wrong_account`; where the signature held, `details["named"]` is what `named_by` returns.
+    `wrong_account`; with a valid signature, `details["named"]` is what `named_by` returns.
     """
     raw = read_raw(folder, name)
     payload = open_signed(raw, keys)
@@ -112,7 +112,7 @@ def load(folder: str, keys: "Iterable[bytes]", name: str = JOB_FILE) -> "tuple[b
 
 
 def named_by(payload: object) -> "Refused | None":
-    """Return {"job", "attempt"} as the signed `payload` (anything) names them, None when it does not."""
+    """Return {"job", "attempt"} from the signed `payload` (anything), None when it does not contain them."""
     if not isinstance(payload, dict):
         return None
     job = payload.get("job")
@@ -124,13 +124,13 @@ def named_by(payload: object) -> "Refused | None":
 
 
 def superseded(job: "Job") -> "ShoplaunchError":
-    """Return the ShoplaunchError `superseded` that says what the job file names by now."""
+    """Return a ShoplaunchError `superseded` that says what the job file names now."""
     return ShoplaunchError("superseded", "the job file names attempt {} of {}".format(job["attempt"], job["job"]))
 
 
 class Guard:
-    """Notices that the job file names another attempt than the one this process works for, or that another process
-    holds a lock file which came in the place of `lock` (Lock.file_id)."""
+    """Detects that the job file names another attempt than this process works for, or that another process holds a lock
+    file that replaced `lock` (Lock.file_id)."""
 
     def __init__(self, folder: str, raw: bytes, job: "Job", keys: "Iterable[bytes]", lock: "list[int]") -> None:
         self._folder = folder
@@ -141,12 +141,12 @@ class Guard:
 
     @property
     def raw(self) -> bytes:
-        """The job file's bytes as they were last found right."""
+        """The job file's bytes from its last successful check."""
         return self._raw
 
     def check(self) -> None:
-        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt, validly signed, and
-        nobody has another lock file."""
+        """Raise ShoplaunchError `superseded` unless the job file still names this job and attempt with a valid
+        signature, and the lock file is still ours."""
         if is_replaced(self._folder, self._lock):
             raise ShoplaunchError("superseded", "the lock file is another one by now")
         try:
@@ -155,7 +155,7 @@ class Guard:
                 return
             job = check_job(open_signed(raw, self._keys))
         except ShoplaunchError as error:
-            # Somebody replaces or removes the file: whoever comes next decides, not we
+            # The file is being replaced or removed: the next process decides, not this one
             raise ShoplaunchError("superseded", "the job file changed: {}".format(error.code)) from None
         if (job["job"], job["attempt"]) != (self._job["job"], self._job["attempt"]):
             raise superseded(job)

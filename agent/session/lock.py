@@ -1,4 +1,4 @@
-"""One writer at a time: the lock file, who holds it, and taking it over from a hung or older holder."""
+"""The lock file that ensures a single writer: who holds it, and taking it over from a hung or older holder."""
 
 import errno
 import fcntl
@@ -19,20 +19,20 @@ if MYPY:
 
     from agent.base.log import Log
 
-#: Without progress for this long a holder counts as hung.
+#: A holder without progress for this long counts as hung.
 HUNG_SECONDS = 600.0
-#: How long a killed holder may take to disappear.
+#: Time a killed holder may take to end.
 RELEASE_SECONDS = 10.0
 RECORD_BYTES = 1024
-#: What flock says where it does not work (network file systems).
+#: Errors of flock where it does not work (network file systems).
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 class Lock:
-    """The held lock. `descriptor` is to be inherited by every helper; `reliable` is False where flock fails.
+    """The held lock. Every helper inherits `descriptor`; `reliable` is False where flock fails.
 
-    With an unreliable lock the database lock decides: `db_locked` then means that another agent works. `is_first` tells
-    that nobody had held this very file before: who worked earlier held another one, and may still be there.
+    Without a reliable lock the database lock decides: `db_locked` then means that another agent works. `is_first` says
+    that nobody held this very file before: any earlier agent held another file, and may still be running.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Lock:
         self._write()
 
     def add_helper(self, pid: int) -> None:
-        """Note helper process `pid`, so that whoever takes over can end it too."""
+        """Note helper process `pid`, so that an agent that takes over can end it, too."""
         self._record["processes"].append([pid, process_start(pid)])
         self._write()
 
@@ -60,22 +60,22 @@ class Lock:
         try:
             os.pwrite(self.descriptor, text, 0)
         except OSError as error:
-            # The lock holds all the same; the work says that the disk is full, and reports it
+            # The lock is held even so; the work itself fails on a full disk, and reports it
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
 
     @property
     def file_id(self) -> "list[int]":
-        """What `is_replaced` compares, a list of numbers."""
+        """The identity that `is_replaced` compares, a list of numbers."""
         return _file_id(os.fstat(self.descriptor))
 
     def release(self) -> None:
-        """Let go of the lock; the file stays."""
+        """Release the lock; the file stays."""
         os.close(self.descriptor)
 
 
 def is_replaced(folder: str, file_id: "list[int]") -> bool:
-    """Tell whether the lock file in `folder` is another one than the one held (Lock.file_id): somebody else works."""
+    """Return whether another file has replaced the held lock file in `folder` (Lock.file_id): another agent works."""
     try:
         return _file_id(os.lstat(os.path.join(folder, LOCK_FILE))) != file_id
     except FileNotFoundError:
@@ -91,9 +91,9 @@ def acquire(
 ) -> "Lock | None":
     """Return the held Lock in `folder` for `job` (id) and `attempt`, or None when another agent rightly holds it.
 
-    A holder of another job or an older attempt, one without progress for `hung_seconds`, and helpers whose parent is
-    gone are killed first: same user id, start time compared. Raises ShoplaunchError `db_locked` when a killed
-    holder does not go away; OSError.
+    A holder of another job or an older attempt, one without progress for `hung_seconds`, and helpers without a parent
+    are killed first, if user id and start time match. Raises ShoplaunchError `db_locked` when a killed holder does not
+    end; OSError.
     """
     path = os.path.join(folder, LOCK_FILE)
     deadline = time.monotonic() + RELEASE_SECONDS
@@ -116,7 +116,7 @@ def acquire(
 
 
 def _opened(path: str) -> int:
-    """Return a descriptor of the lock file, made where there is none. Raises OSError."""
+    """Return a descriptor of the lock file, creating it if absent. Raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -126,13 +126,13 @@ def _opened(path: str) -> int:
     except OSError as error:
         if error.errno not in (errno.ENXIO, errno.ELOOP):
             raise
-    # A pipe, a socket, a link: nobody can note in it that he holds it
+    # A pipe, a socket or a link cannot record its holder
     os.unlink(path)
     return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def _try_lock(path: str, descriptor: int) -> str:
-    """Return "locked", "held", "unsupported", or "moved" when the file at `path` is another one by now."""
+    """Return "locked", "held", "unsupported", or "moved" when another file has replaced the one at `path`."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -154,7 +154,7 @@ def _new_record(job: "str | None", attempt: int) -> "dict[str, Any]":
 
 
 def read_holder(descriptor: int) -> "dict[str, Any]":
-    """Return the record in the lock file open as `descriptor`, {} when there is none that can be read."""
+    """Return the record in the lock file open as `descriptor`, {} when it has no readable one."""
     try:
         record = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
     except (ValueError, RecursionError):
@@ -166,7 +166,7 @@ def read_holder(descriptor: int) -> "dict[str, Any]":
 
 
 def _is_process(found: object) -> bool:
-    """Tell whether `found` is [process id, its start or None] as `Lock` writes it."""
+    """Return whether `found` is [process id, start time or None], as `Lock` writes it."""
     return (
         isinstance(found, list)
         and len(found) == 2
@@ -179,9 +179,9 @@ def _is_process(found: object) -> bool:
 def may_take_over(
     holder: "dict[str, Any]", job: "str | None", attempt: int, hung_seconds: float = HUNG_SECONDS
 ) -> bool:
-    """Tell whether the agent of `job` and `attempt` may kill the one that `holder` (record) describes."""
+    """Return whether the agent of `job` and `attempt` may kill the one described by `holder` (record)."""
     if not holder:
-        # Locked a moment ago and not yet written
+        # Locked a moment ago, the record not yet written
         return False
     if holder["boot"] == boot_id():
         if time.monotonic() - holder["progress"] > hung_seconds:
@@ -201,7 +201,7 @@ def _alive(holder: "dict[str, Any]") -> bool:
 
 
 def _kill(holder: "dict[str, Any]", log: "Log | None") -> None:
-    """Kill every process of `holder` that is still the one it was, and ours."""
+    """Kill every process of `holder` that still is the recorded one, and belongs to this user."""
     for pid, start in holder["processes"]:
         if process_start(pid) == start and start is not None and process_owner(pid) == os.geteuid():
             if log is not None:

@@ -1,4 +1,4 @@
-"""What a new attempt may keep of what an earlier one did, decided from the digests of the values used."""
+"""Decides from the digests of the values used what a new attempt keeps of the work of an earlier one."""
 
 from agent.base import renames
 from agent.base.value_changes import RENDER, ZERO, decide
@@ -11,14 +11,14 @@ if MYPY:
 
     from agent.session.context import Context
 
-#: Stages whose work other database values make void; the ledger still knows which data chunks are there.
+#: Stages to repeat when the database values change; the ledger still knows which data chunks are imported.
 RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
-#: A new attempt of a small job may go the other way, and its statements are repeatable.
+#: A new attempt of a follow-up job may go in the other direction, and its statements can be repeated.
 SMALL_STAGES = ("preflight", "configure", "edit", "report")
 
 
 def prepare(ctx: "Context") -> None:
-    """Bring state and files into the shape this attempt can go on from; before the first stage, safe to repeat.
+    """Bring state and files into a shape this attempt can continue from; runs before the first stage, safe to repeat.
 
     Raises OSError, ShoplaunchError `path_refused`.
     """
@@ -26,7 +26,7 @@ def prepare(ctx: "Context") -> None:
     staging.choose(ctx)
     if state.get("job") != ctx.job_id:
         if ctx.kind == RESTORE:
-            # A small job works on a shop that stays
+            # A follow-up job works on a shop that stays
             _take_back(ctx)
         state.reset(**_fresh(ctx))
         return
@@ -46,40 +46,40 @@ def prepare(ctx: "Context") -> None:
         ctx.log.info("another database: files with placeholders are written again")
         renames.undo(state)
         holding_page.restore(ctx)
-        # Which shards hold placeholders is known once the manifest is open
+        # Only the opened manifest says which shards hold placeholders
         state.forget_stages(RENDERED_STAGES)
         state.update(render_again=True, **_identity(ctx))
     else:
         if state.get("attempt") != ctx.attempt:
-            # What an earlier attempt reported counts for nothing: its token is void
+            # Reports of an earlier attempt do not count: its token is void
             state.forget_stages(["report"])
         state.update(**_identity(ctx))
     _distrust_tree(ctx)
 
 
 def forget_rendered(ctx: "Context") -> None:
-    """Shards with placeholders are to be unpacked again when `prepare` found other database values."""
+    """Unpack shards with placeholders again when `prepare` has found other database values."""
     if ctx.state.get("render_again"):
-        # A variant's plain files may stand where one with placeholders is written again
+        # A variant's plain file may replace one with placeholders, which is written again
         again = [one["name"] for one in ctx.shards() if one["placeholders"] or one["kind"] == "variant_files"]
         ctx.state.forget_shards(again)
         ctx.state.update(render_again=False)
 
 
 def _distrust_tree(ctx: "Context") -> None:
-    """What was unpacked is unpacked anew where it may not be what the notes say, until it was switched.
+    """Have the new tree unpacked again where it may differ from the notes, unless it is switched already.
 
-    Files are not synced one by one: a reboot may have lost them. And an agent that held a lock file which is gone may
-    still be there, in the middle of a shard: it is left with a tree of its own.
+    Files are not synced one by one: a reboot may have lost them. And an agent that held a lock file that has
+    disappeared may still be running, in the middle of a shard: its tree is left to it.
     """
     state = ctx.state
     if (ctx.lock.is_first or state.get("boot") != state.boot) and not state.stage_done("switch"):
         if state.get("moves"):
-            # Half switched: unpacked anew beside what was moved, neither could be moved any more
+            # Half switched: of a tree unpacked again next to the moved part, neither could be moved
             renames.undo(state)
             holding_page.restore(ctx)
             state.forget_stages(["preflight"])
-        # What was proved of the files was proved of others
+        # The proof of the files was about other files
         state.forget_stages(["unpack", "prove"], list(state.get("shards", {})) if ctx.lock.is_first else ())
         if ctx.lock.is_first:
             staging.abandon(ctx.staging, ctx.log)
@@ -88,7 +88,7 @@ def _distrust_tree(ctx: "Context") -> None:
 
 
 def _take_back(ctx: "Context") -> None:
-    """Undo what an earlier job or other values left: moves, the 503 page, the staging tree."""
+    """Undo what an earlier job, or one with other values, left: renames, the 503 page, the staging tree."""
     renames.undo(ctx.state)
     holding_page.restore(ctx)
     for path in {ctx.state.get("staging", ctx.staging), ctx.staging}:

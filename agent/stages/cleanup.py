@@ -1,4 +1,4 @@
-"""Stage cleanup: everything of ours leaves the account, in an order that can be taken up again at any point."""
+"""Stage cleanup: removes everything of ours from the account, in an order that can be resumed at any point."""
 
 import errno
 import os
@@ -29,9 +29,9 @@ if MYPY:
     from shared.documents import Job
 
 NAME = "cleanup"
-#: The launcher's note of the interpreter it found.
+#: The interpreter that the launcher found, noted by it.
 INTERPRETER_FILE = "python"
-#: What else may be there at the end, by how the names begin. A new job's files are not among them.
+#: Beginnings of the names of other files to remove at the end. They match no file of a new job.
 REST = (
     STATE_FILE,
     LOG_FILE,
@@ -47,15 +47,15 @@ REST = (
 def run(folder: str, state: "State", job: "Job | None", log: "Log") -> None:
     """Remove bundle, starters, job and staging, the ledger, agent and launcher, the cron line, and last the folder.
 
-    Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when a
-    former run came past it. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`, `superseded` as soon
-    as a newer job file is there; OSError.
+    Call it only when the state says `done` or `cancelled`, holding the lock. `job` is the payload, or None when an
+    earlier run has removed it already. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`, `superseded`
+    as soon as a newer job file exists; OSError.
     """
     job_id, number = state.get("job"), state.get("attempt", 0)
     check_no_newer(folder, job_id, number)
     _remove_bundle(folder)
     if job is not None:
-        # Its names are known as long as the job is
+        # The job contains the names of its starters
         starters.remove(job, log)
     _spend_job(folder)
     staging.remove(state.get("staging", ""))
@@ -63,7 +63,7 @@ def run(folder: str, state: "State", job: "Job | None", log: "Log") -> None:
         check_no_newer(folder, job_id, number)
         _drop_ledger(job, log)
     _unlink(os.path.join(folder, job_file.SPENT_FILE))
-    # The launcher first: the cron line must never start it without an agent
+    # The launcher first: the cron line must never start a launcher without an agent
     for name in (LAUNCHER_FILE, AGENT_FILE):
         check_no_newer(folder, job_id, number)
         _unlink(os.path.join(folder, name))
@@ -77,12 +77,12 @@ def run(folder: str, state: "State", job: "Job | None", log: "Log") -> None:
 
 
 def check_no_newer(folder: str, job_id: str, number: int) -> None:
-    """Raise ShoplaunchError `superseded` when a valid job file of another job or a later attempt than `number` is
-    there: what is in the folder belongs to that one."""
+    """Raise ShoplaunchError `superseded` when a valid job file of another job or a later attempt than `number` exists:
+    that job owns the folder's content."""
     try:
         job = job_file.load(folder, job_file.public_keys())[1]
     except ShoplaunchError:
-        # None, or one that nobody vouches for
+        # No job file, or one without a valid signature
         return
     if job["job"] != job_id or job["attempt"] > number:
         raise job_file.superseded(job)
@@ -95,7 +95,7 @@ def _remove_bundle(folder: str) -> None:
 
 
 def _spend_job(folder: str) -> None:
-    """There is no job any more; its database entry is kept for the ledger until that is gone."""
+    """End the job, keeping its file under another name: the database login is needed until the ledger is gone."""
     path = os.path.join(folder, JOB_FILE)
     if os.path.lexists(path):
         os.replace(path, os.path.join(folder, job_file.SPENT_FILE))
@@ -103,7 +103,7 @@ def _spend_job(folder: str) -> None:
 
 
 def _drop_ledger(job: "Job", log: "Log") -> None:
-    """The ledger tables are gone, unless the database is closed to us for good."""
+    """Drop the ledger tables, unless the database is permanently inaccessible."""
     try:
         connection = access.connect(job["values"])
         try:
@@ -117,7 +117,7 @@ def _drop_ledger(job: "Job", log: "Log") -> None:
 
 
 def _remove_rest(folder: str) -> None:
-    """The folder is gone, unless somebody else's files are in it."""
+    """Remove the folder, unless it contains files of others."""
     outbox = os.path.join(folder, OUTBOX_FOLDER)
     if os.path.isdir(outbox):
         for name in os.listdir(outbox):
@@ -135,7 +135,7 @@ def _rmdir(folder: str) -> None:
     try:
         os.rmdir(folder)
     except OSError as error:
-        # The controller may put files there or remove all at any moment
+        # The controller may upload files or remove the folder at any moment
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             raise
 
@@ -144,5 +144,5 @@ def _unlink(path: str) -> None:
     try:
         os.unlink(path)
     except (FileNotFoundError, IsADirectoryError):
-        # A folder is somebody else's, whatever it is called
+        # A folder is not ours, whatever its name
         return

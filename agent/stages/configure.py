@@ -1,4 +1,4 @@
-"""Stage configure: the shop's settings as parametrised statements, in one fenced transaction, and read back."""
+"""Stage configure: writes the shop's settings by parametrised statements in one fenced transaction, and checks them."""
 
 from agent.database import ledger
 from agent.database.access import change, raw
@@ -18,11 +18,11 @@ NAME = "configure"
 
 
 def run(ctx: "Context") -> None:
-    """Carry out the bundle's statements once and check what they promise. Raises ShoplaunchError."""
+    """Execute the bundle's statements once and check their results. Raises ShoplaunchError."""
     members = members_of(ctx.manifest, "configure")
     if not members:
         return
-    # A variant's come last: in the same transaction, they are there or none is
+    # The variant's statements come last, in the same transaction: either all take effect or none
     statements = ctx.read_json("configure") + ctx.variant_part("statements")
     patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
@@ -34,9 +34,10 @@ def run(ctx: "Context") -> None:
 
 
 def attempt_once(ctx: "Context", member: "Member", statements: "Sequence[Statement]") -> None:
-    """One connection, one transaction; then every check.
+    """Execute the statements in one transaction, then run every check.
 
-    With the lock, and this attempt raised: a new attempt that found the import done writes here first.
+    This holds the lock and enters this attempt in the ledger: a new attempt that finds the import done writes here
+    first.
     """
     with ledger.locked(ctx) as connection:
         ctx.check_current()
@@ -56,7 +57,7 @@ def apply_statement(ctx: "Context", connection: "OurConnection", statement: "Sta
 
 
 def check_statement(ctx: "Context", connection: "OurConnection", statement: "Statement") -> None:
-    """What the statement wrote reads back. Raises ShoplaunchError `configure_failed`."""
+    """Check that the statement's result reads back. Raises ShoplaunchError `configure_failed`."""
     check = statement.get("check")
     if check is None:
         return
@@ -73,5 +74,5 @@ def fill(ctx: "Context", template: str) -> str:
 
 
 def _filled(ctx: "Context", params: "Sequence[str]") -> "tuple[str, ...] | None":
-    # Without parameters a % in the statement is just that
+    # Without parameters, a % in the statement is literal
     return tuple(fill(ctx, param) for param in params) or None

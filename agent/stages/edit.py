@@ -1,4 +1,4 @@
-"""Stage edit: the small job's changes of files."""
+"""Stage edit: a follow-up job's changes of files."""
 
 from agent.session import follow_up_job
 from agent.tree import edits
@@ -11,6 +11,6 @@ NAME = "edit"
 
 
 def run(ctx: "Context") -> None:
-    """Every edit is done; safe to repeat. Raises ShoplaunchError `edit_mismatch`, `path_refused`; OSError."""
+    """Apply every edit; safe to repeat. Raises ShoplaunchError `edit_mismatch`, `path_refused`; OSError."""
     ctx.state.update(touched=True)
     edits.apply(ctx, follow_up_job.edits(ctx.job, follow_up_job.is_back(ctx.job)), ctx.check_current)

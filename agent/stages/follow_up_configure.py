@@ -1,4 +1,4 @@
-"""Stage configure of a small job: its statements in one fenced transaction, and read back."""
+"""Stage configure of a follow-up job: executes its statements in one fenced transaction, and checks them."""
 
 from agent.database import access, ledger
 from agent.database.importer import Patience
@@ -16,7 +16,7 @@ NAME = "configure"
 
 
 def run(ctx: "Context") -> None:
-    """The job's statements are carried out once in this attempt. Raises ShoplaunchError `configure_failed`, `db_*`."""
+    """Execute the job's statements once in this attempt. Raises ShoplaunchError `configure_failed`, `db_*`."""
     ctx.state.update(touched=True)
     patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
     while True:
@@ -28,9 +28,9 @@ def run(ctx: "Context") -> None:
 
 
 def attempt_once(ctx: "Context", back: bool, check: "Callable[[], None]") -> None:
-    """Carry out the statements, or those that take them `back`, and check what they promise; safe to repeat.
+    """Execute the statements, or those that undo them when `back`, and check their results; safe to repeat.
 
-    `check()` raises before the first when somebody else takes over.
+    `check()` raises before the first when another attempt takes over.
     """
     statements = follow_up_job.statements(ctx.job, back)
     if not statements:

@@ -1,4 +1,4 @@
-"""Stage preflight of a small job: its edits can be made, its database answers and belongs to this attempt."""
+"""Stage preflight of a follow-up job: its edits are possible, its database answers and belongs to this attempt."""
 
 from agent.database import access, ledger
 from agent.database.importer import Patience
@@ -14,7 +14,7 @@ NAME = "preflight"
 
 
 def run(ctx: "Context") -> None:
-    """Look before anything of the shop is changed; older attempts can write no more afterwards.
+    """Check everything before the shop is changed; afterwards, older attempts cannot write any more.
 
     Raises ShoplaunchError `edit_mismatch`, `path_refused`, `docroot_missing`, `superseded`, `db_*`; OSError.
     """

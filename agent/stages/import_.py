@@ -1,4 +1,4 @@
-"""Stage import: tables, rows, late indexes, foreign keys, then views, triggers and routines – all by looking first."""
+"""Stage import: tables, rows, late indexes, foreign keys, then views, triggers and routines; skips what exists."""
 
 import threading
 from functools import partial
@@ -22,21 +22,21 @@ if MYPY:
     Definitions = List[Dict[str, Any]]
 
 NAME = "import"
-#: The connection that holds the lock is asked this often; it also keeps it from timing out.
+#: Interval of the queries that check the connection with the lock, and keep it from timing out.
 WATCH_SECONDS = 2.0
 
 
 def run_once(ctx: "Context", patience: "Patience") -> None:
-    """Import everything over one lock connection; `patience` (importer.Patience) is told of what gets through.
+    """Import everything over one connection with the lock; `patience` (importer.Patience) is notified of each success.
 
-    Raises ShoplaunchError when that or anything else fails.
+    Raises ShoplaunchError when anything fails.
     """
     with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.of_job(ctx, connection))
         tables = ctx.read_json("tables")
         present = ledger.tables(connection)
         missing = [table for table in tables if table["name"] not in present]
-        # Nobody else makes any while we hold the lock: where there was no table, there is nothing to look for later
+        # Nobody else creates tables while we hold the lock: without any table, there are no later objects to look for
         is_new = 0 < len(tables) == len(missing)
         progress = Progress(ctx, len(missing), ledger.chunks_done(connection), patience)
         import_rows(
@@ -56,7 +56,7 @@ def run(ctx: "Context") -> None:
             return
         except ShoplaunchError as error:
             if patience.since > before:
-                # However long what failed has lasted: something got through since we began
+                # Something has succeeded in this run, so the failure has not lasted longer
                 patience.success()
             patience.failure(error)
 
@@ -69,8 +69,8 @@ def import_rows(
     indexes: "Indexes",
     progress: "Progress",
 ) -> None:
-    """The `missing` tables are made, and every data chunk is in its tables, each exactly once, as soon as these are
-    there; then their indexes, as soon as a table has its rows."""
+    """Create the `missing` tables; import every data chunk exactly once, as soon as its tables exist; create the late
+    indexes of a table as soon as its rows are complete."""
     tables = Tables(ctx.manifest, {table["name"]: adapt(table["create"]) for table in missing})
     done = progress.chunks_done
     waiting = [member for member in members_of(ctx.manifest, "data") if member["name"] not in done]
@@ -90,8 +90,8 @@ def import_rows(
 
 
 class Progress:
-    """How far the `missing` tables (their number) and the rows are, `chunks_done` (names) being there before. It never
-    goes back, whoever tells first; `patience` (importer.Patience) is told of everything that got through."""
+    """Progress from the number of `missing` tables and the imported rows; `chunks_done` (names) are imported already.
+    It never decreases; `patience` (importer.Patience) is notified of every success."""
 
     def __init__(self, ctx: "Context", missing: int, chunks_done: "set[str]", patience: "Patience") -> None:
         self.chunks_done = chunks_done
@@ -105,25 +105,25 @@ class Progress:
         self._least = 0.0
 
     def tables(self, fraction: float) -> None:
-        """`fraction` of the missing tables is there, or begun."""
+        """Report that `fraction` of the missing tables is created, or begun."""
         with self._guard:
             self._made = max(self._made, fraction)
             self._tell()
 
     def rows(self, done: int) -> None:
-        """The rows of `done` more packed bytes are there."""
+        """Report that the rows of `done` more packed bytes are imported."""
         with self._guard:
             self._done += done
             self._tell()
 
     def at_least(self, fraction: float) -> None:
-        """`fraction` of the stage is behind us."""
+        """Report that at least `fraction` of the stage is done."""
         with self._guard:
             self._least = max(self._least, fraction)
             self._tell()
 
     def made(self) -> None:
-        """Another table, index, key or routine is there: no failure has lasted since before, and nobody hangs."""
+        """Report another table, index, key or routine: a success for `patience`, and a sign of life."""
         self.patience.success()
         with self._guard:
             self._tell()
@@ -135,10 +135,10 @@ class Progress:
 def create_tables(
     ctx: "Context", connection: "OurConnection", tables: "Tables", check: "Callable[[], None]", progress: "Progress"
 ) -> None:
-    """Every one of `tables` (tables.Tables) is there, without its late indexes; `progress` (Progress) is told.
+    """Create all of `tables` (tables.Tables) without their late indexes; `progress` (Progress) is notified of each.
 
-    The server mostly waits for its disk meanwhile: several at a time. Whoever comes after us waits until the last one
-    is through with it (agent.database.ledger.kill_others). `check()` raises what has gone wrong elsewhere.
+    Several are created in parallel, because the server mostly waits for its disk. A later agent waits for the end of
+    the last statement (agent.database.ledger.kill_others). `check()` raises the error of another thread.
     """
 
     def make(name: str, statement: str, connection: "OurConnection") -> None:
@@ -148,14 +148,14 @@ def create_tables(
         tables.made(name)
         progress.made()
 
-    # Where file locks fail, an agent of this very attempt may be there too: only the lock keeps us apart then
+    # Without file locks another agent of this attempt may run: only the connection with the lock may create tables then
     beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
     parallel.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, beside)
     progress.tables(1.0)
 
 
 class Indexes:
-    """The indexes that wait for their tables' rows; `progress` (Progress) is told of each."""
+    """The indexes that wait for their tables' rows; `progress` (Progress) is notified of each."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Indexes:
         self._present: "set[tuple[str, ...]]" = _present_indexes(connection) if self._waiting and not is_new else set()
 
     def add(self, chunks: "set[str] | None" = None) -> None:
-        """Make those of every table whose rows are all in `chunks` (names, None for all there are)."""
+        """Create the indexes of every table whose rows are all in `chunks` (names, None for all chunks)."""
         for table in list(self._waiting):
             if chunks is None or chunks.issuperset(self._chunks.get(table, (None,))):
                 for name, statement in self._waiting.pop(table):
@@ -186,14 +186,14 @@ class Indexes:
 
 
 def _late_of(table: "dict[str, Any]") -> "list[tuple[str, str]]":
-    """Return [(index, statement that makes it)] of a table with late indexes."""
+    """Return [(index, statement that creates it)] for a table with late indexes."""
     names = table.get("late_index", [])
     names = [names] if isinstance(names, str) else names
-    return list(zip(names, table["late"]))  # noqa: B905 - 3.6 knows no strict
+    return list(zip(names, table["late"]))  # noqa: B905 - Python 3.6 has no `strict`
 
 
 def chunks_of_tables(manifest: "Manifest") -> "dict[str, list[str]]":
-    """Return table -> names of the chunks that hold its rows, of the tables that share none with others."""
+    """Return table -> names of the chunks with its rows, for the tables that share no chunk with others."""
     left = {table["name"]: table["rows"] for table in manifest["tables"]}
     found: "dict[str, list[str]]" = {}
     for member in members_of(manifest, "data"):
@@ -219,7 +219,7 @@ def add_foreign_keys(
     is_new: bool,
     progress: "Progress",
 ) -> None:
-    """Foreign keys, which wait for all rows, are there; `progress` (Progress) is told of each."""
+    """Create the foreign keys, which need all rows; `progress` (Progress) is notified of each."""
     if not any(table.get("foreign_keys") for table in tables):
         return
     keys = set() if is_new else _present_foreign_keys(connection)
@@ -243,7 +243,7 @@ def _present_foreign_keys(connection: "OurConnection") -> "set[tuple[str, ...]]"
 def create_routines(
     ctx: "Context", connection: "OurConnection", adapt: "Adapt", is_new: bool, progress: "Progress"
 ) -> None:
-    """Views, triggers, procedures and functions are there; `progress` (Progress) is told of each."""
+    """Create views, triggers, procedures and functions; `progress` (Progress) is notified of each."""
     progress.at_least(0.95)
     present = set() if is_new else _present_routines(connection)
     for routine in ctx.read_json("routines"):

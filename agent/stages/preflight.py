@@ -1,4 +1,4 @@
-"""Stage preflight: everything that could go wrong is looked at before anything is changed."""
+"""Stage preflight: checks everything that could go wrong before anything is changed."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ if MYPY:
 NAME = "preflight"
 OLDEST_MARIADB = (10, 2)
 OLDEST_MYSQL = (5, 7)
-#: Room for what filling placeholders adds to a statement.
+#: Reserve for what filled placeholders add to a statement.
 PACKET_MARGIN_BYTES = 64 * 1024
-#: How long the account's quotas are waited for, and how much may be said of them.
+#: Limits for the time and the output of the quota program.
 QUOTA_SECONDS, QUOTA_BYTES = 20.0, 1024 * 1024
 PROBE = ledger.OWN_PREFIX + "probe"
-#: What a bundle may hold beside tables -> how one is made with the table PROBE, and dropped again where it does not go
-#: with that.
+#: (Kind of object a bundle may hold besides tables, statement that creates one with the table PROBE, statement that
+#: drops it where that does not happen with the table).
 PROBES = (
     ("view", "CREATE VIEW `{0}_view` AS SELECT a FROM `{0}`", "DROP VIEW IF EXISTS `{0}_view`"),
     ("trigger", "CREATE TRIGGER `{0}` BEFORE INSERT ON `{0}` FOR EACH ROW SET NEW.b = 1", None),
@@ -39,15 +39,15 @@ PROBES = (
         "DROP FUNCTION IF EXISTS `{0}`",
     ),
 )
-#: The second name is of agents before this one.
+#: The second table is from earlier versions of the agent.
 DROP_PROBE = "DROP TABLE IF EXISTS `{0}`, `{0}_child`".format(PROBE)
 
 
 def run(ctx: "Context") -> None:
-    """Check document root, disk and database, take the database over, and put the 503 page up; safe to repeat.
+    """Check document root, disk and database, take the database over, and put the 503 page in place; safe to repeat.
 
-    Raises ShoplaunchError `docroot_*`, `disk_space`, `inodes`, `db_*`; OSError. Nothing is changed before all of the
-    document root, the disk and the emptiness of the database have been found right.
+    Raises ShoplaunchError `docroot_*`, `disk_space`, `inodes`, `db_*`; OSError. Nothing is changed before the document
+    root, the disk and the emptiness of the database have all been checked.
     """
     occupied = document_root.check(ctx)
     if occupied and ctx.job.get("document_root", {}).get("occupied") != "move":
@@ -69,7 +69,7 @@ def check_disk(ctx: "Context") -> None:
     """Raise ShoplaunchError `disk_space` or `inodes` when file system or quota has too little room."""
     needs = ctx.manifest["requirements"]
     if ctx.state.get("shards") or os.path.isdir(ctx.staging):
-        # Part of it is there already; what is missing shows while it is written
+        # Part of the space is used already; a lack of it shows while writing
         return
     found = os.statvfs(os.path.dirname(ctx.domain_root))
     rooms: "list[tuple[int | None, int | None]]" = [
@@ -92,7 +92,7 @@ def quota_rooms() -> "list[tuple[int | None, int | None]]":
     try:
         told = programs.run([program, "-w", "-p"], QUOTA_SECONDS, QUOTA_BYTES)[1]
     except (OSError, subprocess.TimeoutExpired, programs.TooMuchOutput):
-        # It asks servers of files, which may never answer; without room the work stops where it writes
+        # The program asks network file systems, which may never answer; without space the work stops where it writes
         return []
     rooms: "list[tuple[int | None, int | None]]" = []
     for line in told.decode("utf-8", "replace").splitlines():
@@ -107,7 +107,7 @@ def quota_rooms() -> "list[tuple[int | None, int | None]]":
 
 def _program(name: str) -> "str | None":
     """Return the path of program `name`, None where there is none."""
-    # shutil's `which` takes longer to load than to look
+    # Importing shutil for `which` takes longer than the search
     places = (os.path.join(folder, name) for folder in os.get_exec_path() if folder)
     return next((place for place in places if os.path.isfile(place) and os.access(place, os.X_OK)), None)
 
@@ -145,8 +145,8 @@ def check_server(connection: "OurConnection", manifest: "Manifest") -> None:
 
 def check_rights(connection: "OurConnection", needs: "Requirements") -> None:
     """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours and
-    one of each other kind the bundle holds. Few definitions: for each the server waits for its disk."""
-    # Bundles packed earlier name only these
+    one object of each other kind the bundle holds. Uses few definitions: the server waits for its disk for each."""
+    # Bundles packed earlier have only this field
     objects = needs.get("objects", ["trigger"] if needs.get("triggers_or_routines") else [])
     makes = [make.format(PROBE) for kind, make, _ in PROBES if kind in objects]
     drops = [DROP_PROBE] + [drop.format(PROBE) for kind, _, drop in PROBES if kind in objects and drop is not None]
@@ -166,7 +166,7 @@ def check_rights(connection: "OurConnection", needs: "Requirements") -> None:
         change(connection, "INSERT INTO `{}` VALUES ('x', 1, NULL)".format(PROBE))
         change(connection, "UPDATE `{}` SET b = 2".format(PROBE))
         change(connection, "DELETE FROM `{}`".format(PROBE))
-        # Nothing the disk has to be waited for
+        # A rollback: a commit would wait for the disk
         change(connection, b"ROLLBACK")
         _run_all(connection, makes)
     finally:

@@ -25,12 +25,12 @@ if MYPY:
 NAME = "prove"
 #: Larger values are compared by their digests.
 LARGE_BYTES = 64 * 1024
-#: How every query for digests begins.
+#: Beginning of every query for digests.
 SELECT = "SELECT "
 
 
 class Disproved(ShoplaunchError):
-    """The database is not what it must be, which only a new import can mend."""
+    """The database is wrong in a way that only a new import can repair."""
 
 
 def run(ctx: "Context") -> None:
@@ -50,16 +50,16 @@ def run(ctx: "Context") -> None:
 
 
 def prove_files(ctx: "Context", found: int) -> None:
-    """The new tree, in which there are `found` entries, holds every entry of the shards.
+    """Prove that the new tree, which has `found` entries, holds every entry of the shards.
 
-    Raises ShoplaunchError `file_error`; unpacking starts anew then.
+    Raises ShoplaunchError `file_error`; unpacking then starts from the beginning.
     """
     shards = ctx.shards()
     wanted = sum(member.get("entries", 0) for member in shards if member["kind"] == "files")
-    # Of a variant's own only those count that replace none
+    # Of a variant's own entries, those that replace others are not counted
     variant = ctx.variant
     wanted += 0 if variant is None else variant.get("entries", 0)
-    # Folders above an entry need no entry of their own
+    # `found` may be larger: folders above an entry have no entry of their own
     if found < wanted:
         ctx.state.forget_stages(["unpack"], [member["name"] for member in shards])
         raise ShoplaunchError("file_error", "the new tree holds {} of {} entries".format(found, wanted))
@@ -67,8 +67,8 @@ def prove_files(ctx: "Context", found: int) -> None:
 
 
 def entries_below(folder: str) -> int:
-    """Return how many files, links and folders there are below `folder`, 0 where there is none."""
-    # os.walk would take thrice as long, and everybody waits for it
+    """Return the number of files, links and folders below `folder`, 0 where it does not exist."""
+    # os.walk would take three times as long, while everything else waits
     found, folders = 0, [folder]
     while folders:
         try:
@@ -78,31 +78,31 @@ def entries_below(folder: str) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
         except OSError:
-            # Taken away meanwhile, or closed to us: the number tells that something is missing
+            # Removed meanwhile, or not accessible: the count will show that something is missing
             continue
     return found
 
 
 def tables_of(ctx: "Context") -> "list[Table]":
-    """Return what every table must be: as the chosen variant says of those it changes, else as the manifest does."""
+    """Return the expected tables: as the chosen variant defines those it changes, else as in the manifest."""
     changed = {table["name"]: table for table in ctx.variant_part("tables")}
     return [changed.get(table["name"], table) for table in ctx.manifest["tables"]]
 
 
 def cells_of(ctx: "Context") -> "Iterator[dict[str, Any]]":
-    """Return an iterator over the filled cells to read back; those of the chosen variant's tables as it says."""
+    """Return an iterator over the filled cells to read back; the chosen variant defines those of its own tables."""
     changed = {table["name"] for table in ctx.variant_part("tables")}
-    # What it has handed over is held no more, but for a variant's
+    # Cells already yielded are not kept in memory, except a variant's
     unchanged = filter(lambda cell: cell["table"] not in changed, ctx.read_each("cells"))
     return itertools.chain(unchanged, ctx.variant_part("cells"))
 
 
 def prove_database(ctx: "Context") -> None:
-    """Every proof of the database, over two connections."""
+    """Prove the database, over two connections."""
     connection = ledger.kept(ctx) or ctx.connect()
     try:
         prove_chunks(ctx, connection)
-        # The largest tables first: a short wait for the last one
+        # The largest tables first, so that the wait for the last one is short
         tables = sorted(tables_of(ctx), key=lambda table: -table["rows"])
         residue = Residue(ctx.manifest, ctx.values)
         tasks = [partial(prove_cells, ctx)] + [partial(prove_table, residue, table) for table in tables]
@@ -119,7 +119,7 @@ def prove_database(ctx: "Context") -> None:
 
 
 def prove_chunks(ctx: "Context", connection: "OurConnection") -> None:
-    """The ledger holds every chunk of the bundle once, and no other."""
+    """Prove that the ledger holds every chunk of the bundle once, and no other."""
     rows = execute(connection, "SELECT chunk, affected FROM `{}`".format(LEDGER_TABLE))
     wanted = {member["name"]: member["rows"] for member in members_of(ctx.manifest, "data")}
     found = {name: affected for name, affected in rows if name in wanted}
@@ -129,13 +129,13 @@ def prove_chunks(ctx: "Context", connection: "OurConnection") -> None:
 
 
 def prove_table(residue: "Residue", table: "Table", connection: "OurConnection") -> "tuple[int, int]":
-    """Rows and digests of `table` are as the packer saw them, and no text column of it holds the template's domain or
-    paths; return (number of digests, number of columns searched)."""
+    """Prove that rows and digests of `table` are as the packer saw them, and that no text column of it holds the
+    template's domain or paths; return (number of digests, number of columns searched)."""
     name = table["name"]
     columns = table.get("text_columns", []) if table["rows"] and residue.needles else []
     statement = table.get("digest_sql") or "SELECT COUNT(*) FROM `{}`".format(name.replace("`", "``"))
     if columns:
-        # Looked for in the pass that makes the digests
+        # Searched in the same pass as the digests
         terms = "COUNT(IF({}, 1, NULL)), ".format(residue.condition(columns))
         statement = SELECT + terms + statement[len(SELECT) :]
     found = ["NULL" if value is None else value.decode("ascii") for value in raw(connection, statement)[0]]
@@ -150,10 +150,10 @@ def prove_table(residue: "Residue", table: "Table", connection: "OurConnection")
 
 
 def prove_cells(ctx: "Context", connection: "OurConnection") -> None:
-    """Every filled cell reads back as it was to be filled."""
+    """Prove that every filled cell reads back as expected."""
     count = 0
     for cell in cells_of(ctx):
-        # A list of our own: what was compared is taken out of it, and of a large value no more held than has to be
+        # A copy: compared values are removed from it, so that a large value is not held longer than necessary
         table, statement, texts = cell["table"], cell["sql"], list(cell["expect"])
         del cell
         wanted = [_wanted(ctx, texts, place) for place in range(len(texts))]
@@ -165,11 +165,11 @@ def prove_cells(ctx: "Context", connection: "OurConnection") -> None:
 
 
 def _wanted(ctx: "Context", texts: "list[str | None]", place: int) -> "Any":
-    """Return what the cell that `texts` tells of at `place` must be, shortened; the text is gone from there."""
+    """Return the expected value of the cell at `place` of `texts`, shortened, and remove its text there."""
     text, texts[place] = texts[place], None
     if text is None:
         return None
-    # Grown, it would be copied and take more than it needs
+    # Allocated at once: a growing one would be copied, and take more memory
     data: "Any" = bytearray(len(text) // 4 * 3)
     filled = 0
     for start in range(0, len(text), LARGE_BYTES):
@@ -181,5 +181,5 @@ def _wanted(ctx: "Context", texts: "list[str | None]", place: int) -> "Any":
 
 
 def _short(value: "bytes | None") -> "bytes | tuple[int, str] | None":
-    """Return `value` (bytes or None), or of a large one its size and digest."""
+    """Return `value` (bytes or None), or (size, digest) of a large one."""
     return (len(value), sha256_hex(value)) if value is not None and len(value) > LARGE_BYTES else value

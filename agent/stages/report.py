@@ -1,4 +1,4 @@
-"""Stage report: the final event with all evidence, acknowledged by the controller, be it through the panel."""
+"""Stage report: sends the final event with all evidence, and waits for its acknowledgement, also through the panel."""
 
 from agent import VERSION
 from agent.base.compat import python_version
@@ -15,14 +15,14 @@ WAIT_SECONDS = 30.0
 
 
 def run(ctx: "Context") -> None:
-    """Report that the shop is restored; done when the controller has acknowledged everything that waits.
+    """Report that the shop is restored; done when the controller has acknowledged every waiting event.
 
-    Raises ShoplaunchError `callback_failed` while it cannot be reached: the next tick tries again.
+    Raises ShoplaunchError `callback_failed` while the controller cannot be reached: the next tick tries again.
     """
     final = ctx.state.get("final", {})
     if (final.get("job"), final.get("attempt")) != (ctx.job_id, ctx.attempt):
         final = ctx.reporter.event("finished", stage=NAME, evidence=evidence(ctx))
-        # Noted after the event: told twice does no harm, never told does. The controller may take it from there
+        # Noted after the event: reporting twice does no harm, never reporting does. The controller may read it there
         if ctx.reporter.is_kept(final):
             ctx.state.update(final=final)
     if not ctx.reporter.wait_delivered(WAIT_SECONDS, final["seq"]):
@@ -31,7 +31,7 @@ def run(ctx: "Context") -> None:
 
 
 def evidence(ctx: "Context") -> "dict[str, Any]":
-    """Return what the birth certificate tells of the restore (dict)."""
+    """Return the evidence of the restore for the birth certificate (dict)."""
     stages = ctx.state.get("stages", {})
     counters = ctx.state.get("counters", {})
     found = ctx.state.evidence()

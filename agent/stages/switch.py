@@ -1,4 +1,4 @@
-"""Stage switch: the finished tree moves into the document root, the entry points last; only renames."""
+"""Stage switch: renames the finished tree into the document root, the entry points last."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ if MYPY:
     Pairs = List[List[str]]
 
 NAME = "switch"
-#: The shop's `.htaccess` as it will be, beside the tree until it replaces the 503 page's.
+#: The shop's final `.htaccess`, kept in staging until it replaces the 503 page's.
 FINAL_HTACCESS = ".shoplaunch-htaccess"
 
 
@@ -45,23 +45,23 @@ def run(ctx: "Context") -> None:
     check_way(ctx, plan)
     try:
         renames.apply(ctx.state, plan["tree"])
-        # A power cut must not leave a shop of empty files behind its entry points
+        # After a power cut, the entry points must not lead to a shop of empty files
         flush_file_system(ctx.root)
         renames.apply(ctx.state, plan["entry_points"])
     except OSError as error:
         if error.errno in CODES:
-            # Of a full disk or one that takes nothing people know what to do, wherever it is met
+            # These errors (full disk, quota, read-only file system) have codes and advice of their own
             raise
         raise ShoplaunchError("switch_failed", "{}: {}".format(error.strerror, error.filename)) from None
-    # What is left of staging goes with the clean-up: taking the moves back needs it
+    # The rest of staging is removed by stage cleanup: undoing the renames needs it
     holding_page.remove_page(ctx.root)
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
 
 
 def check_way(ctx: "Context", plan: "dict[str, Pairs]") -> None:
-    """Raise ShoplaunchError `docroot_occupied` when the owner has put something where the shop is to go.
+    """Raise ShoplaunchError `docroot_occupied` when the owner has put something in the shop's place.
 
-    A rename would replace files of that name, and could never replace folders.
+    A rename would replace files of that name, and fails on folders.
     """
     pairs = plan["tree"] + plan["entry_points"][:-1]
     found = [target for source, target in pairs if os.path.lexists(source) and os.path.lexists(target)]
@@ -86,7 +86,7 @@ def make_plan(ctx: "Context") -> "dict[str, Pairs]":
     aside = [[os.path.join(ctx.root, name), os.path.join(folder, name)] for name in leaving]
     former = holding_page.former_htaccess(ctx) if holding_page.HTACCESS in names else None
     if former is not None:
-        # The occupant's own goes aside with the rest; the 503 page stands in its place already
+        # The former `.htaccess` is put aside from a copy: the 503 page's has already replaced it
         path = os.path.join(ctx.staging, FINAL_HTACCESS + "-former")
         write_durably(path, former, 0o644)
         aside.append([path, os.path.join(folder, holding_page.HTACCESS)])
@@ -106,9 +106,9 @@ def make_plan(ctx: "Context") -> "dict[str, Pairs]":
 
 
 def _pairs(ctx: "Context", name: str, leaving: "set[str]") -> "Pairs":
-    """Return the renames for the tree's entry `name` (a path below both roots), into present folders one by one.
+    """Return the renames for the tree's entry `name` (a path below both roots); existing folders are merged.
 
-    A file of the panel's own stays, and the bundle's file of that name with it in staging.
+    A file of the panel stays, and the bundle's file of the same name stays in staging.
     """
     source, target = os.path.join(ctx.staging, name), os.path.join(ctx.root, name)
     if name in leaving or not os.path.lexists(target):
@@ -127,9 +127,9 @@ def _is_folder(path: str) -> bool:
 
 
 def write_htaccess(ctx: "Context") -> str:
-    """Write the final `.htaccess` into staging: the panel's blocks byte for byte, then the bundle's file without any.
+    """Write the final `.htaccess` into staging: the panel's blocks byte for byte, then the bundle's file without them.
 
-    Returns its path.
+    Return its path.
     """
     rules = ctx.job.get("document_root", {}).get("htaccess_blocks", [])
     blocks = split_blocks(holding_page.current_htaccess(ctx) or b"", rules)[0]

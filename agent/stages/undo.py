@@ -1,4 +1,4 @@
-"""A cancelled job taken back: the account is again as it was before the job came."""
+"""Undoes a cancelled job: the account is again as it was before the job."""
 
 import os
 
@@ -16,20 +16,20 @@ if MYPY:
 
     from agent.session.context import Context
 
-#: In place of the bundle's digest: the state tells of no bundle's work any more.
+#: Replaces the bundle's digest in the state: the state no longer describes work on a bundle.
 TAKEN_BACK = "0" * 64
 
 
 def run(ctx: "Context") -> None:
-    """Put the document root back, remove our tables and the staging tree; safe to repeat.
+    """Restore the document root, remove our tables and the staging tree; safe to repeat.
 
-    Only while the job file still names this job and attempt. Raises ShoplaunchError `superseded`, `db_*` (retryable
-    ones: the next tick goes on), `path_refused`; OSError.
+    Runs only while the job file still names this job and attempt. Raises ShoplaunchError `superseded`, `db_*`
+    (retryable ones: the next tick continues), `path_refused`; OSError.
     """
     ctx.check_job_file()
     _begin(ctx)
     if ctx.state.get("job") != ctx.job_id:
-        # Nothing was done for this job yet; what the state tells of belongs to another one
+        # Nothing was done for this job yet; the state describes another one
         staging.remove_probe(ctx.domain_root, ctx.job_id)
         ctx.log.info("cancelled before anything was done")
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
@@ -37,7 +37,7 @@ def run(ctx: "Context") -> None:
     if ctx.kind != RESTORE:
         _take_back_small(ctx)
         return
-    # First of all: should another attempt take over from here, it starts at zero
+    # Before anything else: an attempt that takes over from here must start from zero
     ctx.state.update(stages={}, shards={}, manifest_sha256=TAKEN_BACK)
     renames.undo(ctx.state)
     holding_page.restore(ctx)
@@ -49,7 +49,7 @@ def run(ctx: "Context") -> None:
 
 
 def _take_back_small(ctx: "Context") -> None:
-    """What a small job changed is as it was, as far as its recipe tells how. The shop's tables are never dropped."""
+    """Undo what a follow-up job changed, as far as its recipe says how. The shop's tables are never dropped."""
     if ctx.state.get("touched"):
         _unless_for_good(ctx, lambda: edits.apply(ctx, follow_up_job.edits(ctx.job, back=True), ctx.check_job_file))
         _unless_for_good(ctx, lambda: follow_up_configure.attempt_once(ctx, True, ctx.check_job_file))
@@ -58,7 +58,7 @@ def _take_back_small(ctx: "Context") -> None:
 
 
 def _unless_for_good(ctx: "Context", work: "Callable[[], None]") -> None:
-    """Do `work`; what will never succeed is logged, so that the rest is done."""
+    """Do `work`; log a permanent error, so that the rest is done."""
     try:
         work()
     except ShoplaunchError as error:
@@ -68,13 +68,13 @@ def _unless_for_good(ctx: "Context", work: "Callable[[], None]") -> None:
 
 
 def _begin(ctx: "Context") -> None:
-    """A state file that was unreadable told of this job or of none."""
+    """Assume that an unreadable state file was about this job, if about any."""
     if ctx.state.set_aside and ctx.state.get("job") is None:
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
 
 
 def _remove_replaced(ctx: "Context") -> None:
-    """The job's folder of replaced entries is gone when all it still holds is a copy of what is back in place."""
+    """Remove the job's folder of replaced entries when it only holds a copy of the restored `.htaccess`."""
     base = os.path.join(ctx.home, REPLACED_FOLDER)
     if not os.path.isdir(base):
         return

@@ -1,6 +1,6 @@
-"""Stage unpack: every shard read once, every file written once into the staging tree, searched as it is written.
+"""Stage unpack: reads every shard once, writes every file once into the staging tree, and searches it while writing.
 
-No large file is held whole, and of shards only what was read ahead: an account's memory is small.
+No large file is held as a whole, and no shards except those read ahead: an account's memory is small.
 """
 
 import os
@@ -26,7 +26,7 @@ NAME = "unpack"
 
 
 def run(ctx: "Context") -> None:
-    """Build the new tree in `ctx.staging`; safe to repeat, finished shards of this boot are kept.
+    """Build the new tree in `ctx.staging`; safe to repeat, shards finished since the last boot are kept.
 
     Raises ShoplaunchError `unsafe_path`, `residue_found`, `bundle_*`, `superseded`; OSError.
     """
@@ -67,7 +67,7 @@ def unpack_shard(
         _unpack_shard(ctx, writer, residue, member, pieces, alive)
     except ShoplaunchError:
         if is_large(member):
-            # Was it not even what the manifest names? Raises then
+            # A wrong digest is the more precise error: reading to the end raises it
             for _ in ctx.bundle.pieces(member):
                 continue
         raise
@@ -81,7 +81,7 @@ def _unpack_shard(
     pieces: "Iterable[bytes]",
     alive: "Callable[[], object]",
 ) -> None:
-    # One search over all that is held; only where there is a trace, files are looked through one by one
+    # One search over the held piece; only when it finds a trace, files are searched one by one
     window = tar.Window(pieces, residue.may_be_in)
     written = entries = 0
     most = _most_entries(member)
@@ -113,7 +113,7 @@ def _unpack_shard(
 
 
 def _most_entries(member: "Member") -> int:
-    """Return how many entries a shard may hold: what the manifest says, and only one in a shard that large."""
+    """Return how many entries a shard may hold: the manifest's number, and only one in a shard that is large."""
     size = member.get("unpacked", SHARD_UNPACKED_BYTES)
     return 1 if size > SHARD_UNPACKED_BYTES else member.get("entries", size)
 
@@ -136,7 +136,8 @@ def _searched(
 def _fill(
     ctx: "Context", residue: "Residue", member: "Member", path: bytes, content: bytes, mtime: "int | None"
 ) -> "tuple[bytes, int | None]":
-    """Return (content, mtime) with placeholders filled; a filled file is of now, so that stale copies of it lose."""
+    """Return (content, mtime) with placeholders filled; a filled file gets the current time, so that
+    it is newer than cached copies of it."""
     if member["placeholders"]:
         filled = ctx.renderer.render(content)
         if filled is not content:

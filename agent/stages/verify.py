@@ -1,4 +1,4 @@
-"""Stage verify: the job is valid now, its addresses may be talked to, its bundle is the one it pins."""
+"""Stage verify: the job is valid now, its addresses are allowed, its bundle is the pinned one."""
 
 import time
 
@@ -21,7 +21,7 @@ def run(ctx: "Context") -> None:
     """Check the job and open its bundle (`ctx.bundle`, `ctx.manifest`) unless it is open already (agent.run.helper),
     fetching it first where the job says so.
 
-    A small job has none; what it says is checked.
+    A follow-up job has no bundle; its content is checked.
 
     Raises ShoplaunchError `clock_skew`, `job_expired`, `job_invalid`, `placeholder_unknown`, `bundle_*`,
     `manifest_invalid`, `variant_unknown`; OSError.
@@ -50,8 +50,8 @@ def run(ctx: "Context") -> None:
 
 
 def check_clock(ctx: "Context") -> None:
-    """Raise ShoplaunchError `clock_skew` outside the job's validity, `job_expired` when the controller's own clock
-    (or nobody else's) says that it is over."""
+    """Raise ShoplaunchError `clock_skew` outside the job's validity; `job_expired` when it has expired by the
+    controller's clock as well, or that clock is unknown."""
     try:
         check_validity(ctx.job, time.time())
     except ShoplaunchError as error:

@@ -1,1 +1,1 @@
-"""The shop's files: where they are built, how they come into the document root, what is looked for in them."""
+"""The shop's files: building the tree, moving it into the document root, and searching it for traces."""

@@ -1,4 +1,4 @@
-"""What stands where the shop goes: the panel's own entries, ours, and what occupies it; and the folders on the way."""
+"""The content of the shop's place: the panel's entries, ours, and what occupies it; and the folders above."""
 
 import errno
 import os
@@ -18,15 +18,15 @@ if MYPY:
     from agent.tree.work import Work
     from shared.documents import DocumentRoot
 
-#: Of the folders made for a shop below its domain's root, as panels make those of further domains.
+#: Mode of the folders created for a shop below its domain's root; panels use the same for further domains.
 FOLDER_MODE = 0o755
-#: No default page of a panel is larger; beside it people keep backups of any size, which nobody reads for this.
+#: No panel's default page is larger; large files, such as backups, are not read for the comparison.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 _NO_RULES: "Any" = {}
 
 
 def check(ctx: "Work") -> "list[str]":
-    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free or not there yet.
+    """Return the names (str, sorted) of entries that occupy the shop's place; [] when it is free or does not exist.
 
     Raises ShoplaunchError `docroot_missing` when it, or the document root it lies in, is no real directory of this
     account; OSError.
@@ -40,13 +40,13 @@ def check(ctx: "Work") -> "list[str]":
 
 
 def folders(ctx: "Work") -> "list[str]":
-    """Return the paths of the folders below the document root in which the shop lives, the outermost first."""
+    """Return the paths of the folders below the document root that lead to the shop, the outermost first."""
     names = ctx.shop_folder.split("/") if ctx.shop_folder else []
     return [os.path.join(ctx.domain_root, *names[: number + 1]) for number in range(len(names))]
 
 
 def ensure(ctx: "Work") -> None:
-    """The shop's folder is there; what of it was made is noted first. Safe to repeat.
+    """Create the shop's folder; each new folder is noted first. Safe to repeat.
 
     Raises ShoplaunchError `docroot_missing`; OSError.
     """
@@ -57,14 +57,14 @@ def ensure(ctx: "Work") -> None:
         if place not in known:
             ctx.state.update(made_folders=known + [place])
         os.mkdir(place, FOLDER_MODE)
-        # The umask of who started us must not keep visitors out
+        # The umask of the starting process must not keep visitors out
         os.chmod(place, FOLDER_MODE)
         sync_folder(os.path.dirname(place))
     check(ctx)
 
 
 def remove_made(state: "State") -> None:
-    """The folders that were made for the shop are gone, those of them that are empty. Raises OSError."""
+    """Remove the folders that were created for the shop, if they are empty. Raises OSError."""
     for place in reversed(state.get("made_folders", [])):
         try:
             os.rmdir(place)
@@ -85,7 +85,7 @@ def _require_own(place: str) -> None:
 
 
 def default_pages(ctx: "Work") -> "list[str]":
-    """Return the names of default index pages; they would be served before the shop and are put aside."""
+    """Return the names of default index pages; they would be served instead of the shop and are put aside."""
     return sorted(name for name in os.listdir(ctx.root) if _is_default_page(ctx, name))
 
 

@@ -1,7 +1,7 @@
-"""Small edits of files below the document root: a text replaced by another, all of a file's at once or none.
+"""Small edits of files below the document root: replaces texts, all of a file's at once or none.
 
-No link is followed, a panel's blocks in a `.htaccess` are left as they are, and what is edited already stays. The new
-content is written outside the document root first, where no visitor can ask for it.
+No link is followed, a panel's blocks in a `.htaccess` are left as they are, and a completed edit is skipped. The new
+content is first written outside the document root, where no visitor can request it.
 """
 
 import os
@@ -30,9 +30,9 @@ _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def check(ctx: "Work", wanted: "Sequence[Edit]") -> None:
-    """Raise ShoplaunchError unless every edit of `wanted` (the job's) is done already or can be done.
+    """Raise ShoplaunchError unless every edit of `wanted` (the job's) is done already or possible.
 
-    `edit_mismatch`, `path_refused`, `unsafe_path`; OSError. Nothing is changed.
+    The codes are `edit_mismatch`, `path_refused`, `unsafe_path`; OSError. Nothing is changed.
     """
     for path, changes in by_file(ctx, wanted):
         place = _Place(ctx.root, path)
@@ -43,9 +43,9 @@ def check(ctx: "Work", wanted: "Sequence[Edit]") -> None:
 
 
 def apply(ctx: "Work", wanted: "Sequence[Edit]", check: "Callable[[], None]") -> None:
-    """Every edit of `wanted` is done; safe to repeat. Each file is replaced by one rename, its mode kept.
+    """Apply every edit of `wanted`; safe to repeat. Each file is replaced by one rename, its mode kept.
 
-    `check()` raises before each when somebody else takes over. Raises as the function `check` does.
+    `check()` raises before each when another attempt takes over. Raises like the function `check`.
     """
     for path, changes in by_file(ctx, wanted):
         check()
@@ -74,10 +74,10 @@ def by_file(ctx: "Work", wanted: "Sequence[Edit]") -> "list[tuple[bytes, list[Ch
 
 
 def edited(path: bytes, data: bytes, changes: "Sequence[Change]", rules: "Sequence[HtaccessBlock]") -> bytes:
-    """Return the file's content `data` (bytes) after `changes` [(old, new, count)]; what is done already stays.
+    """Return the file's content `data` (bytes) after `changes` [(old, new, count)]; completed changes are skipped.
 
-    `count` is how often `old` must occur, 0 for at least once. `rules` tell the panel's blocks of a `.htaccess`.
-    Raises ShoplaunchError `edit_mismatch` when neither `old` nor `new` is there as often as agreed.
+    `count` is how often `old` must occur, 0 for at least once. `rules` describe the panel's blocks of a `.htaccess`.
+    Raises ShoplaunchError `edit_mismatch` when neither `old` nor `new` occurs as often as required.
     """
     is_htaccess = path.rpartition(b"/")[2] == HTACCESS
     parts = segments(data, rules) if is_htaccess else [(False, data)]
@@ -105,7 +105,7 @@ def _replaced(text: bytes, old: bytes, new: bytes) -> bytes:
 
 
 def _outside(text: bytes, old: bytes, new: bytes) -> "list[bytes]":
-    """Return the pieces of `text` in which `old` counts: where `new` holds it, what was edited is left out."""
+    """Return the pieces of `text` to search for `old`: those outside of `new`, where `new` contains `old`."""
     return text.split(new) if _grows(old, new) else [text]
 
 
@@ -118,19 +118,19 @@ def _rules(ctx: "Work") -> "list[HtaccessBlock]":
 
 
 def _temporary(ctx: "Work") -> str:
-    """Return the path new content is written to: on the same file system, open to nobody else."""
+    """Return the path new content is written to: on the same file system, closed to other users."""
     staging.ensure(ctx.staging)
     return os.path.join(ctx.staging, TEMPORARY)
 
 
-#: What is known of a file that was not read yet; only what was read is replaced.
+#: Status of a file that was not read yet; only a file that was read may be replaced.
 _UNREAD: "Any" = None
 
 
 class _Place:
     """One plain file below `root` (str), reached without following a link; `path` is relative, bytes.
 
-    Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` for what is no plain file of ours; OSError.
+    Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` if it is not a plain file of ours; OSError.
     """
 
     def __init__(self, root: str, path: bytes) -> None:
@@ -151,7 +151,7 @@ class _Place:
             raise self._refused("its folder: {}".format(error.strerror)) from None
 
     def close(self) -> None:
-        """Let the folder go."""
+        """Close the folder."""
         os.close(self._folder)
 
     def read(self) -> bytes:
@@ -171,7 +171,7 @@ class _Place:
             return stream.read()
 
     def replace(self, data: bytes, temporary: str) -> None:
-        """The file holds `data`, its mode as it was; it is written as `temporary` (path) and renamed."""
+        """Replace the content by `data` and keep the mode; write it as `temporary` (path), then rename it."""
         write_durably(temporary, data, stat.S_IMODE(self._found.st_mode))
         now = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
         if (now.st_ino, now.st_mtime_ns, now.st_size) != (

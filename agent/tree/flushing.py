@@ -1,4 +1,4 @@
-"""Brings the new tree to its disk while more of it is written, and notes a shard only once it is there."""
+"""Flushes the new tree to disk while more of it is written, and notes a shard only once it is on disk."""
 
 import os
 import threading
@@ -15,11 +15,11 @@ if MYPY:
 
 
 class Flushing:
-    """What is written below the folder `tree`, which need not be there yet, comes to its disk beside the work.
+    """Flushes what is written below the folder `tree`, which need not exist yet, in parallel with the work.
 
-    `note(member, counters)` is called for each shard that is there. One for which it was not called has to be unpacked
-    again: the disk may have lost a part of it, of which the system tells once. To be made before anything is written.
-    Safe to use from several threads. Raises OSError.
+    `note(member, counters)` is called for each shard that is on disk. A shard without that call has to be unpacked
+    again: the disk may have lost a part of it, and the system reports that only once. Create it before anything is
+    written. Safe to use from several threads. Raises OSError.
     """
 
     def __init__(self, tree: str, note: "Callable[[str, Mapping[str, int]], None]", log: "Log") -> None:
@@ -30,11 +30,11 @@ class Flushing:
         self._waiting: "list[tuple[str, Mapping[str, int]]]" = []
         self._is_running = False
         self._error: "Exception | None" = None
-        # Kept: of what was lost each open descriptor hears, a later one not if another has heard of it before
+        # Kept open: Linux reports a write error once per descriptor, but not to one opened after another has got it
         self._descriptor = os.open(_nearest(tree), os.O_RDONLY | os.O_DIRECTORY)
 
     def add(self, member: str, counters: "Mapping[str, int]") -> None:
-        """The shard `member` (name) is written, by which `counters` (name -> int) was counted.
+        """Note that the shard `member` (name) is written, with `counters` (name -> int); it is flushed soon.
 
         Raises ShoplaunchError when something was lost before.
         """
@@ -50,10 +50,10 @@ class Flushing:
         self._check()
 
     def finish(self) -> None:
-        """Everything written so far is on the disk, and noted.
+        """Wait until everything written so far is on disk, and noted.
 
-        Raises ShoplaunchError `file_error`, `quota_reached` and their kin when something was lost on the way there, as
-        far as the system says so (Linux since 5.8).
+        Raises ShoplaunchError `file_error`, `quota_reached` and the like when something was lost on the way, as far as
+        the system reports it (Linux since 5.8).
         """
         self._bring()
         self._check()
@@ -73,7 +73,7 @@ class Flushing:
             if self._error is not None:
                 return
             try:
-                # Where that cannot be, the switch waits for all disks, and nobody is told what was lost
+                # Without syncfs, stage switch flushes all file systems, and lost writes are not reported
                 flush_descriptor(self._descriptor)
                 for member, counters in shards:
                     self._note(member, counters)
@@ -89,7 +89,7 @@ class Flushing:
 
 
 def _nearest(path: str) -> str:
-    """Return the folder at `path`, or the nearest above it that is there."""
+    """Return the folder at `path`, or the nearest existing one above it."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path

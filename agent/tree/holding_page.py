@@ -1,7 +1,7 @@
-"""The 503 page visitors get meanwhile: placing it, taking it away, putting the former `.htaccess` back.
+"""The holding page with status 503 for visitors: places and removes it, and restores the former `.htaccess`.
 
-Stage preflight places it as its last act, once the document root is known to be free. Stage switch replaces the
-`.htaccess` by the shop's and then calls `remove_page`. Undoing calls `restore`.
+Stage preflight places it in the end, once the document root is known to be free. Stage switch replaces the
+`.htaccess` by the shop's and then calls `remove_page`. Undoing a job calls `restore`.
 """
 
 import os
@@ -18,13 +18,13 @@ if MYPY:
     from agent.tree.work import Work
     from shared.documents import HtaccessBlock
 
-#: The largest `.htaccess` there is, with room to spare.
+#: Larger than any `.htaccess`.
 MAX_BYTES = 8 * 1024 * 1024
 PAGE = ".shoplaunch-holding.html"
 HTACCESS = ".htaccess"
-#: What they are called while they are written; killed in between, we leave them behind.
+#: Their names while they are written; a killed process leaves them behind.
 HALF_WRITTEN = {PAGE: PAGE + ".tmp", HTACCESS: ".shoplaunch-htaccess.tmp"}
-#: In ~/.shoplaunch: the `.htaccess` as it was (its mode, a line end, its bytes), or empty when there was none.
+#: In ~/.shoplaunch: the former `.htaccess` (its mode, a line end, its content), or empty when there was none.
 BEFORE = "htaccess.before"
 MARK = b"# Shoplaunch: the shop is being prepared\n"
 RULES = (
@@ -49,7 +49,7 @@ RedirectMatch 503 ^%(pattern)b(?!\\.well-known(/|$)|\\.shoplaunch-holding\\.html
 
 
 def place(ctx: "Work") -> None:
-    """Visitors of the document root get the job's holding page with status 503; safe to repeat.
+    """Show visitors of the document root the job's holding page with status 503; safe to repeat.
 
     The panel's blocks of a present `.htaccess` stay in force. Does nothing when the job has no page.
     Raises ShoplaunchError `path_refused` when `.htaccess` is not a plain file; OSError.
@@ -71,22 +71,22 @@ def place(ctx: "Work") -> None:
 
 
 def rules(folder: str = "") -> bytes:
-    """Return the page's `.htaccess` (bytes) for a shop below `folder` of its domain ("" for its root)."""
+    """Return the page's `.htaccess` (bytes) for a shop below `folder` of its domain ("" for the domain's root)."""
     base = "/{}/".format(folder).replace("//", "/").encode("ascii")
     return RULES % {b"page": base + PAGE.encode("ascii"), b"pattern": re.escape(base)}
 
 
 def remove_page(root: str) -> None:
-    """The page is gone from `root`; call it after the shop's own `.htaccess` is in place. Raises OSError."""
+    """Remove the page from `root`; call it after the shop's own `.htaccess` is in place. Raises OSError."""
     for name in (PAGE, *HALF_WRITTEN.values()):
         _remove(os.path.join(root, name))
 
 
 def restore(ctx: "Work") -> None:
-    """The document root's `.htaccess` is as it was before `place`, and the page is gone; safe to repeat.
+    """Restore the document root's `.htaccess` to its content before `place`, and remove the page; safe to repeat.
 
-    An earlier job may have had another root: the state tells of it. A `.htaccess` that is neither ours nor absent
-    belongs to somebody else by now and stays. Raises OSError.
+    The root comes from the state: an earlier job may have had another one. A `.htaccess` that somebody else has put in
+    place of ours stays. Raises OSError.
     """
     before = os.path.join(ctx.folder, BEFORE)
     root = ctx.state.get("root", ctx.root)
@@ -101,7 +101,7 @@ def _restore(root: str, before: str) -> None:
     try:
         present = read_plain(path)
     except ShoplaunchError:
-        # A link, a pipe, what no web server reads: ours it is not
+        # A link or a pipe, which no web server reads: it is not ours
         return remove_page(root)
     remembered = _remembered(before)
     if remembered is not None and (present is None or MARK in present):
@@ -114,7 +114,7 @@ def _restore(root: str, before: str) -> None:
 
 
 def former_htaccess(ctx: "Work") -> "bytes | None":
-    """Return the `.htaccess` as it was before `place` (bytes), None when there was none. Raises OSError."""
+    """Return the `.htaccess` before `place` (bytes), None when there was none. Raises OSError."""
     before = _remembered(os.path.join(ctx.folder, BEFORE))
     if before is None:
         return read_plain(os.path.join(ctx.root, HTACCESS))
@@ -123,9 +123,9 @@ def former_htaccess(ctx: "Work") -> "bytes | None":
 
 
 def current_htaccess(ctx: "Work") -> "bytes | None":
-    """Return the `.htaccess` as it is but for our page: the present one (bytes) when somebody else wrote it, otherwise
-    the former one with what the panel put into ours; None when there is none. Raises ShoplaunchError `path_refused`;
-    OSError."""
+    """Return the `.htaccess` without our page: the present one (bytes) when somebody else wrote it, otherwise the
+    former one with the blocks the panel has added to ours; None when there is none. Raises ShoplaunchError
+    `path_refused`; OSError."""
     present = read_plain(os.path.join(ctx.root, HTACCESS))
     former = former_htaccess(ctx)
     if present is None:
@@ -138,7 +138,7 @@ def current_htaccess(ctx: "Work") -> "bytes | None":
 
 
 def is_foreign(ctx: "Work") -> bool:
-    """Tell whether somebody else put a `.htaccess` in the place of ours. Raises as `read_plain` does."""
+    """Return whether somebody else has replaced our `.htaccess`. Raises like `read_plain`."""
     present = read_plain(os.path.join(ctx.root, HTACCESS))
     return os.path.exists(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
 
@@ -146,7 +146,7 @@ def is_foreign(ctx: "Work") -> bool:
 def read_plain(path: str, most: int = MAX_BYTES) -> "bytes | None":
     """Return the content of the plain file `path` (bytes), None when it is absent.
 
-    Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file, and for one larger
+    Raises ShoplaunchError `path_refused` for links and everything else that is not a plain file, and for a larger file
     than any `.htaccess`; OSError.
     """
     try:
@@ -163,7 +163,7 @@ def read_plain(path: str, most: int = MAX_BYTES) -> "bytes | None":
 
 
 def _remembered(path: str) -> "bytes | None":
-    # The mode is there, too
+    # The file holds the mode as well
     return read_plain(path, MAX_BYTES + 16)
 
 

@@ -1,4 +1,4 @@
-"""A `.htaccess` taken apart into the panel's own blocks and the rest, byte for byte."""
+"""Splits a `.htaccess` into the panel's own blocks and the rest, byte for byte."""
 
 import re
 
@@ -10,10 +10,10 @@ if MYPY:
 
 
 def split_blocks(data: bytes, rules: "Sequence[HtaccessBlock]") -> "tuple[bytes, bytes]":
-    """Return (blocks, rest): the panel's blocks in `data` (bytes) joined, and what is left, both bytes.
+    """Return (blocks, rest): the panel's blocks in `data` (bytes) joined, and everything else, both bytes.
 
     `rules` is the job's document_root.htaccess_blocks: [{"start": regex, "end": regex}], each matched against one
-    line without its line end. A block without its end line is no block: it belongs to the rest.
+    line without its line end. A block without its end line does not count as one: it belongs to the rest.
     """
     parts = segments(data, rules)
     blocks, rest = (b"".join(text for block, text in parts if block == wanted) for wanted in (True, False))
@@ -21,7 +21,7 @@ def split_blocks(data: bytes, rules: "Sequence[HtaccessBlock]") -> "tuple[bytes,
 
 
 def segments(data: bytes, rules: "Sequence[HtaccessBlock]") -> "list[tuple[bool, bytes]]":
-    """Return [(whether it is the panel's, bytes)] of `data` in its order; `rules` as in `split_blocks`."""
+    """Return [(is the panel's, bytes)] of `data` in order; `rules` as in `split_blocks`."""
     lines = data.splitlines(True)
     patterns = [(re.compile(rule["start"].encode("utf-8")), re.compile(rule["end"].encode("utf-8"))) for rule in rules]
     parts: "list[tuple[bool, bytes]]" = []

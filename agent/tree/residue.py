@@ -1,4 +1,4 @@
-"""Looking for traces of the template: the bytes that must occur nowhere in the finished shop."""
+"""Searches for residue: bytes of the template that must not occur in the finished shop."""
 
 from shared.placeholders import ENCODERS
 
@@ -8,12 +8,12 @@ if MYPY:
 
     from shared.documents import Manifest
 
-#: What stands around a host or path where only a part of what is searched for is the template's.
+#: Characters around the host or path in a needle that are not part of the name.
 _MARKS = b"/\"'@^$?:"
-#: Encodings in which a value may stand in a shop so that a trace could still be read in it, and how many at once.
+#: Encodings of a value in which residue would still be readable, and how many are nested at most.
 _STEPS = ("php", "symfony", "json", "jsonplain", "url", "html", "regex")
 _DEPTH = 2
-#: Values that say where this shop is. Others that only are called as the template's host is say nothing of an address.
+#: Values that contain this shop's address. Any other value that equals the template's host says nothing about it.
 _PLACES = ("domain", "domain_ssl", "shop.address", "shop.url", "root", "home")
 
 
@@ -27,7 +27,7 @@ def _encoded(values: "Iterable[bytes]") -> "set[bytes]":
 
 
 def _core(needle: bytes) -> bytes:
-    """Return what of `needle` (bytes) names the template, without scheme and marks around it."""
+    """Return the part of `needle` (bytes) that names the template, without scheme and surrounding marks."""
     name = needle.rpartition(b"://")[2]
     is_path = name.startswith(b"/") and not name.startswith(b"//")
     return (b"/" if is_path else b"") + name.strip(_MARKS) or needle
@@ -36,8 +36,8 @@ def _core(needle: bytes) -> bytes:
 class Residue:
     """`needles` are the template's domain and paths (bytes); `values` the job's own values, which may contain them.
 
-    Where a value of this shop holds what a needle names (`shop.example` in `myshop.example`), that value is taken out
-    first, in whatever form it stands.
+    Where a value of this shop contains a needle's name (`shop.example` in `myshop.example`), that value is removed
+    before the search, in each of its encoded forms.
     """
 
     def __init__(self, manifest: "Manifest", values: "Mapping[str, str]") -> None:
@@ -46,23 +46,23 @@ class Residue:
         texts: "set[bytes]" = set()
         for name, value in values.items():
             texts |= self._forms(name, value.encode("utf-8"))
-        #: Longest first, so that no value is left half taken out.
+        #: Longest first, so that no value is removed only in part.
         self.masks = self._needed(sorted(texts, key=lambda text: (len(text), text)))[::-1]
 
     def _forms(self, name: str, value: bytes) -> "set[bytes]":
-        """Return the forms of one value in which a trace could be read."""
+        """Return the forms of one value that name the template."""
         forms = {value}
         if name == "domain":
-            # With a port the host alone occurs too
+            # The host also occurs without its port
             forms.add(value.partition(b":")[0])
-        # Nearly always nothing: no value holds a needle
+        # Almost always empty: no value contains a needle
         if not any(map(self._names, forms)):
             return set()
         held = {form for form in _encoded(forms) if self._names(form)}
         return held if name in _PLACES else held - self._cores
 
     def _needed(self, texts: "Iterable[bytes]") -> "list[bytes]":
-        """Return those of `texts`, shortest first, that do not read as harmless once the shorter ones are out."""
+        """Return those of `texts`, shortest first, that still name the template once the shorter ones are removed."""
         needed: "list[bytes]" = []
         for text in texts:
             rest = text
@@ -73,25 +73,25 @@ class Residue:
         return needed
 
     def _names(self, data: bytes) -> bool:
-        """Tell whether `data` (bytes) holds what a needle names."""
+        """Return whether `data` (bytes) contains the name in a needle."""
         return any(core in data for core in self._cores)
 
     def may_be_in(self, data: bytes) -> bool:
-        """Tell whether `data` (bytes-like) holds what may be a trace, or only one of this shop's own values."""
-        # No generator: this is asked of every file's name
+        """Return whether `data` (bytes-like) contains a needle, which may also be part of this shop's own values."""
+        # Not a generator expression: this runs for every file's name
         for needle in self.needles:  # noqa: SIM110
             if needle in data:
                 return True
         return False
 
     def found_in(self, data: bytes) -> bool:
-        """Tell whether `data` (bytes) holds a trace of the template."""
+        """Return whether `data` (bytes) contains residue of the template."""
         return self.may_be_in(data) and self.may_be_in(self.masked(data))
 
     def masked(self, data: bytes) -> bytes:
-        """Return `data` (bytes) without this shop's own values."""
+        """Return `data` (bytes) with this shop's own values replaced."""
         for mask in self.masks:
-            # Not by nothing: what stood around it must not grow together
+            # Not removed: the text around it must not join to a needle
             data = data.replace(mask, b"\0")
         return data
 
@@ -100,7 +100,7 @@ class Residue:
         return Search(self)
 
     def condition(self, columns: "Iterable[str]") -> str:
-        """Return an SQL condition that is true for rows with a trace in one of `columns` (names)."""
+        """Return an SQL condition that is true for rows with residue in one of `columns` (names)."""
         parts: "list[str]" = []
         for column in columns:
             expression = "CAST(`{}` AS BINARY)".format(column.replace("`", "``"))
@@ -111,7 +111,7 @@ class Residue:
 
 
 class Search:
-    """Looks through what is too large to be held: as much of it as the longest trace and value are kept in mind."""
+    """Searches content too large for memory: keeps as much of it as the longest needle or value needs."""
 
     def __init__(self, residue: "Residue") -> None:
         self._residue = residue
@@ -119,12 +119,12 @@ class Search:
         self._kept = b""
 
     def found_in(self, piece: "bytes | memoryview") -> bool:
-        """Tell whether there is a trace up to this `piece` (bytes-like), its end aside: a value may begin there."""
+        """Return whether there is residue up to this `piece` (bytes-like), except its end: a value may begin there."""
         text = self._residue.masked(self._kept + piece)
         edge = max(0, len(text) - self._longest + 1)
         self._kept = text[edge:]
         return any(0 <= text.find(needle) < edge for needle in self._residue.needles)
 
     def found_at_the_end(self) -> bool:
-        """Tell whether there is a trace in what was kept in mind."""
+        """Return whether there is residue in the part kept last."""
         return self._residue.may_be_in(self._kept)

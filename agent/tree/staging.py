@@ -1,8 +1,9 @@
-"""Where the new tree is built: where renames lead into the document root, and where no web server can be asked for it.
+"""The folder in which the new tree is built: renames from it reach the document root, and no web server serves it.
 
-Beside `~/public_html` is the home, which nobody serves; beside `~/public_html/sub` is another site. There the tree is
-built in the home all the same. Only where that is another file system it has to be beside the document root: closed to
-others, denied, and under a name nobody can guess, because a `.htaccess` of the tree itself may allow what ours denies.
+The folder above `~/public_html` is the home, which is not served; the folder above `~/public_html/sub` is another
+site, so that tree is built in the home as well. Only where the home is on another file system, the tree lies next to
+the document root: closed to other users, denied to visitors, and under a name that cannot be guessed, because a
+`.htaccess` of the tree itself may allow what ours denies.
 """
 
 import os
@@ -18,9 +19,9 @@ if MYPY:
     from agent.tree.work import Work
 
 PREFIX = ".shoplaunch-staging-"
-#: Renamed into the document root and back to see whether that works; empty.
+#: Renamed into the document root and back to check whether that works; empty.
 PROBE = ".shoplaunch-probe-"
-#: Added to the name of a tree that an agent nobody can end may still write into.
+#: Suffix of a tree that another agent, which cannot be ended, may still write into.
 ABANDONED = ".abandoned"
 DENY = b"""\
 # Shoplaunch: nothing of this is served
@@ -40,14 +41,14 @@ def in_home(home: str, job_id: str) -> str:
 
 
 def recall(ctx: "Work") -> None:
-    """Let `ctx.staging` be where an earlier run of this job began to build."""
+    """Set `ctx.staging` to the folder where an earlier run of this job began to build."""
     known = ctx.state.get("staging")
     if known and ctx.state.get("job") == ctx.job_id:
         ctx.staging = known
 
 
 def choose(ctx: "Work") -> None:
-    """Let `ctx.staging` be where the tree is built; `attempt.prepare` notes it, and it stays. Raises OSError."""
+    """Set `ctx.staging` to the folder for the tree; `resume.prepare` notes it, and it stays. Raises OSError."""
     if ctx.state.get("staging") and ctx.state.get("job") == ctx.job_id:
         recall(ctx)
         return
@@ -57,7 +58,7 @@ def choose(ctx: "Work") -> None:
 
 
 def _leads_into(root: str, home: str, job_id: str) -> bool:
-    """Tell whether what lies in `home` can be renamed into `root`."""
+    """Return whether entries of `home` can be renamed into `root`."""
     here, there = os.path.join(home, PROBE + job_id), os.path.join(root, PROBE + job_id)
     remove_probe(root, job_id)
     remove_probe(home, job_id)
@@ -70,12 +71,12 @@ def _leads_into(root: str, home: str, job_id: str) -> bool:
         finally:
             os.rmdir(here)
     except OSError:
-        # Without a document root the first stage says so
+        # A missing document root is reported by the first stage
         return not os.path.isdir(root)
 
 
 def remove_probe(folder: str, job_id: str) -> None:
-    """What a killed process left of looking in `folder` is gone. Raises OSError."""
+    """Remove the probe that a killed process left in `folder`. Raises OSError."""
     try:
         os.rmdir(os.path.join(folder, PROBE + job_id))
     except (FileNotFoundError, NotADirectoryError):
@@ -83,7 +84,7 @@ def remove_probe(folder: str, job_id: str) -> None:
 
 
 def ensure(path: str) -> None:
-    """The folder `path` is there, closed to others. Raises ShoplaunchError `path_refused`; OSError."""
+    """Create the folder `path`, closed to others. Raises ShoplaunchError `path_refused`; OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
         _make(above)
@@ -99,14 +100,14 @@ def _make(path: str) -> None:
         if not stat.S_ISDIR(found.st_mode):
             raise ShoplaunchError("path_refused", "{} is not a folder".format(path)) from None
         if found.st_uid != os.geteuid():
-            # Its owner could put another tree in the place of ours
+            # Its owner could replace our tree
             raise ShoplaunchError("path_refused", "{} is somebody else's".format(path)) from None
         if found.st_mode & OTHERS:
             os.chmod(path, 0o700)
 
 
 def abandon(path: str, log: "Log") -> None:
-    """Nothing is at `path`, and whoever still writes into the tree that was there does so elsewhere. Raises OSError."""
+    """Move the tree away from `path`, so that another agent's writes go elsewhere, and remove it. Raises OSError."""
     left = path + ABANDONED
     _remove(left)
     try:
@@ -116,12 +117,12 @@ def abandon(path: str, log: "Log") -> None:
     try:
         _remove(left)
     except OSError as error:
-        # Somebody writes into it while it is removed; cleaning up comes back to it
+        # Another agent writes into it during the removal; stage cleanup tries again
         log.info("the abandoned tree is still there: %s", error.strerror)
 
 
 def remove(path: str) -> None:
-    """The tree at `path` is gone with everything of ours around it, links in it not followed. Raises OSError."""
+    """Remove the tree at `path` and everything of ours around it, without following links. Raises OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
         _remove(above)
@@ -134,21 +135,21 @@ def _remove(path: str) -> None:
     if os.path.islink(path):
         os.unlink(path)
     elif os.path.isdir(path) and not _gone_without_folders(path):
-        # Here, not above: it takes long to load, and of a tree that has moved away only a file or two are left
+        # Imported here: slow to load, and mostly only a file or two are left of a tree that was moved
         from shutil import rmtree
 
         rmtree(path)
 
 
 def _gone_without_folders(path: str) -> bool:
-    """Remove the folder `path` as far as that goes without looking into folders; tell whether it is gone."""
+    """Remove the folder `path` if it has no folders in it; return whether it is removed."""
     here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         for name in os.listdir(here):
             os.unlink(name, dir_fd=here)
         os.rmdir(path)
     except OSError:
-        # Mostly a folder; of whatever else is wrong those who look closer will tell
+        # Mostly because of a folder; any other error recurs in the full removal
         return False
     finally:
         os.close(here)

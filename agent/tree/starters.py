@@ -1,4 +1,4 @@
-"""Starters: PHP files of the controller's in the document root that start the agent; one nobody asked for goes."""
+"""Starters: the controller's PHP files in the document root that start the agent; finds and removes leftover ones."""
 
 import errno
 import os
@@ -13,17 +13,17 @@ if MYPY:
 
 
 def names(job: "Job") -> "list[str]":
-    """Return the names of this and earlier attempts' starters and of what they may leave, as a list."""
+    """Return the names of this and earlier attempts' starters and of the files they may leave, as a list."""
     known = job.get("document_root", {}).get("starters", ())
     return [name + end for name in known if NAME.match(name) for end in ("", PROBE)]
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether the file at `path`, whose name is a starter's, is one; a file the account put there is its own."""
+    """Return whether the file at `path`, named like a starter, is one; a file of the account's owner is not."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        # A link, or gone: a starter can be read
+        # A link, or missing: a starter is readable
         return False
     try:
         found = os.fstat(handle)
@@ -36,8 +36,8 @@ def is_ours(path: str) -> bool:
 
 
 def remove(job: "Job", log: "Log") -> None:
-    """No starter of `job` is left in its domain's document root. What cannot be removed is logged: it does nothing that
-    cron does not do, and nothing at all once the launcher is gone."""
+    """Remove the starters of `job` from its domain's document root. A failure is only logged: a starter does no more
+    than cron does, and nothing once the launcher is gone."""
     root, folder = job["account"]["root"].rstrip("/"), job.get("document_root", {}).get("folder")
     if folder:
         root = root[: -len(folder)].rstrip("/")

@@ -1,4 +1,4 @@
-"""What work on the shop's files is given: of agent.session.context.Context, which lies above, what is used here."""
+"""What code for the shop's files is given: the part of agent.session.context.Context, a higher layer, used here."""
 
 from typing import Protocol
 

@@ -11,19 +11,18 @@ if MYPY:
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Open folders kept at once: small accounts may open few files, and where a process has threads the system takes its
-#: time to let one have more than 64 open.
+#: Folders kept open at once: small accounts may open few files, and in a process with threads the system takes long to
+#: grow the table of descriptors beyond 64.
 KEPT_FOLDERS = 40
-#: Hosts refuse to run what group or others may write.
+#: Hosts refuse to run files that group or others may write.
 MODE_MASK = 0o755
 
 
 class TreeWriter:
-    """Writes below `root` (str), which is made with mode 0700 when absent.
+    """Writes below `root` (str), which is created with mode 0700 when absent.
 
-    Paths are relative bytes and are checked. Raises ShoplaunchError `unsafe_path`, also where a link stands in the
-    way of a folder; `path_refused` when `root` is a link or somebody else's, or a folder stands where a file must be;
-    OSError.
+    Paths are relative bytes and are checked. Raises ShoplaunchError `unsafe_path`, also where a link stands in place of
+    a folder; `path_refused` when `root` is a link or another user's, or a folder stands in place of a file; OSError.
     """
 
     def __init__(self, root: str) -> None:
@@ -48,18 +47,18 @@ class TreeWriter:
         os.close(self._root)
 
     def folder(self, path: bytes, mode: int, mtime: "int | None" = None) -> None:
-        """The folder `path` exists."""
+        """Create the folder `path`."""
         descriptor = self._enter(check_path(path))
         os.fchmod(descriptor, (mode & MODE_MASK) | 0o700)
 
     def file(self, path: bytes, data: "bytes | memoryview", mode: int, mtime: "int | None" = None) -> None:
-        """The file `path` holds `data` (bytes-like); `mtime` in seconds, now when None. What was there is replaced."""
+        """Write `data` (bytes-like) to the file `path`, replacing it; `mtime` in seconds, now when None."""
         self.file_of(path, (data,), mode, mtime)
 
     def file_of(
         self, path: bytes, pieces: "Iterable[bytes | memoryview]", mode: int, mtime: "int | None" = None
     ) -> None:
-        """As `file`, of content that comes in `pieces`."""
+        """Write like `file`, with content that comes in `pieces`."""
         parent, name = self._parent(check_path(path))
         descriptor = self._create(parent, name, (mode & MODE_MASK) | 0o600)
         try:
@@ -73,7 +72,7 @@ class TreeWriter:
             os.close(descriptor)
 
     def link(self, path: bytes, target: bytes) -> None:
-        """The symbolic link `path` points to `target` (relative, staying inside)."""
+        """Create the symbolic link `path` to `target` (relative, staying inside)."""
         check_link(check_path(path), target)
         parent, name = self._parent(path)
         try:
@@ -86,7 +85,7 @@ class TreeWriter:
         try:
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
         except FileExistsError:
-            # Replaced, never written into: it may be a link of somebody else's to anywhere
+            # Replaced, never opened for writing: it may be a foreign link to anywhere
             _unlink(parent, name)
             return os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
 
