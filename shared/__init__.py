@@ -1,1 +1,1 @@
-"""What controller and agent both speak: schemas, job, bundle, placeholders, events, signing, errors."""
+"""What controller and agent share: schemas, job, bundle, placeholders, events, signing, errors."""

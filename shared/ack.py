@@ -1,4 +1,5 @@
-"""The controller's answer through the panel, for an agent that cannot reach it: the signed file ~/.shoplaunch/ack."""
+"""The acknowledgement file ~/.shoplaunch/ack: signed, put there through the panel for an agent that cannot reach the
+controller."""
 
 from shared.schema import load_schema, validate
 
@@ -7,13 +8,13 @@ if MYPY:
     from shared.documents import Ack
 
 FORMAT = 1
-#: What the answer over HTTP would have been: everything up to `seq` has arrived; the job is cancelled.
+#: The status the HTTP answer would have had: all events up to `seq` have arrived, or the job is cancelled.
 ACCEPTED = 202
 CANCELLED = 410
 
 
 def make_ack(job: str, attempt: int, seq: int, status: int) -> "Ack":
-    """Return the payload that answers attempt `attempt` of job id `job`: its events up to number `seq`."""
+    """Return the payload that acknowledges the events up to number `seq` of attempt `attempt` of job id `job`."""
     return {"format": FORMAT, "job": job, "attempt": attempt, "seq": seq, "status": status}
 
 
@@ -23,5 +24,5 @@ def check_ack(payload: object) -> "Ack":
     return checked
 
 
-#: Loading the schema now keeps it available after the agent's own archive is gone.
+#: The schema is loaded at import: it stays available after the agent's own archive is gone.
 load_schema("ack")

@@ -1,8 +1,8 @@
-"""The directory of a bundle's ZIP, read within bounds: plainly stored members with safe names, side by side.
+"""Reads the directory of a bundle's ZIP within limits: stored members with safe names that do not overlap.
 
-Of the format (PKWARE's APPNOTE 6.3: sections 4.3.12 to 4.3.16, and 4.5.3) only what a bundle is written with: one part,
-no comments, no extra fields but that of large archives. Python's own reader reads more, and with all that it loads
-takes longer than unpacking some shards.
+Supports only the part of the format (PKWARE's APPNOTE 6.3: sections 4.3.12 to 4.3.16, and 4.5.3) that a bundle is
+written with: one part, no comments, no extra fields except ZIP64. Python's own reader supports more, and loading it
+takes longer than unpacking several shards.
 """
 
 import collections
@@ -15,31 +15,31 @@ MYPY = False
 if MYPY:
     from typing import BinaryIO
 
-#: Some sixty thousand members, a hundred times what a large shop has. What claims more is not even read.
+#: About sixty thousand members, a hundred times what a large shop has. A larger directory is not read.
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
 _STORED = 0
 _ENCRYPTED = 0x1
-#: What stands for a larger number: that is in the extra field of this kind, or in the larger record of the end.
+#: Values that mean "too large for this field": the number is in the extra field of this kind, or the ZIP64 end record.
 _ELSEWHERE, _MOST_SHORT, _LARGE = 0xFFFFFFFF, 0xFFFF, 1
-#: Signature, numbers of the parts, members here and in all, size and start of the directory, comment's length.
+#: Signature, part numbers, member counts (this part, total), size and start of the directory, length of the comment.
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _LOCATOR_MARK = b"PK\6\7"
 _LARGE_END = struct.Struct("<4sQ2H2L4Q")
-#: Before a member's bytes: this, its name, and an extra field.
+#: Size of the header before a member's bytes; its name and an extra field follow.
 _LOCAL_BYTES = 30
-#: Signature, versions, flags, method, time, date, check sum, sizes, three lengths, part, two attributes, start.
+#: Signature, versions, flags, method, time, date, checksum, sizes, three lengths, part, two attributes, start.
 _MEMBER = struct.Struct("<4s6H3L5H2L")
 
-#: `size` bytes lie, behind a header of their own, at `start` (both int).
+#: `size` bytes of content follow the local header at `start` (both int).
 Entry = collections.namedtuple("Entry", "name start size")
 
 
 def directory(stream: "BinaryIO") -> "dict[str, Entry]":
-    """Return name -> Entry of the bundle open for reading as `stream` (binary, seekable).
+    """Return name -> Entry of the bundle open as `stream` (binary, seekable).
 
-    Raises ShoplaunchError `bundle_damaged` (no complete ZIP of plainly stored members that lie side by side, each
-    name once), `unsafe_path`; OSError.
+    Raises ShoplaunchError `bundle_damaged` (not a complete ZIP of stored members that do not overlap, each name
+    once), `unsafe_path`; OSError.
     """
     total = stream.seek(0, 2)
     count, size, start = _end(stream, total)
@@ -56,14 +56,14 @@ def directory(stream: "BinaryIO") -> "dict[str, Entry]":
         entries[entry.name] = entry
     if at != size:
         raise _no_zip("its directory does not end where it should")
-    # What is packed once and listed a thousand times would be read a thousand times
+    # Overlapping entries would make the reader read the same bytes many times
     if sum(entry.size for entry in entries.values()) > total:
         raise ShoplaunchError("bundle_damaged", "the bundle's members lie over one another")
     return entries
 
 
 def _end(stream: "BinaryIO", total: int) -> "tuple[int, int, int]":
-    """Return (number of members, size of their directory, where it starts) of the ZIP of `total` bytes."""
+    """Return (number of members, size of the directory, its start) of the ZIP of `total` bytes."""
     at = total - _END.size
     mark, part, first, here, count, size, start, comment = _END.unpack(_read(stream, at, _END.size))
     if mark != b"PK\5\6" or part or first or here != count or comment:
@@ -80,7 +80,7 @@ def _end(stream: "BinaryIO", total: int) -> "tuple[int, int, int]":
 
 
 def _large_end(stream: "BinaryIO", locator: int) -> "tuple[int, int, int, int]":
-    """Return (where the larger record of the end lies, and what it says as `_end` does), as is told at `locator`."""
+    """Return the position of the ZIP64 end record that `locator` points to, and the three values `_end` returns."""
     _, part, at, parts = _LOCATOR.unpack(_read(stream, locator, _LOCATOR.size))
     if part or parts > 1 or at + _LARGE_END.size != locator:
         raise _no_zip("its larger end is not where it should be")
@@ -91,7 +91,7 @@ def _large_end(stream: "BinaryIO", locator: int) -> "tuple[int, int, int, int]":
 
 
 def _entry(data: bytes, at: int) -> "tuple[Entry, int]":
-    """Return (the Entry that `data` holds at `at`, where the next one does)."""
+    """Return (Entry at offset `at` of `data`, offset of the next one)."""
     if len(data) - at < _MEMBER.size:
         raise _no_zip("its directory is cut short")
     found = _MEMBER.unpack_from(data, at)
@@ -113,7 +113,7 @@ def _entry(data: bytes, at: int) -> "tuple[Entry, int]":
 
 
 def _larger(extra: bytes, numbers: "list[int]") -> "list[int]":
-    """Return `numbers` with those replaced that had no room and stand in `extra`, in their order, with nothing else."""
+    """Return `numbers` with each overflowed value replaced from `extra`, in order; `extra` must hold nothing else."""
     if _ELSEWHERE not in numbers and not extra:
         return numbers
     missing = numbers.count(_ELSEWHERE)

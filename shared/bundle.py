@@ -1,4 +1,4 @@
-"""The bundle format: names and limits both sides keep to, member paths, the manifest."""
+"""The bundle format: names and limits for both sides, member paths, the manifest."""
 
 import json
 import re
@@ -14,7 +14,7 @@ if MYPY:
 FORMAT = 1
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
-#: Names and rows of all tables in the agent's last report: its state, which holds them too, is read through panels.
+#: Limit for names and row counts of all tables in the agent's final report; `state.json` holds them too.
 MAX_TABLES_BYTES = 512 * 1024
 SHARD_PACKED_BYTES = 8 * 1024 * 1024
 SHARD_UNPACKED_BYTES = 16 * 1024 * 1024
@@ -23,20 +23,20 @@ SHARDS = ("files", "variant_files")
 CHUNK_UNPACKED_BYTES = 1024 * 1024
 #: The largest file of a template: one with placeholders is held in memory.
 MAX_FILE_BYTES = 1024 * 1024 * 1024
-#: A member with such a file in it, unpacked: its headers come to that.
+#: The largest unpacked member: a file of that size and its headers.
 MAX_MEMBER_BYTES = MAX_FILE_BYTES + 64 * 1024
-#: Of the controller's answer to who fetches a bundle: the bytes a second it sends at least, where that is little.
+#: Response header of the controller: the least bytes per second it sends to a downloading agent, where that is little.
 LEAST_RATE_HEADER = "X-Shoplaunch-Least-Rate"
 #: Path limits of Linux file systems, in bytes.
 MAX_PATH_BYTES = 4095
 MAX_NAME_BYTES = 255
 
-#: Tables of ours in the target database; a template must not have them.
+#: Our own tables in the target database; a template must not have them.
 LEDGER_TABLE = "shoplaunch_ledger"
 ATTEMPT_TABLE = "shoplaunch_attempt"
 
-#: The session both the packer's scratch server and the agent use, so that the same bytes mean the same rows.
-#: Strict, but zero dates as old shops have them are stored without a warning.
+#: The session that the packer's scratch server and the agent use, so that the same bytes mean the same rows.
+#: Strict, but zero dates, which old shops have, are stored without a warning.
 SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
 SESSION = (
     "SET NAMES utf8mb4",
@@ -45,7 +45,7 @@ SESSION = (
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _SAFE_NAME = rb"(?!\.\.?(?:/|\Z))[^/\\\x00-\x1f\x7f]{1,%d}" % MAX_NAME_BYTES
-#: One expression for all of it: it is asked of every member.
+#: One expression, because it is matched against every member.
 _SAFE_PATH = re.compile(rb"%b(?:/%b)*\Z" % (_SAFE_NAME, _SAFE_NAME))
 
 
@@ -63,8 +63,8 @@ def check_path(path: bytes) -> bytes:
 def check_link(path: bytes, target: bytes) -> bytes:
     """Return `target` (bytes) when the symbolic link `path` -> `target` stays inside the tree.
 
-    Raises ShoplaunchError `unsafe_path` for absolute targets, those that climb above the root, and those that climb
-    behind a name: that may be a link itself, and nobody knows from where they climb.
+    Raises ShoplaunchError `unsafe_path` for absolute targets, targets that climb above the root, and targets with
+    `..` after a name: that name may be a link, and the resulting location is unknown.
     """
     if not target or target.startswith(b"/") or len(target) > MAX_PATH_BYTES or _CONTROL.search(target):
         raise ShoplaunchError("unsafe_path", "a link's target is not safe: {!r}".format(target[:120]))
@@ -103,12 +103,12 @@ def load_manifest(data: bytes) -> "Manifest":
 
 
 def members_of(manifest: "Manifest", kind: str) -> "list[Member]":
-    """Return the manifest's members of `kind` in the order in which they are to be used."""
+    """Return the manifest's members of `kind` in the order of use."""
     return [member for member in manifest["members"] if member["kind"] == kind]
 
 
 def variant_of(manifest: "Manifest", name: "str | None") -> "Variant | None":
-    """Return the manifest's entry of the variant `name`; None for None, the template as it is.
+    """Return the manifest's entry of the variant `name`; None for None, the unchanged template.
 
     Raises ShoplaunchError `variant_unknown`.
     """
@@ -121,6 +121,6 @@ def variant_of(manifest: "Manifest", name: "str | None") -> "Variant | None":
 
 
 def shards_of(manifest: "Manifest", variant: "str | None") -> "list[Member]":
-    """Return the shards of a shop of the variant named `variant` (or None), its own behind those of all."""
+    """Return the shards of a shop with the variant named `variant` (or None): common ones first, then the variant's."""
     own = [member for member in members_of(manifest, "variant_files") if member.get("variant") == variant]
     return members_of(manifest, "files") + own

@@ -1,9 +1,9 @@
-"""Whether a Unix socket is the controller's own: who listens there, and who could put another one in its place.
+"""Checks that a Unix socket belongs to the controller: who listens, and who could replace it.
 
-Accounts share the controller's machine, and any of them may hold a port of it while the controller restarts. What an
-agent says there goes through a socket instead, once two things hold: the process at the other end is root's or the
-controller's user's (SO_PEERCRED, asked before the first byte is sent), and so is everything on the way to the socket,
-where nobody else may write.
+Accounts share the controller's machine, and any of them may take its port while the controller restarts. A local agent
+therefore uses a socket, after two checks: the process at the other end belongs to root or the controller's user
+(SO_PEERCRED, read before the first byte is sent), and so does every folder on the path to the socket, with no
+write access for others.
 """
 
 import os
@@ -13,15 +13,15 @@ import stat
 from shared.database_socket import hops, peer_uid
 from shared.errors import ShoplaunchError
 
-#: A longer path fits into no address of a socket.
+#: Longer paths do not fit into a socket address.
 PATH_BYTES = 107
 ROOT = 0
 
 
 def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.socket":
-    """Return a socket connected to the controller at `path`, proven to be its own; `uid` is its user, else root.
+    """Return a socket connected to the controller at `path`, after checking its owner: user `uid`, or root for None.
 
-    Raises ShoplaunchError `controller_foreign`; OSError where nobody listens.
+    Raises ShoplaunchError `controller_foreign`; OSError where nothing listens.
     """
     users = (ROOT, ROOT if uid is None else uid)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -41,14 +41,14 @@ def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.sock
 
 
 def check_place(real: str, users: "tuple[int, ...]") -> None:
-    """Raise ShoplaunchError `controller_foreign` where others than `users` (uids) may put something else at `real`
-    (path whose folders are no links); OSError where there is nothing."""
+    """Raise ShoplaunchError `controller_foreign` where users other than `users` (uids) could replace the entry `real`
+    (path whose folders are no links); OSError where it does not exist."""
     path = real
     while path != "/":
         _check_user(os.lstat(path).st_uid, users, "the owner of " + path)
         path = os.path.dirname(path)
         mode = os.lstat(path).st_mode
-        # Where everybody may write, only what an owner made is the owner's to replace
+        # In a folder writable by everybody, the sticky bit lets only an entry's owner replace it
         if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
             raise ShoplaunchError("controller_foreign", "others may write to the folder {}".format(path))
     _check_user(os.lstat(path).st_uid, users, "the owner of " + path)

@@ -1,4 +1,4 @@
-"""What lies beside our modules, in their folder or in the agent's archive."""
+"""Reads data files that lie next to our modules, in their folder or in the agent's archive."""
 
 import os
 
@@ -8,7 +8,7 @@ if MYPY:
 
 
 def read(module: "dict[str, Any]", name: str) -> bytes:
-    """Return the bytes of the file `name` (relative) beside the module whose globals are `module`. Raises OSError."""
-    # Not by pkgutil: with all that it loads, it takes longer than to read any of ours
+    """Return the bytes of the file `name` (relative) next to the module with globals `module`. Raises OSError."""
+    # Not with pkgutil: importing it takes longer than reading any of our files
     content: bytes = module["__spec__"].loader.get_data(os.path.join(os.path.dirname(module["__file__"]), name))
     return content

@@ -1,8 +1,8 @@
-"""Whether a Unix socket is the database server's own: who listens there, and who could put another one in its place.
+"""Checks that a Unix socket belongs to the database server: who listens, and who could replace it.
 
-A password must reach nobody else. The path alone proves nothing, nor does a name somebody gave: what counts is whose
-process holds the other end (SO_PEERCRED, asked before the first byte is sent), and that no account may write to any
-folder on the way. Both are judged on the resolved path.
+The password must not reach anybody else. The path proves nothing, not even one from the settings. Two checks count:
+the user of the process at the other end (SO_PEERCRED, read before the first byte is sent), and that no account may
+write to any folder on the path. Both use the resolved path.
 """
 
 import errno
@@ -19,11 +19,11 @@ MYPY = False
 if MYPY:
     from typing import Iterator
 
-#: Where servers listen; the last is judged like the others, and an account's own /tmp never passes.
+#: The usual places; the last is checked like the others, and an account's own /tmp never passes.
 SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108
 SERVER_USERS = ("mysql", "mariadb")
 SERVER_GROUPS = ("root", "mysql", "mariadb")
-#: From here on users with a name are accounts: no setting makes one of them the database server.
+#: Users from this uid up that have a name are accounts: no setting makes one of them the database server.
 FIRST_ACCOUNT = 1000
 MOST_LINKS = 40
 _CREDENTIALS = struct.Struct("3i")
@@ -31,10 +31,10 @@ _WRITE_GROUP, _WRITE_OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
 def connect(path: str, seconds: float, uid: "int | None" = None, own: bool = False) -> "socket.socket":
-    """Return a socket connected to the database server at `path`, proven to be its own; each step takes `seconds`.
+    """Return a socket connected to the database server at `path`, after checking its owner; `seconds` limits each step.
 
-    `uid` is the server's user by its number, where an operator had to name it; with `own` whoever asks counts as well.
-    Raises ShoplaunchError `db_socket_foreign`, `db_socket_unnamed`; OSError where nobody listens.
+    `uid` is the server's user, where an operator had to name it; with `own` the calling user is accepted as well.
+    Raises ShoplaunchError `db_socket_foreign`, `db_socket_unnamed`; OSError where nothing listens.
     """
     servers = Servers(uid, os.geteuid() if own else 0)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -51,9 +51,9 @@ def connect(path: str, seconds: float, uid: "int | None" = None, own: bool = Fal
 
 
 def hops(path: str) -> "Iterator[str]":
-    """Yield `path`, each link that follows, and where they lead in the end, the folders of each without links.
+    """Yield `path`, the path after each link, and the final target, each with its folders resolved.
 
-    Raises OSError where there is nothing, or no end.
+    Raises OSError where a path does not exist or the links form a loop.
     """
     for _ in range(MOST_LINKS):
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -65,22 +65,22 @@ def hops(path: str) -> "Iterator[str]":
 
 
 def peer_uid(connected: "socket.socket") -> int:
-    """Return whose process made the other end of `connected` (socket) listen."""
+    """Return the uid of the process that listens at the other end of `connected` (socket)."""
     credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     uid: int = _CREDENTIALS.unpack(credentials)[1]
     return uid % 2**32
 
 
 def check_place(real: str, servers: "Servers") -> None:
-    """Raise ShoplaunchError where others than `servers` may put something else at `real` (path whose folders are no
-    links); OSError where there is nothing."""
+    """Raise ShoplaunchError where users other than `servers` could replace the entry `real` (path whose folders are
+    no links); OSError where it does not exist."""
     path, owner = real, os.lstat(real).st_uid
     while path != "/":
         path = os.path.dirname(path)
         status = os.lstat(path)
         servers.check(status.st_uid, "the owner of the folder " + path)
         if _is_open(path, status):
-            # Where everybody may write, whoever made something there may replace it
+            # In a folder writable by everybody, the sticky bit lets only an entry's owner replace it
             if not status.st_mode & stat.S_ISVTX:
                 raise ShoplaunchError("db_socket_foreign", "accounts may write to the folder {}".format(path))
             servers.check(
@@ -90,7 +90,7 @@ def check_place(real: str, servers: "Servers") -> None:
 
 
 def _is_open(path: str, status: "os.stat_result") -> bool:
-    """Tell whether others than root and the database server may write to folder `path`."""
+    """Return whether users other than root and the database server may write to folder `path`."""
     if status.st_mode & _WRITE_OTHERS:
         return True
     return bool(status.st_mode & _WRITE_GROUP) and (not _is_servers_group(status.st_gid) or _has_access_list(path))
@@ -105,7 +105,7 @@ def _is_servers_group(gid: int) -> bool:
 
 
 def _has_access_list(path: str) -> bool:
-    """Tell whether `path` has an access list: then the group's bits stand for whomever it names, too."""
+    """Return whether `path` has an access list: then the group bits also apply to the users it names."""
     try:
         return bool(os.getxattr(path, "system.posix_acl_access"))
     except OSError:
@@ -113,16 +113,16 @@ def _has_access_list(path: str) -> bool:
 
 
 class Servers:
-    """Who may be the database server: root, its users, the one an operator `named` (uid or None), and `own` (uid)."""
+    """The users that may be the database server: root, its users, the `named` one (uid or None), and `own` (uid)."""
 
     def __init__(self, named: "int | None" = None, own: int = 0) -> None:
         self._named = named
         self._own = own
 
     def check(self, user: int, role: str, anybody: bool = False) -> None:
-        """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says what that user is to the socket.
+        """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says how that user relates to the socket.
 
-        Where `anybody` may come to have that role, one without a name is as foreign as all others.
+        Where `anybody` may get that role, a user without a name is refused like every other.
         """
         if user in (0, self._own):
             return
@@ -140,7 +140,7 @@ class Servers:
 
 
 def _name_of(user: int) -> "str | None":
-    """Return the name of `user` (uid), None for one without: so are all users outside of a container."""
+    """Return the name of `user` (uid), None where it has none, like every user outside the container."""
     if user == _overflow_uid() and not _is_mapped(user):
         return None
     try:
@@ -150,7 +150,7 @@ def _name_of(user: int) -> "str | None":
 
 
 def _overflow_uid() -> int:
-    """Return the number by which users without one in this container are shown."""
+    """Return the uid that stands for users without a mapping into this container."""
     try:
         with open("/proc/sys/kernel/overflowuid", "rb") as stream:
             return int(stream.read(32))
@@ -159,7 +159,7 @@ def _overflow_uid() -> int:
 
 
 def _is_mapped(user: int) -> bool:
-    """Tell whether this container, if it is one, has a user of that number itself."""
+    """Return whether this uid is mapped into this container, or there is no container."""
     try:
         with open("/proc/self/uid_map", "rb") as stream:
             lines = stream.read(65536).splitlines()

@@ -1,4 +1,4 @@
-"""The documents of `schemas/` as types, for mypy alone: nothing loads this, a test compares it with the schemas."""
+"""Types of the documents of `schemas/`, for mypy only: not loaded at run time, compared with the schemas by a test."""
 
 from typing import Any, NotRequired, TypedDict
 

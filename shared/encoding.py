@@ -11,13 +11,13 @@ CHUNK_BYTES = 1024 * 1024
 
 
 def canonical_json(value: object) -> bytes:
-    """Return `value` as UTF-8 JSON bytes with sorted keys and no blanks: same value, same bytes."""
+    """Return `value` as UTF-8 JSON bytes with sorted keys and no whitespace: same value, same bytes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8")
 
 
 def is_text(value: object) -> bool:
-    """Tell whether every string of the JSON document `value` is text: halves of surrogate pairs cannot be written."""
+    """Return whether every string of the JSON document `value` can be encoded: it has no half of a surrogate pair."""
     try:
         canonical_json(value)
     except (UnicodeEncodeError, RecursionError):

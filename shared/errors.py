@@ -1,4 +1,4 @@
-"""Every failure as a code from `error_codes.json`, with what to do about it."""
+"""Errors with a code from `error_codes.json`, which says what to do about each."""
 
 import json
 
@@ -23,10 +23,10 @@ CODES: "dict[str, ErrorCode]" = _load()
 
 
 class ShoplaunchError(Exception):
-    """A failure with a code of `CODES`; `message` says what happened here, without any secret in it.
+    """An error with a code of `CODES`; `message` says what happened here, without any secret.
 
     `details` is a small JSON-able dict for the operator (paths, numbers, names).
-    Raises KeyError at construction when the code is not in the catalogue, so that no code goes undocumented.
+    The constructor raises KeyError for a code that is not in the catalogue, so that every code is documented.
     """
 
     def __init__(self, code: str, message: str = "", retryable: "bool | None" = None, **details: "Any") -> None:
@@ -48,11 +48,11 @@ class ShoplaunchError(Exception):
 
 
 def advice(code: str, language: str = "en") -> str:
-    """Return the catalogue's advice for `code` in `language` ("en" or "fa"); English when there is no other."""
+    """Return the catalogue's advice for `code` in `language` ("en" or "fa"); English for any other language."""
     texts = CODES[code]["advice"]
     return str(texts.get(language) or texts["en"])
 
 
 def is_known(code: str) -> bool:
-    """Tell whether `code` is in the catalogue (foreign input may name any)."""
+    """Return whether `code` is in the catalogue (external input may name any)."""
     return code in CODES

@@ -1,4 +1,4 @@
-"""The agent's reports: stages, how much of the whole each is, and building and checking an event."""
+"""The agent's events: stages and their share of the whole, building and checking an event."""
 
 import json
 
@@ -10,9 +10,9 @@ if MYPY:
 
     from shared.documents import Event
 
-#: In order; unpack and import run side by side.
+#: In order; unpack and import run in parallel.
 STAGES = ("verify", "preflight", "unpack", "import", "configure", "edit", "prove", "switch", "report", "cleanup")
-#: Percent of the whole that is done when a stage has finished (unpack and import add up to 75 between them).
+#: Percent of the whole job when a stage has finished (unpack and import together lead to 75).
 PERCENT_AFTER = {
     "verify": 2,
     "preflight": 5,
@@ -25,20 +25,20 @@ PERCENT_AFTER = {
     "report": 98,
     "cleanup": 100,
 }
-#: The same of a small job, which is only these.
+#: The same for a follow-up job, which has only these stages.
 SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
-#: How an agent may be started besides by cron, and the variable of its environment that says so.
+#: How an agent may be started other than by cron, and the environment variable that says how.
 START_WAYS = ("account", "ssh", "web")
 START_VARIABLE = "SHOPLAUNCH_START"
-#: Events that wait in the outbox until they are acknowledged; the others are sent once and may be lost.
+#: Events that stay in the outbox until they are acknowledged; the others are sent once and may be lost.
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
-#: Of these the ones that count: they wait for a power cut to pass, and where the controller rejects them.
+#: Those that matter most: synced to disk, and kept when the controller rejects them.
 ESSENTIAL = ("failed", "finished")
-#: No report is larger, but the final one with its evidence (and a failure's log, which is not kept).
+#: Size limit of an event, except the final one with its evidence (and a failure's log, which is not kept).
 MAX_REPORT_BYTES = 8 * 1024
-#: Up to this number the controller keeps events (its disk is not the account's to fill), and takes another one of the
-#: same number for a repetition. An agent that is started anew by every tick for days may count on: what it says still
-#: counts, and of a later final event the one that moves the job is kept.
+#: The controller keeps events up to this number (an account must not fill its disk), and ignores a repeated number. An
+#: agent that is restarted by every tick for days may exceed it: its events still take effect, and of later final events
+#: the controller keeps the one that moves the job on.
 MAX_KEPT_SEQ = 20_000
 
 
@@ -51,15 +51,15 @@ def make_event(job: str, attempt: int, seq: int, event: str, at: float, **more: 
 
 
 def fitted(event: "Event") -> "Event":
-    """Return the dict `event` no larger than MAX_REPORT_BYTES, the final one as it is: without evidence, with as many
-    of the log's last lines as there is room for, and a failure's words cut where they alone are too long."""
+    """Return the dict `event` cut to MAX_REPORT_BYTES: without evidence, with the last lines of the log that fit, and
+    with a failure's message shortened where that alone is too long. The final event stays as it is."""
     if event["event"] == "finished" or _size(event) <= MAX_REPORT_BYTES:
         return event
     kept: "Any" = {name: value for name, value in event.items() if name not in ("evidence", "log")}
     found: "Event" = kept
     error = found.get("error")
     if error and _size(found) > MAX_REPORT_BYTES:
-        # At most twelve bytes each
+        # At most twelve bytes per character
         error["message"], error["advice"] = error["message"][:400], error["advice"][:200]
     left = MAX_REPORT_BYTES - _size(found) - len(', "log": []')
     lines: "list[str]" = []

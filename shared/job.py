@@ -1,4 +1,4 @@
-"""The job file: what the controller tells the agent, checked."""
+"""The job file: the controller's instructions for the agent, and their check."""
 
 from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
@@ -12,21 +12,21 @@ if MYPY:
 
 FORMAT = 1
 RESTORE = "restore"
-#: Later kinds of job: statements and edits of the recipe, no bundle.
+#: Kinds of follow-up jobs: statements and edits of the recipe, no bundle.
 SMALL_KINDS = ("https_on", "set_admin_password", "remove")
 #: The agent's folder in the account's home and the files in it.
 FOLDER = ".shoplaunch"
 JOB_FILE = "job"
 AGENT_FILE = "agent.pyz"
 LAUNCHER_FILE = "run"
-#: The digest of the agent a panel has put there that cannot read it back.
+#: The digest of the agent that a panel uploaded but cannot read back.
 STAMP_FILE = "agent.sha256"
 BUNDLE_FILE = "shop.bundle"
 STATE_FILE = "state.json"
 LOG_FILE = "agent.log"
 LOCK_FILE = "lock"
 ACK_FILE = "ack"
-#: Where an occupied document root's entries go when the job allows it.
+#: Where the entries of an occupied document root are moved when the job allows it.
 REPLACED_FOLDER = ".shoplaunch-replaced"
 
 CRON_LINE = "* * * * * test ! -f ~/.shoplaunch/run || exec sh ~/.shoplaunch/run >/dev/null 2>&1 # shoplaunch:{job}"
@@ -38,14 +38,14 @@ def cron_line(job_id: str) -> str:
 
 
 def cron_command(job_id: str) -> str:
-    """Return what cron runs of job `job_id` at each tick."""
+    """Return the command cron runs for job `job_id` at each tick."""
     return cron_line(job_id).split(None, 5)[5]
 
 
 def check_job(payload: object) -> "Job":
     """Return the job `payload` (dict) after checking it.
 
-    Raises ShoplaunchError `job_format` for a newer format and `job_invalid` for anything that breaks the schema.
+    Raises ShoplaunchError `job_format` for a newer format and `job_invalid` for a violation of the schema.
     """
     if isinstance(payload, dict) and payload.get("format") != FORMAT:
         raise ShoplaunchError("job_format", "the job file's format is {!r}".format(payload.get("format")))

@@ -1,10 +1,10 @@
 """Placeholders: their grammar, their encodings, and filling them in.
 
 A placeholder is `@@SL` + 8 hex digits (the bundle's nonce) + `:name:steps@@`. `name` is a value of the job
-(`domain`, `secret.cookie_key`) or `fragment.N`, a template of the bundle that is itself rendered first. `steps` is
+(`domain`, `secret.cookie_key`) or `fragment.N`, a template of the bundle that is rendered first. `steps` is
 a chain of encodings applied from left to right and joined by dots: `json.sql` is a value inside JSON inside an
-SQL string. The step `len` gives the decimal length in bytes of what came before it, `len*2+14` twice that
-length plus 14: what PHP-serialized strings need. All of it is ASCII without quote, slash or backslash.
+SQL string. The step `len` returns the decimal length in bytes of its input, `len*2+14` twice that
+length plus 14: PHP-serialized strings need it. A placeholder is ASCII without quote, slash or backslash.
 """
 
 import base64
@@ -25,11 +25,11 @@ _MARK = b"@@SL"
 _REGEX_SPECIAL = re.compile(rb"([.\\+*?\[^\]$(){}=!<>|:\-#/])")
 _SQL_ESCAPES = {0: b"\\0", 10: b"\\n", 13: b"\\r", 26: b"\\Z", 34: b'\\"', 39: b"\\'", 92: b"\\\\"}
 _SQL_SPECIAL = re.compile(rb"[\x00\n\r\x1a\"'\\]")
-#: Fragments may contain fragments, down to this depth.
+#: Fragments may contain fragments, up to this depth.
 MAX_DEPTH = 32
-#: What the placeholders of one text may become in all, and one by itself: no row is larger.
+#: Limit for the filled placeholders of one text in total, and for a single one: no row is larger.
 MAX_FILLED_BYTES = 64 * 1024 * 1024
-#: As much is remembered of what placeholders became.
+#: Size limit of the cache of filled placeholders.
 _REMEMBERED_BYTES = 4 * 1024 * 1024
 
 
@@ -83,7 +83,7 @@ def token(nonce: str, name: str, steps: str = "raw") -> bytes:
 
 
 def encode(value: bytes, steps: str) -> bytes:
-    """Return `value` (bytes) after the dot-joined `steps`. Raises ShoplaunchError placeholder_invalid."""
+    """Return `value` (bytes) after the dot-joined `steps`. Raises ShoplaunchError `placeholder_invalid`."""
     for step in steps.split("."):
         encoder = ENCODERS.get(step)
         if encoder is not None:
@@ -107,7 +107,7 @@ def _check_filled(size: int) -> None:
 
 
 class Renderer:
-    """Fills placeholders of one bundle with one job's values; remembers each encoded value.
+    """Fills the placeholders of one bundle with the values of one job; caches each encoded value.
 
     `nonce` is the bundle's, `values` maps names to str, `fragments` maps the N of `fragment.N` (str) to bytes.
     """
@@ -122,20 +122,20 @@ class Renderer:
         self._held = 0
 
     def has_placeholders(self, data: bytes) -> bool:
-        """Tell whether bytes `data` hold a placeholder of this bundle."""
+        """Return whether bytes `data` hold a placeholder of this bundle."""
         return self.mark in data
 
     def render(self, data: bytes, _depth: int = 0) -> bytes:
         """Return bytes `data` with every placeholder filled.
 
         Raises ShoplaunchError `placeholder_unknown` for a name without a value, `placeholder_invalid` for a broken
-        placeholder, fragments nested without end, or more than MAX_FILLED_BYTES of them.
+        placeholder, fragments nested too deep, or more than MAX_FILLED_BYTES of filled placeholders.
         """
         if self.mark not in data:
             return data
         if _depth > MAX_DEPTH:
             raise ShoplaunchError("placeholder_invalid", "fragments are nested without end")
-        # Views: what stays as it is may be large, and is held once more only as the result
+        # Memory views: unchanged parts may be large, and are copied only once, into the result
         pieces: "list[bytes | memoryview]" = []
         view, start, grown = memoryview(data), 0, 0
         at = data.find(self.mark)
@@ -150,7 +150,7 @@ class Renderer:
             if filled is None:
                 filled = self._fill(key, _depth)
                 self._remember(key, filled)
-            # Fragments of fragments can grow beyond any memory
+            # Nested fragments can grow beyond any memory
             grown += len(filled)
             _check_filled(grown)
             pieces.append(filled)

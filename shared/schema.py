@@ -1,4 +1,4 @@
-"""A small JSON Schema validator (the subset our schemas use) for interpreters without third-party libraries."""
+"""A small JSON Schema validator (the subset our schemas use) that needs no third-party library."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ _cache: "dict[str, dict[str, Any]]" = {}
 
 
 def load_schema(name: str) -> "dict[str, Any]":
-    """Return the schema `name` (that of the file schemas/NAME.json) as a dict."""
+    """Return the schema of the file schemas/`name`.json as a dict."""
     if name not in _cache:
         text = data.read(globals(), "schemas/{}.json".format(name)).decode("utf-8")
         _cache[name] = json.loads(text)
@@ -30,7 +30,7 @@ def load_schema(name: str) -> "dict[str, Any]":
 
 
 def validate(name: str, document: "Any", code: str) -> "Any":
-    """Raise ShoplaunchError `code` naming the first place where `document` breaks schema `name`; return `document`."""
+    """Return `document`; raise ShoplaunchError `code` with the first place where it violates the schema `name`."""
     schema = load_schema(name)
     problem = _problem(document, schema, schema, ())
     if problem:
@@ -49,7 +49,7 @@ def _is_type(value: object, kind: str) -> bool:
 def _problem(value: "Any", schema: "dict[str, Any]", root: "dict[str, Any]", where: "tuple[Any, ...]") -> "str | None":
     """Return a sentence about the first problem, or None.
 
-    `where` is () for the document, else (where of the object or list it is in, its name or number there).
+    `where` is () for the document, else (`where` of the containing object or list, name or index in it).
     """
     if "$ref" in schema:
         schema = root["definitions"][schema["$ref"].rsplit("/", 1)[1]]
@@ -58,7 +58,7 @@ def _problem(value: "Any", schema: "dict[str, Any]", root: "dict[str, Any]", whe
         kinds = [kinds] if isinstance(kinds, str) else kinds
         if not any(_is_type(value, kind) for kind in kinds):
             return "{} is not of type {}".format(_place(where), "/".join(kinds))
-    # In JSON true is not 1
+    # JSON's true does not equal 1
     if "const" in schema and (value != schema["const"] or isinstance(value, bool) != isinstance(schema["const"], bool)):
         return "{} is not {!r}".format(_place(where), schema["const"])
     if "enum" in schema and value not in schema["enum"]:
@@ -71,7 +71,7 @@ def _problem(value: "Any", schema: "dict[str, Any]", root: "dict[str, Any]", whe
 
 
 def _place(where: "tuple[Any, ...]") -> str:
-    """Return in words where a value is."""
+    """Return the location of a value in words."""
     if not where:
         return "it"
     before, part = where
@@ -94,10 +94,10 @@ def _scalar_problem(value: "Any", schema: "dict[str, Any]", where: "tuple[Any, .
     return None
 
 
-# Asked of every member and table: to look it up in `re` takes longer than to match
+# Used for every member and table: the lookup in `re`'s own cache takes longer than the match
 @functools.lru_cache(maxsize=256)
 def _expression(pattern: str) -> "re.Pattern[str]":
-    # JSON Schema's $ is the very end; Python's also stands before a last newline
+    # JSON Schema's $ matches only at the very end; Python's also before a final newline
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 

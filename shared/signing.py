@@ -1,6 +1,6 @@
-"""Signed documents: an itsdangerous serializer over Ed25519 that binds every signature to one purpose.
+"""Signed documents: an itsdangerous serializer over Ed25519 that binds each signature to one purpose.
 
-Without key derivation itsdangerous ignores its salt, so the purpose is put into the signed bytes themselves.
+Without key derivation itsdangerous ignores its salt, so the purpose is part of the signed bytes.
 The primitive is injected: `cryptography` signs in the controller, agent.base.ed25519 verifies in the agent.
 """
 
@@ -27,12 +27,12 @@ PURPOSE_CERTIFICATE = "certificate"
 PURPOSE_ACK = "ack"
 #: Seconds a clock may be off before a document counts as expired or not yet valid.
 CLOCK_TOLERANCE_SECONDS = 600
-#: On a side that never does it; to call it raises TypeError.
+#: For a side that never signs or never verifies: calling it raises TypeError.
 _NEVER: "Any" = None
 
 
 def signed_bytes(purpose: str, value: bytes) -> bytes:
-    """Return the bytes that are really signed for `value` (bytes) under `purpose` (str)."""
+    """Return the bytes that are actually signed for `value` (bytes) under `purpose` (str)."""
     return b"shoplaunch/" + purpose.encode("ascii") + b"\0" + value
 
 
@@ -40,7 +40,7 @@ class Ed25519Algorithm(SigningAlgorithm):
     """Ed25519 for one purpose.
 
     `sign(private_key_bytes, data)` returns 64 bytes; `verify(public_key_bytes, data, signature)` returns a bool.
-    Either may be None on a side that never does it.
+    Either may be None on a side that never uses it.
     """
 
     def __init__(self, purpose: str, sign: "Sign" = _NEVER, verify: "Verify" = _NEVER) -> None:
@@ -53,16 +53,16 @@ class Ed25519Algorithm(SigningAlgorithm):
         return self._sign(key, signed_bytes(self._purpose, value))
 
     def verify_signature(self, key: bytes, value: bytes, sig: bytes) -> bool:
-        """Tell whether `sig` was made over `value` by the owner of public `key`."""
+        """Return whether the owner of public `key` made `sig` over `value`."""
         return self._verify(key, signed_bytes(self._purpose, value), sig)
 
 
 class OneForm(Base):
-    """Mixed into a Signer: a signature counts only as we write it. Decoding base64 forgives padding, foreign
-    characters and unused bits, so that one signature would have endlessly many forms."""
+    """Mixin for a Signer that accepts a signature only in its canonical spelling. A base64 decoder ignores padding,
+    foreign characters and unused bits, so one signature would have any number of spellings."""
 
     def verify_signature(self, value: "str | bytes", sig: "str | bytes") -> bool:
-        """Tell whether `sig` (bytes) is the signature of `value`, in its one form."""
+        """Return whether `sig` (bytes) is the signature of `value` in its canonical spelling."""
         try:
             written = base64_encode(base64_decode(sig))
         except BadData:
@@ -71,7 +71,7 @@ class OneForm(Base):
 
 
 class OneFormSigner(OneForm, Signer):
-    """A Signer whose signatures have one form."""
+    """A Signer that accepts signatures only in their canonical spelling."""
 
 
 def serializer(
@@ -86,7 +86,7 @@ def serializer(
 def load_signed(purpose: str, public_keys: "Iterable[bytes]", text: "str | bytes", verify: "Verify") -> "Any":
     """Return the payload of signed `text` (bytes or str).
 
-    Raises ShoplaunchError `signature_invalid` when it is not signed for `purpose` by one of `public_keys`.
+    Raises ShoplaunchError `signature_invalid` when none of `public_keys` signed it for `purpose`.
     """
     try:
         return serializer(purpose, public_keys, verify=verify).loads(text)
@@ -95,7 +95,7 @@ def load_signed(purpose: str, public_keys: "Iterable[bytes]", text: "str | bytes
 
 
 def check_validity(payload: "Job", now: float) -> None:
-    """Raise ShoplaunchError `clock_skew` when `now` (unix seconds) lies outside the payload's validity."""
+    """Raise ShoplaunchError `clock_skew` when `now` (unix seconds) is outside the payload's validity."""
     if now < payload["issued_at"] - CLOCK_TOLERANCE_SECONDS:
         raise ShoplaunchError("clock_skew", "the document is from the future", reason="future")
     if now > payload["expires_at"] + CLOCK_TOLERANCE_SECONDS:
