@@ -1,1 +1,1 @@
-"""The life of a job, in rooms: lifecycle, agent_link, shop, steps, engine, intake; each knows only those before it."""
+"""The life of a job in packages: lifecycle, agent_link, shop, steps, engine, intake; each imports only earlier ones."""

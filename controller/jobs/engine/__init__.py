@@ -1,1 +1,1 @@
-"""Moving jobs: the worker, one job, one step; what an operator or an agent that is silent changes; follow-up jobs."""
+"""Moving jobs: worker, job runner, step runner, interventions, probes of silent agents, rollback, follow-up jobs."""

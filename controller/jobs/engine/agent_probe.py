@@ -1,4 +1,4 @@
-"""Looking through the panel for an agent that is not heard, and what follows for its job."""
+"""Probes a silent agent through the panel, and decides what follows for its job."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from controller.jobs.lifecycle.step_context import Tools, Work
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: A panel that failed while we only looked is asked again after so long.
+#: Pause after a panel that failed during a probe.
 LOOK_AGAIN_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0
 WAITING = (states.DROPPED, states.RESTORING)
 
 
 def look(tools: Tools, job: Job, now: float) -> Job:
-    """Look once; return the job as it is afterwards. Raises job_unknown, database_busy."""
+    """Probe once; return the job as it is afterwards. Raises job_unknown, database_busy."""
     work = Work(job, {}, tools)
 
     def change(columns_of: Any) -> Job:
@@ -34,7 +34,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
             if now_job.state not in WAITING or now_job.attempt != job.attempt:
                 return {}
             if now_job.heard_at != job.heard_at:
-                # It was heard while we looked
+                # The agent reported during the probe
                 return {"wake_at": silence.deadline(now_job)}
             columns: Mapping[str, Any] = columns_of(connection, now_job)
             return columns
@@ -46,7 +46,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
     except ShoplaunchError as error:
         LOG.warning("job %s: the panel cannot be asked: %s", job.id, error.message)
         document = changes.as_document(error)
-        # Without the panel's word only the end of the validity counts
+        # Without an answer of the panel only the end of the validity counts
         if _is_final(document) or job.expires_at is None or now < job.expires_at:
             return change(lambda connection, now_job: _unseen(connection, now_job, document, now))
         sight, event = Sight(None, False, False), None
@@ -62,12 +62,12 @@ def look(tools: Tools, job: Job, now: float) -> Job:
 
 
 def _sight(work: Work, now: float) -> tuple[Sight, dict[str, Any] | None, silence.Verdict]:
-    """Return what lies in the account, the final event it tells of, and the verdict. Raises ShoplaunchError."""
+    """Return what lies in the account, the final event found there, and the verdict. Raises ShoplaunchError."""
     panel, job = work.tools.panel, work.job
     sight = panel_reading.look(panel, work.account, job)
     event, verdict = panel_reports.final_event(job, sight.state), silence.verdict(job, sight, now)
     if event is None and verdict.kind == "stalled":
-        # Nothing runs in an account that is suspended or gone, whatever still lies there
+        # Nothing runs in an account that is suspended or gone, whatever files are left
         panel.ensure_account(job.account, job.domain, create=False, email=job.email)
         verdict = replace(verdict, error=delivery.explained(panel, work.account, job, verdict.error))
     return sight, event, verdict
@@ -81,7 +81,7 @@ def _finished(
 
 
 def _answer(work: Work, sight: Sight) -> None:
-    """An agent that gave up unheard needs no more ticks of cron; when it cannot be told now, they do no harm."""
+    """Acknowledge an agent that gave up unheard: it needs no more cron ticks. When that fails, they do no harm."""
     try:
         acknowledgements.accept(work, panel_reports.last_number(sight.state))
     except ShoplaunchError as error:
@@ -89,23 +89,23 @@ def _answer(work: Work, sight: Sight) -> None:
 
 
 def _is_final(error: Mapping[str, Any]) -> bool:
-    """Tell whether asking the panel again is of no use until somebody has seen to it."""
+    """Tell whether asking the panel again is useless until an operator acts."""
     return not error["retryable"] and error["code"] != panel_lockout.CODE
 
 
 def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
-    """Nothing was seen: the job stalls where the panel will not have it otherwise; else it is asked again, and of a
-    server that locked us out the operator is told."""
+    """The probe found nothing. The job stalls when the panel refuses finally; else the panel is asked again. When
+    the server locked us out, the operator is notified."""
     if _is_final(error):
         return _judged(connection, job, silence.Verdict("stalled", error), None, now)
     if error["code"] == panel_lockout.CODE:
-        # Not asked at all: that costs nothing, and goes on as soon as the operator lets it
+        # The panel was not called: waiting costs nothing, and ends as soon as the operator unlocks it
         return {**panel_lockout.noted(connection, job, error, now), **_postponed(job, now, 0)}
     return _postponed(job, now, facts.of(job).look_failures)
 
 
 def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
-    """The panel did not answer: it is asked less and less often, so that a dead server holds no other's jobs up."""
+    """The panel did not answer: ask it less and less often, so that a dead server does not hold up jobs of others."""
     pause = min(LOOK_AGAIN_SECONDS * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS)
     known = replace(facts.of(job), looked_at=now, look_failures=failures + 1, look_at=now + pause)
     return {"wake_at": now + pause, **facts.column(known)}
@@ -123,14 +123,14 @@ def _judged(
 
 
 def _answered(job: Job, now: float) -> Facts:
-    """Return the facts of a job whose panel answered now: that it did not before is forgotten."""
+    """Return the facts of a job whose panel has answered: earlier failures to answer are forgotten."""
     return replace(facts.of(job), looked_at=now, look_failures=0, look_at=0.0)
 
 
 def _works(
     connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
-    """The agent works unheard; the operator is told when that begins, and when what it has met lasts."""
+    """The agent works unheard: alarm the operator when that begins, and when the agent's error lasts."""
     tell, known = not silence.is_blocked(job), agent_trouble.of(job)
     after = replace(_answered(job, now), seen_at=now, blocked_at=now, state_updated_at=found.updated_at)
     if found.error["code"] != silence.BLOCKED:

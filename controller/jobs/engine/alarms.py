@@ -1,4 +1,4 @@
-"""Alarms: telling the operator of a job or an order that needs somebody; one counts as told once it is delivered."""
+"""Alarms: notify the operator of a job or an order that needs attention; one counts only once it is delivered."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from controller.jobs.shop import notifications
 from shared.errors import ShoplaunchError, advice, is_known
 
 LOG = logging.getLogger(__name__)
-#: Between two alarms of one job: an account's owner can make its job fail as often as he likes.
+#: Between two alarms of one job: an account's owner can make its job fail any number of times.
 APART_SECONDS = 3600.0
-#: Steps at which nothing in the account is read: what failed there is told in the panel's words. Whatever else fails
-#: may be told in words of the account's owner, who has no business in a mail or a ticket of ours.
+#: Steps that read nothing in the account: their errors are mailed in the panel's words. Other errors may quote text
+#: of the account's owner, which must not get into our mails and tickets.
 _TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
 ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
 
 
 def due_at(job: Job, now: float) -> float:
-    """Return from when on the job's alarm may be delivered."""
+    """Return the time from which the job's alarm may be delivered."""
     told_at = facts.of(job).alarmed_at
-    # Of a locked server one job tells for all, once
+    # One job raises the alarm for a locked server, once
     if told_at is None or told_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
         return now
     return told_at + APART_SECONDS
 
 
 def of_job(tools: Tools, job: Job) -> Alarm:
-    """Return the alarm that says how the job is."""
+    """Return the alarm that describes the job's state."""
     error = dict(job.error or {})
     code = str(error.get("code", ""))
     code = code if is_known(code) else sanitize.UNKNOWN
@@ -57,7 +57,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
 
 
 def deliver(billing: Billing, news: Alarm) -> Problem | None:
-    """Raise the alarm; return what kept it from being delivered, None when it is."""
+    """Deliver the alarm; return what prevented that, None on success."""
     try:
         billing.alarm(news)
     except ShoplaunchError as problem:
@@ -72,7 +72,7 @@ def deliver(billing: Billing, news: Alarm) -> Problem | None:
 
 def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
     """Return [{"job", "domain", "server", "state", "since", "error", "problem"}] of jobs whose alarm is not delivered;
-    `problem` is {"code", "message"}, None when it was not tried yet."""
+    `problem` is {"code", "message"}, None before the first try."""
     with reading(engine) as connection:
         rows = health.jobs_wanting_alarm(connection, limit)
     return [

@@ -1,4 +1,4 @@
-"""Taking a cancelled job back: the agent does it, we make sure that it can, and see that it did."""
+"""Rolls a cancelled job back: the agent does it; the controller makes sure that it can, and checks that it did."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
 
 LOG = logging.getLogger(__name__)
-#: Cron ticks an agent gets before it is put into the account once more.
+#: Cron ticks an agent gets before it is put into the account again.
 TICKS = 3
 GRACE_SECONDS = 60
-#: Between two times of putting it there, whatever the account says.
+#: Minimum time between two placements of the agent, whatever the account's state says.
 SOONEST_SECONDS = 5
-#: How long an agent is waited for that never ran, and one that did: its shop may have to be taken back by hand.
+#: How long to wait for an agent that never ran, and for one that did: its shop may have to be removed by hand.
 NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
 _NEVER_RAN = "cron never started the agent, which was removed"
 _NO_TICKS = "cron starts the agent no more"
-#: What a panel says of an account that is no longer there under its name.
+#: Panel errors for an account that no longer exists under its name.
 _GONE = ("account_missing", "account_renamed")
-#: What is no account's doing and is mended by whoever runs the server; until then nothing in any account is known.
+#: Errors of the server, not of an account; until its administrator fixes them nothing is known of any account.
 _OF_THE_SERVER = (
     "account_suspended", "database_busy", "database_full", "database_unwritable", "feature_missing",
     "panel_auth_failed", "panel_unreachable", "panel_untrusted", "permission_denied", "privilege_missing",
@@ -41,17 +41,17 @@ _OF_THE_SERVER = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far undoing came: `learned` changes the job's facts, `kept` is what stays and why, or ""."""
+    """How far the rollback is: `learned` changes the job's facts, `kept` says what stays and why, or is ""."""
 
     learned: Callable[[Facts], Facts]
     kept: str = ""
 
 
 def run(work: Work) -> Progress:
-    """Take the next step of undoing.
+    """Take the next step of the rollback.
 
-    An account may refuse for good what we ask of it, as its owner closed its home or has no room: such a one is not
-    waited for longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
+    An account may refuse permanently, as its owner closed its home or it has no room: the controller then waits no
+    longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
     """
     try:
         return _next(work)
@@ -66,13 +66,12 @@ def run(work: Work) -> Progress:
 
 
 def _next(work: Work) -> Progress:
-    """Take the next step of undoing; return what `run` does.
+    """Take the next step of the rollback; return what `run` does.
 
-    Where the agent never was, or has gone (maybe with the whole account), only what we made ourselves is left to
-    remove; nothing of it goes with a shop that was complete before. Otherwise a valid job file and the cron line are
-    made sure of: the agent hears 410 at its first event, or reads it in the file that answers through the panel, puts
-    everything back and removes itself. One that cron does not start for too long is not waited for any more.
-    Raises ShoplaunchError of the panel.
+    Where the agent never was, or has gone (maybe with the whole account), only what the controller made itself is left
+    to remove; nothing of that is removed from a shop that was complete before. Otherwise a valid job file and the cron
+    line are put back: the agent gets 410 for its first event, or reads the cancellation in the file `ack`, rolls back
+    and removes itself. An agent that cron does not start for too long is given up. Raises ShoplaunchError of the panel.
     """
     known, now = work.facts, work.tools.clock()
     if known.account is None:
@@ -85,7 +84,7 @@ def _next(work: Work) -> Progress:
             return _given_up(work, error.message)
         if error.code not in _GONE:
             raise
-        # Under its new name the agent hears at its next start that it is not wanted any more
+        # Under the account's new name, the agent learns at its next start that the job is cancelled
         return _done(work, error.message if error.code == "account_renamed" else "")
     if not is_there:
         return _done(work)
@@ -96,10 +95,10 @@ def _next(work: Work) -> Progress:
     placed = known.undo.placed_at
     if now >= _due_at(work.job, known):
         if work.job.kind != RESTORE:
-            # The agent takes statements back in the database
+            # The agent rolls statements back in the database
             follow_up.prepare_user(work)
         try:
-            # One that was put there before and did not come may have been damaged
+            # The files placed before may have been damaged, as their agent did not come
             put = drop.place(work, needs_bundle=False, anew=placed is not None)
             _answer(work)
         except ShoplaunchError as error:
@@ -111,7 +110,7 @@ def _next(work: Work) -> Progress:
         placed = now
 
     def placed_then(found: Facts) -> Facts:
-        # What was heard meanwhile stays
+        # Keep what was noted meanwhile
         return replace(found, undo=replace(found.undo, state=undo.PLACED, placed_at=placed, began_at=began))
 
     return Progress(placed_then)
@@ -122,7 +121,7 @@ def _over(found: Facts) -> Facts:
 
 
 def _done(work: Work, also_kept: str = "") -> Progress:
-    """Remove what we made ourselves; return what `run` does."""
+    """Remove what the controller made itself; return what `run` does."""
     made, stays = work.facts.made, ""
     starter = _starters_ended(work)
     if work.job.kind != RESTORE:
@@ -134,7 +133,7 @@ def _done(work: Work, also_kept: str = "") -> Progress:
 
 
 def _starters_ended(work: Work) -> str:
-    """No starter is left in an account that is there; return a note of one that stays."""
+    """Remove the starters of an account that exists; return a note of those that stay."""
     if work.facts.account is None:
         return ""
     try:
@@ -146,7 +145,7 @@ def _starters_ended(work: Work) -> str:
 
 
 def _given_up(work: Work, why: str) -> Progress:
-    """Take agent and cron line away: nobody starts it. Domain and account are free again."""
+    """Remove agent and cron line: nothing starts the agent any more. Domain and account are free again."""
     panel, account = work.tools.panel, work.account
     panel.remove_cron(account, panel_reading.marker(work.job.id))
     panel.remove_agent(account)
@@ -155,7 +154,7 @@ def _given_up(work: Work, why: str) -> Progress:
 
 
 def _left(work: Work, why: str) -> Progress:
-    """Remove what can be removed all the same. Domain and account are free again."""
+    """Remove what can be removed after all. Domain and account are free again."""
     panel = work.tools.panel
     kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
     for remove in (
@@ -167,48 +166,48 @@ def _left(work: Work, why: str) -> Progress:
             remove()
         except lease.Lost:
             raise
-        except Exception as error:  # noqa: BLE001 - what is left is said, once
+        except Exception as error:  # noqa: BLE001 - the note names what is left, once
             LOG.warning("job %s: taking back: %s", work.job.id, error)
     return Progress(_over, kept)
 
 
 def _is_overdue(work: Work, ran: bool) -> bool:
-    """Tell whether the job has been taken back for as long as anything in its account is waited for."""
+    """Tell whether the rollback has lasted as long as anything in the account is waited for."""
     now, began = work.tools.clock(), work.facts.undo.began_at
     return began is not None and now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
 
 
 def _ran(work: Work, sight: Sight) -> bool:
-    """Tell whether the agent was ever at work in the account."""
+    """Tell whether the agent ever worked in the account."""
     ours = sight.state is not None and sight.state.get("job") == work.job.id
     return ours or _was_heard(work)
 
 
 def _was_heard(work: Work) -> bool:
-    """Tell whether the agent was at work as far as the job knows."""
+    """Tell whether the agent reported any work to the controller."""
     return work.facts.cancelled_from not in (states.RECEIVED, states.PREPARING, states.DROPPED)
 
 
 def wake_at(job: Job, known: Facts, now: float) -> float:
-    """Return when to go on with undoing `job`, whose agent was put into the account as `known` tells."""
+    """Return when to go on with the rollback of `job`, whose agent was placed in the account as `known` says."""
     due = _due_at(job, known)
-    # One that does not get through cannot tell us that it has left
+    # An agent without a network cannot report that it has left
     return min(due, now + silence.LOOK_SECONDS) if silence.is_blocked(job) else due
 
 
 def _due_at(job: Job, known: Facts) -> float:
-    """Return when the agent is to be put into the account (once more)."""
+    """Return when to place the agent in the account (again)."""
     placed = known.undo.placed_at
     if placed is None:
         return 0.0
     if known.undo.heard_at >= placed:
-        # It left while or after we put it there, and may have taken half of that with it
+        # It left during or after the placement, and may have removed half of the new files
         return placed + SOONEST_SECONDS
     return placed + TICKS * silence.cron_seconds(job) + GRACE_SECONDS
 
 
 def _answer(work: Work) -> None:
-    """The agent reads that the job is cancelled; one whose final report was taken already only has to leave."""
+    """Acknowledge to the agent that the job is cancelled; after its final report it only has to leave."""
     taken = work.facts.ack_seq
     if taken is not None and was_complete(work):
         acknowledgements.accept(work, taken)

@@ -1,4 +1,4 @@
-"""Later jobs on a shop that lives: begun once, carried by what the shop's bundle said when it was restored."""
+"""Follow-up jobs on a live shop: each begins once, with what the shop's bundle said when it was restored."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LOG = logging.getLogger(__name__)
 HTTPS_ON, SET_ADMIN_PASSWORD, REMOVE = SMALL_KINDS
 FORTH, BACK = "forth", "back"
 SHORTEST_PASSWORD = 8
-#: Kinds that may fail in a way that only the outside sees: they must know the way back.
+#: Kinds that may fail in a way only visible from outside: they must support a rollback.
 NEED_BACK = (HTTPS_ON,)
-#: What the parent's row tells of a follow-up job's success: kind -> (parent's facts, the job's) -> the parent's then.
+#: What a follow-up job's success changes in the parent's row: kind -> (parent's facts, the job's) -> the parent's new.
 TOLD: Mapping[str, Callable[[Facts, Facts], Facts]] = {
     HTTPS_ON: lambda parent, job: replace(
         parent,
@@ -55,9 +55,10 @@ def start(
     now: float,
     note: Note | None = None,
 ) -> Job:
-    """Return the open job of `kind` on the shop of `parent`: the one under way, or a new one, written with `note`.
+    """Return the open follow-up job of `kind` on the shop of `parent`: the one under way, or a new one, written with
+    `note`.
 
-    `given` are values the kind needs; `admin.password` is kept as its hash alone.
+    `given` are values the kind needs; of `admin.password` only the hash is stored.
     Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
     """
     check(parent, kind)
@@ -79,7 +80,7 @@ def start(
 
 
 def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the new job's row without its private values; `kept` is what the shop's bundle says of later jobs, and
+    """Return the new job's row without its private values; `kept` is what the shop's bundle says of follow-up jobs,
     `entry` what it says of this kind."""
     known = facts.of(parent)
     return {
@@ -113,7 +114,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
 
 
 def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
-    """Return what the bundle says now: of a shop restored before that was kept."""
+    """Return what the bundle says now, for a shop restored before that was stored with the job."""
     admin_folder = urlsplit(facts.of(parent).admin_url or "").path.strip("/").rpartition("/")[2]
     return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
 
@@ -160,7 +161,7 @@ def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note
 
 
 def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
-    """Return the columns of a small job whose last step is done: it is live, or failed when it was taken back."""
+    """Return the columns of a follow-up job whose last step is done: it is live, or failed when it was rolled back."""
     free: dict[str, Any] = {"domain_key": None, "account_key": None, "stage": None}
     if is_back(job):
         columns = {**changes.failed(job, "fail", "confirm", facts.of(job).failure or {}, now), **free}
@@ -173,17 +174,17 @@ def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
 
 
 def is_back(job: Job) -> bool:
-    """Tell whether the job is taking back what it did."""
+    """Tell whether the job is rolling back its change."""
     return facts.of(job).direction == BACK
 
 
 def may_take_back(job: Job, step: str) -> bool:
-    """Tell whether a failure of `step` means that the shop is put back as it was."""
+    """Tell whether a failure of `step` means that the shop is restored to what it was."""
     return job.kind in NEED_BACK and step == "confirm" and not is_back(job)
 
 
 def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the columns of a job whose change did not stand the look from outside: a new attempt takes it back."""
+    """Return the columns of a job whose change failed the check from outside: a new attempt rolls it back."""
     moved = changes.moved(job, "take_back")
     again = changes.asked_again(connection, job, plan.following(["database_user"], plan.of(job.kind)), now)
     known = replace(facts.after(job, again), direction=BACK, failure=dict(error))
@@ -191,20 +192,20 @@ def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], no
 
 
 def prepare_user(work: Work) -> None:
-    """The small job's database user is there, with its password and its privileges. Raises panel_*."""
+    """Ensure that the follow-up job's database user exists, with its password and privileges. Raises panel_*."""
     database, user = work.database_names
     work.tools.panel.ensure_database_user(work.account, user, work.private["db.password"])
     work.tools.panel.ensure_privileges(work.account, database, user)
 
 
 def has_idle_user(job: Job) -> bool:
-    """Tell whether a small job that nobody works on still has its database user."""
+    """Tell whether a follow-up job that is not being worked on still has its database user."""
     return job.kind != RESTORE and job.state in (states.FAILED, states.STALLED) and facts.of(job).user_made
 
 
 def forget_idle_user(tools: Tools, job: Job) -> None:
-    """A small job that stopped keeps no way into the database; a retry makes it anew. A panel that is away is asked
-    again later. Raises database_busy."""
+    """Remove the database user of a follow-up job that stopped; a retry creates it anew. A panel that does not answer
+    is asked again later. Raises database_busy."""
     try:
         forget_user(Work(job, {}, tools))
     except ShoplaunchError as error:
@@ -218,12 +219,12 @@ def forget_idle_user(tools: Tools, job: Job) -> None:
 
 
 def forget_user(work: Work) -> None:
-    """No database user of the small job is left. Raises panel_*."""
+    """Remove the follow-up job's database user. Raises panel_*."""
     if work.facts.account is None:
         return
     try:
         work.tools.panel.remove_database_user(work.account, work.database_names[1])
     except ShoplaunchError as error:
-        # Gone with the account
+        # Removed together with the account
         if error.code != "account_missing":
             raise

@@ -1,4 +1,4 @@
-"""How the installation is, as monitoring asks: looked at read-only, and no more often than it changes."""
+"""Health of the installation for monitoring: read-only, and checked no more often than it changes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from controller.db.services import BilledService
 from controller.db.starts import Counted
 from shared.errors import ShoplaunchError
 
-#: An answer serves everybody who asks within so long.
+#: An answer is shared by all requests for this long.
 CACHE_SECONDS = 5.0
-#: While a look is under way the answer before serves, but no older one than this.
+#: While a check is under way the previous answer is returned, but none older than this.
 STALE_SECONDS = 60.0
-#: A loop that showed nothing for so long moves no job.
+#: A loop without a sign of life for this long moves no job.
 MAX_LOOP_SECONDS = 60.0
-#: What belongs to no job and showed nothing for so long hangs: longer than any mail takes.
+#: Chores (work that belongs to no job) without a sign of life for this long hang: longer than any mail takes.
 MAX_CHORES_SECONDS = 600.0
-#: A service that has had no job for so long was forgotten: its order was taken, and whoever took it was killed.
+#: A service without a job for this long is forgotten: its order was accepted, and the process was killed then.
 FORGOTTEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Health:
-    """How the installation is: without a worker `loop_age` is None; `error` says why it is not ready."""
+    """Health of the installation: without a worker `loop_age` is None; `error` says why it is not ready."""
 
     loop_age: float | None = None
-    #: Since when what belongs to no job has not gone on; None where no worker says.
+    #: Since when the chores have made no progress; None where no worker reports it.
     chores_age: float | None = None
     oldest_overdue: float = 0.0
     #: Orders without a job: refused ones, services that wait for an event, and forgotten ones.
@@ -42,7 +42,7 @@ class Health:
     #: Alarms that were not delivered: of jobs, and of refused orders.
     job_alarms: int = 0
     order_alarms: int = 0
-    #: State -> number of jobs; None where the database did not say.
+    #: State -> number of jobs; None where the database did not answer.
     jobs: Mapping[str, int] | None = None
     #: How agents were started.
     starts: Sequence[Counted] = ()
@@ -55,7 +55,7 @@ class Health:
 
 
 class Signs:
-    """Signs of life of the workers, as one who looks again and again sees them come."""
+    """Signs of life of the workers, as a process that checks repeatedly sees them arrive."""
 
     def __init__(self, counted: Callable[[], float]) -> None:
         self._counted = counted
@@ -66,7 +66,7 @@ class Signs:
     def age(self, connection: sa.Connection, seen: frozenset[workers.Beat]) -> float | None:
         """Return how many seconds ago the last sign came at most, None when there is none to judge by.
 
-        What came since the look before is as young as that look, wherever the database's clock was set meanwhile.
+        A sign that came since the previous check is at most as old as that check, even if the database's clock was set.
         """
         counted = self._counted()
         if self._seen is not None and seen - self._seen:
@@ -77,19 +77,19 @@ class Signs:
 
 
 class Loops:
-    """The signs of life of the workers' loops, and of what they do beside their jobs."""
+    """The signs of life of the workers' loops and of their chores."""
 
     def __init__(self, counted: Callable[[], float] = time.monotonic) -> None:
         self._loops, self._chores = Signs(counted), Signs(counted)
 
     def ages(self, connection: sa.Connection) -> tuple[float | None, float | None]:
-        """Return how many seconds ago the last sign of (the loops, what they do beside) came at most."""
+        """Return how many seconds ago the last sign of (the loops, the chores) came at most."""
         loops, chores = workers.signs(connection)
         return self._loops.age(connection, loops), self._chores.age(connection, chores)
 
 
 def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
-    """Return how the installation is; nothing is written, nobody has to wait for it."""
+    """Return the installation's health; nothing is written, no other process has to wait."""
     try:
         with reading(engine) as connection:
             if migrate.revision(connection) != migrate.newest():
@@ -115,7 +115,7 @@ def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
 
 
 def forgotten(engine: sa.Engine, now: float) -> list[BilledService]:
-    """Return services that lack a job though nothing is left to wait for, some of them where there are very many."""
+    """Return services that lack a job although they wait for nothing; only some of them where there are very many."""
     with reading(engine) as connection:
         return health.forgotten(connection, now - FORGOTTEN_SECONDS)
 
@@ -129,14 +129,14 @@ def _silent(age: float | None) -> ShoplaunchError | None:
 
 
 def _hanging(age: float | None) -> ShoplaunchError | None:
-    """Workers of an earlier version say nothing of it."""
+    """Return an error when the chores hang; workers of an earlier version report no age."""
     if age is None or age <= MAX_CHORES_SECONDS:
         return None
     return ShoplaunchError("chores_hang", f"what belongs to no job has not moved for {round(age)} seconds")
 
 
 class Readiness:
-    """The last look, kept for a while: whoever asks meanwhile asks nothing of the database."""
+    """Caches the last check: requests within that time cause no query."""
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
@@ -147,10 +147,10 @@ class Readiness:
         self._at = 0.0
 
     def current(self) -> Health:
-        """Return how the installation is, or was at most CACHE_SECONDS ago."""
+        """Return the installation's health now, or at most CACHE_SECONDS ago."""
         if self._age() <= CACHE_SECONDS and self._last is not None:
             return self._last
-        # The first who asks looks; who comes meanwhile waits only where there is nothing to tell
+        # The first request runs the check; later ones wait only while there is no answer yet
         if self._looking.acquire(timeout=STALE_SECONDS if self._last is None else 0):
             return self._renewed()
         if self._last is not None and self._age() <= STALE_SECONDS:
@@ -158,7 +158,7 @@ class Readiness:
         return Health(error=ShoplaunchError("database_busy", "the controller's database: no answer for long"))
 
     def known(self) -> Health | None:
-        """Return the last answer, None where it is none of now."""
+        """Return the last answer, None where it is too old."""
         return self._last if self._age() <= STALE_SECONDS else None
 
     def _renewed(self) -> Health:

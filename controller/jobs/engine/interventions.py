@@ -1,4 +1,4 @@
-"""What an operator's retry, cancel and its undoing do to a job."""
+"""What an operator's retry, cancel and undo-cancel do to a job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
-#: Where to begin again after the agent failed with a code that a step of ours may mend; else it is dropped anew.
+#: Agent's error code -> step of the controller that may fix it; after other codes the agent is dropped anew.
 MENDED_BY = {
     "account_missing": "account",
     "db_access_denied": "database_user",
@@ -35,15 +35,15 @@ MENDED_BY = {
 }
 
 
-#: After these no copy of the bundle on the account's server is trusted any more.
+#: After these errors no copy of the bundle on the account's server is trusted any more.
 DAMAGED_BUNDLE = ("bundle_digest", "bundle_damaged")
 
 
 def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: float, note: Note | None = None) -> Job:
-    """Run the failed step (or `step`) again, and what follows from it; return the job.
+    """Run the failed step (or `step`) again, and the steps that depend on it; return the job.
 
-    Where the agent has to work again it gets a new attempt. After a refused database login the user gets a new
-    password. A step that waits for its next try by itself is tried at once, in the same attempt.
+    When the agent has to work again, it gets a new attempt. After a refused database login the user gets a new
+    password. A step that waits for its next try is tried at once, in the same attempt.
     Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
     """
 
@@ -68,7 +68,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
         if job.state == states.LIVE and part != AFTER:
             raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
-        # One that failed beside it would keep the job from going on
+        # A failed parallel step would keep the job from going on
         beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
         again = following([first, *beside])
         if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
@@ -85,12 +85,12 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
 
 
 def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> list[str]:
-    """Return the steps of a moving job (only `step`, when one is named) that wait for their time and nothing else."""
+    """Return the steps of a moving job (only `step`, when given) that wait for nothing but their next try."""
     if job.state == states.RESTORING:
-        # There the agent is meant
+        # Here the operator means the agent
         return []
     found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), math.inf)
-    # A live job's mail may fail for good: then the failed step is what an operator means
+    # A live job's mail may have failed finally: then the operator means the failed step
     if step is None and any(row.state == FAILED for row in rows.values()):
         return []
     names = [one.name for one in found if rows[one.name].state == steps.WAITING]
@@ -98,14 +98,14 @@ def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> l
 
 
 def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) -> dict[str, Any]:
-    """Let waiting steps be tried now, with all their repetitions before them; what they met stays until one is done."""
+    """Try waiting steps now, with all their repetitions again; their errors stay until one is done."""
     for name in names:
         steps.update(connection, job.id, name, not_before=None, failures=0)
     return {"step": names[0] if job.state != states.LIVE else job.step, "wake_at": now}
 
 
 def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
-    """Return the columns of a small job that is tried again: its database user is made anew for it."""
+    """Return the columns of a follow-up job that is tried again; its database user is created anew."""
     known = plan.of(job.kind)
     if wanted not in known:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
@@ -124,7 +124,7 @@ def _first(job: Job, wanted: str, *, asked: bool) -> str:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
     code = (job.error or {}).get("code", "")
     if code == "account_missing" and PLAN[wanted].part == PREPARE and not asked:
-        # In an account that was made anew there is nothing of what earlier steps did
+        # In a new account nothing of the earlier steps' work exists
         return MENDED_BY[code]
     if PLAN[wanted].part != AGENT:
         return wanted
@@ -145,7 +145,7 @@ def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
 
 
 def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
-    """The job is cancelled; its account is put back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
+    """Cancel the job; its account is rolled back. Raises ShoplaunchError `illegal_transition`, `job_unknown`."""
 
     return change(engine, job_id, now, lambda _connection, job: cancelling(job, now), note=note)
 
@@ -158,7 +158,7 @@ def cancelling(job: Job, now: float) -> dict[str, Any]:
 
 
 def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
-    """The job is prepared again, with a new attempt.
+    """Prepare the cancelled job again, with a new attempt.
 
     Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile.
     """
@@ -187,5 +187,5 @@ def _unless_busy(work: Callable[[], Job]) -> Job:
 
 
 def released() -> dict[str, Any]:
-    """Return the columns of a job that was taken back: domain, account and order are free, its secrets forgotten."""
+    """Return the columns of a job that was rolled back: domain, account and order are free, its secrets forgotten."""
     return dict.fromkeys(("domain_key", "account_key", "order_key", "secrets_encrypted"))

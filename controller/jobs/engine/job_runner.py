@@ -1,4 +1,4 @@
-"""Moving one job on as far as it goes: by anyone, any number of times; the lease keeps two from doing it at once."""
+"""Moves one job on as far as it goes: any worker may, any number of times; the lease allows one at a time."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
-#: A panel or mail server that failed is asked again after so long.
+#: Pause before a panel or mail server that failed is asked again.
 AGAIN_SECONDS = 60.0
-#: What is done beside steps may be at longest: a mail is on its way, a panel answers, or removes an account.
+#: Longest duration of work outside of steps: a mail is sent, a panel answers, or removes an account.
 ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
 
 class JobRunner:
-    """Moves jobs on. `tools_for(job)` gives the tools of the job's server; `owner` names this worker in leases."""
+    """Moves jobs on. `tools_for(job)` returns the tools of the job's server; `owner` names this worker in leases."""
 
     def __init__(self, engine: sa.Engine, tools_for: Callable[[Job], Tools], owner: str, clock: Clock) -> None:
         self._engine = engine
         self._tools_for = tools_for
         self._owner = owner
         self._clock = clock
-        #: One panel for all a job does in one go: it may remember what it saw.
+        #: One panel for all work on a job in one go: it may cache what it read.
         self._kept: dict[str, Tools] = {}
-        #: The leases of jobs that are worked on now.
+        #: The leases of the jobs being worked on now.
         self._held: dict[str, lease.Lease] = {}
 
     def _tools(self, job: Job) -> Tools:
@@ -56,7 +56,7 @@ class JobRunner:
         return self._kept[job.id]
 
     def advance(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
-        """Move the job on; False when somebody else is at it. From when on `is_stopping` says so nothing more is begun.
+        """Move the job on; return False when another worker holds it. Nothing new begins once `is_stopping` says so.
 
         Raises job_unknown, database_busy.
         """
@@ -72,9 +72,9 @@ class JobRunner:
         return True
 
     def outlive(self, seconds: float = 0.0) -> None:
-        """This process is about to end: jobs that are worked on now stay held as long as a panel may still be at them.
+        """This process is about to end: keep jobs being worked on held as long as a panel may still be at them.
 
-        Wait at most `seconds` until that is so.
+        Wait at most `seconds` until the leases are extended.
         """
         end = time.monotonic() + seconds
         under_way = list(self._held.values())
@@ -109,7 +109,7 @@ class JobRunner:
         return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
 
     def _move(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> Job:
-        """Do what there is to do now; return the job as it was read last, `wake_at` saying when it is due next.
+        """Do what is to be done now; return the job as last read, with `wake_at` saying when it is due next.
 
         Raises lease.Lost.
         """
@@ -120,7 +120,7 @@ class JobRunner:
             held.check(job)
             held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
             if is_stopping():
-                # Whoever works next goes on from here
+                # The next worker goes on from here
                 return job
             if job.alarm == "wanted" and not told and alarms.due_at(job, self._clock()) <= self._clock():
                 told = True
@@ -142,7 +142,7 @@ class JobRunner:
                     return self._rest(job, rows)
 
     def _post(self, job: Job, posted: set[str]) -> bool:
-        """Keep the client posted, when nothing is left to do for the shop; tell whether there was something to tell."""
+        """Notify the client when the shop needs nothing else now; tell whether there was anything to notify of."""
         now, tools = self._clock(), self._tools(job)
         if (due := credentials.expires_at(job)) is not None and now >= due:
             credentials.erase(self._engine, job.id, now, tools.lease)
@@ -158,7 +158,7 @@ class JobRunner:
         return False
 
     def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
-        """Nothing to do now: note when there is."""
+        """Nothing to do now: note when there will be."""
         waits = [
             row.not_before
             for step in plan.of(job.kind).values()
@@ -180,16 +180,16 @@ class JobRunner:
         seen = job.version
 
         def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-            # An event that came meanwhile knows better
+            # An event that came meanwhile has set a better time
             return {"wake_at": wake_at} if now_job.version == seen else {}
 
         return self._change(job.id, work)
 
     def _prepare(self, job: Job) -> None:
-        """The job's private values are made, and its first attempt begins."""
+        """Make the job's private values, and begin its first attempt."""
         try:
             tools = self._tools(job)
-            # A small job got its own when it was begun
+            # A follow-up job got its private values when it was created
             private, prints = self._make_private(job, tools) if job.kind == RESTORE else ({}, {})
 
             def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
@@ -235,7 +235,7 @@ class JobRunner:
         return changes.sealed(tools.keys, private)
 
     def _run(self, job: Job, found: list[plan.Step]) -> None:
-        """Run steps that do not need each other side by side."""
+        """Run steps that do not depend on each other in parallel."""
         held = self._held[job.id]
         held.longest = max(step.longest for step in found)
         runs = step_runner.begin(self._engine, [step.name for step in found], held, self._clock())
@@ -252,7 +252,7 @@ class JobRunner:
         step_runner.finish(self._engine, held, list(zip(found, results, strict=True)), runs, self._clock())
 
     def _work(self, job: Job) -> Work:
-        """Return what steps of the job work with; its private values are made anew when they were forgotten."""
+        """Return the context of the job's steps; forgotten private values are made anew."""
         tools = self._tools(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
             private, prints = self._make_private(job, tools)
@@ -268,7 +268,7 @@ class JobRunner:
         except lease.Lost:
             raise
         except Exception as error:
-            # What a panel says is no fault of ours: a line is enough, however often it is tried
+            # A panel's error is no bug of the controller: one log line is enough, however often it is tried
             known = isinstance(error, ShoplaunchError)
             LOG.warning("job %s: taking back: %s", job.id, error, exc_info=None if known else error)
             document = changes.as_document(error)
@@ -276,7 +276,7 @@ class JobRunner:
         return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
 
     def _alarm(self, job: Job) -> None:
-        """Tell the operator; when that is not possible now, everything else goes on and it is tried again later."""
+        """Alarm the operator; when that fails, everything else goes on and it is tried again later."""
         tools = self._tools(job)
         tools.require_lease()
         problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
@@ -305,7 +305,7 @@ def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], n
         if error["code"] == panel_lockout.CODE
         else {"error": dict(error)}
     )
-    # Jobs that were cancelled before this was noted are waited for from now on
+    # Jobs cancelled before this time was noted are waited for from now on
     known = facts.of(job)
     began = (
         {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
@@ -319,9 +319,9 @@ def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, no
     known = done.learned(facts.of(job))
     columns = facts.column(known)
     if known.undo.state != undo.DONE:
-        # With what was heard meanwhile
+        # Include what was noted meanwhile
         return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
-    # It names files of the account's
+    # The text names files of the account
     error: Mapping[str, Any] | None = None
     if done.kept:
         error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))

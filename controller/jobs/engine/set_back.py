@@ -1,4 +1,4 @@
-"""Brings jobs back that were noted while the database's clock was ahead: they would wait for the time it showed."""
+"""Reschedules jobs that were written while the database's clock was ahead: they would wait for that future time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, facts, lease
 
 LOG = logging.getLogger(__name__)
-#: No job waits longer for its next look than for a certificate, or for the end of its validity.
+#: No job waits longer for its next check than for a certificate, or for the end of its validity.
 LONGEST_WAIT_SECONDS = 61 * 86400.0
-#: What a job notes as past, besides its columns; of its taking back, and of its certificate.
+#: Facts of a job that are times in the past, besides its columns; those of its rollback and of its certificate.
 _PAST = ("alarmed_at", "blocked_at", "finished_at", "look_at", "looked_at", "seen_at")
 _PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at"), ("asked_at", "since", "next")
 _PAST_COLUMNS = ("updated_at", "heard_at", "dropped_at")
 
 
 def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
-    """Every job that was noted by a clock ahead of `now` is due at once; return how many there were."""
+    """Make every job due at once that was written by a clock ahead of `now`; return how many there were."""
     far = now + AHEAD_SECONDS
     latest = now + LONGEST_WAIT_SECONDS + 3600.0 * job_hours
     with reading(engine) as connection:
@@ -44,7 +44,7 @@ def _brought_back(connection: sa.Connection, job: Job, now: float) -> Mapping[st
     if job.wake_at is not None and job.wake_at > far:
         columns["wake_at"] = now
     if job.lease_until is not None and job.lease_until > far + lease.LONGEST_SECONDS:
-        # Whoever holds it renews it before that
+        # A living lease holder renews it before that
         columns["lease_until"] = now + lease.SECONDS
     steps.bring_back(connection, job.id, far, now)
     known = facts.of(job)
@@ -54,5 +54,5 @@ def _brought_back(connection: sa.Connection, job: Job, now: float) -> Mapping[st
 
 
 def _past(record: object, names: tuple[str, ...], far: float, now: float) -> dict[str, Any]:
-    """Return those of the times `names` that lie later than `far`, as `now`."""
+    """Return those of the times `names` that lie later than `far`, set to `now`."""
     return {name: now for name in names if (getattr(record, name) or 0.0) > far}

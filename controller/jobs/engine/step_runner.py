@@ -1,4 +1,4 @@
-"""Running steps and noting how they ended; the done-mark comes after the work."""
+"""Runs steps and notes how they ended; a step is marked done after its work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.job import RESTORE
 LOG = logging.getLogger(__name__)
 #: Percent of the whole before the agent takes over.
 PREPARED_PERCENT = 4
-#: What was done is noted even when the database is away for some minutes: mail must not be sent twice.
+#: Results are written even when the database is away for some minutes: mail must not be sent twice.
 NOTE_TRIES = 20
 NOTE_PAUSE_SECONDS = 3.0
 
@@ -32,7 +32,7 @@ Result = Outcome | Later | Exception
 
 
 def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float) -> dict[str, int]:
-    """Note that steps of the held job run now; return name -> number of this run. Raises lease.Lost."""
+    """Note that steps of the held job are running; return name -> number of this run. Raises lease.Lost."""
     job_id = held.job
 
     def work(connection: sa.Connection) -> dict[str, int]:
@@ -52,7 +52,7 @@ def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float
 
 
 def attempt(step: plan.Step, work: Work) -> Result:
-    """Run the step; return its outcome, or what kept it from one."""
+    """Run the step; return its outcome, or the error that kept it from one."""
     assert step.work is not None
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:
@@ -68,14 +68,14 @@ def attempt(step: plan.Step, work: Work) -> Result:
 
 
 def _exhausted(error: Exception) -> ShoplaunchError | None:
-    """Return `error` as one that passes when it says that the machine has no memory or no thread left."""
+    """Return `error` as a temporary one when it says that the machine has no memory or no thread left."""
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
         return ShoplaunchError("internal", "the controller's machine has no memory or no thread left", retryable=True)
     return None
 
 
 def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
-    """Run steps that do not need each other at the same time; return how each ended.
+    """Run steps that do not depend on each other in parallel; return how each ended.
 
     Where the machine has no thread left they run one after the other. Raises what no step may raise.
     """
@@ -85,12 +85,12 @@ def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
     def run(number: int) -> None:
         try:
             ended[number] = attempt(found[number], work)
-        except BaseException as problem:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as problem:  # noqa: BLE001 - raised again in the waiting thread
             fatal.append(problem)
 
     threads = []
     for number in range(1, len(found)):
-        # One that hangs must not keep the process from ending
+        # A hanging step must not keep the process from ending
         thread = threading.Thread(target=run, args=(number,), name="step", daemon=True)
         try:
             thread.start()
@@ -113,12 +113,12 @@ def finish(
     runs: Mapping[str, int],
     now: float,
 ) -> None:
-    """Note how the steps ended and move the job on; what was asked for again meanwhile is left alone.
+    """Note how the steps ended and move the job on; steps that were requested again meanwhile are left alone.
 
-    Raises lease.Lost, and nothing is noted, when the job is another worker's by now. Raises database_busy.
+    Raises lease.Lost, and notes nothing, when another worker holds the job by now. Raises database_busy.
     """
     job_id = held.job
-    # Failures last: they may end the job's run, and what was done stays done
+    # Failures last: they may end the job's run, and the finished steps must be noted before
     ordered = sorted(results, key=lambda pair: not isinstance(pair[1], Outcome))
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -151,7 +151,7 @@ def _note(
     if isinstance(result, Outcome):
         return _done(connection, job, step, result, now)
     if isinstance(result, Later):
-        # What it waits for may have come while it was looking: then it looks once more at once
+        # The event it waits for may have come during the check: then it checks again at once
         came = facts.of(job).cleaned
         steps.update(
             connection, job.id, step.name,
@@ -167,7 +167,7 @@ def _note(
 def _locked_out(
     connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, error: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
-    """The server is not called until somebody has seen to it: neither a failure of the step nor a try."""
+    """The server is not called until an operator unlocks it; this counts neither as a failure nor as a try."""
     again = {"state": steps.WAITING, "not_before": now + panel_lockout.WAIT_SECONDS, "attempts": row.attempts - 1}
     steps.update(connection, job.id, step.name, **again, error=error)
     return panel_lockout.noted(connection, job, error, now) if job.state != states.CANCELLED else {}
@@ -184,7 +184,7 @@ def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome
     if job.state == states.CANCELLED:
         return columns
     rows = plan.rows(connection, job)
-    # What a step beside this one still waits to repeat is worth knowing
+    # The error of a parallel step that waits for its next try is worth showing
     pending = any(row.error and row.state == steps.WAITING for row in rows.values())
     if (
         (job.error or {})
@@ -225,7 +225,7 @@ def _prepared(connection: sa.Connection, job: Job, rows: Mapping[str, steps.Step
 
 
 def _overtaken(connection: sa.Connection, job: Job, agent: steps.StepRow, now: float) -> dict[str, Any]:
-    """An agent was at work before step cron was noted: its step began with what it said first."""
+    """The agent reported before step cron was noted: the agent's step began with its first report."""
     if job.dropped_at is not None or not job.attempt or job.state not in (states.RESTORING, states.FINISHING):
         return {}
     first = facts.of(job).first_event

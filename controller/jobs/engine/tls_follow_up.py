@@ -1,7 +1,7 @@
-"""The follow-up of a shop that lives on http: whether its domain leads here and a certificate is served; then https.
+"""Follows up shops that live on http: checks whether the domain leads here and a certificate is served; then https.
 
-A new client's domain points elsewhere for days. Nothing here can harm the shop: it only looks, and begins the later
-job `https_on` once a visitor would really meet a valid certificate.
+A new client's domain points elsewhere for days. Nothing here can harm the shop: it only checks, and starts the
+follow-up job `https_on` once a visitor would really meet a valid certificate.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
-#: Domains that still lead elsewhere then are not looked at any more.
+#: Domains that still lead elsewhere after this time are not checked any more.
 GIVE_UP_SECONDS = 60 * 86400.0
 
 
 def next_look(job: Job) -> float | None:
-    """Return when to look again (unix seconds), None when there is nothing to look for."""
+    """Return when to check again (unix seconds), None when there is nothing to check."""
     if job.kind != RESTORE or job.state != states.LIVE or job.ended_at is not None or facts.of(job).removed:
         return None
     return facts.of(job).tls.next
 
 
 def look(tools: Tools, job: Job) -> None:
-    """Look once, and note what was found and when to look again. Raises job_unknown, database_busy."""
+    """Check once; note the result and when to check again. Raises job_unknown, database_busy."""
     now = tools.clock()
     try:
         found = _look(tools, job, now)
@@ -55,7 +55,7 @@ def look(tools: Tools, job: Job) -> None:
         found = _again(facts.of(job).tls, str(facts.of(job).tls.state), error.code, now)
 
     def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-        # A job https_on that is done already knows better
+        # A finished job https_on has set newer facts
         known = facts.of(now_job)
         return {} if known.tls.state == ON else facts.column(replace(known, tls=found))
 
@@ -67,13 +67,13 @@ def _look(tools: Tools, job: Job, now: float) -> Tls:
     account = Work(job, {}, tools).account
     address: SiteAddress = tools.panel.site_address(account)
     if not tls.leads_to(address, job.domain):
-        # Who was asked could not find the server: as good as not asked
+        # The authority could not find the server: this request does not count
         forgotten, reason = replace(known, asked_at=None, asks=0), "the domain does not lead to the server"
         return _again(forgotten, WAITING, reason, now, PAUSES_ELSEWHERE)
     asked = None
     if now >= _ask_at(known, now):
         asked = tls.asked(tools.panel, account, known, now)
-        # Looked for often again
+        # Check often again
         known = replace(asked or known, looks=0)
     served = tls.look(address.ip, address.tls_port, job.domain, tls.context(tools.config))
     state = WAITING if known.refused else ASKED
@@ -90,21 +90,21 @@ def _look(tools: Tools, job: Job, now: float) -> Tls:
 
 
 def _ask_at(known: Tls, now: float) -> float:
-    """Return when to ask for a certificate: now when it was not done since the domain leads here, else much later."""
+    """Return when to request a certificate: now if none was requested since the domain leads here, else much later."""
     asks = known.asks or 1
     return now if known.asked_at is None else known.asked_at + ASK_PAUSES[min(asks, len(ASK_PAUSES)) - 1]
 
 
 def _reason(tools: Tools, job: Job, known: Tls, served: tls.Served, just_asked: bool) -> str:
-    """Return why there is no certificate yet: the panel's word when it has one."""
+    """Return why there is no certificate yet: the panel's reason when it gives one."""
     if known.refused or just_asked:
-        # What the panel says now is of its last check
+        # The panel's reason now belongs to its last check
         return known.refused or served.reason
     return "; ".join(tools.panel.tls_problems(Work(job, {}, tools).account)) or served.reason
 
 
 def _again(known: Tls, state: str, reason: str, now: float, pauses: Sequence[float] = PAUSES[1:]) -> Tls:
-    """Return what is known after a look that found no certificate; `pauses` are those after the first look."""
+    """Return the facts after a check that found no certificate; `pauses` are those after the first check."""
     looks = known.looks + 1
     when, ask_at = now + pauses[min(looks, len(pauses)) - 1], _ask_at(known, now)
     if ask_at > now:

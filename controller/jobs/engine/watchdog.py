@@ -1,4 +1,4 @@
-"""Watching a loop from outside: a thread that ended, hangs or only fails ends the process, which is started again."""
+"""Watches a loop from outside: when its thread has ended, hangs or only fails, the process ends and is restarted."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Callable
 from controller.jobs.lifecycle.emergency_log import report
 
 LOG = logging.getLogger(__name__)
-#: How a process ends whose worker cannot go on: the service manager starts it again.
+#: Exit status of a process whose worker cannot go on; the service manager restarts it.
 EXIT_CODE = 70
-#: Between two looks. Looks are counted, not seconds: a process that was stopped and goes on has missed none.
+#: Between two checks. Checks are counted, not seconds: a process that was suspended for a while has missed none.
 LOOK_SECONDS = 5.0
-#: So many looks may find the loop where it was: longer than a locked state database makes it wait.
+#: The loop may stand still for this many checks: longer than a locked state database makes it wait.
 MOST_STILL = 36
-#: So many looks may find what the loop does beside its jobs where it was: longer than any mail takes.
+#: The chores that run in parallel with the jobs may stand still for this many checks: longer than any mail takes.
 MOST_STILL_BESIDE = 180
-#: So many rounds in a row may fail, two in a second: longer than a machine lacks threads or memory for a moment.
+#: Consecutive rounds that may fail, two in a second: longer than a machine lacks threads or memory for a moment.
 MOST_FAILURES = 240
 
 
 class Pulse:
-    """What a loop shows of itself: how many rounds it has made, and how many of them failed one after the other."""
+    """Progress of a loop: how many rounds it has made, and how many of them failed in a row."""
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -31,14 +31,14 @@ class Pulse:
 
 
 class Stillness:
-    """Counts the looks that found a pulse where it was."""
+    """Counts the consecutive checks that found a pulse unchanged."""
 
     def __init__(self) -> None:
         self._seen = -1
         self._looks = 0
 
     def look(self, pulse: Pulse | None) -> int:
-        """Return how many looks in a row found the pulse where it is; none without a pulse."""
+        """Return how many consecutive checks found the pulse unchanged; 0 without a pulse."""
         rounds = -1 if pulse is None else pulse.rounds
         self._looks = self._looks + 1 if pulse is not None and rounds == self._seen else 0
         self._seen = rounds
@@ -46,9 +46,9 @@ class Stillness:
 
 
 class Watchdog:
-    """Looks whether `thread` still makes rounds; else calls `end(why)`, which by default ends the process.
+    """Checks that `thread` still makes rounds; otherwise calls `end(why)`, which by default ends the process.
 
-    `beside` returns the pulse of what the loop has begun beside its jobs, None while there is nothing under way.
+    `beside` returns the pulse of the chores that run in parallel with the jobs, None while there are none.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Watchdog:
         self._loop_stillness, self._beside_stillness = Stillness(), Stillness()
 
     def look(self, stopping: threading.Event | None = None) -> None:
-        """Look once; to be called every LOOK_SECONDS by another thread than the one watched."""
+        """Check once; to be called every LOOK_SECONDS by a thread other than the one watched."""
         why = self._trouble()
-        # Asked to stop meanwhile, it is right that the loop has ended
+        # After a request to stop, the loop is expected to end
         if why is not None and (stopping is None or not stopping.is_set()):
             self._end(why)
 
@@ -85,15 +85,15 @@ class Watchdog:
         return None
 
     def watch(self, stopping: threading.Event) -> None:
-        """Look until `stopping` is set; nothing that happens here ends the watch."""
+        """Check until `stopping` is set; no failure here ends the watch."""
         while not stopping.wait(LOOK_SECONDS):
             try:
                 self.look(stopping)
-            except BaseException as problem:  # noqa: BLE001 - the watch outlives whatever it meets
+            except BaseException as problem:  # noqa: BLE001 - the watch survives every failure
                 report("the watch over the worker failed", problem)
 
 
 def end_process(why: str) -> None:
-    """End this process at once: hanging threads would keep it from ending in order."""
+    """End this process at once: an orderly exit would wait for hanging threads."""
     report(f"the worker cannot go on: {why}; the process ends with code {EXIT_CODE} to be started again", None)
     os._exit(EXIT_CODE)

@@ -1,4 +1,4 @@
-"""The worker: a thread that moves on every job that is due; any number of them may run, here or elsewhere."""
+"""The worker: a thread that moves every due job on; any number of them may run, on this machine or on others."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
-#: Jobs moved at the same time, and of one server: one that gives no answer holds up its own jobs alone.
+#: Jobs moved at the same time, and those of one server: a server that does not answer holds up its own jobs alone.
 THREADS = 16
 PER_SERVER = 4
-#: A job that cannot even be looked at is left alone for so long.
+#: A job that fails unexpectedly is left alone for this long.
 TROUBLE_SECONDS = 30.0
 #: Between two signs of life in the database.
 BEAT_SECONDS = 10.0
-#: Until the next try, when there is none to write yet or it could not be written.
+#: Until the next try while no sign of life has been written yet, or writing it failed.
 FIRST_BEAT_SECONDS = 0.5
-#: How long it may take to make leases long before the process ends.
+#: How long extending the leases may take before the process ends.
 LEASES_SECONDS = 5.0
-#: Between two rounds of what belongs to no job.
+#: Between two rounds of chores: work that belongs to no job.
 CHORES_SECONDS = 30.0
 
 
-#: What belongs to no job; it is given what it calls whenever it gets further.
+#: Work that belongs to no job. Its argument is a function that it calls at each progress.
 Chores = Callable[[Callable[[], None]], None]
 
 
 class Worker:
     """Moves due jobs on, several at a time. `clock` is by default the database's.
 
-    `chores` is called now and then beside the jobs, with what it calls whenever it gets further; `end(why)` when loop
-    or chores cannot go on, by default ending the process. `wakeup` lets it look at once when another process made a
-    job due.
+    `chores` is called now and then in parallel with the jobs; its argument is a function that it calls at each
+    progress. `end(why)` is called when loop or chores cannot go on; by default it ends the process. `wakeup` lets the
+    worker check at once when another process made a job due.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Worker:
         self._chores_at = 0.0
 
     def advance(self, job_id: str) -> bool:
-        """Move one job on as far as it goes now; False when somebody else is at it."""
+        """Move one job on as far as it goes now; return False when another worker holds it."""
         return self._mover.advance(job_id)
 
     def run_due(self) -> int:
@@ -96,8 +96,8 @@ class Worker:
         return len(found)
 
     def start(self) -> None:
-        """Begin to work in a thread, watched by another, with signs of life from a third."""
-        # Its own for each start: what an earlier one has not seen yet stays set for it
+        """Start working in a thread; a second thread watches it, a third writes signs of life."""
+        # A new event for each start: threads of an earlier start may not have seen theirs yet
         self._stopping = threading.Event()
         self._listen()
         self._thread = _thread("worker", self.run)
@@ -107,10 +107,10 @@ class Worker:
         _thread("worker-watch", self._watchdog.watch, self._stopping).start()
 
     def stop(self, seconds: float = 60.0) -> bool:
-        """Take nothing new up and wait for what is under way; tell whether all of it ended within `seconds`."""
+        """Begin nothing new and wait for what is under way; return whether all of it ended within `seconds`."""
         end = time.monotonic() + seconds
         self.ask_to_stop()
-        # The loop first: it may be about to begin another job, or what belongs to no job
+        # The loop first: it may be about to begin another job or a round of chores
         for first in (self._thread, self._beats_thread):
             if first is not None:
                 first.join(max(0.0, end - time.monotonic()))
@@ -122,7 +122,7 @@ class Worker:
         return not any(thread is not None and thread.is_alive() for thread in under_way)
 
     def ask_to_stop(self) -> None:
-        """Take nothing new up from now on, and hold what is under way until nobody can be at it any more."""
+        """Begin nothing new from now on, and keep the leases of jobs under way until no panel can still be at them."""
         self._stopping.set()
         self._mover.outlive()
         due_hint.notify()
@@ -141,12 +141,12 @@ class Worker:
             self._listener = None
 
     def _give_up(self, why: str) -> None:
-        """The loop cannot go on: the process ends in the middle of what is under way."""
+        """End the process although jobs are under way: the loop cannot go on."""
         self._mover.outlive(LEASES_SECONDS)
         self._end(why)
 
     def run(self) -> None:
-        """Work until `stop`, whatever a round meets: it is told, and the next round is made."""
+        """Work until `stop`. A failed round is logged, and the next one follows."""
         stopping = self._stopping
         while not stopping.is_set():
             try:
@@ -160,7 +160,7 @@ class Worker:
             self._pulse.rounds += 1
 
     def _round(self) -> None:
-        """Begin what is due and has room. Raises RuntimeError when the machine has no thread left."""
+        """Begin the jobs that are due and have room. Raises RuntimeError when the machine has no thread left."""
         self._under_way = {key: found for key, found in self._under_way.items() if found[1].is_alive()}
         busy = Counter(server for server, _thread in self._under_way.values())
         for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
@@ -179,7 +179,7 @@ class Worker:
         self._chores_thread.start()
 
     def _chores_under_way(self) -> Pulse | None:
-        """Return the pulse of the chores under way, None between two rounds of them."""
+        """Return the pulse of the chores under way, None between two rounds."""
         return self._chores_pulse if self._chores_thread is not None and self._chores_thread.is_alive() else None
 
     def _chores_move(self) -> None:
@@ -201,10 +201,10 @@ class Worker:
             return []
 
     def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
-        """Move one job on; a failure nobody foresaw stops neither the worker nor the other jobs."""
+        """Move one job on; an unforeseen failure stops neither the worker nor other jobs."""
         try:
             self._mover.advance(job_id, is_stopping)
-        except BaseException as problem:  # noqa: BLE001 - a thread that ends untold leaves its job to be tried at once
+        except BaseException as problem:  # noqa: BLE001 - unhandled, the job would be tried again at once
             report(f"job {job_id} could not be moved on", problem)
             self._put_off(job_id)
 
@@ -212,11 +212,11 @@ class Worker:
         try:
             now = self._clock()
             changes.change(self._engine, job_id, now, lambda _c, _job: {"wake_at": now + TROUBLE_SECONDS})
-        except BaseException as problem:  # noqa: BLE001 - then it is tried again sooner
+        except BaseException as problem:  # noqa: BLE001 - the job is then tried again sooner
             report(f"job {job_id} could not be put off", problem)
 
     def _beats(self) -> None:
-        """Write a sign of life while the loop makes rounds; the last one stays, for a worker that is started again."""
+        """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""
         seen, chores_seen, stopping = 0, -1, self._stopping
         while not stopping.is_set():
             rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
@@ -224,7 +224,7 @@ class Worker:
             written = rounds != seen and self._tried(functools.partial(workers.beat, chores=go_on))
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
             stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
-        # The first two that ever end may meet
+        # Two workers that end first may both insert the row
         if not self._tried(workers.end):
             self._tried(workers.end)
 
@@ -241,11 +241,11 @@ class Worker:
 
 
 def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
-    """Return a thread that keeps no process from ending."""
+    """Return a daemon thread: it keeps no process from ending."""
     return threading.Thread(target=work, args=given, name=name, daemon=True)
 
 
 def _has_room(busy: Counter[str], server: str) -> bool:
-    """Tell whether one more job of `server` may be taken up: half of the threads are for servers that have none."""
+    """Tell whether another job of `server` may begin: half of the threads are reserved for servers that have none."""
     threads = THREADS // 2 if busy[server] else THREADS
     return busy.total() < threads and busy[server] < PER_SERVER

@@ -1,1 +1,1 @@
-"""The shop a job makes: its values and secrets, visits to it, its certificate, and what its client is told."""
+"""The shop that a job makes: its values and secrets, visits to it, its certificate, notifications to its client."""

@@ -20,7 +20,7 @@ from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
 
-#: What the agent's evidence says under its own names, and what the certificate calls it.
+#: Names in the agent's evidence -> names in the certificate.
 _FIGURES = {
     "bytes_read": "bytes_read",
     "bytes_written": "bytes_written",
@@ -32,10 +32,10 @@ _FIGURES = {
 
 
 def kept(engine: sa.Engine, job: Job) -> str:
-    """Return the job's certificate as it was signed. Raises ShoplaunchError `certificate_missing`."""
+    """Return the job's signed certificate. Raises ShoplaunchError `certificate_missing`."""
     with reading(engine) as connection:
         found = proofs.certificate_of(connection, job.id)
-    # One that is being proved anew, or was cancelled meanwhile, has none that counts
+    # A job that is being checked anew, or was cancelled meanwhile, has no valid certificate
     if found is None or job.state != states.LIVE:
         raise ShoplaunchError("certificate_missing", f"the shop is {job.state}; it has no certificate yet")
     return found
@@ -82,7 +82,7 @@ def make(
 
 
 def _started(job: Job) -> dict[str, Any]:
-    """Return how the agent was started and how long that was waited for, where it was heard."""
+    """Return how the agent was started and how long that took, where its first report arrived."""
     found = starting.of(job)
     if found is None:
         return {}
@@ -94,7 +94,7 @@ def _started(job: Job) -> dict[str, Any]:
 
 
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:
-    """Tell whether `signature` over `data` was made by the owner of public `key` (32 bytes)."""
+    """Tell whether `signature` over `data` was made by the owner of the public `key` (32 bytes)."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
     except (InvalidSignature, ValueError):

@@ -1,4 +1,4 @@
-"""The client's way to the back office's password: a link behind which it is shown once, or one is chosen."""
+"""The client's link to the back office's password: it shows the password once, or lets the client choose one."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ PASSWORD = "admin.password"  # noqa: S105 - the name of a value
 DAYS = 7
 SECONDS = DAYS * 86400.0
 WAITING, SHOWN, GONE = "waiting", "shown", "gone"
-#: As they are stored; no other fact has these names.
+#: Names in the stored document; no other fact has them.
 _LINK, _ENDED = "credentials", "link_ended_at"
 
 
 def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lease: Lease | None = None) -> str | None:
-    """The password waits behind a link; return the link's nonce, None when it was shown already.
+    """Put the password behind a link; return the link's nonce, None when the password was shown already.
 
-    Everything private but the password is forgotten (with mode `set` the password too). Asked again it is the same
-    link, but for one that `end_links` has ended. Raises ShoplaunchError `illegal_transition` when there is no password
-    any more, controller.jobs.lifecycle.lease.Lost when `lease` is.
+    All private values but the password are forgotten (with mode `set` the password too). A repeated call returns the
+    same link, unless `end_links` has ended it. Raises ShoplaunchError `illegal_transition` when there is no password
+    any more, controller.jobs.lifecycle.lease.Lost when `lease` is lost.
     """
     found: list[str | None] = []
 
@@ -56,12 +56,12 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
 
 
 def may_be_chosen(job: Job) -> bool:
-    """Tell whether the shop's bundle says how a password is set later."""
+    """Tell whether the shop's bundle says how a password is set by a follow-up job."""
     return bool(((job.later or {}).get("jobs") or {}).get("set_admin_password"))
 
 
 def state(job: Job, now: float) -> str:
-    """Return whether the link still leads to something (`waiting`), did (`shown`), or is of no use (`gone`)."""
+    """Return whether the link still works (`waiting`), has shown its password (`shown`), or is of no use (`gone`)."""
     known = link(job)
     if known is None or job.ended_at is not None or _is_ended(job):
         return GONE
@@ -72,13 +72,13 @@ def state(job: Job, now: float) -> str:
 
 
 def is_of(job: Job, nonce: str) -> bool:
-    """Tell whether `nonce` is that of the job's newest link."""
+    """Tell whether `nonce` belongs to the job's newest link."""
     known = link(job)
     return secrets.compare_digest(("" if known is None else known.nonce).encode(), nonce.encode("utf-8"))
 
 
 def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, note: Note | None = None) -> str | None:
-    """Return the password and forget it, `note` with that; None when there is nothing to show (any more)."""
+    """Return the password and forget it, writing `note` with that; None when there is nothing to show (any more)."""
     shown: list[str] = []
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, not
 
 
 def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | None = None) -> bool:
-    """Take the right to choose a password, `note` with that; False when the link has served, or is of no use."""
+    """Claim the right to choose a password, writing `note` with that; False for a link that was used or ended."""
     taken: list[bool] = []
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -112,7 +112,7 @@ def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | N
 
 
 def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
-    """The link may be used after all."""
+    """Make the link usable again."""
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         known = link(job)
@@ -122,13 +122,13 @@ def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
 
 
 def used(job: Job, now: float) -> dict[str, Any]:
-    """Return the columns of a job whose link has served."""
+    """Return the columns of a job whose link was used."""
     known = link(job)
     return {"secrets_encrypted": None, **({} if known is None else _fact(job, replace(known, used_at=now)))}
 
 
 def end_links(connection: sa.Connection, now: float) -> None:
-    """No link that waits leads to anything any more; `offer` makes a new one of it."""
+    """End all links that wait; `offer` makes new ones."""
     for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(_LINK))).scalars().all():
         job = jobs.get(connection, job_id)
         known = link(job)
@@ -138,7 +138,7 @@ def end_links(connection: sa.Connection, now: float) -> None:
 
 
 def may_be_offered(job: Job) -> bool:
-    """Tell whether there is a password to tell the client; one that the client is to choose need not be known."""
+    """Tell whether there is a password for the client; one that the client is to choose need not be known."""
     return job.secrets_encrypted is not None or (_is_ended(job) and mode_of(job) == "set")
 
 
@@ -148,7 +148,7 @@ def _is_ended(job: Job) -> bool:
 
 
 def ended_links(connection: sa.Connection) -> list[str]:
-    """Return "id domain" of each job whose link was ended, and that may be offered a new one."""
+    """Return "id domain" of each job whose link was ended and may be offered again."""
     query = sa.select(rows.c.id).where(_has_fact(_ENDED)).order_by(rows.c.id)
     ended = (jobs.get(connection, job_id) for job_id in connection.execute(query).scalars().all())
     return [f"{job.id} {job.domain}" for job in ended if may_be_offered(job)]
@@ -159,7 +159,7 @@ def _has_fact(name: str) -> sa.ColumnElement[bool]:
 
 
 def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:
-    """A password that waits behind a link is forgotten: the shop gets another one."""
+    """Forget a password that waits behind a link: the shop gets another one."""
     _change(engine, job_id, now, lambda _c, job: {} if expires_at(job) is None else {"secrets_encrypted": None})
 
 
@@ -170,7 +170,7 @@ def expires_at(job: Job) -> float | None:
 
 
 def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None) -> Job:
-    """The password is forgotten when its time is over. Raises controller.jobs.lifecycle.lease.Lost when `lease` is."""
+    """Forget an expired password. Raises controller.jobs.lifecycle.lease.Lost when `lease` is lost."""
 
     def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         due = expires_at(job)
@@ -202,7 +202,7 @@ def link(job: Job) -> Link | None:
 
 
 def mode_of(job: Job) -> str:
-    """Return what the job's newest link does, "" where there was none: `link` shows a password, `set` takes one."""
+    """Return the mode of the job's newest link, "" where there was none: `link` shows a password, `set` takes one."""
     known = link(job)
     return "" if known is None else known.mode
 

@@ -1,4 +1,4 @@
-"""What a shop's later jobs need of its bundle, kept with its job: the bundle of that name may change."""
+"""What a shop's follow-up jobs need of its bundle, stored with its job: the bundle of that name may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people were told about a job, kept in the job's facts the moment it is known."""
+"""Log of what people were notified of about a job: stored in the job's facts at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from controller.jobs.lifecycle.lease import Lease
 
 
 class JobMemory(NotificationLog):
-    """The memory of one job; every `put` is a transaction of its own."""
+    """The notification log of one job; every `put` is a transaction of its own."""
 
     def __init__(self, engine: sa.Engine, job_id: str, clock: Callable[[], float], lease: Lease | None = None) -> None:
         self._engine = engine
@@ -27,12 +27,12 @@ class JobMemory(NotificationLog):
         self._lease = lease
 
     def get(self, name: str) -> Any:
-        """See Memory.get."""
+        """See NotificationLog.get."""
         with reading(self._engine) as connection:
             return known(jobs.get(connection, self._job)).get(name)
 
     def put(self, name: str, value: Any) -> None:
-        """See Memory.put. Raises controller.jobs.lifecycle.lease.Lost when the job is another worker's by now."""
+        """See NotificationLog.put. Raises controller.jobs.lifecycle.lease.Lost when another worker holds the job."""
 
         def work(connection: sa.Connection) -> None:
             job = jobs.get(connection, self._job, lock=True)
@@ -44,11 +44,11 @@ class JobMemory(NotificationLog):
 
 
 def known(job: Job) -> Mapping[str, Any]:
-    """Return what the job remembers of the news."""
+    """Return the job's notification log."""
     return facts.of(job).billing
 
 
 def remembered(found: Facts, **news: Any) -> Facts:
-    """Return the facts with `news` remembered; None forgets."""
+    """Return the facts with `news` added to the log; None removes an entry."""
     merged = {**found.billing, **news}
     return replace(found, billing={name: value for name, value in merged.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Keeping the client posted while the shop is built: the beginning, and when it takes longer. Never stops the shop."""
+"""Notifies the client while the shop is built: of the beginning, and of a delay. Failures never stop the shop."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
 ANNOUNCE, DELAYED = "announce", "delayed"
-#: A job that needs somebody for so long keeps its client waiting.
+#: A job that needs an operator for this long delays its client's shop.
 DELAY_SECONDS = 600.0
 #: Seconds before each repetition; the last one is repeated.
 DELAYS = (20.0, 60.0, 300.0, 900.0, 3600.0)
-#: After so many failures in a row the news are old.
+#: After this many consecutive failures the notification is outdated.
 MAX_TRIES = 24
 GIVEN_UP = "given up: "
 _BUILT = (states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING, states.FAILED, states.STALLED)
@@ -32,7 +32,7 @@ _TROUBLED = (states.FAILED, states.STALLED)
 
 
 def about(tools: Tools, job: Job) -> About:
-    """Return what news of this job are about."""
+    """Return the context of this job's notifications."""
     with reading(tools.engine) as connection:
         service = services.get(connection, job.signed_by, job.service_id) if job.service_id else None
     return About(
@@ -50,7 +50,7 @@ def about(tools: Tools, job: Job) -> About:
 
 
 def times(job: Job, tools: Tools) -> dict[str, float]:
-    """Return what is still to be told -> when (unix seconds)."""
+    """Return notification -> when to send it (unix seconds), of those still to be sent."""
     found: dict[str, float] = {}
     if not tools.billing.keeps_posted or job.ended_at is not None or job.kind != RESTORE:
         return found
@@ -69,18 +69,18 @@ def ticket(job: Job) -> str:
 
 
 def untold(job: Job) -> str:
-    """Return the code of why telling the beginning was given up, "" when it was not."""
+    """Return the error code for which the notification of the beginning was given up, "" when it was not."""
     _, given_up, code = str(notification_log.known(job).get(_done(ANNOUNCE), "")).partition(GIVEN_UP)
     return code if given_up else ""
 
 
 def tell(job: Job, tools: Tools, what: str) -> None:
-    """Tell it now; note that it was told, or when it is tried again. Raises controller.jobs.lifecycle.lease.Lost."""
+    """Send the notification now; note success or the next try. Raises controller.jobs.lifecycle.lease.Lost."""
     tools.require_lease()
     billing, news = tools.billing, about(tools, job)
     try:
         note = billing.announce(news) if what == ANNOUNCE else billing.delayed(news)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the shop goes on
+    except Exception as error:  # noqa: BLE001 - no failure may stop the shop
         LOG.warning(
             "job %s: %s: %s", job.id, what, error if isinstance(error, ShoplaunchError) else type(error).__name__
         )

@@ -1,4 +1,4 @@
-"""The proof that the new administrator can sign in, made over TLS where the shop's server is another machine."""
+"""Proves that the new administrator can sign in: over TLS where the shop's server is another machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
-#: A server that does not answer at all must not hold up a shop for long.
+#: A server that does not answer at all must not delay a shop for long.
 _LOOK_SECONDS = 5
 SIGNED_IN = "signed in to the back office over TLS"
 NOT_YET = "not signed in to the back office: no valid certificate is served yet"
@@ -26,7 +26,7 @@ def offices(checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site:
-    """Return the site of a shop that still calls itself by http, visited over TLS alone."""
+    """Return the site of a shop that still calls itself by http, visited over TLS only."""
     domain = plain.host.partition(":")[0]
     return replace(
         plain, port=address.tls_port, host=values.tls_host(domain, address), context=trusted, plain_host=plain.host
@@ -36,7 +36,7 @@ def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site
 def proved(
     secure: Site, checks: Sequence[Mapping[str, Any]], renderer: Renderer, password: str
 ) -> tuple[list[dict[str, Any]], str]:
-    """Return the rows of the visits behind the form, and a note for the operator; no rows where TLS is not there yet.
+    """Return the rows of the visits behind the form, and a note for the operator; no rows while TLS is missing.
 
     Raises ShoplaunchError `check_failed` when the form answers and the administrator is not let in.
     """
@@ -48,7 +48,7 @@ def proved(
     try:
         shop_checks.run_checks(secure, wanted, renderer)
     except ShoplaunchError:
-        # Another site may answer over TLS; the shop itself was proved over http
+        # Another site may answer over TLS; the shop itself was checked over http
         return [], NO_FORM
     rows = shop_checks.run_checks(secure, wanted, renderer, password=password)
     names = {check["name"] for check in wanted}

@@ -1,7 +1,7 @@
-"""What a page names on its own host answers: pictures, style sheets, scripts and pages, whatever the theme.
+"""Checks that what a page names on its own host answers: pictures, style sheets, scripts and pages of any theme.
 
-A template may have a broken link or two of its own; one that is broken as a whole – a base address, the rules of
-.htaccess, a folder that is missing – breaks all of a kind.
+A template may have a broken link or two of its own. A fault of the whole shop – a base address, the rules of
+.htaccess, a missing folder – breaks all addresses of a kind.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from controller.jobs.shop.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
 from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
-#: Of each file so much is read; pages are read whole.
+#: This much of each file is read; pages are read whole.
 FILE_BYTES = 64 * 1024
-#: No more addresses are asked for once this is over.
+#: No more addresses are requested after this time.
 SECONDS = 60
-#: Kind -> how it is called, and how many misses without one that answers are a failure.
+#: Kind -> its name in messages, and how many misses without any answer are a failure.
 _KINDS: Mapping[str, tuple[str, int]] = {
     PICTURE: ("pictures", 3), STYLE: ("style sheets", 1), SCRIPT: ("scripts", 1), LINK: ("pages", 3),
 }  # fmt: skip
@@ -32,11 +32,11 @@ _NUMBERS = re.compile(r"\d+")
 
 
 def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any]) -> dict[str, int]:
-    """Return {"asked", "answered"}: how many of the addresses the page names were asked for, and how many answered.
+    """Return {"asked", "answered"}: how many of the page's addresses were requested, and how many answered.
 
-    `assets` of the check says how many distinct ones of each kind are asked for at most.
-    Raises ShoplaunchError `check_failed` when of a kind, or of the pictures below one folder, none answers, for a page
-    that ends in an error, and for a page that names nothing on its own host.
+    `assets` of the check limits the distinct addresses of each kind that are requested.
+    Raises ShoplaunchError `check_failed` when none of a kind, or none of the pictures below one folder, answers, for a
+    page that ends in an error, and for a page that names nothing on its own host.
     """
     site, name = visitor.site, str(check["name"])
     page = Page(f"{site.scheme}://{site.host}{answer.path}", answer.body)
@@ -62,7 +62,7 @@ def _own(page: Page, kind: str, site: Site) -> list[str]:
     found = (urlsplit(address) for address in page.of(kind))
     on_host = [one for one in found if one.scheme == site.scheme and one.netloc.lower() == site.host.lower()]
     if kind == LINK:
-        # A query may do something; other folders are other sites
+        # A query may have side effects; other folders are other sites
         on_host = [one for one in on_host if not one.query and f"{one.path}/".startswith(site.base_uri)]
         on_host = [one for one in on_host if one.path.rstrip("/") not in ("", site.base_uri.rstrip("/"))]
     paths = ((one.path or "/") + (f"?{one.query}" if one.query else "") for one in on_host)
@@ -70,7 +70,7 @@ def _own(page: Page, kind: str, site: Site) -> list[str]:
 
 
 def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any]) -> str:
-    """Return what is wrong with the answer to `path`, "" when nothing is; a page must not end in an error."""
+    """Return what is wrong with the answer to `path`, "" for nothing; a page must not end in an error."""
     name = f"{check['name']} names"
     try:
         found = visitor.open(path, name, most=None if kind == LINK else FILE_BYTES)
@@ -88,12 +88,12 @@ def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any]) -> 
 
 
 def _shape(path: str) -> str:
-    """Return the folder an address lies in, numbers aside: pictures that one rule of .htaccess leads to share it."""
+    """Return the folder of an address without its numbers: pictures served by one rule of .htaccess share it."""
     return _NUMBERS.sub("0", path.partition("?")[0].rpartition("/")[0])
 
 
 def _judge(kind: str, found: Mapping[str, list[str]], check: Mapping[str, Any], path: str) -> None:
-    """Raise ShoplaunchError `check_failed` when all of a kind miss, or all pictures of one shape."""
+    """Raise ShoplaunchError `check_failed` when all of a kind, or all pictures of one shape, fail."""
     word, least = _KINDS[kind]
     groups = found.values() if kind == PICTURE else [found[kind]]
     for asked in groups:

@@ -1,4 +1,4 @@
-"""Reading a page's markup: the addresses it names, and its form for signing in."""
+"""Parses a page's markup: the addresses it names, and its sign-in form."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from urllib.parse import urljoin, urlsplit
 #: Longest part of a page that is read.
 MAX_CHARACTERS = 2 * 1024 * 1024
 PICTURE, STYLE, SCRIPT, LINK = "img", "link", "script", "a"
-#: Where themes that load pictures late keep a picture's address, best first.
+#: Attributes in which lazy-loading themes keep a picture's address, best first.
 _PICTURE_SOURCES = ("data-src", "data-original", "data-lazy-src", "src")
-#: Types of input fields that hold a name to sign in with.
+#: Types of input fields that may hold a user name.
 _NAMES = ("email", "text", "")
-#: Parts of the names of what only a person can answer.
+#: Parts of the names of fields that only a person can answer.
 _CAPTCHAS = ("captcha", "turnstile")
 _PRESSED = ("submit", "image", "button", "reset", "checkbox", "radio", "file")
 
 
 @dataclass
 class Form:
-    """A form with a password: `fields` are what it sends by itself."""
+    """A form with a password: `fields` are the values it sends unfilled."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
     user: str = ""
     password: str = ""
     button: tuple[str, str] | None = None
-    #: Whether something is asked for that only a person can answer.
+    #: Whether it asks for something only a person can answer.
     is_guarded: bool = False
 
     def filled(self, user: str, password: str) -> dict[str, str]:
-        """Return what the form sends once it is filled in."""
+        """Return the values the form sends once it is filled in."""
         pressed = dict([self.button]) if self.button else {}
         return {**self.fields, **pressed, self.user: user, self.password: password}
 
 
 class Page(HTMLParser):
-    """One page that was read at `address`. `addresses` are (kind, absolute address) in order, without fragments."""
+    """A page that was read at `address`. `addresses` are (kind, absolute address) in order, without fragments."""
 
     def __init__(self, address: str, body: bytes) -> None:
         super().__init__(convert_charrefs=True)
@@ -63,7 +63,7 @@ class Page(HTMLParser):
         return list(dict.fromkeys(address for kind, address in self.addresses if kind in kinds))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag names."""
+        """Note the addresses and fields of a tag."""
         values = {name: value or "" for name, value in reversed(attrs)}
         if tag == "base" and values.get("href"):
             self._base = _joined(self._base, values["href"]) or self._base
@@ -98,7 +98,7 @@ def _named(tag: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _joined(base: str, address: str) -> str:
-    """Return an absolute http address without its fragment, "" for what is none."""
+    """Return an absolute http address without its fragment, "" for anything else."""
     try:
         parts = urlsplit(urljoin(base, address.strip()))
     except ValueError:
@@ -119,5 +119,5 @@ def _take(form: Form, tag: str, values: Mapping[str, str]) -> None:
         form.user = name
     elif kind != "password":
         form.fields[name] = values.get("value", "")
-        # A code by telephone, a sum to solve
+        # A one-time code, an arithmetic question
         form.is_guarded = form.is_guarded or kind != "hidden"

@@ -1,4 +1,4 @@
-"""The administrator's password as the shop's application keeps it: the account only ever gets what is made here."""
+"""The administrator's password in the format of the shop's application: only this is sent to the account."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from shared.errors import ShoplaunchError
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
-#: What follows is not looked at by bcrypt.
+#: bcrypt ignores what follows.
 BCRYPT_BYTES = 72
 
 
 def format_of(manifest: Manifest) -> str:
-    """Return the format the bundle's application wants. Raises ShoplaunchError `recipe_missing`."""
+    """Return the password format of the bundle's application. Raises ShoplaunchError `recipe_missing`."""
     return recipe_of(manifest).password_format(manifest["application"]["version"])
 
 
 def hashed(password: str, kind: str, made: Mapping[str, str]) -> str:
-    """Return the password as the format `kind` keeps it; `made` are the secrets of the same shop, as far as known.
+    """Return the password in the format `kind`; `made` are the secrets of the same shop, as far as known.
 
-    Raises ShoplaunchError `order_invalid` beyond bcrypt's limit, `manifest_invalid` for a format nobody knows or a
-    secret it needs that is not there.
+    Raises ShoplaunchError `order_invalid` beyond bcrypt's limit, `manifest_invalid` for an unknown format or a secret
+    that it needs and that is missing.
     """
     coded = password.encode("utf-8")
     if not 0 < len(coded) <= BCRYPT_BYTES or b"\0" in coded:

@@ -1,4 +1,4 @@
-"""The checks of a bundle's manifest, made as visits to the shop; what fails is told with its likeliest cause."""
+"""Runs the checks of a bundle's manifest as visits to the shop; a failure names its most likely cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.placeholders import Renderer
 
 _OK = 200
 _HTML = "text/html"
-#: Status -> what it most likely means on a hosting account.
+#: Status -> its most likely cause on a hosting account.
 _CAUSES: Mapping[int, str] = {
     401: "the folder asks for a password: see .htaccess",
     403: "the web server refuses it: see the modes of files and folders, .htaccess, and ModSecurity's log",
@@ -36,8 +36,8 @@ def run_checks(
 ) -> list[dict[str, Any]]:
     """Return one row {"name", "path", "status", "bytes", "seconds", "redirects"} per page that was visited.
 
-    With the administrator's `password` the checks that say how also sign in, where nobody can read it on the way.
-    Raises ShoplaunchError `check_failed` naming the first page that is not as it should be.
+    With the administrator's `password` the checks that say how also sign in, where nobody can read what is sent.
+    Raises ShoplaunchError `check_failed` for the first page that is not as expected.
     """
     rows = []
     for check in checks:
@@ -58,7 +58,7 @@ def run_checks(
 def _signed_in(visitor: Visitor, login: Answer, check: Mapping[str, Any], password: str) -> list[dict[str, Any]]:
     rows, started = [], time.monotonic()
     for name, answer in sign_in.pages(visitor, login, check, password):
-        # Whoever has the query may have the session
+        # The query may hold a session key
         path = answer.path.partition("?")[0]
         compared = {**check["sign_in"], "name": name, "status": [_OK], "content_type": _HTML}
         _compare(compared, Answer(answer.status, path, answer.body, answer.content_type, answer.redirects))
@@ -79,7 +79,7 @@ def _row(name: str, path: str, answer: Answer, started: float) -> dict[str, Any]
 
 
 def _compare(check: Mapping[str, Any], answer: Answer) -> None:
-    """Raise ShoplaunchError `check_failed` unless the answer is what a check (filled in) wants."""
+    """Raise ShoplaunchError `check_failed` unless the answer meets a check (filled in)."""
     where, hint = f"{check['name']}: {answer.path}", str(check.get("hint", ""))
     led_on = answer.redirects and answer.status in check.get("after_redirect", ())
     if not led_on and answer.status not in check["status"]:
@@ -99,7 +99,7 @@ def _compare(check: Mapping[str, Any], answer: Answer) -> None:
 
 
 def _filled(check: Mapping[str, Any], renderer: Renderer) -> dict[str, Any]:
-    """Return a check with its templates filled in, those inside it too."""
+    """Return a check with its templates filled in, nested ones too."""
     return {key: value if key in ("name", "hint") else _render(value, renderer) for key, value in check.items()}
 
 

@@ -1,4 +1,4 @@
-"""The secrets of a shop: made once per job in the exact formats applications want, and their fingerprints."""
+"""The secrets of a shop: made once per job in the exact formats of applications; and their fingerprints."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from shared.errors import ShoplaunchError
 
 ALNUM = string.ascii_letters + string.digits
-#: Without letters and digits that look alike: people type these.
+#: Without letters and digits that look alike, as people type these.
 READABLE = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 FOLDER = string.ascii_lowercase + string.digits
 #: Header of a Defuse encryption key, version 2.
 _DEFUSE_HEADER = bytes.fromhex("def00000")
 _DEFUSE_KEY_BYTES = 32
 _RSA_BITS = 2048
-#: format -> characters when the manifest does not say
+#: Format -> number of characters when the manifest gives none.
 _LENGTHS = {"alnum": 32, "hex": 64, "password": 16, "folder": 10}
 _DATABASE_CHARS = 24
-#: Too short to be unique in a fleet, and no secrets by themselves.
+#: Too short to be unique among all shops, and no secrets by themselves.
 NOT_FINGERPRINTED = ("folder",)
 
 
@@ -58,7 +58,7 @@ def password(length: int = _LENGTHS["password"]) -> str:
 
 
 def database_password() -> str:
-    """Return a password for servers that demand a mark in it as well; it is the same in SQL, PHP, YAML and URLs."""
+    """Return a password for servers that also require punctuation; it is written alike in SQL, PHP, YAML and URLs."""
     left = 1 + secrets.randbelow(_DATABASE_CHARS - 2)
     found = password(_DATABASE_CHARS - 1)
     return f"{found[:left]}-{found[left:]}"
@@ -67,7 +67,7 @@ def database_password() -> str:
 def make_all(wanted: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return name -> value for the manifest's `secrets`.
 
-    Raises ShoplaunchError `manifest_invalid` for a format nobody knows or a public key without its private one.
+    Raises ShoplaunchError `manifest_invalid` for an unknown format or a public key without its private one.
     """
     rows = list(wanted)
     made = {row["name"]: _make(row) for row in rows if row["format"] not in ("rsa_private", "rsa_public")}
@@ -105,5 +105,5 @@ def _chosen(alphabet: str, length: int) -> str:
 
 
 def fingerprint(salt: bytes, value: str) -> str:
-    """Return the salted fingerprint of a secret, the same wherever the same secret is used."""
+    """Return the salted fingerprint of a secret: the same secret always gives the same fingerprint."""
     return hmac.new(salt, value.encode("utf-8"), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Signing in to a back office as its owner will, and looking at its pages."""
+"""Signs in to a back office as its owner will, and visits its pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller.jobs.shop.page_markup import LINK, Form, Page
 from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
-#: In addresses of a back office that make, change or remove something as soon as they are asked for.
+#: Addresses of a back office that make, change or remove something when requested contain these.
 _CHANGES = re.compile(
     r"[/?&](?:new|add|create|update|delete|duplicate|install|uninstall|enable|disable)", re.IGNORECASE
 )
@@ -21,7 +21,7 @@ _CHANGES = re.compile(
 def pages(visitor: Visitor, login: Answer, check: Mapping[str, Any], password: str) -> Iterator[tuple[str, Answer]]:
     """Sign in at the page `login`; yield (name, answer) of the first page and of those the check names, then sign out.
 
-    Yields nothing where the form asks for what only a person can answer.
+    Yields nothing where the form asks for something only a person can answer.
     Raises ShoplaunchError `check_failed` when the administrator is not let in, or a page leads back to the form.
     """
     wanted, name = check["sign_in"], str(check["name"])
@@ -54,12 +54,12 @@ def _open(visitor: Visitor, path: str, name: str) -> Answer:
     try:
         return visitor.open(path, name)
     except ShoplaunchError as problem:
-        # Queries here are keys of the session
+        # Queries of these addresses are session keys
         raise failed(problem.message.replace(path, _bare(path))) from None
 
 
 def _require_inside(site: Site, answer: Answer, form: Form, message: str) -> None:
-    """Raise ShoplaunchError `check_failed` when the answer is the form that was filled in once more."""
+    """Raise ShoplaunchError `check_failed` when the answer is the submitted form again."""
     again = _page(site, answer).form
     if again is not None and (again.user, again.password) == (form.user, form.password):
         raise failed(message)
@@ -70,15 +70,15 @@ def _page(site: Site, answer: Answer) -> Page:
 
 
 def _linked(visitor: Visitor, links: Sequence[str], marks: Sequence[str]) -> str | None:
-    """Return the own address with the shortest path among `links` that holds the first of `marks` any does; None where
-    none does. Those that change something are left alone."""
+    """Return the own address with the shortest path among `links` that holds the first of `marks` any of them holds;
+    None where none does. Addresses that change something are skipped."""
     own = [path for path in (_path(visitor.site, link) for link in links) if path and not _changes(visitor.site, path)]
     found = next((held for mark in marks if (held := [path for path in own if mark in path])), [])
     return min(found, key=lambda path: (len(_bare(path)), len(path)), default=None)
 
 
 def _changes(site: Site, path: str) -> bool:
-    """Tell whether an address does something, whatever the shop's and the back office's folders are called."""
+    """Tell whether a request to the address changes something, whatever the folders of shop and back office are."""
     return bool(_CHANGES.search("/" + path.removeprefix(site.base_uri).partition("/")[2]))
 
 

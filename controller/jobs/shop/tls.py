@@ -1,4 +1,4 @@
-"""TLS as a visitor meets it: which certificates are believed, and whether a server has the right one for a name."""
+"""TLS as a visitor meets it: trusted authorities, and whether a server has a valid certificate for a name."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
 REASON_CHARS = 300
-#: States of facts.Tls: nobody issues one; nobody could be asked yet, or the domain does not lead here; asked
-#: for; served; switched on.
+#: States of facts.Tls: no authority issues one; none could be asked yet, or the domain does not lead here; requested;
+#: served; https is on.
 NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
-#: Seconds before each look; the last one is repeated. Many authorities issue within seconds.
+#: Seconds before each check; the last one is repeated. Many authorities issue within seconds.
 PAUSES = (3.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
-#: The same while the domain leads elsewhere, after the first look: whoever owns it takes minutes at least.
+#: The same while the domain leads elsewhere, after the first check: its owner takes minutes at least to change that.
 PAUSES_ELSEWHERE = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
-#: Seconds before a certificate is asked for once more; the strictest authorities take five failures an hour.
+#: Seconds before a certificate is requested again; the strictest authorities allow five failures an hour.
 ASK_PAUSES = (3600.0, 6 * 3600.0, 24 * 3600.0)
 
 
 @dataclass(frozen=True)
 class Served:
-    """Whether a valid certificate for the name is served, and if not, why (one line)."""
+    """Whether a valid certificate for the name is served, and if not, the reason (one line)."""
 
     valid: bool
     reason: str = ""
 
 
 def begun(known: Tls, state: str, now: float) -> Tls:
-    """Return what is known of a shop whose certificate is waited for."""
+    """Return the facts of a shop that starts waiting for its certificate."""
     return replace(known, state=state, since=now, looks=0, next=now + PAUSES[0])
 
 
 def asked(panel: Panel, account: Account, known: Tls, now: float) -> Tls | None:
-    """Ask for a certificate; return what is known after that, None where the panel issues none at all.
+    """Request a certificate; return the facts after that, None where the panel issues none at all.
 
-    A panel that will not have it is not asked more often than one that will. Raises what may pass by itself.
+    A panel that refuses is asked no more often than one that accepts. Raises errors that may pass by themselves.
     """
     counted = replace(known, asked_at=now, asks=known.asks + 1)
     try:
@@ -57,7 +57,7 @@ def asked(panel: Panel, account: Account, known: Tls, now: float) -> Tls | None:
 
 
 def context(config: Config) -> ssl.SSLContext:
-    """Return what certificates are verified with: this machine's authorities and those of `tls_ca`.
+    """Return the context that verifies certificates: by this machine's authorities and those of `tls_ca`.
 
     Raises ShoplaunchError `config_invalid`.
     """
@@ -71,7 +71,7 @@ def context(config: Config) -> ssl.SSLContext:
 
 
 def addresses(host: str) -> set[str]:
-    """Return the addresses the world's name servers give for `host`; none when it is not known."""
+    """Return the addresses that public name servers give for `host`; none when it is unknown."""
     try:
         found = resolve(host, None, TIMEOUT_SECONDS)
     except OSError:
@@ -80,7 +80,7 @@ def addresses(host: str) -> set[str]:
 
 
 def leads_to(address: SiteAddress, domain: str) -> bool:
-    """Tell whether the world finds the shop of `domain` where its server is."""
+    """Tell whether public name servers lead the shop's `domain` to its server."""
     return (address.public_ip or address.ip) in addresses(domain)
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from shared.documents import Manifest
 
 DEFAULT_COUNTRY = {"fa": "IR"}
-#: Of the private values, what never travels into the account.
+#: Private values that are never sent to the account.
 NEVER_SENT = ("admin.password",)
 
 
 def make_private(manifest: Manifest) -> dict[str, str]:
-    """Return what is made for one job alone: secrets, passwords, the back office's folder; once per job.
+    """Return what is made for one job alone, once: secrets, passwords, the back office's folder.
 
     Raises ShoplaunchError `recipe_missing`, `manifest_invalid`.
     """
@@ -40,7 +40,7 @@ def make_private(manifest: Manifest) -> dict[str, str]:
 
 
 def fingerprinted(manifest: Manifest, private: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the private values that no other shop may have."""
+    """Return those of the private values that must be unique among all shops."""
     left_out = {row["name"] for row in manifest["secrets"] if row["format"] in formats.NOT_FINGERPRINTED}
     left_out |= {"admin.password_hash", "admin_folder"}
     return {name: value for name, value in private.items() if name not in left_out}
@@ -57,8 +57,8 @@ def tls_host(domain: str, address: SiteAddress) -> str:
 
 
 def address(scheme: str, host: str, folder: str) -> dict[str, str]:
-    """Return the values that say where a shop is found, below `folder` of its host or ("") at its root: its address is
-    made of these and in no other way (see `shop_url`)."""
+    """Return the values that locate a shop, below `folder` of its host or ("") at its root: its address is always
+    built of these (see `shop_url`)."""
     below = f"/{folder}" if folder else ""
     return {
         "scheme": scheme,
@@ -82,7 +82,7 @@ def admin_url(values: Mapping[str, str]) -> str:
 
 
 def _proof(endpoint: DatabaseEndpoint) -> dict[str, str]:
-    """Return the values by which the agent knows the database server; none where the usual ones will do."""
+    """Return the values by which the agent verifies the database server; none where the usual ones suffice."""
     known = {
         "db.uid": "" if endpoint.uid is None else str(endpoint.uid),
         "db.tls": endpoint.tls,
@@ -100,7 +100,7 @@ def all_values(
     names: tuple[str, str],
     private: Mapping[str, str],
 ) -> dict[str, str]:
-    """Return name -> value: the same for every attempt of a job unless the database's access changed."""
+    """Return name -> value: the same for every attempt of a job unless its access to the database changed."""
     order = job.order
     by_socket = endpoint.host == "localhost"
     port = "" if by_socket or endpoint.port == 3306 else str(endpoint.port)
@@ -131,7 +131,7 @@ def all_values(
 
 
 def of(work: Work) -> dict[str, str]:
-    """Return the values (name -> text) of the job that `work` moves on. Raises ShoplaunchError of the panel."""
+    """Return the values (name -> text) of the job of `work`. Raises ShoplaunchError of the panel."""
     panel, account = work.tools.panel, work.account
     private = work.private
     if work.job.kind != RESTORE:

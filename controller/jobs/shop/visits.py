@@ -1,4 +1,4 @@
-"""Real visits to the shop: at the server's own address, with the shop's name, never led to another host."""
+"""HTTP visits to the shop: sent to the server's own address under the shop's name, never redirected to another host."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from controller.network.unpacking import unpacked
 from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
-#: For one answer, from the first packet to its last byte; a chain of redirects has twice as long.
+#: For one answer, from the first packet to its last byte; a chain of redirects may take twice as long.
 TIMEOUT_SECONDS = 60
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_REDIRECTS = 8
 REDIRECTS = (301, 302, 303, 307, 308)
-#: What browsers keep of a site's cookies, about.
+#: About as many cookies of a site as browsers keep.
 MAX_COOKIES, MAX_COOKIE_BYTES = 50, 4096
-#: So much of an address or a type is in a message.
+#: Characters of an address or a type shown in a message.
 _SHOWN = 200
 _SAFE = "/%:?=&+,;@!$'()*~-._"
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where requests go (`ip`, `port`) and whose shop they ask for (`host`: the domain, with a port if it has one).
+    """Where requests go (`ip`, `port`) and which shop they ask for (`host`: the domain, with a port if it has one).
 
-    With `context` they go over TLS and the certificate is verified for the host. A shop that calls itself `plain_host`
-    over http is then visited over TLS wherever it leads.
+    With `context` requests use TLS, and the certificate is verified for the host. Absolute http links to `plain_host`,
+    the name of a shop that still calls itself by http, are then visited over TLS as well.
     """
 
     ip: str
@@ -51,18 +51,18 @@ class Site:
 
     @property
     def keeps_secrets(self) -> bool:
-        """Tell whether nobody on the way can read what is sent: it goes over TLS, or never leaves this machine."""
+        """Tell whether nobody can read what is sent: it goes over TLS, or never leaves this machine."""
         return self.context is not None or is_of_this_machine(self.ip)
 
     def own_path(self, url: SplitResult) -> str | None:
-        """Return the path (with its query) of an absolute address on this site's own host, None for another's."""
+        """Return the path (with its query) of an absolute address on this site's own host, None for another host."""
         own = {(self.scheme, self.host.lower()), ("http", self.plain_host.lower() or None)}
         if (url.scheme, url.netloc.lower()) not in own:
             return None
         return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     def origin(self) -> Origin:
-        """Return the site's own address, whatever name servers say; its certificate must be for its host."""
+        """Return the site's own address, independent of name servers; its certificate must be for its host."""
         return Origin(self.ip, self.port, self.context, self.host.partition(":")[0])
 
 
@@ -78,7 +78,7 @@ class Answer:
 
 
 class Visitor:
-    """One visitor of a site: cookies are kept from one address to the next."""
+    """One visitor of a site: keeps cookies from one address to the next."""
 
     def __init__(self, site: Site, timeout: float = TIMEOUT_SECONDS) -> None:
         self.site = site
@@ -86,11 +86,11 @@ class Visitor:
         self._cookies: dict[str, str] = {}
 
     def open(self, path: str, name: str, form: Mapping[str, str] | None = None, most: int | None = None) -> Answer:
-        """Return the answer to GET `path`, or to `form` sent there; redirects on the shop's own host are followed.
+        """Return the answer to GET `path`, or to `form` posted there; redirects on the shop's own host are followed.
 
         With `most` no more bytes than that are read; without, a body above MAX_BODY_BYTES is refused.
         Raises ShoplaunchError `check_failed` for a redirect to another host, too many of them, or no answer,
-        `page_encoded` for one nobody can read.
+        `page_encoded` for one that cannot be decoded.
         """
         end = time.monotonic() + 2 * self._timeout
         for redirects in range(MAX_REDIRECTS + 1):
@@ -110,7 +110,7 @@ class Visitor:
         most: int | None = None,
         end: float | None = None,
     ) -> HttpAnswer:
-        """Return one answer, nothing followed; at `end` (monotonic) it is too late. Raises ShoplaunchError
+        """Return one answer without following redirects; `end` (monotonic) is the deadline. Raises ShoplaunchError
         `check_failed`, `page_encoded`."""
         where = _shown(path.partition("?")[0] if form is not None else path)
         sent = None if form is None else urlencode(form).encode("ascii")
@@ -150,7 +150,7 @@ class Visitor:
 
 
 def is_of_this_machine(ip: str) -> bool:
-    """Tell whether an address is one of this machine's own."""
+    """Tell whether an address belongs to this machine."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -166,7 +166,8 @@ def visit(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) ->
 
 
 def redirect(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) -> tuple[int, str | None]:
-    """Return (status, Location or None) of the answer to GET `path`, nothing followed. Raises check_failed."""
+    """Return (status, Location or None) of the answer to GET `path`; the redirect is not followed. Raises
+    check_failed."""
     answer = Visitor(site, timeout).ask(path, name)
     return answer.status, answer.headers.get("Location")
 
@@ -177,7 +178,7 @@ def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> 
         try:
             jar.load(line)
         except CookieError:
-            # A cookie no client would keep either
+            # A cookie that no browser would keep either
             continue
         for key, morsel in jar.items():
             if morsel["max-age"] == "0":
@@ -189,7 +190,7 @@ def _keep_cookies(cookies: dict[str, str], headers: http.client.HTTPMessage) -> 
 
 
 def _shown(text: str) -> str:
-    """Return what a message shows of an address or a type, which a shop may have written."""
+    """Return an address or a type, which a shop may have written, as a message shows it."""
     return shown(text, _SHOWN)
 
 
@@ -201,7 +202,7 @@ def _followed(site: Site, path: str, target: str, name: str) -> str:
         raise ShoplaunchError("check_failed", f"{where} leads to what is no address") from None
     followed = site.own_path(url)
     if followed is None:
-        # Never the whole address: what follows the host may be a session's key
+        # Never the whole address: what follows the host may be a session key
         other = _shown(f"{url.scheme}://{url.netloc}")
         raise ShoplaunchError("check_failed", f"{where} leads to another host: {other}")
     if not f"{url.path}/".startswith(site.base_uri):

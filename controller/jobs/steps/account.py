@@ -16,7 +16,7 @@ HTTPS_ON = SMALL_KINDS[0]
 
 
 def find(work: Work) -> Outcome:
-    """The account of a shop that lives is there, and where the shop will be over https is known.
+    """Find the account of a live shop, and determine its https address.
 
     Raises account_*, panel_*, tls_missing.
     """
@@ -39,21 +39,21 @@ def find(work: Work) -> Outcome:
 
 
 def _require_certificate(work: Work, address: SiteAddress) -> None:
-    """Raise tls_missing when visitors would be led to what no browser opens: before anything is changed."""
+    """Raise tls_missing, before anything is changed, when browsers would refuse the shop's certificate."""
     served = tls.look(address.ip, address.tls_port, work.job.domain, tls.context(work.tools.config))
     if not served.valid:
         raise ShoplaunchError("tls_missing", f"https://{work.job.domain}: {served.reason}")
 
 
 def run(work: Work) -> Outcome:
-    """Raises account_*, name_taken, language_missing, bundle_*, panel_*."""
+    """Ensure the account. Raises account_*, name_taken, language_missing, bundle_*, panel_*."""
     job, panel = work.job, work.tools.panel
     _require_language(work)
     create = bool(job.order.get("create_account"))
     panel.prepare_together(job.account, job.domain)
     made = work.facts.made
     if create and panel.find_account(job.account) is None:
-        # Noted before: after an interruption nobody could tell any more
+        # Noted before: after an interruption this could not be determined any more
         made = replace(made, account=rollback.MAYBE, born=None)
         work.remember(lambda known: replace(known, made=made))
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
@@ -71,7 +71,7 @@ def run(work: Work) -> Outcome:
 
 
 def _require_language(work: Work) -> None:
-    """Raise language_missing when the application has no texts in the order's language: before anything is made."""
+    """Raise language_missing, before anything is made, when the application has no texts in the order's language."""
     known = work.manifest().get("report", {}).get("languages", [])
     if known and work.job.language not in known:
         message = f"bundle {work.job.bundle} has no language {work.job.language!r}; it has: {', '.join(known)}"

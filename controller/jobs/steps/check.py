@@ -1,4 +1,4 @@
-"""Step check: nothing of the agent is left, the shop answers as it should, and that is certified."""
+"""Step check: nothing of the agent is left, the shop passes its checks, and its certificate is issued."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from shared.placeholders import Renderer
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
-#: How often the agent's own clean-up is looked for, and how many cron ticks it gets.
+#: Interval of the checks for the agent's own clean-up, and how many cron ticks it gets.
 LOOK_SECONDS = 5
-#: The same for an agent that only hears us through the panel.
+#: The interval for an agent that reads our answers only through the panel.
 UNHEARD_SECONDS = 20
 CLEANUP_TICKS = 2
 CLEANUP_SECONDS = 60
@@ -32,7 +32,7 @@ Found = TypeVar("Found")
 
 
 def run(work: Work) -> Outcome:
-    """Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
+    """Check the shop. Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
     manifest, job = work.manifest(), work.job
     with reading(work.tools.engine) as connection:
         evidence = events.final_evidence(connection, job.id, job.attempt)
@@ -53,10 +53,10 @@ def run(work: Work) -> Outcome:
 
 
 def beside_cleaning(work: Work, look: Callable[[], Found]) -> tuple[Found, str]:
-    """Return (what `look()` found, a note when leftovers had to be removed); the agent cleans up meanwhile.
+    """Return (the result of `look()`, a note when leftovers had to be removed); the agent cleans up in parallel.
 
-    A look that fails while the agent is still there says nothing. There is one meanwhile; where that was too early, the
-    next waits until the agent is gone. Raises what `look` raises, leftovers, panel_*; Later while the agent cleans up.
+    `look` runs once in parallel; a failure while the agent is still there does not count, and it runs again when the
+    agent is gone. Raises what `look` raises, leftovers, panel_*; Later while the agent cleans up.
     """
     removed = ensure_gone(work) if work.facts.looked_early else None
     try:
@@ -77,11 +77,11 @@ def _gone_or_later(work: Work) -> str:
 
 
 def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
-    """Return (the answers to all visits, a note about signing in).
+    """Return (the answers to all visits, a note about the sign-in).
 
     Raises check_failed, panel_*.
     """
-    # Since the files came, the host's choice may be another, or what it keeps beside them gone
+    # The host may have changed the PHP version since, or lost the PHP settings that the panel keeps next to the files
     chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, filled["domain"], filled["base_uri"])
@@ -96,7 +96,7 @@ def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple
 
 
 def require_evidence(manifest: Manifest, evidence: Mapping[str, Any], variant: str | None = None) -> None:
-    """Raise check_failed, variant_unknown unless the agent proved the copy and found every table's rows."""
+    """Raise check_failed, variant_unknown unless the agent verified the copy and found every table's rows."""
     wanted = {table["name"]: table["rows"] for table in manifest["tables"]}
     chosen_variant = variant_of(manifest, variant)
     wanted |= chosen_variant.get("rows", {}) if chosen_variant is not None else {}
@@ -114,8 +114,8 @@ def require_evidence(manifest: Manifest, evidence: Mapping[str, Any], variant: s
 
 
 def ensure_gone(work: Work) -> str:
-    """The agent's folder, cron line and starters are gone; return a note when we had to remove folder or line, or of
-    what stays."""
+    """Ensure that the agent's folder, cron line and starters are gone; return a note when folder or line had to be
+    removed, or of what stays."""
     return "; ".join(filter(None, [_agent_gone(work), ring.end(work)]))
 
 

@@ -1,4 +1,4 @@
-"""Step confirm: what a small job changed is seen from outside, as a client would see it."""
+"""Step confirm: the change of a follow-up job is checked from outside, as a client would see it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def run(work: Work) -> Outcome:
-    """Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
+    """Check the change. Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
     look = _front_over_http if work.is_back else LOOKS[work.job.kind]
     seen, removed = beside_cleaning(work, lambda: look(work))
     now = work.tools.clock()
@@ -30,7 +30,7 @@ def run(work: Work) -> Outcome:
 
 
 def site_of(work: Work, *, https: bool = False) -> visits.Site:
-    """Return where the shop is visited; over TLS its certificate is verified."""
+    """Return the site to visit; over TLS its certificate is verified."""
     address = work.tools.panel.site_address(work.account)
     host = values.host(work.job.domain, address)
     base_uri = values.address("http", host, work.job.folder)["base_uri"]
@@ -42,11 +42,11 @@ def site_of(work: Work, *, https: bool = False) -> visits.Site:
 
 
 def _https_on(work: Work) -> str:
-    """The front page is there over https; http leads to the very same address over https, once."""
+    """Check that the front page answers over https, and that http redirects once to the very same https address."""
     secure, plain = site_of(work, https=True), site_of(work)
     looks = _front(work)
     if secure.host != plain.host:
-        # On a port of its own the host is another one to rules of .htaccess that name it
+        # With a non-default port, rules of .htaccess that name the host do not match
         looks = [{name: value for name, value in check.items() if name != "assets"} for check in looks]
     _visit(work, secure, looks)
     path = f"{plain.base_uri}?from=http"
@@ -58,9 +58,9 @@ def _https_on(work: Work) -> str:
 
 
 def _signed_in(work: Work, secure: visits.Site) -> str:
-    """Sign in with the first password while nobody but the controller knows it; return a note.
+    """Sign in with the first password while only the controller knows it; return a note.
 
-    Where the shop's server is another machine, its check may have had no TLS to do so.
+    Where the shop's server is another machine, its step check may have had no TLS for this.
     """
     with reading(work.tools.engine) as connection:
         parent = jobs.get(connection, str(work.job.parent))
@@ -75,7 +75,7 @@ def _front_over_http(work: Work) -> str:
 
 
 def _set_admin_password(work: Work) -> str:
-    """Signing in is the owner's; the pages must be there, the back office's with them."""
+    """Check the pages, the back office's too; signing in is left to the owner."""
     known = work.later.get("checks", [])
     _visit(work, site_of(work, https=work.later.get("scheme") == "https"), known)
     return f"{len(known)} visits"

@@ -14,7 +14,8 @@ from shared.job import cron_line
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, agent_not_built, cron_edit_failed; panel_unverified when something prepared is not there."""
+    """Install the cron line. Raises panel_*, agent_not_built, cron_edit_failed; panel_unverified when a prepared thing
+    is missing."""
     panel, account = work.tools.panel, work.account
     line = cron_line(work.job.id)
     agent = drop.agent_files(work.tools.config.agent)
@@ -23,9 +24,9 @@ def run(work: Work) -> Outcome:
     every, blocked_at = panel.cron_interval_seconds(account), work.facts.blocked_at
     with reading(work.tools.engine) as connection:
         if jobs.last_was_unheard(connection, work.job.server):
-            # Its network lets nothing out: this agent is looked for from the beginning
+            # The account's network lets nothing out: probe this agent from the beginning
             blocked_at = work.tools.clock()
-    # Last: what it starts may report before this step is noted
+    # Last: the started agent may report before this step is noted
     unprepared = work.facts.start_prepared
     came = ring.ring(work, unprepared)
     return Outcome(

@@ -8,7 +8,7 @@ from controller.jobs.lifecycle.step_context import Outcome, Work
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, name_taken."""
+    """Ensure the database. Raises panel_*, name_taken."""
     account = work.account
     name, _user = work.tools.panel.database_names(account)
     if not work.tools.panel.has_database(account, name):

@@ -1,4 +1,4 @@
-"""Step database_user: the shop's database user, or a small job's own, exists and has the job's password."""
+"""Step database_user: the shop's database user, or a follow-up job's own, exists and has the job's password."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.job import RESTORE
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, name_taken."""
+    """Ensure the user. Raises panel_*, name_taken."""
     account = work.account
     _name, user = work.database_names
     if work.job.kind == RESTORE and not work.tools.panel.has_database_user(account, user):

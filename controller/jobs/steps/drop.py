@@ -21,7 +21,7 @@ JOB_FILE_MODE = 0o600
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, bundle_*, agent_not_built, job_invalid."""
+    """Place the files. Raises panel_*, bundle_*, agent_not_built, job_invalid."""
     changed = _changed(work) if work.job.attempt > 1 else []
     put = place(work)
     note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
@@ -34,8 +34,8 @@ def run(work: Work) -> Outcome:
 
 @dataclass(frozen=True)
 class Put:
-    """What was put into an account: until when (unix seconds) its job file is valid, digests by name, and why it is
-    left to cron to start the agent ("": it is not)."""
+    """What was placed in an account: when its job file expires (unix seconds), digests by name, and why the agent's
+    start is left to cron ("": it is not)."""
 
     expires_at: int
     sha256: Mapping[str, list[str]]
@@ -43,25 +43,25 @@ class Put:
 
 
 def _changed(work: Work) -> list[str]:
-    """Return what became of the last attempt's files that are not as they were put."""
+    """Return what happened to those of the last attempt's files that were changed since they were placed."""
     try:
         return delivery.changed_files(work.tools.panel, work.account, work.facts.put_sha256 or {})
     except ShoplaunchError as error:
         if error.retryable:
             raise
-        # What is in the way is met again by whoever puts them anew
+        # The next placement meets the same obstacle and reports it
         return []
 
 
 def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
-    """Put agent and job file into the account; `anew` whatever seems to be there, as in each attempt but the first.
+    """Place agent and job file in the account; with `anew` also what seems to be there, as in each retried attempt.
 
-    Without `needs_bundle` a bundle that is gone is no obstacle: nothing is restored from it.
+    Without `needs_bundle` a missing bundle is no error: nothing is restored from it.
     """
     tools, account = work.tools, work.account
     same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
     document = job_file.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
-    # The agent first: it must know the key the job file is signed with
+    # The agent first: it must know the key that signs the job file
     files = agent_files(tools.config.agent)
     if anew or work.job.attempt > 1:
         tools.panel.ensure_agent_anew(account, files)
@@ -99,13 +99,13 @@ def agent_files(folder: Path) -> SkeletonFiles:
 def _source(work: Work, needed: bool) -> dict[str, str]:
     """Return where the agent finds the bundle: {} in the account itself, else `path` on its server and/or `url`.
 
-    Of several the agent takes the first that is there and right: path, the account's own file, url.
+    The agent takes the first that is there and intact: path, the account's own file, url.
     Raises bundle_missing, config_invalid.
     """
     bundle, tools = work.bundle, work.tools
     path = tools.bundles.path(bundle.name)
     same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
-    # A panel that only compares sizes may be wrong; then the agent still has the address
+    # A panel that only compares sizes may be wrong; the agent then falls back to the URL
     if same_machine and tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return {}
     if not path.is_file():
@@ -116,7 +116,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
     if same_machine:
         if not _may_read(work):
             return fetched
-        # What bars the way to it need not bar this account's
+        # A folder closed to others need not be closed to this account
         return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **fetched}
     folder = None if work.facts.copies_distrusted else _shared_folder(work, paid=bundle.paid)
     if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
@@ -125,7 +125,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
 
 
 def _may_read(work: Work) -> bool:
-    """Let the account read the bundle's file; tell whether that can be done, by the file system's access lists."""
+    """Let the account read the bundle's file by an access list; return whether that is possible."""
     tools, user = work.tools, work.tools.panel.reader(work.account)
     if user is None:
         return False
@@ -137,7 +137,7 @@ def _may_read(work: Work) -> bool:
 def _shared_folder(work: Work, *, paid: bool) -> str | None:
     """Return the folder of bundles on the account's server that its accounts may read, None where there is none.
 
-    What is paid for does not lie where every account can copy it, unless the server's settings say so.
+    A paid bundle is not placed where every account can copy it, unless the server's settings allow that.
     """
     with reading(work.tools.engine) as connection:
         settings = servers.get(connection, work.job.server).settings

@@ -1,4 +1,4 @@
-"""Step notify: the client is told where the shop is and how to sign in; then the secrets are forgotten."""
+"""Step notify: the client is notified where the shop is and how to sign in; then the secrets are forgotten."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shared.errors import ShoplaunchError
 
 
 def run(work: Work) -> Outcome:
-    """Raises mail_failed, whmcs_*."""
+    """Notify the client. Raises mail_failed, whmcs_*."""
     mode = _mode(work)
     if mode == "mail":
         if credentials.PASSWORD not in work.private:
-            # Told before: the password was only known until then
+            # Notified before: the password was known only until then
             raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
         _tell(work, password=work.private[credentials.PASSWORD])
         return Outcome(columns={"secrets_encrypted": None}, note=work.job.email)
@@ -27,7 +27,7 @@ def run(work: Work) -> Outcome:
 
 
 def _mode(work: Work) -> str:
-    """Return how the client learns the password: as it was offered before, else as billing wants and the shop can."""
+    """Return how the client gets the password: as offered before, else as billing wants and the shop supports."""
     offered = credentials.link(work.job)
     if offered is not None:
         return offered.mode
@@ -66,7 +66,7 @@ def _news(work: Work, *, way: str = "mail", password: str = "", password_link: s
 
 
 def _name_servers(work: Work) -> tuple[str, ...]:
-    """Return what the client's domain should use, unless the world finds the shop already."""
+    """Return the name servers that the client's domain should use; none when public DNS already leads to the shop."""
     panel, account = work.tools.panel, work.account
     found = panel.name_servers(account)
     return tuple(found) if found and not tls.leads_to(panel.site_address(account), work.job.domain) else ()

@@ -1,4 +1,4 @@
-"""Step php: a PHP that runs the shop serves its site."""
+"""Step php: the shop's site is served by a PHP version that can run it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*, bundle_*."""
+    """Choose the PHP version. Raises panel_*, bundle_*."""
     version = chosen(work.tools.panel.ensure_php, work.account, work.manifest())
     return Outcome(note=version)
 
 
 def chosen(ensure: Ensure, account: Account, manifest: Manifest) -> str:
-    """Return the PHP with which `ensure` lets the account be served.
+    """Return the PHP version that `ensure` sets for the account.
 
-    One that the application was made for where the server has one, else one that it is known to run on. Raises panel_*.
+    Preferably one that the application was made for, else one that it is known to run on. Raises panel_*.
     """
     needs = manifest["requirements"]["php"]
     preferred = needs.get("preferred")

@@ -6,7 +6,7 @@ from controller.jobs.lifecycle.step_context import Outcome, Work
 
 
 def run(work: Work) -> Outcome:
-    """Raises panel_*."""
+    """Grant the privileges. Raises panel_*."""
     account = work.account
     name, user = work.database_names
     work.tools.panel.ensure_privileges(account, name, user)

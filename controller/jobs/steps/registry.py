@@ -1,4 +1,4 @@
-"""What each step of the plan runs: name of the work -> its function."""
+"""Name of a step's work in the plan -> the function that does it."""
 
 from __future__ import annotations
 

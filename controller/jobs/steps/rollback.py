@@ -1,4 +1,4 @@
-"""What a cancelled job had made itself goes again: database, its user, account – never what holds anything else."""
+"""Removes what a cancelled job made itself: database, its user, account – never anything that holds more than that."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from controller.jobs.lifecycle.step_context import Work
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 
-#: Of the account a job made: MAYBE until the panel said so.
+#: States of the account a job made: MAYBE until the panel has confirmed it.
 MAYBE, MADE = "maybe", "made"
-#: The account's crontab, among the paths of what was in it when it was made.
+#: Key of the account's crontab among the paths of its contents.
 CRONTAB = "(crontab)"
-#: Names of things that came since, shown to people.
+#: Names of later additions shown to people.
 SHOWN = 5
 
 
 def contents(panel: Panel, account: Account, job_id: str) -> dict[str, str] | None:
-    """Return what is in the account but for the job's own, path -> a text that changes with the content; None where
-    the panel cannot tell. Raises ShoplaunchError of the panel."""
+    """Return the account's contents without the job's own, path -> a text that changes with the content; None where the
+    panel cannot list them. Raises ShoplaunchError of the panel."""
     found = panel.home_entries(account)
     if found is None:
         return None
@@ -32,7 +32,7 @@ def contents(panel: Panel, account: Account, job_id: str) -> dict[str, str] | No
 def run(work: Work) -> tuple[Made, str]:
     """Remove what the job made; return (what is left of that, what stays and why, or "").
 
-    Call it when the agent is gone. Safe to repeat. Raises ShoplaunchError of the panel.
+    Call it when the agent is gone. Repeating it is safe. Raises ShoplaunchError of the panel.
     """
     made, panel = work.facts.made, work.tools.panel
     if not (made.account or made.database or made.database_user or made.born):
@@ -59,7 +59,7 @@ def _find(panel: Panel, user: str) -> Account | None:
 
 
 def _why_kept(work: Work, account: Account) -> str:
-    """Return why the account stays, "" when it is the job's own and holds nothing of anybody else's."""
+    """Return why the account stays, "" when the job made it and it holds nothing else."""
     made, panel = work.facts.made, work.tools.panel
     if made.account != MADE:
         return f"whether this job made the account {account.user} is not known"

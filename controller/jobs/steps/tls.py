@@ -1,4 +1,4 @@
-"""Step tls: a certificate is asked for; the shop lives on http until one is really served."""
+"""Step tls: a certificate is requested; the shop lives on http until one is really served."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.errors import ShoplaunchError
 
 
 def run(work: Work) -> Outcome:
-    """Nothing about TLS keeps a shop from living: a panel that cannot be asked now is asked again later."""
+    """Request a certificate. No TLS failure keeps a shop from going live: a failing panel is asked again later."""
     panel, now = work.tools.panel, work.tools.clock()
     begun = tls.begun(work.facts.tls, tls.WAITING, now)
     try:
@@ -21,7 +21,7 @@ def run(work: Work) -> Outcome:
             note = f"sites of a {panel.kind} server are served over http"
             return Outcome(_learned(replace(work.facts.tls, state=tls.NONE)), skipped=True, note=note)
         if not tls.leads_to(panel.site_address(work.account), work.job.domain):
-            # Who was asked could not find the server: once more when the domain leads there
+            # The authority could not find the server: ask again when the domain leads there
             asked = replace(asked, asked_at=None, asks=0)
     except ShoplaunchError as error:
         return Outcome(_learned(begun), note=f"not asked for yet: {error.code}")
