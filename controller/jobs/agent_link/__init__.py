@@ -1,1 +1,1 @@
-"""Talking with one agent: its job file, its reports and downloads, and what is read of it through the panel."""
+"""Talking with one agent: its job file, its reports and downloads, and what is read through the panel."""

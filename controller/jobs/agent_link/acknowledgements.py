@@ -1,4 +1,4 @@
-"""The controller's answers for agents that cannot reach it: a signed file, put into the account through the panel."""
+"""Acknowledgements for agents that cannot reach the controller: a signed file, placed through the panel."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MODE = 0o600
 
 
 def accept(work: Work, seq: int) -> None:
-    """The agent is told that its events up to number `seq` have arrived. Raises ShoplaunchError of the panel."""
+    """Acknowledge the agent's events up to number `seq`. Raises ShoplaunchError of the panel."""
     _ensure(work, seq, ACCEPTED)
 
 
 def cancel(work: Work) -> None:
-    """The agent is told that its job is cancelled. Raises ShoplaunchError of the panel."""
+    """Acknowledge to the agent that its job is cancelled. Raises ShoplaunchError of the panel."""
     _ensure(work, 0, CANCELLED)
 
 

@@ -1,4 +1,4 @@
-"""What the agents report: whose report it is, whether it counts, and what it does to the job."""
+"""Takes agents' reports: whose report it is, whether it counts, and how it changes the job."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from controller.jobs.lifecycle import agent_trouble, changes, facts, plan, silen
 from controller.jobs.lifecycle.tokens import AgentToken
 from shared.errors import ShoplaunchError
 
-#: Until our own checks are done, the shop is not complete, whatever the agent says.
+#: Until the controller's own checks are done the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
 FINISHED_PERCENT = 98
-#: After these the worker has something to do.
+#: After these events the worker has something to do.
 MOVING = ("finished", "failed", "cleaned")
 _OF_A_STAGE = ("stage_started", "stage_finished")
-#: An agent's clock may be wrong; what it says is not shown as later than this.
+#: An agent's clock may be wrong; its times are shown as no later than this after now.
 CLOCK_SECONDS = 86400.0
-#: How long behind the validity of its job file an attempt's token is good for: a host that was away for days tells how
-#: the attempt ended.
+#: How long after the validity of its job file an attempt's token is accepted: a host that was down for days can still
+#: report how the attempt ended.
 LATE_SECONDS = 7 * 86400.0
-#: Between two looks through the panel for what an agent says it has removed.
+#: Interval of the panel checks for what an agent reports as removed.
 CLEANED_SECONDS = 60.0
 
 
 def record(together: Together, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
     """Take one event of `size` bytes; return the job's attempt.
 
-    An event that was taken before changes nothing, nor does one that comes behind the validity of its attempt and ends
-    nothing.
+    An event that was taken before changes nothing, nor does one that comes after the validity of its attempt without
+    ending it.
 
     Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
     `event_invalid` (400), `events_too_fast` (429), `events_full` (413).
@@ -49,7 +49,7 @@ def record(together: Together, holder: AgentToken, event: Mapping[str, Any], siz
 
 
 def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False) -> Job:
-    """Return the job whose current attempt `holder` is. Raises ShoplaunchError `token_invalid`, `superseded`."""
+    """Return the job whose current attempt holds `holder`. Raises ShoplaunchError `token_invalid`, `superseded`."""
     try:
         job = jobs.get(connection, holder.job, lock=lock)
     except ShoplaunchError:
@@ -62,10 +62,10 @@ def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False)
 
 
 def is_over(job: Job, now: float, late: float = 0.0) -> bool:
-    """Tell whether the validity of the job's current attempt ended `late` seconds ago.
+    """Tell whether the validity of the job's current attempt ended at least `late` seconds ago.
 
-    The file of an attempt that is being prepared lies there before its validity is noted, and an agent that takes back
-    has a new one.
+    The file of an attempt being prepared may lie in the account before its validity is noted, and an agent that rolls
+    back has a new one.
     """
     if job.state in (states.PREPARING, states.CANCELLED) or job.expires_at is None:
         return False
@@ -95,7 +95,7 @@ def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[st
 
 
 def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the job's columns after `event`, {} when it means nothing (any more)."""
+    """Return the job's columns after `event`, {} when it has no effect (any more)."""
     counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
     if is_over(job, now) and not counts and event["event"] != "cleaned":
         return {}
@@ -103,7 +103,7 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
     if event["seq"]:
         if not kept.is_known(connection, job, event):
             stored = kept.keep(connection, job, event, now, counts=counts)
-        # An agent that was put there once more to take back counts from one again
+        # An agent that was placed again for the rollback counts from one again
         elif job.state != states.CANCELLED:
             return {}
     columns = stored | _effect(connection, replace(job, **stored), event, now)
@@ -112,9 +112,9 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the job's columns after `event`; reports that come late or out of turn leave the state alone."""
+    """Return the job's columns after `event`; reports that come late or out of order leave the state alone."""
     kind = event["event"]
-    # What lives needs no agent any more
+    # A live shop needs no agent any more
     if job.state == states.LIVE and kind != "cleaned":
         return {}
     columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
@@ -128,7 +128,7 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
 
 
 def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """The agent is at work. What it had met is shown until it gets further: every tick of cron starts it anew."""
+    """The agent is at work. Its last error is shown until it gets further, as every cron tick starts it anew."""
     _at_work(connection, job)
     columns = {**changes.moved(job, "agent_works"), "step": "agent"}
     known = agent_trouble.of(job)
@@ -142,7 +142,7 @@ def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
 
 
 def _at_work(connection: sa.Connection, job: Job) -> None:
-    """The agent's step runs, as it does in every job that is being restored already."""
+    """Mark the agent's step as running, as it is in every job that is being restored already."""
     if job.state != states.RESTORING:
         steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
 
@@ -152,7 +152,7 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     if not states.may(job.state, "agent_works"):
         return columns
     if event.get("percent") is not None:
-        # Heartbeats overtake what waits for its turn
+        # Heartbeats overtake reports that wait in the outbox
         columns["percent"] = max(job.percent, min(event["percent"], MAX_AGENT_PERCENT))
     stage, kind = event.get("stage"), event["event"]
     known = dict(job.progress)
@@ -175,14 +175,14 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 
 def _known_until(stage: Mapping[str, Any]) -> float:
-    """Return when the agent did what is known of the stage, by its own clock: what it did before is no news."""
+    """Return when, by the agent's clock, the last known change of the stage was: earlier reports are outdated."""
     return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
 
 
 def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     error = dict(event["error"])
     if error["retryable"]:
-        # Its cron line stays: the next tick goes on by itself
+        # Its cron line stays: the next tick starts it again
         if not states.may(job.state, "agent_works"):
             return {}
         _at_work(connection, job)
@@ -200,7 +200,7 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
 
 
 def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
-    """Return the columns of a job whose agent is done; {} where that means nothing any more."""
+    """Return the columns of a job whose agent has finished; {} where that has no effect any more."""
     if not states.may(job.state, "agent_finished"):
         return {}
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
@@ -216,10 +216,10 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
         was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
         if undoing.state == undo.DONE or was_just_heard:
             return {}
-        # Believed only after a look through the panel
+        # Accepted only after a check through the panel
         return {"wake_at": now, **facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))}
     if job.state == states.FINISHING and not facts.of(job).cleaned:
-        # Whatever looks whether it is gone need not wait for its next look
+        # The step that checks whether the agent is gone need not wait for its next try
         looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
         steps.update(connection, job.id, looks, not_before=None)
         return {"wake_at": now, **facts.column(replace(facts.of(job), cleaned=True))}

@@ -1,4 +1,4 @@
-"""Whether launcher, agent, job file and cron line are in the account as they were put there, byte for byte."""
+"""Checks that launcher, agent, job file and cron line are in the account as they were placed, byte for byte."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_command
 
 CODE = "agent_damaged"
-#: What an agent's silence is called until somebody has looked at what it is started from.
+#: Errors of a silent agent that stand until its files have been checked.
 _UNEXPLAINED = ("cron_never_fired", "agent_silent")
 _OFTEN = re.compile(r"\*(/[0-9]+)?\Z")
 
 
 def digests(files: SkeletonFiles, job_file: bytes) -> dict[str, list[str]]:
-    """Return name -> digests of what is put into the account; the agent is text until its first start, or not."""
+    """Return name -> digests of the files placed in the account; the agent may be text until its first start."""
     return {
         LAUNCHER_FILE: [sha256_hex(files.launcher)],
         AGENT_FILE: [sha256_hex(files.agent), sha256_hex(armoured(files.agent))],
@@ -31,7 +31,7 @@ def digests(files: SkeletonFiles, job_file: bytes) -> dict[str, list[str]]:
 
 
 def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what became of the files `put` (of `digests`) that are not as they were; [] when they are, or where the
+    """Return which of the files `put` (see `digests`) were changed or removed, in words; [] for none, or where the
     panel cannot tell. Raises ShoplaunchError of the panel."""
     if not put:
         return []
@@ -45,7 +45,7 @@ def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str
 
 
 def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
-    """Return what became of the job's cron line, [] when it is as it was put, or gone. Raises ShoplaunchError."""
+    """Return how the job's cron line was changed, in words; [] when it is unchanged, or gone. Raises ShoplaunchError."""
     ours = [line for line in panel.cron_lines(account) if line.rstrip().endswith(f"# {marker(job_id)}")]
     if not ours or any(_is_as_put(line, job_id) for line in ours):
         return []
@@ -53,7 +53,7 @@ def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
 
 
 def _is_as_put(line: str, job_id: str) -> bool:
-    """Tell whether it is the job's line, run as often as the host allows."""
+    """Tell whether it is the job's line, scheduled as often as the host allows."""
     times, command = line.split(None, 5)[:5], line.split(None, 5)[5:]
     wanted = cron_command(job_id)
     often = bool(_OFTEN.match(times[0])) and times[1:] == ["*"] * 4
@@ -61,13 +61,13 @@ def _is_as_put(line: str, job_id: str) -> bool:
 
 
 def explained(panel: Panel, account: Account, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return why the agent is silent: `error`, or what was damaged since it was put there."""
+    """Return why the agent is silent: `error`, or what was damaged since its placement."""
     if error.get("code") not in _UNEXPLAINED:
         return error
     try:
         found = changed_files(panel, account, facts.of(job).put_sha256 or {}) + changed_line(panel, account, job.id)
     except ShoplaunchError:
-        # Whatever keeps the panel from showing it, the agent is silent
+        # The panel failed to show the files, but the agent is silent all the same
         return error
     if not found:
         return error

@@ -1,4 +1,4 @@
-"""Which agent may fetch which bundle: the current attempt of a job under way, its own bundle, nothing else."""
+"""Which agent may fetch which bundle: only the current attempt of a job under way, and only its own bundle."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from shared.errors import ShoplaunchError
 
 @dataclass(frozen=True)
 class Download:
-    """What is sent: the file at `path`, `size` bytes, of digest `sha256`; `rate` (bytes/s, 0: as fast as it goes) is
-    shared by all downloads of `server`."""
+    """What is sent: the file at `path`, `size` bytes, of digest `sha256`; `rate` (bytes/s, 0: unlimited) is shared by
+    all downloads of `server`."""
 
     job: str
     server: str
@@ -31,7 +31,7 @@ class Download:
 def find(engine: sa.Engine, tokens: Tokens, folder: Path, token: str, name: str, now: float) -> Download:
     """Return the download of bundle `name` that the holder of `token` may have.
 
-    Raises ShoplaunchError `token_invalid` (401: none of ours, or another job's bundle), `superseded` (409),
+    Raises ShoplaunchError `token_invalid` (401: not issued here, or another job's bundle), `superseded` (409),
     `cancelled` (410), `bundle_missing` (404: no whole file there).
     """
     holder = tokens.read_agent(token)

@@ -1,4 +1,4 @@
-"""The page visitors of a new shop see (503) until it opens: one HTML file without anything from elsewhere."""
+"""The page (503) that visitors of a new shop see until it opens: one HTML file without external resources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXTS = {
 
 
 def holding_page(language: str, noun: str) -> str:
-    """Return the page of a `noun` (controller.product_kind) in `language` (two letters), else in English."""
+    """Return the page for a `noun` (controller.product_kind) in `language` (two letters), else in English."""
     language = language if language in _TEXTS else "en"
     direction, *texts = _TEXTS[language]
     title, text, again = (Template(one).substitute(noun=word(noun, language)) for one in texts)

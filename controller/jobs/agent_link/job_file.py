@@ -1,4 +1,4 @@
-"""The job file: what the agent is told, signed so that only it and only for this purpose believes it."""
+"""The job file: the agent's instructions, signed so that only they are accepted, and only for this purpose."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def small_payload(
     *,
     back: bool,
 ) -> dict[str, Any]:
-    """Return the payload of a job without a bundle; `back`: it takes back what earlier attempts did."""
+    """Return the payload of a job without a bundle; `back`: it rolls back what earlier attempts did."""
     entry = (job.later or {})["entry"]
     more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
     return _checked(config, job, account, rules, values, token, now, {**more, "direction": "back" if back else "forth"})
@@ -107,10 +107,10 @@ def _checked(
 
 
 def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool) -> dict[str, Any]:
-    """Return the payload `document` with the controller's socket, where its agent needs no network to reach us.
+    """Return the payload `document` with the controller's socket, where its agent needs no network to reach it.
 
-    Plain http means this very machine, whose ports are anybody's while we restart. Behind https the socket counts once
-    it is there: `serve` may be on another machine.
+    Plain http means this machine, where any process may listen on our port while we restart. Behind https the socket is
+    used only if it exists: `serve` may run on another machine.
     """
     by_port = urlsplit(config.public_url).scheme == "http"
     if not (by_port or same_machine):
@@ -123,7 +123,7 @@ def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool)
 
 
 def _user(config: Config) -> dict[str, int]:
-    """Return whose process listens at the socket, {} when it is root's: whoever owns the keys is the controller."""
+    """Return the user whose process listens at the socket, {} for root: the owner of the keys runs the controller."""
     try:
         uid = config.keys.stat().st_uid
     except OSError as problem:

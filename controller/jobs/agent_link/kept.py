@@ -1,4 +1,4 @@
-"""Which of a job's reports are kept: a few hundred, in so many bytes; what ends an attempt always is."""
+"""Which of a job's reports are stored: a limited number and size; a report that ends an attempt always is."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from controller.jobs.lifecycle import facts
 from shared.errors import ShoplaunchError
 from shared.events import MAX_KEPT_SEQ
 
-#: Reports of one job, and how many of the oldest are dropped at once for a new one.
+#: Stored reports of one job, and how many of the oldest are dropped at once for a new one.
 KEPT = 300
 DROPPED_AT_ONCE = 50
-#: Bytes of one job's reports: those of twenty attempts that ended with the largest evidence there can be.
+#: Bytes of one job's reports: enough for twenty attempts that ended with the largest possible evidence.
 KEPT_BYTES = 16 * 1024 * 1024
-#: Of every event this much is kept; more only of the one whose evidence counts.
+#: Members of every event that are stored; all are stored only of the event whose evidence counts.
 _PARTS = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds", "error")
 _WORDS = 1900
 
 
 def is_known(connection: sa.Connection, job: Job, event: Mapping[str, Any]) -> bool:
-    """Tell whether the event was taken before: none up to the last that was dropped is new."""
+    """Tell whether the event was taken before; no event up to the last dropped one is new."""
     if event["seq"] <= facts.of(job).events_dropped:
         return True
     return events.is_stored(connection, event["job"], event["attempt"], event["seq"])
 
 
 def keep(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float, *, counts: bool) -> dict[str, Any]:
-    """Store the event, where it is one to keep; return the job's columns. `counts`: it ends its attempt.
+    """Store the event if it is to be stored; return the job's columns. `counts`: it ends its attempt.
 
     Raises ShoplaunchError `events_full`.
     """
@@ -48,11 +48,11 @@ def keep(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: flo
 
 
 def _short(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is kept of an event, however long the agent's words are."""
+    """Return the stored part of an event, however long the agent's texts are."""
     found = {name: event[name] for name in _PARTS if name in event}
     if found.get("error"):
         error = found["error"]
-        # Characters are kept as up to twelve bytes
+        # A non-ASCII character is stored as up to twelve bytes
         words = _WORDS if error["message"].isascii() and error["advice"].isascii() else _WORDS // 8
         found["error"] = {**error, "message": error["message"][:words], "advice": error["advice"][:words]}
     return found

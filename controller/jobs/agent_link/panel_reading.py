@@ -1,4 +1,4 @@
-"""Looking through the panel: how far an agent says it is when it cannot be heard, and what is left of it."""
+"""Reads an agent's state through the panel when its reports do not arrive, and what is left of it in the account."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate
 
-#: Larger is no state: that of a shop with a thousand shards and tables has a tenth.
+#: A larger file is no state: that of a shop with a thousand shards and tables has a tenth.
 STATE_BYTES = 1_000_000
-#: Those of one with a thousand shards and tables are a tenth.
+#: The state of a shop with a thousand shards and tables has a tenth.
 STATE_VALUES = 100_000
-#: What panels say where something else stands in the place of the agent's folder, or more lies there than they list: no
-#: agent of ours works from there.
+#: Panel errors where something else stands in place of the agent's folder, or it holds more than panels list: no agent
+#: of this controller works from there.
 NO_FOLDER = ("path_refused", "panel_answer_too_large")
 _NO_STATE = b'{"format":1}'
 
 
 def marker(job_id: str) -> str:
-    """Return the comment that ends the job's cron line."""
+    """Return the comment at the end of the job's cron line."""
     return f"shoplaunch:{job_id}"
 
 
@@ -33,7 +33,7 @@ def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
 
 
 def look(panel: Panel, account: Account, job: Job) -> Sight:
-    """Return what the agent of the job's current attempt says, and only where it says nothing what else is there.
+    """Return the state of the current attempt's agent; only where it gives no verdict, also what else is there.
 
     Raises ShoplaunchError of the panel.
     """
@@ -44,7 +44,7 @@ def look(panel: Panel, account: Account, job: Job) -> Sight:
 
 
 def forget_missing_python(panel: Panel, account: Account) -> None:
-    """What the launcher said of an account without Python counts no more: Python may have been installed since.
+    """Remove the launcher's note that the account has no Python: Python may have been installed since.
 
     Raises ShoplaunchError of the panel.
     """
@@ -54,13 +54,13 @@ def forget_missing_python(panel: Panel, account: Account) -> None:
 
 
 def left(panel: Panel, account: Account, job_id: str) -> Sight:
-    """Return what is left of the job's agent, all of it looked for. Raises ShoplaunchError of the panel."""
+    """Return what is left of the job's agent; everything is checked. Raises ShoplaunchError of the panel."""
     try:
         state, folder = _state(panel, account), panel.list_folder(account, FOLDER) is not None
     except ShoplaunchError as error:
         if error.code not in NO_FOLDER:
             raise
-        # Whatever it is, it is to go
+        # Whatever it is, it has to go
         state, folder = None, True
     return Sight(state, has_cron_line(panel, account, job_id), folder)
 
@@ -80,6 +80,6 @@ def _state_in(content: bytes) -> dict[str, Any] | None:
         document = sanitize.sanitized(sanitize.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
         validate("state", document, "stale_state")
     except ShoplaunchError:
-        # The account can write there what it likes; what is no state tells us nothing
+        # The account can write anything there; an invalid state is ignored
         return None
     return dict(document)

@@ -1,4 +1,4 @@
-"""What an agent's state, read through the panel, does to its job: progress for people, and the final event itself."""
+"""Applies an agent's state, read through the panel, to its job: progress for people, and the final event itself."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from controller.jobs.lifecycle import facts, states
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 
-#: What the agent's state calls the end of a job it has taken back or given up.
+#: `status` in the state of an agent that rolled back or gave up.
 _NOT_FINISHED = ("failed", "cancelled")
 
 
 def is_of(job: Job, state: Mapping[str, Any] | None) -> bool:
-    """Tell whether the state is of this job's current attempt."""
+    """Tell whether the state belongs to this job's current attempt."""
     return state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
 
 
@@ -32,7 +32,7 @@ def final_event(job: Job, state: Mapping[str, Any] | None) -> dict[str, Any] | N
     try:
         event = checked(state["final"]) if isinstance(state.get("final"), dict) else {}
     except ShoplaunchError:
-        # The account can write there what it likes
+        # The account can write anything there
         return None
     ours = (event.get("job"), event.get("attempt"), event.get("event")) == (job.id, job.attempt, "finished")
     return event if ours else None
@@ -41,7 +41,7 @@ def final_event(job: Job, state: Mapping[str, Any] | None) -> dict[str, Any] | N
 def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Take the final event as if it had been reported; return the job's columns, {} when it does not count (any more).
 
-    The same event over HTTP, before or after, changes nothing more.
+    The same event over HTTP, before or after, has no further effect.
     """
     if not states.may(job.state, "agent_finished") or event["attempt"] != job.attempt:
         return {}
@@ -50,18 +50,18 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     stored = kept.keep(connection, job, event, now, counts=True)
     columns = stored | agent_events.finished(connection, replace(job, **stored), now)
     steps.update(connection, job.id, "agent", note="its report was read through the panel")
-    # Until it is answered, the agent waits
+    # The agent waits until this is acknowledged
     return columns | facts.column(replace(facts.after(job, columns), ack_seq=event["seq"]))
 
 
 def last_number(state: Mapping[str, Any] | None) -> int:
-    """Return the number of the last event the state tells of, 0 when it does not say."""
+    """Return the number of the last event noted in the state, 0 when there is none."""
     found = ((state or {}).get("callback") or {}).get("seq", 0)
     return min(int(found), MAX_SEQ)
 
 
 def progress(state: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the columns that show people how far the agent is."""
+    """Return the columns that show people the agent's progress."""
     latest = now + agent_events.CLOCK_SECONDS
     known = {
         name: {

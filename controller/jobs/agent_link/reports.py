@@ -1,4 +1,4 @@
-"""Reading an agent's report: bounded in bytes by what it is, in values before it is parsed, and harmless afterwards."""
+"""Reads an agent's report: bytes are limited by its kind, values before parsing, and it is sanitized afterwards."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.events import MAX_REPORT_BYTES, STORED, check_event
 
-#: What the database's column holds.
+#: The maximum of the database's column.
 MAX_SEQ = 2**31 - 1
 _LOG_BYTES = 256 * 1024
-#: What is sent of a report; agents of earlier releases send their log with a failure, nothing of which is kept.
+#: Size limits by kind; agents of earlier releases send their log with a failure, which is discarded.
 MOST_BYTES = {"finished": _LOG_BYTES + MAX_TABLES_BYTES, "failed": _LOG_BYTES}
 LARGEST_BYTES = max(MOST_BYTES.values())
-#: Reports on all tables that a bundle may have hold fewer.
+#: The final report on all tables that a bundle may have holds fewer.
 MOST_VALUES = 60_000
 _KIND = re.compile(rb'"event"\s*:\s*"([a-z_]{1,20})"')
 
@@ -25,7 +25,7 @@ _KIND = re.compile(rb'"event"\s*:\s*"([a-z_]{1,20})"')
 def read(body: bytes) -> dict[str, Any]:
     """Return the report in `body` as it was sent. Raises ShoplaunchError `event_invalid`, `event_too_large`."""
     if len(body) > MAX_REPORT_BYTES:
-        # Looked for before it is parsed; what it says afterwards is looked at once more
+        # Searched before parsing; the parsed kind is checked again
         kinds = {found.decode("ascii") for found in _KIND.findall(body)}
         if not kinds:
             raise ShoplaunchError("event_invalid", "event: it lacks 'event'")
@@ -42,7 +42,7 @@ def _check_size(size: int, most: int) -> None:
 
 
 def checked(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event, harmless. Raises ShoplaunchError `event_invalid`."""
+    """Return the event, sanitized. Raises ShoplaunchError `event_invalid`."""
     found: dict[str, Any] = sanitize.sanitized(event, "event_invalid")
     check_event(found)
     if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):

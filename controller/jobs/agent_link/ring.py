@@ -1,4 +1,4 @@
-"""Starting the agent at once instead of at cron's next tick: bounded, and never a reason for a step to fail."""
+"""Starts the agent at once instead of at cron's next tick: bounded in time, and never a reason for a step to fail."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from controller.panels.start import REASONS, WAYS, Started, stops
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: What may pass over all until the job goes on without an answer.
+#: The job goes on without an answer after this time in total.
 WITHIN_SECONDS = 5.0
 
 
 def why_not(work: Work) -> str:
-    """Return "" where the agent is to be started at once, else the reason for leaving it to cron."""
+    """Return "" where the agent is to be started at once, else the reason why cron starts it."""
     with reading(work.tools.engine) as connection:
         server = servers.get(connection, work.job.server)
     if server.starts != servers.AUTO:
@@ -33,18 +33,18 @@ def why_not(work: Work) -> str:
 
 
 def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
-    """Return path -> (content, mode) of what the panel wants in the account for the start. Raises panel_*."""
+    """Return path -> (content, mode) of the files that the panel needs in the account for the start. Raises panel_*."""
     return work.tools.panel.start_files(work.account, work.job.id, work.job.attempt)
 
 
 def end(work: Work, *, again: bool = False) -> str:
-    """Nothing that was put there for a start is left, of this attempt and earlier ones; return a note of what stays.
+    """Remove all files placed for a start, by this attempt and earlier ones; return a note of what stays.
 
-    `again`: this attempt's agent may have been placed more than once. Raises ShoplaunchError of the panel where trying
-    again may help.
+    `again`: this attempt's agent may have been placed more than once. Raises ShoplaunchError of the panel where another
+    try may help.
     """
     job = work.job
-    # One that has started the agent is gone
+    # A starter that has started the agent is gone
     known = facts.of(job)
     is_gone = known.start_prepared or (known.start is not None and known.start.way)
     if job.attempt == 1 and is_gone and not again:
@@ -60,10 +60,10 @@ def end(work: Work, *, again: bool = False) -> str:
 
 
 def ring(work: Work, unprepared: str | None) -> Asked:
-    """Start the agent where the panel can, once its cron line is there; return what came of it.
+    """Start the agent where the panel can, once its cron line is there; return the outcome.
 
-    `unprepared` is the fact `start_prepared`, None where an earlier version put the job file there. Cron starts the
-    agent all the same: what goes wrong here is logged and waited for no longer than WITHIN_SECONDS.
+    `unprepared` is the fact `start_prepared`, None where an earlier version placed the job file. Cron starts the agent
+    all the same: failures here are logged, and waited for no longer than WITHIN_SECONDS.
     """
     at, began = work.tools.clock(), time.monotonic()
     if unprepared is None:
@@ -75,9 +75,9 @@ def ring(work: Work, unprepared: str | None) -> Asked:
 
 
 def note(connection: sa.Connection, work: Work, came: Asked, unprepared: str | None) -> None:
-    """Keep what came of a start for the server: only what was tried tells something new."""
+    """Store the outcome of a start for the server: only a start that was tried adds knowledge."""
     learned = servers.get(connection, work.job.server).start_learned
-    # It was not tried again where it stopped that before
+    # The start was skipped for a reason that is known already
     is_known = stops(learned, came.at or 0.0) == came.reason != ""
     if not unprepared and not is_known:
         found = came.way, came.reason, came.at or 0.0
@@ -85,14 +85,14 @@ def note(connection: sa.Connection, work: Work, came: Asked, unprepared: str | N
 
 
 def _started(work: Work, within_seconds: float) -> Started:
-    """Ask the panel in a thread of its own: one that hangs is left to itself."""
+    """Call the panel in a thread of its own, which is abandoned when it hangs."""
     ended: list[Started | BaseException] = []
 
     def ask() -> None:
         try:
             job = work.job
             ended.append(work.tools.panel.start_now(work.account, job.id, job.attempt, within_seconds))
-        except BaseException as problem:  # noqa: BLE001 - told from each other where it is waited for
+        except BaseException as problem:  # noqa: BLE001 - the waiting thread distinguishes them
             ended.append(problem)
 
     thread = threading.Thread(target=ask, name="start", daemon=True)

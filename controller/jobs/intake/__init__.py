@@ -1,1 +1,1 @@
-"""The ways in: orders, billing events, what the web and the command line ask of jobs. `service` is the door."""
+"""The ways in: orders, billing events, requests of web and command line about jobs. `service` is the interface."""

@@ -1,4 +1,4 @@
-"""What billing tells of a service: created, accepted, terminated, in any order and any number of times."""
+"""Billing events of a service – created, accepted, terminated – in any order and any number of times."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ EVENTS = (CREATED, ACCEPTED, TERMINATED)
 SOURCE = "whmcs"
 _NEEDED = ("server_host", "bundle", "domain", "email", "account")
 _TEXTS = ("first_name", "last_name")
-#: What turns the direction of a line around or has no width: pasted into names by phones and word processors.
+#: Invisible or direction-changing characters, pasted into names by phones and word processors.
 #: The joiners of Persian and of emoji stay.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-#: What an order takes; a longer name is no reason not to build a shop.
+#: The limit of an order's text; a longer name is no reason not to build a shop.
 TEXT_CHARS = 128
-#: How far ahead of ours billing's clock is believed to be.
+#: How far billing's clock may be ahead of ours.
 CLOCK_SECONDS = 86400.0
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
 def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> None:
-    """Note the event; start the service's job when nothing is left to wait for, end it when it is terminated.
+    """Note the event; start the service's job when it waits for nothing else, end it when it is terminated.
 
-    `signed_by` names the key of its signature: services of another key are others. Raises ShoplaunchError
-    `order_invalid`; and, when no job can be made of it (it is noted all the same, so that `start` can try again),
-    `domain_invalid`, `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`,
-    `bundle_unknown`, `domain_busy`, `key_forbidden`, `service_ending` (retryable). Whatever is refused is an open row
-    of controller.db.refused_orders.
+    `signed_by` names the key of its signature; each key has its own services. Raises ShoplaunchError `order_invalid`;
+    and, when no job can be made (the event is stored all the same, so that `start` can try again), `domain_invalid`,
+    `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`, `bundle_unknown`,
+    `domain_busy`, `key_forbidden`, `service_ending` (retryable). Each refusal is an open row of
+    controller.db.refused_orders.
     """
     try:
         validate("billing-event", event, "order_invalid")
@@ -55,7 +55,7 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
         _require_may_end(engine, event, now, signed_by)
     service = _noted(engine, event, now, signed_by)
     if event["event"] == TERMINATED:
-        # Told late, it is the end of the account before this one
+        # A late termination ends the account before this one
         since = service.module_created_at if service.terminated_at is None else None
         termination.end(engine, service, now, since)
         if service.terminated_at is not None:
@@ -76,7 +76,7 @@ def _require_may_end(engine: sa.Engine, event: Mapping[str, Any], now: float, si
 
 
 def waiting_for(service: BilledService) -> str | None:
-    """Return the event that has to come before work begins, None when none has."""
+    """Return the event that has to come before work begins, None when there is none."""
     if service.wanted is None:
         return CREATED
     return ACCEPTED if service.wanted.get("wait_for_acceptance") and service.accepted_at is None else None
@@ -88,7 +88,7 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
         job = jobs.find_service(connection, service.service_id, service.signed_by)
         known = servers.listed(connection)
     if job is not None and not _is_of_an_earlier_life(job):
-        # A kill came between the job and the note of it
+        # The process was killed after making the job and before noting it
         _made(engine, service, job, now)
         return job
     try:
@@ -120,7 +120,7 @@ def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
 
 
 def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:
-    """Return the service's row with the event in it."""
+    """Return the service's row after the event."""
 
     def work(connection: sa.Connection) -> BilledService:
         known = services.get(connection, signed_by, event["service_id"], lock=True)
@@ -132,12 +132,12 @@ def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: s
     try:
         return transact(engine, work)
     except IntegrityError:
-        # Its first two events came at once: now there is a row to wait for
+        # Its first two events came at once: now there is a row to lock
         return transact(engine, work)
 
 
 def _with(service: BilledService, event: Mapping[str, Any], now: float) -> BilledService:
-    # A clock that is far ahead of ours must not keep what comes later from counting
+    # A clock far ahead of ours must not make later events outdated
     at = min(float(event.get("at") or now), now + CLOCK_SECONDS)
     for name in ("order_id", "client_id"):
         if event.get(name):
@@ -148,9 +148,9 @@ def _with(service: BilledService, event: Mapping[str, Any], now: float) -> Bille
         late = service.module_created_at is not None and event.get("at") and at < service.module_created_at
         return service if late else replace(service, terminated_at=at)
     if service.terminated_at is not None and at < service.terminated_at:
-        # Told late: what was created then is gone already
+        # A late event: that creation has ended already
         return service
-    # Created again after its end, it lives anew; its order stays accepted
+    # Created again after its end, the service starts anew; its order stays accepted
     return replace(service, module_created_at=at, terminated_at=None, wanted=dict(event), error=None)
 
 
@@ -168,7 +168,7 @@ def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any
 
 
 def _order(service: BilledService, known: list[servers.Server]) -> dict[str, Any]:
-    """Return the order of what billing created."""
+    """Return the order for a service that billing created."""
     wanted = dict(service.wanted or {})
     for name in _NEEDED:
         if not str(wanted.get(name) or "").strip():
@@ -194,5 +194,6 @@ def _order(service: BilledService, known: list[servers.Server]) -> dict[str, Any
 
 
 def plain_text(text: str) -> str:
-    """Return a name as people read it: entities resolved (billing keeps names as HTML), nothing invisible, cut."""
+    """Return a name as people read it: entities resolved (billing stores names as HTML), invisible characters removed,
+    cut to TEXT_CHARS."""
     return " ".join(_INVISIBLE.sub(" ", html.unescape(text)).split())[:TEXT_CHARS].rstrip()

@@ -1,4 +1,4 @@
-"""Services as billing sees them: told, asked after, tried again; with a job or still without one."""
+"""Services as billing sees them: its events, status requests and retries, with a job or still without one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def status(installation: Installation, service_id: str, signed_by: str = "") -> 
         known = services.get(connection, signed_by, service_id)
         all_servers = servers.listed(connection)
         nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
-    # A service that was created again has no job yet; the old one is another story
+    # A service that was created again has no job yet; its old job does not count
     if job is not None and (known is None or known.error is None):
         return view.statuses(installation, [job])[0]
     if known is None:
@@ -44,7 +44,7 @@ def status(installation: Installation, service_id: str, signed_by: str = "") -> 
 
 
 def retry(installation: Installation, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
-    """Run the failed step again of the key's service, or try again to make the job; return the status.
+    """Retry the failed step of the key's service, or try again to make its job; return the status.
 
     Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, `key_forbidden`, and as
     `intake.take` does.

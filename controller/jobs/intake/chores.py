@@ -1,4 +1,4 @@
-"""What belongs to no job and is done now and then: alarms of refused orders, forgotten services, closed bundles."""
+"""Chores, work that belongs to no job: alarms of refused orders, forgotten services, bundles to close."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: Alarms in one go: many refused orders have one cause, and the first tell of it.
+#: Alarms per round: many refused orders have one cause, which the first alarms name.
 ALARMS = 5
-#: So many failures one after the other are the mail server's, not the orders'.
+#: This many consecutive failures are the mail server's, not the orders'.
 FAILURES = 2
-#: What could not be told is tried again after so long.
+#: Pause before an alarm that failed is tried again.
 AGAIN_SECONDS = 60.0
 
 
 def _nobody() -> None:
-    """Nobody watches."""
+    """Report progress to nobody."""
 
 
 def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
-    """Do everything once, each apart from the others; what fails is done at the next time.
+    """Do all chores once, independently of each other; what fails is tried in the next round.
 
-    `move` is called whenever it gets further: nothing between two calls takes longer than one mail.
+    `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
     for chore in (start_forgotten, tell_refused, close_bundles, bring_back):
         move()
         try:
             chore(installation, move)
-        except BaseException as problem:  # noqa: BLE001 - the others are done all the same
+        except BaseException as problem:  # noqa: BLE001 - the other chores go on
             report(f"{chore.__name__} could not be done", problem)
 
 
 def start_forgotten(installation: Installation, move: Callable[[], None] = _nobody) -> None:
-    """Services whose order was taken by somebody who was killed before the job was made get it."""
+    """Make the jobs of services whose order was accepted by a process that was killed before it made the job."""
     for found in health.forgotten(installation.engine, installation.now()):
         move()
         service_id = found.service_id
@@ -66,18 +66,18 @@ def start_forgotten(installation: Installation, move: Callable[[], None] = _nobo
 
 
 def close_bundles(installation: Installation, _move: Callable[[], None] = _nobody) -> None:
-    """Accounts whose jobs are over read no bundle, whoever was killed before closing it."""
+    """Close bundles to accounts whose jobs are over, where a process was killed before it did."""
     if installation.config.bundles.is_dir():
         bundle_readers.renew(installation.engine, installation.config.bundles, installation.now())
 
 
 def bring_back(installation: Installation, _move: Callable[[], None] = _nobody) -> None:
-    """Jobs that were noted while the database's clock was ahead go on by the clock of now."""
+    """Reschedule jobs that were written while the database's clock was ahead."""
     set_back.bring_back(installation.engine, installation.now(), installation.config.job_hours)
 
 
 def tell_refused(installation: Installation, move: Callable[[], None] = _nobody) -> None:
-    """The operator knows of refused orders, or will be told later."""
+    """Notify the operator of refused orders; what fails is tried later."""
     with reading(installation.engine) as connection:
         found = refused_orders.wanting_alarm(connection, installation.now(), ALARMS)
     failures = 0
@@ -88,7 +88,7 @@ def tell_refused(installation: Installation, move: Callable[[], None] = _nobody)
         )
         if claimed is None:
             continue
-        # Mail, whichever way the order came: there is no ticket of an order that was refused
+        # Mail, however the order came: a refused order has no ticket
         problem = alarms.deliver(installation.billing("command", ""), _alarm(installation, claimed))
         if problem is None:
             failures = 0
@@ -110,14 +110,14 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         step=None,
         admin_url=f"{installation.config.public_url.rstrip('/')}/admin/attention",
         code=str(order.error.get("code", "")),
-        # Which quotes what somebody ordered
+        # The error quotes the order's text
         message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
     )
 
 
 def _host(domain: str) -> str:
-    """Return the domain as people read it, "-" for words that are none: somebody ordered them."""
+    """Return the domain as people read it, "-" for text that is no domain."""
     try:
         return readable(orders.check_domain(domain))
     except ShoplaunchError:

@@ -1,4 +1,4 @@
-"""Begins a follow-up job on a shop that lives, and takes back what it makes wrong."""
+"""Starts a follow-up job on a live shop, and withdraws a password link that it makes outdated."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def start(
         parent = jobs.get(connection, parent_id)
     job = follow_up.start(own.engine, own.keys, own.bundles, parent, kind, given, own.now(), note)
     if kind == follow_up.SET_ADMIN_PASSWORD:
-        # What still waits behind a link is about to be wrong
+        # A password that still waits behind a link is about to be outdated
         credentials.withdraw(own.engine, parent_id, own.now())
     return own.due(job)

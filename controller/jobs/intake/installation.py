@@ -1,4 +1,4 @@
-"""What every door works with: settings, database, keys, panels, billing and clock of one installation."""
+"""One installation's shared parts: settings, database, keys, panels, billing and clock."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Installation:
         self.bundles = Bundles(config, engine)
         self.tokens = Tokens(keys.tokens, self.now, config.job_hours)
         self.wakeup = Wakeup(config.wakeups)
-        #: (source of an order, key that signed it) -> how people hear of it.
+        #: (source of an order, key that signed it) -> how its people are notified.
         self.billing: Way = channels(config, self.now, self._key_names)
         if billing is not None:
             self.billing = lambda _source, _key: billing
@@ -55,7 +55,7 @@ class Installation:
             return api_keys.names(connection)
 
     def due(self, job: Job) -> Job:
-        """Return the job, which workers are woken up for."""
+        """Wake up workers for the job; return it."""
         self.wakeup.notify()
         return job
 
@@ -66,7 +66,7 @@ class Installation:
         return self.panel_of(self.config, found)
 
     def tools_for(self, job: Job) -> Tools:
-        """Return what steps of this job work with."""
+        """Return the tools of this job's steps."""
         return Tools(
             self.config,
             self.engine,

@@ -1,4 +1,4 @@
-"""Taking an order: checked field by field, the same order once, one job at a time per domain and account."""
+"""Takes an order: checks every field, recognises a repeated order, allows one job at a time per domain and account."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from shared.errors import ShoplaunchError
 from shared.schema import validate
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-#: What `--option` may say: name -> (the form of a value, how that is told).
+#: Names allowed in `--option`: name -> (pattern of a value, its description).
 OPTIONS = {
     "occupied": (re.compile(r"refuse|move"), "refuse|move"),
     "time_zone": (re.compile("|".join(sorted(get_global("zone_territories")))), "Asia/Tehran"),
@@ -41,18 +41,18 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 #: Zero-width joiner and non-joiner (the half-space of Persian).
 _JOINERS = {0x200C: None, 0x200D: None}
 _TEXTS = ("shop_name", "first_name", "last_name")
-#: Fields that go into columns of the application -> the value a recipe limits.
+#: Fields stored in columns of the application -> the value a recipe limits.
 _LIMITED = {
     "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
 }  # fmt: skip
 #: The source of orders that operators place themselves.
 OPERATORS = "command"
-#: Of an order that names none.
+#: The language of an order that names none.
 DEFAULT_LANGUAGE = "en"
 
 
 def check_domain(domain: str) -> str:
-    """Return the host name `domain` in its ASCII form, small letters. Raises ShoplaunchError `domain_invalid`."""
+    """Return the host name `domain` in ASCII and lower case. Raises ShoplaunchError `domain_invalid`."""
     name = domain.strip().rstrip(".")
     try:
         name = name.lower() if name.isascii() else str(idna.encode(name, uts46=True), "ascii")
@@ -70,7 +70,7 @@ def check_email(email: str) -> str:
     """Return the address. Raises ShoplaunchError `email_invalid`."""
     address = email.strip()
     local, _, domain = address.rpartition("@")
-    # What mail programs decode is another address than the one that was looked at
+    # What mail programs decode would be another address than the one checked
     is_encoded = "=?" in address
     dots = local.startswith(".") or local.endswith(".") or ".." in address
     if len(address) > 254 or not _EMAIL.match(address) or dots or is_encoded:
@@ -82,7 +82,7 @@ def check_email(email: str) -> str:
 
 
 def checked(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the order with every field in its one form.
+    """Return the order with every field in its canonical form.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`.
@@ -112,9 +112,9 @@ def checked(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def variant_of(bundle: Bundle, wanted: str) -> str:
-    """Return the name of the bundle's variant that `wanted` is the name or, as clients choose it, the title of.
+    """Return the name of the bundle's variant that `wanted` names, or whose title it is, as clients choose it.
 
-    An order for another must not quietly become something else: raises ShoplaunchError `order_invalid`.
+    An order for an unknown variant must not silently become another: raises ShoplaunchError `order_invalid`.
     """
     for text in spellings(wanted):
         for variant in bundle.variants:
@@ -127,7 +127,7 @@ def variant_of(bundle: Bundle, wanted: str) -> str:
 def language_of(bundle: Bundle, wanted: str | None) -> str:
     """Return the shop's language: the order's, which the bundle must have; without one English, or the bundle's own.
 
-    An order in another must not quietly become something else: raises ShoplaunchError `language_missing`.
+    An order in another language must not silently become this one: raises ShoplaunchError `language_missing`.
     """
     if not bundle.languages:
         return wanted or DEFAULT_LANGUAGE
@@ -147,7 +147,7 @@ def _require_currency(bundle: Bundle, order: Mapping[str, Any]) -> None:
 
 
 def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
-    """Refuse texts longer than the application takes; a shop named after a long domain gets its beginning."""
+    """Refuse texts longer than the application takes; a shop name made from a long domain is cut."""
     name = readable(order["domain"])
     longest = limits.get("shop.name", len(name))
     if "shop_name" not in order and len(name) > longest:
@@ -160,7 +160,7 @@ def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
 
 def _text(name: str, value: str) -> str:
     text = " ".join(value.split())
-    # Persian is written with them; Python counts them among what cannot be shown
+    # Persian is written with joiners, which Python counts as not printable
     if not text.translate(_JOINERS).isprintable():
         raise ShoplaunchError("order_invalid", f"{name} holds characters that cannot be shown")
     return text
@@ -168,7 +168,7 @@ def _text(name: str, value: str) -> str:
 
 def _account_for(domain: str) -> str:
     letters = "".join(c for c in domain.split(".")[0] if c.isalnum())[:12]
-    # Domains that begin alike get accounts of their own
+    # Domains with the same beginning get different accounts
     return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
 
 
@@ -180,8 +180,8 @@ def place(
     signed_by: str = "",
     note: Note | None = None,
 ) -> Job:
-    """Return the job of this order: a new one, written with `note`, or the one this very order of the key `signed_by`
-    made before.
+    """Return the job of this order: a new one, written with `note`, or the one that the same order of the key
+    `signed_by` made before.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
@@ -215,13 +215,13 @@ def place(
     try:
         return transact(engine, work)
     except IntegrityError:
-        # Somebody was faster; what is there now tells who
+        # A concurrent order was faster; the rows there now tell which
         with reading(engine) as connection:
             return _existing(connection, found, key)
 
 
 def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source: str, signed_by: str) -> None:
-    """Raise ShoplaunchError `key_forbidden` for what the key may not; an operator may everything."""
+    """Raise ShoplaunchError `key_forbidden` for what the key may not do; an operator may do everything."""
     key = None if source == OPERATORS else api_keys.find(connection, signed_by)
     if key is not None:
         key.require_order(order)
@@ -262,13 +262,13 @@ def _insert(
 
 
 def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_by: str | None) -> None:
-    """Preparing the account again would take the living shop's database password away.
+    """Refuse an order for an account with a live shop: preparing it again would revoke the shop's database password.
 
-    Only the key whose shop it is may give it up (`signed_by`; None: an operator orders, who may).
+    Only the key that ordered the shop may give it up (`signed_by`; None: an operator orders, who may).
     """
     living = jobs.living_in(connection, order["server"], order["account"])
     if signed_by is not None and any(owner != signed_by for owner in living.values()):
-        # Nothing of it is told: it is somebody else's
+        # The message says nothing about the shop: it is another customer's
         message = f"a shop that is not of the key {signed_by or 'that signed this'} lives in account {order['account']}"
         raise ShoplaunchError("key_forbidden", message)
     if living and order.get("options", {}).get("occupied") != "move":
@@ -285,7 +285,7 @@ def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> 
 
 
 def _counting(known: Job) -> Job:
-    """Return the job this very order made. Raise ShoplaunchError `service_ending` when it is being taken back."""
+    """Return the job that the same order made. Raises ShoplaunchError `service_ending` when it is being rolled back."""
     if known.state == states.CANCELLED:
         raise ShoplaunchError("service_ending", f"job {known.id} of this order was cancelled and is being taken back")
     return known

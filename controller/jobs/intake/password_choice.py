@@ -1,4 +1,4 @@
-"""The client chooses the back office's password behind a link: once, and a later job brings it into the shop."""
+"""The client chooses the back office's password behind a link, once; a follow-up job sets it in the shop."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from controller.jobs.shop import credentials
 from shared.errors import ShoplaunchError
 
 MIN_CHARS = 10
-#: More the application's hash does not look at.
+#: The application's hash ignores more.
 MAX_BYTES = 72
-#: So long a claim may be without its job before it counts as lost.
+#: A claim without its job counts as lost after this time.
 BEGIN_SECONDS = 60.0
 SETTING, DONE, TROUBLE = "setting", "done", "trouble"
 
 
 def check(password: str) -> None:
-    """Raise ShoplaunchError `password_unfit` for one that nobody should have, or the shop cannot take."""
+    """Raise ShoplaunchError `password_unfit` for a weak password, or one the shop cannot take."""
     if len(password) < MIN_CHARS or len(password.encode("utf-8")) > MAX_BYTES or not password.isprintable():
         bounds = f"{MIN_CHARS} characters at least, and {MAX_BYTES} bytes at most"
         raise ShoplaunchError("password_unfit", f"a password has {bounds}")
 
 
 def choose(installation: Installation, job: Job, nonce: str, password: str, note: Note | None = None) -> bool:
-    """Bring the client's password into the shop; False when the link has served already.
+    """Set the client's password in the shop; return False when the link was used already.
 
-    `note` is written with the claim, and once more with what the claim was given back for.
+    `note` is written with the claim, and again, with the reason, when the claim is given back.
 
-    Raises ShoplaunchError `password_unfit`, and as `follow_ups.start` does; the link may be used again then.
+    Raises ShoplaunchError `password_unfit`, and as `follow_ups.start` does; the link can then be used again.
     """
     check(password)
-    # Claimed first: of two who choose at once only one may believe that it worked
+    # Claimed first: of two concurrent calls only one may succeed
     if not credentials.claim(installation.engine, job.id, nonce, installation.now(), note):
         return False
     try:
@@ -56,12 +56,12 @@ def _note_failure(installation: Installation, note: Note, job: Job) -> None:
 
 
 def progress(installation: Installation, job: Job) -> str:
-    """Return how far the password is that was chosen by the job's link: `setting`, `done` or `trouble`."""
+    """Return the progress of the password chosen through the job's link: `setting`, `done` or `trouble`."""
     with reading(installation.engine) as connection:
         begun = jobs.children(connection, job.id)
     state = next((one.state for one in begun if one.kind == SET_ADMIN_PASSWORD), None)
     if state is None:
-        # Claimed by a call that has not begun the job yet, or was killed before it could
+        # The claiming call has not started the job yet, or was killed before it could
         known = credentials.link(job)
         since = installation.now() - (0.0 if known is None or known.used_at is None else known.used_at)
         return SETTING if since < BEGIN_SECONDS else TROUBLE

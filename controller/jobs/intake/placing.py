@@ -1,4 +1,4 @@
-"""Takes an order: a job is made of it, or, where it was signed and is refused, it is kept for an operator."""
+"""Places an order: makes its job, or, where it was signed and is refused, stores it for an operator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def place(
 ) -> Job:
     """Return the order's job; see controller.jobs.intake.orders.place.
 
-    One that was signed (by the key `signed_by`) and is refused is kept: see controller.jobs.intake.refused_orders.
+    A refused order that was signed (by the key `signed_by`) is stored: see controller.jobs.intake.refused_orders.
     """
     api = source == refused_orders.API
     try:
@@ -34,7 +34,7 @@ def place(
 
 
 def _only_key(engine: sa.Engine) -> str:
-    """Return whose an operator's order is: the only billing system's, or nobody's."""
+    """Return the owner of an operator's order: the only billing system, else ""."""
     with reading(engine) as connection:
         known = api_keys.names(connection)
     return known[0] if len(known) == 1 else ""

@@ -1,4 +1,4 @@
-"""Signed orders that were refused: kept with the reason until a job is made of them or somebody has seen to them."""
+"""Signed orders that were refused: stored with the reason until a job is made of them or an operator dismisses them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from controller.jobs.lifecycle.domains import readable
 from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
 
-#: The source of orders that are no events of billing.
+#: The source of orders that are not billing events.
 API = "api"
-#: A longer document is no order; only that it was refused is kept.
+#: A longer document is no order; only its refusal is stored.
 MAX_DOCUMENT_BYTES = 16 * 1024
 _SERVICE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-#: Failures of ours: they are not the order's answer, and whoever sent it tries again.
+#: Failures of the controller: they do not answer the order, and its sender tries again.
 _OURS = (
     "config_invalid",
     "database_busy",
@@ -38,14 +38,14 @@ _OURS = (
 
 
 def is_refusal(error: ShoplaunchError) -> bool:
-    """Tell whether `error` is an answer to the order, and no passing failure of the controller."""
+    """Tell whether `error` answers the order, and is no temporary failure of the controller."""
     return error.code not in _OURS
 
 
 def refuse(
     engine: sa.Engine, source: str, signed_by: str, document: Mapping[str, Any], error: ShoplaunchError, now: float
 ) -> None:
-    """Keep that the order (or event) `document` was refused. Raises ShoplaunchError `database_busy`."""
+    """Store that the order (or event) `document` was refused. Raises ShoplaunchError `database_busy`."""
     if not is_text(document):
         document = {}
     service_id = document.get("service_id")
@@ -59,12 +59,12 @@ def refuse(
     try:
         transact(engine, work)
     except IntegrityError:
-        # It was refused twice at once: now there is a row to count in
+        # Two refusals came at once: now there is a row to count in
         transact(engine, work)
 
 
 def note_service(connection: sa.Connection, service: BilledService, source: str, now: float) -> None:
-    """Keep that no job could be made of what billing told of the service; its row says why."""
+    """Store that no job could be made of billing's events for the service; its row says why."""
     key = _key(source, service.signed_by, service.service_id, {})
     whose = {"source": source, "signed_by": service.signed_by, "service_id": service.service_id}
     values = {**whose, "error": dict(service.error or {})}
@@ -72,21 +72,21 @@ def note_service(connection: sa.Connection, service: BilledService, source: str,
 
 
 def settle_service(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
-    """What was refused of billing's service is over: it has a job."""
+    """Settle the refusals of billing's service: it has a job."""
     which = refused_orders.of_service(service.signed_by, service.service_id)
     _settle(engine, which, refused_orders.JOB, now, job.id)
 
 
 def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
-    """What was refused of billing's service is over: it was terminated."""
+    """Settle the refusals of billing's service: it was terminated."""
     which = refused_orders.of_service(service.signed_by, service.service_id)
     _settle(engine, which, refused_orders.TERMINATED, now, None)
 
 
 def settle_order(engine: sa.Engine, job: Job, signed_by: str | None, now: float) -> None:
-    """What was refused of the order of `job` is over: the same service's or the same domain's.
+    """Settle the refusals of the order of `job`: those of the same service or the same domain.
 
-    `signed_by` names the key whose orders are meant; None: an operator ordered, for whomever it was.
+    `signed_by` names the key whose orders are meant; None: an operator ordered, on behalf of any key.
     """
     which = refused_orders.of_order(job.domain, job.service_id, signed_by)
     _settle(engine, which, refused_orders.JOB, now, job.id)
@@ -100,7 +100,7 @@ def _settle(engine: sa.Engine, which: sa.ColumnElement[bool], how: str, now: flo
 
 
 def shown_domain(domain: str) -> str:
-    """Return the domain of a refused order in its own script, or as it was given when it is none."""
+    """Return the domain of a refused order in its own script, or as given when it is none."""
     try:
         return readable(domain)
     except idna.IDNAError:
@@ -108,9 +108,9 @@ def shown_domain(domain: str) -> str:
 
 
 def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[str, Any]) -> str:
-    """Return what tells the same order told again: its service where it has one, else all of it."""
+    """Return what identifies a repeated order: its service where it has one, else all of it."""
     if service_id is not None:
-        # As the migrations 0011 and 0012 name those of billing
+        # As the migrations 0011 and 0012 name billing's
         kind = "order" if source == API else "service"
         told = f"{kind} {signed_by} {service_id}" if signed_by or source == API else f"{kind} {service_id}"
         return str(sha256_hex(told.encode("utf-8")))
@@ -118,14 +118,14 @@ def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[
 
 
 def _shown(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that show the order, and the order itself where it is one that can be sent again."""
+    """Return the columns that show the order, and the order itself if it can be sent again."""
     kept = len(canonical_json(dict(document))) <= MAX_DOCUMENT_BYTES
     texts = {"domain": _domain(document.get("domain")), "bundle": _text(document.get("bundle"), 63)}
     return {**texts, "document": dict(document) if kept and document else None}
 
 
 def _domain(value: Any) -> str:
-    """Return the domain as jobs name it, or what was given instead of one."""
+    """Return the domain as jobs name it, or the given value when it is none."""
     try:
         return orders.check_domain(value) if isinstance(value, str) else ""
     except ShoplaunchError:

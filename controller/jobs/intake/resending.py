@@ -1,4 +1,4 @@
-"""Sending a refused order again, as an operator asks: by the rules that an order of its sender has to keep."""
+"""Sends a refused order again on an operator's request, by the same rules as for its sender."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from shared.errors import ShoplaunchError
 def send(installation: Installation, number: int, user: str) -> Job | None:
     """Send the refused order again, as `user` asks; return its job, None while its service waits for another event.
 
-    It is more than one transaction, so it is in the audit log before, and then what came of it. Raises ShoplaunchError
-    `refused_unknown`, `illegal_transition` for one that is settled or was not kept, `request_unsigned` when the key it
-    was signed with is gone, and whatever it is refused with again.
+    This takes more than one transaction: the audit log gets an entry before, then the result. Raises ShoplaunchError
+    `refused_unknown`, `illegal_transition` for an order that is settled or was not stored, `request_unsigned` when the
+    key that signed it is gone, and the error of a new refusal.
     """
     with reading(installation.engine) as connection:
         order = refused_orders.get(connection, number)
@@ -58,7 +58,7 @@ def _complete(installation: Installation, row: int, job: str | None, detail: str
 
 
 def dismiss(engine: sa.Engine, number: int, user: str, now: float) -> None:
-    """The refused order needs nobody any more, as `user` says.
+    """Dismiss the refused order as `user` asks: it needs no further attention.
 
     Raises ShoplaunchError `refused_unknown`, `illegal_transition` when it is settled.
     """

@@ -1,4 +1,4 @@
-"""Which of the controller's servers billing means by a host name."""
+"""Finds which of the controller's servers billing means by a host name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.errors import ShoplaunchError
 
 
 def server_of_host(known: Iterable[Server], host: str) -> str:
-    """Return the name of the server whose address has this host name; one without an address goes by its name.
+    """Return the name of the server whose address has this host name; a server without an address is found by its name.
 
     Raises ShoplaunchError `server_unknown`, `server_ambiguous`.
     """
@@ -28,7 +28,7 @@ def _host_of(server: Server) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the host name in `text`, which may be a URL or carry a port, small and in ASCII."""
+    """Return the host name in `text`, which may be a URL or have a port, in lower case and ASCII."""
     text = text.strip()
     try:
         host = urlsplit(text if "//" in text else f"//{text}").hostname or ""

@@ -1,4 +1,4 @@
-"""An installation's service: one door for each kind of asker, all on the same settings, database and keys."""
+"""An installation's service: one interface for each kind of caller, all on the same settings, database and keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared.errors import ShoplaunchError
 
 
 class Service:
-    """The doors. Pages and commands go through them alone; `installation` is for who sets an installation up."""
+    """The interfaces. Pages and commands use only these; `installation` is for code that sets an installation up."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Service:
     ) -> None:
         self.config = config
         self.installation = Installation(config, engine, keys, panel_of=panel_of, billing=billing, clock=clock)
-        #: Returns the time as this service sees it, in unix seconds.
+        #: Returns this service's time in unix seconds.
         self.now = self.installation.now
         self.orders = Orders(self.installation)
         self.jobs = Jobs(self.installation)
@@ -61,12 +61,12 @@ def open_service(config: Config) -> Service:
 
 
 def require_tables(engine: sa.Engine) -> None:
-    """Raise database_busy when the database does not answer, not_initialised when it is of another version."""
+    """Raise database_busy when the database does not answer, not_initialised when it has another version."""
     revision, newest = revisions(engine)
     if revision != newest:
         raise ShoplaunchError("not_initialised", "the database lacks this version's tables")
 
 
 def require_ready(config: Config) -> None:
-    """Raise what `open_service` would, and leave no connection behind."""
+    """Raise what `open_service` would, leaving no connection open."""
     open_service(config).installation.engine.dispose()

@@ -1,4 +1,4 @@
-"""The end of a service by billing: what is under way is cancelled, a shop that lived is only noted as ended."""
+"""Ends a service that billing terminated: cancels a job under way; a live shop is only noted as ended."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from controller.jobs.engine import interventions
 from controller.jobs.lifecycle import changes, facts, states
 from shared.job import RESTORE
 
-#: Steps that would tell a client about a shop that is gone.
+#: Steps that would notify a client of a shop that is gone.
 _TELLING = ("notify", "unblock")
 
 
 def end(engine: sa.Engine, service: BilledService, now: float, since: float | None) -> None:
-    """Nothing more is done for the service, but for a job made `since` then (unix seconds; None: whenever it was made).
+    """End the service's job, if it was made `since` then (unix seconds; None: whenever it was made).
 
-    Harmless when it has no job, or one that is over.
+    Without effect when there is no such job, or when it is over.
     """
     with reading(engine) as connection:
         job = jobs.find_service(connection, service.service_id, service.signed_by)
@@ -40,7 +40,7 @@ def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]
         for name in _TELLING:
             if name in rows and rows[name].state not in steps.OVER:
                 steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
-        # The account may be given to somebody else; its secrets are nobody's any more
+        # The account may be given to somebody else; its secrets are not needed any more
         columns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
         return columns | facts.column(replace(facts.of(job), terminated=True))
     if states.may(job.state, "cancel"):

@@ -1,4 +1,4 @@
-"""A job as others see it: the service status, the agent's stages."""
+"""A job as callers see it: the service status, the agent's stages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _start(job: Job) -> dict[str, Any] | None:
 
 
 def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> dict[str, Any]:
-    """Return the document of shared/schemas/service.json for a service of billing without a job."""
+    """Return the document of shared/schemas/service.json for a billing service without a job."""
     wanted = dict(service.wanted or {})
     ended = service.terminated_at is not None
     return {
@@ -120,8 +120,8 @@ def agent(job: Job, now: float) -> dict[str, Any]:
     """Return {"heard_at": ISO text or None, "in_trouble": bool, "expected_seconds": number or None, "stages": [{"name",
     "state", "seconds", ...}]} of the current attempt.
 
-    In trouble is an agent that tries again by itself; one that has not begun is expected in so many seconds, 0 once it
-    was started.
+    In trouble is an agent that retries by itself; before it begins, it is expected in so many seconds, 0 once it was
+    started.
     """
     stages = []
     for name in STAGES:

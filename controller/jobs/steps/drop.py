@@ -54,7 +54,7 @@ def _changed(work: Work) -> list[str]:
 
 
 def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
-    """Place agent and job file in the account; with `anew` also what seems to be there, as in each retried attempt.
+    """Place agent and job file in the account; `anew`, as after the first attempt, also what seems to be there.
 
     Without `needs_bundle` a missing bundle is no error: nothing is restored from it.
     """

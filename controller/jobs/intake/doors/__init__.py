@@ -1,4 +1,4 @@
-"""The doors of an installation, one for each kind of asker: nobody else's engine or keys are needed behind one."""
+"""An installation's interfaces, one for each kind of caller, so that no caller handles engine or keys."""
 
-#: So many rows are listed unless more are asked for.
+#: Rows that a list returns unless more are requested.
 MANY = 1000

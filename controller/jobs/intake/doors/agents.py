@@ -1,4 +1,4 @@
-"""Agents: their events are taken, and bundles handed to them."""
+"""Agents: takes their events and serves their bundles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller.jobs.intake.installation import Installation
 
 
 class Agents:
-    """What agents tell and ask, each by the token of its attempt. Every method raises ShoplaunchError."""
+    """Events and requests of agents, each with the token of its attempt. Every method raises ShoplaunchError."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
@@ -20,7 +20,7 @@ class Agents:
         self._reports = rates.ReportLimiter(installation.now)
 
     def check(self, token: str) -> None:
-        """Raise `token_invalid` when `token` is no agent's; whether it counts is not looked at."""
+        """Raise `token_invalid` when `token` is no agent's; whether its attempt is current is not checked."""
         self._installation.tokens.read_agent(token)
 
     def record(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:

@@ -1,4 +1,4 @@
-"""Clients: the job behind the link in a mail, and the password that waits or is chosen behind another."""
+"""Clients: the job behind the link in a mail, and the password that is shown or chosen behind another link."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.errors import ShoplaunchError
 
 
 class Clients:
-    """What clients reach by links that name one job. Every method raises ShoplaunchError."""
+    """What clients reach through links, each for one job. Every method raises ShoplaunchError."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
@@ -28,7 +28,7 @@ class Clients:
             raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
 
     def job_of_credentials(self, token: str) -> tuple[Job, str]:
-        """Return (the job whose client's password waits there, the link's nonce). Raises credentials_gone."""
+        """Return (the job of the client's password link, the link's nonce). Raises credentials_gone."""
         job_id, nonce = self._installation.tokens.read_credentials(token)
         return credentials.job_of(self._installation.engine, job_id, nonce), nonce
 
@@ -37,14 +37,14 @@ class Clients:
         return credentials.state(job, self._installation.now())
 
     def show_password(self, job: Job, nonce: str, note: Note) -> str | None:
-        """Return the password and forget it; None when the link has served already."""
+        """Return the password and forget it; None when the link was used already."""
         own = self._installation
         return credentials.show(own.engine, own.keys, job.id, nonce, own.now(), note)
 
     def choose_password(self, job: Job, nonce: str, password: str, note: Note | None = None) -> bool:
-        """Bring the client's password into the shop; see controller.jobs.intake.password_choice.choose."""
+        """Set the password the client chose; see controller.jobs.intake.password_choice.choose."""
         return password_choice.choose(self._installation, job, nonce, password, note)
 
     def password_progress(self, job: Job) -> str:
-        """Return how far the password is that was chosen by the job's link."""
+        """Return the progress of setting the password chosen through the job's link."""
         return password_choice.progress(self._installation, job)

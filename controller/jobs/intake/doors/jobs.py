@@ -1,4 +1,4 @@
-"""Jobs: looked at, retried, cancelled, followed up, certified and moved on."""
+"""Jobs: read, retried, cancelled, followed up, certified and moved on."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Jobs:
         return view.agent(job, self._installation.now())
 
     def seconds_left(self, job: Job) -> float | None:
-        """Return how many seconds the shop still takes, None where nothing tells."""
+        """Return how many seconds the shop still takes, None where that is unknown."""
         return expectation.left(self._installation.engine, job, self._installation.now())
 
     def retry(self, job_id: str, step: str | None = None, note: Note | None = None) -> Job:
-        """Run the failed step again; see controller.jobs.engine.interventions.retry."""
+        """Retry the failed step; see controller.jobs.engine.interventions.retry."""
         own = self._installation
         return own.due(interventions.retry(own.engine, own.keys, job_id, step, own.now(), note))
 
@@ -67,7 +67,7 @@ class Jobs:
         return own.due(interventions.cancel(own.engine, job_id, own.now(), note))
 
     def undo_cancel(self, job_id: str, note: Note | None = None) -> Job:
-        """Take the cancellation back; see controller.jobs.engine.interventions.undo_cancel."""
+        """Undo the cancellation; see controller.jobs.engine.interventions.undo_cancel."""
         own = self._installation
         return own.due(interventions.undo_cancel(own.engine, job_id, own.now(), note))
 

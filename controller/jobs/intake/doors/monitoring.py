@@ -1,4 +1,4 @@
-"""What needs somebody: the installation's health, alarms that nobody got, servers that lock us out."""
+"""What needs attention: the installation's health, undelivered alarms, servers that lock us out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from controller.jobs.intake.installation import Installation
 
 
 class Monitoring:
-    """The state of the installation as people and machines watch it."""
+    """The state of the installation for people and monitoring."""
 
     def __init__(self, installation: Installation) -> None:
         self._engine = installation.engine
         self._readiness = Readiness(installation.engine, installation.now)
 
     def health(self) -> Health:
-        """Return how the installation is, or was a few seconds ago."""
+        """Return the installation's health, at most a few seconds old."""
         return self._readiness.current()
 
     def known_health(self) -> Health | None:
-        """Return what was last looked at for others, None when that is long ago; nothing is asked."""
+        """Return the last known health, None when it is too old; no query is made."""
         return self._readiness.known()
 
     def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, Any]]:
-        """Return the alarms of jobs that are not delivered; see controller.jobs.engine.alarms.undelivered."""
+        """Return undelivered alarms of jobs; see controller.jobs.engine.alarms.undelivered."""
         return alarms.undelivered(self._engine, limit)
 
     def list_servers(self) -> list[Server]:

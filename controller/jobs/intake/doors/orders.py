@@ -1,4 +1,4 @@
-"""Orders: taken, refused and sent again; events of billing, and services as billing asks after them."""
+"""Orders: taken, refused and sent again; billing's events and service requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from controller.jobs.intake.installation import Installation
 
 
 class Orders:
-    """What billing systems and operators order. Every method raises ShoplaunchError."""
+    """Orders of billing systems and operators. Every method raises ShoplaunchError."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
@@ -35,11 +35,11 @@ class Orders:
         return billing_services.status(self._installation, service_id, signed_by)
 
     def retry_service(self, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
-        """Run the failed step again of the key's service, or try again to make the job; return the status."""
+        """Retry the failed step of the key's service, or try again to make its job; return the status."""
         return billing_services.retry(self._installation, service_id, step, signed_by)
 
     def list_refused(self, limit: int = MANY, *, settled: bool = False) -> list[RefusedOrder]:
-        """Return the refused orders that are open, the last refused first; with `settled` all that are kept."""
+        """Return the open refused orders, the last refused first; with `settled` all that are stored."""
         with reading(self._installation.engine) as connection:
             return refused_rows.listed(connection, limit, settled=settled)
 
@@ -53,5 +53,5 @@ class Orders:
         return resending.send(self._installation, number, user)
 
     def dismiss_refused(self, number: int, user: str = "") -> None:
-        """The refused order needs nobody any more, as `user` says; see controller.jobs.intake.resending.dismiss."""
+        """Dismiss the refused order as `user` asks; see controller.jobs.intake.resending.dismiss."""
         resending.dismiss(self._installation.engine, number, user, self._installation.now())
