@@ -45,7 +45,7 @@ def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str
 
 
 def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
-    """Return how the job's cron line was changed, in words; [] when it is unchanged, or gone. Raises ShoplaunchError."""
+    """Return how the job's cron line was changed, in words; [] when it is unchanged or gone. Raises ShoplaunchError."""
     ours = [line for line in panel.cron_lines(account) if line.rstrip().endswith(f"# {marker(job_id)}")]
     if not ours or any(_is_as_put(line, job_id) for line in ours):
         return []

@@ -1,1 +1,1 @@
-"""What a job is, whoever moves it: states, plan, changes, lease, what is kept of it, and pure decisions about it."""
+"""What a job is, independent of what moves it: states, plan, changes, lease, stored facts, and pure decisions."""

@@ -1,4 +1,4 @@
-"""What an agent has met and tries to get over by itself: kept until it gets further, told when it lasts."""
+"""An error that an agent retries by itself: stored until it gets further, reported to the operator when it lasts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from controller.db.jobs import Job
 from controller.jobs.lifecycle import facts
 from controller.jobs.lifecycle.facts import Trouble
 
-#: An error that passes by itself has passed by then; after that somebody has to look.
+#: A temporary error has passed by then; after that an operator has to act.
 LASTING_SECONDS = 600.0
 
 
 def of(job: Job) -> Trouble | None:
-    """Return what the agent of the current attempt has met and not got over yet, None when there is nothing."""
+    """Return the current attempt's unresolved error, None when there is none."""
     return facts.of(job).trouble
 
 
 def met(
     job: Job, error: Mapping[str, Any], stage: str | None, percent: int | None, now: float, *, told: bool = False
 ) -> tuple[Trouble, bool]:
-    """Return (what to keep as the job's fact `trouble`, whether the operator is to be told of it now).
+    """Return (the new value of the job's fact `trouble`, whether to alarm the operator now).
 
-    The agent has met `error` at `stage` and `percent`; `told` says that the operator hears of it anyway. However the
-    errors change: as long as the agent gets no further, it is one trouble.
+    The agent has met `error` at `stage` and `percent`; `told` says that the operator is alarmed anyway. Different
+    errors are one trouble as long as the agent gets no further.
     """
     known = of(job) or Trouble(error, stage, 0, now, False)
     lasts = now - known.since >= LASTING_SECONDS
@@ -33,10 +33,10 @@ def met(
 
 
 def is_over(known: Trouble, percent: int | None, finished: str | None = None) -> bool:
-    """Tell whether an agent that is at `percent`, or has `finished` that stage, has got over trouble `known`."""
+    """Tell whether an agent at `percent`, or one that `finished` that stage, has got past the trouble `known`."""
     return (percent or 0) > known.percent or (finished is not None and finished == known.stage)
 
 
 def before(job: Job) -> str:
-    """Return the end of a sentence that says what had kept the job so far, "" when nothing had."""
+    """Return the end of a sentence that names the job's error so far, "" when there is none."""
     return "" if job.error is None else f"; before that, {job.error['code']}: {job.error['message']}"[:1000]

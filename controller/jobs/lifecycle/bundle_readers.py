@@ -1,4 +1,4 @@
-"""Which accounts of this machine may read a bundle's file: those whose jobs need it, each while its agent works."""
+"""Which accounts of this machine may read a bundle's file: those whose jobs need it, while their agents work."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from shared.job import RESTORE
 LOG = logging.getLogger(__name__)
 #: Panels whose accounts live on the controller's own machine.
 SAME_MACHINE = ("local",)
-#: Agents work so much longer than a job is valid: their clocks may be behind.
+#: An agent may work this much longer than its job is valid: its clock may be behind.
 LEEWAY_SECONDS = 600.0
-#: Below are users of the system.
+#: Lower user ids belong to the system.
 FIRST_ACCOUNT = 1000
 _LOCK = ".readers.lock"
-#: In these an agent may be at work, or is about to be; one that could tell nobody may come once more to tidy up.
+#: States in which an agent may work; in FINISHING, one whose final report did not arrive may start again to clean up.
 OPEN = (*(state for state in states.STATES if states.may(state, "agent_works")), states.FINISHING)
 
 
 def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) -> Mapping[str, set[int]]:
-    """Each bundle in `folder` (or that called `name`) is open to the accounts whose jobs need it now, and closed to
-    all others; return bundle's name -> ids of the users that may read it.
+    """Open each bundle in `folder` (or that called `name`) to the accounts whose jobs need it now, and close it to all
+    others; return bundle's name -> ids of the users that may read it.
 
-    An account that the file system's access lists have no room for stays outside. Raises OSError, database_busy.
+    Accounts for which the access list has no room get no access. Raises OSError, database_busy.
     """
     found: dict[str, set[int]] = {}
     with _exclusive(folder):
-        # Read under the lock: who comes later knows more
+        # Read under the lock: the process that gets it later has newer data
         wanted = _wanted(engine, now)
         for path in sorted(folder.glob("*.bundle")) if name is None else [folder / f"{name}.bundle"]:
             if _is_ours(path):
@@ -50,7 +50,7 @@ def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) 
 
 
 def keeps_lists(folder: Path) -> bool:
-    """Tell whether accounts can be let into files of `folder`, one by one; nothing stays of the trial."""
+    """Tell whether access lists can open files of `folder` to single accounts; the trial file is removed."""
     if not others_may_enter(folder):
         return False
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".trial.") as file:
@@ -62,14 +62,14 @@ def keeps_lists(folder: Path) -> bool:
 
 
 def others_may_enter(folder: Path) -> bool:
-    """Tell whether whoever knows a file's name comes as far as `folder`."""
+    """Tell whether any user can open a file in `folder` by its name."""
     return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
 
 
 def leave(engine: sa.Engine, folder: Path, now: float, job: Job) -> None:
-    """The job's account reads its bundle no longer, once its agent has nothing to do any more.
+    """Close the bundle to the job's account once its agent has nothing to do any more.
 
-    What fails is done by the next `renew` of all bundles.
+    Failures are made up for by the next `renew` of all bundles.
     """
     if job.kind != RESTORE or facts.of(job).bundle_reader is None or job.state in OPEN:
         return
@@ -95,7 +95,7 @@ def _user_of(job: Job) -> int | None:
     known = facts.of(job).bundle_reader
     if known is not None or job.state == states.PREPARING:
         return known
-    # Put there by a version that let every account read bundles
+    # Jobs of a version that let every account read bundles have no user noted
     try:
         user = pwd.getpwnam(job.account).pw_uid
     except KeyError:
@@ -104,7 +104,7 @@ def _user_of(job: Job) -> int | None:
 
 
 def _opened(path: Path, users: set[int]) -> set[int]:
-    """Open the file to as many of `users` as can be, those first that may read it already; return them."""
+    """Open the file to as many of `users` as possible, preferring those that may read it already; return them."""
     for chosen in (users, users & readers(path), set[int]()):
         try:
             close_to_all_but(path, chosen)
@@ -116,7 +116,7 @@ def _opened(path: Path, users: set[int]) -> set[int]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell whether there is a file that we may open and close: `doctor` names the others."""
+    """Tell whether there is a file whose access we may change: `doctor` names the others."""
     if not path.is_file() or path.is_symlink():
         return False
     return os.geteuid() in (0, path.stat().st_uid)
@@ -124,7 +124,7 @@ def _is_ours(path: Path) -> bool:
 
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """One process at a time; accounts cannot open the lock."""
+    """Admit one process at a time; accounts cannot open the lock."""
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

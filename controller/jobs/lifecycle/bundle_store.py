@@ -1,4 +1,4 @@
-"""The bundles this installation knows: copied in after every member was checked, closed to accounts without a job."""
+"""The bundles of this installation: copied in after every member was checked, closed to accounts without a job."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-#: Accounts go through to a file whose name they know; they cannot list the folder.
+#: Accounts can open a file whose name they know; they cannot list the folder.
 FOLDER_MODE = 0o711
 
 
 class Bundles:
-    """Bundles in SHOPLAUNCH_HOME/bundles and what the database says of them."""
+    """Bundles in SHOPLAUNCH_HOME/bundles and their rows in the database."""
 
     def __init__(self, config: Config, engine: sa.Engine) -> None:
         self._config = config
         self._engine = engine
 
     def path(self, name: str) -> Path:
-        """Return where the bundle's file is."""
+        """Return the path of the bundle's file."""
         return self._config.bundles / f"{name}.bundle"
 
     def add(self, name: str, source: Path, paid: bool | None = None) -> Bundle:
-        """Copy the file in under `name` and return what is known of it; the same file again only changes whether it is
-        `paid` for, where that is said.
+        """Copy the file in under `name` and return its row. Adding the same file again only changes whether it is
+        `paid` for, if that is given.
 
         Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
         `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`.
@@ -66,7 +66,7 @@ class Bundles:
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
         sync_folder(folder)
-        # Agents that read the file before go on with this one
+        # Agents reading the replaced file go on with this one
         bundle_readers.renew(self._engine, folder, DatabaseClock(self._engine)(), name)
         return self.get(name)
 
@@ -82,7 +82,7 @@ class Bundles:
         bundle_readers.leave(self._engine, self._config.bundles, now, job)
 
     def get(self, name: str) -> Bundle:
-        """Return what is known of the bundle. Raises ShoplaunchError `bundle_unknown`."""
+        """Return the bundle's row. Raises ShoplaunchError `bundle_unknown`."""
         with reading(self._engine) as connection:
             return rows.get(connection, name)
 
@@ -101,7 +101,7 @@ class Bundles:
 
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[Path]:
-    """Give a copy of `source`, its folder's owner's alone; it is gone afterwards unless it was moved away."""
+    """Yield a copy of `source` that only the folder's owner can read; it is removed afterwards unless it was moved."""
     try:
         try:
             target.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None
 def _inspected(name: str, path: Path, now: float) -> Bundle:
     with open_bundle(path) as opened:
         check_members(opened)
-        # What a shop's password and back office become is the recipe's, not the bundle's
+        # The recipe, not the bundle, defines the shop's password format and back office
         recipe_of(opened.manifest)
         return Bundle(
             name=name,
@@ -148,6 +148,6 @@ def _inspected(name: str, path: Path, now: float) -> Bundle:
 
 
 def _codes(manifest: Manifest, key: str) -> list[str]:
-    """Return what the packing's report lists, empty for a bundle of a packer that told nothing."""
+    """Return the codes listed in the packing's report, none for a bundle of a packer that listed none."""
     listed = manifest.get("report", {}).get(key, [])
     return [code for code in listed if isinstance(code, str)] if isinstance(listed, list) else []

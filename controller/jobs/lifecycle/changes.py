@@ -1,4 +1,4 @@
-"""Changing a job: always on the locked row, along the transition table."""
+"""Changes jobs: always on the locked row, and along the transition table."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def change(
     lease: Lease | None = None,
     note: Note | None = None,
 ) -> Job:
-    """Return the job after the columns that `work(connection, job)` returned were written; {} writes nothing.
+    """Write the columns that `work(connection, job)` returns; return the job after that. {} writes nothing.
 
-    `note` is written with them. With `lease` only while that is held: raises lease.Lost. Raises what
+    `note` is written with them. With `lease` they are written only while it is held: raises lease.Lost. Raises what
     `work` raises (nothing is written then), job_unknown, database_busy.
     """
 
@@ -46,17 +46,17 @@ def change(
 
 
 def moved(job: Job, event: str) -> dict[str, Any]:
-    """Return the columns of `event` happening to `job`. Raises ShoplaunchError `illegal_transition`."""
+    """Return the columns of `job` after `event`. Raises ShoplaunchError `illegal_transition`."""
     return {"state": states.after(job.state, event)}
 
 
 def failed(job: Job, event: str, step: str, error: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the columns of a job that needs somebody: `event` is `fail`, `agent_failed` or `stall`."""
+    """Return the columns of a job that needs an operator: `event` is `fail`, `agent_failed` or `stall`."""
     return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
 
 
 def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
-    """Let the steps `names` run again; return the job's columns. A new attempt where the agent is among them."""
+    """Let the steps `names` run again; return the job's columns. If the agent is among them, it gets a new attempt."""
     names = [name for name in plan.of(job.kind) if name in set(names)]
     steps.reset(connection, job.id, names)
     columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
@@ -65,15 +65,15 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
         columns |= {"reports_until": None, "heartbeats_until": None}
         columns |= {"progress": {}, "stage": None, **facts.column(facts.of_next_attempt(facts.of(job)))}
     if facts.of(job).alarmed_at is not None:
-        # Who asked for it wants to hear how it ends
+        # The operator who asked is to be alarmed of the result again
         columns |= facts.column(replace(facts.after(job, columns), alarmed_at=None))
     return columns
 
 
 def as_document(error: BaseException) -> dict[str, Any]:
-    """Return {"code", "message", "advice", "retryable"} of a failure; what nobody foresaw is `internal`."""
+    """Return {"code", "message", "advice", "retryable"} of a failure; an unforeseen one is `internal`."""
     if isinstance(error, ShoplaunchError):
-        # Its message may repeat what a panel, a shop or an account said
+        # Its message may quote a panel, a shop or an account
         return sanitize.error_of(error.as_dict())
-    # Never its text: it may hold what it was called with
+    # Never its text, which may contain arguments of the call
     return dict(ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict())

@@ -1,4 +1,4 @@
-"""What a job claims for itself: its id, its order, its domain and account on a server."""
+"""A job's claims: its id, its order, its domain and account on a server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def order_key(order: Mapping[str, Any], signed_by: str) -> str:
-    """Return what tells this very order from every other; `order` has its fields in their one form."""
-    # As migration 0012 names stored ones
+    """Return what distinguishes this order from every other; `order` has its fields in canonical form."""
+    # Migration 0012 builds the same key for stored orders
     named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)
     return str(sha256_hex(canonical_json(named)))
 
@@ -24,7 +24,7 @@ def new_id() -> str:
 
 
 def keys(server: str, domain: str, account: str) -> dict[str, str]:
-    """Return the columns that keep other jobs away from domain and account."""
+    """Return the columns that keep other jobs off domain and account."""
     return {
         "domain_key": sha256_hex(domain.encode("utf-8")),
         "account_key": sha256_hex(f"{server}/{account}".encode()),

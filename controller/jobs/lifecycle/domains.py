@@ -1,4 +1,4 @@
-"""Domains as people write them: orders keep what machines write."""
+"""Domains as people read them; orders store their ASCII form."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import unicodedata
 
 import idna
 
-#: Scripts that are written together.
+#: Scripts commonly used together in one name.
 _TOGETHER = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
-#: Letters of other scripts that people read as Latin ones; browsers show names of nothing else as machines write them.
+#: Letters of other scripts that look like Latin ones; browsers show names made only of these in ASCII form.
 _READ_AS_LATIN = frozenset("аысԁеԍһіюјӏорԗԛѕԝхуъьҽпгѵѡαορνυικτωχγησε")
 
 
 def readable(domain: str, folder: str = "") -> str:
-    """Return a domain (ASCII, as `orders.check_domain` returns it) in its own script, with the shop's folder behind.
+    """Return a domain (ASCII, as from `orders.check_domain`) in its own script, followed by the shop's folder.
 
-    A name that could be read as another one stays as machines write it.
+    A name that could be mistaken for another one stays in ASCII form.
     """
     name = ".".join(_readable_label(label) for label in domain.split("."))
     return f"{name}/{folder}" if folder else name
@@ -29,7 +29,7 @@ def _readable_label(label: str) -> str:
 
 
 def _may_be_misread(text: str) -> bool:
-    """Tell whether people may take the label for one of another script: it mixes scripts, or looks like Latin."""
+    """Tell whether people may misread the label: it mixes scripts, or looks like Latin."""
     letters = [letter for letter in text if unicodedata.category(letter).startswith("L")]
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
     if len(scripts) > 1:

@@ -1,4 +1,4 @@
-"""The log where not even logging may be possible any more."""
+"""Logging where even the log may fail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ LOG = logging.getLogger(__name__)
 
 
 def report(what: str, problem: BaseException | None) -> None:
-    """Log `what`; when not even that is possible (no memory), say so on standard error."""
+    """Log `what`; when that is impossible too (no memory), write it to standard error."""
     try:
         LOG.critical("%s", what, exc_info=problem)
-    except BaseException:  # noqa: BLE001 - what is told here must not stop who tells it
+    except BaseException:  # noqa: BLE001 - reporting must not stop its caller
         os.write(2, b"shoplaunch: the worker is in trouble that cannot be logged\n")

@@ -1,4 +1,4 @@
-"""How long a shop that is being made still takes, judged by the one made last of its bundle on its server."""
+"""Estimates how long a shop under way still takes, from the last one made of its bundle on its server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOVING = (states.RECEIVED, states.PREPARING, states.DROPPED, states.RESTORING, s
 
 
 def note(connection: sa.Connection, job: Job, now: float) -> None:
-    """Keep how the agent of the job, which is proved now, was started, and what the rest took."""
+    """Store how the agent of the job, which passes its checks now, was started, and how long the rest took."""
     found = starting.of(job)
     if found is None:
         return
@@ -25,7 +25,7 @@ def note(connection: sa.Connection, job: Job, now: float) -> None:
 
 
 def left(engine: sa.Engine, job: Job, now: float) -> float | None:
-    """Return how many seconds the shop takes from now on, None where nothing tells, or that time is over."""
+    """Return how many seconds the shop still takes, None where that is unknown, or that time is over."""
     if job.kind != RESTORE or job.state not in MOVING or job.attempt > 1 or job.error:
         return None
     with reading(engine) as connection:
@@ -37,7 +37,7 @@ def left(engine: sa.Engine, job: Job, now: float) -> float | None:
 
 
 def _waited(job: Job, before: starts.Took, now: float) -> float:
-    """Return how long this job's agent was or will be waited for, as far as that is known; else as that before."""
+    """Return how long this job's agent took or will take to start, as far as known; else the time of the job before."""
     found, expected = starting.of(job), starting.expected_in(job, now)
     if found is not None:
         return found.waited or 0.0

@@ -1,4 +1,4 @@
-"""What is known of a job beside its columns: typed here, and stored as one JSON document by this codec alone."""
+"""What is known of a job besides its columns: typed here, stored as one JSON document by this codec alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller.panels.base import Account
 
 @dataclass(frozen=True)
 class Trouble:
-    """What the agent of the current attempt has met and not got over yet."""
+    """The current attempt's error that its agent has not resolved yet."""
 
     error: Mapping[str, Any]
     stage: str | None
@@ -23,7 +23,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Asked:
-    """What came of starting the agent at once: `way`, else `reason`; `at` is when the cron line was there."""
+    """Outcome of starting the agent at once: `way`, else `reason`; `at` is when the cron line was installed."""
 
     way: str = ""
     reason: str = ""
@@ -33,7 +33,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class FirstReport:
-    """When the attempt's agent was heard first, and how it was started."""
+    """When the attempt's agent reported first, and how it was started."""
 
     at: float
     way: str
@@ -41,7 +41,7 @@ class FirstReport:
 
 @dataclass(frozen=True)
 class Link:
-    """The link behind which the client's password waits (mode `link`) or is chosen (`set`)."""
+    """The link behind which the client's password waits (mode `link`), or the client chooses one (`set`)."""
 
     mode: str
     nonce: str
@@ -52,7 +52,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Problem:
-    """What kept an alarm from being delivered."""
+    """Why an alarm could not be delivered."""
 
     code: str
     message: str
@@ -60,7 +60,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Tls:
-    """The shop's certificate: `state` of controller.jobs.shop.tls, and when it is looked for next."""
+    """The shop's certificate: `state` of controller.jobs.shop.tls, and the time of the next check."""
 
     state: str | None = None
     reason: str | None = None
@@ -74,7 +74,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Undo:
-    """How far a cancelled job is taken back: `state` of controller.jobs.lifecycle.undo."""
+    """Progress of a cancelled job's rollback: `state` of controller.jobs.lifecycle.undo."""
 
     state: str | None = None
     placed_at: float | None = None
@@ -84,7 +84,8 @@ class Undo:
 
 @dataclass(frozen=True)
 class Made:
-    """What the job made itself: `account` is `maybe` until the panel said so, the others were not there before."""
+    """What the job made itself: `account` is `maybe` until the panel confirmed it; database and user did not exist
+    before."""
 
     account: str | None = None
     database: str | None = None
@@ -94,7 +95,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one job. None, and False of a flag, is what is not known; changed by `dataclasses.replace`."""
+    """The facts of one job. None, and False of a flag, means unknown; change them by `dataclasses.replace`."""
 
     # The shop
     noun: str | None = None
@@ -108,13 +109,13 @@ class Facts:
     tls: Tls = field(default_factory=Tls)
     removed: bool = False
     terminated: bool = False
-    # What was put and made
+    # Placed and created
     made: Made = field(default_factory=Made)
     user_made: bool = False
     bundle_reader: int | None = None
     copies_distrusted: bool = False
     put_sha256: Mapping[str, Sequence[str]] | None = None
-    #: "" where the panel's files for a start lie there, else why not; None where an earlier version put the job file.
+    #: "" where the panel's files for a start are in place, else why not; None: an earlier version placed the job file.
     start_prepared: str | None = None
     # The agent of the attempt
     start: Asked | None = None
@@ -131,26 +132,26 @@ class Facts:
     looked_early: bool = False
     ack_seq: int | None = None
     events_dropped: int = 0
-    # Taking back
+    # The rollback
     undo: Undo = field(default_factory=Undo)
     cancelled_from: str | None = None
     direction: str | None = None
     failure: Mapping[str, Any] | None = None
     taken_back: bool = False
-    # Who was told
+    # Notifications
     billing: Mapping[str, Any] = field(default_factory=dict)
     alarm_problem: Problem | None = None
     alarmed_at: float | None = None
-    #: The document this was read from: what another version noted there stays.
+    #: The document this was read from: entries of other versions stay.
     stored: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-#: Facts that are a document of their own.
+#: Facts that are documents of their own.
 _RECORDS: Mapping[str, type[Any]] = {
     "account": Account, "credentials": Link, "start": Asked, "first_event": FirstReport, "trouble": Trouble,
     "alarm_problem": Problem,
 }  # fmt: skip
-#: Facts that are stored as several: field -> its name in the document.
+#: Facts that are stored as several entries: field -> its name in the document.
 _GROUPS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
     "tls": (
         Tls,
@@ -166,7 +167,7 @@ _GROUPS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
     ),
 }
 _PLAIN = tuple(one.name for one in fields(Facts) if one.name not in {*_RECORDS, *_GROUPS, "stored"})
-#: Every name a document may have that is known here.
+#: Every name that a document may have and this version knows.
 STORED_NAMES = frozenset([*_PLAIN, *_RECORDS, *(name for _made, names in _GROUPS.values() for name in names.values())])
 
 
@@ -176,7 +177,7 @@ def of(job: Job) -> Facts:
 
 
 def of_next_attempt(found: Facts) -> Facts:
-    """Return the facts without what was known of the attempt that is over."""
+    """Return the facts without those of the finished attempt."""
     return replace(
         found, seen_at=0.0, looked_at=0.0, look_failures=0, look_at=0.0, finished_at=None, cleaned=False, ack_seq=None,
         trouble=None, events_dropped=0, start=None, first_event=None, looked_early=False,
@@ -189,12 +190,12 @@ def after(job: Job, columns: Mapping[str, Any]) -> Facts:
 
 
 def column(found: Facts) -> dict[str, Any]:
-    """Return the column `facts` of a job with these."""
+    """Return the column `facts` of a job with these facts."""
     return {"facts": encode(found)}
 
 
 def decode(document: Mapping[str, Any]) -> Facts:
-    """Return the facts a stored document holds; what it holds besides is kept for `encode`."""
+    """Return the facts of a stored document; its unknown entries are kept for `encode`."""
     values: dict[str, Any] = {name: document[name] for name in _PLAIN if document.get(name) is not None}
     for name, record in _RECORDS.items():
         if document.get(name) is not None:
@@ -206,7 +207,7 @@ def decode(document: Mapping[str, Any]) -> Facts:
 
 
 def encode(found: Facts) -> dict[str, Any]:
-    """Return the document that stores the facts; what another version noted in it stays."""
+    """Return the document that stores the facts; entries of other versions stay."""
     document = dict(found.stored)
     for name in _PLAIN:
         _put(document, name, getattr(found, name), _DEFAULTS[name])
@@ -235,7 +236,7 @@ def _put_record(document: dict[str, Any], name: str, record: type[Any], value: A
     if value is None:
         document.pop(name, None)
         return
-    # What an earlier version reads without asking whether it is there is there
+    # Entries that an earlier version requires are always written
     known = {one.name: getattr(value, one.name) for one in fields(record)}
     left_out = {one.name for one in fields(record) if one.default is None and known[one.name] is None}
     others = {one: item for one, item in (document.get(name) or {}).items() if one not in known}

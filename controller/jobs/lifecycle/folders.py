@@ -1,4 +1,4 @@
-"""The folder of its domain a shop may live below: its one form, and names that are not for shops."""
+"""The folder of its domain that a shop may live below: its canonical form, and reserved names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.errors import ShoplaunchError
 
 MAX_CHARS = 64
 _FOLDER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-#: Served by web servers and panels from elsewhere, on every domain: what is put there nobody would see.
+#: Served by web servers and panels from elsewhere, on every domain: files in folders of these names are not reachable.
 #: docs.cpanel.net, "Service and proxy subdomains" and the ScriptAliases of its httpd.conf; those of Debian's Apache.
 RESERVED = frozenset({
     "cgi-bin", "cgi-sys", "img-sys", "java-sys", "sys_cpanel", "mailman", "pipermail", "bandwidth", "cpanel", "whm",

@@ -1,4 +1,4 @@
-"""A job's lease: whoever holds it works on the job, renewed while it works, free again when its holder dies."""
+"""A job's lease: its holder works on the job, renews it meanwhile, and loses it by dying."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: Longer than a state database may be locked: a lease that cannot be renewed meanwhile must not be lost.
+#: Longer than a state database may be locked: a lease must survive renewals that fail meanwhile.
 SECONDS = 90.0
 #: Renewals per lease time.
 RENEWALS = 6
-#: Before the next try to make it long, when this process is about to end.
+#: Pause before the next try to extend it, when this process is about to end.
 HURRIED_SECONDS = 1.0
-#: What a panel or a mail server may be at longest where no step says more.
+#: How long a panel or a mail server may be busy, where the step sets no longer time.
 LONGEST_SECONDS = 660.0
 
 
 class Lost(Exception):
-    """The job is another worker's by now: nothing that belongs to it may be written, nobody told of it."""
+    """Another worker holds the job by now: write nothing that belongs to it, and notify nobody."""
 
 
 class Lease:
-    """One time of holding a job; `owner` names this time alone, so that a later one is not taken for it.
+    """One period of holding a job; `owner` names this period alone, so that a later one is not taken for it.
 
-    `longest` is how long what is under way may go on somewhere else when this process is cut off.
+    `longest` is how long calls under way may go on elsewhere after this process is killed.
     """
 
     def __init__(self, engine: sa.Engine, job_id: str, worker: str, clock: Clock) -> None:
@@ -56,27 +56,27 @@ class Lease:
         return max(SECONDS, self.longest) if self._is_last else SECONDS
 
     def check(self, job: Job) -> None:
-        """Raise Lost when `job`, read with its lock, is held by somebody else by now; other jobs are no concern."""
+        """Raise Lost when another worker holds `job`, read with its lock, by now; other jobs are ignored."""
         if job.id == self.job and (self.is_lost or job.lease_owner != self.owner):
             self.is_lost = True
             raise Lost(f"job {self.job} is another worker's by now")
 
     def require(self) -> None:
-        """Raise Lost unless the job is still held; for what cannot be taken back. Raises database_busy."""
+        """Raise Lost unless the job is still held; for actions that cannot be undone. Raises database_busy."""
         with reading(self._engine) as connection:
             self.check(jobs.get(connection, self.job))
 
     def outlive(self) -> None:
-        """This process is about to end: hold the job as long as what is under way may go on without it."""
+        """This process is about to end: hold the job as long as calls under way may go on without it."""
         self._is_last = True
         self._renew_now.set()
 
     def is_long(self, seconds: float) -> bool:
-        """Wait at most `seconds` until the lease is as long as `outlive` wants; tell whether it is."""
+        """Wait at most `seconds` until the lease is as long as `outlive` demands; return whether it is."""
         return self._renewed_long.wait(seconds)
 
     def take(self) -> bool:
-        """Take the lease; False when somebody else holds it or there is no such job. Raises database_busy."""
+        """Take the lease; return False when another worker holds it or there is no such job. Raises database_busy."""
 
         def work(connection: sa.Connection) -> bool:
             now = at(self._clock, connection)
@@ -89,7 +89,7 @@ class Lease:
         transact(self._engine, lambda connection: jobs.free_lease(connection, self.job, self.owner))
 
     def end(self) -> None:
-        """Renew the lease no more."""
+        """Stop renewing the lease."""
         self._is_over = True
         self._renew_now.set()
 
@@ -104,7 +104,7 @@ class Lease:
             try:
                 self._renew()
             except ShoplaunchError as error:
-                # The next renewal may succeed; until the lease runs out it is still ours
+                # The next renewal may succeed; until the lease runs out it is held
                 LOG.warning("job %s: lease not renewed: %s", self.job, error.message)
             except BaseException as problem:  # noqa: BLE001 - without renewals two would work on the job
                 report(f"job {self.job}: lease not renewed", problem)
@@ -126,10 +126,10 @@ class Lease:
 
 @contextmanager
 def held(engine: sa.Engine, job_id: str, worker: str, clock: Clock) -> Iterator[Lease | None]:
-    """Give the job's lease while we hold it, None when somebody else does (then nothing may be done).
+    """Yield the job's lease while it is held, None when another worker holds it (then nothing may be done).
 
-    Giving it back is the caller's: it knows when the job is due next. Raises RuntimeError when it cannot be renewed
-    beside the work, for want of a thread; nobody holds it then.
+    The caller gives it back, as it knows when the job is due next. Raises RuntimeError, with the lease given back, when
+    there is no thread for its renewal.
     """
     lease = Lease(engine, job_id, worker, clock)
     if not lease.take():

@@ -1,4 +1,4 @@
-"""Jobs of a server that refused our login: they wait until it is let in again, and one alarm is raised for all."""
+"""Jobs of a server that refused our login: they wait until it is unlocked, and one alarm is raised for all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from controller.db import servers
 from controller.db.jobs import Job
 
 CODE = "panel_auth_failed"
-#: How often a waiting job looks whether the server may be called again; nothing goes over the network for that.
+#: How often a waiting job checks whether the server may be called again; that needs no network.
 WAIT_SECONDS = 30.0
 
 
 def noted(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the columns of a job that met the lock: the first one tells the operator of it, the others only wait."""
+    """Return the columns of a job on a locked server: the first one raises the alarm, the others only wait."""
     columns: dict[str, Any] = {"error": dict(error)}
     if servers.claim_telling(connection, job.server, job.id, now):
         columns["alarm"] = "wanted"

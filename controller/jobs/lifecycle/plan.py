@@ -1,4 +1,4 @@
-"""The plan of a job as data: which step needs which, in which part of the job's life, and how it is repeated."""
+"""The plan of a job as data: steps with their dependencies, their part of the job's life, and their retry delays."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from controller.jobs.lifecycle import states
 from shared.job import RESTORE
 
 PREPARE, AGENT, FINISH, AFTER = "prepare", "agent", "finish", "after"
-#: Parts of the plan that run in a state.
+#: State -> parts of the plan whose steps run in it.
 PARTS: Mapping[str, tuple[str, ...]] = {
     states.PREPARING: (PREPARE,),
-    # Cron may have fired before our own note of it
+    # Cron may have fired before the drop was noted
     states.RESTORING: (PREPARE,),
     states.FINISHING: (PREPARE, FINISH),
     states.LIVE: (AFTER,),
 }
-#: Seconds before each repetition of a step that failed with an error that may pass by itself.
+#: Seconds before each repetition of a step that failed with a retryable error.
 DELAYS = (2, 5, 15, 60)
-#: While a change that may have broken the shop waits to be taken back.
+#: Shorter delays, while a change that may have broken the shop waits for its rollback.
 BRIEF = (2, 5, 10)
-#: Telling the client is tried for a day.
+#: Notifying the client is tried for a day.
 PATIENT = (10, 60, 300, 900, *(3600,) * 24)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step; `work` names what controller.jobs.steps.registry runs, None for the agent's, done in the account."""
+    """One step; `work` names what controller.jobs.steps.registry runs; None for the agent's step, which runs in the
+    account."""
 
     name: str
     part: str
     needs: tuple[str, ...]
     work: str | None
     delays: tuple[int, ...] = DELAYS
-    #: So long a panel, a shop or a mail server may be at what the step asked for, seconds.
+    #: How long a panel, a shop or a mail server may be busy with the step's request, in seconds.
     longest: float = 180.0
 
 
@@ -62,7 +63,7 @@ PLAN: dict[str, Step] = {
 }
 
 
-#: Of the small kinds: what an agent needs, and a look from outside at what it did.
+#: Steps of follow-up jobs: the agent's needs, and a check of its work from outside.
 SMALL: dict[str, Step] = {
     step.name: step
     for step in (
@@ -84,14 +85,14 @@ def of(kind: str) -> Mapping[str, Step]:
 
 
 def rows(connection: sa.Connection, job: Job) -> dict[str, StepRow]:
-    """Return name -> step of the job; one that a job stored earlier does not have yet is waiting."""
+    """Return name -> step of the job; a step that a job stored earlier lacks is waiting."""
     stored = step_rows.of_job(connection, job.id)
     missing = (name for name in of(job.kind) if name not in stored)
     return stored | {name: step_rows.waiting(name) for name in missing}
 
 
 def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[str]:
-    """Return `names` and every step that needs one of them, in the plan's order."""
+    """Return `names` and every step that depends on one of them, in the plan's order."""
     found = set(names)
     for step in steps.values():
         if found & set(step.needs):
@@ -100,9 +101,9 @@ def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[st
 
 
 def ready(steps: Mapping[str, Step], rows: Mapping[str, StepRow], parts: Iterable[str], now: float) -> list[Step]:
-    """Return the steps of `parts` that may run now: not over, not failed, everything they need is over.
+    """Return the steps of `parts` that may run now: not over, not failed, all their dependencies over.
 
-    A step that says `running` was left by a worker that is gone: the caller holds the job's lease.
+    A `running` step was left by a worker that is gone: the caller holds the job's lease.
     """
     found = []
     for step in steps.values():

@@ -1,4 +1,4 @@
-"""Words and numbers that an account's owner may have written: made harmless before they are kept, shown or mailed."""
+"""Sanitizes text and numbers that an account's owner may have written, before they are stored, shown or mailed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from controller.network.words import shown
 from shared.errors import ShoplaunchError, advice, is_known
 
-#: Deeper than any evidence is.
+#: Deeper than any evidence.
 MAX_DEPTH = 12
-#: What JSON readers everywhere hold exactly.
+#: JSON readers everywhere hold integers up to this exactly.
 MAX_NUMBER = 2**53
-#: Of a message or an advice, whoever wrote it.
+#: Length of a message or an advice, whoever wrote it.
 MAX_WORDS = 4000
-#: An agent names codes of the catalogue; others can only come from somebody else.
+#: Stands for codes that are not in the catalogue: no agent of this controller sends those.
 UNKNOWN = "agent_code_unknown"
-#: What moves a terminal, turns the direction of a line around, or is no character at all. Line feed and tab stay.
+#: Terminal control, direction-changing and invalid characters. Line feed and tab stay.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-#: Halves of characters, which JSON can name and nothing can write.
+#: Unpaired surrogates: JSON can name them, but they cannot be encoded.
 _HALVES = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
@@ -29,8 +29,8 @@ _REPLACEMENT = "\ufffd"
 def parsed(data: bytes, most: int, code: str) -> dict[str, Any]:
     """Return the JSON object in `data` as it was written.
 
-    Raises ShoplaunchError `code` when it is none, or may hold more than `most` values: that is counted before anything
-    is made of them, commas and brackets within texts with the rest.
+    Raises ShoplaunchError `code` when it is none, or may hold more than `most` values: these are estimated before
+    parsing, by counting commas and brackets, also within texts.
     """
     if sum(map(data.count, (b",", b"[", b"{"))) > most:
         raise ShoplaunchError(code, f"a document of more than {most} values")
@@ -44,9 +44,9 @@ def parsed(data: bytes, most: int, code: str) -> dict[str, Any]:
 
 
 def sanitized(value: Any, code: str, depth: int = 0) -> Any:
-    """Return the JSON document `value` with every text made harmless.
+    """Return the JSON document `value` with every text sanitized.
 
-    Raises ShoplaunchError `code` for a number no database or page can hold, and for a document nested too deeply.
+    Raises ShoplaunchError `code` for a number that databases or pages cannot hold, and for too deep nesting.
     """
     if isinstance(value, str):
         return _UNSHOWN.sub(_REPLACEMENT, value)
@@ -64,7 +64,7 @@ def sanitized(value: Any, code: str, depth: int = 0) -> Any:
 
 
 def whole_characters(value: Any) -> Any:
-    """Return the JSON document `value` with the halves of characters in its texts replaced."""
+    """Return the JSON document `value` with unpaired surrogates in its texts replaced."""
     if isinstance(value, str):
         return _HALVES.sub(_REPLACEMENT, value)
     if isinstance(value, Mapping):
@@ -73,16 +73,16 @@ def whole_characters(value: Any) -> Any:
 
 
 def one_line(text: str) -> str:
-    """Return `text` on one line, so that it cannot pass for lines of ours."""
+    """Return `text` on one line, so that it cannot imitate lines of the controller."""
     return " ".join(text.split())
 
 
 def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an `error` document with message and advice on one line each, none longer than a page can show."""
+    """Return an `error` document with message and advice on one line each, cut to a length that pages can show."""
     return {**error, "message": shown(error["message"], MAX_WORDS), "advice": shown(error["advice"], MAX_WORDS)}
 
 
 def agents_error_of(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an agent says it failed of in that shape; what to do about it is never the account's own word."""
+    """Return an agent's error as `error` document; its advice comes from the catalogue, never from the account."""
     known = error["code"] if is_known(error["code"]) else UNKNOWN
     return error_of({**error, "advice": advice(known)})

@@ -1,4 +1,4 @@
-"""The values made for one job alone, as they lie encrypted in its row."""
+"""A job's private values, encrypted in its row."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def private_values(keys: Keys, job: Job) -> dict[str, str]:
 
 
 def sealed(keys: Keys, private: Mapping[str, str]) -> dict[str, Any]:
-    """Return the column that keeps `private`."""
+    """Return the column that stores `private`."""
     return {"secrets_encrypted": keys.encrypt(json.dumps(dict(private), sort_keys=True))}

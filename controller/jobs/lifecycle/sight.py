@@ -1,11 +1,11 @@
-"""What was found of a job's agent in its account."""
+"""What a probe found of a job's agent in its account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-#: What the launcher's state says where there is no Python to run the agent with.
+#: Error in the launcher's state when there is no Python to run the agent.
 PYTHON_MISSING = "python_missing"
 
 
@@ -13,7 +13,7 @@ PYTHON_MISSING = "python_missing"
 class Sight:
     """What lies in the account; `state` is the agent's state.json, None when absent or unreadable.
 
-    Where the state already says all, the rest was not looked for and counts as there.
+    Where the state is sufficient, the rest was not checked and counts as present.
     """
 
     state: dict[str, Any] | None

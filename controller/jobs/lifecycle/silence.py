@@ -1,4 +1,4 @@
-"""Silence: when an agent has been quiet for too long, and what the panel's view makes of it. Pure decisions."""
+"""Silence: when an agent has been quiet for too long, and what the panel's view means then. Pure decisions."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from controller.jobs.lifecycle import agent_trouble, facts, sanitize
 from controller.jobs.lifecycle.sight import PYTHON_MISSING, Sight
 from shared.errors import ShoplaunchError
 
-#: Ticks cron gets to start the agent, and the time the agent gets to say something.
+#: Cron ticks to start the agent, and the time the agent has for its first report.
 TICKS = 3
 START_SECONDS = 90
 #: Between two signs of life of an agent at work.
 HEARTBEAT_SECONDS = 30
-#: Heartbeats that may be lost; a killed agent is started again by the next tick.
+#: Heartbeats that may be lost; the next tick restarts a killed agent.
 LOST_BEATS = 8
 DEFAULT_CRON_SECONDS = 60
-#: Between two looks for an agent that is known not to get through.
+#: Interval of the probes for an agent whose reports are known not to arrive.
 LOOK_SECONDS = 60
-#: Why the agent does not work for a job file; its state then is nobody's, or still the attempt's before.
+#: Errors of an agent that refuses its job file; its state then names no attempt, or still the one before.
 REFUSALS = ("signature_invalid", "job_exposed", "wrong_account", "job_format", "job_invalid", "job_missing")
-#: The one error of an agent at work that is our word, not its own.
+#: The only error of a working agent that the controller sets, not the agent.
 BLOCKED = "network_blocked"
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look through the panel says of a silent agent.
+    """The verdict of a probe on a silent agent.
 
-    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not say so), `stalled`, or
-    `quiet` (too early to say); `error` says why, in the shape of `error` everywhere.
+    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not report that), `stalled`, or
+    `quiet` (too early to say); `error` says why, in the usual shape of `error`.
     """
 
     kind: str
@@ -48,17 +48,17 @@ def cron_seconds(job: Job) -> int:
 
 
 def patience(job: Job) -> float:
-    """Return how long an agent that was heard may be quiet, in seconds."""
+    """Return how long an agent may be quiet after its first report, in seconds."""
     return LOST_BEATS * HEARTBEAT_SECONDS + 2 * cron_seconds(job)
 
 
 def is_blocked(job: Job, heard_at: float | None = None) -> bool:
-    """Tell whether the agent was last found working through the panel, and not heard since."""
+    """Tell whether the last sign of the agent's work came through the panel, not by its reports."""
     return facts.of(job).blocked_at > max(heard_at or 0.0, job.heard_at or 0.0)
 
 
 def end_of_patience(job: Job, heard_at: float | None = None) -> float:
-    """Return when the job's silence (or its validity) is over; `heard_at` is newer than the job's own."""
+    """Return when the job's patience with silence (or its validity) ends; `heard_at` is newer than the job's own."""
     heard = max(heard_at or 0.0, job.heard_at or 0.0, facts.of(job).seen_at)
     if heard:
         end = heard + patience(job)
@@ -68,8 +68,8 @@ def end_of_patience(job: Job, heard_at: float | None = None) -> float:
 
 
 def deadline(job: Job, heard_at: float | None = None) -> float:
-    """Return when somebody has to look through the panel: at the end of patience, and every minute for an agent that
-    is known not to get through."""
+    """Return when the agent has to be probed through the panel: at the end of patience, and every minute for an agent
+    whose reports are known not to arrive."""
     end = end_of_patience(job, heard_at)
     if is_blocked(job, heard_at):
         looked = max(facts.of(job).looked_at, job.dropped_at or 0.0)
@@ -79,12 +79,12 @@ def deadline(job: Job, heard_at: float | None = None) -> float:
 
 
 def is_due(job: Job, now: float) -> bool:
-    """Tell whether somebody has to look through the panel."""
+    """Tell whether the agent has to be probed through the panel."""
     return now >= deadline(job)
 
 
 def verdict(job: Job, sight: Sight, now: float) -> Verdict:
-    """Return what to make of the silence, from what lies in the account."""
+    """Return the verdict on the silence, from what lies in the account."""
     state = sight.state or {}
     if state.get("error") == PYTHON_MISSING:
         return Verdict("failed", ShoplaunchError(PYTHON_MISSING, "the launcher found no Python").as_dict())
@@ -109,8 +109,8 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
 
 
 def _refused(job: Job, state: Mapping[str, Any]) -> bool:
-    """Tell whether the agent refused this attempt's job file: it names the attempt where it could believe that much,
-    else it said so since the file was put there."""
+    """Tell whether the agent refused this attempt's job file: its state names the attempt if the file was authentic,
+    else it must be newer than the file."""
     if state["error"].get("code") not in REFUSALS:
         return False
     named = state.get("refused") or {}
@@ -120,8 +120,8 @@ def _refused(job: Job, state: Mapping[str, Any]) -> bool:
 
 
 def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
-    """Tell whether the agent's state was written since we last looked; the clocks may differ, so only a first look
-    compares it with ours."""
+    """Tell whether the agent's state was written since the last probe; the clocks may differ, so only the first probe
+    compares it with the controller's."""
     updated = state.get("updated_at")
     if updated is None:
         return False
@@ -130,7 +130,7 @@ def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
 
 
 def _why_unheard(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what keeps the agent waiting when it is something else than us, else that it cannot reach us."""
+    """Return the error that keeps the agent waiting if it has one, else that it cannot reach the controller."""
     error = state.get("error")
     if state.get("status") == "waiting" and isinstance(error, dict) and error.get("code") != "callback_failed":
         return _reported(error)
@@ -146,7 +146,7 @@ def _last_seen(job: Job, state: Mapping[str, Any], now: float) -> str:
 
 
 def _reported(error: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the agent's own error in our shape; the account could have written anything there."""
+    """Return the agent's own error in the usual shape; the account may have written anything there."""
     fields = {name: str(error.get(name, ""))[:4000] for name in ("code", "message")}
     if not _CODE.match(fields["code"]):
         fields["code"] = "internal"

@@ -1,4 +1,4 @@
-"""The life of a job: one table of which happening leads from which state to which."""
+"""The states of a job: one table of transitions."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ RECEIVED, PREPARING, DROPPED, RESTORING, FINISHING, LIVE = (
 FAILED, STALLED, CANCELLED, IGNORED = "failed", "stalled", "cancelled", "ignored"
 STATES = (RECEIVED, PREPARING, DROPPED, RESTORING, FINISHING, LIVE, FAILED, STALLED, CANCELLED, IGNORED)
 
-#: What may happen to a job.
+#: Events that move a job from state to state.
 EVENTS = (
-    "ignore",  # the order is none of ours
+    "ignore",  # the order is not meant for this controller
     "prepare",  # the worker begins
     "drop",  # job file and cron line lie in the account
     "agent_works",  # the agent reports, or works without being heard
-    "agent_finished",  # its final event arrived
+    "agent_finished",  # its final event `finished` arrived
     "agent_failed",  # it gave up
-    "fail",  # a step of ours gave up
-    "stall",  # silence, or the validity is over
+    "fail",  # a step of the controller gave up
+    "stall",  # the agent is silent, or the validity is over
     "prove",  # the certificate is issued
-    "take_back",  # a later job's change does not stand the look from outside: an agent takes it back
+    "take_back",  # a follow-up job's change fails its check from outside: an agent rolls it back
     "retry",  # an operator: steps before the agent, or the agent itself
-    "recheck",  # an operator: steps behind the agent
+    "recheck",  # an operator: steps after the agent
     "cancel",
     "undo_cancel",
 )
 
 _WAITING = (DROPPED, RESTORING)
-#: A stalled agent that is heard after all goes on: only its silence was the trouble.
+#: A stalled agent that reports after all goes on: its silence was the only problem.
 _HEARD = (*_WAITING, STALLED)
 _RUNNING = (RECEIVED, PREPARING, *_WAITING, FINISHING)
 
@@ -37,7 +37,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (RECEIVED, "ignore"): IGNORED,
     (RECEIVED, "prepare"): PREPARING,
     (PREPARING, "drop"): DROPPED,
-    # Cron may fire before our own note of the drop
+    # Cron may fire before the drop is noted
     (PREPARING, "agent_works"): RESTORING,
     **{(state, "agent_works"): RESTORING for state in _HEARD},
     **{(state, "agent_finished"): FINISHING for state in (PREPARING, *_HEARD)},
@@ -46,10 +46,10 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{(state, "stall"): STALLED for state in _WAITING},
     (FINISHING, "prove"): LIVE,
     (FINISHING, "take_back"): PREPARING,
-    # Where an agent goes on by itself, only once it has met something (controller.jobs.engine.interventions)
+    # Where an agent retries by itself, only once it has reported an error (controller.jobs.engine.interventions)
     **{(state, "retry"): PREPARING for state in (FAILED, STALLED, RESTORING)},
     **{(state, "recheck"): FINISHING for state in (FAILED, STALLED)},
-    # What follows on the certificate may be repeated without doubting the shop
+    # Steps that follow the certificate may be repeated without doubting the shop
     (LIVE, "recheck"): LIVE,
     **{(state, "cancel"): CANCELLED for state in (*_RUNNING, FAILED, STALLED)},
     (CANCELLED, "undo_cancel"): PREPARING,
@@ -57,7 +57,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 
 
 def after(state: str, event: str) -> str:
-    """Return the state that `event` leads to from `state`. Raises ShoplaunchError `illegal_transition`."""
+    """Return the state to which `event` leads from `state`. Raises ShoplaunchError `illegal_transition`."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:

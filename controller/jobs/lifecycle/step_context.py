@@ -1,4 +1,4 @@
-"""What a step is given and what it gives back."""
+"""What a step gets and what it returns."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Tools:
     billing: Billing
     open_panel: Callable[[], Panel]
     clock: Callable[[], float]
-    #: Of the job that is worked on: what belongs to it is written while it is held.
+    #: The lease of the job being worked on: its data is written only while the lease is held.
     lease: Lease | None = None
 
     @cached_property
@@ -50,12 +50,12 @@ class Tools:
         return self.open_panel()
 
     def check(self, job: Job) -> None:
-        """Raise controller.jobs.lifecycle.lease.Lost when `job`, read with its lock, is another worker's by now."""
+        """Raise controller.jobs.lifecycle.lease.Lost when another worker holds `job`, read with its lock, by now."""
         if self.lease is not None:
             self.lease.check(job)
 
     def require_lease(self) -> None:
-        """Raise controller.jobs.lifecycle.lease.Lost unless the job is still held; call it before people are told.
+        """Raise controller.jobs.lifecycle.lease.Lost unless the job is still held; call it before notifying people.
 
         Raises database_busy.
         """
@@ -85,11 +85,11 @@ class Work:
 
     @property
     def bundle(self) -> Bundle:
-        """What is known of the job's bundle. Raises bundle_unknown."""
+        """Return the job's bundle. Raises bundle_unknown."""
         return self.tools.bundles.get(self.job.bundle)
 
     def remember(self, change: Callable[[Facts], Facts]) -> None:
-        """Note facts durably before what they tell of is done: whoever goes on after an interruption finds them.
+        """Write facts before the action they describe: a worker that goes on after an interruption finds them.
 
         Raises database_busy, controller.jobs.lifecycle.lease.Lost.
         """
@@ -103,17 +103,17 @@ class Work:
 
     @property
     def later(self) -> Mapping[str, Any]:
-        """What a small job was given of its shop's bundle."""
+        """What a follow-up job got from its shop's bundle."""
         return self.job.later or {}
 
     @property
     def is_back(self) -> bool:
-        """Tell whether a small job is taking back what it did."""
+        """Tell whether a follow-up job is rolling back its change."""
         return self.facts.direction == "back"
 
     @property
     def database_names(self) -> tuple[str, str]:
-        """(database, user): the shop's own, or for a small job a user of that job alone."""
+        """(database, user): the shop's own; for a follow-up job a user of that job alone."""
         panel, account = self.tools.panel, self.account
         name, user = panel.database_names(account)
         return (name, user) if self.job.kind == RESTORE else (name, panel.temporary_user(account, self.job.id))
@@ -125,9 +125,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished step leaves: `learned` changes the job's facts, columns of the job, a note for people.
+    """The result of a finished step: `learned` changes the job's facts; columns of the job; a note for people.
 
-    `effect(connection)` runs in the transaction that marks the step done. `skipped`: there was nothing to do, the
+    `effect(connection)` runs in the transaction that marks the step done. `skipped`: there was nothing to do, and the
     note says why.
     """
 
@@ -139,7 +139,7 @@ class Outcome:
 
 
 class Later(Exception):
-    """The step has to wait for something that is on its way; nothing failed."""
+    """The step waits for something that is on its way; nothing failed."""
 
     def __init__(self, seconds: float, note: str) -> None:
         super().__init__(note)

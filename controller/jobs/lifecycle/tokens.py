@@ -1,4 +1,4 @@
-"""Timed tokens only the controller reads: an agent's, bound to job, attempt and scope; a client page's, to the job."""
+"""Timed tokens that only the controller reads: an agent's for job, attempt and scope; a client page's for a job."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from shared.signing import OneFormSigner
 
 SCOPE_EVENTS = "events"
 _SIGNER = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-#: How old an agent's token may be where jobs are valid for less, and how long one serves after its job's validity.
+#: Maximum age of an agent's token where jobs are valid for less, and how long a token serves after its job's validity.
 MAX_AGE_SECONDS = 90 * 86400
 LATE_SECONDS = 10 * 86400
 
 
 @dataclass(frozen=True)
 class AgentToken:
-    """What an agent's token says."""
+    """The content of an agent's token."""
 
     job: str
     attempt: int
@@ -31,7 +31,7 @@ class AgentToken:
 class Tokens:
     """Makes and reads tokens with `keys` (newest last) by `clock`: unix seconds, this process's own without one.
 
-    Jobs are valid for `job_hours`: a late final event is still welcome.
+    Jobs are valid for `job_hours`; tokens live longer, for late final events.
     """
 
     def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] | None = None, job_hours: int = 24) -> None:
@@ -47,7 +47,7 @@ class Tokens:
         return str(self._agent.dumps([job, attempt, scope]))
 
     def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
-        """Return what `token` says. Raises ShoplaunchError `token_invalid` for another scope, or none of ours."""
+        """Return the token's content. Raises ShoplaunchError `token_invalid` for another scope or a foreign token."""
         try:
             found = self._agent.loads(token, max_age=self._max_age)
         except (BadData, ValueError):
@@ -57,11 +57,11 @@ class Tokens:
         return AgentToken(*found)
 
     def for_status(self, job: str) -> str:
-        """Return the token of the client's page; it does not end."""
+        """Return the token of the client's page; it does not expire."""
         return str(self._status.dumps(job))
 
     def for_credentials(self, job: str, nonce: str) -> str:
-        """Return the token of the page behind which the client's password waits."""
+        """Return the token of the page that shows or sets the client's password."""
         return str(self._credentials.dumps([job, nonce]))
 
     def read_credentials(self, token: str) -> tuple[str, str]:

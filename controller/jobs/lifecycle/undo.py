@@ -1,3 +1,3 @@
-"""How far taking a cancelled job back has come, as its fact `undo` says."""
+"""Progress of a cancelled job's rollback, the values of its fact `undo`."""
 
 WANTED, PLACED, DONE = "wanted", "placed", "done"

@@ -1,7 +1,7 @@
-"""Wake-up: what makes a job due lets every worker of this machine look at once, in whichever process it is.
+"""Wake-up: a job that becomes due makes every worker of this machine, in any process, check at once.
 
 A worker listens at a Unix datagram socket in a folder that is closed to everybody but the controller's user. A message
-says nothing but "look", and may be lost, doubled or late: the worker's own look now and then is what counts.
+says only "look"; it may be lost, duplicated or late, as the worker also checks at intervals.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from controller.jobs.lifecycle import due_hint
 
 LOG = logging.getLogger(__name__)
 FOLDER_MODE = 0o700
-#: A machine runs a handful of workers; what lies in the folder beyond these is left alone.
+#: A machine runs a handful of workers; more entries in the folder are ignored.
 MOST_ENTRIES = 256
 MESSAGE = b"\0"
-#: What only stops a listener that cannot be closed from being waited for.
+#: How long to wait for a listener's thread that does not end.
 CLOSE_SECONDS = 10.0
 _NAME = re.compile(r"worker-[0-9a-f]{16}\Z")
-#: The sockets of this very process, which needs no message to hear of a hint.
+#: The sockets of this process, which gets its hints without a message.
 _OWN: set[str] = set()
 
 
 class Listener:
-    """Passes on to this process what other processes notify of, until it is closed."""
+    """Passes notifications of other processes on to this process, until it is closed."""
 
     def __init__(self, receiver: socket.socket, path: Path) -> None:
         self._receiver = receiver
@@ -43,7 +43,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Hear nothing more; the socket is gone."""
+        """Stop listening and remove the socket."""
         self._closed = True
         _OWN.discard(self._path.name)
         self._path.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class Wakeup:
         self._folder = folder
 
     def notify(self) -> None:
-        """Let every worker look at once. To be called after the commit of what made a job due."""
+        """Let every worker check at once. Call it after the commit that made a job due."""
         due_hint.notify()
         try:
             self._send()
@@ -82,7 +82,7 @@ class Wakeup:
             LOG.warning("workers of other processes find the job by their next look: %s", problem)
 
     def listen(self) -> Listener:
-        """Return what hears of every `notify` of another process. Raises OSError where that cannot be."""
+        """Return a listener for every `notify` of other processes. Raises OSError where that is impossible."""
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         name = f"worker-{secrets.token_hex(8)}"
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -104,11 +104,11 @@ class Wakeup:
 
 
 def _tell(sender: socket.socket, folder: int, name: str) -> bool:
-    """Send one message; return False when nobody listens there any more."""
+    """Send one message; return False when nothing listens there any more."""
     try:
         sender.sendto(MESSAGE, _place(folder, name))
     except BlockingIOError:
-        # It has not taken the messages before this one yet: it will look
+        # Its queue is full of unread messages: it will check
         return True
     except (ConnectionRefusedError, FileNotFoundError):
         return False
@@ -123,7 +123,7 @@ def _sender() -> socket.socket:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """Give the folder's descriptor. Raises OSError unless it is closed to everybody but its owner and root."""
+    """Yield the folder's descriptor. Raises OSError unless it is closed to everybody but its owner and root."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         found = os.fstat(folder)
@@ -136,7 +136,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _place(folder: int, name: str) -> str:
-    """Return the path of `name` in an open folder: short enough for a socket wherever the folder is."""
+    """Return a path for `name` in an open folder: short enough for a socket, wherever the folder is."""
     return f"/proc/self/fd/{folder}/{name}"
 
 
@@ -148,7 +148,7 @@ def _sockets(folder: int) -> list[str]:
 
 
 def _remove_ended(folder: int) -> None:
-    """The sockets of workers that were killed are gone."""
+    """Remove the sockets of workers that were killed."""
     with _sender() as sender:
         for name in _sockets(folder):
             if not _tell(sender, folder, name):
