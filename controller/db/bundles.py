@@ -27,16 +27,16 @@ class Bundle:
     application: str
     version: str
     added_at: float
-    #: [{"name", "title"}]: what an order may choose.
+    #: [{"name", "title"}]: the variants an order may choose.
     variants: Sequence[Mapping[str, str]] = ()
-    #: What it makes, as its clients call it.
+    #: What the bundle makes, as its clients call it.
     noun: str = SHOP
-    #: Whether shops below a folder of their domain can be made of it.
+    #: Whether the bundle supports shops below a folder of their domain.
     folders: bool = False
-    #: What an order's language and currency must be one of; empty where anything will do, or nothing is known.
+    #: Languages and currencies that orders may choose; empty where there is no limit, or it is unknown.
     languages: Sequence[str] = ()
     currencies: Sequence[str] = ()
-    #: Bought: no account that has no job may copy it.
+    #: Bought: accounts without a job may not copy it.
     paid: bool = False
 
 

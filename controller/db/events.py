@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.db.tables import events
 
-# Made once: it is asked for every report of every agent
+# Built once: used for every report of every agent
 _STORED = sa.select(events.c.id).where(
     events.c.job == sa.bindparam("job"),
     events.c.attempt == sa.bindparam("attempt"),
@@ -31,7 +31,7 @@ def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) ->
 
 
 def body_of(event: Mapping[str, Any]) -> str:
-    """Return the event as it is stored, in ASCII."""
+    """Return the event as it is stored: JSON in ASCII."""
     return json.dumps(event, sort_keys=True)
 
 
@@ -44,19 +44,19 @@ def insert(connection: sa.Connection, event: Mapping[str, Any], now: float) -> N
 def oldest(connection: sa.Connection, job_id: str, limit: int) -> list[sa.Row[Any]]:
     """Return rows (id, attempt, seq, bytes) of the job's oldest events that end no attempt, failures last."""
     size = sa.func.length(events.c.body).label("bytes")
-    # As `body_of` writes it; within a text its quotes would be escaped
+    # As `body_of` writes it; within a text the quotes would be escaped
     ends = sa.or_(events.c.event == "finished", events.c.body.contains('"retryable": false', autoescape=True))
     query = sa.select(events.c.id, events.c.attempt, events.c.seq, size).where(events.c.job == job_id, ~ends)
     return list(connection.execute(query.order_by(events.c.event == "failed", events.c.id).limit(limit)))
 
 
 def delete(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """Forget these events."""
+    """Delete these events."""
     connection.execute(sa.delete(events).where(events.c.id.in_(ids)))
 
 
 def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:
-    """Return the job's events in the order in which they came, each with `received_at`."""
+    """Return the job's events in the order of their arrival, each with `received_at`."""
     query = sa.select(events.c.body, events.c.received_at).where(events.c.job == job_id).order_by(events.c.id)
     return [{**json.loads(body), "received_at": at} for body, at in connection.execute(query)]
 
@@ -66,6 +66,6 @@ def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict
     query = sa.select(events.c.body).where(
         events.c.job == job_id, events.c.attempt == attempt, events.c.event == "finished"
     )
-    # The first that came: it alone moved the job on
+    # The first that arrived: only that one moved the job on
     body = connection.execute(query.order_by(events.c.id).limit(1)).scalar()
     return {} if body is None else dict(json.loads(body).get("evidence") or {})

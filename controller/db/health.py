@@ -1,4 +1,4 @@
-"""Queries on what nobody may overlook: jobs that wait too long, alarms not delivered, orders without a job."""
+"""Queries for monitoring: overdue jobs, undelivered alarms, orders without a job."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from controller.db.services import BilledService
 from controller.db.tables import jobs, refused_orders, services
 
-#: Of forgotten services no more are seen to at once.
+#: At most this many forgotten services are handled at once.
 MANY = 1000
 
 
 def oldest_due(connection: sa.Connection, now: float) -> float | None:
-    """Return since when the job that waits longest is due, of those nobody works on; None without any."""
+    """Return since when the longest waiting job is due, of those without a lease; None without any."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
     return connection.execute(sa.select(sa.func.min(jobs.c.wake_at)).where(free)).scalar()
 
@@ -36,26 +36,26 @@ def alarms_wanted(connection: sa.Connection) -> tuple[int, int]:
 
 
 def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
-    """Return rows (id, domain, folder, server, state, updated_at, facts, error), the one changed first at the end."""
+    """Return rows (id, domain, folder, server, state, updated_at, facts, error), the first changed one last."""
     names = ("id", "domain", "folder", "server", "state", "updated_at", "facts", "error")
     query = sa.select(*(jobs.c[name] for name in names)).where(jobs.c.alarm == "wanted")
     return list(connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit)))
 
 
 def waiting(connection: sa.Connection) -> int:
-    """Return how many services without a job wait until billing accepts their order."""
+    """Return how many services without a job wait for billing to accept their order."""
     query = sa.select(sa.func.count()).select_from(services).where(_without_job(), _waits())
     return connection.execute(query).scalar_one()
 
 
 def count_forgotten(connection: sa.Connection, before: float) -> int:
-    """Return how many services have no job though nothing is left to wait for, and nothing was told since `before`."""
+    """Return how many services have no job though they wait for nothing, and had no event since `before`."""
     query = sa.select(sa.func.count()).select_from(services).where(_forgotten(before))
     return connection.execute(query).scalar_one()
 
 
 def forgotten(connection: sa.Connection, before: float) -> list[BilledService]:
-    """Return those services, at most MANY; those of which something was told last, first."""
+    """Return those services, at most MANY; those with the latest events first."""
     names = ("signed_by", "service_id", "wanted", "accepted_at", "updated_at")
     query = sa.select(*(services.c[name] for name in names)).where(_forgotten(before))
     rows = connection.execute(query.order_by(services.c.updated_at.desc()).limit(MANY))
@@ -67,7 +67,7 @@ def _forgotten(before: float) -> sa.ColumnElement[bool]:
 
 
 def _waits() -> sa.ColumnElement[bool]:
-    """Return the condition that billing waits for acceptance (controller.jobs.intake.billing_events); `wanted` is
+    """Return the condition that a service waits for acceptance (controller.jobs.intake.billing_events); `wanted` is
     JSON as controller.db.services writes it."""
     asked = services.c.wanted.contains('"wait_for_acceptance": true', autoescape=True)
     return sa.and_(asked, services.c.accepted_at.is_(None))
@@ -75,7 +75,7 @@ def _waits() -> sa.ColumnElement[bool]:
 
 def _without_job() -> sa.ColumnElement[bool]:
     """Return the condition that a service was created, neither ended nor refused, and has no job."""
-    # As controller.jobs.intake.billing_events knows jobs of an earlier life; `facts` is JSON of controller.db.jobs
+    # As controller.jobs.intake.billing_events finds jobs of a terminated period; `facts` is JSON of controller.db.jobs
     taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
     same = sa.and_(jobs.c.service_id == services.c.service_id, jobs.c.signed_by == services.c.signed_by)
     has_job = sa.exists().where(same, jobs.c.ended_at.is_(None), ~taken_back)

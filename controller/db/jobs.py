@@ -1,4 +1,4 @@
-"""Queries on jobs: the row that is the truth, its compare-and-set, its lease."""
+"""Queries on jobs: their rows are the authoritative state; compare-and-set, lease."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
-#: Among so many jobs that changed last on a server the newest line of cron is looked for.
+#: The newest cron interval is searched among this many of a server's last changed jobs.
 RECENT = 200
-#: What is counted of a job; nothing of it has changed with these.
+#: Columns that may change without a new version of the job.
 COUNTED = ("wake_at", "events_kept", "events_bytes", "reports_until", "heartbeats_until")
 _DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
@@ -69,13 +69,13 @@ class Job:
 
     @property
     def noun(self) -> str:
-        """What it makes, as its client calls it (controller.product_kind)."""
+        """What the job makes, as its client calls it (controller.product_kind)."""
         return str(self.facts.get("noun", SHOP))
 
 
 _NAMES = frozenset(one.name for one in fields(Job))
 _COLUMNS = [jobs.c[one.name] for one in fields(Job)]
-# Made once: they are asked for every report of every agent
+# Built once: used for every report of every agent
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 
@@ -83,7 +83,7 @@ _CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"), jobs.c.ver
 
 
 class Conflict(Exception):
-    """The row was changed by somebody else between reading and writing."""
+    """The row was changed by another process between reading and writing."""
 
 
 def _job(row: sa.Row[Any]) -> Job:
@@ -106,7 +106,7 @@ def insert(connection: sa.Connection, values: Mapping[str, Any]) -> None:
 
 
 def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
-    """Return the job; with `lock` nobody else changes it before the transaction ends. Raises job_unknown."""
+    """Return the job; with `lock` its row is locked until the transaction ends. Raises job_unknown."""
     row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"wanted": job_id}).first()
     if row is None:
         raise ShoplaunchError("job_unknown", f"there is no job {job_id[:60]!r}")
@@ -114,9 +114,9 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
-    """Change the row if it is still as `job` says; return it as it is now. Raises Conflict.
+    """Change the row if it still has the version of `job`; return it as it is now. Raises Conflict.
 
-    When it is due next is nothing of the job that has changed, nor is what `values` give an `updated_at` of their own.
+    `updated_at` changes only with columns outside of COUNTED, unless `values` hold an `updated_at` of their own.
     """
     changed = now if values.keys() - set(COUNTED) else job.updated_at
     values = {"updated_at": changed, **values, "version": job.version + 1}
@@ -128,46 +128,46 @@ def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Jo
 
 
 def count(connection: sa.Connection, job: Job, **values: Any) -> Job:
-    """Change columns of COUNTED alone; the caller holds the row, whose version stays."""
+    """Change only columns of COUNTED; the caller holds the row, whose version stays."""
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
     return replace(job, **values)
 
 
 def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
-    """Return the job that counts for this very order, None when there is none."""
+    """Return the job made of this order, None when there is none."""
     row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.order_key == order_key)).first()
     return None if row is None else _job(row)
 
 
 def living_in(connection: sa.Connection, server: str, account: str) -> dict[str, str]:
-    """Return {id: whose key signed its order} of the jobs whose shops live in the account."""
+    """Return {id: key that signed its order} of the jobs whose live shops are in the account."""
     query = sa.select(jobs.c.id, jobs.c.signed_by).where(jobs.c.server == server, jobs.c.account == account)
     query = query.where(jobs.c.state == "live", jobs.c.ended_at.is_(None), jobs.c.kind == RESTORE)
     return {row.id: row.signed_by for row in connection.execute(query)}
 
 
 def open_child(connection: sa.Connection, parent: str, kind: str) -> Job | None:
-    """Return the later job of `kind` on the shop of job `parent` that is not over, None when there is none."""
+    """Return the follow-up job of `kind` on the shop of job `parent` that is not over, None when there is none."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent, jobs.c.kind == kind)
     row = connection.execute(query.where(jobs.c.state.not_in(("live", "cancelled", "ignored"))).limit(1)).first()
     return None if row is None else _job(row)
 
 
 def children(connection: sa.Connection, parent: str) -> list[Job]:
-    """Return the later jobs on the shop of job `parent`, newest first."""
+    """Return the follow-up jobs on the shop of job `parent`, newest first."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent).order_by(jobs.c.created_at.desc(), jobs.c.id)
     return [_job(row) for row in connection.execute(query)]
 
 
 def last_was_unheard(connection: sa.Connection, server: str) -> bool:
-    """Tell whether the agent that finished last on the server was only heard of through the panel."""
+    """Tell whether the agent that finished last on the server was only seen through the panel."""
     query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
     found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
     return found is not None and json.loads(found).get("ack_seq") is not None
 
 
 def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
-    """Return how often cron runs by the newest line of ours that was read back on the server, None before the first."""
+    """Return the cron interval of the newest line that was read back on the server, None before the first."""
     newest = sa.select(jobs.c.id, jobs.c.facts).where(jobs.c.server == server)
     recent = newest.order_by(jobs.c.updated_at.desc()).limit(RECENT).subquery()
     query = sa.select(recent.c.facts).join(steps, steps.c.job == recent.c.id)
@@ -178,9 +178,9 @@ def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
 
 
 def find_service(connection: sa.Connection, service_id: str, signed_by: str | None) -> Job | None:
-    """Return the newest job of billing's service `service_id`, or the job of that id, None when there is none.
+    """Return the newest job of billing's service `service_id`, or the job with that id, None when there is none.
 
-    Only jobs of the key `signed_by` are found, anybody's when it is None.
+    Only jobs of the key `signed_by`; jobs of any key when it is None.
     """
     query = sa.select(*_COLUMNS).where(sa.or_(jobs.c.service_id == service_id, jobs.c.id == service_id))
     if signed_by is not None:
@@ -190,8 +190,8 @@ def find_service(connection: sa.Connection, service_id: str, signed_by: str | No
 
 
 def listed(connection: sa.Connection, state: str | None, limit: int, offset: int) -> list[Job]:
-    """Return jobs, the last changed first; those in `state` only when it is given."""
-    # An index alone says which they are: what lies before them is passed over without being read
+    """Return jobs, the last changed first; only those in `state` when it is given."""
+    # An index alone finds their ids: rows before the offset are skipped without being read
     which = sa.select(jobs.c.id).order_by(jobs.c.updated_at.desc(), jobs.c.id.desc()).limit(limit).offset(offset)
     if state is not None:
         which = which.where(jobs.c.state == state)
@@ -216,15 +216,15 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 def due(
     connection: sa.Connection, now: float, limit: int, without: Collection[str] = (), leases: float | None = None
 ) -> Sequence[tuple[str, str]]:
-    """Return (id, server) of jobs somebody should look at now and nobody holds, the longest due first; none of the
-    servers `without`. `leases`: the time by which leases are judged, when that is not `now`."""
+    """Return (id, server) of the due jobs that are not leased, the longest due first, without jobs of the servers
+    `without`. `leases`: the time by which leases are judged, when that is not `now`."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= (now if leases is None else leases))
     query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free, jobs.c.server.not_in(without))
     return [(row.id, row.server) for row in connection.execute(query.order_by(jobs.c.wake_at).limit(limit))]
 
 
 def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, until: float) -> bool:
-    """Take the job's lease; False when somebody else holds it or there is no such job."""
+    """Take the job's lease; return False when another owner holds it or there is no such job."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
     query = sa.update(jobs).where(jobs.c.id == job_id, free)
     values = {"lease_owner": owner, "lease_until": until, "version": jobs.c.version + 1}
@@ -232,19 +232,20 @@ def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, u
 
 
 def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float) -> bool:
-    """Hold the lease longer; False when it is no longer ours."""
+    """Extend the lease; return False when `owner` no longer holds it."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
     return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
 
 
 def free_lease(connection: sa.Connection, job_id: str, owner: str) -> None:
-    """Nobody holds the lease that `owner` holds; the job is due as before."""
+    """Give back the lease that `owner` holds; the job is due as before."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
     connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1))
 
 
 def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
-    """Give the lease back; the job is due at `wake_at`, or at once when it changed since `job` was read: then True."""
+    """Give the lease back; the job is due at `wake_at`. If it changed since `job` was read, it is due at once: return
+    True."""
     current = connection.execute(
         sa.select(jobs.c.version, jobs.c.state, jobs.c.wake_at, jobs.c.lease_owner)
         .where(jobs.c.id == job.id)
@@ -260,7 +261,7 @@ def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, w
 
 
 def ahead(connection: sa.Connection, far: float, leases: float, latest: float) -> list[str]:
-    """Return the jobs that changed later than `far`, are held longer than until `leases`, or are due after `latest`."""
+    """Return the jobs that changed later than `far`, are leased beyond `leases`, or are due after `latest`."""
     when = (jobs.c.updated_at > far, jobs.c.heard_at > far, jobs.c.dropped_at > far)
     which = sa.or_(*when, jobs.c.lease_until > leases, jobs.c.wake_at > latest)
     return list(connection.execute(sa.select(jobs.c.id).where(which).order_by(jobs.c.id)).scalars())

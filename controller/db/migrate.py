@@ -1,4 +1,4 @@
-"""Brings the state database to the newest schema (Alembic)."""
+"""Migrates the state database to the newest schema (Alembic)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 
-#: How long another process that migrates the same database is waited for.
+#: How long to wait for another process that migrates the same database.
 WAIT_SECONDS = 30
 
 
@@ -34,10 +34,10 @@ def _folder() -> str:
 
 
 def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None] | None = None) -> None:
-    """Every migration has run, the one that was broken off too; `applied` is called after each.
+    """Run every missing migration, also one that was interrupted; `applied` is called after each.
 
-    Raises ShoplaunchError `database_busy`, `migration_running` while another process is at it, `migration_failed` for
-    what the database refuses.
+    Raises ShoplaunchError `database_busy`, `migration_running` while another process migrates, `migration_failed` when
+    the database refuses.
     """
     with engine.connect() as connection, _alone(connection):
         waiting = pending(connection)
@@ -57,7 +57,7 @@ def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None]
 
 
 def _as_failure(problem: ShoplaunchError | DBAPIError, waiting: list[str]) -> ShoplaunchError:
-    """Return `problem` as what it is for a migration: what comes again at each try does not pass by itself."""
+    """Return `problem` as a failure of a migration: one that recurs at each try does not pass by itself."""
     if isinstance(problem, ShoplaunchError) and (problem.code != "database_busy" or problem.details.get("passing")):
         return problem
     text = problem.message if isinstance(problem, ShoplaunchError) else f"the controller's database: {problem.orig}"
@@ -67,11 +67,11 @@ def _as_failure(problem: ShoplaunchError | DBAPIError, waiting: list[str]) -> Sh
 
 @contextmanager
 def _alone(connection: sa.Connection) -> Iterator[None]:
-    """Only one process migrates a database. SQLite lets only one write anyway."""
+    """Admit one process at a time to a database's migrations. SQLite allows only one writer anyway."""
     if connection.dialect.name == "sqlite":
         yield
         return
-    # Names are the server's, not the database's
+    # Lock names are shared by all databases of a server
     name = "shoplaunch-migrate-" + hashlib.sha256(str(connection.engine.url.database).encode()).hexdigest()[:32]
     taken = connection.execute(sa.text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": WAIT_SECONDS})
     if taken.scalar() != 1:
@@ -82,25 +82,25 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
         connection.rollback()
     except BaseException:
-        # With the connection goes the lock
+        # Closing the connection releases the lock
         connection.invalidate()
         raise
 
 
 def known() -> set[str]:
-    """Return every revision there is."""
+    """Return every known revision."""
     return {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def pending(connection: sa.Connection) -> list[str]:
-    """Return the revisions that are still to be applied, the oldest first."""
+    """Return the revisions still to be applied, the oldest first."""
     found = revision(connection)
     steps = ScriptDirectory.from_config(_config()).iterate_revisions("head", found or "base")
     return [step.revision for step in reversed(list(steps))]
 
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
-    """Return (the database's revision, the newest there is); nothing is written."""
+    """Return (the database's revision, the newest known); nothing is written."""
     with reading(engine) as connection:
         return revision(connection), newest()
 
@@ -112,5 +112,5 @@ def revision(connection: sa.Connection) -> str | None:
 
 @functools.cache
 def newest() -> str | None:
-    """Return the newest revision there is; the migrations are read once in a process's life."""
+    """Return the newest known revision; the migrations are read once per process."""
     return ScriptDirectory.from_config(_config()).get_current_head()

@@ -1,4 +1,4 @@
-"""Queries on what proves a shop: fingerprints of secrets, certificates."""
+"""Queries on the proofs of a shop: fingerprints of secrets, certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.db.tables import certificates, fingerprints
 
 
 def claim_fingerprints(connection: sa.Connection, job_id: str, found: Mapping[str, str]) -> str | None:
-    """Note name -> fingerprint for the job; return the name of one another job has, None when all are unique."""
+    """Note name -> fingerprint for the job; return a name whose fingerprint another job has, None if all are unique."""
     taken = sa.select(fingerprints.c.fingerprint).where(
         fingerprints.c.fingerprint.in_(list(found.values())), fingerprints.c.job != job_id
     )
@@ -32,7 +32,7 @@ def fingerprints_of(connection: sa.Connection, job_id: str) -> dict[str, str]:
 
 
 def put_certificate(connection: sa.Connection, job_id: str, signed: str, now: float) -> None:
-    """The job's certificate is `signed`; the caller holds the job's row."""
+    """Store the job's certificate `signed`; the caller holds the job's row."""
     connection.execute(sa.delete(certificates).where(certificates.c.job == job_id))
     connection.execute(sa.insert(certificates).values(job=job_id, signed=signed, created_at=now))
 

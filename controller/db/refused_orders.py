@@ -1,4 +1,4 @@
-"""Queries on orders that were signed and refused: open until a job is made of them or somebody has seen to them."""
+"""Queries on signed orders that were refused: open until a job is made of them or an operator dismisses them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import refused_orders as table
 from shared.errors import ShoplaunchError
 
-#: Settled ones are forgotten after so long.
+#: Settled ones are deleted after this time.
 KEPT_SECONDS = 90 * 86_400.0
-#: So many of one key are open at once; what comes then is counted in the newest of them.
+#: Open rows of one key at most; further refusals are counted in the newest of them.
 OPEN_ROWS = 1000
-#: A refusal that may mend itself is told of when it has lasted so long.
+#: A refusal that may resolve itself raises an alarm after this time.
 GRACE_SECONDS = 300.0
-#: Who tells of an order has so long before somebody else does: longer than any mail takes.
+#: How long a process may take to deliver a claimed alarm: longer than any mail takes.
 CLAIM_SECONDS = 900.0
 JOB, DISMISSED, TERMINATED = "job", "dismissed", "terminated"
 
@@ -55,9 +55,9 @@ def _order(row: sa.Row[Any]) -> RefusedOrder:
 
 
 def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -> None:
-    """The order was refused again, or for the first time; one that was settled is open again.
+    """Note that the order was refused, again or for the first time; a settled one is open again.
 
-    Raises sqlalchemy IntegrityError when somebody added it meanwhile.
+    Raises sqlalchemy IntegrityError when another process added it meanwhile.
     """
     alarm = _at(now + GRACE_SECONDS) if values["error"].get("retryable") else "wanted"
     for name in ("document", "error"):
@@ -81,7 +81,7 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
 
 
 def _counted_elsewhere(connection: sa.Connection, source: str, signed_by: str, now: float) -> bool:
-    """Tell whether the key has so many open rows that one more refusal was counted in the newest of them."""
+    """Count one more refusal in the newest open row if the key has OPEN_ROWS of them; return whether it was."""
     theirs = (table.c.source == source, table.c.signed_by == signed_by, table.c.settled == "")
     newest = sa.select(table.c.id).where(*theirs).order_by(table.c.id.desc()).limit(OPEN_ROWS)
     ids = list(connection.execute(newest).scalars())
@@ -93,12 +93,12 @@ def _counted_elsewhere(connection: sa.Connection, source: str, signed_by: str, n
 
 
 def of_service(signed_by: str, service_id: str) -> sa.ColumnElement[bool]:
-    """Return which are the service's of the billing system whose key is `signed_by`."""
+    """Return the condition for refusals of the service, of the billing system whose key is `signed_by`."""
     return sa.and_(table.c.service_id == service_id, table.c.signed_by == signed_by)
 
 
 def of_order(domain: str, service_id: str | None, signed_by: str | None) -> sa.ColumnElement[bool]:
-    """Return which are of this domain or service, among those of the key `signed_by` where it is given."""
+    """Return the condition for refusals of this domain or service; only those of the key `signed_by` if it is given."""
     which = table.c.domain == domain
     if service_id is not None:
         which = sa.or_(which, table.c.service_id == service_id)
@@ -106,23 +106,23 @@ def of_order(domain: str, service_id: str | None, signed_by: str | None) -> sa.C
 
 
 def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
-    """Tell whether one of `which` is open."""
+    """Tell whether one that meets `which` is open."""
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
 
 
 def settle(connection: sa.Connection, which: sa.ColumnElement[bool], how: str, now: float, job: str | None) -> None:
-    """The open ones of `which` are over; what they said is forgotten."""
+    """Settle the open ones that meet `which`, and forget their content."""
     values = {"settled": how, "settled_at": now, "job": job, "document": None, "alarm": ""}
     connection.execute(sa.update(table).where(which, table.c.settled == "").values(**values))
 
 
 def dismiss(connection: sa.Connection, number: int, now: float) -> None:
-    """Somebody has seen to the order."""
+    """Settle the refusal as dismissed by an operator."""
     settle(connection, table.c.id == number, DISMISSED, now, None)
 
 
 def get(connection: sa.Connection, number: int) -> RefusedOrder:
-    """Return the order. Raises ShoplaunchError `refused_unknown`."""
+    """Return the refused order. Raises ShoplaunchError `refused_unknown`."""
     row = connection.execute(sa.select(table).where(table.c.id == number)).first()
     if row is None:
         raise ShoplaunchError("refused_unknown", f"there is no refused order {number}")
@@ -130,14 +130,14 @@ def get(connection: sa.Connection, number: int) -> RefusedOrder:
 
 
 def listed(connection: sa.Connection, limit: int, *, settled: bool = False) -> list[RefusedOrder]:
-    """Return the open ones, the last refused first; with `settled` those that are over, too."""
+    """Return the open ones, the last refused first; with `settled` also those that are settled."""
     query = sa.select(table).order_by(table.c.last_at.desc(), table.c.id.desc()).limit(limit)
     return [_order(row) for row in connection.execute(query if settled else query.where(table.c.settled == ""))]
 
 
 def wanting_alarm(connection: sa.Connection, now: float, limit: int) -> list[RefusedOrder]:
-    """Return open ones to tell the operator of now: those never tried first, then those tried longest ago."""
-    # Nobody puts an alarm off for longer: a clock was ahead
+    """Return open ones whose alarm is due: first those never tried, then those tried longest ago."""
+    # No alarm is put off for longer: it was written by a clock that was ahead
     ahead = table.c.alarm.between(_at(now + CLAIM_SECONDS + AHEAD_SECONDS), "9" * 10)
     due = sa.or_(table.c.alarm == "wanted", table.c.alarm.between("0", _at(now)), ahead)
     tried = sa.case((table.c.alarm == "wanted", ""), else_=table.c.alarm)
@@ -146,28 +146,28 @@ def wanting_alarm(connection: sa.Connection, now: float, limit: int) -> list[Ref
 
 
 def claim_alarm(connection: sa.Connection, order: RefusedOrder, now: float) -> RefusedOrder | None:
-    """Return the order for the caller alone to tell of, None when it has changed or somebody else tells of it."""
+    """Claim the order's alarm; return the claimed order, None when it changed or another process claimed it."""
     claimed = replace(order, alarm=_at(now + CLAIM_SECONDS))
     same = table.c.last_at == order.last_at
     return claimed if _set_alarm(connection, order, claimed.alarm, same) else None
 
 
 def told(connection: sa.Connection, claimed: RefusedOrder) -> None:
-    """The operator was told of the order as it was then."""
+    """Note that the operator was notified of the order as of the claim."""
     _set_alarm(connection, claimed, "told")
 
 
 def put_off(connection: sa.Connection, claimed: RefusedOrder, until: float) -> None:
-    """The operator could not be told; it is tried again then."""
+    """Put a failed alarm off until the given time."""
     _set_alarm(connection, claimed, _at(until))
 
 
 def _set_alarm(connection: sa.Connection, order: RefusedOrder, alarm: str, *more: sa.ColumnElement[bool]) -> bool:
-    """Tell whether the row was still as `order` says, and is `alarm` now."""
+    """Set the row's alarm if it is still as `order` says; return whether it was."""
     query = sa.update(table).where(table.c.id == order.id, table.c.alarm == order.alarm, *more)
     return connection.execute(query.values(alarm=alarm)).rowcount == 1
 
 
 def _at(moment: float) -> str:
-    """Return the unix second as column `alarm` holds it; such texts are in the order of their times."""
+    """Return the unix second as column `alarm` stores it; the texts sort by time."""
     return f"{round(moment):010d}"

@@ -1,4 +1,4 @@
-"""Signed requests: each signature once, each event one answer."""
+"""Log of signed requests: each signature is accepted once, each event has one answer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from controller.db.identities import api_keys
 from controller.db.tables import answers, used_signatures
 from shared.errors import ShoplaunchError
 
-#: A signature is remembered longer than its time stamp is accepted (300 s to both sides).
+#: A signature is remembered longer than its timestamp is accepted (300 s either way).
 SIGNATURE_SECONDS = 3600
-#: A sender that repeats an event after this time is answered anew.
+#: An event that is repeated after this time is handled as new.
 ANSWER_SECONDS = 90 * 86400
-#: A claim without an answer for so long belongs to a process that is gone.
+#: A claim without an answer for this long was left by a process that is gone.
 CLAIM_SECONDS = 120
 
 
@@ -33,9 +33,9 @@ class Answer:
 
 
 class RequestLog:
-    """Remembers signed requests in the controller's database. Times are unix seconds of `clock`.
+    """Stores signed requests in the controller's database. Times are unix seconds of `clock`.
 
-    An `event` is named by its key and its id, joined by a colon.
+    An `event` is identified by its key and its id, joined by a colon.
     """
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
@@ -43,9 +43,9 @@ class RequestLog:
         self._clock = clock
 
     def use_signature(self, signature: str, signed_by: str = "") -> None:
-        """Note that `signature` of the key `signed_by` was used.
+        """Note that the key `signed_by` used `signature`.
 
-        Raises ShoplaunchError `request_unsigned` when it was used before, `key_throttled` when the key asks too often.
+        Raises ShoplaunchError `request_unsigned` when it was used before, `key_throttled` above the key's rate limit.
         """
         now = self._clock()
 
@@ -61,10 +61,10 @@ class RequestLog:
             raise ShoplaunchError("request_unsigned", "the signature was used before") from None
 
     def claim(self, event: str, fingerprint: str) -> Answer | None:
-        """Return the first answer to the event, None when the caller is the one to give it.
+        """Return the first answer to the event, None when the caller has to give it.
 
-        Raises ShoplaunchError `event_conflict` when the event asked something else before, `event_running` (retryable)
-        while its first answer is being made.
+        Raises ShoplaunchError `event_conflict` when the event was sent before with other content, `event_running`
+        (retryable) while its first answer is being made.
         """
         now = self._clock()
 
@@ -80,20 +80,20 @@ class RequestLog:
         return None
 
     def keep(self, event: str, answer: Answer) -> None:
-        """Keep `answer` as the event's first."""
+        """Store `answer` as the first one to the event."""
         values = {"status": answer.status, "content_type": answer.content_type, "body": answer.body}
         change = sa.update(answers).where(answers.c.event == event).values(**values)
         transact(self._engine, lambda connection: connection.execute(change))
 
     def release(self, event: str) -> None:
-        """Give an event without an answer up, so that it may be sent again at once."""
+        """Release an event without an answer, so that it may be sent again at once."""
         gone = sa.delete(answers).where(answers.c.event == event, answers.c.status.is_(None))
         transact(self._engine, lambda connection: connection.execute(gone))
 
 
 def _require_rate(connection: sa.Connection, signed_by: str, now: float) -> None:
-    """Raise ShoplaunchError `key_throttled` when the key has asked as often as it may."""
-    # Locked: what comes to several servers at once is counted one by one
+    """Raise ShoplaunchError `key_throttled` when the key has reached its rate limit."""
+    # Locked: concurrent requests to several servers are counted one by one
     key = api_keys.find(connection, signed_by, lock=True)
     if key is None:
         return

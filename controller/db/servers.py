@@ -14,19 +14,19 @@ from shared.errors import ShoplaunchError
 
 _UNTOLD = {"locked_told_at": None, "locked_told_by": None}
 
-#: The two ways to start agents.
+#: How agents are started: at once where possible, or by cron only.
 AUTO, CRON = "auto", "cron"
-#: Panels that need nothing in a document root for it.
+#: Panels that start agents at once without files in a document root.
 _STARTED_UNASKED = ("local",)
-#: The last result is written anew when it is another one, or so much older.
+#: The last outcome is written again only when it differs, or is this much older.
 _SAME_SECONDS = 60.0
-#: No more accounts are counted that met the same.
+#: Accounts with the same outcome are counted up to this number.
 MOST_ACCOUNTS = 2
 
 
 class Learned(NamedTuple):
-    """What came of starting an agent at once on a server: by which way, or why not; since when that is so, and when it
-    was so last; in how many accounts in a row, counted to MOST_ACCOUNTS, and in which one last."""
+    """Outcome of starting agents at once on a server: the way, or the reason why not; when it first and last came; in how
+    many accounts in a row, counted to MOST_ACCOUNTS, and the last of these."""
 
     way: str
     reason: str
@@ -38,7 +38,7 @@ class Learned(NamedTuple):
 
 @dataclass(frozen=True)
 class Server:
-    """A server as its row says; `settings` are the panel's own, over those of the configuration."""
+    """A server as its row says; `settings` are the panel's own and override those of the configuration."""
 
     name: str
     panel: str
@@ -47,19 +47,19 @@ class Server:
     token_encrypted: str | None = field(default=None, repr=False)
     ca_file: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    #: Since when and why the server must not be called: it refused our login.
+    #: Since when and why the server must not be called: it refused the controller's login.
     locked_at: float | None = None
     locked_reason: str = ""
-    #: When the operator was promised to be told.
+    #: When a job's alarm claimed to notify the operator of the lock.
     locked_told_at: float | None = None
-    #: Whether agents are started at once: AUTO, CRON, or "" for what is usual for the panel.
+    #: Whether agents are started at once: AUTO, CRON, or "" for the panel's default.
     start: str = ""
-    #: What came of that last, None before the first time.
+    #: The last outcome of that, None before the first time.
     start_learned: Learned | None = None
 
     @property
     def starts(self) -> str:
-        """AUTO where agents are started at once as far as can be, CRON where that is left to cron alone."""
+        """AUTO where agents are started at once if possible, CRON where only cron starts them."""
         return self.start or (AUTO if self.panel in _STARTED_UNASKED else CRON)
 
 
@@ -90,7 +90,7 @@ def change(connection: sa.Connection, server: Server) -> None:
 
 
 def choose_start(connection: sa.Connection, name: str, start: str) -> None:
-    """From now on agents start by AUTO or CRON there; what was learned is forgotten. Raises ShoplaunchError
+    """Set AUTO or CRON as the way agents start there, and forget earlier outcomes. Raises ShoplaunchError
     `server_unknown`."""
     query = sa.update(servers).where(servers.c.name == name).values(start=start, start_learned=None)
     if connection.execute(query).rowcount == 0:
@@ -98,7 +98,7 @@ def choose_start(connection: sa.Connection, name: str, start: str) -> None:
 
 
 def note_start(connection: sa.Connection, name: str, way: str, reason: str, now: float, account: str = "") -> None:
-    """Note what came of starting the agent of `account` at once on the server."""
+    """Note the outcome of starting the agent of `account` at once on the server."""
     text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
     known = None if text is None else Learned(**json.loads(text))
     same = known is not None and (known.way, known.reason) == (way, reason)
@@ -137,20 +137,20 @@ def locked(connection: sa.Connection, name: str) -> str | None:
 
 
 def lock(connection: sa.Connection, name: str, reason: str, now: float) -> None:
-    """The server must not be called; the first reason stays."""
+    """Lock the server: it must not be called. The first reason stays."""
     query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_(None))
     connection.execute(query.values(locked_at=now, locked_reason=reason[:500], **_UNTOLD))
 
 
 def unlock(connection: sa.Connection, name: str) -> None:
-    """The server may be called again."""
+    """Unlock the server: it may be called again."""
     query = sa.update(servers).where(servers.c.name == name)
     connection.execute(query.values(locked_at=None, locked_reason="", **_UNTOLD))
 
 
 def claim_telling(connection: sa.Connection, name: str, job: str, now: float) -> bool:
-    """Tell whether the alarm of `job` is the one to tell the operator of the server's lock: the first that asks, or one
-    after it when nobody will deliver the first any more."""
+    """Claim for the alarm of `job` to notify the operator of the server's lock; return whether it may: the first that
+    asks, or a later one when the first will not be delivered any more."""
     dropped = sa.exists().where(jobs.c.id == servers.c.locked_told_by, jobs.c.alarm == "")
     free = sa.or_(servers.c.locked_told_at.is_(None), dropped)
     query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_not(None), free)
@@ -158,5 +158,5 @@ def claim_telling(connection: sa.Connection, name: str, job: str, now: float) ->
 
 
 def told_by(connection: sa.Connection, job: str) -> None:
-    """The alarm of `job` is delivered, and with it that of a server's lock, where it tells of one."""
+    """Note that the alarm of `job` is delivered, and with it that of a server's lock it reports."""
     connection.execute(sa.update(servers).where(servers.c.locked_told_by == job).values(locked_told_by=None))

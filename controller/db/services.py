@@ -1,4 +1,4 @@
-"""Queries on what billing told of its services."""
+"""Queries on billing's events of its services."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DOCUMENTS = ("wanted", "error")
 
 @dataclass(frozen=True)
 class BilledService:
-    """A service as its row says; times are unix seconds, None: has not happened (that we know of)."""
+    """A service as its row says; times are unix seconds, None: has not happened as far as known."""
 
     service_id: str
-    #: The key that told of it.
+    #: The key that signed its events.
     signed_by: str = ""
     order_id: str | None = None
     client_id: str | None = None
@@ -35,7 +35,7 @@ _COLUMNS = [services.c[one.name] for one in fields(BilledService)]
 
 
 def get(connection: sa.Connection, signed_by: str, service_id: str, *, lock: bool = False) -> BilledService | None:
-    """Return the key's service, None when the key told nothing of it; with `lock` until the transaction ends."""
+    """Return the key's service, None when it is unknown; with `lock` its row is locked until the transaction ends."""
     query = sa.select(*_COLUMNS).where(_same(signed_by, service_id))
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
@@ -47,7 +47,7 @@ def get(connection: sa.Connection, signed_by: str, service_id: str, *, lock: boo
 
 
 def put(connection: sa.Connection, service: BilledService) -> None:
-    """The row says what `service` says. Raises sqlalchemy IntegrityError when somebody added it meanwhile."""
+    """Write the service's row. Raises sqlalchemy IntegrityError when another process added it meanwhile."""
     values = {**vars(service)}
     for name in _DOCUMENTS:
         values[name] = None if values[name] is None else json.dumps(values[name], sort_keys=True)

@@ -1,4 +1,4 @@
-"""Queries on how the agents of finished jobs were started, and how long that was waited for."""
+"""Queries on how the agents of finished jobs were started, and how long that took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.db.tables import agent_starts
 
 
 class Counted(NamedTuple):
-    """How many agents were started by `way` for `reason`; `waited` is the seconds all of them were waited for."""
+    """How many agents were started by `way` for `reason`; `waited` is the sum of their seconds until the start."""
 
     way: str
     reason: str
@@ -19,14 +19,14 @@ class Counted(NamedTuple):
 
 
 class Took(NamedTuple):
-    """What a job took: `worked` seconds besides the `waited` ones, in which its agent was waited for."""
+    """How long a job took: `waited` seconds until its agent started, and `worked` seconds besides."""
 
     worked: float
     waited: float
 
 
 def note(connection: sa.Connection, values: dict[str, object]) -> None:
-    """Keep how an attempt's agent was started; the caller holds the job's row. What is kept already stays."""
+    """Store how an attempt's agent was started; the caller holds the job's row. A stored entry stays."""
     same = (agent_starts.c.job == values["job"], agent_starts.c.attempt == values["attempt"])
     if connection.execute(sa.select(agent_starts.c.job).where(*same)).first() is None:
         connection.execute(sa.insert(agent_starts).values(**values))
@@ -41,7 +41,7 @@ def counted(connection: sa.Connection) -> list[Counted]:
 
 
 def last_took(connection: sa.Connection, server: str, bundle: str) -> Took | None:
-    """Return what the shop took that was made last of `bundle` on `server` in one attempt, None without any."""
+    """Return how long the last shop took that was made of `bundle` on `server` in one attempt, None without any."""
     query = sa.select(agent_starts.c.worked, agent_starts.c.waited)
     query = query.where(agent_starts.c.server == server, agent_starts.c.bundle == bundle)
     query = query.where(agent_starts.c.worked.is_not(None)).order_by(agent_starts.c.at.desc()).limit(1)

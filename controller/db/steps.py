@@ -13,13 +13,13 @@ from controller.db.tables import steps
 
 WAITING, RUNNING, DONE, FAILED, SKIPPED = "waiting", "running", "done", "failed", "skipped"
 OVER = (DONE, SKIPPED)
-#: Jobs asked for in one query; databases limit how many values one may name.
+#: Jobs per query; databases limit the number of bound values.
 AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class StepRow:
-    """How one step of a job is; times are unix seconds."""
+    """The state of one step of a job; times are unix seconds."""
 
     name: str
     state: str
@@ -40,7 +40,7 @@ _CHANGE = sa.update(steps).where(steps.c.job == sa.bindparam("same_job"), steps.
 
 
 def waiting(name: str) -> StepRow:
-    """Return a step that was never run."""
+    """Return the row of a step that was never run."""
     return StepRow(name, WAITING, 0, 0, None, None, None, None, "")
 
 
@@ -55,7 +55,7 @@ def of_job(connection: sa.Connection, job_id: str) -> dict[str, StepRow]:
 
 
 def bring_back(connection: sa.Connection, job_id: str, far: float, now: float) -> None:
-    """Steps of the job that wait until later than `far` wait no longer than `now`."""
+    """Make steps of the job that wait until later than `far` due at `now`."""
     query = sa.update(steps).where(steps.c.job == job_id, steps.c.not_before > far)
     connection.execute(query.values(not_before=now))
 
@@ -76,7 +76,7 @@ def _step(values: dict[str, Any]) -> StepRow:
 
 
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:
-    """Change a step; one that the job, stored earlier, does not have yet gets its row."""
+    """Change a step; a step that a job stored earlier lacks gets its row."""
     if values.get("error") is not None:
         values["error"] = json.dumps(values["error"], sort_keys=True)
     if not connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name}).rowcount:
@@ -85,7 +85,7 @@ def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> 
 
 
 def reset(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:
-    """These steps wait to be run (again); how often they ran is kept."""
+    """Let these steps wait to be run (again); their number of runs stays."""
     values: dict[str, Any] = {"state": WAITING, "failures": 0, "not_before": None, "error": None, "note": ""}
     values |= {"started_at": None, "finished_at": None}
     connection.execute(sa.update(steps).where(steps.c.job == job_id, steps.c.name.in_(list(names))).values(**values))

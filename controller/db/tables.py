@@ -1,4 +1,4 @@
-"""The tables of the state database; every time is unix seconds, every JSON a text."""
+"""The tables of the state database; times are unix seconds, JSON is stored as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ metadata = sa.MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
-#: Exact comparison everywhere, as SQLite does it.
+#: Exact comparison of text everywhere, as in SQLite.
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 Long = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -35,7 +35,7 @@ operators = _table(
     sa.Column("user", sa.String(64), primary_key=True),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
-    #: Sessions of an earlier one are over: it is counted up by each sign-out and each new password.
+    #: Sessions of an earlier generation are over: each sign-out and each new password counts it up.
     sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
     #: One of controller.db.identities.operators.ROLES.
     sa.Column("role", sa.String(20), nullable=False, server_default="administer"),
@@ -45,7 +45,7 @@ operators = _table(
     sa.Column("recovery", Long),
     sa.Column("signed_in_at", sa.Double),
 )
-#: What operators see of their sessions; `generation` says which of them count.
+#: Sessions as operators see them; `generation` says which of them are valid.
 operator_sessions = _table(
     "operator_sessions",
     sa.Column("id", sa.String(32), primary_key=True),
@@ -54,14 +54,14 @@ operator_sessions = _table(
     sa.Column("seen_at", sa.Double, nullable=False),
     sa.Column("address", sa.String(64), nullable=False, server_default=""),
 )
-#: Keys of signed requests; the secret is encrypted. `scope` is JSON: what they may do (null: everything).
+#: Keys of signed requests; the secret is encrypted. `scope` is JSON: the key's permissions (null: everything).
 api_keys = _table(
     "api_keys",
     sa.Column("name", sa.String(63), primary_key=True),
     sa.Column("secret_encrypted", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("scope", Long),
-    #: Signed requests a minute; null: as many as a key has without being asked.
+    #: Signed requests a minute; null: the default.
     sa.Column("rate", sa.Integer),
     sa.Column("used_at", sa.Double),
     #: A revoked key keeps its row: its name is in services, jobs and the audit log.
@@ -77,15 +77,15 @@ servers = _table(
     sa.Column("ca_file", sa.String(500), nullable=False, server_default=""),
     sa.Column("settings", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
-    #: Since a login was refused until one works: nobody calls the server.
+    #: Set after a refused login until one succeeds: the server is not called meanwhile.
     sa.Column("locked_at", sa.Double),
     sa.Column("locked_reason", sa.String(500), nullable=False, server_default=""),
     sa.Column("locked_told_at", sa.Double),
-    #: The job whose alarm tells it, until that is delivered.
+    #: The job whose alarm reports the lock, until that is delivered.
     sa.Column("locked_told_by", sa.String(40)),
-    #: auto, cron, or empty: as is usual for its panel.
+    #: auto, cron, or empty: the default of its panel.
     sa.Column("start", sa.String(8), nullable=False, server_default=""),
-    #: What came of starting an agent at once there last: {"way", "reason", "since", "at"}.
+    #: Outcome of the last attempt there to start an agent at once: {"way", "reason", "since", "at"}.
     sa.Column("start_learned", Long),
 )
 bundles = _table(
@@ -97,37 +97,37 @@ bundles = _table(
     sa.Column("application", sa.String(64), nullable=False),
     sa.Column("version", sa.String(64), nullable=False),
     sa.Column("added_at", sa.Double, nullable=False),
-    #: Null: added when no bundle had any.
+    #: Null: added before bundles had variants.
     sa.Column("variants", Long),
-    #: What it makes, as its clients call it (controller.product_kind).
+    #: What the bundle makes, as clients call it (controller.product_kind).
     sa.Column("noun", sa.String(20), nullable=False, server_default="shop"),
-    #: Whether shops below a folder of their domain can be made of it.
+    #: Whether the bundle supports shops below a folder of their domain.
     sa.Column("folders", sa.Boolean, nullable=False, server_default=sa.false()),
-    #: What orders may choose among. Null: added when nobody asked, or anything will do.
+    #: Languages that orders may choose. Null: added before these were stored, or there is no limit.
     sa.Column("languages", Long),
     sa.Column("currencies", Long),
-    #: Bought: no account that has no job may copy it.
+    #: Bought: accounts without a job may not copy it.
     sa.Column("paid", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-#: `version` counts every change (compare-and-set). `domain_key` and `account_key` are held while the job may still
-#: touch domain and account, null afterwards: their uniqueness is what keeps two jobs apart. `order_key` names the
-#: order, so that the same order twice is one job.
+#: `version` counts every change (compare-and-set). `domain_key` and `account_key` are set while the job may still touch
+#: domain and account, null afterwards: their uniqueness keeps two jobs apart. `order_key` identifies the order, so that
+#: a repeated order is one job.
 jobs = _table(
     "jobs",
     sa.Column("id", sa.String(40), primary_key=True),
     sa.Column("kind", sa.String(20), nullable=False),
-    #: Of a later job: the job that restored the shop.
+    #: Of a follow-up job: the job that restored the shop.
     sa.Column("parent", sa.String(40), index=True),
-    #: What later jobs need of the bundle as it was at the restore; of a later job its own part.
+    #: What follow-up jobs need of the bundle, as of the restore; in a follow-up job its own part.
     sa.Column("later", Long),
     sa.Column("source", sa.String(20), nullable=False),
-    #: The key whose order it is; its services are told apart by their id, and no other key's. "": an operator's.
+    #: The key that signed the order; service ids are unique within a key. "": an operator's order.
     sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("service_id", sa.String(64), index=True),
     sa.Column("server", sa.String(63), nullable=False),
     sa.Column("bundle", sa.String(63), nullable=False),
     sa.Column("domain", sa.String(253), nullable=False),
-    #: Below which folder of the domain the shop lives, without slashes around; "" for its root.
+    #: The folder of the domain below which the shop lives, without slashes around; "" for its root.
     sa.Column("folder", sa.String(64), nullable=False, server_default=""),
     sa.Column("email", sa.String(254), nullable=False),
     sa.Column("account", sa.String(32), nullable=False),
@@ -143,33 +143,33 @@ jobs = _table(
     sa.Column("percent", sa.Integer, nullable=False, server_default="0"),
     sa.Column("version", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", Long),
-    #: What was made for this job alone, encrypted; null once it is delivered.
+    #: The job's private values, encrypted; null once they are delivered.
     sa.Column("secrets_encrypted", Long),
-    #: What the panel and the agent told: home, root, database names, cron interval …
+    #: What the panel and the agent reported: home, root, database names, cron interval …
     sa.Column("facts", Long, nullable=False),
     #: stage -> {"state", "seconds", …} of the agent's current attempt
     sa.Column("progress", Long, nullable=False),
     sa.Column("lock_name", sa.String(60), nullable=False),
-    #: Whether the operator was told of the failure: "", "wanted" (not delivered yet), "told".
+    #: Whether the operator was alarmed of the failure: "", "wanted" (not delivered yet), "told".
     sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("updated_at", sa.Double, nullable=False),
     sa.Column("dropped_at", sa.Double),
     sa.Column("expires_at", sa.Double),
     sa.Column("heard_at", sa.Double),
-    #: Of the agent's reports: how many are kept, in how many bytes.
+    #: The agent's stored reports: their number and their bytes.
     sa.Column("events_kept", sa.Integer, nullable=False, server_default="0"),
     sa.Column("events_bytes", sa.BigInteger, nullable=False, server_default="0"),
-    #: When the rate of its reports and of its heartbeats is unused again (controller.jobs.agent_link.rates).
+    #: When the rate limits of its reports and of its heartbeats are unused again (controller.jobs.agent_link.rates).
     sa.Column("reports_until", sa.Double),
     sa.Column("heartbeats_until", sa.Double),
     sa.Column("lease_owner", sa.String(64)),
     sa.Column("lease_until", sa.Double),
-    #: When billing ended the service of a shop that lived.
+    #: When billing ended the service of a shop that was live.
     sa.Column("ended_at", sa.Double),
-    #: When the worker looks next; null: only an event or an operator moves the job on.
+    #: When the worker checks next; null: only an event or an operator moves the job on.
     sa.Column("wake_at", sa.Double, index=True),
-    # Lists begin with what changed last, of everything or of one state; orders ask for a server's account
+    # Lists start with the last change, of all jobs or of one state; orders query a server's account
     sa.Index("ix_jobs_updated_at_id", "updated_at", "id"),
     sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),
     sa.Index("ix_jobs_server_updated_at", "server", "updated_at"),
@@ -177,7 +177,7 @@ jobs = _table(
     sa.Index("ix_jobs_alarm", "alarm"),
 )
 #: How the agents of finished jobs were started. `waited`: seconds from the cron line to the first report; `worked`:
-#: what the rest of a shop made in one attempt took.
+#: the other seconds of a shop made in one attempt.
 agent_starts = _table(
     "agent_starts",
     _of_job(primary=True),
@@ -191,10 +191,10 @@ agent_starts = _table(
     sa.Column("at", sa.Double, nullable=False),
     sa.Index("ix_agent_starts_server_bundle_at", "server", "bundle", "at"),
 )
-#: What billing told of its services, in whatever order it came; `wanted` is the newest `module_created`.
+#: Billing's events of its services, in any order; `wanted` is the newest `module_created`.
 services = _table(
     "services",
-    #: The key of the billing system that told it: two of them number their services alike.
+    #: The key that signed the events: two billing systems may use the same service ids.
     sa.Column("signed_by", sa.String(64), primary_key=True, server_default=""),
     sa.Column("service_id", sa.String(64), primary_key=True),
     sa.Column("order_id", sa.String(64)),
@@ -203,17 +203,17 @@ services = _table(
     sa.Column("accepted_at", sa.Double),
     sa.Column("terminated_at", sa.Double),
     sa.Column("wanted", Long),
-    #: Why no job could be made of it.
+    #: Why no job could be made of the service.
     sa.Column("error", Long),
     sa.Column("updated_at", sa.Double, nullable=False),
 )
-#: Orders that were signed and refused. `order_key` tells the same order told again; `document` is kept while it can be
-#: sent again.
+#: Signed orders that were refused. `order_key` identifies a repeated order; `document` is stored while it can be sent
+#: again.
 refused_orders = _table(
     "refused_orders",
     sa.Column("id", Id, primary_key=True, autoincrement=True),
     sa.Column("order_key", sa.String(64), nullable=False, unique=True),
-    #: Whose event (billing_events.SOURCE) or order ("api") it is, and signed by which key ("": unknown).
+    #: The source, billing's events (billing_events.SOURCE) or orders ("api"), and the key that signed ("": unknown).
     sa.Column("source", sa.String(20), nullable=False),
     sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
     sa.Column("service_id", sa.String(64), index=True),
@@ -224,9 +224,9 @@ refused_orders = _table(
     sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
     sa.Column("first_at", sa.Double, nullable=False),
     sa.Column("last_at", sa.Double, nullable=False),
-    #: As that of jobs, or the unix second from which on it is wanted: until then it waits, or somebody is at it.
+    #: As jobs.alarm, or a unix second: the alarm is wanted from then on; until then it waits, or is being delivered.
     sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
-    #: How it ended: "job", "dismissed", "terminated".
+    #: How it was settled: "job", "dismissed", "terminated".
     sa.Column("settled", sa.String(20), nullable=False, server_default=""),
     sa.Column("settled_at", sa.Double, index=True),
     sa.Column("job", sa.String(40)),
@@ -244,7 +244,7 @@ steps = _table(
     sa.Column("name", sa.String(30), primary_key=True),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    #: Failures in a row that were repeated without being asked.
+    #: Consecutive failures that were repeated automatically.
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("started_at", sa.Double),
     sa.Column("finished_at", sa.Double),
@@ -265,7 +265,7 @@ events = _table(
     sa.Column("body", Long, nullable=False),
     sa.UniqueConstraint("job", "attempt", "seq"),
 )
-#: Salted fingerprints of the secrets of all shops there ever were: no two may be the same.
+#: Salted fingerprints of the secrets of all shops ever made: no two may be the same.
 fingerprints = _table(
     "fingerprints",
     sa.Column("fingerprint", sa.String(64), primary_key=True),
@@ -278,7 +278,7 @@ certificates = _table(
     sa.Column("signed", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
 )
-#: The longest name in the audit log is "key " and that of a key.
+#: The longest name in the audit log is "key " followed by a key's name.
 AUDIT_NAME_CHARS = 80
 audit = _table(
     "audit",
@@ -289,7 +289,7 @@ audit = _table(
     sa.Column("job", sa.String(40)),
     sa.Column("detail", sa.String(500), nullable=False, server_default=""),
 )
-#: One row per signed event: what was asked, and the first answer once it is known.
+#: One row per signed event: a fingerprint of the request, and the first answer once it is known.
 answers = _table(
     "answers",
     sa.Column("event", sa.String(110), primary_key=True),
@@ -304,7 +304,7 @@ used_signatures = _table(
     sa.Column("signature", sa.String(80), primary_key=True),
     sa.Column("at", sa.Double, nullable=False, index=True),
     sa.Column("signed_by", sa.String(64), nullable=False, server_default=""),
-    # The rate of a key counts them
+    # A key's rate limit counts these rows
     sa.Index("ix_used_signatures_signed_by_at", "signed_by", "at"),
 )
 login_failures = _table(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from controller.db.identities import api_keys
 from controller.db.tables import jobs
 
-#: As controller.jobs.engine.cancellation notes a cancelled job that was taken back; `facts` is JSON.
+#: As controller.jobs.engine.cancellation marks a cancelled job that was rolled back; `facts` is JSON.
 _TAKEN_BACK = '"undo": "done"'
 
 
@@ -19,7 +19,7 @@ def of_server(connection: sa.Connection, name: str) -> list[str]:
 
 def of_bundle(connection: sa.Connection, name: str) -> list[str]:
     """Return the jobs that need the bundle, and the keys that are limited to it, as people read them."""
-    # A shop that lives needs it only where its own later jobs were not kept when it was made
+    # A live shop needs it only if the parts for its follow-up jobs were not stored with its job
     done = sa.and_(jobs.c.state == "live", sa.or_(jobs.c.later.is_not(None), jobs.c.ended_at.is_not(None)))
     return _jobs(connection, jobs.c.bundle == name, ~_is_over(), ~done) + _keys(connection, "bundles", name)
 

@@ -1,4 +1,4 @@
-"""Queries on the workers' signs of life; their times are the database's own, so that no two clocks are compared."""
+"""Queries on the workers' signs of life; all times are the database's, so that one clock is used."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sqlalchemy as sa
 from controller.db.connection.clock import database_now
 from controller.db.tables import workers
 
-#: What a worker left that has ended is forgotten after so long.
+#: The last sign of a worker that has ended is removed after this time.
 KEPT_SECONDS = 86_400.0
-#: The database's clock is set back by no more without a sign of life counting as none.
+#: Signs further in the future than this are ignored; smaller steps of the database's clock are tolerated.
 AHEAD_SECONDS = 5.0
-#: Behind a worker's name: the sign that what it does beside its jobs goes on.
+#: Suffix of a worker's name: the sign that its chores go on.
 CHORES = "/chores"
-#: The name under which the sign of the worker stays that has ended last.
+#: Name under which the last sign of the worker that ended last stays.
 ENDED = "ended"
 
 #: (name of a worker, time of its sign).
@@ -21,7 +21,7 @@ Beat = tuple[str, float]
 
 
 def beat(connection: sa.Connection, name: str, *, chores: bool = False) -> None:
-    """Note that the worker's loop goes on now, and with `chores` what it does beside its jobs."""
+    """Note that the worker's loop goes on now, and with `chores` its chores as well."""
     for sign in (name, name + CHORES) if chores else (name,):
         _beat(connection, sign)
 
@@ -34,7 +34,7 @@ def _beat(connection: sa.Connection, name: str) -> None:
 
 
 def end(connection: sa.Connection, name: str) -> None:
-    """The worker has ended in order; its last sign of life counts on for one that is started again."""
+    """Note that the worker has ended normally; its last sign of life counts on for one that is restarted."""
     now = database_now(connection)
     connection.execute(sa.delete(workers).where(workers.c.name.in_((name, name + CHORES))))
     same = sa.update(workers).where(workers.c.name == ENDED).values(started_at=now, beat_at=now)
@@ -43,12 +43,12 @@ def end(connection: sa.Connection, name: str) -> None:
 
 
 def beats(connection: sa.Connection) -> frozenset[Beat]:
-    """Return the last sign of each worker's loop, those of workers that have ended lately among them."""
+    """Return the last sign of each worker's loop, including workers that ended recently."""
     return signs(connection)[0]
 
 
 def signs(connection: sa.Connection) -> tuple[frozenset[Beat], frozenset[Beat]]:
-    """Return the last signs of (the workers' loops, what each does beside its jobs)."""
+    """Return the last signs of (the workers' loops, their chores)."""
     rows = connection.execute(sa.select(workers.c.name, workers.c.beat_at))
     found = [(row.name, float(row.beat_at)) for row in rows]
     beside = frozenset(one for one in found if one[0].endswith(CHORES))
@@ -56,13 +56,13 @@ def signs(connection: sa.Connection) -> tuple[frozenset[Beat], frozenset[Beat]]:
 
 
 def loop_age(connection: sa.Connection) -> float | None:
-    """Return how many seconds ago the loop of a worker that has not ended showed that it goes on, None without any."""
+    """Return how many seconds ago the loop of a running worker last gave a sign, None without any."""
     return age(connection, frozenset(one for one in beats(connection) if one[0] != ENDED))
 
 
 def age(connection: sa.Connection, known: frozenset[Beat]) -> float | None:
-    """Return how many seconds ago the last of these `beats` came by the database's clock, None without any."""
+    """Return how many seconds ago the last of these `beats` came, by the database's clock, None without any."""
     now = database_now(connection)
-    # A restored backup may bring signs of another clock
+    # A restored backup may contain signs by another clock
     found = [beat_at for _name, beat_at in known if beat_at <= now + AHEAD_SECONDS]
     return max(0.0, now - max(found)) if found else None

@@ -1,4 +1,4 @@
-"""The one clock of an installation: its database's, whichever machine a process runs on and whatever time that has."""
+"""The installation's one clock, its database's: independent of the machine a process runs on and that one's time."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 Clock = Callable[[], float]
-#: So long a reading of the database's clock serves; what passes meanwhile is counted here.
+#: A reading of the database's clock is reused this long; time passing meanwhile is counted locally.
 FRESH_SECONDS = 1.0
-#: A database that could not be asked is asked again after so long.
+#: Pause after a database that could not be queried.
 AGAIN_SECONDS = 5.0
-#: The clock was set, and did not merely go a little faster.
+#: A larger difference means that the clock was set, not merely that it runs a little faster.
 STEP_SECONDS = 5.0
-#: So long after the clock was set forward leases are judged by the time before: each holder renews its own meanwhile.
+#: After the clock was set forward, leases are judged this long by the time before: holders renew theirs meanwhile.
 SETTLING_SECONDS = 30.0
-#: What happened cannot be later than that: it was noted by a clock that was ahead, and counts for nothing.
+#: Times further in the future were written by a clock that was ahead, and are ignored.
 AHEAD_SECONDS = 600.0
-#: Never by way of local time: at the end of summer time an hour of it comes twice.
+#: Never through local time: at the end of summer time an hour of it comes twice.
 _NOW = sa.text("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6")
 
 
 class Moment(NamedTuple):
-    """The time now, in unix seconds, and the time by which other holders' leases are judged: never a later one."""
+    """The time now, in unix seconds, and the time for judging other holders' leases, which is never later."""
 
     now: float
     leases: float
 
 
 def database_now(connection: sa.Connection) -> float:
-    """Return the database's time in unix seconds; that of SQLite is this machine's."""
+    """Return the database's time in unix seconds; SQLite uses this machine's clock."""
     if connection.dialect.name == "sqlite":
         return time.time()
     return float(connection.execute(_NOW).scalar_one())
 
 
 def at(clock: Clock, connection: sa.Connection) -> Moment:
-    """Return the time within the connection's transaction, read there when `clock` is the database's."""
+    """Return the time within the connection's transaction, read from the database when `clock` is a DatabaseClock."""
     if isinstance(clock, DatabaseClock):
         return clock.at(connection)
     now = clock()
@@ -52,15 +52,15 @@ def at(clock: Clock, connection: sa.Connection) -> Moment:
 
 
 def _counted() -> float:
-    """Return seconds that go on evenly, while the machine is suspended too."""
+    """Return seconds of a steady counter that includes time in which the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class DatabaseClock:
-    """Call it for the database's time in unix seconds. Any number of threads may.
+    """Call it for the database's time in unix seconds, from any number of threads.
 
-    It is read once in a while and counted on from there, also while the database is away. Raises ShoplaunchError
-    `database_busy` when it has never been read.
+    The database is read at intervals and counted on in between, also while the database is away. Raises ShoplaunchError
+    `database_busy` before the first successful reading.
     """
 
     def __init__(self, engine: sa.Engine, counted: Callable[[], float] = _counted) -> None:
@@ -69,20 +69,20 @@ class DatabaseClock:
         self._guard = threading.Lock()
         self._asking = threading.Lock()
         self._ask_at = float("-inf")
-        #: The database's time when the count was zero.
+        #: The database's time when the counter was zero.
         self._zero: float | None = None
-        #: The same before the clock was set forward, and until when that counts.
+        #: The same before the clock was set forward, and the counter's value until which that is valid.
         self._before: tuple[float, float] | None = None
 
     def __call__(self) -> float:
         if self._zero is None or self._counted() >= self._ask_at:
             self._ask()
         with self._guard:
-            # Asking has raised where there is none
+            # Without a reading, `_ask` has raised
             return self._counted() + (self._zero or 0.0)
 
     def at(self, connection: sa.Connection) -> Moment:
-        """Return the time as the database says within this transaction. Raises database_busy."""
+        """Return the database's time within this transaction. Raises database_busy."""
         before = self._counted()
         now = database_now(connection)
         after = self._counted()
@@ -93,7 +93,7 @@ class DatabaseClock:
             return Moment(now, min(now, after + self._before[0]))
 
     def _learn(self, least: float, most: float, counted: float) -> None:
-        """The zero lies between `least` and `most`; what is known of it stays while it does, too."""
+        """Learn that the zero lies between `least` and `most`; a known value in that range stays."""
         known, self._ask_at = self._zero, counted + FRESH_SECONDS
         if self._before is not None and counted >= self._before[1]:
             self._before = None
@@ -107,7 +107,7 @@ class DatabaseClock:
         self._zero = (least + most) / 2
 
     def _ask(self) -> None:
-        """Read the clock; whoever comes meanwhile counts on from the last reading, where there is one."""
+        """Read the clock; other threads meanwhile count on from the last reading, if there is one."""
         if not self._asking.acquire(blocking=self._zero is None):
             return
         try:

@@ -19,25 +19,25 @@ from controller.db.connection.write_protection import is_protected
 from shared.errors import ShoplaunchError
 
 BUSY_SECONDS = 30
-#: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and may be repeated as a whole.
+#: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and can be repeated as a whole.
 _REPEATABLE = (1213, 1205)
-#: What MySQL and MariaDB say while they are away, full, or end; their numbers from 2000 on are the connection's own.
+#: MySQL's and MariaDB's errors while they are away, full, or shut down; numbers from 2000 on are the client's.
 _PASSING = (*_REPEATABLE, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
 _CLIENT_NUMBERS = range(2000, 3000)
-#: MySQL's "duplicate entry": somebody else has added what was not there yet a moment ago.
+#: MySQL's "duplicate entry": another transaction added the row since this one looked for it.
 _DUPLICATE = 1062
 TRIES = 5
 _READ = "shoplaunch_read"
 Result = TypeVar("Result")
-#: database -> held by the thread of this process that writes to it.
+#: Database -> lock of the thread of this process that writes to it.
 _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def make_engine(url: str) -> sa.Engine:
-    """Return an engine for `url`. Failures of the server reach callers as ShoplaunchError `database_busy`, of
-    its disk as `database_full`, of rights as `database_unwritable`.
+    """Return an engine for `url`. It raises failures of the server as ShoplaunchError `database_busy`, of
+    its disk as `database_full`, of permissions as `database_unwritable`.
 
-    Raises config_invalid for a URL that is none.
+    Raises config_invalid for an invalid URL.
     """
     try:
         parsed = sa.make_url(url)
@@ -47,7 +47,7 @@ def make_engine(url: str) -> sa.Engine:
         parsed = parsed.set(drivername="mysql+pymysql")
     if parsed.get_backend_name() not in ("sqlite", "mysql"):
         raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
-    # As many connections as there are threads that ask: at any other limit some would wait, and fail
+    # Connections for all threads that ask: with any other limit some would wait, and fail
     common: dict[str, Any] = {"hide_parameters": True, "poolclass": sa.QueuePool, "max_overflow": -1}
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
@@ -64,8 +64,8 @@ def make_engine(url: str) -> sa.Engine:
 
 
 def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
-    """Return a connection whose password no stand-in for the server hears. Raises database_busy: the server is away, as
-    long as somebody else answers in its place."""
+    """Return a connection that reveals its password to the real server only. Raises database_busy while another process
+    answers in its place: the server is away."""
     try:
         return ProvenConnection(*arguments, own=True, **how)
     except ShoplaunchError as error:
@@ -75,10 +75,10 @@ def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[s
 
 
 def _born_closed(_dialect: Any, _record: Any, arguments: tuple[Any, ...], _how: dict[str, Any]) -> None:
-    """A database that SQLite would make now is its owner's alone; files that SQLite puts there later take its mode."""
+    """Create a missing SQLite database readable by its owner only; files that SQLite adds later get the same mode."""
     path = str(arguments[0])
     if path and path != ":memory:" and not os.path.lexists(path):
-        # Without a folder for it SQLite says what is wrong; somebody else may have made it meanwhile
+        # If the folder is missing, SQLite reports that; another process may have created the file meanwhile
         with suppress(OSError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
@@ -86,7 +86,7 @@ def _born_closed(_dialect: Any, _record: Any, arguments: tuple[Any, ...], _how: 
 def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
-        # BEGIN is ours to send
+        # BEGIN is sent by the listener below
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
@@ -102,7 +102,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
     if context.is_pre_ping:
-        # A connection that outlived its server: the pool opens another one
+        # A stale connection whose server restarted: the pool opens another one
         return None
     # The driver's text may name host and user, never a password
     text = str(context.original_exception)[:200]
@@ -116,14 +116,14 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         passing = _passes(context.original_exception)
         message = f"the controller's database: {text}"
         return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=passing)
-    # Of this very class, and of none below it, when the file itself is no (whole) database
+    # Exactly this class, no subclass, when the file itself is no (intact) database
     if type(context.original_exception) is sqlite3.DatabaseError:
         return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
     return None
 
 
 def _passes(problem: BaseException) -> bool:
-    """Tell whether the database may answer otherwise at the next try."""
+    """Tell whether the database may answer differently at the next try."""
     if isinstance(problem, sqlite3.Error):
         return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     number = problem.args[0] if problem.args else 0
@@ -131,11 +131,11 @@ def _passes(problem: BaseException) -> bool:
 
 
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
-    """Return what `work(connection)` returns, its changes committed; nothing is left of it when it raises.
+    """Return the result of `work(connection)` with its changes committed; they are rolled back when it raises.
 
-    A deadlock repeats it as a whole: `work` must have no other effect than in the database. So does, once, a row that
-    somebody else added after `work` had looked for it: the second look finds it. Raises what `work` raises,
-    ShoplaunchError `database_busy`.
+    After a deadlock it is repeated as a whole: `work` must have no effects outside the database. It is also repeated,
+    once, when another transaction added a row that `work` had looked for in vain: the repetition finds it. Raises what
+    `work` raises, ShoplaunchError `database_busy`.
     """
     looked_again = False
     for left in reversed(range(TRIES)):
@@ -153,14 +153,14 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
 
 
 def _is_duplicate(error: IntegrityError) -> bool:
-    """Tell whether two came with the same at once: where one writes at a time no look is outdated."""
+    """Tell whether two transactions added the same row at once; where one writes at a time, that is impossible."""
     numbers: tuple[Any, ...] = getattr(error.orig, "args", ())
     return bool(numbers) and numbers[0] == _DUPLICATE
 
 
 @contextmanager
 def _turn(engine: sa.Engine) -> Iterator[None]:
-    """SQLite lets one write at a time, and who finds it busy sleeps for up to 100 ms: threads of ours wait here."""
+    """Wait for the write lock here: SQLite allows one writer, and a caller that finds it busy sleeps up to 100 ms."""
     if engine.dialect.name != "sqlite":
         yield
         return
@@ -175,6 +175,6 @@ def _turn(engine: sa.Engine) -> Iterator[None]:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection for looking only; it keeps no writer waiting."""
+    """Yield a connection for reading only; it makes no writer wait."""
     with engine.connect().execution_options(**{_READ: True}) as connection, connection.begin():
         yield connection

@@ -1,4 +1,4 @@
-"""Tells a full disk of the controller's database from whatever else it fails of: that does not pass by itself."""
+"""Distinguishes a full disk of the controller's database from other failures: it does not pass by itself."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import sqlalchemy as sa
 
 #: MySQL's "table is full" and "disk full".
 _FULL = (1114, 1021)
-#: Numbers of the failures of files and storage, in whose text the system's own number stands: MySQL's and MariaDB's
-#: below 1000 are those of files.
+#: Error numbers of files and storage, whose text contains the system's own number: MySQL's and MariaDB's below 1000
+#: are those of files.
 _OF_FILES = (*range(1, 1000), 1002, 1003, 1004, 1005, 1006, 1026, 1030)
 #: "No space left on device", "disk quota exceeded".
 _SYSTEM_SAYS = re.compile(r"\b(?:errcode: ?|errno: ?|error )(?:28|122)\b", re.IGNORECASE)
-#: SQLite calls it by other names where its journal's shared memory or a file of no byte cannot be made.
+#: SQLite's other error codes on a full disk: it cannot create its journal's shared memory or an empty file.
 _UNNAMED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
-#: So much SQLite takes at once, for that memory.
+#: SQLite allocates this much at once for that memory.
 _PIECE_BYTES = 32 * 1024
 
 
 def is_full(problem: BaseException, url: sa.URL) -> bool:
-    """Tell whether the driver's `problem` is that the disk of the database at `url` is full."""
+    """Tell whether the driver's `problem` means that the disk of the database at `url` is full."""
     if isinstance(problem, sqlite3.Error):
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or (code in _UNNAMED and _has_no_room(url))
@@ -41,20 +41,20 @@ def _has_no_room(url: sa.URL) -> bool:
         state = os.statvfs(folder)
     except OSError:
         return False
-    # Some file systems count no files
+    # Some file systems do not count files
     if state.f_bavail * state.f_frsize < _PIECE_BYTES or (state.f_files > 0 and state.f_favail == 0):
         return True
     return _takes_nothing(folder)
 
 
 def _takes_nothing(folder: Path) -> bool:
-    """Tell whether there is no room in the folder for this user: what a quota leaves no number of the disk tells."""
+    """Tell whether this user can write nothing to the folder: a quota does not show in the disk's numbers."""
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             left = memoryview(bytes(_PIECE_BYTES))
             while left:
                 left = left[probe.write(left) :]
-            # Some file systems count when it is written out
+            # Some file systems check the quota only when data is written out
             os.fsync(probe.fileno())
     except OSError as problem:
         return problem.errno in (errno.ENOSPC, errno.EDQUOT)

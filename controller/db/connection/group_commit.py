@@ -1,4 +1,4 @@
-"""What several threads want changed at the same time reaches the disk in one transaction of SQLite."""
+"""Group commit: concurrent changes of several threads reach the disk in one transaction of SQLite."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from shared.errors import ShoplaunchError
 
 Work = Callable[[sa.Connection], Any]
 Result = TypeVar("Result")
-#: Changes in one transaction at most: others have to wait for the whole of it.
+#: Changes per transaction at most: other writers wait for the whole of it.
 AT_ONCE = 50
 
 
 class _Pending:
-    """A change one thread wants, and how it ended."""
+    """A change one thread wants, and its result."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.result: Any = None
         self.error: Exception | None = None
         self.settled = False
-        #: Set when it is settled, or when its thread is the one to work now.
+        #: Set when it is settled, or when its thread is to do the next transaction.
         self.news = threading.Event()
 
     def settle(self, result: Any = None, error: Exception | None = None) -> None:
@@ -34,9 +34,9 @@ class _Pending:
 
 
 class Together:
-    """Makes changes in the order in which they are asked for; whoever finds nobody at work does it for all who wait.
+    """Makes changes in the order of the calls; a thread that finds no other at work does it for all that wait.
 
-    SQLite lets one write at a time and brings every transaction to the disk by itself. Other databases let many.
+    SQLite allows one write at a time and syncs every transaction to the disk. Other databases allow many.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -46,9 +46,9 @@ class Together:
         self._at_work = False
 
     def transact(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """As engine.transact: what it returns is on the disk, and of what raises nothing is left.
+        """As engine.transact: a returned result is on the disk, a change that raised leaves nothing.
 
-        `work` may be run several times: it must have no other effect than in the database.
+        `work` may be run several times: it must have no effects outside the database.
         """
         if self._engine.dialect.name != "sqlite":
             return transact(self._engine, work)
@@ -65,7 +65,7 @@ class Together:
         return cast(Result, mine.result)
 
     def _work(self) -> None:
-        """Do what waits, then leave the rest to the one who waits longest."""
+        """Do the waiting changes, then leave the rest to the thread that waits longest."""
         with self._guard:
             now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
         try:
@@ -73,7 +73,7 @@ class Together:
         finally:
             for wish in now:
                 if not wish.settled:
-                    # Their thread is being ended
+                    # The working thread is being ended
                     wish.settle(error=ShoplaunchError("database_busy", "the change was broken off"))
             with self._guard:
                 self._at_work = bool(self._waiting)
@@ -83,7 +83,7 @@ class Together:
     def _do(self, wishes: list[_Pending]) -> None:
         try:
             results = transact(self._engine, lambda connection: [wish.work(connection) for wish in wishes])
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked for
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that wants the change
             if len(wishes) == 1 or _is_everybodys(error):
                 for wish in wishes:
                     wish.settle(error=error)
@@ -92,7 +92,7 @@ class Together:
             for wish, result in zip(wishes, results, strict=True):
                 wish.settle(result)
             return
-        # One was refused, and with it everything was taken back: now each stands for itself
+        # One failed, and with it all were rolled back: now each gets a transaction of its own
         for wish in wishes:
             self._do([wish])
 

@@ -1,1 +1,1 @@
-"""Queries on who may do what: operators, their sessions and log-ins, keys of billing systems, the audit log."""
+"""Queries on identities: operators, their sessions and logins, keys of billing systems, the audit log."""

@@ -16,32 +16,32 @@ def password_hash(connection: sa.Connection, user: str) -> str | None:
     """Return the operator's password hash, None when there is no such operator."""
     query = sa.select(operators.c.user, operators.c.password_hash).where(operators.c.user == user)
     found = connection.execute(query).first()
-    # MariaDB takes a name with blanks behind it for the same
+    # MariaDB ignores trailing blanks when it compares names
     return str(found.password_hash) if found is not None and found.user == user else None
 
 
 def generation(connection: sa.Connection, user: str) -> int | None:
-    """Return which sessions of the operator count, None when there is no such operator."""
+    """Return the operator's session generation, whose sessions are valid; None when there is no such operator."""
     return connection.execute(sa.select(operators.c.generation).where(operators.c.user == user)).scalar()
 
 
 def end_sessions(connection: sa.Connection, user: str) -> None:
-    """Every session of the operator is over."""
+    """End every session of the operator."""
     query = sa.update(operators).where(operators.c.user == user)
     connection.execute(query.values(generation=operators.c.generation + 1))
     sessions.end_all(connection, user)
 
 
 def remove_operator(connection: sa.Connection, user: str) -> None:
-    """There is no such operator any more, nor a session of theirs."""
+    """Remove the operator and their sessions."""
     connection.execute(sa.delete(operators).where(operators.c.user == user))
     sessions.end_all(connection, user)
 
 
 def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
-    """The operator exists and has this password; sessions begun with another are over."""
+    """Add the operator, or set the password; sessions begun with another password end."""
     if password_hash(connection, user) is None:
-        # One that was removed and comes again takes no old session over
+        # A removed operator who is added again must not take over old sessions
         first = {"generation": secrets.randbelow(2**30)}
         connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
     else:
@@ -50,17 +50,17 @@ def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) 
 
 
 def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str]:
-    """Return the operators' names; with `lock` nobody who asks the same way adds one before the transaction ends."""
+    """Return the operators' names; with `lock` no other caller with `lock` adds one before the transaction ends."""
     query = sa.select(operators.c.user).order_by(operators.c.user)
     if lock:
-        # A look of its own afterwards: a row that came while this one waited may lie before where it waits
+        # A query of its own, then a second one: a row added while this one waits may sort before the row it waits for
         connection.execute(query.with_for_update()).all()
     return list(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)
 class Note:
-    """Who does what: the row of the audit log that is written with the change itself, or not at all."""
+    """A row of the audit log, who does what: written in the transaction of the change itself."""
 
     user: str
     action: str
@@ -71,7 +71,7 @@ class Note:
         return add_audit(connection, now, self.user, self.action, job, self.detail)
 
     def about(self, detail: str) -> Note:
-        """Return the same with this detail where it has none."""
+        """Return the same note, with this detail if it has none."""
         return self if self.detail else replace(self, detail=detail)
 
 
@@ -83,7 +83,7 @@ def add_audit(connection: sa.Connection, now: float, user: str, action: str, job
 
 
 def complete_audit(connection: sa.Connection, number: int, job: str | None, detail: str) -> None:
-    """The row says what came of it, too."""
+    """Add the result to the row."""
     connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=detail[:500]))
 
 

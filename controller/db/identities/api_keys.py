@@ -1,4 +1,4 @@
-"""Queries on the keys of billing systems: what each may do, how often, since when it is revoked."""
+"""Queries on the keys of billing systems: permissions, rate, last use, revocation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import sqlalchemy as sa
 from controller.db.tables import api_keys, jobs, refused_orders, services
 from shared.errors import ShoplaunchError
 
-#: What a key may be kept from: to order with occupied=move or create_account, to run a step again, to end a service.
+#: What a key may be forbidden: to order with occupied=move or create_account, to retry a step, to end a service.
 OPERATIONS = ("occupied", "create_account", "retry", "cancel")
-#: Signed requests a minute, unless the key has a rate of its own.
+#: Signed requests a minute, for keys without a rate of their own.
 RATE = 600
 RATE_SECONDS = 60.0
-#: When a key was used last is noted that often.
+#: The last use of a key is written at most this often.
 USED_SECONDS = 60.0
 _LISTS = ("servers", "bundles", "operations")
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as its row says, without its secret; None in a list means every one, times are unix seconds."""
+    """A key as its row says, without its secret; None in a list allows everything, times are unix seconds."""
 
     name: str
     servers: tuple[str, ...] | None = None
@@ -53,7 +53,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Adopted:
-    """How many services a key took over, the numbers of those it has itself, and the jobs that still hold an order."""
+    """The number of services a key took over, ids of services it has itself, and jobs that still claim an order."""
 
     count: int
     left: Collection[str]
@@ -72,16 +72,16 @@ _QUERY = sa.select(*(api_keys.c[name] for name in _NAMES))
 
 
 def find(connection: sa.Connection, name: str, *, lock: bool = False) -> ApiKey | None:
-    """Return the key, None when there is none of that name; a revoked one is returned, too. With `lock` it is held
-    until the transaction ends."""
+    """Return the key, also a revoked one, None when there is none of that name. With `lock` the row is locked until the
+    transaction ends."""
     query = _QUERY.where(api_keys.c.name == name)
     row = connection.execute(query.with_for_update() if lock else query).first()
-    # MariaDB takes a name with blanks behind it for the same
+    # MariaDB ignores trailing blanks when it compares names
     return None if row is None or row.name != name else _key(row)
 
 
 def get(connection: sa.Connection, name: str) -> ApiKey:
-    """Return the key that is in use. Raises ShoplaunchError `key_unknown`."""
+    """Return the key, which must not be revoked. Raises ShoplaunchError `key_unknown`."""
     found = find(connection, name)
     if found is None or found.revoked_at is not None:
         what = "is revoked" if found else "is none of this installation"
@@ -101,7 +101,7 @@ def names(connection: sa.Connection) -> list[str]:
 
 
 def add(connection: sa.Connection, key: ApiKey, secret_encrypted: str) -> None:
-    """Add a key. Raises ShoplaunchError `name_taken`, also for the name of a revoked one: it has services."""
+    """Add a key. Raises ShoplaunchError `name_taken`, also for a revoked key's name, which still owns services."""
     if find(connection, key.name) is not None:
         raise ShoplaunchError("name_taken", f"there is, or was, a key {key.name!r}")
     values = {"name": key.name, "secret_encrypted": secret_encrypted, "created_at": key.created_at}
@@ -109,7 +109,7 @@ def add(connection: sa.Connection, key: ApiKey, secret_encrypted: str) -> None:
 
 
 def change(connection: sa.Connection, key: ApiKey) -> None:
-    """Write what the key may do."""
+    """Write the key's permissions."""
     connection.execute(sa.update(api_keys).where(api_keys.c.name == key.name).values(**_scope(key)))
 
 
@@ -119,25 +119,25 @@ def _scope(key: ApiKey) -> dict[str, Any]:
 
 
 def secret(connection: sa.Connection, name: str) -> str | None:
-    """Return the encrypted secret of a key in use, None when there is none of that name."""
+    """Return the encrypted secret of a key in use, None when there is no such key."""
     query = sa.select(api_keys.c.secret_encrypted)
     return connection.execute(query.where(api_keys.c.name == name, api_keys.c.revoked_at.is_(None))).scalar()
 
 
 def renew(connection: sa.Connection, name: str, secret_encrypted: str) -> None:
-    """The key has another secret; the one before is of no use any more."""
+    """Replace the key's secret; the old one is no longer valid."""
     query = sa.update(api_keys).where(api_keys.c.name == name)
     connection.execute(query.values(secret_encrypted=secret_encrypted))
 
 
 def revoke(connection: sa.Connection, name: str, now: float) -> None:
-    """The key signs nothing any more; its name stays its own, and its secret is forgotten."""
+    """Revoke the key and forget its secret; its name stays taken."""
     query = sa.update(api_keys).where(api_keys.c.name == name, api_keys.c.revoked_at.is_(None))
     connection.execute(query.values(revoked_at=now, secret_encrypted=""))
 
 
 def used(connection: sa.Connection, name: str, now: float) -> None:
-    """The key is in use now."""
+    """Note that the key is in use now."""
     old = sa.or_(api_keys.c.used_at.is_(None), api_keys.c.used_at < now - USED_SECONDS)
     connection.execute(sa.update(api_keys).where(api_keys.c.name == name, old).values(used_at=now))
 
@@ -151,7 +151,7 @@ def adopt(connection: sa.Connection, name: str, former: str) -> Adopted:
     moved = moved.where(sa.or_(jobs.c.service_id.is_(None), jobs.c.service_id.not_in(left)))
     orders = list(connection.execute(moved).scalars())
     for table in (services, jobs, refused_orders):
-        # Of orders without a service there is nothing to mix up
+        # Orders without a service cannot collide
         which = sa.or_(table.c.service_id.is_(None), table.c.service_id.not_in(left))
         connection.execute(sa.update(table).where(table.c.signed_by == former, which).values(signed_by=name))
     return Adopted(len(theirs - left), sorted(left), orders)

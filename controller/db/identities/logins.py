@@ -1,4 +1,4 @@
-"""Failed logins: how often a network, a user or a known device may be wrong before it has to wait."""
+"""Failed logins: how many failures a network, a user or a known device may have before it has to wait."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from controller.db.tables import login_failures, operators
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
-#: Of an IPv4 address, an IPv6 network of 64 bits, or a device that has signed in before.
+#: Failures per IPv4 address, IPv6 network of 64 bits, or device that has signed in before.
 MAX_PER_ADDRESS = 10
-#: After so many for one user, whoever tries, there is one attempt in so many seconds: a delay and no lock, or strangers
-#: could keep an operator out.
+#: After this many failures for one user, from anywhere, one attempt per USER_DELAY_SECONDS is allowed: a delay, as a
+#: lock would let strangers keep an operator out.
 MAX_PER_USER = 30
 USER_DELAY_SECONDS = 10
 _V6_NETWORK_BITS = 64
-#: Codes of a second factor are short. Who has the password may try so many within a day from devices that have never
-#: signed in, and then one in so many seconds; so may each device that has, which is counted by itself.
+#: Codes of a second factor are short. A caller with the right password may try MAX_CODES within a day from devices that
+#: have never signed in, then one per CODE_DELAY_SECONDS; each device that has signed in is counted by itself.
 CODES_SECONDS = 86_400
 MAX_CODES = 20
 CODE_DELAY_SECONDS = 600
 
 
 def network(address: str) -> str:
-    """Return what counts as one sender: an IPv4 address, or the 64 bits that one owner of IPv6 has."""
+    """Return what counts as one sender: an IPv4 address, or the IPv6 network of 64 bits that one owner has."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -43,8 +43,8 @@ def network(address: str) -> str:
 class LoginThrottle:
     """Counts failures in the controller's database. Times are unix seconds of `clock`.
 
-    `device` names a device that has signed in as the user before: it is counted by itself, and what strangers do, of
-    the same proxy or to the same user, does not keep it waiting.
+    `device` names a device that has signed in as the user before: it is counted by itself, and failures of strangers
+    through the same proxy or for the same user do not make it wait.
     """
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
@@ -52,7 +52,7 @@ class LoginThrottle:
         self._clock = clock
 
     def begin(self, user: str, address: str, device: str = "") -> None:
-        """Note an attempt as failed before it is tried, so that many at once count too.
+        """Note an attempt as failed before it is checked, so that concurrent attempts count too.
 
         Raises ShoplaunchError `login_throttled` with `retry_after_seconds` when there were too many; such attempts
         are not noted.
@@ -72,7 +72,7 @@ class LoginThrottle:
         transact(self._engine, note)
 
     def begin_code(self, user: str, device: str = "") -> None:
-        """Note that somebody who has the user's password tries a code; as `begin`."""
+        """Note an attempt at a code after the user's right password; as `begin`."""
         now, subject = self._clock(), _code_of(user, device)
 
         def note(connection: sa.Connection) -> None:
@@ -90,7 +90,7 @@ class LoginThrottle:
 
 
 def _subjects(user: str, address: str, device: str) -> list[str]:
-    """Return what is counted: first what may be wrong so often, then the user, whose attempts are delayed."""
+    """Return what is counted: first what has a limit of failures, then the user, whose attempts are delayed."""
     return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
 
 
@@ -99,8 +99,8 @@ def _code_of(user: str, device: str) -> str:
 
 
 def _take_turns(connection: sa.Connection) -> None:
-    """Count one attempt after another, at however many servers of the installation they come."""
-    # There is no row of what has not been counted yet; those of operators are few, and there is one at least
+    """Serialise the counting of attempts over all servers of the installation."""
+    # A subject without failures has no row to lock; operators are few, and at least one exists
     connection.execute(sa.select(operators.c.user).order_by(operators.c.user).with_for_update()).all()
 
 
@@ -108,7 +108,7 @@ def _forget_old(connection: sa.Connection, now: float) -> None:
     subject, at = login_failures.c.subject, login_failures.c.at
     of_code = subject.startswith("code:")
     old = sa.or_(at < now - CODES_SECONDS, sa.and_(at < now - WINDOW_SECONDS, sa.not_(of_code)))
-    # Noted by a clock that was set back since, nobody could sign in until that time comes
+    # Rows written while the clock was ahead would block every login until that time
     connection.execute(sa.delete(login_failures).where(sa.or_(old, at > now + AHEAD_SECONDS)))
 
 

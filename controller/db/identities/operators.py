@@ -1,4 +1,4 @@
-"""Queries on what operators may do and on their second factor."""
+"""Queries on the roles of operators and on their second factor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from controller.db.identities import access, sessions
 from controller.db.tables import operator_sessions, operators
 from shared.errors import ShoplaunchError
 
-#: From the least on: each may do what those before it may.
+#: In ascending order: each role includes the ones before it.
 ROLES = LOOK, OPERATE, ADMINISTER = "look", "operate", "administer"
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator as the lists show one; `recovery_codes` is how many are left, times are unix seconds."""
+    """An operator as lists show it; `recovery_codes` is how many are left, times are unix seconds."""
 
     user: str
     role: str
@@ -31,7 +31,7 @@ class Operator:
 
 
 def listed(connection: sa.Connection, now: float) -> list[Operator]:
-    """Return the operators by name, with the sessions each has at `now`."""
+    """Return the operators by name, with their sessions at `now`."""
     counted = sa.select(operator_sessions.c.user, sa.func.count().label("count")).where(sessions.alive(now))
     alive = counted.group_by(operator_sessions.c.user).subquery()
     factor = operators.c.totp_encrypted.is_not(None)
@@ -48,7 +48,7 @@ def _operator(user: str, role: str, factor: bool, created_at: float, *rest: Any)
 
 
 def allows(role: str, needed: str) -> bool:
-    """Tell whether who has `role` may do what needs the role `needed`."""
+    """Tell whether `role` includes the role `needed`."""
     return role in ROLES and ROLES.index(role) >= ROLES.index(needed)
 
 
@@ -59,14 +59,14 @@ def _where(user: str) -> sa.ColumnElement[bool]:
 def role(connection: sa.Connection, user: str) -> str:
     """Return the operator's role. Raises ShoplaunchError `user_unknown`."""
     found = connection.execute(sa.select(operators.c.user, operators.c.role).where(_where(user))).first()
-    # MariaDB takes a name with blanks behind it for the same
+    # MariaDB ignores trailing blanks when it compares names
     if found is None or found.user != user:
         raise ShoplaunchError("user_unknown", f"there is no operator {user[:80]!r}")
     return str(found.role)
 
 
 def set_role(connection: sa.Connection, user: str, wanted: str) -> None:
-    """The operator has the role. Raises ShoplaunchError `user_unknown`, `in_use` for the last administrator."""
+    """Set the operator's role. Raises ShoplaunchError `user_unknown`, `in_use` for the last administrator."""
     if wanted != ADMINISTER:
         require_another(connection, user)
     role(connection, user)
@@ -74,8 +74,8 @@ def set_role(connection: sa.Connection, user: str, wanted: str) -> None:
 
 
 def require_another(connection: sa.Connection, user: str) -> None:
-    """Raise ShoplaunchError `in_use` when nobody but `user` may administer."""
-    # Locked: two who take this from each other at the same instant come one after the other
+    """Raise ShoplaunchError `in_use` when `user` is the only administrator."""
+    # Locked: two administrators who demote each other at the same time are handled one after the other
     query = sa.select(operators.c.user).where(operators.c.role == ADMINISTER).order_by(operators.c.user)
     administrators = list(connection.execute(query.with_for_update()).scalars())
     if role(connection, user) == ADMINISTER and administrators == [user]:
@@ -91,9 +91,9 @@ def second_factor(connection: sa.Connection, user: str) -> tuple[str | None, lis
 def set_second_factor(
     connection: sa.Connection, user: str, encrypted: str | None, digests: Sequence[str], last: int = 0
 ) -> None:
-    """The operator has this second factor, or none; sessions begun without it are over.
+    """Set the operator's second factor, or remove it; sessions begun without it end.
 
-    Codes of the time step `last` and of those before it are used.
+    Codes of the time steps up to `last` count as used.
     """
     values: dict[str, Any] = {"totp_encrypted": encrypted, "totp_last": last, "recovery": json.dumps(list(digests))}
     connection.execute(sa.update(operators).where(_where(user)).values(**values))
@@ -101,12 +101,12 @@ def set_second_factor(
 
 
 def use_step(connection: sa.Connection, user: str, step: int) -> bool:
-    """Tell whether the code of this time step may still be used; it, and those before it, may not any more."""
+    """Use up the code of this time step, and those before it; return whether it was unused."""
     query = sa.update(operators).where(_where(user), operators.c.totp_last < step)
     return connection.execute(query.values(totp_last=step)).rowcount == 1
 
 
 def use_recovery(connection: sa.Connection, user: str, before: Sequence[str], left: Sequence[str]) -> bool:
-    """Tell whether the recovery code that is not in `left` could be used; nobody else can use it any more."""
+    """Use up the recovery code that is missing in `left`; return whether it was unused."""
     same = sa.and_(_where(user), operators.c.recovery == json.dumps(list(before)))
     return connection.execute(sa.update(operators).where(same).values(recovery=json.dumps(list(left)))).rowcount == 1

@@ -1,4 +1,4 @@
-"""Queries on the sessions of operators: since when, seen when, from where. Whether one counts its cookie says."""
+"""Queries on the sessions of operators: start, last use, address. The cookie decides whether a session is valid."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from controller.db.tables import operator_sessions, operators
 #: A session ends after this time without a request, and after that time in any case.
 IDLE_SECONDS = 2 * 3600
 LIFETIME_SECONDS = 12 * 3600
-#: So many of one operator are listed.
+#: At most this many sessions of one operator are listed.
 LISTED = 100
 
 
 def begin(connection: sa.Connection, user: str, address: str, now: float) -> str:
-    """Note that the operator has signed in; return the session's number. Rows of sessions that are over go."""
+    """Note that the operator has signed in; return the session's number. Removes rows of expired sessions."""
     old = sa.or_(
         operator_sessions.c.began_at < now - LIFETIME_SECONDS, operator_sessions.c.seen_at < now - IDLE_SECONDS
     )
@@ -29,13 +29,13 @@ def begin(connection: sa.Connection, user: str, address: str, now: float) -> str
 
 
 def seen(connection: sa.Connection, number: str, now: float) -> None:
-    """The session is in use now."""
+    """Note that the session is in use now."""
     query = sa.update(operator_sessions).where(operator_sessions.c.id == number)
     connection.execute(query.values(seen_at=now))
 
 
 def end_all(connection: sa.Connection, user: str) -> None:
-    """The operator has no session any more."""
+    """End all sessions of the operator."""
     connection.execute(sa.delete(operator_sessions).where(operator_sessions.c.user == user))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import context
 
-# Alembic takes it for MySQL and MariaDB from then on
+# Importing it registers it with Alembic for MySQL and MariaDB
 from controller.db.migrations import resuming
 from controller.db.tables import metadata
 

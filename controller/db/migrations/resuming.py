@@ -1,7 +1,7 @@
-"""Migrations on MySQL and MariaDB look before each change of a table: one that was killed goes on at the next try.
+"""Migrations on MySQL and MariaDB check before each change of a table: one that was killed resumes at the next try.
 
-These servers commit each such statement by itself. What a migration that was killed has done already is left as it is;
-on SQLite it has left nothing.
+These servers commit each such statement by itself. Changes that a killed migration has made already are skipped; on
+SQLite it has left none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import schema
 
 
 class ResumingImpl(MySQLImpl):
-    """Alembic's own for MySQL and MariaDB; every operation of a migration comes by here."""
+    """Alembic's implementation for MySQL and MariaDB; every operation of a migration passes through it."""
 
     __dialect__ = "mysql"
 
@@ -34,7 +34,7 @@ class ResumingImpl(MySQLImpl):
 
 
 def _is_done(connection: sa.Connection, construct: Any) -> bool:
-    """Tell whether `construct` would change nothing any more. What is no change of a table is never done."""
+    """Tell whether `construct` was applied already; False for anything that does not change a table."""
     there = sa.inspect(connection)
     match construct:
         case schema.CreateTable():
@@ -70,7 +70,7 @@ def _columns(there: sa.Inspector, table: str) -> set[str]:
 
 
 def _indexes(there: sa.Inspector, table: str) -> set[str | None]:
-    # That of a table which is dropped has gone along
+    # Dropping a table drops its indexes
     return {index["name"] for index in there.get_indexes(table)} if there.has_table(table) else set()
 
 

@@ -19,7 +19,7 @@ from controller.jobs.lifecycle import changes, facts, lease
 LOG = logging.getLogger(__name__)
 #: No job waits longer for its next check than for a certificate, or for the end of its validity.
 LONGEST_WAIT_SECONDS = 61 * 86400.0
-#: Facts of a job that are times in the past, besides its columns; those of its rollback and of its certificate.
+#: Facts of a job that are times in the past; those of its rollback and its certificate; such columns.
 _PAST = ("alarmed_at", "blocked_at", "finished_at", "look_at", "looked_at", "seen_at")
 _PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at"), ("asked_at", "since", "next")
 _PAST_COLUMNS = ("updated_at", "heard_at", "dropped_at")

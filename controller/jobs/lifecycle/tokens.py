@@ -47,7 +47,7 @@ class Tokens:
         return str(self._agent.dumps([job, attempt, scope]))
 
     def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
-        """Return the token's content. Raises ShoplaunchError `token_invalid` for another scope or a foreign token."""
+        """Return the token's content. Raises ShoplaunchError `token_invalid`, also for another scope."""
         try:
             found = self._agent.loads(token, max_age=self._max_age)
         except (BadData, ValueError):
