@@ -1,4 +1,4 @@
-"""Which users may read a file that is closed to everybody else: its POSIX access list, without any tool."""
+"""POSIX access lists, without external tools: which users may read a file that is closed to everybody else."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 _NAME = "system.posix_acl_access"
 _VERSION = struct.Struct("<I")
 _ENTRY = struct.Struct("<HHI")
-#: Kinds of entries, in the order in which the kernel wants them.
+#: Kinds of entries, in the kernel's order.
 _OWNER, _USER, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
 _NOBODY_NAMED = 0xFFFFFFFF
 _READ, _WRITE = 4, 2
 _CLOSED = stat.S_IRUSR | stat.S_IWUSR
 _LISTED = _CLOSED | stat.S_IRGRP
-#: No access lists there, no room for so many entries, or a user that the file system cannot name.
+#: Errors for no support of access lists, no room for so many entries, or a user the file system cannot represent.
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOSPC, errno.E2BIG, errno.EINVAL, errno.ERANGE)
 
 
 class NotKept(Exception):
-    """The file system keeps no such access list; nothing was changed."""
+    """The file system cannot store such an access list; nothing was changed."""
 
 
 def readers(path: Path) -> set[int]:
-    """Return the ids of the users, beside its owner, that may read the file by its access list. Raises OSError."""
+    """Return the ids of the users, besides its owner, that may read the file by its access list. Raises OSError."""
     raw = _raw(path)
     entries = [_ENTRY.unpack_from(raw, at) for at in range(_VERSION.size, len(raw) - _ENTRY.size + 1, _ENTRY.size)]
     mask = next((rights for kind, rights, _ in entries if kind == _MASK), _READ)
@@ -35,12 +35,12 @@ def readers(path: Path) -> set[int]:
 
 
 def close_to_all_but(path: Path, users: Collection[int]) -> None:
-    """The file can be read by its owner and `users` (ids), and by nobody else; its owner alone may write.
+    """Let only its owner and `users` (ids) read the file; only its owner may write.
 
     Raises NotKept (never without `users`), OSError.
     """
     wanted = _packed(users) if users else b""
-    # With a list the group's bits of the mode are the list's mask
+    # With a list, the mode's group bits hold the list's mask
     if stat.S_IMODE(path.lstat().st_mode) == (_LISTED if users else _CLOSED) and _raw(path) == wanted:
         return
     if not users:

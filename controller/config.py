@@ -17,18 +17,18 @@ from shared.errors import ShoplaunchError
 DEFAULT_HOME = "/var/lib/shoplaunch"
 FILE_NAME = "shoplaunch.toml"
 PREFIX = "SHOPLAUNCH_"
-#: Plain http is for this very machine only.
+#: Hosts for which plain http is allowed: this machine.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ENVIRONMENT = (
     "public_url", "database_url", "bind", "agent_socket", "trusted_proxies", "job_hours", "callback_ca", "tls_ca",
 )  # fmt: skip
-#: An address that browsers, mails and agents of any age read alike: no user, no path, no other script.
+#: A URL that browsers, mail programs and agents of any age read alike: no user, no path, only ASCII.
 _ADDRESS = re.compile(
     r"https?://(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/*\Z"
 )
-#: More than a century is a slip.
+#: More than a century is a mistake.
 MOST_JOB_HOURS = 1_000_000
-#: More proxies one behind the other are a slip.
+#: More proxies in a row are a mistake.
 MOST_PROXIES = 16
 _TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
 
@@ -44,7 +44,7 @@ class MailConfig:
     starttls: bool = False
     user: str | None = None
     password_file: str | None = None
-    #: Where failures are told to the operator; nobody when empty.
+    #: The operator's address for alarms; none are mailed when empty.
     operator: str | None = None
 
     def password(self) -> str | None:
@@ -59,28 +59,28 @@ class MailConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that may differ between installations; paths below `home` are fixed."""
+    """All settings of an installation; paths below `home` are fixed."""
 
     home: Path
     public_url: str = "http://127.0.0.1:8000"
     database_url: str = ""
     bind: str = "127.0.0.1:8000"
-    #: Where `serve` listens for agents of this very machine: a path in a folder of its own.
+    #: Where `serve` listens for agents of this machine: a path in a folder of its own.
     agent_socket: str = ""
-    #: Reverse proxies in front of us whose X-Forwarded-* headers are believed.
+    #: Reverse proxies in front whose X-Forwarded-* headers are trusted.
     trusted_proxies: int = 0
     #: How long a job file is valid.
     job_hours: int = 24
     #: A PEM file the agents trust besides their host's own certificates.
     callback_ca: str | None = None
-    #: A PEM file of authorities that shops' own certificates may come from besides the public ones.
+    #: A PEM file of authorities for shops' own certificates, in addition to the public ones.
     tls_ca: str | None = None
-    #: Pythons for which the agent is compiled besides the controller's own (paths).
+    #: Pythons (paths) for which the agent is compiled, in addition to the controller's own.
     agent_pythons: Sequence[str] = ()
     mail: MailConfig = field(default_factory=MailConfig)
-    #: Section [local] as it stands; the local panel reads it.
+    #: Section [local] unparsed; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
-    #: Section [whmcs] as it stands; the billing driver reads it. Empty: orders of WHMCS are told by mail.
+    #: Section [whmcs] unparsed; the billing driver reads it. Empty: clients of WHMCS orders are notified by mail.
     whmcs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,7 +100,7 @@ class Config:
 
     @property
     def agent_door(self) -> Path:
-        """The socket for agents of this machine; its folder is nobody else's to write to."""
+        """The socket for agents of this machine; only its owner may write to its folder."""
         return Path(self.agent_socket) if self.agent_socket else self.home / "agents" / "socket"
 
     @property
@@ -110,7 +110,7 @@ class Config:
 
     @property
     def agent(self) -> Path:
-        """The folder with `run` and `agent.pyz` as they are put into accounts."""
+        """The folder with `run` and `agent.pyz`, the files placed in accounts."""
         return self.home / "agent"
 
 
@@ -121,7 +121,7 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def load_config(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Config:
-    """Return the configuration, its settings those of `file` where one is given; a missing file means defaults.
+    """Return the configuration, with the settings of `file` if it is given; a missing file means defaults.
 
     Raises config_invalid naming the setting.
     """
@@ -150,7 +150,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        # Some editors put a mark before the first character
+        # Some editors write a byte order mark
         return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
@@ -197,7 +197,7 @@ def _is_address(text: str) -> bool:
     try:
         return _ADDRESS.match(text) is not None and urlsplit(text).port != 0
     except ValueError:
-        # A port, or an address in brackets, that is none
+        # An invalid port, or an invalid address in brackets
         return False
 
 

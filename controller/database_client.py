@@ -1,7 +1,7 @@
-"""Connections of the controller to databases: PyMySQL's, whose password reaches nobody but the server itself.
+"""PyMySQL connections of the controller that reveal their password to the real server only.
 
-A Unix socket is proven before anything is sent (shared.database_socket); over TCP nothing is answered that would reveal
-the password unless a verified certificate proves the server (shared.database_login).
+A Unix socket is verified before anything is sent (shared.database_socket); over TCP no answer reveals the password
+unless a verified certificate proves the server's identity (shared.database_login).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ else:
 
 
 class ProvenConnection(_Base):
-    """As PyMySQL's. With `own` a server that this very user runs is taken for proven, too; `socket_uid` is as `uid` of
+    """PyMySQL's connection, verified. `own` also accepts a server run by this user; `socket_uid` is as `uid` of
     shared.database_socket. Raises ShoplaunchError `db_socket_*`, `db_auth_*` as well."""
 
     def __init__(self, *arguments: Any, socket_uid: int | str | None = None, own: bool = False, **how: Any) -> None:
-        # Of a URL it comes as text
+        # In a URL it is text
         self._socket_uid = None if socket_uid is None else int(socket_uid)
         self._own = own
         self._proven = False
         super().__init__(*arguments, **how)
 
     def connect(self, sock: socket.socket | None = None) -> None:
-        """Connect, where there is a socket to the server's own only."""
+        """Connect; to a Unix socket only where the expected user's server listens."""
         connection: Any = self
         if sock is None and connection.unix_socket:
             try:
@@ -44,7 +44,7 @@ class ProvenConnection(_Base):
                     connection.unix_socket, connection.connect_timeout, self._socket_uid, own=self._own
                 )
             except OSError as error:
-                # As PyMySQL says it
+                # PyMySQL's own wording
                 message = f"Can't connect to {connection.unix_socket} ({error})"
                 raise OperationalError(CR.CR_CONNECTION_ERROR, message) from None
             connection._secure = self._proven = True
@@ -55,10 +55,10 @@ class ProvenConnection(_Base):
         connection._get_server_information()
         this: Any = self
         if this.ssl and this.server_capabilities & CLIENT.SSL and this.ctx.check_hostname:
-            # It will be encrypted, and the name looked at: whoever is behind it is the server
+            # TLS follows, with the host name verified: the peer is the server
             self._proven = True
         if not self._proven and this._auth_plugin_name == "sha256_password":
-            # Its first answer would be the password itself; another one is asked for then
+            # Its first packet would be the password itself; this way another plugin is negotiated
             this._auth_plugin_name = "mysql_native_password"
 
     def _request_authentication(self) -> None:

@@ -1,4 +1,4 @@
-"""Digits as people type them, in whatever script their keyboard has."""
+"""Converts decimal digits of any script, as people type them, to ASCII."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from shared.errors import ShoplaunchError
 
 
 def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
-    """The file at `path` holds `content` with `mode`, or what it held before; it belongs to `owner`, (user, group),
-    where one is given. Raises OSError."""
+    """Write `content` to the file at `path` with `mode`, or leave what it held before; it gets the `owner`, (user,
+    group), if one is given. Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -30,21 +30,21 @@ def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] 
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Return the new file at `path` opened for writing: its folder's owner's, closed to everybody else from the first.
+    """Return the new file at `path` opened for writing: it belongs to its folder's owner, and is closed to all others.
 
     Raises FileExistsError, OSError.
     """
     folder = path.parent.stat()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     stream = os.fdopen(descriptor, "wb")
-    # By root: the service that reads it may be somebody else
+    # Run as root: the service that reads it may be another user
     if os.geteuid() == 0 and _owner(folder) != _owner(os.fstat(descriptor)):
         os.fchown(descriptor, *_owner(folder))
     return stream
 
 
 def replace_durably(path: Path, content: bytes) -> None:
-    """The file at `path` holds `content`; mode, owner and group are what they were. Raises OSError."""
+    """Write `content` to the file at `path`; its mode, owner and group stay. Raises OSError."""
     found = path.stat()
     write_durably(path, content, found.st_mode & 0o777, _owner(found))
 
@@ -54,18 +54,18 @@ def _owner(found: os.stat_result) -> tuple[int, int]:
 
 
 def give_new_name(file: Path, path: Path) -> None:
-    """The file is called `path`, unless another one is: then ShoplaunchError `name_taken`. Raises OSError.
+    """Link the file as `path`; raise ShoplaunchError `name_taken` when that exists. Raises OSError.
 
     `file` is on the same file system; it may be a link of /proc/self/fd to a file without a name.
     """
-    # Links of /proc are followed only where a folder is given
+    # Links of /proc are followed only with a directory descriptor
     folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.link(file, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
     except FileExistsError:
         raise ShoplaunchError("name_taken", f"{path} exists already") from None
     except OSError:
-        # A file system without links
+        # A file system without hard links
         if file.is_symlink() or path.exists():
             raise
         file.rename(path)

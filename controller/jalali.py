@@ -1,4 +1,4 @@
-"""Gregorian dates as dates of the Persian (Jalali) calendar; pure arithmetic, valid for 1925-2087."""
+"""Converts Gregorian dates to the Persian (Jalali) calendar; pure arithmetic, valid for 1925-2087."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 MONTHS = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
 )  # fmt: skip
-#: Years whose remainder by 33 is one of these are leap: the arithmetic rule, exact in the range above.
+#: Years with one of these remainders by 33 are leap years: the arithmetic rule, exact in the range above.
 _LEAP_REMAINDERS = (1, 5, 9, 13, 17, 22, 26, 30)
 _EPOCH = date(1925, 3, 21)
 _EPOCH_YEAR = 1304

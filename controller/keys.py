@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from controller.files import replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
-#: file name -> how one new key is made (a line of text)
+#: File name -> function that makes one new key (a line of text).
 MAKERS: dict[str, Callable[[], str]] = {
     "signing": lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex(),
     "encryption": lambda: Fernet.generate_key().decode("ascii"),
     "tokens": lambda: secrets.token_hex(32),
     "sessions": lambda: secrets.token_hex(32),
 }
-#: Never rotated: fingerprints made with another salt could not be compared.
+#: Never rotated: fingerprints with another salt could not be compared.
 SALT = "fingerprints"
 KEY_BYTES = 32
 
@@ -45,14 +45,14 @@ class Keys:
         return self._fernet().encrypt(text.encode("utf-8")).decode("ascii")
 
     def decrypt(self, text: str) -> str:
-        """Return what was encrypted by any of the keys. Raises ShoplaunchError `config_invalid` for a lost key."""
+        """Decrypt text encrypted by any of the keys. Raises ShoplaunchError `config_invalid` for a lost key."""
         try:
             return self._fernet().decrypt(text.encode("ascii")).decode("utf-8")
         except InvalidToken:
             raise ShoplaunchError("config_invalid", "an encrypted value was made with a key that is gone") from None
 
     def sealed_anew(self, text: str) -> str:
-        """Return what was encrypted by any of the keys encrypted by the newest; the same text when it is already.
+        """Re-encrypt text encrypted by any of the keys by the newest; return the same text if it is that already.
 
         Raises ShoplaunchError `config_invalid` for a lost key.
         """
@@ -72,7 +72,7 @@ class Keys:
 
 
 def ensure_keys(folder: Path) -> None:
-    """Every key file exists (0600 in a 0700 folder); those that do are left alone."""
+    """Create every missing key file (0600 in a 0700 folder); existing ones are left alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(folder, 0o700)  # noqa: PTH101 - mkdir's mode is masked and does not touch an existing folder
     makers: dict[str, Callable[[], str]] = {**MAKERS, SALT: lambda: secrets.token_hex(32)}
@@ -82,25 +82,25 @@ def ensure_keys(folder: Path) -> None:
 
 
 def missing(folder: Path) -> list[str]:
-    """Return the names of the key files that are not there."""
+    """Return the names of the missing key files."""
     return [name for name in (*MAKERS, SALT) if not (folder / name).exists()]
 
 
 def rotate(folder: Path) -> None:
-    """Every key that can be rotated gets a newer one beside it."""
+    """Add a newer key to every file of keys that can be rotated."""
     for name, make in MAKERS.items():
         path = folder / name
-        # As root as well they stay those of the service's user
+        # The file stays the service user's, also when run as root
         replace_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"))
 
 
 def old_files(folder: Path) -> list[Path]:
-    """Return the key files that hold more than the newest key."""
+    """Return the key files that hold more than one key."""
     return [folder / name for name in MAKERS if len((folder / name).read_bytes().split()) > 1]
 
 
 def trim(folder: Path, name: str) -> None:
-    """Of the keys `name` the newest alone is left."""
+    """Remove all keys but the newest from the file `name`."""
     path = folder / name
     lines = path.read_bytes().split()
     if len(lines) > 1:

@@ -1,4 +1,4 @@
-"""Runs a program and reads what it prints: bounded in time and bytes, ended with its group when it exceeds them."""
+"""Runs a program and reads its output, limited in time and bytes; beyond a limit its process group is killed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-#: The last part of what a program complains of: the reason is in its last lines, however many warnings come before.
+#: Only the end of standard error is kept: its last lines give the reason, however many warnings come before.
 ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
-#: A killed program ends at once, unless it waits for a disk.
+#: How long to wait for a killed program, which may hang on a disk.
 KILL_SECONDS = 10.0
 
 
 class TooMuchOutput(Exception):
-    """The program printed more than it may; it was ended."""
+    """The program printed more than allowed; it was killed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended, what it printed, and the end of what it complained of."""
+    """A finished program's exit code, its output, and the end of its standard error."""
 
     returncode: int
     stdout: bytes
@@ -47,7 +47,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Ended:
-    """Run `command` in `/` with `given` (a file) as its input; return how it ended, whatever its exit code.
+    """Run `command` in `/` with `given` (a file) as its input; return the result, whatever its exit code.
 
     Raises OSError when it cannot be started, TimeoutError after so many seconds, TooMuchOutput.
     """
@@ -63,7 +63,7 @@ def run(
         start_new_session=True,
     )
     assert process.stdout is not None and process.stderr is not None
-    # Not as its own context: that waits for its end without end
+    # Popen's own context manager would wait for the process without a limit
     with process.stdout, process.stderr:
         try:
             stdout, stderr = _read(process, bounds.output_bytes, end)
@@ -77,7 +77,7 @@ def run(
 
 
 def _read(process: subprocess.Popen[bytes], output_bytes: int, end: float) -> tuple[bytes, bytes]:
-    """Return all that the process prints, and the end of what it complains of. Raises TimeoutError, TooMuchOutput."""
+    """Return all output, and the end of standard error. Raises TimeoutError, TooMuchOutput."""
     assert process.stdout is not None and process.stderr is not None
     printed: list[bytes] = []
     complained = b""
@@ -108,13 +108,13 @@ def _left(end: float) -> float:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The process is gone, and whatever it started in its session's first group."""
+    """Kill the process and its process group."""
     if process.returncode is not None:
         return
-    # Until it was waited for its number is nobody else's; what it began may go on though it has ended itself
+    # Until `wait`, its id is not reused; its children may go on although it has ended itself
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
-    # A disk that does not answer keeps even such a one
+    # A process waiting for a dead disk survives even SIGKILL
     with suppress(subprocess.TimeoutExpired):
         process.wait(KILL_SECONDS)

@@ -1,4 +1,4 @@
-"""What clients call that which their order makes, in each language we write in."""
+"""The clients' word for what their order makes, in each supported language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures with a time, read by one clock: other processes and machines may be somewhat ahead of it."""
+"""Timed signatures by one clock, with tolerance for other processes and machines whose clocks are ahead."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itsdangerous import SignatureExpired, TimestampSigner
 
 from shared.signing import OneForm
 
-#: A signature may be so much younger than now: clocks differ, and one may be set back.
+#: A signature may be this much newer than now: clocks differ, and one may be set back.
 LEEWAY_SECONDS = 300
 
 
 class LenientSigner(OneForm, TimestampSigner):
-    """A TimestampSigner whose signatures have one form and may come from a little later than now."""
+    """A TimestampSigner whose signatures have one canonical form and may be slightly newer than now."""
 
     def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
         """Return the value, with `return_timestamp` (value, when it was signed). Raises itsdangerous.BadData."""
@@ -26,7 +26,7 @@ class LenientSigner(OneForm, TimestampSigner):
 
 
 def lenient_signer(clock: Callable[[], float] | None) -> type[LenientSigner]:
-    """Return a LenientSigner that goes by `clock` (unix seconds); by that of this process without one."""
+    """Return a LenientSigner that uses `clock` (unix seconds), or this process's own without one."""
     if clock is None:
         return LenientSigner
     now = clock

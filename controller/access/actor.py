@@ -1,4 +1,4 @@
-"""Who changes operators and keys: a name in the audit log, and the database the change is made in."""
+"""The actor that changes operators and keys: a name in the audit log, and the database of the change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Actor:
-    """An operator, or who has a shell on the controller's machine; `keys` are loaded where they are needed."""
+    """An operator, or a user with a shell on the controller's machine; `keys` are loaded on first use."""
 
     name: str
     engine: sa.Engine
@@ -31,7 +31,7 @@ class Actor:
         return DatabaseClock(self.engine)()
 
     def change(self, action: str, about: str, work: Callable[[sa.Connection], Result]) -> Result:
-        """Return what `work` returns; its changes and the note of them are one transaction."""
+        """Return the result of `work`; its changes and their audit entry are one transaction."""
 
         def noted(connection: sa.Connection) -> Result:
             done = work(connection)

@@ -1,4 +1,4 @@
-"""Names that people take for one and the same: those that differ in case or in the form of their letters alone."""
+"""Finds names that people confuse: they differ only in case or in the form of their letters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def find(name: str, known: Iterable[str]) -> str | None:
-    """Return which of the `known` names is `name`, or is taken for it; None when it is none of them."""
+    """Return which of the `known` names is `name`, or looks the same to people; None when there is none."""
     names = list(known)
     if name in names:
         return name
@@ -16,6 +16,6 @@ def find(name: str, known: Iterable[str]) -> str | None:
 
 
 def _read(name: str) -> str:
-    """Return what `name` is read as."""
-    # A second time, as a letter of the small ones may have another form again
+    """Return the canonical form of `name` for comparison."""
+    # Normalised again, as a letter in lower case may have another form
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

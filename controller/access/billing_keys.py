@@ -1,4 +1,4 @@
-"""Keys of billing systems: made, changed, renewed, handed on and revoked, each noted in the audit log."""
+"""Keys of billing systems: added, changed, renewed, adopted and revoked, each noted in the audit log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from controller.db.identities.api_keys import Adopted, ApiKey
 from controller.jobs.lifecycle import claims
 from shared.errors import ShoplaunchError
 
-#: As signed requests name it.
+#: The form of names in signed requests.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
@@ -35,7 +35,7 @@ def add(actor: Actor, key: ApiKey) -> str:
 
     def work(connection: sa.Connection) -> str:
         _require_known(connection, key)
-        # Two alike that are added at the same instant come one after the other: no row is there that both would lock
+        # Serialises concurrent additions of similar names: there is no row yet that both would lock
         access.list_operators(connection, lock=True)
         there = alike.find(key.name, (one.name for one in api_keys.listed(connection)))
         if there is not None:
@@ -47,7 +47,7 @@ def add(actor: Actor, key: ApiKey) -> str:
 
 
 def change(actor: Actor, name: str, **changes: Any) -> ApiKey:
-    """The key may do what `changes` (fields of ApiKey) say; return it. Raises ShoplaunchError `key_unknown`."""
+    """Change the key's permissions to `changes` (fields of ApiKey); return it. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> ApiKey:
         key = replace(api_keys.get(connection, name), **changes)
@@ -59,7 +59,7 @@ def change(actor: Actor, name: str, **changes: Any) -> ApiKey:
 
 
 def renew(actor: Actor, name: str) -> str:
-    """Return another secret of the key, whose services stay; the one before ends. Raises `key_unknown`."""
+    """Return a new secret of the key, whose services stay; the old one becomes invalid. Raises `key_unknown`."""
     secret = secrets.token_hex(32)
     encrypted = actor.keys().encrypt(secret)
 
@@ -72,7 +72,7 @@ def renew(actor: Actor, name: str) -> str:
 
 
 def revoke(actor: Actor, name: str) -> None:
-    """The key signs nothing any more. Raises ShoplaunchError `key_unknown`."""
+    """Revoke the key: its signatures are refused. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> None:
         api_keys.get(connection, name)
@@ -82,7 +82,7 @@ def revoke(actor: Actor, name: str) -> None:
 
 
 def adopt(actor: Actor, name: str, former: str) -> Adopted:
-    """Give what is `former`'s ("": nobody's) to `name`.
+    """Give the services, jobs and refused orders of `former` ("": of no key) to `name`.
 
     Raises ShoplaunchError `key_unknown`; `illegal_transition` while `former` is in use.
     """
@@ -91,7 +91,7 @@ def adopt(actor: Actor, name: str, former: str) -> Adopted:
         _require_adoptable(connection, name, former)
         adopted = api_keys.adopt(connection, name, former)
         for job_id in adopted.orders:
-            # The same order told again by its new key is still the same
+            # A repeated order signed by the new key must still be recognised
             job = jobs.get(connection, job_id, lock=True)
             jobs.update(
                 connection,
@@ -112,7 +112,7 @@ def listed(actor: Actor) -> list[ApiKey]:
 
 
 def get(actor: Actor, name: str) -> ApiKey:
-    """Return the key, a revoked one too. Raises ShoplaunchError `key_unknown`."""
+    """Return the key, also a revoked one. Raises ShoplaunchError `key_unknown`."""
     with reading(actor.engine) as connection:
         found = api_keys.find(connection, name)
     if found is None:
@@ -121,20 +121,20 @@ def get(actor: Actor, name: str) -> ApiKey:
 
 
 def in_use(actor: Actor, name: str) -> ApiKey:
-    """Return the key. Raises ShoplaunchError `key_unknown`, for a revoked one too."""
+    """Return the key. Raises ShoplaunchError `key_unknown`, also for a revoked one."""
     with reading(actor.engine) as connection:
         return api_keys.get(connection, name)
 
 
 def choices(actor: Actor) -> dict[str, list[str]]:
-    """Return the names of the servers and bundles that a key may be limited to."""
+    """Return the names of the servers and bundles to which a key may be limited."""
     with reading(actor.engine) as connection:
         known = servers.listed(connection), bundles.listed(connection)
     return {"servers": [row.name for row in known[0]], "bundles": [row.name for row in known[1]]}
 
 
 def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
-    """Return rows (at, user, action, job, detail) of what the key did, newest first."""
+    """Return the audit log's rows (at, user, action, job, detail) of the key, newest first."""
     get(actor, name)
     with reading(actor.engine) as connection:
         return access.list_audit(connection, limit, 0, f"key {name}")

@@ -18,27 +18,27 @@ from controller.keys import Keys
 
 
 class Access:
-    """Operators and billing systems at the door. Every method raises ShoplaunchError; times are of `clock`."""
+    """Checks operators and billing systems. Every method raises ShoplaunchError; times are of `clock`."""
 
     def __init__(self, engine: sa.Engine, keys: Keys, clock: Clock) -> None:
         self._engine = engine
         self._keys = keys
         self._clock = clock
         self._throttle = LoginThrottle(engine, clock)
-        #: Of signed requests.
+        #: The log of signed requests.
         self.request_log = RequestLog(engine, clock)
-        #: Sign the cookies of sessions, the newest last.
+        #: Keys that sign session cookies, the newest last.
         self.cookie_keys: tuple[bytes, ...] = keys.sessions
-        # A wrong user costs as much time as a wrong password
+        # Checking an unknown user takes as long as a wrong password
         self._nobody = passwords.hashed("nobody")
 
     def actor(self, name: str) -> Actor:
-        """Return the operator `name` as who changes operators and keys."""
+        """Return the actor for changes that the operator `name` makes to operators and keys."""
         return Actor(name, self._engine, lambda: self._keys)
 
     def check_login(self, user: str, password: str, address: str, device: str = "", code: str = "") -> bool:
-        """Tell whether this is an operator's password, and the code that of their app where they have a second factor;
-        `device` has signed in as the user before ("": it has not).
+        """Tell whether this is an operator's password, and `code` a valid one where they have a second factor; `device`
+        has signed in as the user before ("": it has not).
 
         Raises login_throttled after too many failures.
         """
@@ -47,7 +47,7 @@ class Access:
         if accepted and second_factor.may_be_guessed(self._engine, user, code):
             self._throttle.begin_code(user, device)
         if accepted and not second_factor.accepts(self._engine, self._keys, user, code, self._clock()):
-            # Somebody knows the password
+            # The caller knows the password: note that
             self.audit(user, "code wrong", None, address)
             accepted = False
         if accepted:
@@ -56,7 +56,7 @@ class Access:
         return accepted
 
     def check_password(self, user: str, password: str, address: str, device: str = "") -> bool:
-        """Tell whether this is the password of the operator, who is signed in; a wrong one is noted.
+        """Tell whether this is the password of a signed-in operator; a wrong one is noted.
 
         Raises login_throttled.
         """
@@ -79,22 +79,22 @@ class Access:
         return transact(self._engine, lambda connection: sessions.begin(connection, user, address, now))
 
     def session_seen(self, number: str) -> None:
-        """The session is in use now."""
+        """Note that the session is in use now."""
         now = self._clock()
         transact(self._engine, lambda connection: sessions.seen(connection, number, now))
 
     def session_generation(self, user: str) -> int | None:
-        """Return which sessions of the operator count, None when there is no such operator."""
+        """Return the operator's session generation, whose sessions are valid; None when there is no such operator."""
         with reading(self._engine) as connection:
             return access.generation(connection, user)
 
     def role(self, user: str) -> str:
-        """Return what the operator may do. Raises user_unknown."""
+        """Return the operator's role. Raises user_unknown."""
         with reading(self._engine) as connection:
             return operators.role(connection, user)
 
     def sign_out(self, user: str, address: str) -> None:
-        """Every session of the operator is over, on every device, as who is at `address` asks."""
+        """End every session of the operator, on every device; the request comes from `address`."""
 
         def work(connection: sa.Connection) -> None:
             access.end_sessions(connection, user)
@@ -109,7 +109,7 @@ class Access:
         return None if encrypted is None else self._keys.decrypt(encrypted).encode("ascii")
 
     def key(self, name: str) -> ApiKey:
-        """Return what a billing system's key may do. Raises key_unknown."""
+        """Return a billing system's key with its permissions. Raises key_unknown."""
         with reading(self._engine) as connection:
             return api_keys.get(connection, name)
 
@@ -119,16 +119,16 @@ class Access:
         return transact(self._engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
 
     def complete_audit(self, number: int, job: str | None, detail: str) -> None:
-        """The row that was written before what it is about says what came of it, too."""
+        """Add the result to a row that was written before the action."""
         transact(self._engine, lambda connection: access.complete_audit(connection, number, job, detail))
 
     def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
-        """Return the audit log's entries (at, user, action, job, detail), newest first; those of `user` alone where
-        it is given."""
+        """Return the audit log's entries (at, user, action, job, detail), newest first; only those of `user` when it is
+        given."""
         with reading(self._engine) as connection:
             return access.list_audit(connection, limit, offset, user)
 
     def count_audit(self, user: str | None = None) -> int:
-        """Return how many entries the audit log has; those of `user` alone where it is given."""
+        """Return how many entries the audit log has; only those of `user` when it is given."""
         with reading(self._engine) as connection:
             return access.count_audit(connection, user)

@@ -1,4 +1,4 @@
-"""Whether the keys at hand are those of the installation's database: one that is in use gets no new ones by a slip."""
+"""Checks that the keys are those of the installation's database: a database in use must not get new ones by mistake."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from controller.db.connection.engine import make_engine, reading
 from controller.keys import Keys, missing
 from shared.errors import ShoplaunchError
 
-#: Any row of theirs says that a database is in use.
+#: A database is in use when one of these tables has a row.
 _IN_USE = ("operators", "api_keys", "servers", "jobs")
-#: Sealed text that stays as long as its row; private values of jobs come and go.
+#: Sealed columns that live as long as their rows; private values of jobs come and go.
 _LASTING = (("api_keys", "secret_encrypted"), ("servers", "token_encrypted"), ("operators", "totp_encrypted"))
 
 
 def require_makeable(config: Config) -> None:
-    """Raise ShoplaunchError `keys_lost` when keys are missing that the database in use was made with."""
+    """Raise ShoplaunchError `keys_lost` when keys are missing and the database is in use."""
     gone = missing(config.keys)
     if gone and _is_in_use(config):
         what = "all keys are" if not config.keys.is_dir() else f"{', '.join(gone)} of the keys is"
@@ -27,7 +27,7 @@ def require_makeable(config: Config) -> None:
 
 
 def require_own(engine: sa.Engine, keys: Keys) -> None:
-    """Raise ShoplaunchError `keys_lost` when `keys` open nothing of what the database holds."""
+    """Raise ShoplaunchError `keys_lost` when `keys` decrypt none of the database's values."""
     with reading(engine) as connection:
         opened, closed = opens(connection, keys)
     if closed and not opened:
@@ -35,12 +35,12 @@ def require_own(engine: sa.Engine, keys: Keys) -> None:
 
 
 def opens(connection: sa.Connection, keys: Keys) -> tuple[int, int]:
-    """Return how many lasting values of the database the keys open, and how many they do not."""
+    """Return how many lasting values of the database the keys decrypt, and how many they do not."""
     opened = closed = 0
     for table, column in _LASTING:
         for text in connection.execute(sa.select(tables.metadata.tables[table].c[column])).scalars():
             if not text:
-                # None, or that of a revoked key
+                # None, or a revoked key's
                 continue
             try:
                 keys.decrypt(text)
@@ -55,7 +55,7 @@ def _is_in_use(config: Config) -> bool:
     path = engine.url.database
     try:
         if engine.dialect.name == "sqlite" and not (path and Path(path).exists()):
-            # To look into it would make it
+            # Opening it would create it
             return False
         with reading(engine) as connection:
             there = set(sa.inspect(connection).get_table_names())

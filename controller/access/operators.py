@@ -1,4 +1,4 @@
-"""Operators: added, given a password and a role, signed out, removed; the last one who may administer stays."""
+"""Operators: added, given a password and a role, signed out, removed; the last administrator stays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.errors import ShoplaunchError
 NAME_CHARS = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{NAME_CHARS - 1}}}\Z")
 MIN_PASSWORD_CHARS = 10
-#: In the audit log these are others than operators.
+#: Names in the audit log that are no operators.
 OTHERS = ("client", "command")
 
 
@@ -43,7 +43,7 @@ def get(actor: Actor, name: str, now: float) -> Operator:
 
 
 def sessions_of(actor: Actor, name: str, now: float) -> list[sa.Row[tuple[float, float, str]]]:
-    """Return rows (began_at, seen_at, address) of the operator's sessions at `now`, the last seen first."""
+    """Return rows (began_at, seen_at, address) of the operator's sessions at `now`, the last used first."""
     with reading(actor.engine) as connection:
         return sessions.listed(connection, name, now)
 
@@ -68,7 +68,7 @@ def add(actor: Actor, name: str, password: str, role: str = ADMINISTER) -> None:
 
 
 def set_password(actor: Actor, name: str, password: str) -> None:
-    """The operator has this password; every session ends. Raises ShoplaunchError `login_invalid`, `user_unknown`."""
+    """Set the operator's password and end every session. Raises ShoplaunchError `login_invalid`, `user_unknown`."""
     hashed = _hashed(name, password)
 
     def work(connection: sa.Connection) -> None:
@@ -79,13 +79,13 @@ def set_password(actor: Actor, name: str, password: str) -> None:
 
 
 def set_role(actor: Actor, name: str, role: str) -> None:
-    """The operator may do what `role` says. Raises ShoplaunchError `login_invalid`, `user_unknown`, `in_use`."""
+    """Set the operator's role. Raises ShoplaunchError `login_invalid`, `user_unknown`, `in_use`."""
     _known(role)
     actor.change("user role", f"{name} {role}", lambda connection: rows.set_role(connection, name, role))
 
 
 def end_sessions(actor: Actor, name: str) -> None:
-    """Every session of the operator is over, on every device. Raises ShoplaunchError `user_unknown`."""
+    """End every session of the operator, on every device. Raises ShoplaunchError `user_unknown`."""
 
     def work(connection: sa.Connection) -> None:
         rows.role(connection, name)
@@ -95,13 +95,13 @@ def end_sessions(actor: Actor, name: str) -> None:
 
 
 def require_another(actor: Actor, name: str) -> None:
-    """Raise ShoplaunchError `user_unknown`, or `in_use` for the last one who may administer."""
+    """Raise ShoplaunchError `user_unknown`, or `in_use` for the last administrator."""
     with reading(actor.engine) as connection:
         rows.require_another(connection, name)
 
 
 def remove(actor: Actor, name: str) -> None:
-    """The operator is gone, with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
+    """Remove the operator with every session. Raises ShoplaunchError `user_unknown`, `in_use` for the last one."""
 
     def work(connection: sa.Connection) -> None:
         rows.require_another(connection, name)

@@ -1,4 +1,4 @@
-"""Passwords of operators: hashed, and compared by a few at once, since each comparison takes much memory."""
+"""Passwords of operators: hashed; only a few comparisons run at once, since each needs much memory."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import threading
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-#: Each takes 32 MB; the web server has more threads than a small machine has memory for.
+#: Each comparison takes 32 MB; the web server has more threads than a small machine has memory for.
 AT_ONCE = 4
 _TURNS = threading.BoundedSemaphore(AT_ONCE)
 
 
 def hashed(password: str) -> str:
-    """Return what is kept of a password."""
+    """Return the password's hash, as it is stored."""
     return generate_password_hash(password)
 
 
 def is_right(kept: str, password: str) -> bool:
-    """Tell whether `kept` is of this password."""
+    """Tell whether `kept` is the hash of this password."""
     with _TURNS:
         return check_password_hash(kept, password)

@@ -1,22 +1,22 @@
-"""QR codes that an app of the second factor reads: an SVG for pages, blocks for terminals."""
+"""QR codes that authenticator apps read: an SVG for pages, block characters for terminals."""
 
 from __future__ import annotations
 
 import segno
 
-#: Readers want so many empty modules around.
+#: Empty modules around the code that readers need.
 _BORDER = 4
-#: (upper module is dark, lower module is dark) -> a character of both.
+#: (upper module is dark, lower module is dark) -> the character that shows both.
 _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 
 
 def svg(text: str) -> str:
-    """Return an SVG element, black on white in every theme; it has no style, which the pages' policy forbids."""
+    """Return an SVG element, black on white in every theme; without style attributes, which the pages' policy forbids."""
     return _made(text).svg_inline(border=_BORDER, dark="#000", light="#fff", omitsize=True, svgclass=None)
 
 
 def blocks(text: str) -> list[str]:
-    """Return lines of characters that are a QR code in black letters on white ground."""
+    """Return the lines of a QR code in block characters, black on white."""
     rows = [[bool(module) for module in row] for row in _made(text).matrix_iter(border=_BORDER)]
     if len(rows) % 2:
         rows.append([False] * len(rows[0]))

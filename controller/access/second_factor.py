@@ -13,12 +13,12 @@ from controller.db.identities import access, operators
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 
-#: So long an operator has to read an offered secret into an app.
+#: Time an operator has to scan an offered secret with an app.
 OFFER_SECONDS = 900
 
 
 def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
-    """Tell whether trying codes like this one may lead somewhere: it is as short as those of an app."""
+    """Tell whether trying codes of this form could succeed: it is as short as an app's code."""
     if len(totp.plain(code)) > 2 * totp.DIGITS:
         return False
     with reading(engine) as connection:
@@ -26,7 +26,7 @@ def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
 
 
 def accepts(engine: sa.Engine, keys: Keys, user: str, code: str, now: float) -> bool:
-    """Tell whether the operator has no second factor, or `code` is one of now or for recovery; each counts once."""
+    """Tell whether the operator has no second factor, or `code` is a current or a recovery code; each works once."""
     with reading(engine) as connection:
         encrypted, recovery = operators.second_factor(connection, user)
     if encrypted is None:
@@ -50,9 +50,9 @@ def begin(actor: Actor, user: str) -> tuple[str, list[str]]:
 
 
 def offer(actor: Actor, user: str, now: float) -> tuple[str, str]:
-    """Return (a new secret for the operator's app, the same sealed); it counts once `confirm` has seen a code of it.
+    """Return (a new secret for the operator's app, the same sealed); it takes effect once `confirm` gets a code of it.
 
-    What ends the operator's sessions ends the offer.
+    Ending the operator's sessions ends the offer.
     """
     secret = totp.new_secret()
     found = {"user": user, "secret": secret, "at": now, "generation": _generation(actor, user)}
@@ -60,7 +60,7 @@ def offer(actor: Actor, user: str, now: float) -> tuple[str, str]:
 
 
 def offered(actor: Actor, user: str, sealed: str, now: float) -> str | None:
-    """Return the secret that was offered to the operator, None for one that is over, another's or made up."""
+    """Return the secret offered to the operator, None for an expired, another operator's or a forged one."""
     try:
         found = json.loads(actor.keys().decrypt(sealed))
     except (ShoplaunchError, ValueError):
@@ -78,7 +78,7 @@ def _generation(actor: Actor, user: str) -> int | None:
 
 
 def confirm(actor: Actor, user: str, secret: str, code: str, now: float) -> list[str] | None:
-    """Give the operator the offered second factor; return recovery codes, None when `code` is none of its app.
+    """Set the offered second factor; return recovery codes, None when `code` is not from its app.
 
     The code is used up. Raises ShoplaunchError `user_unknown`.
     """
@@ -87,7 +87,7 @@ def confirm(actor: Actor, user: str, secret: str, code: str, now: float) -> list
 
 
 def end(actor: Actor, user: str) -> None:
-    """The operator signs in with the password alone. Raises ShoplaunchError `user_unknown`."""
+    """Remove the second factor: the operator signs in with the password alone. Raises `user_unknown`."""
 
     def work(connection: sa.Connection) -> None:
         operators.role(connection, user)
@@ -97,7 +97,7 @@ def end(actor: Actor, user: str) -> None:
 
 
 def _give(actor: Actor, user: str, secret: str, step: int) -> list[str]:
-    """Give the operator the second factor `secret`, whose codes up to `step` are used; return recovery codes."""
+    """Set the second factor `secret`, whose codes up to `step` count as used; return recovery codes."""
     encrypted, codes = actor.keys().encrypt(secret), totp.new_recovery_codes()
     digests = [totp.digest(code) for code in codes]
 

@@ -14,7 +14,7 @@ from controller.digits import latin
 
 STEP_SECONDS = 30
 DIGITS = 6
-#: Codes of one step before and after are taken, too: clocks differ.
+#: Codes of this many time steps before and after are accepted, too: clocks differ.
 LEEWAY_STEPS = 1
 _SECRET_BYTES = 20
 RECOVERY_CODES = 10
@@ -22,7 +22,7 @@ _RECOVERY_BYTES = 10
 
 
 def new_secret() -> str:
-    """Return a new secret as apps take it (base32)."""
+    """Return a new secret in the form of apps (base32)."""
     return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
 
 
@@ -35,12 +35,12 @@ def code_at(secret: str, step: int) -> str:
 
 
 def plain(code: str) -> str:
-    """Return a code of an app as it is read, whatever blanks and digits it was typed with."""
+    """Return a typed code in canonical form: without blanks, in ASCII digits."""
     return latin("".join(code.split()))
 
 
 def step_of(secret: str, code: str, now: float) -> int | None:
-    """Return the time step whose code this is, None when it is none of now."""
+    """Return the time step of this code, None when it is not valid now."""
     current, found = int(now // STEP_SECONDS), None
     given = plain(code)
     for step in range(current - LEEWAY_STEPS, current + LEEWAY_STEPS + 1):
@@ -50,13 +50,13 @@ def step_of(secret: str, code: str, now: float) -> int | None:
 
 
 def address(secret: str, user: str, issuer: str) -> str:
-    """Return the otpauth address that apps read."""
+    """Return the otpauth address for apps."""
     label = f"{quote(issuer)}:{quote(user)}"
     return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer)}&digits={DIGITS}&period={STEP_SECONDS}"
 
 
 def new_recovery_codes() -> list[str]:
-    """Return codes that each serve once instead of the app's."""
+    """Return recovery codes, each of which works once instead of the app's code."""
     return [_readable(secrets.token_bytes(_RECOVERY_BYTES)) for _ in range(RECOVERY_CODES)]
 
 
@@ -66,13 +66,13 @@ def _readable(data: bytes) -> str:
 
 
 def digest(code: str) -> str:
-    """Return what is kept of a recovery code: its 80 random bits cannot be found by trying."""
+    """Return the stored digest of a recovery code: its 80 random bits cannot be found by trying."""
     plain = "".join(letter for letter in latin(code).lower() if letter.isalnum())
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
 
 
 def without(kept: Iterable[str], code: str) -> list[str] | None:
-    """Return the digests that are left when `code` is used, None when it is none of them."""
+    """Return the digests left after `code` is used, None when it is none of them."""
     known = list(kept)
     wanted = digest(code)
     return [one for one in known if one != wanted] if wanted in known else None

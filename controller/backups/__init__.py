@@ -1,4 +1,4 @@
-"""An installation in one file: settings, keys, agent and every row of the database, written, verified, brought back."""
+"""Backups of an installation in one file: settings, keys, agent and all rows, written, verified, restored."""
 
 from controller.backups.aftermath import Review
 from controller.backups.reading import Nobody, read

@@ -1,4 +1,4 @@
-"""What a backup brings back of access that has ended since: taken away where that is safe, named where nobody knows."""
+"""Access that a restored backup revives although it ended since: revoked where that is safe, else listed for review."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from controller.db.tables import operators as operator_rows
 from controller.db.tables import servers as server_rows
 from controller.jobs.shop import credentials
 
-#: As the audit log calls a restore; its detail is the restore's token.
+#: The audit log's action of a restore; its detail is the restore's token.
 ACTION = "backup.restore"
-#: So long `doctor` names what came back.
+#: `doctor` lists the revived access for this long.
 REVIEW_SECONDS = 14 * 86_400
-#: So many of a kind are named at most.
+#: At most this many of a kind are listed.
 _NAMED = 100
-#: What a restore into an installation without jobs would replace, by what it is called.
+#: Name -> table of what a restore into an installation without jobs replaces.
 _REPLACED = {"operators": operator_rows, "keys": key_rows, "servers": server_rows, "bundles": bundles}
 
 
 @dataclass(frozen=True)
 class Review:
-    """What came back as it was when the backup was made, whatever has been revoked, removed or changed since."""
+    """What is back as of the backup, even if it was revoked, removed or changed since."""
 
     operators: list[str]
     keys: list[str]
     servers: list[str]
-    #: Jobs whose link to a password opens nothing any more.
+    #: Jobs whose password link was ended.
     links: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return it as people read it: what, by name, and the command that ends one of them."""
+        """Return lines for people: what is back, by name, and the command that ends one of them."""
         kinds = (
             ("Operators", self.operators, "`shoplaunch user remove NAME`, `shoplaunch user password NAME`"),
             ("Keys of billing systems", self.keys, "`shoplaunch key revoke NAME`, `shoplaunch key renew NAME`"),
@@ -54,30 +54,29 @@ def _listed(names: list[str]) -> str:
 
 
 def end_access(connection: sa.Connection, now: float) -> None:
-    """No session goes on, no link to a password opens, no recovery code and no code that an app has shown until `now`
-    is taken.
+    """End all sessions and password links, and invalidate recovery codes and the app codes up to `now`.
 
-    Which of them have ended or were used since the backup was made is in no backup.
+    No backup can say which of them have ended or were used since it was made.
     """
     connection.execute(sa.delete(operator_sessions))
     credentials.end_links(connection, now)
     step = int(now // totp.STEP_SECONDS) + totp.LEEWAY_STEPS
     for user in access.list_operators(connection):
         row = sa.update(operator_rows).where(operator_rows.c.user == user)
-        # Any number that was one of a session of theirs would let that go on
+        # A predictable generation could match an old session's, which would become valid again
         connection.execute(row.values(generation=secrets.randbelow(2**30), recovery=json.dumps([])))
         connection.execute(row.where(operator_rows.c.totp_last < step).values(totp_last=step))
 
 
 def review(connection: sa.Connection) -> Review:
-    """Return what an operator has to look through after a restore."""
+    """Return what an operator has to review after a restore."""
     people = [f"{one.user} ({one.role})" for one in operators.listed(connection, 0.0)]
     known = [one.name for one in servers.listed(connection)]
     return Review(people, api_keys.names(connection), known, credentials.ended_links(connection))
 
 
 def to_review(connection: sa.Connection, now: float) -> tuple[float, Review] | None:
-    """Return (when a backup was brought back, what came with it), None where that is long ago or never was."""
+    """Return (when a backup was restored, what to review), None where that is long ago or never happened."""
     query = sa.select(sa.func.max(audit.c.at)).where(audit.c.action == ACTION)
     at = connection.execute(query).scalar()
     if at is None or at < now - REVIEW_SECONDS:
@@ -89,7 +88,7 @@ def to_review(connection: sa.Connection, now: float) -> tuple[float, Review] | N
 
 
 def replaced(connection: sa.Connection) -> dict[str, int]:
-    """Return {what: how many} a restore would replace; of tables that there are."""
+    """Return {kind: number of rows} that a restore would replace, for existing tables."""
     there = set(sa.inspect(connection).get_table_names())
     found = {}
     for kind, table in _REPLACED.items():

@@ -1,4 +1,4 @@
-"""The form of a backup: names of its members, its header and index, how a row becomes a line, who watches.
+"""The format of a backup: names of its members, its header and index, how a row becomes a line, progress reports.
 
 A gzipped tar, maybe sealed: `backup.json` (format, revision, columns of each table), the installation's files, the rows
 as JSON lists in pieces `database/TABLE/NUMBER.jsonl`, and `index.json` with the digest of everything before it.
@@ -17,16 +17,16 @@ from controller.config import FILE_NAME
 FORMAT = 2
 HEADER, INDEX = "backup.json", "index.json"
 DATABASE = "database"
-#: All of the database in one member: format 1.
+#: The whole database in one member: format 1.
 OLD_DATABASE = "database.json"
 FOLDERS = ("keys", "agent")
-#: A piece ends behind the row that makes it this long.
+#: A piece ends after the row that makes it this long.
 PIECE_BYTES = 1024 * 1024
 
 
 @dataclass
 class Summary:
-    """What a backup holds."""
+    """The content of a backup in numbers."""
 
     format: int = FORMAT
     revision: str = ""
@@ -38,7 +38,7 @@ class Summary:
 
 
 def is_file_of_installation(name: str) -> bool:
-    """Tell whether a backup may hold a file of this name."""
+    """Tell whether a backup may contain a file of this name."""
     folder, _, last = name.rpartition("/")
     return name == FILE_NAME or (folder in FOLDERS and last not in ("", ".", ".."))
 

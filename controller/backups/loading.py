@@ -1,4 +1,4 @@
-"""Rows of a backup into the database in one transaction; those of earlier revisions by way of another database."""
+"""Loads a backup's rows into the database in one transaction; rows of earlier revisions pass a scratch database."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from controller.db.identities import access
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
 
-#: A worker that gave no sign of life for so long has ended.
+#: A worker without a sign of life for this long has ended.
 WORKER_SECONDS = 60.0
 _BATCH_ROWS = 200
 _BATCH_CHARS = 1024 * 1024
 
 
 class Source:
-    """A backup that was read once and found whole."""
+    """A backup that was read once and verified."""
 
     def __init__(self, file: Path, passphrase: Passphrase, summary: Summary) -> None:
         self.file, self.passphrase, self.summary = file, passphrase, summary
 
 
 def load(engine: sa.Engine, source: Source, token: str, scratch: Path, progress: Progress) -> None:
-    """The database holds what the backup does, and the audit log the token; or everything is as it was.
+    """Load the backup into the database, with the token in the audit log; on failure everything stays as it was.
 
     Raises ShoplaunchError `name_taken` when there are jobs already, `service_running`, `backup_damaged`,
     `backup_newer`, `restore_failed`, `database_busy`.
@@ -54,8 +54,8 @@ def load(engine: sa.Engine, source: Source, token: str, scratch: Path, progress:
 
 
 def was_loaded(engine: sa.Engine, token: str) -> bool:
-    """Tell whether the database is the one that `load` made with this token."""
-    # Locked: a commit that is under way yet is waited for
+    """Tell whether the database was made by `load` with this token."""
+    # Locked: waits for a commit that is still under way
     query = sa.select(audit.c.id).where(audit.c.action == ACTION, audit.c.detail == token).with_for_update()
     return transact(engine, lambda connection: connection.execute(query).first() is not None)
 
@@ -70,7 +70,7 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
         fill(connection)
-        # Processes of then and there
+        # Workers of the installation that wrote the backup
         connection.execute(sa.delete(metadata.tables["workers"]))
         now = database_now(connection)
         aftermath.end_access(connection, now)
@@ -87,14 +87,14 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
 
 
 class Batches:
-    """Rows that go into the database many at a time."""
+    """Inserts rows into the database many at a time."""
 
     def __init__(self, connection: sa.Connection, tables: sa.MetaData) -> None:
         self._connection, self._tables = connection, tables.tables
         self._name, self._rows, self._chars = "", list[dict[str, Any]](), 0
 
     def add(self, table: str, row: dict[str, Any]) -> None:
-        """The row is written, now or when enough have come."""
+        """Insert the row, now or with a later batch."""
         if table != self._name or len(self._rows) >= _BATCH_ROWS or self._chars >= _BATCH_CHARS:
             self.flush()
         self._name = table
@@ -102,20 +102,20 @@ class Batches:
         self._chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
 
     def flush(self) -> None:
-        """Every row is written."""
+        """Insert all pending rows."""
         if self._rows:
             self._connection.execute(sa.insert(self._tables[self._name]), self._rows)
         self._rows, self._chars = [], 0
 
 
 class _Loader(Nobody):
-    """Takes the rows of a backup into a database."""
+    """Inserts the rows of a backup into a database."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
     def row(self, table: str, row: dict[str, Any]) -> None:
-        """Write the row."""
+        """Insert the row."""
         self._batches.add(table, row)
 
 
@@ -140,7 +140,7 @@ def _from_database(connection: sa.Connection, earlier: sa.Engine, progress: Prog
 
 
 def _of_this_version(source: Source, scratch: Path, progress: Progress) -> sa.Engine:
-    """Return a database in the file `scratch` that holds what the backup does, migrated to this version."""
+    """Return a database in the file `scratch` with the backup's rows, migrated to this version."""
     if source.summary.revision not in migrate.known():
         raise ShoplaunchError("backup_newer", f"its database is of revision {source.summary.revision[:20]}")
     engine = make_engine(f"sqlite:///{scratch}")
@@ -149,7 +149,7 @@ def _of_this_version(source: Source, scratch: Path, progress: Progress) -> sa.En
     tables.reflect(engine)
 
     def work(connection: sa.Connection) -> None:
-        # Tables come in the order of their names
+        # Tables come in alphabetical order
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
         _read_again(Batches(connection, tables), source, progress)
 
@@ -163,7 +163,7 @@ def _of_this_version(source: Source, scratch: Path, progress: Progress) -> sa.En
 
 
 def bundles(engine: sa.Engine) -> list[tuple[str, int]]:
-    """Return (name, size) of the bundles the database knows."""
+    """Return (name, size) of the bundles in the database."""
     table = metadata.tables["bundles"]
     query = sa.select(table.c.name, table.c.size).order_by(table.c.name)
     return [(name, size) for name, size in transact(engine, lambda connection: connection.execute(query).all())]

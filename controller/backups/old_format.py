@@ -1,4 +1,4 @@
-"""The database of backups of format 1, one JSON document of any size, read a row at a time."""
+"""Reads the database of backups of format 1, one JSON document of any size, a row at a time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _SPACE = " \t\r\n"
 
 
 def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, Any] | None]]]:
-    """Return (revision, rows): each (table, row), and once (table, None) before the rows of a table.
+    """Return (revision, rows): each is (table, row), and (table, None) comes once before the rows of a table.
 
-    Raises ValueError for what is no such document, here or while rows are taken.
+    Raises ValueError for any other document, here or while rows are read.
     """
     text = _Text(stream)
     text.expect("{")
@@ -46,7 +46,7 @@ def _tables(text: _Text) -> Iterator[tuple[str, dict[str, Any] | None]]:
 
 
 class _Text:
-    """Text read in pieces, from which one JSON value after another is taken."""
+    """Text that is read in pieces and parsed one JSON value after another."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -55,7 +55,7 @@ class _Text:
         self._text, self._place, self._ended = "", 0, False
 
     def _more(self) -> None:
-        # As much again as what was too short: a value of any size is read a few times only
+        # Double the buffer: a value of any size is parsed only a few times
         data = self._stream.read(max(_READ_BYTES, len(self._text) - self._place))
         self._ended = not data
         self._text = self._text[self._place :] + self._decoder.decode(data, final=self._ended)
@@ -70,7 +70,7 @@ class _Text:
             self._more()
 
     def expect(self, marks: str) -> str:
-        """Take one of these characters and return it. Raises ValueError for another one."""
+        """Consume one of these characters and return it. Raises ValueError for another one."""
         self._skip_space()
         found = self._text[self._place : self._place + 1]
         if not found or found not in marks:
@@ -79,7 +79,7 @@ class _Text:
         return found
 
     def value(self) -> Any:
-        """Take a value and return it. Raises ValueError."""
+        """Consume a value and return it. Raises ValueError."""
         self._skip_space()
         while True:
             try:
@@ -88,14 +88,14 @@ class _Text:
                 if self._ended:
                     raise
             else:
-                # A number may go on behind what was read
+                # A number may continue in the next piece
                 if end < len(self._text) or self._ended:
                     self._place = end
                     return value
             self._more()
 
     def values(self) -> Iterator[dict[str, Any]]:
-        """Take a list of objects and yield each. Raises ValueError."""
+        """Consume a list of objects and yield each. Raises ValueError."""
         self.expect("[")
         self._skip_space()
         if self._text[self._place : self._place + 1] == "]":
@@ -110,7 +110,7 @@ class _Text:
                 return
 
     def end(self) -> None:
-        """Raise ValueError when something is left."""
+        """Raise ValueError when there is text left."""
         self._skip_space()
         if self._place < len(self._text):
             raise ValueError("something follows the document")

@@ -1,4 +1,4 @@
-"""Reads a backup once from end to end, and looks at all that can be wrong with it: digests, counts, references."""
+"""Reads a backup once from end to end, and verifies it: digests, counts, references."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from shared.errors import ShoplaunchError
 
 _COPY_BYTES = 256 * 1024
 _MAX_HEADER_BYTES = 64 * 1024 * 1024
-#: No row is longer: the longest holds the statements for later jobs of a large shop.
+#: Maximum length of a row: the longest holds the statements for follow-up jobs of a large shop.
 _MAX_LINE_BYTES = 64 * 1024 * 1024
-#: Gives the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
+#: Returns the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
 Passphrase = Callable[[], str]
 
 
 class Taker(Protocol):
-    """Takes what is read, in the order of the file."""
+    """Receives the content of a backup, in the order of the file."""
 
     def begin(self, revision: str) -> None:
-        """The database is of this revision; nothing else came before."""
+        """Begin with the database's revision; called first."""
 
     def file(self, name: str, content: Iterator[bytes]) -> None:
-        """A file of the installation."""
+        """Take a file of the installation."""
 
     def row(self, table: str, row: dict[str, Any]) -> None:
-        """A row."""
+        """Take a row."""
 
 
 class Nobody:
-    """A Taker that keeps nothing."""
+    """A Taker that discards everything."""
 
     def begin(self, revision: str) -> None:
-        """Nothing is kept."""
+        """Discard the revision."""
 
     def file(self, name: str, content: Iterator[bytes]) -> None:
         """Read the file to its end."""
@@ -53,11 +53,11 @@ class Nobody:
             pass
 
     def row(self, table: str, row: dict[str, Any]) -> None:
-        """Nothing is kept."""
+        """Discard the row."""
 
 
 def read(source: Path, passphrase: Passphrase, taker: Taker, progress: Progress | None = None) -> Summary:
-    """Give `taker` all that is in the backup; return what that was. What was given counts only once this returns.
+    """Pass the backup's content to `taker`; return its summary. The content is valid only once this returns.
 
     Raises ShoplaunchError `backup_damaged`, `passphrase_missing`, `passphrase_wrong`, OSError.
     """
@@ -71,14 +71,14 @@ def read(source: Path, passphrase: Passphrase, taker: Taker, progress: Progress 
         except (tarfile.TarError, EOFError, zlib.error, ValueError, TypeError, LookupError, AttributeError) as error:
             problem = error
         except RecursionError as error:
-            # A document nested without end
+            # Endlessly nested JSON
             problem = error
     text = str(problem) if isinstance(problem, tarfile.TarError | EOFError) else type(problem).__name__
     raise ShoplaunchError("backup_damaged", f"{source} is not a whole backup: {text}"[:300]) from problem
 
 
 class _Counted:
-    """A file whose reader is seen to get on."""
+    """A file that reports the progress of its reader."""
 
     def __init__(self, stream: IO[bytes], progress: Progress) -> None:
         self._stream, self._progress = stream, progress
@@ -110,7 +110,7 @@ class _Reading:
         self._references = _References()
 
     def run(self, opened: tuple[tarfile.TarFile, gzip.GzipFile]) -> Summary:
-        """Read everything. Raises what is wrong with it."""
+        """Read everything. Raises the errors of `read`."""
         tar, unzipped = opened
         index: dict[str, Any] | None = None
         for entry in tar:
@@ -122,7 +122,7 @@ class _Reading:
                 index = _document(stream)
             else:
                 self._member(entry.name, stream)
-        # Behind the last member is the digest of all of them
+        # The digest of all members follows the last one
         while unzipped.read(_COPY_BYTES):
             pass
         self._check(index)
@@ -191,7 +191,7 @@ class _Reading:
 
 
 class _Digest:
-    """A member of the archive whose bytes are digested while they are read."""
+    """A member of the archive that is hashed while it is read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._hash, self.size = stream, hashlib.sha256(), 0
@@ -219,7 +219,7 @@ class _Digest:
 
 
 class _References:
-    """Rows that others refer to are there."""
+    """Verifies that referenced rows exist."""
 
     def __init__(self) -> None:
         self._wanted: dict[tuple[str, str], set[Any]] = defaultdict(set)
@@ -253,7 +253,7 @@ class _References:
 
 
 def _forget(tar: Any) -> None:
-    """It remembers every member otherwise."""
+    """Drop the list of members, which tarfile would keep in memory."""
     tar.members.clear()
 
 

@@ -1,8 +1,7 @@
-"""Brings an installation back from a backup. Wherever it is cut off, the installation is the old one or the new one.
+"""Restores an installation from a backup. Interrupted at any point, it is either the old installation or the new one.
 
-Files of the backup wait in a folder of their own, the database changes in one transaction, whose commit decides: from
-then on the files that wait belong in their places, whoever comes next puts them there (`settle`), before it only takes
-them away.
+The backup's files wait in a staging folder, the database changes in one transaction, whose commit decides: after it,
+the next process moves the staged files into place; before it, the next process deletes them (`settle`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from controller.files import sync_folder, write_durably
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 
-#: Where a backup's settings go when this machine has settings of its own.
+#: File for a backup's settings when this machine has settings already.
 OTHER_SETTINGS = FILE_NAME + ".backup"
 STAGING = ".restoring"
 _FILES, _JOURNAL, _SCRATCH = "files", "journal.json", "scratch.db"
@@ -36,10 +35,10 @@ _FILES, _JOURNAL, _SCRATCH = "files", "journal.json", "scratch.db"
 def restore(
     config: Config, source: Path, passphrase: Passphrase | None = None, progress: Progress | None = None
 ) -> list[str]:
-    """Bring back what `backup` wrote, into an installation without jobs; return names of bundles to add again.
+    """Restore a file written by `backup` into an installation without jobs; return names of bundles to add again.
 
-    Settings of this machine stay; the backup's are then put beside them. Raises ShoplaunchError `backup_damaged` for a
-    file that is no backup, `name_taken` when there are jobs already, `restore_running`, what reading and loading raise,
+    Settings of this machine stay; the backup's are put next to them. Raises ShoplaunchError `backup_damaged` for a file
+    that is no backup, `name_taken` when there are jobs already, `restore_running`, the errors of reading and loading,
     OSError.
     """
     settle(config)
@@ -48,7 +47,7 @@ def restore(
         try:
             _restore(config, source, passphrase or _no_passphrase, watched)
         except BaseException:
-            # Whether it has come to the commit only the database knows
+            # Only the database knows whether the commit succeeded
             _settle(config)
             raise
         config = _in_force(config)
@@ -61,12 +60,13 @@ def restore(
 
 
 def replaced(config: Config) -> dict[str, int]:
-    """Return {what: how many} a restore would replace: operators, keys, servers and bundles. Raises `database_busy`."""
+    """Return {kind: number} of what a restore would replace: operators, keys, servers and bundles. Raises
+    `database_busy`."""
     engine = make_engine(config.database_url)
     path = engine.url.database
     try:
         if engine.dialect.name == "sqlite" and not (path and Path(path).exists()):
-            # To look into it would make it
+            # Opening it would create it
             return {}
         with reading(engine) as connection:
             return aftermath.replaced(connection)
@@ -75,7 +75,7 @@ def replaced(config: Config) -> dict[str, int]:
 
 
 def reviewed(config: Config) -> Review:
-    """Return what has to be looked through after a restore. Raises ShoplaunchError `database_busy`."""
+    """Return what has to be reviewed after a restore. Raises ShoplaunchError `database_busy`."""
     engine = make_engine(config.database_url)
     try:
         with reading(engine) as connection:
@@ -108,13 +108,13 @@ def _restore(config: Config, source: Path, passphrase: Passphrase, progress: Pro
 
 
 class _Staged(Nobody):
-    """Takes the files of a backup into a folder, which it makes."""
+    """Takes the files of a backup into a folder that it creates."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def begin(self, revision: str) -> None:
-        """Make the folder."""
+        """Create the folder."""
         self._folder.mkdir(mode=0o700, parents=True)
         self._folder.parent.chmod(0o700)
 
@@ -135,13 +135,13 @@ def _sync(staging: Path) -> None:
 
 
 def _in_force(config: Config) -> Config:
-    """Return the configuration with settings that wait to be put in place, where there are any."""
+    """Return the configuration with the staged settings, if there are any."""
     settings = config.home / STAGING / _FILES / FILE_NAME
     if not settings.exists():
         return config
     environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
     if not config.file.exists() and config.database_url != load_config(environment).database_url:
-        # Without a file it was named by who called
+        # Without a settings file, the caller's environment named the database
         environment["SHOPLAUNCH_DATABASE_URL"] = config.database_url
     return load_config(environment, settings)
 
@@ -152,8 +152,8 @@ def _has_bundle(config: Config, name: str, size: int) -> bool:
 
 
 def settle(config: Config) -> None:
-    """A restore that was cut off has not been, or has come to its end. Raises ShoplaunchError `restore_running` while
-    one is under way, `database_busy`, OSError."""
+    """Complete or undo a restore that was interrupted. Raises ShoplaunchError `restore_running` while one is under way,
+    `database_busy`, OSError."""
     if (config.home / STAGING).is_dir():
         with _alone(config.home):
             _settle(config)
@@ -165,7 +165,7 @@ def _settle(config: Config) -> None:
         return
     if _is_loaded(config, staging):
         _put_in_place(home, staging / _FILES)
-    # From here on nothing is decided by it
+    # The journal goes first: without it, a rest of the folder is only deleted
     (staging / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(staging)
     sync_folder(home)
@@ -193,7 +193,7 @@ def _put_in_place(home: Path, files: Path) -> None:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Nobody else restores into this home. Raises restore_running."""
+    """Lock this home against other restores. Raises restore_running."""
     descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""A stream that opens with a passphrase only: scrypt, then AES-256-GCM over pieces that know place and end."""
+"""A stream that opens only with a passphrase: scrypt, then AES-256-GCM over numbered pieces, the last one marked."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from shared.errors import ShoplaunchError
 
-#: What a sealed backup begins with.
+#: The first bytes of a sealed backup.
 MAGIC = b"SHOPLAUNCH-SEALED-1\n"
 PIECE_BYTES = 64 * 1024
 _TAG_BYTES = 16
-#: Behind MAGIC: log2 of scrypt's N, its r and p, its salt, and what every nonce begins with.
+#: After MAGIC: log2 of scrypt's N, its r and p, its salt, and the prefix of every nonce.
 _HEADER = struct.Struct(">BBB16s7s")
 _LOG_N, _R, _P = 16, 8, 2
-#: More than this no file may ask for.
+#: A file that demands more memory is refused.
 _MAX_SCRYPT_BYTES = 1024 * 1024 * 1024
 _MAX_P = 16
 
@@ -34,7 +34,7 @@ def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
 
 
 class SealingWriter(io.RawIOBase):
-    """Writes what it is given sealed to `target`, which stays open; only `finish` makes it whole."""
+    """Writes sealed data to `target`, which stays open; only `finish` completes it."""
 
     def __init__(self, target: IO[bytes], passphrase: str) -> None:
         salt, self._prefix = secrets.token_bytes(16), secrets.token_bytes(7)
@@ -50,7 +50,7 @@ class SealingWriter(io.RawIOBase):
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """Take `data`."""
         self._waiting += data
-        # The last piece is known to be the last, so that one is kept
+        # One piece is held back, as the last piece is marked
         while len(self._waiting) > PIECE_BYTES:
             self._seal(bytes(self._waiting[:PIECE_BYTES]), last=False)
             del self._waiting[:PIECE_BYTES]
@@ -66,8 +66,8 @@ class SealingWriter(io.RawIOBase):
 
 
 class SealedReader(io.RawIOBase):
-    """Reads what SealingWriter wrote, from behind MAGIC on. Raises ShoplaunchError `passphrase_wrong` when it does not
-    open at all, `backup_damaged` for a piece that is altered, missing, or elsewhere."""
+    """Reads what SealingWriter wrote, from after MAGIC on. Raises ShoplaunchError `passphrase_wrong` when the first
+    piece cannot be opened, `backup_damaged` for a piece that is altered, missing, or in another place."""
 
     def __init__(self, source: IO[bytes], passphrase: str) -> None:
         header = source.read(_HEADER.size)
@@ -86,7 +86,7 @@ class SealedReader(io.RawIOBase):
         return True
 
     def readinto(self, target: bytearray) -> int:  # type: ignore[override]
-        """Fill `target` as far as one piece goes."""
+        """Fill `target` from one piece."""
         while not self._open and self._next:
             self._unseal()
         count = min(len(target), len(self._open))

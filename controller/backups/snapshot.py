@@ -1,4 +1,4 @@
-"""Every row of the database as it is at one moment, one after another, whatever is written meanwhile."""
+"""Reads every row of the database as of one moment, while other processes go on writing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import sqlalchemy as sa
 from controller.db.connection.engine import reading
 
 PAGE_ROWS = 500
-#: Rows the driver may hold at once.
+#: Rows that the driver may buffer.
 _BUFFERED = 10
-#: Who takes the backup may be slow; the server waits for as long.
+#: The target of the backup may be slow; the server waits this long.
 _SERVER_WAITS = ("SET SESSION net_write_timeout = 3600", "SET SESSION wait_timeout = 28800")
 
 
 @contextmanager
 def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection that sees one moment of the whole database, and keeps nobody from writing."""
+    """Yield a connection that sees one moment of the whole database, and blocks no writer."""
     if engine.dialect.name == "sqlite":
         with reading(engine) as connection:
-            # The first look fixes the moment
+            # The first query fixes the moment
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").all()
             yield connection
         return
@@ -39,7 +39,7 @@ def count(connection: sa.Connection, table: sa.Table) -> int:
 
 
 def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
-    """Yield the table's rows in the order of its primary key, a page at a time, never many at once."""
+    """Yield the table's rows in the order of its primary key, read one page at a time."""
     key = list(table.primary_key.columns)
     places = [list(table.columns).index(column) for column in key]
     query = sa.select(table).order_by(*key).limit(PAGE_ROWS)
@@ -49,15 +49,15 @@ def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
         number = 0
         options = {"stream_results": True, "max_row_buffer": _BUFFERED}
         with connection.execute(page, execution_options=options) as found:
-            for number, last in enumerate(found, 1):  # noqa: B007 - how many there were
+            for number, last in enumerate(found, 1):  # noqa: B007 - it counts the rows
                 yield last
         if number < PAGE_ROWS:
             return
 
 
 def _behind(key: list[sa.Column[Any]], values: list[Any]) -> sa.ColumnElement[bool]:
-    """Return the condition for rows behind the one with these values; servers use an index for it only when it says
-    twice what the first column is."""
+    """Return the condition for rows after the one with these values; it repeats the condition on the first column, or
+    servers would not use an index."""
     condition: sa.ColumnElement[bool] = key[-1] > values[-1]
     for column, value in zip(key[-2::-1], values[-2::-1], strict=True):
         condition = sa.and_(column >= value, sa.or_(column > value, sa.and_(column == value, condition)))

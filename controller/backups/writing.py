@@ -1,4 +1,4 @@
-"""Writes a backup: everything at one moment, in memory never more than a piece of it."""
+"""Writes a backup of one moment, holding only a piece of it in memory."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from controller.db.tables import metadata
 from controller.files import give_new_name, sync_folder
 from shared.errors import ShoplaunchError
 
-#: gzip's level: higher ones take twice the time for a tenth less.
+#: gzip's level: higher ones take twice the time to save a tenth.
 _LEVEL = 5
-#: How often keys may change while a moment is chosen.
+#: How often keys may change while the snapshot is started.
 _TRIES = 5
 
 
 def backup(
     config: Config, output: Path, passphrase: str | None = None, progress: Progress | None = None
 ) -> archive.Summary:
-    """Write the backup to `output` (0600: it holds the keys), whole or not at all; return what is in it. Bundles are
-    not: their files are large and yours.
+    """Write the backup to `output` (0600: it holds the keys), completely or not at all; return its summary. Bundles are
+    not included: their files are large, and the operator has them.
 
     Raises ShoplaunchError `name_taken` when the file exists, `not_initialised`, `database_busy`, OSError.
     """
@@ -54,8 +54,8 @@ def backup(
 
 @contextmanager
 def _nameless(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Give a new file (0600) and where it can be linked from. It is gone afterwards, where the file system can do that
-    also when the process is killed: half a backup is none, and it would hold keys."""
+    """Yield a new file (0600) and the path from which it can be linked. It is removed afterwards, where the file system
+    allows that even if the process is killed: half a backup is useless, and would hold keys."""
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
     except OSError:
@@ -73,13 +73,13 @@ def _nameless(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
 def write_backup(
     config: Config, stream: IO[bytes], passphrase: str | None = None, progress: Progress | None = None
 ) -> archive.Summary:
-    """Write the backup to `stream`, sealed where a passphrase is given. Raises as `backup` does."""
+    """Write the backup to `stream`, sealed if there is a passphrase. Raises as `backup` does."""
     engine = make_engine(config.database_url)
     try:
         for _try in range(_TRIES):
             keys = _keys(config.home)
             with snapshot.snapshot(engine) as connection:
-                # Rows and the keys that open them are of the same moment
+                # Rows and the keys that decrypt them must be of the same moment
                 if _keys(config.home) == keys:
                     _check(connection)
                     with _Output(stream, passphrase) as output:
@@ -99,12 +99,12 @@ def _keys(home: Path) -> dict[str, bytes]:
 
 
 def _in_folder(home: Path, name: str) -> list[Path]:
-    # What begins with a dot is being written
+    # Files that begin with a dot are still being written
     return [path for path in sorted((home / name).glob("[!.]*")) if path.is_file()]
 
 
 class _Sink(io.RawIOBase):
-    """Passes what is written on, until it is dropped: from then on everything is taken, and goes nowhere."""
+    """Passes data on, until it is dropped: from then on it discards all data."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self._target: IO[bytes] | None = target
@@ -118,12 +118,12 @@ class _Sink(io.RawIOBase):
         return len(data) if self._target is None else self._target.write(data)
 
     def drop(self) -> None:
-        """Pass nothing on any more."""
+        """Discard all further data."""
         self._target = None
 
 
 class _Output:
-    """A tar being written, all its members noted; `close` makes it whole, and leaving it by a failure gives it up."""
+    """A tar being written, with a list of its members; `close` completes it, an exception within `with` abandons it."""
 
     def __init__(self, stream: IO[bytes], passphrase: str | None) -> None:
         self._sealing = None if passphrase is None else SealingWriter(stream, passphrase)
@@ -138,7 +138,7 @@ class _Output:
 
     def __exit__(self, kind: type[BaseException] | None, *_how: object) -> None:
         if kind is not None:
-            # Collected as they are, both would write their end where there is no room, and complain once more
+            # When garbage-collected, both would write their end to the full disk, and raise again
             self._sink.drop()
             self._tar.close()
             self._zip.close()
@@ -159,7 +159,7 @@ class _Output:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = size, 0o600
         self._tar.addfile(entry, stream)
-        # It remembers every member otherwise
+        # Else tarfile keeps every member in memory
         self._tar.members.clear()
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ def _files(home: Path) -> list[Path]:
 
 
 def _pieces(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[bytes, int]]:
-    """Yield (lines, how many they are)."""
+    """Yield (lines, number of lines)."""
     piece, count = bytearray(), 0
     for row in snapshot.rows(connection, table):
         piece += archive.line_of(row)

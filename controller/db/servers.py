@@ -25,8 +25,8 @@ MOST_ACCOUNTS = 2
 
 
 class Learned(NamedTuple):
-    """Outcome of starting agents at once on a server: the way, or the reason why not; when it first and last came; in how
-    many accounts in a row, counted to MOST_ACCOUNTS, and the last of these."""
+    """Outcome of starting agents at once on a server: the way, or the reason why not; when it first and last came; in
+    how many accounts in a row, counted to MOST_ACCOUNTS, and the last of these."""
 
     way: str
     reason: str

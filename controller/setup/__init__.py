@@ -1,1 +1,1 @@
-"""Making an installation and looking after it: what it needs, what is removed, keys that are retired."""
+"""Creating and maintaining an installation: what it needs, removal of servers and bundles, retirement of keys."""

@@ -1,4 +1,4 @@
-"""What an installation needs to work, looked at one by one; nothing is changed."""
+"""Checks what an installation needs to work, one by one; nothing is changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 TIMEOUT_SECONDS = 10
-#: Variables that other programs heed and nothing here does.
+#: Variables that other programs use and this one ignores.
 IN_VAIN = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _READY_BYTES = 64 * 1024
 #: Only root may listen on ports up to this one.
@@ -42,7 +42,7 @@ _LAST_CLOSED_PORT = 1023
 
 
 def examine(config: Config) -> list[Check]:
-    """Return a row for everything that was looked at."""
+    """Return a row for every check."""
     rows: list[Check] = []
     for name, look in _LOOKS.items():
         try:
@@ -243,7 +243,7 @@ def _agents(config: Config) -> Iterator[Check]:
 
 
 def _code_of(body: bytes) -> str:
-    """Return the error code that /readyz told, "" when it told none that is known."""
+    """Return the error code in the answer of /readyz, "" when it holds none that is known."""
     try:
         code = parse(body)["code"]
     except (ValueError, TypeError, KeyError):
@@ -253,7 +253,7 @@ def _code_of(body: bytes) -> str:
 
 def _proxies(config: Config) -> Iterator[Check]:
     hops = config.trusted_proxies
-    # `serve` speaks plain http: what is reached by https is reached through a proxy
+    # `serve` speaks plain http: behind an https address there is a proxy
     missing = not hops and urlsplit(config.public_url).scheme == "https"
     told = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
     what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
@@ -266,7 +266,7 @@ def _servers(config: Config) -> Iterator[Check]:
         yield Check("servers", False, "none", "Run `shoplaunch server add`.")
     for server in known:
         if server.locked_at is not None:
-            # Another login with a token that was refused is what locks an address out
+            # Another login with the refused token would get this address locked out for longer
             reason = f"locked, not looked at: {server.locked_reason}"
             what = f"Mend it, then `shoplaunch server check {server.name}`."
             yield Check(f"{server.name}: login", False, reason, what)

@@ -1,4 +1,4 @@
-"""Makes an installation: folders, keys, settings, database, agent, first operator; safe to repeat."""
+"""Creates an installation: folders, keys, settings, database, agent, first operator; safe to repeat."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _SETTINGS = """\
 
 
 def ensure_folders(config: Config) -> None:
-    """The folders exist: accounts of this machine may read bundles there by name, nothing else."""
+    """Create the folders: accounts of this machine may read bundles there by name, nothing else."""
     config.home.mkdir(parents=True, exist_ok=True)
     for folder, mode in ((config.home, 0o711), (config.bundles, 0o711), (config.agent, 0o700)):
         folder.mkdir(exist_ok=True)
@@ -64,16 +64,16 @@ def ensure_folders(config: Config) -> None:
 
 
 def ensure_settings(config: Config) -> None:
-    """There is a settings file; a new one only tells what could be set."""
+    """Create a settings file if there is none; it only describes the possible settings."""
     settings = config.home / FILE_NAME
     if not settings.exists():
         write_durably(settings, _SETTINGS.encode("utf-8"), 0o600)
 
 
 def ensure_installation(config: Config, *, new_keys: bool = False) -> None:
-    """Folders, settings, keys and database are there.
+    """Create the folders, settings, keys and database.
 
-    Keys that are missing are made for a new installation, and with `new_keys` for one in use as well. Raises OSError,
+    Missing keys are made for a new installation, and with `new_keys` also for one in use. Raises OSError,
     `config_invalid`, `database_busy`, `keys_lost`.
     """
     ensure_folders(config)
@@ -85,7 +85,7 @@ def ensure_installation(config: Config, *, new_keys: bool = False) -> None:
 
 
 def migrate_database(config: Config, progress: Progress | None = None) -> None:
-    """The database has this version's tables; one on SQLite is for us alone to read.
+    """Migrate the database to this version's tables; make one on SQLite readable by its owner only.
 
     Raises as controller.db.migrate.upgrade does.
     """
@@ -104,12 +104,12 @@ def _close_to_others(engine: sa.Engine) -> None:
     path = engine.url.database
     if engine.dialect.name == "sqlite" and path and path != ":memory:":
         Path(path).touch(mode=0o600)
-        # The files SQLite puts beside it take over its mode
+        # The files that SQLite adds next to it get the same mode
         Path(path).chmod(0o600)
 
 
 def install_agent(config: Config, keys: Keys) -> str:
-    """Launcher and agent lie in the agent's folder; return the agent's SHA-256.
+    """Build launcher and agent in the agent's folder; return the agent's SHA-256.
 
     Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`,
     `config_invalid` for a Python of the configuration that does not work.
@@ -119,13 +119,13 @@ def install_agent(config: Config, keys: Keys) -> str:
 
 
 def install_own_agent(config: Config) -> str:
-    """As `install_agent`, with the keys of this installation. Raises `config_invalid` where there are none, too."""
+    """As `install_agent`, with the keys of this installation. Raises `config_invalid` also where there are none."""
     return install_agent(config, load_keys(config.keys))
 
 
 def rotate_keys(config: Config) -> None:
-    """There are newer keys, and an agent that knows them. Raises as `install_agent`; then there are no newer keys."""
-    # Where no agent can be built that knows them, there must be no newer keys
+    """Add newer keys, and build an agent that knows them. Raises as `install_agent`, and then adds no keys."""
+    # Fail here, before adding keys, when no agent can be built
     install_own_agent(config)
     rotate(config.keys)
     install_own_agent(config)
@@ -133,7 +133,7 @@ def rotate_keys(config: Config) -> None:
 
 
 def set_operator(config: Config, user: str, password: str) -> None:
-    """The operator exists and has this password. Raises ShoplaunchError `login_invalid` for unusable ones."""
+    """Add the operator, or set the password. Raises ShoplaunchError `login_invalid` for unusable ones."""
     actor = command_line(config)
     change = people.set_password if user in operators(config) else people.add
     change(actor, user, password)
@@ -146,5 +146,5 @@ def operators(config: Config) -> list[str]:
 
 
 def add_api_key(config: Config, name: str) -> str:
-    """Add a key that may do everything; return its secret. Raises as controller.access.billing_keys.add does."""
+    """Add a key without limits; return its secret. Raises as controller.access.billing_keys.add does."""
     return billing_keys.add(command_line(config), ApiKey(name))

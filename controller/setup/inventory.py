@@ -1,4 +1,4 @@
-"""What commands read and write of an installation's servers, bundles and keys, without its engine in their hands."""
+"""Servers, bundles and keys of an installation for commands, which never handle its engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.errors import ShoplaunchError
 
 
 def require_database(config: Config) -> None:
-    """Raise ShoplaunchError `not_initialised` where there is no installation yet, or of another version."""
+    """Raise ShoplaunchError `not_initialised` where there is no installation yet, or one of another version."""
     _open_database(config)
 
 
@@ -59,13 +59,13 @@ def panel_of(config: Config, name: str) -> Panel:
 
 
 def add_server(config: Config, row: Server) -> None:
-    """Keep the new server. Raises ShoplaunchError `name_taken`."""
+    """Add the new server. Raises ShoplaunchError `name_taken`."""
     actor = command_line(config)
     actor.change("server add", row.name, lambda connection: servers.add(connection, row, database_now(connection)))
 
 
 def change_server(config: Config, row: Server, start: str | None, *, of_the_panel: bool) -> None:
-    """Keep what changes of the server: its panel's settings, and how agents start. Raises `server_unknown`."""
+    """Write the server's changes: its panel's settings, and how agents start. Raises `server_unknown`."""
 
     def write(connection: sa.Connection) -> None:
         if of_the_panel:
@@ -98,10 +98,11 @@ def bundle_file(config: Config, name: str) -> tuple[Bundle, Path]:
 
 
 def seal(config: Config, secret: str) -> str:
-    """Return the secret as rows keep it. Raises ShoplaunchError `config_invalid`."""
+    """Return the secret encrypted for a row. Raises ShoplaunchError `config_invalid`."""
     return load_keys(config.keys).encrypt(secret)
 
 
 def public_keys(config: Config) -> list[bytes]:
-    """Return the public keys that the installation signs for, newest last. Raises ShoplaunchError `config_invalid`."""
+    """Return the public halves of the installation's signing keys, newest last. Raises ShoplaunchError
+    `config_invalid`."""
     return list(load_keys(config.keys).public_keys())

@@ -1,7 +1,7 @@
-"""Ends the keys before the newest: what they sealed is sealed anew, what they signed is no longer believed.
+"""Retires all keys but the newest: re-encrypts what they sealed, re-signs certificates; old signatures become invalid.
 
-It may be killed at any instant and begun again: values are sealed anew one by one, each readable before and after; the
-old keys go when nothing needs them any more, file by file.
+It may be killed at any instant and repeated: values are sealed anew one by one, each readable before and after; the
+old keys are removed file by file when nothing needs them any more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from controller.keys import Keys, load_keys, old_files, trim
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 
-#: Tables and columns that hold sealed text; with a name in it a sealed text within the JSON there.
+#: Tables and columns that hold sealed text; a third name is the entry that is sealed within the column's JSON.
 SEALED: tuple[tuple[str, str, str], ...] = (
     ("api_keys", "secret_encrypted", ""),
     ("servers", "token_encrypted", ""),
@@ -37,16 +37,16 @@ SEALED: tuple[tuple[str, str, str], ...] = (
     ("operators", "totp_encrypted", ""),
 )
 ROWS_AT_ONCE = 200
-#: What is sealed by an old key while the rows are passed through needs another pass; a process that goes on doing so
-#: was not started again.
+#: A value sealed by an old key during a pass needs another pass; a process that keeps doing so was not restarted since
+#: the last rotation.
 PASSES = 5
-#: Their agents hold tokens.
+#: States in which agents hold tokens.
 _UNDER_WAY = (states.DROPPED, states.RESTORING, states.FINISHING)
 
 
 @dataclass(frozen=True)
 class Retired:
-    """How many values were sealed anew, certificates signed anew, and values no key opens (they stay as they are)."""
+    """How many values were sealed anew, certificates signed anew, and values that no key decrypts (they stay)."""
 
     sealed: int
     signed: int
@@ -56,10 +56,10 @@ class Retired:
 def retire(
     config: Config, install_agent: Callable[[Keys], object], progress: Progress, *, at_once: bool
 ) -> Retired | None:
-    """Only the newest keys are left; return what was done, None when there were no others.
+    """Retire all keys but the newest; return what was done, None when there were no others.
 
-    `install_agent` builds the agent that knows the keys it is given. With `at_once` nobody waits for jobs under way:
-    their agents are refused, and they need a retry. Raises ShoplaunchError `keys_in_use`.
+    `install_agent` builds the agent that knows the given keys. `at_once` does not wait for jobs under way: their agents
+    are refused, and they need a retry. Raises ShoplaunchError `keys_in_use`.
     """
     old = old_files(config.keys)
     if not old:
@@ -69,7 +69,7 @@ def retire(
     keys = load_keys(config.keys)
     sealed, unreadable = _seal_anew(engine, keys, progress)
     resigned = _sign_anew(engine, keys, progress)
-    # An agent that knows no old key goes out before the controller forgets it: they are signed for by the newest
+    # The agent that trusts only the new key is installed first: job files are signed by the newest already
     install_agent(keys.newest())
     for name in ("encryption", "signing", "tokens", "sessions"):
         trim(config.keys, name)
@@ -93,7 +93,7 @@ def _require_unused(engine: sa.Engine, rotated_at: float, at_once: bool) -> None
 
 
 def _seal_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> tuple[int, int]:
-    """Return how many values were sealed anew, and how many no key opens."""
+    """Return how many values were sealed anew, and how many no key decrypts."""
     total = 0
     for turn in range(PASSES):
         done = unreadable = 0
@@ -152,7 +152,7 @@ def _rows(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[tuple[str
 
 
 def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: str, anew: str) -> bool:
-    """Write the value unless somebody wrote another one meanwhile: the next pass finds that."""
+    """Write the value unless another process changed it meanwhile: the next pass finds that."""
     (primary,) = table.primary_key.columns
     same = sa.and_(primary == row_key, table.c[column] == before)
     change = sa.update(table).where(same).values({column: anew})
@@ -161,7 +161,7 @@ def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: 
 
 
 def _sign_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
-    """Sign the birth certificates that are kept by the newest key; return how many."""
+    """Sign the stored birth certificates by the newest key; return how many."""
     table, done = tables.certificates, 0
     progress.phase("certificates", _count(engine, "certificates", "signed"))
     for job_id, text in _rows(engine, table, "signed"):
@@ -174,7 +174,7 @@ def _sign_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
 
 
 def _content(text: str, keys: Keys) -> dict[str, Any] | None:
-    """Return what the certificate says, None for one that none of the keys signed: it stays as it is."""
+    """Return the certificate's content, None for one that none of the keys signed: it stays as it is."""
     try:
         return certificate.read(text, keys.public_keys())
     except ShoplaunchError:

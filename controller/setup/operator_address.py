@@ -1,4 +1,4 @@
-"""The operator's e-mail address in the settings file: put there without touching what else stands in it."""
+"""Writes the operator's e-mail address to the settings file without touching its other content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.config import FILE_NAME, Config
 from controller.files import replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
-#: Also of this very machine, such as root@localhost.
+#: Also addresses on this machine, such as root@localhost.
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _SECTION = re.compile(r"^[ \t]*\[mail\][ \t]*(#[^\n]*)?$", re.M)
 _NEXT = re.compile(r"^[ \t]*\[", re.M)
@@ -18,12 +18,12 @@ _OPERATOR = re.compile(r"^[ \t]*operator[ \t]*=[^\n]*$", re.M)
 
 
 def keep(config: Config, address: str) -> None:
-    """[mail] operator of the settings file is `address`.
+    """Set [mail] operator in the settings file to `address`.
 
     Raises ShoplaunchError `email_invalid`; `config_invalid` when it has to be written there by hand.
     """
     check(address)
-    # The service may read its settings through a link
+    # The settings file may be a link
     path = config.file.resolve()
     before = path.read_text("utf-8") if path.exists() else ""
     after = _with(before, f"operator = {json.dumps(address)}")
@@ -37,13 +37,13 @@ def keep(config: Config, address: str) -> None:
         else:
             write_durably(path, after.encode("utf-8"), 0o600)
     except PermissionError:
-        # Or it would no longer be its owner's, who runs the service
+        # Recreating the file would change its owner, who runs the service
         raise _by_hand(address) from None
 
 
 def check(address: str) -> None:
     """Raise ShoplaunchError `email_invalid` when the text is no address."""
-    # What mail programs decode is another address
+    # Mail programs would decode it to another address
     if not _ADDRESS.match(address) or "=?" in address:
         raise ShoplaunchError("email_invalid", f"not an e-mail address: {address[:80]!r}")
 
@@ -66,7 +66,7 @@ def _with(text: str, line: str) -> str:
 
 
 def _differs_only_so(before: str, after: str, address: str) -> bool:
-    """Tell whether nothing but the address has changed: a file may be written in ways that were not thought of."""
+    """Tell whether only the address has changed: the file may be written in unforeseen ways."""
     try:
         old, new = tomllib.loads(before), tomllib.loads(after)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Removes servers and bundles, unless something still needs them; each is noted in the audit log."""
+"""Removes servers and bundles that nothing needs any more; each removal is noted in the audit log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from controller.files import sync_folder
 from shared.errors import ShoplaunchError
 
 _SHOWN = 5
-#: Names what needs a thing.
+#: Returns the names of what needs a server or bundle.
 Users = Callable[[sa.Connection, str], Collection[str]]
 
 
@@ -30,20 +30,20 @@ def require_unused_bundle(config: Config, name: str) -> None:
 
 
 def server(config: Config, name: str) -> None:
-    """The server is forgotten. Raises ShoplaunchError `server_unknown`, `in_use`."""
+    """Remove the server. Raises ShoplaunchError `server_unknown`, `in_use`."""
     _remove(config, "server", name, servers, usage.of_server)
 
 
 def bundle(config: Config, name: str) -> None:
-    """The bundle is forgotten, and its file gone. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
+    """Remove the bundle and its file. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
     _remove(config, "bundle", name, bundles, usage.of_bundle)
-    # After the row: a file without one is in nobody's way, and `bundle add` writes over it
+    # After the row: a file without a row does no harm, and `bundle add` overwrites it
     (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
     sync_folder(config.bundles)
 
 
 class _Rows(Protocol):
-    """The queries of a kind of thing that has a name."""
+    """The queries of a kind of named row."""
 
     def get(self, connection: sa.Connection, name: str) -> object: ...
 
@@ -57,7 +57,7 @@ def _look(config: Config, what: str, name: str, rows: _Rows, users: Users) -> No
 
 
 def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> None:
-    """The `what` called `name` has no row any more. Raises ShoplaunchError `in_use`, and as rows.get does."""
+    """Remove the row of the `what` called `name`. Raises ShoplaunchError `in_use`, and as rows.get does."""
 
     def work(connection: sa.Connection) -> None:
         rows.get(connection, name)
