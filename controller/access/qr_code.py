@@ -11,7 +11,7 @@ _BLOCKS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 
 
 def svg(text: str) -> str:
-    """Return an SVG element, black on white in every theme; without style attributes, which the pages' policy forbids."""
+    """Return an SVG element, black on white in every theme; without style attributes, which pages forbid."""
     return _made(text).svg_inline(border=_BORDER, dark="#000", light="#fff", omitsize=True, svgclass=None)
 
 
