@@ -109,8 +109,8 @@ def _checked(
 def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool) -> dict[str, Any]:
     """Return the payload `document` with the controller's socket, where its agent needs no network to reach it.
 
-    Plain http means this machine, where any process may listen on our port while we restart. Behind https the socket is
-    used only if it exists: `serve` may run on another machine.
+    Plain http means this machine, where any process may take the controller's port while it restarts. Behind https the
+    socket is used only if it exists: `serve` may run on another machine.
     """
     by_port = urlsplit(config.public_url).scheme == "http"
     if not (by_port or same_machine):

@@ -31,7 +31,7 @@ ELSEWHERE = "What exactly was met stands on the page named below, in the words o
 def due_at(job: Job, now: float) -> float:
     """Return the time from which the job's alarm may be delivered."""
     told_at = facts.of(job).alarmed_at
-    # One job raises the alarm for a locked server, once
+    # A locked server is reported once, by one job: that needs no pause
     if told_at is None or told_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
         return now
     return told_at + APART_SECONDS

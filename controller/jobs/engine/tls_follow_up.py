@@ -98,7 +98,7 @@ def _ask_at(known: Tls, now: float) -> float:
 def _reason(tools: Tools, job: Job, known: Tls, served: tls.Served, just_asked: bool) -> str:
     """Return why there is no certificate yet: the panel's reason when it gives one."""
     if known.refused or just_asked:
-        # The panel's reason now belongs to its last check
+        # The panel still reports the problems of its previous check
         return known.refused or served.reason
     return "; ".join(tools.panel.tls_problems(Work(job, {}, tools).account)) or served.reason
 

@@ -32,7 +32,7 @@ _TEXTS = ("first_name", "last_name")
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 #: The limit of an order's text; a longer name is no reason not to build a shop.
 TEXT_CHARS = 128
-#: How far billing's clock may be ahead of ours.
+#: How far billing's clock may be ahead of the controller's.
 CLOCK_SECONDS = 86400.0
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
@@ -137,7 +137,7 @@ def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: s
 
 
 def _with(service: BilledService, event: Mapping[str, Any], now: float) -> BilledService:
-    # A clock far ahead of ours must not make later events outdated
+    # A clock far ahead of the controller's must not make later events outdated
     at = min(float(event.get("at") or now), now + CLOCK_SECONDS)
     for name in ("order_id", "client_id"):
         if event.get(name):

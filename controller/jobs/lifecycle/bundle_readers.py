@@ -29,7 +29,7 @@ LEEWAY_SECONDS = 600.0
 #: Lower user ids belong to the system.
 FIRST_ACCOUNT = 1000
 _LOCK = ".readers.lock"
-#: States in which an agent may work; in FINISHING, one whose final report did not arrive may start again to clean up.
+#: States in which an agent may work; in FINISHING, one whose final report did not arrive may still clean up.
 OPEN = (*(state for state in states.STATES if states.may(state, "agent_works")), states.FINISHING)
 
 
