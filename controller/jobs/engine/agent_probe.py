@@ -95,7 +95,7 @@ def _is_final(error: Mapping[str, Any]) -> bool:
 
 def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     """The probe found nothing. The job stalls when the panel refuses finally; else the panel is asked again. When
-    the server locked us out, the operator is notified."""
+    the server refused the controller's login, the operator is notified."""
     if _is_final(error):
         return _judged(connection, job, silence.Verdict("stalled", error), None, now)
     if error["code"] == panel_lockout.CODE:

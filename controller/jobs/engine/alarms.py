@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 #: Between two alarms of one job: an account's owner can make its job fail any number of times.
 APART_SECONDS = 3600.0
 #: Steps that read nothing in the account: their errors are mailed in the panel's words. Other errors may quote text
-#: of the account's owner, which must not get into our mails and tickets.
+#: of the account's owner, which must not get into the controller's mails and tickets.
 _TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
 ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
 

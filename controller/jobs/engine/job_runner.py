@@ -142,7 +142,7 @@ class JobRunner:
                     return self._rest(job, rows)
 
     def _post(self, job: Job, posted: set[str]) -> bool:
-        """Do what is due besides steps: erase an expired password, notify the client, check TLS; return whether any was."""
+        """Do one thing due besides steps: erase a password, notify the client, check TLS; return whether any was."""
         now, tools = self._clock(), self._tools(job)
         if (due := credentials.expires_at(job)) is not None and now >= due:
             credentials.erase(self._engine, job.id, now, tools.lease)

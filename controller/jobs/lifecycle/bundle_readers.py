@@ -116,7 +116,7 @@ def _opened(path: Path, users: set[int]) -> set[int]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell whether there is a file whose access we may change: `doctor` names the others."""
+    """Tell whether there is a file whose access the controller may change: `doctor` names the others."""
     if not path.is_file() or path.is_symlink():
         return False
     return os.geteuid() in (0, path.stat().st_uid)

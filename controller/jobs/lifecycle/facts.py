@@ -84,8 +84,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Made:
-    """What the job made itself: `account` is `maybe` until the panel confirmed it; database and user did not exist
-    before."""
+    """What the job made itself: `account` is `maybe` until the panel confirmed it; the others did not exist before."""
 
     account: str | None = None
     database: str | None = None

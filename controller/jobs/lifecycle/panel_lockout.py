@@ -1,4 +1,4 @@
-"""Jobs of a server that refused our login: they wait until it is unlocked, and one alarm is raised for all."""
+"""Jobs of a server that refused the controller's login: they wait until it is unlocked, with one alarm for all."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}\Z")
 class Verdict:
     """The verdict of a probe on a silent agent.
 
-    `kind` is `works` (it works but cannot reach us), `failed` (it gave up, and could not report that), `stalled`, or
-    `quiet` (too early to say); `error` says why, in the usual shape of `error`.
+    `kind` is `works` (it works but cannot reach the controller), `failed` (it gave up, and could not report that),
+    `stalled`, or `quiet` (too early to say); `error` says why, in the usual shape of `error`.
     """
 
     kind: str

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Interval of the checks for the agent's own clean-up, and how many cron ticks it gets.
 LOOK_SECONDS = 5
-#: The interval for an agent that reads our answers only through the panel.
+#: The interval for an agent that gets acknowledgements only through the panel.
 UNHEARD_SECONDS = 20
 CLEANUP_TICKS = 2
 CLEANUP_SECONDS = 60

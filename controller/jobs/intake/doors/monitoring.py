@@ -1,4 +1,4 @@
-"""What needs attention: the installation's health, undelivered alarms, servers that lock us out."""
+"""What needs attention: the installation's health, undelivered alarms, servers that refused the controller's login."""
 
 from __future__ import annotations
 
