@@ -165,7 +165,7 @@ def _settle(config: Config) -> None:
         return
     if _is_loaded(config, staging):
         _put_in_place(home, staging / _FILES)
-    # The journal goes first: without it, a rest of the folder is only deleted
+    # The journal goes first: a staging folder without one is only deleted
     (staging / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(staging)
     sync_folder(home)

@@ -16,7 +16,7 @@ from shared.job import RESTORE
 
 #: The newest cron interval is searched among this many of a server's last changed jobs.
 RECENT = 200
-#: Columns that may change without a new version of the job.
+#: Bookkeeping columns: changing only these leaves the job's `updated_at` as it was.
 COUNTED = ("wake_at", "events_kept", "events_bytes", "reports_until", "heartbeats_until")
 _DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
