@@ -1,1 +1,1 @@
-"""The agent as one file: built, compiled, and in a form that survives panels which change bytes."""
+"""Builds the agent as one file: sources, bytecode, and an ASCII form for panels that alter binary files."""

@@ -1,4 +1,4 @@
-"""The agent as text: for panels that write nothing but text into an account."""
+"""Encodes the agent as ASCII text: for panels that write only text files into an account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.encoding import sha256_hex
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "armour"
-#: Of the alphabet that forms need not escape; lines short enough for every editor and proxy.
+#: Characters of the alphabet that forms need not escape; lines short enough for every editor and proxy.
 LINE_CHARS = 120
 _ARMOURED = re.compile(
     rb'^SHA256 = "(?P<sha256>[0-9a-f]{64})"$.*^TEXT = """(?P<text>[^"]*)"""', re.MULTILINE | re.DOTALL
@@ -18,9 +18,9 @@ _ARMOURED = re.compile(
 
 
 def armoured(agent: bytes) -> bytes:
-    """Return an ASCII text that does what `agent` (a zipapp) does; same input, same bytes.
+    """Return an ASCII program equivalent to `agent` (a zipapp); same input, same bytes.
 
-    It is a program of Python 3.6 that puts `agent` in its own place, checked by SHA-256, and goes on as that.
+    The program runs on Python 3.6, checks `agent` by SHA-256, replaces itself with it and runs it.
     """
     text = base64.urlsafe_b64encode(agent).decode("ascii")
     template = TEMPLATE.read_text("ascii").replace("@SHA256@", sha256_hex(agent))
@@ -29,7 +29,7 @@ def armoured(agent: bytes) -> bytes:
 
 
 def agent_digest(content: bytes) -> str | None:
-    """Return the SHA-256 of the agent that `content` is or holds as text; None for a text that holds no whole one."""
+    """Return the SHA-256 of the agent that `content` is or holds as text; None for a text without a complete agent."""
     if content.startswith(b"PK"):
         return str(sha256_hex(content))
     found = _ARMOURED.search(content)

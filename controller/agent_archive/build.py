@@ -59,7 +59,7 @@ leave(main())
 '''.replace("@BYTECODE@", BYTECODE)
 
 
-#: Nothing in it is secret; nobody else may write it.
+#: Nothing in it is secret; no other user may write it.
 FILE_MODE = 0o644
 
 
@@ -77,9 +77,9 @@ def pins() -> dict[str, str]:
 
 
 def fetch_wheels(folder: Path = WHEELS) -> list[Path]:
-    """Return the pinned wheels, fetched into `folder` where they are not there yet.
+    """Return the pinned wheels; download into `folder` those that are missing.
 
-    Raises ShoplaunchError `vendor_digest` when one is not as pinned, `agent_not_built` when it cannot be fetched.
+    Raises ShoplaunchError `vendor_digest` when one differs from its pin, `agent_not_built` when a download fails.
     """
     wanted = pins()
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _wheels_by_digest(folder: Path) -> dict[str, Path]:
 
 
 def _download(folder: Path) -> None:
-    # Elsewhere first: several may be at it, and none must find half a wheel of another's
+    # Downloaded under another name first: with several processes at work, none may find another's half-written wheel
     with tempfile.TemporaryDirectory(dir=folder) as new:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary=:all:", "--require-hashes", "-r", str(VENDOR_LIST), "-d", new]
@@ -116,9 +116,9 @@ def build_agent(
 ) -> str:
     """Write the agent to `output` and return its SHA-256; same inputs, same bytes.
 
-    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last; `pythons` the paths of those for which
-    it is compiled besides the one that runs this. Raises ShoplaunchError `config_invalid` for keys that are none, and
-    for what is no Python; `vendor_digest`, `agent_not_built`.
+    `public_keys` are the controller's Ed25519 keys, 32 bytes each, newest last; `pythons` the paths of interpreters to
+    compile for in addition to the running one. Raises ShoplaunchError `config_invalid` for an invalid key and for a
+    path that is not a Python; `vendor_digest`, `agent_not_built`.
     """
     if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
         raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
@@ -134,8 +134,8 @@ def build_agent(
 
 
 def is_current(archive: zipfile.ZipFile, pythons: Sequence[str]) -> bool:
-    """Tell whether an agent was built from this version's sources and list of libraries, compiled for this very Python
-    and `pythons` (paths) and no other, with whichever keys. Raises as `build_agent` for what is no Python."""
+    """Return whether an agent was built from this version's sources and libraries and compiled for exactly this Python
+    and `pythons` (paths), whatever its keys. Raises as `build_agent` for a path that is not a Python."""
     compiled = {name for name in archive.namelist() if name.startswith(f"{BYTECODE}/")}
     if compiled != code_names(pythons):
         return False
@@ -154,7 +154,7 @@ def _own_files() -> dict[str, bytes]:
 
 
 def _sources(package: str) -> Iterator[tuple[str, bytes]]:
-    """Yield (name in the archive, content) of our own package; the schemas' examples stay behind."""
+    """Yield (name in the archive, content) of our own package, without the schemas' examples."""
     root = PROJECT / package
     for path in root.rglob("*"):
         name = path.relative_to(PROJECT)
@@ -164,14 +164,14 @@ def _sources(package: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _carried(path: Path, content: bytes) -> bytes:
-    """Return the file `path` of ours as an agent carries it."""
+    """Return the content of our own file `path` as the agent carries it."""
     if path.suffix == ".py":
         return untyped(content)
     return _in_english(content) if path.name == CATALOGUE else content
 
 
 def _in_english(catalogue: bytes) -> bytes:
-    """Return the catalogue of error codes with the only advice an agent gives; it reads it at each start."""
+    """Return the catalogue of error codes with English advice only: the agent gives no other, and reads it at start."""
     document = json.loads(catalogue)
     for entry in document["codes"].values():
         entry["advice"] = {"en": entry["advice"]["en"]}
@@ -179,7 +179,7 @@ def _in_english(catalogue: bytes) -> bytes:
 
 
 def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the library's modules, unmodified, and its licence; its own tests stay behind."""
+    """Yield the library's modules, unmodified, and its licence, without its tests."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             folder, _, last = name.partition("/")
@@ -195,7 +195,7 @@ def _archive(files: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, EPOCH)
-            # What is packed already only takes time to unpack; and a Python without zlib has to find the way back
+            # Compressed members only take time to unpack; and a Python without zlib has to find the way back
             is_stored = name == "__main__.py" or name.startswith(f"{BYTECODE}/")
             entry.compress_type = zipfile.ZIP_STORED if is_stored else zipfile.ZIP_DEFLATED
             entry.create_system = 3
@@ -205,7 +205,7 @@ def _archive(files: dict[str, bytes]) -> bytes:
 
 
 def read_keys(path: Path) -> list[bytes]:
-    """Return the public keys in `path`: one in hexadecimal a line, newest last; `#` begins a comment.
+    """Return the public keys in `path`: one per line in hexadecimal, newest last; `#` begins a comment.
 
     Raises ShoplaunchError `config_invalid`.
     """

@@ -1,6 +1,6 @@
-"""Compiles the agent's modules for some Pythons: an account with one of these starts twice as fast.
+"""Compiles the agent's modules for several Pythons: an account with one of these starts the agent twice as fast.
 
-Every other Python finds no code for its magic number, and compiles the source that lies beside it.
+Any other Python finds no code for its magic number and compiles the source next to it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 
 COMPILER = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "compile.py"
-#: The archive's folder for it; each member is called by a Python's magic number in hexadecimal.
+#: The archive's folder for bytecode; each member is named by a Python's magic number in hexadecimal.
 BYTECODE = "bytecode"
 #: The slowest Python takes two seconds.
 TIMEOUT_SECONDS = 120
 _MAGIC = re.compile(rb"[0-9a-f]{8}")
-#: What has to be understood before code can be found, and by whatever Python it is.
+#: Modules that run before bytecode can be found, on any Python: they stay source.
 _FIRST = ("__main__.py", "agent/__init__.py", "agent/base/module_finder.py")
 
 
 def code_names(pythons: Iterable[str]) -> set[str]:
     """Return the names of the archive's members that hold code for this Python and `pythons` (paths).
 
-    Raises ShoplaunchError `config_invalid` for what is no Python that can compile.
+    Raises ShoplaunchError `config_invalid` for a path that is not a Python able to compile.
     """
     return {f"{BYTECODE}/{MAGIC_NUMBER.hex()}", *compiled_modules({}, pythons)}
 
@@ -38,7 +38,7 @@ def compiled_modules(files: Mapping[str, bytes], pythons: Iterable[str] = (sys.e
     """Return name -> content of the archive's members with the code of the modules among `files` (name in the archive
     -> content), one for each of `pythons` (paths); same input, same bytes.
 
-    Raises ShoplaunchError `config_invalid` for what is no Python that can do it.
+    Raises ShoplaunchError `config_invalid` for a path that is not a Python able to compile.
     """
     sources = {name: text.decode() for name, text in files.items() if name.endswith(".py") and name not in _FIRST}
     document = canonical_json(sources)

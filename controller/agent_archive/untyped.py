@@ -1,4 +1,4 @@
-"""Takes out of the agent's sources what they say about types: at each start it would be compiled, or loaded."""
+"""Removes type annotations from the agent's sources: each start would have to compile or load them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 
-#: What mypy takes for true: under it stands what is about types.
+#: The name mypy takes for true: code under it is for type checking only.
 TYPES_ONLY = "MYPY"
-#: Modules of the agent and of what it shares; each is asked for at every build, and whenever an agent is looked at.
+#: Modules of the agent and of `shared`; each is needed at every build, and at every check of an existing agent.
 MODULES = 256
 
 
 @lru_cache(maxsize=MODULES)
 def untyped(source: bytes) -> bytes:
-    """Return the module `source` without annotations, and with nothing under TYPES_ONLY; lines keep their numbers."""
+    """Return the module `source` without annotations and without the code under TYPES_ONLY; line numbers stay."""
     starts = [0, *accumulate(len(line) for line in source.splitlines(keepends=True))]
     cuts = sorted(
         ((starts[line - 1] + column, starts[last - 1] + end, text) for line, column, last, end, text in _cuts(source)),
@@ -27,7 +27,7 @@ def untyped(source: bytes) -> bytes:
 
 
 def _cuts(source: bytes) -> Iterator[tuple[int, int, int, int, bytes]]:
-    """Yield (line and column of the first byte, of the one behind the last, what stands there instead) of each."""
+    """Yield each cut: line and column of its first byte, of the byte after its last, and the replacement."""
     lines = source.splitlines()
     waiting: list[ast.AST] = [ast.parse(source)]
     while waiting:
