@@ -1,1 +1,1 @@
-"""The packer: a template shop becomes one bundle; `pipeline` is the way through its rooms."""
+"""The packer: turns a template shop into one bundle; `pipeline` runs its stages."""

@@ -1,4 +1,4 @@
-"""What matters of a bundle to those who will order from it, in at most ten lines."""
+"""Summarises a bundle for those who will order from it, in at most ten lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOKED_AT = 2
 
 
 def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (what, what to say of it) of a bundle, the most important first; nothing is said of what is not there."""
+    """Return (heading, text) lines about a bundle, the most important first; what is absent is not mentioned."""
     application, tables = manifest["application"], manifest["tables"]
     rows = sum(table["rows"] for table in tables)
     made = [
@@ -34,7 +34,7 @@ def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
 
 
 def listed(names: Sequence[str], shown: int = _SHOWN) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first few names, and the number of the others."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
@@ -61,7 +61,7 @@ def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     rows: Counter[str] = Counter()
     for one in report.get("dropped", []):
         rows[one["reason"]] += one["rows"]
-    # Customers first: whoever packs wants to know that they are gone
+    # Customers first: the operator wants to know that they are gone
     reasons = sorted(rows, key=lambda reason: (not reason.startswith("customers"), -rows[reason], reason))
     if reasons:
         others = sum(rows.values()) - rows[reasons[0]]

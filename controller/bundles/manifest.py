@@ -1,4 +1,4 @@
-"""Puts a bundle's manifest together from what the pipeline found."""
+"""Assembles a bundle's manifest from the pipeline's results."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from shared.schema import validate
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
-#: Read with the code: a user who packs a shop of his own need not be able to read where we are installed.
+#: Loaded at import: a user who packs a shop need not be able to read the installation's folder later.
 _PACKER = f"shoplaunch {version('shoplaunch')}"
-#: What a job's real values may add to a statement that was tried with made-up ones.
+#: Bytes that a job's real values may add to a statement that was tried with made-up ones.
 _ROOM_FOR_VALUES_BYTES = 16 * 1024
-#: What InnoDB takes for an empty table, for each of its indexes, and for each byte of an INSERT at most.
+#: Bytes that InnoDB takes for an empty table, for each of its indexes, and for each byte of an INSERT at most.
 _TABLE_BYTES = 64 * 1024
 _INDEX_BYTES = 16 * 1024
 _BYTES_PER_SQL_BYTE = 2
-#: Folders and files of the agent's own.
+#: Folders and files that the agent itself makes.
 _OWN_INODES = 32
-#: Parts of the report that are for the operator alone.
+#: Parts of the report that only the operator may see.
 _NOT_TRAVELLING = (
     "rewriting", "replaced_files", "not_searched", "compressed_files_not_searched", "rows_compared", "left_out",
     "living_shop", "blanked_comments",
@@ -44,7 +44,7 @@ _NOT_TRAVELLING = (
 
 @dataclass
 class Evidence:
-    """What the scratch server said."""
+    """The evidence from the scratch server."""
 
     ordered: list[Routine]
     tables: dict[str, TableProof] = field(default_factory=dict)
@@ -54,30 +54,30 @@ class Evidence:
     largest_statement: int = 0
     longest_key: int = 0
     indexes: int = 0
-    #: Variant -> table -> rows, where they are other than without it.
+    #: Variant -> table -> rows, where the number differs from the bundle without the variant.
     variant_rows: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Variants:
-    """What an order may choose, and what each adds to the tree, by name."""
+    """The variants an order may choose from, and the files each adds to the tree, by name."""
 
     declared: Sequence[Variant]
     files: Mapping[str, FileFacts]
 
     def as_json(self, rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-        """Return the manifest's entries; `rows` are the evidence's."""
+        """Return the manifest's entries; `rows` are those of the evidence."""
         return [
             {"name": one.name, "title": one.title, "entries": self.files[one.name].added, "rows": dict(rows[one.name])}
             for one in self.declared
         ]
 
     def disk_bytes(self) -> int:
-        """Return what the largest takes on disk."""
+        """Return the bytes on disk of the largest variant."""
         return max((facts.disk_bytes for facts in self.files.values()), default=0)
 
     def inodes(self) -> int:
-        """Return what the one with most entries takes."""
+        """Return the number of entries of the variant with most."""
         return max((facts.added for facts in self.files.values()), default=0)
 
 
@@ -85,7 +85,7 @@ def manifest_of(
     bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence,
     variants: Variants, report: Mapping[str, Any],
 ) -> Manifest:  # fmt: skip
-    """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it would break its own schema."""
+    """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it violates its own schema."""
     known = plan.manifest()
     secrets = list(known["secrets"])
     manifest = {
@@ -122,20 +122,20 @@ def manifest_of(
 
 
 def _objects(data: DataFacts, evidence: Evidence) -> set[str]:
-    """Return the kinds of what there is beside plain tables: each needs a right of its own."""
+    """Return the kinds of objects other than plain tables: each needs its own privilege."""
     kinds = {routine.kind for routine in evidence.ordered}
     has_keys = any(definition.foreign_keys for definition in data.definitions.values())
     return kinds | {"foreign_key"} if has_keys else kinds
 
 
 def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:
-    # Estimated: what a server counts itself differs from one load to the next
+    # Estimated: the server's own count differs from one load to the next
     sql = sum(member.unpacked for member in bundle.members if member.kind == "data")
     return _TABLE_BYTES * len(evidence.tables) + _INDEX_BYTES * evidence.indexes + _BYTES_PER_SQL_BYTE * sql
 
 
 def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a report as it may travel in a bundle: a place can be a file's name, and that can name the template."""
+    """Return a report fit to travel in a bundle: without places, as a file's name can reveal the template."""
     kept = {key: value for key, value in report.items() if key not in _NOT_TRAVELLING}
     rewriting = report.get("rewriting", {})
     return {
@@ -146,7 +146,7 @@ def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence, variants: Variants) -> dict[str, Any]:
-    """Return everything the operator is told about the packing."""
+    """Return the operator's full report about the packing."""
     proofs = evidence.tables.values()
     masked = {f"{one.table.name}.{column}": len(keys) for one in proofs for column, keys in one.masks.items()}
     unproved = sorted(f"{one.table.name}.{column}" for one in proofs for column in one.left_out)

@@ -1,4 +1,4 @@
-"""The packer's pipeline: template shop in, proved bundle out."""
+"""Runs the packer's pipeline: from a template shop to a proved bundle."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MakePlan = Callable[[Tree, Source], Plan]
 
 @dataclass(frozen=True)
 class Request:
-    """What to pack: exactly one of `database` (URL) and `dump`; `check` does everything but leave a bundle."""
+    """A packing request: exactly one of `database` (URL) and `dump`; `check` does everything but keep the bundle."""
 
     docroot: Path
     target: Path
@@ -61,17 +61,17 @@ class Request:
     check: bool = False
     #: The file that declares the variants.
     variants: Path | None = None
-    #: What was decided about findings of an earlier packing.
+    #: The decisions about findings of an earlier packing.
     decisions: Decisions | None = None
     #: The application's own release, a folder or ZIP: its files are known to be harmless.
     release: Path | None = None
-    #: Whether a file that is `target` already gives way.
+    #: Whether an existing `target` is replaced.
     replace: bool = True
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A finished bundle: manifest, its digest, the size in bytes, and the report with all that was left out."""
+    """A finished bundle: manifest, its digest, the size in bytes, and the report with all entries left out."""
 
     manifest: Manifest
     manifest_sha256: str
@@ -80,9 +80,9 @@ class Packed:
 
 
 def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
-    """Pack a template into `request.target`; on any error nothing is left there.
+    """Pack a template into `request.target`; on any error nothing stays there.
 
-    Raises ShoplaunchError with what is wrong with template, dump, scratch server or disk.
+    Raises ShoplaunchError for problems of template, dump, scratch server or disk.
     """
     tree = Tree(request.docroot)
     with ExitStack() as stack:
@@ -124,7 +124,7 @@ def _trial(scratch: Scratch) -> Iterator[Any]:
 
 
 def _take_names(plan: Plan, names: Names, chosen: Sequence[Variant]) -> None:
-    """Take the names in what the proof fills besides the data."""
+    """Take the names in the templates that the proof fills besides the data."""
     for fragment in plan.fragments().values():
         names.take(fragment)
     known = plan.manifest()
@@ -133,7 +133,7 @@ def _take_names(plan: Plan, names: Names, chosen: Sequence[Variant]) -> None:
 
 
 def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFacts) -> None:
-    """Add what does not depend on the proof: tables, fragments, configure statements."""
+    """Add the documents that do not depend on the proof: tables, fragments, configure statements."""
     tables = [definition.as_json() for definition in data.definitions.values()]
     bundle.add_document("tables", "db/tables.json.gz", _document(tables), False)
     fragments = dict(plan.fragments())
@@ -155,7 +155,7 @@ def _prove(
     secrets = plan.manifest()["secrets"]
     databases = (scratch.new_database(), scratch.new_database())
     renderers = []
-    # As the agent counts
+    # Counted as the agent does
     first_one, second_one = (scratch.connection(database, counts_found=True) for database in databases)
     with first_one as first, second_one as second:
         evidence = Evidence(ordered=routines)

@@ -1,4 +1,4 @@
-"""What a bundle file holds, checked member by member."""
+"""Describes a bundle file, checked member by member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is told about a packed bundle: sections of rows, for a terminal or for JSON."""
+"""Summarises a packed bundle for the operator: sections of rows, for a terminal or for JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Rows shown per section on a terminal; JSON has all of them.
 SHOWN_ROWS = 30
-#: Of the report's parts whose name alone does not say it.
+#: Explanations for parts of the report whose name is not enough.
 _TITLES = {
     "left_out": "Left out (--keep PATTERN packs it all the same, --leave-out PATTERN leaves out more)",
     "living_shop": "Set for a living shop",
@@ -30,7 +30,7 @@ class Section:
 
 
 def php_range(needs: Mapping[str, Any]) -> str:
-    """Return which PHP a bundle needs (`requirements.php` of its manifest) for people."""
+    """Return the PHP versions a bundle needs (`requirements.php` of its manifest), for people."""
     made_for = f" (made for {needs['preferred']})" if needs.get("preferred") else ""
     upto = f" to {needs['max']}" if needs.get("max") else " or later"
     return f"{needs['min']}{upto}{made_for}"
@@ -47,7 +47,7 @@ def size(count: int) -> str:
 
 
 def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
-    """Return what to tell of a bundle by its manifest and the packing's report; empty sections are left out."""
+    """Return the sections about a bundle, from its manifest and the packing's report; empty ones are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
     for key, value in report.items():
         grouped = _GROUPED.get(key)
@@ -58,7 +58,7 @@ def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
 
 
 def survey_sections(template: Mapping[str, Any]) -> list[Section]:
-    """Return what to tell of a template that was looked over (controller.bundles.source.survey)."""
+    """Return the sections about a surveyed template (controller.bundles.source.survey)."""
     made = [Section("Template", _rows(template.get("application", {})))]
     for part in ("files", "database"):
         told = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
@@ -118,13 +118,13 @@ def _shown(value: Any) -> str:
 
 
 def _rewriting(value: Mapping[str, Any]) -> list[Section]:
-    """Tell forms by number, what was left by its reason, and notes by the place."""
+    """Return the forms with their numbers, the parts left with their reasons, and the notes with their places."""
     forms = [(form, str(count)) for form, count in value.get("forms", {}).items()]
     places: dict[str, list[str]] = {}
     for one in value.get("left", []):
         places.setdefault(one["reason"], []).append(one["place"])
     left = [(reason, f"{len(found)} places: {_first(found)}") for reason, found in sorted(places.items())]
-    # A note may list lines of a file: a row for each
+    # A note may list lines of a file: one row for each
     notes = [
         (one["place"] if first else "", line)
         for one in value.get("notes", [])
@@ -138,7 +138,7 @@ def _dropped(value: Sequence[Mapping[str, Any]]) -> list[Section]:
 
 
 def _compared(value: Mapping[str, Sequence[int]]) -> list[Section]:
-    """Tell the tables of which not all rows came along, then how many came whole."""
+    """Return the tables that were packed in part, then the number of those packed whole."""
     part = [(table, f"{packed} of {rows} rows") for table, (rows, packed) in value.items() if rows != packed]
     whole = len(value) - len(part)
     return [Section("Rows in the bundle", [("tables that came whole", str(whole)), *part] if value else [])]
@@ -153,7 +153,7 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:_FIRST]) + (" …" if len(names) > _FIRST else "")
 
 
-#: Part of the report -> its sections, where rows as they are would be a wall of text.
+#: Part of the report -> its sections, where the plain rows would be hard to read.
 _GROUPED: Mapping[str, Callable[[Any], list[Section]]] = {
     "rewriting": _rewriting, "dropped": _dropped, "rows_compared": _compared, "blanked_comments": _blanked,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The compiler's plan made from a recipe's template: what the recipe does not set itself goes through the rewriter."""
+"""Makes the compiler's plan from a recipe's template: the rewriter handles what the recipe does not set itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_TEMPLATE = " of the template"
 def make_plan(
     tree: Tree, source: Source, recipe: str | None = None, options: PackOptions | None = None
 ) -> TemplatePlan:
-    """Return the plan of the template in `tree` with database `source`; `recipe` names one, None finds it.
+    """Return the plan of the template in `tree` with database `source`; `recipe` names one, None detects it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
     `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`,
@@ -58,7 +58,7 @@ def make_plan(
 
 
 def _require_sound(recipe: Recipe, template: Template) -> None:
-    """Raise ShoplaunchError `recipe_invalid` for what would show only at an order, or as a proof of nothing."""
+    """Raise ShoplaunchError `recipe_invalid` for errors that would show only at an order, or make a proof worthless."""
     kind = recipe.password_format(template.facts.version)
     if kind not in FORMATS:
         raise ShoplaunchError("recipe_invalid", f"no format of passwords is {kind!r}; known: {', '.join(FORMATS)}")
@@ -70,7 +70,7 @@ def _require_sound(recipe: Recipe, template: Template) -> None:
 @dataclass(frozen=True)
 class Seen:
     """What a plan collects: the report, fragments by name, files the recipe wrote, how often it set which
-    column, what was replaced in program files, and which secrets were blanked in comments.
+    column, the replacements in program files, and which secrets were blanked in comments.
     """
 
     report: Report
@@ -112,7 +112,7 @@ class TemplatePlan:
         self._blanked: list[Finding] = []
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry stays out, None for what is packed."""
+        """Return why an entry is left out, None for one that is packed."""
         return self._template.left_out(path, is_directory)
 
     def path(self, path: bytes) -> bytes:
@@ -140,18 +140,18 @@ class TemplatePlan:
         return template
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return path -> template of files that are packed although the tree does not have them."""
+        """Return path -> template of files that are packed although they are not in the tree."""
         added = self._template.added()
         for path in added:
             self._report.note(path.decode("utf-8", "replace"), "written anew: the template has none, and needs one")
         return added
 
     def condition(self, table: str) -> str | None:
-        """Return the condition of the rows that are packed."""
+        """Return the condition of the rows to pack."""
         return self._template.condition(table)
 
     def goes_on(self, table: str) -> bool:
-        """Tell whether an emptied table goes on counting."""
+        """Return whether an emptied table continues its counter."""
         return self._template.goes_on(table)
 
     def row(self, table: Table, row: Row) -> Row:
@@ -168,11 +168,11 @@ class TemplatePlan:
             cell = cells[place]
             if cell and names[place] not in own:
                 cells[place] = self._rewriter.rewrite_text(cell, f"{table.name}.{names[place]}")
-        # Equal is the same here, and told at once
+        # Equal cells are the same here, and compared quickly
         return row if cells == list(row) else tuple(cells)
 
     def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
-        """Return column -> template of the cells the recipe sets; the rest of a value it only changed is rewritten."""
+        """Return column -> template of the cells the recipe sets; values it changed in part are also rewritten."""
         columns = dict(zip(self._columns_of(table)[0], row, strict=True))
         return {
             column: None if own is None else self._rewriter.rewrite_text(own, f"{table.name}.{column}")
@@ -180,7 +180,7 @@ class TemplatePlan:
         }
 
     def _columns_of(self, table: Table) -> tuple[list[str], list[int]]:
-        """Return the names of a table's stored columns, and the places of those that hold text."""
+        """Return the names of a table's stored columns, and the positions of those that hold text."""
         if table.name not in self._columns:
             names = [column.name for column in table.stored]
             texts = [place for place, column in enumerate(table.stored) if column.kind in TEXT | BINARY]
@@ -196,11 +196,11 @@ class TemplatePlan:
         return self._template.facts.table_prefix + name
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return (table, statement) pairs that give a setting a value."""
+        """Return (table, statement) pairs that set a setting to a value."""
         return self._template.setting(name, value)
 
     def owns(self, path: bytes) -> bool:
-        """Tell whether a file is written anew, whatever it held."""
+        """Return whether a file is written anew, whatever its content."""
         return self._template.owns(path)
 
     def fragments(self) -> Mapping[str, bytes]:
@@ -226,7 +226,7 @@ class TemplatePlan:
         }
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
-        """Return values for the two trial loads where made-up ones would not show what depends on them."""
+        """Return values for the two trial loads, for names whose made-up values would not show what depends on them."""
         return self._template.probes()
 
     def forbidden(self) -> Mapping[str, bytes]:
@@ -238,7 +238,7 @@ class TemplatePlan:
         return {**places, **secret, **access, **self._spoken()}
 
     def needles(self) -> Mapping[str, bytes]:
-        """Return label -> bytes of all that is forbidden and of what is searched for by the plan itself."""
+        """Return label -> bytes of all that is forbidden, and of the plan's own needles."""
         return {**{f"secret {label}": value for label, value in self._template.facts.weak.items()}, **self.forbidden()}
 
     def kinds(self) -> Mapping[str, str]:
@@ -255,18 +255,18 @@ class TemplatePlan:
         return found | dict.fromkeys(self._spoken(), SECRET)
 
     def noticed(self) -> Sequence[Finding]:
-        """Return what was found while files were read."""
+        """Return the findings made while files were read."""
         return [*self._in_files_and_rows(), *map(_of_people, self._template.people())]
 
     def people(self) -> Mapping[str, Sequence[str]]:
-        """Return table -> the columns for which it may be of people."""
+        """Return table -> the columns that may hold personal data."""
         return {one.table: one.columns for one in self._template.people()}
 
     def _in_files_and_rows(self) -> list[Finding]:
         return [*self._noticed, *self._forms.in_rows()]
 
     def _spoken(self) -> dict[str, bytes]:
-        """Return label -> passwords that are words as they stand in addresses, behind their user's name."""
+        """Return label -> passwords that are words, in the form they have in URLs: after their user's name."""
         facts = self._template.facts
         return {
             f"secret {label} in an address": b"%b:%b@" % (name, value)
@@ -275,7 +275,7 @@ class TemplatePlan:
         }  # fmt: skip
 
     def unsearched(self) -> Mapping[str, str]:
-        """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
+        """Return label -> reason of needles for which the bundle is not searched, or not everywhere."""
         narrowed = {
             one.old.decode("utf-8", "replace"): "only with a mark beside it: it is part of other names, too"
             for one in self._searched_for()
@@ -284,7 +284,7 @@ class TemplatePlan:
         return {**self._template.facts.unsearched, **narrowed}
 
     def report(self) -> Mapping[str, Any]:
-        """Return what was rewritten, seen but not rewritten, set by the recipe, and dropped."""
+        """Return which parts were rewritten, seen but not rewritten, set by the recipe, and dropped."""
         return {
             "rewriting": self._report.as_json(),
             "set": dict(sorted(self._set.items())),
@@ -298,7 +298,7 @@ class TemplatePlan:
         }
 
     def branch(self) -> TemplatePlan:
-        """Return a plan of the same template that has not seen anything yet."""
+        """Return a plan of the same template with nothing collected yet."""
         return TemplatePlan(self._template, self.application["recipe"], self._root)
 
     def seen(self) -> Seen:
@@ -321,18 +321,18 @@ class TemplatePlan:
         self._proportion.absorb(seen.proportion)
 
     def require_plausible(self) -> None:
-        """Raise ShoplaunchError `needle_too_common` when what was replaced cannot be the template's alone."""
+        """Raise ShoplaunchError `needle_too_common` when a replaced needle cannot be the template's alone."""
         self._proportion.require_plausible()
 
     def _residue(self) -> list[bytes]:
         return list(self._needles().values())
 
     def _holds(self, path: bytes) -> bool:
-        """Tell whether there is an entry of that path below the template's root."""
+        """Return whether the path exists below the template's root."""
         return os.path.lexists(os.path.join(os.fsencode(self._root), path))  # noqa: PTH118 - bytes paths
 
     def _needles(self) -> dict[str, bytes]:
-        """Return label -> what no file and no table may hold afterwards."""
+        """Return label -> bytes that no file and no table may hold afterwards."""
         found: dict[str, bytes] = {}
         for one in self._searched_for():
             label = "domain" if one.kind == "domain" else one.value
@@ -355,6 +355,6 @@ def _of_people(one: People) -> Finding:
 
 
 def _blanked(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Return file, line, form and masked value of what was blanked, a file that was read twice once."""
+    """Return file, line, form and masked value of each blanked secret; a file read twice is listed once."""
     entries = sorted({(one.place, one.what, one.shown) for one in found})
     return [{**place.as_json(), "what": what, "shown": shown} for place, what, shown in entries]

@@ -1,1 +1,1 @@
-"""Finds the comments of programs, style sheets, pages and settings, and empties them of secrets."""
+"""Finds comments in programs, style sheets, pages and settings, and blanks the secrets in them."""

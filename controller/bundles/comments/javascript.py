@@ -1,4 +1,4 @@
-"""Reads JavaScript and TypeScript: what is a comment and what a text, a template or a regular expression."""
+"""Reads JavaScript and TypeScript: separates comments from strings, templates and regular expressions."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _TOKEN = re.compile(
 _TEMPLATE = re.compile(rb"\\.|`|\$\{", re.DOTALL)
 _REGEX = re.compile(rb"/(?:[^\\/\[\r\n]|\\[^\r\n]|\[(?:[^\]\\\r\n]|\\[^\r\n])*+\])++/\w*")
 _LINE_END = re.compile(rb"[\r\n]|\xe2\x80[\xa8\xa9]|\Z")
-#: Behind them an expression begins, and a slash begins a regular expression.
+#: After these an expression begins, and a slash begins a regular expression.
 _OPERATORS = frozenset((
     b"return", b"typeof", b"instanceof", b"in", b"of", b"new", b"delete", b"void", b"throw", b"case", b"do", b"else",
     b"yield", b"await", b"extends", b"default",
 ))  # fmt: skip
-#: What is in brackets behind them is no value.
+#: Brackets after these hold no value.
 _CONTROL = frozenset((b"if", b"while", b"for", b"with"))
 VALUE, OPERATOR, EITHER = "value", "operator", "either"
 
 
 def comments(data: bytes) -> list[Comment]:
-    """Return the comments of a script as far as they are certain."""
+    """Return the comments of a script, up to the point where reading becomes uncertain."""
     reader = _Reader(data)
     with contextlib.suppress(Unclear):
         reader.read()
@@ -36,14 +36,14 @@ def comments(data: bytes) -> list[Comment]:
 
 
 class _Reader:
-    """Reads a script from its begin and knows what stands before a slash."""
+    """Reads a script from the beginning and tracks what stands before a slash."""
 
     def __init__(self, data: bytes) -> None:
         self.found: list[Comment] = []
         self._data = data
         self._before = OPERATOR
         self._word = b""
-        #: Per open bracket: what it is, and what its end is then.
+        #: Per open bracket: its kind, and the kind of its end.
         self._open: list[tuple[bytes, str]] = []
 
     def read(self) -> None:
@@ -86,13 +86,13 @@ class _Reader:
             return end + 2
         ends = _LINE_END.search(self._data, at)
         end = ends.start() if ends else len(self._data)
-        # An address behind its scheme may have lost its quotes, or we have
+        # "//" after a scheme: a string may have lost its quotes, or this reader has misread one
         if self._data[at - 3 : at - 2] != b":":
             self.found.append(Comment(at, end, True))
         return end
 
     def _template(self, at: int) -> int:
-        """Return where a template ends, or the code in it begins. Raises Unclear."""
+        """Return where a template string ends, or where the code in it begins. Raises Unclear."""
         hit = _TEMPLATE.search(self._data, at)
         while hit is not None and hit.group()[:1] == b"\\":
             hit = _TEMPLATE.search(self._data, hit.end())
@@ -124,12 +124,12 @@ class _Reader:
             raise Unclear
         if opened == b"`":
             return self._template(at)
-        # Behind a block begins a statement, behind an object goes an expression on
+        # After a block a statement begins, after an object an expression continues
         self._before = EITHER if bracket == b"}" else then
         return at
 
     def _odd(self, hit: re.Match[bytes]) -> int:
-        """Return where a line ends that hides a script from old browsers, or names its interpreter. Raises Unclear."""
+        """Return the end of a line that hides a script from old browsers, or names its interpreter. Raises Unclear."""
         line = self._data.rfind(b"\n", 0, hit.start()) + 1
         if hit.lastgroup == "open_text" or self._data[line : hit.start()].strip():
             raise Unclear

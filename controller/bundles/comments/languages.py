@@ -1,4 +1,4 @@
-"""Which language a file is written in, told by its name, and who reads its comments."""
+"""Determines a file's language by its name, and the readers of its comments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Reader = Callable[[bytes], list[Comment]]
 
 @dataclass(frozen=True)
 class Language:
-    """A language: the files that are written in it, and the reader of its comments, from the first to the last."""
+    """A language: the files written in it, and the readers of its comments, from first to last."""
 
     name: str
     files: re.Pattern[bytes]
@@ -26,7 +26,7 @@ def _language(name: str, files: bytes, read: Reader) -> Language:
 
 
 PHP, JAVASCRIPT, STYLES = "PHP", "JavaScript", "CSS"
-#: What is in none of these has no comments: JSON, texts, and whatever nobody knows.
+#: Files of any other kind have no comments: JSON, plain texts, unknown kinds.
 LANGUAGES = (
     _language(PHP, rb"\.(?:php[0-9]?|phtml|inc)", php.comments),
     _language(JAVASCRIPT, rb"\.[cm]?[jt]s", javascript.comments),
@@ -45,5 +45,5 @@ LANGUAGES = (
 
 
 def language_of(path: bytes) -> Language | None:
-    """Return the language of a file, None when nobody knows its comments."""
+    """Return the language of a file, None when its comments are unknown."""
     return next((one for one in LANGUAGES if one.files.search(path)), None)

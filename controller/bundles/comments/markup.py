@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from controller.bundles.comments import javascript, stylesheets
 from controller.bundles.comments.spans import Comment, Unclear
 
-#: A quote begins a value behind an equals sign, and nowhere else.
+#: A quote begins a value after an equals sign, and nowhere else.
 _ATTRIBUTES = rb"(?:=\s*\"[^\"]*\"|=\s*'[^']*'|[^>])*+"
 _TOKEN = re.compile(
     rb"(?P<comment><!--)|<(?P<raw>script|style|textarea|title|xmp|iframe|noembed|noframes|plaintext)(?=[\s/>])(?P<with>"
@@ -18,12 +18,12 @@ _TOKEN = re.compile(
 _TYPE = re.compile(rb"\btype\s*=\s*[\"']?([^\s\"'>]*)", re.IGNORECASE)
 _LANGUAGE = re.compile(rb"\blanguage\s*=\s*[\"']?php", re.IGNORECASE)
 _JAVASCRIPT = re.compile(rb"(?:(?:text|application)/(?:x-)?(?:javascript|ecmascript)|module)?$", re.IGNORECASE)
-#: What programs on a server or in a page do with comments that begin so.
+#: Beginnings of comments that a server or a page's programs act on.
 _DIRECTIVE = re.compile(
     rb"\s*(?:[{\[]|#|\?|/?(?:wp:|ko\b|esi\b|directive:|m(?:func|clude)\b|dynamic|more\b|nextpage\b|noteaser\b))",
     re.IGNORECASE,
 )
-#: Marks of code that is carried out wherever it stands: a placeholder for PHP, tags of templates.
+#: Marks of code that runs wherever it stands: a placeholder for PHP, tags of templates.
 _TEMPLATE_CODE = re.compile(rb"\0|\{[{%$]|<%")
 _SMARTY = re.compile(rb"\{\*|\{(?P<literal>literal)\}|\{(?P<code>php)\}")
 _TWIG = re.compile(rb"\{#|(?P<raw>\{%[-~]?\s*(?:verbatim|raw)\b)")
@@ -31,9 +31,9 @@ _XML = re.compile(rb"(?P<comment><!--)|(?P<data><!\[CDATA\[)|(?P<instruction><\?
 
 
 def page_comments(data: bytes, *, is_template: bool = False) -> list[Comment]:
-    """Return the comments of a page as far as they are certain and nothing in them is carried out.
+    """Return the comments of a page, as far as they are certain and nothing in them is executed.
 
-    A `is_template` has code in braces, also in its scripts: these are not read.
+    With `is_template` the page has code in braces, also in its scripts: these are not read.
     """
     found: list[Comment] = []
     try:

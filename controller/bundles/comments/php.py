@@ -1,4 +1,4 @@
-"""Reads PHP: the comments of its code, and of the page that stands around the code."""
+"""Reads PHP: the comments of its code, and of the page around the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LINE_END = re.compile(rb"[\r\n]|\?>|\Z")
 _INSIDE = rb"(?P<escape>\\.)|(?P<code>\{\$|\$\{)|(?P<end>"
 _TEXTS = {mark: re.compile(_INSIDE + mark + rb")", re.DOTALL) for mark in (b'"', b"`")}
 _DEEPEST = 20
-#: What keeps visitors out of a file whose comment is its content, and the marks of comments.
+#: Code that keeps visitors out of a file whose comment is its content, and the marks of comments.
 _GUARD = re.compile(
     rb"(?:\s|<\?(?:php|=)?|\?>|/\*|\*/|//|#|\b(?:exit|die|return(?=\s*;)|if|or|and|defined|header)\b|[();!|&{},]|[0-9]"
     rb"|'[^']*'|\"[^\"]*\")*+",
@@ -31,7 +31,7 @@ _ELEMENT = re.compile(rb"<[A-Za-z]")
 
 
 def comments(data: bytes) -> list[Comment]:
-    """Return the comments of a file of PHP as far as they are certain; none where they are all it holds."""
+    """Return the comments of a PHP file as far as they are certain; none when the file holds nothing else."""
     reader = _Reader(data)
     found = reader.read()
     page = reader.page()
@@ -41,12 +41,12 @@ def comments(data: bytes) -> list[Comment]:
 
 
 def comments_of_code(data: bytes) -> list[Comment]:
-    """Return the comments of the code alone, also where they are all a file holds."""
+    """Return the comments of the code alone, also when the file holds nothing else."""
     return _Reader(data).read()
 
 
 class _Reader:
-    """Reads one file from its begin; code within texts is read as code."""
+    """Reads one file from the beginning; code within strings is read as code."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -64,12 +64,12 @@ class _Reader:
             except Unclear:
                 is_clear = False
             self._islands.append((opened.start(), at))
-            # Whether a short tag begins code is up to the server
+            # Whether a short tag begins code depends on the server
             told += self._all[before:] if opened.group() != _SHORT else []
         return told
 
     def page(self) -> bytes:
-        """Return the file with NULs for its code: what the code prints there may be anything."""
+        """Return the file with NULs in place of its code, whose output may be anything."""
         parts, last = [], 0
         for start, end in self._islands:
             parts += [self._data[last:start], bytes(end - start)]
@@ -77,7 +77,7 @@ class _Reader:
         return b"".join(parts) + self._data[last:]
 
     def code(self) -> bytes:
-        """Return the code without what its comments say."""
+        """Return the code with its comments blanked."""
         parts = []
         for start, end in self._islands:
             last = start
@@ -89,7 +89,7 @@ class _Reader:
         return b"".join(parts)
 
     def _code(self, at: int, depth: int) -> int:
-        """Read code from `at`; return where it ends, in a text behind its brace. Raises Unclear."""
+        """Read code from `at` and return where it ends; within a string, after its closing brace. Raises Unclear."""
         braces = 0
         while (hit := _CODE.search(self._data, at)) is not None:
             kind, at = hit.lastgroup, hit.end()
@@ -108,7 +108,7 @@ class _Reader:
         return len(self._data)
 
     def _behind(self, hit: re.Match[bytes], depth: int) -> int:
-        """Return where that ends which begins with `hit`. Raises Unclear."""
+        """Return the end of the construct that `hit` begins. Raises Unclear."""
         kind, at = hit.lastgroup, hit.end()
         if kind == "line":
             end = _found(_LINE_END, self._data, at).start()
@@ -131,12 +131,12 @@ class _Reader:
             ends = rb"(?<=[\r\n])[ \t]*" + label + rb"(?![\w\x80-\xff]))"
             return self._text(re.compile(_INSIDE + ends, re.DOTALL), at, depth)
         if kind == "attribute":
-            # Before PHP 8 it was a comment: its quotes must not matter
+            # Before PHP 8 this was a comment: its quotes must not matter
             line = self._data[at : _found(_LINE_END, self._data, at).start()]
             if line.count(b"'") % 2 or line.count(b'"') % 2:
                 raise Unclear
             return at
-        # What follows __halt_compiler is no code any more
+        # After __halt_compiler there is no code
         raise Unclear
 
     def _text(self, token: re.Pattern[bytes], at: int, depth: int) -> int:

@@ -1,4 +1,4 @@
-"""Reads settings that stand in lines: YAML, and files whose comments take whole lines."""
+"""Reads settings written in lines: YAML, and files whose comments take whole lines."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from controller.bundles.comments.spans import Comment
 
 _LINE = re.compile(rb"[^\r\n]++")
 _BLOCK = re.compile(rb"(?:^|[\s:-])[|>][-+0-9]*$")
-#: A quote begins a text where a value begins.
+#: A quote begins a string where a value begins.
 _YAML = re.compile(rb"(?P<comment>(?:^|(?<=[ \t]))#)|(?:^|(?<=[ \t\[{,:-]))(?P<quote>[\"'])")
 _CLOSING = {b'"': re.compile(rb"(?:[^\"\\]|\\.)*+\""), b"'": re.compile(rb"(?:[^']|'')*+'")}
-#: A text that begins so goes on over lines.
+#: A string that begins so continues over several lines.
 _LONG_TEXTS = (b'"""', b"'''", b"<<")
 
 
 def yaml_comments(data: bytes) -> list[Comment]:
-    """Return the comments of a document in YAML; what looks like one in a text is none."""
+    """Return the comments of a YAML document; a `#` within a string begins none."""
     found: list[Comment] = []
     block: int | None = None
     quote = b""
@@ -31,13 +31,13 @@ def yaml_comments(data: bytes) -> list[Comment]:
         if comment is not None:
             found.append(Comment(start + comment, start + len(line), True))
         if not quote and _BLOCK.search(said.rstrip()):
-            # Of a document alone the text may begin at once
+            # After the marker of a document a string may begin at once
             block = -1 if said.startswith(b"---") else indent
     return found
 
 
 def _in_line(line: bytes, quote: bytes) -> tuple[int | None, bytes]:
-    """Return (where a comment begins, None without; the quote of a text that is not closed), `quote` is that before."""
+    """Return (where a comment begins or None, the quote of an unclosed string); `quote` is the one open before."""
     at = 0
     while True:
         if quote:
@@ -55,9 +55,9 @@ def _in_line(line: bytes, quote: bytes) -> tuple[int | None, bytes]:
 
 
 def lines_with(marks: bytes, *, has_texts: bool) -> Callable[[bytes], list[Comment]]:
-    """Return a reader of files in which a line that begins with one of `marks` is a comment.
+    """Return a reader of files in which a line beginning with one of `marks` is a comment.
 
-    Where a file `has_texts` in quotes these may go on over lines: below one that does nothing is certain.
+    Where a file `has_texts` in quotes, these may span lines: after one that does, nothing is certain.
     """
     comment = re.compile(rb"[ \t]*[" + re.escape(marks) + rb"]+")
 
@@ -77,5 +77,5 @@ def lines_with(marks: bytes, *, has_texts: bool) -> Callable[[bytes], list[Comme
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (where it begins, the line without its end) of the lines that are not empty."""
+    """Yield (position, line without its end) of each line that is not empty."""
     return ((hit.start(), hit.group()) for hit in _LINE.finditer(data))

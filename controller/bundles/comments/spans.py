@@ -1,4 +1,4 @@
-"""A comment of a file, and what every reader of a language raises where it is not certain any more."""
+"""Defines a comment's span, and the error a reader raises where comments become uncertain."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Unclear(Exception):
-    """From here on it is not certain what is a comment and what has an effect: what was found before is."""
+    """From here on comments and code cannot be told apart for certain; comments found before are valid."""
 
 
 class Comment(NamedTuple):
-    """What a comment says, without its marks: `data[start:end]`; a line's comment ends with the line."""
+    """The text of a comment without its marks: `data[start:end]`; a line comment ends with the line."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""Reads SQL as MySQL and MariaDB do."""
+"""Reads SQL as MySQL and MariaDB do: the comments of statements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINE_END = re.compile(rb"\n|\Z")
 
 
 def comments(data: bytes) -> list[Comment]:
-    """Return the comments of statements as far as they are certain; those a server carries out are none."""
+    """Return the comments of statements as far as they are certain, without those that a server executes."""
     found: list[Comment] = []
     at = 0
     while (hit := _TOKEN.search(data, at)) is not None and hit.lastgroup != "unclosed":

@@ -1,4 +1,4 @@
-"""Reads style sheets: CSS, and what is made into it."""
+"""Reads style sheets: CSS, and the languages compiled to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE_END = re.compile(rb"[\r\n]|\Z")
 
 
 def comments(data: bytes) -> list[Comment]:
-    """Return the comments of a style sheet; lines of them are comments to all that make style sheets."""
+    """Return the comments of a style sheet; line comments are comments in every language compiled to CSS."""
     found: list[Comment] = []
     at = 0
     while (hit := _TOKEN.search(data, at)) is not None:

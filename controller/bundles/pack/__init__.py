@@ -1,1 +1,1 @@
-"""Packs rows and files into the members of a bundle, and writes it."""
+"""Packs rows and files into the members of a bundle, and writes the bundle."""

@@ -11,18 +11,18 @@ from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
 STATEMENT_BYTES = 256 * 1024
-#: Each chunk may be twice as large as the one before, up to the bundle's limit: even a small shop has some for every
+#: Each chunk may be twice as large as the one before, up to the bundle's limit: even a small shop gets some for every
 #: connection.
 FIRST_CHUNK_BYTES = STATEMENT_BYTES
-#: A chunk that holds this much ends with its table: one of a single table need not wait for any other.
+#: A chunk of at least this size ends with its table: a chunk of a single table need not wait for any other.
 TABLE_CHUNK_BYTES = STATEMENT_BYTES // 4
-#: What a server can be expected to take in one packet at most.
+#: Bytes that any server can be expected to accept in one packet.
 MAX_ROW_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Lines of SQL, one statement each; `table` when they all fill one table."""
+    """Lines of SQL, one statement each; `table` is set when they all fill one table."""
 
     sql: bytes
     rows: int
@@ -31,7 +31,7 @@ class Chunk:
 
 
 class ChunkWriter:
-    """Collects rows into chunks and hands each to `finished`, in order."""
+    """Collects rows into chunks and passes each to `finished`, in order."""
 
     def __init__(self, finished: Callable[[Chunk], None]) -> None:
         self._finished = finished
@@ -50,7 +50,7 @@ class ChunkWriter:
         self.largest_statement = 0
 
     def begin(self, table: Table) -> None:
-        """The rows that follow belong to `table`."""
+        """Begin a table: the following rows belong to it."""
         self._end_statement()
         if self._bytes >= TABLE_CHUNK_BYTES:
             self._end_chunk()
@@ -71,7 +71,7 @@ class ChunkWriter:
         self._filled = self._filled or placeholders
 
     def finish(self) -> None:
-        """Hand over what is left."""
+        """Pass on the unfinished chunk."""
         self._end_statement()
         self._end_chunk()
 

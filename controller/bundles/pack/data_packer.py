@@ -1,4 +1,4 @@
-"""Packs a database: each table's definition tried as InnoDB, its rows rewritten and put into chunks."""
+"""Packs a database: tries each table's definition as InnoDB, rewrites its rows and puts them into chunks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
 
-#: A number of rows as long as any.
+#: A row number of the greatest length.
 _MANY_ROWS = 10**10
 
 
 @dataclass
 class DataFacts:
-    """What was packed of a database."""
+    """Facts about the packed database."""
 
     definitions: dict[str, schema.Definition] = field(default_factory=dict)
     cells: list[Cells] = field(default_factory=list)
@@ -36,12 +36,12 @@ class DataFacts:
     changed: dict[str, set[str]] = field(default_factory=dict)
     #: Whole tables -> their digest in the template.
     source_digests: dict[str, list[str]] = field(default_factory=dict)
-    #: Tables with filled cells but no key: these cells cannot be read back one by one.
+    #: Tables with filled cells but no key: these cells cannot be verified one by one.
     unkeyed: list[str] = field(default_factory=list)
     emptied: dict[str, int] = field(default_factory=dict)
     #: Tables with rows -> (rows in the template, rows in the bundle).
     compared: dict[str, tuple[int, int]] = field(default_factory=dict)
-    #: Sentences about what a dump's loading changed.
+    #: Sentences about values that loading a dump changed.
     notes: list[str] = field(default_factory=list)
     largest_row: int = 0
     largest_statement: int = 0
@@ -90,7 +90,7 @@ def pack_data(
 
 
 def _require_reportable(tables: Collection[str]) -> None:
-    """Raise ShoplaunchError `template_too_large` for more tables than an agent's report has room for."""
+    """Raise ShoplaunchError `template_too_large` for more tables than fit into an agent's report."""
     size = len(json.dumps(dict.fromkeys(tables, _MANY_ROWS)))
     if size > MAX_TABLES_BYTES:
         message = f"{len(tables)} tables take up to {size} bytes in an agent's report, {MAX_TABLES_BYTES} at most"
@@ -100,7 +100,7 @@ def _require_reportable(tables: Collection[str]) -> None:
 def _pack_rows(
     source: Source, table: Table, where: str, plan: Plan, names: Names, writer: ChunkWriter, facts: DataFacts
 ) -> int:
-    """Pack a table's rows; return how many."""
+    """Pack a table's rows and return their number."""
     packer = _TablePacker(table, plan, names, facts)
     if not where:
         facts.source_digests[table.name] = digests.digest_row(source.query(digests.digest_sql(table, {}))[0])
@@ -113,7 +113,7 @@ def _pack_rows(
 
 
 class _TablePacker:
-    """Writes one table's rows as literals and remembers what was filled in."""
+    """Writes one table's rows as literals and records the filled cells."""
 
     def __init__(self, table: Table, plan: Plan, names: Names, facts: DataFacts) -> None:
         self._table = table
@@ -125,8 +125,8 @@ class _TablePacker:
         self._filled: dict[str, list[tuple[Key, bytes | None]]] = {}
 
     def row(self, row: Row) -> tuple[list[bytes], bool]:
-        """Return (literals, whether one has a placeholder)."""
-        # No mark goes beyond a zero byte: all values are looked at in one go
+        """Return (literals, whether one of them has a placeholder)."""
+        # No mark spans a zero byte: all values are searched in one go
         self._names.check_free(b"\0".join([value for value in row if value]), self._table.name)
         templates = self._plan.row(self._table, row)
         if templates is row:
@@ -134,7 +134,7 @@ class _TablePacker:
         return self._changed(row, templates)
 
     def finish(self) -> None:
-        """Keep the filled cells for reading back."""
+        """Keep the filled cells for verification."""
         for column, cells in self._filled.items():
             for part in by_query(cells):
                 keys, templates = tuple(key for key, _ in part), tuple(template for _, template in part)
@@ -148,7 +148,7 @@ class _TablePacker:
         has_placeholders = False
         changed = self._facts.changed.setdefault(self._table.name, set())
         pairs = list(zip(row, templates, strict=True))
-        # A row whose key itself was changed cannot be found again by it
+        # A row whose key itself was changed cannot be found by it
         keyed = bool(self._table.key) and not any(
             before != template and self._columns[place].name in self._table.key
             for place, (before, template) in enumerate(pairs)

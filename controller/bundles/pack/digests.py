@@ -1,4 +1,4 @@
-"""The queries that prove a table's content: digests per column with filled cells masked, and cells read back."""
+"""Builds the queries that prove a table's content: digests per column with filled cells masked, and reads of cells."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from controller.bundles.source.database import (
 Key = tuple[bytes, ...]
 #: Column -> keys of the rows whose cell depends on a job's values.
 Masks = dict[str, list[Key]]
-#: A column with more masked rows is left out of the digest.
+#: A column with more masked rows than this is left out of the digest.
 MAX_MASKED_ROWS = 200
 #: Cells read back by one query.
 CELLS_PER_QUERY = 100
-#: Bytes of the templates these are filled from: whoever reads them back holds one query's cells at a time.
+#: Bytes of the templates of one query's cells: the reader holds one query's cells in memory at a time.
 CELL_BYTES_PER_QUERY = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Filled cells of one column: their rows' keys in the table's order, and what each was made from."""
+    """Filled cells of one column: their rows' keys in the table's order, and the template of each."""
 
     table: str
     column: str
@@ -42,7 +42,7 @@ class Cells:
 
 
 def digest_columns(table: Table) -> list[Column]:
-    """Return the columns whose content every server prints the same way."""
+    """Return the columns whose content every server prints in the same way."""
     return [c for c in table.columns if not c.generated and not c.approximate and c.kind not in GEOMETRY]
 
 
@@ -72,7 +72,7 @@ def digest_row(row: Row) -> list[str]:
 
 
 def condition(table: Table, keys: Sequence[Key]) -> str:
-    """Return the SQL condition that names the rows of `keys`."""
+    """Return the SQL condition that selects the rows of `keys`."""
     columns = table.key_columns()
     left = [key_text(column) for column in columns]
     rows = [[_literal(column, part) for column, part in zip(columns, key, strict=True)] for key in keys]
@@ -87,7 +87,7 @@ def cells_sql(table: Table, column: str, keys: Sequence[Key]) -> str:
 
 
 def by_query(cells: Iterable[tuple[Key, bytes | None]]) -> Iterator[list[tuple[Key, bytes | None]]]:
-    """Yield the (key, template) pairs in their order, in parts that one query each reads back; a large one is alone."""
+    """Yield the (key, template) pairs in order, grouped by the query that reads them; a large cell is alone."""
     part: list[tuple[Key, bytes | None]] = []
     size = 0
     for key, template in cells:

@@ -1,4 +1,4 @@
-"""Packs a document root: each file read once, rewritten, and put into a shard of its kind."""
+"""Packs a document root: reads each file once, rewrites it and puts it into a shard of its kind."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from controller.bundles.source.left_out import LeftOut
 from controller.bundles.source.tree import Entry, Status, Tree
 
 _DISK_BLOCK = 4096
-#: Within FileFacts `bytes` is a number.
+#: `bytes` within FileFacts is a number.
 PathBytes = bytes
-#: How compressed files begin: gzip, ZIP, bzip2, xz, 7z, Zstandard, RAR.
+#: First bytes of compressed files: gzip, ZIP, bzip2, xz, 7z, Zstandard, RAR.
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"Rar!")
 
 
 @dataclass
 class FileFacts:
-    """What the packed tree takes: files, directories and links, bytes on disk, files with placeholders."""
+    """Totals of the packed tree: files, directories and links, bytes on disk, files with placeholders."""
 
     files: int = 0
     directories: int = 0
@@ -35,27 +35,27 @@ class FileFacts:
     bytes: int = 0
     disk_bytes: int = 0
     filled: int = 0
-    #: Paths of files that nobody looks into.
+    #: Paths of files whose content is not searched.
     compressed: list[str] = field(default_factory=list)
     #: Path -> kind of the entries that variants replace.
     kinds: dict[PathBytes, str] = field(default_factory=dict)
-    #: Entries of a variant that replace none of the template's.
+    #: Entries of a variant that do not replace an entry of the template.
     added: int = 0
-    #: What stayed out, by reason (left_out.LeftOut.as_json).
+    #: Entries left out, by reason (left_out.LeftOut.as_json).
     left_out: dict[str, Any] = field(default_factory=dict)
-    #: The same as LeftOut.paths: too much for a manifest.
+    #: The full list, as LeftOut.paths: too long for a manifest.
     left_out_paths: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def inodes(self) -> int:
-        """Entries of the file system."""
+        """The number of file system entries."""
         return self.files + self.directories + self.links
 
 
 def pack_files(
     tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
 ) -> FileFacts:
-    """Add the tree's shards to `bundle`; `replaced` are the paths whose kind is to be told.
+    """Add the tree's shards to `bundle`; record the kinds of the paths in `replaced`.
 
     Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
     """
@@ -98,7 +98,7 @@ def _pack(
 
 
 def _added(path: bytes, content: bytes) -> Entry:
-    # Of no time, as the same template has to give the same bytes
+    # Without a time: the same template has to give the same bytes
     return Entry(path, "file", Status(0, stat.S_IFREG | 0o644, len(content), 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""Packs the document root in a process of its own, beside the work on the database."""
+"""Packs the document root in its own process, in parallel with the work on the database."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from controller.bundles.pack.writer import BundleWriter, Member
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.source.tree import Tree
 
-#: The part of the bundle's members that comes from here.
+#: The part of the bundle's members that this process makes.
 PART = "files"
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """What comes back: facts, members in the spool, names of values used, what the plan has seen."""
+    """The result: facts, members in the spool, names of the values used, and what the plan collected."""
 
     facts: FileFacts
     members: list[Member]
@@ -37,9 +37,9 @@ class FileWork:
     def finish(
         self, plan: Plan, names: Names, bundle: BundleWriter, progress: Progress, meanwhile: Callable[[], bool]
     ) -> FileFacts:
-        """Wait for the shards and add them to `bundle`, what was seen to `plan` and `names`.
+        """Wait for the shards; add them to `bundle`, and the collected results to `plan` and `names`.
 
-        `meanwhile` is other work (see `Beside.outcome`). Raises ShoplaunchError as `pack_files` does.
+        `meanwhile` does other work (see `Beside.outcome`). Raises ShoplaunchError as `pack_files` does.
         """
         packed = self._work.outcome(progress, meanwhile)
         bundle.members += packed.members
@@ -50,7 +50,7 @@ class FileWork:
 
 @contextmanager
 def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Container[bytes]) -> Iterator[FileWork]:
-    """Begin to pack the files of `tree`; `replaced` are the paths whose kind is to be told."""
+    """Begin to pack the files of `tree`; record the kinds of the paths in `replaced`."""
 
     def work(progress: Progress) -> _Packed:
         own, names, part = plan.branch(), Names(plan.nonce), bundle.part(PART)

@@ -1,4 +1,4 @@
-"""Runs a piece of the packing in a process of its own: other work goes on here until its outcome is wanted."""
+"""Runs a part of the packing in a forked process, while the parent goes on until it needs the result."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from controller.bundles.pack.progress import Progress
 from shared.errors import ShoplaunchError
 
 T = TypeVar("T")
-#: Seconds between two looks at how far the work is.
+#: Seconds between two polls of the work's progress.
 _LOOK_SECONDS = 0.1
-#: A copy of this process: it knows all we know, and reads what we may read.
+#: A forked copy of this process: it shares our memory's content and our file permissions.
 _FORK = multiprocessing.get_context("fork")
 
 
 class Beside(Generic[T]):
-    """Work that goes on in another process."""
+    """Work that runs in another process."""
 
     def __init__(self, receiver: Connection, steps: Any) -> None:
         self._receiver = receiver
@@ -31,10 +31,10 @@ class Beside(Generic[T]):
         self._shown = 0
 
     def outcome(self, progress: Progress, meanwhile: Callable[[], bool] = lambda: False) -> T:
-        """Wait for the work and return what it returned; `progress` is told how far it is already.
+        """Wait for the work and return its result; report its progress to `progress`.
 
-        `meanwhile` does a piece of other work, if there is any, and tells whether there was: it is called until the
-        outcome is there. Raises what the work raised, and ShoplaunchError `internal` when it ended without a word.
+        `meanwhile` does one piece of other work and returns whether there was any: it is called until the result
+        is there. Raises the work's exception, and ShoplaunchError `internal` when it ended without a result.
         """
         busy = True
         while True:
@@ -66,7 +66,7 @@ class Beside(Generic[T]):
 
 
 class _Told:
-    """The progress of the work, told to the process that waits for it."""
+    """Sends the progress of the work to the process that waits for it."""
 
     def __init__(self, sender: Connection, steps: Any, parent: int) -> None:
         self._sender = sender
@@ -79,20 +79,20 @@ class _Told:
     def advance(self, steps: int = 1) -> None:
         self._steps.value += steps
         if os.getppid() != self._parent:
-            # Nobody waits any more
+            # The waiting process is gone
             os._exit(1)
 
 
 @contextmanager
 def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
-    """Start `work(progress)` and give it as Beside; whatever is left of it ends with the context.
+    """Start `work(progress)` and yield it as Beside; the process is ended with the context.
 
-    Its result and its exceptions are sent: they are pickled, and what it changes in memory is lost.
+    Its result and exceptions are sent pickled; its changes in memory are lost.
     """
     receiver, sender = _FORK.Pipe(duplex=False)
     steps = _FORK.Value("Q", 0, lock=False)
     process = _FORK.Process(target=_run, args=(work, sender, receiver, steps, os.getpid()), daemon=True)
-    # A collection of garbage writes into all it looks at: each process would soon have a copy of everything there is
+    # A garbage collection writes into every object it visits: soon each process would have its own copy of all memory
     gc.freeze()
     try:
         process.start()
@@ -107,7 +107,7 @@ def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
 
 
 def _run(work: Callable[[Progress], T], sender: Connection, receiver: Connection, steps: Any, parent: int) -> None:
-    # A Ctrl-C in the terminal reaches both: the other process decides what becomes of us
+    # A Ctrl-C in the terminal reaches both: the parent decides about this process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -116,9 +116,9 @@ def _run(work: Callable[[Progress], T], sender: Connection, receiver: Connection
         sender.send(("done", work(_Told(sender, steps, parent))))
     except ShoplaunchError as problem:
         sender.send(("refused", problem.code, problem.message, problem.retryable, problem.details))
-    except Exception as problem:  # noqa: BLE001 - raised again in the process that waits for us
+    except Exception as problem:  # noqa: BLE001 - raised again in the process that waits
         problem.add_note(traceback.format_exc())
         sender.send(("failed", problem))
     finally:
-        # Nothing of what the other process would do at its end is to be done here
+        # The parent's exit handlers must not run here
         os._exit(0)

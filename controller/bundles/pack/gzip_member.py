@@ -1,4 +1,4 @@
-"""Gzip with a header of our own: same bytes in, same bytes out."""
+"""Writes gzip with a fixed header: same bytes in, same bytes out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import struct
 import zlib
 
 LEVEL = 6
-#: No name, no time, no system.
+#: No name, no time, no operating system.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-#: A block that is not the last one and is stored as it is: RFC 1951, 3.2.4.
+#: A stored block that is not the last: RFC 1951, 3.2.4.
 _STORED = struct.Struct("<BHH")
 _STORED_BYTES = 0xFFFF
 
 
 class GzipWriter:
-    """Makes one member of what is compressed and what is stored; `fed` and `written` are its bytes so far, of both,
-    before and after that."""
+    """Makes one gzip member of compressed and stored data; `fed` and `written` count the bytes of both so far,
+    before and after compression."""
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -31,10 +31,10 @@ class GzipWriter:
         self._take(self._deflate.compress(data))
 
     def store(self, data: bytes) -> None:
-        """Add `data` as it is: what compressing hardly makes smaller is unpacked several times as fast this way."""
+        """Add `data` uncompressed: data that hardly shrinks is unpacked several times as fast this way."""
         self._crc = zlib.crc32(data, self._crc)
         self.fed += len(data)
-        # To a whole byte; and nothing that comes later may point to before, as zlib does not know of these bytes
+        # To a whole byte; and later data may not refer to data before this, as zlib does not know the stored bytes
         self._take(self._deflate.flush(zlib.Z_FULL_FLUSH))
         view = memoryview(data)
         for start in range(0, len(data), _STORED_BYTES):

@@ -1,4 +1,4 @@
-"""Writes column values as SQL literals of our own: one line, the same row on every server."""
+"""Writes column values as SQL literals: one line, the same row on every server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bits_literal(value: bytes) -> bytes:
 
 
 def template_literal(escaped: bytes, column: Column) -> bytes:
-    """Return a string whose `escaped` content holds placeholders ending in the step `sql`."""
+    """Return a string whose `escaped` content holds placeholders that end in the step `sql`."""
     introducer = b"_binary" if column.kind in BINARY else b""
     return introducer + b"'" + escaped + b"'"
 

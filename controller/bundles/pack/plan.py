@@ -1,4 +1,4 @@
-"""What the compiler asks of a recipe about one template: the seam between bundles and applications."""
+"""Defines what the compiler asks a recipe about one template: the interface between bundles and applications."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from controller.bundles.source.database import Table
 
 
 class Plan(Protocol):
-    """One template, understood: what of it is packed and what becomes of it. Templates are in raw context.
+    """One inspected template: which parts are packed, and how each changes. Templates are in raw context.
 
-    `left_out`, `path` and `file` are asked in another process, which has no database.
+    `left_out`, `path` and `file` are called in another process, which has no database.
     """
 
     nonce: str
     application: Mapping[str, str]
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry (and all below it) stays out, None for what is packed."""
+        """Return why an entry (and all below it) is left out, None for one that is packed."""
 
     def path(self, path: bytes) -> bytes:
         """Return a path or link target as a template."""
@@ -29,35 +29,35 @@ class Plan(Protocol):
         """Return a file's content as a template; the same object when nothing in it depends on the account."""
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return path -> template of files that are packed although the tree does not have them."""
+        """Return path -> template of files that are packed although they are not in the tree."""
 
     def condition(self, table: str) -> str | None:
-        """Return the SQL condition of the rows that are packed: "" for all, None for no row at all."""
+        """Return the SQL condition of the rows to pack: "" for all, None for no row at all."""
 
     def goes_on(self, table: str) -> bool:
-        """Tell whether an emptied table goes on counting where the template's ended; it starts anew otherwise."""
+        """Return whether an emptied table continues the template's counter; otherwise the counter starts anew."""
 
     def row(self, table: Table, row: Row) -> Row:
         """Return a row with its cells as templates; the same object when nothing changed."""
 
     def text(self, value: bytes, place: str) -> bytes:
-        """Return any other text of a shop as a template; `place` is for the report."""
+        """Return any other text of a shop as a template; `place` names it in the report."""
 
     def table(self, name: str) -> str:
         """Return the full name of a table named without the template's prefix."""
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
+        """Return (table, statement) pairs that set a setting to a value (a template), whether it exists or not.
 
-        May be carried out twice; the last reads it back. Raises ShoplaunchError `variant_invalid` when every new shop
-        has another value, for its safety or because it is its own.
+        Running them twice is safe; the last reads the value back. Raises ShoplaunchError `variant_invalid` for settings
+        whose value every new shop gets anew, for its safety or because it is the shop's own.
         """
 
     def cells(self, table: Table, row: Row) -> Mapping[str, bytes | None]:
-        """Return column -> template of those cells of a row that are the same in every shop, or each shop's own."""
+        """Return column -> template of those cells of a row that are the same in every shop, or specific to a shop."""
 
     def owns(self, path: bytes) -> bool:
-        """Tell whether a file is written anew, whatever it held."""
+        """Return whether a file is written anew, whatever its content."""
 
     def fragments(self) -> Mapping[str, bytes]:
         """Return the fragments made so far."""
@@ -68,42 +68,42 @@ class Plan(Protocol):
     def manifest(self) -> Mapping[str, Any]:
         """Return the manifest's parts that only the recipe knows.
 
-        secrets, entry_points, checks, jobs, php, personal_data, folders (whether shops below a folder can be made of
-        it), residue (bytes).
+        secrets, entry_points, checks, jobs, php, personal_data, folders (whether the template can become shops below a
+        folder), residue (bytes).
         """
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
-        """Return values for the two trial loads where made-up ones would not show what depends on them."""
+        """Return values for the two trial loads, for names whose made-up values would not show what depends on them."""
 
     def forbidden(self) -> Mapping[str, bytes]:
         """Return label -> bytes that must not occur in the bundle: secrets, domain, paths."""
 
     def needles(self) -> Mapping[str, bytes]:
-        """Return label -> bytes of all that is forbidden, and of what the plan itself looks for."""
+        """Return label -> bytes of all that is forbidden, and of the plan's own needles."""
 
     def kinds(self) -> Mapping[str, str]:
-        """Return label -> kind of what `needles` holds (controller.bundles.residue.findings); any other is a secret."""
+        """Return label -> kind of the `needles` (controller.bundles.residue.findings); others are secrets."""
 
     def people(self) -> Mapping[str, Sequence[str]]:
-        """Return table -> the columns for which it may be of people: each is one of `noticed`, too."""
+        """Return table -> the columns that may hold personal data; each such table is one of `noticed`, too."""
 
     def noticed(self) -> Sequence[Finding]:
-        """Return what must not stay and was found while files were read."""
+        """Return findings made while files were read: they must not stay."""
 
     def unsearched(self) -> Mapping[str, str]:
-        """Return label -> reason of what is not searched for in the bundle, or not everywhere."""
+        """Return label -> reason of needles for which the bundle is not searched, or not everywhere."""
 
     def require_plausible(self) -> None:
-        """Raise ShoplaunchError `needle_too_common` when what was replaced cannot be the template's alone."""
+        """Raise ShoplaunchError `needle_too_common` when a replaced needle cannot be the template's alone."""
 
     def report(self) -> Mapping[str, Any]:
-        """Return what was rewritten, seen but not rewritten, and dropped."""
+        """Return which parts were rewritten, seen but not rewritten, and dropped."""
 
     def branch(self) -> Plan:
-        """Return a plan of the same template that has not seen anything yet, for another process."""
+        """Return a plan of the same template with nothing collected yet, for another process."""
 
     def seen(self) -> object:
-        """Return what this plan has collected so far, fit to be sent to another process."""
+        """Return what this plan has collected so far, in a form that can be sent to another process."""
 
     def absorb(self, seen: object) -> None:
         """Add what a branch has collected."""

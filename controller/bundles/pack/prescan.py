@@ -1,4 +1,4 @@
-"""Looks through members that wait in the spool while others are still made: what is not in them is known by digest."""
+"""Searches members in the spool while others are still made, and keeps by digest what each does not hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READ_BYTES = 256 * 1024
 
 
 class Ahead:
-    """Looks through shards and chunks in the spool of `bundle` for what `searcher` finds, one after the other."""
+    """Searches the shards and chunks in the spool of `bundle` with `searcher`, one after the other."""
 
     def __init__(self, bundle: BundleWriter, searcher: Searcher) -> None:
         self._bundle = bundle
@@ -24,7 +24,7 @@ class Ahead:
         self._absent: dict[str, frozenset[bytes]] = {}
 
     def look(self) -> bool:
-        """Look through one member that was not looked through yet; tell whether there was one."""
+        """Search one member that was not searched yet; return whether there was one."""
         for path, thorough in self._waiting():
             if path not in self._looked_at:
                 self._looked_at.add(path)
@@ -35,7 +35,7 @@ class Ahead:
         return False
 
     def misses(self, sha256: str, wanted: Iterable[Wanted]) -> bool:
-        """Tell whether the member with this digest is known to hold none of `wanted`, the same as before or not."""
+        """Return whether the member with this digest is known to hold none of `wanted`, as in the search or not."""
         absent = self._absent.get(sha256)
         return absent is not None and is_ruled_out(wanted, absent)
 

@@ -1,4 +1,4 @@
-"""Who is told how far the packing is: phases with a length, in order."""
+"""Defines the progress of the packing: phases with a length, in order."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of phases; each begins where the one before ends."""
+    """Receives the progress in phases; each begins where the one before ends."""
 
     def phase(self, name: str, total: int | None = None) -> None:
-        """A phase begins; `total` steps when their number is known."""
+        """Begin a phase of `total` steps, None when their number is unknown."""
 
     def advance(self, steps: int = 1) -> None:
-        """So many steps of the phase are done."""
+        """Count steps of the phase as done."""
 
 
 class NoProgress:
-    """A Progress that nobody watches."""
+    """A Progress that shows nothing."""
 
     def phase(self, name: str, total: int | None = None) -> None:
-        """Nothing is drawn."""
+        """Do nothing."""
 
     def advance(self, steps: int = 1) -> None:
-        """Nothing is drawn."""
+        """Do nothing."""

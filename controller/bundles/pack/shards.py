@@ -17,12 +17,12 @@ from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
-#: What zlib may hold back, and what is added to data that is not compressed.
+#: Bytes that zlib may hold back, and those it adds to data that does not compress.
 _HELD_BACK_BYTES = 256 * 1024
-#: What is compressed in one go: between two of them the threads wait for one another.
+#: Bytes compressed in one go: after each block the threads wait for one another.
 _PIECE_BYTES = 256 * 1024
 _WAITING_PIECES = 4
-#: Larger ones need another way of writing in a tar header.
+#: Larger numbers need another notation in a tar header.
 _LARGEST_NUMBER = 0o77777777777
 
 
@@ -46,7 +46,7 @@ class ShardWriter:
         self._waiting_bytes = 0
 
     def add(self, header: bytes, content: bytes) -> None:
-        """Add one tar entry; a shard that would become too large with it is finished first."""
+        """Add one tar entry; if the shard would become too large with it, finish that shard first."""
         size = len(header) + len(content) + -len(content) % _BLOCK
         if self._entries and not self._has_room(size):
             self.finish()
@@ -63,7 +63,7 @@ class ShardWriter:
             self._compress()
 
     def finish(self) -> None:
-        """Finish the open shard, if there is one."""
+        """Finish the open shard, if any."""
         if not self._entries:
             return
         self._wait(_END)
@@ -76,7 +76,7 @@ class ShardWriter:
     def _has_room(self, size: int) -> bool:
         if self._gzip.fed + self._waiting_bytes + size + len(_END) > SHARD_UNPACKED_BYTES:
             return False
-        # Only near the limit what waits has to be compressed to know how large it is
+        # Only near the limit does the waiting data have to be compressed to know the shard's size
         if self._gzip.written + _most(self._waiting_bytes) + _most(size) + _HELD_BACK_BYTES <= SHARD_PACKED_BYTES:
             return True
         self._compress()
@@ -92,12 +92,12 @@ class ShardWriter:
 
 
 def _most(size: int) -> int:
-    """Return how many bytes `size` bytes become at most, with what was held back before them."""
+    """Return the greatest number of bytes that `size` bytes can become, with those held back before them."""
     return size + size // 1000 + _HELD_BACK_BYTES
 
 
 class Background:
-    """Runs a ShardWriter in a thread of its own, so that compressing and reading share two processors."""
+    """Runs a ShardWriter in its own thread, so that compressing and reading share two processors."""
 
     def __init__(self, writer: ShardWriter) -> None:
         self._writer = writer
@@ -109,7 +109,7 @@ class Background:
         self._thread.start()
 
     def add(self, header: bytes, content: bytes) -> None:
-        """Hand one entry over. Raises what the writer raised before."""
+        """Hand over one entry. Raises the writer's error, if it has failed."""
         self._piece.append((header, content))
         self._piece_bytes += len(header) + len(content)
         if self._piece_bytes >= _PIECE_BYTES:
@@ -117,7 +117,7 @@ class Background:
             self._hand_over()
 
     def finish(self) -> None:
-        """Wait until everything is packed. Raises what the writer raised."""
+        """Wait until everything is packed. Raises the writer's error."""
         if self._piece:
             self._hand_over()
         self._waiting.put([])
@@ -135,11 +135,11 @@ class Background:
         self._attempt(self._writer.finish)
 
     def _attempt(self, step: Callable[..., None], *given: bytes) -> None:
-        # After a failure everything is taken and dropped, so that nobody waits for a place in the queue
+        # After a failure, entries are taken and dropped, so that no producer blocks on the queue
         if self._problem is None:
             try:
                 step(*given)
-            except BaseException as problem:  # noqa: BLE001 - raised again in the thread that waits for us
+            except BaseException as problem:  # noqa: BLE001 - raised again in the waiting thread
                 self._problem = problem
 
     def _raise(self) -> None:
@@ -150,7 +150,7 @@ class Background:
 def header_of(entry: Entry, path: bytes, size: int, target: bytes = b"") -> bytes:
     """Return the tar header (with GNU long-name records when needed) of an entry stored as `path`.
 
-    No owner, no group; rights reduced to 0755/0700 for directories, 0644/0755/0600/0700 for files.
+    No owner, no group; permissions reduced to 0755/0700 for directories, 0644/0755/0600/0700 for files.
     """
     modified, mode = max(0, entry.status.modified // 1_000_000_000), entry.status.mode
     public = bool(mode & 0o044)
@@ -190,5 +190,5 @@ def _same_of_files(rights: int) -> tuple[bytes, bytes, int]:
 
 
 def zlib_version() -> str:
-    """Return the version of zlib that is at work: reproducible bytes need the same one."""
+    """Return the version of the zlib in use: reproducible bytes need the same one."""
     return zlib.ZLIB_RUNTIME_VERSION

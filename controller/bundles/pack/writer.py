@@ -1,4 +1,4 @@
-"""Writes the bundle file: members spooled beside it, then one reproducible ZIP, then renamed into place."""
+"""Writes the bundle file: spools members next to it, writes one reproducible ZIP, and renames it into place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COPY_BYTES = 1024 * 1024
 
 @dataclass
 class Member:
-    """A member's entry in the manifest, and where its bytes wait."""
+    """A member's entry in the manifest, and the file with its bytes."""
 
     kind: str
     path: Path
@@ -52,9 +52,9 @@ class Member:
 
 
 class BundleWriter:
-    """A context that ends with the finished bundle at `target`, or with nothing at all.
+    """A context that ends with the finished bundle at `target`, or with nothing.
 
-    `spool` is the folder, gone afterwards, where its members wait.
+    `spool` is the temporary folder of its members.
     """
 
     def __init__(self, target: Path) -> None:
@@ -78,13 +78,13 @@ class BundleWriter:
         shutil.rmtree(self.spool)
 
     def part(self, name: str) -> BundleWriter:
-        """Return a writer whose members wait beside ours, for another process; `members` takes them over from there."""
+        """Return a writer for another process, its members next to ours; `members` takes them over from there."""
         other = copy.copy(self)
         other.members, other._part, other._numbers = [], name, itertools.count()
         return other
 
     def arrived(self, part: str) -> list[Path]:
-        """Return the files of the members that a part's writer has added so far, in another process, in order."""
+        """Return the files of the members that a part's writer, in another process, has added so far, in order."""
         return sorted(self.spool.glob(f"{part}-[0-9]*[0-9]"))
 
     def add(
@@ -95,7 +95,7 @@ class BundleWriter:
         unfinished = path.with_suffix(".unfinished")
         with disk_errors(self.target):
             unfinished.write_bytes(packed)
-            # Under its name it is whole for whoever looks
+            # Renamed when complete: a reader finds only whole members
             unfinished.rename(path)
         member = Member(kind, path, sha256_hex(packed), len(packed), placeholders, unpacked, more, name)
         self.members.append(member)
@@ -106,7 +106,7 @@ class BundleWriter:
         return self.add(kind, gzipped(content), placeholders, len(content), name)
 
     def number(self) -> None:
-        """Give shards and chunks their names: in order of arrival, shards with placeholders last."""
+        """Name shards and chunks: in order of arrival, shards with placeholders last."""
         shards = [member for member in self.members if member.kind == "files"]
         for number, member in enumerate(sorted(shards, key=lambda one: one.placeholders), 1):
             member.name = f"files/{number:04}.tar.gz"
@@ -122,10 +122,10 @@ class BundleWriter:
         return member.path.read_bytes()
 
     def assemble(self, manifest: bytes) -> Path:
-        """Write the ZIP beside the target and return its path; `publish` makes it the bundle."""
+        """Write the ZIP next to the target and return its path; `publish` makes it the bundle."""
         path = self.spool / "bundle"
         with disk_errors(self.target), path.open("w+b") as stream:
-            # The whole template: its packer decides who else reads it
+            # It holds the whole template: the operator decides who else may read it
             os.fchmod(stream.fileno(), 0o600)
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
                 for member in self.members:
@@ -136,7 +136,7 @@ class BundleWriter:
         return path
 
     def publish(self, path: Path, *, replace: bool = True) -> None:
-        """Rename the assembled bundle into place, durably; a file there gives way, or raises `name_taken`."""
+        """Rename the assembled bundle into place, durably; replace an existing file, or raise `name_taken`."""
         with disk_errors(self.target):
             if replace:
                 path.replace(self.target)
@@ -164,7 +164,7 @@ def _info(name: str, size: int) -> zipfile.ZipInfo:
 
 @contextmanager
 def disk_errors(target: Path) -> Iterator[None]:
-    """Turn a full disk into ShoplaunchError `disk_full`, any other refusal into `file_error`."""
+    """Turn a full disk into ShoplaunchError `disk_full`, any other OSError into `file_error`."""
     try:
         yield
     except OSError as problem:

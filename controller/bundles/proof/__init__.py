@@ -1,1 +1,1 @@
-"""Loads a bundle's own database as the agent would, and takes the evidence from there."""
+"""Loads a bundle's database as the agent would, and collects evidence from the loads."""

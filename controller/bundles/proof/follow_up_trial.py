@@ -1,4 +1,4 @@
-"""What later jobs will do to a client's shop is tried at packing, when a mistake of the recipe still harms nobody."""
+"""Tries at packing what follow-up jobs will do to a client's shop, while a recipe's mistake does no harm."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from shared.placeholders import Renderer
 
 #: Kind -> {"statements", "edits", "back"}, as in the manifest.
 Jobs = Mapping[str, Mapping[str, Any]]
-#: What only a visitor sees fail has to be taken back, its edits by themselves.
+#: The job kind whose failure only a visitor sees: its edits must be reversible by themselves.
 _NEEDS_BACK = "https_on"
 
 
 def try_statements(connection: Connection, jobs: Jobs, renderer: Renderer) -> None:
-    """Carry out what each of `jobs` does in a database, and what takes it back; nothing of it stays.
+    """Run the statements of each of `jobs`, and those that take it back; the database stays as it was.
 
     Raises ShoplaunchError `recipe_invalid`.
     """
@@ -39,7 +39,7 @@ def try_statements(connection: Connection, jobs: Jobs, renderer: Renderer) -> No
 
 
 def require_edits(jobs: Jobs, tree: Tree, plan: Plan) -> None:
-    """Raise ShoplaunchError `recipe_invalid` unless the packed files hold what each of `jobs` will look for."""
+    """Raise ShoplaunchError `recipe_invalid` unless the packed files hold the text each of `jobs` will replace."""
     for kind, job in jobs.items():
         for edit in job["edits"]:
             _require_edit(kind, edit, tree, plan)
@@ -66,7 +66,7 @@ def _require_edit(kind: str, edit: Mapping[str, Any], tree: Tree, plan: Plan) ->
 
 
 def _packed(path: bytes, tree: Tree, plan: Plan) -> bytes | None:
-    """Return a file as a template, None when there is none; `path` is a template, too."""
+    """Return a file as a template, None when it does not exist; `path` is a template, too."""
     last = path.rpartition(b"/")[2]
     for entry in tree.entries(plan.left_out):
         if entry.kind == "file" and entry.path.rpartition(b"/")[2] == last and plan.path(entry.path) == path:

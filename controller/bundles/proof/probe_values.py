@@ -1,4 +1,4 @@
-"""Two sets of made-up values with which a bundle is tried on the scratch server."""
+"""Makes two sets of values with which a bundle is tried on the scratch server."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _LENGTH = 32
 def probe_values(
     names: Iterable[str], secrets: Sequence[Mapping[str, Any]], which: int, own: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:
-    """Return a value for each of `names`; `which` is 0 or 1, and the two sets differ wherever values may.
+    """Return a value for each of `names`; `which` is 0 or 1, and the two sets differ wherever possible.
 
-    `own` are the recipe's pairs, which win.
+    `own` are the recipe's pairs, which take precedence.
     """
     lengths = {secret["name"]: int(secret.get("length") or _LENGTH) for secret in secrets}
     return {

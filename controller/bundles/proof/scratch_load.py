@@ -1,4 +1,4 @@
-"""Loads a bundle's own database into the scratch server, as the agent would, and takes the evidence from there."""
+"""Loads a bundle's database into the scratch server, as the agent would, and collects evidence from it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from controller.bundles.source.schema import Definition
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
-#: Two moments, so that what depends on the clock differs between two loads as what depends on values does.
+#: Two moments, so that clock-dependent values differ between two loads like those that depend on a job.
 MOMENTS = (1_000_000_000, 1_500_000_000)
 
 
 class Readable(Protocol):
-    """What answers queries: a connection, or one of several databases over the same one."""
+    """Anything that answers queries: a connection, or one of several databases on the same connection."""
 
     def rows(self, sql: str) -> list[Row]:
         """Return all rows of a query."""
@@ -33,7 +33,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class LoadChunk:
-    """A data chunk as it is loaded: its gzipped SQL lines in a file, and the rows they must affect."""
+    """A data chunk to load: its gzipped SQL lines in a file, and the rows they must affect."""
 
     name: str
     path: Path
@@ -43,7 +43,7 @@ class LoadChunk:
 
 @dataclass
 class TableProof:
-    """What the manifest says of one table."""
+    """One table's entry in the manifest."""
 
     table: Table
     rows: int = 0
@@ -65,7 +65,7 @@ class TableProof:
 
 @dataclass(frozen=True)
 class Load:
-    """Everything a database is made of."""
+    """Everything that a database is made from."""
 
     definitions: Mapping[str, Definition]
     chunks: Sequence[LoadChunk]
@@ -99,7 +99,7 @@ def load_data(connection: Connection, load: Load, renderer: Renderer) -> int:
 
 
 def finish_schema(connection: Connection, load: Load) -> list[Routine]:
-    """Make late indexes, foreign keys and routines; return the routines in an order in which they can be made."""
+    """Make late indexes, foreign keys and routines; return the routines in a working order of creation."""
     for definition in load.definitions.values():
         for statement in definition.late:
             _run(connection, statement, definition.table)
@@ -116,7 +116,7 @@ def finish_schema(connection: Connection, load: Load) -> list[Routine]:
                 connection.query(routine.create)
                 ordered.append(routine)
             except Refused as refused:
-                # A view may need one that comes later by name
+                # A view may need one whose name sorts later
                 problem = refused
                 left.append(routine)
         if len(left) == len(waiting) and problem is not None:
@@ -133,7 +133,7 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
 
 
 def carry_out(connection: Connection, statements: Sequence[Mapping[str, Any]], renderer: Renderer) -> None:
-    """Run statements, then look whether each kept its promise, as the agent does.
+    """Run statements, then verify each one's check, as the agent does.
 
     Raises ShoplaunchError `configure_failed`.
     """
@@ -156,7 +156,7 @@ def carry_out(connection: Connection, statements: Sequence[Mapping[str, Any]], r
 def matching_cells(
     connection: Readable, cells: Sequence[Cells], renderer: Renderer, tables: Mapping[str, Table]
 ) -> list[Cells]:
-    """Return the cells that read back as rendered, without those that do not; `tables` are their tables by name."""
+    """Return the cells that read back as rendered, without the others; `tables` are their tables by name."""
     good = []
     for group in cells:
         rows = connection.rows(digests.cells_sql(tables[group.table], group.column, group.keys))
@@ -188,7 +188,7 @@ def take(
 ) -> dict[str, TableProof]:
     """Return the proof of each of `tables` from two loads with different values.
 
-    What differs between them depends on a job's values and is masked. `names` are the two databases' names.
+    Cells that differ between them depend on a job's values and are masked. `names` are the two databases' names.
     Raises ShoplaunchError `proof_digest` when the two do not have the same rows.
     """
     proofs: dict[str, TableProof] = {}
@@ -250,7 +250,7 @@ def _parametrised(
 
 
 def rendered(renderer: Renderer, template: str) -> str:
-    """Return a template of text filled."""
+    """Return a text template, rendered."""
     filled: bytes = renderer.render(template.encode("utf-8"))
     return filled.decode("utf-8")
 
@@ -275,7 +275,7 @@ def coded(data: bytes) -> str:
 def same_as_source(connection: Connection, table: Table, source: list[str], changed: set[str]) -> None:
     """Compare a loaded table with the digest taken from the template; `changed` columns are not compared.
 
-    Raises ShoplaunchError `proof_digest` when a value was not carried over as it is.
+    Raises ShoplaunchError `proof_digest` when a value was changed on the way.
     """
     loaded = digests.digest_row(connection.one(digests.digest_sql(table, {})))
     if loaded[0] != source[0]:

@@ -1,1 +1,1 @@
-"""What must not be left of the template: the search for it in a bundle, and what was found."""
+"""Searches a bundle for the template's residue, and describes the findings."""

@@ -1,4 +1,4 @@
-"""Reads a finished bundle: its manifest, its members checked against their digests."""
+"""Reads a finished bundle: its manifest, and its members checked against their digests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.errors import ShoplaunchError
 if TYPE_CHECKING:
     from shared.documents import Manifest, Member
 
-#: What the library raises over bytes that were altered; RuntimeError: it takes a member for an encrypted one.
+#: Errors of the library on altered bytes; RuntimeError: it takes a member for an encrypted one.
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, LookupError, RuntimeError, ValueError,
     OverflowError,
@@ -27,7 +27,7 @@ DAMAGE = (
 
 
 class BundleFile:
-    """An open bundle; `manifest` is checked, `manifest_sha256` and `size` are what a job pins."""
+    """An open bundle; `manifest` is checked, `manifest_sha256` and `size` are the values a job pins."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -52,7 +52,7 @@ class BundleFile:
     def read(self, member: Member) -> bytes:
         """Return a member's packed bytes. Raises ShoplaunchError `bundle_digest`, `bundle_damaged`."""
         with damage():
-            # Looked at first: a size that lies must not become memory
+            # Checked first: a false size must not become allocated memory
             if self._archive.getinfo(member["name"]).file_size != member["size"]:
                 raise ShoplaunchError("bundle_damaged", f"{member['name']} is not as long as the manifest says")
             data = self._archive.read(member["name"])
@@ -63,7 +63,7 @@ class BundleFile:
 
 @contextmanager
 def open_bundle(path: Path) -> Iterator[BundleFile]:
-    """Give the bundle at `path`.
+    """Yield the bundle at `path`.
 
     Raises ShoplaunchError `bundle_missing`, `bundle_damaged`, `unsafe_path`, `manifest_invalid`, `bundle_format`.
     """
@@ -75,11 +75,11 @@ def open_bundle(path: Path) -> Iterator[BundleFile]:
             entries = directory(stream)
             archive = stack.enter_context(zipfile.ZipFile(stream))
             found = [(info.filename, info.header_offset, info.file_size) for info in archive.infolist()]
-            # It takes some names from elsewhere; the agent reads the file as `directory` does
+            # The library takes some names from other fields; the agent reads the file as `directory` does
             if found != [tuple(entry) for entry in entries.values()]:
                 raise ShoplaunchError("bundle_damaged", "the bundle's directory can be read in two ways")
             bundle = BundleFile(path, archive)
-        # What goes wrong while it is used is not the file's fault: outside of `damage`
+        # Errors of the caller are not the file's fault: outside of `damage`
         yield bundle
 
 
@@ -91,7 +91,7 @@ def check_members(bundle: BundleFile) -> None:
 
 @contextmanager
 def damage() -> Iterator[None]:
-    """Turn what a cut or altered file makes of a ZIP into ShoplaunchError `bundle_damaged`."""
+    """Turn the errors of a truncated or altered ZIP into ShoplaunchError `bundle_damaged`."""
     try:
         yield
     except OSError as problem:

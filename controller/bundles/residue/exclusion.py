@@ -1,4 +1,4 @@
-"""Tells what a compressed member does not hold, in memory that does not grow with it."""
+"""Determines which texts a compressed member does not hold, in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-#: (core, form) of what is searched for: a spelling, and what has to be there for it to be there, maybe itself.
+#: (core, form) to search for: a spelling, and the part without which it cannot occur, maybe the spelling itself.
 Wanted = tuple[bytes, bytes]
-#: What is decompressed and looked through at once.
+#: Bytes to decompress and search at once.
 _WINDOW_BYTES = 256 * 1024
-#: Half of the spellings are in hexadecimal, and few texts have as many of its digits in a row as the shorter of these.
+#: Half of the spellings are in hexadecimal, and few texts have runs of its digits as long as the shorter of these.
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{24,}")
 _DIGITS = bytes(ord("h") if chr(one) in "0123456789ABCDEFabcdef" else 0 for one in range(256))
 
 
 def absent_from(packed: Iterable[bytes], wanted: Iterable[Wanted]) -> frozenset[bytes]:
-    """Return byte strings that a gzip stream does not hold: of each (core, form) one, unless the form is there.
+    """Return byte strings that a gzip stream does not hold: one of each (core, form), unless the form occurs.
 
-    `packed` is the stream in pieces; all of them are taken.
+    `packed` is the stream in pieces; all of them are consumed.
     """
     pairs = list(wanted)
     sought: dict[bytes, set[bytes]] = defaultdict(set)
@@ -38,7 +38,7 @@ def absent_from(packed: Iterable[bytes], wanted: Iterable[Wanted]) -> frozenset[
 
 
 def _runs_of_digits(data: bytes, shortest: int) -> bytes:
-    """Return the hexadecimal digits of `data` that stand in rows of `shortest` or more, each row by itself."""
+    """Return the hexadecimal digits of `data` that stand in runs of `shortest` or more, one run per line."""
     marked, run = data.translate(_DIGITS), b"h" * shortest
     rows, at = [], marked.find(run)
     while at >= 0:
@@ -50,12 +50,12 @@ def _runs_of_digits(data: bytes, shortest: int) -> bytes:
 
 
 def is_ruled_out(wanted: Iterable[Wanted], absent: frozenset[bytes]) -> bool:
-    """Tell whether none of `wanted` can be where none of `absent` is: what holds no part of a form does not hold it."""
+    """Return whether none of `wanted` can occur where none of `absent` does: without a part of a form no form."""
     return all(core in absent or form in absent or any(part in form for part in absent) for core, form in wanted)
 
 
 def _windows(packed: Iterable[bytes], longest: int) -> Iterator[bytes]:
-    """Yield what a gzip stream holds in pieces; whatever is no longer than `longest` is in one of them as a whole."""
+    """Yield a gzip stream's content in pieces; each text of at most `longest` bytes lies within one of them."""
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
     before = b""
     for fed in packed:

@@ -1,4 +1,4 @@
-"""A finding: what of the template would be left in a bundle, where it stands in the template, and how it is shown."""
+"""Defines a finding: what would be left of the template, where it stands there, and how it is shown."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 
-#: Kinds of what is searched for (`Plan.kinds`).
+#: Kinds of needles (`Plan.kinds`).
 SECRET, SUSPECTED, CREDENTIAL, DOMAIN, PATH = "secret", "suspected secret", "credential", "domain", "path"
-#: A table that may be of people: found by its columns, and decided about as a whole.
+#: A table that may hold personal data: found by its columns, and decided as a whole.
 PEOPLE = "personal data"
-#: How places within the database's definitions begin.
+#: The beginning of places within the database's definitions.
 DEFINITION = "the definition of "
 #: The key of a row in a table without one: its number in the table's order.
 NUMBER = "row"
-#: Shown of a secret: one character in eight of both its ends, two at most, and nothing of one that would be guessed.
+#: The visible part of a secret: one character in eight at each end, two at most, none where it could be guessed.
 _SHOWN_ENDS = 2
 _SHOWN_OF = 8
 _AROUND_BYTES = 30
-#: What may begin before what is shown, and end in it.
+#: Where a shown text may begin or end.
 _FAR_BYTES = 4096
 _ACCESS = re.compile(rb"(://[^/\s:@]{0,80}):[^/\s@]{1,200}@")
-#: Findings named in an error's message.
+#: Findings listed in an error's message.
 SHOWN_FINDINGS = 20
 
 
@@ -34,8 +34,8 @@ class Place:
     """Where something stands in a template: a cell of a row, a line of a file, or a part of a bundle.
 
     `key` are (column, value) pairs of the row's key; of a table without one, (NUMBER, number) in the table's order.
-    Without column and key it is the table as a whole.
-    `line` 0 means a file without lines, `is_name` its name. `part` is anything else, in words.
+    Without column and key it is the whole table.
+    `line` 0 means a file without lines, `is_name` the file's name. `part` is anything else, in words.
     """
 
     table: str = ""
@@ -48,11 +48,11 @@ class Place:
 
     @property
     def is_table(self) -> bool:
-        """It is a table as a whole."""
+        """It is a whole table."""
         return bool(self.table) and not self.key
 
     def shown(self) -> str:
-        """Return the place for people, in one line."""
+        """Return the place in one line, for people."""
         if self.is_table:
             return printable(f"the table {self.table}")
         if self.table:
@@ -64,7 +64,7 @@ class Place:
         return printable(self.part)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the place as programs and decisions files name it."""
+        """Return the place as JSON and decisions files name it."""
         if self.is_table:
             return {"table": self.table}
         if self.table:
@@ -76,9 +76,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something of the template at one place. `what` is the label of the needle, `shown` the value masked.
+    """A part of the template at one place. `what` is the label of the needle, `shown` the value masked.
 
-    `about` names the row where it has a name, `dump_line` is 0 when the line of the dump is not known.
+    `about` names the row if it has a name, `dump_line` is 0 when the line of the dump is unknown.
     """
 
     what: str
@@ -90,18 +90,18 @@ class Finding:
 
     @property
     def proven(self) -> bool:
-        """It is a secret beyond doubt: it must not stay."""
+        """It is certainly a secret: it must not stay."""
         return self.kind == SECRET
 
     def sentence(self) -> str:
-        """Return the finding for people, the value masked."""
+        """Return the finding as a sentence for people, the value masked."""
         about = f" ({printable(self.about)})" if self.about else ""
         line = f", line {self.dump_line} of the dump" if self.dump_line else ""
         doubt = ", suspected" if self.kind == SUSPECTED else ""
         return f"{self.place.shown()}{about}{line}: {self.what}{doubt}, {self.shown}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the finding as programs read it."""
+        """Return the finding as JSON."""
         return {
             "what": self.what,
             "kind": self.kind,
@@ -114,9 +114,9 @@ class Finding:
 
 
 class ResidueFound(ShoplaunchError):
-    """Something of the template would be left: `findings` are what the operator has to decide.
+    """Parts of the template would be left: `findings` are those the operator has to decide.
 
-    `unused` are decisions, as a report names them, that fitted nothing.
+    `unused` are decisions, as a report names them, that matched nothing.
     """
 
     def __init__(self, findings: Sequence[Finding], unused: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -131,7 +131,7 @@ class ResidueFound(ShoplaunchError):
 
 
 def masked(value: bytes) -> str:
-    """Return what may be shown of a secret: enough to recognise it by, and never more."""
+    """Return the visible part of a secret: enough to recognise it, and no more."""
     text = value.decode("utf-8", "replace")
     length = f"({len(text)} characters)"
     ends = min(_SHOWN_ENDS, len(text) // _SHOWN_OF)
@@ -141,14 +141,14 @@ def masked(value: bytes) -> str:
 
 
 def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> str:
-    """Return what stands at `start` with something around it; `secrets` that stand there as well are covered."""
+    """Return `data[start:end]` with some of the text around it; other `secrets` there are masked."""
     first = max(0, start - _FAR_BYTES)
     hidden = [(first + one.start, first + one.end) for one in forms.met(data[first : end + _FAR_BYTES])]
     hidden += [hit.span() for hit in _ACCESS.finditer(data, first, end + _FAR_BYTES)]
     around = _hidden(data, max(0, start - _AROUND_BYTES), min(len(data), end + _AROUND_BYTES), hidden, (start, end))
     for secret in secrets:
         around = around.replace(secret, b"***")
-    # What begins or ends in the middle of a secret shows a part of it
+    # A text cut in the middle of a secret would show a part of it
     for secret in secrets:
         for size in range(min(len(secret), _AROUND_BYTES), 3, -1):
             if around.startswith(secret[-size:]):
@@ -162,7 +162,7 @@ def in_context(data: bytes, start: int, end: int, secrets: Iterable[bytes]) -> s
 
 
 def _hidden(data: bytes, first: int, last: int, hidden: Iterable[tuple[int, int]], kept: tuple[int, int]) -> bytes:
-    """Return `data[first:last]` with `hidden` covered but for what is `kept`."""
+    """Return `data[first:last]` with the `hidden` spans masked, except for the span `kept`."""
     parts, at = [], first
     for start, end in sorted(hidden):
         for begin, stop in ((start, min(end, kept[0])), (max(start, kept[1]), end)):
@@ -174,15 +174,15 @@ def _hidden(data: bytes, first: int, last: int, hidden: Iterable[tuple[int, int]
 
 
 def printable(text: str) -> str:
-    """Return a text in one line that does not steer a terminal."""
+    """Return a text in one line, without control characters that a terminal would obey."""
     return re.sub(r"\s+", " ", "".join(one if one.isprintable() or one.isspace() else "?" for one in text))
 
 
 def kind_of(what: str, kinds: Mapping[str, str]) -> str:
-    """Return the kind of a needle; what nobody knows counts as a secret."""
+    """Return the kind of a needle; an unknown one counts as a secret."""
     return kinds.get(what, SECRET)
 
 
 def base_label(what: str) -> str:
-    """Return a needle's label without its number: hosts and narrower spellings are numbered as they come."""
+    """Return a needle's label without its number: hosts and narrower spellings are numbered in order."""
     return re.sub(r" \([0-9]+\)(?= of the template$)", "", what)

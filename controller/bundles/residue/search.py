@@ -1,4 +1,4 @@
-"""Searches the finished bundle, unpacked, for what must not leave the template: its secrets, domain and paths."""
+"""Searches the unpacked bundle for needles that must not leave the template: its secrets, domain and paths."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
 
-#: Told a member's SHA-256 and what is wanted: whether it is known that the member holds none of that.
+#: Takes a member's SHA-256 and the wanted texts; returns whether the member is known to hold none of them.
 Misses = Callable[[str, list[Wanted]], bool]
-#: Places named in the message.
+#: Places listed in the message.
 SHOWN_PLACES = 20
 Spell = Callable[[bytes], bytes]
 
@@ -41,7 +41,7 @@ def _json_slashes(value: bytes) -> bytes:
 
 
 def _json_numbered(value: bytes) -> bytes:
-    """Return what programs write that number all signs which mean something to a page."""
+    """Return `value` as programs write it that escape by number every sign with a meaning in HTML."""
     coded = _json_slashes(value).replace(b'\\"', b"\\u0022").replace(b"\\/", b"\\u002F")
     return re.sub(rb"[<>&'+]", lambda sign: b"\\u%04X" % ord(sign.group()), coded)
 
@@ -54,7 +54,7 @@ def _url(value: bytes) -> bytes:
     return quote(value, safe="").encode("ascii")
 
 
-#: How one byte string is spelled by those who wrote it into a text, in the order in which these are tried.
+#: The spellings in which a text may hold a byte string, in the order in which they are tried.
 _WRITTEN: tuple[Spell, ...] = (
     lambda value: value,
     lambda value: value.replace(b"%", b"%%"),
@@ -65,7 +65,7 @@ _WRITTEN: tuple[Spell, ...] = (
     lambda value: _json(value).replace(b"/", b"\\u002f"),
     lambda value: _json(value).replace(b"/", b"\\u002F"),
     lambda value: re.sub(rb"[<>&]", lambda sign: b"\\u%04x" % ord(sign.group()), _json(value)),
-    # As PHP does it when it is asked to: slashes as before
+    # As PHP does it on request: slashes as before
     lambda value: _json_numbered(value).replace(b"\\u002F", b"\\/").replace(b"\\u002B", b"+"),
     _json_numbered,
     lambda value: _small(_json_numbered(value)),
@@ -75,7 +75,7 @@ _WRITTEN: tuple[Spell, ...] = (
     lambda value: value.hex().encode("ascii"),
     lambda value: value.hex().upper().encode("ascii"),
 )
-#: The same, and as PHP and SQL have it between quotes.
+#: The same, also as quoted strings of PHP and SQL.
 SPELLINGS: tuple[Spell, ...] = tuple(
     spell
     for written in _WRITTEN
@@ -85,35 +85,35 @@ SPELLINGS: tuple[Spell, ...] = tuple(
         lambda value, written=written: sql_escape(written(value)),
     )
 )
-#: Kinds of members in which every needle stands as it is: nothing in them is decoded once more.
+#: Kinds of members that hold every needle literally: nothing in them is decoded further.
 _LARGE = (*SHARDS, "data")
-#: What is handed over at once to be decompressed.
+#: Bytes to decompress at once.
 _PIECE_BYTES = 256 * 1024
-#: Members searched at once: decompressing one and searching another go on at the same time.
+#: Members searched at once: while one is decompressed another is searched.
 _AT_ONCE = 2
-#: base64 is searched by its middle: the ends depend on what stands beside it.
+#: base64 is searched by its middle part: its ends depend on the neighbouring bytes.
 _SHORTEST_FOR_BASE64 = 8
 
 
 def forms(needle: bytes) -> list[bytes]:
-    """Return the spellings under which `needle` is searched, besides base64."""
+    """Return the spellings of `needle` to search for, without base64."""
     return list(dict.fromkeys(spell(needle) for spell in SPELLINGS))
 
 
 def base64_forms(needle: bytes) -> list[bytes]:
-    """Return what base64 makes of `needle` at each of its three alignments."""
+    """Return the base64 of `needle` at each of its three alignments."""
     if len(needle) < _SHORTEST_FOR_BASE64:
         return []
     found = []
     for shift in range(3):
         coded = base64.b64encode(bytes(shift) + needle)
-        # Without the characters that also carry bits of the neighbours
+        # Without the characters that also carry bits of the neighbouring bytes
         found.append(coded[(0, 2, 3)[shift] : len(coded) - (4 if (shift + len(needle)) % 3 else 0)])
     return found
 
 
 def unsearched(needles: Mapping[str, bytes]) -> dict[str, str]:
-    """Return label -> reason of where `search` does not look for the needles."""
+    """Return label -> reason of the needles that `search` does not find everywhere."""
     short = [label for label, needle in needles.items() if not base64_forms(needle)]
     return {**dict.fromkeys(short, "in base64: too short"), "files without placeholders": "in base64"}
 
@@ -126,17 +126,17 @@ class Searcher:
         self._coded = [(label, core, form) for label, one in needles.items() for core, form in _coded(one)]
 
     def wanted(self, thorough: bool) -> list[Wanted]:
-        """Return all that is searched for; `thorough` with what base64 makes of it."""
+        """Return all texts to search for; `thorough` includes their base64."""
         return [(core, form) for _, core, form in self._needles(thorough)]
 
     def found_in(self, data: bytes, thorough: bool) -> list[str]:
-        """Return the labels of the needles in `data`; `thorough` looks into base64 too."""
+        """Return the labels of the needles in `data`; `thorough` also searches base64."""
         needles = self._needles(thorough)
         present = {core for core in dict.fromkeys(core for _, core, _ in needles) if core in data}
         return list(dict.fromkeys(label for label, core, form in needles if core in present and form in data))
 
     def spots(self, data: bytes, thorough: bool) -> Iterator[tuple[str, int, int]]:
-        """Yield (label, start, end) of the needles in `data`; of forms within one another the first."""
+        """Yield (label, start, end) of the needles in `data`; of overlapping forms only the first."""
         taken: dict[str, list[tuple[int, int]]] = {}
         for label, core, form in self._needles(thorough):
             at = data.find(form) if core in data else -1
@@ -152,15 +152,15 @@ class Searcher:
 
 
 def _coded(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (core, form) of what base64 makes of a needle, also as it stands in JSON and addresses."""
+    """Yield (core, form) of a needle's base64, also with the escapes of JSON and URLs."""
     for form in base64_forms(needle):
         core = max(re.split(rb"[+/]", form), key=len)
         yield from ((core, spelled) for spelled in escaped_signs.spellings(form))
 
 
 def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (core, form): without the core, which several forms share, none of them is there."""
-    # What no spelling but hexadecimal changes: the longer it is, the quicker it is looked for, and the rarer
+    """Yield (core, form): where the core, which several forms share, is missing, none of them occurs."""
+    # The longest part that only hexadecimal changes: long parts are rare and quickly searched for
     longest = max(re.split(rb"[^A-Za-z0-9_.~-]+", needle), key=len)
     for form in forms(needle):
         yield longest if longest in form else form, form
@@ -168,7 +168,7 @@ def _with_cores(needle: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True)
 class Hit:
-    """A needle in a member of a bundle (`kind` as in the manifest, or "manifest"): `place` is for people.
+    """A needle in a member of a bundle (`kind` as in the manifest, or "manifest"); `place` is for people.
 
     `name` is the path of a file, the key of a fragment or of the manifest, or the member's name.
     """
@@ -184,7 +184,7 @@ class Hit:
 def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> None:
     """Raise ShoplaunchError `residue_in_bundle`, naming the places, when the bundle holds one of `needles`.
 
-    `misses` is asked of every member by the digest it has in the bundle, and spares the search when it is True.
+    `misses` is called for every member with its digest in the bundle; when it returns True the member is skipped.
     """
     places = [f"{hit.place}: {hit.label}" for hit in hits(bundle_path, needles, misses)]
     if places:
@@ -194,11 +194,11 @@ def search(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lam
 
 
 def hits(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambda _digest, _wanted: False) -> list[Hit]:
-    """Return where the bundle holds one of `needles`; `misses` as for `search`."""
+    """Return the places where the bundle holds one of `needles`; `misses` as for `search`."""
     searcher = Searcher(needles)
     found: list[Hit] = []
     with open_bundle(bundle_path) as bundle, ThreadPoolExecutor(_AT_ONCE) as threads:
-        # What the agent will search for stands in the manifest in hexadecimal, on purpose
+        # The texts for which the agent will search stand in the manifest in hexadecimal, on purpose
         for key, value in bundle.manifest.items():
             if key != "residue":
                 labels = searcher.found_in(json.dumps(value).encode(), True)
@@ -207,7 +207,7 @@ def hits(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambd
         for member, packed in bundle.members():
             if misses(member["sha256"], searcher.wanted(_thorough(member))):
                 continue
-            # No more than what is worked at is in memory
+            # Only members in work are in memory
             if len(searched) == _AT_ONCE:
                 found += searched.popleft().result()
             searched.append(threads.submit(_places, member, packed, searcher))
@@ -220,7 +220,7 @@ def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> lis
     wanted = searcher.wanted(_thorough(member))
     if member["kind"] in _LARGE and is_ruled_out(wanted, absent_from(_pieces(packed), wanted)):
         return []
-    # As a whole only to name the places
+    # Parsed as a whole only to name the places
     contents = _contents(member, zlib.decompress(packed, zlib.MAX_WBITS | 16, member["unpacked"]))
     return [replace(hit, label=label) for hit, data in contents for label in searcher.found_in(data, _thorough(member))]
 
@@ -261,7 +261,7 @@ def _table_of(line: bytes) -> str:
 
 
 def _files(data: bytes) -> Iterator[tuple[str, bool, bytes]]:
-    """Yield (path, whether it is the name that follows, bytes) of a shard's files."""
+    """Yield (path, whether the bytes are the name itself, bytes) of a shard's files."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for item in archive:
             yield item.name, True, f"{item.name} {item.linkname}".encode()

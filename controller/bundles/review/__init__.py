@@ -1,1 +1,1 @@
-"""What the final search found, named by its place in the template, and what the operator decided about it."""
+"""Locates what the final search found in the template, and applies the operator's decisions about it."""

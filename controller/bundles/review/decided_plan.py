@@ -1,4 +1,4 @@
-"""A plan with the operator's decisions: rows and files left out, values emptied or replaced before anything else."""
+"""Applies the operator's decisions to a plan: leaves out rows and files, empties or replaces values before packing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from controller.bundles.source.database import NUMBERS, Source, Table
 from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 
-#: A private key has fewer.
+#: More lines than a private key has.
 _MOST_LINES = 400
 DECIDED = "removed by a decision"
 _Key = tuple[tuple[str, str], ...]
@@ -31,14 +31,14 @@ _Id = tuple[str, Place]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a branch has collected: what its plan has, and which decisions fitted."""
+    """What a branch has collected: its plan's collection, and the decisions that matched."""
 
     inner: object
     used: frozenset[_Id]
 
 
 class DecidedPlan:
-    """A `Plan`: `inner` with `decisions`. Which of them fit something of the template is noted in `used`."""
+    """A `Plan`: `inner` with `decisions`. Those that match a part of the template are recorded in `used`."""
 
     def __init__(self, inner: Plan, decisions: Decisions, conditions: Mapping[str, str | None], used: set[_Id]) -> None:
         self._inner = inner
@@ -47,7 +47,7 @@ class DecidedPlan:
         self.used = used
         self.nonce = inner.nonce
         self.application = inner.application
-        # As they are before it is known which of them have to be narrowed
+        # In full, as long as it is unknown which of them have to be narrowed
         self._needles: dict[str, list[bytes]] = defaultdict(list)
         for label, needle in inner.needles().items():
             self._needles[base_label(label)].append(needle)
@@ -71,21 +71,21 @@ class DecidedPlan:
         return getattr(self._inner, name)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry stays out, None for what is packed."""
+        """Return why an entry is left out, None for one that is packed."""
         removed = self._removed.get(path, ())
         self._note(removed)
         return DECIDED if removed else self._inner.left_out(path, is_directory)
 
     def file(self, path: bytes, content: bytes) -> bytes:
-        """Return a file's content as a template, what was decided taken out of it."""
+        """Return a file's content as a template, with the decisions applied."""
         return self._inner.file(path, self._edited(path, content) if path in self._files else content)
 
     def condition(self, table: str) -> str | None:
-        """Return the condition of the rows that are packed."""
+        """Return the condition of the rows to pack."""
         return self._conditions[table] if table in self._conditions else self._inner.condition(table)
 
     def row(self, table: Table, row: Row) -> Row:
-        """Return a row with its cells as templates, what was decided taken out of it."""
+        """Return a row with its cells as templates, with the decisions applied."""
         if table.name in self._blanked:
             row = self._without_people(table, row)
         if table.name not in self._rows:
@@ -93,31 +93,31 @@ class DecidedPlan:
         self._numbers[table.name] += 1
         known, number = self._rows[table.name], self._numbers[table.name]
         found = list(known.get(key_of(table, row, number), ()))
-        # A key that would show a secret is named by the row's number
+        # A row whose key would show a secret is named by its number
         found += known.get(((NUMBER, str(number)),), ()) if table.key else ()
         return self._inner.row(table, self._changed(table, row, found) if found else row)
 
     def noticed(self) -> Sequence[Finding]:
-        """Return what must not stay, without the tables that were emptied, or their columns."""
+        """Return the plan's findings, without tables that were emptied, wholly or in their columns."""
         decided = {one.place for one in self._decisions.decided() if one.place.is_table and one.decision != ACCEPT}
         return [one for one in self._inner.noticed() if one.place not in decided]
 
     def report(self) -> Mapping[str, Any]:
-        """Return the plan's report with the decisions that fitted, and those that did not."""
+        """Return the plan's report with the decisions that matched, and those that did not."""
         entries = sorted(self._decisions.decided(), key=lambda one: (one.place, one.what))
         fitting = [one.as_json() for one in entries if (one.what, one.place) in self.used]
         others = [one.as_json() for one in entries if (one.what, one.place) not in self.used]
         return {**self._inner.report(), "decisions": fitting, "decisions_without_effect": others}
 
     def changed_columns(self) -> list[str]:
-        """Return the columns in which decisions changed something."""
+        """Return the columns that decisions changed."""
         people = self._inner.people() if self._blanked else {}
         blanked = {f"{table}.{column}" for table in self._blanked for column in people.get(table, ())}
         rows = {f"{place.table}.{place.column}" for _, place in self.used if place.key and place.table in self._rows}
         return sorted(blanked | rows)
 
     def branch(self) -> Plan:
-        """Return a plan of the same template that has not seen anything yet."""
+        """Return a plan of the same template with nothing collected yet."""
         return cast("Plan", DecidedPlan(self._inner.branch(), self._decisions, self._conditions, set()))
 
     def seen(self) -> object:
@@ -134,7 +134,7 @@ class DecidedPlan:
         self.used.update((one.what, one.place) for one in decisions)
 
     def _without_people(self, table: Table, row: Row) -> Row:
-        """Return a row of a table of people with nothing in the columns for which it is one."""
+        """Return a row of a table of people with the columns that hold personal data emptied."""
         columns = self._inner.people().get(table.name, ())
         cells = list(row)
         for place, column in enumerate(table.stored):
@@ -157,7 +157,7 @@ class DecidedPlan:
 
     def _without(self, one: Decision, cell: bytes) -> bytes:
         made = self._substituted(one, cell)
-        # What cannot be taken out by itself goes with all that is around it
+        # A text that cannot be cut out alone is removed with the text around it
         return one.text.encode("utf-8") if self._holds(one, made) else made
 
     def _holds(self, one: Decision, cell: bytes) -> bool:
@@ -177,7 +177,7 @@ class DecidedPlan:
 
     def _edited(self, path: bytes, content: bytes) -> bytes:
         lines = content.split(b"\n")
-        # From the end: a value may go on in the lines below
+        # From the end: a value may continue on the lines below
         for one in sorted(self._files[path], key=lambda each: -each.place.line):
             at = one.place.line - 1
             until = at + 1 + self._more_lines(one, lines[at:])
@@ -189,7 +189,7 @@ class DecidedPlan:
         return b"\n".join(lines)
 
     def _more_lines(self, one: Decision, lines: Sequence[bytes]) -> int:
-        """Return how many lines below its first one a value may go on."""
+        """Return how many lines below its first one a value may cover."""
         if form_of(one.what) is None:
             return max((old.count(b"\n") for old in self._needles.get(one.what, ())), default=0)
         part = b"\n".join(lines[:_MOST_LINES])
@@ -198,7 +198,7 @@ class DecidedPlan:
 
 
 def decided(plan: Plan, decisions: Decisions | None, source: Source) -> Plan:
-    """Return `plan` with decisions applied, itself when there are none."""
+    """Return `plan` with the decisions applied, `plan` itself when there are none."""
     if decisions is None or not decisions.entries:
         return plan
     used: set[_Id] = set()
@@ -207,7 +207,7 @@ def decided(plan: Plan, decisions: Decisions | None, source: Source) -> Plan:
 
 @contextmanager
 def explained(plan: Plan) -> Iterator[None]:
-    """Raise ShoplaunchError `decisions_invalid` for rows that do not load with what was decided about them."""
+    """Raise ShoplaunchError `decisions_invalid` for rows that do not load with the decisions applied."""
     try:
         yield
     except ShoplaunchError as problem:
@@ -219,7 +219,7 @@ def explained(plan: Plan) -> Iterator[None]:
 
 
 def _conditions(plan: Plan, decisions: Decisions, source: Source, used: set[_Id]) -> dict[str, str | None]:
-    """Return table -> condition without the removed rows; `used` gets the decisions that name a row."""
+    """Return table -> condition without the removed rows; add the decisions that name a row to `used`."""
     removed: dict[str, list[tuple[Decision, digests.Key]]] = defaultdict(list)
     emptied: set[str] = set()
     for one in decisions.decided():

@@ -1,4 +1,4 @@
-"""What the operator decided about findings: read from a TOML file and written to one. It names places, never values."""
+"""Reads and writes the operator's decisions about findings as a TOML file. It names places, never values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.errors import ShoplaunchError
 REMOVE, BLANK, REPLACE, ACCEPT, UNDECIDED = "remove", "blank", "replace", "accept", ""
 CHOICES = (REMOVE, BLANK, REPLACE, ACCEPT)
 _KEYS = frozenset({"what", "decision", "with", "table", "column", "key", "file", "line", "name", "part"})
-#: Of each of a hundred thousand findings an entry.
+#: Enough for an entry for each of a hundred thousand findings.
 _MOST_BYTES = 32 * 1024 * 1024
 _HEAD = """\
 # Decisions of `shoplaunch pack` about what it found of the template. Each entry names a place; values stand nowhere.
@@ -31,9 +31,9 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Decision:
-    """One entry: `what` (a needle's label) at a `place`, and what becomes of it; `text` is what replaces it.
+    """One entry: the decision about `what` (a needle's label) at a `place`; `text` is the replacement.
 
-    `comment` are lines for people.
+    `comment` holds lines for people.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Decision:
     comment: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry as a report keeps it; the text that replaces something may be anything, and stays out."""
+        """Return the entry as a report keeps it, without the replacement, which may hold anything."""
         return {"what": self.what, "decision": self.decision, **self.place.as_json()}
 
 
@@ -54,19 +54,19 @@ class Decisions:
     entries: dict[tuple[str, Place], Decision] = field(default_factory=dict)
 
     def of(self, finding: Finding) -> Decision | None:
-        """Return what was decided about a finding, None when it is not among the entries."""
+        """Return the decision about a finding, None without an entry."""
         return self.entries.get((finding.what, finding.place))
 
     def decided(self) -> Iterator[Decision]:
-        """Yield the entries that are decided."""
+        """Yield the entries with a decision."""
         return (one for one in self.entries.values() if one.decision != UNDECIDED)
 
     def put(self, decision: Decision) -> None:
-        """Add an entry, or decide one anew."""
+        """Add an entry, or replace its decision."""
         self.entries[(decision.what, decision.place)] = decision
 
     def add_open(self, findings: Iterable[Finding]) -> int:
-        """Add the findings that are no entries yet, undecided; return how many these were."""
+        """Add entries, undecided, for findings that have none; return their number."""
         added = 0
         for finding in findings:
             comment = (finding.sentence(), choices_shown(finding))
@@ -79,7 +79,7 @@ class Decisions:
 
 
 def choices_of(finding: Finding) -> tuple[str, ...]:
-    """Return what can be decided about a finding."""
+    """Return the possible decisions about a finding."""
     place = finding.place
     if place.part:
         possible: tuple[str, ...] = (ACCEPT,)
@@ -95,7 +95,7 @@ def choices_of(finding: Finding) -> tuple[str, ...]:
 
 
 def choices_shown(finding: Finding) -> str:
-    """Return a sentence about what can be decided."""
+    """Return a sentence about the possible decisions."""
     choices = choices_of(finding)
     return "possible: " + ", ".join(choices) if choices else "has to be changed in the template itself"
 
@@ -126,14 +126,14 @@ def read(path: Path) -> Decisions:
 
 
 def write(path: Path, decisions: Decisions, unused: Iterable[Decision] = ()) -> None:
-    """Write all entries; those of `unused` say that they fit nothing any more. Raises ShoplaunchError `disk_full`."""
+    """Write all entries; mark those of `unused` as matching nothing any more. Raises ShoplaunchError `disk_full`."""
     fits_nothing = {(one.what, one.place) for one in unused}
     parts = [_HEAD]
     for key, one in decisions.entries.items():
         comment = ["fits nothing in the template any more"] if key in fits_nothing else list(one.comment)
         parts.append("\n" + "".join(f"# {line}\n" for line in comment) + _written(one))
     with disk_errors(path):
-        # It quotes the template
+        # Private: it quotes the template
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         write_durably(path, "".join(parts).encode("utf-8"), mode)
 
@@ -152,7 +152,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, str):
-        # What JSON escapes, TOML reads the same way, but for DEL
+        # TOML reads JSON's escapes in the same way, except DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
     return json.dumps(value)
 

@@ -1,4 +1,4 @@
-"""Notices secrets of known forms in what a database is made of: defaults, comments, views, triggers and routines."""
+"""Notices secrets of known forms in database definitions: defaults, comments, views, triggers and routines."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from controller.bundles.source.database import Routine
 from controller.bundles.source.schema import Definition
 from controller.recipes.secrets import forms
 
-#: What is shorter may stand in a secret by chance.
+#: A shorter text may stand in a secret by chance.
 _SHORTEST = 12
-#: A definition as a server gives it has a line for each column.
+#: A server writes a definition with one line per column.
 _COLUMN = re.compile(rb"[ \t]*`((?:[^`]|``)+)` ")
 
 
 def in_definitions(
     tables: Mapping[str, Definition], routines: Sequence[Routine], known: Iterable[bytes] = ()
 ) -> list[Finding]:
-    """Return what the definitions hold; `known` are searched for everywhere already. They are changed in the template.
+    """Return the findings in the definitions, to be corrected in the template; `known` are searched for elsewhere.
 
-    Nothing here can edit them: a default or comment is a part of the definition's own statement.
+    Decisions cannot edit them: a default or comment is a part of the definition's statement.
     """
     found: dict[Finding, None] = {}
     secrets = [value for value in known if len(value) >= _SHORTEST]

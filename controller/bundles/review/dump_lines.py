@@ -1,4 +1,4 @@
-"""Finds the lines of a dump in which findings of rows stand."""
+"""Finds the lines of a dump that hold the rows of findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INSERT = re.compile(
 
 
 def with_dump_lines(dump: Path | None, findings: Sequence[Finding], needles: Mapping[str, bytes]) -> list[Finding]:
-    """Return the findings with the line of `dump` in which each row stands, where that can be found out."""
+    """Return the findings with the line of `dump` in which each row stands, where it can be determined."""
     if dump is None:
         return list(findings)
     if any(one.place.part.startswith(DEFINITION) for one in findings):
@@ -37,7 +37,7 @@ _Lines = Mapping[tuple[str, str], list[tuple[int, bytes]]]
 
 
 def _lines(dump: Path, wanted: Sequence[Finding], needles: Mapping[str, bytes]) -> _Lines:
-    """Return the lines that hold a needle, among rows of one of the findings' tables."""
+    """Return the lines that hold a needle, among rows of the findings' tables."""
     tables = {one.place.table.encode("utf-8") for one in wanted}
     searcher = Searcher(needles)
     by_form = any(form_of(one.what) for one in wanted)

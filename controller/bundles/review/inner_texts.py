@@ -1,4 +1,4 @@
-"""Texts inside files that are no text themselves: two bytes a character, gzip, members of archives."""
+"""Extracts texts from files that are not text: two bytes a character, gzip, members of archives."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from typing import IO, cast
 
 from controller.recipes.tree.archive_streams import ZipStream, is_bounded
 
-#: Of one archive no more is unpacked, however much it would be, and no more members are looked at.
+#: Limits for one archive: bytes to unpack, however much it holds, and members to read.
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_MEMBERS = 500
-#: Of a file and all archives in it.
+#: Limit for a file and all archives in it.
 MOST_IN_ALL = 4 * MOST_BYTES
-#: An archive within an archive, and no further.
+#: An archive within an archive, and no deeper.
 _DEEPEST = 2
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _TAR, _TAR_AT = b"ustar", 257
-#: UTF-16 with its mark, or as the first characters of a text without one.
+#: UTF-16 with a byte order mark, or the first characters of a text without one.
 _WIDE = re.compile(rb"\xff\xfe|\xfe\xff|(?:[\t\r\n -~]\0){4}|(?:\0[\t\r\n -~]){4}")
-#: What an archive holds of these is no text.
+#: Members of these kinds are no text.
 _NO_TEXT = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|ico|mp[34]|webm|woff2?|ttf|eot|otf)$", re.IGNORECASE)
 
 
 def inner_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield (name in the archive, "" for the file itself; text) of what is in a file in another form."""
+    """Yield (name in the archive, "" for the file itself; text) of texts encoded or packed in a file."""
     yield from _inside(content, _Room(MOST_IN_ALL), _DEEPEST)
 
 
 @dataclass
 class _Room:
-    """How many bytes may still be unpacked."""
+    """Counts the bytes that may still be unpacked."""
 
     left: int
 
@@ -62,13 +62,13 @@ def _inside(content: bytes, room: _Room, depth: int) -> Iterator[tuple[str, byte
 
 
 def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield what was packed by gzip: the members of a tar, as far as it was unpacked, or anything else as it is."""
+    """Yield the content of gzip data: a tar's members, as far as it was unpacked, or else the data itself."""
     if content[_TAR_AT : _TAR_AT + len(_TAR)] != _TAR:
         yield "", content
         return
     with contextlib.suppress(tarfile.TarError, OSError, EOFError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
-            # A hole has as many bytes as it says
+            # A hole counts with all its bytes
             stream = archive.extractfile(member) if member.isfile() and not member.issparse() else None
             if stream is not None and not _NO_TEXT.search(member.name):
                 yield member.name, stream.read()
@@ -76,7 +76,7 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _inflated(content: bytes, room: _Room) -> bytes:
     most = room.of_one()
-    # To the library zero means all of it
+    # To the library zero means no limit
     with contextlib.suppress(zlib.error):
         data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, most) if most else b""
         room.left -= len(data)

@@ -1,4 +1,4 @@
-"""Notices secrets that no setting names, by their form alone: in every row, file and name of a file that is packed."""
+"""Notices secrets that no setting names, by their form alone: in every row, file and file name that is packed."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from controller.bundles.source.database import Table
 from controller.recipes.secrets import forms
 from controller.recipes.secrets.forms import Met
 
-#: Rows are looked through together: a row alone is too short to be worth a question of its own. All are in memory.
+#: Rows are searched together: a single row is too short to be worth a search. All are in memory.
 _TOGETHER_BYTES = 64 * 1024
 _TOGETHER_ROWS = 250
 _BINARY_HEAD = 8192
 _SHORTEST = 12
-#: Code and documents of others that a package manager has put there; their tests hold keys made for them.
+#: Third-party code and documents installed by a package manager; their tests hold keys made for tests.
 _LIBRARY = re.compile(rb"(?:^|/)(?:vendor|node_modules|bower_components)/")
 _DRAWN = re.compile(rb"\.(?:css|s[ac]ss|less|svg|pot?|map|xlf|lock)$", re.IGNORECASE)
-#: What keeps settings may keep them in base64; code that does takes them out of it again.
+#: Files with settings may hold them in base64, and code that does decodes it again.
 _SETTINGS = re.compile(
     rb"(?:\.(?:json|ini|ya?ml|xml|env|txt|conf|cnf|config|properties|neon|toml|csv)|(?:^|/)[^.]*)$", re.IGNORECASE
 )
 _UNWRAPS = b"base64_decode"
-#: Programs for visitors, who can read them; the large ones were put together from libraries.
+#: Programs for the browser, which anybody can read; the large ones are bundles of libraries.
 _PUBLIC = re.compile(rb"\.(?:[cm]?js|ts)$", re.IGNORECASE)
 _LARGE = 64 * 1024
-#: What an application's release brings: nobody writes his own settings there.
+#: Files of an application's release: nobody writes settings there.
 _RELEASE = re.compile(
     rb"^(?:wp-admin|wp-includes|src|classes|controllers|translations|localization|app/Resources|img|js|cache|tools)/"
 )
-#: What is left of a value in whatever spelling.
+#: The part of a value that every spelling keeps.
 _SPELLED = re.compile(rb"%[0-9A-Fa-f]{2}|\\+[nrt]|[^0-9A-Za-z]")
 
 
-#: How labels of secrets begin.
+#: The beginning of labels of secrets.
 PREFIX = "secret "
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A file that was looked through: what is packed of it, its findings, and what was blanked in its comments."""
+    """A file that was searched: its content to pack, its findings, and what was blanked in its comments."""
 
     content: bytes
     findings: list[Finding] = field(default_factory=list)
@@ -56,9 +56,9 @@ class Searched:
 
 
 class KnownForms:
-    """Collects findings; `secrets` are searched for everywhere already, and are not reported twice.
+    """Collects findings; `secrets` are left to the final search, and not reported twice.
 
-    Inside of files that the final search does not take apart `labelled` are looked for (what findings call them -> the
+    Files that the final search does not take apart are also searched for `labelled` (label of findings -> the
     secrets, of which `suspected` are not proven).
     """
 
@@ -76,7 +76,7 @@ class KnownForms:
         self._found: list[Finding] = []
 
     def in_file(self, path: bytes, content: bytes) -> Searched:
-        """Return a file that is no library's with its secrets; of one that is no text those inside it."""
+        """Search a file that is not a library's; in a file that is not text, search the texts inside it."""
         is_drawn = _DRAWN.search(path) is not None
         if _LIBRARY.search(path) or (is_drawn and language_of(path) is None):
             return Searched(content)
@@ -88,13 +88,13 @@ class KnownForms:
             return Searched(content, list(dict.fromkeys(_finding(one, _place(path)) for one in found)))
         care = forms.WRITTEN if is_drawn else _care(path, content)
         met = forms.met(content, care)
-        # What has no effect needs no question
+        # Comments have no effect: no decision is needed
         made, blanked = without_secrets(path, content, met) if met else (content, [])
         rest = [] if is_drawn else self._unknown(forms.met(made, care) if blanked else met)
         return Searched(made, _in_lines(path, made, rest), _in_lines(path, content, blanked))
 
     def in_name(self, path: bytes) -> list[Finding]:
-        """Return the secrets in the last part of a path: of the others the folders' own are told."""
+        """Return the secrets in the last part of a path: those of its folders are reported with the folders."""
         name = path.rpartition(b"/")[2]
         if not forms.has_run(name) or _LIBRARY.search(path):
             return []
@@ -129,7 +129,7 @@ class KnownForms:
             self._look()
 
     def in_rows(self) -> list[Finding]:
-        """Return what the rows hold that were taken so far."""
+        """Return the findings in the rows taken so far."""
         self._look()
         return self._found
 
@@ -185,11 +185,11 @@ def _finding(one: Met, place: Place, about: str = "") -> Finding:
 
 
 def form_of(what: str) -> str | None:
-    """Return the label of the form that a finding is about, None when it is about something else."""
+    """Return the label of the form that a finding is about, None for any other finding."""
     label = what.removeprefix(PREFIX)
     return label if what.startswith(PREFIX) and label in forms.labels() else None
 
 
 def forms_in(data: bytes) -> list[str]:
-    """Return what findings call the secrets of a known form in `data`."""
+    """Return the labels of the secrets of a known form in `data`."""
     return list(dict.fromkeys(f"{PREFIX}{one.label}" for one in forms.met(data)))

@@ -1,4 +1,4 @@
-"""Finds out where in the template that stands which the final search met in the bundle."""
+"""Locates in the template what the final search found in the bundle."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Template:
-    """A template that can be read once more: its tree, its database, and how both are packed."""
+    """A template that can be read again: its tree, its database, and the plan for both."""
 
     tree: Tree
     source: Source
@@ -54,7 +54,7 @@ class Template:
 
 
 class Locator:
-    """Turns hits into findings. `needles` and their `kinds` are what the plan forbids."""
+    """Turns hits into findings. `needles` and their `kinds` are the plan's forbidden texts."""
 
     def __init__(self, template: Template, needles: Mapping[str, bytes], kinds: Mapping[str, str]) -> None:
         self._template = template
@@ -66,9 +66,9 @@ class Locator:
         self._secrets = [needles[label] for label in needles if kind_of(label, kinds) in (SECRET, SUSPECTED)]
 
     def findings(self, hits: Iterable[Hit], fragment_hits: Mapping[str, Iterable[Hit]]) -> list[Finding]:
-        """Return what the operator has to know of `hits`, in the order of the template.
+        """Return the findings of `hits` for the operator, in the order of the template.
 
-        `fragment_hits` tells by fragment where it is used: that is where its content stands.
+        `fragment_hits` maps a fragment to the places that use it: its content stands there.
         """
         found: dict[tuple[str, Place], Finding] = {}
         direct = list(hits)
@@ -81,7 +81,7 @@ class Locator:
             for finding in self._located(fragment_hits.get(hit.name, ()), used):
                 found.setdefault((finding.what, finding.place), finding)
         everywhere = {what for what, place in found if not place.part}
-        # Cells and fragments only repeat what rows and files hold
+        # Cells and fragments only repeat the content of rows and files
         kept = [
             one for (what, place), one in found.items()
             if not (place.part in (_WORDS["cells"], _WORDS["fragments"]) and what in everywhere)
@@ -106,7 +106,7 @@ class Locator:
             for finding in self._in_rows(self._template.source.tables[table], searcher):
                 located.add((table, finding.what))
                 yield finding
-        # What stands nowhere in the template was put there by the recipe: it is no less in the bundle
+        # Text that is nowhere in the template was written by the recipe: it is in the bundle all the same
         names = {self._packed_name(file): file for file, _ in located}
         for name, its in [*files.items(), *tables.items()]:
             yield from (self._elsewhere(hit) for hit in its if (names.get(name, name), hit.label) not in located)
@@ -146,8 +146,8 @@ class Locator:
         thorough = plan.nonce.encode() in template
         if not searcher.found_in(template, thorough):
             return
-        # What the recipe wrote itself stands nowhere in the template
-        # What else stands there was replaced
+        # The recipe's own text is nowhere in the template
+        # Other spots in the original content were replaced
         spots = [spot for spot in searcher.spots(content, thorough) if spot[0] in labels]
         found = content if spots else template
         is_binary = b"\0" in found[:_BINARY_HEAD]
@@ -219,14 +219,14 @@ def _unhexed(value: str) -> bytes:
 
 
 def key_text(column: Column, value: bytes) -> str:
-    """Return a key's part as people write it; bytes that are no text in hexadecimal."""
+    """Return a key's part as people write it; bytes that are not text in hexadecimal."""
     if column.kind in BINARY:
         return "0x" + value.hex()
     return value.decode("utf-8", "backslashreplace")
 
 
 def key_bytes(column: Column, text: str) -> bytes:
-    """Return the part of a key as `digests.Key` has it. Raises ValueError for what is none of that column."""
+    """Return the part of a key as `digests.Key` has it. Raises ValueError for a text that is not of that column."""
     if column.kind in PLAIN_KEYS:
         form = _A_NUMBER if column.kind in NUMBERS else _A_TIME
         if not form.fullmatch(text):
@@ -238,7 +238,7 @@ def key_bytes(column: Column, text: str) -> bytes:
 
 
 def name_of(table: Table, row: Row) -> str:
-    """Return what a row is called for people, "" when it has no name."""
+    """Return a row's name for people, "" when it has none."""
     names = [column.name for column in table.stored]
     for column in _NAMES:
         if column in names and (value := row[names.index(column)]):

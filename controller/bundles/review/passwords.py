@@ -1,4 +1,4 @@
-"""Searches for passwords that are words where they stand as passwords: near the names of their user and database."""
+"""Searches for passwords that are common words only near the names of their user and database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SETTINGS = re.compile(
 )
 _LIBRARY = re.compile(rb"(?:^|/)(?:vendor|node_modules|bower_components)/")
 _LARGEST = 1024 * 1024
-#: How far from a password its user or database is named.
+#: The greatest distance between a password and the name of its user or database.
 _NEAR = 400
 
 
@@ -27,7 +27,7 @@ class Passwords:
         self._names = re.compile(rb"(?<![\w.-])(?:" + quoted + rb")(?![\w-])") if quoted else None
 
     def in_file(self, path: bytes, content: bytes) -> list[Finding]:
-        """Return where a file may be another copy of the configuration."""
+        """Return the places where a file may hold another copy of the configuration."""
         if not self._known or self._names is None or not any(value in content for _, value, _ in self._known):
             return []
         if len(content) > _LARGEST or _LIBRARY.search(path) or not _SETTINGS.search(path):

@@ -1,4 +1,4 @@
-"""Refuses decisions that would leave rows referring to one that is removed."""
+"""Refuses decisions that would leave rows referring to a removed one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def require_none(
 ) -> None:  # fmt: skip
     """Raise ShoplaunchError `decisions_invalid` when packed rows refer to one of the `removed` of `table`.
 
-    `condition` tells which rows of a table are packed, None for none.
+    `condition` returns which rows of a table are packed, None for none.
     """
     pairs: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for row in source.query(_REFERENCES, (table.name,)):

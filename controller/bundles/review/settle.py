@@ -1,4 +1,4 @@
-"""Weighs what the final search found: what is harmless or accepted stays, anything else ends the packing."""
+"""Weighs the findings of the final search: harmless or accepted ones stay, any other ends the packing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from controller.bundles.review.release import Release
 from controller.bundles.source.tree import Entry
 from shared.errors import ShoplaunchError
 
-#: What stands in for a domain or path that stays somewhere: it with a mark next to it, which is found anywhere else.
+#: Replaces a needle (domain or path) that stays somewhere: the needle with a mark next to it, found anywhere else.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
 _HEAD_BYTES = 64
 RELEASE = "a file of the application's own release"
@@ -27,9 +27,9 @@ RELEASE = "a file of the application's own release"
 
 @dataclass(frozen=True)
 class Review:
-    """What weighing takes: the template, the decisions about it, and the dump it came from, if it did.
+    """The input of the weighing: the template, the decisions about it, and the dump it came from, if any.
 
-    `noticed` is what was found besides that which the plan has noticed.
+    `noticed` are findings in addition to the plan's own.
     """
 
     template: Template
@@ -42,20 +42,20 @@ class Review:
 
 @dataclass
 class Settled:
-    """What may stay: findings with the reason, and byte strings the agent searches for instead of others."""
+    """What may stay: findings with the reason, and the narrower byte strings for which the agent searches instead."""
 
     staying: list[tuple[Finding, str]] = field(default_factory=list)
     narrowed: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def residue(self, hexes: Iterable[str]) -> list[str]:
-        """Return the manifest's `residue` with what stays taken out of it."""
+        """Return the manifest's `residue` with the needles that stay replaced by the narrower ones."""
         found = {bytes.fromhex(text) for text in hexes}
         for old, new in self.narrowed.items():
             found = {other for one in found for other in (new if one == old else [one])}
         return sorted(one.hex() for one in found)
 
     def report(self, report: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the packing's report with what stays, accepted or harmless."""
+        """Return the packing's report with the findings that stay, accepted or harmless."""
         accepted = [one for one, reason in self.staying if reason == ACCEPT]
         known = Counter(reason for _, reason in self.staying if reason != ACCEPT)
         made = dict(report)
@@ -69,9 +69,9 @@ class Settled:
 
 
 def settle(review: Review, bundle: Path, hits: Sequence[Hit]) -> Settled:
-    """Return what may stay of what was found in `bundle`.
+    """Return which findings in `bundle` may stay.
 
-    Raises ResidueFound for what nobody decided, ShoplaunchError `decisions_invalid` for a proven secret accepted.
+    Raises ResidueFound for undecided findings, ShoplaunchError `decisions_invalid` for an accepted proven secret.
     """
     plan = review.template.plan
     needles, kinds = plan.forbidden(), plan.kinds()
@@ -127,7 +127,7 @@ def _published(finding: Finding, release: Release | None, contents: Contents) ->
 
 
 class Contents:
-    """Reads what findings stand in once more. `files` are all that will be asked for: one walk finds them."""
+    """Reads the files and tables of findings again. `files` are all that will be read: one walk finds them."""
 
     def __init__(self, template: Template, files: Collection[str]) -> None:
         self._template = template
@@ -136,7 +136,7 @@ class Contents:
         self._entries: dict[bytes, Entry] | None = None
 
     def head(self, file: str) -> bytes:
-        """Return how a file of the template begins, b"" when it is none."""
+        """Return the first bytes of a file of the template, b"" when it does not exist."""
         if file not in self._heads:
             self._heads[file] = self._read(file)[:_HEAD_BYTES]
         return self._heads[file]
@@ -146,15 +146,15 @@ class Contents:
         return self._read(file)
 
     def held(self, places: Iterable[Place], wanted: Sequence[bytes]) -> set[bytes]:
-        """Return those of `wanted` that stand in what is packed of files and tables at `places`.
+        """Return those of `wanted` that stand in the packed content of files and tables at `places`.
 
-        With the name of a file, or a part of a bundle, nobody knows what stands next to it: that may be any.
+        For the name of a file, or a part of a bundle, the neighbouring text is unknown: all of `wanted` are returned.
         """
         found: set[bytes] = set()
         for file, table in dict.fromkeys(("" if one.is_name else one.file, one.table) for one in places):
             if not (file or table):
                 return set(wanted)
-            # Neither all of a table nor two files are in memory at once
+            # Neither a whole table nor two files are in memory at once
             for text in self._packed_rows(table) if table else [self._packed_file(file)]:
                 found.update(one for one in wanted if one not in found and one in text)
                 if len(found) == len(wanted):
@@ -185,12 +185,12 @@ def _value(finding: Finding, review: Review) -> bytes:
 
 
 def _plain(finding: Finding) -> Finding:
-    """Return a finding of one of a needle's narrower spellings as one of the needle."""
+    """Return the finding with the needle's own label in place of that of a narrower spelling."""
     return replace(finding, what=base_label(finding.what)) if finding.kind in (DOMAIN, PATH) else finding
 
 
 def covered(report: Mapping[str, Any], needles: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return a report whose decisions name no place that is called after the template."""
+    """Return the report with every decision made anonymous whose place is named after the template."""
     searcher = Searcher(needles)
     made = dict(report)
     for key in ("decisions", "decisions_without_effect"):

@@ -1,4 +1,4 @@
-"""Takes a byte string out of a text in whatever spelling it stands, or puts another one there; lengths follow."""
+"""Replaces or removes a byte string in a text in any spelling; lengths of serialized strings are corrected."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Replaces what of a template depends on the account by placeholders, in whatever it is wrapped."""
+"""Replaces the parts of a template that depend on the account by placeholders, in any encoding."""

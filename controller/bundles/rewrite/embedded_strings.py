@@ -1,4 +1,4 @@
-"""Serialized strings in running text whose quotes are encoded: where each stands, and what it means."""
+"""Finds serialized strings in running text whose quotes are encoded, and decodes their content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEAD = re.compile(
     rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]{1,10})(?P=colon)"
     rb"(?P<quote>\\+\"|\\u0022|&quot;|&#0?34;|%22)"
 )
-#: No encoding makes more of one byte.
+#: The greatest number of bytes that any encoding makes of one.
 _LONGEST_ENCODED = 16
 
 
@@ -21,7 +21,7 @@ _LONGEST_ENCODED = 16
 class Embedded:
     """One string: `lead`, its length, `middle`, `body` and `closing` are `data[start:end]`.
 
-    `wrapped` is None where nobody knows what `body` means, or it is not as long as it says.
+    `wrapped` is None where the meaning of `body` is unknown, or its length is not the stated one.
     """
 
     start: int
@@ -43,7 +43,7 @@ def embedded_strings(data: bytes) -> Iterator[Embedded]:
             continue
         body = data[head.end() : closing.start()]
         length = int(head.group("length"))
-        # What ends far behind where it may is not read: where nothing ends, every string would be as long as the text
+        # A string much longer than stated is not decoded: without an end, each would reach to the end of the text
         wrapped = _meaning(quote, body) if len(body) <= _LONGEST_ENCODED * length else None
         is_whole = wrapped is not None and len(wrapped.inner) == length
         if not is_whole or wrapped is None or wrapped.encode(wrapped.inner) != body:
@@ -56,9 +56,9 @@ def embedded_strings(data: bytes) -> Iterator[Embedded]:
 def _closing(
     known: dict[tuple[bytes, bool], re.Match[bytes] | None], data: bytes, head: re.Match[bytes]
 ) -> re.Match[bytes] | None:
-    """Return the first end of a string behind `head`, None where there is none.
+    """Return the first end of a string after `head`, None where there is none.
 
-    `known` holds what was found for the heads before: their ends are this one's, too, unless it stands behind them.
+    `known` holds the ends found for earlier heads: they are valid for this head if they stand after it.
     """
     kind = (head.group("quote"), head.group("colon") == b":")
     found = known.get(kind)

@@ -1,4 +1,4 @@
-"""Encodings a whole value may be wrapped in: taken off only when putting them on again gives the same bytes."""
+"""Encodings of whole values: decoded only when encoding again gives the same bytes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}\Z")
 _BASE64_OTHER = re.compile(rb"[A-Za-z0-9+/_\-\r\n]{12,}+={0,2}+\s*+\Z")
 _URL_STRUCTURE = re.compile(rb"(?:[saOCS]%3[Aa][0-9+]+%3[Aa]|%7[Bb]|%5[Bb]|%22)")
 _PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"\x78\x5e")
-#: What is looked at of a compressed value.
+#: Bytes of a compressed value to inspect.
 _UNPACKED_LIMIT = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A value inside an encoding: `inner` is what it means; `encode` is for literal bytes, `step` for placeholders."""
+    """A value inside an encoding: `inner` is decoded; `encode` is for literal bytes, `step` for placeholders."""
 
     inner: bytes
     step: str
@@ -45,12 +45,12 @@ def json_encode(value: bytes) -> bytes:
 
 
 def json_encode_plain(value: bytes) -> bytes:
-    """The same with plain slashes."""
+    """Return the same with plain slashes."""
     return json.dumps(value.decode("utf-8"))[1:-1].encode("ascii")
 
 
 def json_encode_unicode(value: bytes) -> bytes:
-    """The same with characters beyond ASCII as they are."""
+    """Return the same with non-ASCII characters unescaped."""
     return json.dumps(value.decode("utf-8"), ensure_ascii=False)[1:-1].encode("utf-8")
 
 
@@ -71,9 +71,9 @@ _JSON_ENCODERS: tuple[tuple[str, Encode], ...] = (
 
 
 def in_json(body: bytes) -> Wrapped | None:
-    """Return what a JSON string means, given without its quotes; None when it is no text.
+    """Return the decoded JSON string, given without its quotes; None when it is not valid.
 
-    When the spelling of `body` is mixed, `encode` writes it as PHP does by default: another spelling, same meaning.
+    When `body` mixes spellings, `encode` writes it as PHP does by default: another spelling, same meaning.
     """
     try:
         inner = str(json.loads(b'"' + body + b'"', strict=False)).encode("utf-8")
@@ -95,14 +95,14 @@ _URL_ENCODERS: tuple[tuple[str, Encode], ...] = (
 
 
 def in_url(data: bytes) -> Wrapped | None:
-    """Return a URL-encoded structure's meaning; None when `data` is not one."""
+    """Return the decoded form of a URL-encoded structure; None when `data` is not one."""
     if not _URL_STRUCTURE.match(data):
         return None
     return in_url_string(data)
 
 
 def in_url_string(body: bytes) -> Wrapped | None:
-    """Return what a URL-encoded text means."""
+    """Return the decoded form of a URL-encoded text."""
     meanings = (unquote_to_bytes(body), unquote_to_bytes(body.replace(b"+", b" ")))
     return next(filter(None, (_chosen(body, inner, _URL_ENCODERS) for inner in meanings)), None)
 
@@ -117,12 +117,12 @@ _HTML_ENCODERS: tuple[tuple[str, Encode], ...] = tuple(
 
 
 def in_html(data: bytes) -> Wrapped | None:
-    """Return an HTML-escaped value's meaning; None when nothing in it shows that it is one."""
+    """Return the decoded form of an HTML-escaped value; None when nothing in it is escaped."""
     return in_html_string(data) if b"&quot;" in data else None
 
 
 def in_html_string(data: bytes) -> Wrapped | None:
-    """Return what an HTML-escaped text means."""
+    """Return the decoded form of an HTML-escaped text."""
     try:
         return _chosen(data, html.unescape(data.decode("utf-8")).encode("utf-8"), _HTML_ENCODERS)
     except UnicodeError:
@@ -130,7 +130,7 @@ def in_html_string(data: bytes) -> Wrapped | None:
 
 
 def base64_inner(data: bytes) -> bytes | None:
-    """Return what plain base64 means; None when `data` is not exactly what encoding it again gives."""
+    """Return the content of plain base64; None when encoding it again does not give `data`."""
     if len(data) % 4 or not _BASE64.match(data):
         return None
     inner = base64.b64decode(data)
@@ -138,7 +138,7 @@ def base64_inner(data: bytes) -> bytes | None:
 
 
 def base64_other(data: bytes) -> bytes | None:
-    """Return what base64 in another spelling (URL alphabet, no padding, line breaks) means; None when it is none."""
+    """Return the content of base64 in another spelling (URL alphabet, no padding, line breaks); None if it is none."""
     if not _BASE64_OTHER.match(data):
         return None
     packed = re.sub(rb"[\s=]", b"", data).replace(b"-", b"+").replace(b"_", b"/")
@@ -154,7 +154,7 @@ def is_packed(data: bytes) -> bool:
 
 
 def unpacked(data: bytes, limit: int = _UNPACKED_LIMIT) -> bytes | None:
-    """Return the first `limit` bytes of what a gzip or zlib value holds; None when it is none."""
+    """Return the first `limit` decompressed bytes of a gzip or zlib value; None when it is not one."""
     if not data.startswith(_PACKED):
         return None
     try:

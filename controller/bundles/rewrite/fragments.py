@@ -1,4 +1,4 @@
-"""The bundle's fragments: templates that are rendered first and then encoded or measured as a whole."""
+"""Collects the bundle's fragments: templates that are rendered first and then encoded or measured as a whole."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _NAME_DIGITS = 12
 
 
 class Fragments:
-    """Collects fragments; each is named after its content, so that the order of packing does not matter."""
+    """Collects fragments; each is named by its content, so that the order of packing does not matter."""
 
     def __init__(self, nonce: str) -> None:
         self._nonce = nonce
         self._templates: dict[str, bytes] = {}
 
     def token(self, template: bytes, steps: str) -> bytes:
-        """Return the placeholder that stands for the rendered `template` after `steps`; the same bytes share one."""
+        """Return the placeholder for the rendered `template` after `steps`; the same bytes share one."""
         digits = hashlib.sha256(template).hexdigest()
         length = _NAME_DIGITS
         while self._templates.get(digits[:length], template) != template:

@@ -1,4 +1,4 @@
-"""Needles: what of the template is looked for, in which spellings, and where it stands as a whole."""
+"""Finds needles: the template's strings in any spelling, where they stand as a whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _dots(value: bytes) -> bytes:
     return re.sub(rb"([.\\])", rb"\\\1", value)
 
 
-#: How each encoding step may have been spelled by whoever wrote the template's text.
+#: The spellings of each encoding step that the writer of a text may have used.
 _SPELLINGS: tuple[tuple[str, _Spell], ...] = (
     ("json", lambda value: _json(value).replace(b"/", b"\\/")),
     ("jsonplain", _json),
@@ -55,23 +55,23 @@ _SPELLINGS: tuple[tuple[str, _Spell], ...] = (
     ("html", lambda value: value.replace(b"/", b"&#47;")),
     ("html", lambda value: value.replace(b"/", b"&#047;")),
 )
-#: Encodings inside one another are recognised in running text down to this depth (in values: to any).
+#: Nested encodings are recognised in running text down to this depth (in values: to any).
 _DEPTH = 3
-#: An address without its scheme, as people write it: a host between words, and a path behind.
+#: An address without its scheme, as people write it: a host between words, followed by a path.
 _LOOSE_BEFORE = re.compile(rb"(?:^|[\s\"'>(,;]|&quot;|&gt;|\\+[nrt])$")
 _LOOSE_AFTER = re.compile(SLASH)
 _URL_AFTER = re.compile(rb"%(25)?(?:2[Ff]|3[Aa]|3[Ff]|26|23|22)")
-#: A database's name may have an extension behind it, and nothing else that names are made of.
+#: A database's name may be followed by a file extension, but not by any other character of names.
 _NAME_GOES_ON = re.compile(rb"[A-Za-z0-9_\x80-\xff-]")
 _ANY_CASE = ("domain", "former", "host", "email")
-#: Kinds of needles that hosts are, and those that an address of the shop begins with.
+#: Kinds of needles that are hosts, and those with which an address of the shop begins.
 _HOSTS = ("domain", "former", "host")
 _OF_ADDRESSES = ("domain", "former")
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A needle found: `steps` is how `one` is encoded there. `problem` says why it is not to be replaced, if so."""
+    """A needle found: `steps` is its encoding there. `problem` is the reason not to replace it, if any."""
 
     start: int
     end: int
@@ -83,7 +83,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class _Spelling:
-    """A needle as it may be written; `text` is in small letters when it is found in any case."""
+    """A needle as it may be written; `text` is in lower case when it is found in any case."""
 
     text: bytes
     replacement: Replacement
@@ -93,11 +93,11 @@ class _Spelling:
 
 @lru_cache(maxsize=64)
 def spellings(old: bytes) -> dict[bytes, str]:
-    """Return every spelling of `old` under which it is recognised -> the encoding steps that make it."""
+    """Return every recognised spelling of `old` -> the encoding steps that make it."""
     found, latest = {old: "raw"}, {old: ""}
     for _ in range(_DEPTH):
         longer: dict[bytes, str] = {}
-        # What reads as an earlier one does needs no further look: it would become the same again
+        # A spelling found before is not followed again: it would give the same ones
         for (text, steps), (step, spell) in itertools.product(latest.items(), _SPELLINGS):
             coded = spell(text)
             if coded not in found:
@@ -107,14 +107,14 @@ def spellings(old: bytes) -> dict[bytes, str]:
 
 
 def nothing(_path: bytes) -> bool:
-    """Return that no entry is known below the template's root."""
+    """Return False: no entry is known below the template's root."""
     return False
 
 
 class Needles:
-    """Finds the template's strings in text. Domains, e-mail addresses and paths of Windows are found in any case.
+    """Finds the template's strings in text. Domains, e-mail addresses and Windows paths are found in any case.
 
-    `holds` is asked whether there is an entry below the template's root, where a root is too short to be certain.
+    `holds` returns whether an entry exists below the template's root, for roots too short to be certain.
     Raises ShoplaunchError `recipe_invalid` for a path that is not absolute: it would be found in any text.
     """
 
@@ -138,7 +138,7 @@ class Needles:
         ]
         self._place_of = places.__getitem__
         folded_olds = dict.fromkeys(one.old.lower() for one in replacements)
-        # Whatever holds a longer needle holds the shorter one in it
+        # A text with a longer needle also holds the shorter one in it
         shortest = [old for old in folded_olds if not any(one != old and one in old for one in folded_olds)]
         self._by_core = _by_rarest_core(shortest)
         self._last: tuple[bytes, tuple[_Spelling, ...]] = (b"", ())
@@ -146,17 +146,17 @@ class Needles:
         self.olds = [one.old for one in replacements]
 
     def may_hold(self, data: bytes) -> bool:
-        """Tell quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
+        """Return quickly whether `data` can hold a needle in any spelling but base64 (never wrongly False)."""
         folded = data.lower()
         near = [each for core, those in self._by_core.items() if core in folded for each in those]
         return any(all(core in folded for core in others) and order.search(folded) for others, order in near)
 
     def any_in(self, data: bytes) -> bool:
-        """Tell whether a needle stands in `data`, whatever stands beside it."""
+        """Return whether a needle stands in `data`, whatever its context."""
         return bool(self._present(data))
 
     def hits(self, data: bytes, at: int = 0, end: int | None = None) -> Iterator[Hit]:
-        """Yield what is found between `at` and `end`, from left to right, never overlapping."""
+        """Yield the needles between `at` and `end`, from left to right, never overlapping."""
         present = self._present(data)
         if not present:
             return
@@ -172,7 +172,7 @@ class Needles:
 
     def _present(self, data: bytes) -> tuple[_Spelling, ...]:
         """Return the spellings that occur in `data`, the longest first."""
-        # The pieces of one text are looked at one after the other
+        # The pieces of one text are searched one after the other
         if self._last[0] is data:
             return self._last[1]
         if not self.may_hold(data):
@@ -191,7 +191,7 @@ class Needles:
 
 @lru_cache(maxsize=256)
 def _pattern_of(present: tuple[_Spelling, ...]) -> re.Pattern[bytes]:
-    """Return the pattern that finds where one of a few spellings begins: far quicker than one of them all."""
+    """Return the pattern that finds where one of a few spellings begins: far faster than one of them all."""
     texts = [(b"(?i:%b)" if one.any_case else b"%b") % re.escape(one.text) for one in present]
     return re.compile(b"|".join(texts))
 
@@ -230,7 +230,7 @@ def _parts(old: bytes) -> list[bytes]:
 
 
 def _cores(old: bytes) -> list[bytes]:
-    """Return the parts of `old` that no encoding changes, the longest (and so the rarest) first."""
+    """Return the parts of `old` that no encoding changes, the longest (and so rarest) first."""
     return sorted(set(_parts(old)), key=lambda part: (-len(part), part))
 
 
@@ -244,7 +244,7 @@ def _by_rarest_core(olds: Sequence[bytes]) -> dict[bytes, list[tuple[list[bytes]
 
 
 def _in_order(old: bytes) -> re.Pattern[bytes]:
-    """Return the pattern of these parts as they stand in any spelling: in order, and no farther apart."""
+    """Return the pattern of the parts of `old` in any spelling: in order, and no farther apart."""
     parts = _parts(old)
     between = max(len(text) for text in spellings(old)) - sum(len(part) for part in parts)
     return re.compile((b".{0,%d}" % between).join(parts), re.DOTALL)
@@ -267,7 +267,7 @@ def _beside(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -
 
 
 def _begins_an_address(data: bytes, start: int, end: int, one: Replacement) -> bool:
-    """Tell whether the host at `start` is followed by a path of the shop, if only by an empty one."""
+    """Return whether the host at `start` begins an address of the shop, which has a path, maybe an empty one."""
     before = data[max(0, start - LOOK_BACK) : start]
     if not one.address:
         return False
@@ -280,7 +280,7 @@ def _begins_an_address(data: bytes, start: int, end: int, one: Replacement) -> b
 
 
 def _as_slashes_are(data: bytes, start: int, end: int) -> str:
-    """Return how an address is encoded whose host reads the same in several ways: as the slashes beside it are."""
+    """Return the encoding of an address whose host reads the same in several: that of the slashes next to it."""
     before, after = data[max(0, start - LOOK_BACK) : start], data[end : end + LOOK_BACK]
     found = next((steps for text, steps in _longest_first(b"//") if before.endswith(text)), None)
     if found is None:
@@ -294,7 +294,7 @@ def _longest_first(old: bytes) -> list[tuple[bytes, str]]:
 
 
 def _context(data: bytes, start: int, end: int, kind: str, steps: str) -> str:
-    """Return the steps of a needle that reads the same plain and URL-encoded: its neighbours tell."""
+    """Return the steps of a needle that reads the same plain and URL-encoded, judged by the neighbouring bytes."""
     if kind not in _HOSTS or steps != "raw":
         return steps
     url = re.search(rb"%(25)?2[Ff]%(?:25)?2[Ff]$", data[max(0, start - 12) : start]) or _URL_AFTER.match(data, end)

@@ -1,4 +1,4 @@
-"""Which values the placeholders of a bundle name."""
+"""Collects the values that the placeholders of a bundle name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Names:
             raise ShoplaunchError("template_occupied", f"{place} holds a placeholder of Shoplaunch")
 
     def take(self, template: bytes) -> bool:
-        """Take the names in `template`; tell whether there is any placeholder."""
+        """Take the names in `template`; return whether there is any placeholder."""
         if self.mark not in template:
             return False
         found = {name.decode("ascii") for name in self._pattern.findall(template)}
@@ -33,7 +33,7 @@ class Names:
         return True
 
     def take_document(self, value: Any) -> bool:
-        """Take the names in every text of a JSON document; tell whether there is any placeholder."""
+        """Take the names in every text of a JSON document; return whether there is any placeholder."""
         if isinstance(value, str):
             return self.take(value.encode("utf-8"))
         parts: Iterable[Any] = ()

@@ -1,8 +1,8 @@
-"""Counts in how many of an application's program files each needle was replaced: a word of them is no name of a shop.
+"""Counts in how many program files each needle was replaced, to refuse a needle that is a common word.
 
-A domain stands in any number of rows and of files that were uploaded or generated. Programs come from their makers, who
-do not know it: in a real template few of them name it, and a needle in every fifth one, or more often in all than there
-are of them, is a word.
+A domain may stand in any number of rows and of uploaded or generated files. Programs come from makers who do not know
+it: few program files of a real template name it. A needle in every fifth one, or with more occurrences than there are
+program files, is a word.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections import Counter
 from shared.errors import ShoplaunchError
 
 _PROGRAM = re.compile(rb".*\.(?:php[0-9]?|phtml|inc|tpl|twig|js|mjs|ts|vue)", re.IGNORECASE | re.DOTALL)
-#: Folders in which programs may be generated for one shop.
+#: Folders in which programs may be generated for a single shop.
 _GENERATED = re.compile(
     rb"(?:.*/)?(?:[^/]*cache[^/]*|compiled?|te?mp|logs?|uploads?|files|generated|var|litespeed)/.*",
     re.IGNORECASE | re.DOTALL,
 )
-#: Fewer files than this are too few to tell.
+#: With fewer files than this the share says nothing.
 _FEWEST_FILES = 100
 _SHARE = 5
 
 
 class Proportion:
-    """What was replaced in program files so far."""
+    """Counts replacements in program files."""
 
     def __init__(self) -> None:
         self.programs = 0
@@ -32,7 +32,7 @@ class Proportion:
         self.replaced: Counter[bytes] = Counter()
 
     def saw(self, path: bytes, replaced: Counter[bytes]) -> None:
-        """One file was rewritten; `replaced` tells how often each needle was replaced in it."""
+        """Count one rewritten file; `replaced` holds how often each needle was replaced in it."""
         if not _PROGRAM.fullmatch(path) or _GENERATED.fullmatch(path):
             return
         self.programs += 1
@@ -41,13 +41,13 @@ class Proportion:
             self.replaced += replaced
 
     def absorb(self, other: Proportion) -> None:
-        """Add what another one counted."""
+        """Add another object's counts."""
         self.programs += other.programs
         self.files += other.files
         self.replaced += other.replaced
 
     def require_plausible(self) -> None:
-        """Raise ShoplaunchError `needle_too_common` when a needle was replaced out of all proportion."""
+        """Raise ShoplaunchError `needle_too_common` when a needle was replaced in too many files."""
         for needle, files in self.files.most_common():
             count = self.replaced[needle]
             if files >= _FEWEST_FILES and (files * _SHARE > self.programs or count > self.programs):

@@ -1,4 +1,4 @@
-"""What rewriting did: which forms where and how often, and what was seen but left."""
+"""Reports what rewriting did: which forms it replaced where and how often, and what it left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN_PLACES = 50
 
 @dataclass(frozen=True)
 class Left:
-    """Something seen but not rewritten. `around` is the bytes about it."""
+    """Something seen but not rewritten. `around` holds the neighbouring bytes."""
 
     place: str
     reason: str
@@ -19,32 +19,32 @@ class Left:
 
 
 class Report:
-    """Collects what happened."""
+    """Collects the events of rewriting."""
 
     def __init__(self) -> None:
         self.forms: Counter[str] = Counter()
         self._places: dict[str, Counter[str]] = defaultdict(Counter)
         self.left: list[Left] = []
         self.notes: Counter[tuple[str, str]] = Counter()
-        #: Needle -> how often it was replaced since this was cleared.
+        #: Needle -> number of replacements since this was cleared.
         self.needles: Counter[bytes] = Counter()
 
     def rewritten(self, form: str, place: str, needle: bytes = b"") -> None:
-        """One needle was replaced; `form` tells how it was written there."""
+        """Count one replaced needle; `form` is its encoding there."""
         self.needles[needle] += 1
         self.forms[form] += 1
         self._places[form][place] += 1
 
     def leave(self, place: str, reason: str, around: bytes = b"") -> None:
-        """Something stays as it is."""
+        """Record something that stays as it is."""
         self.left.append(Left(place, reason, around))
 
     def note(self, place: str, what: str) -> None:
-        """Something was rewritten that the operator should know of."""
+        """Record something rewritten that the operator should know about."""
         self.notes[(place, what)] += 1
 
     def absorb(self, other: Report) -> None:
-        """Add what another report collected."""
+        """Add another report's events."""
         self.forms += other.forms
         for form, places in other._places.items():
             self._places[form] += places
@@ -52,7 +52,7 @@ class Report:
         self.notes += other.notes
 
     def as_json(self) -> dict[str, Any]:
-        """Return {"forms", "places", "left", "notes"}, the same for the same template in whatever order it was read."""
+        """Return {"forms", "places", "left", "notes"}, the same for the same template in any reading order."""
         left = Counter((one.place, one.reason) for one in self.left)
         return {
             "forms": dict(sorted(self.forms.items())),

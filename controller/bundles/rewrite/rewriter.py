@@ -1,4 +1,4 @@
-"""Replaces what of a template depends on the account by placeholders, in whatever it is wrapped, to any depth."""
+"""Replaces the parts of a template that depend on the account by placeholders, in any encoding, to any depth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from controller.recipes.base import Replacement
 from controller.recipes.php import serialized
 from shared.placeholders import token
 
-#: Wrappings inside one another beyond this are not taken off (fragments may nest 32 deep).
+#: Nested encodings beyond this depth are not decoded (fragments may nest 32 deep).
 _MAX_DEPTH = 15
 _AROUND_BYTES = 40
 _BINARY_HEAD = 8192
@@ -36,12 +36,12 @@ _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 class Rewriter:
     """Rewrites one template's values and text files.
 
-    `replacements` says which bytes become which value, `fragments` and `report` collect on the side. Objects in
-    serialized data are never made; class names are never looked at.
+    `replacements` maps bytes to values, `fragments` and `report` collect results. Objects in serialized data are never
+    made; class names are never rewritten.
 
     A host with `www.` in front becomes the same value as the host without: the new shop answers to one name only.
-    With `root_links`, of templates at the root of their domain, links in values that begin with a slash follow the
-    shop into a folder; of others those to the folder itself do.
+    With `root_links`, for templates at the root of their domain, links in values that begin with a slash follow the
+    shop into a folder; for other templates, links to their own folder do.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Rewriter:
     ) -> None:  # fmt: skip
         self._nonce = nonce
         self._names = Names(nonce)
-        #: Whether placeholders are in what is rewritten already, as recipes put them into files.
+        #: Whether the input already has placeholders, as recipes put them into files.
         self._marked = False
         folders = [one.old for one in replacements if one.kind == "uri"]
         self._links = Links(root_links, folders)
@@ -61,7 +61,7 @@ class Rewriter:
         self._is_file = self._is_example = False
         self._fragments = fragments
         self._report = report
-        # Whatever holds a longer needle holds the shorter one in it
+        # A text with a longer needle also holds the shorter one in it
         shortest = [old for old in self._needles.olds if not any(o != old and o in old for o in self._needles.olds)]
         texts = [text for old in shortest for text in _coded_as(old)]
         coded = dict.fromkeys(form for text in texts for form in base64_forms(text))
@@ -78,7 +78,7 @@ class Rewriter:
     def rewrite_file(self, data: bytes, place: str, is_example: bool = False) -> bytes:
         """Return a text file as a template, the same object when nothing changed; other files are only searched.
 
-        In examples (see `rewrite.examples`) a host that every machine has stays, and so does the template's folder.
+        In examples (see `rewrite.contexts.examples`) a host that every machine has and the template's folder stay.
         """
         self._is_file, self._is_example = True, is_example
         if encodings.is_packed(data):
@@ -94,9 +94,9 @@ class Rewriter:
         return self._value(data, place, ())
 
     def _value(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
-        """Return `data` as a template; `inside` names the wrappings already taken off.
+        """Return `data` as a template; `inside` names the encodings already removed.
 
-        Raises ShoplaunchError `template_occupied`: a mark that was wrapped would be filled as if we had made it.
+        Raises ShoplaunchError `template_occupied`: an encoded mark in the input would be filled like one of our own.
         """
         if not self._marked:
             self._names.check_free(data, place)
@@ -115,7 +115,7 @@ class Rewriter:
             return data
         return self._text(data, place, inside)
 
-    # -- whole values: each returns None when the value is not of its kind
+    # -- whole values: each returns None when the value is of another kind
 
     def _serialized(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
         if not serialized.is_start(data):
@@ -124,7 +124,7 @@ class Rewriter:
             texts, end = serialized.scan(data)
         except serialized.Broken:
             if self._needles.any_in(data):
-                # PHP cannot read it either, so nothing is lost by filling it in like any text
+                # PHP cannot read it either: it is filled like any text, and nothing is lost
                 self._report.note(place, "serialized value with wrong lengths, rewritten as text")
             return None
         if data[end:].strip(b" \t\r\n\0"):
@@ -186,7 +186,7 @@ class Rewriter:
                 return found.group()
             wrapped = encodings.in_json(found.group(1))
             if wrapped is None:
-                # Half a pair of surrogates: what else stands there still reads the same
+                # Half a surrogate pair: the rest of the text reads the same
                 template = self._text(found.group(1), place, (*inside, "json"))
                 changed |= template is not found.group(1)
                 return b'"' + template + b'"'
@@ -210,7 +210,7 @@ class Rewriter:
             return None
         template = self._value(inner, place, (*inside, "base64"))
         if template is inner:
-            # It may as well be a word that only looks like base64
+            # It may also be a word that only looks like base64
             return None
         return self._fragments.token(template, "base64")
 
@@ -223,7 +223,7 @@ class Rewriter:
         return None
 
     def _host(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
-        """Return the value of a setting that is a host as a template, as where it stands in running text."""
+        """Return a setting's value that is a host as a template, as if it stood in running text."""
         if not self._marked:
             self._names.check_free(data, place)
         asked = hosts.ASKED + data
@@ -235,7 +235,7 @@ class Rewriter:
     def _has_coded(self, data: bytes) -> bool:
         """Return whether base64 of a needle stands in `data`.
 
-        Its capitals stand among the capitals of `data` then, in a row: these are few, and quickly looked through.
+        Its capitals must occur consecutively among the capitals of `data`: these are few, and quickly searched.
         """
         capitals = data.translate(None, _NO_CAPITALS)
         if len(capitals) < self._fewest_capitals:
@@ -243,7 +243,7 @@ class Rewriter:
         return any(own in capitals and form in data for own, form in self._coded)
 
     def _text(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
-        """Return running text as a template; serialized values and base64 in the middle of it are taken apart too."""
+        """Return running text as a template; serialized values and base64 within it are decoded too."""
         has_needles = self._needles.any_in(data) or self._has_link(data)
         has_coded = self._has_coded(data)
         if any(form in data for form in self._hexes):
@@ -262,7 +262,7 @@ class Rewriter:
     def _embedded(
         self, data: bytes, place: str, inside: tuple[str, ...], has_coded: bool
     ) -> list[tuple[int, int, bytes]]:
-        """Return (start, end, template) of the wrapped values inside a text that hold needles, from left to right."""
+        """Return (start, end, template) of the encoded values inside a text that hold needles, from left to right."""
         found: list[tuple[int, int, bytes]] = []
         if len(inside) >= _MAX_DEPTH:
             return found
@@ -320,7 +320,7 @@ class Rewriter:
         return found
 
     def _plain(self, data: bytes, start: int, end: int, place: str, inside: tuple[str, ...]) -> bytes:
-        """Return `data[start:end]` with its needles replaced; what stands beside them counts."""
+        """Return `data[start:end]` with its needles replaced; the text around it counts as context."""
         slashed = self._windows.with_slashes(data[start:end])
         if slashed != data[start:end]:
             data, end = data[:start] + slashed + data[end:], start + len(slashed)
@@ -338,7 +338,7 @@ class Rewriter:
         return self._with_links(plain, place, inside) if self._has_link(plain) else plain
 
     def _problem_in_file(self, hit: Hit, data: bytes) -> str:
-        """Return why a needle that stands as a whole stays in the kind of file it is in; "" when it does not."""
+        """Return why a needle that stands as a whole stays in this kind of file; "" when it does not."""
         is_folder = hit.one.kind == "uri"
         if self._is_example and (is_folder or hosts.is_of_weak(hit.one)):
             return EXAMPLE
@@ -350,7 +350,7 @@ class Rewriter:
         return uris.problem_of(before, after, self._holds)
 
     def _has_link(self, data: bytes) -> bool:
-        # Code writes its own: what begins so in it is asked for as it is
+        # Code builds its own links: a path in it may be meant literally
         return self._has_links and not self._is_file and self._links.is_in(data)
 
     def _with_links(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes:
@@ -373,7 +373,7 @@ class Rewriter:
 
 
 def _coded_as(old: bytes) -> tuple[bytes, ...]:
-    """Return what is looked for in base64: of a name too short for that the beginning of an address."""
+    """Return the texts to search for in base64: for a name too short for that, the beginning of an address."""
     is_short = not base64_forms(old) and b"/" not in old
     return (b"http://" + old, b"https://" + old, b":\\/\\/" + old, b"%3A%2F%2F" + old) if is_short else (old,)
 
@@ -387,6 +387,6 @@ def _overlaps(start: int, end: int, taken: list[tuple[int, int, bytes]]) -> bool
 
 
 def _form(steps: str, inside: tuple[str, ...]) -> str:
-    """Return how a needle was written, from the inside out: `json in serialized in base64`."""
+    """Return a needle's encoding from the inside out: `json in serialized in base64`."""
     own = [] if steps == "raw" else steps.split(".")
     return " in ".join([*own, *reversed(inside)]) or "plain"

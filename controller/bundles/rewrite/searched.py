@@ -1,4 +1,4 @@
-"""What is searched for in a finished bundle and shop: needles, or narrower texts where a needle may stay."""
+"""Determines the needles for which a finished bundle and shop are searched, narrower where one may stay."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from controller.bundles.rewrite.rewrite_report import Left
 from controller.recipes.base import Replacement
 from controller.recipes.location import paths
 
-#: What stands in for a needle that must stay somewhere, as part of another host's name: it with a mark beside it.
+#: Replaces a needle that must stay somewhere as part of another host's name: the needle with a mark next to it.
 _NARROWED = (b"//%s/", b'//%s"', b"//%s'", b"@%s", b"^%s$", b'"%s"', b"'%s'", b"%s/")
-#: The same for a host that every machine has: only addresses are the shop's.
+#: The same for a host that every machine has: only its addresses are the shop's.
 _ADDRESSES = tuple(b"http%s://%%s%s" % (secure, mark) for secure in (b"", b"s") for mark in (b"/", b'"', b"'", b"?"))
 
 
 def uncovered(replacements: Sequence[Replacement]) -> list[Replacement]:
-    """Return those hosts and paths of which no part is one that is searched for, too."""
+    """Return the hosts and paths that no other of them covers."""
     wanted = [one for one in replacements if one.kind in ("domain", "path")]
     return [one for one in wanted if not any(_covers(other, one) for other in wanted)]
 
@@ -35,7 +35,7 @@ def needles_of(one: Replacement, left: Iterable[Left]) -> list[bytes]:
 
 
 def _covers(other: Replacement, one: Replacement) -> bool:
-    """Return whether `other` is found wherever `one` is."""
+    """Return whether `other` is found wherever `one` occurs."""
     return other.kind == one.kind and other.old != one.old and other.old in one.old and not _is_weak(other)
 
 
@@ -48,7 +48,7 @@ def _is_weak(one: Replacement) -> bool:
 def _of_weak(one: Replacement) -> list[bytes]:
     if one.kind == "path":
         return [b"file://%s/" % one.old]
-    # One that names its scheme is among those of its host
+    # A needle with its scheme is covered by the addresses of its host
     return [] if b"://" in one.old else [mark % one.old for mark in _ADDRESSES]
 
 

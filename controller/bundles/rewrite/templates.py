@@ -1,4 +1,4 @@
-"""Templates taken apart: their placeholders found, encoded once more, measured."""
+"""Parses templates: finds their placeholders, encodes them once more, measures them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Mark:
 
     @property
     def is_length(self) -> bool:
-        """The placeholder gives a decimal number."""
+        """The placeholder renders as a decimal number."""
         return _LENGTH_STEP.match(self.steps.rsplit(".", 1)[-1]) is not None
 
 
@@ -58,7 +58,7 @@ def pieces(template: bytes, nonce: str) -> Iterator[bytes | Mark]:
 def append_step(template: bytes, nonce: str, step: str) -> bytes:
     """Return `template` with encoding `step` appended to each placeholder: `raw` becomes `step`, `json` `json.step`.
 
-    Placeholders of a length stay: digits need no encoding. The literal bytes are the caller's to encode.
+    Placeholders of a length stay: digits need no encoding. The caller encodes the literal bytes.
     """
     return encoded(template, nonce, step, lambda literal: literal)
 
@@ -81,9 +81,9 @@ def encoded(template: bytes, nonce: str, step: str, encode: Callable[[bytes], by
 
 
 def length_token(template: bytes, nonce: str) -> bytes | None:
-    """Return a placeholder that gives the filled template's length in bytes; plain digits when nothing is filled.
+    """Return a placeholder for the filled template's length in bytes; plain digits when it has no placeholder.
 
-    None when one placeholder cannot say it: several values, or a length inside.
+    None when a single placeholder cannot express it: several values, or a length inside.
     """
     found = marks(template, nonce)
     literal = len(template) - sum(mark.end - mark.start for mark in found)

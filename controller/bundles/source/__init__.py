@@ -1,1 +1,1 @@
-"""The template shop: its tree and its database, read as they are, from a live server or a dump."""
+"""Reads the template shop: its tree and its database, from a live server or a dump."""

@@ -1,4 +1,4 @@
-"""The collations a bundle's tables use, and for each the substitutes under which no key breaks."""
+"""Determines the collations of a bundle's tables, and for each the fallbacks under which no key breaks."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _USED = """
     SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL
     UNION SELECT TABLE_COLLATION FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_COLLATION IS NOT NULL"""
-# Columns and character sets are looked up here: servers join views of information_schema row by row
+# Columns and character sets are joined here: servers join views of information_schema row by row
 _KEY_PARTS = """
     SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE, INDEX_TYPE
     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1, 2, SEQ_IN_INDEX"""
 _WIDTHS = "SELECT CHARACTER_SET_NAME, MAXLEN FROM information_schema.CHARACTER_SETS"
 _WITHOUT_LENGTH = ("FULLTEXT", "SPATIAL")
-#: What a column takes in a key that is neither text nor bytes.
+#: Bytes of a key column that is neither text nor binary.
 _NUMBER_BYTES = 8
 #: Known under this name by every server since MySQL 5.7 and MariaDB 10.2.
 _EVERYWHERE = re.compile(
     r"(utf8mb4|utf8|latin1|latin2|cp1250|cp1251|cp1256|greek|hebrew|ascii)_"
     r"(bin|general_ci|unicode_ci|unicode_520_ci|swedish_ci|persian_ci|turkish_ci)\Z"
 )
-#: What stands after the character set -> what may stand in for it, best first.
+#: Suffix after the character set -> possible replacements, best first.
 _SUBSTITUTES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"(uca1400|0900)_.*as_c[si]\Z|0900_bin\Z|nopad_bin\Z|uca1400_nopad_as_c[si]\Z"), ("bin",)),
     (re.compile(r"(uca1400|0900)_"), ("unicode_520_ci", "unicode_ci", "general_ci")),
@@ -56,7 +56,7 @@ def longest_key_bytes(connection: Connection, tables: Mapping[str, Table]) -> in
 
 
 def candidates(collation: str) -> list[str]:
-    """Return the collations that might stand in for `collation`, best first."""
+    """Return the possible fallbacks for `collation`, best first."""
     charset, _, rest = collation.partition("_")
     # MariaDB before 10.6 and MySQL before 8.0.30 know utf8mb3 only as utf8
     charsets = [charset, "utf8"] if charset == "utf8mb3" else [charset]
@@ -73,7 +73,7 @@ def fallbacks(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Return (collation -> fallbacks under which every table can be made and no unique key has a duplicate, refused).
 
-    `loaded` is the database with the bundle's `tables`, `trial` an empty one. A refused one is named as "old -> new".
+    `loaded` is the database with the bundle's `tables`, `trial` an empty one. A refused pair is named "old -> new".
     """
     keys = _unique_keys(loaded, tables)
     safe: dict[str, list[str]] = {}
@@ -116,14 +116,14 @@ def _can_stand_in(
             create = mapped(definitions[table].create, collation, candidate)
             columns = create.partition("(")[2]
             if columns not in tried:
-                # Many tables of a large database are alike but for their name
+                # Many tables of a large database differ only in their name
                 tried.add(columns)
                 trial.query(create)
                 trial.query(f"DROP TABLE {name(table)}")
             if any(_has_duplicate(loaded, table, key, collation, candidate) for key in touched):
                 return False
     except Refused:
-        # The scratch server does not know it, or the keys do not fit: this one has not proved safe
+        # The scratch server does not know it, or the keys do not fit: this fallback is not proved safe
         return False
     return True
 
@@ -151,7 +151,7 @@ def _unique_keys(connection: Connection, tables: Mapping[str, Table]) -> dict[st
 
 
 def _key_parts(connection: Connection, tables: Mapping[str, Table]) -> Iterator[_Part]:
-    """Yield the columns of all keys of `tables` in order; what is no column (an expression) is passed over."""
+    """Yield the columns of all keys of `tables` in order; skip expressions, which are not columns."""
     columns = {(table.name, column.name): column for table in tables.values() for column in table.columns}
     for row in connection.rows(_KEY_PARTS):
         table, key, column, prefix, loose, kind = (None if cell is None else text(cell) for cell in row)

@@ -1,4 +1,4 @@
-"""Connections of the packer: a database URL taken apart, the common session, rows as raw bytes."""
+"""Opens the packer's database connections: parses a database URL, sets up the common session, returns raw rows."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from shared.errors import ShoplaunchError
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
 SCRATCH_PASSWORD_VARIABLE = "SHOPLAUNCH_SCRATCH_PASSWORD"  # noqa: S105 - a name, not a password
 CONNECT_SECONDS = 10
-#: One statement of a stranger's on a scratch server; the largest tables of a template take a fraction of it.
+#: Time limit of one statement of a foreign dump on a scratch server; a template's largest tables take a fraction of it.
 STATEMENT_SECONDS = 3600
-#: Codes of the errors on the two servers the packer speaks to.
+#: Error codes for the two servers the packer connects to.
 SOURCE = "source_database"
 SCRATCH = "scratch_failed"
-#: What a server says when its disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
+#: Errors of a server whose disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
 _NO_ROOM = frozenset({1021, 1114})
-#: What it says when the system refused to write, with the system's number in the text: EE_WRITE, ER_CANT_CREATE_FILE,
+#: Errors when the system refused to write, with errno in the text: EE_WRITE, ER_CANT_CREATE_FILE,
 #: ER_CANT_CREATE_TABLE, ER_CANT_CREATE_DB, ER_ERROR_ON_WRITE, ER_GET_ERRNO.
 _NOT_WRITTEN = frozenset({3, 1004, 1005, 1006, 1026, 1030})
 _FULL = re.compile(r"\berr(?:or|no|code):? 28\b", re.IGNORECASE)
-#: The server has not proven that it is the one the password is for.
+#: The server has not proven its identity.
 UNPROVEN = ("db_socket_foreign", "db_socket_unnamed", "db_auth_unsafe", "db_auth_plugin")
-#: The connection or the server is gone: a closed connection's own, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
+#: The connection or the server is gone: the client's own error, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
 #: ER_CONNECTION_KILLED, CR_SERVER_GONE_ERROR, CR_SERVER_LOST.
 _LOST = frozenset({0, 1053, 1317, 1927, 2006, 2013})
 _TIMED_OUT = re.compile(r"timed out\)\Z")
-#: ER_WARNING_NON_DEFAULT_VALUE_FOR_GENERATED_COLUMN: the server computes itself what a dump holds, too.
+#: ER_WARNING_NON_DEFAULT_VALUE_FOR_GENERATED_COLUMN: a dump holds a value that the server computes itself.
 _VALUE_COMPUTED = b"1906"
-#: Told the name of what is being done: `work("scratch server")`.
+#: Receives the name of the current work: `work("scratch server")`.
 Work = Callable[[str], None]
-#: A row as the server sent it: text of every column, None for NULL.
+#: A row as the server sent it: every column as text, None for NULL.
 Row = tuple[bytes | None, ...]
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and how to log in; `socket` wins over host and port.
+    """Location and login of a database; `socket` takes precedence over host and port.
 
-    With `tls` the connection is encrypted where the server offers it; with `ca`, a file of certificates, it has to be,
-    and the server is proven by its name.
+    With `tls` the connection is encrypted where the server offers it; with `ca`, a file of certificates, TLS is
+    required, and the server's name is verified.
     """
 
     host: str
@@ -68,15 +68,15 @@ class Address:
     ca: str = ""
 
     def with_database(self, database: str | None) -> Address:
-        """Return the same server and user with another database."""
+        """Return an Address of the same server and user with another database."""
         return replace(self, database=database)
 
 
 def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address:
     """Return the Address of `mysql://user:password@host:port/database?unix_socket=...` (or `ssl_ca=FILE`).
 
-    A password that is not in the URL comes from the environment's `variable`: each server has its own, so that the
-    template's never reaches another one. Raises ShoplaunchError `code`.
+    A password missing from the URL comes from the environment's `variable`: each server has its own, so that the
+    template's password never reaches another server. Raises ShoplaunchError `code`.
     """
     try:
         parts = urlsplit(url)
@@ -103,7 +103,7 @@ def parse_url(url: str, code: str, variable: str = PASSWORD_VARIABLE) -> Address
 
 
 class Refused(ShoplaunchError):
-    """A server that is well refused a statement; `number` is its error's. What the statement was for gives the code."""
+    """A healthy server refused a statement; `number` is its error's. The statement's purpose determines the code."""
 
     def __init__(self, code: str, number: int, message: str) -> None:
         super().__init__(code, message)
@@ -113,8 +113,8 @@ class Refused(ShoplaunchError):
 class Connection:
     """One connection in the common session of packer and agent (shared.bundle.SESSION), autocommit on.
 
-    `code` is SOURCE or SCRATCH, `place` says where the server is. Everything raises ShoplaunchError `code` or
-    `disk_full` when the server is in trouble, and Refused when it does not take the statement.
+    `code` is SOURCE or SCRATCH, `place` says where the server is. Every method raises ShoplaunchError `code` or
+    `disk_full` when the server is in trouble, and Refused when it refuses the statement.
     """
 
     def __init__(self, raw: Any, code: str, place: str) -> None:
@@ -124,7 +124,7 @@ class Connection:
         self._process = os.getpid()
 
     def query(self, sql: str | bytes) -> int:
-        """Run one statement as it stands; return the affected rows."""
+        """Run one statement as it is; return the number of affected rows."""
         with self._told():
             return int(self._raw.query(sql if isinstance(sql, bytes) else sql.encode("utf-8")))
 
@@ -153,33 +153,33 @@ class Connection:
             yield from cursor
 
     def warnings(self) -> list[str]:
-        """Return the warnings of the last statement that mean something is lost."""
+        """Return the warnings of the last statement that mean lost data."""
         rows = self.rows("SHOW WARNINGS")
         return [text(row[2]) for row in rows if row[0] != b"Note" and row[1] != _VALUE_COMPUTED]
 
     @property
     def warning_count(self) -> int:
-        """Warnings and notes of the last statement."""
+        """The number of warnings and notes of the last statement."""
         return int(self._raw._result.warning_count)
 
     @property
     def said(self) -> bytes:
-        """What the server said of the last statement's rows: how many it found, and how many of these it changed."""
+        """The server's info about the last statement: how many rows it matched, and how many of these it changed."""
         return bytes(self._raw._result.message or b"")
 
     def filled(self, sql: str, params: Sequence[str]) -> str:
-        """Return a statement as it is sent."""
+        """Return a statement with its parameters, as it is sent."""
         with self._raw.cursor() as cursor:
             return str(cursor.mogrify(sql, tuple(params) or None))
 
     def close(self) -> None:
-        """Close; an already lost connection is closed too."""
+        """Close the connection, also one that is already lost."""
         if self._raw.open:
             self._raw.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        # A copy of the process has the same socket: two would talk on it at once
+        # A forked process shares the socket: both would use it at once
         assert os.getpid() == self._process, "a connection is for the process that made it"
         try:
             yield
@@ -188,7 +188,7 @@ class Connection:
 
     def _failure(self, number: int, said: str) -> ShoplaunchError:
         if self._code == SCRATCH and _TIMED_OUT.search(said):
-            # The server may be well, and at it for good
+            # The server may be healthy and run the statement forever
             return Refused(self._code, number, f"it does not end within {STATEMENT_SECONDS} s")
         if number in _LOST:
             return ShoplaunchError(self._code, said or "the connection is closed")
@@ -200,7 +200,7 @@ class Connection:
 def connect(address: Address, code: str, *, counts_found: bool = False) -> Connection:
     """Return a Connection. Raises ShoplaunchError `code` (never with the password).
 
-    With `counts_found`, rows that a statement finds and that are already as it wants them count as affected.
+    With `counts_found`, rows that a statement matches but need not change count as affected.
     """
     try:
         seconds = STATEMENT_SECONDS if code == SCRATCH else None
@@ -220,7 +220,7 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
 
 def _opened(address: Address, flags: int, seconds: int | None) -> Any:
     how: dict[str, Any] = {"ssl": _verified(address.ca)} if address.ca else {"ssl_disabled": not address.tls}
-    # A user without a password has none to lose; and the packer's own servers may run as whatever user
+    # A user without a password has none to lose; and the packer's own servers may run under any user
     kind = partial(ProvenConnection, own=True) if address.password else pymysql.Connection
     return kind(
         host=address.host,
@@ -259,14 +259,14 @@ def name(identifier: str) -> str:
 
 
 def _socket_of(address: Address) -> str | None:
-    """Return the socket to log in at, None for a port. Raises ShoplaunchError `db_socket_unnamed`."""
+    """Return the socket to connect to, None for a port. Raises ShoplaunchError `db_socket_unnamed`."""
     if address.socket:
         return address.socket
     if address.host != "localhost":
         return None
     found = next((path for path in SOCKETS if os.path.exists(path)), None)  # noqa: PTH110
     if found is None and not address.ca:
-        # Anybody on this machine may hold a port
+        # Any user of this machine may listen on a port
         message = "localhost means a socket, and there is none where servers have it; for a port write 127.0.0.1"
         raise ShoplaunchError("db_socket_unnamed", message)
     return found

@@ -1,4 +1,4 @@
-"""Reads the template's database: its tables, their definitions, their rows in primary-key order, in one snapshot."""
+"""Reads the template's database in one snapshot: its tables, their definitions, their rows in primary-key order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _TRIGGERS = """
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `kind` is the data type in small letters."""
+    """One column; `kind` is the data type in lower case."""
 
     name: str
     kind: str
@@ -55,13 +55,13 @@ class Column:
 
     @property
     def approximate(self) -> bool:
-        """The server may print the same number differently."""
+        """Servers may print the same number differently."""
         return self.kind in APPROXIMATE
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns in order, the columns of its primary (or first unique, never null) key, maybe none."""
+    """One table: its columns in order, and those of its primary (or first unique, never null) key, maybe none."""
 
     name: str
     columns: tuple[Column, ...]
@@ -69,11 +69,11 @@ class Table:
 
     @property
     def stored(self) -> tuple[Column, ...]:
-        """The columns that can be inserted."""
+        """The columns into which values can be inserted."""
         return tuple(column for column in self.columns if not column.generated)
 
     def column(self, wanted: str) -> Column:
-        """Return the column called `wanted`. Raises KeyError."""
+        """Return the column named `wanted`. Raises KeyError."""
         for column in self.columns:
             if column.name == wanted:
                 return column
@@ -86,7 +86,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Routine:
-    """A view, trigger, procedure or function, without the account that defined it."""
+    """A view, trigger, procedure or function, without its definer."""
 
     kind: str
     name: str
@@ -94,9 +94,9 @@ class Routine:
 
 
 def key_text(column: Column, prefix: str = "") -> str:
-    """Return an SQL expression of a key column that orders and compares the same on every server.
+    """Return an SQL expression of a key column that orders and compares in the same way on every server.
 
-    `prefix` is the table's alias with its dot. Text gives the hexadecimal of its UTF-8 bytes.
+    `prefix` is the table's alias with its dot. Text becomes the hexadecimal of its UTF-8 bytes.
     """
     quoted = prefix + name(column.name)
     if column.kind in PLAIN_KEYS:
@@ -105,13 +105,13 @@ def key_text(column: Column, prefix: str = "") -> str:
 
 
 def order_of(table: Table) -> str:
-    """Return the ORDER BY list that gives a table's rows their fixed order."""
+    """Return the ORDER BY list for a table's fixed row order."""
     columns = table.key_columns() or tuple(c for c in table.columns if not c.generated and c.kind not in GEOMETRY)
     return ", ".join(key_text(column) for column in columns)
 
 
 class Source:
-    """The template's database, read in one consistent snapshot. `notes` tell what a dump's loading changed."""
+    """The template's database, read in one consistent snapshot. `notes` say what loading a dump changed."""
 
     def __init__(self, connection: Connection, notes: Sequence[str] = ()) -> None:
         self._connection = connection
@@ -127,7 +127,7 @@ class Source:
         return text(create)
 
     def rows(self, table: Table, where: str = "") -> Iterator[Row]:
-        """Yield the stored columns of the rows that meet `where` (an SQL condition), in the table's fixed order."""
+        """Yield the stored columns of the rows that satisfy `where` (an SQL condition), in the table's fixed order."""
         columns = ", ".join(_selected(column) for column in table.stored)
         condition = f" WHERE {where}" if where else ""
         yield from self._connection.stream(
@@ -143,11 +143,11 @@ class Source:
         return int(self._connection.one(f"SELECT COUNT(*) FROM {name(table)}")[0] or 0)
 
     def size(self) -> int:
-        """Return about how many bytes the tables take."""
+        """Return the approximate number of bytes of the tables."""
         return int(self._connection.one(_SIZE)[0] or 0)
 
     def routines(self) -> list[Routine]:
-        """Return functions, procedures, views and triggers, each kind by name.
+        """Return functions, procedures, views and triggers, each kind sorted by name.
 
         Raises ShoplaunchError `dump_statement_refused` for one that could read or write files.
         """
@@ -210,5 +210,5 @@ def _keys(connection: Connection) -> dict[str, tuple[str, ...]]:
 
 
 def _selected(column: Column) -> str:
-    # As a double, a float keeps all its digits in text
+    # Cast to a double, a float prints all its digits
     return f"{name(column.name)}+0e0" if column.kind == "float" else name(column.name)

@@ -1,4 +1,4 @@
-"""Reads a dump file and classifies every statement, so that nothing is executed before the whole dump is understood."""
+"""Classifies every statement of a dump, so that nothing is executed before the whole dump is understood."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from controller.bundles.source.splitter import Server, Splitter, Statement
 from controller.recipes.foreign_tables import holds_shop
 from shared.errors import ShoplaunchError
 
-#: As far into a statement as its kind can be told.
+#: The part of a statement that is enough to determine its kind.
 _HEAD_BYTES = 4096
 _EDGE_BYTES = 4096
-#: A statement is held whole; servers take twice as much at most, and hosts a fraction of it.
+#: A statement is held in memory whole; servers accept twice as much at most, and hosts a fraction of it.
 MAX_STATEMENT_BYTES = 512 * 1024 * 1024
 
 _NAME = rb"(`(?:[^`]|``)+`|\"[^\"]+\"|[\w$\x80-\xff]+)"
@@ -35,7 +35,7 @@ def _kind(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\s*(?:" + pattern + rb")", re.IGNORECASE)
 
 
-#: What may be in a dump, in the order in which it is tried. The first group of a pattern is the object named.
+#: The kinds of statements, in the order in which they are tried. A pattern's first group is the object's name.
 KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("insert", _kind(rb"(?:INSERT|REPLACE)\s+(?:(?:DELAYED|LOW_PRIORITY|IGNORE)\s+)*(?:INTO\s+)?" + _TARGET)),
     ("table", _kind(rb"CREATE\s+TABLE\s+" + _EXISTS + _TARGET)),
@@ -57,16 +57,16 @@ KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("set", _kind(rb"SET\s+[@\w]")),
     ("empty", _kind(rb"\Z")),
 )
-#: Settings of the server; and the one with which a backslash means itself: such strings would end elsewhere for us.
+#: Server settings; and the one that makes backslashes literal, with which strings would end elsewhere than we read.
 _REFUSED_IN_SET = re.compile(rb",\s*(?:@@)?(?:GLOBAL|PERSIST)\b", re.IGNORECASE)
 _NO_ESCAPES = re.compile(rb"\bNO_BACKSLASH_ESCAPES\b", re.IGNORECASE)
 _USE = re.compile(rb"\s*USE\s", re.IGNORECASE)
-#: Characters of four bytes, which a column of the character set `utf8` cannot hold.
+#: Four-byte characters, which a column of the character set `utf8` cannot hold.
 _WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
 #: Kinds that are sent to the scratch server.
 RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "clear", "set"})
-#: How a tool's dump begins, how it ends, and what that is called: one that ends otherwise is cut off.
+#: First lines of a tool's dump, its last line, and the tool's name: a dump without this last line is truncated.
 _ENDS = tuple(
     (re.compile(begin, re.MULTILINE), re.compile(end, re.MULTILINE), shown)
     for begin, end, shown in (
@@ -82,10 +82,10 @@ _WITHOUT_DEFINER = frozenset({"view", "trigger", "routine"})
 
 @dataclass
 class DumpFacts:
-    """What a classified dump holds: the tables it creates, the largest statement in bytes, statements per kind.
+    """Facts about a classified dump: the tables it creates, the largest statement in bytes, statements per kind.
 
-    `databases` are those it names, `wide` the tables with a character of four bytes. `only` is the one of several
-    databases that is meant, None for all there is.
+    `databases` are those it names, `wide` the tables with a four-byte character. `only` is the wanted one of several
+    databases, None for all.
     """
 
     tables: list[str] = field(default_factory=list)
@@ -119,14 +119,14 @@ def classify(statement: Statement) -> tuple[str, str | None]:
 
 
 def runnable(text: bytes, kind: str) -> bytes:
-    """Return the statement as it is sent to the scratch server: without the account that defined it, or its folders."""
+    """Return the statement as it is sent to the scratch server: without its definer and its directories."""
     if kind in _WITHOUT_DEFINER:
         return without_definer(text)
     return sql_judge.without_directories(text) if kind in ("table", "alter") else text
 
 
 def without_definer(text: bytes) -> bytes:
-    """Return a CREATE statement (bytes) without its DEFINER clause: the account that runs it will own it."""
+    """Return a CREATE statement (bytes) without its DEFINER clause: the account that runs it becomes the definer."""
     head = _DEFINER.sub(b"", text[:_HEAD_BYTES], count=1)
     return head + text[_HEAD_BYTES:]
 
@@ -135,7 +135,7 @@ def read_statements(path: Path, server: Server = Server()) -> Iterator[Statement
     """Yield the dump's statements as `server` reads them.
 
     Raises ShoplaunchError `dump_truncated` when it ends inside a statement or before its own closing line,
-    `dump_unreadable` when it is no SQL text (controller.bundles.source.dump_file), `dump_failed` for one too large.
+    `dump_unreadable` when it is not SQL text (controller.bundles.source.dump_file), `dump_failed` for one too large.
     """
     splitter = Splitter(server)
     head = tail = b""
@@ -164,7 +164,7 @@ def read_statements(path: Path, server: Server = Server()) -> Iterator[Statement
 
 @contextmanager
 def located(path: Path) -> Iterator[None]:
-    """Name the line, too, where a refusal within names a byte of the dump."""
+    """Add the line number to a refusal that names a byte of the dump."""
     try:
         yield
     except ShoplaunchError as problem:
@@ -172,14 +172,14 @@ def located(path: Path) -> Iterator[None]:
         if found is None:
             raise
         line, column = _line(path, int(found.group(1)))
-        # Where a statement begins its line says enough
+        # At the beginning of a statement the line is enough
         where = f"line {line}, column {column}" if problem.code == sql_judge.REFUSED else f"line {line}"
         message = problem.message.replace(found.group(), f"at {where} (byte {found.group(1)})", 1)
         raise ShoplaunchError(problem.code, message, problem.retryable, **problem.details) from problem
 
 
 def _line(path: Path, byte: int) -> tuple[int, int]:
-    """Return the line of a byte of the dump, and its place there in bytes, both from 1."""
+    """Return the line of a byte of the dump, and its column in bytes, both from 1."""
     lines, begin, at = 1, 0, 0
     for piece in pieces(path):
         left = byte - at
@@ -227,7 +227,7 @@ def _examine(path: Path, server: Server) -> DumpFacts:
 
 
 def used_after(statement: Statement, kind: str, name: str | None, used: str) -> str:
-    """Return the database that is used after a statement, `used` before it; "" is the one connected to."""
+    """Return the current database after a statement, given `used` before it; "" is the one connected to."""
     if kind == "database" and name is not None and _USE.match(statement.text):
         return name
     return used
@@ -259,7 +259,7 @@ def _unquoted(name: bytes) -> str:
 
 
 def _shown(head: bytes) -> str:
-    # Up to the first value only: a statement may carry secrets
+    # Up to the first value only: a statement may contain secrets
     words = re.split(rb"['\"(]", head.strip(), maxsplit=1)[0]
     shown = words[:80].decode("utf-8", "replace").strip()
     return "".join(letter if letter.isprintable() else " " for letter in shown) or "(a value)"

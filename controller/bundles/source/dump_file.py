@@ -1,4 +1,4 @@
-"""Opens a dump file, compressed in whatever way a tool or a person did it, as pieces of plain SQL text."""
+"""Opens a dump file, in any usual compression, as pieces of plain SQL text."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _OTHER_FORMS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"Rar!": "rar"
 _TAR_SIGN = (257, b"ustar")
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-#: SQL begins in ASCII: as UTF-16 without a mark, every second byte is none.
+#: SQL begins in ASCII: in UTF-16 without a byte order mark every second byte is zero.
 _WIDE_STARTS = (
     (re.compile(rb"(?:[\t-~]\0){8}"), "utf-16-le"),
     (re.compile(rb"(?:\0[\t-~]){8}"), "utf-16-be"),
 )  # fmt: skip
-#: A line of dashes that has lost its first: the rest of a comment where a dump was cut out of a longer one.
+#: A line of dashes without its first: the rest of a comment where a dump was cut out of a longer one.
 _BROKEN_RULE = re.compile(rb"\A- ?-[- ]{8,}(?=\r?\n)")
 _SHOWN_NAMES = 5
 
@@ -51,8 +51,8 @@ _SHOWN_NAMES = 5
 def pieces(path: Path) -> Iterator[bytes]:
     """Yield the text of a dump that is plain or in gzip, zip, xz, bzip2 or tar, as UTF-8 without a byte order mark.
 
-    Raises ShoplaunchError `dump_truncated` when a compressed one is cut short, `dump_unreadable` when it is damaged, no
-    text, in another form, or an archive of several files.
+    Raises ShoplaunchError `dump_truncated` when a compressed one is cut short, `dump_unreadable` when it is damaged,
+    not text, in another format, or an archive of several files.
     """
     if path.is_dir():
         raise ShoplaunchError("dump_unreadable", f"{path} is a folder{_of(sorted(_dumps_in(path)))}; give one file")
@@ -105,7 +105,7 @@ def _is_tar(stream: IO[bytes]) -> bool:
 
 @contextmanager
 def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Give the one dump of an archive; it is found on the way through, which is gone only once."""
+    """Yield the one dump of a tar archive; the archive is a stream and can be read only once."""
     with tarfile.open(fileobj=cast(IO[bytes], TarStream(stream)), mode="r:") as archive:
         named = files_of(archive, ".sql")
         _require_one([one.name for one in named])
@@ -116,7 +116,7 @@ def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _only_dump(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the archive's dump: its one file, or its one file called `.sql`."""
+    """Return the archive's dump: its only file, or its only `.sql` file."""
     files = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
     found = [one for one in files if one.filename.lower().endswith(".sql")] or files
     _require_one([one.filename for one in found])
@@ -134,7 +134,7 @@ def _require_one(names: Sequence[str]) -> None:
 
 
 def _of(names: Sequence[str]) -> str:
-    """Return a clause that names the first few, "" for none."""
+    """Return a clause with the first few names, "" for none."""
     if not names:
         return ""
     shown = ", ".join("".join(c if c.isprintable() else "?" for c in name[-60:]) for name in names[:_SHOWN_NAMES])
@@ -148,18 +148,18 @@ def _dumps_in(folder: Path) -> Iterator[str]:
 
 
 def _decoder(head: bytes) -> Callable[[bytes], bytes]:
-    """Return what makes UTF-8 of the dump's pieces, in order."""
+    """Return the function that converts the dump's pieces, in order, to UTF-8."""
     wide = next((name for mark, name in _WIDE_BOMS.items() if head.startswith(mark)), None)
     wide = wide or next((name for start, name in _WIDE_STARTS if start.match(head)), None)
     if wide is None:
         return bytes
     decoder = codecs.getincrementaldecoder(wide)()
-    # Its mark becomes that of UTF-8
+    # The byte order mark becomes that of UTF-8
     return lambda piece: decoder.decode(piece).encode("utf-8", "surrogatepass")
 
 
 def _as_comment(rule: re.Match[bytes]) -> bytes:
-    # As long as before: places are told in bytes
+    # The length is kept: places are reported in bytes
     return b"--".ljust(len(rule.group()))
 
 

@@ -1,8 +1,8 @@
-"""Empty values in columns of choices (ENUM) that do not list them: older servers stored them, strict ones refuse them.
+"""Lists empty values of ENUM columns that do not list them: older servers stored them, strict ones refuse them.
 
-A server that is not strict keeps what is no choice as the empty text with the number 0. PrestaShop 1.7.8 took '' out of
-the choices of `redirect_type` and left such products behind. The empty text becomes the last choice: the value stays
-what it is, and so do the numbers of the others.
+A server that is not strict stores an invalid choice as the empty text with the number 0. PrestaShop 1.7.8 removed ''
+from the choices of `redirect_type` and left such products behind. The empty text is added as the last choice: the
+stored value stays, and so do the numbers of the other choices.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TARGET = re.compile(
     re.IGNORECASE,
 )
 _TWIN = "shoplaunch_twin"
-#: What `SET NAMES` sets, and what says how statements are read and definitions written.
+#: Variables that `SET NAMES` sets, and those that decide how statements are read and definitions written.
 _SPOKEN = (
     "character_set_client", "character_set_results", "collation_connection", "sql_mode", "sql_quote_show_create"
 )  # fmt: skip
@@ -32,7 +32,7 @@ _CUT_COLUMN = re.compile(r"for column '(.*)' at row [0-9]+\Z", re.DOTALL)
 
 
 def of(create: str) -> list[str]:
-    """Return the columns of choices in a CREATE text that do not list the empty one."""
+    """Return the ENUM columns in a CREATE text that do not list the empty value."""
     return [_plain(found.group(2)) for found in _COLUMN.finditer(create) if not _lists_empty(found)]
 
 
@@ -47,7 +47,7 @@ def held(source: Source, table: Table, create: str) -> list[str]:
 
 
 def listed(create: str, columns: Collection[str]) -> str:
-    """Return a CREATE text in which `columns` list the empty value, as the last."""
+    """Return a CREATE text in which `columns` list the empty value as the last choice."""
 
     def more(found: re.Match[str]) -> str:
         if _plain(found.group(2)) not in columns:
@@ -63,9 +63,9 @@ def note(table: str, columns: Collection[str]) -> str:
 
 
 def is_all_lost(connection: Connection, table: str, insert: bytes) -> bool:
-    """Tell whether all that the last statement, `insert`, lost are such values.
+    """Return whether the values that the last statement, `insert`, lost are all such empty values.
 
-    Only its warnings about columns of choices count, and a twin of the table that lists the empty value loses nothing.
+    Its warnings must all be about ENUM columns, and a twin of the table that lists the empty value must lose nothing.
     """
     warned = connection.rows("SHOW WARNINGS")
     count = int(connection.one("SHOW COUNT(*) WARNINGS")[0] or 0)
@@ -89,7 +89,7 @@ def is_all_lost(connection: Connection, table: str, insert: bytes) -> bool:
 
 @contextmanager
 def own_language(connection: Connection) -> Iterator[None]:
-    """Speak UTF-8 and plain SQL for a while, whatever the dump speaks."""
+    """Use UTF-8 and plain SQL within the context, whatever the dump has set."""
     connection.query(f"SET {', '.join(f'@shoplaunch_{one}=@@{one}' for one in _SPOKEN)}")
     connection.query("SET NAMES utf8mb4, sql_mode='', sql_quote_show_create=1")
     try:
@@ -109,7 +109,7 @@ def _make_twin(connection: Connection, table: str, create: str, columns: Collect
 
 
 def _is_cut(warning: Row, columns: Collection[str]) -> bool:
-    """Tell whether a warning is a note, or one about a value of `columns`."""
+    """Return whether a warning is a note, or about a value of `columns`."""
     if warning[0] == b"Note":
         return True
     found = _CUT_COLUMN.search((warning[2] or b"").decode("utf-8", "replace"))

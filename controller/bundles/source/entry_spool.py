@@ -1,4 +1,4 @@
-"""Keeps what a walk found in a file, so that a tree of any size takes the same memory."""
+"""Stores the entries of a walk in a file, so that a tree of any size takes the same memory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PART = 1000
 
 
 class Listing:
-    """A context: entries in the order they came in, read as often as wanted; `bytes` is what their files hold.
+    """A context: entries in their original order, readable repeatedly; `bytes` is the size of their files.
 
-    The file has no name and lies in `folder`. Raises OSError when there is no room for it, and what the walk raises.
+    The file is unnamed and lies in `folder`. Raises OSError when there is no room for it, and the errors of the walk.
     """
 
     def __init__(self, entries: Iterable[Entry], folder: Path) -> None:

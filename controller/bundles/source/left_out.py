@@ -1,4 +1,4 @@
-"""Lists and counts what of a tree is not packed: by reason, with its size."""
+"""Lists and counts the entries of a tree that are not packed: by reason, with their size."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 _EXAMPLES = 5
-#: For each reason; a folder is one path.
+#: Listed paths per reason; a folder is one path.
 _MOST_PATHS = 10_000
 
 
 class LeftOut:
-    """What one walk of the tree at `root` left out; what lies below a folder counts with it."""
+    """The entries that one walk of the tree at `root` left out; a folder counts with everything below it."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
         self._reasons: dict[str, tuple[list[int], list[str]]] = {}
 
     def add(self, reason: str, path: bytes) -> None:
-        """Count an entry (path below the root) and all below it."""
+        """Count an entry (path below the root) and everything below it."""
         (numbers, paths) = self._reasons.setdefault(reason, ([0, 0], []))
         for size in _sizes(os.path.join(self._root, path)):  # noqa: PTH118 - bytes paths
             numbers[0] += 1
@@ -29,7 +29,7 @@ class LeftOut:
             paths.append(path.decode("utf-8", "backslashreplace"))
 
     def as_json(self) -> dict[str, dict[str, Any]]:
-        """Return reason -> {"count", "bytes", "examples"}; folders themselves do not count, unless they are empty."""
+        """Return reason -> {"count", "bytes", "examples"}; folders do not count, unless they are empty."""
         return {
             reason: {"count": count, "bytes": size, "examples": paths[:_EXAMPLES]}
             for reason, ((count, size), paths) in sorted(self._reasons.items())
@@ -41,7 +41,7 @@ class LeftOut:
 
 
 def _sizes(path: bytes) -> Iterator[int]:
-    """Yield the size of a file, or of each below a folder; what may not be read is passed over."""
+    """Yield the size of a file, or of each below a folder; unreadable entries are skipped."""
     try:
         found = os.lstat(path)
         if not stat.S_ISDIR(found.st_mode):

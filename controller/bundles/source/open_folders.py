@@ -1,25 +1,25 @@
-"""Opens folders below a root one by one, never through a link: who may change the tree leads nobody out of it."""
+"""Opens folders below a root one by one, never through a link: a user who changes the tree cannot lead us out of it."""
 
 from __future__ import annotations
 
 import os
 from itertools import takewhile
 
-#: To come to what is in it, whether or not its names may be read.
+#: To reach the entries of a folder, even without permission to list it.
 THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 #: To list it.
 LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class OpenFolders:
-    """The folders below `root` (path); those of the path that was asked for last stay open. Raises OSError."""
+    """The folders below `root` (path); those of the last requested path stay open. Raises OSError."""
 
     def __init__(self, root: bytes) -> None:
         self.root = os.open(root, THROUGH)
         self._open: list[tuple[bytes, int]] = []
 
     def at(self, path: bytes) -> int:
-        """Return a descriptor of the folder `path`, for as long as no other is asked for. Raises OSError."""
+        """Return a descriptor of the folder `path`, valid until another is requested. Raises OSError."""
         names = path.split(b"/") if path else []
         self._keep(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1][0], zip(names, self._open, strict=False))))
         for name in names[len(self._open) :]:
@@ -27,11 +27,11 @@ class OpenFolders:
         return self._last()
 
     def forget(self) -> None:
-        """Every folder is looked for by its name again."""
+        """Close all: every folder is opened by its name again."""
         self._keep(0)
 
     def close(self) -> None:
-        """Nothing is open any more."""
+        """Close every open folder."""
         self.forget()
         os.close(self.root)
 

@@ -1,4 +1,4 @@
-"""Opens the template's database: a live one, or a dump, classified as a whole and then loaded."""
+"""Opens the template's database: a live one, or a dump that is classified as a whole and then loaded."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _EVENTS = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA =
 _SHOWN_NAMES = 10
 _UNKNOWN_COLLATION = 1273
 _WRONG_VALUE = 1231
-#: What a dump's last lines do with the settings its first ones kept.
+#: The last lines of a dump restore the settings that its first lines saved.
 _GIVEN_BACK = re.compile(rb"=\s*@(?:OLD|saved)_", re.IGNORECASE)
 _NAMED = re.compile(r"'(\w+)'")
-#: Where a definition names the character set that holds three bytes a letter, alone or as part of a collation.
+#: Names of the three-byte character set in a definition, alone or as part of a collation.
 _NARROW = re.compile(r"\b(CHARSET=|CHARACTER SET |COLLATE[= ])utf8(?:mb3)?(?=_|\b)")
-#: What `SET NAMES` sets.
+#: The variables that `SET NAMES` sets.
 _SPOKEN = ("character_set_client", "character_set_results", "collation_connection")
 _NARROW_NAMES = re.compile(rb"\b(NAMES\s+['\"]?)utf8(?:mb3)?(?=\W|\Z)", re.IGNORECASE)
 
 
 @contextmanager
 def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work: Work) -> Iterator[Source]:
-    """Give the Source of a live database, or of a dump loaded into the scratch server.
+    """Yield the Source of a live database, or of a dump loaded into the scratch server.
 
     Raises ShoplaunchError `source_database`, `dump_*`.
     """
@@ -65,16 +65,16 @@ def open_source(url: str | None, dump_path: Path | None, scratch: Scratch, work:
 
 
 def _events(connection: Connection) -> list[str]:
-    """Return a sentence about what the database runs by the clock: none of it is packed."""
+    """Return a sentence about the database's scheduled events: they are not packed."""
     names = ["".join(sign if sign.isprintable() else "?" for sign in one) for one in connection.names(_EVENTS)]
     shown = ", ".join(names[:_SHOWN_NAMES]) + (" …" if len(names) > _SHOWN_NAMES else "")
     return [f"events are not packed, and accounts run none: {shown}"] if names else []
 
 
 def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]:
-    """Load a dump into a new scratch database, after all of it was classified.
+    """Load a dump into a new scratch database, after all of it has been classified.
 
-    Return (the database's name, sentences about what was changed on the way). Raises ShoplaunchError `dump_*`.
+    Return (the database's name, sentences about changes on the way). Raises ShoplaunchError `dump_*`.
     """
     work("reading the dump")
     before = path.stat() if path.exists() else None
@@ -87,7 +87,7 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
         if facts.largest + 1024 > limit:
             raise ShoplaunchError("dump_failed", f"the scratch server's max_allowed_packet is below {facts.largest}")
         loader = _Loader(connection, facts.wide)
-        # Of every value that a statement loses must be known what it is
+        # No warning may be dropped: every lost value has to be examined
         connection.query("SET autocommit=0, max_error_count=65535")
         connection.query(f"SET timestamp={_moment(path)}")
         used = ""
@@ -96,7 +96,7 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
             for statement in dump.read_statements(path, scratch.server()):
                 kind, named = dump.classify(statement)
                 used = dump.used_after(statement, kind, named, used)
-                # Settings hold for what follows, whatever database was used then
+                # A setting stays in effect after the database that was used for it
                 if kind in dump.RUN and (facts.only is None or used == facts.only or kind == "set"):
                     with _told(scratch.room, statement):
                         loader.run(statement, kind, named)
@@ -109,7 +109,7 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
 
 @contextmanager
 def _told(room: Room, statement: Statement) -> Iterator[None]:
-    """Name the statement where the server was ended at it, because it took too much of the disk."""
+    """Name the statement at which the server was ended for taking too much of the disk."""
     try:
         yield
     except ShoplaunchError as problem:
@@ -125,12 +125,12 @@ def _require_unchanged(path: Path, before: os.stat_result | None) -> None:
 
 
 def _moment(path: Path) -> int:
-    """Return the time at which a dump is loaded: its own, so that it gives the same rows whenever that is."""
+    """Return the clock for loading a dump: the dump's own time, so that it always gives the same rows."""
     return min(max(int(path.stat().st_mtime), 1), _LAST_MOMENT)
 
 
 class _Loader:
-    """Runs a dump's statements; what the scratch server could not hold as it is becomes what it can, and is told."""
+    """Runs a dump's statements; adapts, and reports, what the scratch server could not hold as it is."""
 
     def __init__(self, connection: Connection, wide: set[str]) -> None:
         self._connection = connection
@@ -140,14 +140,14 @@ class _Loader:
         self._headless = False
 
     def notes(self) -> list[str]:
-        """Return what was changed, as sentences."""
+        """Return the changes, as sentences."""
         collated = [f"{old} is unknown to the scratch server: {new}" for old, new in sorted(self._replaced.items())]
         widened = [f"{table} holds letters of four bytes in utf8: made utf8mb4" for table in sorted(self._widened)]
         lost = ["the dump's beginning is missing: it gives back settings it never kept"] if self._headless else []
         return lost + collated + widened
 
     def run(self, statement: Statement, kind: str, named: str | None) -> None:
-        """Send one statement. Raises ShoplaunchError `dump_failed` when it is refused or would lose something."""
+        """Send one statement. Raises ShoplaunchError `dump_failed` when it is refused or would lose data."""
         sql = dump.runnable(statement.text, kind)
         if kind == "set" and self._wide:
             sql = _NARROW_NAMES.sub(rb"\1utf8mb4", sql)
@@ -167,10 +167,10 @@ class _Loader:
             raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {lost[0]}"[:500])
 
     def _look(self, statement: Statement, kind: str) -> None:
-        """Raise ShoplaunchError `dump_statement_refused` where strings would now end elsewhere than was judged."""
+        """Raise ShoplaunchError `dump_statement_refused` if strings would now end elsewhere than was judged."""
         if kind != "set":
             return
-        # A setting may be put together from parts
+        # A setting may be assembled from parts
         mode, charset = map(text, self._connection.one("SELECT @@sql_mode, @@character_set_client"))
         if "NO_BACKSLASH_ESCAPES" in mode.split(",") or charset in sql_judge.UNSAFE_CHARSETS:
             message = f"at byte {statement.start}: from here on a string would end elsewhere ({charset}, {mode})"
@@ -203,7 +203,7 @@ class _Loader:
         raise problem
 
     def _widen(self, table: str) -> None:
-        # The dump may speak another character set, in which the definition could not be read
+        # The dump may use another character set, in which the definition could not be read
         self._connection.query(f"SET {', '.join(f'@shoplaunch_{one}=@@{one}' for one in _SPOKEN)}")
         self._connection.query("SET NAMES utf8mb4")
         self._make_wide(table)
@@ -214,7 +214,7 @@ class _Loader:
         wide = _NARROW.sub(r"\1utf8mb4", create)
         if wide == create:
             return
-        # Before any row is there; as InnoDB, whose keys have room for the fourth byte
+        # Before any rows exist; as InnoDB, whose keys have room for the fourth byte
         self._connection.query(f"DROP TABLE {name(table)}")
         self._connection.query(as_innodb(wide, keep_counter=True)[0])
         self._widened.append(table)

@@ -1,4 +1,4 @@
-"""A private database server for packing: a folder, a uid and a socket of its own, gone with the packing."""
+"""Runs a private database server for packing: with its own folder, uid and socket, removed after the packing."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from shared.errors import ShoplaunchError
 
 START_SECONDS = 90
 STOP_SECONDS = 30
-#: What a new server takes before anything is loaded into it.
+#: Bytes that a new server takes before anything is loaded into it.
 ROOM_BYTES = 256 * 1024 * 1024
 #: Longest path of a Unix socket.
 _MAX_SOCKET_PATH = 100
-#: Numbers that distributions and systemd leave unused: whoever has one of them can be nobody else.
+#: Uids that distributions and systemd leave unused: no other user has one of them.
 _UIDS = range(60706, 61184)
-#: Durability is worth nothing on a server that is thrown away.
+#: A server that is thrown away needs no durability.
 _FAST = (
     "--skip-networking",
-    # Whoever reaches the socket may read the data, too: nothing is won by encrypting
+    # A user who reaches the socket may read the data, too: encryption would gain nothing
     "--skip-ssl",
     "--skip-log-bin",
     "--skip-name-resolve",
@@ -44,15 +44,15 @@ _FAST = (
     "--lower-case-table-names=0",
     "--log-bin-trust-function-creators=1",
 )
-#: What is loaded is a stranger's: no file is read or written for it, and nothing of it runs by the clock.
+#: The loaded data is foreign: the server reads and writes no files for it, and runs no scheduled events.
 _SHUT = ("--local-infile=0", "--skip-symbolic-links", "--event-scheduler=DISABLED")
 
 
 @contextmanager
 def private_server(work: Work, room: Room | None = None) -> Iterator[Address]:
-    """Give the address of a new server's administrator; the server and all it wrote are gone afterwards.
+    """Yield the address of a new server's administrator; afterwards the server and all its files are removed.
 
-    `room` is what it may take of the disk. Raises ShoplaunchError `scratch_failed`, `disk_full`, `dump_outgrows`.
+    `room` limits its use of the disk. Raises ShoplaunchError `scratch_failed`, `disk_full`, `dump_outgrows`.
     """
     room = room or Room()
     server = shutil.which("mariadbd", path=_search_path())
@@ -75,7 +75,7 @@ def private_server(work: Work, room: Room | None = None) -> Iterator[Address]:
                 raise
             if room.reason:
                 raise room.failure() from problem
-            # A server that cannot write its own files any more ends without a word
+            # A server that can no longer write its own files ends without a message
             raise _failure(directory, problem.message) from problem
         finally:
             _stop(process)
@@ -83,7 +83,7 @@ def private_server(work: Work, room: Room | None = None) -> Iterator[Address]:
 
 @contextmanager
 def own_uid() -> Iterator[int]:
-    """Give a uid that is nobody's, on this machine and among packings that run at the same time.
+    """Yield a uid that no user has, on this machine and among packings that run at the same time.
 
     Raises ShoplaunchError `scratch_failed`.
     """
@@ -92,7 +92,7 @@ def own_uid() -> Iterator[int]:
             continue
         with socket.socket(socket.AF_UNIX) as claim:
             try:
-                # The kernel gives the name back however this process ends
+                # The kernel releases the name however this process ends
                 claim.bind(f"\0shoplaunch-scratch-{uid}")
             except OSError:
                 continue
@@ -110,7 +110,7 @@ def _is_nobodys(uid: int) -> bool:
 
 
 def _is_mapped(uid: int) -> bool:
-    """Tell whether there is such a uid here: a container may have few."""
+    """Return whether this uid exists here: a container may have few."""
     lines = Path("/proc/self/uid_map").read_text("ascii").splitlines()
     ranges = ([int(part) for part in line.split()] for line in lines)
     return any(first <= uid < first + count for first, _, count in ranges)
@@ -131,7 +131,7 @@ def _start(directory: Path, server: str, installer: str, uid: int | None) -> sub
         raise ShoplaunchError(SCRATCH, "TMPDIR is too long a path for a socket")
     data, nowhere = directory / "data", directory / "nowhere"
     data.mkdir(mode=0o700)
-    # Empty, and closed for writing; an empty value would open every folder
+    # An empty, read-only folder; an empty value would allow every folder
     nowhere.mkdir(mode=0o500)
     as_user = ["setpriv", "--pdeathsig=KILL"]
     if uid is not None:
@@ -160,7 +160,7 @@ def _install(command: Sequence[str], options: Sequence[str], log_path: Path) -> 
 
 
 def _failure(directory: Path, text: str) -> ShoplaunchError:
-    """Return why there is no server, or none any more: for lack of room, or `text`."""
+    """Return why the server did not start or has ended: for lack of room, or `text`."""
     if not directory.exists():
         return ShoplaunchError(SCRATCH, f"{directory} was removed while the scratch server worked there")
     free = shutil.disk_usage(directory).free
@@ -171,7 +171,7 @@ def _failure(directory: Path, text: str) -> ShoplaunchError:
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address:
-    # It offers no TLS, and getting ready for it takes longer than connecting
+    # It offers no TLS, and preparing for TLS takes longer than connecting
     address = Address("localhost", 0, str(directory / "sock"), "root", "", database=None, tls=False)
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -188,13 +188,13 @@ def _wait_until_up(process: subprocess.Popen[bytes], directory: Path) -> Address
 def _stop(process: subprocess.Popen[bytes] | None) -> None:
     if process is None or process.poll() is not None:
         return
-    # Its data is removed next: an orderly shutdown would only write what nobody reads
+    # Its data is removed next: an orderly shutdown would only write files that nobody reads
     process.kill()
     process.wait(STOP_SECONDS)
 
 
 def _remove(directory: Path) -> None:
-    # Somebody may have cleaned the place: what failed before is the news then
+    # The folder may already be removed: then the earlier error is the one to report
     with suppress(FileNotFoundError):
         shutil.rmtree(directory)
 

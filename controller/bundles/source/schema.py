@@ -1,4 +1,4 @@
-"""Turns a table's definition into what a bundle carries: InnoDB, late indexes and foreign keys apart."""
+"""Converts a table's definition to the bundle's form: InnoDB, late indexes and foreign keys apart."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LATE_INDEX_ROWS = 10_000
 
 _ENGINE = re.compile(r"^(\).*?\bENGINE=)(\w+)", re.MULTILINE)
 _OPTION_LINE = re.compile(r"^\).*", re.MULTILINE | re.DOTALL)
-#: Table options of other engines, or that mean something only on the template's own disk.
+#: Table options of other engines, or with a meaning only on the template's own disk.
 _FOREIGN_OPTIONS = re.compile(
     r" (?:ROW_FORMAT|PAGE_CHECKSUM|TRANSACTIONAL|DELAY_KEY_WRITE|CHECKSUM|INSERT_METHOD|PACK_KEYS|KEY_BLOCK_SIZE"
     r"|AVG_ROW_LENGTH|MIN_ROWS|MAX_ROWS)=\w+"
     r"| UNION=\([^)]*\)"
 )
-#: Never followed: a table's files lie where the account's server keeps them.
+#: Never carried over: a table's files lie where the account's server keeps them.
 _DIRECTORIES = re.compile(r" `?(?:DATA|INDEX) DIRECTORY`? ?= ?'[^']*'")
 _AUTO_INCREMENT = re.compile(r" AUTO_INCREMENT=\d+")
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY ")
 _KEY = re.compile(r"(FULLTEXT |UNIQUE |SPATIAL |PRIMARY |VECTOR )?KEY (?:`((?:[^`]|``)+)` )?\((.*)\)")
-#: A CHECK that MySQL named by counting. Names are the whole database's there, and other servers' checks count too.
+#: A CHECK that MySQL named by a number. Its names are unique per database, and other servers' checks count too.
 _COUNTED_CHECK = re.compile(r"\ACONSTRAINT `(?:[^`]|``)+_chk_[0-9]+` (?=CHECK )")
 _REFERENCES = re.compile(r" REFERENCES `((?:[^`]|``)+)`")
 _NO_KEY_FOR_COUNTER = 1075
@@ -33,7 +33,7 @@ _NO_KEY_FOR_COUNTER = 1075
 
 @dataclass
 class Definition:
-    """How a table is made in a bundle; see `db/tables.json.gz`."""
+    """How a bundle makes a table; see `db/tables.json.gz`."""
 
     table: str
     create: str
@@ -57,7 +57,7 @@ class Definition:
 def as_innodb(create: str, keep_counter: bool) -> tuple[str, str | None]:
     """Return (CREATE text with engine InnoDB, the engine it had or None).
 
-    Without `keep_counter` the next automatic number starts anew.
+    Without `keep_counter` the automatic numbers start anew.
     """
     found = _ENGINE.search(create)
     engine = found.group(2) if found else "InnoDB"
@@ -79,7 +79,7 @@ def as_innodb(create: str, keep_counter: bool) -> tuple[str, str | None]:
 
 
 def try_definition(connection: Connection, table: Table, create: str) -> str:
-    """Make the table in the scratch database; return the definition the server gives back.
+    """Make the table in the scratch database; return the definition that the server reports.
 
     A counter that is not a key's first column (MyISAM allows that) gets a key. Raises ShoplaunchError `dump_failed`.
     """
@@ -97,7 +97,7 @@ def try_definition(connection: Connection, table: Table, create: str) -> str:
 
 
 def take_apart(create: str, table: str, rows: int) -> Definition:
-    """Return the Definition of a CREATE text: foreign keys apart, keys that can wait late when there are many rows."""
+    """Return the Definition of a CREATE text: foreign keys apart, and with many rows the keys that can wait, too."""
     head, *lines = create.split("\n")
     end = next(number for number, line in enumerate(lines) if line.startswith(")"))
     parts = [line.strip().rstrip(",") for line in lines[:end]]
@@ -119,14 +119,14 @@ def take_apart(create: str, table: str, rows: int) -> Definition:
 
 
 def keep_referenced(definitions: dict[str, Definition], creates: dict[str, str]) -> None:
-    """Give back the early keys of tables that a foreign key refers to: it needs them."""
+    """Move the keys that a foreign key refers to back to the tables' early definitions: it needs them."""
     referred = {table for definition in definitions.values() for table in definition.references}
     for table in referred & set(definitions):
         definitions[table] = take_apart(creates[table], table, 0)
 
 
 def mapped(create: str, collation: str, fallback: str) -> str:
-    """Return a CREATE or ALTER text with one collation's whole word replaced."""
+    """Return a CREATE or ALTER text with one collation, as a whole word, replaced."""
     return re.sub(rf"\b{re.escape(collation)}\b", fallback, create)
 
 

@@ -1,4 +1,4 @@
-"""Throw-away databases for packing, on a private server or the operator's, and users that reach nothing else there."""
+"""Manages scratch databases, on a private server or the operator's, and users restricted to them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from controller.bundles.source.splitter import Server
 from shared.errors import ShoplaunchError
 
 _PREFIX = "shoplaunch_scratch_"
-#: Who loads a stranger's dump, and who tries what was packed of it.
+#: The user who loads a foreign dump, and the one who tries its packed form.
 LOADER, TRIAL = "dump", "trial"
 _RIGHTS = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES,"
     " CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EXECUTE, TRIGGER"
 )
-#: Rights on the whole server with which nobody gets at files or other databases.
+#: Global privileges that give no access to files or other databases.
 _HARMLESS = frozenset({"USAGE", "PROCESS", "SHOW DATABASES", "RELOAD", "REPLICATION CLIENT", "BINLOG MONITOR"})
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _GRANT = re.compile(r"GRANT (.*?) ON (?:(?:TABLE|FUNCTION|PROCEDURE) )?(\S+) TO ")
@@ -40,20 +40,20 @@ _GRANT = re.compile(r"GRANT (.*?) ON (?:(?:TABLE|FUNCTION|PROCEDURE) )?(\S+) TO 
 
 @dataclass(frozen=True)
 class _User:
-    """Who may use a database: its address, and its name in statements; "" for one that was there before."""
+    """The user of a database: its address, and its name in statements; "" for one that existed before."""
 
     address: Address
     account: str = ""
 
 
 class Scratch:
-    """Throw-away databases on a server; every one made here is dropped by `close`, and so are their users.
+    """Scratch databases on a server; `close` drops every one made here, and their users.
 
-    `address` is the administrator's: it is asked when the server is needed for the first time, and may start it then.
+    `address` returns the administrator's: it is called at the first use of the server, and may start it then.
     """
 
     def __init__(self, address: Callable[[], Address], *, is_private: bool, room: Room | None = None) -> None:
-        #: Of the server, where it is the packer's own.
+        #: The server's, where it is the packer's own.
         self.room = room or Room()
         self._address = cache(address)
         self._is_private = is_private
@@ -61,10 +61,10 @@ class Scratch:
         self._users: dict[str, _User] = {}
 
     def server(self) -> Server:
-        """Return what kind of server it is, and which version."""
+        """Return the server's kind and version."""
         with self._administrator() as connection:
             said = text(connection.one("SELECT VERSION()")[0])
-        # MariaDB may call itself 5.5.5 first, for programs of old
+        # MariaDB may report 5.5.5 first, for old clients
         found = _VERSION.search(said.removeprefix("5.5.5-"))
         major, minor, patch = map(int, found.groups()) if found else (5, 5, 5)
         return Server("mariadb" in said.lower(), major * 10000 + minor * 100 + patch)
@@ -84,7 +84,7 @@ class Scratch:
 
     @contextmanager
     def connection(self, database: str, *, counts_found: bool = False) -> Iterator[Connection]:
-        """Give a connection to one of the databases as its user, as `connections.connect` makes it."""
+        """Yield a connection to one of the databases as its user, as `connections.connect` makes it."""
         user = self._users[self._made[database]]
         connection = connect(user.address.with_database(database), SCRATCH, counts_found=counts_found)
         try:
@@ -113,7 +113,7 @@ class Scratch:
             connection.close()
 
     def _grant(self, connection: Connection, database: str, role: str) -> None:
-        """Let the user of `role` into a database, and make that user first."""
+        """Grant the user of `role` access to a database; create the user first if needed."""
         try:
             if role not in self._users:
                 self._users[role] = self._new_user(connection, role)
@@ -126,13 +126,13 @@ class Scratch:
             if self._is_private or problem.code != SCRATCH:
                 raise
             require_harmless(connection, problem.message)
-            # It may make nobody, and can do no more than such a user could
+            # The account may not create users, and has no more rights than such a user would have
             self._drop(connection, role)
             self._users[role] = _User(self._address())
 
     def _new_user(self, connection: Connection, role: str) -> _User:
         name = f"shoplaunch_{role}_{secrets.token_hex(4)}"
-        # Capitals, digits and signs are what servers that judge passwords want
+        # Capitals, digits and signs satisfy servers with a password policy
         password = "" if self._is_private else f"Aa1!{secrets.token_hex(24)}"
         host = text(connection.one("SELECT SUBSTRING_INDEX(USER(), '@', -1)")[0])
         user = _User(replace(self._address(), user=name, password=password), f"'{name}'@'{host}'")
@@ -146,20 +146,20 @@ class Scratch:
 
 
 def _end_statements(connection: Connection, user: _User) -> None:
-    """End what still runs for a user made here: it would hold the tables that are to go."""
+    """End running statements of a user made here: they would lock the tables to be dropped."""
     if not user.account:
         return
     ids = connection.names("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = %s", (user.address.user,))
     for one in ids:
-        # It has ended by itself meanwhile, or we may not: then dropping says so
+        # It has ended by itself, or we lack the privilege: then dropping reports the error
         with suppress(Refused):
             connection.query(f"KILL {int(one)}")
 
 
 def require_harmless(connection: Connection, reason: str) -> None:
-    """Raise ShoplaunchError `scratch_too_powerful` when the connection's user gets at more than scratch databases.
+    """Raise ShoplaunchError `scratch_too_powerful` if the connection's user can access more than scratch databases.
 
-    `reason` is why no other user can be made.
+    `reason` says why no other user can be made.
     """
     for grant in connection.names("SHOW GRANTS"):
         found = _GRANT.match(grant)
@@ -178,9 +178,9 @@ def _is_harmless(rights: str, place: str) -> bool:
 
 @contextmanager
 def open_scratch(url: str | None, work: Work) -> Iterator[Scratch]:
-    """Give a Scratch on the server at `url`, or on a private server started when needed; nothing of it stays behind.
+    """Yield a Scratch on the server at `url`, or on a private server started on demand; everything is removed again.
 
-    `work(phase)` is told what takes long. Raises ShoplaunchError `scratch_failed`, also when it is used first.
+    `work(phase)` is called for what takes long. Raises ShoplaunchError `scratch_failed`, also at the first use.
     """
     if url is None:
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Watches the room a private scratch server takes: what a stranger's dump runs there may write without end."""
+"""Limits the disk space of a private scratch server: statements of a foreign dump may write without end."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pathlib import Path
 from shared.errors import ShoplaunchError
 
 _MB = 1024 * 1024
-#: What servers and empty tables take, and what is left to others of the disk.
+#: Bytes that servers and empty tables take, and bytes of the disk to leave free for others.
 LEAST_BYTES = 2048 * _MB
 FLOOR_BYTES = 128 * _MB
-#: Short rows with many indexes take ten times what they are in a dump.
+#: Short rows with many indexes take ten times their size in a dump.
 MOST_TIMES = 20
 EVERY_SECONDS = 1.0
-#: To add the files up takes longer than to ask what is free: once in so many times.
+#: Adding up the files takes longer than querying free space: it is done once in so many times.
 EVERY_TIMES = 3
 
 
 class Room:
-    """How much a private server may take; `reason` says why it was ended, "" as long as it was not.
+    """The disk space a private server may take; `reason` says why it was ended, "" as long as it was not.
 
-    Nothing bounds it but the disk until it is known how large the template is.
+    Only the disk limits it until the template's size is known.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class Room:
         self._size = 0
 
     def bound(self, size: int) -> None:
-        """Bound what is taken for a template whose dump or tables have `size` bytes."""
+        """Set the limit for a template whose dump or tables have `size` bytes."""
         self._size, self._most = size, LEAST_BYTES + MOST_TIMES * size
 
     @contextmanager
     def watched(self, directory: Path, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """End the server that works in `directory` when it takes too much of the disk, or leaves too little."""
+        """Within the context, end the server in `directory` if it takes too much of the disk or leaves too little."""
         over = threading.Event()
 
         def watch() -> None:
@@ -63,17 +63,17 @@ class Room:
             thread.join()
 
     def failure(self, place: str = "") -> ShoplaunchError:
-        """Return why the server was ended; `place` is how far the dump was loaded then."""
+        """Return why the server was ended; `place` says how far the dump was loaded then."""
         if self._is_outgrown:
             return ShoplaunchError("dump_outgrows", f"{place}{self.reason}")
         return ShoplaunchError("disk_full", self.reason)
 
     def _problem(self, directory: Path, is_full: bool) -> str:
-        """Return why the server must not go on, "" when it may; its files are added up where it is a full look."""
+        """Return why the server must end, "" when it may continue; add up its files if `is_full`."""
         try:
             free = shutil.disk_usage(directory).free
         except OSError:
-            # It was removed: the server's end says so
+            # The folder was removed: the server's end reports it
             return ""
         if free < FLOOR_BYTES:
             return f"{directory.parent}: {free // _MB} MB are free while the scratch server works; TMPDIR names another"
@@ -88,7 +88,7 @@ class Room:
 
 
 def _taken(folder: str) -> int:
-    """Return the bytes on disk of all files below a folder; what goes meanwhile is none."""
+    """Return the bytes on disk of all files below a folder; files that vanish meanwhile do not count."""
     taken = 0
     try:
         with os.scandir(folder) as found:

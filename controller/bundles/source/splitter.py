@@ -1,4 +1,4 @@
-"""Splits a stream of SQL dump bytes into statements without comments, opening those for a server's version. No I/O."""
+"""Splits a stream of SQL dump bytes into statements without comments; opens conditional comments. No I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-#: Everything that can change what the next byte means, outside quotes.
+#: Every token that can change the meaning of the next bytes, outside quotes.
 _SPECIAL = rb"['\"`#]|--|/\*|\*/"
 _IN_SINGLE = re.compile(rb"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL)
 _IN_DOUBLE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -16,24 +16,24 @@ _BLANK = re.compile(rb"[\s\x00]*+")
 _CONDITIONAL = re.compile(rb"/\*(M?)!([0-9]{5,6})?")
 _SHOWN_BYTES = 300
 _LOOKAHEAD_BYTES = 16
-#: What makes a comment of two dashes: blanks and control characters, as servers have it, and the end.
+#: What must follow two dashes to begin a comment: blanks and control characters, as on servers, or the end.
 _AFTER_DASHES = (*(bytes([code]) for code in (*range(0x21), 0x7F)), b"")
-#: MySQL's versions from 5.7 on, which MariaDB takes for another program's.
+#: MySQL's versions from 5.7 on: MariaDB does not run conditional comments for them.
 _MYSQLS_OWN = range(50700, 100000)
 _DELIMITER = re.compile(rb"delimiter[ \t]+(\S+)[^\n]*\n", re.IGNORECASE)
 _DELIMITER_START = b"delimiter"
-#: What stands in no statement.
+#: Bytes that stand in no statement.
 _NO_DELIMITER = b"\x01the-end\x01"
 
 
 class Server(NamedTuple):
-    """The server a dump is for: `version` 11.8.3 is 110803. It decides which conditional comments are none."""
+    """The server a dump is for: `version` 11.8.3 is 110803. It decides which conditional comments are executed."""
 
     is_mariadb: bool = True
     version: int = 110803
 
     def opens(self, for_mariadb: bool, version: int) -> bool:
-        """Tell whether the server runs what stands in `/*!version … */`, or `/*M!version … */` `for_mariadb`."""
+        """Return whether the server runs the content of `/*!version … */`, or of `/*M!version … */` `for_mariadb`."""
         if not self.is_mariadb:
             return not for_mariadb and version <= self.version
         return version <= self.version and (for_mariadb or version not in _MYSQLS_OWN)
@@ -42,7 +42,7 @@ class Server(NamedTuple):
 class Statement(NamedTuple):
     """One statement at bytes `start`..`end` of the dump: `text` without its delimiter and without any comment.
 
-    `cuts` are (place in `text`, byte of the dump) of what follows a comment.
+    `cuts` are (place in `text`, byte of the dump) after each removed comment.
     """
 
     text: bytes
@@ -51,7 +51,7 @@ class Statement(NamedTuple):
     cuts: tuple[tuple[int, int], ...] = ()
 
     def byte_of(self, place: int) -> int:
-        """Return the byte of the dump at which `text[place]` stands."""
+        """Return the byte of the dump that corresponds to `text[place]`."""
         before, byte = max((cut for cut in self.cuts if cut[0] <= place), default=(0, self.start))
         return byte + place - before
 
@@ -61,7 +61,7 @@ class _MoreNeeded(Exception):
 
 
 class Splitter:
-    """Feed it bytes, take statements; after `finish` the attribute `open_statement` tells whether the end was cut."""
+    """Feed it bytes, take statements; after `finish`, `open_statement` says whether the last one was incomplete."""
 
     def __init__(self, server: Server = Server()) -> None:  # noqa: B008 - it never changes
         self.open_statement = False
@@ -86,18 +86,18 @@ class Splitter:
         yield from self._statements()
 
     def finish(self) -> Iterator[Statement]:
-        """Yield what the end of the dump completes and set `open_statement`."""
+        """Yield the statements that the end of the dump completes, and set `open_statement`."""
         self._ended = True
         yield from self._statements()
         rest = b"".join([*self._pieces, self._buffer[self._piece :]])
         self.open_statement = self._quote != b"" or self._depth > 0 or bool(rest.strip(b" \t\r\n\0\x1a"))
 
     def held(self) -> int:
-        """Return how many bytes of a statement that has not ended are in memory."""
+        """Return the bytes of an unfinished statement in memory."""
         return self._length + len(self._buffer) - self._piece
 
     def opened(self) -> tuple[int, bytes]:
-        """Return where the statement that was not finished begins, in bytes, and how."""
+        """Return where the unfinished statement begins, in bytes, and its first bytes."""
         begun = b"".join([*self._pieces, self._buffer[self._piece : self._piece + _SHOWN_BYTES]])
         return self._base + self._start, begun[:_SHOWN_BYTES].strip()
 
@@ -113,7 +113,7 @@ class Splitter:
 
     @staticmethod
     def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-        """Return (what has a meaning outside quotes, what has none: it is passed over at once)."""
+        """Return (pattern of tokens with a meaning outside quotes, pattern of text without one, skipped at once)."""
         first = re.escape(delimiter[:1])
         strings = rb"" if delimiter[:1] == b"'" else rb"|'[^'\\]*+(?:\\.[^'\\]*+)*+'"
         run = rb"(?:[^'\"`#/*%b-]++%b)*+" % (first, strings)
@@ -143,7 +143,7 @@ class Splitter:
             if found is None:
                 self._position = max(self._position, len(self._buffer) - max(3, len(self._delimiter)))
                 return None
-            # A delimiter that begins here, or before, might not be here whole yet
+            # A delimiter that begins here, or before, may not be complete yet
             self._need(max(found.end() + _LOOKAHEAD_BYTES, found.start() + len(self._delimiter)))
             token = found.group()
             if token == self._delimiter and not (self._depth and token == b";"):
@@ -163,7 +163,7 @@ class Splitter:
         return statement if text else None
 
     def _special(self, token: bytes, found: re.Match[bytes]) -> None:
-        """Act on a quote or comment sign at `found`."""
+        """Process a quote or comment sign at `found`."""
         self._position = found.end()
         if token in _QUOTED:
             self._quote = token
@@ -180,7 +180,7 @@ class Splitter:
             self._skip_comment(found.start(), b"\n")
 
     def _skip_comment(self, start: int, end: bytes) -> None:
-        # Found from its own start, so that a comment cut by the buffer's end is looked at again
+        # Searched from its own start, so that a comment cut by the buffer's end is read again
         place = self._buffer.find(end, start + 2 if end == b"*/" else start)
         if place < 0:
             if self._ended and end == b"\n":
@@ -196,20 +196,20 @@ class Splitter:
         self._position = min(self._piece, len(self._buffer))
 
     def _cut(self, start: int, end: int) -> None:
-        """Put a blank in the place of `start`..`end` of the buffer."""
+        """Replace `start`..`end` of the buffer by a blank."""
         self._pieces += [self._buffer[self._piece : start], b" "]
         self._length += start - self._piece + 1
         self._cuts.append((self._length, self._base + end))
         self._piece = end
 
     def _opened(self, start: int) -> re.Match[bytes] | None:
-        """Return the mark of a conditional comment that the server runs, None where there is none."""
+        """Return the opening of a conditional comment that the server runs, None where there is none."""
         mark = _CONDITIONAL.match(self._buffer, start)
         runs = mark is not None and self._server.opens(bool(mark.group(1)), int(mark.group(2) or 0))
         return mark if runs else None
 
     def _skip_blank(self) -> bool:
-        """Pass blanks at a statement's start and DELIMITER lines; tell whether to look again."""
+        """Skip blanks at a statement's start and DELIMITER lines; return whether to try again."""
         blank = _BLANK.match(self._buffer, self._position)
         assert blank is not None
         self._position = self._piece = self._start = blank.end()
@@ -258,13 +258,13 @@ class Splitter:
         self._quote = b""
 
     def _need(self, end: int) -> None:
-        """Wait unless the buffer reaches to `end` or nothing more comes."""
+        """Raise _MoreNeeded unless the buffer reaches to `end` or the input has ended."""
         if end > len(self._buffer) and not self._ended:
             raise _MoreNeeded
 
 
 def without_comments(text: bytes, server: Server) -> bytes:
-    """Return one statement, whatever stands in it, without comments. Raises EOFError for one that has no end."""
+    """Return one statement, of any kind, without comments. Raises EOFError if it has no end."""
     splitter = Splitter(server)
     found = [*splitter.feed(b"DELIMITER %b\n%b%b" % (_NO_DELIMITER, text, _NO_DELIMITER)), *splitter.finish()]
     if len(found) != 1 or splitter.open_statement:
@@ -273,7 +273,7 @@ def without_comments(text: bytes, server: Server) -> bytes:
 
 
 def split(pieces: Iterable[bytes]) -> Iterator[Statement]:
-    """Yield the statements of a dump given in `pieces`; its last statement may be missing its delimiter.
+    """Yield the statements of a dump given in `pieces`; the last statement may lack its delimiter.
 
     Raises EOFError when the dump ends inside a statement.
     """

@@ -1,4 +1,4 @@
-"""Judges statements of a stranger's database: rows are literals, and nothing reads or writes files. No I/O."""
+"""Judges statements of a foreign database: rows must be literals, and nothing may read or write files. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.bundles.source.splitter import Server, Statement, without_commen
 from shared.errors import ShoplaunchError
 
 REFUSED = "dump_statement_refused"
-#: Character sets in which the second byte of a letter may be a backslash or a quote: strings would end elsewhere.
+#: Character sets in which a character's second byte may be a backslash or a quote: strings would end elsewhere.
 UNSAFE_CHARSETS = frozenset({"big5", "cp932", "gb18030", "gbk", "sjis"})
 
 _STRING = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'|\"[^\"\\]*+(?:(?:\\.|\"\")[^\"\\]*+)*+\""
@@ -23,17 +23,17 @@ _TEXT = rb"(?:(?:_\w++|[nN])\s*+)?+(?:%b|(?:%b)(?:\s*+(?:%b))*+)(?:\s*+(?i:COLLA
     _STRING,
     _STRING,
 )
-#: Times of the clock, which is the dump's own while it is loaded.
+#: Functions of the clock, which shows the dump's own time during loading.
 _CLOCK = (
     rb"(?:CURRENT_TIMESTAMP|CURRENT_DATE|CURRENT_TIME|LOCALTIME|LOCALTIMESTAMP)(?:\s*+\(\s*+[0-6]?+\s*+\))?+"
     rb"|(?:NOW|SYSDATE|CURDATE|CURTIME|UTC_TIMESTAMP|UTC_DATE|UTC_TIME)\s*+\(\s*+[0-6]?+\s*+\)"
 )
 _WORD = rb"(?i:NULL|TRUE|FALSE|DEFAULT|" + _CLOCK + rb"|(?:DATE|TIME|TIMESTAMP)\s*+(?:" + _STRING + rb"))"
-#: A letter or digit behind would make another word of it.
+#: A letter or digit after it would make another word.
 _LITERAL = rb"(?:%b|(?:%b|%b)(?![\w$\x80-\xff]))" % (_TEXT, _NUMBER, _WORD)
 _SHAPE = rb"(?:GEOM|GEOMETRY|POINT|LINE|LINESTRING|POLY|POLYGON|MPOINT|MULTIPOINT|MLINE|MULTILINESTRING|MPOLY"
 _SHAPE += rb"|MULTIPOLYGON|GEOMCOLL|GEOMETRYCOLLECTION)FROM(?:TEXT|WKB)"
-#: Functions that make the same of the same literals on every server, and nothing else.
+#: Functions that give the same result for the same literals on every server, without side effects.
 _PURE = rb"(?i:(?:ST_)?+" + _SHAPE + rb"|ST_GEOMFROMGEOJSON|POINT|UNHEX|FROM_BASE64|CONVERT|CAST)"
 _AS_TYPE = rb"(?:\s++(?i:USING|AS)\s++\w++(?:\s*+\([0-9, ]*+\))?+(?:\s++(?i:CHARACTER\s+SET|CHARSET)\s++\w++)?+)?+"
 
@@ -44,7 +44,7 @@ def _called(argument: bytes) -> bytes:
 
 _INNER = rb"(?:%b|%b|\(\s*+%b\s*+\))" % (_called(_LITERAL), _LITERAL, _LITERAL)
 _VALUE = rb"(?:%b|%b|\(\s*+%b\s*+\))" % (_LITERAL, _called(_INNER), _LITERAL)
-#: What nearly all rows of dumps are made of, first: the general form takes thrice as long.
+#: The usual values of dumps, tried first: the general form takes three times as long.
 _USUAL = rb"(?:'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'|-?+[0-9]++(?:\.[0-9]++)?+|NULL)"
 _USUAL_ROW = rb"\(%b(?:, ?+%b)*+\)" % (_USUAL, _USUAL)
 _ROW = rb"(?:%b|\(\s*+(?:%b(?:\s*+,\s*+%b)*+)?+\s*+\))" % (_USUAL_ROW, _VALUE, _VALUE)
@@ -58,7 +58,7 @@ _SETS = rb"%b(?:\s*+,\s*+%b)*+" % (_SET, _SET)
 _ON_DUPLICATE = rb"(?:\s*+(?i:ON\s++DUPLICATE\s++KEY\s++UPDATE)\s++%b)?+" % _SETS
 _ROWS = rb"%b(?:\s*+,\s*+%b)*+" % (_ROW, _ROW)
 _INSERT = rb"%b(?:%b(?i:VALUES?)\s*+%b|(?i:SET)\s++%b)%b\s*+" % (_HEAD, _COLUMNS, _ROWS, _SETS, _ON_DUPLICATE)
-#: How far a refused statement can be read: to the row, and in it to the value.
+#: The readable part of a refused statement: up to the row, and in it up to the value.
 _AS_FAR = (
     rb"%b%b(?i:VALUES?)\s*+(?:%b\s*+,\s*+)*+" % (_HEAD, _COLUMNS, _ROW),
     rb"\(\s*+(?:%b\s*+,\s*+)*+(?:%b(?=\s*+\)))?+" % (_VALUE, _VALUE),
@@ -68,7 +68,7 @@ _QUOTED = re.compile(rb"%b|`(?:[^`]|``)*+`" % _STRING, re.DOTALL)
 _DROP = re.compile(
     rb"DROP\s+\w+\s+IF\s+EXISTS\s+%b(?:\s*,\s*%b)*(?:\s+(?:CASCADE|RESTRICT))?\s*" % (_NAME, _NAME), re.I
 )
-#: What a SET may hold outside of strings: names, variables, numbers and functions that put texts together.
+#: What a SET may hold outside of strings: names, variables, numbers and functions that assemble texts.
 _SETTING = re.compile(
     rb"(?:[\s,=:]|@@?+[\w.$]*+|''(?!\s*\()|[+-]?[0-9.]++|\w++(?!\s*\()"
     rb"|(?:IFNULL|CONCAT|CONCAT_WS|REPLACE|COALESCE|IF|NULLIF|CAST)\s*(?=\()|[()])*+",
@@ -83,7 +83,7 @@ _FUNCTIONS = "it calls a function that reads files, runs programs or waits"
 _FILES = "it reads or writes files"
 _SERVER = "it is about the server, its users or other databases"
 _FOREIGN = "its rows are kept elsewhere than in this database"
-#: What no definition may hold, with its quoted parts and without them.
+#: What no definition may hold: in its full text, and in its text without quoted parts.
 _IN_ALL = re.compile(
     rb"\b(?:load_file|sys_exec|sys_eval|sys_get|sys_set|sleep|benchmark|get_lock)[`\"]?\s*\(", re.IGNORECASE
 )
@@ -94,7 +94,7 @@ _IN_BARE: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\b(?:IMPORT|DISCARD)\s+TABLESPACE\b", _FILES),
         (rb"\bSONAME\b|\bINSTALL\s+(?:PLUGIN|COMPONENT)\b", _FUNCTIONS),
         (rb"\bSET\s+(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD)\b|@@(?:GLOBAL|PERSIST)\w*\s*\.\s*\w+\s*:?=", _SERVER),
-        # From the last of several on: from each of them to the end would take the square of the time
+        # From the last of several on: searching from each of them to the end would take quadratic time
         (rb"\b(?:GRANT|REVOKE)\s(?:(?!\b(?:GRANT|REVOKE)\s)[^;])*?\sON\s", _SERVER),
         (rb"\b(?:CREATE|DROP|ALTER)\s+(?:OR\s+REPLACE\s+)?(?:USER|ROLE|SERVER|DATABASE|SCHEMA|EVENT)\b", _SERVER),
     )
@@ -106,9 +106,9 @@ _IN_TABLES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\bENGINE\s*=?\s*(?:FEDERATEDX?|CONNECT|SPIDER|S3|OQGRAPH)\b", _FOREIGN),
     )
 )
-#: Where a table's files are; means something on the template's own disk alone.
+#: Directories of a table's files: they have a meaning only on the template's own disk.
 _DIRECTORY = re.compile(rb"\b(?:DATA|INDEX)\s+DIRECTORY\s*=?\s*(?:%b)" % _STRING, re.IGNORECASE | re.DOTALL)
-#: Between them they open every conditional comment.
+#: Together they open every conditional comment.
 _READERS = (Server(True, 999999), Server(False, 999999))
 _TABLES = frozenset({"table", "alter"})
 _OBJECTS = frozenset({"view", "trigger", "routine"})
@@ -124,9 +124,9 @@ def judge(statement: Statement, kind: str) -> None:
 
 
 def judge_definition(kind: str, name: str, text: bytes) -> None:
-    """Raise ShoplaunchError `dump_statement_refused` for a table or other object that must not be made anywhere.
+    """Raise ShoplaunchError `dump_statement_refused` for a table or other object that no server may make.
 
-    `text` is its CREATE statement as a server gives it, with comments that mean something to another.
+    `text` is its CREATE statement as a server reports it, with comments that another server may execute.
     """
     for server in _READERS:
         try:
@@ -138,13 +138,13 @@ def judge_definition(kind: str, name: str, text: bytes) -> None:
 
 
 def without_directories(text: bytes) -> bytes:
-    """Return the text of a CREATE or ALTER TABLE without where the table's files are."""
+    """Return the text of a CREATE or ALTER TABLE without its directories."""
     return _DIRECTORY.sub(b"", text)
 
 
 @cache
 def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    # When first asked for: these take a tenth of a second each, and a live database has no statements to judge
+    # At first use: compiling takes a tenth of a second each, and a live database has no statements to judge
     return re.compile(pattern, re.DOTALL)
 
 
@@ -174,7 +174,7 @@ def _definition(text: bytes, kind: str) -> tuple[int, str] | None:
     called = _IN_ALL.search(text)
     if called is not None:
         return called.start(), _FUNCTIONS
-    # Of the same length: places stay what they are
+    # Of the same length, so that places stay valid
     bare = _QUOTED.sub(lambda quoted: b"'" * len(quoted.group()), text)
     for pattern, why in (*_IN_BARE, *(_IN_TABLES if kind in _TABLES else ())):
         found = pattern.search(bare)

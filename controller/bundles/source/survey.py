@@ -1,4 +1,4 @@
-"""Looks over a template without packing it: what its tree and its database hold, in numbers."""
+"""Surveys a template without packing it: counts the content of its tree and its database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TABLES = """
 def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
     """Return {"files", "directories", "links", "bytes", "left_out", "largest_files"} of a document root.
 
-    "left_out" counts files that are not packed. Raises ShoplaunchError as `Tree.entries`.
+    "left_out" counts files that would not be packed. Raises ShoplaunchError as `Tree.entries`.
     """
     entries = list(tree.entries(excluded))
     files = [entry for entry in entries if entry.kind == "file"]
@@ -38,9 +38,9 @@ def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
 
 
 def survey_database(source: Source) -> dict[str, Any]:
-    """Return what the database is, table by table summed up; see the keys.
+    """Return totals of the database over all tables; see the keys.
 
-    "prefixes" counts tables by what their names begin with, "rows" is exact, "bytes" as the server estimates them.
+    "prefixes" counts tables by the beginning of their names, "rows" is exact, "bytes" as the server estimates them.
     """
     rows = {table: source.count(table) for table in source.tables}
     engines, sizes, collations = Counter[str](), Counter[str](), set[str]()

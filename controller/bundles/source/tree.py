@@ -1,4 +1,4 @@
-"""Walks the template's document root: which entries are packed, which are refused, and whether they held still."""
+"""Walks the template's document root: decides which entries are packed or refused, and detects changes meanwhile."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
 from shared.errors import ShoplaunchError
 
-#: Given a path below the root (bytes) and whether it is a directory; the reason leaves it and all below it out.
+#: Takes a path below the root (bytes) and whether it is a directory; returns a reason to leave it out, or None.
 Excluded = Callable[[bytes, bool], str | None]
-#: Reasons of the walk's own.
+#: The walk's own reasons.
 GIVEN = "given to this packing: the dump, the bundle itself"
 NO_CONTENT = "sockets and pipes: there is nothing in them to pack"
 DANGLING = "links to what is left out"
-#: Folders within folders: no shop has a fifth of it, and a walk goes only so deep.
+#: Nested folders: no shop has a fifth of it, and the walk's depth is limited.
 DEEPEST = 200
 _SHOWN_NAMES = 10
 _SHOWN_BYTES = 200
 
 
 class Status(NamedTuple):
-    """What is known of an entry without reading it; times in nanoseconds."""
+    """An entry's metadata, without reading its content; times in nanoseconds."""
 
     inode: int
     mode: int
@@ -51,12 +51,12 @@ class Entry(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of a file."""
+        """A file's size in bytes."""
         return self.status.size if self.kind == "file" else 0
 
 
 class _Walk(NamedTuple):
-    """What one walk asks, and what it comes upon."""
+    """The parameters of one walk, and what it collects."""
 
     excluded: Excluded
     left_out: LeftOut
@@ -79,22 +79,22 @@ class Tree:
             self._folders = OpenFolders(self._real)
         except OSError as problem:
             raise _refusal(self.root, problem) from problem
-        #: For those who read by paths, too: the folder that was opened, whatever has its name by then.
+        #: For readers by path, too: always the opened folder, even if another one takes its name.
         self.held = held_root(self._folders.root, roots)
         weakref.finalize(self.held, self._folders.close)
 
     def ignore(self, *paths: Path | None) -> None:
-        """Leave the files and folders at `paths` out of every walk, under whatever name it meets them."""
+        """Leave the files and folders at `paths` out of every walk, whatever names the walk finds them under."""
         for path in filter(None, paths):
             with contextlib.suppress(OSError):
                 found = path.stat()
                 self._ignored.setdefault(found.st_ino, set()).add(found.st_dev)
 
     def entries(self, excluded: Excluded, left_out: LeftOut | None = None) -> Iterator[Entry]:
-        """Yield every entry that is packed, sorted by path, a directory before what it holds; count the others.
+        """Yield every entry that is packed, sorted by path, a directory before its content; count the others.
 
         Raises ShoplaunchError `tree_unreadable`, `tree_link_outside`, `tree_changed`, and at the end
-        `tree_name_encoding` with all names that no bundle can hold.
+        `tree_name_encoding` with all names that a bundle cannot hold.
         """
         unnameable: list[bytes] = []
         counted = LeftOut(os.fsencode(self.held)) if left_out is None else left_out
@@ -107,7 +107,7 @@ class Tree:
     def read(self, entry: Entry) -> bytes:
         """Return a file's content.
 
-        Raises ShoplaunchError `tree_file_too_large`, and `tree_changed` when it is not what the walk saw.
+        Raises ShoplaunchError `tree_file_too_large`, and `tree_changed` when it differs from what the walk found.
         """
         if entry.size > MAX_FILE_BYTES:
             raise ShoplaunchError("tree_file_too_large", f"{_shown(entry.path)} has {entry.size} bytes")
@@ -128,7 +128,7 @@ class Tree:
         return content
 
     def check_unchanged(self, entries: Iterable[Entry]) -> None:
-        """Look at every entry once more. Raises ShoplaunchError `tree_changed` for the first that is not as it was."""
+        """Check every entry again. Raises ShoplaunchError `tree_changed` for the first that has changed."""
         self._check_root()
         self._folders.forget()
         for entry in entries:
@@ -144,7 +144,7 @@ class Tree:
         return os.path.join(self._real, path)  # noqa: PTH118 - bytes paths
 
     def _check_root(self) -> None:
-        """Raise ShoplaunchError `tree_changed` unless the root's path still leads to the folder that was opened."""
+        """Raise ShoplaunchError `tree_changed` unless the root's path still leads to the opened folder."""
         try:
             now = os.stat(self._real)  # noqa: PTH116 - bytes paths
         except OSError as problem:
@@ -154,7 +154,7 @@ class Tree:
 
     @contextlib.contextmanager
     def _listed(self, path: bytes, name: str, above: int) -> Iterator[int]:
-        """Give a descriptor of the folder `path`, which is called `name` in the folder `above`: of no link."""
+        """Yield a descriptor of the folder `path`, named `name` in the folder `above`; never follow a link."""
         try:
             descriptor = os.open(name, LISTED, dir_fd=above)
         except OSError as problem:
@@ -165,13 +165,13 @@ class Tree:
             os.close(descriptor)
 
     def _walk(self, folder: bytes, here: int, walk: _Walk) -> Iterator[Entry]:
-        """Yield what the folder `folder` holds, of which `here` is a descriptor."""
+        """Yield the content of `folder`, whose descriptor is `here`."""
         try:
             with os.scandir(here) as scan:
                 found = list(scan)
         except OSError as problem:
             raise _refusal(folder or b".", problem) from problem
-        # What a directory holds comes where its path with a slash does: `a`, `a.txt`, `a/b`
+        # A directory's content sorts as its path with a slash: `a`, `a.txt`, `a/b`
         places = [(os.fsencode(item.name), item) for item in found]
         places += [(name + b"/", item) for name, item in places if item.is_dir(follow_symlinks=False)]
         passed_over = set()
@@ -194,7 +194,7 @@ class Tree:
                 yield entry
 
     def _is_left_out(self, path: bytes, item: os.DirEntry[str], walk: _Walk) -> bool:
-        """Tell whether an entry stays out, and count it; a name that no bundle can hold is kept for the end."""
+        """Return whether an entry is left out, and count it; a name that no bundle can hold is kept for the end."""
         reason = GIVEN if self._is_ignored(item) else self._reason(path, item, walk)
         if reason:
             walk.left_out.add(reason, path)
@@ -224,7 +224,7 @@ class Tree:
         if stat.S_ISDIR(status.mode):
             return Entry(path, "directory", status)
         if stat.S_ISREG(status.mode):
-            # Hard-linked files are just files: each name gets its own copy
+            # Hard links are packed as plain files: each name gets its own copy
             return Entry(path, "file", status)
         if stat.S_ISLNK(status.mode):
             return Entry(path, "link", status, self._target(path, os.fsencode(os.readlink(item.name, dir_fd=here))))
@@ -235,14 +235,14 @@ class Tree:
         if target.startswith(b"/"):
             target = self._made_relative(path, target)
         elif b"/../" in target.lstrip(b"./") + b"/":
-            # Climbing behind a name, which may be a link itself
+            # `..` after a name, which may be a link itself
             final = os.path.realpath(self._absolute(path))
             target = os.path.relpath(final, os.path.dirname(self._absolute(path)))  # noqa: PTH120 - bytes paths
         try:
             check_link(path, target)
         except ShoplaunchError as problem:
             raise ShoplaunchError("tree_link_outside", f"{_shown(path)} -> {_shown(target)}") from problem
-        # The words stay inside; what they lead to by other links must too
+        # The target's text stays inside; the path it resolves to through other links must too
         final = os.path.realpath(os.path.join(os.path.dirname(self._absolute(path)), target))  # noqa: PTH118, PTH120
         if final != self._real and not final.startswith(self._real + b"/"):
             raise ShoplaunchError("tree_link_outside", f"{_shown(path)} leads to {_shown(final)}")
@@ -251,7 +251,7 @@ class Tree:
     def _where_it_stood(self, target: bytes) -> bytes | None:
         """Return the path below the root that an absolute target meant before the tree was copied here, else None.
 
-        What exists on this machine is really outside.
+        A target that exists on this machine is really outside.
         """
         if os.path.lexists(target):
             return None
@@ -271,7 +271,7 @@ class Tree:
 
 
 def _content(descriptor: int, size: int) -> bytes:
-    """Return what a file of `size` bytes holds, and one byte more where it has grown; a stream object asks thrice."""
+    """Return the content of a file of `size` bytes, plus one byte if it has grown; a stream would make three reads."""
     content = os.read(descriptor, size + 1)
     while len(content) <= size and (more := os.read(descriptor, size + 1 - len(content))):
         content += more
@@ -279,7 +279,7 @@ def _content(descriptor: int, size: int) -> bytes:
 
 
 def _has_no_content(item: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a socket or pipe: a program made it, and makes it anew."""
+    """Return whether an entry is a socket or pipe: a program made it, and will make it anew."""
     if item.is_file(follow_symlinks=False) or item.is_dir(follow_symlinks=False):
         return False
     mode = item.stat(follow_symlinks=False).st_mode
@@ -296,7 +296,7 @@ def _is_unnameable(path: bytes) -> bool:
 
 
 def _unnameable(paths: Sequence[bytes]) -> ShoplaunchError:
-    """Return the refusal of names, each with the option that leaves it out."""
+    """Return the error for unusable names, each with the option that leaves it out."""
     named = [f"{_shown(path)} (--leave-out '{_fitting(path)}')" for path in paths[:_SHOWN_NAMES]]
     more = [f"{len(paths) - _SHOWN_NAMES} more"] if len(paths) > _SHOWN_NAMES else []
     reason = "not UTF-8, or with a control character or backslash, or too long or deep"
@@ -304,13 +304,13 @@ def _unnameable(paths: Sequence[bytes]) -> ShoplaunchError:
 
 
 def _fitting(path: bytes) -> str:
-    """Return a pattern of printable characters that fits a path; one that is too long ends with a wildcard."""
+    """Return a pattern of printable characters that matches a path; a long one ends with a wildcard."""
     safe = re.sub(rb"[^ -~]|[\\*?\[\]']", b"?", path)
     return (safe if len(safe) <= _SHOWN_BYTES else safe[:_SHOWN_BYTES] + b"**").decode("ascii")
 
 
 def _refusal(path: bytes, problem: OSError) -> ShoplaunchError:
-    """Return what it means that the system does not let us at a path that was there."""
+    """Return the error for a path that exists but that the system does not let us read."""
     if problem.errno == errno.ENOENT:
         return ShoplaunchError("tree_changed", f"{_shown(path)} is gone")
     if problem.errno in (errno.ELOOP, errno.ENOTDIR, errno.EINVAL):

@@ -1,1 +1,1 @@
-"""Variants of a template: declared in one file, packed beside it, each proved."""
+"""Variants of a template: declared in one file, packed with the template, each proved."""

@@ -1,4 +1,4 @@
-"""Reads the file that declares a template's variants, and makes statements of what each changes in the database."""
+"""Reads a template's declaration of variants, and builds the statements for each one's database changes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MAX_TITLE_CHARS = 128
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,254}\Z")
 _PARTS = ("title", "configuration", "rows", "files")
 _ROW_PARTS = ("table", "where", "set")
-#: What comes behind the columns of a SELECT, and the templates of its parameters.
+#: What follows the columns of a SELECT, and the templates of its parameters.
 Rows = tuple[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One statement of a variant (manifest.json#/definitions/statement), `what` it is for the operator.
+    """One statement of a variant (manifest.json#/definitions/statement), described by `what` for the operator.
 
-    `meant` are the rows it is meant for, `kept` those that are as it wants them; None where the statement brings its
-    own check.
+    `meant` selects the rows to change, `kept` those that already have the wanted values; None where the statement
+    brings its own check.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant: `files` is the folder of what replaces or adds to the tree."""
+    """One variant: `files` is the folder with the files that replace or extend the tree's."""
 
     name: str
     title: str
@@ -52,12 +52,12 @@ class Variant:
 
 
 def wrong(variant: str, what: str) -> ShoplaunchError:
-    """Return the ShoplaunchError `variant_invalid` that says what is wrong with a variant."""
+    """Return the ShoplaunchError `variant_invalid` about a variant."""
     return ShoplaunchError("variant_invalid", f"variant {variant}: {what}"[:500])
 
 
 def spellings(text: str) -> tuple[str, str]:
-    """Return the forms in which a name or title is compared: as it is written, and as billing's HTML of it is read."""
+    """Return the forms in which a name or title is compared: as written, and as billing's HTML renders it."""
     plain, unescaped = (" ".join(one.split()).casefold() for one in (text, html.unescape(text)))
     return plain, unescaped
 
@@ -81,7 +81,7 @@ def read(path: Path, plan: Plan, source: Source, names: Names) -> list[Variant]:
 
 
 def _check_distinct(variants: Sequence[Variant]) -> None:
-    """An order names a variant by name or title: none may be another's."""
+    """Raise ShoplaunchError unless every name and title is unique: an order names a variant by either."""
     known: dict[str, str] = {}
     for variant in variants:
         for word in {variant.name.casefold(), *spellings(variant.title)}:
@@ -108,7 +108,7 @@ def _variant(name: str, declared: Any, folder: Path, plan: Plan, source: Source,
 
 
 class _Values:
-    """Makes templates of one variant's values."""
+    """Converts the values of one variant to templates."""
 
     def __init__(self, variant: str, plan: Plan, names: Names) -> None:
         self.variant = variant
@@ -155,7 +155,7 @@ def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> 
     changes = ", ".join(f"{_escaped(column)} = %s" for column in new)
     statement = {"sql": f"UPDATE {full} SET {changes} WHERE {_all(where, _same)}",
                  "params": [*new.values(), *where.values()]}  # fmt: skip
-    # Where a column is both looked for and set, only its new value is there afterwards
+    # Where a column is both a condition and set, only its new value is there afterwards
     left = {column: value for column, value in where.items() if column not in new}
     exact = {column: value for column, value in new.items() if not column.approximate}
     conditions = [_all(left, _same), _all(exact, _exactly)]
@@ -219,7 +219,7 @@ def _title(variant: str, title: Any) -> str:
 
 
 def _folder(variant: str, declared: Mapping[str, Any], beside: Path) -> Path | None:
-    """Return the folder of a variant's files, which lies beside the file that declares it."""
+    """Return the folder of a variant's files, which lies next to the declaration."""
     if "files" not in declared:
         return None
     name = declared["files"]

@@ -1,4 +1,4 @@
-"""Packs the files of variants: shards of their own, unpacked behind the template's."""
+"""Packs the files of variants into their own shards, unpacked after the template's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from controller.bundles.variants.declaration import Variant, wrong
 def pack_variant_files(
     variants: Sequence[Variant], template: FileFacts, plan: Plan, names: Names, bundle: BundleWriter
 ) -> dict[str, FileFacts]:
-    """Add each variant's shards to `bundle`; return by name what it adds to the `template`'s tree.
+    """Add each variant's shards to `bundle`; return by name what each adds to the `template`'s tree.
 
     Raises ShoplaunchError `variant_invalid`, `tree_*`, `template_occupied`, `disk_full`.
     """

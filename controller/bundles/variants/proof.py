@@ -1,4 +1,4 @@
-"""Tries each variant on the two loads of the scratch server, takes what proves it there, and takes it back."""
+"""Tries each variant on the two loads of the scratch server, collects its evidence, and rolls it back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trial:
     tables: Mapping[str, TableProof]
     cells: Sequence[Cells]
     nonce: str
-    #: What every shop has in cells of a row (controller.bundles.pack.plan.Plan.cells).
+    #: The values that every shop has in cells of a row (controller.bundles.pack.plan.Plan.cells).
     own: Callable[[Table, Row], Mapping[str, bytes | None]]
     #: A statement may change tables it does not name.
     has_triggers: bool
@@ -40,7 +40,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Load:
-    """One of the two databases, over the one connection whose transaction holds the trial."""
+    """One of the two databases, on the connection whose transaction holds the trial."""
 
     connection: Connection
     database: str
@@ -61,22 +61,22 @@ class _Load:
         return self.run(statement["sql"], [scratch_load.rendered(self.renderer, part) for part in statement["params"]])
 
     def digests(self, tables: Mapping[str, Table]) -> dict[str, list[str]]:
-        """Return by table the digest of all it holds, cells of the job's values included."""
+        """Return by table the digest of its whole content, cells of the job's values included."""
         return {known: digests.digest_row(self.one(digests.digest_sql(table, {}))) for known, table in tables.items()}
 
 
 @dataclass(frozen=True)
 class Proved:
-    """What proves a variant: its entry of `db/variants.json.gz`, and the size in bytes of its largest statement."""
+    """The proof of a variant: its entry of `db/variants.json.gz`, and the size in bytes of its largest statement."""
 
     entry: dict[str, Any]
     largest_statement: int
 
 
 def prove(connection: Connection, variant: Variant, trial: Trial) -> Proved:
-    """Carry the variant out once in either load, as the agent does, and return what it leaves there.
+    """Run the variant once in either load, as the agent does, and return its effect there.
 
-    Both loads are afterwards what they were before. Raises ShoplaunchError `variant_invalid`.
+    Both loads are unchanged afterwards. Raises ShoplaunchError `variant_invalid`.
     """
     places = zip(trial.databases, trial.renderers, scratch_load.MOMENTS, strict=True)
     loads = [_Load(connection, *place) for place in places]
@@ -101,7 +101,7 @@ def prove(connection: Connection, variant: Variant, trial: Trial) -> Proved:
 
 
 def _number_anew(load: _Load, tables: Mapping[str, Table], which: int) -> None:
-    """Rows the server numbers itself get other numbers in either load, whatever was tried and taken back before."""
+    """Set the counters so that new rows get different numbers in the two loads, whatever was tried before."""
     counting = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
     for table, column in load.rows(counting + " AND EXTRA LIKE '%auto_increment%'"):
         known = (table or b"").decode("utf-8")
@@ -122,7 +122,7 @@ def _taken_back(connection: Connection) -> Iterator[None]:
 
 
 def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[dict[str, Any]]:
-    """Carry the variant out in one load; return its statements, each with the check of what it leaves."""
+    """Run the variant in one load; return its statements, each with the check of its effect."""
     load.run(f"SET timestamp={load.moment}")
     promised = [_outcome(load, statement) for statement in trial.configure]
     counted = []
@@ -148,7 +148,7 @@ def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[dict[str, 
 
 
 def _outcome(load: _Load, statement: Mapping[str, Any]) -> tuple[int, bytes]:
-    """Return what a statement would find and change if it were carried out now; nothing of it stays."""
+    """Return how many rows a statement would match, and the server's info; the statement is rolled back."""
     load.connection.query("SAVEPOINT outcome")
     try:
         return load.statement(statement)[0], load.connection.said
@@ -159,7 +159,7 @@ def _outcome(load: _Load, statement: Mapping[str, Any]) -> tuple[int, bytes]:
 
 
 def _carry_out(variant: Variant, step: Step, load: _Load) -> int:
-    """Run one statement; return how many rows it is meant for."""
+    """Run one statement; return the number of rows to change."""
     meant = 0
     if step.meant is not None:
         meant = _count(variant, step.what, load, step.meant)
@@ -184,7 +184,7 @@ def _run(variant: Variant, what: str, load: _Load, statement: Mapping[str, Any])
 
 
 def _check_own(variant: Variant, step: Step, rows: Rows, load: _Load, trial: Trial) -> None:
-    """In the rows it sets, what a new shop begins with for its safety, or has of its own, is as it was packed."""
+    """Raise ShoplaunchError if the set rows change a cell that every new shop sets, for its safety or as its own."""
     table = trial.tables[step.table].table
     columns = [column.name for column in table.stored]
     shown = ", ".join(name(column).replace("%", "%%") for column in columns)
@@ -199,7 +199,7 @@ def _check_own(variant: Variant, step: Step, rows: Rows, load: _Load, trial: Tri
 
 
 def _check(variant: Variant, load: _Load, statement: Mapping[str, Any]) -> None:
-    """What the statement promises is there when all is done, also of those every shop is configured with."""
+    """Raise ShoplaunchError unless the statement's check holds at the end, together with the configure statements."""
     check = statement.get("check")
     if check is None:
         return
@@ -243,7 +243,7 @@ def _prove_table(
 def _check_repeatable(
     variant: Variant, load: _Load, tables: Mapping[str, Table], before: Mapping[str, list[str]]
 ) -> None:
-    """Raise ShoplaunchError `variant_invalid` where carrying all of it out once more changes anything."""
+    """Raise ShoplaunchError `variant_invalid` if running the variant once more changes anything."""
     anew = "changes rows anew when all of it is carried out a second time"
     load.run(f"SET timestamp={load.moment}")
     for step in variant.steps:
@@ -265,7 +265,7 @@ def _sent_bytes(load: _Load, statement: Mapping[str, Any]) -> int:
 def _check_kept(variant: Variant, trial: Trial, touched: Sequence[str], kept: Sequence[Cells]) -> None:
     """Raise ShoplaunchError `variant_invalid` where the variant overwrote a cell that holds one value of the job.
 
-    Texts in which such values stand may become other texts.
+    Cells with such values inside a longer text may be overwritten.
     """
     left = {(one.table, one.column, key) for one in kept for key in one.keys}
     for one in trial.cells:

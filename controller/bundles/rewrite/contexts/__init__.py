@@ -1,1 +1,1 @@
-"""What a needle means where it stands: rules that the rewriter asks."""
+"""Rules of the rewriter: what a needle means in its context."""

@@ -1,10 +1,10 @@
-"""Where a needle ends and the text around it begins, in any encoding; and why one is not replaced."""
+"""Decides where a needle ends and the text around it begins, in any encoding; names why one is not replaced."""
 
 from __future__ import annotations
 
 import re
 
-#: Why a needle is not replaced: it is part of something else that belongs to nobody's move.
+#: Why a needle is not replaced: it is part of something else that does not move with the shop.
 SUBDOMAIN = "a sub-domain"
 LONGER_NAME = "part of a longer name"
 LONGER_PATH = "part of a longer path"
@@ -21,10 +21,10 @@ SOMETHING_ELSE = frozenset(
     {SUBDOMAIN, LONGER_NAME, LONGER_PATH, LONGER_ADDRESS, ANOTHER_PORT, COMMON_WORD, ANOTHER_SERVICE, ANOTHER_FOLDER,
      NOT_BEGINNING, UNPROVEN_PATH, FORMER, EXAMPLE}
 )  # fmt: skip
-#: So much of the text beside a needle says what it is.
+#: Bytes next to a needle that are enough to recognise its context.
 LOOK_BACK = 80
 SLASH = rb"(?:\\*/|%(?:25)*2[Ff]|\\+u002[Ff]|&#x2[Ff];|&#0?47;)"
-#: Also of the next picture in a list of them for screens of several sizes.
+#: Also the next picture in a list of them for screens of several sizes.
 QUOTE_BEFORE = re.compile(rb"(?:[\"'(=]|&quot;|&#0?39;|%22|%27|\\u0022|[ \t][0-9.]+[wxh],[ \t\r\n]*)$")
 ESCAPE_BEFORE = re.compile(
     rb"(?:%(?:25)*([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+[xX]([0-9A-Fa-f]{2})|\\+[nrtbfv0])$"
@@ -41,7 +41,7 @@ def is_joined_before(before: bytes, more: bytes) -> bool:
 
 
 def is_joined_after(after: bytes) -> bool:
-    """Return whether the next character belongs to the same word, or goes on with it after a dot."""
+    """Return whether the next character belongs to the same word, or continues it after a dot."""
     if not after:
         return False
     if after[:1] == b".":

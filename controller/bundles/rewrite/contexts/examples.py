@@ -1,4 +1,4 @@
-"""Files that name hosts as examples: libraries, tests, documentation. A common host in them is not the template's."""
+"""Recognises files that name hosts as examples: libraries, tests, documentation; their common hosts stay."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _EXAMPLE = re.compile(
 
 
 def is_example(path: bytes) -> bool:
-    """Return whether a file is a library's, a test or documentation, which no template writes its address into."""
+    """Return whether a file is a library's, a test or documentation, which never holds the template's own address."""
     return _EXAMPLE.fullmatch(path) is not None

@@ -1,7 +1,7 @@
-"""What a host of the template's name is where it stands: an address of the shop, or a host of the machine.
+"""Decides whether a host of the template's name is, in its context, an address of the shop or a host of the machine.
 
-The table, for a host that is one site's own (strong: `shop.example`) and one that every machine has (weak: `localhost`,
-`db`, `192.168.1.5`), of a template at http://HOST[:PORT][/FOLDER]:
+The table distinguishes a host that belongs to one site (strong: `shop.example`) from one that every machine has (weak:
+`localhost`, `db`, `192.168.1.5`), for a template at http://HOST[:PORT][/FOLDER]:
 
 | it stands in                                                    | strong                 | weak                   |
 |-----------------------------------------------------------------|------------------------|------------------------|
@@ -17,8 +17,8 @@ The table, for a host that is one site's own (strong: `shop.example`) and one th
 | 'host' => 'HOST', HOST:11211, root@HOST, a word                 | host, machine by port  | machine                |
 | smtp.HOST, cdn.HOST: names below it                             | machine                | machine                |
 
-"Host" is replaced by the new shop's host alone: what a template's own name served, the new one's has to. A machine's
-host stays: every account has its own `localhost`.
+"Host" is replaced by the new shop's host alone: a service under the template's name has to run under the new one.
+A machine's host stays: every account has its own `localhost`.
 """
 
 from __future__ import annotations
@@ -42,32 +42,32 @@ from controller.recipes.location import hosts
 
 _COLON = rb"\\*(?::|%(?:25)*3[Aa]|\\+u003[Aa]|&#x3[Aa];|&#0?58;)"
 URL_BEFORE = re.compile(SLASH + rb"{2}([A-Za-z0-9._~-]*@)?$")
-#: Before them: what is spoken there. Protocols other than http know nothing of a shop's folder.
+#: The protocol before them. Protocols other than http know nothing of a shop's folder.
 SCHEME_BEFORE = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)" + _COLON + rb"$")
 _PORT_AFTER = re.compile(rb"(?::|%(?:25)*3[Aa])([0-9]{2,5})(?![0-9])")
 _SUBDOMAIN_BEFORE = re.compile(rb"[A-Za-z0-9_-]\\*\.$")
-#: Names of files, where the domain is part of one.
+#: File names that contain the domain.
 _EXTENSION_AFTER = re.compile(
     rb"\.(?:jpe?g|png|gif|webp|svg|ico|pdf|csv|xml|html?|txt|zip|t?gz|sql|php|js|css|json|log|conf|crt|key|pem|bak)"
     rb"(?![A-Za-z0-9-])",
     re.IGNORECASE,
 )
-#: Where a web server or a cookie asks for a host: what stands before it.
+#: Text before a place where a web server or a cookie expects a host.
 _HOST_ASKED = re.compile(
     rb"(?:%\{(?:HTTP_HOST|SERVER_NAME|HTTP:Host)\}[\"']?[ \t]*[=!~]*[ \t]*[\"']?[!=^(?:|)\w.\\-]*"
     rb"|\bSetEnvIf(?:NoCase)?[ \t]+Host[ \t]+[\"']?[\^(?:|)\w.\\-]*"
     rb"|(?:cookie[_-]?domain|DOMAIN_CURRENT_SITE)(?:\\?[\"'])?\]?[ \t]*(?:=>|[=:,])[ \t]*(?:\\?[\"'])?\.?"
-    # Pictures are refused to pages of other hosts
+    # Hotlink protection: pictures are refused to pages of other hosts
     rb"|%\{HTTP(?:_|:)(?:REFERER|ORIGIN)\}[\"']?[ \t]+[\"']?[^\s\"']*"
     rb"|\bSetEnvIf(?:NoCase)?[ \t]+(?:Referer|Origin)[ \t]+[\"']?[^\s\"']*)$",
     re.IGNORECASE,
 )
-#: What stands for this where a value has no text before it.
+#: Stands for this text before a value that has none.
 ASKED = b"cookie_domain="
 #: A key whose value is a host.
 _KEY_OF_HOST = re.compile(rb"(?:.*[._-])?cookie[_-]?domain|DOMAIN_CURRENT_SITE", re.IGNORECASE | re.DOTALL)
 _JSON_KEY = re.compile(rb'"([^"\\]+)"[ \t\r\n]*:[ \t\r\n]*$')
-#: Where browsers compare origins, which have no path: what stands before one.
+#: Text before a place where browsers compare origins, which have no path.
 _ORIGIN_BEFORE = re.compile(
     rb"(?:access-control-allow-origin(?:[\"':,=>\s]|value=)*(?:https?://)?|allow-from[ \t]+(?:https?://)?"
     rb"|%\{HTTP(?:_|:)ORIGIN\}[\"']?[ \t]+[\"']?[^\s\"']*|\bSetEnvIf(?:NoCase)?[ \t]+Origin[ \t]+[\"']?[^\s\"']*"
@@ -76,27 +76,27 @@ _ORIGIN_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _ORIGIN_WORDS = (b"origin", b"-src", b"ancestors", b"form-action", b"allow-from")
-#: So much of a policy stands before one of its sources.
+#: The part of a policy that may stand before one of its sources.
 _LINE_BYTES = 1000
 _PATH_AFTER = re.compile(rb"(?::[0-9]+)?" + SLASH)
-#: Before the two slashes of an address without scheme, and behind its host.
+#: Text before the two slashes of an address without scheme, and after its host.
 _ADDRESS_BEFORE = re.compile(rb"(?:^|[\"'(=,]|&quot;|&#0?39;|%22|%27|%3[Dd]|\\u0022|" + _COLON + rb")$")
 _ADDRESS_AFTER = re.compile(rb"(?:\Z|" + SLASH + rb"|[\"'?#)\\]|&quot;|&#0?39;|%22|%27|%3[Ff]|" + _COLON + rb"[0-9])")
 
 
 def is_weak(domain: bytes) -> bool:
-    """Return whether a host, or an address that begins with one, is of a name that every machine has."""
+    """Return whether a host, or an address that begins with one, has a name that every machine has."""
     address = domain.decode("utf-8", "replace").rpartition("//")[2]
     return hosts.is_weak(address.partition("/")[0])
 
 
 def is_key_of_host(key: bytes) -> bool:
-    """Return whether what stands below a key of this name is a host."""
+    """Return whether the value of a key with this name is a host."""
     return _KEY_OF_HOST.fullmatch(key) is not None
 
 
 def is_below_key_of_host(before: bytes) -> bool:
-    """Return whether the string of JSON behind `before` stands below such a key."""
+    """Return whether the JSON string after `before` is the value of such a key."""
     found = _JSON_KEY.search(before) if b"omain" in before or b"OMAIN" in before else None
     return found is not None and is_key_of_host(found.group(1))
 
@@ -106,12 +106,12 @@ def is_origin(data: bytes, start: int, end: int) -> bool:
     if _PATH_AFTER.match(data, end):
         return False
     line = data[max(0, start - _LINE_BYTES) : start].lower()
-    # Quickly, as nearly always nothing of it is there
+    # A fast check first: nearly always there is none
     return any(word in line for word in _ORIGIN_WORDS) and _ORIGIN_BEFORE.search(line) is not None
 
 
 def is_of_weak(one: Replacement) -> bool:
-    """Return whether a needle is a host, or begins with one, that every machine has."""
+    """Return whether a needle is, or begins with, a host that every machine has."""
     return one.kind in ("domain", "host") and is_weak(one.old)
 
 
@@ -121,7 +121,7 @@ def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
     `kind` is "domain", or "host" for a name that no address of the shop begins with.
     """
     weak = is_weak(domain)
-    # A needle that names its scheme is one
+    # A needle with its scheme is always an address
     slashes = None if b"//" in domain else URL_BEFORE.search(before)
     in_url = slashes is not None or b"//" in domain
     if kind == "host":
@@ -160,7 +160,7 @@ def _beside(before: bytes, after: bytes, in_url: bool) -> str:
 
 
 def _speaks_http(before: bytes, after: bytes) -> bool:
-    """Return whether two slashes behind `before` begin an address of the web: comments of code begin so, too."""
+    """Return whether two slashes after `before` begin a web address: comments of code begin so, too."""
     scheme = SCHEME_BEFORE.search(before)
     if scheme is not None:
         return scheme.group(1).lower().endswith((b"http", b"https"))
@@ -172,7 +172,7 @@ def _has_port(domain: bytes) -> bool:
 
 
 def _names_its_port(domain: bytes) -> bool:
-    """Return whether only the web server of the template can be meant: where its port belongs to the name."""
+    """Return whether only the template's web server can be meant, because its port belongs to the name."""
     return _has_port(domain) and b"/" not in domain
 
 
@@ -181,6 +181,6 @@ def _host_of(domain: bytes) -> str:
 
 
 def end_of_port(data: bytes, end: int, last: int) -> int:
-    """Return where the port of an address ends: the usual ones say nothing, and none may follow a folder."""
+    """Return where the port of an address ends: default ports mean nothing, and none may follow a folder."""
     port = _PORT_AFTER.match(data, end, last)
     return end if port is None else port.end()

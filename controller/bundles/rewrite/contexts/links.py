@@ -1,18 +1,18 @@
-"""Links without a host: of a template at the root of its domain all, of one in a folder those to its front page."""
+"""Finds links without a host: all of a template at its domain's root, those to the front page of one in a folder."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 
-#: In markup, in JSON or code with a backslash before quote and slash: what stands before an address.
+#: Text before an address: in markup, in JSON or code with a backslash before quote and slash.
 _BEFORE = (
     rb"(?:\b(?:href|src(?:set)?|action|poster|data-(?:src(?:set)?|href|url|link))=(?:\\?[\"']|&quot;|&#0?39;)"
     rb"|\burl\((?:\\?[\"']|&quot;)?|[^\s\"'<>][ \t][0-9.]+[wx],[ \t\r\n]*)"
 )
 _ROOT_LINK = re.compile(rb"(" + _BEFORE + rb")(\\?)/(?!\\?/)", re.IGNORECASE)
-#: The same of a value that is nothing but the address of a picture, style or script, in a folder: of a single name
-#: nobody knows what it is below.
+#: A value that is nothing but the address of a picture, style or script, in a folder: a single name does not show
+#: below which folder it stands.
 _ROOT_FILE = re.compile(
     rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
     re.IGNORECASE,
@@ -31,17 +31,17 @@ class Links:
         self._pattern = _ROOT_LINK if at_root else re.compile(pattern, re.IGNORECASE)
 
     def is_in(self, data: bytes) -> bool:
-        """Return whether `data` holds one, or is one."""
+        """Return whether `data` holds or is a link."""
         if b"/" not in data:
             return False
         if self._at_root:
             return (_ROOT_LINK.search(data) or _ROOT_FILE.fullmatch(data)) is not None
-        # Without a slash behind it a folder is rarely named at all
+        # A fast check first: the folder's name rarely occurs, with or without the slash after it
         names = any(home.rpartition(b"/")[2] in data for home in self._homes)
         return names and self._pattern.search(data) is not None
 
     def filled(self, data: bytes, base_uri: Callable[[str], bytes]) -> bytes:
-        """Return `data` with `base_uri` of the slashes' encoding in the place of the template's own."""
+        """Return `data` with the template's base URI replaced by `base_uri` in the encoding of its slashes."""
         if self._at_root and _ROOT_FILE.fullmatch(data):
             return base_uri("raw") + data[1:]
         return self._pattern.sub(lambda hit: hit.group(1) + base_uri("json" if hit.group(2) else "raw"), data)

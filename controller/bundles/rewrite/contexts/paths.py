@@ -1,4 +1,4 @@
-"""What a path of the template is where it stands: its root for certain, or the beginning of another path."""
+"""Decides whether a path of the template is, in its context, its root or the beginning of another path."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from controller.bundles.rewrite.contexts.boundaries import (
 )
 from controller.recipes.location import paths
 
-#: Given a path below the template's root: whether there is such an entry.
+#: Takes a path below the template's root; returns whether the entry exists.
 Holds = Callable[[bytes], bool]
-#: What goes on with a path that came before: a variable, a constant, the home of a shell.
+#: Text before the continuation of another path: a variable, a constant, a shell's home.
 GOES_ON = re.compile(rb"(?:[.}\])~*]|[}\])]\"|[.+][ \t]*\\*[\"'])$")
 _MAY_BEGIN = re.compile(rb"(?:^|[\s\"'`=:(,;>\[|@]|&quot;|%22|%27|\\[nrt]|file:" + SLASH + rb"{2})$", re.IGNORECASE)
 #: `file:/` before the `/C:/` of `file://C:/`, where both slashes are the address's and none the path's.
 _HALF_FILE_URL = re.compile(rb"file(?::|%(?:25)*3[Aa])" + SLASH + rb"$", re.IGNORECASE)
 _FILE_URL = re.compile(rb"file(?::|%3[Aa])" + SLASH + rb"{2}$", re.IGNORECASE)
-#: Where an address stands and no path of a disk.
+#: Contexts of an address, not of a path on disk.
 ADDRESS = re.compile(
     rb"(?:\b(?:href|src|srcset|action|poster|content|location)(?:\\?[\"'])?[ \t]*[=:][ \t]*(?:\\?[\"'])?"
     rb"|\burl\(\\?[\"']?)$",
     re.IGNORECASE,
 )
 _BELOW = re.compile(SLASH + rb"([A-Za-z0-9._-]+)")
-#: So many parts behind a short root have to be in the tree.
+#: Number of parts after a short root that have to be in the tree.
 _PROVED_PARTS = 2
 
 
@@ -47,8 +47,8 @@ def problem_of(before: bytes, after: bytes, path: bytes, holds: Holds) -> str:
 def _is_proven(before: bytes, after: bytes, path: bytes, holds: Holds) -> bool:
     """Return whether a short path is absolute here.
 
-    What follows has to be in the tree, and must not be there below a folder of the path's own name: an application
-    says `/app/config` of what is below its root, too.
+    The rest must exist in the tree, and must not exist below a folder of the path's own name: an application
+    says `/app/config` of entries below its root, too.
     """
     if _FILE_URL.search(before):
         return True

@@ -1,7 +1,7 @@
-"""What the template's folder is where a file names it: the beginning of an address, or a folder of another name.
+"""Decides whether the template's folder in a file begins an address, or is another folder of the same name.
 
 A shop at `example.test/prestashop/` names `/prestashop/` in its own addresses. Programs join paths of the same
-spelling: composer finds a package called `prestashop/decimal` at `$vendorDir . '/prestashop/decimal/src'`.
+spelling: composer finds the package `prestashop/decimal` at `$vendorDir . '/prestashop/decimal/src'`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FIRST_PART = re.compile(rb"[A-Za-z0-9._-]+")
 def problem_of(before: bytes, after: bytes, holds: Holds) -> str:
     """Return why a folder between `before` and `after` in a file is no address of the shop; "" when it is.
 
-    `holds` is asked whether what follows is in the tree: outside of links, an address has to lead to an entry.
+    `holds` returns whether a path is in the tree: outside of links, an address has to lead to an entry.
     """
     if ADDRESS.search(before):
         return ""

@@ -1,4 +1,4 @@
-"""Paths of Windows below the template's root, written with the slashes that they have on the new host."""
+"""Writes Windows paths below the template's root with the slashes they have on the new host."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from controller.recipes.location import paths
 
 _BACKSLASH = rb"(?P<sep>\\{1,8}|%(?:25)*5[Cc])"
 _COLON = rb"(?::|%(?:25)*3[Aa])"
-#: Names of files in running text, and between quotes, where they may hold spaces.
+#: File names in running text, and between quotes, where they may hold spaces.
 _NAME = rb"[^\\/\s\"'<>|*?:,;%&]*"
 _QUOTED_NAME = rb"[^\\/\r\n\t\"'<>|*?:%]*"
 
 
 class WindowsPaths:
-    """Those of `roots`: olds of replacements, of which some may be paths of Windows."""
+    """Windows paths of `roots`: olds of replacements, of which some may be Windows paths."""
 
     def __init__(self, roots: Iterable[bytes]) -> None:
         known = {one.replace(b"\\", b"/").lstrip(b"/").lower() for one in roots if paths.is_windows(one)}
@@ -24,7 +24,7 @@ class WindowsPaths:
     def with_slashes(self, data: bytes) -> bytes:
         """Return `data` with a plain slash for each separator of a root and of the path that follows.
 
-        They stay as they are encoded: `%5C` becomes `%2F`. The same object comes back when there is none.
+        The encoding is kept: `%5C` becomes `%2F`. Returns the same object when there is none.
         """
         if not self._patterns or (b"\\" not in data and b"5c" not in data.lower()):
             return data
@@ -42,7 +42,7 @@ def _pattern_of(root: bytes) -> re.Pattern[bytes]:
     whole += tail.replace(b"P=sep", b"P=whole") % _QUOTED_NAME + rb"\Z"
     bare = head.replace(b"?P<sep>", b"?P<bare>").replace(b"P=sep", b"P=bare")
     bare += tail.replace(b"P=sep", b"P=bare") % _NAME
-    # No file's name goes on with what may stand behind the root's
+    # The text allowed after the root cannot continue a file name
     end = rb"(?![A-Za-z0-9_.-])"
     return re.compile(rb"(?i)(?<![A-Za-z0-9])(?:%b|%b|%b)%b" % (whole, quoted, bare, end))
 
