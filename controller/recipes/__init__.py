@@ -1,1 +1,1 @@
-"""Recipes: what each application needs, to be packed and to be ordered."""
+"""Recipes: the application-specific rules for packing and ordering."""

@@ -1,4 +1,4 @@
-"""What an application's recipe must tell: the packer about a template, the controller about orders."""
+"""Defines a recipe's interface: facts about a template for the packer, and about orders for the controller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
-#: Formats of passwords: bcrypt, and the MD5 of the shop's own key followed by the password.
+#: Password formats: bcrypt, and the MD5 of the shop's own key followed by the password.
 BCRYPT, MD5_COOKIE_KEY = "bcrypt", "md5_cookie_key"
 #: A row of a query: bytes as the server sent them, None for NULL.
 Row = tuple[bytes | None, ...]
@@ -24,7 +24,7 @@ class TemplateDatabase(Protocol):
 
     @property
     def tables(self) -> Mapping[str, Any]:
-        """Table names; each value has `columns`, each of these a `name`."""
+        """Return the tables by name; each has `columns`, and each of these a `name`."""
 
     def query(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
         """Return the rows of a query."""
@@ -32,9 +32,9 @@ class TemplateDatabase(Protocol):
 
 @dataclass(frozen=True)
 class PackOptions:
-    """What the operator said when packing. `domain` and `home` are None to find them out.
+    """The operator's options for packing. `domain` and `home` are None to detect them.
 
-    `keep` and `leave_out` are patterns of paths below the root (`recipes.globs`): the first wins over all rules.
+    `keep` and `leave_out` are patterns of paths below the root (`recipes.tree.globs`): the first overrides all rules.
     """
 
     domain: str | None = None
@@ -46,7 +46,7 @@ class PackOptions:
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret the controller makes per job, in the format the application wants (manifest `secrets`)."""
+    """A secret that the controller makes per job, in the application's format (manifest `secrets`)."""
 
     name: str
     format: str
@@ -63,14 +63,13 @@ class Secret:
 
 @dataclass(frozen=True)
 class Replacement:
-    """A byte string of the template and the value that takes its place wherever it stands as a whole.
+    """A byte string of the template, and the value that replaces it wherever it stands as a whole.
 
-    `kind` is "domain" (a host, or an address that begins with its scheme), "host" (a host that is none of the shop's
-    where an address begins with it), "former" (a host that the template had before: it follows in rows alone and is
-    not searched for), "path" (absolute), "email", "uri", "name" (of a database or its user) or "secret" (so long that
-    anything may stand there): it decides what may stand beside it.
-    `address` is the value that takes a host's place where an address of the shop begins with it,
-    "" for the same everywhere.
+    `kind` decides which neighbouring text is allowed: "domain" (a host, or an address that begins with its scheme),
+    "host" (a host that does not belong to the shop where an address begins with it), "former" (an earlier host of the
+    template: replaced in rows only, and not searched for), "path" (absolute), "email", "uri", "name" (of a database or
+    its user) or "secret" (so long that any neighbours are allowed).
+    `address` is the value for a host with which an address of the shop begins, "" for the same value everywhere.
     """
 
     old: bytes
@@ -90,7 +89,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class People:
-    """A table no recipe knows in which `rows` have addresses or numbers of people in `columns`."""
+    """A table unknown to the recipe, with `rows` that have addresses or phone numbers of people in `columns`."""
 
     table: str
     columns: tuple[str, ...]
@@ -99,11 +98,11 @@ class People:
 
 @dataclass(frozen=True)
 class TemplateFacts:
-    """What inspection found out. `secrets` and `credentials` map a label to bytes that must never leave the packer.
+    """The results of inspection. `secrets` and `credentials` map a label to bytes that must never leave the packer.
 
-    `unsearched` maps the label of what is not searched for in the finished bundle to the reason, `suspected` names
-    the secrets that only their name makes secrets, `weak` are passwords that are words: they are searched for only
-    where they stand as passwords near one of `credentials_of`, the names of their user and database.
+    `unsearched` maps the label of a text for which the finished bundle is not searched to the reason, `suspected` names
+    the secrets recognised by their name only, `weak` are passwords that are common words: they are searched for only
+    near one of `credentials_of`, the names of their user and database.
     """
 
     application: str
@@ -120,15 +119,15 @@ class TemplateFacts:
     suspected: frozenset[str] = frozenset()
     weak: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     credentials_of: tuple[bytes, ...] = field(default=(), repr=False)
-    #: What it is to its client.
+    #: The product kind in texts for the client.
     noun: str = SHOP
 
 
 @dataclass(frozen=True)
 class PhpNeeds:
-    """Which PHP runs the application; `maximum` None means no known limit.
+    """The PHP versions that run the application; `maximum` None means no known limit.
 
-    `preferred` is the newest it was made for, where newer ones run it as well; None where `maximum` is meant.
+    `preferred` is the newest version it was made for, if newer ones run it as well; None stands for `maximum`.
     """
 
     minimum: str
@@ -143,21 +142,21 @@ class PhpNeeds:
 
 
 class Template(ABC):
-    """One inspected template. Everything it returns with placeholders is made for the `nonce` it was inspected with."""
+    """One inspected template. Its results with placeholders are made for the `nonce` it was inspected with."""
 
     facts: TemplateFacts
     nonce: str
-    #: Whether shops of it can be made below a folder of their domain: all that depends on it names `base_uri`,
+    #: Whether it can become shops below a folder of their domain: all that depends on the folder names `base_uri`,
     #: `base_path`, `shop.address` or `shop.url`.
     folders: ClassVar[bool] = False
 
     @abstractmethod
     def replacements(self) -> Sequence[Replacement]:
-        """Return what is replaced wherever it occurs in text files and text columns."""
+        """Return the texts to replace wherever they occur in text files and text columns."""
 
     @abstractmethod
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry below the root (and all below it) is left out, None for what is packed."""
+        """Return why an entry below the root (and all below it) is left out, None for one that is packed."""
 
     def path(self, path: bytes) -> bytes:
         """Return a path below the root, or a relative link target, as a template."""
@@ -165,14 +164,14 @@ class Template(ABC):
 
     @abstractmethod
     def file(self, path: bytes, content: bytes) -> bytes | None:
-        """Return the complete template of a file the recipe knows; None when it is rewritten like any text."""
+        """Return the complete template of a file the recipe knows; None for one that is rewritten like any text."""
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return path -> template of files that a new shop needs and the tree does not have."""
+        """Return path -> template of files that a new shop needs but the tree does not have."""
         return {}
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return sentences for the operator about a file that is packed but may not do in a new shop."""
+        """Return sentences for the operator about a file that is packed but may not work in a new shop."""
         return ()
 
     def condition(self, table: str) -> str | None:
@@ -180,12 +179,12 @@ class Template(ABC):
         return ""
 
     def goes_on(self, table: str) -> bool:
-        """Tell whether an emptied table goes on counting where the template's ended; it starts anew otherwise."""
+        """Return whether an emptied table continues the template's counter; otherwise the counter starts anew."""
         return False
 
     @abstractmethod
     def cells(self, table: str, row: Cells) -> Cells:
-        """Return the columns of a row the recipe sets itself, as templates; the others are rewritten like any text."""
+        """Return the columns of a row that the recipe sets, as templates; the others are rewritten like any text."""
 
     def configure(self) -> Sequence[Mapping[str, Any]]:
         """Return the statements run after the data (manifest.json#/definitions/statement)."""
@@ -197,10 +196,10 @@ class Template(ABC):
 
     @abstractmethod
     def checks(self) -> Sequence[Mapping[str, Any]]:
-        """Return the HTTP checks that show the shop lives (manifest `checks`)."""
+        """Return the HTTP checks which show that the shop works (manifest `checks`)."""
 
     def jobs(self) -> Mapping[str, Any]:
-        """Return statements and edits of the later job kinds (manifest `jobs`); a kind left out is refused."""
+        """Return the statements and edits of follow-up jobs (manifest `jobs`); a kind left out is refused."""
         return {}
 
     @abstractmethod
@@ -209,18 +208,18 @@ class Template(ABC):
 
     @abstractmethod
     def entry_points(self) -> Sequence[str]:
-        """Return the paths that move last."""
+        """Return the paths to move last."""
 
     def adjustments(self) -> Sequence[tuple[str, str]]:
-        """Return (place, sentence) of what is set for a living shop and was a developer's or unfinished one's."""
+        """Return (place, sentence) for each development or unfinished setting that was changed for a live shop."""
         return ()
 
     def personal_data(self) -> Sequence[str]:
-        """Return the places where the template's personal data remains."""
+        """Return the places where personal data of the template remains."""
         return ()
 
     def people(self) -> Sequence[People]:
-        """Return the tables that may be of people, and about which the operator has to decide."""
+        """Return the tables that may hold personal data, about which the operator has to decide."""
         return ()
 
     def notes(self) -> Sequence[str]:
@@ -232,27 +231,27 @@ class Template(ABC):
         return ()
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return (table, statement) pairs that give a setting a value (a template), whether it is there or not.
+        """Return (table, statement) pairs that set a setting to a value (a template), whether it exists or not.
 
-        They may be carried out twice; the last reads the value back. Raises ShoplaunchError `variant_invalid` when
-        every new shop has another value, for its safety or because it is its own.
+        Running them twice is safe; the last reads the value back. Raises ShoplaunchError `variant_invalid` for settings
+        whose value every new shop gets anew, for its safety or because it is the shop's own.
         """
         raise ShoplaunchError("variant_invalid", "variants of this application have no settings, but rows and files")
 
     def owns(self, path: bytes) -> bool:
-        """Tell whether `file` writes a file anew, whatever it held."""
+        """Return whether `file` writes a file anew, whatever its content."""
         return False
 
     def languages(self) -> Sequence[str]:
-        """Return the codes (two letters) an order's language must be one of; () when any will do."""
+        """Return the codes (two letters) from which an order's language must be; () when any is allowed."""
         return ()
 
     def currencies(self) -> Sequence[str]:
-        """Return the codes an order's currency must be one of; () when any will do."""
+        """Return the codes from which an order's currency must be; () when any is allowed."""
         return ()
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
-        """Return value name -> two values for trial loads, for values that choose among the template's rows."""
+        """Return value name -> two values for trial loads, for values that select among the template's rows."""
         return {}
 
 
@@ -260,32 +259,32 @@ class Recipe(ABC):
     """One application. Stateless."""
 
     name: ClassVar[str]
-    #: Value name -> characters its columns take at most.
+    #: Value name -> the maximum number of characters in its columns.
     limits: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
     def detect(self, root: Path) -> bool:
-        """Tell whether the tree at `root` is of this application, without reading its database."""
+        """Return whether the tree at `root` is this application's, without reading its database."""
 
     @abstractmethod
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
-        """Return the template at `root`, understood.
+        """Return the inspected template at `root`.
 
         Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
         `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`.
         """
 
     def limits_of(self, version: str) -> Mapping[str, int]:
-        """Return value name -> characters the columns of the application's `version` take at most."""
+        """Return value name -> the maximum number of characters in the columns of the application's `version`."""
         return self.limits
 
     def password_format(self, version: str) -> str:
-        """Return how the application's `version` keeps a password: a key of `password_formats.FORMATS`."""
+        """Return how the application's `version` stores a password: a key of `password_formats.FORMATS`."""
         return BCRYPT
 
     @abstractmethod
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
-        """Return the back office's folder in a new shop: a fresh name, or the one it always has.
+        """Return the back office's folder in a new shop: a fresh name, or the fixed one.
 
         `choose` returns a random character of a text (secrets.choice).
         """

@@ -1,4 +1,4 @@
-"""Base64 as it stands in JSON and in addresses: its two signs may be escaped there. Taken off, and put on again."""
+"""Decodes and encodes base64 in JSON and URLs, where its slash and plus may be escaped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 _SLASH = re.compile(rb"\\+(?:/|u002[fF])|%2[fF]")
 _PLUS = re.compile(rb"\\+u002[bB]|%2[bB]")
 _EITHER = re.compile(_SLASH.pattern + rb"|" + _PLUS.pattern)
-#: At least one of them is in whatever has an escaped sign.
+#: Every escaped sign contains at least one of these.
 _MARKS = (b"\\/", b"u002", b"%2")
-#: How a slash and a plus are written together.
+#: The combinations in which slash and plus are written.
 _SPELLED = (
     (b"\\/", b"+"), (b"\\\\/", b"+"), (b"\\\\\\/", b"+"), (b"\\u002f", b"+"), (b"\\u002F", b"+"), (b"/", b"\\u002b"),
     (b"/", b"\\u002B"), (b"\\/", b"\\u002b"), (b"\\u002f", b"\\u002b"), (b"\\u002F", b"\\u002B"), (b"%2F", b"%2B"),
@@ -20,7 +20,7 @@ RUN = re.compile(rb"(?:[A-Za-z0-9+/]|" + _EITHER.pattern + rb"){8,}+={0,2}")
 
 
 def plain(data: bytes) -> bytes:
-    """Return `data` with its signs as they are; the same object when none is escaped."""
+    """Return `data` with its signs unescaped; the same object when none is escaped."""
     if not any(mark in data for mark in _MARKS):
         return data
     made = _PLUS.sub(b"+", _SLASH.sub(b"/", data))
@@ -36,6 +36,6 @@ def like(sample: bytes, coded: bytes) -> bytes:
 
 
 def spellings(coded: bytes) -> list[bytes]:
-    """Return base64 as it is, and as it is written where its signs are escaped."""
+    """Return base64 as it is, and in each spelling with escaped signs."""
     made = (coded.replace(b"+", plus).replace(b"/", slash) for slash, plus in _SPELLED)
     return list(dict.fromkeys([coded, *made]))

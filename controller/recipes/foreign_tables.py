@@ -1,15 +1,15 @@
-"""Finds the tables of other applications in a template's database: they are nobody's business in a new shop."""
+"""Finds the tables of other applications in a template's database: a new shop must not get them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-#: Tables (without prefix) that together tell an installation of its own that can be packed: PrestaShop, WordPress.
+#: Tables (without prefix) that together identify an installation that can be packed: PrestaShop, WordPress.
 _PACKED = (
     ("configuration", "employee", "shop", "lang"),
     ("options", "posts", "users", "usermeta"),
 )
-#: And of others: Joomla, OpenCart, Dolibarr, Magento, Drupal, MediaWiki, Moodle, phpMyAdmin.
+#: The same for other applications: Joomla, OpenCart, Dolibarr, Magento, Drupal, MediaWiki, Moodle, phpMyAdmin.
 _SIGNS = (
     *_PACKED,
     ("extensions", "content", "session", "users"),
@@ -24,9 +24,9 @@ _SIGNS = (
 
 
 def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
-    """Return those of `tables` that belong to another installation in the same database than the one with `prefix`.
+    """Return those of `tables` that belong to another installation in the same database than that with `prefix`.
 
-    A table belongs to the installation whose prefix is the longest that fits. Tables with no installation's prefix are
+    A table belongs to the installation with the longest matching prefix. Tables without any installation's prefix are
     not foreign: modules make such.
     """
     found = installations(tables) - {prefix}
@@ -35,12 +35,12 @@ def foreign_tables(tables: Collection[str], prefix: str) -> frozenset[str]:
 
 
 def installations(tables: Collection[str]) -> set[str]:
-    """Return the prefixes with which there is an installation of its own among `tables`."""
+    """Return the prefixes of the installations among `tables`."""
     return _prefixes(tables, _SIGNS)
 
 
 def holds_shop(tables: Collection[str]) -> bool:
-    """Tell whether there is a shop or site among `tables` that can be packed."""
+    """Return whether `tables` include a shop or site that can be packed."""
     return bool(_prefixes(tables, _PACKED))
 
 

@@ -1,4 +1,4 @@
-"""What closes a developer's or unfinished site in a `.htaccess`: taken out, since a new shop is open and lives."""
+"""Removes from `.htaccess` what closes a development or unfinished site, since a new shop is open."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _ADDRESS = re.compile(
     rb"\s*(?:Order\s+\S+|(?:Deny|Allow)\s+from\s|Require\s+(?:not\s+)?(?:ip|host|local|all)\b)", re.IGNORECASE
 )
 _CLOSES = re.compile(rb"\s*(?:Deny\s+from\s+all|Require\s+(?:ip|host|local|all\s+denied))\b", re.IGNORECASE)
-#: Sections that hold for part of a site only; those that ask for a module hold for all of it.
+#: Sections that apply to part of a site only; those that test for a module apply to all of it.
 _SECTION = re.compile(rb"\s*<(/?)(?!/?(?:IfModule|IfVersion|IfDefine|Require\w+|Limit\w*)\b)\w+", re.IGNORECASE)
 _CONDITION = re.compile(rb"\s*RewriteCond\s+(.*)", re.IGNORECASE | re.DOTALL)
 _RULE = re.compile(rb"\s*RewriteRule\s+(\S+)\s+(\S+)(?:\s+(\[[^\]]*\]))?", re.IGNORECASE)
 _EVERY_PAGE = (b".*", b"(.*)", b"^", b"^.*", b"^.*$", b"^(.*)", b"^(.*)$")
 _NO_COOKIE = re.compile(rb"\"?%\{HTTP:?_?COOKIE\}\"?\s+\"?!", re.IGNORECASE)
-#: Apache answers 500 for one of these with nothing in it.
+#: Apache answers 500 when one of these is empty.
 _REQUIRES = re.compile(rb"\s*<(/?)Require(?:All|Any|None)\b", re.IGNORECASE)
 _SAYS_NOTHING = re.compile(rb"\s*(?:#.*)?", re.DOTALL)
 _OTHER_ADDRESSES = re.compile(rb"\"?%\{REMOTE_(?:ADDR|HOST)\}\"?\s+\"?!", re.IGNORECASE)
@@ -46,7 +46,7 @@ _REFUSES = re.compile(rb"[\[,]\s*(?:F|forbidden|R=[45]\d\d|redirect=[45]\d\d)\s*
 
 
 def opened(path: bytes, content: bytes) -> Adapted:
-    """Return the `.htaccess` at `path` without what is a developer's or closes the site, and what was taken."""
+    """Return the `.htaccess` at `path` without rules that are for development or close the site, and the reasons."""
     lines = content.splitlines(keepends=True)
     gone: dict[int, str] = {}
     gone |= _matching(lines, _DEVELOPMENT, DEVELOPMENT)
@@ -65,7 +65,7 @@ def _matching(lines: Sequence[bytes], pattern: re.Pattern[bytes], reason: str) -
 
 
 def _closing(lines: Sequence[bytes]) -> list[int]:
-    """Return the lines that let only some addresses in, where they hold for the whole site."""
+    """Return the lines that allow only some addresses, where they apply to the whole site."""
     depth, found, closes = 0, [], False
     for number, line in enumerate(lines):
         section = _SECTION.match(line)
@@ -78,7 +78,7 @@ def _closing(lines: Sequence[bytes]) -> list[int]:
 
 
 def _notices(lines: Sequence[bytes]) -> Iterator[int]:
-    """Yield the lines of rules that lead all but some addresses to a notice, or refuse them."""
+    """Yield the lines of rules that refuse all but some addresses, or redirect them to a notice."""
     conditions: list[tuple[int, bytes]] = []
     for number, line in enumerate(lines):
         condition, rule = _CONDITION.match(line), _RULE.match(line)
@@ -92,7 +92,7 @@ def _notices(lines: Sequence[bytes]) -> Iterator[int]:
 
 
 def _keeps_out(rule: re.Match[bytes], conditions: Sequence[bytes]) -> bool:
-    """Tell whether a rule keeps all but some visitors from the site."""
+    """Return whether a rule keeps most visitors out of the site."""
     pattern, target, flags = rule.groups(b"")
     is_notice = bool(_NOTICE.search(target) or _REFUSES.search(flags))
     if any(_OTHER_ADDRESSES.match(test) for test in conditions):
@@ -101,7 +101,7 @@ def _keeps_out(rule: re.Match[bytes], conditions: Sequence[bytes]) -> bool:
 
 
 def _emptied(lines: Sequence[bytes], gone: Mapping[int, str]) -> dict[int, str]:
-    """Return the first and last lines of sections in which nothing is required any more, with the reason."""
+    """Return the first and last lines of sections that require nothing any more, with the reason."""
     found: dict[int, str] = {}
     around: list[tuple[int, list[int]]] = [(-1, [])]
     for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What applications keep of an administrator's password: format -> what makes it."""
+"""Computes the stored form of an administrator's password in each application's format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
 from shared.errors import ShoplaunchError
 
 BCRYPT_ROUNDS = 10
-#: phpass: the alphabet of its own base64, and how often MD5 is repeated (2 to the power of this).
+#: phpass: the alphabet of its own base64, and the rounds of MD5 (2 to the power of this).
 _PHPASS_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PHPASS_ROUNDS = 13
 _PHPASS_SALT_CHARS = 8
@@ -27,7 +27,7 @@ def _bcrypt(password: bytes, _made: Mapping[str, str]) -> str:
 
 
 def _md5_cookie_key(password: bytes, made: Mapping[str, str]) -> str:
-    """PrestaShop 1.6 (Tools::encrypt)."""
+    """Return the password as PrestaShop 1.6 stores it (Tools::encrypt)."""
     key = made.get("secret.cookie_key")
     if key is None:
         raise ShoplaunchError("manifest_invalid", "the password needs secret.cookie_key")
@@ -35,7 +35,7 @@ def _md5_cookie_key(password: bytes, made: Mapping[str, str]) -> str:
 
 
 def _phpass(password: bytes, _made: Mapping[str, str]) -> str:
-    """WordPress before 6.8, and every later one (class-phpass.php: crypt_private)."""
+    """Return the password as WordPress before 6.8 stores it; later ones accept it (class-phpass.php: crypt_private)."""
     salt = "".join(secrets.choice(_PHPASS_ALPHABET) for _ in range(_PHPASS_SALT_CHARS))
     digest = hashlib.md5(salt.encode("ascii") + password, usedforsecurity=False).digest()
     for _ in range(1 << _PHPASS_ROUNDS):
@@ -53,12 +53,12 @@ def _phpass_base64(data: bytes) -> str:
 
 
 def _wordpress(password: bytes, made: Mapping[str, str]) -> str:
-    """WordPress 6.8 and newer (pluggable.php: wp_hash_password)."""
+    """Return the password as WordPress 6.8 and newer store it (pluggable.php: wp_hash_password)."""
     inner = base64.b64encode(hmac.digest(_WORDPRESS_KEY, password, "sha384"))
     return "$wp" + _bcrypt(inner, made).replace("$2b$", "$2y$", 1)
 
 
-#: Format -> what makes it of a password's bytes and the shop's own secrets.
+#: Format -> function of a password's bytes and the shop's own secrets.
 FORMATS: Mapping[str, Callable[[bytes, Mapping[str, str]], str]] = {
     BCRYPT: _bcrypt,
     MD5_COOKIE_KEY: _md5_cookie_key,

@@ -1,4 +1,4 @@
-"""The recipes there are, by name, and finding the one that knows a tree."""
+"""Registers the recipes by name, and finds the one that recognises a tree."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def recipe_named(name: str) -> Recipe:
 
 
 def recipe_of(manifest: Manifest) -> Recipe:
-    """Return the recipe a bundle was packed with. Raises ShoplaunchError `recipe_missing` when it is not here."""
+    """Return the recipe a bundle was packed with. Raises ShoplaunchError `recipe_missing` when it is not registered."""
     application = manifest["application"]
     return recipe_named(application.get("recipe") or application["name"])
 
 
 def recipe_for(root: Path, name: str | None = None) -> Recipe:
-    """Return the recipe that knows the tree at `root`; `name` asks for one.
+    """Return the recipe that recognises the tree at `root`; `name` requests one.
 
     Raises ShoplaunchError `recipe_missing`, `not_this_application`.
     """

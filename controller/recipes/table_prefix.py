@@ -1,4 +1,4 @@
-"""Finds which tables of a database belong to a tree, where the prefix that is configured may not be theirs."""
+"""Finds which tables of a database belong to a tree when the configured prefix may be wrong."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _SHOWN = 4
 
 
 def chosen(tables: Collection[str], configured: str, needed: Sequence[str]) -> str:
-    """Return the prefix of the one set of tables that can be meant.
+    """Return the prefix of the only set of tables that can be meant.
 
-    The one that is configured wins; where its tables are not all there and another prefix has a complete set, and only
-    one has, it is that: the configuration is written anew in any case.
+    The configured one takes precedence; if its tables are incomplete and exactly one other prefix has a complete set,
+    it is that one: the configuration is written anew in any case.
     """
     others = complete(tables, needed)
     return others[0] if configured not in others and len(others) == 1 else configured
 
 
 def other_prefix(path: str, configured: str, found: str) -> list[str]:
-    """Return the sentence for the operator where the tables' prefix is not the one that the file at `path` says."""
+    """Return a sentence for the operator if the tables' prefix is not the one in the file at `path`."""
     if configured == found:
         return []
     return [f"{path} says the tables begin with {configured!r}, the database's begin with {found!r}: that is written"]
 
 
 def complete(tables: Collection[str], needed: Sequence[str]) -> list[str]:
-    """Return the prefixes with which all tables of `needed` are there."""
+    """Return the prefixes that have all tables of `needed`."""
     known = frozenset(tables)
     first = needed[0]
     prefixes = sorted({name[: -len(first)] for name in known if name.endswith(first)})
@@ -36,7 +36,7 @@ def complete(tables: Collection[str], needed: Sequence[str]) -> list[str]:
 
 
 def require_tables(tables: Collection[str], prefix: str, needed: Sequence[str]) -> None:
-    """Raise ShoplaunchError `prefix_mismatch`, which says what there is, where tables with `prefix` are missing."""
+    """Raise ShoplaunchError `prefix_mismatch`, which lists the existing ones, if tables with `prefix` are missing."""
     missing = [prefix + name for name in needed if prefix + name not in tables]
     if missing:
         others = complete(tables, needed)

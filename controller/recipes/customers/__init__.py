@@ -1,1 +1,1 @@
-"""Customers' rows: which tables and columns hold them, and what is kept of those."""
+"""Finds customers' rows: which tables and columns hold them, and which rows are kept."""

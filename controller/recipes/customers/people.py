@@ -1,4 +1,4 @@
-"""Finds tables no recipe knows whose columns hold e-mail addresses, phone numbers or IP addresses of people."""
+"""Finds tables unknown to a recipe whose columns hold e-mail addresses, phone numbers or IP addresses of people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from controller.recipes.base import People, TemplateDatabase
 from controller.recipes.customers import unknown_tables
 
-#: Values of a column that are looked at; a table of people shows one among them.
+#: Values of a column to check; a table of people shows one among them.
 _LOOKED_AT = 200
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text"})
 _NUMBERS = frozenset({"int", "bigint"})
@@ -22,27 +22,27 @@ _PHONE = re.compile(
     r"|tel|telno|gsm|cell|fax|faxnumber)"
 )
 _IP = re.compile(r".*ip(?:address|addr|v4|v6)?|.*remoteaddr(?:ess)?")
-#: The same where it has to be the whole name: numbers that only end so may be anything.
+#: The same for the whole name: numbers whose name only ends so may be anything.
 _PLAIN_IP = re.compile(r"(?:customer|user|guest|client|visitor|remote|author)?ip(?:address|addr)?|remoteaddr")
 _A_PHONE = re.compile(r"[+(]{0,2}[0-9][0-9 ()./-]{5,24}")
 _DIGITS = re.compile(r"[^0-9]")
 _LEAST_DIGITS = 6
-#: Below are networks that nobody comes from.
+#: Lower numbers are networks without visitors.
 _FIRST_ADDRESS = 2**24
-#: Lists of places that an owner refuses or lets in.
+#: Allow and deny lists of an owner.
 _LIST_OF_PLACES = re.compile(r"ban|black|block|deny|denied|white|allow|trust|except", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Own:
-    """What is the owner's: e-mail addresses and hosts (small letters), phone numbers (digits)."""
+    """The owner's data: e-mail addresses and hosts (lower case), phone numbers (digits)."""
 
     addresses: frozenset[str]
     phones: frozenset[str]
 
     @classmethod
     def of(cls, values: Iterable[str], hosts: Iterable[str]) -> Own:
-        """Return what is the owner's among `values` of settings, and the shop's hosts."""
+        """Return the owner's data among `values` of settings, and the shop's hosts."""
         told = {value.strip().lower() for value in values}
         phones = {_digits(value) for value in told if _A_PHONE.fullmatch(value)}
         return cls(frozenset({*(value for value in told if "@" in value), *hosts}), frozenset(phones))
@@ -50,14 +50,14 @@ class Own:
 
 @dataclass(frozen=True)
 class Known:
-    """Where addresses and numbers of customers are: queries for one column each."""
+    """The known places of customers' addresses and numbers: one query per column."""
 
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
 
 
 class Search:
-    """Looks through tables of a template's database."""
+    """Searches tables of a template's database for personal data."""
 
     def __init__(self, database: TemplateDatabase, own: Own, known: Known) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class Search:
         self._known = known
 
     def of_customers(self, tables: Collection[str], condition: Callable[[str], str | None]) -> list[str]:
-        """Return those of `tables` in which a row that would be packed has a customer's address or number."""
+        """Return those of `tables` in which a row to pack has a customer's address or number."""
         found = []
         for name in sorted(tables):
             where = condition(name)
@@ -74,7 +74,7 @@ class Search:
         return found
 
     def undecided(self, tables: Collection[str], condition: Callable[[str], str | None]) -> list[People]:
-        """Return those of `tables` that speak of people who are not the owner, by name."""
+        """Return those of `tables`, sorted by name, that hold data of people other than the owner."""
         found = []
         for name in sorted(tables):
             where = condition(name)
@@ -88,7 +88,7 @@ class Search:
         return found
 
     def _columns(self, table: str) -> Iterator[tuple[str, str, str]]:
-        """Yield (column, what it speaks of, data type)."""
+        """Yield (column, kind of its data, data type)."""
         for column in self._database.tables[table].columns:
             plain, data = column.name.replace("_", "").lower(), getattr(column, "kind", "")
             if data in _TEXTS and _EMAIL.fullmatch(plain):
@@ -131,7 +131,7 @@ class Search:
 
 
 def unprefixed(tables: Mapping[str, Any], prefix: str, foreign: Collection[str]) -> dict[str, Any]:
-    """Return the tables that no installation's prefix begins: modules and owners make such."""
+    """Return the tables that have no installation's prefix: modules and owners make such tables."""
     return {name: table for name, table in tables.items() if not name.startswith(prefix) and name not in foreign}
 
 
@@ -140,7 +140,7 @@ def _digits(text: str) -> str:
 
 
 def _is_visitors(value: bytes | str, data: str) -> bool:
-    """Tell whether a value is an address that somebody came from: none of the machine itself."""
+    """Return whether a value is a visitor's IP address, not one of the machine itself."""
     try:
         if data in _NUMBERS:
             number = int(value)

@@ -1,4 +1,4 @@
-"""What every recipe does with a template's rows: which are kept, which cells it sets, and what was left out."""
+"""Applies the rules that every recipe has for rows: which are kept, which cells are set, what was left out."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from controller.recipes.base import Cells, Dropped, People, TemplateDatabase
 from controller.recipes.customers import unknown_tables
 from shared.placeholders import token
 
-#: Returns the columns of a row that are set, as templates.
+#: Returns the columns of a row to set, as templates.
 Setter = Callable[[Cells], Mapping[str, bytes | None]]
 FOREIGN = "of another application in the same database"
 
 
 class CountedDatabase(Protocol):
-    """A template's database as far as rows are concerned."""
+    """A template's database, as far as the rules for rows need it."""
 
     @property
     def tables(self) -> Mapping[str, str]:
-        """Name without prefix -> name."""
+        """Return name without prefix -> full name."""
 
     @property
     def template(self) -> TemplateDatabase:
-        """The database itself."""
+        """Return the database itself."""
 
     def count(self, full: str, where: str = "") -> int:
-        """Return the number of rows of a table, named in full, that meet `where`."""
+        """Return the number of rows of a table (full name) that satisfy `where`."""
 
 
 class Rules(ABC):
-    """What becomes of the rows of one template's database. `foreign` are the tables of other installations in it."""
+    """The rules for the rows of one template's database. `foreign` are the tables of other installations in it."""
 
     def __init__(self, database: CountedDatabase, nonce: str, foreign: Collection[str]) -> None:
         self._counted = database
@@ -67,35 +67,35 @@ class Rules(ABC):
         return found
 
     def strangers(self, own: Collection[str]) -> list[str]:
-        """Return the columns that keep e-mail addresses of others; `own` are the owner's addresses and hosts."""
+        """Return the columns that hold e-mail addresses of others; `own` are the owner's addresses and hosts."""
         if self._strangers is None:
             others = [full for full, short in self._short.items() if short not in self._setters]
             self._strangers = unknown_tables.places(self._counted.template, others, self.condition, own)
         return self._strangers
 
     def of_modules(self) -> list[str]:
-        """Return the tables, in full, whose rows no rule of the recipe knows: anything may be in them."""
+        """Return the tables (full names) whose rows no rule of the recipe covers: they may hold anything."""
         known = self._foreign | {full for short, full in self._counted.tables.items() if self._is_known(short)}
         return [full for full in self._short if full not in known]
 
     @abstractmethod
     def _is_known(self, short: str) -> bool:
-        """Tell whether the recipe itself judges what is in rows of a table, named without prefix."""
+        """Return whether the recipe itself judges the rows of a table, named without prefix."""
 
     @abstractmethod
     def _condition(self, short: str) -> str | None:
-        """Return `condition` of a table of the template's own, named without prefix."""
+        """Return `condition` for one of the template's own tables, named without prefix."""
 
     @abstractmethod
     def _all_setters(self) -> Mapping[str, Setter]:
-        """Return table (without prefix) -> what sets cells in its rows."""
+        """Return table (without prefix) -> function that sets cells in its rows."""
 
     @abstractmethod
     def _reason(self, short: str) -> str:
         """Return why rows of a table, named without prefix, are left out."""
 
     def _other(self, row: Cells) -> Mapping[str, bytes | None]:
-        """Return what is set in rows of tables without a setter."""
+        """Return the cells to set in rows of tables without a setter."""
         return {}
 
     def _filled(self, name: str) -> bytes:

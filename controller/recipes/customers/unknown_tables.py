@@ -1,4 +1,4 @@
-"""Finds e-mail addresses of others than the template's owner in the rows that are packed, at a bounded cost."""
+"""Finds e-mail addresses of people other than the owner in the packed rows, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from controller.recipes.base import TemplateDatabase
 
-#: Rows of a table that are looked through, and those shown to hold an address that are read.
+#: Rows of a table to search, and rows with an address to read.
 _LOOKED_AT = 50_000
 _READ = 200
 _KINDS = frozenset({"char", "varchar"})
 _LONGEST = 512
 _ADDRESS = re.compile(rb"[^\s@<>,;:/\\]+@[^\s@<>,;:/\\]+\.[A-Za-z]{2,}")
-#: The same inside of other text.
+#: The same within other text.
 _WITHIN = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
-#: Reserved for examples, or nobody's.
+#: Reserved for examples, or used by nobody.
 _NOBODY = re.compile(r"@(?:.+\.)?example\.(?:com|org|net)$|^anonymous@psgdpr\.com$")
 
 
@@ -26,9 +26,9 @@ def places(
     condition_of: Callable[[str], str | None],
     own: Collection[str],
 ) -> list[str]:
-    """Return a sentence for each column of `tables` that keeps addresses of strangers.
+    """Return a sentence for each column of `tables` that holds addresses of strangers.
 
-    `own` are the owner's addresses and hosts (small letters): they become the new shop's.
+    `own` are the owner's addresses and hosts (lower case): they become the new shop's.
     """
     found = []
     for table in sorted(tables):
@@ -40,7 +40,7 @@ def places(
 
 
 def names_of_values(values: Iterable[tuple[str, bytes]], own: Collection[str]) -> list[str]:
-    """Return the names of settings whose values, whatever their form, hold addresses of strangers."""
+    """Return the names of settings whose values, in any format, hold addresses of strangers."""
     found = ((name, value) for name, value in values if b"@" in value)
     return sorted(name for name, value in found if any(is_strangers(one, own) for one in _WITHIN.findall(value)))
 
@@ -70,7 +70,7 @@ def _in_table(
 
 
 def is_strangers(cell: bytes | None, own: Collection[str]) -> bool:
-    """Tell whether a value is an e-mail address, of somebody, and not the owner's."""
+    """Return whether a value is a real e-mail address other than the owner's."""
     if cell is None or not _ADDRESS.fullmatch(cell.strip()):
         return False
     address = cell.strip().decode("utf-8", "replace").lower()

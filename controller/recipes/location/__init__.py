@@ -1,1 +1,1 @@
-"""Where a template stood: its hosts and its paths, as they may be looked for."""
+"""Determines a template's hosts and paths, in the forms to search for."""

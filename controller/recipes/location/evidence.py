@@ -1,4 +1,4 @@
-"""Where a copied tree stood before, as its logs, settings and compiled pages name files that are still in it."""
+"""Finds where a copied tree stood before: its logs, settings and compiled pages name files that it still has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from controller.recipes.tree import template_files
 _LOG_BYTES = 256 * 1024
 _LOGS = 12
 _LONGEST_TEXT = 1024 * 1024
-#: So many files of the tree must be named below one folder.
+#: Number of the tree's files that texts must name below the same folder.
 _FILES_NAMED = 2
 _MOST_ROOTS = 4
 _PATH = rb"(?:[A-Za-z]:)?(?:\\{1,4}|\\?/)(?![\\/])"
@@ -28,9 +28,9 @@ _PATHS = (
 
 
 def former_roots(root: Path, texts: Iterable[bytes], folder: str = "") -> list[str]:
-    """Return the absolute paths below which `texts` name files of the tree at `root`, the most often named first.
+    """Return the absolute paths below which `texts` name files of the tree at `root`, the most frequent first.
 
-    `folder` is the path of the template's address: a root of that name would be an address itself.
+    `folder` is the path of the template's address: a root with this name would be an address itself.
     """
     named: defaultdict[str, set[str]] = defaultdict(set)
     for text in texts:
@@ -43,7 +43,7 @@ def former_roots(root: Path, texts: Iterable[bytes], folder: str = "") -> list[s
 
 
 def ends_of_logs(root: Path, patterns: Sequence[str]) -> Iterator[bytes]:
-    """Yield the last part of each log below `root` that fits one of `patterns` (globs) and may be read."""
+    """Yield the last part of each readable log below `root` that matches one of `patterns` (globs)."""
     for path in islice((one for pattern in patterns for one in sorted(root.glob(pattern))), _LOGS):
         with contextlib.suppress(OSError), template_files.opened(path) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_BYTES))
@@ -61,10 +61,10 @@ def _paths_in(text: bytes) -> Iterator[str]:
 
 
 def _split(root: Path, path: str) -> tuple[str, str] | None:
-    """Return (folder, file below it) of a path that ends as a file of the tree does, None for any other path."""
+    """Return (folder, file below it) for a path that ends with a file of the tree, None for any other path."""
     whole = paths.absolute(path)
     parts = whole.split("/") if whole else []
-    # Two parts at least: `index.php` is in many folders
+    # At least two parts: `index.php` is in many folders
     for at in range(2, len(parts) - 1):
         above, below = "/".join(parts[:at]), "/".join(parts[at:])
         if not paths.is_weak(above) and (root / below).is_file():

@@ -1,4 +1,4 @@
-"""Paths a template stood at: which can be looked for, and how Windows writes them."""
+"""Handles the paths of a template: which of them can be searched for, and how Windows writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-#: Folders that are nobody's home.
+#: Folders that are no user's home.
 NO_HOME = ("/", "/root", "/home", "/srv", "/var", "/var/www", "/opt", "/usr", "/tmp", "/mnt", "/data")  # noqa: S108
 _DRIVE = re.compile(r"/?([A-Za-z]):[\\/]+(.*)", re.DOTALL)
 _WINDOWS = re.compile(rb"/?[A-Za-z]:[\\/]")
@@ -17,9 +17,9 @@ _HOMES = re.compile(r"(/home[0-9]*/[^/]+|/Users/[^/]+|[A-Z]:/Users/[^/]+)/")
 
 
 def absolute(path: str | None) -> str | None:
-    """Return an absolute path of at least one part without what changes nothing in it, None for anything else.
+    """Return an absolute path of at least one part, normalised; None for any other text.
 
-    One of Windows gets plain slashes and a capital drive.
+    A Windows path gets plain slashes and a capital drive letter.
     """
     drive = _DRIVE.match(path or "")
     rest = drive.group(2).replace("\\", "/") if drive else path or ""
@@ -32,37 +32,37 @@ def absolute(path: str | None) -> str | None:
 
 
 def is_windows(path: bytes) -> bool:
-    """Return whether a path begins with a drive, as in `C:/` or the `/C:/` of an address."""
+    """Return whether a path begins with a drive, as in `C:/` or the `/C:/` of a URL."""
     return _WINDOWS.match(path) is not None
 
 
 def is_weak(path: str) -> bool:
-    """Return whether a path is so short that it may as well stand below another folder: `/app`, or `/var/www`."""
+    """Return whether a path is so short that it may also stand below another folder: `/app`, or `/var/www`."""
     return not is_windows(path.encode("utf-8")) and (path.count("/") < 2 or path in NO_HOME)
 
 
 def spellings(path: str) -> list[str]:
-    """Return how an absolute path (as `absolute` gives it) is written: one of Windows with either slash."""
+    """Return the spellings of an absolute path (from `absolute`): a Windows path with either slash."""
     if not is_windows(path.encode("utf-8")):
         return [path]
     return [path, path.replace("/", "\\"), "/" + path]
 
 
 def roots_of(root: Path) -> list[str]:
-    """Return the absolute paths of a document root: without links first, then as it was given."""
+    """Return the absolute paths of a document root: first without links, then as it was given."""
     held: Sequence[str] = getattr(root, "roots", ())
     if held:
         return list(held)
     given = [os.path.realpath(root), os.path.abspath(root)]  # noqa: PTH100 - links are to stay
     shell = os.environ.get("PWD", "")
-    # The shell remembers by which link its user came here
+    # The shell's PWD keeps the links by which its user came here
     if not root.is_absolute() and absolute(shell) == shell and os.path.realpath(shell) == str(Path.cwd()):
         given.append(os.path.normpath(os.path.join(shell, root)))  # noqa: PTH118 - no link is to be followed
     return list(dict.fromkeys(filter(None, map(absolute, given))))
 
 
 def home_of(root: str) -> str | None:
-    """Return the home directory the root lies in, None when it is nobody's own."""
+    """Return the home directory in which the root lies, None when it is no user's."""
     try:
         home = absolute(pwd.getpwuid(Path(root).stat().st_uid).pw_dir)
     except (KeyError, OSError):
@@ -71,6 +71,6 @@ def home_of(root: str) -> str | None:
 
 
 def home_in(path: str | None) -> str | None:
-    """Return the home directory a path names by its form, for accounts that are not of this machine."""
+    """Return the home directory that a path names by its form, for accounts of other machines."""
     named = _HOMES.match(path or "")
     return named.group(1) if named else None

@@ -1,1 +1,1 @@
-"""PHP as a recipe meets it: literals, serialized values, definitions, errors on pages, a guard for one log-in."""
+"""PHP for recipes: literals, serialized values, definitions, errors on pages, and the guard in an entry file."""

@@ -1,4 +1,4 @@
-"""What a PHP file defines among other code: constants and `$table_prefix`, found in its source without running it."""
+"""Finds the constants and `$table_prefix` that a PHP file defines, in its source, without running it."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _TOKEN = re.compile(
     rb"(?P<skip>\s+|/\*.*?(?:\*/|\Z)|(?://|\#(?!\[))(?:(?!\?>)[^\n])*|\?>.*?(?:<\?(?:php|=)|\Z))"
     rb"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     rb"|<<<[ \t]*[\"']?(?P<label>[A-Za-z_]\w*)[\"']?\r?\n.*?^[ \t]*(?P=label)\b"
-    # What is not closed goes on to the end: looked for from each beginning, it would take the square of the time
+    # An unclosed text goes on to the end: searching from each beginning would take quadratic time
     rb"|(?:['\"]|<<<[ \t]*[\"']?[A-Za-z_]\w*[\"']?\r?\n).*+"
     rb"|\$?[A-Za-z_\\\x80-\xff][\w\\\x80-\xff]*|->|::|=>|==+|.",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 _OPENING, _CLOSING = (b"(", b"["), (b")", b"]")
-#: A value of more tokens, what stands in brackets counted as one, is no literal.
+#: A value of more tokens (a bracketed group counts as one) is no literal.
 _VALUE_TOKENS = 200
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A constant (or `$table_prefix`) and where its value stands; `value` is None when it would have to be run."""
+    """A constant (or `$table_prefix`) and the place of its value; `value` is None when it would have to be run."""
 
     name: str
     start: int
     end: int
     value: literal.Literal
-    #: True where the environment says the value: `default` is what it is otherwise, None where nothing is said.
+    #: True if the value comes from the environment: `default` is the fallback, None without one.
     of_environment: bool = False
     default: literal.Literal = None
 
     @property
     def written(self) -> literal.Literal:
-        """What the file itself says: the value, or the default of the environment's."""
+        """The value in the file itself: the literal, or the default for an environment variable."""
         return self.default if self.of_environment else self.value
 
 
 def definitions(source: bytes, shown: str) -> Iterator[Definition]:
-    """Yield what the file `shown` defines, in its order; comments and text outside of PHP define nothing."""
+    """Yield the definitions of the file `shown`, in order; comments and text outside of PHP define nothing."""
     opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
     tokens = [] if opening is None else [
         found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
@@ -61,7 +61,7 @@ def definitions(source: bytes, shown: str) -> Iterator[Definition]:
 
 
 def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:
-    """Return (name, first token of the value, what ends it) of the definition at `at`, None when there is none."""
+    """Return (name, first token of the value, tokens that end it) of the definition at `at`, None without one."""
     word = [one.group() for one in tokens[at : at + 4]] + [b""] * 4
     if (
         word[0].lstrip(b"\\").lower() == b"define"
@@ -80,7 +80,7 @@ def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequen
 def _end_of_value(
     tokens: Sequence[re.Match[bytes]], closings: dict[int, int], first: int, ending: Sequence[bytes]
 ) -> int | None:
-    """Return the token that ends the value at `first`; None where none does, and where no literal is that long."""
+    """Return the token that ends the value at `first`; None without an end, or for a value too long for a literal."""
     at = first
     for _ in range(_VALUE_TOKENS):
         word = tokens[at].group() if at < len(tokens) else b";"
@@ -93,7 +93,7 @@ def _end_of_value(
 
 
 def _closings(tokens: Sequence[re.Match[bytes]]) -> dict[int, int]:
-    """Return for each opening bracket that is closed the number of the token after its closing one."""
+    """Return for each closed opening bracket the number of the token after its closing one."""
     found: dict[int, int] = {}
     opened: list[int] = []
     for at, token in enumerate(tokens):
@@ -118,7 +118,7 @@ def _defined(name: str, source: bytes, span: tuple[int, int], shown: str) -> Def
 
 
 def redefined(source: bytes, shown: str, value_of: Callable[[Definition], bytes | None]) -> bytes:
-    """Return the source with other values; `value_of` returns a definition's new one, None where it stays."""
+    """Return the source with new values; `value_of` returns a definition's new value, None where it stays."""
     parts, last = [], 0
     for one in definitions(source, shown):
         value = value_of(one)

@@ -1,4 +1,4 @@
-"""A PHP application's door: two lines in a file that every page runs first, and what later jobs put in their place."""
+"""Adds a guard to a PHP application: two lines in a file that every page runs first, which follow-up jobs edit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _OPEN_TAG = re.compile(rb"<\?php(?:\r?\n|\s)", re.IGNORECASE)
 
 
 def with_door(source: bytes, *more: bytes) -> bytes:
-    """Return PHP source that begins with both lines and then `more`; those of an earlier packing are taken out.
+    """Return PHP source that begins with both lines and then `more`; lines of an earlier packing are removed.
 
-    Not for a file that begins with `declare` or `namespace`: PHP wants these first.
+    Not for a file that begins with `declare` or `namespace`: PHP requires these first.
     """
     lines = b"\n".join([b"<?php", HTTPS_MARK, OPEN_MARK, *more, b""])
     return _OPEN_TAG.sub(lambda _: lines, _OURS.sub(b"", source), count=1)
 
 
 def https_only(path: str, nonce: str) -> Mapping[str, Any]:
-    """Return the edit of the job `https_on`: what is asked for over http is led to https, once."""
+    """Return the edit of the job `https_on`: a request over http is redirected to https, once."""
     host: bytes = token(nonce, "domain_ssl", "php")
     return edit(path, HTTPS_MARK, HTTPS_ONLY % host)
 
@@ -41,5 +41,5 @@ def closed(path: str) -> Mapping[str, Any]:
 
 
 def edit(path: str, old: bytes, new: bytes, count: int = 1) -> Mapping[str, Any]:
-    """Return an edit of a later job: `old` becomes `new` (templates) as often as it must be there, 0 for any number."""
+    """Return an edit of a follow-up job: `old` becomes `new` (templates), `count` times exactly, 0 for any number."""
     return {"path": path, "old": old.decode("ascii"), "new": new.decode("ascii"), "count": count}

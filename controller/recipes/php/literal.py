@@ -1,4 +1,4 @@
-"""Reads PHP literals (arrays, strings, numbers) out of configuration files without running them; writes them too."""
+"""Reads PHP literals (arrays, strings, numbers) from configuration files without running them; also writes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import ShoplaunchError
 
-#: What a configuration file may hold: bytes for strings, dicts for arrays (PHP's own numbering for lists).
+#: The values of a configuration file: bytes for strings, dicts for arrays (PHP's own numbering for lists).
 Literal = Any
 
 _SKIP = re.compile(rb"(?:\s+|//[^\n]*|#(?!\[)[^\n]*|/\*.*?\*/)+", re.DOTALL)
@@ -29,7 +29,7 @@ _ENVIRONMENT = re.compile(
     rb"\\?getenv\s*\(\s*" + _NAMED + rb"\s*(?:,\s*(?:true|false)\s*)?\)|\$_(?:ENV|SERVER)\s*\[\s*" + _NAMED + rb"\s*\]",
     re.IGNORECASE,
 )
-#: Functions of containers' images and frameworks that take the default as their second argument.
+#: Functions of container images and frameworks that take the default as their second argument.
 _ENVIRONMENT_OR = re.compile(rb"\\?(?:getenv_docker|env)\s*\(\s*" + _NAMED + rb"\s*(?=[,)])", re.IGNORECASE)
 _ELSE = re.compile(rb"\?:|\?\?")
 _DOUBLE_ESCAPES = {
@@ -43,14 +43,14 @@ _DOUBLE_ESCAPES = {
     b"e": b"\x1b",
 }
 _MAX_DEPTH = 64
-#: More than a number of PHP's keeps.
+#: More digits than a PHP number keeps.
 _MOST_DIGITS = 400
 
 
 def read_returned(data: bytes, shown: str, elsewhere: Container[bytes] = frozenset()) -> Literal:
-    """Return what a file of the form `<?php return <literal>;` returns.
+    """Return the value that a file of the form `<?php return <literal>;` returns.
 
-    What the environment keeps (`getenv('X') ?: 'y'`) of the keys `elsewhere` is its default, or None.
+    For the keys `elsewhere` a value from the environment (`getenv('X') ?: 'y'`) gives its default, or None.
     Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
     """
     reader = _opened(data, shown)
@@ -63,9 +63,9 @@ def read_returned(data: bytes, shown: str, elsewhere: Container[bytes] = frozens
 
 
 def read_defines(data: bytes, shown: str, elsewhere: Container[bytes] = frozenset()) -> dict[str, Literal]:
-    """Return the constants a file defines that does nothing else; of one that is defined again the first, as in PHP.
+    """Return the constants of a file that only defines constants; the first definition of a name counts, as in PHP.
 
-    What the environment keeps of the constants `elsewhere` is its default, or None.
+    For the constants `elsewhere` a value from the environment gives its default, or None.
     Raises ShoplaunchError `config_unreadable`, naming the line, for anything that would have to be run.
     """
     reader = _opened(data, shown)
@@ -90,12 +90,12 @@ def _opened(data: bytes, shown: str) -> _Reader:
 
 
 def read_value(data: bytes, shown: str) -> Literal:
-    """Return the value `data` (the source of one expression) has. Raises ShoplaunchError `config_unreadable`."""
+    """Return the value of `data`, the source of one expression. Raises ShoplaunchError `config_unreadable`."""
     return _whole(_Reader(data, shown), _Reader.value)
 
 
 def read_environment(data: bytes, shown: str) -> Literal:
-    """Return the default of an expression that asks the environment first, None where it has none.
+    """Return the default of an expression that reads the environment, None without one.
 
     Raises ShoplaunchError `config_unreadable` for any other expression that would have to be run.
     """
@@ -127,7 +127,7 @@ class _Reader:
     def __init__(self, data: bytes, shown: str) -> None:
         self._data = data
         self._shown = shown
-        #: Keys whose values the environment may keep.
+        #: Keys whose values may come from the environment.
         self.elsewhere: Container[bytes] = frozenset()
         self.at = 0
 
@@ -152,11 +152,11 @@ class _Reader:
         return self.takes(re.compile(re.escape(mark))) is not None
 
     def ends(self) -> bool:
-        """Tell whether nothing but space and comments follows."""
+        """Return whether only whitespace and comments follow."""
         return self.takes(_END) is not None
 
     def arguments(self) -> tuple[str, Literal]:
-        """Return the name and value of a define() whose opening parenthesis comes next."""
+        """Return the name and value of a define() whose opening parenthesis is next."""
         items = self._array(b")", 0) if self._mark(b"(") else {}
         name = items.get(0)
         if not isinstance(name, bytes) or 1 not in items:
@@ -198,7 +198,7 @@ class _Reader:
         raise self.problem(f"{shown!r} would have to be run to know its value; write the value itself there")
 
     def of_environment(self, depth: int) -> Literal:
-        """Return a value, or what stands in for one of the environment."""
+        """Return a value, or the default of an expression that reads the environment."""
         while True:
             if self.takes(_ENVIRONMENT_OR):
                 default = self._array(b")", depth).get(0) if self._mark(b",") or not self._mark(b")") else None

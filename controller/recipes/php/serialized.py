@@ -1,11 +1,11 @@
-"""Reads PHP's serialized format without ever making an object: finds its strings and where each stands."""
+"""Scans PHP's serialized format without making objects: finds its strings and their positions."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
 
-#: What PHP itself allows by default (unserialize_max_depth).
+#: PHP's own default limit (unserialize_max_depth).
 MAX_DEPTH = 4096
 
 _SCALAR = re.compile(
@@ -18,12 +18,12 @@ _ARRAY = re.compile(rb"a:\+?([0-9]+):\{")
 _OBJECT = re.compile(rb"([OC]):\+?([0-9]+):\"")
 _COUNT = re.compile(rb":\+?([0-9]+):\{")
 _ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2})")
-#: How a serialized value that can hold text begins; for finding one inside a text.
+#: The beginning of a serialized value that can hold text, for finding one within a text.
 START = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
 
 
 class Broken(ValueError):
-    """The bytes are not a serialized value; `offset` is where it stops being one."""
+    """The bytes are not a serialized value; `offset` is the position of the error."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"not serialized at byte {offset}")
@@ -34,9 +34,9 @@ class Broken(ValueError):
 class Text:
     """A string of a serialized value.
 
-    `kind` is "s", "S" (bytes may be written as \\xx) or "C" (the body a class made itself). From `head` to `body` stand
-    kind and length, from `body` to `body_end` the content, then a quote and semicolon (C: a brace). `is_property`
-    tells a property's name, `is_key` that of an array's element as well.
+    `kind` is "s", "S" (bytes may be written as \\xx) or "C" (a body in the class's own format). Kind and length stand
+    between `head` and `body`, the content between `body` and `body_end`, then a quote and semicolon (C: a brace).
+    `is_property` marks a property's name, `is_key` that of an array's element as well.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Text:
 
 
 def is_start(data: bytes) -> bool:
-    """Tell whether `data` begins like a serialized value that can hold text."""
+    """Return whether `data` begins like a serialized value that can hold text."""
     return START.match(data) is not None
 
 
@@ -59,12 +59,12 @@ def scan(data: bytes, start: int = 0) -> tuple[list[Text], int]:
 
 
 def unescaped(body: bytes) -> bytes:
-    """Return what the body of an `S` string means."""
+    """Return the decoded body of an `S` string."""
     return _ESCAPED.sub(lambda found: bytes([int(found.group(1), 16)]), body)
 
 
 class _Scanner:
-    """Walks one value with a stack of its own, so that depth costs no recursion."""
+    """Walks one value with an explicit stack, so that depth needs no recursion."""
 
     def __init__(self, data: bytes, start: int) -> None:
         self._data = data
@@ -147,14 +147,14 @@ class _Scanner:
         self.texts.append(Text("C", head.start(), body, end, False))
 
     def _name(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
-        """Pass over a class's name in quotes; it is never looked at."""
+        """Skip a class name in quotes; its content is not used."""
         head = self._match(pattern)
         self._close(self._at + int(head.group(head.lastindex or 1)), b'"')
         return head
 
     def _enter(self, head: re.Match[bytes], is_object: bool) -> None:
         count = int(head.group(1))
-        # Each element takes at least four bytes: a count beyond that is a lie
+        # Each element takes at least four bytes: a greater count is false
         if count * 4 > len(self._data) or len(self._open) >= MAX_DEPTH:
             raise Broken(head.start())
         self._open.append([2 * count, int(is_object)])

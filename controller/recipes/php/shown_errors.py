@@ -1,4 +1,4 @@
-"""Where PHP source lets its pages show errors, and the same source without that."""
+"""Removes from PHP source the settings that show errors on pages."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _INI_SET = re.compile(
 
 
 def without_shown_errors(source: bytes, stays: Callable[[int], bool] = lambda place: False) -> bytes:
-    """Return PHP source that lets no page show errors; `stays` tells of a place in it whether it is right there."""
+    """Return PHP source that shows no errors on pages; `stays` returns whether a setting at a position may stay."""
     return _INI_SET.sub(lambda found: found.group() if stays(found.start()) else found.group(1) + b"0", source)

@@ -1,1 +1,1 @@
-"""PrestaShop: what its templates hold, how they are packed, set up and checked."""
+"""PrestaShop: how its templates are inspected, packed, configured and checked."""

@@ -1,4 +1,4 @@
-"""What visitors of a PrestaShop may see of its catalogue: products, categories, pages, and the pictures of each."""
+"""Finds the parts of a PrestaShop's catalogue that visitors may see: products, categories, pages, pictures."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from controller.recipes.prestashop.database import Database
 
-#: So many are looked through for one that has a picture.
+#: Number of entries to search for one with a picture.
 MOST = 200
 _ON = "1"
 
 
 @dataclass(frozen=True)
 class Product:
-    """A product: its number, the part of its address that is its name, its pictures with the cover first."""
+    """A product: its number, the name in its address, its pictures with the cover first."""
 
     number: int
     link: str
@@ -23,14 +23,14 @@ class Product:
 
 @dataclass(frozen=True)
 class Category:
-    """A category: its number and the part of its address that is its name."""
+    """A category: its number and the name in its address."""
 
     number: int
     link: str
 
 
 class Catalogue:
-    """Questions to one template's catalogue. `settings` are its configuration."""
+    """Queries one template's catalogue. `settings` are its configuration."""
 
     def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class Catalogue:
         self._visitors = int(_number(settings.get("PS_UNIDENTIFIED_GROUP", "")) or "1") if groups else None
 
     def products(self) -> list[Product]:
-        """Return products that anybody may look at: those in most languages first, then the oldest."""
+        """Return products that any visitor may see: those in most languages first, then the oldest."""
         if not self._has("product_lang"):
             return []
         shown = "p.active = 1" if not self._has("product_shop") else "s.active = 1"
@@ -57,7 +57,7 @@ class Catalogue:
         return [Product(int(number), link, tuple(images.get(number, ()))) for number, link in rows]
 
     def pictured(self) -> list[Product]:
-        """Return products with pictures, whether anybody may look at them or not: the pictures answer all the same."""
+        """Return products with pictures, also hidden ones: their pictures are served all the same."""
         if not self._has("image"):
             return []
         rows = self._database.text(f"SELECT DISTINCT id_product FROM {{image}} ORDER BY id_product LIMIT {MOST}")
@@ -65,7 +65,7 @@ class Catalogue:
         return [Product(int(number), "", tuple(found)) for number, found in images.items()]
 
     def categories(self) -> list[Category]:
-        """Return categories below the home page's that anybody may look at, the first ones first."""
+        """Return categories below the home page's that any visitor may see, in their order."""
         if not self._has("category", "category_lang"):
             return []
         rows = self._database.text(
@@ -77,7 +77,7 @@ class Catalogue:
         return [Category(int(number), link) for number, link in rows]
 
     def page(self) -> int | None:
-        """Return the number of a page of text (CMS), None where there is none."""
+        """Return the number of a content page (CMS), None without one."""
         if not self._has("cms", "cms_lang"):
             return None
         rows = self._database.text(
@@ -87,7 +87,7 @@ class Catalogue:
         return int(rows[0][0]) if rows else None
 
     def picture_types(self, kind: str) -> list[str]:
-        """Return the names of the sizes in which pictures of a `kind` (products, categories) are kept."""
+        """Return the names of the sizes for pictures of a `kind` (products, categories)."""
         if not self._has("image_type") or kind not in self._database.columns("image_type"):
             return []
         rows = self._database.text(f"SELECT name FROM {{image_type}} WHERE `{kind}` = 1 ORDER BY id_image_type")
@@ -115,7 +115,7 @@ class Catalogue:
         return f"JOIN {{{what}_shop}} s ON s.id_{what} = {alias}.id_{what} AND s.id_shop = {self._shop}"
 
     def _open_to_visitors(self, what: str) -> str:
-        """Return a condition: who has not signed in may see it."""
+        """Return the condition that a visitor who is not logged in may see it."""
         if self._visitors is None or not self._has("category_group", "category_product"):
             return ""
         rights = f"SELECT 1 FROM {{category_group}} g WHERE g.id_group = {self._visitors} AND g.id_category ="

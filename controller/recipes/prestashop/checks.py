@@ -1,4 +1,4 @@
-"""Visits that show a PrestaShop lives: one for each promise, made from what the template shows to visitors."""
+"""Makes the HTTP checks of a PrestaShop: one for each promise, from what the template shows to visitors."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from shared.placeholders import token
 
 _ON = "1"
 _PAGE: Mapping[str, Any] = {"status": [200], "content_type": "text/html", "absent": list(PHP_ERRORS)}
-#: How many of what the front page names are asked for.
+#: Number of the front page's assets and links to request.
 _ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
-#: Pages of the back office by what its menu's links hold, in one series or another; all end as its frame does.
+#: Pages of the back office by a part of their menu links, in one series or another; all end as its frame does.
 _OFFICE_PAGES = (
     {"name": "orders", "links": ["/sell/orders", "controller=AdminOrders"]},
     {"name": "products", "links": ["/sell/catalog/products", "/product/catalog", "controller=AdminProducts"]},
     {"name": "modules", "links": ["/modules/manage", "/module/manage", "controller=AdminModules&"]},
 )
-#: From the first of these to before the second its page of modules answers 500 where the marketplace cannot be reached.
+#: From the first of these to before the second its page of modules answers 500 when the marketplace is unreachable.
 _NEEDS_MARKETPLACE = (1, 7), (1, 7, 3)
-#: Since which version -> a page of the newer half of the back office; before there was none.
+#: Minimum version -> a page of the back office's newer half; older versions have none.
 _NEWER_PAGES = (((8,), "/sell/orders/"), ((1, 7), "/product/catalog"), ((1,), "?controller=AdminOrders"))
 
 
 def checks_of(
     database: Database, root: Path, settings: Mapping[str, str], series: Series, nonce: str, version: str
 ) -> list[dict[str, Any]]:
-    """Return the manifest's checks. Redirects on the shop's own host are followed by who runs them: a shop that shows
-    nothing before signing in leads to that page."""
+    """Return the manifest's checks. The checker follows redirects on the shop's own host: a shop that requires a login
+    for every page redirects to that page."""
     catalogue = Catalogue(database, settings)
     pictures = Pictures(root, catalogue, settings, version)
     assets = {kind: limit for kind, limit in _ASSETS.items() if kind != "img" or pictures.are_there()}
@@ -43,10 +43,10 @@ def checks_of(
         *_shown(catalogue),
         *(_picture(found) for found in [pictures.plain()] if found is not None),
         *(_picture(found, hint=RULES) for found in pictures.named()),
-        # Without a cart its page leads elsewhere or is not there
+        # Without a cart, its page redirects or does not exist
         *([_page("cart", series.cart)] if settings.get("PS_CATALOG_MODE") != _ON else []),
         *_office(nonce, version),
-        # Modules may lead who is lost to the front page
+        # Modules may redirect unknown addresses to the front page
         {
             "name": "missing", "path": "/there-is-no-such-page-here", "status": [404], "after_redirect": [200],
             "absent": list(PHP_ERRORS),
@@ -59,7 +59,7 @@ def _page(name: str, path: str, **more: Any) -> dict[str, Any]:
 
 
 def _shown(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Return visits to a product and a category, or to a page of text where there is neither."""
+    """Return checks of a product and a category, or of a content page when there is neither."""
     found = []
     if products := catalogue.products():
         best = next((product for product in products if product.images), products[0])
@@ -77,9 +77,9 @@ def _picture(picture: Picture, **more: Any) -> dict[str, Any]:
 
 
 def _office(nonce: str, version: str) -> list[dict[str, Any]]:
-    """Return visits to the back office: its form, with a look inside, and a page that leads back to the form.
+    """Return checks of the back office: its login form, with pages behind it, and a page that redirects to the form.
 
-    Behind that page stands all of the newer half of the back office where there is one.
+    That page stands for the newer half of the back office, where there is one.
     """
     folder = token(nonce, "admin_folder").decode("ascii")
     form = {"contains": ['type="password"']}

@@ -1,4 +1,4 @@
-"""PrestaShop 1.7 to 9: app/config/parameters.php read without running it, and written anew as a template."""
+"""Reads app/config/parameters.php of PrestaShop 1.7 to 9 without running it, and writes it anew as a template."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _SECRETS = (
     Secret("secret.api_private_key", "rsa_private", 2048),
     Secret("secret.api_public_key", "rsa_public", pair="secret.api_private_key"),
 )
-#: Access to services the template used; a new shop begins without.
+#: Credentials of services the template used; a new shop starts without them.
 _CLEARED = {
     "mailer_host": b"127.0.0.1", "mailer_user": None, "mailer_password": None,
     **{name: value for name, (value, _) in living.PARAMETERS.items()},
 }  # fmt: skip
-#: Access of one account: containers take it from their environment, and new shops have their own.
+#: Credentials of one account: containers take them from their environment, and new shops have their own.
 _OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, "mailer_host", "mailer_user", "mailer_password"))
 _REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
 
@@ -54,22 +54,22 @@ class Configuration:
 
     @property
     def prefix(self) -> str:
-        """Prefix of the tables' names."""
+        """The prefix of the tables' names."""
         return self.text("database_prefix")
 
     def with_prefix(self, prefix: str) -> Configuration:
-        """Return the same with another prefix of the tables' names."""
+        """Return a copy with another prefix of the tables' names."""
         return replace(self, values={**self.values, "database_prefix": prefix.encode("utf-8")})
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, percent signs halved; "" when it is absent or null."""
+        """Return a parameter as text, percent signs halved; "" when it is missing or null."""
         value = self.values.get(name)
         if isinstance(value, bytes):
             return value.replace(b"%%", b"%").decode("utf-8", "surrogateescape")
         return "" if value is None else str(value)
 
     def secrets(self) -> list[Secret]:
-        """Return the secrets this configuration has, in the formats PrestaShop wants."""
+        """Return the secrets in this configuration, in PrestaShop's formats."""
         return [secret for secret in _SECRETS if self.text(_parameter(secret))]
 
     def secret_values(self) -> dict[str, bytes]:
@@ -78,7 +78,7 @@ class Configuration:
         return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
 
     def more_secrets(self) -> list[tuple[str, list[Held]]]:
-        """Return (parameter, secrets in it) of those that the application does not know itself."""
+        """Return (parameter, secrets in it) for parameters unknown to the application."""
         found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
         return [(name, held) for name, held in found if held]
 
@@ -87,7 +87,7 @@ class Configuration:
         return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
 
     def template(self, nonce: str) -> bytes:
-        """Return parameters.php with every value of the account as a placeholder."""
+        """Return parameters.php with a placeholder for every value of the account."""
         filled = _DATABASE | {_parameter(secret): secret.name for secret in self.secrets()}
         emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
         lines = []

@@ -1,4 +1,4 @@
-"""Reads what the recipe must know from a PrestaShop database: domain, administrator, settings, products."""
+"""Reads from a PrestaShop database what the recipe needs: domain, administrator, settings, products."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from shared.errors import ShoplaunchError
 
 _NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
 _SUPER_ADMIN = 1
-#: Where the database names a folder: (table, column, folder above). 1.6 has its themes in a table of their own.
+#: Folders named in the database: (table, column, parent folder). 1.6 stores its themes in their own table.
 _IN_USE = (("shop", "theme_name", "themes"), ("theme", "directory", "themes"), ("module", "name", "modules"))
 
-#: Columns with addresses and numbers of the owner.
+#: Columns with addresses and phone numbers of the owner.
 _OF_OWNER = frozenset({"email", "phone", "phone_mobile", "fax"})
 _OF_CUSTOMERS = " WHERE id_customer <> 0"
-#: Where customers left theirs: (table, column, condition).
+#: Columns with those of customers: (table, column, condition).
 _EMAILS = (("customer", "email", ""), ("customer_thread", "email", ""))
 _PHONES = (("address", "phone", _OF_CUSTOMERS), ("address", "phone_mobile", _OF_CUSTOMERS))
 
@@ -34,12 +34,12 @@ class Administrator:
 
 
 def prefix_of(database: TemplateDatabase, configured: str) -> str:
-    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    """Return the prefix of the application's tables: the configured one, or that of the only complete set."""
     return chosen(database.tables, configured, _NEEDED)
 
 
 class Database:
-    """Questions to one template's database. `prefix` is that of its tables."""
+    """Queries one template's database. `prefix` is that of its tables."""
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
         self._database = self.template = database
@@ -54,27 +54,27 @@ class Database:
         return frozenset(column.name for column in self._database.tables[self.tables[table]].columns)
 
     def own_tables(self) -> Mapping[str, Any]:
-        """Return table (in full) -> its columns and key, for the tables with this shop's prefix."""
+        """Return table (full name) -> its columns and key, for the tables with this shop's prefix."""
         return {full: self._database.tables[full] for full in self.tables.values()}
 
     def text(self, sql: str) -> list[tuple[str, ...]]:
-        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        """Return a query's rows as text, NULL as "". `{name}` stands for the full name of the table `name`."""
         rows = self._database.query(sql.format_map(self._names()))
         return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in rows]
 
     def count(self, full: str, where: str = "") -> int:
-        """Return the number of rows that meet `where` in a table named in full."""
+        """Return the number of rows of a table (full name) that satisfy `where`."""
         condition = f" WHERE {where}" if where else ""
         return int(self.text(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0])
 
     def address(self) -> tuple[list[str], str]:
         """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
         columns = "domain, domain_ssl, physical_uri, virtual_uri, id_shop"
-        # The one visitors are led to comes first
+        # The address to which visitors are redirected comes first
         rows = self.text(f"SELECT {columns} FROM {{shop_url}} ORDER BY main DESC, id_shop_url")
         hosts = list(dict.fromkeys(plain(host) for row in rows for host in row[:2] if host.strip()))
         uris = {(row[2] or "/", row[3]) for row in rows}
-        # Of one shop they are other names: of https, or led to the first
+        # The other hosts of a single shop are other names: for https, or redirected to the first
         if len({row[4] for row in rows}) > 1 and not are_one_site(hosts):
             raise ShoplaunchError("several_domains", f"ps_shop_url names {', '.join(hosts)}")
         if len(uris) > 1:
@@ -85,7 +85,7 @@ class Database:
         return hosts, uri
 
     def main_address(self) -> int:
-        """Return the number of the row of the shop's main address, of the first one where none is called that.
+        """Return the row number of the shop's main address, or of the first one when none is marked as main.
 
         Raises ShoplaunchError `several_domains`.
         """
@@ -106,14 +106,14 @@ class Database:
         return Administrator(int(rows[0][0]), rows[0][1])
 
     def settings(self) -> Mapping[str, str]:
-        """Return name -> value; a shop's own value wins over the general one."""
+        """Return name -> value; a shop's own value takes precedence over the general one."""
         rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
         return {row[0]: row[1] for row in rows}
 
     def anonymous_customer(self) -> int | None:
-        """Return the number of the customer whom psgdpr gives the orders of those it forgets, None without one.
+        """Return the number of the customer to whom psgdpr assigns the orders of deleted customers, None without one.
 
-        The module makes it only when it is installed. A number that has become a real customer's does not count.
+        The module creates it when it is installed. A number that has become a real customer's does not count.
         """
         wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
         if not wanted.isdigit() or "customer" not in self.tables:
@@ -124,7 +124,7 @@ class Database:
         return int(found[0][0]) if found else None
 
     def all_settings(self) -> list[tuple[str, bytes]]:
-        """Return (name, value) of every setting: those of single shops, and those with a text per language, too."""
+        """Return (name, value) of every setting, including those of single shops and those with a text per language."""
         if self._all_settings is None:
             rows = self._database.query(
                 "SELECT name, value FROM {configuration} ORDER BY id_configuration".format_map(self._names())
@@ -139,7 +139,7 @@ class Database:
         return self._all_settings
 
     def people(self, hosts: Sequence[str]) -> Search:
-        """Return a search for people who are neither the owner nor at one of the shop's `hosts`."""
+        """Return a search for people who are not the owner, nor at one of the shop's `hosts`."""
         values = [value.decode("utf-8", "replace") for _, value in self.all_settings()]
         for table, condition in (
             ("contact", ""),
@@ -176,13 +176,13 @@ class Database:
         return frozenset(row[0] for row in rows)
 
     def languages(self) -> list[str]:
-        """Return the ISO codes of the active languages, the first one first."""
+        """Return the ISO codes of the active languages, the default first."""
         return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
 
     def order_languages(self) -> list[str]:
-        """Return the codes an order may name its language by, the shop's own first.
+        """Return the codes by which an order may name its language, the shop's own first.
 
-        PrestaShop's code of British English is `gb`: `en` finds it as well.
+        PrestaShop's code of British English is `gb`: `en` selects it as well.
         """
         default = self.settings().get("PS_LANG_DEFAULT", "")
         code = "LEFT(language_code, 2)" if "language_code" in self.columns("lang") else "iso_code"
@@ -204,7 +204,7 @@ class Database:
         return [row[0] for row in self.text("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
 
     def folders_in_use(self) -> set[str]:
-        """Return the folders of themes and modules that the shop uses."""
+        """Return the folders of the active themes and modules."""
         used = set()
         for table, column, folder in _IN_USE:
             if table in self.tables and column in self.columns(table):
@@ -216,10 +216,10 @@ class Database:
 
 
 def require_same_release(tree: str, database: str) -> None:
-    """Fail when a database was last brought up to date by another release than the tree's. Versions as "8.2.1".
+    """Raise if another release than the tree's last upgraded the database. Versions as "8.2.1".
 
     The last number may differ: such updates change no tables. Without a version in the database (`PS_VERSION_DB`,
-    written by installer and upgrades) nothing is known. Raises ShoplaunchError `database_of_another_tree`.
+    written by installer and upgrades) nothing is checked. Raises ShoplaunchError `database_of_another_tree`.
     """
     if database and _release(tree) != _release(database):
         raise ShoplaunchError("database_of_another_tree", f"files of {tree}, database of {database}")

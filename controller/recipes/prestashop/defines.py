@@ -1,4 +1,4 @@
-"""PrestaShop 1.6: config/settings.inc.php read without running it, and written anew as a template."""
+"""Reads config/settings.inc.php of PrestaShop 1.6 without running it, and writes it anew as a template."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NAMES = {
     "database_password": "_DB_PASSWD_", "database_prefix": "_DB_PREFIX_", "cookie_key": "_COOKIE_KEY_",
     "cookie_iv": "_COOKIE_IV_", "rijndael_key": "_RIJNDAEL_KEY_", "rijndael_iv": "_RIJNDAEL_IV_",
 }  # fmt: skip
-#: In one constant host and port together, as the class Db takes them apart.
+#: One constant holds host and port, as the class Db splits them.
 _DATABASE = {
     "_DB_SERVER_": "db.address", "_DB_NAME_": "db.name", "_DB_USER_": "db.user", "_DB_PASSWD_": "db.password",
 }  # fmt: skip
-#: Lengths as the installer makes them. The last is Base64 of 16 bytes: 22 characters, and two for their end.
+#: Lengths as the installer makes them. The last is Base64 of 16 bytes: 22 characters, and two of padding.
 _SECRETS = {
     "_COOKIE_KEY_": Secret("secret.cookie_key", "alnum", 56),
     "_COOKIE_IV_": Secret("secret.cookie_iv", "alnum", 8),
@@ -35,7 +35,7 @@ _SECRETS = {
     "_RIJNDAEL_IV_": Secret("secret.rijndael_iv", "alnum", 22),
 }
 _ENDS = {"_RIJNDAEL_IV_": b"=="}
-#: A new shop begins without a cache that may not be there.
+#: A new shop starts without a cache server, which may not exist there.
 _CLEARED = {living.CACHE_CONSTANT: b"0", **dict.fromkeys(living.SWITCHES, False)}
 _VERSION = "_PS_VERSION_"
 _REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
@@ -51,20 +51,20 @@ class Defines:
 
     @property
     def prefix(self) -> str:
-        """Prefix of the tables' names."""
+        """The prefix of the tables' names."""
         return self.text("database_prefix")
 
     def with_prefix(self, prefix: str) -> Defines:
-        """Return the same with another prefix of the tables' names."""
+        """Return a copy with another prefix of the tables' names."""
         return replace(self, values={**self.values, _NAMES["database_prefix"]: prefix.encode("utf-8")})
 
     def text(self, name: str) -> str:
-        """Return a constant, named as in later series, as text; "" when it is absent."""
+        """Return a constant, named as in later series, as text; "" when it is missing."""
         value = self.values.get(_NAMES[name])
         return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value or "")
 
     def secrets(self) -> list[Secret]:
-        """Return the secrets of a shop: without the last two its cookies would be signed with a word all know."""
+        """Return the secrets of a shop: without the last two its cookies would be signed with a publicly known word."""
         return list(_SECRETS.values())
 
     def secret_values(self) -> dict[str, bytes]:
@@ -73,7 +73,7 @@ class Defines:
         return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
 
     def more_secrets(self) -> list[tuple[str, list[Held]]]:
-        """Return (constant, secrets in it) of those that the application does not know itself."""
+        """Return (constant, secrets in it) for constants unknown to the application."""
         found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
         return [(name, held) for name, held in found if held]
 
@@ -82,7 +82,7 @@ class Defines:
         return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
 
     def template(self, nonce: str) -> bytes:
-        """Return settings.inc.php with every value of the account as a placeholder."""
+        """Return settings.inc.php with a placeholder for every value of the account."""
         filled = _DATABASE | {name: secret.name for name, secret in _SECRETS.items()}
         emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
         lines = []
@@ -91,7 +91,7 @@ class Defines:
                 shown = b"'" + token(nonce, filled[name], "php") + _ENDS.get(name, b"") + b"'"
             else:
                 shown = literal.write(_CLEARED.get(name, emptied.get(name, self.values[name])))
-            # An upgrade of the shop has defined it by then
+            # An upgrade of the shop defines it before this line
             unless = b"if (!defined('_PS_VERSION_'))\n    " if name == _VERSION else b""
             lines.append(b"%sdefine(%s, %s);\n" % (unless, literal.write(name.encode("utf-8")), shown))
         return b"<?php\n" + b"".join(lines)

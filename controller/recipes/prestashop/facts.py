@@ -1,4 +1,4 @@
-"""What differs between PrestaShop's series but for PHP (`prestashop_php`): one table."""
+"""Lists the differences between PrestaShop's series, PHP apart (`php_versions`): one table."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
 
 @dataclass(frozen=True)
 class Series:
-    """One series of releases; `below` is the first version that is not of it any more."""
+    """One series of releases; `below` is the first version after it."""
 
     since: tuple[int, ...]
     below: tuple[int, ...]
     #: Folders of compiled code, whose environments (prod, dev) stay as empty folders.
     caches: tuple[str, ...]
-    #: Folders that stay without what they hold.
+    #: Folders that stay, but without their content.
     emptied: tuple[str, ...]
-    #: Where compiled pages lie: they tell where the shop stood when it ran.
+    #: Folders of compiled pages: they show where the shop stood when it ran.
     compiled: tuple[str, ...]
     #: Whether config/settings.inc.php is the configuration; app/config/parameters.php otherwise.
     defines: bool = False
     #: How the back office's passwords are hashed.
     password_format: str = BCRYPT
-    #: Files at the root that developers' machines have as well, and this series does not start without.
+    #: Files at the root that developers' machines have as well, but without which this series does not start.
     needed: tuple[str, ...] = ()
     #: The page of the cart.
     cart: str = "/index.php?controller=cart&action=show"
 
     def has(self, version: tuple[int, ...]) -> bool:
-        """Tell whether `version` is of this series."""
+        """Return whether `version` is of this series."""
         return self.since <= version < self.below
 
 
@@ -55,12 +55,12 @@ SERIES = (
     Series((8,), (9,), **_SINCE_1_7_4),
     Series((9,), (10,), needed=(".env", ".env.dist"), **_SINCE_1_7_4),
 )  # fmt: skip
-#: Said to whoever has another one.
+#: The message for any other version.
 KNOWN = "1.6, 1.7, 8 and 9"
 
 
 def series_of(version: str) -> Series | None:
-    """Return the series of a version such as "8.2.1", None when it is not one this recipe was proven with."""
+    """Return the series of a version such as "8.2.1", None when this recipe was not proven with it."""
     try:
         numbers = tuple(int(part) for part in version.split("."))
     except ValueError:

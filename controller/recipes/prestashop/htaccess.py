@@ -1,4 +1,4 @@
-"""PrestaShop's own block of `.htaccess`, written from its rules as each version writes it for a shop's settings."""
+"""Writes PrestaShop's own block of `.htaccess`, with the rules that each version writes for a shop's settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import lru_cache
 from shared.placeholders import token
 
 Version = tuple[int, ...]
-#: Where the block comes in the owner's lines: one that nothing else looks like.
+#: Marks the block's place among the owner's lines: a line like no other.
 _PLACE = b"# ~~PrestaShop's own block~~"
 _WAS_MISSING = "PrestaShop's own rules are written: the shop's addresses need them, and the file has none"
 _LEFT_OUT = "inside PrestaShop's own block, which is written anew, these lines are not its own and are left out"
 _SHOWN = 5
-#: PrestaShop keeps what stands outside of its own block, and takes the block for what is between these.
+#: PrestaShop keeps the text outside of its own block, and takes the text between these marks for the block.
 _BLOCK = re.compile(rb"# ~~start~~.*?# ~~end~~[^\n]*", re.DOTALL)
 _KEEPS = (
     "Do not remove this comment, Prestashop will keep automatically the code outside this comment when .htaccess"
@@ -25,7 +25,7 @@ _SWITCHES = (
     "PS_REWRITING_SETTINGS", "PS_HTACCESS_CACHE_CONTROL", "PS_HTACCESS_DISABLE_MODSEC",
     "PS_HTACCESS_DISABLE_MULTIVIEWS", "PS_LEGACY_IMAGES", "PS_WEBSERVICE_CGI_HOST",
 )  # fmt: skip
-#: The first version that writes anything of the block in another way than the one before it.
+#: Versions that write a part of the block in another way than the version before.
 _CHANGED_IN: tuple[Version, ...] = (
     (1, 6), (1, 6, 0, 11), (1, 6, 0, 12), (1, 6, 1, 12), (1, 6, 1, 15), (1, 7), (1, 7, 1), (1, 7, 2), (1, 7, 4, 1),
     (1, 7, 6), (1, 7, 6, 6), (1, 7, 6, 8), (1, 7, 8), (1, 7, 8, 8), (8,), (8, 0, 2), (8, 1), (8, 1, 2), (9,),
@@ -64,7 +64,7 @@ _COMPRESSED = (
 
 
 def split(content: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return (before, block, after) of an `.htaccess`; "" for no block. A second block is no owner's and goes, too."""
+    """Return (before, block, after) of an `.htaccess`; "" without a block. A second block is removed, too."""
     blocks = list(_BLOCK.finditer(content))
     if not blocks:
         return content, b"", b""
@@ -77,7 +77,7 @@ class OwnBlock:
     """The block of a shop of `version` with the settings `settings`; account-dependent parts are placeholders.
 
     Media servers are off in every new shop, and there is one shop, at one address. Whether addresses may hold accents
-    changes nothing here.
+    makes no difference here.
     """
 
     version: Version
@@ -86,11 +86,11 @@ class OwnBlock:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the shop's addresses work only by these rules."""
+        """Whether the shop's addresses work only with these rules."""
         return self._is_on("PS_REWRITING_SETTINGS")
 
     def template(self) -> bytes:
-        """Return the block from its first comment to its last one."""
+        """Return the block from its first comment to its last."""
         parts = [
             self._head(), self._rewriting(), self._types(), self._headers(), self._lock(), self._expiry(),
             self._missing(),
@@ -98,9 +98,9 @@ class OwnBlock:
         return "".join(parts).encode("utf-8")
 
     def put_into(self, content: bytes, owners: Callable[[bytes], bytes]) -> bytes:
-        """Return an `.htaccess` with this block in the place of its own; `owners` makes a template of the other lines.
+        """Return an `.htaccess` with this block in place of its own; `owners` makes a template of the other lines.
 
-        Where there is none it comes last, as PrestaShop puts it; nothing is put where no address needs it.
+        Without a block it is added at the end, as PrestaShop does; if no address needs it, nothing is added.
         """
         before, block, after = split(content)
         if not block and not self.is_needed:
@@ -109,14 +109,14 @@ class OwnBlock:
         return owners(lines).replace(_PLACE, self.template(), 1)
 
     def warnings(self, content: bytes) -> list[str]:
-        """Return sentences about what is not in the new block, or was missing in `content`."""
+        """Return sentences about directives missing in the new block, or missing in `content`."""
         _, block, _ = split(content)
         if not block:
             return [_WAS_MISSING] if self.is_needed else []
         lost = self._lost(block)
         if not lost:
             return []
-        # Rules are long, and have blanks and semicolons of their own
+        # Rules are long, and contain blanks and semicolons
         more = [f"… and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
         return ["\n".join([f"{_LEFT_OUT}:", *lost[:_SHOWN], *more])]
 
@@ -179,7 +179,7 @@ class OwnBlock:
 
     def _pictures(self) -> str:
         rules = self._rules_since_8_1() if self.version >= (8, 1) else self._rules_before_8_1()
-        # Since then each of them asks for the host
+        # From this version on each of them tests the host
         condition = f"RewriteCond %{{HTTP_HOST}} ^{self._filled('domain')}$\n" if self.version >= (1, 7, 4, 1) else ""
         return "".join(rule if rule.startswith("#") else condition + rule for rule in rules)
 
@@ -295,7 +295,7 @@ class OwnBlock:
 
 @lru_cache(maxsize=1)
 def _known() -> frozenset[bytes]:
-    """Return the shapes of all lines that any version writes: an update does not write the block anew."""
+    """Return the shapes of all lines that any version writes: an update does not rewrite the block."""
     on = dict.fromkeys(_SWITCHES, "1")
     return frozenset(
         _shape(line) for version in _CHANGED_IN for line in OwnBlock(version, on, "0" * 8).template().splitlines()
@@ -307,5 +307,5 @@ def _rule(pattern: str, target: str) -> str:
 
 
 def _shape(line: bytes) -> bytes:
-    """Return a line without what differs from shop to shop: its host and folder."""
+    """Return a line without the parts that differ between shops: host and folder."""
     return _OF_ONE_SHOP.sub(rb"\1", b" ".join(line.split()).lower())

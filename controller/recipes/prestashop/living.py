@@ -1,4 +1,4 @@
-"""PrestaShop set for a living shop: what a developer's machine has otherwise, and what is said of each change."""
+"""Changes a PrestaShop's development settings to those of a live shop, with a sentence about each change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from controller.recipes.php.definitions import Definition, definitions, redefine
 from controller.recipes.php.shown_errors import without_shown_errors
 from controller.recipes.tree import template_files
 
-#: (where it stood, what becomes of it)
+#: (place of the setting, sentence about the change)
 Adjustment = tuple[str, str]
 
-#: Files that define how the shop runs, at least where somebody put it there.
+#: Files that define how the shop runs, at least if somebody put a definition there.
 DEFINES = (
     b"config/defines.inc.php", b"config/defines_custom.inc.php", b"config/config.inc.php", b"config/bootstrap.php",
     b"index.php",
@@ -28,13 +28,13 @@ _OFF = {
     "_PS_DEBUG_SQL_": "no page shows what a query failed with",
 }
 _SHOWN_ERRORS = "pages show no errors"
-#: What stands between the braces of this is right there.
+#: Code in the braces of such a condition may show errors.
 _FOR_DEBUGGING = re.compile(rb"\bif\s*\([^(){}]*(?<!!)\b_PS_MODE_DEV_\b[^(){}]*\)\s*\{(?:[^{}]++|\{[^{}]*\})*+\Z")
 _IS_OFF = (False, 0, b"", b"0")
 
-#: Setting -> (values of a developer's machine, value of a living shop, what is said). Caches of style sheets and
-#: scripts, switched-off modules and overrides stay as they are: themes break where the first is changed, and the
-#: others belong to what the owner built.
+#: Setting -> (values of a developer's machine, value of a live shop, sentence). Caches of style sheets and scripts,
+#: switched-off modules and overrides stay as they are: themes break when the first are changed, and the others
+#: belong to the owner's configuration.
 SETTINGS: Mapping[str, tuple[Sequence[bytes], bytes, str]] = {
     "PS_SMARTY_FORCE_COMPILE": ((b"2",), b"0", "templates are no longer compiled anew at every visit"),
     "PS_SMARTY_CACHE": ((b"", b"0"), b"1", "the cache of templates is on"),
@@ -43,15 +43,15 @@ SETTINGS: Mapping[str, tuple[Sequence[bytes], bytes, str]] = {
     "PS_SHOP_ENABLE": ((b"", b"0"), b"1", "the shop is open: it was closed for maintenance"),
 }
 _MAIL_NEVER = "mail is sent, through PHP: the template sent none"
-#: Parameter -> (value of a living shop, what is said). The developers' toolbar (`use_debug_toolbar`) is on in the
-#: releases themselves, and shows in debug mode alone.
+#: Parameter -> (value of a live shop, sentence). The developers' toolbar (`use_debug_toolbar`) is on in the releases
+#: themselves, and shows in debug mode only.
 PARAMETERS: Mapping[str, tuple[Any, str]] = {
     "ps_cache_enable": (False, "no cache server is used: a new account has none"),
 }
 CACHE_CONSTANT = "_PS_CACHE_ENABLED_"
-#: Constants that are off in a living shop, in whatever file.
+#: Constants that are off in a live shop, in any file.
 SWITCHES = tuple(_OFF)
-#: Files with variables of the environment.
+#: Files with environment variables.
 ENVIRONMENTS = (b".env", b".env.dist")
 _LINE = re.compile(rb"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 _RELEASES_OWN = re.compile(r"PS_FF_\w+|PS_CONTAINER_V2_FRONT")
@@ -59,13 +59,13 @@ _SET = {"APP_ENV": b"prod", "APP_DEBUG": b"0", "PS_TRUSTED_PROXIES": b""}
 
 
 def setting(name: str, value: bytes) -> bytes:
-    """Return a setting as a living shop has it."""
+    """Return a setting's value for a live shop."""
     unwanted, wanted, _ = SETTINGS.get(name, ((), value, ""))
     return wanted if value in unwanted else value
 
 
 def file(path: bytes, content: bytes) -> bytes | None:
-    """Return a file that says how the shop runs as a living shop has it, None where nothing is changed."""
+    """Return a file that configures how the shop runs, changed for a live shop; None if nothing changes."""
     if path in DEFINES:
         plain = redefined(content, path.decode(), lambda one: _switched_off(one, content))
         plain = without_shown_errors(plain, partial(_is_for_debugging, plain))
@@ -77,7 +77,7 @@ def file(path: bytes, content: bytes) -> bytes | None:
 
 
 def adjustments(root: Path, settings: Mapping[str, str | None], values: Mapping[str, Any]) -> list[Adjustment]:
-    """Return what was set otherwise in the shop at `root`; `values` are those of its configuration."""
+    """Return the changed settings of the shop at `root`; `values` are those of its configuration."""
     found = [*_of_files(root), *_of_settings(settings)]
     for name, (wanted, what) in PARAMETERS.items():
         if name in values and values[name] != wanted:
@@ -114,7 +114,7 @@ def _content(path: Path) -> bytes:
     try:
         return template_files.read(path)
     except OSError:
-        # The packer says so of every file it cannot read
+        # The packer reports every unreadable file
         return b""
 
 
@@ -124,12 +124,12 @@ def _switched_off(one: Definition, source: bytes) -> bytes | None:
 
 
 def _is_for_debugging(source: bytes, place: int) -> bool:
-    """Tell whether what stands at a place is run in debug mode alone."""
+    """Return whether the code at a position runs in debug mode only."""
     return bool(_FOR_DEBUGGING.search(source, 0, place))
 
 
 def _environment(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, the line that takes a line's place): no line for a name that is none of the releases' own."""
+    """Yield (name, replacement of the line): an empty line for a name that is not one of the releases' own."""
     for line in content.splitlines(keepends=True):
         found = _LINE.match(line)
         if found is None:

@@ -1,4 +1,4 @@
-"""Which PHP runs which release of PrestaShop: one table, from what the releases' own trees say and where they break."""
+"""Lists the PHP versions for each release of PrestaShop, from what the releases require and where they break."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.recipes.tree import template_files
 
 _OLD = ("curl", "dom", "gd", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
 _SYMFONY = ("curl", "dom", "fileinfo", "gd", "intl", "json", "mbstring", "openssl", "pdo_mysql", "simplexml", "zip")
-#: What Composer's loader checks before it loads anything.
+#: Composer's loader checks this before it loads anything.
 _CHECK = "vendor/composer/platform_check.php"
 _CHECKED = re.compile(rb"PHP_VERSION_ID\s*>=\s*([0-9]{5,6})")
 
@@ -25,28 +25,28 @@ class Release:
     since: tuple[int, ...]
     minimum: str
     preferred: str
-    #: The newest they are known to run on, or that does not break them for certain.
+    #: The newest version on which they are known to run, or at least do not certainly break.
     maximum: str
     extensions: tuple[str, ...] = _SYMFONY
 
 
 RELEASES = (
-    # `Validate::$field['validate']($value)`, which PHP 7 reads in another way, is in all forms of the back office
+    # `Validate::$field['validate']($value)`, which PHP 7 parses differently, is in all forms of the back office
     Release((1, 6), "5.4", "5.6", "5.6", _OLD),
-    # With 7.1 `[]` on a text ends every query (DbQuery, mended
-    # in 1.6.1.11), the back office's settings (HelperOptions, mended in 1.6.1.14) and its list of modules
-    # (AdminModulesController, mended in 1.6.1.18)
+    # On 7.1, `[]` on a string breaks every query (DbQuery, fixed
+    # in 1.6.1.11), the back office's settings (HelperOptions, fixed in 1.6.1.14) and its list of modules
+    # (AdminModulesController, fixed in 1.6.1.18)
     Release((1, 6, 1, 4), "5.4", "7.0", "7.0", _OLD),
-    # Without mcrypt since 1.6.1.17; walked on 7.4, whose notices a living shop does not show
+    # Without mcrypt since 1.6.1.17; tried on 7.4, whose notices a live shop does not show
     Release((1, 6, 1, 18), "5.4", "7.1", "7.4", _OLD),
-    # The back office of 1.7.0 is a white page on 7.3
+    # The back office of 1.7.0 is a blank page on 7.3
     Release((1, 7), "5.4", "7.1", "7.1"),
-    # composer.json asks for 5.6. Made for 7.2; 1.7.6.8 was walked on 7.4
+    # composer.json requires 5.6. Made for 7.2; 1.7.6.8 was tried on 7.4
     Release((1, 7, 4), "5.6", "7.2", "7.4"),
-    # composer.json asks for 7.1.3
+    # composer.json requires 7.1.3
     Release((1, 7, 7), "7.1.3", "7.3", "7.4"),
     Release((1, 7, 8), "7.1.3", "7.4", "7.4"),
-    # composer.json asks for 7.2.5. Made for 8.1; 8.2.1 was walked on 8.4
+    # composer.json requires 7.2.5. Made for 8.1; 8.2.1 was tried on 8.4
     Release((8,), "7.2.5", "8.1", "8.4"),
     Release((9,), "8.1", "8.4", "8.4"),
     Release((9, 1), "8.1", "8.5", "8.5"),
@@ -60,9 +60,9 @@ def release_of(version: str) -> Release:
 
 
 def php_of(root: Path, version: str, modules: Iterable[str]) -> PhpNeeds:
-    """Return the PHP that the shop at `root` needs: the least is what its libraries and its `modules` (names) ask for.
+    """Return the PHP that the shop at `root` needs: the minimum comes from its libraries and `modules` (names).
 
-    What asks for more than the release runs on is not loaded there, and does not count.
+    A module that requires more than the release runs on is not loaded there, and does not count.
     """
     release = release_of(version)
     folders = [root, *(root / "modules" / name for name in sorted(modules))]
@@ -74,7 +74,7 @@ def php_of(root: Path, version: str, modules: Iterable[str]) -> PhpNeeds:
 
 
 def asked_in(folder: Path) -> str:
-    """Return the PHP without which the libraries in `folder` end every page, "0" when they do not say."""
+    """Return the PHP below which the libraries in `folder` stop every page, "0" when they require none."""
     content = b""
     with contextlib.suppress(OSError):
         content = template_files.read(folder / _CHECK)

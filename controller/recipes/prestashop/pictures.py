@@ -1,4 +1,4 @@
-"""Which of a PrestaShop's pictures to ask for: by the file's own path, and by the name that .htaccess leads to it."""
+"""Chooses which of a PrestaShop's pictures to request: by the file's path, and by the name that .htaccess resolves."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from controller.recipes.prestashop.catalogue import Catalogue, Product
 
-#: Sizes to ask for, best first; then whatever the theme has.
+#: Sizes to request, best first; then any other size of the theme.
 _SIZES = ("home_default", "home", "medium_default", "large_default", "category_default")
-#: Every shop's rules know these; since 8.1 the others, too.
+#: Every shop's rules resolve these; since 8.1 the others, too.
 _ALWAYS, _SINCE_8_1 = (".jpg",), (".png", ".webp", ".avif", ".jpeg")
-#: What every web server gives a type.
+#: Extensions for which every web server sends a type.
 _TYPED = (".jpg", ".jpeg", ".png", ".gif", ".svg")
 _LARGEST = 4 * 1024 * 1024
 _ON = "1"
@@ -20,14 +20,14 @@ _ON = "1"
 
 @dataclass(frozen=True)
 class Picture:
-    """An address that answers with a picture of the template; `of` is what it shows."""
+    """The address of a picture of the template; `of` names what it shows."""
 
     of: str
     path: str
 
     @property
     def content_type(self) -> str | None:
-        """What the answer's type begins with, None where web servers differ."""
+        """The beginning of the answer's type, None where web servers differ."""
         return "image/" if self.path.lower().endswith(_TYPED) else None
 
 
@@ -44,12 +44,12 @@ class Pictures:
         self._sizes = {kind: self._ordered(kind) for kind in ("products", "categories")}
 
     def plain(self) -> Picture | None:
-        """Return a picture by its file's path: a product's, else a category's, the shop's logo, the one for none."""
+        """Return a picture by its file's path: a product's, else a category's, the shop's logo, or the placeholder."""
         return next((found for found in self._plain() if self._is_there(found.path)), None)
 
     def named(self) -> list[Picture]:
-        """Return a product's and a category's picture by name, or the one for categories without a picture; none where
-        addresses by name are off."""
+        """Return a product's and a category's picture by name, or the one for categories without a picture; [] if
+        friendly addresses are off."""
         if self._settings.get("PS_REWRITING_SETTINGS") != _ON:
             return []
         product = next((picture for picture, path in self._named_products() if self._is_there(path)), None)
@@ -57,7 +57,7 @@ class Pictures:
         return [found for found in (product, category) if found is not None]
 
     def are_there(self) -> bool:
-        """Tell whether most products that have pictures have their files in the tree."""
+        """Return whether most products with pictures have their files in the tree."""
         asked = [product for product in self._products if product.images][:50]
         there = [product for product in asked if any(self._is_there(path) for path in self._files_of(product))]
         return 2 * len(there) >= len(asked)
@@ -100,13 +100,13 @@ class Pictures:
             yield Picture("no_picture_by_name", f"/c/{iso}/picture.jpg"), f"/img/c/{iso}.jpg"
 
     def _forms(self, stem: str, kind: str) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield (file, (its name without ending, ending)) of a picture in its sizes, then as it was uploaded."""
+        """Yield (file, (its name without extension, extension)) of a picture in its sizes, then as uploaded."""
         for size in (*self._sizes[kind], ""):
             for ending in self._named:
                 yield f"{stem}{size}{ending}", (f"{stem}{size}", ending)
 
     def _stems(self, product: Product, image: int) -> Iterator[str]:
-        """Yield where a product's picture may lie: by its number's digits, or as shops before 1.4.3 had it."""
+        """Yield the possible places of a product's picture: by its number's digits, or as shops before 1.4.3 had it."""
         yield f"{'/'.join(str(image))}/{image}"
         if self._settings.get("PS_LEGACY_IMAGES") == _ON:
             yield f"{product.number}-{image}"

@@ -1,4 +1,4 @@
-"""PrestaShop 1.6, 1.7, 8 and 9 as the packer and the controller see it."""
+"""The recipe of PrestaShop 1.6, 1.7, 8 and 9."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ DATABASE_ACCESS = "database_password"
 
 
 class PrestaShop(Recipe):
-    """The recipe. Other series are lines in `prestashop_facts`."""
+    """The recipe. Other series are lines in `prestashop.facts`."""
 
     name: ClassVar[str] = "prestashop"
-    #: What PrestaShop's columns take at most.
+    #: The limits of PrestaShop's columns.
     limits: ClassVar[Mapping[str, int]] = {
         "shop.name": 64, "shop.email": 255, "admin.email": 255, "admin.first_name": 255, "admin.last_name": 255,
     }  # fmt: skip
 
     def detect(self, root: Path) -> bool:
-        """Tell whether the tree at `root` is a PrestaShop, of whatever version."""
+        """Return whether the tree at `root` is a PrestaShop of any version."""
         has_config = any((root / name).is_file() for name in (parameters.PARAMETERS, defines.SETTINGS))
         return has_config and (root / "classes").is_dir() and (root / "index.php").is_file()
 
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
-        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        """Return the inspected template at `root`. Raises as `Recipe.inspect`."""
         if not self.detect(root):
             raise ShoplaunchError("not_this_application", f"{root} is not a PrestaShop")
         version = find_version(root)
@@ -76,12 +76,12 @@ class PrestaShop(Recipe):
         return PrestaShopTemplate(root, version, series, configuration, database, options)
 
     def password_format(self, version: str) -> str:
-        """Return how shops of `version` keep an employee's password."""
+        """Return how shops of `version` store an employee's password."""
         series = series_of(version)
         return series.password_format if series else BCRYPT
 
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
-        """Return a name as PrestaShop 8 makes them: never `admin` alone, which the login page would rename."""
+        """Return a name as PrestaShop 8 makes it: never just `admin`, which the login page would rename."""
         digits = "".join(choose(_DIGITS) for _ in range(3))
         return f"admin{digits}" + "".join(choose(_LETTERS + _DIGITS) for _ in range(12))
 
@@ -154,11 +154,11 @@ class PrestaShopTemplate(Template):
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 
     def replacements(self) -> Sequence[Replacement]:
-        """Return domain, paths, e-mail addresses, and the base URI when the shop lives in a folder."""
+        """Return domain, paths, e-mail addresses, and the base URI when the shop is in a folder."""
         found = Replacements()
         folder = self.facts.base_uri.rstrip("/")
         found.add_hosts(self._hosts, folder)
-        # What else this shop's files were served as; new shops begin without
+        # Media servers of this shop; new shops start without them
         found.add_hosts(settings.media_servers(self._settings), folder)
         for host, below in settings.former_addresses(self._settings):
             found.add_former(host, below or folder)
@@ -173,7 +173,7 @@ class PrestaShopTemplate(Template):
         return found.all()
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry stays out, None for what is packed."""
+        """Return why an entry is left out, None for one that is packed."""
         return self._tree.left_out(path, is_directory)
 
     def path(self, path: bytes) -> bytes:
@@ -201,13 +201,13 @@ class PrestaShopTemplate(Template):
         return self._with_names(content) if path == ROBOTS else living.file(path, content)
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return the web server's rules where the shop's addresses need them and the tree has none."""
+        """Return the web server's rules if the shop's addresses need them and the tree has none."""
         if self._has_rules or not self._own_block.is_needed:
             return {}
         return {HTACCESS: self._own_block.put_into(b"", self._owners)}
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what becomes of the lines in a `.htaccess`, and what the owner's may do."""
+        """Return sentences about the changed lines of a `.htaccess`, and about what the owner's may do."""
         if not is_htaccess(path):
             return ()
         plain = opened(path, content)
@@ -218,7 +218,7 @@ class PrestaShopTemplate(Template):
         return [*plain.notes, *said]
 
     def adjustments(self) -> Sequence[tuple[str, str]]:
-        """Return what is set for a living shop and was a developer's."""
+        """Return the development settings that were changed for a live shop."""
         return self._adjustments
 
     def condition(self, table: str) -> str | None:
@@ -226,11 +226,11 @@ class PrestaShopTemplate(Template):
         return self._rows.condition(table)
 
     def goes_on(self, table: str) -> bool:
-        """Tell whether an emptied table goes on counting."""
+        """Return whether an emptied table continues its counter."""
         return self._rows.goes_on(table)
 
     def cells(self, table: str, row: Cells) -> Cells:
-        """Return the cells the recipe sets."""
+        """Return the cells that the recipe sets."""
         return self._rows.cells(table, row)
 
     def configure(self) -> Sequence[Mapping[str, Any]]:
@@ -238,18 +238,18 @@ class PrestaShopTemplate(Template):
         return self._statements.configure()
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return the statements that give a setting a value, for all shops and languages."""
-        # The database takes either spelling for the same setting
+        """Return the statements that set a setting to a value, for all shops and languages."""
+        # The database accepts either spelling for the same setting
         if settings.template_of(name.upper(), value.encode("utf-8"), self.nonce) != value.encode("utf-8"):
             raise ShoplaunchError("variant_invalid", "a new shop begins with a safe value, or one of its own")
         return self._statements.setting(name, value)
 
     def owns(self, path: bytes) -> bool:
-        """Tell whether a file is the configuration, which is written anew."""
+        """Return whether a file is the configuration, which is written anew."""
         return path == self._configuration.path.encode() or path in self._configuration.stubs
 
     def secrets(self) -> Sequence[Secret]:
-        """Return the configuration's keys and those settings that are made anew."""
+        """Return the configuration's keys and the settings that are made anew."""
         found = {secret.name: secret for secret in self._configuration.secrets()}
         for name, value in self._settings.items():
             secret = settings.remade(name, value.encode("utf-8"))
@@ -258,32 +258,32 @@ class PrestaShopTemplate(Template):
         return list(found.values())
 
     def checks(self) -> Sequence[Mapping[str, Any]]:
-        """Return the visits that show the shop lives."""
+        """Return the HTTP checks which show that the shop works."""
         return self._checks
 
     def jobs(self) -> Mapping[str, Any]:
-        """Return statements of the later job kinds."""
+        """Return the statements of follow-up jobs."""
         return self._statements.jobs()
 
     def php(self) -> PhpNeeds:
-        """Return the PHP of this release and its modules."""
+        """Return the PHP versions of this release and its modules."""
         return self._php
 
     def entry_points(self) -> Sequence[str]:
-        """Return what makes the shop reachable."""
+        """Return the entry points, which make the shop reachable."""
         return ("index.php", ".htaccess")
 
     def personal_data(self) -> Sequence[str]:
-        """Return where personal data remains."""
+        """Return the places where personal data remains."""
         own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
         return [*self._rows.personal_data(), *self._rows.strangers(own)]
 
     def people(self) -> Sequence[People]:
-        """Return the tables of modules and others that may be of people."""
+        """Return the tables of modules and others that may hold personal data."""
         return self._rows.people
 
     def notes(self) -> Sequence[str]:
-        """Return what was found to be other than configured."""
+        """Return sentences about what differs from the configuration."""
         return self._notes
 
     def dropped(self) -> Sequence[Dropped]:
@@ -299,7 +299,7 @@ class PrestaShopTemplate(Template):
         return self._statements.currencies()
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
-        """Return languages and countries of the template, so that two trials really choose different ones."""
+        """Return languages and countries of the template, so that the two trials select different ones."""
         return self._statements.probes()
 
     def _address(self, options: PackOptions) -> tuple[list[str], str]:
@@ -334,7 +334,7 @@ class PrestaShopTemplate(Template):
         return {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
 
     def _unsearched(self, secrets: KnownSecrets, credentials: Mapping[str, bytes]) -> dict[str, str]:
-        """Return label -> reason of what is not searched for."""
+        """Return label -> reason of texts that are not searched for."""
         kept = sorted({name for name, text in self._database.all_settings() if settings.is_doubtful(name, text)})
         places = unsearched({}, credentials, self._roots)
         return secrets.unsearched(DATABASE_ACCESS) | places | {f"setting {name}": KEPT for name in kept}

@@ -1,4 +1,4 @@
-"""Finds what a PrestaShop still remembers of emptied tables: numbers of customers, carts, orders and guests."""
+"""Finds references to rows of emptied tables in a PrestaShop: numbers of customers, carts, orders and guests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from controller.recipes.prestashop.database import Database
 
-#: Table -> how settings and columns call one of its rows.
+#: Table -> names by which settings and columns refer to its rows.
 _CALLED = {
     "customer": "customer|client|buyer",
     "guest": "guest|visitor",
@@ -16,7 +16,7 @@ _CALLED = {
     "customer_thread": "customer_?thread",
     "order_invoice": "(?:order_?)?invoice",
 }
-#: PrestaShop's own settings name none; others that are called so are about states, groups and the like.
+#: PrestaShop's own settings refer to none; those with such a name are about order states, groups and the like.
 _NO_NUMBER = re.compile(
     r"^PS_(?!CHECKOUT|ACCOUNTS|MBO)|STATE|STATUS|GROUP|_MIN|_MAX|SHOW|DISPLAY|ENABLE", re.IGNORECASE
 )
@@ -26,9 +26,9 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 def remembered(
     database: Database, values: Mapping[str, str], condition_of: Callable[[str], str | None]
 ) -> dict[str, list[str]]:
-    """Return table (without prefix) -> the settings and columns kept in the bundle that may name one of its rows.
+    """Return table (without prefix) -> the packed settings and columns that may refer to one of its rows.
 
-    `values` are the settings, `condition_of` tells by a table's full name which of its rows are kept.
+    `values` are the settings, `condition_of` returns by a table's full name which of its rows are kept.
     """
     found: dict[str, list[str]] = {}
     for table, called in _CALLED.items():
@@ -44,7 +44,7 @@ def _settings(values: Mapping[str, str], called: str) -> Iterable[str]:
     value_says = re.compile(rf"\bid_?(?:{called})\b\W{{1,6}}(?:[is]:(?:\d+:\W{{1,3}})?)?[1-9]", re.IGNORECASE)
     for name, value in sorted(values.items()):
         is_named = name_says.search(name) and not _NO_NUMBER.search(name) and _NUMBER.fullmatch(value.strip())
-        # A switch that is on is no row
+        # A switch with the value 1 is no row number
         if (is_named and value.strip() != "1") or (is_named and "ID" in name.upper()) or value_says.search(value):
             yield name
 
@@ -53,7 +53,7 @@ def _columns(database: Database, called: str, condition_of: Callable[[str], str 
     says = re.compile(rf"(?:\w*_)?(?:id_(?:{called})|(?:{called})_id|id_last_(?:{called}))", re.IGNORECASE)
     for short, full in sorted(database.tables.items()):
         condition = condition_of(full)
-        # The administrator's own marks of what was seen begin anew with the row
+        # The administrator's own read marks are reset with the row
         if condition is None or short == "employee":
             continue
         for column in sorted(database.columns(short)):

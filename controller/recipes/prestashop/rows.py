@@ -1,4 +1,4 @@
-"""PrestaShop's rows: which are kept, and which cells the recipe sets itself."""
+"""Decides which rows of PrestaShop are kept, and which cells the recipe sets itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from controller.recipes.prestashop.remembered import remembered
 
 
 class RowRules(Rules):
-    """What becomes of the rows of one template's database."""
+    """The rules for the rows of one template's database."""
 
     def __init__(
         self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, hosts: Sequence[str] = ()
@@ -30,21 +30,21 @@ class RowRules(Rules):
         self._others = unprefixed(database.template.tables, database.prefix, foreign)
         self._undecided: list[People] = []
         self._judged = self._judge(foreign)
-        # Not while rows are read: a connection answers one query at a time
+        # Not during the reading of rows: a connection answers one query at a time
         self._setting_names = database.setting_names()
         super().__init__(database, nonce, foreign)
         self.people = self._undecided
         if not keep_customers:
             self._conditions |= {full: self._judged[full] for full in self._others if full in self._judged}
-        #: Table -> what still names one of its rows.
+        #: Table -> settings and columns that still refer to its rows.
         self.remembered = {} if keep_customers else remembered(database, database.settings(), self.condition)
 
     def goes_on(self, table: str) -> bool:
-        """Tell whether an emptied table goes on counting: something in the bundle may still name a row it had."""
+        """Return whether an emptied table continues its counter: the bundle may still refer to its rows."""
         return self._short.get(table) in self.remembered
 
     def _judge(self, foreign: frozenset[str]) -> Mapping[str, str | None]:
-        """Return table -> condition of the rows of nobody, for modules' tables with columns that name customers."""
+        """Return table -> condition of rows of no customer, for modules' tables with columns that name customers."""
         known = tables.ALWAYS_EMPTY | tables.CUSTOMERS | tables.PAYMENTS | set(tables.CUSTOMER_ROWS)
         skip = foreign | {full for short, full in self._database.tables.items() if short in known}
         own, others = self._database.own_tables(), self._others
@@ -97,7 +97,7 @@ class RowRules(Rules):
         if short in ("employee", "employee_shop"):
             return f"`id_employee` = {self._admin.number}"
         if short == "shop_url":
-            # With and without www. they would all become the same address
+            # The addresses with and without www. would all become the same
             return f"`id_shop_url` = {self._database.main_address()}"
         if self._keep_customers:
             return ""
@@ -117,7 +117,7 @@ class RowRules(Rules):
         return condition or self._judged.get(self._database.tables[short], "")
 
     def _of_no_company(self) -> str:
-        """Return what excludes the addresses of companies, which belong to no customer."""
+        """Return the condition that excludes the addresses of companies, which belong to no customer."""
         if tables.COMPANIES not in self._database.tables:
             return ""
         return f" AND `id_address` NOT IN (SELECT `id_address` FROM `{self._database.tables[tables.COMPANIES]}`)"
@@ -126,7 +126,7 @@ class RowRules(Rules):
         return short in tables.CUSTOMERS or short in tables.PAYMENTS or self._database.tables[short] in self._judged
 
     def _is_known(self, short: str) -> bool:
-        # Customers were asked for with what is theirs
+        # If customers are kept, so is their data
         return short in self._setters or (self._keep_customers and self._is_customers(short))
 
     def _reason(self, short: str) -> str:
@@ -163,7 +163,7 @@ class RowRules(Rules):
 
     def _customer(self, row: Cells) -> Mapping[str, bytes | None]:
         if self._anonymous is not None:
-            # Nobody signs in as this one; its keys must not be the same in every shop
+            # Nobody logs in as this customer; its keys must not be the same in every shop
             return {"passwd": b"", "secure_key": b"-1", "reset_password_token": None}
         return {"reset_password_token": None} if row.get("reset_password_token") else {}
 

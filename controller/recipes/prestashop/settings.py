@@ -1,4 +1,4 @@
-"""PrestaShop's settings (table `configuration`): which become values of the job, and which must not travel."""
+"""Decides which of PrestaShop's settings (table `configuration`) become values of the job, and which are removed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ FROM_JOB = {
     "PS_SHOP_NAME": "shop.name",
     "PS_SHOP_EMAIL": "shop.email",
 }
-#: Settings with addresses of the template's owner; filled only where there was one.
+#: Settings with e-mail addresses of the template's owner; filled only where there was one.
 MAIL_RECEIVERS = ("PS_LOGS_EMAIL_RECEIVERS", "MA_MERCHANT_MAILS")
-#: Settings a new shop begins with, whatever the template had. Mail goes through PHP until the owner says otherwise.
+#: Fixed settings of a new shop, whatever the template had. Mail goes through PHP until the owner changes it.
 FIXED = {
     "PS_SHOP_ENABLE": b"1", "PS_MAINTENANCE_IP": b"", "PS_SSL_ENABLED": b"0", "PS_SSL_ENABLED_EVERYWHERE": b"0",
     "PS_MEDIA_SERVER_1": b"", "PS_MEDIA_SERVER_2": b"", "PS_MEDIA_SERVER_3": b"", "PS_WEBSERVICE": b"0",
     "PS_MAIL_USER": b"", "PS_MAIL_PASSWD": b"", "PS_MAIL_DKIM_ENABLE": b"0", "PS_MAIL_DKIM_KEY": b"",
     "PS_MAIL_DKIM_DOMAIN": b"", "PS_MAIL_DKIM_SELECTOR": b"", "PS_LAST_SHOP_UPDATE": b"",
-    # Of 1.6: the other one needs mcrypt, which PHP has not had since 7.2
+    # For 1.6: the other cipher needs mcrypt, which PHP has not had since 7.2
     "PS_CIPHER_ALGORITHM": b"0",
 }  # fmt: skip
-#: Settings that must be there for the recipe's statements: where missing they are added.
+#: Settings that the recipe's statements need: missing ones are added.
 NEEDED = ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL", "PS_SHOP_NAME", "PS_SHOP_EMAIL", "PS_SSL_ENABLED")
 _REMADE = {
     "NW_SALT": Secret("secret.nw_salt", "alnum", 16),
     "PS_CHECKOUT_SHOP_UUID_V4": Secret("secret.checkout_uuid", "uuid"),
     "PS_MBO_SHOP_ADMIN_UUID": Secret("secret.mbo_uuid", "uuid"),
 }
-#: Accounts at the application's maker, named all alike: whatever they hold is the owner's.
+#: Accounts with the application's maker, all with the same beginning: their content is the owner's.
 _ACCOUNT = re.compile(
     r"^PS_ACCOUNTS_|^PS_CHECKOUT_.*(?:KEY|ID)|^PS_PSX_FIREBASE_|SHOP_PROOF|^PS_.*_SECRET$", re.IGNORECASE
 )
@@ -46,7 +46,7 @@ _NOT_SECRET = re.compile(
     r"^(?:PS_TOKEN_ENABLE|PS_SECURITY_TOKEN|PS_SMARTY_CONSOLE_KEY|PS_SECURITY_PASSWORD_POLICY_.*|PS_PASSWD_.*"
     r"|PS_.*_PASSWD_TIME_.*)$"
 )
-#: Only what is one site's own: a host with a dot and a letter.
+#: Only a host that belongs to one site: with a dot and a letter.
 _SITE = re.compile(r"(?=[^:]*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[0-9.]+")
@@ -59,43 +59,43 @@ def secrets_in(name: str, value: bytes) -> list[Held]:
     if _NOT_SECRET.match(name):
         return []
     held = parts.secrets_in(name, value)
-    # Of an account everything goes, and what could be its password is searched for as well
+    # An account is removed as a whole, and a possible password in it is searched for as well
     if not held and _is_account(name, value) and b"@" not in value and secret_values.judge("password", value):
         return [] if parts.is_structure(value) else [Held("", value, False)]
     return held
 
 
 def without_secrets(name: str, value: bytes) -> bytes:
-    """Return a setting, or its text in one language, with its secrets empty; the same object when it has none."""
+    """Return a setting, or its text in one language, with its secrets emptied; the same object when it has none."""
     return value if _NOT_SECRET.match(name) else parts.taken_out(name, value)[0]
 
 
 def is_doubtful(name: str, value: bytes) -> bool:
-    """Tell whether a setting is kept that is called like a secret but holds a word or a number."""
+    """Return whether a setting is kept whose name means a secret but whose value is a word or a number."""
     kept = name not in FIXED and name not in _REMADE and not _NOT_SECRET.match(name)
     return kept and not _is_account(name, value) and secret_values.is_doubtful(name, value)
 
 
 def _is_account(name: str, value: bytes) -> bool:
-    """Tell whether a setting is one of the owner's accounts; numbers and versions are not."""
+    """Return whether a setting belongs to one of the owner's accounts; numbers and versions do not."""
     return bool(_ACCOUNT.search(name)) and len(value) >= secret_values.SHORTEST and not _NUMBERS.fullmatch(value)
 
 
 def remade(name: str, value: bytes) -> Secret | None:
-    """Return the secret that takes a setting's place, None when it is not one to remake."""
+    """Return the secret that replaces a setting, None for a setting that is not made anew."""
     return _REMADE.get(name) if value else None
 
 
 def media_servers(values: Mapping[str, str]) -> list[str]:
-    """Return the hosts that served the shop's pictures, scripts and styles besides its own domain."""
+    """Return the hosts other than its own domain that served the shop's pictures, scripts and styles."""
     named = (values.get(f"PS_MEDIA_SERVER_{number}", "") for number in (1, 2, 3))
     return [hosts.plain(host) for host in named if _SITE.fullmatch(host.strip())]
 
 
 def former_addresses(values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return (host, folder) of what settings call the shop's domain: where it was before, if its address is another.
+    """Return (host, folder) of the domain in settings: the shop's former address, if its address is another.
 
-    PrestaShop itself goes by the table of addresses. A name that every machine has tells nothing.
+    PrestaShop itself uses the table of addresses. A name that every machine has proves nothing.
     """
     named = [values.get(name, "").strip().partition("/") for name in ("PS_SHOP_DOMAIN", "PS_SHOP_DOMAIN_SSL")]
     found = [(hosts.plain(host), "/" + folder.strip("/")) for host, _, folder in named if _SITE.fullmatch(host)]
@@ -103,9 +103,9 @@ def former_addresses(values: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def numbers_remade(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (old value, name of the new one) of numbers no two shops share.
+    """Yield (old value, name of the new one) of numbers that are unique to a shop.
 
-    Other settings are put together with them.
+    Other settings are assembled from them.
     """
     for name, secret in _REMADE.items():
         if secret.format == "uuid" and _UUID.fullmatch(values.get(name, "")):
@@ -118,7 +118,7 @@ def template_of(name: str, value: bytes | None, nonce: str) -> bytes | None:
     if name in FROM_JOB:
         return filled(FROM_JOB[name])
     if not value:
-        # An empty switch is one that is off
+        # An empty switch is off
         return FIXED.get(name) or living.setting(name, b"") or value
     if name in MAIL_RECEIVERS:
         return filled("shop.email")

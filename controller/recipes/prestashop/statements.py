@@ -1,4 +1,4 @@
-"""PrestaShop's parametrised statements: what a new shop is configured with, and those of the later job kinds."""
+"""Builds PrestaShop's parametrised statements: those that configure a new shop, and those of follow-up jobs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.placeholders import token
 
 Statement = Mapping[str, Any]
 _MD5_PROBES = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
-#: Settings of https; the second is gone in newer series and does no harm there.
+#: Settings of https; the second no longer exists in newer series and does no harm there.
 SSL = ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE")
 
 
 class Statements:
-    """Makes the statements of one template."""
+    """Builds the statements of one template."""
 
     def __init__(self, database: Database, admin: Administrator, nonce: str, password_format: str = BCRYPT) -> None:
         self._admin = admin
@@ -25,7 +25,7 @@ class Statements:
         self._nonce = nonce
         self._settings = database.settings()
         self._languages = database.languages()
-        #: The codes orders may name, the shop's own language first.
+        #: The codes that orders may name, the shop's own language first.
         self.order_languages = database.order_languages()
         self._countries = database.countries()
         self._currencies = database.currencies()
@@ -34,11 +34,11 @@ class Statements:
         self._names = {name: f"`{full}`" for name, full in database.tables.items()}
 
     def currencies(self) -> Sequence[str]:
-        """Return the codes orders may name."""
+        """Return the codes that orders may name."""
         return self._currencies if "PS_CURRENCY_DEFAULT" in self._settings else ()
 
     def configure(self) -> list[Statement]:
-        """Return what runs after the data: missing settings added, language and country chosen where there is one."""
+        """Return the statements after the data: add missing settings, choose language and country among several."""
         made = [self._added(name) for name in NEEDED if name not in self._settings]
         if len(self._languages) > 1:
             made += self._language()
@@ -51,9 +51,9 @@ class Statements:
         return made
 
     def setting(self, name: str, value: str) -> list[tuple[str, Statement]]:
-        """Return (table, statement) pairs that give a setting a value, as PrestaShop keeps it: one row for all shops.
+        """Return (table, statement) pairs that set a setting to a value as PrestaShop stores it: one row for all shops.
 
-        Rows of a single shop would win over it, and texts per language over both: they get the value, too.
+        Rows of a single shop would override it, and texts per language both: they get the value, too.
         """
         made = [] if name in self._settings else [self._inserted(name, value)]
         made.append(self._set_everywhere(name, value))
@@ -63,7 +63,7 @@ class Statements:
         ]
 
     def probes(self) -> dict[str, tuple[str, str]]:
-        """Return value name -> two codes that choose different rows, where the template has several."""
+        """Return value name -> two codes that select different rows, where the template has several."""
         choices = {
             "shop.language": self._languages, "shop.country": self._countries, "shop.currency": self._currencies
         }  # fmt: skip
@@ -78,7 +78,7 @@ class Statements:
             "remove": {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
         }
         if self._password_format == BCRYPT:
-            # Others need the shop's cookie key, which the controller has forgotten by then
+            # Other formats need the shop's cookie key, which the controller no longer has
             kinds["set_admin_password"] = {"statements": self._password(), "edits": []}
         return kinds
 
@@ -109,7 +109,7 @@ class Statements:
         return {"sql": sql, "params": [name], "expect": [value]}
 
     def _inserted(self, name: str, value: str) -> Statement:
-        # The next number by looking: it must be the same wherever it is carried out
+        # The next number by query: it must be the same wherever the statement runs
         sql = self._sql(
             "INSERT INTO {configuration} (id_configuration, name, value, date_add, date_upd)"
             " SELECT next.id, %s, %s, NOW(), NOW()"
@@ -142,7 +142,7 @@ class Statements:
         language = self._value("shop.language")
         found, names = "iso_code = %s AND active = 1 LIMIT 1", [language]
         if set(self.order_languages) - set(self._languages):
-            # One that PrestaShop calls otherwise, as British English, unless another has the very code
+            # Also a language that PrestaShop calls otherwise, such as British English, unless one has exactly this code
             found = (
                 "(iso_code = %s OR LEFT(language_code, 2) = %s) AND active = 1"
                 " ORDER BY iso_code = %s DESC, id_lang LIMIT 1"
@@ -161,17 +161,17 @@ class Statements:
         return made
 
     def _country(self) -> list[Statement]:
-        # Only among the countries the template sells to: nothing else of the database changes with the choice
+        # Only among the countries to which the template sells: nothing else in the database changes with the choice
         chosen = "SELECT id_country FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1"
         joined = "{configuration} c JOIN (" + chosen + ") l"
-        # The second is the country of the shop's own address, where the template has one
+        # The second is the country of the shop's own address, if the template has one
         where = "(c.name = 'PS_COUNTRY_DEFAULT' OR (c.name = 'PS_SHOP_COUNTRY_ID' AND c.value REGEXP '^[1-9]'))"
         country = self._value("shop.country")
         chosen_ids = self._chosen(joined, "c.value", "l.id_country", where, country)
         return [chosen_ids, *self._country_locale(country)]
 
     def _country_locale(self, code: str) -> list[Statement]:
-        """The setting by which localization packs are found holds the code in small letters."""
+        """Return the statement for the setting by which localization packs are found: the code in lower case."""
         if "PS_LOCALE_COUNTRY" not in self._settings:
             return []
         chosen = "SELECT LOWER(iso_code) AS iso FROM {country} WHERE iso_code = %s AND active = 1 LIMIT 1"
@@ -193,14 +193,15 @@ class Statements:
         }
 
     def _currency(self) -> list[Statement]:
-        """The default currency is the one all rates are told in; prices stay the numbers they are."""
+        """Return the statements that make the order's currency the default, to which all rates are relative; prices
+        keep their numbers."""
         code = self._value("shop.currency")
         found = "FROM {currency} WHERE iso_code = %s AND active = 1 AND conversion_rate > 0"
         chosen = f"SELECT id_currency, conversion_rate AS rate {found} LIMIT 1"
         made = [self._rates(table, chosen, code) for table in ("currency_shop", "currency") if table in self._names]
         where = "c.name = 'PS_CURRENCY_DEFAULT'"
         setting = self._chosen("{configuration} c JOIN (" + chosen + ") l", "c.value", "l.id_currency", where, code)
-        # One the template does not have must not quietly become another
+        # A currency that the template lacks must not silently become another
         known = {"sql": self._sql(f"SELECT %s = '' OR COUNT(*) > 0 {found}"), "params": [code, code], "expect": ["1"]}
         return [*made, {**setting, "check": known}]
 
@@ -215,8 +216,9 @@ class Statements:
         }
 
     def _chosen(self, joined: str, column: str, value: str, where: str, *codes: str) -> Statement:
-        """Return the statement that sets a column where the template has what `codes` name; none is another then."""
-        # As bytes: two tables may sort their texts differently, which cannot be compared otherwise
+        """Return the statement that sets a column from the row of `codes`, if the template has it; its check: no other
+        value remains."""
+        # As bytes: texts of two tables may have different collations, which cannot be compared
         same = f"CAST({column} AS BINARY) <=> CAST({value} AS BINARY)"
         other = self._sql(f"SELECT COUNT(*) FROM {joined} WHERE {where} AND NOT {same}")
         return {
@@ -227,7 +229,7 @@ class Statements:
         }
 
     def _https_on(self) -> Sequence[Statement]:
-        # Where the second is missing, pages would send visitors back to http
+        # If the second is missing, pages would redirect visitors to http
         missing = [self._added(name, "1") for name in SSL if name not in self._settings]
         return missing + self._domain_ssl() + [self._set(name, "1") for name in SSL]
 
@@ -239,7 +241,7 @@ class Statements:
         return {"sql": sql, "params": [value, name], "min_rows": 0, "check": self._read_back(name, value)}
 
     def _domain_ssl(self) -> list[Statement]:
-        """The host over https: another one than over http only where ports are unusual."""
+        """Return the statements for the host over https: it differs from that over http only with unusual ports."""
         host = self._value("domain_ssl")
         address = self._sql("UPDATE {shop_url} SET domain_ssl = %s WHERE main = 1")
         setting = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = %s")
@@ -268,6 +270,6 @@ class Statements:
         return [statement, {"sql": ended, "params": [number], "min_rows": 0}]
 
     def _switch(self, value: str) -> Statement:
-        # Data stay: removing them is the panel's, with the account
+        # Data stay: the panel removes them with the account
         sql = self._sql("UPDATE {configuration} SET value = %s, date_upd = NOW() WHERE name = 'PS_SHOP_ENABLE'")
         return {"sql": sql, "params": [value], "min_rows": 0}

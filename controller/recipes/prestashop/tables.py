@@ -1,8 +1,8 @@
-"""PrestaShop's tables: which are emptied in a template, and which rows of others go (names without prefix)."""
+"""Lists PrestaShop's tables that are emptied in a template, and the removed rows of others (names without prefix)."""
 
 from __future__ import annotations
 
-#: Traces of visits, what is made anew by itself (sums of what was sold among it), access of others. Always emptied.
+#: Traces of visits, data that is generated again (such as sales totals), access of others. Always emptied.
 ALWAYS_EMPTY = frozenset(
     """
     connections connections_page connections_source statssearch page page_viewed date_range pagenotfound
@@ -17,7 +17,7 @@ ALWAYS_EMPTY = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Customers and what they left. Emptied unless they are asked for.
+#: Customers and their data. Emptied unless the operator keeps them.
 CUSTOMERS = frozenset(
     """
     cart cart_cart_rule cart_product cart_rule_customer compare compare_product customer customer_group
@@ -32,7 +32,7 @@ CUSTOMERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Payments that no column ties to a customer or an order.
+#: Payments that no column links to a customer or an order.
 PAYMENTS = frozenset(
     """
     stripe_event stripe_payment_intent stripe_idempotency_key stripe_capture stripe_payment stripe_customer
@@ -40,23 +40,23 @@ PAYMENTS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Rows of customers in tables that hold other things too: table -> (columns it must have, condition of rows to keep).
+#: Rows of customers in tables that hold other rows too: table -> (columns it must have, condition of rows to keep).
 CUSTOMER_ROWS = {
     "address": (("id_customer",), "`id_customer` = 0"),
     "specific_price": (("id_customer", "id_cart"), "`id_customer` = 0 AND `id_cart` = 0"),
     "cart_rule": (("id_customer",), "`id_customer` = 0"),
 }
-#: Since 9.2 addresses of companies belong to no customer: they are named here.
+#: Since 9.2 addresses of companies belong to no customer: this table names them.
 COMPANIES = "business_entity_address"
-#: PrestaShop's own tables that may hold an address or number of the owner's, and are judged by other rules.
+#: PrestaShop's own tables that may hold an address or number of the owner, and are judged by other rules.
 JUDGED = frozenset({"contact", "employee", "store", "supplier", "manufacturer", "configuration", "shop_url"})
-#: What belongs to vouchers, and goes with those of customers.
+#: Tables of vouchers: rows of customers' vouchers are removed.
 OF_CART_RULES = (
     "cart_rule_carrier", "cart_rule_country", "cart_rule_group", "cart_rule_lang", "cart_rule_product_rule_group",
     "cart_rule_shop",
 )  # fmt: skip
 
-#: Personal data of the template's owner that a shop needs and the recipe cannot make up: table -> what it is.
+#: Personal data of the template's owner that a shop needs and the recipe cannot replace: table -> what it is.
 OWNERS = {
     "store": "addresses of stores",
     "store_lang": "names and notes of stores",
@@ -72,5 +72,5 @@ OWNER_SETTINGS = (
     "BLOCKCONTACTINFOS_EMAIL", "BLOCKCONTACT_TELNUMBER", "BLOCKCONTACT_EMAIL",
 )  # fmt: skip
 
-#: Columns of staff's names in tables that may stay: emptied.
+#: Columns with names of staff in tables that may stay: emptied.
 STAFF_COLUMNS = ("employee_lastname", "employee_firstname")

@@ -1,4 +1,4 @@
-"""PrestaShop's files: which stay out of a bundle, and where the back office is."""
+"""Decides which of PrestaShop's files are left out of a bundle, and finds the back office."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from controller.recipes.tree import template_files, web_root
 from controller.recipes.tree.web_root import WebRoot
 from shared.errors import ShoplaunchError
 
-#: What keeps visitors out of a folder; stays when a folder is emptied.
+#: Files that keep visitors out of a folder; they stay when a folder is emptied.
 _GUARDS = (b"index.php", b".htaccess", b"CACHEDIR.TAG", b"web.config")
 _ENVIRONMENTS = (b"prod", b"dev")
 _EMPTIED = (
@@ -29,32 +29,32 @@ _EMPTIED = (
 )  # fmt: skip
 _EMPTIED_PATTERN = re.compile(rb"themes/[^/]+/(?:assets/)?cache")
 _EMPTIED_IN_ADMIN = (b"backups", b"import", b"export", b"autoupgrade")
-#: The back office in the source repository, and in the archive of a release: no shop in use opens under these names.
+#: The back office in the source repository, and in a release's archive: no running shop uses these names.
 _UNNAMED_OFFICES = ("admin-dev", "admin")
 _OLD_CONFIGURATION = re.compile(
     rb"app/config/(?:old|copy|copia|bak)?[-_. ]?parameters[^/]*|config/[^/]*settings[^/]*", re.IGNORECASE
 )
-#: The configuration itself, and what the releases bring along.
+#: The configuration itself, and files of the releases.
 _CONFIGURATION = (
     b"app/config/parameters.php", b"app/config/parameters.yml", b"app/config/parameters.yml.dist",
     b"config/settings.inc.php",
 )  # fmt: skip
-#: The sample of a configuration, and what tells that somebody wrote access into it.
+#: The sample of a configuration, and a sign that somebody wrote credentials into it.
 _SAMPLE = b"app/config/parameters.yml.dist"
 _FILLED = re.compile(
     rb"^[ \t]*(?:database|mailer)_password:[ \t]*+(?!(?:~|null|''|\"\")?[ \t]*(?:[\r\n#]|\Z))", re.MULTILINE
 )
 _MADE_ANEW = re.compile(
-    # Where classes lie
+    # Folders of classes
     rb"cache/class_index\.php"
-    # Lists fetched from the maker
+    # Lists downloaded from the maker
     rb"|config/xml/[^/]+\.xml"
 )
-#: What customers sent in, under names without meaning: by products, and by the contact form, which names it by
+#: Files that customers sent, under meaningless names: for products, and by the contact form, which names them by
 #: `uniqid()` and the last five characters of its name.
 _CUSTOMER_UPLOAD = re.compile(rb"upload/(?:[0-9a-f]{32,40}(?:_small)?|[0-9a-f]{13}[^/]{1,5})")
 _TEMPLATE_NAME = re.compile(rb"from (['\"])((?:[A-Za-z]:)?[/\\][^'\"]+?)[/\\]+(?:themes|modules|admin[^/\\'\"]*)[/\\]")
-#: Where a theme lies, as PrestaShop keeps it for each shop.
+#: The theme's record for each shop, with the theme's path.
 _THEME_FOLDER = re.compile(r"(.+?)[\\/]+themes[\\/]+[^\\/]+[\\/]*")
 _RECORD_BYTES = 1024 * 1024
 _LOGS = ("error_log", "*/error_log", "var/logs/*.log", "app/logs/*.log", "log/*.log")
@@ -63,7 +63,7 @@ _HEAD_BYTES = 4096
 
 
 class TreeRules:
-    """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
+    """The rules for which entries of one template's tree are packed; `in_use` are folders named in its database."""
 
     def __init__(
         self, root: Path, series: Series, admin_folder: str, options: PackOptions, in_use: Iterable[str] = ()
@@ -78,7 +78,7 @@ class TreeRules:
         self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION, admin.lower()}, self._own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry, and all below it, stays out; None for what is packed."""
+        """Return why an entry, and all below it, is left out; None for one that is packed."""
         return self._web_root.left_out(path, is_directory)
 
     def _own(self, path: bytes, is_directory: bool) -> str | None:
@@ -114,7 +114,7 @@ class TreeRules:
 
 
 def find_admin_folder(root: Path, options: PackOptions) -> str:
-    """Return the name of the back office's folder; of several the one that is packed and that the shop opens.
+    """Return the name of the back office's folder; of several the one that is packed and that the shop uses.
 
     Raises ShoplaunchError `admin_folder_unknown`, `tree_unreadable`.
     """
@@ -133,13 +133,13 @@ def find_admin_folder(root: Path, options: PackOptions) -> str:
 
 
 def _is_office(folder: Path) -> bool:
-    # What cannot be looked into is judged by its name
+    # Unreadable folders are judged by their names
     marks = ("filemanager", "index.php", "get-file-admin.php")
     return os.access(folder, os.X_OK, effective_ids=True) and all((folder / name).exists() for name in marks)
 
 
 def _offices(root: Path) -> tuple[list[str], list[str]]:
-    """Return the folders that hold a back office, and those that cannot be looked into."""
+    """Return the folders that hold a back office, and those that cannot be read."""
     held: dict[str, set[str]] = {}
     closed = []
     for folder in sorted(root.iterdir()):
@@ -154,7 +154,7 @@ def _offices(root: Path) -> tuple[list[str], list[str]]:
 
 
 def find_version(root: Path) -> str | None:
-    """Return the shop's version as its own code says it, None when it does not say."""
+    """Return the shop's version from its own code, None without one."""
     places = (
         ("src/Core/Version.php", rb"const\s+VERSION\s*=\s*'([0-9.]+)'"),
         ("app/AppKernel.php", rb"const\s+VERSION\s*=\s*'([0-9.]+)'"),
@@ -170,10 +170,10 @@ def find_version(root: Path) -> str | None:
 
 
 def former_roots(root: Path, series: Series, settings: Iterable[str], folder: str) -> list[str]:
-    """Return where the shop stood when it ran, as its compiled pages, logs, settings and the theme's record say.
+    """Return where the shop stood when it ran, according to its compiled pages, logs, settings and the theme's record.
 
-    A tree that was copied for packing still names its old place in its texts. The pages are never packed, and those
-    that only the web server may read say nothing. `folder` is the path of the shop's address, "" for none.
+    Texts of a tree that was copied for packing still name its old place. The pages are never packed, and those that
+    only the web server may read are skipped. `folder` is the path of the shop's address, "" for none.
     """
     heads = [head for place in series.compiled for head in islice(_heads(root / place), _LOOKED_AT_TEMPLATES)]
     texts = [*heads, *evidence.ends_of_logs(root, _LOGS), *(value.encode("utf-8") for value in settings)]
@@ -188,7 +188,7 @@ def former_roots(root: Path, series: Series, settings: Iterable[str], folder: st
 
 
 def _recorded_roots(root: Path) -> Iterator[str]:
-    """Yield the document roots that themes were switched on at, as `config/themes/*/shop*.json` keep them."""
+    """Yield the document roots where themes were activated, as `config/themes/*/shop*.json` record them."""
     for path in sorted(root.glob("config/themes/*/shop*.json")):
         with contextlib.suppress(OSError, ValueError, RecursionError):
             record = json.loads(template_files.head(path, _RECORD_BYTES))
@@ -200,7 +200,7 @@ def _recorded_roots(root: Path) -> Iterator[str]:
 
 
 def _heads(folder: Path) -> Iterator[bytes]:
-    """Yield how the pages below `folder` begin, those that may be read."""
+    """Yield the beginnings of the readable pages below `folder`."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         for page in (Path(place, name) for name in sorted(names) if name.endswith(".php")):

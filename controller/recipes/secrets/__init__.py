@@ -1,1 +1,1 @@
-"""What is a secret: by its name, its form, its value."""
+"""Recognises secrets: by name, by form, by value."""

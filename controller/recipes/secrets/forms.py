@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-#: What may stand before a token: nothing of a word, unless it belongs to an escape.
+#: What may stand before a token: no character of a word, except as the end of an escape.
 _BEGIN = rb"(?:(?<![0-9A-Za-z_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 _END = rb"(?![0-9A-Za-z_])"
-#: Characters of base64 as they stand in JSON and addresses, too.
+#: Characters of base64, also as they are written in JSON and URLs.
 _SIGN = rb"(?:[0-9A-Za-z+]|\\*/|\\+u002[BbFf]|%2[BbFf])"
 _SLASH = rb"(?:\\*/|\\+u002[Ff]|%2[Ff])"
 _DOLLAR = rb"(?:\\*\$|%24)"
 _SPACE = rb"(?: |\+|%20)"
-#: Amazon puts the name of a key, without the key, into addresses that everybody may read.
+#: Amazon puts the id of a key, without the key, into public addresses.
 _NOT_PUBLIC = b"".join(
     rb"(?<!%b%b)" % (name, equals)
     for name in (b"SubscriptionId", b"AWSAccessKeyId", b"X-Amz-Credential")
@@ -34,9 +34,9 @@ _PRIVATE_KEY = (
 
 @dataclass(frozen=True)
 class _Form:
-    """What a kind of secret is called, what stands in each of them (one of `anchors`), and how it is written.
+    """The label of a kind of secret, texts that each of them contains (one of `anchors`), and its pattern.
 
-    An anchor is what a quick search finds; up to `before` bytes of the secret stand before it.
+    Anchors are found by a quick search; up to `before` bytes of the secret stand before the anchor.
     """
 
     label: str
@@ -90,7 +90,7 @@ _FORMS = (
     ),
     _form("web token", (b"eyJ",), _BEGIN + rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}"),
 )  # fmt: skip
-#: Characters that many files do not have at all, the rarest first: that one is missing is told at once.
+#: Characters that many files lack, the rarest first: a missing one is found at once.
 _RARE = "%\\XKJ9V1320GEAIPRT:-._x"
 
 
@@ -104,38 +104,38 @@ def _by_rarest(anchors: Iterable[bytes]) -> dict[bytes, list[bytes]]:
 
 
 _ALL = tuple(dict.fromkeys(anchor for form in _FORMS for anchor in form.anchors))
-#: How thoroughly is looked: whatever a secret is wrapped in; as people write it into code; only the commonest.
+#: How thorough a search is: in any encoding; as people write secrets into code; only the commonest kinds.
 WRAPPED, WRITTEN, COMMON = "wrapped", "written", "common"
 _ANCHORS = {
     WRAPPED: _by_rarest(_ALL),
     WRITTEN: _by_rarest(anchor for anchor in _ALL if not re.search(rb"[\\%]", anchor)),
     COMMON: _by_rarest((b"live_", b"PRIVATE", b"AKIA", b"ghp_", b"xox")),
 }
-#: Shown in handbooks, or written so that nobody takes them for real.
+#: From documentation, or clearly not real.
 _EXAMPLES = re.compile(
     rb"example|sample|dummy|placeholder|your|xxxx|\*\*\*\*|1234567|abcdef|00000|changeme"
     rb"|4ec39hqlyjwdarjtt1zdp7dc|bqokikjovbii2hlwgh4olfq2|eyjzdwiioiixmjm0nty3odkwi",
     re.IGNORECASE,
 )
-#: SHA-256 of the letters and digits of private keys that libraries bring for trying out: that of TCPDF's certificate.
+#: SHA-256 of the letters and digits of private keys that libraries bring for tests: that of TCPDF's certificate.
 PUBLISHED = frozenset({"47b33b1af916e250b890be633218e808ba75c2f6f60acc6b8f085e9dbbcf4d68"})
 _BARE = re.compile(rb"\\+[rnt]|[^0-9A-Za-z]")
 _FEWEST_CHARACTERS = 8
 _LONGEST_EXAMPLE = 400
-#: Every secret has so many characters in a row of which keys are made; `a` stands for these.
+#: Every secret has a run of at least so many characters of keys; `a` stands for each of these.
 _SHORTEST_RUN = b"a" * 20
 _OF_KEYS = bytes(ord("a") if chr(one) in string.ascii_letters + string.digits + "_-+/" else 0 for one in range(256))
-#: Shorter than any secret with what is around it.
+#: No secret is shorter in base64 or hexadecimal.
 _RUN = re.compile(rb"[0-9A-Za-z+/]{26,}={0,2}")
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
 _ALIGNMENTS = 4
-#: So many times base64 or hexadecimal is taken off: settings of settings are twice in it.
+#: So many layers of base64 or hexadecimal are decoded: settings within settings have two.
 _DEEPEST = 3
 
 
 @dataclass(frozen=True)
 class Met:
-    """A secret at `start` to `end` (of what it is wrapped in); `value` is what it means."""
+    """A secret at `start` to `end` (of its encoded form); `value` is the decoded secret."""
 
     label: str
     start: int
@@ -144,17 +144,17 @@ class Met:
 
 
 def may_hold(data: bytes) -> bool:
-    """Tell quickly whether `data` may hold a secret."""
+    """Return quickly whether `data` may hold a secret."""
     return _has_anchor(data) or next(_runs(data), None) is not None
 
 
 def has_run(data: bytes) -> bool:
-    """Tell at once whether `data` has as many characters of keys in a row as the shortest secret; words are shorter."""
+    """Return quickly whether `data` has a run of key characters as long as the shortest secret; words are shorter."""
     return len(data) >= len(_SHORTEST_RUN) and _SHORTEST_RUN in data.translate(_OF_KEYS)
 
 
 def met(data: bytes, care: str = WRAPPED) -> list[Met]:
-    """Return the secrets in `data` from left to right, looked for with `care`."""
+    """Return the secrets in `data` from left to right, searched with `care`."""
     found = list(_plain(data, care))
     taken = [(one.start, one.end) for one in found]
     for start, end in _runs(data) if care == WRAPPED else ():
@@ -169,7 +169,7 @@ def met(data: bytes, care: str = WRAPPED) -> list[Met]:
 
 
 def _first_in(data: bytes, depth: int) -> Met | None:
-    """Return a secret in what a run means, maybe `depth` times wrapped once more."""
+    """Return a secret in a decoded run, in up to `depth` further layers of encoding."""
     found = next(iter(_plain(data)), None)
     if found is not None or not depth or not has_run(data):
         return found
@@ -188,7 +188,7 @@ def without(data: bytes, label: str, text: bytes) -> bytes:
 
 
 def labels() -> frozenset[str]:
-    """Return what the secrets are called."""
+    """Return the labels of the kinds of secrets."""
     return frozenset(form.label for form in _FORMS)
 
 
@@ -204,7 +204,7 @@ def _plain(data: bytes, care: str = WRAPPED) -> Iterator[Met]:
 
 
 def _hits(data: bytes, form: _Form, anchor: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where secrets of one form stand; it is looked for around its anchor only."""
+    """Yield the positions of secrets of one form, searching only around the anchor."""
     done, at = 0, data.find(anchor)
     while at >= 0:
         starts = range(max(done, at - form.before), at + 1)
@@ -222,7 +222,7 @@ def _is_example(value: bytes) -> bool:
 
 
 def _runs(data: bytes, depth: int = _DEEPEST) -> Iterator[tuple[int, int]]:
-    """Yield the runs of base64 or hexadecimal in which something may be a secret."""
+    """Yield the runs of base64 or hexadecimal that may hold a secret."""
     for hit in _RUN.finditer(data):
         # Words and paths of words
         if hit.group().replace(b"/", b"").isalpha():
@@ -232,7 +232,7 @@ def _runs(data: bytes, depth: int = _DEEPEST) -> Iterator[tuple[int, int]]:
 
 
 def _may_mean_one(inner: bytes, depth: int) -> bool:
-    # What a picture means has no such run in it
+    # Decoded pictures have no such run
     return _has_anchor(inner) or (depth > 0 and has_run(inner) and next(_runs(inner, depth), None) is not None)
 
 
@@ -241,12 +241,12 @@ def _has_anchor(data: bytes) -> bool:
 
 
 def _anchors_in(data: bytes, care: str = WRAPPED) -> Iterator[bytes]:
-    # Where its rarest character is missing, no anchor is looked for
+    # An anchor whose rarest character is missing is not searched for
     return (anchor for rarest, those in _ANCHORS[care].items() if rarest in data for anchor in those if anchor in data)
 
 
 def _unwrapped(run: bytes) -> Iterator[tuple[bytes, Callable[[bytes], bytes]]]:
-    """Yield what a run may mean, and what writes it again."""
+    """Yield the possible decoded forms of a run, each with the function that encodes it again."""
     if _HEX.fullmatch(run):
         upper = run.upper() == run
         yield bytes.fromhex(run.decode()), lambda inner: (inner.hex().upper() if upper else inner.hex()).encode()

@@ -1,4 +1,4 @@
-"""Collects the secrets a recipe found in a template, and says which of them can be searched for, and where."""
+"""Collects the secrets that a recipe found in a template, and decides which can be searched for, and where."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = "kept: a word, a number or too short for a secret"
 
 
 class KnownSecrets:
-    """Secrets by labels for the operator; of a label that comes again with another value each gets a number."""
+    """Secrets by labels for the operator; a label that is used again with another value gets a number."""
 
     def __init__(self) -> None:
         self._found: dict[str, bytes] = {}
@@ -22,7 +22,7 @@ class KnownSecrets:
         self._many: list[str] = []
 
     def add(self, label: str, value: bytes, proven: bool = True) -> None:
-        """Add one secret. It is `proven` unless only its name says that it is one."""
+        """Add one secret. It is `proven` unless it is recognised by its name only."""
         if not value or value in (self._found.get(label), b""):
             return
         number, free = 1, label
@@ -34,27 +34,27 @@ class KnownSecrets:
             self._suspected.add(free)
 
     def add_held(self, label: str, held: Iterable[Held]) -> None:
-        """Add what is in one value; `label` names the value."""
+        """Add the secrets in one value; `label` names the value."""
         for one in held:
             self.add(" ".join(filter(None, [label, one.name])), one.value, one.proven)
 
     def add_places(self, places: Iterable[tuple[str, list[Held]]]) -> None:
-        """Add what `table_secrets` found."""
+        """Add the results of `tables.secrets_of`."""
         for place, held in places:
             self.add_held(place, held)
             if not held:
                 self._many.append(place)
 
     def searched(self) -> dict[str, bytes]:
-        """Return label -> secret of those that must be nowhere in a bundle."""
+        """Return label -> secret for those that must not occur anywhere in a bundle."""
         return {label: value for label, value in self._found.items() if not is_weak(value)}
 
     def suspected(self) -> frozenset[str]:
-        """Return the labels of those that only their name makes secrets."""
+        """Return the labels of those recognised by their name only."""
         return frozenset(self._suspected)
 
     def weak(self) -> dict[str, bytes]:
-        """Return label -> secret of those that stand in other people's files by chance."""
+        """Return label -> secret for those that may stand in third-party files by chance."""
         return {label: value for label, value in self._found.items() if is_weak(value)}
 
     def unsearched(self, *passwords: str) -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""Which names of settings, constants, columns and elements say that the value is a secret, and which say otherwise."""
+"""Decides by the names of settings, constants, columns and elements whether their values are secrets."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-#: Keys that are rules for addresses, texts or file names name nothing.
+#: Other keys are rules for addresses, texts or file names, and name nothing.
 _NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PASSWORD = re.compile(
@@ -20,9 +20,9 @@ _CALLED = re.compile(
     r"|serial_?(?:key|number)|activation_?key|authorization|(?:^|_)(?:hmac|clave|klucz)(?:_|[0-9]{0,3}$)"
 )
 _KEY = re.compile(r"(?:^|_)key(?:_(?:live|test|sandbox|prod|production|[0-9]+))?$")
-#: Made to be read by everybody.
+#: Keys made to be public.
 _PUBLIC = re.compile(r"public_?key|site_?key|publishable|(?:^|_)pub_?key|public_token")
-#: The last word says what about the secret the value is: its address, whether there is one, how long it lives.
+#: The last word says which property of the secret the value is: its address, whether it exists, how long it lives.
 _ABOUT = re.compile(
     r"(?:^|_)(?:url|uri|link|href|endpoint|enabled?|disabled?|active|status|state|strength|expir[a-z]*|lifetime|ttl"
     r"|length|min|max|minimum|maximum|time|date|timestamp|created|updated|count|type|name|title|label|description"
@@ -31,12 +31,12 @@ _ABOUT = re.compile(
     r"|file|path|dir|folder|template|placeholder|email|mail|domain|host|port|user|username|login|check|checked"
     r"|validity|valid|interval|limit|attempts|column|hook|hooks|lang|language|country|currency|ids|list|pages)$"
 )
-#: Earlier words that say the value is one that visitors read.
+#: Earlier words of a name whose value is shown to visitors.
 _WORDING = re.compile(
     r"(?:^|_)(?:labels?|titles?|texts?|txt|messages?|msg|placeholders?|headings?|captions?|buttons?|btn|tooltips?|hints?"
     r"|notices?|errors?|strings?|translations?|i18n|lang)_"
 )
-#: What is done about a password, not one.
+#: An action on a password, not a password.
 _DEED = re.compile(
     r"(?:^|_)(?:generate|show|hide|display|enable|disable|require|allow|use|force|send|lost|forgot|forgotten|reset"
     r"|change|confirm|min|max|minimum|maximum|has|is|with|without|need)_[a-z]+$"
@@ -45,41 +45,41 @@ _DEED = re.compile(
 
 @lru_cache(maxsize=4096)
 def spelled(name: str) -> str:
-    """Return a name in small letters with underscores between its words; "" when it is none."""
+    """Return a name in lower case with underscores between its words; "" when it is not a name."""
     if not _NAME.fullmatch(name):
         return ""
     return re.sub(r"[^a-z0-9]+", "_", _HUMP.sub("_", name).lower()).strip("_")
 
 
 def is_password(name: str) -> bool:
-    """Tell whether a value of that name is a password, so that even a short one is a secret."""
+    """Return whether a value of that name is a password, so that even a short one is a secret."""
     found = spelled(name)
     return bool(_PASSWORD.search(found)) and not _DEED.search(found) and not found.endswith(("bypass", "compass"))
 
 
 def is_called(name: str) -> bool:
-    """Tell whether a name speaks of a secret."""
+    """Return whether a name means a secret."""
     found = spelled(name)
     return bool(_CALLED.search(found)) and not _PUBLIC.search(found)
 
 
 def is_key(name: str) -> bool:
-    """Tell whether a name speaks of a key, which may as well be that of an array."""
+    """Return whether a name means a key, which may also be that of an array."""
     found = spelled(name)
     return bool(_KEY.search(found)) and not _PUBLIC.search(found)
 
 
 def is_wording(name: str) -> bool:
-    """Tell whether a name speaks of what visitors read about a secret."""
+    """Return whether a name means a text about a secret for visitors."""
     return bool(_WORDING.search(spelled(name)))
 
 
 def is_about(name: str) -> bool:
-    """Tell whether a name speaks of a secret without meaning the secret itself."""
+    """Return whether a name is about a secret without meaning the secret itself."""
     found = spelled(name)
     return bool(_ABOUT.search(found) or _DEED.search(found))
 
 
 def may_be_hook(name: str) -> bool:
-    """Tell whether a name is that of an address others call, which may be the secret as a whole."""
+    """Return whether a name may be that of a webhook address, which may be secret as a whole."""
     return "hook" in spelled(name)

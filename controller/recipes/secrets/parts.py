@@ -1,4 +1,4 @@
-"""Finds secrets inside values with a structure – PHP-serialized, JSON, both in base64 – and takes them out again."""
+"""Finds secrets inside structured values – PHP-serialized, JSON, both in base64 – and removes them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from controller.recipes.php import serialized
 from controller.recipes.secrets.names import is_called, is_key, is_password
 from controller.recipes.secrets.values import NONE, PROVEN, judge
 
-#: Structures inside one another beyond this are left as they are.
+#: Structures nested deeper than this are left as they are.
 _MAX_DEPTH = 12
-#: Keys that say nothing by themselves: what they stand below says it.
+#: Keys without a meaning of their own: the parent's name counts.
 _NEUTRAL = re.compile(
     r"(?:|[0-9]+|live|test|sandbox|prod|production|staging|dev|value|key|id|data|current|default|primary|secondary)$",
     re.IGNORECASE,
@@ -25,13 +25,13 @@ _PHP = re.compile(rb"[sSaOC]:\+?([0-9]+):|[NbidrRE][:;]")
 _JSON_TOKEN = re.compile(rb'\s*(?:"((?:[^"\\]|\\.)*)"|([{}\[\]:,])|([^\s"{}\[\]:,]+))', re.DOTALL)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 
-#: Given the name a text goes by and its bytes, returns what takes its place: the same object for nothing.
+#: Takes a text's name and bytes, returns the replacement: the same object for no change.
 Change = Callable[[str, bytes], bytes]
 
 
 @dataclass(frozen=True)
 class Held:
-    """A secret inside a value: `name` says where, "" for the value as a whole."""
+    """A secret inside a value: `name` is its place, "" for the whole value."""
 
     name: str
     value: bytes
@@ -40,7 +40,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Part:
-    """A text of a structure: from `start` to `end` it stands with its quotes, `body` is what it means."""
+    """A text in a structure: with its quotes it stands from `start` to `end`, `body` is the decoded text."""
 
     name: str
     start: int
@@ -54,9 +54,9 @@ def secrets_in(name: str, value: bytes) -> list[Held]:
 
 
 def taken_out(name: str, value: bytes) -> tuple[bytes, list[Held]]:
-    """Return (the value with its secrets empty, the secrets); the same object when it has none.
+    """Return (the value with its secrets emptied, the secrets); the same object when it has none.
 
-    Lengths in serialized data follow.
+    Lengths in serialized data are corrected.
     """
     found: list[Held] = []
 
@@ -71,16 +71,16 @@ def taken_out(name: str, value: bytes) -> tuple[bytes, list[Held]]:
     inner = _unwrapped(value)
     if inner is None or not (is_called(name) or is_password(name)):
         return changed(name, value, emptied), found
-    # A licence is kept so: half of one would be asked about at its maker's
+    # Licences are stored so: half of one would be sent to its maker for a check
     changed(name, inner, emptied)
     found.append(Held("", value.strip(), False))
     return b"", found
 
 
 def changed(name: str, value: bytes, change: Change, depth: int = 0) -> bytes:
-    """Return a value with its texts as `change` wants them, in whatever structure they stand.
+    """Return a value with its texts replaced by `change`, in any structure.
 
-    The texts' names are joined by NUL: the last one is that which counts.
+    The texts' names are joined by NUL: the last one counts.
     """
     if depth < _MAX_DEPTH:
         for parts_of, written in ((_php_parts, _php_text), (_json_parts, _json_text)):
@@ -95,7 +95,7 @@ def changed(name: str, value: bytes, change: Change, depth: int = 0) -> bytes:
 
 
 def is_structure(value: bytes) -> bool:
-    """Tell whether a value is serialized or a document, so that only what is in it can be a secret."""
+    """Return whether a value is serialized or JSON, so that only its parts can be secrets."""
     return _php_parts("", value) is not None or _json_parts("", value) is not None
 
 
@@ -112,14 +112,14 @@ def _put_together(
 
 
 def _below(parent: str, key: str) -> str:
-    """Return the name of what stands below `key`: neutral keys go by what they stand below."""
+    """Return the name of the value at `key`: neutral keys take the parent's name."""
     own = parent.rpartition("\0")[2]
     inherits = _NEUTRAL.match(key) and (is_called(own) or is_password(own) or is_key(own))
     return f"{parent}\0{own if inherits else key}" if parent else key
 
 
 def _php_parts(name: str, value: bytes) -> list[Part] | None:
-    """Return the texts of a serialized value, None when it is none."""
+    """Return the texts of a serialized value, None when it is not one."""
     if not serialized.is_start(value):
         return None
     try:
@@ -136,7 +136,7 @@ def _php_text(body: bytes) -> bytes:
 
 
 def _php_walk(name: str, value: bytes, end: int) -> Iterator[Part]:
-    """Yield the texts that are no keys of a well-formed serialized value."""
+    """Yield the texts of a well-formed serialized value that are not keys."""
     at = 0
     #: Per open array: its name, and the key whose value comes next, None before a key.
     opened: list[tuple[str, str | None]] = []
@@ -173,7 +173,7 @@ def _php_walk(name: str, value: bytes, end: int) -> Iterator[Part]:
 
 
 def _php_opened(value: bytes, at: int, kind: bytes) -> tuple[int, bool]:
-    """Return (what comes behind the head of an array or object, whether its elements come)."""
+    """Return (position after the head of an array or object, whether its elements follow)."""
     count = re.compile(rb"[aOC]:\+?([0-9]+):").match(value, at)
     assert count is not None
     if kind == b"a":
@@ -185,7 +185,7 @@ def _php_opened(value: bytes, at: int, kind: bytes) -> tuple[int, bool]:
 
 
 def _php_scalar(value: bytes, at: int, kind: bytes) -> tuple[int, bytes | None]:
-    """Return (what comes behind a text, number or the like, the text or digits)."""
+    """Return (position after a string, number or the like, the string or digits)."""
     if kind in (b"s", b"E"):
         head = re.compile(rb"[sE]:\+?([0-9]+):\"").match(value, at)
         assert head is not None
@@ -201,7 +201,7 @@ def _php_scalar(value: bytes, at: int, kind: bytes) -> tuple[int, bytes | None]:
 
 
 def _json_parts(name: str, value: bytes) -> list[Part] | None:
-    """Return the texts of a document that is an object or a list, None when it is none."""
+    """Return the texts of a JSON object or list, None for any other value."""
     if value.lstrip()[:1] not in (b"{", b"["):
         return None
     try:
@@ -246,7 +246,7 @@ def _json_walk(name: str, value: bytes) -> Iterator[Part]:
 
 
 def _paired(parent: str, key: str, text: bytes, called: str, pairs: list[dict[str, str]]) -> str:
-    """Return what a text goes by: in `{"name": "api_key", "value": "…"}` the one names the other."""
+    """Return the name of a text: in `{"name": "api_key", "value": "…"}` the first names the second."""
     if not pairs:
         return called
     low = key.lower()
@@ -258,7 +258,7 @@ def _paired(parent: str, key: str, text: bytes, called: str, pairs: list[dict[st
 
 
 def _unwrapped(value: bytes) -> bytes | None:
-    """Return the structure that stands in base64, None when there is none."""
+    """Return the structure encoded in base64, None without one."""
     coded = value.strip()
     if len(coded) % 4 or not _BASE64.fullmatch(coded):
         return None

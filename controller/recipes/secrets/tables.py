@@ -1,4 +1,4 @@
-"""Finds secrets in tables of modules and plug-ins: in columns called like one, and in rows of a name and its value."""
+"""Finds secrets in tables of modules and plug-ins: in columns with such a name, and in rows of name and value."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from controller.recipes.base import TemplateDatabase
 from controller.recipes.secrets.names import is_about, is_called, is_password
 from controller.recipes.secrets.parts import Held, secrets_in
 
-#: So many values of one column may be a module's settings; more are its data.
+#: Up to so many values a column may hold a module's settings; more are data.
 MOST = 50
 MANY = f"more than {MOST} values: only the first of them are looked for"
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json"})
-#: Longer is no setting.
+#: A longer value is no setting.
 _LONGEST = 64 * 1024
 _NAMES = ("name", "key", "meta_key", "option", "option_name", "setting", "setting_key", "setting_name", "config_key",
           "config_name", "param", "field")  # fmt: skip
 _VALUES = ("value", "val", "meta_value", "option_value", "setting_value", "config_value", "config", "data")
-#: What each name of a secret has in it, so that the server passes over all others.
+#: Parts that names of secrets contain, so that the server skips all other names.
 _MAY_BE_CALLED = (
     "pass|pwd|pw|contrasena|secret|token|key|licen|salt|hook|credential|client|merchant|proof|purchase|bearer|signature"
     "|serial|authorization|hmac|clave|klucz|haslo|heslo|senha|kennwort|wachtwoord|parola"
@@ -28,7 +28,7 @@ _MAY_BE_CALLED = (
 def secrets_of(
     database: TemplateDatabase, tables: Iterable[str], condition_of: Callable[[str], str | None]
 ) -> Iterator[tuple[str, list[Held]]]:
-    """Yield (place, secrets) of what is packed of `tables`, named in full; no secrets where there are too many."""
+    """Yield (place, secrets) of the packed rows of `tables` (full names); no secrets where there are too many."""
     for name in sorted(tables):
         condition, table = condition_of(name), database.tables[name]
         if condition is None:
@@ -42,7 +42,7 @@ def secrets_of(
 
 
 def _is_called(name: str) -> bool:
-    # Rows have numbers of their own that are called so
+    # Rows have their own numbers with such names
     return (is_called(name) or is_password(name)) and not is_about(name) and "uuid" not in name.lower()
 
 

@@ -1,4 +1,4 @@
-"""Judges whether a value is somebody's secret: by what it is first, by what it is called second."""
+"""Judges whether a value is a secret: first by its content, then by its name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from urllib.parse import parse_qsl, urlsplit
 from controller.recipes.secrets import words
 from controller.recipes.secrets.names import is_about, is_called, is_key, is_password, is_wording, may_be_hook
 
-#: What a value can be: nobody's secret; one by its name and a form that fits; one by its form alone.
+#: Results for a value: no secret; a secret by its name and a matching form; a secret by its form alone.
 NONE, SUSPECTED, PROVEN = "", "suspected", "proven"
-#: What is shorter may be anything, unless it is called a password.
+#: A shorter value may be anything, unless its name means a password.
 SHORTEST = 6
 _SHORTEST_KEY = 20
 _SHORTEST_NUMBER = 4
-#: A password of more is a text.
+#: A longer password is a text.
 _LONGEST_PASSWORD = 256
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-#: Forms that services give their keys and tokens, and programs the digests of passwords.
+#: Forms of services' keys and tokens, and of programs' password hashes.
 _KNOWN = re.compile(
     rb"(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{10,}|whsec_[0-9A-Za-z+/=]{16,}|(?:live|test)_[0-9A-Za-z]{28,}"
     rb"|(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_[0-9A-Za-z]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
@@ -35,22 +35,22 @@ _ADDRESS = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^\s]+")
 _OTHER_ADDRESS = re.compile(rb"(?:mailto|tel|data|javascript):.*", re.DOTALL)
 _HOST = re.compile(rb"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}(?::[0-9]+)?(?:/[^\s]*)?")
 _MAIL = re.compile(rb"(?:[^<>@]*<)?[^@\s<>,;]+@[^@\s<>,;]+\.[A-Za-z]{2,}>?(?:\s*[,;]\s*[^@\s,;]+@[^@\s,;]+)*")
-#: Numbers, with units and signs; versions; dates and times; addresses of machines; colours.
+#: Numbers, with units and signs; versions; dates and times; IP addresses; colours.
 _NUMBER = re.compile(
     rb"[+-]?[0-9]+(?:[.,][0-9]+)*\s*(?:%|[a-z]{1,3})?|v?[0-9]+(?:\.[0-9]+)+(?:[-.]?(?:alpha|beta|rc|dev|pl|p)[.-]?[0-9]*)?"
     rb"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9:.]+(?:Z|[+-][0-9:]+)?)?|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}"
     rb"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?|(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?::[0-9]+|/[0-9]+)?"
     rb"|#[0-9A-Fa-f]{3,8}|(?:rgb|hsl)a?\([^)]*\)"
 )
-#: Licences are sold in groups of capitals and digits, which may read like words.
+#: Licences come in groups of capitals and digits, which may look like words.
 _LICENCE = re.compile(rb"(?=.*[0-9])(?=.{12})[A-Z0-9]{3,}(?:-[A-Z0-9]{3,}){2,}")
-#: How languages call a password.
+#: The word for password in many languages.
 _PASSWORD_WORD = re.compile(
     r"passw|kennwort|mot de passe|contrase|senha|has[łl][oa]|heslo|jelsz|parol|wachtwoord|l[öo]senord|adgangskode"
     r"|salasana|şifre|sifre|пароль|парол|κωδικ|סיסמ|رمز|گذرواژه|كلمة|密码|密碼|パスワード|비밀번호|mật khẩu|kata sandi",
     re.IGNORECASE,
 )
-#: Letters of any script with what stands between words.
+#: Letters of any script and the signs between words.
 _WORDS = re.compile(r"[^\W\d_]+(?:(?:['’-]|[.,:;!?…]*\s+)[^\W\d_]+)*[\s.:;!?…*]*")
 #: Names with their values, and signs of keys.
 _NO_SPEECH = re.compile(rb"[=#$@_^~|\\]|:\s*\S")
@@ -63,9 +63,9 @@ _SECRET_PARAMETER = re.compile(
 
 
 def judge(name: str, value: bytes) -> str:
-    """Return what `value`, of a setting or element called `name`, is: NONE, SUSPECTED or PROVEN.
+    """Return the kind of `value`, of a setting or element named `name`: NONE, SUSPECTED or PROVEN.
 
-    Arrays and documents are to be taken apart first: see `secret_parts`.
+    Take arrays and documents apart first: see `secrets.parts`.
     """
     value = value.strip()
     if not value or is_content_free(value):
@@ -86,7 +86,7 @@ def judge(name: str, value: bytes) -> str:
 
 
 def is_proven(value: bytes) -> bool:
-    """Tell whether a value has a form that only secrets have."""
+    """Return whether a value has a form that only secrets have."""
     if _PRIVATE_KEY.search(value) or _KNOWN.fullmatch(value):
         return True
     access = _WITH_PASSWORD.fullmatch(value)
@@ -94,7 +94,7 @@ def is_proven(value: bytes) -> bool:
 
 
 def is_doubtful(name: str, value: bytes) -> bool:
-    """Tell whether a value that is no secret is called like one and may be one nevertheless: a word, or a number."""
+    """Return whether a value judged no secret has the name of one and may still be one: a word, or a number."""
     value = value.strip()
     if not value or judge(name, value) or not (is_called(name) or is_password(name)) or is_about(name):
         return False
@@ -104,12 +104,12 @@ def is_doubtful(name: str, value: bytes) -> bool:
 
 
 def is_content_free(value: bytes) -> bool:
-    """Tell whether a serialized value or a document holds nothing at all."""
+    """Return whether a serialized value or a JSON document is empty."""
     return re.fullmatch(rb"a:0:\{\}|N;|b:[01];|i:[0-9]+;|s:0:\"\";|\[\s*\]|\{\s*\}|null|\"\"", value) is not None
 
 
 def is_plain(value: bytes) -> bool:
-    """Tell whether a value shows what it is, and that is no secret: an address, a number, a path, a word, a text."""
+    """Return whether a value is clearly no secret: an address, a number, a path, a word, a text."""
     return (
         words.is_switch(value)
         or _NUMBER.fullmatch(value) is not None
@@ -122,7 +122,7 @@ def is_plain(value: bytes) -> bool:
 
 
 def is_weak(value: bytes) -> bool:
-    """Tell whether a secret is a word or number that stands in other people's files by chance."""
+    """Return whether a secret is a word or number that may stand in third-party files by chance."""
     if len(value) < SHORTEST or words.is_common(value):
         return True
     if value.isdigit():
@@ -145,7 +145,7 @@ def _is_long_key(value: bytes) -> bool:
 
 
 def _holds_access(name: str, address: bytes) -> bool:
-    """Tell whether an address carries what lets in: a key among its parameters, or a path nobody can guess."""
+    """Return whether an address grants access: it has a key among its parameters, or a path nobody can guess."""
     try:
         parts = urlsplit(address.decode("utf-8", "replace"))
         given = parse_qsl(parts.query)
@@ -161,7 +161,7 @@ def _holds_access(name: str, address: bytes) -> bool:
 
 
 def _is_said(name: str, value: bytes) -> bool:
-    """Tell whether a value is what people read: words that speak of passwords, or words where such are kept."""
+    """Return whether a value is a text for people: words about passwords, or words in the place of one."""
     if re.search(rb"[0-9]", value) or len(value) > _LONGEST_PASSWORD:
         return False
     said, is_one_word = value.decode("utf-8", "replace"), re.search(rb"\s", value) is None
@@ -170,7 +170,7 @@ def _is_said(name: str, value: bytes) -> bool:
         return True
     if not is_wording(name) or _WORDS.fullmatch(said) is None:
         return False
-    # Services that send texts have passwords and keys, too
+    # Services that send text messages have passwords and keys, too
     if is_password(name):
         return speaks
     return not (is_one_word and value.isascii()) or words.is_spoken(re.sub(rb"[^A-Za-z]", b"", value))

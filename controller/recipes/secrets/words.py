@@ -1,4 +1,4 @@
-"""Tells words that people and programmers write from characters that a machine drew by lot."""
+"""Distinguishes words that people and programmers write from random characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 _SWITCHES = frozenset(
     b"0 1 true false on off yes no y n none null default auto enabled disabled enable disable active inactive".split()
 )
-#: Passwords everybody takes, and words of the trade; without digits and signs at the ends.
+#: Common passwords, and technical words; without digits and signs at the ends.
 _COMMON = frozenset(
     b"""
     password passwd pass passwort admin administrator root user username test tester testing demo guest mysql mariadb
@@ -34,22 +34,22 @@ _RARE = re.compile(
 )
 _MANY_CONSONANTS = re.compile(rb"[bcdfghjklmnpqrstvwxz]{6}")
 _VOWELS = b"aeiouy"
-#: No word is longer, none of a name's parts shorter on average.
+#: The longest word, and the shortest average length of a name's parts.
 _LONGEST_WORD = 22
 _SHORTEST_HUMP = 2.5
-#: What is shorter is spoken in some language.
+#: A shorter text is a word in some language.
 _SHORTEST_JUDGED = 5
-#: Words with a number behind them and nothing between are names of things up to here: `utf8`, `sha256`.
+#: A word directly followed by a number is a name up to this length: `utf8`, `sha256`.
 _LONGEST_NUMBERED = 7
 
 
 def is_switch(value: bytes) -> bool:
-    """Tell whether a value turns something on or off."""
+    """Return whether a value switches something on or off."""
     return value.lower() in _SWITCHES
 
 
 def is_common(value: bytes) -> bool:
-    """Tell whether a password is one that many have: a word of the list, maybe with digits behind or for letters."""
+    """Return whether a password is a common one: a word of the list, maybe with digits after it or for letters."""
     folded = value.lower()
     stems = {folded, folded.strip(_ENDS), folded.translate(_LEET), folded.strip(_ENDS[10:]).translate(_LEET)}
     stems |= {stem.strip(_ENDS) for stem in stems}
@@ -60,7 +60,7 @@ def is_common(value: bytes) -> bool:
 
 
 def is_identifier(value: bytes) -> bool:
-    """Tell whether a value consists of words, as names of things, classes, languages and short texts do."""
+    """Return whether a value consists of words, as do names of things, classes, languages and short texts."""
     parts = [part for part in _SEPARATORS.split(value) if part]
     spoken = numbered = 0
     for part in parts:
@@ -80,9 +80,9 @@ def is_identifier(value: bytes) -> bool:
 
 
 def is_slug(value: bytes) -> bool:
-    """Tell whether a value is a name as addresses have them: small letters in parts, a number at most behind each.
+    """Return whether a value is a slug: lower-case parts, each followed by a number at most.
 
-    Words may be written as one, however long it gets.
+    Words may be joined, to any length.
     """
     joined = value.isalpha() and value.islower() and value.isascii() and _sounds_like_words(value)
     return joined or _SLUG.fullmatch(value) is not None
@@ -94,7 +94,7 @@ def _is_other_script(part: bytes) -> bool:
 
 
 def is_file_name(part: bytes) -> bool:
-    """Tell whether a part of a path is a name and no key."""
+    """Return whether a part of a path is a name and no key."""
     if is_identifier(part) or re.fullmatch(rb"[0-9.]+|\.[a-z]{1,8}|[*{}\[\]$@%\w-]{1,5}", part):
         return True
     name, dot, extension = part.rpartition(b".")
@@ -102,7 +102,7 @@ def is_file_name(part: bytes) -> bool:
 
 
 def is_spoken(letters: bytes) -> bool:
-    """Tell whether letters (ASCII only) are one word or several in camel case."""
+    """Return whether letters (ASCII only) are one word or several in camel case."""
     humps = _HUMPS.findall(letters)
     if len(humps) > 2 and len(letters) / len(humps) < _SHORTEST_HUMP:
         return False

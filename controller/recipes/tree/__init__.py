@@ -1,1 +1,1 @@
-"""A template's files as every recipe sees them: which are packed, and what is changed in them."""
+"""A template's files for every recipe: which are packed, and how they are changed."""

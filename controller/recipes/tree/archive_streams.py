@@ -1,4 +1,4 @@
-"""Streams of strangers' archives that take as much memory as we say, not as the archive does."""
+"""Reads foreign archives in bounded memory, whatever sizes they state."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import IO
 from shared.errors import ShoplaunchError
 
 PIECE_BYTES = 256 * 1024
-#: What `xz -9` needs, eight times.
+#: Eight times the memory that `xz -9` needs.
 MOST_FOR_XZ = 512 * 1024 * 1024
-#: Longer names and attributes of a member are none.
+#: Members have no longer names and attributes.
 _MOST_AT_ONCE = 1024 * 1024
-#: Of a ZIP's directory: 60,000 files have half of it. `zipfile` takes twenty times as much memory to hold it.
+#: Bytes of a ZIP's directory: 60,000 files need half of it. `zipfile` needs twenty times as much memory to hold it.
 MOST_DIRECTORY_BYTES = 16 * 1024 * 1024
 #: A whole site in one archive has a fraction of that.
 MOST_MEMBERS = 1_000_000
-#: The others are unpacked whatever comes of it, a whole read at once.
+#: Other methods decompress a whole read at once, whatever its size.
 _BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 METHOD_NAMES = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
 
 
 def is_bounded(member: zipfile.ZipInfo) -> bool:
-    """Tell whether a member of a ZIP gives no more at once than it is asked for."""
+    """Return whether a member of a ZIP is decompressed only as far as it is read."""
     return member.compress_type in _BOUNDED_METHODS
 
 
 class Xz(io.RawIOBase):
-    """What an xz file holds. Raises lzma.LZMAError for a damaged one, or one that needs too much memory; EOFError."""
+    """The content of an xz file. Raises lzma.LZMAError if it is damaged or needs too much memory; EOFError."""
 
     def __init__(self, packed: IO[bytes]) -> None:
         self._packed = packed
@@ -47,15 +47,15 @@ class Xz(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Return True; to go back is to begin again."""
+        """Return True; seeking back starts again from the beginning."""
         return True
 
     def tell(self) -> int:
-        """Return how many bytes were given."""
+        """Return the number of bytes read."""
         return self._place
 
     def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a byte, counted from the beginning or from here."""
+        """Seek to a byte, counted from the beginning or from the current position."""
         place += self._place if whence == os.SEEK_CUR else 0
         if place < self._place:
             self._begin()
@@ -64,7 +64,7 @@ class Xz(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the beginning of `buffer`; return how much of it, 0 at the end."""
+        """Fill the beginning of `buffer`; return the number of bytes, 0 at the end."""
         given = b""
         while not given:
             more = self._more()
@@ -76,7 +76,7 @@ class Xz(io.RawIOBase):
         return len(given)
 
     def _more(self) -> bytes | None:
-        """Return what the unpacker needs to go on, None at the end of the last of several streams."""
+        """Return more input for the decompressor, None at the end of the last of several streams."""
         if not self._unpacker.eof:
             more = self._packed.read(PIECE_BYTES) if self._unpacker.needs_input else b""
             if not more and self._unpacker.needs_input:
@@ -97,7 +97,7 @@ def _unpacker() -> lzma.LZMADecompressor:
 
 
 class TarStream:
-    """What `tarfile` reads from: a header that announces more than any has is refused before it is read."""
+    """A stream for `tarfile`: an oversized header is refused before it is read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -112,7 +112,7 @@ class TarStream:
 
 
 class ZipStream:
-    """What `zipfile` reads from: a directory that is larger than any has is refused before it is read."""
+    """A stream for `zipfile`: an oversized directory is refused before it is read."""
 
     def __init__(self, stream: IO[bytes], most: int = MOST_DIRECTORY_BYTES) -> None:
         self._stream = stream
@@ -132,7 +132,7 @@ class ZipStream:
 
 
 def files_of(archive: tarfile.TarFile, ending: str) -> list[tarfile.TarInfo]:
-    """Return the archive's files whose names end so, all of its files where none does; of many the first two hundred.
+    """Return the archive's files with this ending, all of its files if there is none; the first two hundred of many.
 
     Raises ShoplaunchError `dump_unreadable`.
     """
@@ -142,7 +142,7 @@ def files_of(archive: tarfile.TarFile, ending: str) -> list[tarfile.TarInfo]:
         member = archive.next()
         if member is None:
             return named or others
-        # It keeps all of them otherwise
+        # tarfile keeps all members otherwise
         archive.members.clear()  # type: ignore[attr-defined]
         found = named if member.name.lower().endswith(ending) else others
         if member.isfile() and len(found) < 200:

@@ -1,4 +1,4 @@
-"""Patterns of paths as an operator writes them: `*` within a name, `**` over folders, a name alone at every depth."""
+"""Matches an operator's path patterns: `*` within a name, `**` over folders, a plain name at every depth."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ _SPECIAL = re.compile(r"[*?\[]")
 
 
 class Globs:
-    """Several patterns; one that fits a folder fits all below it."""
+    """Several patterns; one that matches a folder matches all below it."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = [(one, _compiled(one)) for one in patterns]
-        # What stands before the first wildcard tells where a match may lie
+        # The part before the first wildcard shows where a match may lie
         self._fixed = [os.fsencode(_SPECIAL.split(one.strip("/"), maxsplit=1)[0]) for one in patterns if "/" in one]
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
     def first(self, path: bytes) -> str | None:
-        """Return the first pattern that fits a path below the root, None when none does."""
+        """Return the first pattern that matches a path below the root, None without one."""
         return next((one for one, pattern in self._patterns if pattern.fullmatch(path)), None)
 
     def may_lie_below(self, folder: bytes) -> bool:
-        """Tell whether a pattern names something below `folder` by its path."""
+        """Return whether a pattern names something below `folder` by its path."""
         return any(fixed.startswith(folder + b"/") for fixed in self._fixed)
 
 
 def _compiled(pattern: str) -> re.Pattern[bytes]:
     stripped = os.fsencode(pattern.strip("/"))
-    # `/name` is one at the root alone
+    # `/name` matches at the root only
     anywhere = b"" if "/" in pattern.rstrip("/") else rb"(?:[^/]+/)*"
     meant = b"".join(_meaning(found.group()) for found in _PART.finditer(stripped))
     return re.compile(anywhere + meant + rb"(?:/.*)?", re.DOTALL)

@@ -1,4 +1,4 @@
-"""An owner's `.htaccess` made fit for a new account: nothing in it leads to https or insists on the template's host."""
+"""Adapts an owner's `.htaccess` to a new account: without redirects to https, or to the template's host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.placeholders import token
 
 HTACCESS = b".htaccess"
-#: First of all rules: what proves a domain is served as it is, over http, whatever follows.
+#: The first rule: files that prove control of a domain are served over http as they are, whatever follows.
 PROOFS = b"""\
 # What proves this domain to an authority is served as it is
 <IfModule mod_rewrite.c>
@@ -22,14 +22,14 @@ LEFT_OUT = "rules that lead to https or to the template's own host are left out:
 SHORTENED = "redirects to the shop's own pages name these without scheme and host"
 OVER_HTTPS = "rules about the page a visitor comes from hold for pages over https, too"
 _WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:\\.|[^\\\s])+)', re.DOTALL)
-#: In conditions: how the visitor came, and under which name.
+#: Conditions on the visitor's protocol, and on the host name.
 _SCHEME = re.compile(
     rb"%\{(?:HTTPS|(?:ENV|SSL):HTTPS|SERVER_PORT|SERVER_PORT_SECURE|REQUEST_SCHEME"
     rb"|HTTP:[^}]*(?:proto|https|ssl|scheme|visitor|port)[^}]*)\}",
     re.IGNORECASE,
 )
 _HOST = re.compile(rb"%\{(?:HTTP_HOST|SERVER_NAME|HTTP:[^}]*host)\}", re.IGNORECASE)
-#: Patterns that fit every address, and targets that are the address asked for.
+#: Patterns that match every address, and targets that are the requested address.
 _EVERYTHING = re.compile(rb"\^?(?:/\??)?\(?/?(?:\.[*+])?\)?\$?")
 _ITSELF = re.compile(rb"/?(?:\$[01]|%\{REQUEST_URI\})(?:\?.*)?", re.IGNORECASE)
 _FORBIDS = re.compile(rb"[\[,](?:F|forbidden|G|gone|R=4\d\d|redirect=4\d\d)[,\]]", re.IGNORECASE)
@@ -37,7 +37,7 @@ _SKIPS = re.compile(rb"[\[,]\s*(?:S|skip)=\d", re.IGNORECASE)
 _STATUS = re.compile(rb"\d{3}|permanent|temp|seeother", re.IGNORECASE)
 _OF_REFERERS = (b"rewritecond", b"setenvif", b"setenvifnocase")
 _REDIRECTS = (b"redirect", b"redirectmatch", b"redirectpermanent", b"redirecttemp")
-#: What compares the address of the page before with one over http alone: new shops answer over both.
+#: Compares the referrer with an http address only: new shops answer over both.
 _PLAIN_REFERER = re.compile(
     rb"(%\{HTTP(?:_|:)REFERER\}[\"']?\s+[\"']?!?\^?|\bSetEnvIf(?:NoCase)?\s+Referer\s+[\"']?\^?)http://", re.IGNORECASE
 )
@@ -45,34 +45,34 @@ _UPGRADE = re.compile(rb"upgrade-insecure-requests\s*;?\s*", re.IGNORECASE)
 _OUTSIDE = re.compile(
     rb"^[^\S\n]*+(?:AuthUserFile|AuthGroupFile|php_value\s+auto_prepend_file)\s", re.MULTILINE | re.IGNORECASE
 )
-#: Where rules of a web server, or of robots.txt, name a path of the domain: what stands before it.
+#: The text before a path of the domain in rules of a web server, or in robots.txt.
 _BEFORE_PATH = (
     rb"^((?:[ \t]*(?:RewriteBase[ \t]+|RewriteRule[ \t]+\S+[ \t]+|ErrorDocument[ \t]+[0-9]+[ \t]+"
     rb"|RewriteCond[ \t]+\"?%\{REQUEST_URI\}\"?[ \t]+\"?!?\^|(?:Disa|A)llow:[ \t]*)\"?)|[^#\n]*\bREWRITEBASE:)"
 )
-#: A redirect names two.
+#: A redirect names two paths.
 _BEFORE_PATHS = rb"^([ \t]*Redirect(?:Match|Permanent|Temp)?[ \t](?:[^\n]*?[ \t\"^])??)"
 _NO_POLICY = re.compile(rb"content-security-policy[\"']?\s*(?:\"\s*\"|'\s*')?\s*(?:env=\S*\s*)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """The new content, and sentences that say what was changed."""
+    """The new content, and sentences about the changes."""
 
     content: bytes
     notes: Sequence[str]
 
 
 class OwnersRules:
-    """The `.htaccess` files of one template: `names` are its hosts, below `base_uri` it lives."""
+    """The `.htaccess` files of one template: `names` are its hosts, `base_uri` the path below which it is."""
 
     def __init__(self, names: Sequence[str], base_uri: str, nonce: str) -> None:
         self._names, self._base_uri, self._nonce = names, base_uri, nonce
 
     def template(self, path: bytes, content: bytes, fill: Callable[[bytes], bytes | None]) -> bytes | None:
-        """Return the file at `path` as a template, None when it stays as it is.
+        """Return the file at `path` as a template, None if nothing changes.
 
-        `fill` gives the document root's own with what the recipe knows filled in, None where there is nothing.
+        `fill` returns the document root's own file with the recipe's values filled in, None if there are none.
         """
         plain = in_folder(self._adapted(content).content, self._base_uri, self._nonce)
         if path == HTACCESS:
@@ -80,7 +80,7 @@ class OwnersRules:
         return None if plain == content else plain
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what becomes of the owner's lines in the file at `path`, of any name, and what they may do."""
+        """Return sentences about changed lines of the file at `path`, of any name, and on what the owner's may do."""
         if not is_htaccess(path):
             return ()
         return [*self._adapted(content).notes, *(names_outside(content) if path == HTACCESS else ())]
@@ -90,13 +90,13 @@ class OwnersRules:
 
 
 def is_htaccess(path: bytes) -> bool:
-    """Tell whether the file at `path` holds rules for the web server."""
+    """Return whether the file at `path` holds rules for the web server."""
     return path.rpartition(b"/")[2] == HTACCESS
 
 
 def adapted(content: bytes, hosts: Sequence[str], folder: str = "") -> Adapted:
-    """Return `content` without what leads visitors to https or to the template itself: `hosts` are its names,
-    `folder` the path it lives below ("" for none)."""
+    """Return `content` without redirects to https or to the template itself: `hosts` are its names, `folder` the path
+    below which it is ("" for none)."""
     file = _File(hosts, folder, noop=b"RewriteRule ^ -\n" if _SKIPS.search(content) else b"")
     for line in _lines(content):
         file.take(line)
@@ -104,12 +104,12 @@ def adapted(content: bytes, hosts: Sequence[str], folder: str = "") -> Adapted:
 
 
 def with_proofs(content: bytes) -> bytes:
-    """Return the `.htaccess` of a document root with the rule for proofs before all others."""
+    """Return the `.htaccess` of a document root with the rule for domain proofs before all others."""
     return PROOFS + content.replace(PROOFS, b"")
 
 
 def in_folder(content: bytes, base_uri: str, nonce: str) -> bytes:
-    """Return rules of a web server, or of robots.txt, with the path the template lives below as a placeholder.
+    """Return rules of a web server, or of robots.txt, with a placeholder for the path below which the template is.
 
     `base_uri` begins and ends with a slash; `/` is a domain's root, below which every path lies.
     """
@@ -121,12 +121,12 @@ def in_folder(content: bytes, base_uri: str, nonce: str) -> bytes:
 
 
 def names_outside(content: bytes) -> list[str]:
-    """Return what the owner's own lines in a `.htaccess` may do to a new account, as sentences."""
+    """Return sentences about what the owner's own lines in a `.htaccess` may do to a new account."""
     return ["names a file outside the tree that a new account does not have"] if _OUTSIDE.search(content) else []
 
 
 class _File:
-    """The lines kept so far; `noop` stands in for a rule that is gone where others count those they pass over."""
+    """The lines kept so far; `noop` replaces a removed rule where other rules skip a number of rules."""
 
     def __init__(self, hosts: Sequence[str], folder: str, noop: bytes) -> None:
         names = sorted({host.removeprefix("www.").partition(":")[0] for host in hosts if host})
@@ -142,7 +142,7 @@ class _File:
         self.notes: set[str] = set()
 
     def take(self, line: bytes) -> None:
-        """Keep the (logical) line, changed where it must be, or leave it out with the conditions that belong to it."""
+        """Keep the (logical) line, changed if necessary, or leave it out with the conditions that belong to it."""
         name, words = _words(line)
         if name in _OF_REFERERS and (both := _PLAIN_REFERER.sub(rb"\1https?://", line)) != line:
             self.notes.add(OVER_HTTPS)
@@ -156,7 +156,7 @@ class _File:
         elif name == b"sslrequiressl":
             line = self._left_out()
         elif name == b"header" and (plain := _UPGRADE.sub(b"", line)) != line:
-            # Browsers would ask for https by themselves
+            # Browsers would switch to https by themselves
             self._left_out()
             line = b"" if _NO_POLICY.search(plain) else plain
         self.kept.append(line)
@@ -201,7 +201,7 @@ class _File:
 
 
 def _lines(content: bytes) -> Iterator[bytes]:
-    """Give the lines with their ends; one that goes on in the next is given with it."""
+    """Yield the lines with their ends; a line that continues on the next is yielded with it."""
     whole = b""
     for line in content.splitlines(keepends=True):
         whole += line
@@ -213,7 +213,7 @@ def _lines(content: bytes) -> Iterator[bytes]:
 
 
 def _words(line: bytes) -> tuple[bytes, list[bytes]]:
-    """Return a directive's name in small letters, and its words without quotes; comments have none."""
+    """Return a directive's name in lower case, and its words without quotes; a comment has none."""
     if line.lstrip().startswith(b"#"):
         return b"", []
     text = re.sub(rb"\\\r?\n", b" ", line)

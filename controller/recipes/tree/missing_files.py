@@ -1,4 +1,4 @@
-"""Programs in use that load a file the tree lacks: every page that loads them ends with an error."""
+"""Finds active programs that load a file the tree lacks: every page that runs them ends with an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from controller.recipes.tree import template_files
 
 _HEAD_BYTES = 256 * 1024
-#: Loaded whatever happens: at the begin of a line, behind no condition.
+#: Loaded in any case: at the beginning of a line, without a condition.
 _LOADED = re.compile(
     rb"^(?:require|require_once)\b[ \t]*\(?[ \t]*"
     rb"(?P<base>__DIR__|dirname\([ \t]*__FILE__[ \t]*\)|plugin_dir_path\([ \t]*__FILE__[ \t]*\)"
@@ -21,7 +21,7 @@ _SHOWN = 3
 
 
 def sentences(root: Path, programs: Iterable[str], left_out: Callable[[bytes, bool], str | None]) -> list[str]:
-    """Return a sentence for each of `programs` (paths below `root`) that loads what will not be there."""
+    """Return a sentence for each of `programs` (paths below `root`) that loads a file which will be missing."""
     found = []
     for program in sorted(set(programs)):
         missing = [path for path in _loaded(root, program) if not _is_there(root, path, left_out)]

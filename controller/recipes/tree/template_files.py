@@ -1,4 +1,4 @@
-"""Reads files of a template, which may be anything: only plain ones, no more than memory holds, waiting for nobody.
+"""Reads files of an untrusted template: plain files only, of a limited size, without blocking.
 
 Links are followed: the walk that packs the tree judges them.
 """
@@ -19,7 +19,7 @@ MOST_BYTES = 16 * 1024 * 1024
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Give the plain file at `path`, opened. Raises OSError, for a pipe or a device, too."""
+    """Yield the plain file at `path`, opened. Raises OSError, for a pipe or a device, too."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -28,7 +28,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read(path: Path) -> bytes:
-    """Return what the plain file at `path` holds. Raises OSError, for one of more than MOST_BYTES, too."""
+    """Return the content of the plain file at `path`. Raises OSError, for one of more than MOST_BYTES, too."""
     content = head(path, MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))

@@ -1,4 +1,4 @@
-"""What does not belong into a web root, whatever the application: one table of rules, each with its reason."""
+"""Lists files that do not belong into a web root, in any application: one table of rules, each with its reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controller.recipes.tree.web_root_content import Content
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 
-#: Where a rule looks: at the root itself, where no code lies, at every depth but in packages of others, or really
+#: Where a rule applies: at the root itself, outside of code, at every depth except in third-party packages, or really
 #: everywhere.
 TOP, OUTSIDE, ANYWHERE, EVERYWHERE = "top", "outside", "anywhere", "everywhere"
 FILE, FOLDER = "file", "folder"
@@ -40,13 +40,13 @@ OTHER_OFFICES = "other copies of the back office"
 OLD_CONFIGURATION = "old copies of the configuration, with old passwords"
 UNNAMEABLE = "temporary files whose name is not UTF-8"
 
-#: Tells whether an entry (path below the root) is what its name says; asked only where the pattern fits.
+#: Returns whether an entry (path below the root) is what its name says; called only if the pattern matches.
 Judge = Callable[[Content, bytes], bool]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the table; `pattern` fits the whole name, in small letters."""
+    """One line of the table; `pattern` matches the whole name, in lower case."""
 
     reason: str
     pattern: bytes
@@ -55,20 +55,20 @@ class Rule:
     judge: Judge | None = None
 
 
-#: How archives are called.
+#: Extensions of compressed files.
 _PACKED = rb"(?:gz|gzip|bz2|xz|zst|lz4|lzma|br)"
-#: What is encrypted, and what was cut into parts.
+#: Extensions of encrypted and of split files.
 _PART = rb"(?:\.(?:gpg|pgp|asc|enc|aes))?(?:[-_.](?:part[-_]?)?(?:[0-9]{1,4}|[ab][a-z]))?"
 _ARCHIVE = rb"(?:zipx?|tar|tar\." + _PACKED + rb"|tgz|tbz2?|txz|tzst|7z|rar)" + _PART
 _DUMP = rb"[^/]*\.(?:sql|mysql|dump)(?:[-_.][0-9][-_.0-9tz]*)?(?:\.(?:zip|7z|rar|tgz|" + _PACKED + rb"))?" + _PART
-#: Endings of what is shown, run or read by the shop: most files have one, and no dump is called so.
+#: Extensions of files that the shop shows, runs or reads: most files have one, and no dump does.
 _NO_DUMP = (
     rb"jpe?g|png|gif|webp|avif|svg|ico|bmp|mp[34]|webm|pdf|woff2?|ttf|eot|otf|php|phtml|tpl|twig|css|scss|less|js|map"
     rb"|html?|xml|json|ya?ml|xlf|po|mo|md"
 )
-#: What any program is called: only one rule asks for it, by what the file holds.
+#: The name of any PHP program: only one rule uses it, and judges by the content.
 _PROGRAM = re.compile(rb"[^/]*\.php[0-9]?", re.DOTALL)
-#: Where programs are anybody's.
+#: Places in which programs do not belong to a module, theme or library.
 _OPEN = ("top", "outside")
 _CODE = rb"(?:php[0-9]?|inc|phtml|tpl|twig|html?|yml|yaml|xml|ini|json|js|css|txt)"
 
@@ -134,17 +134,17 @@ RULES: tuple[Rule, ...] = (
          rb"|pinterest-[0-9a-f]+\.html|(?:mailru|wmail)[-_]?[^/]*\.html|alexa[^/]*\.html", TOP, FILE),
     Rule(OTHER_SITE, rb"[^/]*", TOP, FOLDER, Content.is_other_site),
 )  # fmt: skip
-#: Other people's code, packed as it was released.
+#: Third-party code, packed as it was released.
 _PACKAGES = re.compile(rb"(?:.*/)?(?:vendor|node_modules|bower_components)/.*|tools/.*", re.DOTALL)
-#: Where files lie for a while, and nothing of the shop names one.
+#: Folders of temporary files, which nothing in the shop refers to by name.
 _PASSING = re.compile(rb"(?:.*/)?(?:upload|tmp|temp|cache|logs?)/.*", re.DOTALL)
 
 
 class WebRoot:
     """Judges the entries of one document root.
 
-    `needed` are paths (in small letters) that the application does not live without, and those its database names as
-    in use; `own` gives the application's reasons.
+    `needed` are paths (in lower case) that the application requires, and those that its database names as in use;
+    `own` returns the application's reasons.
     """
 
     def __init__(
@@ -160,13 +160,14 @@ class WebRoot:
         self._own = own
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry, and all below it, stays out; None for what is packed."""
+        """Return why an entry, and all below it, is left out; None for one that is packed."""
         if self._keep:
             return self._unless_kept(path, is_directory)
         return self._judged(path, is_directory)
 
     def _unless_kept(self, path: bytes, is_directory: bool) -> str | None:
-        """What is kept may lie below what is left out: each folder above an entry counts."""
+        """Return why an entry is left out that no pattern keeps: a kept one may lie in a folder left out, so that each
+        folder above an entry is judged."""
         if self._keep.first(path) or (is_directory and self._keep.may_lie_below(path)):
             return None
         above = [path[: found.start()] for found in re.finditer(b"/", path)]
@@ -184,7 +185,7 @@ class WebRoot:
 
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
-        # Most names fit no rule, wherever they stand, or only that of any program
+        # Most names match no rule in any place, or only that for any program
         if _gate("outside" if b"/" in path else "top", is_directory).fullmatch(name) is None:
             is_program = not is_directory and _PROGRAM.fullmatch(name) is not None
             return DOORS if is_program and self._place(path) in _OPEN and self._content.is_door(path) else None
@@ -208,14 +209,14 @@ def _rules(place: str, is_directory: bool) -> list[Rule]:
 
 @cache
 def _gate(place: str, is_directory: bool) -> re.Pattern[bytes]:
-    """Return a pattern of all names some rule there may fit."""
+    """Return a pattern of all names that some rule for the place may match."""
     named = [rule.pattern for rule in _rules(place, is_directory) if rule.pattern != _PROGRAM.pattern]
     return re.compile(b"|".join(b"(?:%b)" % pattern for pattern in named), re.DOTALL)
 
 
 @cache
 def _fitted(place: str, is_directory: bool) -> list[tuple[re.Pattern[bytes], Rule]]:
-    """Return the rules there, each with its own pattern."""
+    """Return the rules for the place, each with its own pattern."""
     return [(re.compile(rule.pattern, re.DOTALL), rule) for rule in _rules(place, is_directory)]
 
 

@@ -1,4 +1,4 @@
-"""Looks into files and folders of a document root where a name alone does not tell what they are."""
+"""Inspects files and folders of a document root whose name alone does not show what they are."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from controller.recipes.tree import zip_names
 from controller.recipes.tree.archive_streams import TarStream, Xz
 
 _HEAD = 4096
-#: How much of a dump is read to tell whose it is.
+#: Bytes of a dump to read to determine whose it is.
 _LOOKED_AT = 4 * 1024 * 1024
 _MEMBERS = 2000
-#: So far into an archive its members are looked for: what is passed over has to be unpacked, too.
+#: Members are searched up to this position of an archive: skipped data has to be decompressed, too.
 _MOST_UNPACKED = 4 * 1024 * 1024 * 1024
-#: Where code lies: what looks like a copy there may be what a module brought along.
+#: Folders of code: a file that looks like a copy there may belong to a module.
 _CODE = re.compile(
     rb"(?:modules|themes|override|vendor|tools|classes|controllers|src|app|js|lib|bin|config|localization|translations"
     rb"|mails|pdf|webservice|admin[^/]*|wp-includes|wp-admin|wp-content/(?:plugins|mu-plugins|themes))/.*|.*/vendor/.*",
     re.DOTALL,
 )
-#: Where archives belong to the code: demo data, translations, themes.
+#: Folders in which archives belong to the code: demo data, translations, themes.
 _PARTS = re.compile(
     rb"(?:translations|localization|modules|themes|wp-content/(?:plugins|mu-plugins|themes|languages))/.*|.*/vendor/.*",
     re.DOTALL,
 )
-#: Where archives are goods.
+#: Folders in which archives are goods.
 _GOODS = re.compile(rb"download/.*|wp-content/uploads/(?:woocommerce_uploads|edd)/.*", re.DOTALL)
 _COPY_WORD = re.compile(
     rb"(?:^|[^a-z])(?:backups?|bak|dump|database|db|sql|site|public_html|htdocs|www|wwwroot)(?:[^a-z]|$)", re.IGNORECASE
 )
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 _COMPOSERS_AUTH = re.compile(rb"\"(?:http-basic|bearer|(?:github|gitlab|bitbucket)-(?:oauth|token))\"\s*:")
-#: How programs of one file that open a database or a disk to anybody call themselves.
+#: Names in the source of single-file programs that open a database or a disk to anybody.
 _TOOLS = re.compile(
     rb"Adminer - Compact database|AdminerEvo|Tiny File Manager|BigDump|Search Replace DB|Unzipper extracts|'FilesMan'"
 )
-#: Where WordPress keeps what was put into pages.
+#: WordPress's folder for media in pages.
 _MEDIA = re.compile(rb"wp-content/uploads/[0-9]{4}/[0-9]{2}/.*", re.DOTALL)
 _SHOWS_PHP = re.compile(rb"(?<![\w>$:])phpinfo\s*\(", re.IGNORECASE)
-#: `<?php phpinfo();`, maybe with a line about errors, is no page of a shop.
+#: A file with only `<?php phpinfo();`, maybe with a line about errors, is no page of a shop.
 _FEW_STATEMENTS = 3
 _COMMENT = re.compile(rb"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
-#: PrestaShop's and WordPress's own tables: a dump has several of them with one prefix.
+#: PrestaShop's and WordPress's own tables: a dump has several of them with the same prefix.
 _CORE_TABLE = re.compile(
     rb"(?:CREATE\s+TABLE|INSERT\s+INTO)\s+(?:IF\s+NOT\s+EXISTS\s+)?[`\"]?(\w*?)"
     rb"(configuration|employee|customer|shop_url|options|usermeta|users|posts)[`\"]?[\s(]",
@@ -86,14 +86,14 @@ _NOT_READ = {
     b"node_modules", b"bower_components", b"vendor", b"cache", b"img", b"upload", b"uploads", b"download", b".git",
     b"var", b"_dev", b"_build",
 }  # fmt: skip
-#: Of the root's folders those that configure the whole.
+#: Folders at the root that configure the whole site.
 _ROOTS_OWN = (b"app", b"config", b"override", b"themes", b"templates", b"wp-content")
 _DEVELOPERS = re.compile(
     rb"phpunit|phpstan|psalm|gulpfile|gruntfile|webpack|karma|eslint|rector|\.php[-_]cs|composer|package"
 )
 _INSTALLERS = (
     ("install_version.php",), ("controllers/http", "index_cli.php"),
-    # A release that was unpacked and never installed: whoever finds it may install it
+    # An unpacked release that was never installed: anybody who finds it may install it
     ("install/install_version.php", "classes"),
 )  # fmt: skip
 _SITES = (
@@ -111,12 +111,12 @@ _OPENERS: tuple[tuple[bytes, Callable[[IO[bytes]], Any]], ...] = (
 )  # fmt: skip
 
 
-#: What reading a damaged file of these may end in.
+#: Errors from reading a damaged file.
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Content:
-    """A document root that may be looked into; answers for one entry are kept. What cannot be read is not judged."""
+    """A document root to inspect; results for one entry are kept. Unreadable files are not judged."""
 
     def __init__(self, root: Path, needed: frozenset[bytes]) -> None:
         self._root = os.fsencode(root)
@@ -124,30 +124,30 @@ class Content:
         self._known: dict[tuple[str, bytes], bool] = {}
 
     def is_private_key(self, path: bytes) -> bool:
-        """Tell whether a file begins with a private key."""
+        """Return whether a file begins with a private key."""
         return bool(_PRIVATE_KEY.search(self._head(path)))
 
     def is_outside_code(self, path: bytes) -> bool:
-        """Tell whether an entry lies where no module, theme or library does."""
+        """Return whether an entry is outside of modules, themes and libraries."""
         return _CODE.fullmatch(path) is None
 
     def is_dump(self, path: bytes) -> bool:
-        """Tell whether a file of SQL is a copy of a database: not what a module creates its tables with, or sells."""
+        """Return whether an SQL file is a copy of a database, not a module's table definitions nor one for sale."""
         is_by_name = _CODE.fullmatch(path) is None and _GOODS.fullmatch(path) is None
         return is_by_name or self.holds_core_tables(path)
 
     def holds_core_tables(self, path: bytes) -> bool:
-        """Tell whether a file, packed or not, is a dump with tables of the application itself."""
+        """Return whether a file, compressed or not, is a dump with tables of the application itself."""
         return self._once("dump", path, self._holds_core_tables)
 
     def is_named_copy(self, path: bytes) -> bool:
-        """Tell whether a packed file is a copy of a database or site by its name."""
+        """Return whether a compressed file is a copy of a database or site by its name."""
         return not _GOODS.fullmatch(path) and not _MEDIA.fullmatch(path) and _is_copy_by_name(path)
 
     def is_site_archive(self, path: bytes) -> bool:
-        """Tell whether an archive holds a site or its database: by its name, or by its members.
+        """Return whether an archive holds a site or its database: by its name, or by its members.
 
-        In a media library and among code the members alone tell, in the former the name where they cannot be read.
+        In a media library and among code only the members count; in the former the name if they cannot be read.
         """
         if _GOODS.fullmatch(path):
             return False
@@ -158,23 +158,23 @@ class Content:
         return self._once("archive", path, self._holds_site)
 
     def is_unused(self, path: bytes) -> bool:
-        """Tell whether the database names nothing there as in use."""
+        """Return whether the database names nothing there as in use."""
         return not any(one == path or one.startswith(path + b"/") for one in self._needed)
 
     def is_installer(self, path: bytes) -> bool:
-        """Tell whether a folder holds an installer, whatever it is called."""
+        """Return whether a folder holds an installer, whatever its name."""
         return any(all(self._is_there(path, mark) for mark in marks) for marks in _INSTALLERS)
 
     def is_other_site(self, path: bytes) -> bool:
-        """Tell whether a folder is an installation of its own."""
+        """Return whether a folder is an installation of its own."""
         return any(all(self._is_there(path, mark) for mark in marks) for marks in _SITES)
 
     def is_composers_auth(self, path: bytes) -> bool:
-        """Tell whether a file holds what Composer signs in to others with."""
+        """Return whether a file holds Composer's credentials for other services."""
         return bool(_COMPOSERS_AUTH.search(self._head(path)))
 
     def is_door(self, path: bytes) -> bool:
-        """Tell whether a page opens database or disk to anybody, or does nothing but show how PHP is set up."""
+        """Return whether a page opens database or disk to anybody, or only shows PHP's configuration."""
         head = self._head(path)
         if _TOOLS.search(head):
             return True
@@ -182,11 +182,11 @@ class Content:
         return len(head) < _HEAD // 4 and bool(_SHOWS_PHP.search(code)) and code.count(b";") <= _FEW_STATEMENTS
 
     def is_unreferenced_test(self, path: bytes) -> bool:
-        """Tell whether a module's, theme's or the root's tests are named by none of its other files."""
+        """Return whether tests of a module, a theme or the root are named by none of its other files."""
         return _OWNER_OF_TESTS.fullmatch(path) is not None and self.is_unreferenced(path)
 
     def is_unreferenced(self, path: bytes) -> bool:
-        """Tell whether no file beside a folder names it."""
+        """Return whether no file next to a folder names it."""
         return self._once("unreferenced", path, lambda one: not self._is_referred_to(one))
 
     def _once(self, question: str, path: bytes, look: Callable[[bytes], bool]) -> bool:
@@ -239,16 +239,16 @@ class Content:
 
     def _is_referred_to(self, path: bytes) -> bool:
         parent, _, name = path.rpartition(b"/")
-        # Composer loads these at once, whatever is used; what its other lists name is loaded only when asked for
+        # Composer loads these in any case; files in its other lists are loaded only on demand
         if b"/" + name + b"/" in self._text(os.path.join(parent, _LOADED_AT_ONCE)):  # noqa: PTH118 - bytes paths
             return True
         needle = re.compile(rb"(?<![A-Za-z0-9_-])" + re.escape(name) + rb"(?![A-Za-z0-9_-])", re.IGNORECASE)
-        # Scripts that were built name the folders they were built from
+        # Compiled scripts name the folders from which they were built
         kinds = _PAGES if name.lower() in _BUILT_FROM else (*_PAGES, b".js")
         return any(needle.search(self._text(one)) for one in self._code_beside(parent, name, kinds))
 
     def _code_beside(self, parent: bytes, name: bytes, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
-        """Yield the files of `kinds` below `parent`, but for the folder `name` and those no page is made of."""
+        """Yield the files of `kinds` below `parent`, except the folder `name` and files that no page uses."""
         top = os.path.join(self._root, parent)  # noqa: PTH118 - bytes paths
         for place, folders, files in os.walk(top):
             at_top = place == top
@@ -267,7 +267,7 @@ class Content:
 
 
 def _unpacked(raw: IO[bytes], head: bytes) -> IO[bytes]:
-    """Return what the file `raw`, which begins with `head`, holds when it is unpacked, or the file itself."""
+    """Return the decompressed content of the file `raw`, which begins with `head`, or the file itself."""
     opener = next((opener for mark, opener in _OPENERS if head.startswith(mark)), None)
     return cast(IO[bytes], opener(raw)) if opener else raw
 

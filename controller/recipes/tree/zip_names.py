@@ -1,4 +1,4 @@
-"""Names in a stranger's ZIP, read one by one from its directory, in as much memory as one of them takes."""
+"""Reads the names in a foreign ZIP one by one from its directory, with the memory that a single one needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UTF8 = 0x800
 
 
 def names(stream: IO[bytes]) -> Iterator[str]:
-    """Yield the names of a ZIP's members, of very many the first. Raises zipfile.BadZipFile, OSError."""
+    """Yield the names of a ZIP's members, only the first of very many. Raises zipfile.BadZipFile, OSError."""
     start, end = _directory(stream)
     stream.seek(start)
     for _ in range(MOST_MEMBERS):
@@ -31,7 +31,7 @@ def names(stream: IO[bytes]) -> Iterator[str]:
 
 
 def _directory(stream: IO[bytes]) -> tuple[int, int]:
-    """Return where the directory begins and ends, as `zipfile` finds it: bytes may stand before the archive."""
+    """Return where the directory begins and ends, as `zipfile` determines it: bytes may stand before the archive."""
     size = stream.seek(0, os.SEEK_END)
     tail = _at(stream, max(0, size - _END_BYTES - _LONGEST_COMMENT), _END_BYTES + _LONGEST_COMMENT)
     found = tail.rfind(_END)

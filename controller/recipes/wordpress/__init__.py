@@ -1,1 +1,1 @@
-"""WordPress and WooCommerce: what their templates hold, how they are packed, set up and checked."""
+"""WordPress and WooCommerce: how their templates are inspected, packed, configured and checked."""

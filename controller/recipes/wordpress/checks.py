@@ -1,4 +1,4 @@
-"""Visits that show a WordPress lives: one for each promise, made from what it publishes."""
+"""Makes the HTTP checks of a WordPress: one for each promise, from what it publishes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from controller.recipes.wordpress.database import Database, Page
 from controller.recipes.wordpress.plugins import Plugins
 from shared.placeholders import token
 
-#: Kind of post -> how WordPress finds one by its number; with rules for addresses it leads on to its own.
+#: Kind of post -> WordPress's address by number; with rules for addresses it redirects to the post's own.
 _BY_NUMBER = {"post": "/?p={}", "page": "/?page_id={}", "product": "/?post_type=product&p={}"}
 #: Pages of a shop by the options that name them.
 _SHOP_PAGES = {"shop": "woocommerce_shop_page_id", "cart": "woocommerce_cart_page_id"}
 _UPLOADS = "wp-content/uploads"
-#: WordPress's own, for a site that shows none.
+#: WordPress's own picture, for a site that shows none.
 _OWN_PICTURES = (
     "wp-includes/images/w-logo-blue.png",
     "wp-includes/images/blank.gif",
@@ -26,14 +26,14 @@ _OWN_PICTURES = (
 )
 _TYPED = (".jpg", ".jpeg", ".png", ".gif", ".svg")
 _LARGEST = 4 * 1024 * 1024
-#: The page on which WordPress itself gives up has this in every language.
+#: WordPress's own error page has this in every language.
 _ABSENT = (*PHP_ERRORS, '<body id="error-page">')
 _ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
 
 
 def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonce: str) -> list[dict[str, Any]]:
-    """Return the manifest's checks. Redirects on the site's own host are followed by who runs them: a site that shows
-    nothing before signing in leads to that page."""
+    """Return the manifest's checks. The checker follows redirects on the site's own host: a site that requires a login
+    for every page redirects to that page."""
     plugins = Plugins(root, {name: living.option(name, value) for name, value in options.items()})
     closed = plugins.closes
     kinds = [page for page in database.pages() if page.kind != "product" or plugins.has_shop]
@@ -57,19 +57,19 @@ def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonc
 
 
 def _distinct(pages: Iterable[Page], shop: Mapping[str, int]) -> list[Page]:
-    """Return the pages but those that are visited as the shop's own."""
+    """Return the pages except those that are checked as the shop's own."""
     return [page for page in pages if page.number not in shop.values()]
 
 
 def _page(name: str, path: str, *, closed: bool = False, **more: Any) -> dict[str, Any]:
-    # What closes a site may say so by a page of WordPress's own
+    # A plug-in that closes a site may say so on a page of WordPress's own
     texts = PHP_ERRORS if closed else _ABSENT
     status = [200, 503] if closed else [200]
     return {"name": name, "path": path, "status": status, "content_type": "text/html", "absent": list(texts), **more}
 
 
 def _pictures(database: Database, root: Path) -> list[dict[str, Any]]:
-    """Return visits to a picture that was uploaded, or to one of WordPress's own, and to one with a name that is not
+    """Return checks of an uploaded picture, or of one of WordPress's own, and of one whose name is not
     ASCII."""
     found = next((f"{_UPLOADS}/{name}" for name in database.uploads() if _is_picture(root / _UPLOADS / name)), None)
     found = found or next((name for name in _OWN_PICTURES if _is_picture(root / name)), None)
@@ -91,7 +91,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _office(plugins: Plugins, nonce: str) -> list[dict[str, Any]]:
-    """Return visits to the form for signing in, with a look inside, or to what answers beside a hidden one."""
+    """Return checks of the login form, with pages behind it, or of what answers in place of a hidden one."""
     path = plugins.login()
     if path is None:
         beside = {"name": "office", "path": "/wp-admin/admin-ajax.php", "status": [400, 403, 200, 404]}

@@ -1,4 +1,4 @@
-"""wp-config.php: what it defines, found in its source without running it, and the same file as a template."""
+"""Reads the definitions of wp-config.php in its source without running it, and writes it as a template."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ SALTS = (
     "NONCE_SALT",
 )  # fmt: skip
 _SALT_LENGTH = 64
-#: Keeps the sites on one cache server apart.
+#: Separates the sites on one cache server.
 _CACHE_SALT = "WP_CACHE_KEY_SALT"
 ACCESS = "DB_PASSWORD"
 _DATABASE = {"DB_NAME": "db.name", "DB_USER": "db.user", ACCESS: "db.password", "DB_HOST": "db.address"}
 #: The site's address, where the file overrides the options.
 ADDRESSES = ("WP_HOME", "WP_SITEURL")
-#: What a new site begins with, whatever the template had: it answers over http, under its own name.
+#: Fixed values of a new site, whatever the template had: it answers over http, under its own name.
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
-#: Below which path browsers send the cookies back, where the file says so: what follows the site's own.
+#: The cookies' path, if the file sets it: it is derived from the site's own.
 _PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What wp-config.php says."""
+    """The content of wp-config.php."""
 
     source: bytes = field(repr=False)
     definitions: Sequence[Definition] = field(repr=False)
-    #: The tables' own, where the file says another.
+    #: The prefix of the tables, if the file states another.
     other_prefix: str = ""
 
     @property
     def prefix(self) -> str:
-        """Prefix of the tables' names."""
+        """The prefix of the tables' names."""
         return self.other_prefix or self.text(TABLE_PREFIX)
 
     def with_prefix(self, prefix: str) -> Configuration:
-        """Return the same with another prefix of the tables' names."""
+        """Return a copy with another prefix of the tables' names."""
         return replace(self, other_prefix=prefix)
 
     def text(self, name: str) -> str:
-        """Return a constant as text, of the environment's its default; "" when it is absent, no text or unknown."""
+        """Return a constant as text, of the environment's its default; "" when it is missing, no text or unknown."""
         value = next((one.written for one in self.definitions if one.name == name), None)
         return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
 
     def is_on(self, name: str) -> bool:
-        """Tell whether a constant is there and counts as true; what would have to be run does."""
+        """Return whether a constant is defined and counts as true; one that would have to be run does."""
         return any(one.name == name and one.value not in (False, 0, b"", b"0") for one in self.definitions)
 
     def has(self, name: str) -> bool:
-        """Tell whether a constant is defined."""
+        """Return whether a constant is defined."""
         return any(one.name == name for one in self.definitions)
 
     def secrets(self) -> list[Secret]:
-        """Return the eight salts, which every new site has, and the cache's where the template has one."""
+        """Return the eight salts, which every new site has, and the cache's if the template has one."""
         names = [*SALTS, *([_CACHE_SALT] if self.has(_CACHE_SALT) else [])]
         return [Secret(_secret_name(name), "alnum", _SALT_LENGTH) for name in names]
 
@@ -80,7 +80,7 @@ class Configuration:
         return {name: value for name, value in found.items() if value and value != b"put your unique phrase here"}
 
     def more_secrets(self) -> list[tuple[str, list[Held]]]:
-        """Return (constant, secrets in it) of those that WordPress does not know itself."""
+        """Return (constant, secrets in it) for constants unknown to WordPress."""
         found = [(one.name, parts.secrets_in(one.name, one.written)) for one in self._others()]
         return [(name, held) for name, held in found if held]
 
@@ -89,14 +89,14 @@ class Configuration:
         return [one for one in self.definitions if isinstance(one.written, bytes) and one.name not in known]
 
     def template(self, nonce: str) -> bytes:
-        """Return the file with every value of the account as a placeholder."""
+        """Return the file with a placeholder for every value of the account."""
         filled = redefined(self.source, CONFIG, lambda one: self._value(one, nonce))
         missing = [name for name in SALTS if not self.has(name)]
         added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
         return with_door(living.without_shown_errors(filled), *added)
 
     def _value(self, one: Definition, nonce: str) -> bytes | None:
-        """Return what takes the place of a definition's value, None when it stays."""
+        """Return the replacement of a definition's value, None where it stays."""
         if one.name in _DATABASE:
             return _quoted(nonce, _DATABASE[one.name])
         if one.name in (*SALTS, _CACHE_SALT):
@@ -119,7 +119,7 @@ class Configuration:
 
 
 def address(nonce: str, scheme: str, host: str) -> bytes:
-    """Return the site's address as it stands in the file; `host` is the value that names it."""
+    """Return the site's address as it stands in the file; `host` is the name of its value."""
     named, below = (token(nonce, name, "php") for name in (host, "base_path"))
     return b"'%b://%b%b'" % (scheme.encode("ascii"), named, below)
 
@@ -161,7 +161,7 @@ def _require_one(found: Configuration, name: str) -> None:
 
 
 def _unsaid(found: Configuration, name: str) -> bool:
-    """Tell whether only the environment says `name`."""
+    """Return whether only the environment gives `name`."""
     return any(one.name == name and one.of_environment and one.default is None for one in found.definitions)
 
 

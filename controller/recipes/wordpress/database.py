@@ -1,4 +1,4 @@
-"""Reads what the recipe must know from a WordPress database: address, administrator, options, pages to visit."""
+"""Reads from a WordPress database what the recipe needs: address, administrator, options, pages to check."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from controller.recipes.table_prefix import chosen, require_tables
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
-#: WordPress finds by its name what has an ASCII one: names of other scripts are percent-encoded, but for those of the
-#: pages that its own installer makes in such a language. Pages below such a page are not found either.
+#: WordPress finds posts by ASCII names: names in other scripts are percent-encoded, except those of the pages that
+#: its own installer makes in such a language. Pages below such a page are not found either.
 _FOUND = "HEX(post_name) NOT REGEXP '^(..)*[89A-F]' AND (post_type <> 'page' OR post_parent = 0)"
 _ADMINISTRATOR = '"administrator";b:1;'
-#: Where customers and visitors left their address: (table, column, condition).
+#: Columns with addresses of customers and visitors: (table, column, condition).
 _EMAILS = (
     ("users", "user_email", " WHERE ID <> {0}"),
     ("postmeta", "meta_value", " WHERE meta_key = '_billing_email'"),
@@ -41,19 +41,19 @@ class Administrator:
 
 @dataclass(frozen=True)
 class Page:
-    """Something published to visit: its number and kind."""
+    """A published post to check: its number and kind."""
 
     number: int
     kind: str
 
 
 def prefix_of(database: TemplateDatabase, configured: str) -> str:
-    """Return the prefix of the application's tables: the one configured, or that of the only complete set there is."""
+    """Return the prefix of the application's tables: the configured one, or that of the only complete set."""
     return chosen(database.tables, configured, _NEEDED)
 
 
 class Database:
-    """Questions to one template's database. `prefix` is that of its tables."""
+    """Queries one template's database. `prefix` is that of its tables."""
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
         self._database = self.template = database
@@ -82,17 +82,17 @@ class Database:
         return Search(self._database, own, Known(tuple(emails), tuple(one.format_map(names) for one in phones)))
 
     def own_tables(self) -> Mapping[str, Any]:
-        """Return table (in full) -> its columns and key, for this site's tables."""
+        """Return table (full name) -> its columns and key, for this site's tables."""
         return {full: self._database.tables[full] for full in self.tables.values()}
 
     def rows(self, sql: str) -> list[tuple[str, ...]]:
-        """Return a query's rows as text, NULL as "". `{name}` stands for the table `name` in full."""
+        """Return a query's rows as text, NULL as "". `{name}` stands for the full name of the table `name`."""
         names = {name: f"`{full}`" for name, full in self.tables.items()}
         found = self._database.query(sql.format_map(names))
         return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in found]
 
     def count(self, full: str, where: str = "") -> int:
-        """Return the number of rows of a table, named in full, that meet `where`."""
+        """Return the number of rows of a table (full name) that satisfy `where`."""
         condition = f" WHERE {where}" if where else ""
         return int(self._database.query(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0] or 0)
 
@@ -113,9 +113,9 @@ class Database:
         return Administrator(int(rows[0][0]), rows[0][1])
 
     def pages(self) -> list[Page]:
-        """Return one published post of each kind visitors look at: the oldest product, post and page.
+        """Return one published post of each kind that visitors see: the oldest product, post and page.
 
-        Of products one that the catalogue shows, if there is one.
+        Among products, one that the catalogue shows, if there is any.
         """
         shown = f"post_status = 'publish' AND post_password = '' AND {_FOUND}"
         rows = self.rows(
@@ -134,7 +134,7 @@ class Database:
         return [Page(number, kind) for kind, number in found.items()]
 
     def published(self, numbers: Sequence[int]) -> frozenset[int]:
-        """Return those of `numbers` that are published pages anybody may read."""
+        """Return those of `numbers` that are published pages any visitor may read."""
         if not numbers:
             return frozenset()
         rows = self.rows(
@@ -148,11 +148,11 @@ class Database:
         return self._attached("")
 
     def oddly_named(self) -> list[str]:
-        """Return the files of the first attached pictures whose names are not all ASCII."""
+        """Return the files of the first attached pictures whose names are not pure ASCII."""
         return self._attached(" AND CHAR_LENGTH(m.meta_value) <> LENGTH(m.meta_value)")
 
     def download_roots(self) -> list[str]:
-        """Return the document roots WooCommerce has written down with the folders it lets customers download from."""
+        """Return the document roots that WooCommerce recorded with the folders for customers' downloads."""
         if "wc_product_download_directories" not in self.tables:
             return []
         rows = self.rows("SELECT url FROM {wc_product_download_directories} WHERE url LIKE 'file://%' LIMIT 20")
@@ -161,7 +161,7 @@ class Database:
         return list(dict.fromkeys(root for root in roots if root and not is_weak(root)))
 
     def recorded_paths(self) -> list[bytes]:
-        """Return the cells in which Yoast has written down where the pictures of pages lie."""
+        """Return the cells in which Yoast recorded the paths of pages' pictures."""
         if "yoast_indexable" not in self.tables:
             return []
         rows = self.rows(
@@ -181,7 +181,7 @@ class Database:
 def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tuple[str, str]:
     """Return (host, folder with a slash before it or "") of the site.
 
-    `overridden` are the addresses wp-config.php gives, which count before the options.
+    `overridden` are the addresses in wp-config.php, which take precedence over the options.
     Raises ShoplaunchError `domain_unknown`, `several_domains`.
     """
     told = {

@@ -1,4 +1,4 @@
-"""What differs between WordPress's versions: one table, and what a tree says of itself."""
+"""Lists the differences between WordPress's versions, and reads a tree's own version."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MUL
 
 @dataclass(frozen=True)
 class Series:
-    """One series of releases; `below` is the first version that is not of it any more.
+    """One series of releases; `below` is the first version after it.
 
-    `minimum` and `maximum` are the PHP it is meant for, where the table of WordPress's own handbook says "beta", too;
-    `preferred` is the newest without that word, which stands there for as long as many plug-ins are not fit for a PHP
+    `minimum` and `maximum` are its PHP versions, including those that the table of WordPress's own handbook calls
+    "beta"; `preferred` is the newest without that word, which the handbook uses as long as many plug-ins are not ready
     (make.wordpress.org/core/handbook/references/php-compatibility-and-wordpress-versions).
     """
 
@@ -50,29 +50,29 @@ SERIES = (
     Series((6, 8), (6, 9), "7.2.24", "8.3", "8.4", "wordpress"),
     Series((6, 9), (7,), "7.2.24", "8.3", "8.5", "wordpress"),
 )
-#: Said to whoever has another one.
+#: The message for any other version.
 KNOWN = "4.0 to 6.9"
 
 
 def find_version(root: Path) -> str | None:
-    """Return the version the tree's own code says it has, without what a distribution or a beta adds; else None."""
+    """Return the version in the tree's own code, without suffixes of a distribution or a beta; else None."""
     found = _VERSION.search(template_files.read(root / VERSION_FILE))
     return found.group(1).decode("ascii") if found else None
 
 
 def series_of(version: str) -> Series | None:
-    """Return the series of a version such as "6.8.1", None when it is none this recipe knows."""
+    """Return the series of a version such as "6.8.1", None when this recipe does not know it."""
     numbers = _numbers(version)
     return next((series for series in SERIES if series.since <= numbers < series.below), None)
 
 
 def signs_in_by_email(version: str) -> bool:
-    """Tell whether users of that version may sign in with their e-mail address: clients are told nothing else."""
+    """Return whether users of that version can log in with their e-mail address: clients get no other login name."""
     return _numbers(version) >= (4, 5)
 
 
 def least_php(root: Path, series: Series) -> str:
-    """Return the oldest PHP this tree's own code runs on, as it says itself; its series's where it does not."""
+    """Return the oldest PHP that this tree's own code states; that of its series if it states none."""
     found = _PHP.search(template_files.read(root / VERSION_FILE))
     return found.group(1).decode("ascii") if found else series.minimum
 

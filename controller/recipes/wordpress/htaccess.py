@@ -1,4 +1,4 @@
-"""WordPress's own block of `.htaccess`, written as each version writes it for a site whose addresses need it."""
+"""Writes WordPress's own block of `.htaccess`, as each version writes it for a site whose addresses need it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RULES = (
     rb"(?:RewriteBase\s+\S+\s+)?(?:RewriteRule\s+\^index\\\.php\$\s+-\s+\[L\]\s+)?RewriteCond\s+%\{REQUEST_FILENAME\}\s+!-f\s+"
     rb"RewriteCond\s+%\{REQUEST_FILENAME\}\s+!-d\s+RewriteRule\s+\.\*?\s+\S*index\.php\s+\[L\]"
 )
-#: The block, or the same lines where somebody copied them without what marks them as WordPress's.
+#: The block, or the same lines copied without the marks of WordPress's own.
 _OWN = re.compile(
     _MARKED + rb"|^[ \t]*<IfModule\s+mod_rewrite\.c>\s*" + _RULES + rb"\s*</IfModule>|^" + _RULES,
     re.MULTILINE | re.IGNORECASE,
@@ -37,20 +37,20 @@ class OwnBlock:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the site's addresses work only by these rules."""
+        """Whether the site's addresses work only with these rules."""
         return bool(self.permalinks) and not _WITHOUT_RULES.match(self.permalinks)
 
     def text(self) -> bytes:
-        """Return the block from its first comment to its last one, without an end of line."""
-        # The empty line is WordPress's own: where nothing differs it leaves the file alone
+        """Return the block from its first comment to its last, without an end of line."""
+        # The empty line is WordPress's own: if nothing differs, it leaves the file alone
         rules = ["<IfModule mod_rewrite.c>", *self._rules(), "</IfModule>", ""]
         lines = ["# BEGIN WordPress", *self._comments(), *rules, "# END WordPress"]
         return "\n".join(lines).encode("utf-8")
 
     def put_into(self, content: bytes) -> bytes:
-        """Return an `.htaccess` with this block, `content` itself where its own does or no address needs one.
+        """Return an `.htaccess` with this block, or `content` itself if its own block works or no address needs one.
 
-        It takes the place of one that does not; where there is none it comes last, as WordPress puts it.
+        The block replaces one that does not work; without one it is added at the end, as WordPress does.
         """
         blocks = list(_OWN.finditer(content))
         if not self.is_needed or self._does(blocks):
@@ -61,7 +61,7 @@ class OwnBlock:
         return b"\n\n".join(filter(None, [before.strip(), self.text(), after.strip()])) + b"\n"
 
     def warnings(self, content: bytes) -> list[str]:
-        """Return sentences about what was written into `content`, and what of its lines is not there any more."""
+        """Return sentences about what was added to `content`, and which of its lines were removed."""
         blocks = list(_OWN.finditer(content))
         if not self.is_needed or self._does(blocks):
             return []
@@ -75,7 +75,7 @@ class OwnBlock:
         return [said, "\n".join([f"{_LEFT_OUT}:", *shown, *more])]
 
     def _does(self, blocks: list[re.Match[bytes]]) -> bool:
-        """Tell whether `blocks` lead the addresses to the site's own folder."""
+        """Return whether `blocks` lead the addresses to the site's own folder."""
         own = self.base_uri.encode("utf-8")
         return bool(blocks) and all(_folders(one.group(), own) == {own} for one in blocks)
 
@@ -103,7 +103,7 @@ class OwnBlock:
 
 
 def _directives(block: bytes) -> Iterator[bytes]:
-    """Give the lines that are no comments."""
+    """Yield the lines that are not comments."""
     lines = (line.strip() for line in block.splitlines())
     return (line for line in lines if line and not line.startswith(b"#"))
 
@@ -111,7 +111,7 @@ def _directives(block: bytes) -> Iterator[bytes]:
 def _folders(block: bytes, relative: bytes = b"./") -> set[bytes]:
     """Return the folders below which rules of `block` find `index.php`, each with a slash before and after it.
 
-    One that names it without a folder finds it where the file is: `relative` stands for that.
+    A rule that names it without a folder finds it in the file's own: `relative` stands for that.
     """
     bases, targets = list[bytes](), list[bytes]()
     for name, *words in map(bytes.split, _directives(block)):
@@ -127,5 +127,5 @@ def _folders(block: bytes, relative: bytes = b"./") -> set[bytes]:
 
 
 def _shape(line: bytes) -> bytes:
-    """Return a line without what differs from site to site: its folder."""
+    """Return a line without the part that differs between sites: the folder."""
     return re.sub(rb"(?<=rewritebase )\S+|(?<=rewriterule \. )\S*(?=index\.php)", b"", b" ".join(line.split()).lower())

@@ -1,4 +1,4 @@
-"""Which languages a WordPress can be switched to, and where a country's clocks are set."""
+"""Determines the languages to which a WordPress can be switched, and the time zones of countries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACK = re.compile(r"(([a-z]{2})(?:_[A-Z]{2})?)\.(?:mo|l10n\.php)")
 def packs(root: Path) -> dict[str, str]:
     """Return code (two letters) -> locale of the languages installed, English first.
 
-    Of several for one code the plain one is taken, then that of the country called like it, then the first.
+    Of several for one code the plain one is chosen, then that of the country with the same code, then the first.
     """
     folder = root / "wp-content" / "languages"
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

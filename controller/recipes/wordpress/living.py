@@ -1,4 +1,4 @@
-"""WordPress set for a living site: what a developer's machine has otherwise, and what is said of each change."""
+"""Changes a WordPress's development settings to those of a live site, with a sentence about each change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from controller.recipes.php.definitions import Definition
 from controller.recipes.php.shown_errors import without_shown_errors as without_shown_errors
 from controller.recipes.wordpress import login
 
-#: (where it stood, what becomes of it)
+#: (place of the setting, sentence about the change)
 Adjustment = tuple[str, str]
 
 _OFF = (False, 0, b"", b"0")
-#: Constant -> (value of a living site, values that mean the same, what is said).
+#: Constant -> (value of a live site, equivalent values, sentence).
 CONSTANTS: Mapping[str, tuple[bytes, Sequence[object], str]] = {
     **dict.fromkeys(
         ("WP_DEBUG", "WP_DEBUG_DISPLAY", "WP_DEBUG_LOG", "SCRIPT_DEBUG", "SAVEQUERIES", "WP_LOCAL_DEV", "IMPORT_DEBUG",
@@ -28,7 +28,7 @@ CONSTANTS: Mapping[str, tuple[bytes, Sequence[object], str]] = {
     "WP_PROXY_HOST": (b"''", (b"",), "the template's proxy is not asked"),
 }  # fmt: skip
 _ERRORS_SHOWN = "pages show no errors"
-#: Option -> (values of an unfinished site, value of a living one, what is said).
+#: Option -> (values of an unfinished site, value of a live one, sentence).
 OPTIONS: Mapping[str, tuple[Sequence[bytes], bytes, str]] = {
     "blog_public": ((b"0",), b"1", "search engines may look at the site"),
     "woocommerce_coming_soon": ((b"yes",), b"no", "the shop is open: it said \"coming soon\""),
@@ -40,7 +40,7 @@ _SEEDPROD_ON = re.compile(rb"(\"enable_(?:coming_soon|maintenance)_mode\"\s*:\s*
 _CLOSED = "the site is open: this plug-in showed a notice instead"
 _MAIL = "mail goes through PHP: what this plug-in sent it with does not travel, or caught it"
 _HTTPS = "a new site answers over http first: this plug-in led visitors to https"
-#: Plug-ins (folders) that are switched off: nothing of them is wanted in a new site until its owner says so.
+#: Plug-ins (folders) that are switched off: a new site runs without them until its owner decides otherwise.
 PLUGINS: Mapping[str, str] = {
     **dict.fromkeys(
         ("wp-maintenance-mode", "maintenance", "under-construction-page", "cmp-coming-soon-maintenance",
@@ -68,15 +68,15 @@ _PLUGIN = re.compile(rb'i:[0-9]+;s:[0-9]+:"([^"]+)";')
 
 
 def constant(one: Definition) -> bytes | None:
-    """Return the value a constant has in a living site, None where it stays."""
+    """Return the value of a constant in a live site, None where it stays."""
     value, same, _ = CONSTANTS.get(one.name, (b"", (), ""))
-    # What would have to be run may be anything
+    # An expression that would have to be run may have any value
     is_same = one.value is not None and any(type(one.value) is type(other) and one.value == other for other in same)
     return None if one.name not in CONSTANTS or is_same else value
 
 
 def option(name: str, value: bytes) -> bytes:
-    """Return an option as a living site has it."""
+    """Return an option's value for a live site."""
     if name == _ACTIVE:
         return _without(value)
     if name == _SEEDPROD:
@@ -86,7 +86,7 @@ def option(name: str, value: bytes) -> bytes:
 
 
 def adjustments(source: bytes, definitions: Sequence[Definition], options: Mapping[str, bytes]) -> Iterator[Adjustment]:
-    """Yield what was set otherwise in wp-config.php (its source, and what it defines) and among the options."""
+    """Yield the changed settings of wp-config.php (its source, and its definitions) and among the options."""
     for one in definitions:
         if constant(one) is not None:
             yield f"wp-config.php {one.name}", CONSTANTS[one.name][2]

@@ -1,18 +1,18 @@
-"""Where clients sign in: plug-ins that move the form from where WordPress has it are turned back in new sites."""
+"""Restores the usual address of the login form in new sites: plug-ins that move it are switched off or reset."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-#: Said of each: the address is the template owner's, and every client would have the same.
+#: The reason for each: the address is the template owner's, and every client would have the same.
 MOVED = "the form for signing in is where clients are told: it was moved to an address of the template's"
-#: Plug-ins (folders) that do nothing else.
+#: Plug-ins (folders) that only move the form.
 PLUGINS = (
     "wps-hide-login", "rename-wp-login", "easy-hide-login", "hide-login-page", "lws-hide-login", "hide-wp-login-php",
     "change-wp-admin-login", "hide-my-wp",
 )  # fmt: skip
-#: Option -> (what in it moves the form, what it becomes), for plug-ins that do more.
+#: Option -> (the part that moves the form, its replacement), for plug-ins that do more.
 OPTIONS: Mapping[str, tuple[re.Pattern[bytes], bytes]] = {
     "secupress_active_submodule_move-login": (re.compile(rb".+", re.DOTALL), b""),
     "aio_wp_security_configs": (re.compile(rb'(s:31:"aiowps_enable_rename_login_page";)s:1:"1";'), rb'\g<1>s:0:"";'),
@@ -23,7 +23,7 @@ OPTIONS: Mapping[str, tuple[re.Pattern[bytes], bytes]] = {
 
 
 def option(name: str, value: bytes) -> bytes:
-    """Return an option as it is where the form has its usual address; the same object when nothing moved it."""
+    """Return an option with the form at its usual address; the same object when nothing moved it."""
     if name not in OPTIONS:
         return value
     pattern, wanted = OPTIONS[name]

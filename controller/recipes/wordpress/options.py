@@ -1,4 +1,4 @@
-"""WordPress's options: which become values of the job, and which must not travel."""
+"""Decides which of WordPress's options become values of the job, and which are removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.recipes.secrets.parts import Held
 from controller.recipes.wordpress import living
 from shared.placeholders import token
 
-#: Option -> (value of the job, how it is encoded): WordPress keeps the site's name escaped for HTML.
+#: Option -> (value of the job, its encoding): WordPress stores the site's name escaped for HTML.
 FROM_JOB = {
     "siteurl": ("shop.url", "raw"),
     "home": ("shop.url", "raw"),
@@ -20,18 +20,18 @@ FROM_JOB = {
     "woocommerce_stock_email_recipient": ("shop.email", "raw"),
     "woocommerce_email_from_name": ("shop.name", "html"),
 }
-#: Of those, what a site always has.
+#: Those of them that a site always has.
 NEEDED = ("siteurl", "home", "blogname", "admin_email", "WPLANG")
-#: Options a new site begins with, whatever the template had: open to search engines, no mailbox of the template's.
+#: Fixed options of a new site, whatever the template had: open to search engines, no mailbox of the template.
 FIXED = {
     "blog_public": b"1", "mailserver_url": b"mail.example.com", "mailserver_login": b"login@example.com",
     "mailserver_pass": b"", "mailserver_port": b"110", "woocommerce_force_ssl_checkout": b"no",
     "https_migration_required": b"",
-    # From when on administrators are asked whether the address for mail is right (since 5.3): a new site's is. A day of
-    # its own would be another one in every site, and nothing could prove it
+    # The time from which administrators are asked whether their e-mail address is right (since 5.3): a new site's is.
+    # A date of its own would differ in every site, and could not be proved
     "admin_email_lifespan": b"2147483647",
 }  # fmt: skip
-#: Rows that are left out: what WordPress makes anew by itself, and what was somebody's.
+#: Rows left out: data that WordPress generates again, and personal data.
 _LEFT_OUT = (
     "auth_key", "auth_salt", "logged_in_key", "logged_in_salt", "secure_auth_key", "secure_auth_salt", "nonce_key",
     "nonce_salt", "secret_key", "new_admin_email", "adminhash", "recovery_keys", "recovery_mode_email_last_sent",
@@ -43,11 +43,11 @@ CONDITION = (
     "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"
     " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
 )
-#: In the list of active plug-ins the folder of each.
+#: The folder of each entry in the list of active plug-ins.
 _PLUGIN = re.compile(rb'"([^"/]+)/[^"]+\.php"')
 #: The password WordPress itself puts into the mailbox's settings.
 _MAILBOX = b"password"
-#: The application's own answers to what is done about passwords, called like them.
+#: The application's own settings about passwords, with names like passwords.
 _NOT_SECRET = ("woocommerce_registration_generate_password",)
 
 
@@ -69,7 +69,7 @@ def template_of(name: str, value: bytes, nonce: str) -> bytes:
 
 
 def folders_in_use(options: Mapping[str, bytes]) -> set[str]:
-    """Return the folders of the themes and plug-ins that are active."""
+    """Return the folders of the active themes and plug-ins."""
     themes = {options.get(name, b"").decode("utf-8", "replace") for name in ("template", "stylesheet")}
     plugins = _PLUGIN.findall(options.get("active_plugins", b""))
     used = {f"wp-content/plugins/{found.decode('utf-8', 'replace')}" for found in plugins}

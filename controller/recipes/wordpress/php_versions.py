@@ -1,4 +1,4 @@
-"""Which PHP one site runs on: the range of its release, as far as its plug-ins and theme run there too."""
+"""Determines the PHP versions for one site: those of its release, limited by its plug-ins and theme."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from controller.recipes.wordpress import facts
 _EXTENSIONS = ("curl", "dom", "fileinfo", "gd", "json", "mbstring", "mysqli", "openssl", "zip")
 _PLUGINS, _THEMES, _ALWAYS = "wp-content/plugins", "wp-content/themes", "wp-content/mu-plugins"
 _ACTIVE = re.compile(rb'i:[0-9]+;s:[0-9]+:"([^"]+\.php)";')
-#: What WordPress itself reads of a plug-in's or theme's head (get_file_data).
+#: The bytes WordPress itself reads of a plug-in's or theme's header (get_file_data).
 _HEAD_BYTES = 8192
 _ASKED = re.compile(
     rb"^[ \t/*#@]*Requires PHP:[ \t]*([5-9](?:\.[0-9]{1,2}){1,2})[ \t]*(?:\*/.*)?$", re.MULTILINE | re.I
 )
 _COMPOSER = re.compile(rb"PHP_VERSION_ID >= ([5-9][0-9]{4})\b")
-#: The last PHP that has what plug-ins from before 2018 call.
+#: The last PHP with the functions that plug-ins from before 2018 call.
 _BEFORE_8 = "7.4"
 _GONE_IN_8 = re.compile(
     rb"(?<![\w$>:\\])(?<!function )create_function\s*+\(|\blist\s*\([^()]*\)\s*=\s*@?each\s*\("
-    # A character of a text in braces: the whole file is no PHP any more
+    # A string offset in braces: PHP 8 cannot parse the whole file
     rb"|[$>]\w++(?:\[[^\][\n]*+\])*+\{\s*+(?:[$0-9-]|[a-z_]+\s*\()"
 )
-#: Most files have none of these and are not looked at any further; what looks for a brace begins with one to be quick.
+#: Most files have none of these and are not searched further; the pattern for a brace begins with one for speed.
 _MARKS = (b"create_function", b" each", b"=each", b"@each")
 _BRACE = re.compile(rb"\{(?<=[\w\]]\{)\s*+[$0-9a-z-]")
 _ASKS_FIRST = re.compile(
@@ -62,27 +62,27 @@ def needs_of(root: Path, options: Mapping[str, bytes]) -> Php:
     if _numbers(minimum) < (8,) <= _numbers(maximum):
         outdated = sorted({bytes(one.relative_to(root)) for one in _outdated(root, plugins, themes)})
         maximum = _BEFORE_8 if outdated else maximum
-    # What it does not run without counts more than what its release was tried with
+    # The PHP it requires takes precedence over the PHP its release was tried with
     maximum = max(maximum, ".".join(minimum.split(".")[:2]), key=_numbers)
     known = _numbers(minimum)[:2] <= _numbers(series.preferred) < _numbers(maximum)
     return Php(PhpNeeds(minimum, maximum, _EXTENSIONS, series.preferred if known else None), outdated)
 
 
 def active_plugins(root: Path, options: Mapping[str, bytes]) -> list[Path]:
-    """Return the main files of the active plug-ins that are there."""
+    """Return the existing main files of the active plug-ins."""
     names = [name.decode("utf-8", "replace") for name in _ACTIVE.findall(options.get("active_plugins", b""))]
     found = [root / _PLUGINS / name for name in names if ".." not in name and not name.startswith("/")]
     return [path for path in found if path.is_file()]
 
 
 def themes_of(root: Path, options: Mapping[str, bytes]) -> list[Path]:
-    """Return the folders of the active theme and of the one it is made from."""
+    """Return the folders of the active theme and of its parent theme."""
     names = {options.get(name, b"").decode("utf-8", "replace") for name in ("template", "stylesheet")}
     return [root / _THEMES / name for name in sorted(names) if name and "/" not in name and name not in (".", "..")]
 
 
 def _asked_by_plugin(main: Path) -> str | None:
-    """Return the PHP a plug-in asks for, None where it does not say."""
+    """Return the PHP a plug-in requires, None if it states none."""
     found = [_asked_in(main)]
     if main.parent.name != "plugins":
         composer = _COMPOSER.search(_head(main.parent / "vendor" / "composer" / "platform_check.php"))
@@ -104,7 +104,7 @@ def _head(path: Path) -> bytes:
 
 
 def _outdated(root: Path, plugins: Sequence[Path], themes: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files of what is active that call what PHP 8 does not have."""
+    """Yield the files of active code that call functions missing in PHP 8."""
     folders = {main.parent for main in plugins if main.parent != root / _PLUGINS}
     single = [main for main in plugins if main.parent == root / _PLUGINS]
     for path in [*single, *(one for folder in [*folders, *themes, root / _ALWAYS] for one in folder.rglob("*.php"))]:
@@ -113,7 +113,7 @@ def _outdated(root: Path, plugins: Sequence[Path], themes: Sequence[Path]) -> It
 
 
 def is_outdated(source: bytes) -> bool:
-    """Tell whether PHP source calls what PHP 8 does not have, without asking first."""
+    """Return whether PHP source calls functions missing in PHP 8, without testing for them first."""
     if not any(mark in source for mark in _MARKS) and not _BRACE.search(source):
         return False
     if not _GONE_IN_8.search(source) or _ASKS_FIRST.search(source):

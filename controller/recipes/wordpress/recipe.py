@@ -1,4 +1,4 @@
-"""WordPress, with or without WooCommerce, as the packer and the controller see it."""
+"""The recipe of WordPress, with or without WooCommerce."""
 
 from __future__ import annotations
 
@@ -50,30 +50,30 @@ ADMIN_FOLDER = "wp-admin"
 _NAME_LENGTH = 60
 _LOGS = ("error_log", "wp-content/debug.log", "wp-content/advanced-cache.php", "wp-config.php")
 _ACCESS = f"{config.CONFIG} {config.ACCESS}"
-#: Set by every new site's own statements, or for its safety.
 #: Options that no new site gets.
 _PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
 _SHOWN = 6
-#: An option longer than this is no address.
+#: A longer option is no address.
 _LONGEST_OWN = 300
+#: Set by every new site's own statements, or for its safety.
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
 
 
 class WordPress(Recipe):
-    """The recipe. Other series are lines in `wordpress_facts`."""
+    """The recipe. Other series are lines in `wordpress.facts`."""
 
     name: ClassVar[str] = "wordpress"
-    #: What WordPress's columns take at most; both names share one.
+    #: The limits of WordPress's columns; both names share one.
     limits: ClassVar[Mapping[str, int]] = {
         "shop.name": 255, "admin.email": 100, "admin.first_name": 120, "admin.last_name": 120,
     }  # fmt: skip
 
     def detect(self, root: Path) -> bool:
-        """Tell whether the tree at `root` is a WordPress, of whatever version."""
+        """Return whether the tree at `root` is a WordPress of any version."""
         return (root / facts.VERSION_FILE).is_file() and (root / "wp-load.php").is_file()
 
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
-        """Return the template at `root`, understood. Raises as `Recipe.inspect` says."""
+        """Return the inspected template at `root`. Raises as `Recipe.inspect`."""
         if not self.detect(root):
             raise ShoplaunchError("not_this_application", f"{root} is not a WordPress")
         version = facts.find_version(root)
@@ -83,16 +83,16 @@ class WordPress(Recipe):
         return WordPressTemplate(root, version, database, options)
 
     def password_format(self, version: str) -> str:
-        """Return what that version itself makes of a password."""
+        """Return how that version itself stores a password."""
         series = facts.series_of(version)
         return "phpass" if series is None else series.password_format
 
     def limits_of(self, version: str) -> Mapping[str, int]:
-        """Return what the columns of that version take."""
+        """Return the limits of that version's columns."""
         return self.limits if facts.signs_in_by_email(version) else {**self.limits, "admin.email": _NAME_LENGTH}
 
     def new_admin_folder(self, choose: Callable[[str], str]) -> str:
-        """Return WordPress's own: it is the same everywhere."""
+        """Return WordPress's own folder: it is the same everywhere."""
         return ADMIN_FOLDER
 
 
@@ -176,7 +176,7 @@ class WordPressTemplate(Template):
         return found.all()
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry stays out, None for what is packed."""
+        """Return why an entry is left out, None for one that is packed."""
         return self._tree.left_out(path, is_directory)
 
     def file(self, path: bytes, content: bytes) -> bytes | None:
@@ -192,14 +192,14 @@ class WordPressTemplate(Template):
         return own if own is not None or plain == content else plain
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return the web server's rules where the site's addresses need them and the tree has none."""
+        """Return the web server's rules if the site's addresses need them and the tree has none."""
         if self._has_rules or not self._own_block.is_needed:
             return {}
         block = self._own_block.put_into(b"")
         return {HTACCESS: self._owners_rules.template(HTACCESS, block, bytes) or block}
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
-        """Return what becomes of the owner's lines in a `.htaccess`, and which plug-ins need a PHP before 8."""
+        """Return sentences about the owner's changed lines in a `.htaccess`, and plug-ins that need PHP below 8."""
         if path in self._php.outdated:
             return (f"calls what PHP 8 does not have: new sites get PHP {self._php.needs.maximum} at most",)
         if not is_htaccess(path):
@@ -209,7 +209,7 @@ class WordPressTemplate(Template):
         return [*plain.notes, *self._owners_rules.warnings(path, plain.content), *own]
 
     def adjustments(self) -> Sequence[tuple[str, str]]:
-        """Return what is set for a living site and was a developer's or unfinished one's."""
+        """Return the development or unfinished settings that were changed for a live site."""
         configuration = self._configuration
         return list(living.adjustments(configuration.source, configuration.definitions, self._options))
 
@@ -218,7 +218,7 @@ class WordPressTemplate(Template):
         return self._rows.condition(table)
 
     def cells(self, table: str, row: Cells) -> Cells:
-        """Return the cells the recipe sets."""
+        """Return the cells that the recipe sets."""
         return self._rows.cells(table, row)
 
     def configure(self) -> Sequence[Mapping[str, Any]]:
@@ -226,7 +226,7 @@ class WordPressTemplate(Template):
         return self._statements.configure()
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Return the statements that give an option a value."""
+        """Return the statements that set an option to a value."""
         coded = value.encode("utf-8")
         own = name in _NOT_FOR_VARIANTS or options.template_of(name, coded, self.nonce) != coded
         if own:
@@ -234,7 +234,7 @@ class WordPressTemplate(Template):
         return self._statements.setting(name, value)
 
     def owns(self, path: bytes) -> bool:
-        """Tell whether a file is the configuration, which is written anew."""
+        """Return whether a file is the configuration, which is written anew."""
         return path == config.CONFIG.encode()
 
     def secrets(self) -> Sequence[Secret]:
@@ -242,23 +242,23 @@ class WordPressTemplate(Template):
         return self._configuration.secrets()
 
     def checks(self) -> Sequence[Mapping[str, Any]]:
-        """Return the visits that show the site lives."""
+        """Return the HTTP checks which show that the site works."""
         return self._checks
 
     def jobs(self) -> Mapping[str, Any]:
-        """Return statements and edits of the later job kinds."""
+        """Return the statements and edits of follow-up jobs."""
         return self._statements.jobs()
 
     def php(self) -> PhpNeeds:
-        """Return the PHP of this version."""
+        """Return the PHP versions of this site."""
         return self._php.needs
 
     def entry_points(self) -> Sequence[str]:
-        """Return what makes the site reachable."""
+        """Return the entry points, which make the site reachable."""
         return ("index.php", ".htaccess")
 
     def personal_data(self) -> Sequence[str]:
-        """Return where personal data remains."""
+        """Return the places where personal data remains."""
         known = (self._options.get("admin_email", b"").decode("utf-8", "replace"), self._admin.email)
         own = {*(address.lower() for address in known), *self._hosts}
         values = [(name, options.template_of(name, value, self.nonce)) for name, value in self._options.items()]
@@ -268,11 +268,11 @@ class WordPressTemplate(Template):
         return [*self._rows.personal_data(), *settings, *self._rows.strangers(own)]
 
     def people(self) -> Sequence[People]:
-        """Return the tables of plug-ins and others that may be of people."""
+        """Return the tables of plug-ins and others that may hold personal data."""
         return self._rows.people
 
     def notes(self) -> Sequence[str]:
-        """Return what was found to be other than configured."""
+        """Return sentences about what differs from the configuration."""
         return self._notes
 
     def dropped(self) -> Sequence[Dropped]:
@@ -280,17 +280,17 @@ class WordPressTemplate(Template):
         return self._rows.dropped()
 
     def languages(self) -> Sequence[str]:
-        """Return the codes of the languages WordPress has texts in here."""
+        """Return the codes of the languages for which WordPress has texts here."""
         return sorted(self._languages)
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
-        """Return two languages and countries that really choose different values."""
+        """Return two languages and countries that select different values."""
         other = next((code for code, locale in self._languages.items() if locale), None)
         zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
         return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
 
     def _own(self) -> Own:
-        """Return what is the owner's: what stands in options as a whole, and the administrator's address."""
+        """Return the owner's data: options that consist of it, and the administrator's address."""
         values = (value.decode("utf-8", "replace") for value in self._options.values() if len(value) <= _LONGEST_OWN)
         return Own.of([*values, self._admin.email], self._hosts)
 

@@ -1,4 +1,4 @@
-"""WordPress's rows: which are kept, and which cells the recipe sets itself."""
+"""Decides which rows of WordPress are kept, and which cells the recipe sets itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller.recipes.secrets import parts
 from controller.recipes.wordpress import options, tables
 from controller.recipes.wordpress.database import Administrator, Database
 
-#: What a product's sales and reviews left in its notes -> what a product without any has.
+#: Post meta of a product's sales and reviews -> the value for a product without any.
 _NO_SALES = {
     b"total_sales": b"0", b"_wc_average_rating": b"0", b"_wc_review_count": b"0", b"_wc_rating_count": b"a:0:{}",
 }  # fmt: skip
@@ -21,7 +21,7 @@ _LOGIN = "owner"
 
 
 class RowRules(Rules):
-    """What becomes of the rows of one template's database."""
+    """The rules for the rows of one template's database."""
 
     def __init__(
         self, database: Database, admin: Administrator, nonce: str, keep_customers: bool, by_email: bool,
@@ -81,7 +81,7 @@ class RowRules(Rules):
         return None if short in tables.CUSTOMERS else self._judged.get(self._database.tables[short], "")
 
     def _judge(self) -> Mapping[str, str | None]:
-        """Return table -> condition of the rows to keep, for plugins' tables with columns that name customers."""
+        """Return table -> condition of the rows to keep, for plug-ins' tables with columns that name customers."""
         known = tables.JUDGED | tables.CUSTOMERS
         skip = {full for short, full in self._database.tables.items() if short in known or tables.is_trace(short)}
         plugins = {full: table for full, table in self._database.own_tables().items() if full not in skip}
@@ -93,7 +93,7 @@ class RowRules(Rules):
         for full, table in plugins.items():
             users = [column.name for column in table.columns if column.name in ("user_id", "wp_user_id")]
             if users and full not in found:
-                # What others than customers made is content: the administrator's from now on
+                # Posts by users other than customers are content: the administrator becomes their author
                 found[full] = f"COALESCE(`{users[0]}`, 0) NOT IN ({self._customers()})"
         if self._own is not None and not self._keep_customers:
             unknown = {*plugins, *others}
@@ -103,7 +103,7 @@ class RowRules(Rules):
         return found
 
     def _customers(self) -> str:
-        """Return the query for the numbers of users who may do no more than buy or read."""
+        """Return the query for the numbers of users who may only buy or read."""
         roles = " OR ".join(f"INSTR(meta_value, '\"{role}\";b:1;') > 0" for role in tables.CUSTOMER_ROLES)
         return (
             f"SELECT user_id FROM `{self._database.tables['usermeta']}`"
@@ -134,7 +134,7 @@ class RowRules(Rules):
 
     def _is_known(self, short: str) -> bool:
         if self._keep_customers:
-            # Customers were asked for with what is theirs
+            # If customers are kept, so is their data
             is_customers = short in tables.CUSTOMERS or self._database.tables[short] in self._judged
             return is_customers or short in self._setters
         return short in self._setters and short != "postmeta"
@@ -181,7 +181,7 @@ class RowRules(Rules):
         if row["ID"] != str(self._admin.number).encode("ascii"):
             return {"user_activation_key": b""} if row.get("user_activation_key") else {}
         return {
-            # Clients sign in with the address: where only a name will do, it is that
+            # Clients log in with their e-mail address: where a login name is required, it is that address
             "user_login": self._login.encode("ascii") if self._by_email else self._filled("admin.email"),
             "user_nicename": self._login.encode("ascii"),
             "user_pass": self._filled("admin.password_hash"),
@@ -192,7 +192,7 @@ class RowRules(Rules):
         }
 
     def _without_secrets(self, key: bytes, value: bytes) -> Mapping[str, bytes | None]:
-        """Return the cell of a user's note where plug-ins keep tokens and keys of other services."""
+        """Return the cell of user meta in which plug-ins store tokens and keys of other services, without these."""
         left = parts.taken_out(key.decode("utf-8", "replace"), value)[0]
         return {} if left is value else {"meta_value": left}
 

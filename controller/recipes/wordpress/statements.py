@@ -1,4 +1,4 @@
-"""WordPress's parametrised statements and edits: what a new site is configured with, and those of later jobs."""
+"""Builds WordPress's parametrised statements and edits: those that configure a new site, and follow-up jobs'."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from shared.placeholders import token
 
 Statement = Mapping[str, Any]
 _ADDRESS = ("siteurl", "home")
-#: WordPress itself then shows what its texts name with http over https (wp_replace_insecure_home_url, since 5.7).
+#: WordPress itself then serves http addresses in its texts with https (wp_replace_insecure_home_url, since 5.7).
 _MIGRATED = "https_migration_required"
 
 
 class Statements:
-    """Makes the statements of one template; `languages` is code -> locale."""
+    """Builds the statements of one template; `languages` is code -> locale."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Statements:
         self._options = database.tables["options"]
 
     def configure(self) -> list[Statement]:
-        """Return what runs after the data: missing options added, language and time zone set."""
+        """Return the statements after the data: add missing options, set language and time zone."""
         missing = [name for name in (*NEEDED, _MIGRATED, "timezone_string") if name not in self._known]
         made = [self._added(name, self._first_value(name)) for name in missing]
         language = _among(self._languages, "''")
@@ -51,7 +51,7 @@ class Statements:
         return made
 
     def setting(self, name: str, value: str) -> list[tuple[str, Statement]]:
-        """Return the (table, statement) pairs that give an option a value, whether it is there or not."""
+        """Return the (table, statement) pairs that set an option to a value, whether it exists or not."""
         made = [] if name in self._known else [self._added(name, value)]
         return [(self._options, statement) for statement in [*made, self._set(name, value)]]
 
@@ -85,7 +85,7 @@ class Statements:
         return self._value(*FROM_JOB[name]) if name in FROM_JOB else ""
 
     def _added(self, name: str, value: str) -> Statement:
-        # The next number by looking: it must be the same wherever it is carried out
+        # The next number by query: it must be the same wherever the statement runs
         sql = self._sql(
             "INSERT INTO {options} (option_id, option_name, option_value, autoload)"
             " SELECT next.id, %s, %s, 'yes' FROM (SELECT COALESCE(MAX(option_id), 0) + 1 AS id FROM {options}) AS next"
@@ -104,7 +104,7 @@ class Statements:
         }
 
     def _becomes(self, name: str, expression: str, *values: str) -> Statement:
-        """Return the statement that sets an option to an SQL expression of values of the job."""
+        """Return the statement that sets an option to an SQL expression over values of the job."""
         params = [self._value(value) for value in values]
         same = f"SELECT COUNT(*) FROM {{options}} WHERE option_name = '{name}' AND option_value = {expression}"
         return {
@@ -126,12 +126,12 @@ class Statements:
             "max_rows": 1,
             "check": {"sql": read, "params": [number], "expect": [hashed]},
         }
-        # Whoever is signed in has to sign in anew
+        # All sessions end: users have to log in again
         ended = self._sql("DELETE FROM {usermeta} WHERE user_id = %s AND meta_key = 'session_tokens'")
         return [changed, {"sql": ended, "params": [number], "min_rows": 0}]
 
 
 def _among(known: Mapping[str, str], otherwise: str) -> str:
-    """Return the SQL expression for what `known` has for a parameter."""
+    """Return the SQL expression that maps a parameter to its value in `known`."""
     cases = " ".join(f"WHEN '{code}' THEN '{chosen}'" for code, chosen in sorted(known.items()))
     return f"CASE %s {cases} ELSE {otherwise} END"

@@ -1,11 +1,11 @@
-"""WordPress's and WooCommerce's tables: which are emptied, and which rows of others stay (names without prefix)."""
+"""Lists WordPress's and WooCommerce's tables to empty, and rows to keep in others (names without prefix)."""
 
 from __future__ import annotations
 
-#: WooCommerce has it in every version: where it is, things are sold.
+#: WooCommerce has this table in every version: it shows that things are sold.
 SHOP_MARK = "woocommerce_order_items"
 
-#: Traces of visits, what is made anew by itself, access of others. Always emptied.
+#: Traces of visits, data that is generated again, access of others. Always emptied.
 ALWAYS_EMPTY = frozenset(
     """
     signups registration_log
@@ -19,10 +19,10 @@ ALWAYS_EMPTY = frozenset(
     rank_math_404_logs yoast_seo_links_log woocommerce_order_log email_log wpmailsmtp_emails_log fluentform_logs
     """.split()  # noqa: SIM905
 )
-#: Plugins whose tables begin so keep logs of visitors alone.
+#: Plug-ins whose tables begin so keep only logs of visitors.
 TRACE_PREFIXES = ("statistics_", "wf", "slim_", "power_stats_")
 
-#: Customers and visitors, and what they left. Emptied unless they are asked for.
+#: Customers, visitors and their data. Emptied unless the operator keeps them.
 CUSTOMERS = frozenset(
     """
     comments commentmeta
@@ -55,19 +55,19 @@ JUDGED = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Kinds of posts that are orders, or what visitors sent in.
+#: Kinds of posts that are orders, or messages from visitors.
 CUSTOMER_POSTS = (
     "shop_order", "shop_order_refund", "shop_order_placehold", "shop_subscription", "user_request",
     "flamingo_inbound", "flamingo_contact", "nf_sub", "feedback",
 )  # fmt: skip
-#: Kinds and states of posts that are nobody's content. `scheduled-action` and `shop_webhook` are WooCommerce's before
-#: it had tables for them, `wp_sync_storage` is what those who edit a text together send one another.
+#: Kinds and states of posts that are not content. `scheduled-action` and `shop_webhook` are WooCommerce's from before
+#: it had tables for them, `wp_sync_storage` holds messages between users who edit a text together.
 SCRAP_POSTS = ("revision", "customize_changeset", "oembed_cache", "scheduled-action", "shop_webhook", "wp_sync_storage")
 SCRAP_STATES = ("auto-draft", "trash")
-#: Notes about posts that tell of who worked on them.
+#: Post meta about the users who edited a post.
 SCRAP_POST_META = ("_edit_lock", "_edit_last")
 
-#: What stays of the administrator's own notes: nothing that signs anybody in, names a place or an address.
+#: The administrator's user meta to keep: no login data, no place, no address.
 ADMIN_META = (
     "nickname", "first_name", "last_name", "description", "rich_editing", "syntax_highlighting",
     "comment_shortcuts", "admin_color", "use_ssl", "show_admin_bar_front", "locale", "dismissed_wp_pointers",
@@ -76,10 +76,10 @@ ADMIN_META = (
 #: The same with the tables' prefix before it.
 ADMIN_META_PREFIXED = ("capabilities", "user_level", "user-settings", "user-settings-time", "persisted_preferences")
 
-#: Roles of those who buy or read: kept with the customers.
+#: Roles of users who buy or read: kept with the customers.
 CUSTOMER_ROLES = ("customer", "subscriber")
 
-#: Personal data of the template's owner that the recipe cannot make up: option -> what it is.
+#: Personal data of the template's owner that the recipe cannot replace: option -> what it is.
 OWNER_OPTIONS = (
     "woocommerce_store_address", "woocommerce_store_address_2", "woocommerce_store_city",
     "woocommerce_store_postcode", "woocommerce_email_footer_text",
@@ -87,5 +87,5 @@ OWNER_OPTIONS = (
 
 
 def is_trace(table: str) -> bool:
-    """Tell whether a table (without prefix) is emptied in every case."""
+    """Return whether a table (without prefix) is always emptied."""
     return table in ALWAYS_EMPTY or table.startswith(TRACE_PREFIXES)

@@ -1,4 +1,4 @@
-"""WordPress's files: which stay out of a bundle."""
+"""Decides which of WordPress's files are left out of a bundle."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from controller.recipes.tree.web_root import WebRoot
 
 _SAMPLE = "wp-config-sample.php"
 
-#: What keeps visitors out of a folder; stays when a folder is emptied.
+#: Files that keep visitors out of a folder; they stay when a folder is emptied.
 _GUARDS = (b"index.php", b"index.html", b".htaccess", b"web.config")
-#: Folders that stay without what they hold.
+#: Folders that stay, but without their content.
 _EMPTIED = (
     "wp-content/cache", "wp-content/upgrade", "wp-content/upgrade-temp-backup", "wp-content/uploads/wc-logs",
     "wp-content/uploads/cache", "wp-content/et-cache", "wp-content/litespeed",
@@ -27,10 +27,10 @@ _MAINTENANCE = re.compile(rb"\.maintenance")
 _OLD_CONFIGURATION = re.compile(
     rb"wp-config(?!\.php\Z|-sample\.php\Z)[^/]*|(?:old|copy|bak)[-_. ]?wp-config[^/]*", re.DOTALL | re.IGNORECASE
 )
-#: What speaks to a cache server that a new account does not have.
+#: Drop-ins for a cache server, which a new account does not have.
 _CACHE_SERVER = re.compile(rb"wp-content/object-cache\.php")
 _LOGS = re.compile(rb"wp-content/(?:wflogs|uploads/(?:wpforms/cache|simple-history)/.+)", re.DOTALL)
-#: Copies of the whole site, where plug-ins for backups and moves keep them.
+#: Folders in which plug-ins for backups and moves keep copies of the whole site.
 _COPIES = re.compile(
     rb"wp-content/(?:updraft|ai1wm-backups|[^/]*backups?(?:[-_][^/]*)?|backups-dup-(?:lite|pro)|wpvivid[^/]*|wp-clone"
     rb"|uploads/(?:[^/]*backups?(?:[-_][^/]*)?|backwpup[^/]*|wp-clone|wp-migrate-db|wp-staging|ithemes-security|snapshots)"
@@ -38,7 +38,7 @@ _COPIES = re.compile(
 )
 
 
-#: What forms and orders brought, below the folders of the plug-ins that keep it.
+#: Files from forms and orders, below the folders of the plug-ins that store them.
 _CUSTOMERS = re.compile(
     rb"wp-content/uploads/(?:(?:wpcf7_uploads|cf7-submissions|product_addons_uploads|(?:wpo_wcpdf[^/]*"
     rb"|woocommerce-pdf-invoices)/attachments)/[^/]+|(?:gravity_forms|wpforms)/[0-9]+-[^/]+|(?:ninja-forms|formidable)/[0-9]+)"
@@ -46,7 +46,7 @@ _CUSTOMERS = re.compile(
 
 
 class TreeRules:
-    """Which entries of one template's tree are packed; `in_use` are folders that its database names."""
+    """The rules for which entries of one template's tree are packed; `in_use` are folders named in its database."""
 
     def __init__(self, root: Path, options: PackOptions, in_use: Iterable[str] = ()) -> None:
         self._root = root
@@ -54,7 +54,7 @@ class TreeRules:
         self._web_root = WebRoot(root, options, {name.lower().encode() for name in in_use}, self._own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry, and all below it, stays out; None for what is packed."""
+        """Return why an entry, and all below it, is left out; None for one that is packed."""
         return self._web_root.left_out(path, is_directory)
 
     def _own(self, path: bytes, is_directory: bool) -> str | None:
@@ -64,9 +64,9 @@ class TreeRules:
 
     @cached_property
     def _is_sample_filled(self) -> bool:
-        """Tell whether somebody wrote access or keys into the sample of a configuration."""
+        """Return whether somebody wrote credentials or keys into the sample of a configuration."""
         own = self._secrets("wp-config.php")
-        # What asks for a password in any language is words
+        # The sample's prompts for a password are words in any language
         return any(
             value in own or re.search(rb"[0-9]", value) or not is_plain(value) for value in self._secrets(_SAMPLE)
         )
