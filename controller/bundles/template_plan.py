@@ -242,7 +242,7 @@ class TemplatePlan:
         return {**{f"secret {label}": value for label, value in self._template.facts.weak.items()}, **self.forbidden()}
 
     def kinds(self) -> Mapping[str, str]:
-        """Return label -> kind of what is forbidden (controller.bundles.residue.findings)."""
+        """Return label -> kind of the forbidden texts (controller.bundles.residue.findings)."""
         facts = self._template.facts
         found = dict.fromkeys((f"secret {label}" for label in facts.weak), SUSPECTED)
         for label in self.forbidden():
@@ -345,7 +345,7 @@ class TemplatePlan:
         return searched.uncovered(self._replacements)
 
     def _searched(self, one: Replacement) -> list[bytes]:
-        """Return `one` itself, or narrower spellings of it where it stays as part of something else."""
+        """Return `one` itself, or narrower spellings if it stays as part of something else."""
         return searched.needles_of(one, self._report.left)
 
 

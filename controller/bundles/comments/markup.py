@@ -83,7 +83,7 @@ def _inside(element: bytes, attributes: bytes, content: bytes, at: int) -> list[
 
 
 def xml_comments(data: bytes) -> list[Comment]:
-    """Return the comments of a document in XML."""
+    """Return the comments of an XML document."""
     found: list[Comment] = []
     at = 0
     try:
@@ -100,7 +100,7 @@ def xml_comments(data: bytes) -> list[Comment]:
 
 
 def smarty_comments(data: bytes) -> list[Comment]:
-    """Return the comments of a template of Smarty, and of the page it is."""
+    """Return the comments of a Smarty template, and of the page in it."""
     own: list[Comment] = []
     at = 0
     try:
@@ -118,7 +118,7 @@ def smarty_comments(data: bytes) -> list[Comment]:
 
 
 def twig_comments(data: bytes) -> list[Comment]:
-    """Return the comments of a template of Twig, and of the page it is."""
+    """Return the comments of a Twig template, and of the page in it."""
     own: list[Comment] = []
     at = 0
     try:

@@ -7,7 +7,7 @@ import re
 from controller.bundles.comments import markup
 from controller.bundles.comments.spans import Comment, Unclear
 
-#: A declaration of XML is no code, whatever short tags are set to.
+#: An XML declaration is no code, whatever the setting for short tags.
 _OPEN = re.compile(rb"<\?(?:php(?![\w\x80-\xff])|=|(?!xml))", re.IGNORECASE)
 _SHORT = b"<?"
 _CODE = re.compile(

@@ -1,4 +1,4 @@
-"""Defines what the compiler asks a recipe about one template: the interface between bundles and applications."""
+"""Defines what the compiler needs from a recipe about one template: the interface of bundles to applications."""
 
 from __future__ import annotations
 

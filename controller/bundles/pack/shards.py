@@ -182,7 +182,7 @@ def _of_file(path: bytes, rights: int, size: int, modified: int) -> bytes:
 
 @lru_cache(maxsize=8)
 def _same_of_files(rights: int) -> tuple[bytes, bytes, int]:
-    """Return (bytes between name and size, bytes behind the checksum, their sum with a blank checksum)."""
+    """Return (bytes between name and size, bytes after the checksum, their sum with a blank checksum)."""
     info = tarfile.TarInfo("")
     info.mode = rights
     whole = info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")

@@ -1,4 +1,4 @@
-"""Tries at packing what follow-up jobs will do to a client's shop, while a recipe's mistake does no harm."""
+"""Tries follow-up jobs at packing, while a mistake in the recipe cannot harm a client's shop."""
 
 from __future__ import annotations
 

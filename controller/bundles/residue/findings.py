@@ -22,7 +22,7 @@ NUMBER = "row"
 _SHOWN_ENDS = 2
 _SHOWN_OF = 8
 _AROUND_BYTES = 30
-#: Where a shown text may begin or end.
+#: Bytes around a shown text in which a secret that overlaps it may begin or end.
 _FAR_BYTES = 4096
 _ACCESS = re.compile(rb"(://[^/\s:@]{0,80}):[^/\s@]{1,200}@")
 #: Findings listed in an error's message.

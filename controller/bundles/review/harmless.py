@@ -29,7 +29,7 @@ _WRITTEN = (
 _DOCUMENT = re.compile(_OTHERS + r"(?:.*/)?" + _WRITTEN, re.IGNORECASE)
 _INSIDE = r"(?:^|/)(?:modules|(?:mu-)?plugins|themes)/[^/]+/(?:.*/)?[^/]+/"
 #: Documents of a library inside a plug-in, module or theme, no code of that name; those of the outermost folder may be
-#: owner's.
+#: the owner's.
 _UPSTREAM = re.compile(
     _INSIDE + r"(?=(?:.*/)?(?:[^/.]+|[^/]*\.(?:md|markdown|rst|adoc|txt|html?))$)" + _WRITTEN, re.IGNORECASE
 )

@@ -68,7 +68,7 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
         return
     with contextlib.suppress(tarfile.TarError, OSError, EOFError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
-            # A hole counts with all its bytes
+            # A sparse file would expand to any size it states
             stream = archive.extractfile(member) if member.isfile() and not member.issparse() else None
             if stream is not None and not _NO_TEXT.search(member.name):
                 yield member.name, stream.read()

@@ -149,7 +149,7 @@ def base64_other(data: bytes) -> bytes | None:
 
 
 def is_packed(data: bytes) -> bool:
-    """Tell whether `data` is a gzip or zlib value."""
+    """Return whether `data` is a gzip or zlib value."""
     return data.startswith(_PACKED) and unpacked(data, 1) is not None
 
 

@@ -23,7 +23,7 @@ def uncovered(replacements: Sequence[Replacement]) -> list[Replacement]:
 
 
 def needles_of(one: Replacement, left: Iterable[Left]) -> list[bytes]:
-    """Return `one` itself, or narrower spellings of it where it stays as part of something else."""
+    """Return `one` itself, or narrower spellings if it stays as part of something else."""
     stays = [each.around for each in left if _is_of(one, each)]
     if _is_weak(one):
         narrowed = _of_weak(one)

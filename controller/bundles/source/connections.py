@@ -188,7 +188,7 @@ class Connection:
 
     def _failure(self, number: int, said: str) -> ShoplaunchError:
         if self._code == SCRATCH and _TIMED_OUT.search(said):
-            # The server may be healthy and run the statement forever
+            # The server may be healthy; the statement itself may never end
             return Refused(self._code, number, f"it does not end within {STATEMENT_SECONDS} s")
         if number in _LOST:
             return ShoplaunchError(self._code, said or "the connection is closed")

@@ -66,7 +66,7 @@ _WIDE = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
 _CHARSET = re.compile(rb"\bNAMES\s+['\"]?(\w+)", re.IGNORECASE)
 #: Kinds that are sent to the scratch server.
 RUN = frozenset({"insert", "table", "view", "trigger", "routine", "drop", "alter", "clear", "set"})
-#: First lines of a tool's dump, its last line, and the tool's name: a dump without this last line is truncated.
+#: First lines of a tool's dump, its last line, and that line's name: a dump without its last line is truncated.
 _ENDS = tuple(
     (re.compile(begin, re.MULTILINE), re.compile(end, re.MULTILINE), shown)
     for begin, end, shown in (

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 #: To reach the entries of a folder, even without permission to list it.
 THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-#: To list it.
+#: To list a folder.
 LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -186,7 +186,7 @@ class Splitter:
             if self._ended and end == b"\n":
                 place = len(self._buffer)
             elif self._ended:
-                self._quote = end  # an open comment: nothing closes it any more
+                self._quote = end  # an open comment: nothing closes it
                 self._position = len(self._buffer)
                 raise _MoreNeeded
             else:

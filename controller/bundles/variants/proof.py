@@ -18,7 +18,7 @@ from controller.bundles.variants.declaration import Rows, Step, Variant, wrong
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
-#: The largest number a server gives to a row.
+#: The largest number that a server assigns to a row.
 LARGEST_NUMBER = (1 << 64) - 1
 
 

@@ -21,7 +21,7 @@ _LINK_ENDS = rb"(?=\\?[\"'?#)]|&quot;|&#0?39;|[\s>])"
 
 
 class Links:
-    """Finds them. With `at_root` the template is at the root of its domain; `folders` are others, as `/shop/`."""
+    """Finds such links. With `at_root` the template is at its domain's root; `folders` are others, as `/shop/`."""
 
     def __init__(self, at_root: bool, folders: Iterable[bytes]) -> None:
         self._at_root = at_root
