@@ -1,4 +1,4 @@
-"""The web application: everything the controller says by HTTP, put together from thin blueprints."""
+"""The web application: assembles all of the controller's HTTP interface from thin blueprints."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     app.config.update(
         SECRET_KEY=session_keys[-1],
         SECRET_KEY_FALLBACKS=list(session_keys[:-1]),
-        # Of forms; `parsing.body` says for itself
+        # The limit for forms; `parsing.body` sets its own
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         SESSION_COOKIE_NAME="shoplaunch",
-        # Only a plain-http address of this very machine may do without
+        # Only a plain-http address on this machine may go without
         SESSION_COOKIE_SECURE=url.scheme == "https" or url.hostname not in LOOPBACK,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -82,7 +82,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
 
 
 def _asset_version(folder: Path) -> str:
-    """Return a short digest of the static files: a new version is a new address, caches need not be asked."""
+    """Return a short digest of the static files: a new version has a new address, caches need not revalidate."""
     digest = sha256()
     for path in sorted(folder.iterdir()):
         digest.update(path.read_bytes())

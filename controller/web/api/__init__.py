@@ -1,1 +1,1 @@
-"""What programs ask: orders and services, agents' events, bundles, monitoring."""
+"""Endpoints for programs: orders and services, agents' events, bundles, monitoring."""

@@ -1,4 +1,4 @@
-"""POST /api/v1/agent/events: the agents' reports."""
+"""POST /api/v1/agent/events: receive the agents' reports."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ bp = Blueprint("callbacks", __name__)
 
 @bp.post("/api/v1/agent/events")
 def receive() -> Response:
-    """Record one event; 202 with the job's attempt, 401, 409, 410, 413 or 429 as problem documents."""
+    """Record one event. Answer 202 with the job's attempt, or 401, 409, 410, 413 or 429 as a problem document."""
     token = bearer_token()
     refuse_larger(reports.LARGEST_BYTES)
-    # Nothing of a stranger's is read
+    # Check the token before the body is read
     agents().check(token)
     content = body(reports.LARGEST_BYTES)
     attempt = agents().record(token, reports.read(content), len(content))

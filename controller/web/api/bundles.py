@@ -1,4 +1,4 @@
-"""GET /api/v1/agent/bundle/<name>: a bundle for the agent whose job it is, in parts when asked, never too fast."""
+"""GET /api/v1/agent/bundle/<name>: send a bundle to the agent of its job, in ranges on request and rate-limited."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _init(state: Any) -> None:
 
 @bp.get(BUNDLE_PATH + "<name>")
 def send(name: str) -> Response:
-    """Send the bundle or the asked part of it: 200, 206, 416; refusals as problem documents, 503 when too busy."""
+    """Send the bundle or the requested range: 200, 206 or 416. Refusals are problem documents; 503 when too busy."""
     found = agents().download(bearer_token(), name)
     start, stop = _wanted(found)
     if start >= stop:
         return Response(status=416, headers={"Content-Range": f"bytes */{found.size}"})
     headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": f'"{found.sha256}"'}
     if found.rate:
-        # Those who share it fetch as slowly as it makes them
+        # Accounts that share the server share its rate
         headers[LEAST_RATE_HEADER] = str(max(1, found.rate // (2 * OF_A_SERVER)))
     part = (start, stop) != (0, found.size)
     if part:
@@ -48,7 +48,7 @@ def send(name: str) -> Response:
 
 
 def _wanted(found: Download) -> tuple[int, int]:
-    """Return (start, stop) of the bytes to send; (0, 0) when there are none such."""
+    """Return (start, stop) of the bytes to send; (0, 0) when the range cannot be satisfied."""
     ranges = parse_range_header(request.headers.get("Range"))
     condition = parse_if_range_header(request.headers.get("If-Range"))
     changed = "If-Range" in request.headers and condition.etag != found.sha256
@@ -58,7 +58,7 @@ def _wanted(found: Download) -> tuple[int, int]:
 
 
 def _body(found: Download, start: int, count: int) -> Pieces:
-    """Return what is sent. Raises ShoplaunchError `downloads_busy`, `bundle_missing`."""
+    """Return the bytes to send. Raises ShoplaunchError `downloads_busy`, `bundle_missing`."""
     downloads: Downloads = current_app.extensions[_EXTENSION]
     place = downloads.begin(found.job, found.server)
     if place is None:

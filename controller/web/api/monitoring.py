@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: for the machines that look after this one."""
+"""/healthz, /readyz and /metrics: endpoints for monitoring systems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.web.support.labels import STATES
 bp = Blueprint("ops", __name__)
 
 
-#: A driver's words name users, hosts, files and sockets, and anybody may ask.
+#: A driver's messages name users, hosts, files and sockets, and these endpoints are public.
 _UNSAID = {
     "database_busy": "the controller's database does not answer",
     "database_full": "the disk of the controller's database is full",
@@ -29,7 +29,7 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 when orders are taken and worked on, else 503 with the error's code; and the numbers to watch."""
+    """Answer 200 when orders are taken and worked on, else 503 with the error's code; include the numbers to watch."""
     health = monitoring().health()
     if health.error is not None:
         message = _UNSAID.get(health.error.code, health.error.message)
@@ -76,7 +76,7 @@ def metrics() -> Response:
 
 
 def _starts(health: Health) -> list[str]:
-    """Return how many agents of finished jobs were started by which way, and the seconds they were waited for."""
+    """Return how many agents of finished jobs were started in which way, and the seconds until their first report."""
     labels = [f'{{way="{one.way}",reason="{one.reason}"}}' for one in health.starts]
     lines = _counter("shoplaunch_agent_starts_total", "Agents of finished jobs by how they were started, and why so.")
     lines += [

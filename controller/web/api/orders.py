@@ -1,4 +1,4 @@
-"""POST /api/v1/orders, GET /api/v1/services/<id>, POST …/retry: what billing tells and asks, signed."""
+"""POST /api/v1/orders, GET /api/v1/services/<id>, POST …/retry: the signed requests of billing systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ bp = Blueprint("orders", __name__)
 @bp.post("/api/v1/orders")
 @signed
 def place() -> Response:
-    """Take one order, or one event of a billed service; 202 with the status."""
+    """Accept one order or one billing event of a service; answer 202 with the status."""
     body = json_body("order_invalid")
     if body.get("event") in billing_events.EVENTS:
         return make_response(jsonify(orders().take_event(body, signed_by())), 202)
@@ -34,7 +34,7 @@ def show(service_id: str) -> Response:
 @bp.post("/api/v1/services/<service_id>/retry")
 @signed
 def retry(service_id: str) -> Response:
-    """Run the failed step (or `step`) of the service's job again, or try again to make one; 202 with the status."""
+    """Run the failed step (or `step`) of the service's job again, or try again to create a job; 202 with the status."""
     step = json_body("order_invalid").get("step")
     if step is not None and not isinstance(step, str):
         raise ShoplaunchError("order_invalid", "step must be a name or null")

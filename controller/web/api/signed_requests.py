@@ -1,4 +1,4 @@
-"""Signed requests (billing, status): HMAC over the request, one answer per event, no signature twice."""
+"""Signed requests (billing, status): HMAC over the request, one answer per event, no signature used twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SIGNATURE = re.compile(r"v1=[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request whose signature is right: who sent it, which event it is, and what it asks."""
+    """A request with a valid signature: its sender, its event and its content."""
 
     key: str
     event: str
@@ -65,7 +65,7 @@ def target() -> str:
 def verify(now: float | None = None) -> SignedRequest:
     """Return the current request when its signature is right and fresh.
 
-    Raises ShoplaunchError `request_unsigned` otherwise; whether it was used before is not looked at here.
+    Raises ShoplaunchError `request_unsigned` otherwise. Whether the signature was used before is not checked here.
     """
     key, event = request.headers.get(HEADER_KEY, ""), request.headers.get(HEADER_EVENT, "")
     stamp, given = request.headers.get(HEADER_TIMESTAMP, ""), request.headers.get(HEADER_SIGNATURE, "")
@@ -109,7 +109,7 @@ def signed_by() -> str:
 
 
 def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
-    """Note what the key is about to change, under its name; return the row's number and the words of its detail."""
+    """Write the change ahead to the audit log under the key's name; return the row's number and its details."""
     try:
         told = json_body("order_invalid")
     except ShoplaunchError:
@@ -129,14 +129,14 @@ def _note_answer(row: int, words: list[str], response: Response) -> None:
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:
     done = False
     try:
-        # Before what it is about: that is more than one transaction
+        # Written before the change, which takes more than one transaction
         row, words = _audit(asked)
         try:
             response = current_app.make_response(view())
         except ShoplaunchError as error:
             response = problems.problem(error)
         _note_answer(row, words, response)
-        # Our own failures are not the event's answer: the same event may be tried again
+        # A failure of the controller is not stored as the event's answer: the same event may be tried again
         if response.status_code < 500:
             log.keep(
                 asked.name, Answer(response.status_code, response.content_type or "", response.get_data(as_text=True))

@@ -1,4 +1,4 @@
-"""How fast and how many bundles are sent: a rate per server, few at once, one per job, none to who is too slow."""
+"""Limits on downloads of bundles: a rate per server, few in parallel, one per job, none for slow receivers."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from controller.jobs.agent_link.downloads import Download
 PIECE_BYTES = 64 * 1024
 #: Every download holds a thread of the web server; the others are for events, orders and pages.
 AT_ONCE = 6
-#: No server's accounts hold up those of all others.
+#: No server's accounts may block those of all others.
 OF_A_SERVER = 4
-#: Bytes a second below which nobody is waited for, and how far behind a receiver may fall.
+#: Bytes a second below which a receiver is cut off, and how far behind it may fall.
 LEAST_RATE = 16 * 1024
 PATIENCE_SECONDS = 60.0
 SHORTEST_SECONDS = 1.0
-#: The same where others wait for a place.
+#: The same where other downloads wait for a place.
 FAIR_RATE = 128 * 1024
 FAIR_SECONDS = 20.0
-#: For so long a job whose receiver was too slow takes nobody's place.
+#: For so long a job with a receiver that was too slow displaces no other download.
 SLOW_SECONDS = 120.0
 BUFFER_BYTES = 256 * 1024
-#: How often a job may fetch its whole bundle: so often at once, and then once in half an hour.
+#: How often a job may fetch its whole bundle: this many times in a row, then once in half an hour.
 BUNDLES_AT_ONCE = 5
 BUNDLE_SECONDS = 1800.0
-#: What it costs to begin, in bundles, however little is asked for.
+#: The cost of starting a download, in bundles, however little is requested.
 COST_OF_BEGINNING = 0.05
-#: At a limited rate pieces are that short, so that a receiver never waits long for the next one.
+#: At a limited rate a piece takes this long, so that a receiver never waits long for the next one.
 PIECE_SECONDS = 0.25
 
 
 class Bucket:
-    """Lets `rate` bytes a second through, for all who share it."""
+    """Let `rate` bytes a second through, shared by all who use the bucket."""
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
@@ -59,23 +59,23 @@ class Bucket:
 
 
 class Pace:
-    """Whether a receiver takes at least `least` bytes a second; it may fall `seconds` behind, and never gets ahead."""
+    """Track whether a receiver takes `least` bytes a second; it may fall `seconds` behind, and never gets ahead."""
 
     def __init__(self, least: int, seconds: float) -> None:
         self._least = least
         self._most = self._left = seconds
 
     def took(self, count: int, seconds: float) -> None:
-        """`count` bytes were taken within `seconds`."""
+        """Record that `count` bytes were taken within `seconds`."""
         self._left = min(self._most, self._left - seconds + count / self._least)
 
     def left(self, waiting: float = 0.0) -> float:
-        """Return how many seconds it may still take for the next bytes, of which `waiting` have passed."""
+        """Return how many seconds remain for the next bytes, of which `waiting` have passed."""
         return self._left - waiting
 
 
 class Place:
-    """One download under way: whose it is, how fast its receiver is, and how it is cut off from another thread."""
+    """One download under way: its job and server, the speed of its receiver, and how another thread cuts it off."""
 
     def __init__(self, job: str, server: str, clock: Callable[[], float]) -> None:
         self.job, self.server = job, server
@@ -88,28 +88,28 @@ class Place:
 
     @property
     def is_current(self) -> bool:
-        """Whether it was not cut off."""
+        """Return whether the download has not been cut off."""
         return not self._ended.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, or until it is cut off."""
+        """Wait for `seconds`, or until the download is cut off."""
         self._ended.wait(seconds)
 
     def sends_by(self, connection: object) -> None:
-        """What is sent goes out by this connection."""
+        """Set the connection that the download is sent over."""
         if isinstance(connection, socket.socket):
             self._connection = connection
-            # What lies in the system's buffers is not taken yet
+            # Bytes in the system's buffers do not count as taken
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
 
     def gives(self, count: int) -> None:
-        """`count` bytes are given to the receiver now; it has to take them in time."""
+        """Record that `count` bytes are handed to the receiver now; it has to take them in time."""
         if self._connection is not None:
             self._connection.settimeout(max(SHORTEST_SECONDS, self._least.left()))
         self._given = (self._clock(), count)
 
     def taken(self) -> None:
-        """What was given last has been taken."""
+        """Record that the receiver has taken the last bytes."""
         if self._given is not None:
             at, count = self._given
             self._given = None
@@ -117,16 +117,16 @@ class Place:
                 pace.took(count, self._clock() - at)
 
     def fair_seconds(self) -> float:
-        """Return how far its receiver is from being too slow for others to wait for it; below 0 it is."""
+        """Return the seconds its receiver may still lose while others wait for a place; below 0 it is too slow."""
         given = self._given
         return self._fair.left(0.0 if given is None else self._clock() - given[0])
 
     def is_too_slow(self) -> bool:
-        """Tell whether its receiver is slower than any may be."""
+        """Return whether its receiver is slower than the least rate allows."""
         return self._least.left() < 0
 
     def cut(self) -> None:
-        """Send no more; a thread that waits for the receiver need not any longer."""
+        """Stop the download, and wake a thread that waits for the receiver."""
         self._ended.set()
         if self._connection is not None:
             with contextlib.suppress(OSError):
@@ -134,10 +134,10 @@ class Place:
 
 
 class Downloads:
-    """The downloads under way in this process: so many at once, so many of one server, one of a job.
+    """The downloads under way in this process, limited in total, per server, and to one per job.
 
-    When there is no place, the slowest receiver gives up its own, if it is slower than a fair one: it keeps what it
-    got, and asks for the rest later. Safe for several threads.
+    When there is no place, the slowest receiver gives up its own, if it is slower than the fair rate: it keeps what it
+    got, and requests the rest later. Thread-safe.
     """
 
     def __init__(
@@ -149,13 +149,13 @@ class Downloads:
         self._guard = threading.Lock()
         self._running: dict[str, Place] = {}
         self._buckets: dict[str, Bucket] = {}
-        #: job -> until when it takes nobody's place.
+        #: job -> until when it displaces no other download.
         self._slow: dict[str, float] = {}
-        #: job -> when its allowance is unused again.
+        #: job -> when its allowance is full again.
         self._used: dict[str, float] = {}
 
     def begin(self, job: str, server: str = "") -> Place | None:
-        """Return the job's place, None when there is none for it; an older download of the job ends."""
+        """Return the job's place, None when there is none; an older download of the job ends."""
         with self._guard:
             if self.wait_seconds(job) > 0:
                 return None
@@ -169,12 +169,12 @@ class Downloads:
             return place
 
     def wait_seconds(self, job: str) -> float:
-        """Return how long the job, which has fetched its bundle several times over, has to wait until it may again."""
+        """Return how long a job that has used up its allowance has to wait before it may fetch its bundle again."""
         ahead = self._used.get(job, 0.0) - self._clock()
         return max(0.0, ahead - (BUNDLES_AT_ONCE - COST_OF_BEGINNING) * BUNDLE_SECONDS)
 
     def end(self, place: Place, bundles: float = 0.0) -> None:
-        """The download is over, so much of its bundle was sent; a newer one of the job goes on."""
+        """End the download, of which `bundles` (a fraction of its bundle) was sent; a newer one of the job goes on."""
         with self._guard:
             self._spend(place.job, bundles)
             if self._running.get(place.job) is place:
@@ -190,7 +190,7 @@ class Downloads:
         return len(self._running) < self._at_once and of_server < self._of_a_server
 
     def _make_room(self, job: str, server: str) -> bool:
-        """Cut the slowest receiver off whose place serves this one; tell whether there was one."""
+        """Cut off the slowest receiver in the way of this download; return whether there was one."""
         now = self._clock()
         self._slow = {name: until for name, until in self._slow.items() if until > now}
         if job in self._slow:
@@ -212,10 +212,10 @@ class Downloads:
 
 
 class Pieces:
-    """`count` bytes of `stream` from where it stands, at the server's rate; ends early for a newer download, and for a
-    receiver that is too slow.
+    """Yield `count` bytes of `stream` from its position, at the server's rate.
 
-    Whoever iterates closes it, also when it never began.
+    Ends early for a newer download of the job and for a receiver that is too slow. The consumer must close it, even
+    when iteration never began.
     """
 
     def __init__(self, downloads: Downloads, place: Place, stream: BinaryIO, count: int, about: Download) -> None:
@@ -244,6 +244,6 @@ class Pieces:
         return piece
 
     def close(self) -> None:
-        """The download is over, whole or not."""
+        """End the download, complete or not."""
         self._stream.close()
         self._downloads.end(self._place, (self._count - self._left) / max(1, self._about.size))

@@ -1,1 +1,1 @@
-"""What the web application stands on: how requests arrive, by which doors."""
+"""Foundations of the web application: the arrival of requests, the doors to the service."""

@@ -1,7 +1,7 @@
-"""The Unix socket on which `serve` hears the agents of its own machine, where any account may hold a port.
+"""The Unix socket on which `serve` listens for the agents of its own machine, where any account may hold a port.
 
-Each `serve` listens at a name of its own in the socket's folder; a link, which the newest sets at once, leads there. So
-nothing lies between two of them, and one that cannot start takes nothing from one that runs.
+Each `serve` listens at its own name in the socket's folder; a symbolic link leads to the newest and is replaced
+atomically. So there is no gap between two of them, and one that cannot start takes nothing from one that runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.errors import ShoplaunchError
 AGENT_PATHS = "/api/v1/agent/"
 FOLDER_MODE, SOCKET_MODE = 0o711, 0o666
 BACKLOG = 2048
-#: A name of one `serve`.
+#: The socket name of one `serve`.
 _OWN = re.compile(r"agents-[0-9a-f]{8}\Z")
 _ENDED_SECONDS = 1.0
 Environment = dict[str, Any]
@@ -29,7 +29,7 @@ Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
 
 
 def listen(path: Path) -> socket.socket:
-    """Return a socket that listens where agents look for the controller: at `path`.
+    """Return a socket that listens at `path`, where agents look for the controller.
 
     Raises ShoplaunchError `controller_foreign` where accounts could put another one there, `config_invalid`.
     """
@@ -57,7 +57,7 @@ def listen(path: Path) -> socket.socket:
 
 
 def _make_folder(folder: Path) -> None:
-    """The folder is there; accounts may connect to what is in it, one we make is closed to everything else."""
+    """Make sure that the folder exists; in a new one accounts may connect to sockets, and do nothing else."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -71,7 +71,7 @@ def _check_free(path: Path) -> None:
 
 
 def _remove_ended(folder: Path) -> None:
-    """Those of processes that were killed are gone."""
+    """Remove the sockets of processes that were killed."""
     for one in folder.iterdir():
         if _OWN.match(one.name) and stat.S_ISSOCK(one.lstat().st_mode) and not _answers(one):
             one.unlink(missing_ok=True)
@@ -85,22 +85,22 @@ def _answers(path: Path) -> bool:
         except ConnectionRefusedError:
             return False
         except OSError:
-            # It is only busy, or has just ended in order
+            # It is only busy, or has just ended normally
             return True
     return True
 
 
 def _lead(path: Path, name: str) -> None:
-    """`path` leads to the socket `name` in its folder, from one moment to the next."""
+    """Point `path` to the socket `name` in its folder, atomically."""
     link = path.parent / f"{name}.new"
     link.symlink_to(name)
     link.rename(path)
 
 
 def agents_only(application: Application, folder: Path) -> Application:
-    """Return `application`, of which those who come through a socket in `folder` see what is for agents.
+    """Return `application` with only the agents' paths open to those who connect through a socket in `folder`.
 
-    They come from nowhere: no address tells one from another, so that nothing may depend on it.
+    Such clients have no address that tells one from another, so nothing may depend on it.
     """
     place = str(folder) + "/"
 

@@ -1,10 +1,10 @@
-"""Whether a request has arrived whole, told from its bytes alone and from each of them once."""
+"""Decide whether a request has arrived completely, from its bytes alone, each read once."""
 
 from __future__ import annotations
 
 import re
 
-#: Of a larger request this much is taken: nothing but its refusal comes of it.
+#: Of a larger request only this much is read: it is refused anyway.
 LARGEST_BYTES = 1024 * 1024
 HEADER_BYTES = 64 * 1024
 _END = b"\r\n\r\n"
@@ -12,19 +12,19 @@ _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,15})[ \t]*\r\n",
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.I)
 _EXPECTS = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.I)
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,16})(?![0-9a-fA-F])[^\r\n]{0,200}\r\n")
-#: No line that begins a chunk is longer.
+#: The longest valid first line of a chunk.
 _CHUNK_LINE = 300
 
 
 class Arrival:
-    """The bytes of one request as they come in, perhaps with the beginning of the next behind them."""
+    """The bytes of one request as they come in, perhaps followed by the beginning of the next."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray()
-        #: Whether the sender waits for a word before it sends the body.
+        #: Whether the sender waits for "100 Continue" before it sends the body.
         self.expects = False
         self._searched = 0
-        #: Where the body begins, and how long all of it is; the next chunk, where it comes in chunks.
+        #: The start and the length of the body; of the next chunk, where it comes in chunks.
         self._start: int | None = None
         self._whole: int | None = None
         self._chunk: int | None = None
@@ -32,7 +32,7 @@ class Arrival:
         self.add(data)
 
     def add(self, piece: bytes) -> None:
-        """`piece` has arrived."""
+        """Add `piece`, which has arrived."""
         self.data += piece
         if self._start is None:
             self._find_body()
@@ -40,7 +40,7 @@ class Arrival:
             self._find_last_chunk(self._chunk)
 
     def is_whole(self) -> bool:
-        """Tell whether the request is there, or as much of it as is needed to refuse it."""
+        """Return whether the request is complete, or enough of it is there to refuse it."""
         if self._start is None:
             return len(self.data) > HEADER_BYTES
         if self._chunk is not None:
@@ -48,7 +48,7 @@ class Arrival:
         return len(self.data) >= (self._whole or 0)
 
     def is_cut(self) -> bool:
-        """Tell whether a request that counts as whole is not: more of it may come."""
+        """Return whether a request that counts as complete is not: more of it may come."""
         if self._chunk is not None:
             return not self._ended
         return self._whole is None or self._too_large
@@ -79,5 +79,5 @@ class Arrival:
             at = found.end() + size + 2
         self._chunk = at
         line = self.data[at : at + _CHUNK_LINE]
-        # What is no chunk is refused
+        # An invalid chunk is refused
         self._ended = b"\n" in line or len(line) == _CHUNK_LINE

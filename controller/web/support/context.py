@@ -1,4 +1,4 @@
-"""What views may use of the application: the installation's doors, its clock and settings."""
+"""What views may use of the application: the doors of the service, its clock and settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def agents() -> Agents:
 
 
 def monitoring() -> Monitoring:
-    """Return the door for what needs somebody."""
+    """Return the door for health and everything that needs an operator."""
     return _service().monitoring
 
 
@@ -55,12 +55,12 @@ def access() -> Access:
 
 
 def actor() -> Actor:
-    """Return who changes operators and keys by this request: the operator who is signed in."""
+    """Return the actor for changes of operators and keys: the signed-in operator."""
     return access().actor(g.operator)
 
 
 def now() -> float:
-    """Return the time as the installation sees it, in unix seconds."""
+    """Return the installation's time, in unix seconds."""
     return _service().now()
 
 

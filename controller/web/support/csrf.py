@@ -1,4 +1,4 @@
-"""CSRF tokens: every form carries a secret of its session, every POST of a page is refused without it."""
+"""CSRF tokens: every form carries the session's secret, and a POST to a page without it is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIELD = "csrf_token"
 
 
 def csrf_token() -> str:
-    """Return the session's token, made at first use."""
+    """Return the session's token, created at first use."""
     token = session.get(FIELD)
     if not isinstance(token, str):
         token = session[FIELD] = secrets.token_urlsafe(32)
@@ -28,5 +28,5 @@ def check() -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Offer `csrf_token()` to templates."""
+    """Register `csrf_token()` for templates."""
     app.jinja_env.globals["csrf_token"] = csrf_token

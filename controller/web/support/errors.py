@@ -1,4 +1,4 @@
-"""What is answered when something goes wrong: problem documents to programs, a quiet page to people."""
+"""Answers to failures: problem documents for programs, a plain page for people."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def known(error: ShoplaunchError) -> Response:
 
 
 def by_http(error: HTTPException) -> Response:
-    """Answer a failure that HTTP names: no such page, a method that is not allowed, a missing CSRF token."""
+    """Answer an HTTP failure: page not found, method not allowed, missing CSRF token."""
     if error.response is not None:
         return make_response(error.response)
     if problems.wants_problem():
@@ -49,12 +49,12 @@ def by_http(error: HTTPException) -> Response:
 
 
 def malformed(_error: ParseException) -> Response:
-    """Answer a request whose body the server cannot read: its chunks are none."""
+    """Answer a request with a malformed body: its chunks are invalid."""
     return by_http(BadRequest())
 
 
 def unexpected(error: InternalServerError) -> Response:
-    """Answer a failure nobody foresaw; what it was stands in the log only."""
+    """Answer an unexpected failure; its details are only logged."""
     LOG.error("unexpected failure of %s %s", request.method, request.path, exc_info=error.original_exception or error)
     return known(ShoplaunchError("internal", "an unexpected failure; see the controller's log"))
 

@@ -1,4 +1,4 @@
-"""English and Persian: which one a request gets, and numbers and dates as that language writes them."""
+"""English and Persian: the choice of a request's language, and its numbers and dates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RIGHT_TO_LEFT = ("fa",)
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
-#: Nothing here is older.
+#: No time on a page is older.
 _FIRST_YEAR = 1970
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
@@ -32,7 +32,7 @@ def gettext(text: str, **values: Any) -> str:
 
 
 def select_language() -> str:
-    """Return the request's language: asked for, chosen earlier, the client's own, the browser's, English."""
+    """Return the request's language: requested, chosen earlier, the client's own, the browser's, English."""
     if not has_request_context():
         return "en"
     wishes = (request.args.get("lang"), request.cookies.get(COOKIE), g.get("client_language"))
@@ -43,10 +43,9 @@ def select_language() -> str:
 
 
 def in_language(code: str) -> str:
-    """Return a link to this page in the language `code`: its filters and page number stay.
+    """Return a link to this page in the language `code`; filters and page number stay.
 
-    Only a query, so that it leads to no other host whatever the address was. Where nothing but a form leads, it is the
-    list of jobs.
+    It is only a query, so that it never leads to another host. On pages that only accept forms, it is the list of jobs.
     """
     if not _answers_get():
         return url_for("admin.jobs", lang=code)
@@ -81,13 +80,13 @@ def number(value: object) -> str:
 
 
 def amount(value: float) -> str:
-    """Return the number `value` with the language's digits and thousands apart."""
+    """Return the number `value` with the language's digits and thousands separators."""
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
     return number(text).replace(",", "٬") if language() == "fa" else text
 
 
 def parse_time(value: object) -> datetime | None:
-    """Return ISO 8601 text, unix seconds or a datetime as an aware datetime (UTC where none is said)."""
+    """Return ISO 8601 text, unix seconds or a datetime as an aware datetime (UTC by default)."""
     if value is None or value == "":
         return None
     if isinstance(value, (int, float)):
@@ -97,13 +96,13 @@ def parse_time(value: object) -> datetime | None:
 
 
 def is_time_text(value: object) -> bool:
-    """Tell whether `value` is text like 2026-01-31T12:00:00+00:00, of a moment that every calendar has."""
+    """Return whether `value` is text like 2026-01-31T12:00:00+00:00, of a moment that every calendar has."""
     if not isinstance(value, str) or not _TIME_TEXT.match(value):
         return False
     try:
         moment = datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
-        # Whoever wrote it may have made it up
+        # The value may be made up
         return False
     return moment.year >= _FIRST_YEAR
 
@@ -168,7 +167,7 @@ def _remember(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
-    """Set up translations, the template filters and the remembering of a chosen language."""
+    """Set up translations and template filters, and remember a chosen language."""
     Babel(app, locale_selector=select_language, default_translation_directories="translations")
     app.after_request(_remember)
     app.jinja_env.filters.update(num=number, amount=amount, when=when, ago=ago, duration=duration)

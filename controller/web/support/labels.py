@@ -1,4 +1,4 @@
-"""What states, steps and stages are called on pages, and the few milestones a client is shown."""
+"""Labels of states, steps and stages on pages, and the few milestones that a client sees."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ KINDS: dict[str, Any] = {
     "set_admin_password": lazy_gettext("New administrator password"),
     "remove": lazy_gettext("Close the shop"),
 }
-#: How far a shop is with its certificate.
+#: The progress of a shop's certificate.
 TLS: dict[str, Any] = {
     "none": lazy_gettext("The panel issues none; the shop is on http"),
     "waiting": lazy_gettext("Waited for; the shop is on http"),
@@ -72,19 +72,19 @@ TLS: dict[str, Any] = {
     "served": lazy_gettext("Served; the shop is on http"),
     "on": lazy_gettext("Served; the shop is on https"),
 }
-#: What operators may do, from the least on.
+#: The roles of operators, lowest first.
 ROLES: dict[str, Any] = {
     "look": lazy_gettext("look"),
     "operate": lazy_gettext("operate"),
     "administer": lazy_gettext("administer"),
 }
-#: The same in a sentence.
+#: The same as a sentence.
 ROLES_TOLD: dict[str, Any] = {
     "look": lazy_gettext("Sees everything, changes nothing."),
     "operate": lazy_gettext("Also retries and cancels jobs and sends refused orders again."),
     "administer": lazy_gettext("Also closes shops, sets their passwords, and looks after operators and keys."),
 }
-#: What a key of a billing system may be kept from.
+#: The operations that a billing system's key can be denied.
 OPERATIONS: dict[str, Any] = {
     "occupied": lazy_gettext("Move what stands in a new shop's place aside"),
     "create_account": lazy_gettext("Make hosting accounts"),
@@ -104,7 +104,7 @@ _MILESTONES: tuple[tuple[Any, tuple[str, ...]], ...] = (
 
 
 def state_label(state: str) -> Any:
-    """Return what `state` of a job is called; an unknown one keeps its own name."""
+    """Return the label of a job's `state`; an unknown one keeps its own name."""
     return STATES.get(state, (state, "idle"))[0]
 
 
@@ -114,48 +114,48 @@ def state_tone(state: str) -> str:
 
 
 def step_state_label(state: str) -> Any:
-    """Return what `state` of a step is called."""
+    """Return the label of a step's `state`."""
     return STEP_STATES.get(state, (state, "idle"))[0]
 
 
 def kind_label(kind: str) -> Any:
-    """Return what jobs of `kind` are called; an unknown one keeps its own name."""
+    """Return the label of jobs of `kind`; an unknown one keeps its own name."""
     return KINDS.get(kind, kind)
 
 
 def tls_label(state: str) -> Any:
-    """Return how far a shop is with its certificate; an unknown state keeps its own name."""
+    """Return the label of the certificate's state; an unknown one keeps its own name."""
     return TLS.get(state, state)
 
 
 def role_label(role: str) -> Any:
-    """Return what the role is called."""
+    """Return the label of the role."""
     return ROLES.get(role, role)
 
 
 def role_told(role: str) -> Any:
-    """Return what who has the role may do."""
+    """Return a sentence that says what operators with the role may do."""
     return ROLES_TOLD.get(role, "")
 
 
 def operation_label(name: str) -> Any:
-    """Return what the operation of a key is called; an unknown one keeps its own name."""
+    """Return the label of a key's operation; an unknown one keeps its own name."""
     return OPERATIONS.get(name, name)
 
 
 def step_label(name: str | None) -> Any:
-    """Return what the step or stage `name` is called; an unknown one keeps its own name."""
+    """Return the label of the step or stage `name`; an unknown one keeps its own name."""
     return STEPS.get(name or "", name or "")
 
 
 def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:
-    """Tell whether the job may change by itself, so that its page keeps looking; `steps` are those of its status."""
+    """Return whether the job may change by itself, so that its page refreshes; `steps` are those of its status."""
     after_all = any(step["state"] in ("waiting", "running") for step in steps)
     return state not in ENDED or (state == "live" and after_all)
 
 
 def milestones(state: str, percent: int, noun: str) -> list[dict[str, Any]]:
-    """Return [{"label", "state"}] for the client page: progress in words without technique, `noun` among them."""
+    """Return [{"label", "state"}] for the client page: progress in non-technical words, `noun` among them."""
     current = _current_milestone(state, percent)
     found = []
     for number, (label, _states) in enumerate(_MILESTONES):
@@ -175,15 +175,15 @@ def _current_milestone(state: str, percent: int) -> int:
     for number, (_label, states) in enumerate(_MILESTONES):
         if state in states:
             return number
-    # A job in trouble does not say where it was; its percent does
+    # A job in trouble does not say where it was; its percentage does
     if state in TROUBLED:
         return 1 if percent < 5 else 2 if percent < 96 else 3
     return len(_MILESTONES) - 1
 
 
 def headline(state: str, noun: str, *, told: bool = True) -> tuple[str, str]:
-    """Return (title, sentence) that tell a client how things stand; `noun` is in the page's words, `told` says whether
-    the operator has been told of trouble."""
+    """Return (title, sentence) that inform a client about the state; `noun` is in the page's language, `told` says
+    whether the operator has been notified of trouble."""
     if state == "live":
         return gettext("Your %(noun)s is ready", noun=noun), gettext(
             "Everything was installed and tested. Have a good start!"
@@ -212,7 +212,7 @@ def with_labels(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def with_code(text: str) -> Markup:
-    """Return `text` as HTML whose `commands between backticks` are code."""
+    """Return `text` as HTML, with `commands between backticks` marked up as code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return escape(text)
@@ -221,7 +221,7 @@ def with_code(text: str) -> Markup:
 
 
 def init_app(app: Flask) -> None:
-    """Offer the names to templates."""
+    """Register the labels for templates."""
     app.jinja_env.filters["with_code"] = with_code
     app.jinja_env.globals.update(
         state_label=state_label,

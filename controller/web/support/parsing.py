@@ -1,4 +1,4 @@
-"""Reading what requests carry: JSON bodies, bearer tokens, page numbers."""
+"""Parse the content of requests: JSON bodies, bearer tokens, page numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controller.jobs.lifecycle.sanitize import MAX_NUMBER, whole_characters
 from shared.encoding import is_text
 from shared.errors import ShoplaunchError
 
-#: No request has a reason to be larger (an order is 2 KiB) but an agent's last report, which names every table.
+#: No request needs more (an order has 2 KiB) except an agent's last report, which names every table.
 MAX_BODY_BYTES = 256 * 1024
 _BEARER = "Bearer "
 MAX_TOKEN_CHARS = 4096
@@ -22,7 +22,7 @@ MAX_TOKEN_CHARS = 4096
 
 def body(limit: int = MAX_BODY_BYTES) -> bytes:
     """Return the request's body. Raises RequestEntityTooLarge beyond `limit` bytes."""
-    # One more than allowed, so that it can be told that there was more
+    # One byte more than allowed, to detect a larger body
     request.max_content_length = limit + 1
     # Of a body without a stated length the framework silently returns as much as the limit allows
     data = request.get_data(cache=True)
@@ -32,7 +32,7 @@ def body(limit: int = MAX_BODY_BYTES) -> bytes:
 
 
 def refuse_larger(limit: int) -> None:
-    """Raise RequestEntityTooLarge for a request that says that it has more than `limit` bytes."""
+    """Raise RequestEntityTooLarge for a request that declares more than `limit` bytes."""
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
 
@@ -40,8 +40,8 @@ def refuse_larger(limit: int) -> None:
 def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """Return the request's JSON object of at most `limit` bytes. Raises ShoplaunchError `code` when it is none.
 
-    What the database, pages and mails cannot hold is not in it: halves of characters are replaced, numbers out of range
-    refused; and it says nothing twice, so that everybody reads the same in it.
+    Values that the database, pages and mails cannot hold are kept out: lone surrogates are replaced, numbers out of
+    range refused. Duplicate keys are refused, so that every reader sees the same document.
     """
     data = body(limit)
     try:
@@ -60,7 +60,7 @@ def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
 
 
 class _Ambiguous(ValueError):
-    """JSON that different readers take for different things."""
+    """JSON that different readers interpret differently."""
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _refused(name: str) -> Any:
 
 
 def _integer(text: str) -> int:
-    # Longer ones cannot be in range, and take long to read
+    # Longer ones cannot be in range, and take long to parse
     if len(text) > 20 or abs(int(text)) > MAX_NUMBER:
         raise _Ambiguous("a number is out of range")
     return int(text)
@@ -98,6 +98,6 @@ def bearer_token() -> str:
 
 
 def page_number() -> int:
-    """Return `?page=` as a number from 1 on; 1 for anything else."""
+    """Return `?page=` as a number from 1; 1 for anything else."""
     text = request.args.get("page", "1")
     return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1

@@ -13,7 +13,7 @@ from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-#: Codes whose HTTP status is not the plain 400 of a bad request.
+#: Codes with an HTTP status other than 400.
 STATUS = {
     "body_too_large": 413,
     "bundle_missing": 404,
@@ -66,10 +66,10 @@ STATUS = {
     "user_unknown": 404,
     "worker_silent": 503,
     "chores_hang": 503,
-    # No sender's fault: whoever asks does so again
+    # Not the sender's fault: the request may be repeated
     "config_invalid": 503,
 }
-#: A refused body is read and thrown away up to this size, so that the sender gets to read the refusal.
+#: A refused body is read and discarded up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024
 RETRY_AFTER_SECONDS = 10
 
@@ -90,7 +90,7 @@ def problem(error: ShoplaunchError, status: int | None = None) -> Response:
 
 
 def wants_problem() -> bool:
-    """Tell whether the request is one of a program, which is answered with problem documents."""
+    """Return whether the request comes from a program, which is answered with problem documents."""
     return request.path.startswith("/api/")
 
 
@@ -100,7 +100,7 @@ def init_app(app: Flask) -> None:
 
 
 def from_http(error: HTTPException) -> Response:
-    """Return the HTTP `error` (no such path, wrong method …) as a problem document without a code of ours."""
+    """Return the HTTP `error` (no such path, wrong method …) as a problem document without an error code."""
     document = {
         "type": "about:blank",
         "title": error.name,
@@ -124,11 +124,11 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
 
 def _drain() -> None:
     if current_app.config.get("LINGERS"):
-        # The server does (controller.web.support.whole_requests), and no thread waits for it
+        # The server does it (controller.web.support.whole_requests), and no thread waits for it
         return
     stream = request.environ["wsgi.input"]
     left = min(request.content_length or DRAIN_BYTES, DRAIN_BYTES)
-    # The sender may have gone away meanwhile; then nobody reads the answer either
+    # The sender may have disconnected; then nobody reads the answer either
     with suppress(OSError):
         while left > 0:
             piece = stream.read(min(left, 65536))

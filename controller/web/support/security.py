@@ -1,4 +1,4 @@
-"""Response headers that keep pages to themselves: no foreign script, no frame, no cache of private pages."""
+"""Response headers that isolate pages: no foreign script, no frame, no cache of private pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # A status page's address is its key: it must not travel to the shop it links to
+    # The address of a status page is its key: it must not leak to the shop it links to
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -21,7 +21,7 @@ YEAR_SECONDS = 31_536_000
 
 
 def init_app(app: Flask, https: bool) -> None:
-    """Add the headers to every answer; `https` tells whether the public address is one."""
+    """Add the headers to every response; `https` says whether the public address uses it."""
 
     @app.after_request
     def add_headers(response: Response) -> Response:

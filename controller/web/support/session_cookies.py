@@ -1,4 +1,4 @@
-"""Session cookies that every process of the installation reads by one clock, with some leeway."""
+"""Session cookies that tolerate small clock differences between the installation's processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller.timed_signer import lenient_signer
 
 
 class SessionCookies(SecureCookieSessionInterface):
-    """Flask's own cookies; one from a process that is a little ahead ends no session."""
+    """Flask's own cookies; one from a process whose clock is a little ahead stays valid."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._signer = lenient_signer(clock)

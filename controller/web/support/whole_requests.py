@@ -1,4 +1,4 @@
-"""The worker of the web server: a request takes a thread once all of it has arrived, however slowly it is sent."""
+"""The web server's worker: a request occupies a thread only after all of it has arrived, however slowly it is sent."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from controller.web.support.arrival import Arrival
 
-#: For the whole of a request, from the connection or the request before it on; for one that came when we are to end.
+#: Time for a whole request, counted from the connection or the request before it; while the process ends, the second
+#: one.
 ARRIVAL_SECONDS = 30.0
 ENDING_SECONDS = 2.0
-#: How long and for how much a refused sender is listened to, so that it gets to read the refusal.
+#: How long, and how many bytes, are read from a refused sender, so that it gets to read the refusal.
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
-#: How long a thread waits for the other end, where it waits at all.
+#: How long a thread waits for the peer, where it waits at all.
 STEP_SECONDS = 30.0
-#: No page is larger: what is answered lies with the system, and no thread waits until somebody has read it.
+#: No page is larger: a response fits the system's send buffer, and no thread waits until it has been read.
 ANSWER_BYTES = 256 * 1024
-#: With more than that unread, the next request of a connection waits: what the system keeps holds it and a page.
+#: With more unread bytes, the connection's next request waits: the send buffer holds these and one page.
 UNREAD_BYTES = 64 * 1024
-#: Of all requests that are not whole yet; beyond it the largest of them is given up.
+#: Total of all incomplete requests; above it the largest of them is dropped.
 ALL_BYTES = 32 * 1024 * 1024
-#: Connections with requests that are not whole yet, that end, or that wait for another request, of each so many; beyond
-#: it the oldest is given up. All of them together are fewer than a process may have, and than we accept.
+#: Limit for each of three kinds of connections: with an incomplete request, closing, waiting for another request. Above
+#: it the oldest is closed. Together they stay below the limits of the process and of the accepted connections.
 ALL_CONNECTIONS = 250
-#: What the system says that has no room for another connection.
+#: Errors of the system when it has no room for another connection.
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS = 0.05
 PIECE_BYTES = 64 * 1024
@@ -43,7 +44,7 @@ _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class _Arrived(Unreader):  # type: ignore[misc]
-    """What has arrived of a request, and then its end: whoever reads it may find more missing than was counted here,
+    """The bytes of a request that have arrived, then its end: the parser may find more missing than was counted here,
     and no thread waits for that."""
 
     def chunk(self, _size_hint: int | None = None) -> bytes:
@@ -59,7 +60,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.arrival: Arrival | None = None
         #: Whether more of the request may come that nobody reads.
         self.is_cut = False
-        #: Until when its request has to be whole, or it is listened to at its end.
+        #: Deadline for its request to be complete, or for reading on at its end.
         self.until = 0.0
         self.drained = 0
 
@@ -75,17 +76,17 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's worker of threads, none of which waits for a request: a few slow senders would have them all."""
+    """Gunicorn's threaded worker, but no thread waits for a request: a few slow senders would occupy them all."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # By its default a header of the sender's says below which path we lie, and so which path it asks for
+        # By default a header of the sender sets the path prefix, and with it the requested path
         self.cfg.set("forwarder_headers", "")
-        #: Connections whose request is not whole yet, the oldest first.
+        #: Connections with an incomplete request, the oldest first.
         self._arriving: dict[Connection, None] = {}
-        #: Those of them whose request is whole, and whose answers before it are not read.
+        #: Those of them whose request is complete, while earlier responses are still unread.
         self._unread: dict[Connection, None] = {}
-        #: Those that were answered for the last time, the oldest first.
+        #: Those that got their last response, the oldest first.
         self._ending: dict[Connection, None] = {}
 
     def load_wsgi(self) -> None:
@@ -111,7 +112,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._await(Connection(self.cfg, connected, address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
-        """See ThreadWorker.on_client_socket_readable: the next request on a connection that was kept."""
+        """See ThreadWorker.on_client_socket_readable: the next request on a kept-alive connection."""
         if not isinstance(conn, Connection):
             super().on_client_socket_readable(conn, client)
             return
@@ -122,8 +123,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._await(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """See ThreadWorker.finish_request; of a request that was read along with this one all has to be there, and
-        nobody waits here until the other end has closed a connection."""
+        """See ThreadWorker.finish_request. A pipelined request has to be complete, and nothing waits here until the
+        peer has closed a connection."""
         goes_on = not fs.cancelled() and fs.exception() is None and bool(fs.result())
         if not isinstance(conn, Connection):
             super().finish_request(conn, fs)
@@ -137,7 +138,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._part_from(self.keepalived_conns[0])
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """See ThreadWorker._keepalive_after; no thread waits for the rest of what was refused."""
+        """See ThreadWorker._keepalive_after; no thread waits for the rest of a refused request."""
         return not getattr(conn, "is_cut", False) and bool(super()._keepalive_after(conn, keepalive))
 
     def murder_pending(self) -> None:
@@ -152,7 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._close(oldest)
 
     def _make_room(self) -> None:
-        """Give up who has waited longest."""
+        """Close the connection that has waited longest."""
         if self.keepalived_conns:
             self._part_from(self.keepalived_conns[0])
         elif self._ending:
@@ -160,7 +161,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif self._arriving:
             self._give_up(next(iter(self._arriving)))
         else:
-            # Threads are at all of them: nothing to do but not to ask again at once
+            # All threads are busy: pause, so as not to ask again at once
             time.sleep(_PAUSE_SECONDS)
 
     def _part_from(self, conn: Any) -> None:
@@ -186,7 +187,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _read(self, conn: Connection, _client: socket.socket) -> None:
         if conn not in self._arriving:
-            # Given up since the system said that something came
+            # Closed since the system reported data
             return
         try:
             piece = conn.sock.recv(PIECE_BYTES)
@@ -211,7 +212,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _hand_over(self, conn: Connection) -> None:
         if _unread_bytes(conn.sock) > UNREAD_BYTES:
-            # Whoever asks on without reading has answers fill what the system keeps, and then a thread would wait
+            # A client that keeps sending requests without reading fills the send buffer with responses, and then a
+            # thread would wait
             if conn not in self._unread:
                 self._unread[conn] = None
                 self.poller.unregister(conn.sock)
@@ -234,13 +236,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _end(self, conn: Connection) -> None:
-        """Say no more, and read on until the other end has closed the connection: else it may miss what was said."""
+        """Send nothing more, and read on until the peer has closed the connection: else it may miss the response."""
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
         except (OSError, ValueError):
-            # It is closed
+            # Already closed
             self.nr_conns -= 1
             conn.close()
             return
@@ -270,11 +272,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _unread_bytes(client: socket.socket) -> int:
-    """Return how much of what was answered the other end has not taken yet."""
+    """Return how many bytes of the responses the peer has not taken yet."""
     try:
         return int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError:
-        # It is closed
+        # Already closed
         return 0
 
 

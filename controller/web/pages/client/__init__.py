@@ -1,1 +1,1 @@
-"""The client's pages: how far the shop is, and its password."""
+"""The client's pages: the progress of the shop, and its password."""

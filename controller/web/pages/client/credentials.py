@@ -1,4 +1,4 @@
-"""GET and POST /credentials/<token>: the client's password, shown once or chosen, only to who presses the button."""
+"""GET and POST /credentials/<token>: the client's password, shown once or chosen, only after a press of the button."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
 bp = Blueprint("credentials", __name__)
-#: Nothing at such an address is for search engines or caches, whatever a proxy thinks.
+#: Keep such an address out of search engines and caches, whatever a proxy does.
 _HEADERS = {"X-Robots-Tag": "noindex, nofollow, noarchive", "Cache-Control": "no-store"}
 
 
 @bp.get("/credentials/<token>")
 def show(token: str) -> Response:
-    """Return the page with the button or the form; looking at it (mail scanners do) changes nothing."""
+    """Return the page with the button or the form; a GET (mail scanners send them) changes nothing."""
     job, _nonce = _wanted(token)
     if clients().password_state(job) != credentials.WAITING:
         return _over(job)
@@ -31,7 +31,7 @@ def show(token: str) -> Response:
 
 @bp.post("/credentials/<token>")
 def reveal(token: str) -> Response:
-    """Show the password and forget it, or take the one the client chose."""
+    """Show the password and forget it, or accept the one the client chose."""
     job, nonce = _wanted(token)
     return _choose(job, nonce, token) if _is_chosen(job) else _show(job, nonce, token)
 
@@ -58,7 +58,7 @@ def _choose(job: Job, nonce: str, token: str) -> Response:
 def _said(error: ShoplaunchError) -> str:
     if error.code == "password_unfit":
         return str(advice(error.code, language()))
-    # What keeps a job from beginning is nothing a client can mend
+    # The client cannot fix what keeps a job from starting
     return gettext("That is not possible at this moment. Please try again in a few minutes, or ask our support.")
 
 
@@ -73,7 +73,7 @@ def _is_chosen(job: Job) -> bool:
 
 
 def _over(job: Job) -> Response:
-    """Return the page of a link that has served, or never will."""
+    """Return the page for a link that has been used or can no longer be used."""
     if clients().password_state(job) != credentials.SHOWN:
         return _page(job, "gone", 410)
     if _is_chosen(job):

@@ -1,4 +1,4 @@
-"""GET /status/<token>: how far the client's shop is, in words without technique."""
+"""GET /status/<token>: the progress of the client's shop in non-technical words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One's own access: role, sessions, and the second factor, which counts once a code of the app was seen."""
+"""The operator's own account: role, sessions, and the second factor, active once a code of the app was verified."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def register(bp: Blueprint) -> None:
 
 
 def show() -> str:
-    """Show what one may do, one's sessions and one's second factor."""
+    """Show the operator's role, sessions and second factor."""
     now = context.now()
     own, sessions = operators.get(actor(), g.operator, now), operators.sessions_of(actor(), g.operator, now)
     return page("account.html", "account", own=own, sessions=sessions)
@@ -51,7 +51,7 @@ def offer_factor() -> Response:
 
 
 def confirm_factor() -> Response:
-    """Set the second factor when the app's code is right, and show the recovery codes this once."""
+    """Set the second factor when the app's code is right, and show the recovery codes once."""
     sealed, now = request.form.get("sealed", "")[:2000], context.now()
     secret = second_factor.offered(actor(), g.operator, sealed, now)
     if secret is None:
@@ -59,7 +59,7 @@ def confirm_factor() -> Response:
     codes = second_factor.confirm(actor(), g.operator, secret, request.form.get("code", "")[:64], now)
     if codes is None:
         return _offer(secret, sealed, gettext("That is not the code of now. Wait for the next one and try again."), 401)
-    # Every other session is over
+    # All other sessions have ended
     go_on()
     return make_response(
         page(
@@ -75,12 +75,12 @@ def confirm_factor() -> Response:
 
 
 def ask_end_factor() -> Response:
-    """Ask whether the second factor is to end."""
+    """Ask for confirmation before the second factor ends."""
     return _ask_end("", 200) if _has_factor() else _without_factor()
 
 
 def end_factor() -> Response:
-    """End one's own second factor."""
+    """End the operator's own second factor."""
     if not _has_factor():
         return _without_factor()
     problem, status = asking.own_password_problem()
@@ -136,7 +136,7 @@ def _offer(secret: str, sealed: str, problem: str, status: int) -> Response:
     shown = page(
         "second_factor.html",
         "account",
-        # Made here, of nothing but numbers
+        # Generated here, from digits only
         code=Markup(qr_code.svg(address)),  # noqa: S704
         address=address,
         groups=[secret[at : at + _GROUP] for at in range(0, len(secret), _GROUP)],

@@ -1,4 +1,4 @@
-"""Keys of billing systems: listed, added with what each may do, renewed, revoked, and the trail of each."""
+"""Keys of billing systems: list, add with permissions, renew, revoke, and show the history of each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def register(bp: Blueprint) -> None:
 
 
 def list_keys() -> str:
-    """List the keys: what each may do, how often, when it was used last."""
+    """List the keys: permissions, rate, last use."""
     return page("keys.html", "keys", keys=billing_keys.listed(actor()))
 
 
@@ -58,7 +58,7 @@ def ask_key() -> Response:
 
 
 def add_key() -> Response:
-    """Add the key and show its secret this once."""
+    """Add the key and show its secret once."""
     problem, status = asking.own_password_problem()
     if problem:
         return _add_form(problem, status)
@@ -67,7 +67,7 @@ def add_key() -> Response:
         words = gettext("Requests a minute are a number from 1 to %(most)s.", most=amount(MAX_RATE))
         return _add_form(words, 422)
     if any(request.form.get(f"all_{field}") and request.form.get(field) for field in LIMITS):
-        # A box that was forgotten must not make a limited key one without limits
+        # A forgotten box must not turn a limited key into an unlimited one
         return _add_form(gettext("Either all, or the chosen ones: take one of both marks away."), 422)
     key = _asked_for(rate)
     try:
@@ -78,18 +78,18 @@ def add_key() -> Response:
 
 
 def show(name: str) -> str:
-    """Show one key: what it may do, and what it did and was refused last."""
+    """Show one key: its permissions, and its latest actions and refusals."""
     entries = view.of_audit(billing_keys.trail(actor(), name, LAST))
     return page("key.html", "keys", key=billing_keys.get(actor(), name), entries=entries)
 
 
 def confirm(name: str, change: str) -> Response:
-    """Ask whether the key is to be renewed or revoked."""
+    """Ask for confirmation before the key is renewed or revoked."""
     return _confirm(name, change, "", 200)
 
 
 def change_key(name: str, change: str) -> Response:
-    """Renew the key and show its secret this once, or revoke it."""
+    """Renew the key and show its secret once, or revoke it."""
     problem, status = asking.own_password_problem()
     if problem:
         return _confirm(name, change, problem, status)
@@ -101,7 +101,7 @@ def change_key(name: str, change: str) -> Response:
 
 
 def _rate() -> int:
-    """Return the rate the form asks for, 0 for what is no number."""
+    """Return the rate from the form, 0 when it is no number."""
     text = latin(request.form.get("rate", "").strip())
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
@@ -113,7 +113,7 @@ def _asked_for(rate: int) -> ApiKey:
 
 
 def _limit(field: str) -> tuple[str, ...] | None:
-    """Return what the key is limited to, None when it is not."""
+    """Return the key's limit, None when it has none."""
     if request.form.get(f"all_{field}"):
         return None
     known = set(request.form.getlist(field))

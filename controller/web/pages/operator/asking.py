@@ -1,4 +1,4 @@
-"""What changes access asks first, on a page of its own: it says what happens, and wants one's own password."""
+"""Confirmation pages for changes of access: they say what will happen and ask for the operator's own password."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from controller.web.support import problems
 from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
 
-#: What a form may be wrong about; anything else has a page of its own.
+#: Errors shown in the form; any other error has its own page.
 _OF_FORMS = ("login_invalid", "name_invalid", "name_taken", "server_unknown", "bundle_unknown", "login_throttled")
 
 
 def own_password_problem() -> tuple[str, int]:
-    """Return ("", 200) when the form holds the password of who is signed in, otherwise (what is wrong, the status)."""
+    """Return ("", 200) when the form holds the signed-in operator's password, otherwise (what is wrong, the status)."""
     try:
         right = is_own_password()
     except ShoplaunchError as error:
@@ -26,7 +26,7 @@ def own_password_problem() -> tuple[str, int]:
 
 
 def problem_of(error: ShoplaunchError) -> tuple[str, int]:
-    """Return (what to do about what a form holds, the status); raise `error` when it is about something else."""
+    """Return (advice, status) for an error in the form; raise `error` when it is about something else."""
     if error.code not in _OF_FORMS:
         raise error
     return advice(error.code, language()), problems.STATUS.get(error.code, 422)
@@ -45,7 +45,7 @@ def confirmation(
     action: str = "",
     danger: bool = True,
 ) -> Response:
-    """Return the page that asks; its form goes to `action`, its own address unless given, with `hidden` fields."""
+    """Return the confirmation page; its form posts to `action` (default: its own address) with `hidden` fields."""
     values = {"title": title, "text": text, "button": button, "back": back, "problem": problem, "hidden": hidden or {}}
     return make_response(page("confirm.html", section, action=action, danger=danger, **values), status)
 
@@ -53,5 +53,5 @@ def confirmation(
 def shown_once(
     title: str, facts: Sequence[tuple[str, str]], note: str, *, back: str, section: str = "operators"
 ) -> Response:
-    """Return the page that shows a secret this once."""
+    """Return the page that shows a secret once."""
     return make_response(page("shown_once.html", section, title=title, facts=facts, note=note, back=back, codes=()))

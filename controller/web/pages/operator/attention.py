@@ -1,4 +1,4 @@
-"""What needs somebody: orders that were refused, alarms that were not delivered, a worker that does not move."""
+"""Everything that needs an operator: refused orders, undelivered alarms, a stalled worker."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from controller.web.support.context import monitoring, orders
 from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
-#: More of them have one cause.
+#: More than this many have one common cause.
 MANY = 100
-#: A larger number no database holds.
+#: No database holds a larger number.
 _ORDER = f"/refused/<int(max={2**63 - 1}):number>"
 
 
@@ -31,7 +31,7 @@ def register(bp: Blueprint) -> None:
 
 
 def attention() -> str:
-    """Show everything that needs somebody, with its reason and what to do."""
+    """Show everything that needs an operator, with its reason and advice."""
     health = monitoring().health()
     return page(
         "attention.html",
@@ -46,12 +46,12 @@ def attention() -> str:
 
 
 def confirm_resend(number: int) -> str:
-    """Ask whether the refused order is to be sent again."""
+    """Ask for confirmation before the refused order is sent again."""
     return page("refused_send.html", "attention", order=_open(number), advice=view.own_advice)
 
 
 def resend(number: int) -> Response:
-    """Send the refused order again; show its job, or what it was refused for this time."""
+    """Send the refused order again; show its job, or the reason of the new refusal."""
     try:
         job = orders().resend(number, g.operator)
     except ShoplaunchError as error:
@@ -67,12 +67,12 @@ def resend(number: int) -> Response:
 
 
 def confirm_dismiss(number: int) -> str:
-    """Ask whether the refused order needs nobody any more."""
+    """Ask for confirmation before the refused order is dismissed."""
     return page("refused_dismiss.html", "attention", order=_open(number), advice=view.own_advice)
 
 
 def dismiss(number: int) -> Response:
-    """Take the refused order from the page."""
+    """Remove the refused order from the page."""
     orders().dismiss_refused(number, g.operator)
     flash(gettext("The order is taken from the list; no shop is made of it."))
     return redirect(url_for("admin.attention"), 303)

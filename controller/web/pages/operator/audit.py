@@ -19,7 +19,7 @@ def register(bp: Blueprint) -> None:
 
 
 def audit_log() -> str:
-    """Show the log, newest entry first; what one operator or key did where `?user=` names it."""
+    """Show the log, newest entry first; only the entries of one operator or key where `?user=` names it."""
     user = request.args.get("user", "")[:AUDIT_NAME_CHARS] or None
     total = access().count_audit(user)
     pages = view.pages(total, PER_PAGE)

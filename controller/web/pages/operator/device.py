@@ -1,4 +1,4 @@
-"""The cookie of a device that has signed in before: what strangers get wrong does not keep it from signing in again."""
+"""The cookie of a known device: failed logins of strangers do not lock it out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def known(user: str) -> str:
 
 
 def remember(response: Response, user: str) -> None:
-    """Let the device be known as that of `user` from now on."""
+    """Remember the device as one of `user` from now on."""
     name = known(user) or secrets.token_hex(16)
     secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
     value = _serializer().dumps({user: name})

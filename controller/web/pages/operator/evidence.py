@@ -1,4 +1,4 @@
-"""A birth certificate as facts and tables: whatever evidence it holds is shown, nothing is left out."""
+"""A birth certificate as facts and tables: all evidence it holds is shown."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ NAMES: dict[str, Any] = {
 }
 #: Longer tables are cut on the page, and the page says so; the signed document holds all of it.
 MAX_ROWS = 400
-#: A table longer than this is folded.
+#: A table longer than this is collapsed.
 FOLDED_ROWS = 12
-#: More values than this by name are a list, not facts.
+#: A mapping with more entries than this is a list, not facts.
 MAX_FACTS = 12
 DIGEST_CHARS = 64
-#: What is known of a page's pictures, style sheets and scripts: how many were asked for, how many answered.
+#: Known about a page's pictures, style sheets and scripts: how many were requested, how many answered.
 ASSETS = {"asked", "answered"}
-#: Sections in this order, the others behind them.
+#: Sections in this order, all others after them.
 ORDER = ("stages", "probes", "evidence", "bundle", "fingerprints")
 #: Values that are codes.
 _WORDS: Mapping[str, Callable[[str], Any]] = {"started_by": starts.way_label, "start_reason": starts.reason_label}
@@ -79,7 +79,7 @@ def of_certificate(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: str = "") -> list[tuple[Any, Any]]:
-    """Return the plain ones of `values` as facts; every other becomes a section of its own."""
+    """Return the plain ones of `values` as facts; each other value becomes its own section."""
     for key in sorted(values, key=_rank):
         if not _is_plain(values[key]):
             _add_section(sections, key, values[key], within)
@@ -87,7 +87,7 @@ def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: st
 
 
 def _worded(key: str, value: Any) -> Any:
-    """Return a code as operators read it, every other value as it is."""
+    """Return a code in the operators' words, every other value as it is."""
     words = _WORDS.get(key)
     return words(value) if words is not None and isinstance(value, str) else value
 
@@ -117,7 +117,7 @@ def _add_section(sections: list[dict[str, Any]], key: str, value: Any, within: s
 
 
 def _is_long(value: Mapping[str, Any]) -> bool:
-    """Tell whether `value` is a list by name (a row count per table …) rather than a handful of facts."""
+    """Return whether `value` is a list by name (a row count per table …) rather than a handful of facts."""
     digests = [isinstance(item, str) and len(item) == DIGEST_CHARS for item in value.values()]
     return len(value) > MAX_FACTS or (bool(digests) and all(digests))
 

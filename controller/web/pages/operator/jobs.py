@@ -1,4 +1,4 @@
-"""Jobs: the list, one followed live, Retry of exactly one step, Cancel and taking it back, the certificate."""
+"""Job pages: the list, one job live, retry of a single step, cancel and its undoing, the certificate."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def list_jobs() -> str:
 
 
 def show(job_id: str) -> str:
-    """Show one job stage by stage; the page keeps itself fresh while the job may move."""
+    """Show one job stage by stage; the page refreshes itself while the job may change."""
     job = context.jobs().get(job_id)
     later = context.jobs().statuses(context.jobs().follow_ups(job_id))
     shown = view.of_job(context.jobs().status(job), context.jobs().agent_view(job))
@@ -62,9 +62,9 @@ def show(job_id: str) -> str:
 
 
 def confirm_retry(job_id: str) -> str:
-    """Say what a later job does to the living shop, and ask whether it is to go on.
+    """Say what a follow-up job does to the live shop, and ask whether to continue it.
 
-    Raises ShoplaunchError `role_missing`, `illegal_transition` where there is nothing to go on with, or to ask about.
+    Raises ShoplaunchError `role_missing`, `illegal_transition` where there is nothing to continue or to ask about.
     """
     job = context.jobs().get(job_id)
     _require_role(job)
@@ -78,7 +78,7 @@ def confirm_retry(job_id: str) -> str:
 
 
 def _require_role(job: Job) -> None:
-    """Raise ShoplaunchError `role_missing` unless who is signed in may begin a job of its kind."""
+    """Raise ShoplaunchError `role_missing` unless the signed-in operator may start a job of its kind."""
     needed = roles.of_kind(job.kind)
     if not allows(g.role, needed):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and retrying this needs: {needed}")
@@ -94,19 +94,19 @@ def retry(job_id: str) -> Response:
 
 
 def confirm_cancel(job_id: str) -> str:
-    """Ask whether the job is really to be cancelled."""
+    """Ask for confirmation before the job is cancelled."""
     return page("cancel.html", "jobs", job=context.jobs().status(context.jobs().get(job_id)))
 
 
 def cancel(job_id: str) -> Response:
-    """Cancel the job; its account is put back as it was."""
+    """Cancel the job; its account is restored to its earlier state."""
     context.jobs().cancel(job_id, Note(g.operator, "cancel"))
     flash(gettext("The job is cancelled; the account is being put back as it was."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
 
 def confirm_later(job_id: str, kind: str) -> str:
-    """Say what a later job would do to the living shop, and ask whether that is meant."""
+    """Say what a follow-up job would do to the live shop, and ask for confirmation."""
     return _later_page(job_id, kind)
 
 
@@ -120,14 +120,14 @@ def _later_page(job_id: str, kind: str, problem: str = "") -> str:
 
 
 def begin_later(job_id: str) -> Response:
-    """Begin a later job on the shop: https, a new password, closing it."""
+    """Start a follow-up job on the shop: https, a new password, closing it."""
     kind, password = request.form.get("kind", ""), request.form.get("password", "")
     known = {child.id for child in context.jobs().follow_ups(job_id)}
     try:
         given = {"admin.password": password} if password else {}
         job = context.jobs().start_follow_up(job_id, kind, given, Note(g.operator, kind))
     except ShoplaunchError as error:
-        # All that an operator writes there
+        # The only code that the operator's input can cause
         if error.code != "order_invalid":
             raise
         problem = gettext("At least %(least)s characters.", least=number(follow_up.SHORTEST_PASSWORD))
@@ -140,7 +140,7 @@ def begin_later(job_id: str) -> Response:
 
 
 def confirm_undo_cancel(job_id: str) -> str:
-    """Ask whether the shop is really to be prepared again."""
+    """Ask for confirmation before the shop is prepared again."""
     job = context.jobs().get(job_id)
     if not may(job.state, "undo_cancel") or job.kind != RESTORE:
         raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is no cancellation to take back")
@@ -148,14 +148,14 @@ def confirm_undo_cancel(job_id: str) -> str:
 
 
 def undo_cancel(job_id: str) -> Response:
-    """Take the cancellation back."""
+    """Undo the cancellation."""
     context.jobs().undo_cancel(job_id, Note(g.operator, "undo_cancel"))
     flash(gettext("The cancellation is taken back; the shop is prepared again."))
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
 
 def certificate(job_id: str) -> str:
-    """Show the birth certificate: the evidence that the shop lives."""
+    """Show the birth certificate: the evidence that the shop is live."""
     job = context.jobs().status(context.jobs().get(job_id))
     shown = evidence.of_certificate(context.jobs().certificate(job_id))
     return page(

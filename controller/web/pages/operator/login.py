@@ -1,4 +1,4 @@
-"""Signing in and out; wrong passwords are counted by network and user, or by device."""
+"""Login and logout; wrong passwords are counted by network and user, or by device."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def register(bp: Blueprint) -> None:
 
 
 def login() -> Response:
-    """Show the form; on POST sign in, or say that it was wrong (401) or tried too often (429)."""
+    """Show the form; on POST sign in, or answer 401 (wrong) or 429 (too many attempts)."""
     if request.method != "POST":
-        # Asking for the head alone is no attempt either
+        # A HEAD request is no login attempt either
         return _form("", 200)
     user, password = request.form.get("user", "")[:64], request.form.get("password", "")[:1024]
     code = request.form.get("code", "")[:64]
@@ -59,6 +59,6 @@ def _form(problem: str, status: int) -> Response:
 
 def _next_page() -> str:
     wanted = request.args.get("next", "")
-    # Only pages of our own: neither another host nor a path that a browser takes for one
+    # Only the controller's own pages: no other host, and no path that a browser reads as one
     own = wanted.startswith("/admin/") and "\\" not in wanted and wanted.isprintable()
     return wanted if own else url_for("admin.jobs")

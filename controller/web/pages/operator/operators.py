@@ -1,4 +1,4 @@
-"""Operators: listed, added, and one of them with what may be changed; each change shows first what it does."""
+"""Operators: list, add, show and change them; each change first shows its effect."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from controller.web.support.context import access, actor
 from controller.web.support.i18n import gettext
 from shared.errors import ShoplaunchError
 
-#: What somebody did last is shown with them; the audit log has the rest.
+#: An operator's page shows this many latest actions; the audit log has the rest.
 LAST = 20
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of an operator: `title`, `text` and `done` with %(user)s and %(role)s."""
+    """A change to an operator: `title`, `text` and `done` with %(user)s and %(role)s."""
 
     title: Any
     text: Any
@@ -68,7 +68,7 @@ CHANGES = {
         operators.remove,
     ),
 }
-#: Of this one a new password is shown, this once.
+#: This change shows a new password once.
 NEW_PASSWORD = (
     lazy_gettext("Give %(user)s a new password?"),
     lazy_gettext("It is shown this once. The password of before ends, and so does every session of %(user)s."),
@@ -100,8 +100,8 @@ def ask_operator() -> Response:
 
 
 def add_operator() -> Response:
-    """Add the operator and show the password this once."""
-    # What is too long is refused, and not somebody else's name
+    """Add the operator and show the password once."""
+    # A name that is too long is refused, not cut down to another operator's name
     user, role = request.form.get("user", "").strip()[: operators.NAME_CHARS + 1], request.form.get("role", "")
     problem, status = asking.own_password_problem()
     if problem:
@@ -120,7 +120,7 @@ def add_operator() -> Response:
 
 
 def show(user: str) -> str:
-    """Show one operator: what may be changed, the sessions, and what was done last."""
+    """Show one operator: possible changes, sessions, latest actions."""
     now = context.now()
     found = operators.get(actor(), user, now)
     return page(
@@ -135,7 +135,7 @@ def show(user: str) -> str:
 
 
 def confirm(user: str, change: str) -> Response:
-    """Ask whether the operator is to be changed."""
+    """Ask for confirmation before the operator is changed."""
     return _nothing_to_take(user, change) or _confirm(user, change, "", 200)
 
 
@@ -155,18 +155,18 @@ def change_operator(user: str, change: str) -> Response:
         words = gettext("%(user)s is the last who may administer. Give another operator that role first.", user=user)
         return _confirm(user, change, words, 409)
     flash(str(CHANGES[change].done) % _words(user))
-    # Who changed oneself may not see this page any more
+    # Operators who changed their own access may not see this page any more
     gone = change == "remove" or user == g.operator
     return redirect(url_for("admin.jobs" if user == g.operator else "admin.operators") if gone else _place(user), 303)
 
 
 def confirm_password(user: str) -> Response:
-    """Ask whether the operator is to have a new password."""
+    """Ask for confirmation before the operator gets a new password."""
     return _ask_password(user, "", 200)
 
 
 def new_password(user: str) -> Response:
-    """Give the operator a new password and show it this once."""
+    """Give the operator a new password and show it once."""
     problem, status = asking.own_password_problem()
     if problem:
         return _ask_password(user, problem, status)
@@ -181,7 +181,7 @@ def new_password(user: str) -> Response:
 
 
 def _nothing_to_take(user: str, change: str) -> Response | None:
-    """Return the way back for a second factor that is not there."""
+    """Return a redirect when the operator has no second factor to remove."""
     if change != "second-factor" or operators.get(actor(), user, 0.0).second_factor:
         return None
     flash(gettext("%(user)s has no second factor.", user=user))
@@ -209,7 +209,7 @@ def _place(user: str) -> str:
 
 
 def _role() -> str:
-    """Return the role that is asked for. Raises ShoplaunchError `login_invalid`."""
+    """Return the role from the form. Raises ShoplaunchError `login_invalid`."""
     wanted = request.values.get("role", "")
     if wanted not in ROLES:
         raise ShoplaunchError("login_invalid", f"there is no role {wanted[:40]!r}")

@@ -1,4 +1,4 @@
-"""What each page and each change of the operator's pages needs: the one place that says so."""
+"""The one table of roles: which role each operator page and each change needs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from flask import request
 from controller.db.identities.operators import ADMINISTER, LOOK, OPERATE
 from controller.jobs.engine.follow_up import REMOVE, SET_ADMIN_PASSWORD
 
-#: Pages that nobody has to be signed in for.
+#: Pages that need no login.
 OPEN = ("admin.login",)
-#: Pages and changes that need more than looking. What is not here and changes something needs everything.
+#: Pages and changes that need more than the right to look. A change that is not listed needs the highest role.
 NEEDED = {
     "admin.logout": LOOK,
     "admin.confirm_retry": OPERATE,
@@ -22,7 +22,7 @@ NEEDED = {
     "admin.resend": OPERATE,
     "admin.confirm_dismiss": OPERATE,
     "admin.dismiss": OPERATE,
-    # Of one's own access; of everybody's and of keys below
+    # Actions on one's own access; those on everybody's and on keys are below
     "admin.account": LOOK,
     "admin.ask_factor": LOOK,
     "admin.offer_factor": LOOK,
@@ -44,13 +44,13 @@ NEEDED = {
     "admin.confirm_key": ADMINISTER,
     "admin.change_key": ADMINISTER,
 }
-#: Later jobs that take something from a client.
+#: Follow-up jobs that take something from a client.
 _KINDS = (SET_ADMIN_PASSWORD, REMOVE)
 _LATER = ("admin.confirm_later", "admin.begin_later")
 
 
 def of_kind(kind: str | None) -> str:
-    """Return the role that beginning a later job of `kind` needs."""
+    """Return the role that is needed to start a follow-up job of `kind`."""
     return ADMINISTER if kind in _KINDS else OPERATE
 
 

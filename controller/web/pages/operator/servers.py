@@ -1,4 +1,4 @@
-"""The servers this installation looks after."""
+"""The page that lists the servers of this installation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def register(bp: Blueprint) -> None:
 
 
 def servers() -> str:
-    """List the servers, and what to do about those that refused our login; no credentials among what is shown."""
+    """List the servers, and what to do about those that refused the login; no credentials are shown."""
     known = monitoring().list_servers()
     return page("servers.html", "servers", servers=known, locked_code=panel_lockout.CODE, advice=view.own_advice)

@@ -1,4 +1,4 @@
-"""The operator's session: who is signed in, since when, and what every admin page needs."""
+"""The operator's session: who is signed in, since when, and the values every admin page needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from controller.web.support import context
 from controller.web.support.context import access, monitoring
 from shared.errors import ShoplaunchError
 
-#: Sent by static/shoplaunch.js, where a page looks how things stand by itself.
+#: Sent by static/shoplaunch.js when a page refreshes itself.
 LIVE_HEADER = "X-Shoplaunch-Live"
 
 
 def sign_in(user: str, generation: int | None) -> None:
-    """Begin a new session for `user`; whatever the old one held is gone.
+    """Start a new session for `user`; the old session's content is discarded.
 
-    `generation` is that of before the password was looked at: what ended the sessions since ends this one, too.
+    `generation` is the one from before the password was checked: whatever has ended the user's sessions since then ends
+    this one, too.
     """
     session.clear()
     now = int(context.now())
@@ -30,12 +31,12 @@ def sign_in(user: str, generation: int | None) -> None:
 
 
 def go_on() -> None:
-    """Begin a new session after a change of one's own that ended them all; one that somebody else ended stays over."""
+    """Start a new session after the operator's own change ended all; one ended by somebody else stays ended."""
     sign_in(g.operator, session["generation"] + 1)
 
 
 def sign_out() -> None:
-    """End every session of who is signed in: a copy of the cookie is of no use any more."""
+    """End every session of the signed-in operator: a copy of the cookie becomes useless."""
     user = signed_in_user()
     session.clear()
     if user is not None:
@@ -53,9 +54,9 @@ def signed_in_user(now: float | None = None) -> str | None:
 
 
 def require_operator() -> Response | None:
-    """Lead to the login when nobody is signed in; remember who it is otherwise.
+    """Redirect to the login when nobody is signed in; otherwise remember the operator.
 
-    Raises ShoplaunchError `role_missing` for what the operator's role does not allow.
+    Raises ShoplaunchError `role_missing` when the operator's role does not allow the request.
     """
     if request.endpoint in roles.OPEN:
         return None
@@ -67,8 +68,8 @@ def require_operator() -> Response | None:
     if not allows(g.role, roles.needed()):
         raise ShoplaunchError("role_missing", f"{g.operator} may {g.role}, and this needs: {roles.needed()}")
     now = context.now()
-    # A page that keeps itself fresh is nobody's doing: without people the session ends. Written rarely, so that who
-    # goes from page to page is not sent a cookie each time
+    # A page that refreshes itself is no activity: without people the session ends. The time is written rarely, so that
+    # not every page sends a new cookie
     if LIVE_HEADER not in request.headers and now - session.get("seen", 0) > 60:
         session["seen"] = int(now)
         access().session_seen(str(session.get("number", "")))
@@ -76,7 +77,7 @@ def require_operator() -> Response | None:
 
 
 def is_own_password() -> bool:
-    """Tell whether the form holds the password of who is signed in: what cannot be taken back asks for it.
+    """Return whether the form holds the signed-in operator's password; changes that cannot be undone ask for it.
 
     Raises ShoplaunchError `login_throttled` after too many wrong ones.
     """
@@ -86,7 +87,7 @@ def is_own_password() -> bool:
 
 
 def page(template: str, section: str, **values: Any) -> str:
-    """Return the admin page `template` with what its frame needs."""
+    """Return the admin page `template` with the values its frame needs."""
     known = monitoring().known_health()
     needing = 0 if known is None else known.refused + known.job_alarms + (known.error is not None)
     may = {"may_operate": allows(g.role, OPERATE), "may_administer": allows(g.role, ADMINISTER)}

@@ -1,4 +1,4 @@
-"""How agents are started, in the words of an operator."""
+"""Labels for how agents are started, in the words of an operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAYS: dict[str, Any] = {
     "web": lazy_gettext("At once, by the site's PHP"),
     "cron": lazy_gettext("By cron"),
 }
-#: Why it was cron: code of controller.panels.start.REASONS -> words.
+#: Why an agent was started by cron: code of controller.panels.start.REASONS -> words.
 REASONS: dict[str, Any] = {
     "not_offered": lazy_gettext("this panel has no way to start anything at once"),
     "switched_off": lazy_gettext("the server is set to leave the start to cron"),
@@ -51,11 +51,11 @@ def reason_label(reason: str) -> Any:
 
 
 def rounded_duration(seconds: float) -> str:
-    """Return an estimate as text: nobody knows it to a tenth of a second."""
+    """Return an estimate as text, rounded: it is not exact to a tenth of a second."""
     return duration(math.ceil(seconds) if seconds < 10 else math.ceil(seconds / 5) * 5)
 
 
 def init_app(app: Flask) -> None:
-    """Offer the names to templates."""
+    """Register the labels for templates."""
     app.jinja_env.filters["rounded_duration"] = rounded_duration
     app.jinja_env.globals.update(start_way_label=way_label, start_reason_label=reason_label)

@@ -1,4 +1,4 @@
-"""What the admin pages show, made from what the service answers: steps with labels, evidence as rows."""
+"""Values of the admin pages, made from the service's answers: steps with labels, evidence as rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ACTIONS: dict[str, Any] = {
     "password shown": lazy_gettext("Saw the password"),
     "password chosen": lazy_gettext("Chose a password"),
 }
-#: kind -> what is asked before such a job begins, and the sentences that say what it does to the shop.
+#: kind -> the confirmation before such a job starts: its title and the sentences that say what it does to the shop.
 LATER: dict[str, tuple[Any, ...]] = {
     HTTPS_ON: (
         lazy_gettext("Switch this shop to https?"),
@@ -76,7 +76,7 @@ LATER: dict[str, tuple[Any, ...]] = {
         lazy_gettext("Files and data stay until the account goes; nothing on these pages opens the shop again."),
     ),
 }
-#: States in which a step that failed may wait for its next try.
+#: States in which a failed step may wait for its automatic next try.
 _TRIED_BY_ITSELF = (PREPARING, FINISHING, LIVE)
 
 
@@ -113,7 +113,7 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_advice(error: Mapping[str, Any]) -> str:
-    """Return what to do about `error` in the reader's language, or as it was sent for a code we do not know."""
+    """Return the advice for `error` in the reader's language, or as it was sent for an unknown code."""
     return advice(error["code"], language()) if is_known(error["code"]) else str(error["advice"])
 
 
@@ -144,7 +144,7 @@ def _stage_row(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_audit(entries: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return the audit entries with what their action is called."""
+    """Return the audit entries with the labels of their actions."""
     return [
         {
             "at": entry.at,
