@@ -1,1 +1,1 @@
-"""Billing systems and mail: who is told about a shop, and how."""
+"""Billing systems and mail: who is notified about a shop, and how."""

@@ -1,4 +1,4 @@
-"""Who is told what about a shop, whichever way the news travel."""
+"""The contract of notifications about a shop, whichever channel carries them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import ShoplaunchError
 
 
 class Unsettled(ShoplaunchError):
-    """A change that was asked for is not there and may still come: only in `seconds` may it be asked for again."""
+    """A requested change is not visible yet and may still take effect; retry it after `seconds` at the earliest."""
 
     def __init__(self, code: str, message: str, seconds: float) -> None:
         super().__init__(code, message)
@@ -19,11 +19,11 @@ class Unsettled(ShoplaunchError):
 
 
 class NotificationLog(ABC):
-    """What was told about a job already; kept at once, so that nobody is told twice."""
+    """The notifications of a job sent so far; each is stored at once, so that nobody is notified twice."""
 
     @abstractmethod
     def get(self, name: str) -> Any:
-        """Return what is known under `name`, None when nothing is."""
+        """Return the value stored under `name`, None when there is none."""
 
     @abstractmethod
     def put(self, name: str, value: Any) -> None:
@@ -31,23 +31,23 @@ class NotificationLog(ABC):
 
 
 class NullLog(NotificationLog):
-    """A memory for news that need none."""
+    """A log for notifications that need none."""
 
     def __init__(self) -> None:
         self._known: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
-        """See Memory.get."""
+        """See NotificationLog.get."""
         return self._known.get(name)
 
     def put(self, name: str, value: Any) -> None:
-        """See Memory.put."""
+        """See NotificationLog.put."""
         self._known[name] = value
 
 
 @dataclass(frozen=True)
 class About:
-    """The job that news are about, and whose it is in billing. `domain` is for people to read."""
+    """The job of a notification, and its service and client in billing. `domain` is for people to read."""
 
     job: str
     domain: str
@@ -57,16 +57,16 @@ class About:
     status_url: str
     service_id: str = ""
     client_id: str = ""
-    #: What it is to its client (controller.product_kind).
+    #: What the product is called for its client (controller.product_kind).
     noun: str = SHOP
     memory: NotificationLog = field(default_factory=NullLog, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What the client gets when the shop lives; the password is told this once, or by a page behind a link.
+    """What the client gets when the shop is live; the password is sent once, or shown by a page behind a link.
 
-    `domain` is for people to read; the addresses are as the net wants them.
+    `domain` is for people to read; the addresses are in their technical form.
     """
 
     job: str
@@ -79,7 +79,7 @@ class Handover:
     login: str
     password: str = field(default="", repr=False)
     password_link: str = field(default="", repr=False)
-    #: How the password is told: `mail`, `link` or `set`; `used` when the link served already.
+    #: How the password reaches the client: `mail`, `link` or `set`; `used` when the link was used already.
     way: str = "mail"
     name_servers: tuple[str, ...] = ()
     #: Unix seconds.
@@ -88,13 +88,13 @@ class Handover:
     about: About | None = None
 
 
-#: The state an alarm names for an order that no job was made of.
+#: The state in an alarm about an order that never became a job.
 REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """What the operator is told when a job, or an order without one, needs somebody; never a secret in it."""
+    """The notification to the operator when a job, or an order without one, needs attention; it holds no secret."""
 
     job: str
     domain: str
@@ -109,29 +109,30 @@ class Alarm:
 
 
 class Billing(ABC):
-    """A way of telling people. Every call may be repeated when it is unknown whether the news arrived."""
+    """A channel for notifications. Every call may be repeated when it is unknown whether the notification arrived."""
 
-    #: Whether the client is told of the beginning and of delays too.
+    #: Whether the client is also notified of the start and of delays.
     keeps_posted: ClassVar[bool] = False
-    #: How the client learns the password: `mail` (in the news), `link` (a page shows it once), `set` (chosen there).
+    #: How the client gets the password: `mail` (in the notification), `link` (a page shows it once), `set` (chosen
+    #: there).
     credentials: str = "mail"
 
     @abstractmethod
     def hand_over(self, news: Handover) -> None:
-        """The client knows. Raises ShoplaunchError `mail_failed`, `whmcs_*`."""
+        """Notify the client that the shop is ready. Raises ShoplaunchError `mail_failed`, `whmcs_*`."""
 
     def credentials_for(self, about: About) -> str:
-        """Return how this client learns the password. Raises as `hand_over`."""
+        """Return how this client gets the password. Raises as `hand_over`."""
         return self.credentials
 
     @abstractmethod
     def alarm(self, news: Alarm) -> None:
-        """The operator knows. Raises ShoplaunchError `operator_missing`, `mail_failed`, `whmcs_*` (retryable)."""
+        """Notify the operator. Raises ShoplaunchError `operator_missing`, `mail_failed`, `whmcs_*` (retryable)."""
 
     def announce(self, about: About) -> str:
-        """The client knows that the shop is being built; return a note for the operator. Raises as `hand_over`."""
+        """Notify the client that the shop is being built; return a note for the operator. Raises as `hand_over`."""
         return ""
 
     def delayed(self, about: About) -> str:
-        """The client knows that it takes longer; return a note for the operator. Raises as `hand_over`."""
+        """Notify the client of a delay; return a note for the operator. Raises as `hand_over`."""
         return ""

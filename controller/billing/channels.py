@@ -1,4 +1,4 @@
-"""Which way the people of a job are told: the way its order came, where that is configured, else by mail."""
+"""The channel for a job's notifications: the one its order came by, where that is configured, else mail."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from controller.billing.whmcs import Whmcs
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config
 
-#: (source of an order, the key that signed it) -> way of telling.
+#: (source of an order, the key that signed it) -> channel.
 Way = Callable[[str, str], Billing]
 
 
 def channels(config: Config, clock: Callable[[], float], keys: Callable[[], Collection[str]]) -> Way:
-    """Return how orders are told; `keys` returns the names of all keys. Raises ShoplaunchError `config_invalid`.
+    """Return the channel of each order; `keys` returns the names of all keys. Raises ShoplaunchError `config_invalid`.
 
-    A [whmcs] that names no key is the only key's: another billing has services, and so clients, of the same numbers.
+    A [whmcs] that names no key belongs to the only key: another billing system may use the same numbers for its
+    services and clients.
     """
     mail = Mail(config.mail)
     ways = {key: Whmcs(found, mail, clock) for key, found in WhmcsSettings.sections(config.whmcs).items()}

@@ -1,4 +1,4 @@
-"""News by mail: SMTP, or .eml files in a folder where there is no mail server."""
+"""Notifications by mail: SMTP, or .eml files in a folder where there is no mail server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from controller.network.smtp import MailServer, NotDelivered, deliver
 from controller.network.trust import trusted
 from shared.errors import ShoplaunchError
 
-#: Over all: a server that makes strangers wait, asks back about the recipient and searches the message takes minutes.
-#: A message given up while it is taken arrives, and is sent again.
+#: For the whole delivery: a server that greylists, verifies the recipient and scans the message takes minutes. A
+#: message that is given up while the server accepts it arrives, and is then sent a second time.
 TIMEOUT_SECONDS = 5 * 60
 STEP_SECONDS = 30
-#: Plain readable text: no transfer encoding that hides it.
+#: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 
 #: language -> (subject, text)
@@ -81,7 +81,7 @@ Then send it again: $admin_url
 
 
 class Mail(Billing):
-    """News by mail as section [mail] of the configuration says."""
+    """Notifications by mail, as section [mail] of the configuration sets."""
 
     def __init__(self, settings: MailConfig) -> None:
         self._settings = settings
@@ -106,7 +106,7 @@ class Mail(Billing):
 
     def _identity(self, name: str, once: bool) -> str:
         domain = self._settings.sender.rpartition("@")[2] or "localhost"
-        # Sent again because nobody knows whether it arrived, it is the same message: mailboxes show it once
+        # A resent message keeps its id, as the first may have arrived: mailboxes show it once
         return f"<shoplaunch.{name}@{domain}>" if once else make_msgid(domain=domain)
 
     def _send(self, recipient: str, subject: str, text: str, name: str, *, once: bool = False) -> None:
@@ -123,7 +123,7 @@ class Mail(Billing):
             else:
                 self._deliver(message)
         except (NotDelivered, OSError, ValueError) as problem:
-            # Or a folder that is full, or an address nobody can write
+            # Or a full folder, or an address that cannot be written
             raise ShoplaunchError("mail_failed", str(problem)[:200]) from None
 
     def _put(self, folder: Path, name: str, message: EmailMessage) -> None:
@@ -139,13 +139,13 @@ class Mail(Billing):
 
 
 def _to(recipient: str) -> str:
-    """Return the address as the message's header takes it. Raises ShoplaunchError `mail_failed` for one that would
-    become another there: encoded words are decoded."""
+    """Return the address for the message's header. Raises ShoplaunchError `mail_failed` for one that would become a
+    different address there: encoded words are decoded."""
     if "=?" in recipient:
         raise ShoplaunchError("mail_failed", "the recipient's address is none that mails are sent to")
     return recipient
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    # One pass: a value that looks like a placeholder stays text
+    # A single pass: a value that looks like a placeholder stays text
     return Template(text).substitute(values)

@@ -1,4 +1,4 @@
-"""PHP's serialize() for a map of texts, as WHMCS takes custom variables: lengths count bytes of UTF-8."""
+"""PHP's serialize() for a map of texts, the format of WHMCS's custom variables: lengths count bytes of UTF-8."""
 
 from __future__ import annotations
 

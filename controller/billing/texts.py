@@ -1,4 +1,4 @@
-"""What tickets say, in English and Persian; names, numbers and times as the language writes them."""
+"""Texts of tickets, in English and Persian; names, numbers and times as the language writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.jalali import MONTHS, to_jalali
 from controller.product_kind import word
 
 LANGUAGES = ("en", "fa")
-#: What WHMCS calls languages -> ours.
+#: WHMCS's names of languages -> our codes.
 _NAMES = {"english": "en", "en": "en", "farsi": "fa", "persian": "fa", "fa": "fa"}
 _DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
@@ -89,18 +89,18 @@ Reference: $reference
 
 
 def client_language(told: str, ordered: str) -> str:
-    """Return the language to write in: the client's own in WHMCS when we write it, else the order's."""
+    """Return the language to write in: the client's own in WHMCS when it is supported, else the order's."""
     return _NAMES.get(told.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
 
 
 def named(noun: str, language: str) -> dict[str, str]:
-    """Return the values for `noun` (controller.product_kind) within a sentence and at the beginning of one."""
+    """Return the values for `noun` (controller.product_kind) inside a sentence and at the start of one."""
     found = word(noun, language)
     return {"noun": found, "Noun": found.capitalize()}
 
 
 def filled(texts: Mapping[str, str] | str, language: str, values: Mapping[str, str]) -> str:
-    """Return the text in `language` with `values` in it; one pass, values stay text."""
+    """Return the text in `language` with `values` filled in; a single pass, values stay text."""
     text = texts if isinstance(texts, str) else texts.get(language, texts["en"])
     return Template(text).substitute(values)
 

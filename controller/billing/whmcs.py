@@ -1,7 +1,7 @@
-"""News through WHMCS: one ticket per order, three mails, notes for staff; each once, also after a lost answer.
+"""Notifications through WHMCS: one ticket per order, three mails, staff notes; each once, even after a lost answer.
 
-What is there is looked at before each change, and that it is asked for is written down. After an answer that never came
-a change that is found is made; one that is not is asked for again once WHMCS had time to finish with the first call.
+Before each change the driver checks whether it is there already, and records that it is requested. After a lost answer,
+a change that is found counts as made; one that is not is requested again once WHMCS had time to finish the first call.
 Ticket and mails do not wait for each other.
 """
 
@@ -25,25 +25,25 @@ LOG = logging.getLogger(__name__)
 RECEIVED, READY, DELAYED = (
     "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
 )  # fmt: skip
-#: How long WHMCS may go on with a call whose answer is lost: its mail server and hooks take seconds.
+#: How long WHMCS may continue a call whose answer is lost: its mail server and hooks take seconds.
 SETTLE_SECONDS = 15.0
-#: One that did not answer in time is slow now: no call lives longer than this on any web server we know of.
+#: After a time-out WHMCS is slow; no call lives longer than this on any common web server.
 SLOW_SECONDS = 600.0
 PAGE = 100
-#: So many of a client's mails are looked through for one of ours.
+#: At most so many of a client's mails are searched for one sent by Shoplaunch.
 MAX_MAILS = 1000
 VARIABLES = (
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
     "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
 )  # fmt: skip
 _UNREACHABLE = "whmcs_unreachable"
-#: Then, too, nobody knows whether it was done.
+#: This, too, leaves it unknown whether the change was made.
 _TOO_LARGE = "whmcs_answer_too_large"
 _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
 
 
 class Whmcs(Billing):
-    """WHMCS as section [whmcs] says. `operator` is told of failures as well."""
+    """Notifications through WHMCS as section [whmcs] sets. `operator` is also notified of failures."""
 
     keeps_posted: ClassVar[bool] = True
 
@@ -56,7 +56,7 @@ class Whmcs(Billing):
         self._clock = clock
         self.credentials = settings.credentials
 
-    # -- what is told ---------------------------------------------------------------------------------------------
+    # -- notifications --------------------------------------------------------------------------------------------
 
     def announce(self, about: About) -> str:
         """See Billing.announce: the order's ticket, and the mail `request received`."""
@@ -68,13 +68,13 @@ class Whmcs(Billing):
         return f"ticket {ticket}; {note}"
 
     def hand_over(self, news: Handover) -> None:
-        """See Billing.hand_over: an answer in the ticket, and the mail `shop ready`; the beginning before the end."""
+        """See Billing.hand_over: an answer in the ticket, and the mail `shop ready` after the first one."""
         about = _about(news)
         client = self._client(about)
         _each(lambda: self._reply(about, client, news), lambda: self._mail_ready(about, client, news))
 
     def credentials_for(self, about: About) -> str:
-        """See Billing.credentials_for: a client who wants no mail finds a link in the ticket."""
+        """See Billing.credentials_for: a client who opted out of mails finds a link in the ticket."""
         if self.credentials == MAIL and self._client(about)["no_mail"]:
             return LINK
         return self.credentials
@@ -86,11 +86,11 @@ class Whmcs(Billing):
     def alarm(self, news: Alarm) -> None:
         """See Billing.alarm: a note in the ticket that only staff sees, and the operator's mail.
 
-        Where the note stands an operator who is not named is no failure: staff knows.
+        Once the note exists, a missing operator address is no failure: staff is informed.
         """
         about = _about(news)
         told = hashlib.sha256(repr((news.state, news.step, news.code, news.message)).encode()).hexdigest()[:12]
-        # A later job has no ticket of its own
+        # A follow-up job has no ticket of its own
         problem = self._try_note(about, news, told) if about.service_id else None
         if self._operator is not None and about.memory.get("alarm_mailed") != told:
             self._mail_operator(self._operator, news, told, noted=bool(about.service_id) and problem is None)
@@ -107,7 +107,7 @@ class Whmcs(Billing):
         _about(news).memory.put("alarm_mailed", told)
 
     def _try_note(self, about: About, news: Alarm, told: str) -> ShoplaunchError | None:
-        """Leave the note; return what kept us from it: the operator's mail must go out all the same."""
+        """Write the note; return the error that prevented it: the operator's mail must go out all the same."""
         if about.memory.get("noted") == told:
             return None
         try:
@@ -135,7 +135,7 @@ class Whmcs(Billing):
         }
 
     def _owner(self, about: About) -> str:
-        """Return whose service it is, where billing's event did not say."""
+        """Return the owner of the service, where billing's event did not name it."""
         answer = self._ask("GetClientsProducts", serviceid=about.service_id)
         for row in items(answer, "products", "product"):
             owner = str(row.get("clientid") or row.get("userid") or "")
@@ -146,7 +146,7 @@ class Whmcs(Billing):
     # -- tickets --------------------------------------------------------------------------------------------------
 
     def _ticket(self, about: About, client: dict[str, Any]) -> dict[str, str]:
-        """Return {"id", "tid"} of the order's ticket, opened when there is none."""
+        """Return {"id", "tid"} of the order's ticket; open it when there is none."""
         known = about.memory.get("ticket")
         if known:
             return dict(known)
@@ -179,13 +179,13 @@ class Whmcs(Billing):
             message=texts.filled(texts.OPENED, client["language"], values),
             priority="Medium",
             admin="true",
-            # The mail says the same
+            # The mail has the same text
             noemail="" if client["no_mail"] else "true",
         )
         return {"id": str(answer.get("id")), "tid": str(answer.get("tid"))}
 
     def _read_ticket(self, about: About, client: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Return (number, content) of the order's ticket; one that staff deleted or merged is opened anew."""
+        """Return (number, content) of the order's ticket; open a new one when staff deleted or merged it."""
         ticket = self._ticket(about, client)
         try:
             return ticket["id"], self._api.call("GetTicket", ticketid=ticket["id"])
@@ -195,7 +195,7 @@ class Whmcs(Billing):
         return ticket["id"], self._ask("GetTicket", ticketid=ticket["id"])
 
     def _reply(self, about: About, client: dict[str, Any], news: Handover) -> None:
-        """The ticket says that the shop is ready, once."""
+        """Write into the ticket that the shop is ready, once."""
         if about.memory.get("replied"):
             return
         number, content = self._read_ticket(about, client)
@@ -226,7 +226,7 @@ class Whmcs(Billing):
         return texts.filled(texts.READY, language, values)
 
     def _note(self, about: About, client: dict[str, Any], news: Alarm, told: str) -> None:
-        """Staff finds the failure in the ticket, once for each failure."""
+        """Write the failure into the ticket for staff, once for each failure."""
         reference = f"{_reference(about)}-{told}"
         number, content = self._read_ticket(about, client)
         names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
@@ -243,7 +243,7 @@ class Whmcs(Billing):
     # -- mails ----------------------------------------------------------------------------------------------------
 
     def _mail_ready(self, about: About, client: dict[str, Any], news: Handover) -> None:
-        """The client has the mail `shop ready`, after the one that the request was received."""
+        """Send the client the mail `shop ready`, after the one that the request was received."""
         if not about.memory.get("mailed_ready"):
             self._mail_beginning(about, client)
         values = {
@@ -258,7 +258,7 @@ class Whmcs(Billing):
         self._mail(about, client, "ready", READY, values)
 
     def _mail_beginning(self, about: About, client: dict[str, Any]) -> None:
-        """Raises `whmcs_unreachable` when it is worth waiting for; a mail that cannot be sent keeps no other back."""
+        """Send the first mail. Raises `whmcs_unreachable` when a retry may help; an unsendable mail blocks no other."""
         lost_before = about.memory.get(_settles("mailed_received")) is not None
         try:
             self._mail(about, client, "received", RECEIVED, {})
@@ -270,7 +270,7 @@ class Whmcs(Billing):
             LOG.warning("job %s: the beginning is not told any more: %s: %s", about.job, error.code, error.message)
 
     def _mail(self, about: About, client: dict[str, Any], kind: str, template: str, values: dict[str, str]) -> str:
-        """The client has the mail, once; return a note. Every mail carries a status address that is its own."""
+        """Send the client the mail once; return a note. Every mail contains its own status address."""
         what = f"mailed_{kind}"
         if about.memory.get(what):
             return "mail sent"
@@ -300,7 +300,7 @@ class Whmcs(Billing):
             rows = list(items(answer, "emails", "email"))
             if any(mark in str(row.get("message")) for row in rows for mark in marks):
                 return True
-            # WHMCS may list fewer at once than it is asked for
+            # WHMCS may return fewer rows than requested
             seen += len(rows)
             if not rows or str(seen) == str(answer.get("totalresults")):
                 break
@@ -309,26 +309,26 @@ class Whmcs(Billing):
     # -- calls ----------------------------------------------------------------------------------------------------
 
     def _ask(self, action: str, **values: str | int) -> dict[str, Any]:
-        """Look at something; WHMCS's "no" is a failure."""
+        """Query WHMCS; a refusal is a failure."""
         try:
             return self._api.call(action, **values)
         except WhmcsError as error:
             raise ShoplaunchError("whmcs_error", str(error)) from None
 
     def _once(self, about: About, what: str, look: Callable[[], Any], act: Callable[[], Any]) -> Any:
-        """Return what `look` finds or else what `act` makes. Raises Unsettled while it may still come by itself."""
-        # What settles while we look was not seen
+        """Return what `look` finds, else what `act` makes. Raises Unsettled while an earlier call may take effect."""
+        # Read before the query: the query may miss a change that settles during it
         left = (about.memory.get(_settles(what)) or 0.0) - self._clock()
         found = look()
         if found:
             return found
         if left > 0:
-            # What it is still at may be there long before
+            # The change may take effect well before
             raise Unsettled(_UNREACHABLE, "WHMCS did not answer and may still be at it", min(left, SETTLE_SECONDS))
         return act()
 
     def _do(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:
-        """Change something; until when it may come by itself is known before, should no answer come."""
+        """Make a change; record beforehand until when it may still take effect, in case no answer comes."""
         settles, now = _settles(what), self._clock()
         about.memory.put(settles, now + SLOW_SECONDS)
         try:
@@ -350,9 +350,9 @@ def _settles(what: str) -> str:
 
 
 def _each(*acts: Callable[[], Any]) -> list[Any]:
-    """Do every one, whatever becomes of the others; return what they returned.
+    """Call all of `acts`, even when some fail; return their results.
 
-    Raises the failure that is worth a repetition most: one that may pass, then one that is only waited for.
+    Raises the failure that most deserves a retry: first one that may pass, then one that only needs waiting.
     """
     results, failures = [], []
     for act in acts:
@@ -373,7 +373,7 @@ def _about(news: Handover | Alarm) -> About:
 
 
 def _flag(is_so: bool) -> str:
-    """Return what a template's `{if}` takes for yes or no."""
+    """Return a yes or no as a template's `{if}` reads it."""
     return "1" if is_so else ""
 
 

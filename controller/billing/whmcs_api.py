@@ -1,4 +1,4 @@
-"""The one door to WHMCS's External API: form-encoded calls, answers judged by `result`, nothing secret in any text."""
+"""The only client of WHMCS's External API: form-encoded calls, answers judged by `result`, no secrets in any text."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from controller.network.trust import trusted
 from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
-#: How large an answer may be; a ticket with all its replies is the largest.
+#: Largest accepted answer; a ticket with all its replies is the largest.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-#: What WHMCS says when it is we who are not welcome; anything else is about the call.
+#: Messages of WHMCS that refuse the caller itself; any other is about the call.
 _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
-#: What tells success where the documented answer has no `result`.
+#: Field that marks success where the documented answer has no `result`.
 _UNMARKED = {"GetAdminUsers": "admin_users"}
-#: What a proxy answers that did not wait any longer.
+#: Status codes of a proxy that stopped waiting.
 _TOO_SLOW = (504, 524)
 _FLAT = re.compile(r"\[([^\]]*)\]")
-#: What stands behind the list's own name: the row's number and the field.
+#: Longest remainder of a flat key after the list's name: the row's number and the field.
 _FLAT_CHARS = 200
 
 
 class WhmcsError(Exception):
-    """WHMCS understood the call and says no: `message` are its own words."""
+    """WHMCS understood the call and refuses it: `message` holds its own words."""
 
     def __init__(self, action: str, message: str) -> None:
         super().__init__(f"{action}: {message}")
@@ -39,15 +39,15 @@ class WhmcsError(Exception):
 
 
 class NeverAsked(ShoplaunchError):
-    """WHMCS cannot have done anything: it was not even connected to."""
+    """WHMCS cannot have done anything: no connection was made."""
 
 
 class GaveUp(ShoplaunchError):
-    """WHMCS, or a machine before it, was too slow to answer: it may be at it for long."""
+    """WHMCS, or a proxy before it, answered too late: it may go on with the call for long."""
 
 
 class WhmcsApi:
-    """Calls actions. Holds nothing but the settings; secrets are read at each call, so they may be exchanged."""
+    """Call actions. Holds only the settings; secrets are read at each call, so they may be replaced."""
 
     def __init__(self, settings: WhmcsSettings) -> None:
         self._settings = settings
@@ -55,9 +55,9 @@ class WhmcsApi:
     def call(self, action: str, **values: str | int) -> dict[str, Any]:
         """Return the answer to `action`; empty values are left out.
 
-        Raises WhmcsError when WHMCS says no; ShoplaunchError `whmcs_unreachable` when it is unknown what happened (as
-        NeverAsked when nothing has, as GaveUp when it may go on for long), `whmcs_answer_too_large` (unknown as well),
-        `whmcs_refused` when we are not let in or may not do this, `config_invalid`.
+        Raises WhmcsError when WHMCS refuses; ShoplaunchError `whmcs_unreachable` when the outcome is unknown (as
+        NeverAsked when nothing was done, as GaveUp when WHMCS may go on for long), `whmcs_answer_too_large` (outcome
+        unknown as well), `whmcs_refused` when the login or the permission is missing, `config_invalid`.
         """
         secret, key = self._settings.secret(), self._settings.access_key()
         form = {name: str(value) for name, value in values.items() if value != ""}
@@ -119,7 +119,7 @@ def _harmless(message: str, *secrets: str) -> str:
 
 
 def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a list in an answer, whichever of WHMCS's shapes it has.
+    """Yield the rows of a list in an answer, in whichever of WHMCS's shapes it comes.
 
     `{outer: {inner: [...]}}`; a single row without its list; "" or [] for none; flat keys `outer[inner][0][name]`.
     """
@@ -138,7 +138,7 @@ def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[
 def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for key, value in document.items():
-        # A name of brackets alone would be looked at from each of them on
+        # A long name made of brackets would take quadratic time
         if key.startswith(prefix) and len(key) <= len(prefix) + _FLAT_CHARS:
             path = _FLAT.findall(key[len(prefix) :])
             if len(path) == 2:
@@ -147,5 +147,5 @@ def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def is_off(value: object) -> bool:
-    """Tell whether WHMCS means "no": it says 0, "0", false, "off" or "" in different places."""
+    """Return whether WHMCS means "no": it sends 0, "0", false, "off" or "" in different places."""
     return str(value).strip().lower() in ("0", "false", "off", "")

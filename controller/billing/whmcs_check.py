@@ -1,4 +1,4 @@
-"""What WHMCS lets us do, found out without changing anything: calls that lack what they need are refused by name."""
+"""Check our permissions in WHMCS without changing anything: calls that lack a parameter are refused by its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
 from controller.billing.whmcs_settings import WhmcsSettings
 from shared.errors import ShoplaunchError, advice
 
-#: Every action the driver uses. Without parameters each is refused for what is missing, if it is allowed at all.
+#: Every action the driver uses. Without parameters each is refused for the missing ones, if it is allowed at all.
 ACTIONS = (
     "GetClientsDetails", "GetClientsProducts", "GetEmails", "GetTickets", "GetTicket", "OpenTicket", "AddTicketReply",
     "AddTicketNote", "SendEmail",
@@ -19,7 +19,7 @@ Row = tuple[str, bool, str, str]
 
 
 def look(settings: WhmcsSettings) -> Iterator[Row]:
-    """Yield (name, fine, message, advice) of everything that was looked at. Raises ShoplaunchError `config_invalid`."""
+    """Yield (name, fine, message, advice) for each check. Raises ShoplaunchError `config_invalid`."""
     api = WhmcsApi(settings)
     try:
         details = api.call("WhmcsDetails").get("whmcs")
@@ -28,7 +28,7 @@ def look(settings: WhmcsSettings) -> Iterator[Row]:
     except WhmcsError as error:
         yield "", False, str(error), advice("whmcs_error")
     except ShoplaunchError as error:
-        # An action that is not allowed is a lesser matter than a door that is closed
+        # A forbidden action matters less than a refused login
         yield "", False, error.message, advice(error.code)
         if "invalid permissions" not in error.message.lower():
             return
@@ -50,7 +50,7 @@ def look(settings: WhmcsSettings) -> Iterator[Row]:
 
 def _may(api: WhmcsApi, action: str) -> bool:
     try:
-        # Of no service: nobody's data travels for this
+        # Of no service: no client's data is sent for this
         api.call(action, limitnum=1, serviceid=0)
     except WhmcsError:
         return True
@@ -60,7 +60,7 @@ def _may(api: WhmcsApi, action: str) -> bool:
 
 
 def _one_of(name: str, wanted: str, look: Callable[[], dict[str, str]], action: str) -> Row:
-    """Return whether WHMCS knows what [whmcs] calls `name`: `look` returns what it may be -> how people call it."""
+    """Return whether WHMCS knows the value of `name` in [whmcs]: `look` returns possible values -> their labels."""
     try:
         known = look()
     except (WhmcsError, ShoplaunchError) as error:

@@ -1,4 +1,4 @@
-"""Section [whmcs] of the configuration: where WHMCS is, who we are there, and how credentials reach the client."""
+"""Section [whmcs] of the configuration: WHMCS's address, our credentials there, and how passwords reach the client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from controller.config import LOOPBACK
 from shared.errors import ShoplaunchError
 
-#: How the client learns the back office's password: a page that shows it once, a page where one is chosen, the mail.
+#: How the client gets the back office's password: a page shows it once, a page lets one be chosen, the mail has it.
 LINK, SET, MAIL = "link", "set", "mail"
 CREDENTIALS = (LINK, SET, MAIL)
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]{1,200}\Z")
@@ -21,7 +21,7 @@ _TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "crede
 
 @dataclass(frozen=True)
 class WhmcsSettings:
-    """How WHMCS is reached. `department` is the support department's number, `admin` the login name of who replies."""
+    """Access to WHMCS. `department` is the support department's number, `admin` the login name for replies."""
 
     url: str
     identifier: str
@@ -30,10 +30,10 @@ class WhmcsSettings:
     admin: str
     access_key_file: str = ""
     credentials: str = LINK
-    #: A PEM file with the authority of WHMCS's certificate, where it is no public one.
+    #: A PEM file with the authority of WHMCS's certificate, where that is not a public one.
     ca: str = ""
     timeout_seconds: int = 30
-    #: The key that its addon signs with; "": of the only key there is.
+    #: The key that its addon signs with; "": the only key there is.
     key: str = ""
 
     @classmethod
@@ -51,7 +51,7 @@ class WhmcsSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> WhmcsSettings:
-        """Return the settings that `values` say. Raises ShoplaunchError `config_invalid` naming the setting."""
+        """Return the settings in `values`. Raises ShoplaunchError `config_invalid` naming the setting."""
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             raise ShoplaunchError("config_invalid", f"[whmcs] has no setting {unknown[0]!r}")
@@ -81,7 +81,7 @@ class WhmcsSettings:
 
     @property
     def endpoint(self) -> str:
-        """Where API calls go."""
+        """Return the address of API calls."""
         return f"{self.url.rstrip('/')}/includes/api.php"
 
     def secret(self) -> str:
