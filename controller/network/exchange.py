@@ -1,4 +1,4 @@
-"""One exchange with another machine: one deadline over all of it, and so many bytes that may come in."""
+"""One exchange with another machine, limited by one deadline and by the number of bytes received."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 from controller.network.resolver import Late, resolve
 
-#: Of the time a connection to one address of a host may take.
+#: Limit for connecting to one address of a host.
 CONNECT_SECONDS = 15.0
 
 
 class TooLarge(OSError):
-    """More came in than was allowed. An OSError, as the libraries in between treat every failure of a socket."""
+    """More bytes came in than allowed. An OSError, as libraries treat every failure of a socket as one."""
 
 
 class Exchange:
-    """Everything one call does: it ends `seconds` after it began, however much or little comes in until then.
+    """One whole call: it ends `seconds` after it began, however much or little has come in by then.
 
-    With `step_seconds` no step of it may take longer than that. Nothing may come in before `allow` says how much.
+    With `step_seconds` no single step may take longer. Nothing may come in before `allow` sets a limit.
     """
 
     def __init__(
@@ -36,18 +36,18 @@ class Exchange:
         self._allowed = 0
 
     def left(self, most: float | None = None) -> float:
-        """Return how long the next step may take, `most` seconds at most. Raises TimeoutError when the time is over."""
+        """Return how long the next step may take, `most` seconds at most. Raises TimeoutError after the deadline."""
         left = self._end - self._clock()
         if left <= 0:
             raise Late(f"no whole answer within {self.seconds:g} s")
         return min(left, self._step) if most is None else min(left, self._step, most)
 
     def allow(self, amount: int) -> None:
-        """From now on `amount` bytes may come in, whatever was allowed before."""
+        """Allow `amount` more bytes to come in from now on, whatever was allowed before."""
         self._allowed = amount
 
     def count(self, amount: int) -> None:
-        """So many bytes came in. Raises TooLarge."""
+        """Count `amount` received bytes. Raises TooLarge."""
         self._allowed -= amount
         if self._allowed < 0:
             raise TooLarge("more came in than any answer needs")
@@ -58,7 +58,7 @@ class Exchange:
         addresses = resolve(host, port, self.left())
         for tried, address in enumerate(addresses):
             try:
-                # One where nobody answers leaves the others their share
+                # An address that does not answer leaves the others their share
                 share = self.left() / (len(addresses) - tried)
                 return _connected(address, min(CONNECT_SECONDS, share))
             except OSError as error:
@@ -66,9 +66,9 @@ class Exchange:
         raise problem
 
     def encrypt(self, plain: socket.socket, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
-        """Return `plain` with TLS over it, the certificate verified for `name`. Raises OSError; `plain` is closed then.
+        """Return `plain` wrapped in TLS, the certificate verified for `name`. Raises OSError after closing `plain`.
 
-        The library counts the whole handshake against the time that is set here.
+        The library counts the whole handshake against the time-out set here.
         """
         try:
             plain.settimeout(self.left())
@@ -79,7 +79,7 @@ class Exchange:
 
 
 def _connected(address: Any, seconds: float) -> socket.socket:
-    """Return a socket connected to `address`, of socket.getaddrinfo, within `seconds`. Raises OSError."""
+    """Return a socket connected to `address` (a result of socket.getaddrinfo) within `seconds`. Raises OSError."""
     family, kind, protocol, _name, where = address
     found = socket.socket(family, kind, protocol)
     try:
@@ -93,7 +93,7 @@ def _connected(address: Any, seconds: float) -> socket.socket:
 
 
 class BoundedSocket:
-    """What the libraries of HTTP and SMTP need of a socket, within `exchange`."""
+    """The part of a socket that HTTP and SMTP libraries need, within the limits of `exchange`."""
 
     def __init__(self, found: socket.socket, exchange: Exchange) -> None:
         self.plain = found
@@ -107,12 +107,12 @@ class BoundedSocket:
             rest = rest[self.plain.send(rest) :]
 
     def makefile(self, *_mode: Any, **_more: Any) -> Stream:
-        """Return the stream of what comes in."""
+        """Return the stream of received bytes."""
         return Stream(_Incoming(self.plain, self._exchange))
 
     def close(self) -> None:
         """Close the connection."""
-        # The other side may have closed it a moment ago
+        # The peer may have closed it a moment ago
         with suppress(OSError):
             self.plain.close()
 
@@ -137,7 +137,7 @@ class _Incoming(io.RawIOBase):
 
 
 class Stream(io.BufferedReader):
-    """What comes in; once closed, `has_more` tells whether something came in that nobody read."""
+    """The received bytes; once closed, `has_more` says whether unread bytes were left."""
 
     def __init__(self, incoming: _Incoming) -> None:
         super().__init__(incoming)
@@ -145,7 +145,7 @@ class Stream(io.BufferedReader):
         self.has_more = False
 
     def close(self) -> None:
-        """Read nothing more."""
+        """Stop reading."""
         if not self.closed:
             self._incoming.is_over = True
             self.has_more = bool(self.peek(1))

@@ -1,4 +1,4 @@
-"""Why there is no answer that can be used, in words of the controller alone: a server's own may be hostile."""
+"""Reasons for a missing answer, in the controller's own words: a server's may be hostile."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import ssl
 from controller.network.exchange import TooLarge
 from controller.network.resolver import Late
 
-#: What libraries raise when a connection fails or what comes in is no HTTP.
+#: Exceptions of libraries when a connection fails or the answer is not HTTP.
 BROKEN = (OSError, http.client.HTTPException, ValueError)
 UNREACHABLE, BROKE, SLOW, LARGE, UNTRUSTED = "unreachable", "broke", "slow", "large", "untrusted"
 
 
 class NetworkError(Exception):
-    """There is no answer. `kind` is one of the kinds above; without `was_connected` nothing can have been done."""
+    """No usable answer. `kind` is one of the kinds above; without `was_connected` nothing can have been done."""
 
     def __init__(self, kind: str, reason: str, *, was_connected: bool) -> None:
         super().__init__(reason)
@@ -25,7 +25,7 @@ class NetworkError(Exception):
 
 
 def failure(problem: Exception, *, was_connected: bool) -> NetworkError:
-    """Return what `problem`, one of BROKEN, comes to."""
+    """Return the NetworkError for `problem`, which is one of BROKEN."""
     kind, reason = _read(problem)
     if kind == BROKE and not was_connected:
         kind = UNREACHABLE
@@ -36,11 +36,11 @@ def _read(problem: Exception) -> tuple[str, str]:
     if isinstance(problem, ssl.SSLCertVerificationError):
         return UNTRUSTED, f"certificate: {problem.verify_message}"[:200]
     if isinstance(problem, TimeoutError):
-        # A socket's own words differ from library to library
+        # A socket's own message differs from library to library
         return SLOW, str(problem) if isinstance(problem, Late) else "no whole answer in time"
     if isinstance(problem, TooLarge):
         return LARGE, str(problem)
-    # The library knows no type of its own for too many headers
+    # The library has no exception type for too many headers
     if isinstance(problem, http.client.LineTooLong) or type(problem) is http.client.HTTPException:
         return LARGE, "its headers are endless"
     if isinstance(problem, socket.gaierror):

@@ -1,4 +1,4 @@
-"""HTTP calls to one origin: a deadline over all, a limit in bytes, nothing unpacked, no redirect followed."""
+"""HTTP calls to one origin, with one deadline and a byte limit; no decompression, no redirects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from controller.network.exchange import BoundedSocket, Exchange, Stream, TooLarge
 from controller.network.failures import BROKEN, failure
 
-#: More are in the headers of no answer.
+#: No answer has more headers.
 HEADER_BYTES = 64 * 1024
-#: What may come in per byte of a body: servers send it in chunks, each with a line of its own.
+#: Bytes on the wire for each byte of a body: chunked encoding adds a line to each chunk.
 WIRE_FACTOR = 4
 
 
 class Body(Protocol):
-    """A body that is made while it is sent."""
+    """A body that is produced while it is sent."""
 
     def __len__(self) -> int: ...
 
@@ -32,9 +32,9 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where calls go; with `context` over TLS, the certificate verified for `tls_name` (default: the host).
+    """Target of calls; with `context` over TLS, the certificate verified for `tls_name` (default: the host).
 
-    Names in other scripts become what name servers, certificates and servers know them by.
+    Names in other scripts are converted to their ASCII form for name servers, certificates and servers.
     """
 
     host: str
@@ -48,7 +48,7 @@ class Origin:
 
     @classmethod
     def of(cls, url: str, context: ssl.SSLContext) -> Origin:
-        """Return the origin of an http or https address; `context` serves the latter."""
+        """Return the origin of an http or https address; `context` is for the latter."""
         parts = urlsplit(url)
         is_secure = parts.scheme == "https"
         port = parts.port or (443 if is_secure else 80)
@@ -67,9 +67,9 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a call may take in all, and how large the body of its answer may be.
+    """The total time of a call, and the largest body of its answer.
 
-    Of a larger one only the beginning is read where `is_cut`; else it is refused.
+    Of a larger one only the beginning is read if `is_cut`; otherwise it is refused.
     """
 
     seconds: float
@@ -79,7 +79,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What was answered, whatever the status."""
+    """The answer, whatever its status."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -87,7 +87,7 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """Calls to `origin`; up to `kept` connections stay open for the next ones. Safe for threads."""
+    """Calls to `origin`; up to `kept` connections stay open for the next ones. Thread-safe."""
 
     def __init__(self, origin: Origin, kept: int = 0) -> None:
         self._origin = origin
@@ -124,14 +124,14 @@ class HttpClient:
         """Return the answer, and whether the connection may serve another call."""
         connection = http.client.HTTPConnection(self._origin.host, self._origin.port)
         found = _HttpSocket(line, exchange)
-        # The library opens none where there is one
+        # The library uses this socket instead of opening one
         connection.sock = found
         exchange.allow(HEADER_BYTES)
         is_whole = True
         try:
             connection.request(request.method, request.target, request.body, self._headers(request))
         except (BrokenPipeError, ConnectionResetError):
-            # Who refuses need not read to the end: the answer may be there already
+            # A server that refuses the request need not read all of it: the answer may be there already
             is_whole = False
         response = connection.getresponse()
         try:
@@ -148,14 +148,14 @@ class HttpClient:
         if not self._kept:
             headers["Connection"] = "close"
         if origin.context is not None and origin.port == 443:
-            # The library thinks of port 80 alone as one that goes without saying
+            # The library leaves out only port 80
             headers.setdefault("Host", f"[{origin.host}]" if ":" in origin.host else origin.host)
         if request.body is not None:
             headers["Content-Length"] = str(len(request.body))
         return headers
 
     def _taken(self) -> socket.socket | None:
-        """Return a connection that is still open and silent, None when there is none."""
+        """Return a kept connection that is still open and silent, None when there is none."""
         while True:
             with self._guard:
                 found = self._idle.pop() if self._idle else None
@@ -173,7 +173,7 @@ class HttpClient:
 
 
 class _HttpSocket(BoundedSocket):
-    """Stays open when the library lets go of it, which it does before it reads the last body."""
+    """Stays open when the library closes it, which it does before it reads the last body."""
 
     stream: Stream | None = None
 
@@ -183,11 +183,11 @@ class _HttpSocket(BoundedSocket):
 
     @property
     def has_more(self) -> bool:
-        """Whether more came in than the answer."""
+        """Return whether more came in than the answer."""
         return self.stream is not None and self.stream.has_more
 
     def close(self) -> None:
-        """Whoever took the connection closes it."""
+        """Do nothing: the connection's owner closes it."""
 
 
 def _read(response: http.client.HTTPResponse, exchange: Exchange, limits: Limits) -> bytes:
@@ -205,7 +205,7 @@ def _read(response: http.client.HTTPResponse, exchange: Exchange, limits: Limits
 
 
 def _ascii(host: str) -> str:
-    """Return a host's name as it is asked for; what is none in any script stays, and no name server knows it."""
+    """Return a host's ASCII name; an invalid name is returned as it is, and no name server knows it."""
     if host.isascii():
         return host
     # Few hosts need it, and its tables are large
@@ -218,8 +218,8 @@ def _ascii(host: str) -> str:
 
 
 def _is_silent(line: socket.socket) -> bool:
-    """Tell whether nothing came in, not even the connection's end."""
-    # What was decrypted together with an answer waits in the library, no longer in the system
+    """Return whether nothing came in, not even the connection's end."""
+    # Data that was decrypted together with an answer is in the library, no longer in the system
     if line.fileno() < 0 or (isinstance(line, ssl.SSLSocket) and line.pending()):
         return False
     waiting = select.poll()

@@ -1,4 +1,4 @@
-"""JSON of other machines: read only where it cannot take many times its own size."""
+"""Parse JSON from other machines, limited so that it cannot take many times its own size in memory."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 import math
 from typing import Any
 
-#: Lists and objects in one document; each takes twenty times the bytes it is written with.
+#: Lists and objects in one document; each takes twenty times its written size in memory.
 MAX_CONTAINERS = 250_000
 
 
 def parse(body: bytes) -> Any:
-    """Return the document in `body`. Raises ValueError for what is none, holds too many lists and objects, is nested
-    too deeply, or names a number that is not finite."""
+    """Return the document in `body`.
+
+    Raises ValueError for invalid JSON, too many lists and objects, too deep nesting, or a number that is not finite.
+    """
     if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
         raise ValueError("too many lists and objects")
     try:
-        # Names of files and notes may be in whatever encoding; they spoil no more than themselves
+        # File names and notes may be in any encoding; replacing bad bytes damages only them
         text = body.decode("utf-8-sig", "replace")
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Whether another machine answers at all, and with which certificate; nothing is sent."""
+"""Probe whether another machine answers at all, and with which certificate; nothing is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.network.failures import BROKEN, failure
 
 
 def connect(host: str, port: int, seconds: float) -> None:
-    """Return when `host`:`port` takes a connection. Raises NetworkError."""
+    """Connect to `host`:`port` and close the connection. Raises NetworkError."""
     try:
         Exchange(seconds).connect(host, port).close()
     except BROKEN as problem:
@@ -18,8 +18,7 @@ def connect(host: str, port: int, seconds: float) -> None:
 
 
 def handshake(host: str, port: int, context: ssl.SSLContext, name: str, seconds: float) -> None:
-    """Return when `host`:`port` shows a valid certificate for `name`. Raises NetworkError, of the kind UNTRUSTED when
-    it shows another one."""
+    """Check the certificate of `host`:`port` for `name`. Raises NetworkError, of kind UNTRUSTED for an invalid one."""
     exchange = Exchange(seconds)
     try:
         with closing(exchange.encrypt(exchange.connect(host, port), context, name)):

@@ -1,4 +1,4 @@
-"""Names and addresses of hosts within a time: the system's own resolver knows no deadline."""
+"""Resolve names of hosts within a time limit, as the system's own resolver has no deadline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-#: Questions that may be open at once; one nobody waits for any more ends by the system's own time-outs.
+#: Lookups in parallel; one that nothing waits for any more ends by the system's own time-outs.
 _OPEN = threading.BoundedSemaphore(32)
 
 
@@ -18,7 +18,7 @@ class Late(TimeoutError):
 
 
 def resolve(host: str, port: int | None, seconds: float) -> list[Any]:
-    """Return what socket.getaddrinfo says of TCP `port` at `host`. Raises OSError, TimeoutError after `seconds`."""
+    """Return the result of socket.getaddrinfo for TCP. Raises OSError, TimeoutError after `seconds`."""
     if _is_address(host):
         return _asked(host, port)
     return list(_answer(partial(_asked, host, port), seconds))
@@ -36,7 +36,7 @@ def _answer(ask: Callable[[], Any], seconds: float) -> Any:
     try:
         threading.Thread(target=question.ask, name="resolver", daemon=True).start()
     except RuntimeError:
-        # Where there can be no more threads, the system's own time-outs have to do
+        # When no thread can be started, the system's own time-outs apply
         question.ask()
     except BaseException:
         _OPEN.release()
@@ -54,7 +54,7 @@ class _Question:
     def ask(self) -> None:
         try:
             self._found = self._ask()
-        except Exception as problem:  # noqa: BLE001 - raised by whoever waits
+        except Exception as problem:  # noqa: BLE001 - raised in the waiting thread
             self._problem = problem
         finally:
             _OPEN.release()

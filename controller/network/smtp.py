@@ -1,4 +1,4 @@
-"""A conversation with a mail server: one deadline over all of it, one for each step, so many bytes of answers."""
+"""A conversation with a mail server, with limits on its total time, on each step and on the bytes of answers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from controller.network.exchange import BoundedSocket, Exchange
 from controller.network.resolver import own_name
 
-#: A server says a few lines to each command.
+#: A server answers each command with a few lines.
 ANSWER_BYTES = 64 * 1024
-#: Name servers may take so long to say what this machine is called.
+#: Limit for the lookup of this machine's name.
 NAME_SECONDS = 5.0
 
 
 class NotDelivered(Exception):
-    """The mail server did not take the message; the text says why, not in the server's words."""
+    """The mail server did not take the message; the text gives the reason, not in the server's words."""
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mail goes; with `context` over TLS after STARTTLS, with a `user` signed in."""
+    """Address of a mail server; with `context` TLS after STARTTLS, with a `user` a login."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class MailServer:
 
 
 def deliver(server: MailServer, message: EmailMessage, seconds: float, step_seconds: float) -> None:
-    """Hand `message` to `server`; everything is over after `seconds`, and when one step takes `step_seconds`.
+    """Hand `message` to `server`; give up after `seconds`, or when one step takes `step_seconds`.
 
     Raises NotDelivered.
     """
@@ -49,14 +49,14 @@ def deliver(server: MailServer, message: EmailMessage, seconds: float, step_seco
     except smtplib.SMTPRecipientsRefused:
         raise NotDelivered("the recipient was refused") from None
     except (OSError, ValueError) as problem:
-        # An address no server takes, a server that is not there; the library's own failures are of these too
+        # Includes addresses that no server takes and unreachable servers; the library's own failures are OSErrors
         cause = _cause(problem)
         reason = getattr(cause, "strerror", None) or str(cause)
         raise NotDelivered(f"{type(cause).__name__}: {reason}"[:200]) from None
 
 
 def _cause(problem: Exception) -> BaseException:
-    """Return what ended the conversation: of a failure while it sends, the library says only that nobody is there."""
+    """Return what ended the conversation: for a failure while sending, the library only reports a lost connection."""
     if isinstance(problem, smtplib.SMTPServerDisconnected) and isinstance(problem.__context__, OSError):
         return problem.__context__
     return problem
@@ -67,7 +67,7 @@ class _BoundedSmtp(smtplib.SMTP):
         self._exchange = exchange
         self._address = ""
         exchange.allow(ANSWER_BYTES)
-        # Without a name the library asks name servers for one, which knows no deadline
+        # Without a name the library looks one up, without a deadline
         super().__init__(server.host, server.port, local_hostname="localhost", timeout=exchange.seconds)
         self.local_hostname = self._own_name()
 
@@ -78,22 +78,22 @@ class _BoundedSmtp(smtplib.SMTP):
         return BoundedSocket(found, self._exchange)
 
     def _own_name(self) -> str:
-        """Return what the server is greeted by: this machine's name with its domain, else its address."""
+        """Return the name for EHLO: this machine's name with its domain, else its address."""
         try:
             name = own_name(self._exchange.left(NAME_SECONDS))
         except (OSError, ValueError):
-            # Too late, or a name no name server takes
+            # Too late, or an invalid name
             return self._address
         return name if "." in name else self._address
 
     def encrypt(self, context: ssl.SSLContext) -> None:
-        """Go on over TLS, the certificate verified for the host."""
+        """Switch to TLS, with the certificate verified for the host."""
         standing_in: Any = _Encrypting(context, self._exchange)
         self.starttls(context=standing_in)
 
 
 class _Encrypting:
-    """Stands in for the SSLContext, of which the library calls this method alone."""
+    """A substitute for the SSLContext; the library calls only this method of it."""
 
     def __init__(self, context: ssl.SSLContext, exchange: Exchange) -> None:
         self._context = context

@@ -1,4 +1,4 @@
-"""What certificates of other machines are verified with."""
+"""The TLS context that verifies certificates of other machines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def trusted(ca_file: str = "") -> ssl.SSLContext:
 
     Raises OSError where the file holds none.
     """
-    # Reading a system's authorities takes longer than a call; a file that was replaced is read anew
+    # Loading the system's authorities takes longer than a call; a file that was replaced is loaded again
     return _made(ca_file, Path(ca_file).stat().st_mtime_ns if ca_file else 0)
 
 

@@ -1,4 +1,4 @@
-"""Unpacks what a server packed though it was asked not to: gzip and deflate, never more than a limit."""
+"""Decompress what a server compressed without being asked to: gzip and deflate, never more than a limit."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import zlib
 
 from shared.errors import ShoplaunchError
 
-#: Ways nobody here unpacks; another word ("none", "utf-8") says nothing, and browsers overlook it too.
+#: Encodings that are not supported here; any other word ("none", "utf-8") is ignored, as browsers do.
 _UNREADABLE = ("br", "zstd", "compress", "x-compress", "dcb", "dcz")
 _GZIP, _DEFLATE = ("gzip", "x-gzip"), "deflate"
 _GZIP_BEGINNING = b"\x1f\x8b"
 _SHOWN = 40
-#: Of gzip that follow each other; each is looked for in all that is left.
+#: Gzip members in a row; finding each one searches all the rest.
 _MEMBERS = 64
 _new = zlib.decompressobj
 
 
 def unpacked(body: bytes, encoding: str, most: int, *, is_cut: bool = False) -> bytes:
-    """Return `body` as it was before the server packed it by `encoding`, the value of Content-Encoding.
+    """Return `body` as it was before the server compressed it with `encoding`, the value of Content-Encoding.
 
-    Where it has more than `most` bytes, or does not end, its beginning is returned with `is_cut`; else it is refused.
-    Raises ShoplaunchError `page_encoded`.
+    Where it has more than `most` bytes, or does not end, its beginning is returned with `is_cut`, otherwise it is
+    refused. Raises ShoplaunchError `page_encoded`.
     """
     names = [name.strip().lower() for name in encoding.split(",")]
     packed = [name for name in names if name in (*_GZIP, _DEFLATE, *_UNREADABLE)]
@@ -42,7 +42,7 @@ def unpacked(body: bytes, encoding: str, most: int, *, is_cut: bool = False) -> 
 
 
 def _way(name: str, body: bytes) -> int:
-    """Return what zlib calls the format; servers send deflate with and without its header."""
+    """Return zlib's code for the format; servers send deflate with and without its header."""
     if name in _GZIP:
         return 16 + zlib.MAX_WBITS
     has_header = len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2]) % 31 == 0
@@ -50,13 +50,13 @@ def _way(name: str, body: bytes) -> int:
 
 
 def _beginning(body: bytes, way: int, most: int) -> tuple[bytes, bool]:
-    """Return at most `most` bytes of what is packed, and whether it came to its end. Raises zlib.error."""
+    """Return at most `most` decompressed bytes, and whether the data is complete. Raises zlib.error."""
     found = b""
     for _ in range(_MEMBERS):
         unpacking = _new(way)
         found += unpacking.decompress(body, most - len(found))
         body = unpacking.unused_data
-        # One member may follow another
+        # Another member may follow
         if not unpacking.eof or len(found) >= most or not body.startswith(_GZIP_BEGINNING):
             return found, unpacking.eof
     return found, False
