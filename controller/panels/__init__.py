@@ -1,1 +1,1 @@
-"""Hosting panels: `base` is what each must be able to do, a driver is one package."""
+"""Hosting panels: `base` is the contract of all drivers, each driver is one package."""

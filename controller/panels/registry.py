@@ -1,4 +1,4 @@
-"""Which driver serves which server; a driver is imported when a server of its kind is first opened."""
+"""The registry of panel drivers; a driver is imported when a server of its kind is first opened."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _cpanel(config: Config, server: Server) -> Panel:
 
 @lru_cache(maxsize=8)
 def _engine(url: str) -> sa.Engine:
-    """Return the state database: where a server that refused us is marked for everybody."""
+    """Return the state database, which records for all processes that a server has refused the login."""
     return make_engine(url)
 
 

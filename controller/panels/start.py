@@ -1,4 +1,4 @@
-"""What became of starting an agent at once: by which way, or why not; cron starts it whatever this says."""
+"""The result of starting an agent at once: the way, or why not; cron starts it in any case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 ACCOUNT, SSH, WEB = "account", "ssh", "web"
 WAYS = (ACCOUNT, SSH, WEB)
 
-#: Why nothing was started, as operators read it.
+#: Why nothing was started, in words for operators.
 REASONS: Mapping[str, str] = {
     "not_offered": "this panel has no way to start anything at once",
     "switched_off": "the server is set to leave the start to cron",
@@ -31,17 +31,18 @@ REASONS: Mapping[str, str] = {
     "failed": "it failed; the controller's log says how",
 }
 
-#: What holds for every account of a server, and how many accounts in a row have to meet it until nobody tries again
-#: there for a month, unless the operator says so. One account may have rules that look like the server's.
+#: Reasons that hold for every account of a server, and how many accounts in a row have to meet one until no start is
+#: tried there for a month, unless the operator changes it. One account may have rules that look like the server's.
 OF_THE_SERVER: Mapping[str, int] = {
     "php_not_the_account": 1, "functions_disabled": 1, "vanished": 1, "refused_by_firewall": 2,
 }  # fmt: skip
-#: After so long what was learned of a server may be otherwise.
+#: After so long the knowledge about a server may be outdated.
 FORGET_SECONDS = 30 * 24 * 3600.0
 
 
 class Started(NamedTuple):
-    """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is what it took."""
+    """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is the time it
+    took."""
 
     way: str = ""
     reason: str = ""
@@ -49,7 +50,7 @@ class Started(NamedTuple):
 
 
 class Lesson(Protocol):
-    """What came of starts on a server: the reason, how many accounts in a row met it, and when it was so last."""
+    """The result of starts on a server: the reason, how many accounts in a row met it, and when it last occurred."""
 
     @property
     def reason(self) -> str: ...
@@ -62,7 +63,7 @@ class Lesson(Protocol):
 
 
 def stops(learned: Lesson | None, now: float) -> str:
-    """Return the reason for which no agent of the server is started at once now, "" where it is to be tried."""
+    """Return the reason why no agent of the server is started at once now, "" where a start is to be tried."""
     needed = None if learned is None else OF_THE_SERVER.get(learned.reason)
     if learned is None or needed is None or learned.accounts < needed:
         return ""

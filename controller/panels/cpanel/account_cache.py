@@ -1,4 +1,4 @@
-"""What was seen of one account: asked side by side where a job begins, forgotten where something was changed."""
+"""A cache of queries about one account: sent in parallel when a job begins, discarded after a change."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STAMP_FILE
 
 Result = TypeVar("Result")
-#: As many as may be in flight at once, whatever the setting.
+#: Upper limit of parallel calls, whatever the setting.
 THREADS = 64
-#: What does not change while a panel object lives.
+#: Answers that do not change while a panel object lives.
 LASTING = ("restrictions", "server", "installed_php")
-#: How Fileman is asked for names and for text, so that nothing is guessed or altered.
+#: Fileman's parameters for listings and for text, so that it guesses and alters nothing.
 LISTING: dict[str, Any] = {"show_hidden": "1", "include_permissions": "1"}
 READING: dict[str, Any] = {"from_charset": "utf-8", "to_charset": "utf-8", "update_html_document_encoding": "0"}
-#: What is asked of UAPI, by the name under which it is remembered.
+#: The UAPI queries, by their names in the cache.
 _UAPI: dict[str, tuple[str, dict[str, Any]]] = {
     "restrictions": ("Mysql::get_restrictions", {}),
     "databases": ("Mysql::list_databases", {}),
@@ -40,7 +40,7 @@ _UAPI: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class Looks:
-    """Looks at the account `user`. While `sharing`, what was seen is remembered until it is forgotten."""
+    """Queries about the account `user`. While `sharing`, answers are remembered until they are forgotten."""
 
     def __init__(self, whm: Whm, user: str) -> None:
         self._whm = whm
@@ -51,7 +51,7 @@ class Looks:
         self._guard = threading.Lock()
 
     def _request(self, key: str) -> Request:
-        """Return how `key` is looked at: a key of `_UAPI`, `summary`, or `domain NAME`."""
+        """Return the request for `key`: a key of `_UAPI`, `summary`, or `domain NAME`."""
         if key == "summary":
             return Request("accountsummary", {"user": self._user})
         what, _, domain = key.partition(" ")
@@ -59,11 +59,11 @@ class Looks:
         return Request(function, {**arguments, "domain": domain} if domain else arguments, self._user)
 
     def domain(self, domain: str) -> Answer:
-        """Return what DomainInfo says about one domain of the account."""
+        """Return DomainInfo's answer about one domain of the account."""
         return self.see(f"domain {domain}")
 
     def see(self, what: str) -> Answer:
-        """Return what was seen of `what` (a key of the ways to look), looking when it is not known."""
+        """Return the answer to the query `what`, from the cache when it is known."""
         with self._guard:
             seen = self._seen.get(what)
         if isinstance(seen, Answer):
@@ -75,7 +75,7 @@ class Looks:
             raise
 
     def begin(self, what: str) -> None:
-        """Begin to look at `what` beside other work."""
+        """Begin the query `what` in parallel with other work."""
         with self._guard:
             if what not in self._seen:
                 self._seen[what] = Started(self._way(what))
@@ -86,7 +86,7 @@ class Looks:
         return lambda: self._whm.look(self._request(what))
 
     def see_all(self, *keys: str) -> None:
-        """All of these are seen: in one call, side by side where the server carries out no such call."""
+        """Make all of these queries in one call, or in parallel where the server does not support batches."""
         with self._guard:
             new = [key for key in keys if key not in self._seen]
         found = self._whm.batch([self._request(key) for key in new]) if new else []
@@ -103,36 +103,35 @@ class Looks:
         return answer
 
     def last(self, what: str) -> Answer | None:
-        """Return what was seen the last time, maybe before a change; None when it never was."""
+        """Return the last answer, maybe from before a change; None when there was none."""
         with self._guard:
             return self._last.get(what)
 
     def learn(self, what: str, answer: Answer) -> None:
-        """What an act of ours made certain counts as seen."""
+        """Remember an answer that is certain after a change of our own."""
         with self._guard:
             self._seen[what] = answer
 
     def forget(self, *keys: str) -> None:
-        """These are looked at anew the next time."""
+        """Discard these answers."""
         with self._guard:
             for key in keys:
                 self._seen.pop(key, None)
 
     def forget_seen(self) -> None:
-        """Everything is looked at anew."""
+        """Discard all answers."""
         with self._guard:
             self._seen = {}
 
     def forget_all(self) -> None:
-        """Nothing was seen, and nothing is remembered from now on."""
+        """Discard all answers, and remember none from now on."""
         with self._guard:
             self.sharing = False
             self._seen = {}
 
 
 def side_by_side(calls: Iterable[Callable[[], Result]]) -> list[Result]:
-    """Return what the calls return, made at the same time. Raises what the first of them that failed raised, a
-    refused login before anything else."""
+    """Return the results of the calls, made in parallel. Raises the first failure, a refused login before others."""
     waiting = list(calls)
     with ThreadPoolExecutor(min(max(len(waiting), 1), THREADS)) as pool:
         futures = [pool.submit(call) for call in waiting]
@@ -144,7 +143,7 @@ def side_by_side(calls: Iterable[Callable[[], Result]]) -> list[Result]:
 
 
 class Started:
-    """A call that is under way beside everything else; `result` waits for it."""
+    """A call that runs in parallel with everything else; `answer` waits for it."""
 
     def __init__(self, call: Callable[[], Answer]) -> None:
         self._future: Future[Answer] = Future()
@@ -154,22 +153,22 @@ class Started:
     def _run(self) -> None:
         try:
             self._future.set_result(self._call())
-        except BaseException as problem:  # noqa: BLE001 - told to whoever waits
+        except BaseException as problem:  # noqa: BLE001 - raised in the waiting thread
             self._future.set_exception(problem)
 
     def answer(self) -> Answer:
-        """Wait for the answer. Raises what the call raised."""
+        """Wait for the answer. Raises the call's exception."""
         return self._future.result()
 
     def within(self, seconds: float) -> Answer | None:
-        """Wait so long at most for the answer; None where there is none, or the call failed."""
+        """Wait `seconds` at most for the answer; None where there is none, or the call failed."""
         try:
             return self._future.result(max(0.0, seconds))
         except (ShoplaunchError, TimeoutError):
             return None
 
     def succeeded(self) -> bool:
-        """Wait; tell whether the panel said it was done. A failure of ours is a no: it is looked at anyway."""
+        """Wait; return whether the panel reported success. No answer counts as no: the state is checked anyway."""
         try:
             return self._future.result().ok
         except ShoplaunchError as error:

@@ -1,4 +1,4 @@
-"""Accounts of the server: found, made, removed; where their homes and document roots are is asked of DomainInfo."""
+"""Accounts of the server: find, create, remove; DomainInfo names their homes and document roots."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ SYSTEM = frozenset((
     "named", "operator", "games", "polkitd", "postgres", "sshd", "systemd", "tomcat", "virtfs", "system", "all",
     "dirs",
 ))  # fmt: skip
-#: More has no domain.
+#: No domain has more.
 MAX_NAME_SERVERS = 13
-#: What the steps up to the cron line want to know, besides summary and domain; the crontab cannot be asked with them.
+#: The queries of the steps up to the cron line, besides summary and domain; the crontab cannot be batched with them.
 FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
-#: A server at work may show an account so long after it said that it was made.
+#: A busy server may show a new account only this many seconds after reporting it as created.
 LATE_SECONDS = 120.0
 PAUSE_SECONDS = 2.0
-#: Where clouds tell a machine its secrets, besides the addresses of its own link.
+#: Metadata addresses of clouds, which give a machine its secrets, besides link-local ones.
 _CLOUDS = frozenset((ip_address("100.100.100.200"), ip_address("fd00:ec2::254")))
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+")
 
 
 class Accounts:
-    """The accounts our token can see."""
+    """The accounts that the token can see."""
 
     def __init__(self, whm: Whm, settings: CpanelSettings, looks_of: Callable[[str], Looks]) -> None:
         self._whm = whm
@@ -61,7 +61,7 @@ class Accounts:
         return self._account(user, str(found.get("domain") or ""))
 
     def see_first(self, user: str, domain: str) -> None:
-        """What the steps of a job want to know of the account is seen in one round."""
+        """Make the queries of a job's steps about the account in one round."""
         _check(user, domain)
         self._looks_of(user).see_all("summary", f"domain {domain}", *FIRST_LOOKS)
 
@@ -82,7 +82,7 @@ class Accounts:
         return replace(self._account(user, domain), name_servers=named)
 
     def all(self) -> list[Account]:
-        """Return every account our token can see, by name, but those whose place the panel does not name."""
+        """Return every account that the token can see, by name, except those without a reported location."""
         answer = self._whm.call("listaccts", look=True)
         if not answer.ok:
             raise ShoplaunchError("panel_refused", f"the list of accounts: {answer.text}")
@@ -92,7 +92,7 @@ class Accounts:
         return [account for account in found if account is not None]
 
     def _usable(self, user: str, domain: str) -> Account | None:
-        """Return the account, None for one that is going away or not served as it should be: no reason to miss all."""
+        """Return the account; None for one being removed or served wrongly, which is no reason to fail for all."""
         try:
             return self._account(user, domain)
         except ShoplaunchError as error:
@@ -101,7 +101,7 @@ class Accounts:
             return None
 
     def remove(self, account: Account) -> None:
-        """The account is not there. Raises panel_refused."""
+        """Remove the account if it exists. Raises panel_refused."""
         looks = self._looks_of(account.user)
         looks.forget_all()
         if _summary(looks) is None:
@@ -112,8 +112,8 @@ class Accounts:
             raise operation.silence or ShoplaunchError("panel_refused", words)
 
     def name_servers(self, account: Account) -> list[str]:
-        """Return the name servers of the account's domain: set, told when it was made, else those of whoever we are
-        there; [] where the panel does not tell."""
+        """Return the name servers of the account's domain: the configured ones, those reported at its creation, else
+        those of the login; [] where the panel reports none."""
         told = self._settings.name_server_list() or list(account.name_servers)
         if told:
             return told
@@ -122,7 +122,7 @@ class Accounts:
         return _host_names(found) if isinstance(found, list) else []
 
     def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
-        """Make the account; return the name servers the panel named."""
+        """Create the account; return the name servers from the panel's answer."""
         looks = self._looks_of(user)
         operation = Operation(
             lambda: self._whm.call(
@@ -150,10 +150,10 @@ class Accounts:
         raise ShoplaunchError("panel_refused", f"making the account {user}: {operation.answer.text}")
 
     def _await(self, looks: Looks) -> None:
-        """Wait until the panel shows the account it made, LATE_SECONDS at most."""
+        """Wait until the panel shows the created account, LATE_SECONDS at most."""
         end = time.monotonic() + LATE_SECONDS
         while _summary(looks) is None and time.monotonic() < end:
-            # What else was seen is of an account that was not there yet
+            # Earlier answers are about an account that did not exist yet
             looks.forget_seen()
             time.sleep(PAUSE_SECONDS)
 
@@ -161,7 +161,7 @@ class Accounts:
         looks = self._looks_of(user)
         found = place_of(looks, domain)
         if found is None:
-            # Which account a stranger's domain is in is not told to whoever ordered
+            # The client is not told which account holds a foreign domain
             reasons = Reasons(self._whm, looks, user, domain)
             if _summary(looks) is None:
                 raise reasons.gone(f"looking for {domain}")
@@ -186,7 +186,7 @@ def _check(user: str, domain: str) -> None:
 
 
 def check_name(user: str) -> None:
-    """Raises account_invalid for what is no account's name, account_foreign for the system's."""
+    """Raise account_invalid for an invalid name of an account, account_foreign for the system's."""
     if not USER.match(user):
         raise ShoplaunchError("account_invalid", f"not an account name: {user[:40]!r}")
     if user in SYSTEM or user.startswith("cpses"):
@@ -197,7 +197,7 @@ def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
     """Return DomainInfo's row of `domain`, None when the account does not serve it: documentroot, homedir, ip, user,
     and as servername the virtual host that serves it.
 
-    A parked domain has no row of its own: it is served as the main domain is.
+    A parked domain has no row of its own: it is served like the main domain.
     """
     answer = looks.domain(domain)
     if answer.ok and isinstance(answer.data, dict) and answer.data.get("documentroot"):
@@ -216,9 +216,9 @@ def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
 
 
 def told_address(ip: Any) -> str:
-    """Return the IP address at which a panel says that a site is, "" for what is none of another machine's.
+    """Return the IP address that a panel reports for a site, "" unless it can be another machine's.
 
-    Shops are visited and signed in to there: no panel may lead us to ourselves or to what our cloud tells us alone.
+    The controller visits shops and signs in there: no panel may direct it to itself or to its cloud's metadata service.
     """
     try:
         found = ip_address(str(ip))
@@ -236,13 +236,13 @@ def _summary(looks: Looks) -> dict[str, Any] | None:
 
 
 def _password() -> str:
-    """Return a password every strength rule accepts; nobody keeps it: the account's owner sets one of his own."""
+    """Return a password that satisfies every strength rule; it is not stored: the account's owner sets a new one."""
     letters = [secrets.choice(one) for one in _CLASSES for _ in range(7)]
     secrets.SystemRandom().shuffle(letters)
     return "".join(letters)
 
 
 def _host_names(found: Sequence[object]) -> list[str]:
-    """Return those that are host names, which clients are told: no more than any domain has."""
+    """Return the valid host names, which are shown to clients: no more than any domain has."""
     names = (str(one).strip().rstrip(".").lower() for one in found[:MAX_NAME_SERVERS])
     return [name for name in names if DOMAIN.match(name)]

@@ -1,4 +1,4 @@
-"""What a cPanel server lets us do, row by row, without changing anything; a login that works unlocks the server."""
+"""Check a cPanel server's permissions, row by row, without changing anything; a successful login unlocks the server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FEATURES = (
 _NOTHING_TO_DO = "Nothing to do when the rows below are well."
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 _LOOKS = ("features", "restrictions", "server", "home", "crontab", "installed_php", "autossl")
-#: Each package may allow other things: an account of so many of them is looked at.
+#: Packages differ in what they allow: one account of each is checked, up to so many.
 PACKAGES = 8
 
 
 def check_server(panel: CpanelServer) -> list[Check]:
-    """Return one row for each thing a shop needs of the server."""
+    """Return one row for each requirement of a shop."""
     try:
         answer = panel.whm.probe()
     except ShoplaunchError as error:
@@ -68,7 +68,7 @@ def _privileges(panel: CpanelServer, answer: Answer) -> Iterator[Check]:
 
 
 def _accounts(panel: CpanelServer, granted: Answer) -> Iterator[Check]:
-    """Look at the server as one of its accounts sees it, and at what each package allows."""
+    """Check the server as one of its accounts sees it, and what each package allows."""
     listing = panel.whm.call("listaccts", look=True)
     sample = _samples(panel, listing)
     if not sample:
@@ -106,8 +106,8 @@ def _no_account(listing: Answer, granted: Answer) -> Check:
 
 
 def _samples(panel: CpanelServer, listing: Answer) -> list[tuple[str, str]]:
-    """Return (account, package) of one account of each package, none that is suspended, the token's own only when
-    there is no other; where one package is set for shops, of that alone as soon as it has an account."""
+    """Return (account, package) of one account of each package, none that is suspended, the token's own only when there
+    is no other; where one package is set for shops, of that alone as soon as it has an account."""
     listed = rows(listing.data, "acct") if listing.ok else []
     found: dict[str, str] = {}
     for row in sorted(listed, key=lambda row: str(row.get("user"))):
@@ -122,7 +122,7 @@ def _samples(panel: CpanelServer, listing: Answer) -> list[tuple[str, str]]:
 
 
 def _features(told: dict[str, Answer]) -> Iterator[Check]:
-    """One row for each feature, naming the packages that lack it or of which it is not told."""
+    """Yield one row for each feature, naming the packages that lack it or give no information on it."""
     for feature, name in _FEATURES:
         off = [plan for plan, answer in told.items() if _is_off(answer, feature)]
         untold = [plan for plan, answer in told.items() if _flags(answer).get(feature) is None]
@@ -171,7 +171,7 @@ def _cron(user: str, answer: Answer) -> Check:
 
 
 def _interval(panel: CpanelServer, crontab: Answer | None) -> Check:
-    """Say what the host made of our lines: no call tells what it allows."""
+    """Return what the host made of our lines, as no call reports what it allows."""
     asked = f"asked for every {panel.settings.cron_minutes} min (setting cron_minutes)"
     lines = Crontab.read(crontab) if crontab is not None and crontab.ok else []
     ours = [line.minutes() for line in lines if OURS in line.command]

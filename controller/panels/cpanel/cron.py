@@ -1,4 +1,4 @@
-"""An account's crontab through API 2, the only way there is; our lines are known by what they run."""
+"""An account's crontab through API 2, the only interface to it; Shoplaunch's lines are known by their commands."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from controller.panels.cpanel.operations import Failure, Operation, Reasons
 from shared.errors import ShoplaunchError
 
 FEATURE = "cron"
-#: Tried in turn where a host refuses lines that run more often.
+#: Intervals in minutes, tried in turn where a host refuses lines that run more often.
 COARSER = (5, 15)
-#: The owner of the account may have changed when a line of ours runs: nobody waits longer for it than so.
+#: The account's owner may change the times of our lines: no wait for a run is longer.
 LONGEST_MINUTES = 60
-#: So many lines are taken out at once: each takes some calls, and the account may hold any number of copies.
+#: So many lines are removed at once: each takes some calls, and the account may hold any number of copies.
 MOST_AT_ONCE = 20
-#: What every line of ours has in it.
+#: The text that every line of Shoplaunch contains.
 OURS = "# shoplaunch:"
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _TIMES = ("minute", "hour", "day", "month", "weekday")
@@ -29,7 +29,7 @@ _TIMES = ("minute", "hour", "day", "month", "weekday")
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the crontab; `number` counts from 1 and moves when an earlier line goes."""
+    """A line of the crontab; `number` counts from 1 and changes when an earlier line is removed."""
 
     times: tuple[str, ...]
     command: str
@@ -40,7 +40,7 @@ class Line:
         return " ".join((*self.times, self.command))
 
     def minutes(self) -> int:
-        """Return how many minutes lie between two runs at most, on a day on which there are any."""
+        """Return the longest interval in minutes between two runs, on a day with any."""
         minutes, hours = _numbers(self.times[0], 59), _numbers(self.times[1], 23)
         runs = sorted(60 * hour + minute for hour in hours for minute in minutes)
         if not runs:
@@ -49,7 +49,7 @@ class Line:
 
 
 class Crontab:
-    """The crontab of the account `user`, run at best every `minutes`."""
+    """The crontab of the account `user`, run every `minutes` at best."""
 
     def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, minutes: int) -> None:
         self._whm = whm
@@ -67,13 +67,13 @@ class Crontab:
 
     @staticmethod
     def read(answer: Answer) -> list[Line]:
-        """Return the lines of an answer of listcron, whose last row only counts."""
+        """Return the lines in an answer of listcron; its last row is only a count."""
         return [_line(row) for row in answer.data if row.get("command")]
 
     def ensure(self, line: str) -> None:
-        """The crontab holds the command of `line` once, as often as the host allows."""
+        """Ensure that the crontab holds the command of `line` once, as often as the host allows."""
         command = _parts(line, self._minutes)[1]
-        # Somebody has changed when these run
+        # Somebody has changed the times of these
         self._take_all_out([one for one in self._of(command) if one.minutes() > self._slowest()])
         if not self._of(command):
             self._add(line, command)
@@ -81,7 +81,7 @@ class Crontab:
         self._take_all_out(self._of(command)[1:])
 
     def _slowest(self) -> int:
-        """Return how many minutes may lie between two runs of a line that is as it was put."""
+        """Return the longest interval in minutes of a line that was not changed after it was added."""
         return max(self._minutes, *COARSER)
 
     def _add(self, line: str, command: str) -> None:
@@ -98,20 +98,20 @@ class Crontab:
         raise self._why(words)
 
     def remove(self, marker: str) -> None:
-        """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
+        """Remove all lines that end with the comment `# <marker>`. Raises cron_edit_failed."""
         self._take_all_out(self._marked(marker))
         if self._marked(marker):
             raise ShoplaunchError("cron_edit_failed", f"the line of {marker} is still in the crontab of {self._user}")
 
     def seconds(self) -> int:
-        """Return the smallest interval in seconds: the host's word, or what was last seen of lines of ours."""
+        """Return the smallest interval in seconds: as set for the host, or as last seen in our own lines."""
         answer = self._looks.last("crontab")
         known = self.read(answer) if answer is not None and answer.ok else []
         seen = (min(line.minutes(), LONGEST_MINUTES) for line in known if OURS in line.command)
         return 60 * max([self._minutes, *seen])
 
     def holds(self, line: str) -> bool:
-        """Tell whether the command of `line` is there exactly once."""
+        """Return whether the command of `line` is there exactly once."""
         return len(self._of(_parts(line, self._minutes)[1])) == 1
 
     def _of(self, command: str) -> list[Line]:
@@ -121,7 +121,7 @@ class Crontab:
         return [line for line in self.lines() if line.command.rstrip().endswith(f"# {marker}")]
 
     def _take_all_out(self, lines: list[Line]) -> None:
-        """All of these go. Raises cron_edit_failed where there are so many that some are left for the next try."""
+        """Remove all of these. Raises cron_edit_failed where there are so many that some are left for the next try."""
         for line in lines[:MOST_AT_ONCE]:
             self._take_out(line)
         left = len(lines) - MOST_AT_ONCE
@@ -129,7 +129,7 @@ class Crontab:
             raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user} holds {left} more such lines")
 
     def _take_out(self, line: Line) -> None:
-        """One line goes: by its key, where that does not work by its number."""
+        """Remove one line: by its key, or by its number if that fails."""
         before = len(self._same(line))
         operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
         self._looks.forget("crontab")
@@ -149,13 +149,13 @@ class Crontab:
 def _line(row: dict[str, Any]) -> Line:
     times = tuple(str(row.get(name) or "*") for name in _TIMES)
     command = str(row["command"])
-    # The panel's own rule for keys, where it does not tell them
+    # The panel's own rule for keys, where it does not report them
     computed = hashlib.md5(" ".join((*times, command)).encode("utf-8"), usedforsecurity=False).hexdigest()
     return Line(times, command, str(row.get("linekey") or computed), str(row.get("count") or ""))
 
 
 def _numbers(field: str, last: int) -> set[int]:
-    """Return the numbers up to `last` that a field names, none for one that cannot be read."""
+    """Return the numbers up to `last` in a field, none for an unreadable one."""
     found: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")

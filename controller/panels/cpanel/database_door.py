@@ -1,4 +1,4 @@
-"""How accounts of a cPanel server reach their databases, and whether a remote one can prove who it is."""
+"""The database address of a cPanel server's accounts, and whether a remote database can be authenticated."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from shared.errors import ShoplaunchError, advice
 CHECK = "database door"
 PORT = 3306
 LOCAL = ("localhost", "127.0.0.1", "::1")
-#: What a job's value holds.
+#: Largest value in a job.
 MOST_CA_BYTES = 60_000
 
 
 def endpoint(settings: CpanelSettings, answer: Answer) -> DatabaseEndpoint:
-    """Return where the panel's `answer` says databases are, with what proves them. Raises config_invalid."""
+    """Return the address in the panel's `answer`, with its authentication. Raises config_invalid."""
     found = answer.data if answer.ok and isinstance(answer.data, dict) else {}
     host = str(found.get("host") or "localhost")
     if not is_on(found.get("is_remote")) and host in LOCAL:
@@ -32,7 +32,7 @@ def endpoint(settings: CpanelSettings, answer: Answer) -> DatabaseEndpoint:
 
 
 def look(settings: CpanelSettings, answer: Answer) -> Check:
-    """Return the row of `server check` that says whether agents will be let in where the panel's `answer` says."""
+    """Return the row of `server check` that says whether agents can connect to the address in the panel's `answer`."""
     try:
         found = endpoint(settings, answer)
     except ShoplaunchError as error:
@@ -54,7 +54,7 @@ def _authority(settings: CpanelSettings) -> str:
     try:
         if path.stat().st_size > MOST_CA_BYTES:
             raise ShoplaunchError("config_invalid", f"db_ca: {path} is larger than {MOST_CA_BYTES} bytes")
-        # Comments may be in any script, which the libraries do not take
+        # Comments may be in any script, which the libraries do not accept
         text = path.read_text("ascii", "ignore")
     except OSError as error:
         raise ShoplaunchError("config_invalid", f"db_ca: {path}: {error.strerror}") from None

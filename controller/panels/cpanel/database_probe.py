@@ -1,4 +1,4 @@
-"""A look at a remote database server as an agent meets it, up to its certificate; nobody logs in.
+"""Probe a remote database server as an agent connects to it, up to its certificate, without a login.
 
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html
 """
@@ -18,24 +18,24 @@ from controller.panels.base import DatabaseEndpoint
 from shared.database_login import LOGIN_BYTES, REVEALING
 
 SECONDS = 15.0
-#: Flags and character set of the wish to encrypt: protocol 4.1, encryption, authentication by 20 bytes and plug-ins.
+#: Flags and character set of the SSL request: protocol 4.1, encryption, authentication by 20 bytes and plug-ins.
 _WISH = struct.pack("<iIB23s", 0x200 | 0x800 | 0x8000 | 0x80000, 2**24 - 1, 45, b"")
 _ENCRYPTS = 0x800
 _GREETING, _ERROR = 10, 0xFF
-#: The whole of these is asked for where the server does not remember the user, and it does not remember a new one.
+#: These send the whole password where the server has not cached the user, and a new one is never cached.
 _WHOLE = (*REVEALING, "caching_sha2_password")
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Whether an agent will be let in, and why."""
+    """Whether an agent will be able to connect, and why."""
 
     ok: bool
     message: str
 
 
 def look(endpoint: DatabaseEndpoint) -> Seen:
-    """Look at the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be looked at from here."""
+    """Probe the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be probed from here."""
     exchange = Exchange(SECONDS)
     with contextlib.closing(exchange.connect(endpoint.host, endpoint.port)) as found:
         flags, plugin = _greeting(found, exchange)
@@ -50,7 +50,7 @@ def look(endpoint: DatabaseEndpoint) -> Seen:
 
 
 def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, exchange: Exchange) -> Seen:
-    """Encrypt and look whether the certificate proves the server."""
+    """Encrypt and check whether the certificate authenticates the server."""
     try:
         context = ssl.create_default_context(cadata=endpoint.tls_ca or None)
     except (ssl.SSLError, ValueError):
@@ -70,7 +70,7 @@ def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, exchange: Exc
 
 
 def _greeting(found: socket.socket, exchange: Exchange) -> tuple[int, str]:
-    """Return (flags, name of the plug-in users log in by). Raises OSError for anything but a greeting."""
+    """Return (flags, name of the authentication plug-in). Raises OSError for anything but a greeting."""
     size = int.from_bytes(_exactly(found, 4, exchange)[:3], "little")
     if not 0 < size <= LOGIN_BYTES:
         raise OSError("it is no database server")

@@ -15,13 +15,13 @@ from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 
 FEATURE = "mysql"
-#: Tried in turn until one fits; different, because some servers refuse a user named as a database.
+#: Tried in turn until one fits; different from the users', because some servers refuse a user named like a database.
 DATABASE_ENDINGS = ("shop", "sh", "s")
 USER_ENDINGS = ("shopuser", "shopu", "su", "u")
-#: What a server without prefixes still needs to keep accounts apart.
+#: Letters that keep accounts apart on a server without prefixes.
 DIGEST_LETTERS = 6
 LEAST_LIMIT = 16
-#: Having these is as good as having all.
+#: Having these counts as having all.
 NEEDED = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "INDEX", "DROP"))
 
 
@@ -35,7 +35,7 @@ class Databases:
         self._user = user
 
     def names(self) -> tuple[str, str]:
-        """Return (database, user): always the same for the account. Raises name_too_long."""
+        """Return (database, user), always the same for the account. Raises name_too_long."""
         rules = self._restrictions()
         most, most_user = _limit(rules, "max_database_name_length", 64), _limit(rules, "max_username_length", 16)
         prefix = self._prefix()
@@ -44,11 +44,11 @@ class Databases:
         return _fitting(prefix, DATABASE_ENDINGS, most), _fitting(prefix, USER_ENDINGS, most_user, doubled=False)
 
     def endpoint(self, settings: CpanelSettings) -> DatabaseEndpoint:
-        """Return where the account's processes reach the database. Raises config_invalid."""
+        """Return the database address for the account's processes. Raises config_invalid."""
         return database_door.endpoint(settings, self._looks.see("server"))
 
     def databases(self) -> set[str]:
-        """Return the names of the account's databases. Raises what the refusal means."""
+        """Return the names of the account's databases. Raises the error behind a refusal."""
         return self._names("databases", "database")
 
     def users(self) -> set[str]:
@@ -56,7 +56,7 @@ class Databases:
         return self._names("users", "user")
 
     def ensure_database(self, name: str) -> None:
-        """The database is there. Raises panel_refused, database_limit, feature_missing, account_*."""
+        """Ensure that the database exists. Raises panel_refused, database_limit, feature_missing, account_*."""
         self._check_prefix(name)
         operations.ensure(
             self._looks, ("databases",), lambda: name in self.databases(),
@@ -65,7 +65,7 @@ class Databases:
         )  # fmt: skip
 
     def ensure_user(self, name: str, password: str) -> None:
-        """The user is there with this password: set anew where it was there, for nobody can tell what it is."""
+        """Ensure that the user exists with this password: it is always set, as no call reports the current one."""
         self._check_prefix(name)
         why = self._why(f"the database user {name}")
         if name not in self.users():
@@ -86,11 +86,11 @@ class Databases:
             text = str(failures[0].get("error") or "the password was not set").replace(password, "•••")
             raise self._why(f"the password of {name}")(text)
         if not operation.said_done:
-            # Whether it was set cannot be seen: it is set again when the step is
+            # It is unknown whether it was set: the step sets it again when it is repeated
             raise operation.silence or self._why(f"the password of {name}")(operation.answer.text)
 
     def ensure_privileges(self, database: str, user: str) -> None:
-        """The user may do everything in the database: set anyway, because setting replaces what was there."""
+        """Ensure that the user may do everything in the database: always set, as setting replaces what was there."""
         operation = Operation(
             lambda: self._whm.uapi(
                 self._user, "Mysql", "set_privileges_on_database",
@@ -103,7 +103,7 @@ class Databases:
             raise operation.silence or self._why(f"the privileges of {user} on {database}")(operation.answer.text)
 
     def may_do_all(self, database: str, user: str) -> bool:
-        """Tell whether the user may do in the database what a shop needs."""
+        """Return whether the user may do in the database what a shop needs."""
         answer = self._whm.uapi(
             self._user, "Mysql", "get_privileges_on_database", look=True, database=database, user=user
         )
@@ -111,13 +111,13 @@ class Databases:
         return any(one.startswith("ALL") and "ALTER" not in one for one in held) or held >= NEEDED
 
     def holds_tables(self, name: str) -> bool:
-        """Tell whether the database holds tables; one that cannot be checked is taken to."""
+        """Return whether the database holds tables; True when it cannot be checked."""
         self._check_prefix(name)
         answer = self._whm.uapi(self._user, "Mysql", "check_database", look=True, name=name)
         return not (answer.ok and isinstance(answer.data, list) and not answer.data)
 
     def remove_database(self, name: str) -> None:
-        """The database is not there."""
+        """Remove the database if it exists."""
         self._check_prefix(name)
         operations.ensure(
             self._looks, ("databases",), lambda: name not in self.databases(),
@@ -126,7 +126,7 @@ class Databases:
         )  # fmt: skip
 
     def remove_user(self, name: str) -> None:
-        """The database user is not there."""
+        """Remove the database user if it exists."""
         self._check_prefix(name)
         operations.ensure(
             self._looks, ("users",), lambda: name not in self.users(),
@@ -185,10 +185,10 @@ def _fitting(prefix: str, endings: tuple[str, ...], most: int, *, doubled: bool 
 
 
 def _without_prefix(user: str, most: int) -> str:
-    """Return a name nobody else's account gets although there is no prefix."""
+    """Return a name that is unique to the account although there is no prefix."""
     name = f"{user}_shop"
     if len(name) + name.count("_") <= most:
         return name
-    # Whole names, told apart by their digest, where only their beginning fits
+    # Names of which only the beginning fits are told apart by the digest of the whole
     digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:DIGEST_LETTERS]
     return f"{user.replace('_', '')[: max(LEAST_LIMIT, most) - DIGEST_LETTERS - 2]}{digest}"[:most]

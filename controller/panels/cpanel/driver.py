@@ -24,7 +24,7 @@ from controller.panels.cpanel.skeleton.skeleton import open_skeleton
 from controller.panels.cpanel.start import at_once, ssh_start
 from controller.panels.start import Started
 
-#: Made by cPanel itself in document roots.
+#: Entries that cPanel itself creates in document roots.
 PANELS_OWN = (".well-known", "cgi-bin", ".ftpquota", "error_log", ".user.ini", "php.ini")
 HTACCESS_BYTES = 1_000_000
 HTACCESS_BLOCKS = (
@@ -57,7 +57,7 @@ class CpanelPanel(CpanelServer, Panel):
     # -- accounts -----------------------------------------------------------------------------------------------
 
     def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
-        """See Panel.ensure_account. Raises domain_foreign when the account is there and does not serve the domain."""
+        """See Panel.ensure_account. Raises domain_foreign when the account exists and does not serve the domain."""
         account = self.accounts.ensure(user, domain.lower(), email, create)
         if self._together:
             self.looks(user).begin("crontab")
@@ -120,11 +120,11 @@ class CpanelPanel(CpanelServer, Panel):
     # -- site ---------------------------------------------------------------------------------------------------
 
     def ensure_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
-        """See Panel.ensure_php. Which extensions are installed the panel does not tell; the shop's checks do."""
+        """See Panel.ensure_php. The panel does not report the installed extensions; the shop's checks do."""
         return self.php(account).ensure(minimum, maximum, extensions)
 
     def mend_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
-        """See Panel.mend_php: cPanel's own block in `.htaccess` names the PHP that was chosen."""
+        """See Panel.mend_php: cPanel's own block in `.htaccess` names the chosen PHP."""
         php = self.php(account)
         version = php.ensure(minimum, maximum, extensions)
         folder = account.document_root.removeprefix(account.home + "/")
@@ -159,7 +159,7 @@ class CpanelPanel(CpanelServer, Panel):
         self.put_files(account, {path: (content, mode)})
 
     def put_files(self, account: Account, files: Mapping[str, tuple[bytes, int]]) -> None:
-        """See Panel.put_files; what is not there in the end is written once more, a starter never."""
+        """See Panel.put_files; files missing in the end are written once more, a starter never."""
         at_once.put_files(self.files(account), files)
 
     def list_folder(self, account: Account, path: str) -> list[str] | None:
@@ -180,11 +180,11 @@ class CpanelPanel(CpanelServer, Panel):
         agent_files.ensure(self.files(account), files)
 
     def ensure_agent_anew(self, account: Account, files: SkeletonFiles) -> None:
-        """See Panel.ensure_agent_anew: sizes and stamp tell nothing of what was damaged since."""
+        """See Panel.ensure_agent_anew: sizes and stamp do not show later damage."""
         agent_files.ensure(self.files(account), files, anew=True)
 
     def agent_digests(self, account: Account) -> dict[str, str | None]:
-        """See Panel.agent_digests; once it has been started the agent is no text."""
+        """See Panel.agent_digests; after its first start the agent is no text any more."""
         return agent_files.digests(self.files(account))
 
     def remove_agent(self, account: Account) -> None:
@@ -213,7 +213,7 @@ class CpanelPanel(CpanelServer, Panel):
     # -- starting at once ---------------------------------------------------------------------------------------
 
     def start_files(self, account: Account, job_id: str, attempt: int) -> Mapping[str, tuple[bytes, int]]:
-        """See Panel.start_files: a starter in the document root, where it is not started by SSH."""
+        """See Panel.start_files: a starter in the document root, unless the start is by SSH."""
         return at_once.Ring(self, account, job_id, attempt).files()
 
     def start_names(self, account: Account, job_id: str, attempt: int) -> Sequence[str]:
@@ -225,7 +225,7 @@ class CpanelPanel(CpanelServer, Panel):
         return at_once.Ring(self, account, job_id, attempt).start(within_seconds)
 
     def has_other_start(self) -> bool:
-        """See Panel.has_other_start: what is learned is of starters; SSH as root needs none."""
+        """See Panel.has_other_start: the knowledge is about starters; SSH as root needs none."""
         return ssh_start.is_root(self.settings.ssh)
 
     def end_start(self, account: Account, job_id: str, attempt: int) -> None:

@@ -1,4 +1,4 @@
-"""What the panel says of files: rows of a listing, of either shape, read."""
+"""Parse the panel's listings of files, in either of their shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.panels.cpanel.api.answers import listed
 
 
 def mode_of(row: Mapping[str, Any]) -> int | None:
-    """Return the permissions of a listed file, None when the panel does not tell."""
+    """Return the permissions of a listed file, None when the panel does not report them."""
     nice = str(row.get("nicemode") or "")
     if nice.isdigit():
         return int(nice, 8) & 0o777
@@ -22,7 +22,7 @@ def mode_of(row: Mapping[str, Any]) -> int | None:
 
 
 def size_of(row: Mapping[str, Any]) -> int | None:
-    """Return the size of a listed file, None when the panel does not tell."""
+    """Return the size of a listed file, None when the panel does not report it."""
     try:
         return int(row["size"])
     except (KeyError, TypeError, ValueError):
@@ -30,17 +30,17 @@ def size_of(row: Mapping[str, Any]) -> int | None:
 
 
 def rows_of(data: Any) -> list[dict[str, Any]]:
-    """Return the rows of either shape: a list, or files and folders apart."""
+    """Return the rows of either shape: one list, or files and folders separately."""
     if isinstance(data, dict):
         data = [*listed(data.get("dirs")), *listed(data.get("files"))]
     return [dict(one) for one in listed(data) if isinstance(one, dict)]
 
 
 def name_of(row: Mapping[str, Any]) -> str:
-    """Return the name of a listed file, "" when the panel does not tell."""
+    """Return the name of a listed file, "" when the panel does not report it."""
     return str(row.get("file") or posixpath.basename(str(row.get("fullpath") or "")))
 
 
 def is_link(row: Mapping[str, Any]) -> bool:
-    """Tell whether a listed file is a link."""
+    """Return whether a listed file is a link."""
     return "link" in str(row.get("type") or "").lower()

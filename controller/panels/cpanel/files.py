@@ -1,4 +1,4 @@
-"""Files of one account: text written by UAPI's Fileman, folders, modes and removals by API 2's."""
+"""Files of one account: text through UAPI's Fileman; folders, modes and removals through API 2."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ FEATURE = "filemanager"
 
 FOLDER_MODE = 0o700
 OTHER_FOLDER_MODE = 0o755
-#: What a file is called until it is complete and closed to others.
+#: Suffix of a file until it is complete and closed to others.
 NEW = ".new"
-#: What an account may be born with: where more lies, an agent was there.
+#: The files that an account may be created with: any other file is from an agent.
 BORN_WITH = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE, BUNDLE_FILE)
-#: A file is replaced in three calls; each may be the one that gets no answer.
+#: A file is replaced in three calls; each may be the one without an answer.
 TRIES = 3
-#: Of an answer with a file's text: a byte may be written with six, and something is around it.
+#: Size of an answer with a file's text: up to six bytes for one, and the envelope.
 ESCAPED_BYTES, ENVELOPE_BYTES = 6, 64 * 1024
-#: Where folders are removed piece by piece, each entry takes a call, and the account may hold any number of them.
+#: Where folders are removed entry by entry, each takes a call, and the account may hold any number of them.
 MOST_AT_ONCE = 200
-#: The answer to a look into a folder with some ten thousand entries.
+#: The listing of a folder with some ten thousand entries.
 FOLDER_BYTES = 16 * 1024 * 1024
 _STAMP = f"{FOLDER}/{STAMP_FILE}"
 _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
@@ -37,7 +37,7 @@ _UTF8: dict[str, Any] = {"from_charset": "UTF-8", "to_charset": "UTF-8"}
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it is to be; `whole`: from one moment to the next, because somebody may be reading it."""
+    """A file to write; `whole`: replace it atomically, because a process may be reading it."""
 
     path: str
     text: str = field(repr=False)
@@ -55,10 +55,10 @@ class Files:
         self._reasons = reasons
         self._user = user
         self._home = home
-        #: Something was put by this object, whose modes, and what comes last, are under way or there.
+        #: This object has put a file; its modes, and the files of `put_last`, are under way or done.
         self.has_put = False
         self._folder: Started | None = None
-        #: Folders of ours that are there and closed to others.
+        #: The agent's folders that exist and are closed to others.
         self._closed: set[str] = set()
         self._begun: list[tuple[_File, Started]] = []
         self._last: list[_File] = []
@@ -66,10 +66,10 @@ class Files:
         self._modes: list[tuple[list[_File], Started]] = []
         self._extra: Started | None = None
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------
 
     def entries(self, path: str) -> dict[str, dict[str, Any]] | None:
-        """Return name -> what the panel says (type, size, mode …) of a folder's entries, None when there is none."""
+        """Return name -> the panel's row (type, size, mode …) of a folder's entries, None without such a folder."""
         checked(path)
         answer = self._looks.see("folder") if path == FOLDER else self._list(path)
         if answer.ok:
@@ -77,7 +77,7 @@ class Files:
         if path in (".", ""):
             raise self._reasons.of_home(self._home, FEATURE)(answer.text)
         if path == FOLDER and self._folder is not None:
-            # We are only just making it
+            # It is only being created
             return None
         above = self.entries(posixpath.dirname(path) or ".")
         if above is not None and posixpath.basename(path) in above:
@@ -90,12 +90,12 @@ class Files:
         return self._whm.uapi(self._user, "Fileman", "list_files", look=True, limit=FOLDER_BYTES, dir=where, **LISTING)
 
     def entry(self, path: str) -> dict[str, Any] | None:
-        """Return what the panel says of one file, None when it is not there."""
+        """Return the panel's row of one file, None when it does not exist."""
         found = self.entries(posixpath.dirname(checked(path)) or ".")
         return None if found is None else found.get(posixpath.basename(path))
 
     def read_whole(self, path: str, limit: int) -> bytes | None:
-        """Return a text file's bytes, None when it is not there; its size is looked at first: the account may have
+        """Return a text file's bytes, None when it does not exist. Its size is checked first, as the account may have
         written it. Raises path_refused for links, file_too_large above `limit` bytes."""
         found = self.entry(path)
         if found is None:
@@ -105,14 +105,14 @@ class Files:
         size = size_of(found)
         content = self.read(path, limit + 1) if size is None or size <= limit else None
         if content is None and size is not None and size <= limit:
-            # Gone since
+            # Removed since
             return None
         if content is None or len(content) > limit:
             raise ShoplaunchError("file_too_large", f"{path} of {self._user} has more than {limit} bytes")
         return content
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return a text file's first `limit` bytes, None when it is not there. Raises path_refused for links."""
+        """Return a text file's first `limit` bytes, None when it does not exist. Raises path_refused for links."""
         folder, name = posixpath.split(checked(path))
         if path == _STAMP:
             answer = self._looks.see("stamp")
@@ -134,12 +134,12 @@ class Files:
     # -- changing -----------------------------------------------------------------------------------------------
 
     def begin_folder(self) -> None:
-        """Begin to make the agent's folder, or to close the one that is there, beside other work."""
+        """Begin to create the agent's folder, or to close an existing one, in parallel with other work."""
         there = self._looks.see("folder").ok
         self._folder = Started(lambda: self._chmod(FOLDER_MODE, FOLDER) if there else self._mkdir(FOLDER, FOLDER_MODE))
 
     def ensure_folder(self, path: str) -> None:
-        """The folder is there; ours are closed to everybody else."""
+        """Ensure that the folder exists; folders of the agent are closed to everybody else."""
         if path in self._closed:
             return
         if path == FOLDER and self._folder is not None:
@@ -147,7 +147,7 @@ class Files:
             if started.succeeded() and self._looks.sharing:
                 self._closed.add(path)
                 if not self._looks.see("folder").ok:
-                    # There was none, and nobody has put anything into the new one
+                    # There was none, and nothing has been put into the new one
                     self._looks.learn("folder", Answer(True, []))
                 return
             self._looks.forget("folder")
@@ -170,10 +170,10 @@ class Files:
             self._closed.add(path)
 
     def put(self, path: str, content: bytes, mode: int) -> None:
-        """The file holds the text `content` and has `mode`; while looks are shared only after `finish`.
+        """Write the text `content` with `mode`; while queries are shared, it is there only after `finish`.
 
-        A file that an agent may be reading is replaced from one moment to the next.
-        Raises disk_space, inodes, panel_refused, path_refused.
+        A file that an agent may be reading is replaced atomically. Raises disk_space, inodes, panel_refused,
+        path_refused.
         """
         file = self._prepared(path, content, mode)
         self.has_put = True
@@ -183,18 +183,20 @@ class Files:
             self._put(file)
 
     def put_extra(self, path: str, content: bytes) -> None:
-        """Begin to write a file whose name nobody else uses and that nothing depends on, with the mode the panel gives;
-        `wait_for_extra` tells what became of it."""
+        """Begin to write a uniquely named file, with the panel's default mode; `wait_for_extra` returns the result.
+
+        Nothing may depend on this file.
+        """
         file = _File(checked(path), _text(path, content), content, 0, False)
         self._extra = Started(lambda: self._save(file))
 
     def wait_for_extra(self, seconds: float) -> bool | None:
-        """Tell whether the file of `put_extra` was written, waiting so long at most; None where nobody knows."""
+        """Wait `seconds` at most; return whether the file of `put_extra` was written, None where that is unknown."""
         answer = self._extra.within(seconds) if self._extra is not None else None
         return None if answer is None else answer.ok
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
-        """The same once all that was put before is there; while looks are shared only after `settle`."""
+        """Do the same after all earlier files are there; while queries are shared, it is there only after `settle`."""
         if self._looks.sharing:
             self._last.append(self._prepared(path, content, mode))
         else:
@@ -212,25 +214,25 @@ class Files:
         return _File(path, text, content, mode, whole)
 
     def _may_be_read(self, found: dict[str, dict[str, Any]]) -> bool:
-        """Tell whether an agent may be at work in its folder, which holds `found`, or may be started by cron."""
+        """Return whether an agent may be at work in its folder, which holds `found`, or may be started by cron."""
         crontab = self._looks.see("crontab")
         as_born = all(name in BORN_WITH and str(row.get("type") or "file") == "file" for name, row in found.items())
         return not as_born or not crontab.ok or any(OURS in line.command for line in Crontab.read(crontab))
 
     def finish(self) -> None:
-        """What `put` began is there, but for the modes, which are set beside what comes next; so is `put_last`'s."""
+        """Wait for the files of `put`; their modes and the files of `put_last` follow in parallel with later work."""
         begun, self._begun = self._begun, []
         if begun:
             self._looks.forget("folder", "stamp")
-        # None may still be on its way when one is put again, or given up
+        # No write may be under way when its file is written again, or given up
         answered = [(file, started.succeeded()) for file, started in begun]
         self._begin_modes([file for file, done in answered if self._is_written(file, done)])
         last, self._last = self._last, []
         self._late += [(file, Started(lambda file=file: self._write(file))) for file in last]  # type: ignore[misc]
 
     def settle(self) -> None:
-        """Everything that was begun is over; an agent that was faster may have tidied up already."""
-        # What fails on the way is nobody's any more
+        """Wait until everything that was begun is over; an agent that was faster may have tidied up already."""
+        # A later failure concerns no file any more
         had_put, self.has_put = self.has_put, False
         self.finish()
         late, self._late = self._late, []
@@ -244,7 +246,7 @@ class Files:
         self._looks.forget("folder", "stamp")
 
     def _is_written(self, file: _File, done: bool) -> bool:
-        """Tell whether the file only lacks its mode; where nobody knows it is written once more, with mode and all."""
+        """Return whether the file only lacks its mode; where that is unknown it is written once more, with its mode."""
         if done:
             return True
         if self._there(posixpath.dirname(file.path)):
@@ -272,7 +274,7 @@ class Files:
         self._ensure_mode(file.path, file.mode)
 
     def _write(self, file: _File) -> Answer:
-        """Save the file; one that may be read is first written and closed to others beside it."""
+        """Save the file; one that may be read is first written and closed to others under another name."""
         if not file.whole:
             return self._save(file)
         new = file.path + NEW
@@ -281,11 +283,11 @@ class Files:
         return self._replace(new, file.path) if closed.ok else closed
 
     def _replace(self, new: str, path: str) -> Answer:
-        """The file `new` is in the place of `path`."""
+        """Rename the file `new` to `path`."""
         moved = self._fileop("rename", new, target=path)
         if moved.ok:
             return moved
-        # Where renaming replaces nothing
+        # For servers where renaming replaces nothing
         self._fileop("unlink", path)
         return self._fileop("rename", new, target=path)
 
@@ -297,7 +299,7 @@ class Files:
         )  # fmt: skip
 
     def remove(self, path: str) -> None:
-        """The file or folder, with all that is in it, is not there."""
+        """Remove the file or folder with its content, if it exists."""
         self._closed.clear()
         if self._there(path):
             operation = Operation(lambda: self._fileop("unlink", path))
@@ -308,8 +310,8 @@ class Files:
                 raise operation.silence or self._reasons.of(f"removing {path}", FEATURE)(operation.answer.text)
 
     def _remove_piecewise(self, path: str, most: int) -> int:
-        """Some servers unlink no folder that is not empty: first what is in it, an entry a call. Return how many of
-        the `most` calls are left. Raises leftovers where they are not enough: the rest goes at the next try."""
+        """Remove a folder on servers that unlink only empty ones: first its entries, one a call. Return how many of the
+        `most` calls are left. Raises leftovers when they do not suffice: the next try removes the rest."""
         for name, row in (self.entries(path) or {}).items():
             inner = checked(f"{path}/{name}")
             if most <= 0:
@@ -324,7 +326,7 @@ class Files:
         return most
 
     def ensure_mode(self, path: str, mode: int) -> None:
-        """The file, if it is there, has this mode."""
+        """Ensure that the file, if it exists, has this mode."""
         if self._there(path):
             self._ensure_mode(path, mode, needed=False)
 

@@ -1,4 +1,4 @@
-"""Changing something: acted once, judged by looking, explained by looking; texts of the panel are only shown."""
+"""Changes on the panel: made once, judged and explained by queries; the panel's messages are only shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from controller.panels.cpanel.api.answers import Answer, is_on, rows, unlimited
 from controller.panels.cpanel.api.whm import SILENT, Whm
 from shared.errors import ShoplaunchError
 
-#: feature of cPanel -> what it is to people
+#: feature of cPanel -> its name for people
 FEATURES = {
     "mysql": "databases (mysql)",
     "cron": "cron jobs (cron)",
@@ -19,12 +19,12 @@ FEATURES = {
     "autossl": "AutoSSL (autossl)",
 }
 
-#: Makes an error of the panel's words.
+#: Makes an error from the panel's message.
 Failure = Callable[[str], ShoplaunchError]
 
 
 class Operation:
-    """How an act ended: said to be done, refused in words, or unknown because no answer came."""
+    """The outcome of a change: reported as done, refused with a message, or unknown because no answer came."""
 
     def __init__(self, act: Callable[[], Answer]) -> None:
         self.silence: ShoplaunchError | None = None
@@ -38,14 +38,14 @@ class Operation:
 
     @property
     def said_done(self) -> bool:
-        """The panel says it was done."""
+        """Return whether the panel reports success."""
         return self.answer.ok
 
 
 def ensure(
     looks: Looks, keys: tuple[str, ...], there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
 ) -> None:
-    """`there()` holds: acted when it does not, and looked again, at the latest in `verify_prepared`.
+    """Make `there()` true: act when it is not, and check again, at the latest in `verify_prepared`.
 
     Raises what `failed` makes of a refusal, panel_unreachable when no answer came and nothing is there.
     """
@@ -59,7 +59,7 @@ def ensure(
 
 
 class Reasons:
-    """Why the panel refused something for the account: found by looking, the panel's words only shown."""
+    """The reason of the panel's refusal for the account: found by queries, the panel's message is only shown."""
 
     def __init__(self, whm: Whm, looks: Looks, user: str, domain: str = "") -> None:
         self._whm = whm
@@ -68,15 +68,15 @@ class Reasons:
         self._domain = domain
 
     def of(self, what: str, feature: str = "", *, files: bool = False) -> Failure:
-        """Return what makes an error of the panel's words for the refusal of `what`."""
+        """Return a function that makes an error from the panel's message about the refusal of `what`."""
         return lambda text: self._reason(what, text, feature, files)
 
     def of_home(self, home: str, feature: str) -> Failure:
-        """Return what makes an error of the panel's words where not even the names in the home are told."""
+        """Return a function that makes an error from the panel's message when it does not even list the home."""
 
         def reason(text: str) -> ShoplaunchError:
             problem = self._reason("the files of the home", text, feature, files=False)
-            # Everything else that it can be was looked at
+            # All other possible causes were checked
             code = "home_closed" if problem.code == "panel_refused" else problem.code
             return ShoplaunchError(code, f"{home}: {problem.message}")
 
@@ -103,7 +103,7 @@ class Reasons:
         return ShoplaunchError("panel_refused", words)
 
     def gone(self, words: str) -> ShoplaunchError:
-        """Say that the account is not there (for us), and where its domain is now."""
+        """Return the error for an account that does not exist (for the login), and where its domain is now."""
         privileges.require(self._whm, "cpanel-api", words)
         if self._domain:
             answer = self._whm.call("accountsummary", look=True, domain=self._domain)
@@ -122,7 +122,7 @@ def suspended(user: str, summary: dict[str, object]) -> ShoplaunchError:
 
 
 def allowed(summary: dict[str, object], key: str) -> int | None:
-    """Return a limit of the account's package, None for no limit or none told."""
+    """Return a limit of the account's package, None for no limit or none reported."""
     value = summary.get(key)
     try:
         return None if unlimited(value) else int(str(value))
@@ -131,7 +131,7 @@ def allowed(summary: dict[str, object], key: str) -> int | None:
 
 
 def _full(quota: object) -> str | None:
-    """Return the code of what is used up, None when there is room or nobody knows."""
+    """Return the code for an exhausted resource, None when there is room or it is unknown."""
     if not isinstance(quota, dict):
         return None
     for limit, remain, code in (

@@ -1,4 +1,4 @@
-"""The hosting plans of a cPanel server: how many accounts each has, and whether shops are in them."""
+"""The hosting plans of a cPanel server: how many accounts each has, and whether it sells shops."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MEGABYTE = 1024 * 1024
 
 
 def packages(whm: Whm, plan: str) -> list[Package]:
-    """Return the plans our login may use, by name; `plan` is the one that shops are made with, "" for any.
+    """Return the plans that the login may use, by name; `plan` is the one for new shops, "" for any.
 
-    A plan without databases has no shops in it. Raises panel_refused.
+    A plan without databases sells no shops. Raises panel_refused.
     """
     answer, accounts = whm.call("listpkgs", look=True, want="all"), whm.call("listaccts", look=True)
     for found in (answer, accounts):

@@ -1,4 +1,4 @@
-"""Which PHP serves a virtual host of an account, through UAPI's LangPHP."""
+"""The PHP version of an account's virtual host, through UAPI's LangPHP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.errors import ShoplaunchError
 
 FEATURE = "multiphp"
 _PACKAGE = re.compile(r"(?:ea|alt)-php(\d)(\d+)\Z")
-#: What cPanel's PHP packages may have; the panel does not say which of them a server has installed.
+#: Extensions that cPanel's PHP packages may have; the panel does not report which of them a server has installed.
 EXTENSIONS = frozenset((
     "bcmath", "bz2", "calendar", "core", "ctype", "curl", "date", "dba", "dom", "enchant", "exif", "ffi",
     "fileinfo", "filter", "ftp", "gd", "gettext", "gmp", "gnupg", "hash", "iconv", "imagick", "imap", "inotify",
@@ -39,9 +39,9 @@ class Php:
         self._host = host
 
     def ensure(self, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
-        """The virtual host is served by a PHP in the range; return its version ("8.1").
+        """Ensure that a PHP in the range serves the virtual host; return its version ("8.1").
 
-        The one it has stays when it fits. Raises panel_refused when there is none, feature_missing, account_*.
+        The current one stays when it fits. Raises panel_refused when there is none, feature_missing, account_*.
         """
         unknown = sorted(set(extensions) - EXTENSIONS)
         if unknown:
@@ -56,9 +56,9 @@ class Php:
         return _version(package)
 
     def ensure_block(self, htaccess: Callable[[], bytes]) -> None:
-        """What cPanel writes into `htaccess` for a PHP that was chosen is there; none where the server's own serves.
+        """Ensure that `htaccess` holds cPanel's block for a chosen PHP; none is needed for the server's default.
 
-        A server that writes nothing is none the worse for being told once more what it says already.
+        A server that writes no block is not harmed by setting the same version once more.
         """
         row = self._row()
         source = row.get("phpversion_source")
@@ -69,12 +69,12 @@ class Php:
             self._set(package)
 
     def current(self) -> str | None:
-        """Return the package ("ea-php81") that serves the virtual host, None when it is none of known form."""
+        """Return the package ("ea-php81") that serves the virtual host, None when its name has no known form."""
         found = self._row().get("version")
         return None if found is None else str(found)
 
     def _row(self) -> dict[str, Any]:
-        """Return the virtual host's row, {} when its PHP is none of known form."""
+        """Return the virtual host's row, {} when its PHP has no known form."""
         answer = self._looks.see("vhosts")
         if not answer.ok:
             raise self._why(answer.text)

@@ -1,4 +1,4 @@
-"""One cPanel server with a login: what may be called there, what is known of it, and an account's subjects."""
+"""One cPanel server with a login: its API, what is known about it, and the parts of an account."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from controller.panels.cpanel.tls import AutoSsl
 
 @dataclass(frozen=True)
 class Known:
-    """What the installation knows of a server without asking it: the folder of launcher and agent as they are now, and
-    how often cron runs by the newest line of ours that was read back there."""
+    """The installation's knowledge about a server without asking it: the folder of the current launcher and agent, and
+    how often cron runs by our newest line that was read back there."""
 
     agent: Path | None = None
     cron_seconds: Callable[[], int | None] = lambda: None
-    #: From which the names of starters are made; without it there are none.
+    #: The key for the names of starters; without it there are none.
     starter_key: bytes = field(default=b"", repr=False)
-    #: The file of authorities by which sites prove who they are, None for the system's.
+    #: The file of authorities that verifies sites, None for the system's.
     tls_ca: str | None = None
-    #: The reason for which no starter is put on the server any more, "" where one may be.
+    #: The reason why no starter is put on the server any more, "" where one may be.
     starter_stopped: Callable[[], str] = lambda: ""
 
 
 class CpanelServer:
-    """One cPanel server, as root or as a reseller; the panel and what checks, verifies and starts stand on it."""
+    """One cPanel server, as root or as a reseller; the basis of the panel and of what checks, verifies and starts."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class CpanelServer:
         own_token: str = "",
         known: Known | None = None,
     ) -> None:
-        """`own_token` is one of the reseller's own cPanel account."""
+        """`own_token` is the token of the reseller's own cPanel account."""
         self.whm = Whm(login, gate, settings.calls_in_flight)
         self.settings = settings
         self._login = login
@@ -64,7 +64,7 @@ class CpanelServer:
         self.accounts = Accounts(self.whm, settings, self.looks)
 
     def looks(self, user: str) -> Looks:
-        """Return what was seen of an account."""
+        """Return the cached queries about an account."""
         looks = self._looks.setdefault(user, Looks(self.whm, user))
         looks.sharing = self._together
         return looks
@@ -76,7 +76,7 @@ class CpanelServer:
         return self._files.setdefault(account.user, made)
 
     def reasons(self, account: Account) -> Reasons:
-        """Return what explains the panel's refusals about the account."""
+        """Return the explanation of the panel's refusals for the account."""
         return Reasons(self.whm, self.looks(account.user), account.user, account.domain)
 
     def find_account(self, user: str) -> Account | None:
@@ -91,7 +91,7 @@ class CpanelServer:
     def php(self, account: Account) -> Php:
         """Return the account's choice of PHP."""
         looks = self.looks(account.user)
-        # Addon and parked domains are aliases of a virtual host that goes by another name
+        # Addon and parked domains are aliases of a virtual host with another name
         host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
         return Php(self.whm, looks, self.reasons(account), account.user, host)
 
@@ -121,5 +121,5 @@ class CpanelServer:
             or f"https://{urlsplit(self._login.url).netloc.rpartition(':')[0]}:{OwnAccount.port}"
         )
         login = replace(self._login, url=url, token=self._own_token)
-        # Whoever is refused there is not asked again by this object; accounts are served as before
+        # A refused token is not tried again by this object; accounts are served as before
         return OwnAccount(login, ProcessBreaker(), self.settings.calls_in_flight)

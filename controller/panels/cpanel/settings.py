@@ -10,14 +10,14 @@ from typing import Any
 
 from shared.errors import ShoplaunchError
 
-#: Enough for every look that a job begins with, side by side.
+#: Enough for all queries at the start of a job in parallel.
 CALLS_IN_FLIGHT = 12
-#: How a remote database proves who it is.
+#: How a remote database is authenticated.
 TLS_MODES = ("verify", "ca", "pin", "plain")
 #: SHA-256 in hexadecimal, as tools print it.
 _PIN = re.compile(r"\s*(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}\s*\Z")
 SKELETONS = ("root", "reseller", "none")
-#: How everything begins that our keys encrypted.
+#: The first letters of every encrypted value.
 ENCRYPTED = "gAAAA"
 _ADDRESS = re.compile(r"https://[^/?#@\s]+\Z")
 _ANSWERS = {"yes": True, "no": False}
@@ -27,13 +27,13 @@ DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){_LABEL}(?:\.{_LABEL})+\Z")
 
 @dataclass(frozen=True)
 class CpanelSettings:
-    """What differs from host to host."""
+    """Settings that differ from host to host."""
 
-    #: The plan of accounts that are made by order; the server's default when empty.
+    #: The plan of accounts that are created for orders; the server's default when empty.
     package: str = ""
     #: A folder on the server, readable by its accounts, that holds NAME.bundle.
     bundle_folder: str = ""
-    #: Whether bundles that are paid for are read there as well: every account of the server can copy them.
+    #: Whether paid bundles are read from there as well: every account of the server can copy them.
     share_paid: bool = False
     #: Bytes per second at which all accounts of the server together fetch bundles from the controller; 0: no limit.
     fetch_rate: int = 0
@@ -41,25 +41,25 @@ class CpanelSettings:
     #: The smallest interval at which the host lets cron run, in minutes.
     cron_minutes: int = 1
     skeleton: str = "reseller"
-    #: user@host for putting the skeleton there by SSH.
+    #: user@host for writing the skeleton by SSH.
     ssh: str = ""
-    #: Where the reseller's own cPanel account is called with a token of its own (encrypted here); empty: the server's
-    #: host, port 2083.
+    #: The address of the reseller's own cPanel account, with its own token (encrypted here); empty: the server's host,
+    #: port 2083.
     cpanel_url: str = ""
     cpanel_token: str = field(default="", repr=False)
-    #: Where sites answer when it is not the address the panel tells (NAT, another port).
+    #: The address of sites, when it differs from the one the panel reports (NAT, another port).
     http_ip: str = ""
     http_port: int = 80
     https_port: int = 443
-    #: Where the world's name servers send visitors, when that is not where sites answer from here (NAT).
+    #: The address in public DNS, when it differs from the one where sites answer from here (NAT).
     public_ip: str = ""
-    #: What clients' domains should use, separated by commas, when it is not what the panel tells.
+    #: Name servers for clients' domains, separated by commas, when they differ from those the panel reports.
     name_servers: str = ""
-    #: The database server's socket, where it is none of the usual ones, and whose process listens there, when that is
-    #: neither root nor a user called mysql or mariadb; 0: one of these.
+    #: The database server's socket, where it is none of the usual ones, and the user id of the process that listens
+    #: there, when that is neither root nor called mysql or mariadb; 0: one of these.
     db_socket: str = ""
     db_uid: int = 0
-    #: How a remote database proves who it is: verify, ca (db_ca, a file of certificates here), pin (db_pin, SHA-256 of
+    #: How a remote database is authenticated: verify, ca (db_ca, a file of certificates here), pin (db_pin, SHA-256 of
     #: its certificate) or plain: not at all; empty: verify.
     db_tls: str = ""
     db_ca: str = ""
@@ -67,7 +67,7 @@ class CpanelSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CpanelSettings:
-        """Return the settings in `values`, texts read as what is meant. Raises config_invalid naming the setting."""
+        """Return the settings in `values`, texts converted to their types. Raises config_invalid naming the setting."""
         kinds = {one.name: type(getattr(cls, one.name)) for one in fields(cls)}
         known: dict[str, Any] = {}
         for name, value in values.items():
@@ -83,14 +83,14 @@ class CpanelSettings:
         return [name.strip().lower() for name in self.name_servers.split(",") if name.strip()]
 
     def public_address(self) -> str:
-        """Return `public_ip` as name servers tell it. Raises config_invalid."""
+        """Return `public_ip` in its canonical form. Raises config_invalid."""
         try:
             return str(ip_address(self.public_ip)) if self.public_ip else ""
         except ValueError:
             raise ShoplaunchError("config_invalid", "public_ip must be an IP address") from None
 
     def _check_database(self) -> None:
-        """Raise config_invalid where what is said of the database server proves nothing."""
+        """Raise config_invalid where the settings cannot authenticate the database server."""
         if not 0 <= self.db_uid < 2**32 - 1:
             raise ShoplaunchError("config_invalid", "db_uid must be the number of a user")
         if self.db_socket and not _is_plain_path(self.db_socket):

@@ -1,4 +1,4 @@
-"""AutoSSL for one account, through UAPI's SSL: a certificate is asked for, what keeps it from being issued is told."""
+"""AutoSSL for one account, through UAPI's SSL: request a certificate, report what prevents its issue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AutoSsl:
         self._user = user
 
     def request(self) -> None:
-        """AutoSSL checks the account's domains, or was about to. Raises feature_missing, panel_*, account_*."""
+        """Start AutoSSL's check of the domains unless one is under way. Raises feature_missing, panel_*, account_*."""
         if self._is_checking():
             return
         operation = Operation(lambda: self._whm.uapi(self._user, "SSL", "start_autossl_check"))
@@ -26,7 +26,7 @@ class AutoSsl:
             raise operation.silence or self._why(operation.answer.text)
 
     def problems(self, domain: str) -> list[str]:
-        """Return what its last check found wrong, of `domain` first. Raises as `request` does."""
+        """Return the problems found by its last check, those of `domain` first. Raises as `request` does."""
         answer = self._whm.uapi(self._user, "SSL", "get_autossl_problems", look=True)
         if not answer.ok:
             raise self._why(answer.text)

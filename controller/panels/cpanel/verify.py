@@ -1,4 +1,4 @@
-"""The last look before the agent works: everything the steps made, seen in one round side by side."""
+"""The last check before the agent starts: everything the steps created, queried in one parallel round."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
 
 
 def verify(panel: CpanelServer, account: Account, wanted: Prepared) -> None:
-    """Raise panel_unverified naming what the panel had said to be done and does not show. What a controller that is
-    gone began and did not end is ended."""
+    """Raise panel_unverified naming what the panel reported as done and does not show.
+
+    Completes what an earlier process of the controller began and did not finish.
+    """
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
     looks = panel.looks(account.user)
     looks.forget("databases", "users", "crontab", "folder", "stamp")
@@ -35,7 +37,7 @@ def verify(panel: CpanelServer, account: Account, wanted: Prepared) -> None:
 
 
 def _files(names: set[str]) -> str:
-    """Say which files are not there. An agent that was faster than this look may have tidied up already."""
+    """Return which files are missing. An agent that was faster than this check may have tidied up already."""
     if not names:
         return ""
     missing = [name for name in (LAUNCHER_FILE, AGENT_FILE, JOB_FILE) if name not in names]

@@ -1,1 +1,1 @@
-"""The `local` panel: a plain Debian or Ubuntu machine of one's own."""
+"""The `local` panel: a plain Debian or Ubuntu machine."""

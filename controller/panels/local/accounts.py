@@ -1,4 +1,4 @@
-"""System accounts: found, made with `useradd` from the skeleton, mended, removed; foreign ones are never touched."""
+"""System accounts: find, create with `useradd` from the skeleton, repair, remove; foreign ones are never touched."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from shared.errors import ShoplaunchError
 from shared.job import FOLDER
 
 USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-#: The comment field of accounts this panel made: set in the same command that makes the account, and only root can
-#: change it, so it survives any interruption.
+#: The comment field of accounts that this panel created: set by the same command that creates the account, and only
+#: root can change it, so it survives any interruption.
 MARK = "shoplaunch"
-#: Apache serves the account as the account itself; nobody else needs to get in.
+#: Apache serves the account as the account itself; nobody else needs access.
 HOME_MODE = 0o750
 DOCUMENT_ROOT_MODE = 0o750
 PRIVATE_FOLDERS = (".php", ".php/sessions", ".php/tmp")
 PHP_FOLDER = PRIVATE_FOLDERS[0]
 _UID_IN_USE, _NAME_IN_USE = 4, 9
-#: Nobody of the account's has a number but its own: what ran as another would be none of the account's processes.
+#: An account has no other ids than its own: a process under another id would not count as one of its processes.
 _NO_OTHER_IDS = ("-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0")
 KILL_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class SystemAccount:
-    """What the password database says about a hosting account that may be touched."""
+    """The password database's entry of a hosting account that this panel may change."""
 
     user: str
     uid: int
@@ -47,7 +47,7 @@ class SystemAccount:
 
     @property
     def group(self) -> str:
-        """The name of the account's own group, its number when it has no name."""
+        """Return the name of the account's own group, its number when it has no name."""
         try:
             return grp.getgrgid(self.gid).gr_name
         except KeyError:
@@ -61,7 +61,7 @@ class Accounts:
         self._settings = settings
 
     def check_name(self, user: str) -> str:
-        """Return `user` when it may be an account's name at all. Raises account_invalid."""
+        """Return `user` when it is valid as an account's name. Raises account_invalid."""
         if not USER.match(user):
             raise ShoplaunchError("account_invalid", f"not an account name: {user[:40]!r}")
         return user
@@ -85,21 +85,21 @@ class Accounts:
         return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, ours=ours)
 
     def ours(self) -> list[SystemAccount]:
-        """Return the accounts this panel made, by name."""
+        """Return the accounts that this panel created, by name."""
         found = []
         for entry in pwd.getpwall():
             if entry.pw_gecos.split(",")[0] == MARK and USER.match(entry.pw_name):
                 try:
                     account = self.find(entry.pw_name)
                 except ShoplaunchError:
-                    # Somebody gave an account of another place our mark; it is not ours to look after.
+                    # An account elsewhere carries the mark; this panel does not manage it.
                     continue
                 if account is not None:
                     found.append(account)
         return sorted(found, key=lambda account: account.user)
 
     def hands(self, account: SystemAccount) -> AsAccount:
-        """Return what works below the account's home, as the account.
+        """Return the file operations below the account's home, run as the account.
 
         Raises account_foreign for a wrong home; home_closed, path_refused where the account has mounted something over
         it or over the agent's folder.
@@ -114,7 +114,7 @@ class Accounts:
         return _as_account(account)
 
     def unmount(self, account: SystemAccount, folder: str) -> None:
-        """The account has nothing mounted over its home, nor at `folder` of it or below ("": the home)."""
+        """Unmount everything the account has mounted over its home, and at `folder` in it or below ("": the home)."""
         base = account.home.rpartition("/")[0]
         if mounts.is_over(account.uid, account.home):
             mounts.detach(account.uid, base, account.home)
@@ -123,10 +123,10 @@ class Accounts:
     def ensure(self, user: str, *, create: bool) -> SystemAccount:
         """Return the account with its home and folders as they should be.
 
-        Raises account_missing when there is none and `create` is off, account_foreign when `create` is on and
-        somebody else made an account of that name.
+        Raises account_missing when there is none and `create` is off, account_foreign when `create` is on and somebody
+        else created an account of that name.
         """
-        # `useradd` is no single step: somebody else's half-made account must not look like an interrupted one.
+        # `useradd` is no single step: another process's half-made account must not look like an interrupted one.
         with config_files.exclusive(self._settings.state_folder, "accounts"):
             account = self.find(user)
             if account is None:
@@ -138,7 +138,7 @@ class Accounts:
             if account.ours:
                 self._ensure_home(account)
                 if _expires(user):
-                    # An interrupted removal had begun; cron would never start anything for it.
+                    # An interrupted removal has expired the account; cron would never start anything for it.
                     commands.run(["usermod", "--expiredate", "", user])
         self._ensure_folders(account)
         return account
@@ -157,7 +157,7 @@ class Accounts:
         command = ["useradd", "--create-home", "--user-group", "--home-dir", str(home), "--skel", skeleton]
         command += ["--shell", settings.shell, "--comment", MARK, "-K", f"HOME_MODE=0{HOME_MODE:o}", *_NO_OTHER_IDS]
         done = self._added([*command, "--uid"], user)
-        # Lost a race: then the account is there, and looking again tells whose it is.
+        # Lost a race: the account exists now, and the next check finds out who created it.
         if done.returncode not in (0, _NAME_IN_USE):
             raise ShoplaunchError("panel_refused", f"useradd ended with {done.returncode}: {commands.said(done)}")
         account = self.find(user)
@@ -166,15 +166,15 @@ class Accounts:
         return account
 
     def _added(self, command: list[str], user: str) -> Ended:
-        """Run `command` with a number nobody has had, and `user`; return how it ended."""
+        """Run `command` with a never used user id, and `user`; return its result."""
         while True:
             done = commands.attempt([*command, str(uids.reserve(self._settings.state_folder)), user])
-            # Somebody else made an account meanwhile; the numbers end
+            # Another process took the id meanwhile; the loop ends with the range of ids
             if done.returncode != _UID_IN_USE:
                 return done
 
     def _home_status(self, account: SystemAccount) -> os.stat_result | None:
-        # What an account's own process answers for may never be answered
+        # The account's own process would answer for this file system, and may never do so
         if mounts.is_over(account.uid, account.home):
             message = f"{account.user} has mounted a file system of its own over {account.home}"
             raise ShoplaunchError("home_closed", message)
@@ -184,7 +184,7 @@ class Accounts:
             return None
 
     def _ensure_home(self, account: SystemAccount) -> None:
-        """Finish what an interrupted `useradd` left: the home itself lies in root's folder, so root may make it."""
+        """Finish an interrupted `useradd`: the home itself lies in root's folder, so root may create it."""
         home = Path(account.home)
         status = self._home_status(account)
         if status is None:
@@ -207,7 +207,7 @@ class Accounts:
         self.hands(account).folders(wanted)
 
     def remove(self, account: SystemAccount) -> None:
-        """Neither home nor account is left. The caller has ended whatever might still start something for it."""
+        """Remove home and account. The caller has ended everything that might still start something for it."""
         if not account.ours:
             raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
         with config_files.exclusive(self._settings.state_folder, "accounts"):
@@ -232,7 +232,7 @@ def _as_account(account: SystemAccount) -> AsAccount:
 
 
 def _expires(user: str) -> bool:
-    """Tell whether the account has a date after which it is closed."""
+    """Return whether the account has an expiry date."""
     for line in Path("/etc/shadow").read_text(errors="surrogateescape").splitlines():
         fields = line.split(":")
         if fields[0] == user:
@@ -241,7 +241,7 @@ def _expires(user: str) -> bool:
 
 
 def end_processes(uid: int, hands: AsAccount) -> None:
-    """Nothing runs as `uid` any more. Raises panel_refused when something does not die (stuck in the kernel)."""
+    """End all processes of `uid`. Raises panel_refused when one does not die (stuck in the kernel)."""
     deadline = time.monotonic() + KILL_SECONDS
     while living_processes(uid):
         hands.kill_processes()
@@ -250,9 +250,9 @@ def end_processes(uid: int, hands: AsAccount) -> None:
 
 
 def living_processes(uid: int) -> list[int]:
-    """Return the ids of the processes with a thread that runs as `uid`; what only waits to be collected does not count.
+    """Return the ids of the processes with a thread that runs as `uid`, without zombies.
 
-    A process whose first thread has ended shows as one that waits to be collected while others of it go on.
+    A process whose first thread has ended looks like a zombie while other threads of it go on.
     """
     return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _is_living(folder, uid)]
 
@@ -262,7 +262,7 @@ def _is_living(process: Path, uid: int) -> bool:
         try:
             status = thread.read_text(errors="replace")
         except OSError:
-            # It ended while we looked.
+            # It ended during the check.
             continue
         lines = dict(line.split(":\t", 1) for line in status.split("\n") if ":\t" in line)
         if str(uid) in lines.get("Uid", "").split() and not lines["State"].startswith(("Z", "X")):

@@ -1,4 +1,4 @@
-"""`~/.shoplaunch` of an account: filled, verified and removed, always as the account itself."""
+"""`~/.shoplaunch` of an account: fill, verify and remove it, always as the account itself."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ OTHER_FOLDER_MODE = 0o755
 
 
 def folder_mode(path: str) -> int:
-    """Return the mode of folders made on the way to `path`: ours are closed to everybody else."""
+    """Return the mode of folders created on the way to `path`: Shoplaunch's own are closed to everybody else."""
     return FOLDER_MODE if path.split("/")[0] == FOLDER else OTHER_FOLDER_MODE
 
 
 def ensure(hands: AsAccount, files: SkeletonFiles) -> None:
-    """The folder holds launcher and agent, and the bundle when there is one.
+    """Ensure that the folder holds launcher and agent, and the bundle when there is one.
 
-    The launcher comes last: until it is there the cron line does nothing.
+    The launcher is written last: until it exists, the cron line does nothing.
     """
     hands.folders([(FOLDER, FOLDER_MODE, None)])
     if files.bundle_path is not None:
@@ -30,5 +30,5 @@ def ensure(hands: AsAccount, files: SkeletonFiles) -> None:
 
 
 def remove(hands: AsAccount) -> None:
-    """Nothing of the folder is left."""
+    """Remove the folder completely."""
     hands.remove(FOLDER)

@@ -1,4 +1,4 @@
-"""What the local panel needs of its server, row by row, without changing anything."""
+"""Check the server for the local panel's requirements, row by row, without changing anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from controller.panels.local.skeleton import Skeleton
 from shared import database_socket
 from shared.errors import ShoplaunchError, advice
 
-#: What nearly every shop asks for; a bundle names its own list.
+#: Extensions that nearly every shop needs; a bundle has its own list.
 COMMON_EXTENSIONS = frozenset(
     ("curl", "dom", "fileinfo", "gd", "intl", "json", "mbstring", "mysqli", "openssl", "pdo_mysql", "simplexml", "zip")
 )
@@ -34,7 +34,7 @@ CRON_NAMES = frozenset({"cron", "crond", "cronie"})
 
 
 def check_server(settings: LocalSettings) -> list[Check]:
-    """Return one row for each thing the panel needs."""
+    """Return one row for each requirement of the panel."""
     rows: list[Callable[[LocalSettings], Check]] = [_root, _tools, _home, _disk, _mariadb, _cron]
     return [*(row(settings) for row in rows), *_apache(settings), *_php(settings), _skeleton(settings)]
 
@@ -74,7 +74,7 @@ def _disk(settings: LocalSettings) -> Check:
 
 def _mariadb(settings: LocalSettings) -> Check:
     try:
-        # As the accounts' agents look at it
+        # As the accounts' agents check it
         uid = settings.mariadb_uid or None
         database_socket.connect(settings.mariadb_socket, CONNECT_SECONDS, uid).close()
         with Databases(settings).cursor() as cursor:
@@ -94,7 +94,7 @@ def _cron(settings: LocalSettings) -> Check:
         try:
             name = path.read_text().strip()
         except OSError:
-            # The process ended while we looked.
+            # The process ended during the check.
             continue
         if name in CRON_NAMES:
             return Check("cron", True, f"{name} runs (process {path.parent.name})")

@@ -1,4 +1,4 @@
-"""An account's crontab: our lines come and go, everybody else's stay byte for byte."""
+"""An account's crontab: add and remove Shoplaunch's lines, keep all others byte for byte."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def variables(content: bytes, line: str) -> dict[str, str]:
         if not one.lstrip().startswith(b"#") and (match := _VARIABLE.fullmatch(one)) is not None:
             name = _unquoted(match["name"])
             if name:
-                # Blanks at the end go, whether or not within quotes
+                # Trailing blanks are removed, inside quotes too
                 found[os.fsdecode(name)] = os.fsdecode(_unquoted(match["value"].rstrip()).rstrip())
     return found
 
@@ -57,7 +57,7 @@ class Crontab:
         return [line.decode("utf-8", "surrogateescape") for line in self.read().split(b"\n") if line]
 
     def ensure(self, line: str) -> None:
-        """The crontab holds `line` exactly once. Raises cron_edit_failed."""
+        """Ensure that the crontab holds `line` exactly once. Raises cron_edit_failed."""
         wanted = line.encode("utf-8")
         if not wanted or b"\n" in wanted:
             raise ShoplaunchError("cron_edit_failed", "a cron line is one line")
@@ -71,7 +71,7 @@ class Crontab:
         self._write(kept + wanted + b"\n")
 
     def remove(self, marker: str) -> None:
-        """No line ends with the comment `# <marker>`. Raises cron_edit_failed."""
+        """Remove all lines that end with the comment `# <marker>`. Raises cron_edit_failed."""
         ending = b"# " + marker.encode("utf-8")
         before = self.read()
         kept = b"\n".join(one for one in before.split(b"\n") if not one.rstrip().endswith(ending))
@@ -79,7 +79,7 @@ class Crontab:
             self._write(kept)
 
     def remove_all(self) -> None:
-        """The account has no crontab."""
+        """Remove the account's crontab."""
         done = commands.attempt([self._command, "-u", self._user, "-r"])
         if done.returncode != 0 and not done.stderr.startswith(_NONE_YET):
             raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")

@@ -31,7 +31,7 @@ from shared.errors import ShoplaunchError
 from shared.job import BUNDLE_FILE, FOLDER, cron_command, cron_line
 
 LOG = logging.getLogger(__name__)
-#: PHP for a site before `ensure_php` has said what the shop needs.
+#: The site's minimum PHP until `ensure_php` knows the shop's requirements.
 ANY_PHP = "0.0"
 
 
@@ -74,12 +74,12 @@ class LocalPanel(Panel):
         return [self._as_account_record(account) for account in self._accounts.ours()]
 
     def remove_account(self, account: Account) -> None:
-        """See Panel.remove_account. Raises account_foreign for accounts this panel did not make."""
+        """See Panel.remove_account. Raises account_foreign for accounts that this panel did not create."""
         commands.require_root()
         found = self._accounts.find(account.user)
         if found is not None and not found.ours:
             raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
-        # First what could start something new for the account, the account itself last: it carries our mark.
+        # First everything that could start new processes; the account last, as it carries the mark.
         self._sites.remove(account.user)
         self._pools.remove(account.user)
         self._databases.remove(account.user)
@@ -168,7 +168,7 @@ class LocalPanel(Panel):
             raise ShoplaunchError("docroot_missing", f"the account {found.user} has no site yet")
         socket = self._pools.ensure(found, php)
         self._sites.ensure(found, site.domain, socket)
-        # Only when the site has moved over: until then the old pool still serves it.
+        # Only after the site has switched over: until then the old pool still serves it.
         self._pools.remove(found.user, keep=php)
         return php.version
 
@@ -195,7 +195,7 @@ class LocalPanel(Panel):
         return self._hands(account).names(path)
 
     def home_entries(self, account: Account) -> dict[str, str] | None:
-        """See Panel.home_entries; PHP's own folders are what this panel makes and PHP fills."""
+        """See Panel.home_entries; PHP's own folders, which this panel creates and PHP fills, are left out."""
         return self._hands(account).entries([FOLDER, PHP_FOLDER])
 
     def file_sha256(self, account: Account, path: str) -> str | None:
@@ -239,7 +239,7 @@ class LocalPanel(Panel):
         return self._settings.cron_interval_seconds
 
     def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
-        """See Panel.start_now: the cron line's own command, as cron runs it."""
+        """See Panel.start_now: runs the cron line's own command, as cron does."""
         try:
             identity = self._hands(account).identity
         except ShoplaunchError as error:

@@ -1,4 +1,4 @@
-"""File systems that accounts mount themselves (FUSE): found without asking them, taken away where they must go."""
+"""File systems that accounts mount themselves (FUSE): found without asking them, unmounted where necessary."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Mount:
-    """A file system that a process of an account answers for, mounted at `path`."""
+    """A file system served by a process of an account, mounted at `path`."""
 
     number: int
     path: bytes
 
 
 def of(uid: int, top: str) -> list[Mount]:
-    """Return what the account `uid` has mounted at `top` or below it, outer ones first."""
+    """Return the mounts of the account `uid` at `top` or below it, outer ones first."""
     lines = Path(MOUNTINFO).read_bytes().splitlines()
     found = [mount for line in lines if (mount := _of_account(line, uid)) is not None]
     return sorted((mount for mount in found if _is_below(mount.path, os.fsencode(top))), key=lambda mount: mount.path)
 
 
 def is_over(uid: int, folder: str) -> bool:
-    """Tell whether the account has mounted something at `folder` itself; whoever asks that may wait for ever."""
+    """Return whether the account has mounted something at `folder` itself; access to such a mount may block forever."""
     return any(mount.path == os.fsencode(folder) for mount in of(uid, folder))
 
 
 def detach(uid: int, base: str, top: str) -> None:
-    """Nothing that the account has mounted is at `top` or below it; `base` is the folder above its home.
+    """Unmount everything that the account has mounted at `top` or below it; `base` is the folder above its home.
 
-    What was mounted inside of such a file system goes with it. A file that is open there stays open for who has it.
+    Mounts inside of such a file system are detached with it. Open files on it stay open.
     """
     done: list[bytes] = []
     for mount in of(uid, top):
@@ -60,19 +60,19 @@ def _is_below(path: bytes, top: bytes) -> bool:
 
 
 def _detach(mount: Mount, base: bytes) -> None:
-    """The mount is gone, unless a link leads elsewhere on the way to it, or something else is mounted there by now."""
+    """Unmount it, unless a link leads elsewhere on the way to it, or something else is mounted there by now."""
     folder = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in mount.path[len(base.rstrip(b"/")) + 1 :].split(b"/"):
-            # The last one may be a file
+            # The last part may be a file
             inner = os.open(name, _FLAGS, dir_fd=folder)
             os.close(folder)
             folder = inner
-        # A file of its own in /proc leads to exactly this folder, whatever becomes of its name
+        # This file in /proc leads to exactly this folder, whatever happens to its name
         if f"mnt_id:\t{mount.number}\n" in Path(f"/proc/self/fdinfo/{folder}").read_text():
             ctypes.CDLL(None, use_errno=True).umount2(f"/proc/self/fd/{folder}".encode(), _DETACH)
     except OSError:
-        # It was moved meanwhile; who is in need of the place says so
+        # It was moved meanwhile; code that needs the place reports it
         return
     finally:
         os.close(folder)

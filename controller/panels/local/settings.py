@@ -14,11 +14,11 @@ from shared.errors import ShoplaunchError
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """Where things are on the server and which commands make its services read their files again."""
+    """Paths on the server, and the commands that make its services reload."""
 
-    #: New homes are made here; accounts elsewhere are never touched.
+    #: New homes are created here; accounts elsewhere are never touched.
     home_base: str = "/home"
-    #: What new accounts are born with (`useradd -k`), and what it starts from.
+    #: The skeleton of new accounts (`useradd -k`), and the folder it is copied from.
     skeleton: str = "/var/lib/shoplaunch/skel"
     skeleton_source: str = "/etc/skel"
     #: Locks and notes of the panel itself; only root may enter.
@@ -28,7 +28,8 @@ class LocalSettings:
 
     mariadb_socket: str = "/run/mysqld/mysqld.sock"
     mariadb_user: str = "root"
-    #: Whose process listens there, when that is neither root nor a user called mysql or mariadb; 0: one of these.
+    #: User id of the process that listens there, when that is neither root nor called mysql or mariadb; 0: one of
+    #: these.
     mariadb_uid: int = 0
 
     apache: tuple[str, ...] = ("apachectl",)
@@ -44,13 +45,13 @@ class LocalSettings:
 
     cron_interval_seconds: int = 60
     crontab: str = "crontab"
-    #: `server check` complains below this much free space.
+    #: `server check` warns below this much free space.
     free_disk_bytes: int = 2 * 1024**3
     command_seconds: int = 120
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LocalSettings:
-        """Return the settings in `values`, the defaults where it is silent. Raises config_invalid naming the key."""
+        """Return the settings in `values`, with defaults for missing ones. Raises config_invalid naming the key."""
         kinds = {one.name: type(getattr(cls, one.name, ())) for one in fields(cls)}
         known: dict[str, Any] = {}
         for name, value in values.items():

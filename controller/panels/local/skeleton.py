@@ -1,4 +1,4 @@
-"""What new accounts are born with: launcher, agent and perhaps a bundle in the skeleton's `.shoplaunch`."""
+"""Files that new accounts are created with: launcher, agent and an optional bundle in the skeleton's `.shoplaunch`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAUNCHER_MODE = 0o700
 
 
 class Skeleton:
-    """The server's skeleton folder; it lies in root's own tree, and everything in it is readable by root alone."""
+    """The server's skeleton folder; it lies in root's own tree, and only root can read its content."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._root = Path(settings.skeleton)
@@ -29,7 +29,7 @@ class Skeleton:
         self._folder = self._root / FOLDER
 
     def status(self) -> SkeletonStatus:
-        """Return what new accounts are born with now."""
+        """Return the files that new accounts are created with now."""
         bundle = self._folder / BUNDLE_FILE
         return SkeletonStatus(
             launcher_sha256=_digest(self._folder / LAUNCHER_FILE),
@@ -39,7 +39,7 @@ class Skeleton:
         )
 
     def ensure(self, files: SkeletonFiles) -> SkeletonStatus:
-        """New accounts are born with exactly these files. Raises bundle_missing, file_error."""
+        """Ensure that new accounts are created with exactly these files. Raises bundle_missing, file_error."""
         wanted = SkeletonStatus(
             launcher_sha256=sha256_hex(files.launcher),
             agent_sha256=sha256_hex(files.agent),
@@ -58,7 +58,7 @@ class Skeleton:
         return found
 
     def remove(self) -> None:
-        """Nothing of ours is in the skeleton; what else it holds stays."""
+        """Remove Shoplaunch's files from the skeleton; its other content stays."""
         if self._folder.is_symlink():
             raise ShoplaunchError("path_refused", f"{self._folder} is a link")
         if self._folder.exists():

@@ -1,7 +1,7 @@
-"""Chooses the numbers of new accounts: one that an account has had is never given to another.
+"""Choose the user ids of new accounts: an id that an account has had is never given to another.
 
-Whatever is left of a removed account – a process that hid, a file in /tmp, a job of `at`, a bundle's access list – is
-known by its number: who got the same one would own it, and be owned by it.
+Leftovers of a removed account – a hidden process, a file in /tmp, a job of `at`, a bundle's access list – are known by
+its id: an account that got the same one would own them, and be owned by them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _FILE = "last-uid"
 
 
 def reserve(state_folder: str) -> int:
-    """Return a number that no account has or, as far as is known, has had; it is not given again.
+    """Return an id that no account has or, as far as is known, has had; it is not given again.
 
-    To be called under the lock of accounts. Raises panel_refused.
+    Call it under the lock of accounts. Raises panel_refused.
     """
     known = _last(state_folder)
     for uid in range((_highest() if known is None else known) + 1, LAST_UID + 1):
@@ -35,14 +35,14 @@ def reserve(state_folder: str) -> int:
 
 
 def retire(state_folder: str, uid: int) -> None:
-    """The number of an account that is about to be removed is not given again."""
+    """Make sure that the id of an account that is about to be removed is not given again."""
     known = _last(state_folder)
     if known is None or known < uid:
         _note(state_folder, max(uid, _highest() if known is None else 0))
 
 
 def _last(state_folder: str) -> int | None:
-    """Return the highest number given or retired so far, None before the first."""
+    """Return the highest id given or retired so far, None before the first."""
     path = Path(state_folder) / _FILE
     try:
         text = path.read_text("ascii")

@@ -1,1 +1,1 @@
-"""Calling a cPanel/WHM server: one request, its answer read, within limits and behind a lock."""
+"""Calls to a cPanel/WHM server: requests, parsed answers, limits and the lock after a refused login."""

@@ -1,4 +1,4 @@
-"""What the panel answered: its three envelopes read into one shape, its texts made fit for people."""
+"""Answers of the panel: its three envelopes parsed into one shape, its texts cleaned for display."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.network.words import shown
 
-#: Marks of a single answer, new each time and of no use to anybody.
+#: Identifiers of a single answer, new each time and useless to readers.
 _XID = re.compile(r"\(XID [a-z0-9]+\)\s*", re.IGNORECASE)
 _FAILURE = re.compile(r"\AAPI failure:\s*", re.IGNORECASE)
 _TEXT_LIMIT = 300
@@ -17,7 +17,7 @@ _TEXT_LIMIT = 300
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: whether the panel says it was done, what it gave, and its words (only ever shown, never compared)."""
+    """One answer: whether the panel reports success, its data, and its message (only ever shown, never compared)."""
 
     ok: bool
     data: Any
@@ -25,7 +25,7 @@ class Answer:
 
 
 def clean(text: object, hidden: Iterable[str] = ()) -> str:
-    """Return the panel's words for people: no volatile marks, none of the `hidden` values, not too long."""
+    """Return the panel's message for people: no volatile marks, none of the `hidden` values, not too long."""
     found = _FAILURE.sub("", _XID.sub("", str(text or "")))
     found = _XID.sub("", found)
     for secret in hidden:
@@ -35,12 +35,12 @@ def clean(text: object, hidden: Iterable[str] = ()) -> str:
 
 
 def is_on(value: object) -> bool:
-    """Tell whether one of the panel's many forms of yes (1, "1", true, "y") was said."""
+    """Return whether `value` is one of the panel's many forms of yes (1, "1", true, "y")."""
     return value is True or str(value).strip().lower() in ("1", "true", "y", "yes", "on")
 
 
 def unlimited(value: object) -> bool:
-    """Tell whether a limit is none: null, "unlimited"."""
+    """Return whether a limit means no limit: null, "unlimited"."""
     return value is None or str(value).strip().lower() in ("", "unlimited", "none")
 
 
@@ -65,7 +65,7 @@ def whm(document: Any, hidden: Iterable[str] = ()) -> Answer:
 
 
 def uapi(document: Any, hidden: Iterable[str] = ()) -> Answer:
-    """Read UAPI's answer: through WHM, on the command line's form or bare."""
+    """Read UAPI's answer: through WHM, in the command line's form or bare."""
     found = _mapping(document)
     found = _mapping(found.get("uapi") or found.get("result") or found)
     if "status" not in found:
@@ -109,7 +109,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _legacy_text(document: Any) -> str:
-    """Return what an answer in the shape before API 1 says."""
+    """Return the message of an answer in the shape before API 1."""
     found = _mapping(document)
     inner = found.get("result")
     if isinstance(inner, list) and inner:

@@ -1,4 +1,4 @@
-"""What stands between a server and our calls: its lock after a refused login, and how many calls may be in flight."""
+"""Limits on calls to a server: the circuit breaker after a refused login, and the number of calls in flight."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from controller.db import servers
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading, transact
 
-#: So long after an answer the next calls go side by side: a job makes its own one soon after another.
+#: For so long after a successful call the next calls go in parallel: a job makes one call soon after another.
 LATELY_SECONDS = 10.0
 #: An address, a user and a token.
 Login = tuple[str, str, str]
 
 
 class CircuitBreaker(Protocol):
-    """Whether a server may be called. Closing it concerns every process of the installation."""
+    """Says whether a server may be called. Closing it affects every process of the installation."""
 
     def closed(self) -> str | None:
         """Return why the server must not be called, None when it may be."""
 
     def close(self, reason: str) -> None:
-        """No call goes to the server any more."""
+        """Stop all calls to the server."""
 
     def open(self) -> None:
-        """Calls may go to the server again."""
+        """Allow calls to the server again."""
 
 
 class ServerBreaker:
-    """The lock in the server's row: the first refused login closes it, a login that works opens it."""
+    """The circuit breaker in the server's row: the first refused login closes it, a successful login opens it."""
 
     def __init__(self, engine: Callable[[], sa.Engine], server: str) -> None:
         self._engine = engine
         self._server = server
 
     def closed(self) -> str | None:
-        """See Gate.closed."""
+        """See CircuitBreaker.closed."""
         with reading(self._engine()) as connection:
             return servers.locked(connection, self._server)
 
     def close(self, reason: str) -> None:
-        """See Gate.close; the first reason stays."""
+        """See CircuitBreaker.close; the first reason stays."""
 
         def lock(connection: sa.Connection) -> None:
             servers.lock(connection, self._server, reason, database_now(connection))
@@ -54,32 +54,32 @@ class ServerBreaker:
         transact(self._engine(), lock)
 
     def open(self) -> None:
-        """See Gate.open."""
+        """See CircuitBreaker.open."""
         if self.closed() is not None:
             transact(self._engine(), lambda connection: servers.unlock(connection, self._server))
 
 
 class ProcessBreaker:
-    """A gate of one process alone, for a server that is not in the database (yet)."""
+    """A circuit breaker for one process only, for a server that is not in the database (yet)."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
 
     def closed(self) -> str | None:
-        """See Gate.closed."""
+        """See CircuitBreaker.closed."""
         return self._reason
 
     def close(self, reason: str) -> None:
-        """See Gate.close."""
+        """See CircuitBreaker.close."""
         self._reason = self._reason or reason
 
     def open(self) -> None:
-        """See Gate.open."""
+        """See CircuitBreaker.open."""
         self._reason = None
 
 
 class CallLimiter:
-    """What every call of this process with one login goes through: at most as many at a time as there are `places`.
+    """Limits all calls of this process with one login: at most `places` of them run in parallel.
 
     When the login has not worked lately, one call goes ahead and the others wait for its end: several refused at once
     could get our address locked out.
@@ -95,7 +95,7 @@ class CallLimiter:
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """Wait for a place; what follows happens in it."""
+        """Wait for a place and hold it in the `with` block."""
         is_first = self._goes_first()
         try:
             with self._places:
@@ -108,12 +108,12 @@ class CallLimiter:
                     self._changed.notify_all()
 
     def let_in(self) -> None:
-        """The login works."""
+        """Record that the login works."""
         with self._changed:
             self._let_in_at = self._clock()
 
     def _goes_first(self) -> bool:
-        """Tell whether this call tries the login; when another does, wait for its end, however that was."""
+        """Return whether this call tries the login; when another does, wait for its end, whatever its result."""
         with self._changed:
             if self._let_in_at is not None and self._clock() - self._let_in_at <= LATELY_SECONDS:
                 return False
@@ -131,8 +131,7 @@ _entrances: dict[tuple[str, Login, int], CallLimiter] = {}
 
 
 def entrance(server: str, login: Login, limit: int) -> CallLimiter:
-    """Return what every call to `server` with `login` in this process goes through, whichever panel object makes it;
-    the limit counts for all logins together."""
+    """Return the process-wide limiter for calls to `server` with `login`; the limit counts for all logins together."""
     with _guard:
         places = _places.setdefault((server, limit), threading.BoundedSemaphore(limit))
         return _entrances.setdefault((server, login, limit), CallLimiter(places))

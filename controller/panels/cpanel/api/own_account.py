@@ -1,4 +1,4 @@
-"""A reseller's own cPanel account on port 2083, with a token of that account: UAPI, API 2, whole files."""
+"""A reseller's own cPanel account on port 2083, with its own token: UAPI, API 2, whole files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PIECE_BYTES = 256 * 1024
 
 
 class OwnAccount(Whm):
-    """The account the token is of, called as Whm calls accounts; WHM's own functions are not to be had here.
+    """The token's account, called like Whm's accounts; WHM's own functions are not available here.
 
-    Raises config_invalid when the token is refused: nothing but skeletons needs it.
+    Raises config_invalid when the token is refused: only skeletons need it.
     """
 
     door: ClassVar[str] = "cpanel"
     port: ClassVar[int] = 2083
 
     def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
-        """There is no such call here."""
+        """Return None: batches are not available here."""
         return None
 
     def _send(self, request: Request, look: bool, seconds: int) -> Answer:
@@ -44,7 +44,7 @@ class OwnAccount(Whm):
         return answers.uapi(self._ask(call, look), request.hidden)
 
     def upload(self, folder: str, name: str, source: Path) -> Answer:
-        """Put the file `source` into `folder` (absolute) under `name`; ok when the panel says so of the file itself."""
+        """Upload the file `source` to `folder` (absolute) as `name`; ok when the panel confirms the file itself."""
         with source.open("rb") as stream:
             form = _Form({"dir": folder, "overwrite": "1"}, name, stream, source.stat().st_size)
             call = Call("execute/Fileman/upload_files", form, UPLOAD_SECONDS, ANSWER_BYTES, form.kind)
@@ -74,14 +74,14 @@ class OwnAccount(Whm):
 
 
 class OwnFiles(Files):
-    """The same files, and whole ones of any bytes; of those the panel tells the size alone."""
+    """The account's files, including whole ones of any bytes; of those the panel reports only the size."""
 
     def __init__(self, own: OwnAccount, looks: Looks, reasons: Reasons, user: str, home: str) -> None:
         super().__init__(own, looks, reasons, user, home)
         self._own = own
 
     def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:
-        """The file holds what the controller's file `source` holds, as far as its size tells. Raises disk_space,
+        """Make the file hold the content of the controller's file `source`, verified by its size. Raises disk_space,
         inodes, panel_*."""
         new, size = path + NEW, source.stat().st_size
         folder, name = posixpath.split(new)
@@ -96,7 +96,7 @@ class OwnFiles(Files):
             raise self._reasons.of(f"putting {path} in its place", FEATURE)("it is not there")
 
     def sha256(self, path: str) -> str | None:
-        """Return the digest that was written down of a bundle of this size, None when there is none."""
+        """Return the recorded digest of a bundle of this size, None when there is none."""
         return agent_files.status(self, posixpath.dirname(path)).bundle_sha256
 
     def _size(self, path: str) -> int:
@@ -104,7 +104,7 @@ class OwnFiles(Files):
 
 
 class _Form:
-    """A form with one file, read piece by piece as it is sent."""
+    """A form with one file, read in pieces while it is sent."""
 
     def __init__(self, fields: dict[str, str], name: str, stream: IO[bytes], size: int) -> None:
         mark = secrets.token_hex(16)

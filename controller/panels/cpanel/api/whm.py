@@ -1,4 +1,4 @@
-"""Calling a WHM server: token, POST only, certificates verified, every answer read as its outcome."""
+"""The client of a WHM server: token, POST only, verified certificates, every answer parsed into its outcome."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: For a whole call: from the first packet to the last byte of its answer.
 ANSWER_SECONDS = 120
-#: Making or removing an account takes its time.
+#: For creating or removing an account.
 LONG_SECONDS = 600
-#: A look that got no answer is repeated: it changes nothing.
+#: Tries of a query without an answer: it changes nothing.
 LOOKS = 3
 LOOK_PAUSE_SECONDS = 1.0
 #: Arguments whose values are never shown, even where the panel repeats them.
 SECRET_ARGUMENTS = ("password", "pass", "content")
-#: How large an answer may be; a function says what was done, or lists what one account has.
+#: Largest answer of a function that reports a change, or lists the content of one account.
 ANSWER_BYTES = 4 * 1024 * 1024
-#: Function -> the same where it lists all accounts or plans of a server.
+#: Function -> largest answer, where it lists all accounts or plans of a server.
 LISTING_BYTES: Mapping[str, int] = {"listaccts": 16 * 1024 * 1024, "listpkgs": 16 * 1024 * 1024}
-#: What several looks are answered together with.
+#: Largest answer to a batch of queries.
 BATCH_BYTES = 16 * 1024 * 1024
 _REFUSED = (401, 403)
 _FORM = "application/x-www-form-urlencoded"
-#: What no answer that can be used comes to: whether a change was made is unknown.
+#: Errors for a missing or unusable answer: whether a change was made is unknown.
 SILENT = ("panel_unreachable", "panel_answer_too_large")
 
 
 @dataclass(frozen=True)
 class Login:
-    """Where a server's WHM is and as whom we work there; `url` is https://host:port without a path."""
+    """Address and user of a server's WHM; `url` is https://host:port without a path."""
 
     server: str
     url: str
@@ -58,22 +58,22 @@ class Request:
     function: str
     arguments: Mapping[str, object] = field(repr=False)
     account: str = ""
-    #: How large the answer may be, 0 for what is usual.
+    #: Largest answer, 0 for the default.
     limit: int = 0
 
     @property
     def answer_bytes(self) -> int:
-        """How large the answer may be."""
+        """Return the size of the largest accepted answer."""
         return self.limit or LISTING_BYTES.get(self.function, ANSWER_BYTES)
 
     @property
     def name(self) -> str:
-        """The function of WHM that is called."""
+        """Return the WHM function that is called."""
         return "uapi_cpanel" if self.account else self.function
 
     @property
     def fields(self) -> dict[str, str]:
-        """The form's fields."""
+        """Return the form's fields."""
         about: dict[str, str] = {}
         if self.account:
             module, _, function = self.function.partition("::")
@@ -82,11 +82,11 @@ class Request:
 
     @property
     def hidden(self) -> list[str]:
-        """What must not be shown of the answer's words."""
+        """Return values that must not appear in messages from the answer."""
         return _hidden(self.arguments)
 
     def read(self, document: Any) -> Answer:
-        """Return the answer in `document`; of UAPI's both envelopes must say yes."""
+        """Return the answer in `document`; for UAPI both envelopes must report success."""
         outer = answers.whm(document, self.hidden)
         if not self.account:
             return outer
@@ -94,14 +94,14 @@ class Request:
 
 
 class Whm:
-    """One server's WHM API. Safe for threads. A call either gives an Answer or raises ShoplaunchError:
+    """One server's WHM API. Thread-safe. A call either returns an Answer or raises ShoplaunchError:
 
-    panel_auth_failed (login refused: the gate is closed, nothing goes out any more), panel_untrusted (its certificate),
-    panel_refused (no WHM there), panel_unreachable (no answer), panel_answer_too_large; after the last two it is
-    unknown whether a change was made.
+    panel_auth_failed (login refused: the circuit breaker closes and stops all further calls), panel_untrusted (its
+    certificate), panel_refused (no WHM there), panel_unreachable (no answer), panel_answer_too_large; after the last
+    two it is unknown whether a change was made.
     """
 
-    #: How the token is named in the `Authorization` header, and where such a server answers.
+    #: The scheme of the `Authorization` header, and the service's default port.
     door: ClassVar[str] = "whm"
     port: ClassVar[int] = 2087
 
@@ -115,12 +115,12 @@ class Whm:
 
     @property
     def server(self) -> str:
-        """The server's name."""
+        """Return the server's name."""
         return self._login.server
 
     @property
     def user(self) -> str:
-        """Who we are there: root or a reseller."""
+        """Return the login's user: root or a reseller."""
         return self._login.user
 
     def call(
@@ -132,7 +132,7 @@ class Whm:
     def uapi(
         self, account: str, module: str, function: str, /, *, look: bool = False, limit: int = 0, **arguments: object
     ) -> Answer:
-        """Call UAPI as `account`: both envelopes must say yes. `limit`: how large the answer may be."""
+        """Call UAPI as `account`: both envelopes must report success. `limit`: size of the largest accepted answer."""
         return self._send(Request(f"{module}::{function}", arguments, account, limit), look, ANSWER_SECONDS)
 
     def _send(self, request: Request, look: bool, seconds: int) -> Answer:
@@ -140,11 +140,11 @@ class Whm:
         return request.read(self._ask(call, look))
 
     def look(self, request: Request) -> Answer:
-        """Return the answer to something that only reads, repeated when none comes."""
+        """Return the answer to a read-only request, repeated when none comes."""
         return self._send(request, True, ANSWER_SECONDS)
 
     def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
-        """Return the answers to all `looks`, made in one call; None where the server carries out no such call."""
+        """Return the answers to all `looks`, made in one call; None where the server does not support batches."""
         commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
         most = sum(one.answer_bytes for one in looks)
         call = Call("json-api/batch", {"api.version": "1", "command": commands}, ANSWER_SECONDS, min(most, BATCH_BYTES))
@@ -167,18 +167,18 @@ class Whm:
         return answers.api2(self._ask(call, look), _hidden(arguments))
 
     def probe(self) -> Answer:
-        """Try the login although the gate may be closed; open it when it works. Returns the answer of `myprivs`."""
+        """Try the login even when the circuit breaker is closed; open it on success. Return `myprivs`' answer."""
         with self._entrance.passed():
             document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
         self._gate.open()
         return answers.whm(document)
 
     def _ask(self, call: Call, look: bool) -> Any:
-        """Return the document that is answered."""
+        """Return the document in the answer."""
         for left in reversed(range(LOOKS if look else 1)):
             try:
                 with self._entrance.passed():
-                    # Only now: it may have been closed while we waited
+                    # Checked only now: it may have been closed during the wait
                     reason = self._gate.closed()
                     if reason is not None:
                         raise self._shut_out(reason)
@@ -191,7 +191,7 @@ class Whm:
         raise AssertionError("unreachable")
 
     def _post(self, call: Call) -> Any:
-        """Everything travels in the body: addresses end up in logs."""
+        """Send everything in the body: addresses end up in logs."""
         headers = {**self._headers, "Content-Type": call.kind}
         limits = Limits(call.seconds, call.answer_bytes)
         try:
@@ -211,7 +211,7 @@ class Whm:
         return self._made
 
     def _silence(self, path: str, problem: NetworkError) -> ShoplaunchError:
-        """Say why no answer came."""
+        """Return the error for a missing answer."""
         if problem.kind == UNTRUSTED:
             return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
         if problem.kind == LARGE:
@@ -234,7 +234,7 @@ class Whm:
         return document
 
     def _refused(self, status: int, page: bool) -> None:
-        """One refused login is enough: more of them get our address locked out."""
+        """Close the circuit breaker after one refused login: more of them get our address locked out."""
         how = f"HTTP {status}" + (", a login page" if page else "")
         reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
         LOG.error("%s: %s; no more calls until that is mended", self.server, reason)
@@ -256,7 +256,7 @@ class Call:
     kind: str = _FORM
 
     def body(self) -> bytes | Body:
-        """Return what is sent."""
+        """Return the body to send."""
         return urlencode(self.fields, doseq=True).encode("ascii") if self.kind == _FORM else self.fields
 
 

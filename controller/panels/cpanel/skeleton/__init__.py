@@ -1,1 +1,1 @@
-"""What new accounts of a cPanel server are born with, and the ways to put it there."""
+"""The skeleton of new accounts on a cPanel server, and the ways to write it."""

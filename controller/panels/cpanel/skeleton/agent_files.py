@@ -1,4 +1,4 @@
-"""Launcher and agent in an account or a skeleton that only takes text: put there, recognised, removed."""
+"""Launcher and agent in an account or a skeleton that only accepts text: write, recognise, remove."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE,
 
 FILE_MODE = 0o600
 LAUNCHER_MODE = 0o700
-#: What lies in the folder when the agent may begin, but for a bundle.
+#: The files that must be in the folder when the agent may begin, except a bundle.
 MODES = {LAUNCHER_FILE: LAUNCHER_MODE, AGENT_FILE: FILE_MODE, JOB_FILE: FILE_MODE, STAMP_FILE: FILE_MODE}
 _STAMP_BYTES = 4096
-#: No text file of ours is larger.
+#: No text file of Shoplaunch is larger.
 _TEXT_BYTES = 4 * 1024 * 1024
-#: How an agent begins that has put itself in the place of its text.
+#: The first bytes of an agent that has replaced its text form.
 _ZIP = b"PK"
 Rows = Mapping[str, Mapping[str, Any]]
 
 
 class Store(Protocol):
-    """What is needed of an account's files; see controller.panels.cpanel.files.Files."""
+    """The required operations on an account's files; see controller.panels.cpanel.files.Files."""
 
     def entries(self, path: str) -> Rows | None:
-        """Return name -> what the panel says of it (type, size, mode), None when there is no such folder."""
+        """Return name -> the panel's row (type, size, mode), None when there is no such folder."""
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Return a text file's first `limit` bytes, None when there is none."""
 
     def put(self, path: str, content: bytes, mode: int) -> None:
-        """The file holds this text and has this mode."""
+        """Make the file hold this text with this mode."""
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
-        """The same once everything that was put before is there."""
+        """Do the same after all earlier files are there."""
 
     def ensure_folder(self, path: str) -> None:
-        """The folder is there; ours are closed to everybody else."""
+        """Ensure that the folder exists; folders of the agent are closed to everybody else."""
 
     def remove(self, path: str) -> None:
-        """The file or folder, with all that is in it, is not there."""
+        """Remove the file or folder with its content, if it exists."""
 
     def ensure_mode(self, path: str, mode: int) -> None:
-        """The file, if it is there, has this mode."""
+        """Ensure that the file, if it exists, has this mode."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What was put into a folder: digest and the sizes it may have, of each file. The last file to be written."""
+    """A record of the files put into a folder: digest and possible sizes of each. It is written last."""
 
     files: dict[str, tuple[str, tuple[int, ...]]]
 
     @classmethod
     def of(cls, files: SkeletonFiles, bundle: tuple[str, int] | None = None) -> Stamp:
-        """Return the stamp of launcher and agent, which is text until its first start, and maybe a bundle."""
+        """Return the stamp of launcher and agent, which is text until its first start, and optionally a bundle."""
         sizes = (len(files.agent), len(armoured(files.agent)))
         known = {
             LAUNCHER_FILE: (sha256_hex(files.launcher), (len(files.launcher),)),
@@ -80,12 +80,12 @@ class Stamp:
             return cls({})
 
     def text(self) -> bytes:
-        """Return the stamp as it is written."""
+        """Return the stamp in its written form."""
         rows = {name: {"sha256": digest, "sizes": list(sizes)} for name, (digest, sizes) in self.files.items()}
         return json.dumps(rows, sort_keys=True).encode("ascii") + b"\n"
 
     def digest(self, name: str, found: Rows) -> str | None:
-        """Return the digest of the file `name`, None unless it lies there as it was put."""
+        """Return the digest of the file `name`, None unless it is there as it was put."""
         digest, sizes = self.files.get(name, ("", ()))
         return digest if _size(found, name) in sizes else None
 
@@ -104,10 +104,10 @@ def _parsed(row: Any) -> tuple[str, tuple[int, ...]]:
 
 
 def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER, *, anew: bool = False) -> None:
-    """`folder` is closed to others and holds this launcher and agent, the agent as text until its first start.
+    """Ensure that `folder` is closed to others and holds this launcher and agent (as text until its first start).
 
-    With `anew` both are put there whatever their stamp says. The launcher comes after the agent: until it is there the
-    cron line does nothing. Raises panel_*, path_refused; panel_refused for a bundle: none can be put there this way.
+    With `anew` both are written whatever their stamp says. The launcher follows the agent: until it exists, the cron
+    line does nothing. Raises panel_*, path_refused; panel_refused for a bundle: this way cannot write one.
     """
     if wanted.bundle_path is not None:
         raise ShoplaunchError("panel_refused", "a bundle cannot be put into an account through WHM; agents fetch it")
@@ -124,20 +124,20 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER, *, anew: b
     if now.digest(LAUNCHER_FILE, found) != stamp.files[LAUNCHER_FILE][0]:
         files.put(f"{folder}/{LAUNCHER_FILE}", wanted.launcher, LAUNCHER_MODE)
     if BUNDLE_FILE in now.files:
-        # What the account was born with stays as it is
+        # A bundle that the account was created with stays as it is
         stamp.files[BUNDLE_FILE] = now.files[BUNDLE_FILE]
     files.put_last(f"{folder}/{STAMP_FILE}", stamp.text(), FILE_MODE)
 
 
 def complete(files: Store, wanted: SkeletonFiles) -> None:
-    """What `ensure` leaves for last is there: modes, and a stamp where launcher and agent are these.
+    """Complete what `ensure` leaves for last: modes, and a stamp where launcher and agent are these.
 
-    Nothing is touched where an agent has begun: it tidies up itself. Raises panel_*.
+    Nothing is changed where an agent has begun: it tidies up itself. Raises panel_*.
     """
     found, stamp = files.entries(FOLDER) or {}, Stamp.of(wanted)
     now = _stamp(files, FOLDER, found)
     if not _is_current(stamp, now, found) and _are_there(files, wanted, found):
-        # Once more: nothing is put where an agent has begun meanwhile, or has left
+        # Read again: nothing is written where an agent has begun meanwhile, or has ended
         found = files.entries(FOLDER) or {}
         if found and not has_begun(found):
             stamp.files.update({name: known for name, known in now.files.items() if name == BUNDLE_FILE})
@@ -147,12 +147,12 @@ def complete(files: Store, wanted: SkeletonFiles) -> None:
 
 
 def has_begun(found: Rows) -> bool:
-    """Tell whether there is anything that only an agent makes."""
+    """Return whether there is any file that only an agent creates."""
     return any(name.removesuffix(NEW) not in (*MODES, BUNDLE_FILE) for name in found)
 
 
 def _are_there(files: Store, wanted: SkeletonFiles, found: Rows) -> bool:
-    """Tell whether launcher and agent (as text) are these to the last letter: sizes tell no key from another."""
+    """Return whether launcher and agent (as text) are exactly these: sizes do not tell one key from another."""
     texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armoured(wanted.agent)}
     return all(
         _size(found, name) == len(text) and files.read(f"{FOLDER}/{name}", len(text) + 1) == text
@@ -161,9 +161,9 @@ def _are_there(files: Store, wanted: SkeletonFiles, found: Rows) -> bool:
 
 
 def _close(files: Store, folder: str, found: Rows, names: Iterable[str]) -> None:
-    """Those of these files that were found lie open to nobody else: whoever put them may have been killed before.
+    """Close these files to everybody else, if they exist: the process that put them may have been killed before.
 
-    A server may have taken a mode of less.
+    A more restrictive mode, which a server may have set, is kept.
     """
     for name in names:
         if _size(found, name) >= 0 and (mode_of(found[name]) or 0) & ~MODES[name]:
@@ -176,7 +176,7 @@ def _is_current(stamp: Stamp, now: Stamp, found: Rows) -> bool:
 
 
 def status(files: Store, folder: str = FOLDER) -> SkeletonStatus:
-    """Return what `folder` holds, as far as it lies there as it was put."""
+    """Return the content of `folder`, as far as it is there as it was put."""
     found = files.entries(folder) or {}
     stamp = _stamp(files, folder, found)
     bundle = stamp.digest(BUNDLE_FILE, found)
@@ -189,7 +189,7 @@ def status(files: Store, folder: str = FOLDER) -> SkeletonStatus:
 
 
 def file_sha256(files: Store, path: str) -> str | None:
-    """Return the digest of a file, None when there is none: of our own files by what was put there.
+    """Return the digest of a file, None when there is none; the recorded one for files of Shoplaunch.
 
     Raises panel_refused for other files that are no text.
     """
@@ -206,8 +206,7 @@ def file_sha256(files: Store, path: str) -> str | None:
 
 
 def digests(files: Store) -> dict[str, str | None]:
-    """Return name -> digest of what launcher and agent hold, read back, None where they are not; without an agent that
-    is no text any more."""
+    """Return name -> digest of launcher and agent, read back, None for missing ones; without a non-text agent."""
     listed, found = files.entries(FOLDER) or {}, dict[str, str | None]()
     for name in (LAUNCHER_FILE, AGENT_FILE):
         content = files.read(f"{FOLDER}/{name}", _TEXT_BYTES) if name in listed else None
@@ -217,7 +216,7 @@ def digests(files: Store) -> dict[str, str | None]:
 
 
 def holds_bundle(files: Store, sha256: str, size: int, folder: str = FOLDER) -> bool:
-    """Tell whether the account's bundle has this size, and is no other one as far as was written down."""
+    """Return whether the account's bundle has this size, and is no other one as far as recorded."""
     found = files.entries(folder) or {}
     if _size(found, BUNDLE_FILE) != size:
         return False
@@ -225,7 +224,7 @@ def holds_bundle(files: Store, sha256: str, size: int, folder: str = FOLDER) -> 
 
 
 def remove(files: Store, folder: str = FOLDER) -> None:
-    """Nothing of the folder is left. Raises panel_*."""
+    """Remove the folder completely. Raises panel_*."""
     files.remove(folder)
 
 

@@ -1,4 +1,4 @@
-"""Files below a folder of root's on this very machine, for the skeleton of a server the controller runs on."""
+"""Files below a folder of root on this machine, for the skeleton of a server that the controller runs on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OTHER_FOLDER_MODE = 0o755
 
 
 class LocalStore:
-    """Files below `base`, which is root's alone to change; see controller.panels.cpanel.skeleton.agent_files.Store.
+    """Files below `base`, which only root can change; see controller.panels.cpanel.skeleton.agent_files.Store.
 
     Raises path_refused where a link is in the way; OSError.
     """
@@ -46,7 +46,7 @@ class LocalStore:
         write_durably(self._at(path), content, mode)
 
     def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:
-        """The file holds what the file `source` holds. Raises file_error when it does not read back so."""
+        """Make the file hold the content of the file `source`. Raises file_error when reading it back differs."""
         target = self._at(path)
         fresh = target.with_name(target.name + ".new")
         shutil.copyfile(source, fresh)
@@ -64,7 +64,7 @@ class LocalStore:
         return str(sha256_file(target)) if target.is_file() else None
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
-        """See Store: nothing is put off."""
+        """See Store: nothing is deferred."""
         self.put(path, content, mode)
 
     def ensure_mode(self, path: str, mode: int) -> None:

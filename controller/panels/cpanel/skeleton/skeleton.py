@@ -1,7 +1,7 @@
-"""What new accounts of a cPanel server are born with: `cpanel3-skel` of root or of the reseller.
+"""The skeleton of new accounts on a cPanel server: `cpanel3-skel` of root or of the reseller.
 
 It is reached on this very machine, by SSH, or – a reseller's – through his own cPanel account: with a token of that
-account, or with the WHM token, through which no bundle can be put there.
+account, or with the WHM token, through which no bundle can be written.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FIL
 SKELETON = "cpanel3-skel"
 PLACE = f"{SKELETON}/{FOLDER}"
 ROOT_HOME = Path("/root")
-#: Where this is, the controller runs on a cPanel server itself.
+#: Where this exists, the controller runs on a cPanel server itself.
 CPANEL = Path("/usr/local/cpanel")
-#: The operator's ssh_config for this installation, in SHOPLAUNCH_HOME; without it the user's own counts.
+#: The operator's ssh_config for this installation, in SHOPLAUNCH_HOME; without it the user's own applies.
 SSH_CONFIG = "ssh_config"
 _OURS = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE)
 _TEXT_BYTES = 4 * 1024 * 1024
 
 
 class Bulk(Protocol):
-    """What a way for whole files offers besides a Store."""
+    """The operations of a way for whole files, in addition to a Store."""
 
     def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:
-        """The file holds what the controller's file `source` holds."""
+        """Make the file hold the content of the controller's file `source`."""
 
     def sha256(self, path: str) -> str | None:
         """Return the file's digest, None when there is none."""
 
 
 class Skeleton:
-    """The skeleton in `store`; through a store without Bulk no bundle can be put there.
+    """The skeleton in `store`; a store without Bulk cannot hold a bundle.
 
-    `name` says whose it is and how it is reached, `instead` what accounts are born from when there is none.
+    `name` says whose it is and how it is reached, `instead` what accounts are created from when there is none.
     """
 
     def __init__(self, store: Store, bulk: Bulk | None, name: str = "", instead: str = "") -> None:
@@ -58,12 +58,12 @@ class Skeleton:
         self.instead = instead
 
     def is_there(self) -> bool:
-        """Tell whether there is one at all."""
+        """Return whether there is one at all."""
         return self._store.entries(SKELETON) is not None
 
     def ensure(self, files: SkeletonFiles) -> SkeletonStatus:
-        """New accounts are born with exactly these files, which are read back. Raises bundle_missing, panel_refused
-        for a bundle where none can be put, file_error, ssh_failed, panel_*, path_refused."""
+        """Ensure that new accounts are created with exactly these files, which are read back. Raises bundle_missing,
+        panel_refused for a bundle that cannot be written, file_error, ssh_failed, panel_*, path_refused."""
         if files.bundle_path is not None and self._bulk is None:
             message = (
                 "a bundle gets into this skeleton only by SSH (set `ssh` for the server) or with a token of the "
@@ -72,7 +72,7 @@ class Skeleton:
             raise ShoplaunchError("panel_refused", message)
         wanted, found = _wanted(files), self.status()
         if (found.launcher_sha256, found.agent_sha256) != (wanted.launcher_sha256, wanted.agent_sha256):
-            # What was written down of them is not to be believed
+            # The record of them cannot be trusted
             self._remove_others(lambda name: name != STAMP_FILE)
         agent_files.ensure(self._store, replace(files, bundle_path=None), PLACE)
         kept = (*_OURS, BUNDLE_FILE) if files.bundle_path is not None else _OURS
@@ -85,7 +85,7 @@ class Skeleton:
         return found
 
     def status(self) -> SkeletonStatus:
-        """Return what new accounts are born with now, by the files' own content."""
+        """Return the files that new accounts are created with now, by their own content."""
         found = self._store.entries(PLACE) or {}
         launcher = self._read(LAUNCHER_FILE) if LAUNCHER_FILE in found else None
         agent = self._read(AGENT_FILE) if AGENT_FILE in found else None
@@ -98,11 +98,11 @@ class Skeleton:
         )
 
     def remove(self) -> None:
-        """New accounts are born without anything of ours; what else the skeleton holds stays."""
+        """Remove Shoplaunch's files from the skeleton; its other content stays."""
         if self._store.entries(PLACE) is not None:
             self._store.remove(PLACE)
         if self._store.entries(SKELETON) == {}:
-            # An empty one of a reseller would hide root's from his accounts
+            # An empty skeleton of a reseller would hide root's from his accounts
             self._store.remove(SKELETON)
 
     def _read(self, name: str) -> bytes | None:
@@ -145,7 +145,7 @@ def ssh_settings() -> Path | None:
 
 
 def open_skeleton(panel: CpanelServer) -> Skeleton:
-    """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) speak of, for the login the
+    """Return the skeleton that the server's settings (`skeleton`, `ssh`, `cpanel_token`) describe, for the login the
     panel works as.
 
     Raises config_invalid when it is switched off, cannot be reached by any way, or `ssh` is not its owner's login;

@@ -23,13 +23,13 @@ OPTIONS = (
 SECONDS = 120
 #: A bundle of some hundred megabytes over a slow line.
 LONG_SECONDS = 4 * 3600
-#: The largest text that is read, and a folder of many thousand entries.
+#: The largest text that is read, and the listing of a folder with many thousand entries.
 OUTPUT_BYTES = 16 * 1024 * 1024
-#: What OpenSSH ends with when it did not get as far as the command.
+#: OpenSSH's exit code when it did not get as far as the command.
 _NO_CONNECTION = 255
 _LINE = re.compile(r"(?P<kind>[^|]*)\|(?P<size>[0-9]+)\|(?P<mode>[0-7]+)\|(?P<name>.+)\Z")
 _KINDS = {"directory": "dir", "regular file": "file", "regular empty file": "file"}
-#: Nothing on the way may be a link: it would point to somewhere else in every account.
+#: No part of the path may be a link: it would point to somewhere else in every account.
 _NO_LINKS = 'for p in {parents}; do if [ -L "$p" ]; then echo "$p is a link" >&2; exit 9; fi; done'
 _LINK_FOUND = 9
 
@@ -38,7 +38,7 @@ class SshStore:
     """Files of `target` (user@host), below its home; see controller.panels.cpanel.skeleton.agent_files.Store.
 
     `settings` is an ssh_config to use instead of the user's own. Raises ssh_failed when there is no connection,
-    path_refused for links, file_error for what the other side refuses, config_invalid for a target that is none.
+    path_refused for links, file_error for what the other side refuses, config_invalid for an invalid target.
     """
 
     def __init__(self, target: str, settings: Path | None = None) -> None:
@@ -49,7 +49,7 @@ class SshStore:
 
     @property
     def login(self) -> str:
-        """Below whose home the files are."""
+        """Return the login whose home holds the files."""
         return self._target.partition("@")[0]
 
     def entries(self, path: str) -> Mapping[str, Mapping[str, Any]] | None:
@@ -78,7 +78,7 @@ class SshStore:
         self._put(path, content, sha256_hex(content), mode, SECONDS)
 
     def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:
-        """The file holds what the controller's file `source` holds. Raises file_error when it does not read back so."""
+        """Make the file hold the controller's file `source`. Raises file_error when reading it back differs."""
         with source.open("rb") as stream:
             self._put(path, stream, sha256, mode, LONG_SECONDS)
 
@@ -90,7 +90,7 @@ class SshStore:
         return found.split()[0].decode("ascii") if found.strip() else None
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
-        """See Store: nothing is put off."""
+        """See Store: nothing is deferred."""
         self.put(path, content, mode)
 
     def ensure_mode(self, path: str, mode: int) -> None:
@@ -120,10 +120,10 @@ class SshStore:
             raise ShoplaunchError("file_error", f"{self._target}: {path} did not arrive as it was sent")
 
     def _run(self, path: str, script: str, content: bytes | IO[bytes] = b"", seconds: int = SECONDS) -> bytes:
-        """Run `script` in the home, where nothing on the way to `path` is a link; return its output."""
+        """Run `script` in the home, unless a part of `path` is a link; return its output."""
         parents = " ".join(_quoted(parent) for parent in _parents(path))
         script = f"set -eu; cd; {_NO_LINKS.format(parents=parents)}; {script}"
-        # In one line and in single quotes: whatever the login's own shell is, it hands this on
+        # On one line and in single quotes: any login shell passes this on unchanged
         command = ["ssh", *options(self._settings), "--", self._target, f"exec sh -c {shlex.quote(script)}"]
         try:
             with _given(content) as given:
@@ -144,7 +144,7 @@ class SshStore:
 
 @contextmanager
 def _given(content: bytes | IO[bytes]) -> Iterator[IO[bytes]]:
-    """Give a file that holds `content`."""
+    """Yield a file that holds `content`."""
     if not isinstance(content, bytes):
         yield content
         return
@@ -156,7 +156,7 @@ def _given(content: bytes | IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def options(settings: Path | None) -> list[str]:
-    """Return the client's own words for every connection; `settings` is an ssh_config to use instead of the user's."""
+    """Return the client's options for every connection; `settings` is an ssh_config to use instead of the user's."""
     words = [word for option in OPTIONS for word in ("-o", option)]
     return [*words, "-T", *(["-F", str(settings)] if settings is not None else [])]
 

@@ -1,1 +1,1 @@
-"""Starting an account's agent at once on a cPanel server, by its site or by SSH."""
+"""Start an account's agent at once on a cPanel server, through its site or by SSH."""

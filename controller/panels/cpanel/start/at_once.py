@@ -1,4 +1,4 @@
-"""Starting an account's agent at once on a cPanel server: by SSH as root where there is one, else by the site's PHP."""
+"""Start an account's agent at once on a cPanel server: by SSH as root where available, else by the site's PHP."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from shared.job import FOLDER
 from shared.starter import MARK, NAME, is_starter, with_probes
 
 LOG = logging.getLogger(__name__)
-#: Kept of the time for looking why nothing was started, and for what comes after.
+#: Time reserved for finding out why nothing was started, and for later work.
 LOOK_SECONDS, SPARE_SECONDS = 1.5, 0.25
-#: How much of the time SSH has, where a starter may come after it.
+#: SSH's share of the time, where a starter may follow it.
 SSH_SHARE = 0.5
 HTACCESS = ".htaccess"
 
 
 @dataclass(frozen=True)
 class Ring:
-    """One attempt to be started at once in `account`."""
+    """One attempt in `account` to start its agent at once."""
 
     panel: CpanelServer
     account: Account
@@ -48,20 +48,20 @@ class Ring:
 
     @property
     def by_ssh(self) -> bool:
-        """Tell whether the server has SSH as root: then nothing is put into the document root."""
+        """Return whether the server has SSH as root: then nothing is put into the document root."""
         return ssh_start.is_root(self.panel.settings.ssh)
 
     def folder(self) -> str | None:
-        """Return the document root below the home, None where it is not there."""
+        """Return the document root relative to the home, None where it is outside."""
         home, root = self.account.home, self.account.document_root
         return root.removeprefix(f"{home}/") if root.startswith(f"{home}/") else None
 
     def files(self) -> dict[str, tuple[bytes, int]]:
-        """Return path -> (content, mode) of what lies there before it is asked for: nothing where SSH comes first."""
+        """Return path -> (content, mode) of the files to put before the request: none where SSH comes first."""
         return {} if self.by_ssh else self._starter_file()
 
     def _starter_file(self) -> dict[str, tuple[bytes, int]]:
-        """Return path -> (content, mode) of the starter, {} where there is to be none."""
+        """Return path -> (content, mode) of the starter, {} where there is none."""
         folder, content = self.folder(), self.starter.content(self.account.user, self.account.home)
         if folder is None or content is None or not self.panel.known.starter_key:
             return {}
@@ -73,7 +73,7 @@ class Ring:
         return starter.names(key, self.job_id, self.attempt) if key else []
 
     def start(self, within_seconds: float) -> Started:
-        """See Panel.start_now; where SSH cannot start it, a starter is put there and asked."""
+        """See Panel.start_now; where SSH cannot start the agent, a starter is put there and requested."""
         began = time.monotonic()
         end = began + within_seconds - SPARE_SECONDS
         wanted = self._starter_file()
@@ -111,7 +111,7 @@ class Ring:
         return "", self._explained(found, end)
 
     def _explained(self, found: web_start.Outcome, end: float) -> str:
-        """Return why it was not started, where looking into the account tells more than the site's answers."""
+        """Return why it was not started, where the account's files explain more than the site's answers."""
         folder, files = str(self.folder()), self.panel.files(self.account)
         looks = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
         answers = [call.within(end - time.monotonic()) for call in looks]
@@ -119,13 +119,13 @@ class Ring:
         if site is None:
             return found.reason
         if found.reason == "refused_by_site":
-            # Rules of the account's own may refuse as well, and whoever cannot read the folder
+            # The account's own rules may refuse as well, and so does a site that cannot read the folder
             is_its_own = HTACCESS in site or web_start.refuses_all(self._place(), end)
             return "refused_by_site" if is_its_own else "refused_by_firewall"
         if self.starter.name in site:
             return found.reason
         if not agent or agent_files.has_begun(agent):
-            # An agent takes starters away, and nothing else is left of one that has ended
+            # An agent removes starters, and nothing else is left of one that has ended
             return "overtaken"
         return "took_too_long" if found.unsure else "vanished"
 
@@ -142,7 +142,7 @@ class Ring:
         return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
     def end(self) -> None:
-        """See Panel.end_start. A file the account has put there under such a name is its own."""
+        """See Panel.end_start. A file that the account has put there under such a name is its own."""
         folder, names = self.folder(), with_probes(self.names())
         if folder is None or not names:
             return
@@ -154,7 +154,7 @@ class Ring:
 
 
 def put_files(files: Files, wanted: Mapping[str, tuple[bytes, int]]) -> None:
-    """All of `wanted` is there, written at the same time; a starter without anybody looking or waiting for it."""
+    """Write all of `wanted` in parallel; a starter is not checked or waited for."""
     for path, (content, mode) in wanted.items():
         if NAME.match(posixpath.basename(path)):
             files.put_extra(path, content)

@@ -1,4 +1,4 @@
-"""Starting an account's launcher through the server's SSH as root: as the account, detached, as cron would."""
+"""Start an account's launcher through the server's SSH as root: as the account, detached, as cron would."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from controller.panels.start import SSH, Started
 from controller.processes import Bounds, TooMuchOutput
 from shared.job import FOLDER, LAUNCHER_FILE
 
-#: Who may become every account.
+#: The user that may become every account.
 ROOT = "root"
 _OUTPUT_BYTES = 16 * 1024
 _STARTED = b"started"
-#: As the account: nothing of root's surroundings, and what cron gives.
+#: Runs as the account: nothing of root's environment, only what cron provides.
 _AS_ACCOUNT = (
     "cd {home} && umask 022 && test -f {run} && exec env -i HOME={home} LOGNAME={user} USER={user} SHELL=/bin/sh"
     " PATH=/usr/bin:/bin SHOPLAUNCH_START=ssh /bin/sh {run}"
 )
-# By `su`, as sessions begin on the server: limits and the account's own view of the file system come with it
+# By `su`, like sessions on the server: limits and the account's own view of the file system apply
 _AS_ROOT = (
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; cd /; id -u {user} >/dev/null || exit 1;"
     ' s=$(command -v setsid); (exec $s su -s /bin/sh -c "$1" {user}) </dev/null >/dev/null 2>&1 & echo started'
@@ -30,12 +30,12 @@ _AS_ROOT = (
 
 
 def is_root(target: str) -> bool:
-    """Tell whether `target` (user@host) is a server's root."""
+    """Return whether `target` (user@host) is a server's root."""
     return bool(TARGET.match(target)) and target.partition("@")[0] == ROOT
 
 
 def start(target: str, settings: Path | None, user: str, home: str, within_seconds: float) -> Started:
-    """Start the launcher of the account `user` (both plain words for a shell) whose home is `home`."""
+    """Start the launcher of the account `user` with its `home` (both safe as words of a shell)."""
     began = time.monotonic()
     run = f"{home}/{FOLDER}/{LAUNCHER_FILE}"
     inner = _AS_ACCOUNT.format(home=home, run=run, user=user)

@@ -1,4 +1,4 @@
-"""The starter's text and name: what is written into a document root so that the site's own PHP starts the agent."""
+"""The starter's text and name: a file in the document root, through which the site's own PHP starts the agent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from shared.job import FOLDER, LAUNCHER_FILE
 from shared.starter import MOST, PREFIX, SUFFIX
 
 MODE = 0o644
-#: So much of an answer is looked through for the starter's own.
+#: The part of an answer that is searched for the starter's own.
 ANSWER_BYTES = 64 * 1024
 _TEMPLATE = Path(__file__).with_name("starter.php")
-#: In the shell's words nothing of it needs quoting.
+#: A home that needs no quoting in a shell.
 _HOME = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z")
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 #: The starter's answers -> why nothing was started.
@@ -34,7 +34,7 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Starter:
-    """The starter of one attempt: `name` and `nonce` follow from `key`, job and attempt, and from nothing else."""
+    """The starter of one attempt: `name` and `nonce` depend on `key`, job and attempt only."""
 
     key: bytes = field(repr=False)
     job_id: str
@@ -42,12 +42,12 @@ class Starter:
 
     @property
     def name(self) -> str:
-        """Return the file's name, which nobody without the key can guess."""
+        """Return the file's name, which cannot be guessed without the key."""
         return f"{PREFIX}{self._digest('name')}{SUFFIX}"
 
     @property
     def nonce(self) -> str:
-        """Return what its answer is known by."""
+        """Return the text that identifies its answer."""
         return self._digest("nonce")
 
     def _digest(self, what: str) -> str:
@@ -55,7 +55,7 @@ class Starter:
         return hmac.new(self.key, about, hashlib.sha256).hexdigest()[:32]
 
     def content(self, user: str, home: str) -> bytes | None:
-        """Return the file's text, None for an account whose home or name no shell should be given."""
+        """Return the file's text, None for an account whose home or name is unsafe in a shell."""
         if not _HOME.match(home) or not _USER.match(user):
             return None
         values = {"@NONCE@": self.nonce, "@HOME@": home, "@USER@": user, "@RUN@": f"{home}/{FOLDER}/{LAUNCHER_FILE}"}
@@ -65,9 +65,9 @@ class Starter:
         return text.encode("ascii")
 
     def outcome(self, body: bytes) -> tuple[bool, str] | None:
-        """Return (was started, why not) as the starter answered in `body`; None where this is not its answer.
+        """Return (was started, why not) from the starter's answer in `body`; None where this is not its answer.
 
-        What the host puts before or behind every page's text does no harm.
+        Text that the host adds before or after every page does no harm.
         """
         for found in _objects(body[:ANSWER_BYTES]):
             if found.get("starter") == self.nonce:
@@ -77,7 +77,7 @@ class Starter:
 
 
 def starter_key(salt: bytes) -> bytes:
-    """Return the key of starters' names, from what an installation keeps secret and never changes."""
+    """Return the key of starters' names, derived from the installation's permanent secret."""
     return hmac.new(salt, b"shoplaunch/starter-key", hashlib.sha256).digest()
 
 

@@ -1,4 +1,4 @@
-"""Asking an account's starter through its site: at the server's own address, as visits do, for a few seconds."""
+"""Request an account's starter through its site: at the server's own address, like visits, for a few seconds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from controller.network.unpacking import unpacked
 from controller.panels.cpanel.start.starter import ANSWER_BYTES, Starter
 from shared.errors import ShoplaunchError
 
-#: Between two questions to a site that does not serve the starter yet.
+#: Between two requests to a site that does not serve the starter yet.
 PAUSE_SECONDS = 0.4
 REDIRECTS = (301, 302, 303, 307, 308)
-#: What comes of a site that is not there yet, or whose server is being told of it.
+#: Status codes of a site that does not exist yet, or that its server does not know yet.
 _NOT_YET = (404, 421, 429)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a site answers; over `secure`, where there is a certificate, once the site leads there itself."""
+    """Address of a site; over `secure`, where there is a certificate, once the site itself redirects there."""
 
     host: str
     plain: Origin
@@ -44,13 +44,13 @@ class Outcome:
 
 
 def ask(place: Place, starter: Starter, until: float) -> Outcome:
-    """Ask until something certain is answered, at most until the moment `until` (monotonic)."""
+    """Request the starter until the answer is conclusive, at most until the time `until` (monotonic)."""
     origin, name, found = place.plain, place.plain_name, Outcome()
     while (left := until - time.monotonic()) > 0:
         try:
             answer = _asked(origin, name, starter, left)
         except NetworkError as problem:
-            # A line that breaks may have carried the question
+            # A broken connection may have carried the request
             found = replace(found, reason="no_answer", gone=False, unsure=found.unsure or problem.was_connected)
         else:
             if origin is place.plain and _leads_to(answer, place, starter):
@@ -64,7 +64,7 @@ def ask(place: Place, starter: Starter, until: float) -> Outcome:
 
 
 def refuses_all(place: Place, until: float) -> bool:
-    """Tell whether the site refuses a plain page that is not there as well, or gives no answer before `until`."""
+    """Return whether the site also refuses a plain page that does not exist, or gives no answer before `until`."""
     page = HttpRequest("GET", f"/{secrets.token_hex(16)}.txt", {"Host": place.plain_name})
     try:
         answer = HttpClient(place.plain).ask(page, Limits(until - time.monotonic(), ANSWER_BYTES, is_cut=True))
@@ -79,7 +79,7 @@ def _asked(origin: Origin, name: str, starter: Starter, seconds: float) -> HttpA
 
 
 def _leads_to(answer: HttpAnswer, place: Place, starter: Starter) -> bool:
-    """Tell whether the site sends everybody to itself over TLS, and to no other file."""
+    """Return whether the site redirects to itself over TLS, and to the same file."""
     if answer.status not in REDIRECTS:
         return False
     try:
@@ -92,7 +92,7 @@ def _leads_to(answer: HttpAnswer, place: Place, starter: Starter) -> bool:
 
 
 def _judged(answer: HttpAnswer, starter: Starter, before: Outcome) -> tuple[Outcome, bool]:
-    """Return what an answer says, and whether asking again can say nothing else."""
+    """Return the outcome of an answer, and whether another request cannot change it."""
     outcome = starter.outcome(_body(answer))
     if outcome is not None:
         started, reason = outcome
@@ -102,10 +102,10 @@ def _judged(answer: HttpAnswer, starter: Starter, before: Outcome) -> tuple[Outc
     if answer.status in _NOT_YET:
         return replace(before, reason="no_answer", gone=answer.status == 404), False
     if 400 <= answer.status < 500:
-        # Firewalls count what they refuse, and shut out whoever goes on asking
+        # Firewalls count refused requests, and block clients that repeat them
         return replace(before, reason="refused_by_site", gone=False), True
     if answer.status >= 500:
-        # Its PHP may have come as far as the start
+        # Its PHP may have got as far as the start
         return replace(before, reason="no_answer", gone=False, unsure=True), False
     return replace(before, reason="wrong_answer", gone=False), False
 
@@ -115,5 +115,5 @@ def _body(answer: HttpAnswer) -> bytes:
     try:
         return unpacked(answer.body, encoding, ANSWER_BYTES, is_cut=True)
     except ShoplaunchError:
-        # Packed as no starter's answer is
+        # A starter's answer never has this encoding
         return b""

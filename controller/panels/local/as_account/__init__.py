@@ -1,1 +1,1 @@
-"""What runs as the account: file operations below its home, and its cron command at once."""
+"""Operations that run as the account: file operations below its home, and the immediate start of its cron command."""

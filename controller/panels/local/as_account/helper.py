@@ -1,8 +1,8 @@
-"""What runs as the account: one file operation below its home, never through a link.
+"""Run one file operation below an account's home as the account, never through a link.
 
-Started by run.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are
-dropped, because the interpreter itself may not be readable for the account. It reads one JSON line and then raw
-bytes from its input, and answers with one JSON line and then raw bytes. Standard library only.
+Started by run.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are dropped,
+because the interpreter itself may not be readable for the account. It reads one JSON line and then raw bytes from its
+input, and answers with one JSON line and then raw bytes. Standard library only.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from typing import Any
 
 PIECE_BYTES, MAX_NAMES = 1024 * 1024, 10_000
-#: More entries, and deeper folders, are in no account that was just made.
+#: A new account never has more entries or deeper folders.
 MAX_ENTRIES, MAX_DEPTH = 500, 64
 FIRST_UID = 1000
-#: Added to an account's number: a number of nobody's on this machine.
+#: Added to an account's user id, this gives an id that nobody on this machine has.
 UNSEEN = 0x7F000000
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-#: Why a name is no folder of the account's that can be used.
+#: Why a name is no usable folder of the account.
 NO_FOLDER = dict.fromkeys((errno.ELOOP, errno.ENOTDIR), "is a link or no folder")
 NO_FOLDER[errno.EACCES] = "is closed to the account itself"
 NO_FOLDER[errno.ENOTCONN] = "is on a file system that is gone"
@@ -35,32 +35,33 @@ Request = dict[str, Any]
 
 
 class Refused(Exception):
-    """A link, a foreign file or something that is no file stands in the way."""
+    """A link, a foreign file or something that is no file is in the way."""
 
     code = "path_refused"
 
 
 class Missing(Exception):
-    """There is nothing of that name."""
+    """The name does not exist."""
 
 
 class TooLarge(Refused):
-    """A file has more bytes than was said; one of nothing but holes may be larger than any disk."""
+    """A file has more bytes than the limit; a sparse file may be larger than any disk."""
 
     code = "file_too_large"
 
 
 def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
-    """Act as the account for good. Raises PermissionError when any trace of another identity is left.
+    """Become the account permanently. Raises PermissionError when any trace of another identity is left.
 
-    Who really is here is nobody of this machine, so that no process of the account may end, stop or trace us.
+    The real user id belongs to nobody on this machine, so that no process of the account may end, stop or trace this
+    one.
     """
     if uid < FIRST_UID or gid == 0 or 0 in groups:
         raise PermissionError("not a hosting account")
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     for really in (UNSEEN + uid, uid):
-        # A container may have few numbers.
+        # A container may have few ids.
         with contextlib.suppress(OSError):
             os.setresuid(really, uid, really)
             break
@@ -70,24 +71,24 @@ def drop_rights(uid: int, gid: int, groups: list[int]) -> None:
 
 
 def open_home(base: str, name: str) -> int:
-    """Return a descriptor of `base`/`name`, a real folder of the account, which may have closed it to itself."""
+    """Return a descriptor of `base`/`name`, a real folder of the account, even when closed to its owner."""
     above = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.close(enter(above, name, os.O_PATH))
     return open_for_removal(above, name)
 
 
 def mount_number(handle: int) -> bytes:
-    """Return the number of the mount that an open file or folder is on; the file system is asked nothing."""
+    """Return the number of the mount that an open file or folder is on, without asking the file system."""
     try:
         with open(f"/proc/self/fdinfo/{handle}", "rb") as stream:  # noqa: PTH123 - a name of the kernel
             return stream.read().partition(b"mnt_id:\t")[2].partition(b"\n")[0]
     except PermissionError:
-        # Before Linux 5.14 those who have given up root's rights cannot read it; then the time limit has to do
+        # Before Linux 5.14 it is unreadable after dropping root's rights; then only the time limit helps
         return b""
 
 
 def is_own(above: int, handle: int) -> bool:
-    """Tell whether a file system of the account's own (FUSE) begins at `handle`, which lies in the folder `above`."""
+    """Return whether a file system of the account's own (FUSE) begins at `handle`, which lies in the folder `above`."""
     number, own = mount_number(handle), f"user_id={os.geteuid()}".encode()
     if number in (b"", mount_number(above)):
         return False
@@ -100,7 +101,7 @@ def is_own(above: int, handle: int) -> bool:
 
 
 def handle_of(above: int, name: str, more: int = 0) -> int:
-    """Return a descriptor of whatever is called `name` in the folder `above`, of which nothing was asked yet.
+    """Return a descriptor of `name` in the folder `above` without asking its file system anything.
 
     `more` are flags. Raises FileNotFoundError; Refused for a file system of the account's own: it may never answer.
     """
@@ -112,7 +113,8 @@ def handle_of(above: int, name: str, more: int = 0) -> int:
 
 
 def opened(above: int, name: str, flags: int) -> int:
-    """Return what `handle_of` does, and not what a link there names, opened with `flags`. Raises as that; OSError."""
+    """Return the result of `handle_of`, not the target of a link, opened with `flags`. Raises as `handle_of`;
+    OSError."""
     handle = handle_of(above, name)
     try:
         return os.open(f"/proc/self/fd/{handle}", flags)
@@ -121,7 +123,7 @@ def opened(above: int, name: str, flags: int) -> int:
 
 
 def status_of_name(above: int, name: str) -> os.stat_result:
-    """Return the status of whatever is called `name` in the folder `above`. Raises as `handle_of` does."""
+    """Return the status of `name` in the folder `above`. Raises as `handle_of`."""
     handle = handle_of(above, name)
     try:
         return os.fstat(handle)
@@ -145,12 +147,12 @@ def enter(above: int, name: str, more: int = 0) -> int:
 
 
 def open_for_removal(above: int, name: str) -> int:
-    """Return a descriptor of the folder `name`, first made readable and writable for its owner."""
+    """Return a descriptor of the folder `name`, after making it readable and writable for its owner."""
     handle = handle_of(above, name, os.O_DIRECTORY)
     try:
         status = os.fstat(handle)
         if status.st_uid == os.geteuid() and status.st_mode & 0o700 != 0o700:
-            # A descriptor of this kind takes no fchmod, but its name in /proc leads to exactly this folder.
+            # Such a descriptor does not support fchmod, but its name in /proc leads to exactly this folder.
             os.chmod(f"/proc/self/fd/{handle}", stat.S_IMODE(status.st_mode) | 0o700)  # noqa: PTH101 - pathlib has no descriptors
     finally:
         os.close(handle)
@@ -158,7 +160,7 @@ def open_for_removal(above: int, name: str) -> int:
 
 
 def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
-    """Return a descriptor of the folder `parts` below `home`; missing ones are made when `make_mode` is given."""
+    """Return a descriptor of the folder `parts` below `home`; missing ones are created when `make_mode` is given."""
     folder = os.dup(home)
     for part in parts:
         try:
@@ -167,7 +169,7 @@ def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
             if make_mode is None:
                 raise
             with contextlib.suppress(FileExistsError):
-                # Somebody else was faster; what they made is looked at like anything that was there before.
+                # Another process was faster; its entry is checked like any that was there before.
                 os.mkdir(part, make_mode, dir_fd=folder)
             inner = enter(folder, part)
             os.fchmod(inner, make_mode)
@@ -180,7 +182,7 @@ def walk(home: int, parts: list[str], make_mode: int | None = None) -> int:
 def open_file(folder: int, name: str) -> int | None:
     """Return a descriptor for reading the account's own plain file, None when there is none. Raises Refused."""
     try:
-        # Without O_NONBLOCK a named pipe would hold us for ever.
+        # Without O_NONBLOCK a named pipe would block forever.
         file = opened(folder, name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -195,7 +197,7 @@ def open_file(folder: int, name: str) -> int | None:
 
 
 def pieces(file: int, limit: int) -> Iterator[bytes]:
-    """Yield an open file's bytes from its beginning. Raises TooLarge above `limit`, its size looked at first."""
+    """Yield an open file's bytes from its beginning. Raises TooLarge above `limit`; the size is checked first."""
     read = 0
     os.lseek(file, 0, os.SEEK_SET)
     while max(read, os.fstat(file).st_size) <= limit and (piece := os.read(file, min(PIECE_BYTES, limit + 1 - read))):
@@ -214,7 +216,7 @@ def hash_file(file: int, limit: int) -> str:
 
 
 def _open(home: int, request: Request) -> int | None:
-    """Return the file at `parts` opened, None where there is none."""
+    """Return an open descriptor of the file at `parts`, None where there is none."""
     *above, name = request["parts"]
     try:
         folder = walk(home, above)
@@ -254,7 +256,7 @@ def do_list(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
-    """Answer with path -> what it is, of everything in the home but the names `without`; null for too many."""
+    """Answer with path -> description of everything in the home except the names `without`; null if too much."""
     found: dict[str, str] = {}
     waiting = [("", os.dup(home))]
     while waiting:
@@ -288,7 +290,7 @@ def do_entries(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 def check_replaceable(folder: int, name: str) -> None:
-    """Raises Refused when what stands at `name` is anything but a plain file of the account with that one name."""
+    """Raise Refused unless `name` is missing or a plain file of the account without other hard links."""
     try:
         status = status_of_name(folder, name)
     except FileNotFoundError:
@@ -300,7 +302,7 @@ def check_replaceable(folder: int, name: str) -> None:
 
 
 def do_put(home: int, request: Request) -> tuple[Request, bytes]:
-    """The file at `parts` holds the bytes of descriptor `source` (digest `sha256`) with `mode`."""
+    """Make the file at `parts` hold the bytes of descriptor `source` (digest `sha256`) with `mode`."""
     *above, name = request["parts"]
     folder = walk(home, above, request["folder_mode"])
     check_replaceable(folder, name)
@@ -317,7 +319,7 @@ def do_put(home: int, request: Request) -> tuple[Request, bytes]:
             raise OSError(errno.EIO, "the file does not read back as it was written")
         os.fchmod(file, request["mode"])
         os.fsync(file)
-        # Renaming replaces whatever stands there by then; it never writes through it.
+        # Renaming replaces whatever is there by then; it never writes through it.
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         os.unlink(temporary, dir_fd=folder)
@@ -327,7 +329,7 @@ def do_put(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 def copy(source: int, file: int) -> None:
-    """Append everything `source` still holds to `file`."""
+    """Append the rest of `source` to `file`."""
     for piece in iter(lambda: os.read(source, PIECE_BYTES), b""):
         rest = memoryview(piece)
         while rest:
@@ -335,7 +337,7 @@ def copy(source: int, file: int) -> None:
 
 
 def do_folders(home: int, request: Request) -> tuple[Request, bytes]:
-    """Each of `folders` ({"parts", "mode", "group"}) is a folder of the account; group null is its own."""
+    """Make each of `folders` ({"parts", "mode", "group"}) a folder of the account; group null is its own."""
     changed = False
     for wanted in request["folders"]:
         parts = wanted["parts"]
@@ -356,7 +358,7 @@ def do_folders(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 def do_kill(home: int, request: Request) -> tuple[Request, bytes]:
-    """Every other process of the account is ended."""
+    """End every other process of the account."""
     if os.geteuid() != request["uid"] or min(os.getresuid()) < FIRST_UID:
         raise PermissionError("the rights were not dropped")
     try:
@@ -376,7 +378,7 @@ def answer(request: Request) -> tuple[Request, bytes]:
     """Carry `request` out as the account; failures become {"error", "message"}."""
     try:
         drop_rights(request["uid"], request["gid"], request["groups"])
-        # Killing needs no home, and an account whose home is half removed must still be killable.
+        # Killing needs no home, and must still work for an account whose home is half removed.
         home = -1 if request["operation"] == "kill" else open_home(request["base"], request["name"])
         return OPERATIONS[request["operation"]](home, request)
     except Refused as error:

@@ -1,7 +1,7 @@
-"""What removes files and folders as the account: never through a link, never beyond its file system.
+"""Remove files and folders as the account: never through a link, never beyond its file system.
 
-Started by run.py as root, like helper.py, which is handed over with it and whose operations these join. Standard
-library only.
+Started by run.py as root together with helper.py, whose source is passed with it and whose operations it extends.
+Standard library only.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ MAX_DEPTH, MAX_PASSES = 64, 100_000
 
 
 def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
-    """Nothing is left at `parts` (with no parts: in the home itself, which stays). A link goes, its target stays."""
+    """Remove everything at `parts` (no parts: in the home, which itself stays). The target of a link stays."""
     parts = request["parts"]
     if not parts:
         return {"removed": clear(home)}, b""
@@ -47,7 +47,7 @@ def do_remove(home: int, request: Request) -> tuple[Request, bytes]:
 
 
 def clear(top: int) -> int:
-    """Remove everything in the folder `top`; return how many entries went. Never leaves its file system."""
+    """Remove everything in the folder `top`; return how many entries were removed. Never leaves its file system."""
     removed = 0
     for _ in range(MAX_PASSES):
         removed += clear_level(top, top, 0)
@@ -57,7 +57,7 @@ def clear(top: int) -> int:
 
 
 def clear_level(top: int, folder: int, depth: int) -> int:
-    """Remove the entries of `folder`, moving what lies deeper than MAX_DEPTH up to `top` for the next pass."""
+    """Remove the entries of `folder`, and move folders deeper than MAX_DEPTH up to `top` for the next pass."""
     removed = 0
     with os.scandir(folder) as entries:
         some = itertools.islice(entries, MAX_NAMES)
@@ -71,7 +71,7 @@ def clear_level(top: int, folder: int, depth: int) -> int:
             else:
                 removed += clear_folder(top, folder, name, depth)
         except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            # It became something else meanwhile; the next pass meets what it is then.
+            # It has changed its type meanwhile; the next pass handles it.
             continue
         removed += 1
     return removed
@@ -87,7 +87,7 @@ def clear_folder(top: int, above: int, name: str, depth: int) -> int:
     finally:
         os.close(inner)
     with contextlib.suppress(OSError):
-        # What was moved away or came in meanwhile is the next pass's.
+        # The next pass handles entries that were moved away or added meanwhile.
         os.rmdir(name, dir_fd=above)
     return removed
 

@@ -1,4 +1,4 @@
-"""Runs file operations below a home as the account itself: root never touches anything there."""
+"""Run file operations below a home as the account itself: root never touches anything there."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from controller.processes import Bounds, Ended, TooMuchOutput
 from shared.errors import ShoplaunchError, is_known
 
 SOURCE = sources.alone()
-#: What more an operation needs than helper.py.
+#: The sources of operations that need more than helper.py.
 SOURCES = {"remove": sources.with_helper("removal_helper.py")}
 TIMEOUT_SECONDS = 60
-#: Whole trees and bundles.
+#: Time limit for whole trees and bundles.
 LONG_SECONDS = 900
 MAX_READ_BYTES = 64 * 1024 * 1024
-#: A file, and what is said about it.
+#: A file, and its description.
 ANSWER_BYTES = MAX_READ_BYTES + 1024 * 1024
 #: Larger than any bundle.
 MAX_HASHED_BYTES = 16 * 1024 * 1024 * 1024
-#: Nothing of the service's own environment reaches a process of the account.
+#: A process of the account inherits nothing from the service's environment.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom to become and where: `base`/`name` is the home, `groups` the supplementary groups."""
+    """The account to become, and its home: `base`/`name`; `groups` are the supplementary groups."""
 
     uid: int
     gid: int
@@ -50,9 +50,9 @@ def split_path(path: str) -> list[str]:
 
 
 class AsAccount:
-    """The account's own hands. Every method is one short process; paths are relative to the home.
+    """File operations run as the account. Every method is one short process; paths are relative to the home.
 
-    All raise path_refused for links and foreign files, file_error and its kin for what the system refuses.
+    All raise path_refused for links and foreign files, file_error and related codes for errors of the system.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -76,14 +76,14 @@ class AsAccount:
         return names
 
     def entries(self, without: list[str]) -> dict[str, str] | None:
-        """Return path -> what it is (mode, size, change times of files) of everything below the home, but for the
-        names `without` in the home itself; None when there are too many."""
+        """Return path -> description (mode, size, change times of files) of everything below the home except the names
+        `without` in the home itself; None when there is too much."""
         answer, _ = self._run("entries", without=without)
         found: dict[str, str] | None = answer["entries"]
         return found
 
     def put(self, path: str, content: bytes, mode: int, folder_mode: int) -> bool:
-        """The file holds `content` with `mode`; missing folders above are made. Return whether it changed."""
+        """Make the file hold `content` with `mode`; create missing parent folders. Return whether it changed."""
         # In memory: job files hold secrets and need no second copy on a disk.
         with os.fdopen(os.memfd_create("shoplaunch"), "wb+") as stream:
             stream.write(content)
@@ -92,7 +92,7 @@ class AsAccount:
             return self._put(path, stream.fileno(), hashlib.sha256(content).hexdigest(), mode, folder_mode)
 
     def put_from(self, path: str, source: str, sha256: str, mode: int, folder_mode: int) -> bool:
-        """Like `put`, with the content of the file `source` of the controller, whose digest is `sha256`."""
+        """Like `put`, with the content of the controller's file `source`, whose digest is `sha256`."""
         with Path(source).open("rb") as stream:
             return self._put(path, stream.fileno(), sha256, mode, folder_mode)
 
@@ -109,7 +109,7 @@ class AsAccount:
         return bool(answer["changed"])
 
     def folders(self, wanted: list[tuple[str, int, int | None]]) -> bool:
-        """Each (path, mode, group id or None for the account's own) is a folder; return whether anything changed.
+        """Make each (path, mode, group id or None for the account's own) a folder; return whether anything changed.
 
         The path `.` is the home itself.
         """
@@ -122,7 +122,7 @@ class AsAccount:
         return bool(answer["changed"])
 
     def remove(self, path: str) -> None:
-        """Nothing is left at `path` (`.`: in the home). Links are removed, never followed."""
+        """Remove everything at `path` (`.`: in the home). Links are removed, never followed."""
         self._run("remove", timeout=LONG_SECONDS, parts=[] if path == "." else split_path(path))
 
     def kill_processes(self) -> bool:
@@ -144,7 +144,7 @@ class AsAccount:
         request.update(operation=operation, uid=me.uid, gid=me.gid, groups=groups, base=me.base, name=me.name)
         if descriptor is not None:
             request["source"] = descriptor
-        # In memory, as what is asked may be a secret
+        # In memory, as the request may contain a secret
         with os.fdopen(os.memfd_create("request"), "w+b") as asked:
             asked.write(json.dumps(request).encode("ascii") + b"\n")
             asked.seek(0)

@@ -1,4 +1,4 @@
-"""The sources that a Python of root's is started with: what it needs cannot be read any more once it is the account."""
+"""Sources passed to a Python process that starts as root: after becoming the account it can read no files of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _HELPER = "controller.panels.local.as_account.helper"
 
 
 def alone() -> str:
-    """Return helper.py."""
+    """Return the source of helper.py."""
     return (_FOLDER / "helper.py").read_text()
 
 
 def with_helper(name: str) -> str:
-    """Return the file `name` as one source, with helper.py, the module it takes from."""
+    """Return the file `name` and helper.py, which it imports from, as one source."""
     lines = (
         "import sys, types",
         f"given = sys.modules[{_HELPER!r}] = types.ModuleType({_HELPER!r})",

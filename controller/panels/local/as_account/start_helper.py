@@ -1,8 +1,9 @@
-"""What starts a command as the account, as this machine's cron would: its limits, its session, and nothing of ours.
+"""Start a command as the account, as this machine's cron would: with its limits and session, nothing of the
+controller's.
 
-Started by starting.py as root, like helper.py, which is handed over with it. Whatever runs in the end may be anything
-the account put there: no descriptor, variable, limit, priority or control group of the controller's reaches it.
-Standard library only.
+Started by starting.py as root together with helper.py, whose source is passed with it. The command may be any program
+of the account: no descriptor, variable, limit, priority or control group of the controller reaches it. Standard library
+only.
 """
 
 import ctypes
@@ -20,7 +21,7 @@ from typing import Any, NoReturn
 
 from controller.panels.local.as_account.helper import drop_rights
 
-#: What cron is called among the processes, and where PAM keeps what goes for its jobs.
+#: Process names of cron, and where PAM keeps the rules for its jobs.
 CRON_NAMES = ("cron", "crond")
 PAM_SERVICES, PAM_LIBRARY = "/etc/pam.d", "libpam.so.0"
 PAM_TTY, PAM_SILENT, PAM_ESTABLISH, PAM_DELETE = 3, 0x8000, 2, 4
@@ -28,7 +29,7 @@ UMASK = 0o022
 #: Join a new, empty session keyring: number of the call `keyctl` by machine, and its first argument.
 KEYCTL, JOIN_SESSION = {"x86_64": 250, "aarch64": 219}, 1
 STATUS, ANSWER_BYTES, MOST_BYTES = 3, 512, 4096
-#: No session of an agent's is kept open for longer.
+#: An agent's session is kept open for this long at most.
 LONGEST_SECONDS = 2 * 24 * 3600
 DAY_SECONDS = 24 * 3600
 
@@ -54,7 +55,7 @@ def cron_daemon() -> int | None:
         try:
             if read(f"/proc/{number}/comm").strip() not in CRON_NAMES:
                 continue
-            # A program that root's rights are lent to keeps the number of whoever called it
+            # A set-user-ID root program keeps the real user id of its caller
             is_roots = status_of(number)["Uid"].split() == ["0"] * 4
             if is_roots and os.readlink(f"/proc/{number}/ns/pid") == own:  # noqa: PTH115 - as above
                 return number
@@ -64,13 +65,13 @@ def cron_daemon() -> int | None:
 
 
 def status_of(process: int) -> dict[str, str]:
-    """Return what the kernel tells of a process, by name."""
+    """Return the kernel's status of a process, by name."""
     lines = read(f"/proc/{process}/status").splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def join_groups(cron: int) -> None:
-    """Belong to cron's control groups: neither our limits nor our end are those of an account."""
+    """Join cron's control groups: the controller's limits and its end do not apply to accounts."""
     mounts = [line.split() for line in read("/proc/self/mounts").splitlines()]
     for line in read(f"/proc/{cron}/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -85,7 +86,7 @@ def join_groups(cron: int) -> None:
 
 
 def take_limits(cron: int) -> None:
-    """Have cron's limits."""
+    """Take over cron's limits."""
     for limit in sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")}):
         try:
             resource.setrlimit(limit, resource.prlimit(cron, limit))
@@ -95,20 +96,20 @@ def take_limits(cron: int) -> None:
 
 
 def take_priority(cron: int) -> None:
-    """Have cron's priority, and its processors."""
+    """Take over cron's priority and CPU affinity."""
     os.sched_setscheduler(0, os.sched_getscheduler(cron), os.sched_getparam(cron))
     os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, cron))
     os.sched_setaffinity(0, os.sched_getaffinity(cron))
 
 
 def take_memory_score(cron: int) -> None:
-    """Be ended as early as cron's jobs where memory ends."""
+    """Take over cron's score for the out-of-memory killer."""
     with open("/proc/self/oom_score_adj", "w") as stream:  # noqa: PTH123 - a name of the kernel
         stream.write(read(f"/proc/{cron}/oom_score_adj"))
 
 
 def leave_keys(_cron: int) -> None:
-    """Have no key of the controller's session."""
+    """Drop all keys of the controller's session."""
     number = KEYCTL.get(os.uname().machine)
     if number is not None and ctypes.CDLL(None, use_errno=True).syscall(number, JOIN_SESSION, 0) < 0:
         raise OSError(ctypes.get_errno(), "no new keyring")
@@ -118,7 +119,7 @@ ADOPTED: tuple[Callable[[int], None], ...] = (join_groups, take_limits, take_pri
 
 
 def adopt(cron: int) -> list[str]:
-    """Become like cron; return what of it could not be done."""
+    """Become like cron; return a list of what failed."""
     missed = []
     for one in ADOPTED:
         try:
@@ -129,7 +130,7 @@ def adopt(cron: int) -> list[str]:
 
 
 def is_expired(user: str) -> bool:
-    """Tell whether the account is closed since some day."""
+    """Return whether the account has expired."""
     for line in read("/etc/shadow").splitlines():
         fields = line.split(":")
         if fields[0] == user and len(fields) > 7 and fields[7]:
@@ -141,20 +142,20 @@ _ASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_vo
 
 
 class Conversation(ctypes.Structure):
-    """Who answers what PAM asks: nobody."""
+    """PAM's conversation function, which answers no questions."""
 
     _fields_ = (("call", _ASK), ("data", ctypes.c_void_p))
 
 
-#: PAM_CONV_ERR; kept, as PAM calls it later.
+# Returns PAM_CONV_ERR; kept in a global, as PAM calls it later.
 _NOBODY = Conversation(_ASK(lambda *_asked: 19), None)
 
 
 class Session:
-    """A session of cron's for an account, as PAM is set up here; `variables` come with it, `close` ends it."""
+    """A PAM session for an account, as cron opens it; it provides `variables`, and `close` ends it."""
 
     def __init__(self, service: str, user: str) -> None:
-        """Begin it. Raises Refused, of which nothing is left."""
+        """Open the session. Raises Refused after closing everything again."""
         self._pam, self._handle = ctypes.CDLL(PAM_LIBRARY), ctypes.c_void_p()
         self._pam.pam_strerror.restype = ctypes.c_char_p
         self._pam.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
@@ -191,19 +192,19 @@ class Session:
         return int(self._pam.pam_setcred(self._handle, PAM_DELETE | PAM_SILENT))
 
     def close(self) -> None:
-        """End it, as cron does when its job has ended."""
+        """Close the session, as cron does when its job has ended."""
         self._forget()
         self._pam.pam_end(self._handle, self._pam.pam_close_session(self._handle, PAM_SILENT))
 
 
 def session(user: str) -> Session | None:
-    """Begin a session of cron's for the account, None where PAM has nothing for cron. Raises Refused."""
+    """Open cron's session for the account, None where PAM has no rules for cron. Raises Refused."""
     service = next((name for name in CRON_NAMES if os.path.exists(f"{PAM_SERVICES}/{name}")), None)  # noqa: PTH110
     return None if service is None else Session(service, user)
 
 
 def environment(request: dict[str, Any], of_pam: dict[str, str]) -> dict[str, str]:
-    """Return the variables of a cron job: the crontab's go before PAM's, whose account it is before all."""
+    """Return the variables of a cron job: the crontab's override PAM's, the user's name overrides both."""
     user = request["user"]
     usual = {"HOME": request["home"], "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
     of_cron = {**usual, **request["variables"], "LOGNAME": user, "USER": user}
@@ -211,13 +212,13 @@ def environment(request: dict[str, Any], of_pam: dict[str, str]) -> dict[str, st
 
 
 def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
-    """Start `command` as the account in a session of its own; return its process id. Raises Refused, OSError."""
+    """Start `command` as the account in its own session; return its process id. Raises Refused, OSError."""
     came, told = os.pipe()
     job = os.fork()
     if job == 0:
         _leave(request, mask, variables, told)
     os.close(told)
-    # Closed by the kernel where the shell has begun
+    # The kernel closes the pipe when the shell starts
     failure = os.read(came, ANSWER_BYTES)
     os.close(came)
     if failure:
@@ -230,7 +231,7 @@ def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
 
 
 def _leave(request: dict[str, Any], mask: int, variables: dict[str, str], told: int) -> NoReturn:
-    """Become the account's command; tell the number of what is in the way, and the folder where it is one."""
+    """Become the account's command; on failure, write the error number, and a folder that caused it, to `told`."""
     try:
         if told != STATUS:
             os.dup2(told, STATUS, inheritable=False)
@@ -256,7 +257,7 @@ def _become(uid: int, command: str, variables: dict[str, str]) -> NoReturn:
         os.dup2(null, number)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers
         if int(name) > STATUS:
-            # The one this list was read through is closed already
+            # The descriptor used for this listing is closed already
             try:
                 os.close(int(name))
             except OSError as error:
@@ -272,7 +273,7 @@ def _become(uid: int, command: str, variables: dict[str, str]) -> NoReturn:
 
 
 def let_go() -> None:
-    """Hold nothing that whoever waits for an answer waits for, and be no part of what may be ended with it."""
+    """Release all descriptors that others wait on, and leave the session, which may be ended as a whole."""
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
@@ -281,20 +282,20 @@ def let_go() -> None:
 
 
 def see_out(session: Session, job: int) -> None:
-    """End `session` once `job` has ended, as cron does, or after LONGEST_SECONDS."""
+    """Close `session` once `job` has ended, as cron does, or after LONGEST_SECONDS."""
     try:
         watched = select.poll()
         watched.register(os.pidfd_open(job), select.POLLIN)
         watched.poll(LONGEST_SECONDS * 1000)
     except OSError:
-        # A kernel that knows no such descriptors
+        # The kernel does not support process descriptors
         os.waitpid(job, 0)
     session.close()
 
 
 def start(request: dict[str, Any], told: int) -> None:
-    """Start `command` as the account `user`, answer {"missed": what is not as cron has it} to the descriptor `told`,
-    and stay for as long as its session lasts. Raises Refused, OSError where it is not started."""
+    """Start `command` as the account `user`, answer {"missed": differences from cron} on the descriptor `told`, and
+    stay until its session ends. Raises Refused, OSError when it cannot be started."""
     cron = cron_daemon()
     missed = ["no cron runs"] if cron is None else adopt(cron)
     mask = UMASK if cron is None else int(status_of(cron).get("Umask", f"{UMASK:o}"), 8)
@@ -312,13 +313,13 @@ def start(request: dict[str, Any], told: int) -> None:
 
 
 def answer(told: int, found: dict[str, Any]) -> None:
-    """Say what came of it."""
+    """Write the result."""
     os.write(told, json.dumps(found).encode("ascii")[:MOST_BYTES])
     os.close(told)
 
 
 def apart(request: dict[str, Any], told: int) -> NoReturn:
-    """Start it in this process, which may outlive the one that was asked."""
+    """Start the command in this process, which may outlive the one that received the request."""
     try:
         if is_expired(request["user"]):
             raise Refused("account_closed", "the account has expired")
@@ -328,7 +329,7 @@ def apart(request: dict[str, Any], told: int) -> NoReturn:
     except OSError as error:
         reason = "limits" if error.errno == errno.EAGAIN else "failed"
         answer(told, {"reason": reason, "message": error.strerror or str(error)})
-    except BaseException:  # noqa: BLE001 - told, and nothing runs on
+    except BaseException:  # noqa: BLE001 - reported, and nothing runs on
         traceback.print_exc()
     os._exit(0)
 
@@ -341,7 +342,7 @@ def main() -> None:
         os.close(came)
         apart(request, told)
     os.close(told)
-    # A pipe holds so much at least, and one write of it is one piece
+    # A pipe holds at least this much, and a single write arrives in one piece
     sys.stdout.buffer.write((os.read(came, MOST_BYTES) or b'{"message": "it ended without an answer"}') + b"\n")
 
 

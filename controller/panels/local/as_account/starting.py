@@ -1,4 +1,4 @@
-"""Starts an account's cron command at once, as the account: one short process of root's that becomes it."""
+"""Start an account's cron command at once, as the account: one short root process becomes the account."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from controller.processes import Bounds, TooMuchOutput
 
 LOG = logging.getLogger(__name__)
 ANSWER_BYTES = 64 * 1024
-#: Tells the agent by which way it was started; cron tells nothing.
+#: Tells the agent how it was started; cron does not set it.
 VARIABLE = "SHOPLAUNCH_START"
 SOURCE = sources.with_helper("start_helper.py")
 
 
 def start(identity: Identity, command: str, variables: Mapping[str, str], within_seconds: float) -> Started:
-    """Start `command`, the account's own cron command, as cron would; return what came of it. `variables` are those the
+    """Start `command`, the account's own cron command, as cron would; return the result. `variables` are those that the
     account's crontab sets for it."""
     began = time.monotonic()
     request = {
@@ -52,7 +52,7 @@ def start(identity: Identity, command: str, variables: Mapping[str, str], within
 
 
 def _asked(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Return the child's answer, or why there is none. Raises TimeoutError."""
+    """Return the helper's answer, or the reason for its failure. Raises TimeoutError."""
     with os.fdopen(os.memfd_create("request"), "w+b") as asked:
         asked.write(json.dumps(request).encode("ascii") + b"\n")
         asked.seek(0)

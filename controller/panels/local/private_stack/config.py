@@ -1,4 +1,4 @@
-"""The private services' own configuration files and data directory."""
+"""Configuration files and data directories of the private services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.panels.local.uids import LAST_UID
 from shared.errors import ShoplaunchError
 
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
-#: What a shop's .htaccess and our virtual hosts need; those that Debian links in statically are not listed.
+#: Needed by shops' .htaccess files and by the virtual hosts; modules that Debian links in statically are not listed.
 APACHE_MODULE_NAMES = [
     *["mpm_prefork", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic"],
     *["access_compat", "alias", "autoindex", "deflate", "dir", "env", "expires", "filter", "headers", "mime"],
@@ -100,7 +100,7 @@ def _binary(name: str) -> str:
 
 
 def install_mariadb(folder: Path) -> None:
-    """The data directory exists; root logs in through the socket without a password, nobody else does."""
+    """Create the data directory; root logs in through the socket without a password, nobody else can."""
     user = pwd.getpwnam("mysql")
     temporary = folder / "tmp"
     for path, mode in ((folder, 0o755), (temporary, 0o700)):
@@ -110,7 +110,7 @@ def install_mariadb(folder: Path) -> None:
     data = folder / "data"
     if data.exists():
         return
-    # Made aside and renamed, so that an interrupted installation is never taken for a finished one.
+    # Created aside and renamed, so that an interrupted installation is never taken for a finished one.
     fresh = folder / "data.new"
     if fresh.exists():
         shutil.rmtree(fresh)
@@ -145,7 +145,7 @@ def mariadb_options(folder: Path, socket: Path) -> list[str]:
 
 
 def write_php(folder: Path) -> Path:
-    """The configuration of one PHP-FPM is written; return the socket of its idle pool."""
+    """Write the configuration of one PHP-FPM; return the socket of its idle pool."""
     for name in ("pools", "sockets"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name).chmod(0o755)
@@ -156,7 +156,7 @@ def write_php(folder: Path) -> Path:
 
 
 def write_apache(folder: Path, ip: str, port: int) -> bool:
-    """The configuration of the private Apache is written, for `ip`:`port`; return whether it is another now."""
+    """Write the private Apache's configuration for `ip`:`port`; return whether it changed."""
     for name in ("sites", "run", "log"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "log").chmod(0o750)

@@ -1,4 +1,4 @@
-"""The private services' processes: is one running, does it answer, end it and what it left behind."""
+"""Processes of the private services: check whether one runs and answers, end it and its orphans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORPHAN_SECONDS = 30
 
 
 def runs(pid: Path, binary: str) -> bool:
-    """Tell whether the process that wrote the file `pid` lives and is `binary`."""
+    """Return whether the process that wrote the file `pid` is alive and is `binary`."""
     if not pid.exists():
         return False
     command = ["start-stop-daemon", "--status", "--pidfile", str(pid), "--exec", binary]
@@ -26,12 +26,12 @@ def runs(pid: Path, binary: str) -> bool:
 
 
 def exists(pid: Path) -> bool:
-    """Tell whether there is any process of the number in the file `pid`; it may not have become its binary yet."""
+    """Return whether any process has the number in the file `pid`; it may not have become its binary yet."""
     return Path(f"/proc/{pid.read_text().strip()}").exists()
 
 
 def stop(pid: Path, binary: str) -> None:
-    """Neither the process of the file `pid` nor its workers run, and the file is gone."""
+    """End the process of the file `pid` and its workers, and remove the file."""
     if not pid.exists():
         return
     command = ["start-stop-daemon", "--stop", "--oknodo", "--quiet", "--retry", STOP_SCHEDULE]
@@ -44,7 +44,7 @@ def stop(pid: Path, binary: str) -> None:
 
 
 def _end_orphans(leader: int, binary: str) -> bool:
-    """End the workers a killed master left: they are of its session, and hold on to its sockets; tell of any."""
+    """End the workers of a killed master, which are in its session and hold its sockets; return whether any ran."""
     found = False
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -53,13 +53,13 @@ def _end_orphans(leader: int, binary: str) -> bool:
                 found = True
                 os.kill(int(folder.name), signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
-            # It ended while we looked.
+            # It ended during the check.
             continue
     return found
 
 
 def wait(name: str, answers: Callable[[], bool], log: Path, lives: Callable[[], bool] = lambda: True) -> None:
-    """Return once `answers()`. Raises panel_refused with the end of `log` when it dies or takes too long."""
+    """Wait until `answers()`. Raises panel_refused with the end of `log` when it dies or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not answers():
         if time.monotonic() > deadline or not lives():
@@ -73,7 +73,7 @@ def signal_command(signal: str, pid: Path, binary: str) -> tuple[str, ...]:
 
 
 def run(command: list[str], log: Path | None, *, umask: int = 0o022) -> None:
-    """Run `command`. Raises ShoplaunchError `panel_refused` with what it said, else with the end of `log`."""
+    """Run `command`. Raises ShoplaunchError `panel_refused` with its output, else with the end of `log`."""
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", umask=umask)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-500:] or (_tail(log) if log else "")
@@ -85,14 +85,14 @@ def _tail(log: Path) -> str:
 
 
 def accepts(path: Path) -> bool:
-    """Tell whether something listens on the Unix socket `path`."""
+    """Return whether something listens on the Unix socket `path`."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(5)
         return probe.connect_ex(str(path)) == 0
 
 
 def listens(port: int, ip: str = "127.0.0.1") -> bool:
-    """Tell whether something listens on TCP `port` of this machine's address `ip`."""
+    """Return whether something listens on TCP `port` of this machine's address `ip`."""
     with socket.socket() as probe:
         probe.settimeout(5)
         return probe.connect_ex((ip, port)) == 0

@@ -1,4 +1,4 @@
-"""A private MariaDB, PHP-FPM and Apache below one directory, beside whatever already runs on the machine."""
+"""A private MariaDB, PHP-FPM and Apache below one directory, next to whatever already runs on the machine."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ LENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port(ip: str = "127.0.0.1") -> int:
-    """Return a TCP port of `ip`, an address of this machine, that nobody holds now.
+    """Return a TCP port of `ip`, an address of this machine, that is free now.
 
-    It is none of those the system lends to outgoing connections (unless it lends nearly all): it must be free at every
-    later start, too. Raises panel_refused when none is found.
+    It is outside of the system's range of ephemeral ports (unless that is nearly all): it must be free at every later
+    start, too. Raises panel_refused when none is found.
     """
     lent = int(LENT_PORTS.read_text("ascii").split()[0])
     for _ in range(PORT_TRIES):
@@ -42,7 +42,7 @@ def free_port(ip: str = "127.0.0.1") -> int:
 
 
 class Stack:
-    """Services of our own under `directory`; `http_port` 0 chooses a free port of `http_ip` once and remembers it.
+    """Private services under `directory`; `http_port` 0 chooses a free port of `http_ip` once and remembers it.
 
     `php` names PHP-FPM binaries (default: every installed version, newest first); `mariadb_options` are added to the
     server's command line. Every method may be called any number of times and from any process; all need root.
@@ -70,11 +70,11 @@ class Stack:
         if len(os.fsencode(self.directory)) > MAX_SOCKET_PATH_BYTES - 60:
             raise ShoplaunchError("config_invalid", f"the path is too long for Unix sockets: {self.directory}")
 
-    # -- what it consists of ------------------------------------------------------------------------------------
+    # -- parts and settings ---------------------------------------------------------------------------------------
 
     @property
     def http_port(self) -> int:
-        """The port Apache listens on; 0 before the first start of a stack that chooses for itself."""
+        """Return Apache's port; 0 before the first start of a stack that chooses one itself."""
         return self._wanted_port or int(self._remembered().get("http_port", 0))
 
     def php_versions(self) -> list[PhpFpm]:
@@ -114,7 +114,7 @@ class Stack:
         }
 
     def status(self) -> dict[str, bool]:
-        """Return service name -> is it running."""
+        """Return service name -> whether it is running."""
         running = {"mariadb": processes.runs(self.mariadb / "mariadb.pid", config.mariadb_binary())}
         for php in self.php_versions():
             running[f"php{php.version}"] = processes.runs(self._php_pid(php), php.command[0])
@@ -124,7 +124,7 @@ class Stack:
     # -- starting -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Everything runs and answers. Raises ShoplaunchError panel_refused with the end of the service's log."""
+        """Start all services and wait until they answer. Raises panel_refused with the end of the service's log."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
         if not self.http_port:
@@ -166,7 +166,7 @@ class Stack:
         log = self.apache / "log" / "error.log"
         pid = self.apache / "apache2.pid"
         binary = config.apache_binary()
-        # Its way of serving and its modules cannot be changed by a reload.
+        # A reload cannot change its processing model and its modules.
         if changed or not processes.runs(pid, binary):
             processes.stop(pid, binary)
             processes.run([binary, "-f", str(self.apache / "apache2.conf"), "-k", "start"], log, umask=0o027)
@@ -180,14 +180,14 @@ class Stack:
     # -- stopping -----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Nothing of the stack runs any more; its files stay."""
+        """Stop all services; their files stay."""
         processes.stop(self.apache / "apache2.pid", config.apache_binary())
         for php in self.php_versions():
             processes.stop(self._php_pid(php), php.command[0])
         processes.stop(self.mariadb / "mariadb.pid", config.mariadb_binary())
 
     def remove(self) -> None:
-        """Nothing runs and nothing is left on the disk."""
+        """Stop all services and remove all files."""
         self.stop()
         if self.directory.exists():
             shutil.rmtree(self.directory)

@@ -1,9 +1,9 @@
-"""One Apache virtual host per account, served as the account; its first line remembers account and domain.
+"""One Apache virtual host per account, served as the account; its first line records account and domain.
 
-Apache's module mpm_itk gives every connection a process of its own, which becomes the account and can never go back.
-By itself it does so only after `.htaccess` was read, with rights to read every file; a condition in it would be
-evaluated with those rights. So the first rule of each site makes a subrequest to a place where nobody can put a
-`.htaccess`: the process has become the account before it looks at anything of the account's.
+Apache's module mpm_itk gives every connection its own process, which becomes the account and can never go back. By
+default it does so only after `.htaccess` was read, with rights to read every file; a condition in it would be evaluated
+with those rights. So the first rule of each site makes a subrequest to a place where nobody can put a `.htaccess`: the
+process has become the account before it reads anything of the account's.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ REQUIRED_MODULES = frozenset(
 )
 #: Without it all sites would be served by one user, and every account could use the others' PHP through it.
 ISOLATION_MODULE = "mpm_itk_module"
-#: What a `.htaccess` may ask of these concerns all accounts: every site's text, or code inside of Apache's processes,
+#: Through these modules a `.htaccess` can affect all accounts: every site's text, or code inside of Apache's processes,
 #: which hold every site's logs open.
 SHARED_MODULES = frozenset(
     f"{name}_module" for name in ("info", "proxy_balancer", "php", "php5", "php7", "perl", "lua", "python")
 )
-#: What it shows concerns all accounts too, unless requests are kept out of it: for the whole server, by any site.
+#: Its output covers all accounts too, unless requests are kept out of it: for the whole server, by any site.
 STATUS_MODULE = "status_module"
 _STATUS = "ExtendedStatus Off"
 LOG_MODE = 0o640
 GONE = 410
-#: An account's own site may answer, before Apache has read the new text.
+#: Limits, as an account's own site may answer before Apache has read the new configuration.
 _LIMITS = Limits(seconds=5, body_bytes=64 * 1024, is_cut=True)
 _MARK = re.compile(rb"\.shoplaunch-site-([0-9a-f]{16})\$")
 _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
-#: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one beside its address.
+#: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one next to its address.
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
 
 _SITE = """# shoplaunch account={user} domain={domain}
@@ -102,7 +102,7 @@ _SITE = """# shoplaunch account={user} domain={domain}
 
 @dataclass(frozen=True)
 class Site:
-    """What a virtual host of ours serves, and the mark by which its text is known; empty in a text without one."""
+    """A virtual host written by this panel, and the mark that identifies its text; empty in a text without one."""
 
     user: str
     domain: str
@@ -110,13 +110,13 @@ class Site:
 
 
 class Sites:
-    """The virtual hosts this panel wrote."""
+    """The virtual hosts written by this panel."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
     def all(self) -> Iterator[Site]:
-        """Yield every site of ours."""
+        """Yield every site of this panel."""
         for part in self._service().parts().values():
             site = _site(part)
             if site is not None:
@@ -128,7 +128,7 @@ class Sites:
         return None if part is None else _site(part)
 
     def check_domain(self, user: str, domain: str) -> None:
-        """Raises domain_invalid for what is no host name, name_taken when another site answers to it."""
+        """Raise domain_invalid for an invalid host name, name_taken when another site answers to it."""
         if not DOMAIN.match(domain):
             raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
         own = self.of(user)
@@ -138,12 +138,12 @@ class Sites:
             raise ShoplaunchError("name_taken", f"another site of the server answers to {domain}")
 
     def _listed(self) -> set[str]:
-        """Return every host name Apache's configuration knows for our port, also those of others."""
+        """Return every host name in Apache's configuration of the port, including foreign ones."""
         output = commands.run([*self._settings.apache, "-t", "-D", "DUMP_VHOSTS"]).decode("utf-8", "replace")
         return {(several or single).lower() for several, single in _LISTED.findall(output)}
 
     def ensure(self, account: SystemAccount, domain: str, socket: str) -> None:
-        """Apache serves `domain` from the account's document root, PHP through `socket`."""
+        """Make Apache serve `domain` from the account's document root, PHP through `socket`."""
         content, mark = self._content(account, domain, socket)
         with config_files.exclusive(self._settings.state_folder, "apache"):
             self.check_domain(account.user, domain)
@@ -154,7 +154,7 @@ class Sites:
             )
 
     def remove(self, user: str) -> None:
-        """The account has no site, and no logs of one."""
+        """Remove the account's site and its logs."""
         with config_files.exclusive(self._settings.state_folder, "apache"):
             site = self.of(user)
             config_files.remove(
@@ -167,14 +167,14 @@ class Sites:
                 path.unlink()
 
     def _answer(self, domain: str, mark: str) -> int | None:
-        """Return what Apache answers for the text `mark` of the site: GONE when it has read it. None: no answer."""
+        """Return Apache's status for the site's `mark`: GONE once it has loaded that text. None: no answer."""
         settings = self._settings
         client = HttpClient(Origin(settings.http_ip, settings.http_port))
         request = HttpRequest("GET", f"/.shoplaunch-site-{mark}", {"Host": domain})
         try:
             return client.ask(request, _LIMITS).status
         except NetworkError:
-            # Connections may be cut while it reads its files again.
+            # Apache may cut connections while it reloads.
             return None
 
     def _service(self) -> config_files.Service:
@@ -195,7 +195,7 @@ class Sites:
         return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
 
     def _content(self, account: SystemAccount, domain: str, socket: str) -> tuple[str, str]:
-        """Return the site's text and the mark in it."""
+        """Return the site's text and its mark."""
         settings = self._settings
         values = {
             "user": account.user,
@@ -213,13 +213,13 @@ class Sites:
 
 
 def hides_requests(path: Path) -> bool:
-    """Tell whether the sites in the file `path` keep requests out of the server's status; one without sites will."""
+    """Return whether the sites in the file `path` keep requests out of the server's status; true without any sites."""
     content = config_files.read(path)
     return content is None or f"\n{_STATUS}\n".encode("ascii") in content
 
 
 def _make_log(path: Path) -> None:
-    """The log is closed to all accounts: their Apache processes hold every site's logs open, by name in /proc."""
+    """Create the log, closed to all accounts: their Apache processes hold every site's logs open, by name in /proc."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, LOG_MODE)
     except OSError as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-#: The file below a service's folder; its services read `*.conf`.
+#: The file's name in a service's folder; the services read `*.conf`.
 FILE_NAME = "shoplaunch.conf"
 
 
 def parts(content: bytes | None, comment: str) -> dict[str, bytes]:
-    """Return account -> its part of a file's `content`; `comment` is what begins a comment line."""
+    """Return account -> its part of a file's `content`; `comment` starts a comment line."""
     begin, end = (_marker(comment, r"([a-z][a-z0-9_]*)", word) for word in ("begin", "end"))
     found = re.findall(rf"^{begin}\n(.*?)^{end}\n", (content or b"").decode("utf-8"), re.MULTILINE | re.DOTALL)
     return {name: part.encode("utf-8") for name, part, last in found if name == last}

@@ -1,4 +1,4 @@
-"""An account's part of a service's file, changed safely: tested aside, noted, in place, reloaded, put back if bad."""
+"""Change an account's part of a service's file safely: test aside, note, replace, reload, roll back on failure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from controller.panels.local.services import blocks
 from controller.processes import Ended
 from shared.errors import ShoplaunchError
 
-#: Beside the file while a change is under way; holds what was there before. The services read only `*.conf`.
+#: Suffix of the note next to the file during a change; it holds the earlier content. The services read only `*.conf`.
 NOTE_SUFFIX = ".shoplaunch-change"
 MODE = 0o644
 _ABSENT = b"absent\n"
 _PRESENT = b"present\n"
 
 
-#: While a service reads its files again it may not be found for a moment.
+#: During a reload a service may be unavailable for a moment.
 RELOAD_SECONDS = 15
 #: PHP-FPM gives its workers ten seconds, twice; the rest is for slow machines with many sites.
 TAKEN_SECONDS = 60
@@ -31,11 +31,11 @@ TAKEN_SECONDS = 60
 
 @dataclass(frozen=True)
 class Service:
-    """How a service is told: `test` checks all of its files, `reload` makes it read them again.
+    """A service and its commands: `test` checks all of its files, `reload` makes it read them again.
 
-    `path` is the file with the accounts' parts, `comment` what begins a comment there. `test_aside` checks the one new
-    part in the file `aside` outside of the service's own folders. Reloads are asynchronous: the service may read its
-    folder long after it was told to, and must then find nothing there that would end it.
+    `path` is the file with the accounts' parts, `comment` starts a comment there. `test_aside` checks the one new part
+    in the file `aside` outside of the service's own folders. Reloads are asynchronous: the service may read its folder
+    long after the command, and must then find nothing there that would end it.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Service:
 
     @property
     def note(self) -> Path:
-        """Where it is noted that a change is under way."""
+        """Return the path of the note about a change under way."""
         return self.path.with_name(self.path.name + NOTE_SUFFIX)
 
     def parts(self) -> dict[str, bytes]:
-        """Return account -> its part of the file as it is now."""
+        """Return account -> its part of the current file."""
         return blocks.parts(read(self.path), self.comment)
 
 
 @contextmanager
 def exclusive(folder: str, name: str) -> Iterator[None]:
-    """One process at a time, by the lock `name` in the panel's own `folder` (made 0700)."""
+    """Hold the lock `name` in the panel's own `folder` (created 0700), one process at a time."""
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(Path(folder) / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -69,10 +69,11 @@ def exclusive(folder: str, name: str) -> Iterator[None]:
 
 
 def ensure(service: Service, name: str, part: bytes, works: Callable[[], bool]) -> bool:
-    """The file holds `part` for account `name` and the service has taken it; return whether anything was done.
+    """Ensure that the file holds `part` for account `name` and the service uses it; return whether anything was done.
 
-    `works` tells whether the running service behaves so. To be called under `exclusive`. Raises panel_refused: with
-    the file as it was before when the service's own test fails, retryable when the service does not take the change.
+    `works` returns whether the running service behaves accordingly. Call it under `exclusive`. Raises panel_refused:
+    with the earlier file restored when the service's own test fails, retryable when the service does not take the
+    change.
     """
     found = service.parts()
     if not service.note.exists() and found.get(name) == part and works():
@@ -86,9 +87,9 @@ def ensure(service: Service, name: str, part: bytes, works: Callable[[], bool]) 
 
 
 def remove(service: Service, name: str, gone: Callable[[], bool]) -> bool:
-    """Account `name` has no part and the service has noticed; return whether anything was done.
+    """Remove the part of account `name` and wait until the service has noticed; return whether anything was done.
 
-    `gone` tells whether the running service behaves so. Under `exclusive`; raises as `ensure` does.
+    `gone` returns whether the running service behaves accordingly. Under `exclusive`; raises as `ensure` does.
     """
     found = service.parts()
     if name not in found and not service.note.exists() and gone():
@@ -103,7 +104,7 @@ def _change(service: Service, found: dict[str, bytes], taken: Callable[[], bool]
     files.write_durably(service.path, blocks.joined(found, service.comment), MODE)
     _test_or_put_back(service)
     _reload(service)
-    # The command comes back before the service has read anything; until then the change is under way.
+    # The reload command returns before the service has read anything; until then the change is under way.
     deadline = time.monotonic() + TAKEN_SECONDS
     while not taken():
         if time.monotonic() > deadline:
@@ -122,7 +123,7 @@ def read(path: Path) -> bytes | None:
 
 
 def _begin(path: Path, note: Path) -> None:
-    """Note what was there before; the note of an interrupted change is older and therefore kept."""
+    """Note the earlier content; the note of an interrupted change is older and is therefore kept."""
     if not note.exists():
         before = read(path)
         files.write_durably(note, _ABSENT if before is None else _PRESENT + before, 0o600)

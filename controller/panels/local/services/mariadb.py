@@ -1,4 +1,4 @@
-"""Databases, database users and privileges of accounts, through the server's Unix socket as its root."""
+"""Databases, database users and privileges of accounts, through the server's Unix socket as root."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _DENIED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO
 
 
 def names_of(user: str) -> tuple[str, str]:
-    """Return (database, database user) of an account: one pair for one account and never another's."""
+    """Return (database, database user) of an account: a unique pair for each account."""
     name = user + SUFFIX
     if len(name) > MAX_NAME_BYTES:
-        # Two underscores: no name that fits can look like this one by chance of its beginning alone.
+        # Two underscores: a name that fits unshortened cannot look like this by chance of its beginning alone.
         digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
         name = f"{user[:16]}__{digest}{SUFFIX}"
     return name, name
@@ -47,14 +47,14 @@ def temporary_name(user: str, job_id: str) -> str:
 
 
 class Databases:
-    """The server's databases. Each method opens one connection of its own."""
+    """The server's databases. Each method opens its own connection."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
-        """A cursor as the server's root. Raises panel_unreachable, panel_refused."""
+        """Yield a cursor as the server's root. Raises panel_unreachable, panel_refused."""
         try:
             connection = self._connect(self._settings.mariadb_user, None)
         except pymysql.MySQLError as error:
@@ -72,19 +72,19 @@ class Databases:
             socket_uid=self._settings.mariadb_uid or None,
             unix_socket=self._settings.mariadb_socket,
             user=user,
-            # Left to itself the library takes Latin-1 and fails for anything else.
+            # By default the library encodes as Latin-1 and fails for anything else.
             password=(password or "").encode("utf-8"),
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             read_timeout=STATEMENT_SECONDS,
             write_timeout=STATEMENT_SECONDS,
-            # Nobody else reads a socket of this machine, and making ready for TLS takes longer than most statements
+            # Nobody else reads a socket of this machine, and a TLS handshake takes longer than most statements
             ssl_disabled=True,
         )
 
     def ensure_database(self, account: str, database: str) -> None:
-        """The database exists. Raises panel_refused for a name that is not the account's."""
+        """Ensure that the database exists. Raises panel_refused for a name that is not the account's."""
         self._check_names(account, database)
         with self.cursor() as cursor:
             cursor.execute("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", (database,))
@@ -92,21 +92,21 @@ class Databases:
                 cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4")
 
     def has_database(self, account: str, database: str) -> bool:
-        """Tell whether the database is there."""
+        """Return whether the database exists."""
         self._check_names(account, database)
         with self.cursor() as cursor:
             cursor.execute("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", (database,))
             return cursor.fetchone() is not None
 
     def has_user(self, account: str, user: str) -> bool:
-        """Tell whether anybody of that name may log in, from wherever."""
+        """Return whether a user of that name may log in, from any host."""
         self._check_names(account, user)
         with self.cursor() as cursor:
             cursor.execute("SELECT 1 FROM mysql.user WHERE User = %s LIMIT 1", (user,))
             return cursor.fetchone() is not None
 
     def holds_tables(self, account: str, database: str) -> bool:
-        """Tell whether the database holds tables, views or routines."""
+        """Return whether the database holds tables, views or routines."""
         self._check_names(account, database)
         with self.cursor() as cursor:
             for view in ("TABLES WHERE TABLE_SCHEMA", "ROUTINES WHERE ROUTINE_SCHEMA", "EVENTS WHERE EVENT_SCHEMA"):
@@ -116,12 +116,12 @@ class Databases:
         return False
 
     def ensure_user(self, account: str, user: str, password: str) -> None:
-        """The user may log in from this machine with `password`. Raises panel_refused when it cannot afterwards."""
+        """Ensure that the user can log in from this machine with `password`. Raises panel_refused otherwise."""
         self._check_names(account, user)
         if self._logs_in(user, password):
             return
         with self.cursor() as cursor:
-            # In two statements, so that an interruption between them is mended by the next call.
+            # Two statements, so that the next call completes an interrupted one.
             cursor.execute("CREATE USER IF NOT EXISTS %s@'localhost' IDENTIFIED BY %s", (user, password))
             cursor.execute("ALTER USER %s@'localhost' IDENTIFIED BY %s", (user, password))
         if not self._logs_in(user, password):
@@ -137,7 +137,7 @@ class Databases:
         return True
 
     def ensure_privileges(self, account: str, database: str, user: str) -> None:
-        """The user has every privilege on the database, and on no other."""
+        """Ensure that the user has every privilege on the database, and on no other."""
         self._check_names(account, database)
         self._check_names(account, user)
         with self.cursor() as cursor:
@@ -156,22 +156,22 @@ class Databases:
         return any(str(row[0]).startswith(wanted) for row in cursor.fetchall())
 
     def remove(self, account: str) -> None:
-        """Neither the account's database nor any database user is left; their connections are ended."""
+        """Remove the account's database and all its database users; end their connections."""
         database, user = names_of(account)
         for name in (user, *self._temporary_users(account)):
-            # Rights outlive the database they are for, and would be rights in the next one of that name
+            # Privileges outlive their database, and would apply to the next one of that name
             self.remove_user(account, name)
         self.remove_database(account, database)
 
     def _temporary_users(self, account: str) -> list[str]:
-        """Return the users that jobs of the account were given, and have not lost again."""
+        """Return the existing temporary users of the account's jobs."""
         with self.cursor() as cursor:
             cursor.execute("SELECT DISTINCT User FROM mysql.user")
             found = [str(row[0]) for row in cursor.fetchall()]
         return [name for name in found if name == temporary_name(account, name[-5:])]
 
     def remove_user(self, account: str, user: str) -> None:
-        """The user is gone and its connections are ended. Raises panel_refused when it is still there."""
+        """Remove the user and end its connections. Raises panel_refused when it is still there."""
         self._check_names(account, user)
         with self.cursor() as cursor:
             cursor.execute("DROP USER IF EXISTS %s@'localhost'", (user,))
@@ -183,7 +183,7 @@ class Databases:
                 raise ShoplaunchError("panel_refused", f"the database user {user} is still there")
 
     def remove_database(self, account: str, database: str) -> None:
-        """The database is gone. Raises panel_refused when it is still there."""
+        """Remove the database. Raises panel_refused when it is still there."""
         self._check_names(account, database)
         with self.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS `{database}`")
@@ -206,7 +206,7 @@ class Databases:
 
 
 def _failure(error: pymysql.MySQLError) -> ShoplaunchError:
-    """Return what the server said as an error of ours; PyMySQL's messages never repeat parameters of a login."""
+    """Return the server's error as a ShoplaunchError; PyMySQL's messages never repeat parameters of a login."""
     number = error.args[0] if error.args else 0
     text = str(error.args[1])[:200] if len(error.args) > 1 else str(error)[:200]
     if isinstance(error, pymysql.err.OperationalError) and (number == 0 or 2000 <= number < 3000):

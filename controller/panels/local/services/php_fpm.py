@@ -1,4 +1,4 @@
-"""One PHP-FPM pool per account: PHP runs as the account, answers the account alone, with settings a shop needs."""
+"""One PHP-FPM pool per account: PHP runs as the account, accepts only the account, with settings that shops need."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ php_value[max_input_vars] = 20000
 
 
 class Pools:
-    """The accounts' pools over all PHP versions of the server; an account has one."""
+    """The accounts' pools in all PHP versions of the server; an account has one."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
@@ -74,11 +74,11 @@ class Pools:
         raise ShoplaunchError("panel_refused", f"no PHP fits: {'; '.join(reasons) or 'none is installed'}")
 
     def current(self, user: str) -> PhpFpm | None:
-        """Return the PHP whose pool the account has, None when it has none."""
+        """Return the PHP version of the account's pool, None when it has none."""
         return next((php for php in self._settings.php if user in self._service(php).parts()), None)
 
     def ensure(self, account: SystemAccount, php: PhpFpm) -> str:
-        """The account's pool runs under `php` and under no other; return its socket."""
+        """Ensure that the account's pool runs under `php` and no other; return its socket."""
         socket_path = self.socket(php, account.user)
         with config_files.exclusive(self._settings.state_folder, "php"):
             _ensure_sockets(Path(php.sockets))
@@ -87,7 +87,7 @@ class Pools:
         return socket_path
 
     def remove(self, user: str, keep: PhpFpm | None = None) -> None:
-        """The account has no pool, other than that under `keep`."""
+        """Remove the account's pools, except that under `keep`."""
         with config_files.exclusive(self._settings.state_folder, "php"):
             for php in self._settings.php:
                 if keep is None or php.version != keep.version:
@@ -95,7 +95,7 @@ class Pools:
 
     def _remove(self, php: PhpFpm, user: str) -> None:
         path = self.socket(php, user)
-        # A socket that goes while PHP still hands it on would be missed by the account's next pool.
+        # A socket that disappears while PHP still passes it on would be missing for the account's next pool.
         config_files.remove(self._service(php, write=True), user, lambda: not _accepts(path))
         Path(path).unlink(missing_ok=True)
 
@@ -132,7 +132,7 @@ class Pools:
 
 
 def sockets_are_safe(folder: Path) -> bool:
-    """Tell whether nobody but root can put a socket of their own in another's place."""
+    """Return whether only root can replace a socket there."""
     try:
         status = folder.lstat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Which PHP-FPM versions a server offers, and what each can do."""
+"""The PHP-FPM versions of a server, and the extensions of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.errors import ShoplaunchError
 
 _VERSION = re.compile(r"PHP (\d+\.\d+)\.")
 TIMEOUT_SECONDS = 60
-#: Not /run/php: Debian gives that to www-data, who could put sockets of their own there. It also outlives a restart of
+#: Not /run/php: Debian gives that to www-data, who could place their own sockets there. It also outlives a restart of
 #: the machine, without which PHP-FPM would not start.
 SOCKETS = "/var/lib/shoplaunch/sockets"
 
@@ -45,7 +45,7 @@ class PhpFpm:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes, fit for TOML."""
+        """Return the values for `from_dict`, ready for TOML."""
         values = asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -55,7 +55,7 @@ class PhpFpm:
 
 
 def version_number(version: str) -> tuple[int, ...]:
-    """Return "8.1" or "8.1.2" as (8, 1): PHP's compatibility is decided by the first two numbers."""
+    """Return "8.1" or "8.1.2" as (8, 1): PHP's compatibility depends on the first two numbers."""
     return tuple(int(part) for part in version.split(".")[:2])
 
 
@@ -99,7 +99,7 @@ def version_of(binary: str) -> str:
 
 
 def extensions_of(php: PhpFpm) -> frozenset[str]:
-    """Return the names of the extensions `php` has loaded, in small letters."""
+    """Return the names of the extensions `php` has loaded, in lower case."""
     lines = (line.strip().lower() for line in _output([*php.command, "-m"]).splitlines())
     names = {line for line in lines if line and not line.startswith("[")}
     if "zend opcache" in names:
