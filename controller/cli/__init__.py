@@ -9,7 +9,7 @@ import click
 from controller.cli.terminal.output import errors_shown
 from controller.config import home_folder, load_config
 
-#: As controller.backups.restoring calls it; to load that takes longer than many a command.
+#: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.
 RESTORING = ".restoring"
 #: Module -> the commands it adds.
 MODULES = {
@@ -32,7 +32,7 @@ MODULES = {
 
 
 class Commands(click.Group):
-    """A group that loads only the module of the command that is run: all libraries together take most of a second."""
+    """A group that loads only the module of the command that is run: importing everything takes most of a second."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every command's name, sorted."""
@@ -52,5 +52,5 @@ class Commands(click.Group):
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""
     if (home_folder() / RESTORING).is_dir():
-        # A restore was cut off: nothing may see half of it
+        # A restore was interrupted: no command may see half of it
         importlib.import_module("controller.backups").settle(load_config())

@@ -1,4 +1,4 @@
-"""`shoplaunch agent build`: the archive that new accounts are born with."""
+"""`shoplaunch agent build`: the archive that new accounts get."""
 
 from __future__ import annotations
 

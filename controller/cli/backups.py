@@ -104,7 +104,7 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
 
 
 def _tell(found: backups.Review) -> None:
-    """Say what ended, and what has come back that may have been revoked."""
+    """Print what has ended, and what is restored that may have been revoked."""
     click.echo(
         "Every session of operators is over. Recovery codes are no longer taken: whoever has an app sets the second "
         "factor up anew for others. An app's code counts again after a minute. Links to passwords that clients had not "
@@ -116,13 +116,13 @@ def _tell(found: backups.Review) -> None:
 
 
 def _passphrase(file: Path | None) -> str:
-    """Return the passphrase of a sealed backup. Raises ShoplaunchError `passphrase_missing`."""
+    """Return the passphrase of an encrypted backup. Raises ShoplaunchError `passphrase_missing`."""
     given = _given(file)
     return _ask(twice=False) if given is None else given
 
 
 def _given(file: Path | None) -> str | None:
-    """Return the passphrase of file or variable, None without any. Raises passphrase_missing for an empty one."""
+    """Return the passphrase from file or variable, None without any. Raises passphrase_missing for an empty one."""
     text = os.environ.get(VARIABLE) if file is None else file.read_text("utf-8").rstrip("\r\n")
     if text is None:
         return None

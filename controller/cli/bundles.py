@@ -1,4 +1,4 @@
-"""`shoplaunch bundle add|list|show|remove`: the bundles the controller knows, and what a bundle file holds."""
+"""`shoplaunch bundle add|list|show|remove`: the controller's bundles, and the content of a bundle file."""
 
 from __future__ import annotations
 

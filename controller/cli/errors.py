@@ -1,4 +1,4 @@
-"""`shoplaunch errors [CODE]`: what an error code means for its reader: whether a retry helps, and what to do."""
+"""`shoplaunch errors [CODE]`: the meaning of an error code, whether a retry helps, and what to do."""
 
 from __future__ import annotations
 

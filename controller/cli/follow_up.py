@@ -1,4 +1,4 @@
-"""`shoplaunch https-on|set-admin-password|remove`: later jobs on a shop that lives."""
+"""`shoplaunch https-on|set-admin-password|remove`: follow-up jobs on a live shop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def register(group: click.Group) -> None:
 
 
 def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
-    """Return the job that is begun now. Raises ShoplaunchError, domain_busy when one of the kind is open."""
+    """Start a follow-up job and return it. Raises ShoplaunchError, domain_busy when one of the kind is open."""
     before = {job.id for job in service.jobs.follow_ups(parent)}
     job = service.jobs.start_follow_up(parent, kind, values, Note(_WHO, kind))
     if job.id in before:
@@ -62,7 +62,7 @@ def set_admin_password(job_id: str, generate: bool, yes: bool) -> None:
     shop = service.jobs.get(job_id)
     if generate:
         confirm(f"The administrator's password of {readable(shop.domain, shop.folder)} ends. Go on?", yes)
-    # What is typed twice, or sent here, is meant
+    # A password typed twice, or piped in, needs no confirmation
     chosen = new_password() if generate else _asked()
     job = _begin(service, job_id, follow_up.SET_ADMIN_PASSWORD, **{"admin.password": chosen})
     click.echo(f"{job.id}: {job.state}")

@@ -1,4 +1,4 @@
-"""`shoplaunch jobs|show|watch|retry|cancel|certificate`: following jobs and stepping in."""
+"""`shoplaunch jobs|show|watch|retry|cancel|certificate`: follow jobs and intervene."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLUMNS = (
     ("state", "State"), ("step", "Step"), ("percent", "%"), ("updated_at", "Changed"),
 )  # fmt: skip
 _WHO = "command line"
-#: Shown where there is something to show.
+#: Shown only when they have a value.
 _MAYBE = ("folder", "variant", "parent", "tls", "tls_reason")
 
 
@@ -89,7 +89,7 @@ def show(job_id: str, as_json: bool) -> None:
 
 
 def started(start: dict[str, Any]) -> str:
-    """Return in a line how the agent was started: `start` is that of the status document."""
+    """Return a line that says how the agent was started: `start` is that of the status document."""
     waited, reason = start["waited_seconds"], start["reason"]
     parts = ["by cron" if start["way"] == starting.CRON else f"at once ({start['way']})"]
     parts += [] if waited is None else [f"waited for: {waited:.1f} s"]
@@ -144,7 +144,7 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
     asked = (
         f"Prepare the shop {shop} again" if undo else f"Cancel the job of {shop}, and put its account back as it was"
     )
-    # What is refused anyway is not asked about
+    # A request that is refused anyway needs no confirmation
     if not undo or states.may(found.state, "undo_cancel"):
         confirm(f"{asked}?", yes)
     change, action = (service.jobs.undo_cancel, "undo_cancel") if undo else (service.jobs.cancel, "cancel")

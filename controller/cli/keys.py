@@ -1,4 +1,4 @@
-"""`shoplaunch key …`: the installation's own keys, and those of billing systems with what each may do."""
+"""`shoplaunch key …`: the installation's own keys, and those of billing systems with their permissions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.intake.view import iso
 from controller.setup import installation, inventory, key_retirement
 
-#: Of `--may`: nothing but ordering and asking.
+#: A value of `--may`: only orders and queries.
 _NOTHING = "nothing"
-#: Of `--server` and `--bundle`: takes the limit back.
+#: A value of `--server` and `--bundle`: removes the limit.
 _ANY = "*"
 _COLUMNS = (
     ("name", "Key"), ("servers", "Servers"), ("bundles", "Bundles"), ("may", "May"), ("rate", "A minute"),
@@ -81,7 +81,7 @@ def retire(yes: bool, at_once: bool) -> None:
 
 
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what a key may do."""
+    """Add the options for a key's permissions to a command."""
     options = (
         click.option("--server", "servers", multiple=True, help="It orders for this server alone; * for all."),
         click.option("--bundle", "bundles", multiple=True, help="It orders this bundle alone; * for all."),
@@ -101,7 +101,7 @@ def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _scope(
     servers: tuple[str, ...], bundles: tuple[str, ...], may: tuple[str, ...], rate: int | None
 ) -> dict[str, Any]:
-    """Return what was said of the key, as fields of ApiKey."""
+    """Return the options of the key, as fields of ApiKey."""
     found: dict[str, Any] = {}
     for name, given in (("servers", servers), ("bundles", bundles), ("operations", may)):
         if given:

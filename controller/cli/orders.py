@@ -1,4 +1,4 @@
-"""`shoplaunch order`: one shop."""
+"""`shoplaunch order`: order one shop."""
 
 from __future__ import annotations
 

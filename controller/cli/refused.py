@@ -1,4 +1,4 @@
-"""`shoplaunch refused list|send|dismiss`: orders that were signed and refused, and sending them again."""
+"""`shoplaunch refused list|send|dismiss`: signed orders that were refused, and sending them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shoplaunch serve|worker`: the web server, and the worker beside it or alone."""
+"""`shoplaunch serve|worker`: the web server, and the worker together with it or alone."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from shared.errors import ShoplaunchError
 THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
 REQUEST_SECONDS = 10
-#: How long steps under way are waited for at the end. What is cut off keeps its lease until that has run out, and is
-#: then done again by the next worker: nobody else works on it while a panel may still be at it.
+#: How long the end waits for steps under way. An interrupted step keeps its lease until that expires, and is then
+#: repeated by the next worker: no other works on it while a panel may still be busy with it.
 WORKER_SECONDS = 15.0
-#: When gunicorn kills what has not ended by itself.
+#: When gunicorn kills a process that has not ended by itself.
 GRACEFUL_SECONDS = 25
-#: Between two looks whether the process was asked to end.
+#: Between two checks whether the process was asked to end.
 LOOK_SECONDS = 0.5
 LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z|unix:/.+\Z")
@@ -50,14 +50,14 @@ def register(group: click.Group) -> None:
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    """Gunicorn with one process of several threads; the worker starts in that process once it is there."""
+    """Gunicorn with one process of several threads; the worker starts in that process after the fork."""
 
     def __init__(self, config: Config, bind: str, with_worker: bool) -> None:
         self._config = config
         self._bind = bind
         self._with_worker = with_worker
         self._worker: Worker | None = None
-        #: Shared with the process of the web server: whether its worker could not go on.
+        #: Shared with the process of the web server: whether its worker has failed.
         self._lost = mmap.mmap(-1, 1)
         super().__init__()
 
@@ -68,9 +68,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "threads": THREADS,
             "worker_class": "controller.web.support.whole_requests.Worker",
             "graceful_timeout": GRACEFUL_SECONDS,
-            # An agent's event may wait for a lock of the database
+            # An agent's event may wait for a database lock
             "timeout": 120,
-            # Bearer tokens and status tokens are never logged: no access log
+            # No access log: bearer tokens and status tokens must not be logged
             "accesslog": None,
             "errorlog": "-",
             "control_socket_disable": True,
@@ -87,13 +87,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return create_app(self._config)
 
     def _hear_agents(self, server: Any) -> None:
-        """Listen at the agents' socket as well, once all other places are ours."""
+        """Listen at the agents' socket as well, once all other addresses are bound."""
         try:
             listener = agent_socket.listen(self._config.agent_door)
         except ShoplaunchError as error:
             if urlsplit(self._config.public_url).scheme == "http":
                 raise
-            # Agents have another way
+            # Agents can use the network instead
             LOG.warning("agents of this machine come by the network: %s", error.message)
             return
         server.LISTENERS.append(UnixSocket(listener.getsockname(), server.cfg, server.log, fd=listener.detach()))
@@ -108,13 +108,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
             follow.start()
 
     def _stop_with(self, process: Any, worker: Worker) -> None:
-        """Take nothing new up from the moment on in which the web server is asked to end."""
+        """Stop taking on new work from the moment on when the web server is asked to end."""
         while process.alive:
             time.sleep(LOOK_SECONDS)
         worker.ask_to_stop()
 
     def _end_everything(self, why: str) -> None:
-        """The service manager shall start all of it again: gunicorn would do so for this process alone, untold."""
+        """End everything, so that the service manager restarts it: gunicorn would restart only this process."""
         self._lost[0] = 1
         end_process(why)
 
@@ -123,13 +123,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
             _cut_off()
 
     def _ended(self, server: Any, _process: Any) -> None:
-        # One that is ending already has closed its listeners
+        # A process that is ending already has closed its listeners
         if self._lost[0] and server.LISTENERS:
             raise HaltServer("The worker cannot go on.", EXIT_CODE)
 
 
 def _cut_off() -> None:
-    """End the process though a step hangs: its threads would keep it from ending in order."""
+    """End the process even when a step hangs: its threads would keep it from ending normally."""
     LOG.warning("steps under way are cut off; they are done again when their leases have run out")
     logging.shutdown()
     os._exit(0)
@@ -181,7 +181,7 @@ def worker() -> None:
         signal.signal(number, end)
     running.start()
     click.echo(f"working as {running.name}", err=True)
-    # A signal that reaches another thread is noticed at the next look alone
+    # A signal that arrives in another thread is noticed only at the next check
     while not stop.wait(LOOK_SECONDS):
         pass
     if not running.stop(WORKER_SECONDS):

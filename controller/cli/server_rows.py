@@ -1,4 +1,4 @@
-"""What the command line is told of a cPanel server, checked, as its row keeps it."""
+"""Validate a cPanel server's options from the command line for its row in the database."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from controller.setup import inventory
 from shared.errors import ShoplaunchError
 
 WHM_PORT = 2087
-#: Ports of the same machine where WHM's functions are not answered, or only in plain text.
+#: Ports of the same machine where WHM's functions are unavailable, or only in plain text.
 _OTHER_PORTS = {2082: "cPanel", 2083: "cPanel", 2086: "WHM without TLS", 2095: "webmail", 2096: "webmail"}
 _USER = re.compile(r"[a-z][a-z0-9_.-]{0,63}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9]{8,256}\Z")
-#: More is no token.
+#: No token is longer.
 _TOKEN_BYTES = 4096
 
 
@@ -33,7 +33,7 @@ def changed(
     options: Iterable[str],
     own_token_file: Path | None = None,
 ) -> Server:
-    """Return the row with what was given; `own_token_file` is of a reseller's own account. Raises config_invalid."""
+    """Return the row with the given values; `own_token_file` is of a reseller's own account. Raises config_invalid."""
     if token_file is not None:
         row = replace(row, token_encrypted=inventory.seal(config, read_token(token_file)))
     if ca is not None:
@@ -85,7 +85,7 @@ def certificates(path: Path) -> str:
 
 
 def settings(options: Iterable[str], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the settings with KEY=VALUE `options` over the known ones; an empty value takes one back."""
+    """Return the settings with KEY=VALUE `options` over the known ones; an empty value removes one."""
     found = dict(known or {})
     for option in options:
         key, equals, value = option.partition("=")

@@ -1,4 +1,4 @@
-"""How agents start on a server, as the command line asks, writes and shows it."""
+"""How agents start on a server: ask, store and show it on the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ start to cron."""
 
 
 def asked(panel: str, start: str | None) -> str:
-    """Return how agents start on a new server of `panel`: as said, as is answered at a terminal, or "" (as usual)."""
+    """Return how agents start on a new server of `panel`: the option, the answer at a terminal, or "" (default)."""
     if start is not None or panel == "local" or not sys.stdin.isatty():
         return start or ""
     click.echo(_CONSEQUENCES)
@@ -28,7 +28,7 @@ def asked(panel: str, start: str | None) -> str:
 
 
 def last(row: Server) -> str:
-    """Return what came of starting an agent at once there last, "" before the first time."""
+    """Return the last result of starting an agent at once there, "" before the first time."""
     learned = row.start_learned
     if learned is None:
         return ""
@@ -36,7 +36,7 @@ def last(row: Server) -> str:
 
 
 def check(row: Server, now: float) -> Check:
-    """Return the row of `server check` about it: nothing is missing where cron alone starts agents."""
+    """Return the row of `server check` about it: a server where only cron starts agents lacks nothing."""
     if row.starts != servers.AUTO:
         message = "left to cron; `shoplaunch server set NAME --start auto` changes that"
         return Check("start at once", True, message, essential=False, optional=True)

@@ -1,4 +1,4 @@
-"""`shoplaunch server add|set|list|remove|check`: the servers and what their panels can do."""
+"""`shoplaunch server add|set|list|remove|check`: the servers and the abilities of their panels."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def add(
             raise click.UsageError("a cPanel server needs --url, --user and --token-file")
         row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
         row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
-    # Settings that cannot be used are told now and not at the first order.
+    # Unusable settings are reported now and not at the first order.
     open_panel(config, row)
     row = replace(row, start=server_starts.asked(panel, start))
     inventory.add_server(config, row)
@@ -154,7 +154,7 @@ def change(
 
 
 def _tell_namesakes(config: Config, row: Server) -> None:
-    """Billing names servers by their host: where two have the same one, its orders cannot be told apart."""
+    """Warn about servers with the same host: billing names servers by it, so their orders cannot be told apart."""
     host = urlsplit(row.url).hostname
     same = [
         one.name
@@ -175,7 +175,7 @@ def list_servers(as_json: bool) -> None:
 
 
 def _listed(row: Server) -> dict[str, Any]:
-    """Return a server as it is listed, without its token."""
+    """Return a server's row for the list, without its token."""
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
     state = "ready" if row.locked_at is None else "locked"
     started = {"start": row.starts, "last_start": server_starts.last(row)}

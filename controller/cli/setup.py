@@ -1,4 +1,4 @@
-"""`shoplaunch init|migrate|doctor`: making an installation and looking after it."""
+"""`shoplaunch init|migrate|doctor`: create and maintain an installation."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _at_terminal() -> bool:
 
 
 def _operators_address(given: str | None, *, ask: bool) -> str | None:
-    """Return the operator's address as the settings have it now, `given` or asked for where they had none."""
+    """Return the operator's address now in the settings; where they had none, it is `given` or asked for."""
     config = load_config()
     if given is None and config.mail.operator is None and ask:
         text = "The operator's e-mail address, where failures are told (empty: later)"
@@ -83,7 +83,7 @@ def _operators_address(given: str | None, *, ask: bool) -> str | None:
 
 
 def _address_or_nothing(text: str) -> str:
-    """Return what was typed; what is no address is asked for again."""
+    """Return the typed text; ask again when it is no address."""
     address = text.strip()
     try:
         if address:

@@ -1,4 +1,4 @@
-"""`shoplaunch skeleton install|status|remove|sweep`: what new accounts of a server are born with."""
+"""`shoplaunch skeleton install|status|remove|sweep`: the files that new accounts of a server are created with."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def sweep(server: str, yes: bool) -> None:
     if idle:
         confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", yes)
     for account in idle:
-        # An order may have come in while the question stood there.
+        # An order may have come in during the question.
         if account.user in inventory.busy_accounts(config, server):
             continue
         try:
@@ -128,7 +128,7 @@ def agent_files(config: Config) -> tuple[bytes, bytes]:
 
 
 def _show_readers(bundle: Bundle) -> None:
-    """Say who can copy a bundle that new accounts are born with."""
+    """Print who can copy a bundle that new accounts are created with."""
     click.echo(
         f"Whoever gets an account that is made from now on can copy the bundle {bundle.name}, with or without a shop. "
         "Left out of the skeleton, it goes only to accounts with a job: their agents fetch it from here."
@@ -138,7 +138,7 @@ def _show_readers(bundle: Bundle) -> None:
 
 
 def _show_cost(panel: Panel, cost: int) -> None:
-    """Say what as many accounts as there are now would hold, and in which plans they would hold it for nothing."""
+    """Print how much space the present number of accounts would use, and in which plans it would be of no use."""
     found = panel.packages()
     if not found:
         count = len(panel.list_accounts())

@@ -122,7 +122,7 @@ def _draw(address: str) -> None:
     except UnicodeEncodeError:
         return
     for line in lines:
-        # On dark terminals, too
+        # Readable on dark terminals, too
         click.echo(click.style(line, fg="black", bg="bright_white"))
 
 

@@ -1,1 +1,1 @@
-"""`shoplaunch pack`: a template shop becomes a bundle, is checked, and what was found is decided."""
+"""`shoplaunch pack`: pack a template shop into a bundle, check it, and decide about findings."""

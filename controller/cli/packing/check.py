@@ -1,4 +1,4 @@
-"""`shoplaunch pack --check`: what a template holds and what is wrong with it, without leaving a bundle."""
+"""`shoplaunch pack --check`: report a template's content and problems, without leaving a bundle."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ MakePlan = Callable[[Tree, Source], TemplatePlan]
 
 @dataclass
 class Checked:
-    """What a check found: the template in numbers, the problems, and the bundle that would be."""
+    """The result of a check: the template in numbers, the problems, and the bundle that would result."""
 
     template: dict[str, Any] = field(default_factory=dict)
     problems: list[ShoplaunchError] = field(default_factory=list)
     packed: compiler.Packed | None = None
 
     def findings(self) -> list[Finding]:
-        """Return what is left to decide."""
+        """Return the findings that need a decision."""
         return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.findings]
 
     def unused(self) -> list[Mapping[str, Any]]:
-        """Return the decisions that fitted nothing."""
+        """Return the decisions that matched nothing."""
         if self.packed is not None:
             return list(self.packed.report.get("decisions_without_effect", []))
         return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.unused]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the check as a program reads it; "error" is the first problem."""
+        """Return the check for programs; "error" is the first problem."""
         problems = [problem.as_dict() for problem in self.problems]
         findings = [finding.as_json() for finding in self.findings()]
         document: dict[str, Any] = {"template": self.template, "problems": problems, "findings": findings}
@@ -52,7 +52,7 @@ class Checked:
                 "manifest": packed.manifest}  # fmt: skip
 
     def sections(self) -> list[Section]:
-        """Return what to tell of the template, and its problems."""
+        """Return the sections about the template, and its problems."""
         told = [(problem.code, problem.message) for problem in self.problems]
         found = [(one.sentence(), choices_shown(one)) for one in self.findings()]
         more = [Section(title, rows) for title, rows in (("Problems", told), ("Findings", found)) if rows]
@@ -60,7 +60,7 @@ class Checked:
 
 
 def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) -> Checked:
-    """Look the template over and pack it for trial; every problem that can be told beside another one is."""
+    """Survey the template and pack it for trial; report as many problems as possible in one run."""
     checked = Checked()
 
     def looked_over(tree: Tree, source: Source) -> TemplatePlan:

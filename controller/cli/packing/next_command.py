@@ -1,4 +1,4 @@
-"""The command to give next, after a packing, a check or a failure of either."""
+"""The command to run next, after a packing, a check or a failure of either."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.errors import ShoplaunchError
 
 R = TypeVar("R")
 
-#: Code of a failure -> what to give `pack` besides what it was given.
+#: Code of a failure -> the option to add to `pack`.
 _HELPS = {
     "domain_unknown": "--domain DOMAIN",
     "dump_failed": "--scratch URL",
@@ -30,14 +30,14 @@ _LONGEST_NAME = 63
 
 
 def helped(command: Callable[..., R]) -> Callable[..., R]:
-    """Make `pack` end a failure that people read with the command that helps."""
+    """Make `pack` end a failure, unless it prints JSON, with the command that helps."""
 
     @functools.wraps(command)
     def guarded(**options: Any) -> R:
         try:
             return command(**options)
         except ShoplaunchError as problem:
-            # A question that nobody answered names its option; no check helps
+            # An unanswered question names its option; no check helps
             if options["as_json"] or problem.code == "not_confirmed":
                 raise
             show_error(problem.code, problem.message)
@@ -49,19 +49,19 @@ def helped(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def after_packing(target: Path) -> str:
-    """Return the command that makes a bundle known."""
+    """Return the command that adds a bundle."""
     name = _NO_NAME.sub("-", target.stem).strip("-._")[:_LONGEST_NAME] or "shop"
     return f"shoplaunch bundle add {name} {shlex.quote(str(target))}"
 
 
 def after_check(docroot: Path, dump: Path | None) -> str:
-    """Return the command that packs what was checked; passwords in URLs are not repeated."""
+    """Return the command that packs the checked template; passwords in URLs are not repeated."""
     source = f"--dump {shlex.quote(str(dump))}" if dump is not None else "--database URL"
     return f"shoplaunch pack --docroot {shlex.quote(str(docroot))} {source} -o shop.bundle"
 
 
 def after_failure(code: str, docroot: Path, dump: Path | None, *, checked: bool) -> str:
-    """Return the command that helps: with what is missing, else the check, which tells all problems together."""
+    """Return the command that helps: with the missing option, else the check, which reports all problems together."""
     command = after_check(docroot, dump)
     if code in _HELPS:
         return command.replace(" -o ", f" {_HELPS[code]} -o ")

@@ -1,4 +1,4 @@
-"""`shoplaunch pack`: template shop -> bundle."""
+"""`shoplaunch pack`: pack a template shop into a bundle."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def pack(
 
 
 def _checked(request: compiler.Request, planned: checking.MakePlan, decided: Path | None) -> checking.Checked:
-    """Check a template, and write what is to be decided about it to the file `decided`."""
+    """Check a template, and write the open decisions about it to the file `decided`."""
     with Bars(Console(stderr=True)) as bars:
         checked = checking.check(request, planned, bars)
     if decided is not None and request.decisions is not None:
@@ -134,7 +134,7 @@ def _tell_checked(checked: checking.Checked, as_json: bool, full: bool) -> None:
 
 @contextmanager
 def _where(target: Path | None, check: bool) -> Iterator[Path]:
-    """Give the bundle's path; a check without one works in a folder that is removed."""
+    """Yield the bundle's path; a check without one works in a folder that is removed."""
     if target is not None:
         yield target.absolute()
         return
@@ -146,7 +146,7 @@ def _where(target: Path | None, check: bool) -> Iterator[Path]:
 
 @contextmanager
 def _orderly_end() -> Iterator[None]:
-    """End by an exception when asked to stop, so that scratch server and half a bundle are removed."""
+    """Turn a request to stop into an exception, so that scratch server and half a bundle are removed."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""How a packing's report is printed: what matters first, the rest a line per group, and all of it when asked."""
+"""Print a packing's report: a headline, then each group as one line, or everything on request."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 _PROGRAM_WIDTH = 120
 _TITLE_WIDTH = 30
 _COUNT_WIDTH = 4
-#: What asks for something to be done.
+#: Sections that need action.
 _ALWAYS_WHOLE = ("Problems", "Findings")
 
 
 def print_packed(manifest: Manifest, size: int, report: Mapping[str, Any], *, full: bool) -> None:
-    """Print what is to be told of a bundle."""
+    """Print the report on a bundle."""
     print_headline(headline(manifest, size, report))
     told = sections(manifest, size, report)
     print_sections(told) if full else print_folded(told)
 
 
 def print_checked(told: Sequence[Section], *, full: bool) -> None:
-    """Print what a check says of a template: its numbers folded, what is to be done about it whole."""
+    """Print the report of a check: its numbers folded, its problems in full."""
     if full:
         print_sections(told)
         return
@@ -39,13 +39,13 @@ def print_checked(told: Sequence[Section], *, full: bool) -> None:
 
 
 def print_headline(lines: Sequence[tuple[str, str]]) -> None:
-    """Print what matters, a line each."""
+    """Print the headline, a line for each fact."""
     print_facts(lines)
     click.echo()
 
 
 def print_folded(told: Sequence[Section]) -> None:
-    """Print each section as one line: how many rows it has, and how it begins."""
+    """Print each section as one line: its number of rows, and how it begins."""
     if not told:
         return
     width = terminal_width() or _PROGRAM_WIDTH

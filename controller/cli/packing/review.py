@@ -1,4 +1,4 @@
-"""`shoplaunch pack` and its findings: asked about at a terminal, read from a file of decisions, written to one."""
+"""Findings of `shoplaunch pack`: ask about them at a terminal, read and write files of decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from controller.cli.terminal.confirmation import require_name
 
 #: Packs once, with decisions.
 Packing = Callable[[Decisions | None], Packed]
-#: Packings in one go: what is taken out at one place may show what stands at another.
+#: Packings in one go: removing one finding may reveal another.
 _ROUNDS = 5
 _LEAVE = "stop"
 _MEANINGS = {
@@ -38,7 +38,7 @@ def read(path: Path | None, check: bool) -> Decisions | None:
 
 
 def pack(pack: Packing, decisions: Decisions | None, path: Path | None, as_json: bool) -> Packed:
-    """Pack with decisions; at a terminal ask about what is not decided. Raises as `pack` does."""
+    """Pack with decisions; at a terminal ask about undecided findings. Raises as `pack` does."""
     asking = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
     packed = _asking(pack, decisions or Decisions(), path) if asking else pack(decisions)
     for one in packed.report.get("decisions_without_effect", []):
@@ -48,7 +48,7 @@ def pack(pack: Packing, decisions: Decisions | None, path: Path | None, as_json:
 
 
 def _asking(pack: Packing, known: Decisions, path: Path | None) -> Packed:
-    """Pack; ask about each finding and pack again with the answers, until there is none left."""
+    """Pack; ask about each finding and pack again with the answers, until none is left."""
     asked = 0
     for _ in range(_ROUNDS):
         try:
@@ -67,7 +67,7 @@ def _asking(pack: Packing, known: Decisions, path: Path | None) -> Packed:
 
 
 def write_open(path: Path, decisions: Decisions, checked: Checked) -> None:
-    """Write the file of a check: what was decided stays, what is new is to be decided."""
+    """Write the file of a check: earlier decisions stay, new findings are open."""
     added = decisions.add_open(checked.findings())
     strange = [one for one in decisions.decided() if one.as_json() in checked.unused()]
     files.write(path, decisions, strange)
@@ -76,11 +76,11 @@ def write_open(path: Path, decisions: Decisions, checked: Checked) -> None:
 
 
 def _answers(findings: list[Finding], known: Decisions) -> list[Decision] | None:
-    """Return what was answered about each finding that can be decided, None when packing is to end."""
+    """Return the answers about all findings that can be decided, None when packing is to end."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         if not choices_of(finding) or known.of(finding) in list(known.decided()):
-            # It was decided, and is there nevertheless
+            # It was decided, and is still found
             return None
         alike = finding.what, finding.shown, bool(finding.place.table), choices_of(finding)
         groups.setdefault(alike, []).append(finding)
@@ -120,7 +120,7 @@ def _offer(known: Decisions, path: Path | None, asked: int, report: dict[str, An
 
 
 def _asked_file() -> Path | None:
-    """Return where decisions are kept: a new file, or one that may be replaced; None for nowhere."""
+    """Return the path for the decisions: a new file, or one that may be replaced; None for nowhere."""
     while True:
         text = "Keep these decisions in which file (empty: none)"
         named = click.prompt(text, default="", show_default=False, err=True)

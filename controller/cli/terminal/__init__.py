@@ -1,1 +1,1 @@
-"""What every command prints and asks: tables, bars, failures, confirmations."""
+"""Output and questions of all commands: tables, bars, failures, confirmations."""

@@ -14,7 +14,7 @@ from controller.bundles.pack import progress
 
 
 class Bars:
-    """A context that draws what it is told as controller.bundles.pack.progress.Progress."""
+    """A context manager that draws progress as controller.bundles.pack.progress.Progress reports it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,7 +42,7 @@ class Bars:
         self._task = self._drawn.add_task(name, total=total)
 
     def advance(self, steps: int = 1) -> None:
-        """Draw so many steps."""
+        """Advance the bar by `steps`."""
         if self._task is not None:
             self._drawn.advance(self._task, steps)
 
@@ -58,7 +58,7 @@ class Bars:
 
 @contextmanager
 def bars_on_terminal() -> Iterator[progress.Progress]:
-    """Give bars on standard error where that is a terminal; elsewhere nothing is drawn."""
+    """Yield bars on standard error where that is a terminal; elsewhere nothing is drawn."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield progress.NoProgress()

@@ -1,4 +1,4 @@
-"""Confirmation of what one stroke would change or replace: asked at a terminal, given by an option elsewhere."""
+"""Confirmation before something is changed or replaced: by a question at a terminal, by an option elsewhere."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ replace_option = click.option("--replace", is_flag=True, help="Replace the file 
 
 
 def confirm(question: str, agreed: bool, option: str = "--yes") -> None:
-    """Return when `agreed`, or when `question` is answered by yes.
+    """Return when `agreed`, or when `question` is answered with yes.
 
-    Raises click.Abort for no, ShoplaunchError `not_confirmed` where nobody answers.
+    Raises click.Abort for no, ShoplaunchError `not_confirmed` where nobody can answer.
     """
     if agreed or _answer(question, option):
         return
@@ -24,14 +24,14 @@ def confirm(question: str, agreed: bool, option: str = "--yes") -> None:
 
 
 def chosen(question: str) -> bool:
-    """Return what somebody at a terminal answers, False for nothing but Enter: a choice, for which an option stands."""
+    """Return the answer at a terminal, False for an empty one: a choice that has an option as well."""
     return click.confirm(question, default=False, err=True)
 
 
 def confirm_replacing(file: Path, agreed: bool) -> bool:
-    """Tell whether there is a file that may be replaced; one that may not raises as `confirm` does.
+    """Return whether there is a file that may be replaced; one that may not raises as `confirm` does.
 
-    Raises ShoplaunchError `file_error` for what is no file, click.UsageError for "-".
+    Raises ShoplaunchError `file_error` for anything but a file, click.UsageError for "-".
     """
     require_name(file)
     if not (file.exists() or file.is_symlink()):
@@ -44,7 +44,7 @@ def confirm_replacing(file: Path, agreed: bool) -> bool:
 
 
 def require_name(file: Path) -> None:
-    """Raise click.UsageError for "-", which elsewhere is standard output and here would be a file of that name."""
+    """Raise click.UsageError for "-", which means standard output elsewhere and would be the name of a file here."""
     if file == Path("-"):
         raise click.UsageError("name a file; ./- is one that is called -")
 

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, failures with their advice; and their exit codes."""
+"""Output of commands: tables for people, JSON for programs, failures with their advice; and exit codes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAILED = 1
 WRONG_USAGE = 2
 PARTLY_DONE = 3
 
-#: What the operating system refused -> code.
+#: Errors of the operating system -> code.
 _REFUSALS = {
     errno.ENOSPC: "disk_full",
     errno.EDQUOT: "disk_full",
@@ -36,7 +36,7 @@ _REFUSALS = {
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: The option every listing has.
+#: The option of every listing.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -51,8 +51,8 @@ def show_error(code: str, message: str, what_to_do: str = "") -> None:
 def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
     """Make a command end with exit code 1 and the failure's code and advice, whatever it raises.
 
-    With --json standard output gets {"error": {"code", "message", "advice", "retryable"}}: what a program reads there
-    is always JSON.
+    With --json, standard output gets {"error": {"code", "message", "advice", "retryable"}}: programs always read JSON
+    there.
     """
 
     @functools.wraps(command)
@@ -61,12 +61,12 @@ def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as problem:  # noqa: BLE001 - nobody at a terminal is helped by a stack of calls
+        except Exception as problem:  # noqa: BLE001 - a stack trace helps nobody at a terminal
             failure = as_failure(problem)
             document = failure.as_dict()
             if kwargs.get("as_json"):
                 found = {"findings": failure.details["findings"]} if "findings" in failure.details else {}
-                # What cannot be written there is said on standard error all the same
+                # The failure is reported on standard error in any case
                 with suppress(OSError):
                     print_json({"error": document, **found})
             show_error(document["code"], document["message"], document["advice"])
@@ -77,17 +77,17 @@ def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _forget_unwritten() -> None:
-    """What standard output had no room for is not tried once more when the process ends: nobody could catch that."""
+    """Discard unwritten output, so that it is not tried again at exit: nothing could catch that error."""
     try:
         sys.stdout.flush()
     except OSError:
-        # Without a number it is none of the system's files
+        # Without a descriptor it is no file of the system's
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def as_failure(problem: Exception) -> ShoplaunchError:
-    """Return `problem` as a ShoplaunchError: an OSError by its number, what nobody foresaw as `internal`."""
+    """Return `problem` as a ShoplaunchError: an OSError by its number, an unexpected one as `internal`."""
     if isinstance(problem, ShoplaunchError):
         return problem
     if isinstance(problem, OSError) and problem.strerror:
@@ -97,7 +97,7 @@ def as_failure(problem: Exception) -> ShoplaunchError:
         return ShoplaunchError(code, f"{place}{problem.strerror}")
     frames = traceback.extract_tb(problem.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})" if frames else ""
-    # Not its text: that may hold anything, secrets too
+    # Without its text: that may hold anything, even secrets
     return ShoplaunchError("internal", type(problem).__name__ + place)
 
 
@@ -134,7 +134,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def console() -> Console:
-    """Return a console for standard output that neither guesses markup nor wraps what a program reads."""
+    """Return a console for standard output that neither interprets markup nor wraps output for programs."""
     return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
 
 
@@ -145,5 +145,5 @@ def _text(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` without what would steer the terminal: others may have written it."""
+    """Return `text` without terminal control sequences: others may have written it."""
     return "".join(letter if letter.isprintable() or letter in "\n\u200c" else "?" for letter in text)

@@ -1,5 +1,8 @@
-"""Tables as lines of text. What is copied from a terminal – ids, addresses, dates – is never broken; where there is no
-terminal a row is one line, whole."""
+"""Tables as lines of text.
+
+Ids, addresses and dates, which users copy from a terminal, are never broken. Without a terminal each row is one
+complete line.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from collections.abc import Iterable, Sequence
 import click
 from rich.cells import cell_len
 
-#: Stands for a value there is none of.
+#: Shown for a missing value.
 NOTHING = "–"
 #: Between two columns.
 _GAP = "  "
 _INDENT = "  "
 #: Text is not put into narrower columns.
 _TEXT_WIDTH = 16
-#: Of a row's label: as much of the width as it may take, in parts of it.
+#: A row's label may take one part in this many of the width.
 _LABEL_PART = 2
 
 
@@ -27,8 +30,11 @@ def terminal_width() -> int | None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | None) -> list[str]:
-    """Return the lines of a table: rows as they are where they fit into `width`, else with their text wrapped between
-    words; where words alone are too wide, each row as `Heading: value` one after the other."""
+    """Return the lines of a table.
+
+    Rows are kept as they are where they fit into `width`, else their text is wrapped between words; where words alone
+    are too wide, each row is `Heading: value` one after the other.
+    """
     cells = [[_one_line(cell) for cell in row] for row in rows]
     widths = _widths([list(headings), *cells], width)
     if widths is None:
@@ -38,7 +44,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | N
 
 
 def labelled(rows: Iterable[tuple[str, str]], width: int | None, *, bold: bool = True, indent: str = "") -> list[str]:
-    """Return `label  value` lines; a value that has no room beside its label stands below it."""
+    """Return `label value` lines; a value without room next to its label goes below it."""
     known = [(_one_line(label), _one_line(value)) for label, value in rows]
     inside = None if width is None else width - len(indent)
     longest = max((cell_len(label) for label, _ in known), default=0)
@@ -60,7 +66,7 @@ def _labelled(label: str, value: str, column: int, width: int | None, bold: bool
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return the text in lines of at most `width`, broken between words alone: a longer word has a line of its own."""
+    """Return the text in lines of at most `width`, broken only between words: a longer word has its own line."""
     if width is None or cell_len(text) <= width:
         return [text]
     lines: list[str] = []
@@ -109,7 +115,7 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int] | Non
 
 
 def _filled(least: list[int], whole: list[int], room: int) -> list[int]:
-    """Return the widths with what is left shared out evenly among columns that lack some."""
+    """Return the widths with the remaining room shared evenly among columns that need more."""
     widths = list(least)
     while lacking := [at for at, wanted in enumerate(whole) if widths[at] < wanted]:
         share = (room - sum(widths)) // len(lacking)
@@ -131,7 +137,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _record(headings: Sequence[str], cells: Sequence[str], width: int) -> list[str]:
-    """Return a row as `Heading: value` after each other, the later lines indented; empty values are left out."""
+    """Return a row as `Heading: value` after each other, continuation lines indented; empty values are left out."""
     lines: list[str] = []
     for heading, cell in zip(headings, cells, strict=True):
         if cell in ("", NOTHING):

@@ -1,4 +1,4 @@
-"""Follows a job on the terminal: a bar for the whole, a line for every step and stage as it changes."""
+"""Follow a job on the terminal: a bar for the whole job, a line for every step and stage as it changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.domains import readable
 
 POLL_SECONDS = 0.5
-#: Nothing more happens by itself.
+#: States that do not change by themselves.
 ENDED = (states.LIVE, states.FAILED, states.STALLED, states.CANCELLED, states.IGNORED)
 _WORDS = {
     states.RECEIVED: "waiting for the worker",
@@ -35,7 +35,7 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         job = service.jobs.get(job_id)
-        # A bar has no room for what is copied
+        # A bar has no room for text that users copy
         console.print(f"{job_id}  {readable(job.domain, job.folder)}", soft_wrap=True, markup=False)
         bar = bars.add_task("", total=100, left="")
         while True:
@@ -67,7 +67,7 @@ def _description(status: dict[str, Any], agent: dict[str, Any], stage: str | Non
 def _tell(
     console: Console, status: dict[str, Any], stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
 ) -> None:
-    """Print every step and stage that has come to an end since the last look."""
+    """Print every step and stage that has ended since the last call."""
     rows = [(step["name"], step["state"], step["attempts"], _seconds(step)) for step in status["steps"]]
     agent = [(f"  {stage['name']}", stage["state"], status["attempt"], stage["seconds"]) for stage in stages]
     at = next((number for number, row in enumerate(rows) if row[0] == "agent"), len(rows))
