@@ -30,9 +30,9 @@ TEMPLATE_DOMAIN = "template.example"
 #: Cron fires once a minute; a small shop then takes seconds, a user's own bundle may take longer.
 WAIT_SECONDS = 1800
 
-#: What our sample's bundle is made of, and by.
+#: The sources of the sample's bundle, and the code that packs it.
 SAMPLE_SOURCES = [SAMPLE_SHOP, *(PROJECT / name for name in ("controller/bundles", "controller/recipes", "shared"))]
-#: Of a bundle's name: as much as is shown of the file's own, and of the manifest's digest.
+#: Letters of the file's name in a bundle's name, and of the manifest's digest.
 _STEM_LETTERS = 40
 _DIGEST_LETTERS = 12
 
@@ -46,7 +46,7 @@ def main() -> int:
     parser.add_argument("--clean", action="store_true", help="remove everything the demo made")
     options = parser.parse_args()
     try:
-        # Before anything is started: a file that cannot do leaves the machine as it is
+        # Before anything is started: an unusable file leaves the machine as it is
         digest = checked(options.bundle) if options.bundle else ""
         world = World(DIRECTORY, prefix="sldemo", like_http=True)
         if options.clean:
@@ -61,7 +61,7 @@ def main() -> int:
 
 def _run(world: World, given: Path | None, digest: str) -> int:
     with console.status("Starting MariaDB, PHP-FPM, Apache and the controller"):
-        # The code of the controller that an earlier start left may have changed since, or be gone
+        # The controller's code may have changed or disappeared since an earlier start
         world.stop_controller()
         if (world.directory / "operator.json").exists():
             world.run("migrate")
@@ -79,14 +79,14 @@ def _say(what: str, detail: str = "") -> None:
 
 
 def checked(file: Path) -> str:
-    """Return the digest of a bundle's manifest, every member of it compared with its own. Raises ShoplaunchError."""
+    """Return the digest of a bundle's manifest after checking every member against its own. Raises ShoplaunchError."""
     with open_bundle(file) as bundle:
         check_members(bundle)
         return bundle.manifest_sha256
 
 
 def _bundle(world: World, given: Path | None, digest: str) -> str:
-    """Return the name of a bundle the controller knows: the user's of this digest, or the sample shop packed now."""
+    """Return the name of a bundle in the controller: the user's with this digest, or the sample shop packed now."""
     known = {row["name"]: row["manifest_sha256"] for row in world.json("bundle", "list")}
     name = _name(given, digest) if given else _sample_name()
     if name in known and (given is None or known[name] == digest):
@@ -104,20 +104,20 @@ def _bundle(world: World, given: Path | None, digest: str) -> str:
 
 
 def _sample_name() -> str:
-    """Return our sample's name, which is another one as soon as it would be packed otherwise."""
+    """Return the sample's name, which changes whenever its content or its packing changes."""
     files = [path for folder in SAMPLE_SOURCES for path in sorted(folder.rglob("*")) if path.is_file()]
     made_of = "".join(sha256_hex(path.read_bytes()) for path in files if path.suffix != ".pyc")
     return f"sample-{sha256_hex(made_of.encode('ascii'))[:_DIGEST_LETTERS]}"
 
 
 def _name(given: Path, digest: str) -> str:
-    """Return a bundle's name that tells the file's and is never another content's."""
+    """Return a bundle's name that contains the file's name and is unique to the content."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", given.stem).strip("._-")[:_STEM_LETTERS]
     return f"{stem or 'bundle'}-{digest[:_DIGEST_LETTERS]}"
 
 
 def _server(world: World) -> None:
-    """The controller knows this machine, and its skeleton holds launcher and agent."""
+    """Register this machine with the controller, and put launcher and agent into its skeleton."""
     if SERVER not in {row["name"] for row in world.json("server", "list")}:
         world.run("server", "add", SERVER, "--panel", "local")
     world.run("skeleton", "install", SERVER)
@@ -150,7 +150,7 @@ def _show(world: World, job: str, login: dict[str, str]) -> int:
     lines += [f"Login        owner@example.com  /  {password}", "", f"Operator     {world.url}/admin/"]
     lines += [f"Login        {login.get('user')}  /  {login.get('password')}", ""]
     lines += [f"Certificate  {world.url}/admin/jobs/{job}/certificate", "Remove all   make clean"]
-    # Addresses and passwords are copied: no line of ours is broken, nor read as markup
+    # Addresses and passwords are copied: no line is wrapped, nor read as markup
     console.print("\n".join(lines), soft_wrap=True, markup=False, highlight=False)
     return 0
 
@@ -165,7 +165,7 @@ def _stages(certificate: dict[str, Any]) -> Table:
 
 
 def _password(world: World, domain: str) -> str:
-    """Return the password the client's mail brought."""
+    """Return the password from the client's mail."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for message in sorted(world.mail.glob("*.eml"), reverse=True):

@@ -1,7 +1,7 @@
-"""A whole Shoplaunch on this machine, private services included: what the demo shows and the big tests run on.
+"""A complete Shoplaunch on this machine, private services included, for the demo and the system tests.
 
-Everything lies below one directory: state of the controller, accounts, skeleton, MariaDB, PHP-FPM and Apache. Only
-the system's cron and user database are shared with the machine. The command line is used as an operator would.
+Everything lies below one directory: state of the controller, accounts, skeleton, MariaDB, PHP-FPM and Apache. Only the
+system's cron and user database are shared with the machine. It is driven through the command line, as by an operator.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from controller.panels.local.private_stack.stack import Stack, free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"
-#: What orders for the sample shop may choose.
+#: The choices that orders for the sample shop offer.
 SAMPLE_VARIANTS = SAMPLE_SHOP / "variants.toml"
 ANSWER_SECONDS = 180
 
@@ -49,9 +49,9 @@ class World:
         php: Sequence[str] = (),
         mariadb_options: Sequence[str] = (),
     ) -> None:
-        """`like_http`: serve shops on port 80 when nobody holds it at the first start, else on a free port.
+        """`like_http`: serve shops on port 80 when it is free at the first start, else on a free port.
 
-        `php`: php-fpm binaries to offer; without any, all that are installed. `mariadb_options`: for the server.
+        `php`: php-fpm binaries to offer; by default all that are installed. `mariadb_options`: for the server.
         """
         self.directory = Path(directory)
         self.home = self.directory / "controller"
@@ -70,7 +70,7 @@ class World:
             self.directory / "stack", port, home_base=str(self.accounts), php=php, mariadb_options=mariadb_options
         )
         self.mail = self.directory / "mail"
-        #: Names of accounts that an order may be making right now.
+        #: Names of accounts that an order may be creating right now.
         self._given: set[str] = set()
 
     # -- the command line ------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class World:
     # -- starting and stopping -------------------------------------------------------------------------------------
 
     def start(self) -> dict[str, str]:
-        """Everything runs; returns {"user", "password"} of the operator (password only known to the first start)."""
+        """Start everything; return {"user", "password"} of the operator (password only known to the first start)."""
         self.accounts.mkdir(parents=True, exist_ok=True)
         for folder in (self.directory, self.accounts):
             folder.chmod(0o755)
@@ -117,7 +117,7 @@ class World:
         self._write_settings(free_port())
         login = self.json("init")
         if login["password"] is None:
-            # A start that was interrupted took the password with it
+            # An interrupted start lost the password
             login["password"] = new_password()
             given = self.directory / "operator.password"
             write_durably(given, login["password"].encode("ascii"), 0o600)
@@ -141,7 +141,7 @@ class World:
 
     @property
     def url(self) -> str:
-        """The controller's own address."""
+        """Return the controller's own address."""
         for line in (self.home / "shoplaunch.toml").read_text("utf-8").splitlines():
             if line.startswith("public_url"):
                 return line.split('"')[1]
@@ -176,14 +176,14 @@ class World:
             return False
 
     def stop_controller(self) -> None:
-        """The controller does not run."""
+        """Stop the controller."""
         pid = self.directory / "serve.pid"
         if pid.exists():
             end_process_group(int(pid.read_text()), "serve")
             pid.unlink()
 
     def remove(self) -> None:
-        """Nothing is left: no account, database, process or file."""
+        """Remove everything: accounts, databases, processes, files."""
         if not self.directory.exists():
             return
         self.stop_controller()
@@ -205,7 +205,7 @@ class World:
     # -- a template shop and orders ----------------------------------------------------------------------------------
 
     def database(self, name: str) -> tuple[str, str]:
-        """Make database `name` (dropped first) with a user of its own; return (URL without password, password)."""
+        """Create database `name` (dropped first) with its own user; return (URL without password, password)."""
         password = secrets.token_hex(12)
         connection = pymysql.connect(unix_socket=str(self.stack.mariadb_socket), user="root", autocommit=True)
         with connection, connection.cursor() as cursor:
@@ -217,7 +217,7 @@ class World:
         return f"mysql://{name}@localhost/{name}?unix_socket={self.stack.mariadb_socket}", password
 
     def install_sample(self, domain: str = "template.example") -> tuple[Path, str, str]:
-        """Install our sample shop as a template; return (document root, database URL, its password)."""
+        """Install the sample shop as a template; return (document root, database URL, its password)."""
         root = self.directory / "template" / "public_html"
         shutil.rmtree(root.parent, ignore_errors=True)
         root.parent.mkdir()
@@ -251,7 +251,7 @@ class World:
         )
 
     def free_account(self) -> str:
-        """Return the first account name of ours that does not exist and was not given before: `demo1`, `demo2` …"""
+        """Return the first of the account names `demo1`, `demo2` … that does not exist and was not returned before."""
         taken = {entry.pw_name for entry in pwd.getpwall()} | self._given
         name = next(name for number in range(1, 10_000) if (name := f"{self.prefix}{number}") not in taken)
         self._given.add(name)
@@ -259,11 +259,11 @@ class World:
 
 
 def port_is_free(port: int) -> bool:
-    """Tell whether nobody holds TCP `port` on any address of this machine."""
+    """Return whether TCP `port` is free on every address of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - only to see whether anybody holds it
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - only to see whether it is in use
         except OSError:
             return False
     return True
@@ -278,7 +278,7 @@ def end_process_group(pid: int, word: str) -> None:
         for _ in range(100):
             time.sleep(0.1)
             with contextlib.suppress(ChildProcessError):
-                # Our own child stays in the process table until we ask for it
+                # A child stays in the process table until it is waited for
                 os.waitpid(pid, os.WNOHANG)
             os.killpg(pid, 0)
         os.killpg(pid, signal.SIGKILL)
@@ -287,7 +287,7 @@ def end_process_group(pid: int, word: str) -> None:
 
 
 def start_cron(directory: Path) -> None:
-    """The system's cron daemon runs; when it is we who start it, its process id is remembered below `directory`."""
+    """Start the system's cron daemon unless it runs; a daemon started here is recorded below `directory`."""
     if subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
         return
     null = subprocess.DEVNULL
@@ -296,7 +296,7 @@ def start_cron(directory: Path) -> None:
 
 
 def stop_cron(directory: Path) -> None:
-    """The cron daemon we started is stopped again; one that was there before is left alone."""
+    """Stop the cron daemon if `start_cron` started it; leave one that ran before alone."""
     pid = directory / "cron.pid"
     if pid.exists():
         end_process_group(int(pid.read_text()), "cron")
