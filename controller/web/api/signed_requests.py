@@ -109,7 +109,7 @@ def signed_by() -> str:
 
 
 def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
-    """Write the change ahead to the audit log under the key's name; return the row's number and its details."""
+    """Log the planned change under the key's name; return the audit row's number and its details."""
     try:
         told = json_body("order_invalid")
     except ShoplaunchError:

@@ -18,8 +18,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from controller.web.support.arrival import Arrival
 
-#: Time for a whole request, counted from the connection or the request before it; while the process ends, the second
-#: one.
+#: Time for a whole request, from the connection or the request before it on; the shorter one while the process ends.
 ARRIVAL_SECONDS = 30.0
 ENDING_SECONDS = 2.0
 #: How long, and how many bytes, are read from a refused sender, so that it gets to read the refusal.
