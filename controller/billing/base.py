@@ -113,8 +113,7 @@ class Billing(ABC):
 
     #: Whether the client is also notified of the start and of delays.
     keeps_posted: ClassVar[bool] = False
-    #: How the client gets the password: `mail` (in the notification), `link` (a page shows it once), `set` (chosen
-    #: there).
+    #: How the client gets the password: `mail` (in the mail), `link` (a page shows it once), `set` (chosen there).
     credentials: str = "mail"
 
     @abstractmethod
