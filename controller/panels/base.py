@@ -212,8 +212,7 @@ class Panel(ABC):
         """Ensure that PHP runs the account's site; return its version. Raises panel_refused when no version fits."""
 
     def mend_php(self, account: Account, minimum: str, maximum: str | None, extensions: Sequence[str]) -> str:
-        """Repeat `ensure_php` once the shop is in the document root, including the panel's own entries there for its
-        PHP."""
+        """Repeat `ensure_php` once the shop is in the document root, with the panel's own entries there for PHP."""
         return self.ensure_php(account, minimum, maximum, extensions)
 
     @abstractmethod
@@ -227,8 +226,7 @@ class Panel(ABC):
 
     @abstractmethod
     def put_file(self, account: Account, path: str, content: bytes, mode: int) -> None:
-        """Ensure that the file holds `content` with `mode`, owned by the account; parents of `.shoplaunch/` get mode
-        0700.
+        """Write `content` to the file with `mode`, owned by the account; parents of `.shoplaunch/` get mode 0700.
 
         Written as temp, fsync, rename. Raises path_refused when a link or a foreign file is in the way.
         """
@@ -302,8 +300,7 @@ class Panel(ABC):
         return ()
 
     def start_now(self, account: Account, job_id: str, attempt: int, within_seconds: float) -> Started:
-        """Run the launcher as the account at once, as if cron had started it; return the way it was started, or why
-        not.
+        """Run the launcher as the account at once, as if cron had started it; return by which way, or why not.
 
         Never waits longer than `within_seconds`; a start that merely did not work raises nothing.
         """

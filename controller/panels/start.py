@@ -41,8 +41,7 @@ FORGET_SECONDS = 30 * 24 * 3600.0
 
 
 class Started(NamedTuple):
-    """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is the time it
-    took."""
+    """`way` is one of WAYS, "" when nothing was started; then `reason` is one of REASONS; `seconds` is the duration."""
 
     way: str = ""
     reason: str = ""

@@ -43,8 +43,8 @@ class CpanelSettings:
     skeleton: str = "reseller"
     #: user@host for writing the skeleton by SSH.
     ssh: str = ""
-    #: The address of the reseller's own cPanel account, with its own token (encrypted here); empty: the server's host,
-    #: port 2083.
+    #: The address of the reseller's own cPanel account, with its own token (encrypted here); empty: port 2083 of the
+    #: server's host.
     cpanel_url: str = ""
     cpanel_token: str = field(default="", repr=False)
     #: The address of sites, when it differs from the one the panel reports (NAT, another port).

@@ -28,8 +28,7 @@ class LocalSettings:
 
     mariadb_socket: str = "/run/mysqld/mysqld.sock"
     mariadb_user: str = "root"
-    #: User id of the process that listens there, when that is neither root nor called mysql or mariadb; 0: one of
-    #: these.
+    #: User id of the process that listens there, if it is neither root nor called mysql or mariadb; 0: one of these.
     mariadb_uid: int = 0
 
     apache: tuple[str, ...] = ("apachectl",)

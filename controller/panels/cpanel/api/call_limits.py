@@ -21,7 +21,10 @@ Login = tuple[str, str, str]
 
 
 class CircuitBreaker(Protocol):
-    """Says whether a server may be called. Closing it affects every process of the installation."""
+    """Says whether a server may be called; while it is closed, no call passes.
+
+    Closing it affects every process of the installation.
+    """
 
     def closed(self) -> str | None:
         """Return why the server must not be called, None when it may be."""

@@ -113,8 +113,7 @@ def handle_of(above: int, name: str, more: int = 0) -> int:
 
 
 def opened(above: int, name: str, flags: int) -> int:
-    """Return the result of `handle_of`, not the target of a link, opened with `flags`. Raises as `handle_of`;
-    OSError."""
+    """Return the result of `handle_of` opened with `flags`; links are not followed. Raises as that, and OSError."""
     handle = handle_of(above, name)
     try:
         return os.open(f"/proc/self/fd/{handle}", flags)

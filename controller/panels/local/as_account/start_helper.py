@@ -1,5 +1,4 @@
-"""Start a command as the account, as this machine's cron would: with its limits and session, nothing of the
-controller's.
+"""Start a command as the account, as this machine's cron would: with cron's limits and session, not the controller's.
 
 Started by starting.py as root together with helper.py, whose source is passed with it. The command may be any program
 of the account: no descriptor, variable, limit, priority or control group of the controller reaches it. Standard library
@@ -147,7 +146,7 @@ class Conversation(ctypes.Structure):
     _fields_ = (("call", _ASK), ("data", ctypes.c_void_p))
 
 
-# Returns PAM_CONV_ERR; kept in a global, as PAM calls it later.
+#: Returns PAM_CONV_ERR; kept in a global, as PAM calls it later.
 _NOBODY = Conversation(_ASK(lambda *_asked: 19), None)
 
 

@@ -70,7 +70,7 @@ class Stack:
         if len(os.fsencode(self.directory)) > MAX_SOCKET_PATH_BYTES - 60:
             raise ShoplaunchError("config_invalid", f"the path is too long for Unix sockets: {self.directory}")
 
-    # -- parts and settings ---------------------------------------------------------------------------------------
+    # -- parts and settings -------------------------------------------------------------------------------------
 
     @property
     def http_port(self) -> int:
