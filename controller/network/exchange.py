@@ -43,7 +43,7 @@ class Exchange:
         return min(left, self._step) if most is None else min(left, self._step, most)
 
     def allow(self, amount: int) -> None:
-        """Allow `amount` more bytes to come in from now on, whatever was allowed before."""
+        """Allow `amount` bytes to come in from now on, whatever was allowed before."""
         self._allowed = amount
 
     def count(self, amount: int) -> None:

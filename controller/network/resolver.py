@@ -18,7 +18,7 @@ class Late(TimeoutError):
 
 
 def resolve(host: str, port: int | None, seconds: float) -> list[Any]:
-    """Return the result of socket.getaddrinfo for TCP. Raises OSError, TimeoutError after `seconds`."""
+    """Return socket.getaddrinfo's result for TCP `port` at `host`. Raises OSError, TimeoutError after `seconds`."""
     if _is_address(host):
         return _asked(host, port)
     return list(_answer(partial(_asked, host, port), seconds))
