@@ -1,8 +1,7 @@
 """Run one file operation below an account's home as the account, never through a link.
 
-Started by run.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are dropped,
-because the interpreter itself may not be readable for the account. It reads one JSON line and then raw bytes from its
-input, and answers with one JSON line and then raw bytes. Standard library only.
+Started by run.py as root with `python -I -S -c SOURCE`; everything it needs is imported before the rights are dropped:
+the account may not read the interpreter. In and out come one JSON line, then raw bytes. Standard library only.
 """
 
 import contextlib
