@@ -186,7 +186,14 @@ def _whmcs(config: Config) -> Iterator[Check]:
 
 def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
     parts = urlsplit(url)
-    if parts.scheme == "http" and (parts.port or 80) > _LAST_CLOSED_PORT and _is_shared(config):
+    if parts.scheme != "http" or (parts.port or 80) <= _LAST_CLOSED_PORT:
+        return
+    try:
+        shared = _is_shared(config)
+    except ShoplaunchError:
+        # The row `database` says why nobody knows
+        return
+    if shared:
         told = f"{url}: while its web server restarts, any account may hold this port and hear the API's secret"
         yield Check(name, True, f"{told}; https, or a port up to {_LAST_CLOSED_PORT}, is nobody else's")
 

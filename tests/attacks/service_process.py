@@ -92,6 +92,8 @@ def main(folder, trick, *command):
         return Service(config, engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail)
 
     run.open_service = app.open_service = open_service
+    # The database is the world's, not the one that the settings name
+    run.require_ready = lambda _config: None
     run.load_config = lambda: world.config
     shoplaunch(list(command))
 
