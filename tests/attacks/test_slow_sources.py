@@ -49,7 +49,7 @@ class SlowServer(BundleServer):
 def quick(monkeypatch):
     """Times a test can wait for."""
     monkeypatch.setattr("agent.reporting.downloads.GRACE_SECONDS", GRACE)
-    for module in ("downloads", "bundle_fetch"):
+    for module in ("reporting.downloads", "bundle.fetch"):
         monkeypatch.setattr(f"agent.{module}.LEAST_RATE", RATE)
 
 
