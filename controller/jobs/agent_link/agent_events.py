@@ -52,7 +52,10 @@ def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False)
     """Return the job whose current attempt holds `holder`. Raises ShoplaunchError `token_invalid`, `superseded`."""
     try:
         job = jobs.get(connection, holder.job, lock=lock)
-    except ShoplaunchError:
+    except ShoplaunchError as error:
+        # A refused token ends the attempt for good, so trouble of the database must not be reported as one
+        if error.code != "job_unknown":
+            raise
         raise ShoplaunchError("token_invalid", "the token's job is not known here") from None
     if holder.attempt > job.attempt:
         raise ShoplaunchError("token_invalid", "the token is of an attempt that was never made")

@@ -68,6 +68,7 @@ STATUS = {
     "chores_hang": 503,
     # Not the sender's fault: the request may be repeated
     "config_invalid": 503,
+    "database_damaged": 503,
 }
 #: A refused body is read and discarded up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024

@@ -1,15 +1,22 @@
 """The server with the controller's database dies in the middle of a step and is away for a minute: the job goes on."""
 
+import threading
 from contextlib import suppress
 
 import pytest
+import sqlalchemy as sa
 
-from controller.db.connection.engine import make_engine
+from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
+from controller.db.tables import jobs
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, World
+from tests.integration.controller.world import Agent, World, eventually
 from tests.support.servers.mariadb import start_private, stop_private
+
+#: The connection of the same user that waits for a row.
+WAITING = """SELECT id FROM information_schema.processlist
+    WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND RIGHT(info, 10) = 'FOR UPDATE'"""
 
 
 @pytest.fixture
@@ -70,3 +77,44 @@ def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(
     finally:
         world.close()
         engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_an_agent_whose_report_the_database_breaks_off_is_not_refused(world):
+    """A refused token ends its attempt for good: nothing but the job's own row says that."""
+    job, agent = world.dropped()
+    found = []
+
+    def send():
+        try:
+            agent.send("started")
+        except ShoplaunchError as error:
+            found.append(error.code)
+
+    def hold(connection):
+        connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update())
+        sender = threading.Thread(target=send)
+        sender.start()
+        with world.engine.connect() as other:
+            eventually(lambda: other.exec_driver_sql(WAITING).first())
+            other.exec_driver_sql(f"KILL {other.exec_driver_sql(WAITING).scalar()}")
+        sender.join(60)
+        assert not sender.is_alive()
+
+    transact(world.engine, hold)
+    assert found == ["database_busy"]
+    agent.send("started")
+    assert world.job(job).state == "restoring"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_agent_is_not_refused_by_a_database_without_tables(world):
+    """As one is that SQLite makes where the disk with the controller's own is not mounted."""
+    job, agent = world.dropped()
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO away")
+    busy(lambda: agent.send("started"))
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO jobs")
+    agent.send("started")
+    assert world.job(job).state == "restoring"

@@ -1,0 +1,19 @@
+"""What is the controller's own failure is answered as such: senders keep what they have, and try again."""
+
+import pytest
+
+from controller.jobs.intake.refused_orders import is_refusal
+from controller.web.support.problems import STATUS
+from shared.errors import CODES, ShoplaunchError
+
+OURS = [code for code in CODES if not is_refusal(ShoplaunchError(code, ""))]
+
+
+def test_some_failures_are_ours():
+    assert {"database_busy", "database_damaged", "config_invalid"} <= set(OURS)
+
+
+@pytest.mark.parametrize("code", OURS)
+def test_no_sender_is_told_that_a_failure_of_ours_is_its_own(code):
+    """Billing gives an order up, and an agent a report, that is answered by 400."""
+    assert STATUS.get(code, 400) >= 500
