@@ -9,9 +9,10 @@ WAIT_SECONDS = 60
 #: Written whole at the end, so that nobody reads half of it.
 LAUNCHER = r"""#!/bin/sh
 new={home}/started.new.$$
-ls -l /proc/$$/fd | sed -n 's/.* \([0-9]*\) -> /fd=\1 /p' >"$new.fd"
+# Into a file: the shell itself would hold a pipe's ends for a moment
+ls -l /proc/$$/fd >"$new.fd"
 {{
-    cat "$new.fd"
+    sed -n 's/.* \([0-9]*\) -> /fd=\1 /p' "$new.fd"
     echo "uid=$(id -u)"
     echo "session=$(ps -o sid= -p $$ | tr -d ' ')"
     echo "pid=$$"
