@@ -9,8 +9,8 @@ WAIT_SECONDS = 60
 #: Written whole at the end, so that nobody reads half of it.
 LAUNCHER = r"""#!/bin/sh
 new={home}/started.new.$$
-# Into a file: the shell itself would hold a pipe's ends for a moment
-ls -l /proc/$$/fd >"$new.fd"
+# In a shell of its own: this one would hold a pipe's ends, or what it has redirected, for a moment
+(ls -l /proc/$$/fd >"$new.fd")
 {{
     sed -n 's/.* \([0-9]*\) -> /fd=\1 /p' "$new.fd"
     echo "uid=$(id -u)"
