@@ -11,13 +11,13 @@ MEMORY = Path("/dev/shm")
 
 
 class Disk:
-    """A file system (ext4, as most hosts have it) in a file, mounted at `path` below `folder` (Path) when it is new."""
+    """A file system (ext4, as most hosts have it) in a file, mounted at `path`, else below `folder` (Path)."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, path=None):
         self._folder = folder
         self._image = None
-        self.path = folder / "disk"
-        self.path.mkdir()
+        self.path = path or folder / "disk"
+        self.path.mkdir(exist_ok=True)
         self._is_mounted = False
 
     def renew(self, size):

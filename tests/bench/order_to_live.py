@@ -98,11 +98,12 @@ class Version:
 
 def new_disk(stack, runs):
     """Return a new file system for a version's accounts and databases: on an old one the place of a folder decides."""
-    disk = Disk(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slb"))))
+    elsewhere = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench")))
+    # Short: sockets lie below it
+    disk = Disk(elsewhere, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="b"))))
     stack.callback(disk.remove)
     path = disk.renew(FIXED_BYTES + runs * BYTES_PER_ORDER)
     path.chmod(0o1777)
-    path.parent.chmod(0o755)
     return path
 
 
