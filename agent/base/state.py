@@ -14,7 +14,7 @@ if MYPY:
     from typing import Any, Callable, Iterable, Mapping
 
 FORMAT = 1
-#: No state file of ours is larger.
+#: The agent writes no larger state file.
 MAX_BYTES = 8 * 1024 * 1024
 #: Statuses after which every start of the agent only cleans up.
 FINAL = ("done", "cancelled")

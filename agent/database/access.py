@@ -44,7 +44,7 @@ CODES = {
     "db_packet": (1153, 2020),
     "db_key_length": (1071, 1709),
     "db_collation": (1115, 1267, 1273),
-    # 1193: a server without InnoDB does not know its settings, and no session of ours can begin
+    # 1193: a server without InnoDB does not know its settings, so the agent's sessions cannot begin
     "db_engine": (1193, 1286),
     "quota_reached": (1021, 1114),
     "read_only": (1290, 1836),

@@ -59,7 +59,7 @@ class Watch:
                 self._log.info("the server does not tell what it works on: %s", type(error).__name__)
 
     def look(self, shortest: float) -> bool:
-        """Return whether the server works on a statement of ours older than `shortest` seconds, after calling `touch`.
+        """Return whether the server works on an agent's statement older than `shortest` seconds, after calling `touch`.
 
         Raises ShoplaunchError `db_*`, OSError.
         """

@@ -1,4 +1,4 @@
-"""Stage cleanup: removes everything of ours from the account, in an order that can be resumed at any point."""
+"""Stage cleanup: removes all that the agent put into the account, in an order that can be resumed at any point."""
 
 import errno
 import os
