@@ -32,9 +32,10 @@ CPANEL = "cpanel"
 class Local:
     """Orders on the panel of the machine, which makes their accounts."""
 
-    def __init__(self, whole, bundle):
+    def __init__(self, whole, bundle, start):
         self._whole = whole
         whole.world.run("bundle", "add", NAME, bundle)
+        set_start(whole.world, SERVER, start)
 
     def place(self):
         """Return what an order says of server, account and domain."""
@@ -45,10 +46,10 @@ class Local:
 class Cpanel:
     """Orders on a double of WHM, for accounts that billing has made; the server's copy of the bundle is read.
 
-    Agents are started at once where this version can.
+    Agents are started as `start` says where this version can.
     """
 
-    def __init__(self, shops, bundle):
+    def __init__(self, shops, bundle, start):
         self._shops = shops
         world = shops.whole.world
         world.run("bundle", "add", NAME, bundle)
@@ -59,13 +60,18 @@ class Cpanel:
         copy.chmod(0o644)
         shops.set(self._server, bundle_folder=folder)
         world.run("skeleton", "install", self._server)
-        if "--start" in world.run("server", "set", "--help").stdout:
-            world.run("server", "set", self._server, "--start", "auto")
+        set_start(world, self._server, start)
 
     def place(self):
         """Return what an order says of server, account and domain."""
         made = self._shops.whm.add_account(owner=self._shops._owners[self._server])
         return {"server": self._server, "domain": made.domain, "account": made.user}
+
+
+def set_start(world, server, start):
+    """Let agents on a server start at once ("auto") or by cron alone ("cron"), where this version can choose."""
+    if "--start" in world.run("server", "set", "--help").stdout:
+        world.run("server", "set", server, "--start", start)
 
 
 def order(whole, panel, moment):
@@ -141,13 +147,20 @@ def followed(whole, job):
     return {FOLLOW_UP: time.time() - began}
 
 
-def main(bundle, kind):
+def panel_of(kind, whole, bundle, start, stack):
+    """Return where to order: on the double of WHM, or on the machine's own panel."""
+    if kind == CPANEL:
+        return Cpanel(stack.enter_context(Shops(whole)), bundle, start)
+    return Local(whole, bundle, start)
+
+
+def main(bundle, kind, start):
     """Order at each moment read, in a world of its own with the `bundle`, on a panel of this `kind`."""
     whole = Whole()
     with contextlib.ExitStack() as stack:
         stack.callback(whole.remove)
         whole.start()
-        panel = Cpanel(stack.enter_context(Shops(whole)), bundle) if kind == CPANEL else Local(whole, bundle)
+        panel = panel_of(kind, whole, bundle, start, stack)
         print("ready", flush=True)
         for line in sys.stdin:
             print(json.dumps(order(whole, panel, float(line))), flush=True)

@@ -1,11 +1,11 @@
 """From an order to the shop that lives, with the machine's own cron, and where the time goes.
 
 Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--panel local|cpanel] [--runs N] [--against FOLDER]
-[--svg FILE] [--json]. `cpanel` is a double of WHM, its accounts, web server and cron real.
+[--cron] [--svg FILE] [--json]. `cpanel` is a double of WHM, its accounts, web server and cron real.
 Without a bundle it is one of tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by
 HTTP as billing sends them, one after the other, at moments spread over the minute (the same every time), and count from
 the signed order to the certificate, every visit made. With `--against` (another version's folder, its `.venv` made)
-each moment is one order here and one there, in turn.
+each moment is one order here and one there, in turn; with `--cron` one more here, on a server that cron alone starts.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SEED = 7
 #: Of the disk of one version: its services, and each order's files, tables and logs.
 FIXED_BYTES, BYTES_PER_ORDER = 2 * 1024**3, 640 * 1024**2
 MINUTE = 60
-HERE, THERE = "this version", "the other version"
+HERE, BY_CRON, THERE = "this version", "this version, by cron alone", "the other version"
 #: What nobody works in, of the parts of tests.bench.order_driver.
 WAITS = ("taken up", "waited for cron", "agent gone")
 
@@ -68,10 +68,10 @@ def made(size):
 class Version:
     """A version's own driver, started in its folder with its own Python."""
 
-    def __init__(self, folder, bundle, panel, disk):
+    def __init__(self, folder, bundle, panel, start, disk):
         # As text: the version may be older than this measurement, and finds its own modules first
         source = Path(__file__).with_name("order_driver.py").read_text("utf-8")
-        command = [folder / ".venv/bin/python", "-c", source, bundle, panel]
+        command = [folder / ".venv/bin/python", "-c", source, bundle, panel, start]
         self._process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "TMPDIR": str(disk)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -108,12 +108,15 @@ def new_disk(stack, runs):
 
 
 def measured(folders, bundle, panel, runs):
-    """Return version -> [part -> seconds], one order of each version in turn at every moment."""
+    """Return version -> [part -> seconds], one order of each version in turn at every moment.
+
+    `folders` is version -> (its folder, how its server starts agents: "auto" or "cron").
+    """
     found = {name: [] for name in folders}
     with contextlib.ExitStack() as stack:
         versions = {
-            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel, new_disk(stack, runs))))
-            for name, where in folders.items()
+            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel, start, new_disk(stack, runs))))
+            for name, (where, start) in folders.items()
         }
         for number, moment in enumerate(moments(runs), 1):
             for name, version in versions.items():
@@ -131,13 +134,17 @@ def main():
     parser.add_argument("--panel", choices=("local", "cpanel"), default="local")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--against", type=Path, metavar="FOLDER")
+    parser.add_argument("--cron", action="store_true")
     parser.add_argument("--svg", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    folders = {HERE: PROJECT}
+    oldest = options.against.resolve() if options.against else PROJECT
+    folders = {HERE: (PROJECT, "auto")}
+    if options.cron:
+        folders[BY_CRON] = (PROJECT, "cron")
     if options.against:
-        folders[THERE] = options.against.resolve()
-    bundle = (options.bundle or made_by(folders.get(THERE, PROJECT), options.size)).resolve()
+        folders[THERE] = (oldest, "auto")
+    bundle = (options.bundle or made_by(oldest, options.size)).resolve()
     found = measured(folders, bundle, options.panel, options.runs)
     if options.svg:
         options.svg.write_text(draw_waits({name: medians(orders) for name, orders in found.items()}, WAITS), "utf-8")
