@@ -16,7 +16,7 @@ from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading
 from controller.db.identities import access, api_keys
 from controller.db.identities.api_keys import Adopted, ApiKey
-from controller.jobs.lifecycle import claims
+from controller.jobs.record import claims
 from shared.errors import ShoplaunchError
 
 #: The form of names in signed requests.

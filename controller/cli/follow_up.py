@@ -14,7 +14,7 @@ from controller.db.jobs import Job
 from controller.jobs.engine import follow_up
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record.domains import readable
 from controller.jobs.shop.shop_secrets import password as new_password
 from shared.errors import ShoplaunchError
 

@@ -21,10 +21,11 @@ from controller.cli.terminal.output import (
 from controller.cli.terminal.watching import follow
 from controller.config import load_config
 from controller.db.identities.access import Note
+from controller.jobs.agent_judgement import starting
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.service import Service, open_service
-from controller.jobs.lifecycle import starting, states
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.lifecycle import states
+from controller.jobs.record.domains import readable
 from controller.panels.start import REASONS
 from shared.job import RESTORE
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from controller.config import LOOPBACK, Config
 from controller.db.identities.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record.domains import readable
 from controller.web.api import agent_events, bundles, monitoring, orders
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status

@@ -9,8 +9,9 @@ import pytest
 from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.cli.terminal import output
+from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_link import panel_reading, reports
-from controller.jobs.lifecycle import changes, silence
+from controller.jobs.lifecycle import changes
 from controller.jobs.shop import visits
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.accounts import Accounts

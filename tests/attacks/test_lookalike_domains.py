@@ -3,7 +3,7 @@
 import idna
 import pytest
 
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record.domains import readable
 from tests.attacks.table import attack
 
 #: Names that mix scripts, or whose letters all look like Latin ones.

@@ -15,7 +15,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.db.tables import audit
 from controller.jobs.intake.service import open_service
 from controller.jobs.lifecycle import plan
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 from controller.web.app import create_app
 from tests.attacks.table import attack

@@ -15,8 +15,8 @@ from controller.db.connection.engine import reading, transact
 from controller.db.servers import Server
 from controller.db.tables import jobs, metadata, workers
 from controller.jobs.intake.service import Service, open_service
-from controller.jobs.lifecycle.sealed_values import private_values, sealed
-from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.record.sealed_values import private_values, sealed
+from controller.jobs.record.tokens import Tokens
 from controller.jobs.shop import certificate
 from controller.keys import load_keys
 from controller.setup import installation, key_retirement

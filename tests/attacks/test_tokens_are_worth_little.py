@@ -7,7 +7,7 @@ import pytest
 from controller.db import events, jobs
 from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import Service
-from controller.jobs.lifecycle import sanitize
+from controller.jobs.record import sanitize
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.table import attack

@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 
 from controller.db import proofs
 from controller.db.connection.engine import transact
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 from tests.browser.states import JOBS, LOOKER, TIMEOUT, appears, live, open_path, state
 from tests.browser.waiting import click

@@ -5,7 +5,7 @@ import time
 import pytest
 from selenium.webdriver.common.by import By
 
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 from tests.browser.chrome import chrome
 from tests.browser.waiting import attribute_of, click, shows, until

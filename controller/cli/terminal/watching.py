@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import states
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record.domains import readable
 
 POLL_SECONDS = 0.5
 #: States that do not change by themselves.

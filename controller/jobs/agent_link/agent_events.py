@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from controller.db import jobs, steps
 from controller.db.connection.group_commit import Together
 from controller.db.jobs import Job
+from controller.jobs.agent_judgement import agent_trouble, silence, starting
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
-from controller.jobs.lifecycle import agent_trouble, changes, facts, plan, silence, starting, states, undo
-from controller.jobs.lifecycle.tokens import AgentToken
+from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.record import facts, undo
+from controller.jobs.record.tokens import AgentToken
 from shared.errors import ShoplaunchError
 
 #: Until the controller's own checks are done the shop is not complete, whatever the agent says.

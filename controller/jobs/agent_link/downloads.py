@@ -11,7 +11,7 @@ from controller.db import bundles, servers
 from controller.db.connection.engine import reading
 from controller.jobs.agent_link import agent_events
 from controller.jobs.lifecycle import states
-from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.record.tokens import Tokens
 from shared.errors import ShoplaunchError
 
 

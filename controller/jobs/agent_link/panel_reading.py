@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import sanitize
-from controller.jobs.lifecycle.sight import PYTHON_MISSING, Sight
+from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
+from controller.jobs.record import sanitize
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE

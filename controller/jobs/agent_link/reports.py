@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from controller.jobs.lifecycle import sanitize
+from controller.jobs.record import sanitize
 from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.events import MAX_REPORT_BYTES, STORED, check_event

@@ -12,10 +12,11 @@ from controller.billing.base import Alarm, Billing
 from controller.db import health
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import changes, facts, panel_lockout, sanitize
-from controller.jobs.lifecycle.domains import readable
-from controller.jobs.lifecycle.facts import Problem
+from controller.jobs.lifecycle import changes, panel_lockout
 from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.record import facts, sanitize
+from controller.jobs.record.domains import readable
+from controller.jobs.record.facts import Problem
 from controller.jobs.shop import notifications
 from shared.errors import ShoplaunchError, advice, is_known
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from controller.db import steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
+from controller.jobs.agent_judgement import silence
+from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, plan, silence, states, undo
-from controller.jobs.lifecycle.facts import Facts, Undo
-from controller.jobs.lifecycle.sight import Sight
+from controller.jobs.lifecycle import changes, lease, plan, states
 from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.record import undo
+from controller.jobs.record.facts import Facts, Undo
 from controller.jobs.steps import drop, rollback
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line

@@ -14,10 +14,12 @@ from controller.db import steps
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
-from controller.jobs.lifecycle import agent_trouble, changes, claims, facts, plan, states, undo
+from controller.jobs.agent_judgement import agent_trouble
+from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.lifecycle.changes import change, moved
-from controller.jobs.lifecycle.facts import Undo
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
+from controller.jobs.record import claims, facts, undo
+from controller.jobs.record.facts import Undo
 from controller.jobs.shop import credentials
 from controller.jobs.shop.shop_secrets import database_password
 from controller.keys import Keys

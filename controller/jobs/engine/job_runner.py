@@ -15,6 +15,7 @@ from controller.db.connection.clock import Clock
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
+from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import (
     agent_probe,
     alarms,
@@ -24,8 +25,9 @@ from controller.jobs.engine import (
     step_runner,
     tls_follow_up,
 )
-from controller.jobs.lifecycle import changes, due_hint, facts, lease, panel_lockout, plan, silence, states, undo
+from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, states
 from controller.jobs.lifecycle.step_context import Tools, Work
+from controller.jobs.record import facts, undo
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE

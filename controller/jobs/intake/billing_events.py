@@ -18,7 +18,8 @@ from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host
-from controller.jobs.lifecycle import facts, states, undo
+from controller.jobs.lifecycle import states
+from controller.jobs.record import facts, undo
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 

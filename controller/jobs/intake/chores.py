@@ -14,8 +14,8 @@ from controller.jobs.engine import alarms, health, set_back
 from controller.jobs.intake import billing_events, orders
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers
-from controller.jobs.lifecycle.domains import readable
 from controller.jobs.lifecycle.emergency_log import report
+from controller.jobs.record.domains import readable
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from controller.db.jobs import Job
 from controller.db.servers import Server
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.lifecycle.tokens import Tokens
 from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel

@@ -19,11 +19,12 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import claims, facts, states
-from controller.jobs.lifecycle.domains import readable
-from controller.jobs.lifecycle.facts import Facts
-from controller.jobs.lifecycle.folders import check_folder
+from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import PLAN
+from controller.jobs.record import claims, facts
+from controller.jobs.record.domains import readable
+from controller.jobs.record.facts import Facts
+from controller.jobs.record.folders import check_folder
 from controller.recipes.registry import RECIPES
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

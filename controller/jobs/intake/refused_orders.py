@@ -15,8 +15,8 @@ from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.intake import orders
-from controller.jobs.lifecycle import sanitize
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record import sanitize
+from controller.jobs.record.domains import readable
 from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
 

@@ -13,7 +13,8 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.engine import interventions
-from controller.jobs.lifecycle import changes, facts, states
+from controller.jobs.lifecycle import changes, states
+from controller.jobs.record import facts
 from shared.job import RESTORE
 
 #: Steps that would notify a client of a shop that is gone.

@@ -11,8 +11,10 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
+from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import agent_trouble, facts, plan, starting, states
+from controller.jobs.lifecycle import plan, states
+from controller.jobs.record import facts
 from shared.events import STAGES
 
 _WITH_URLS = (states.FINISHING, states.LIVE)

@@ -1,1 +1,1 @@
-"""What a job is, independent of what moves it: states, plan, changes, lease, stored facts, and pure decisions."""
+"""What a job is, independent of what moves it: states, plan, changes, lease, step context, wake-up, bundle store."""

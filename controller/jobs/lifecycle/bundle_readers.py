@@ -17,7 +17,8 @@ from controller.access_lists import NotKept, close_to_all_but, readers
 from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import facts, states
+from controller.jobs.lifecycle import states
+from controller.jobs.record import facts
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 

@@ -15,11 +15,11 @@ from controller.db import jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import facts
 from controller.jobs.lifecycle.bundle_store import Bundles
-from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Facts
+from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError

@@ -14,8 +14,10 @@ from controller.db import proofs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
+from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
-from controller.jobs.lifecycle import facts, starting, states
+from controller.jobs.lifecycle import states
+from controller.jobs.record import facts
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed

@@ -14,10 +14,10 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.facts import Link
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.lifecycle.sealed_values import private_values, sealed
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Link
+from controller.jobs.record.sealed_values import private_values, sealed
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 

@@ -12,9 +12,9 @@ from controller.billing.base import NotificationLog
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.facts import Facts
 from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Facts
 
 
 class JobMemory(NotificationLog):

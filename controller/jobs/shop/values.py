@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from controller.db.jobs import Job
-from controller.jobs.lifecycle.domains import readable
 from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.record.domains import readable
 from controller.jobs.shop import password_formats
 from controller.jobs.shop import shop_secrets as formats
 from controller.panels.base import Account, DatabaseEndpoint, SiteAddress

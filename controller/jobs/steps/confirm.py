@@ -9,8 +9,8 @@ from typing import Any
 from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.jobs.lifecycle import expectation
-from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import credentials, office_proof, shop_checks, tls, values, visits
 from controller.jobs.steps.check import beside_cleaning
 from shared.errors import ShoplaunchError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.jobs.agent_link.panel_reading import marker
-from controller.jobs.lifecycle.facts import Made
 from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.record.facts import Made
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from controller.jobs.lifecycle.sanitize import MAX_NUMBER, whole_characters
+from controller.jobs.record.sanitize import MAX_NUMBER, whole_characters
 from shared.encoding import is_text
 from shared.errors import ShoplaunchError
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from controller.jobs.lifecycle.undo import PLACED
+from controller.jobs.record.undo import PLACED
 from tests.fakes.whmcs_php import sequences
 from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import assert_everything_is_there_once, assert_prepared_once, build

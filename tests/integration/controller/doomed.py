@@ -14,7 +14,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities import operators
 from controller.db.identities.api_keys import ApiKey
 from controller.jobs.intake import service
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 from controller.setup import installation
 from controller.web.api.signed_requests import signature

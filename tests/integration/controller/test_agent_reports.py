@@ -6,7 +6,7 @@ import pytest
 
 from controller.db import events
 from controller.db.connection.engine import reading
-from controller.jobs.lifecycle.tokens import Tokens
+from controller.jobs.record.tokens import Tokens
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import EVIDENCE, Agent
 

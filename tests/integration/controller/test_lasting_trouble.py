@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs.lifecycle.agent_trouble import LASTING_SECONDS
+from controller.jobs.agent_judgement.agent_trouble import LASTING_SECONDS
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent
 

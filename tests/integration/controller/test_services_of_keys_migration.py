@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from controller.db import jobs, migrate, refused_orders, services
 from controller.db.connection.engine import make_engine, reading
 from controller.jobs.intake import billing_events
-from controller.jobs.lifecycle import claims
+from controller.jobs.record import claims
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

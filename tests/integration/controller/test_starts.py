@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from controller.db import servers
 from controller.db.connection.engine import reading, transact
-from controller.jobs.lifecycle import changes, expectation, facts
+from controller.jobs.lifecycle import changes, expectation
+from controller.jobs.record import facts
 from controller.jobs.shop import certificate
 from controller.panels.start import Started
 from tests.integration.controller.world import EVIDENCE, Agent

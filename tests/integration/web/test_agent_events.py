@@ -9,7 +9,7 @@ import requests
 
 from controller.db import events, jobs
 from controller.db.connection.engine import reading
-from controller.jobs.lifecycle.tokens import MAX_AGE_SECONDS, Tokens
+from controller.jobs.record.tokens import MAX_AGE_SECONDS, Tokens
 from shared.bundle import MAX_TABLES_BYTES
 from shared.events import make_event
 

@@ -7,7 +7,7 @@ import requests
 
 from controller.db import jobs
 from controller.db.connection.engine import transact
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 
 TIMEOUT = 120

@@ -16,7 +16,7 @@ from controller.db import bundles, events
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
-from controller.jobs.lifecycle.sealed_values import sealed
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
 from controller.web.app import create_app
 from shared.encoding import canonical_json

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from controller.jobs.lifecycle import silence
+from controller.jobs.agent_judgement import silence
 from shared.bundle import load_manifest
 from tests.support.resources import has_ended, usage_of
 from tests.support.servers.cpu_quota import CpuQuota

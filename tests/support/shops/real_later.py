@@ -14,7 +14,7 @@ import requests
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles.source.connections import connect, parse_url
 from controller.bundles.source.database import Source
-from controller.jobs.lifecycle.sealed_values import private_values
+from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint
 from controller.panels.local.private_stack.stack import free_port

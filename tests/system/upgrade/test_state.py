@@ -12,8 +12,8 @@ from controller.cli import main
 from controller.db.connection.engine import reading
 from controller.db.migrate import revisions
 from controller.db.tables import events, jobs, servers
-from controller.jobs.lifecycle.sealed_values import private_values
 from controller.jobs.lifecycle.states import STATES
+from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop.certificate import verify
 from controller.web.api.signed_requests import signature
 from shared.events import make_event

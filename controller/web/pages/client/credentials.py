@@ -7,8 +7,8 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record import facts
+from controller.jobs.record.domains import readable
 from controller.jobs.shop import credentials
 from controller.product_kind import word
 from controller.web.support.context import clients

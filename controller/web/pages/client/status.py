@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from controller.jobs.lifecycle.domains import readable
+from controller.jobs.record.domains import readable
 from controller.product_kind import word
 from controller.web.support import labels
 from controller.web.support.context import clients, jobs

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from controller.jobs.lifecycle.tokens import AgentToken, Tokens
+from controller.jobs.record.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
 
 #: Of base64 in URLs.

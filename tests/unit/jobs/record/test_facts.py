@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.facts import Asked, Facts, FirstReport, Link, Made, Problem, Tls, Trouble, Undo
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Asked, Facts, FirstReport, Link, Made, Problem, Tls, Trouble, Undo
 from controller.panels.base import Account
 
 PROJECT = Path(__file__).resolve().parents[4]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.facts import Asked, Facts, FirstReport
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Asked, Facts, FirstReport
 from controller.panels.start import WAYS
 
 CRON = "cron"

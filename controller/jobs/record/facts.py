@@ -74,7 +74,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Undo:
-    """Progress of a cancelled job's rollback: `state` of controller.jobs.lifecycle.undo."""
+    """Progress of a cancelled job's rollback: `state` of controller.jobs.record.undo."""
 
     state: str | None = None
     placed_at: float | None = None

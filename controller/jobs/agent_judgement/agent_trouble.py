@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import facts
-from controller.jobs.lifecycle.facts import Trouble
+from controller.jobs.record import facts
+from controller.jobs.record.facts import Trouble
 
 #: A temporary error has passed by then; after that an operator has to act.
 LASTING_SECONDS = 600.0
