@@ -16,7 +16,7 @@ from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.proof.scratch_load import TableProof
 from controller.bundles.residue import search
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.database import Routine
+from controller.bundles.source.database.snapshot import Routine
 from controller.bundles.variants.declaration import Variant
 from shared.bundle import FORMAT
 from shared.schema import validate

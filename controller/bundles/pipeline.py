@@ -27,11 +27,11 @@ from controller.bundles.review.locate import Template
 from controller.bundles.review.release import Release
 from controller.bundles.review.settle import Review, covered, settle
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source import collations
-from controller.bundles.source.database import Routine, Source, read_tables
-from controller.bundles.source.open_source import open_source
-from controller.bundles.source.scratch import Scratch, open_scratch
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.database import collations
+from controller.bundles.source.database.open_source import open_source
+from controller.bundles.source.database.snapshot import Routine, Source, read_tables
+from controller.bundles.source.servers.scratch import Scratch, open_scratch
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.variants import declaration
 from controller.bundles.variants import proof as variant_proof
 from controller.bundles.variants.declaration import Variant

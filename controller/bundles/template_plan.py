@@ -18,9 +18,9 @@ from controller.bundles.rewrite.fragments import Fragments
 from controller.bundles.rewrite.proportion import Proportion
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
-from controller.bundles.source.connections import Row
-from controller.bundles.source.database import BINARY, TEXT, Source, Table
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.database.snapshot import BINARY, TEXT, Source, Table
+from controller.bundles.source.servers.connections import Row
+from controller.bundles.source.tree.walk import Tree
 from controller.product_kind import SHOP
 from controller.recipes.base import PackOptions, People, Recipe, Replacement, Template
 from controller.recipes.location.held_root import named

@@ -12,7 +12,7 @@ import zlib
 import pytest
 
 from controller.bundles.review import inner_texts
-from controller.bundles.source import dump_file
+from controller.bundles.source.dumps import dump_file
 from controller.recipes.tree import archive_streams, zip_names
 from controller.recipes.tree.web_root_content import Content
 from shared.errors import ShoplaunchError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from controller.bundles.source import connections
+from controller.bundles.source.servers import connections
 from controller.db.connection.engine import make_engine
 from controller.panels.local.check import _mariadb
 from controller.panels.local.private_stack.stack import free_port

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.source import connections, dump, open_source, sql_judge
-from controller.bundles.source.private_server import private_server
-from controller.bundles.source.scratch import LOADER, open_scratch
-from controller.bundles.source.splitter import Statement
+from controller.bundles.source.database import open_source
+from controller.bundles.source.dumps import dump, sql_judge
+from controller.bundles.source.dumps.splitter import Statement
+from controller.bundles.source.servers import connections
+from controller.bundles.source.servers.private_server import private_server
+from controller.bundles.source.servers.scratch import LOADER, open_scratch
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.shops.packing import server_url

@@ -9,8 +9,8 @@ from controller.bundles.residue.search import Searcher
 from controller.bundles.review.definitions import in_definitions
 from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.substitution import substituted
-from controller.bundles.source.open_source import open_source
-from controller.bundles.source.schema import take_apart
+from controller.bundles.source.database.open_source import open_source
+from controller.bundles.source.database.schema import take_apart
 from tests.attacks.table import attack
 from tests.support.shops.packing import server_url
 from tests.support.shops.secret_samples import FORMS

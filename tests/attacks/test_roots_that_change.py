@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import make_plan
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.source import connections, open_source, scratch_room
-from controller.bundles.source.scratch import open_scratch
+from controller.bundles.source.database import open_source
+from controller.bundles.source.servers import connections, scratch_room
+from controller.bundles.source.servers.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 

@@ -7,7 +7,7 @@ import pytest
 
 from controller.bundles.rewrite import encodings
 from controller.bundles.rewrite.embedded_strings import embedded_strings
-from controller.bundles.source.tree import DEEPEST, Tree
+from controller.bundles.source.tree.walk import DEEPEST, Tree
 from controller.recipes import living
 from controller.recipes.php import definitions, literal
 from controller.recipes.tree import htaccess

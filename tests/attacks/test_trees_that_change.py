@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 

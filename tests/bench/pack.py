@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rich.progress import track
 
-from controller.bundles.source.scratch import open_scratch
+from controller.bundles.source.servers.scratch import open_scratch
 from tests.support.resources import pss_of
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shops.real_shop import DATABASE, DOCROOT

@@ -24,8 +24,8 @@ from agent.tree.residue import Residue
 from agent.tree.writer import TreeWriter
 from controller.bundles.residue import bundle_reader
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source import dump
-from controller.bundles.source.splitter import split
+from controller.bundles.source.dumps import dump
+from controller.bundles.source.dumps.splitter import split
 from controller.jobs.agent_link import panel_reading, panel_reports, reports
 from controller.jobs.intake import orders
 from controller.recipes.php import serialized

@@ -1,8 +1,8 @@
 """The resume sample: six tables in twelve chunks, four shards, its tables taken from InnoDB or MyISAM ones."""
 
-from controller.bundles.source import schema
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Table
+from controller.bundles.source.database import schema
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import connect, parse_url
 from tests.support.shops.handmade import DIGESTS, TABLES, Handmade, chunk_texts
 
 ENGINES = ("InnoDB", "MyISAM")

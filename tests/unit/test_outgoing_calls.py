@@ -27,7 +27,7 @@ OWN_MACHINE = {
     "shared/controller_socket.py": "the same; what comes in through it is bounded where it is read",
     "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
     "controller/jobs/lifecycle/wakeup.py": "Unix datagrams in a folder that is closed; a message says nothing",
-    "controller/bundles/source/private_server.py": "holds a name of a socket: no other takes the same user",
+    "controller/bundles/source/servers/private_server.py": "holds a name of a socket: no other takes the same user",
     "controller/panels/local/private_stack/stack.py": "finds a free port",
     "controller/panels/local/private_stack/processes.py": "sees whether a daemon of its own listens",
     "controller/panels/local/services/php_fpm.py": "sees whether PHP listens",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from controller.bundles.source.connections import name
-from controller.bundles.source.database import Table
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import name
 from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 

@@ -15,9 +15,9 @@ from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.rewrite.templates import append_step
-from controller.bundles.source import empty_choices, schema
-from controller.bundles.source.connections import Connection, Row
-from controller.bundles.source.database import Source, Table
+from controller.bundles.source.database import empty_choices, schema
+from controller.bundles.source.database.snapshot import Source, Table
+from controller.bundles.source.servers.connections import Connection, Row
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape

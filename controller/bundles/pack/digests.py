@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from controller.bundles.source.connections import Row, name, text
-from controller.bundles.source.database import (
+from controller.bundles.source.database.snapshot import (
     BINARY,
     CHOICES,
     GEOMETRY,
@@ -18,6 +17,7 @@ from controller.bundles.source.database import (
     key_text,
     order_of,
 )
+from controller.bundles.source.servers.connections import Row, name, text
 
 #: A row's key as the server prints it (`key_text` of each key column).
 Key = tuple[bytes, ...]

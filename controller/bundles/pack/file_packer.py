@@ -14,9 +14,9 @@ from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.shards import Background, Shard, ShardWriter, header_of
 from controller.bundles.pack.writer import BundleWriter, disk_errors
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.entry_spool import Listing
-from controller.bundles.source.left_out import LeftOut
-from controller.bundles.source.tree import Entry, Status, Tree
+from controller.bundles.source.tree.entry_spool import Listing
+from controller.bundles.source.tree.left_out import LeftOut
+from controller.bundles.source.tree.walk import Entry, Status, Tree
 
 _DISK_BLOCK = 4096
 #: `bytes` within FileFacts is a number.

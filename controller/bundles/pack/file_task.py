@@ -12,7 +12,7 @@ from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter, Member
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 
 #: The part of the bundle's members that this process makes.
 PART = "files"

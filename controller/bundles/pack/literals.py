@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.bundles.source.database import APPROXIMATE, BINARY, GEOMETRY, NUMBERS, Column
+from controller.bundles.source.database.snapshot import APPROXIMATE, BINARY, GEOMETRY, NUMBERS, Column
 from shared.placeholders import sql_escape
 
 Writer = Callable[[bytes], bytes]

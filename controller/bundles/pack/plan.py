@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from controller.bundles.residue.findings import Finding
-from controller.bundles.source.connections import Row
-from controller.bundles.source.database import Table
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import Row
 
 
 class Plan(Protocol):

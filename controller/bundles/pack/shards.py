@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from controller.bundles.pack.gzip_member import GzipWriter
 from controller.bundles.pack.incompressible import is_incompressible
-from controller.bundles.source.tree import Entry
+from controller.bundles.source.tree.walk import Entry
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
 _BLOCK = 512

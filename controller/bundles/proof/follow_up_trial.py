@@ -7,8 +7,8 @@ from typing import Any
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.proof import scratch_load
-from controller.bundles.source.connections import Connection
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.servers.connections import Connection
+from controller.bundles.source.tree.walk import Tree
 from shared.errors import ShoplaunchError
 from shared.job import SMALL_KINDS
 from shared.placeholders import Renderer

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from controller.bundles.pack import digests
 from controller.bundles.pack.digests import Cells, Masks
-from controller.bundles.source.connections import Connection, Refused, Row, name
-from controller.bundles.source.database import Routine, Table
-from controller.bundles.source.schema import Definition
+from controller.bundles.source.database.schema import Definition
+from controller.bundles.source.database.snapshot import Routine, Table
+from controller.bundles.source.servers.connections import Connection, Refused, Row, name
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

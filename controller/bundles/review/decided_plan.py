@@ -17,8 +17,8 @@ from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, REPLACE, 
 from controller.bundles.review.known_forms import form_of
 from controller.bundles.review.locate import key_bytes, key_of
 from controller.bundles.review.substitution import substituted, without_form
-from controller.bundles.source.connections import Row
-from controller.bundles.source.database import NUMBERS, Source, Table
+from controller.bundles.source.database.snapshot import NUMBERS, Source, Table
+from controller.bundles.source.servers.connections import Row
 from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 

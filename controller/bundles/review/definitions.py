@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from controller.bundles.residue.findings import DEFINITION, SECRET, Finding, Place, masked
 from controller.bundles.review.known_forms import PREFIX
-from controller.bundles.source.database import Routine
-from controller.bundles.source.schema import Definition
+from controller.bundles.source.database.schema import Definition
+from controller.bundles.source.database.snapshot import Routine
 from controller.recipes.secrets import forms
 
 #: A shorter text may stand in a secret by chance.

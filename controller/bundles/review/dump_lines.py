@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.bundles.residue.findings import DEFINITION, NUMBER, Finding, masked
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review.known_forms import PREFIX, form_of, forms_in
-from controller.bundles.source.dump_file import pieces
+from controller.bundles.source.dumps.dump_file import pieces
 from controller.recipes.secrets import forms
 
 _INSERT = re.compile(

@@ -13,8 +13,8 @@ from controller.bundles.residue.findings import SECRET, SUSPECTED, Finding, Plac
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review.inner_texts import inner_texts
 from controller.bundles.review.locate import key_without, name_of
-from controller.bundles.source.connections import Row
-from controller.bundles.source.database import Table
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import Row
 from controller.recipes.secrets import forms
 from controller.recipes.secrets.forms import Met
 

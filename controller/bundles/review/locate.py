@@ -21,9 +21,9 @@ from controller.bundles.residue.findings import (
     masked,
 )
 from controller.bundles.residue.search import Hit, Searcher
-from controller.bundles.source.connections import Row
-from controller.bundles.source.database import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
-from controller.bundles.source.tree import Entry, Tree
+from controller.bundles.source.database.snapshot import BINARY, NUMBERS, PLAIN_KEYS, Column, Source, Table
+from controller.bundles.source.servers.connections import Row
+from controller.bundles.source.tree.walk import Entry, Tree
 from controller.recipes.secrets import forms
 from shared.bundle import SHARDS
 

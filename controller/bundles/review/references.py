@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from controller.bundles.pack import digests
 from controller.bundles.review.decisions import Decision
-from controller.bundles.source.connections import name
-from controller.bundles.source.database import Source, Table
+from controller.bundles.source.database.snapshot import Source, Table
+from controller.bundles.source.servers.connections import name
 from shared.errors import ShoplaunchError
 
 _REFERENCES = (

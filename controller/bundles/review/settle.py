@@ -16,7 +16,7 @@ from controller.bundles.review.decisions import ACCEPT, Decision, Decisions
 from controller.bundles.review.dump_lines import with_dump_lines
 from controller.bundles.review.locate import Locator, Template
 from controller.bundles.review.release import Release
-from controller.bundles.source.tree import Entry
+from controller.bundles.source.tree.walk import Entry
 from shared.errors import ShoplaunchError
 
 #: Replaces a needle (domain or path) that stays somewhere: the needle with a mark next to it, found anywhere else.

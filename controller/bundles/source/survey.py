@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from controller.bundles.source.connections import text
-from controller.bundles.source.database import Source
-from controller.bundles.source.tree import Excluded, Tree
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import text
+from controller.bundles.source.tree.walk import Excluded, Tree
 
 _LARGEST = 5
 _TABLES = """

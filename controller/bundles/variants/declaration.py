@@ -12,8 +12,8 @@ from typing import Any
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.connections import name as quoted
-from controller.bundles.source.database import TEXT, Column, Source, Table
+from controller.bundles.source.database.snapshot import TEXT, Column, Source, Table
+from controller.bundles.source.servers.connections import name as quoted
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 

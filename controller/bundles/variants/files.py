@@ -9,7 +9,7 @@ from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.shards import Shard, ShardWriter
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.tree import Entry, Tree
+from controller.bundles.source.tree.walk import Entry, Tree
 from controller.bundles.variants.declaration import Variant, wrong
 
 

@@ -12,8 +12,8 @@ from controller.bundles.pack.digests import Cells
 from controller.bundles.proof import scratch_load
 from controller.bundles.proof.scratch_load import TableProof
 from controller.bundles.rewrite.templates import marks
-from controller.bundles.source.connections import Connection, Refused, Row, name
-from controller.bundles.source.database import Table
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import Connection, Refused, Row, name
 from controller.bundles.variants.declaration import Rows, Step, Variant, wrong
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

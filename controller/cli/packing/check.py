@@ -10,9 +10,9 @@ from controller.bundles import pipeline as compiler
 from controller.bundles.pack.progress import Progress
 from controller.bundles.residue.findings import Finding, ResidueFound
 from controller.bundles.review.decisions import choices_shown
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.survey import survey_database, survey_tree
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.summary import Section, survey_sections
 from controller.bundles.template_plan import TemplatePlan
 from shared.errors import ShoplaunchError

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from controller.bundles import pipeline as compiler
 from controller.bundles.review.decisions import Decisions
-from controller.bundles.source.database import Source
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.cli.packing import check as checking
 from controller.cli.packing import review as reviewing

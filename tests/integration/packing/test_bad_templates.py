@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from controller.bundles.pipeline import Request, pack
-from controller.bundles.source.tree import GIVEN, NO_CONTENT
+from controller.bundles.source.tree.walk import GIVEN, NO_CONTENT
 from shared.bundle import ATTEMPT_TABLE, LEDGER_TABLE, MAX_FILE_BYTES, MAX_PATH_BYTES
 from shared.errors import ShoplaunchError
 from tests.support.shops.packing import PlainPlan, Quiet, packed
@@ -178,7 +178,7 @@ def test_a_dump_whose_values_do_not_fit_is_refused(refused):
     ],
 )
 def test_a_bad_statement_anywhere_means_that_none_is_executed(refused, monkeypatch, last, code):
-    from controller.bundles.source import open_source
+    from controller.bundles.source.database import open_source
 
     monkeypatch.setattr(open_source, "_Loader", lambda *_: pytest.fail("a statement was executed"))
     assert refused(DUMP + last).code == code

@@ -10,8 +10,8 @@ import zipfile
 import pymysql
 import pytest
 
-from controller.bundles.source.open_source import load_dump
-from controller.bundles.source.scratch import open_scratch
+from controller.bundles.source.database.open_source import load_dump
+from controller.bundles.source.servers.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.support.shops.dump_styles import NOTES, STYLES
 from tests.support.shops.packing import packed, server_url

@@ -7,7 +7,7 @@ import pytest
 
 from controller.bundles.pack import chunks
 from controller.bundles.residue.bundle_reader import open_bundle
-from controller.bundles.source import schema
+from controller.bundles.source.database import schema
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 from tests.support.shops.packing import PlainPlan, packed

@@ -4,8 +4,8 @@
 
 import pytest
 
-from controller.bundles.source.open_source import open_source
-from controller.bundles.source.scratch import open_scratch
+from controller.bundles.source.database.open_source import open_source
+from controller.bundles.source.servers.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.support.shops.packing import server_url
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.source.open_source import load_dump
-from controller.bundles.source.scratch import open_scratch
+from controller.bundles.source.database.open_source import load_dump
+from controller.bundles.source.servers.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.support.shops.odd_databases import Odd, client, literal, picture
 from tests.support.shops.oddities import ALL, oddities_of

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress.recipe import WordPress

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import zipfile
 
-from controller.bundles.source.database import TEXT
+from controller.bundles.source.database.snapshot import TEXT
 from shared.placeholders import token
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import requests
 
 from controller.agent_archive.build import build_agent, launcher
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
 from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import tls
 from controller.panels.base import Account, DatabaseEndpoint

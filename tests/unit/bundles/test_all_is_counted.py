@@ -3,8 +3,8 @@
 import os
 from pathlib import PurePosixPath
 
-from controller.bundles.source.left_out import LeftOut
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.left_out import LeftOut
+from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.facts import series_of
 from controller.recipes.prestashop.tree import TreeRules

@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from controller.bundles.review.definitions import in_definitions
-from controller.bundles.source.database import Routine
-from controller.bundles.source.schema import Definition
+from controller.bundles.source.database.schema import Definition
+from controller.bundles.source.database.snapshot import Routine
 
 KEY = "sk_" + "live_Q8w3Er7Ty2Ui9Op4As6"
 TABLE = "CREATE TABLE `t` (\n  `id` int(11) NOT NULL,\n  `a``b` varchar(90) DEFAULT %s\n) ENGINE=InnoDB COMMENT=%s"

@@ -8,9 +8,9 @@ import zipfile
 
 import pytest
 
-from controller.bundles.source import dump
-from controller.bundles.source.dump_file import pieces
-from controller.bundles.source.splitter import split
+from controller.bundles.source.dumps import dump
+from controller.bundles.source.dumps.dump_file import pieces
+from controller.bundles.source.dumps.splitter import split
 from shared.errors import ShoplaunchError
 
 TABLE = b"CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1);\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles.source import empty_choices
+from controller.bundles.source.database import empty_choices
 
 
 def definition(*columns):

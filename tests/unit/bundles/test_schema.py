@@ -1,6 +1,6 @@
 """Definitions of tables, taken apart for a bundle."""
 
-from controller.bundles.source.schema import take_apart
+from controller.bundles.source.database.schema import take_apart
 
 
 def test_checks_that_mysql_counted_lose_their_names_and_others_keep_them():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.bundles.source.splitter import split
+from controller.bundles.source.dumps.splitter import split
 
 
 def statements(dump, piece=1 << 20):

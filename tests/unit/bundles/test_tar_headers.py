@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 from controller.bundles.pack.shards import header_of
-from controller.bundles.source.tree import Entry, Status
+from controller.bundles.source.tree.walk import Entry, Status
 
 NAMES = ["a", "index.php", "img/قوری.png", "x" * 100, "x" * 101, "ق" * 50, "ق" * 51, "d/" * 90 + "e"]
 MODES = [0o644, 0o600, 0o755, 0o700, 0o666, 0o400, 0o4755]

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from controller.bundles.source.entry_spool import Listing
-from controller.bundles.source.left_out import LeftOut
-from controller.bundles.source.tree import DANGLING, GIVEN, NO_CONTENT, Tree
+from controller.bundles.source.tree.entry_spool import Listing
+from controller.bundles.source.tree.left_out import LeftOut
+from controller.bundles.source.tree.walk import DANGLING, GIVEN, NO_CONTENT, Tree
 from shared.errors import ShoplaunchError
 
 #: What sorts before a slash, as one, and after it.

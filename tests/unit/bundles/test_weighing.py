@@ -6,7 +6,7 @@ from controller.bundles.residue.findings import SECRET, Finding, Place
 from controller.bundles.review import harmless
 from controller.bundles.review.locate import Template
 from controller.bundles.review.settle import Contents
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from tests.support.shops.packing import PlainPlan
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
 
 PROJECT = Path(__file__).resolve().parents[3]
 INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"

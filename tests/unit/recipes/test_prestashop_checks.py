@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
 from controller.recipes.prestashop.checks import checks_of
 from controller.recipes.prestashop.database import Database
 from controller.recipes.prestashop.facts import series_of

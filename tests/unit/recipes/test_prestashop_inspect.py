@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.database import require_same_release
 from controller.recipes.prestashop.facts import series_of

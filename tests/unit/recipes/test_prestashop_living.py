@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop import living, settings
 from controller.recipes.prestashop.config import Configuration

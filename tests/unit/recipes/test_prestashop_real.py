@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.catalogue import Catalogue

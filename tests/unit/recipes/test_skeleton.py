@@ -11,9 +11,9 @@ import pytest
 
 from agent.tree.edits import edited
 from controller.bundles.pipeline import Request, pack
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.recipes import registry
 from controller.recipes.base import PackOptions

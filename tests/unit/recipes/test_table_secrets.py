@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import make_plan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.bundles.manifest import without_places
-from controller.bundles.source.tree import Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan, make_plan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop

@@ -5,8 +5,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from controller.bundles.source.connections import connect, parse_url
-from controller.bundles.source.database import Source
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.servers.connections import connect, parse_url
 from controller.recipes.wordpress.checks import checks_of
 from controller.recipes.wordpress.database import Database
 from shared.placeholders import token

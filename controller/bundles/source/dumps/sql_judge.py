@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from controller.bundles.source.splitter import Server, Statement, without_comments
+from controller.bundles.source.dumps.splitter import Server, Statement, without_comments
 from shared.errors import ShoplaunchError
 
 REFUSED = "dump_statement_refused"

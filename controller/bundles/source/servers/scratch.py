@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
-from controller.bundles.source.connections import (
+from controller.bundles.source.dumps.splitter import Server
+from controller.bundles.source.servers.connections import (
     SCRATCH,
     SCRATCH_PASSWORD_VARIABLE,
     Address,
@@ -20,9 +21,8 @@ from controller.bundles.source.connections import (
     parse_url,
     text,
 )
-from controller.bundles.source.private_server import private_server
-from controller.bundles.source.scratch_room import Room
-from controller.bundles.source.splitter import Server
+from controller.bundles.source.servers.private_server import private_server
+from controller.bundles.source.servers.scratch_room import Room
 from shared.errors import ShoplaunchError
 
 _PREFIX = "shoplaunch_scratch_"

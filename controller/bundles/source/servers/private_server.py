@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from controller.bundles.source.connections import SCRATCH, Address, Work, connect
-from controller.bundles.source.scratch_room import Room
+from controller.bundles.source.servers.connections import SCRATCH, Address, Work, connect
+from controller.bundles.source.servers.scratch_room import Room
 from shared.errors import ShoplaunchError
 
 START_SECONDS = 90

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.bundles.source import sql_judge
-from controller.bundles.source.dump_file import pieces
-from controller.bundles.source.splitter import Server, Splitter, Statement
+from controller.bundles.source.dumps import sql_judge
+from controller.bundles.source.dumps.dump_file import pieces
+from controller.bundles.source.dumps.splitter import Server, Splitter, Statement
 from controller.recipes.foreign_tables import holds_shop
 from shared.errors import ShoplaunchError
 
@@ -135,7 +135,8 @@ def read_statements(path: Path, server: Server = Server()) -> Iterator[Statement
     """Yield the dump's statements as `server` reads them.
 
     Raises ShoplaunchError `dump_truncated` when it ends inside a statement or before its own closing line,
-    `dump_unreadable` when it is not SQL text (controller.bundles.source.dump_file), `dump_failed` for one too large.
+    `dump_unreadable` when it is not SQL text (controller.bundles.source.dumps.dump_file), `dump_failed` for one too
+    large.
     """
     splitter = Splitter(server)
     head = tail = b""

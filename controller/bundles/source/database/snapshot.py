@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from controller.bundles.source import dump, sql_judge
-from controller.bundles.source.connections import Connection, Row, name, text
+from controller.bundles.source.dumps import dump, sql_judge
+from controller.bundles.source.servers.connections import Connection, Row, name, text
 from shared.errors import ShoplaunchError
 
 NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal"})

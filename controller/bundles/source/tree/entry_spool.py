@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-from controller.bundles.source.tree import Entry
+from controller.bundles.source.tree.walk import Entry
 
 #: Entries in memory at a time.
 _PART = 1000

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from controller.bundles.source.left_out import LeftOut
-from controller.bundles.source.open_folders import LISTED, OpenFolders
+from controller.bundles.source.tree.left_out import LeftOut
+from controller.bundles.source.tree.open_folders import LISTED, OpenFolders
 from controller.recipes.location.held_root import held_root
 from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from controller.bundles.source.connections import Connection, Refused, name, text
-from controller.bundles.source.database import Column, Table
-from controller.bundles.source.schema import Definition, mapped
+from controller.bundles.source.database.schema import Definition, mapped
+from controller.bundles.source.database.snapshot import Column, Table
+from controller.bundles.source.servers.connections import Connection, Refused, name, text
 
 _USED = """
     SELECT COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL

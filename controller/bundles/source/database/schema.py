@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from controller.bundles.source.connections import Connection, Refused, name, text
-from controller.bundles.source.database import Table
+from controller.bundles.source.database.snapshot import Table
+from controller.bundles.source.servers.connections import Connection, Refused, name, text
 from shared.errors import ShoplaunchError
 
 #: Tables with more rows get their secondary keys after the data.

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from controller.bundles.source import collations, dump, empty_choices, sql_judge
-from controller.bundles.source.connections import (
+from controller.bundles.source.database import collations, empty_choices
+from controller.bundles.source.database.schema import as_innodb, mapped
+from controller.bundles.source.database.snapshot import Source
+from controller.bundles.source.dumps import dump, sql_judge
+from controller.bundles.source.dumps.splitter import Statement
+from controller.bundles.source.servers.connections import (
     SCRATCH,
     SOURCE,
     Connection,
@@ -20,11 +24,8 @@ from controller.bundles.source.connections import (
     parse_url,
     text,
 )
-from controller.bundles.source.database import Source
-from controller.bundles.source.schema import as_innodb, mapped
-from controller.bundles.source.scratch import LOADER, Scratch
-from controller.bundles.source.scratch_room import Room
-from controller.bundles.source.splitter import Statement
+from controller.bundles.source.servers.scratch import LOADER, Scratch
+from controller.bundles.source.servers.scratch_room import Room
 from shared.errors import ShoplaunchError
 
 _LAST_MOMENT = 2**31 - 1

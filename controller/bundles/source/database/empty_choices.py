@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from controller.bundles.source.connections import Connection, Refused, Row, name, text
-from controller.bundles.source.database import Source, Table
+from controller.bundles.source.database.snapshot import Source, Table
+from controller.bundles.source.servers.connections import Connection, Refused, Row, name, text
 
 _CHOICE = r"'(?:[^'\\]|''|\\.)*+'"
 _COLUMN = re.compile(r"^(\s*`((?:[^`]|``)+)` enum\()(" + _CHOICE + "(?:," + _CHOICE + r")*+)(\).*?)(,?)$", re.MULTILINE)

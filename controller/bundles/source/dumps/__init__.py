@@ -1,0 +1,1 @@
+"""Reads a dump as text and judges its statements; nothing is executed here."""
