@@ -8,8 +8,8 @@ import pytest
 
 from controller import recipes
 from controller.recipes.location import evidence
-from controller.recipes.prestashop import tree
 from controller.recipes.prestashop.facts import SERIES
+from controller.recipes.prestashop.files import tree
 from controller.recipes.tree import template_files
 from controller.recipes.wordpress import config
 from shared.errors import ShoplaunchError

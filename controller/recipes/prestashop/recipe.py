@@ -25,16 +25,18 @@ from controller.recipes.base import (
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
-from controller.recipes.prestashop import config as parameters
-from controller.recipes.prestashop import defines, living, settings
-from controller.recipes.prestashop.checks import checks_of
-from controller.recipes.prestashop.database import Database, prefix_of, require_same_release
+from controller.recipes.prestashop import living
+from controller.recipes.prestashop.database import settings
+from controller.recipes.prestashop.database.queries import Database, prefix_of, require_same_release
+from controller.recipes.prestashop.database.rows import RowRules
+from controller.recipes.prestashop.database.statements import Statements
 from controller.recipes.prestashop.facts import KNOWN, Series, series_of
-from controller.recipes.prestashop.htaccess import OwnBlock, split
+from controller.recipes.prestashop.files import config as parameters
+from controller.recipes.prestashop.files import defines
+from controller.recipes.prestashop.files.htaccess import OwnBlock, split
+from controller.recipes.prestashop.files.tree import TreeRules, find_admin_folder, find_version, former_roots
 from controller.recipes.prestashop.php_versions import php_of
-from controller.recipes.prestashop.rows import RowRules
-from controller.recipes.prestashop.statements import Statements
-from controller.recipes.prestashop.tree import TreeRules, find_admin_folder, find_version, former_roots
+from controller.recipes.prestashop.storefront.checks import checks_of
 from controller.recipes.secrets.known import KEPT, KnownSecrets
 from controller.recipes.secrets.tables import secrets_of
 from controller.recipes.table_prefix import other_prefix

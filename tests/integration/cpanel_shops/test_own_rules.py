@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.recipes.prestashop.htaccess import OwnBlock
+from controller.recipes.prestashop.files.htaccess import OwnBlock
 from controller.recipes.tree.htaccess import OwnersRules
 from shared.placeholders import Renderer
 

@@ -7,7 +7,7 @@ from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.facts import series_of
-from controller.recipes.prestashop.tree import TreeRules
+from controller.recipes.prestashop.files.tree import TreeRules
 
 FILES = [
     "index.php",

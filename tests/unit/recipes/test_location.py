@@ -7,7 +7,7 @@ import pytest
 from controller.recipes.location import hosts, paths
 from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.prestashop.facts import series_of
-from controller.recipes.prestashop.tree import former_roots as of_prestashop
+from controller.recipes.prestashop.files.tree import former_roots as of_prestashop
 
 
 @pytest.mark.parametrize(

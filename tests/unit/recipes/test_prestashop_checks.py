@@ -4,9 +4,9 @@ import pytest
 
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
-from controller.recipes.prestashop.checks import checks_of
-from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.facts import series_of
+from controller.recipes.prestashop.storefront.checks import checks_of
 from shared.placeholders import token
 from shared.schema import load_schema
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from controller.recipes.prestashop import config
+from controller.recipes.prestashop.files import config
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer, token
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from controller.recipes.prestashop import defines
+from controller.recipes.prestashop.files import defines
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller.recipes.prestashop.htaccess import OwnBlock, split
+from controller.recipes.prestashop.files.htaccess import OwnBlock, split
 
 NONCE = "1a2b3c4d"
 ALL_ON = dict.fromkeys(

@@ -6,7 +6,7 @@ import pytest
 
 from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop.database import require_same_release
+from controller.recipes.prestashop.database.queries import require_same_release
 from controller.recipes.prestashop.facts import series_of
 from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.registry import recipe_for

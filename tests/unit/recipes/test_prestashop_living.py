@@ -6,9 +6,10 @@ import pytest
 
 from controller.bundles.source.tree.walk import Tree
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop import living, settings
-from controller.recipes.prestashop.config import Configuration
-from controller.recipes.prestashop.defines import Defines
+from controller.recipes.prestashop import living
+from controller.recipes.prestashop.database import settings
+from controller.recipes.prestashop.files.config import Configuration
+from controller.recipes.prestashop.files.defines import Defines
 from controller.recipes.prestashop.recipe import PrestaShop
 
 NONCE = "1a2b3c4d"

@@ -10,11 +10,11 @@ from controller.bundles.source.servers.connections import connect, parse_url
 from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
-from controller.recipes.prestashop.catalogue import Catalogue
-from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.database.queries import Database
+from controller.recipes.prestashop.database.rows import RowRules
+from controller.recipes.prestashop.database.statements import Statements
 from controller.recipes.prestashop.recipe import PrestaShop
-from controller.recipes.prestashop.rows import RowRules
-from controller.recipes.prestashop.statements import Statements
+from controller.recipes.prestashop.storefront.catalogue import Catalogue
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

@@ -5,8 +5,8 @@ import pytest
 from controller.bundles.template_plan import TemplatePlan
 from controller.jobs.shop.values import address
 from controller.recipes.base import PackOptions
+from controller.recipes.prestashop.database.settings import secrets_in, template_of
 from controller.recipes.prestashop.recipe import PrestaShop
-from controller.recipes.prestashop.settings import secrets_in, template_of
 from shared.placeholders import Renderer, token
 
 VALUES = {

@@ -9,8 +9,8 @@ import pytest
 
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.facts import series_of
+from controller.recipes.prestashop.files.tree import TreeRules, find_admin_folder
 from controller.recipes.prestashop.recipe import PrestaShop
-from controller.recipes.prestashop.tree import TreeRules, find_admin_folder
 from controller.recipes.tree import web_root
 from shared.errors import ShoplaunchError
 from shared.placeholders import token

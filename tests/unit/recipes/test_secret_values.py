@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from controller.recipes.prestashop.settings import template_of
+from controller.recipes.prestashop.database.settings import template_of
 from controller.recipes.secrets import parts
 from controller.recipes.secrets.known import NEAR_ITS_USER, KnownSecrets
 from controller.recipes.secrets.values import NONE, PROVEN, SUSPECTED, is_doubtful, is_weak, judge

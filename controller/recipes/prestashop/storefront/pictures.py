@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.recipes.prestashop.catalogue import Catalogue, Product
+from controller.recipes.prestashop.storefront.catalogue import Catalogue, Product
 
 #: Sizes to request, best first; then any other size of the theme.
 _SIZES = ("home_default", "home", "medium_default", "large_default", "category_default")

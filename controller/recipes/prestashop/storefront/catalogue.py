@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.database.queries import Database
 
 #: Number of entries to search for one with a picture.
 MOST = 200

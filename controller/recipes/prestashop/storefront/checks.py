@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from controller.recipes.php.page_errors import PHP_ERRORS, RULES
-from controller.recipes.prestashop.catalogue import Catalogue
-from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.facts import Series
-from controller.recipes.prestashop.pictures import Picture, Pictures
+from controller.recipes.prestashop.storefront.catalogue import Catalogue
+from controller.recipes.prestashop.storefront.pictures import Picture, Pictures
 from shared.placeholders import token
 
 _ON = "1"

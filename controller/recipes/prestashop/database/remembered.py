@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from controller.recipes.prestashop.database import Database
+from controller.recipes.prestashop.database.queries import Database
 
 #: Table -> names by which settings and columns refer to its rows.
 _CALLED = {

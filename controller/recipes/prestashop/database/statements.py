@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.recipes.base import BCRYPT
-from controller.recipes.prestashop.database import Administrator, Database
-from controller.recipes.prestashop.settings import FROM_JOB, NEEDED
+from controller.recipes.prestashop.database.queries import Administrator, Database
+from controller.recipes.prestashop.database.settings import FROM_JOB, NEEDED
 from shared.placeholders import token
 
 Statement = Mapping[str, Any]

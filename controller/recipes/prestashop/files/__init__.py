@@ -1,0 +1,1 @@
+"""PrestaShop's files: which are packed, and those that are written anew."""

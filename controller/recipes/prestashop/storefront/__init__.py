@@ -1,0 +1,1 @@
+"""What visitors of a PrestaShop see: its catalogue, its pictures, and the HTTP checks of both."""
