@@ -17,7 +17,8 @@ from controller.billing.whmcs_api import WhmcsApi
 from controller.billing.whmcs_settings import WhmcsSettings
 from controller.config import Config, MailConfig
 from controller.jobs.shop import tls, visits
-from controller.panels.cpanel.api import own_account, whm
+from controller.panels.cpanel.account import own_account
+from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab

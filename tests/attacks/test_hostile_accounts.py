@@ -2,12 +2,12 @@
 
 import pytest
 
-from controller.panels.cpanel import cron, files
+from controller.panels.cpanel.account import cron, files
+from controller.panels.cpanel.account.agent_files import Stamp
+from controller.panels.cpanel.account.cron import Crontab, Line
+from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api.answers import Answer
-from controller.panels.cpanel.cron import Crontab, Line
-from controller.panels.cpanel.files import Files
-from controller.panels.cpanel.skeleton.agent_files import Stamp
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE
 from tests.attacks.table import attack

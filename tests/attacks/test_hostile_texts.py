@@ -13,8 +13,8 @@ from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_link import panel_reading, reports
 from controller.jobs.lifecycle import changes
 from controller.jobs.shop import visits
+from controller.panels.cpanel.account.accounts import Accounts
 from controller.panels.cpanel.account_cache import Looks
-from controller.panels.cpanel.accounts import Accounts
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.settings import CpanelSettings

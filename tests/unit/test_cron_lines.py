@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.cpanel.cron import Line
+from controller.panels.cpanel.account.cron import Line
 
 EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 

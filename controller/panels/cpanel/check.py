@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from controller.panels.base import Check, SkeletonStatus
-from controller.panels.cpanel import database_door
+from controller.panels.cpanel.account import database_door
+from controller.panels.cpanel.account.cron import OURS, Crontab
 from controller.panels.cpanel.account_cache import Looks, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import Answer, is_on, rows
-from controller.panels.cpanel.cron import OURS, Crontab
 from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton.skeleton import Skeleton, open_skeleton
 from shared.encoding import sha256_file

@@ -17,9 +17,9 @@ from controller.panels.base import (
     SkeletonStatus,
 )
 from controller.panels.cpanel import check, packages, verify
-from controller.panels.cpanel.accounts import check_name
+from controller.panels.cpanel.account import agent_files
+from controller.panels.cpanel.account.accounts import check_name
 from controller.panels.cpanel.server import CpanelServer
-from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.skeleton import open_skeleton
 from controller.panels.cpanel.start import at_once, ssh_start
 from controller.panels.start import Started

@@ -11,18 +11,18 @@ from controller.panels.base import (
     Account,
     SiteAddress,
 )
+from controller.panels.cpanel.account.accounts import Accounts, check_name, place_of, told_address
+from controller.panels.cpanel.account.cron import Crontab
+from controller.panels.cpanel.account.databases import Databases
+from controller.panels.cpanel.account.files import Files
+from controller.panels.cpanel.account.own_account import OwnAccount
+from controller.panels.cpanel.account.php import Php
+from controller.panels.cpanel.account.tls import AutoSsl
 from controller.panels.cpanel.account_cache import Looks
-from controller.panels.cpanel.accounts import Accounts, check_name, place_of, told_address
 from controller.panels.cpanel.api.call_limits import CircuitBreaker, ProcessBreaker
-from controller.panels.cpanel.api.own_account import OwnAccount
 from controller.panels.cpanel.api.whm import Login, Whm
-from controller.panels.cpanel.cron import Crontab
-from controller.panels.cpanel.databases import Databases
-from controller.panels.cpanel.files import Files
 from controller.panels.cpanel.operations import Reasons
-from controller.panels.cpanel.php import Php
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.panels.cpanel.tls import AutoSsl
 
 
 @dataclass(frozen=True)

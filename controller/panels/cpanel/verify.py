@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from controller.panels.base import Account, Prepared
+from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account_cache import side_by_side
 from controller.panels.cpanel.server import CpanelServer
-from controller.panels.cpanel.skeleton import agent_files
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE
 

@@ -8,7 +8,7 @@ import pytest
 
 from controller.jobs.shop.values import _proof
 from controller.panels.base import DatabaseEndpoint
-from controller.panels.cpanel import database_door
+from controller.panels.cpanel.account import database_door
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.local.private_stack.stack import free_port

@@ -6,7 +6,7 @@ import pytest
 
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import Prepared
-from controller.panels.cpanel import accounts
+from controller.panels.cpanel.account import accounts
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
 

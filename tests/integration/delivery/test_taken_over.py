@@ -11,7 +11,7 @@ import pytest
 
 from controller.agent_archive.ascii_armor import armoured
 from controller.panels.base import SkeletonFiles
-from controller.panels.cpanel.skeleton import agent_files
+from controller.panels.cpanel.account import agent_files
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import eventually

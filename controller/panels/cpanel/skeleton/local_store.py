@@ -18,7 +18,7 @@ OTHER_FOLDER_MODE = 0o755
 
 
 class LocalStore:
-    """Files below `base`, which only root can change; see controller.panels.cpanel.skeleton.agent_files.Store.
+    """Files below `base`, which only root can change; see controller.panels.cpanel.account.agent_files.Store.
 
     Raises path_refused where a link is in the way; OSError.
     """

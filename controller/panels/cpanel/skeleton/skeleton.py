@@ -15,9 +15,9 @@ from typing import Protocol
 from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import home_folder
 from controller.panels.base import SkeletonFiles, SkeletonStatus
+from controller.panels.cpanel.account import agent_files
+from controller.panels.cpanel.account.agent_files import FILE_MODE, Stamp, Store
 from controller.panels.cpanel.server import CpanelServer
-from controller.panels.cpanel.skeleton import agent_files
-from controller.panels.cpanel.skeleton.agent_files import FILE_MODE, Stamp, Store
 from controller.panels.cpanel.skeleton.local_store import LocalStore
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from shared.encoding import sha256_file, sha256_hex

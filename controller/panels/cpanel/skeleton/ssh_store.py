@@ -35,7 +35,7 @@ _LINK_FOUND = 9
 
 
 class SshStore:
-    """Files of `target` (user@host), below its home; see controller.panels.cpanel.skeleton.agent_files.Store.
+    """Files of `target` (user@host), below its home; see controller.panels.cpanel.account.agent_files.Store.
 
     `settings` is an ssh_config to use instead of the user's own. Raises ssh_failed when there is no connection,
     path_refused for links, file_error for what the other side refuses, config_invalid for an invalid target.

@@ -12,11 +12,11 @@ from typing import Any
 
 from controller.network.http_client import Origin
 from controller.panels.base import Account
+from controller.panels.cpanel.account import agent_files
+from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.account_cache import Started as Call
 from controller.panels.cpanel.api.answers import Answer
-from controller.panels.cpanel.files import Files
 from controller.panels.cpanel.server import CpanelServer
-from controller.panels.cpanel.skeleton import agent_files
 from controller.panels.cpanel.skeleton.skeleton import ssh_settings
 from controller.panels.cpanel.start import ssh_start, starter, web_start
 from controller.panels.cpanel.start.starter import Starter

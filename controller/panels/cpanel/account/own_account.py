@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, ClassVar
 
+from controller.panels.cpanel.account import agent_files
+from controller.panels.cpanel.account.files import FEATURE, NEW, Files
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import ANSWER_BYTES, Call, Request, Whm
-from controller.panels.cpanel.files import FEATURE, NEW, Files
 from controller.panels.cpanel.operations import Operation, Reasons
-from controller.panels.cpanel.skeleton import agent_files
 from shared.errors import ShoplaunchError
 
 #: A bundle of some hundred megabytes over a slow line.

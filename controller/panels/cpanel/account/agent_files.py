@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from controller.agent_archive.ascii_armor import armoured
 from controller.panels.base import SkeletonFiles, SkeletonStatus
-from controller.panels.cpanel.file_rows import mode_of
-from controller.panels.cpanel.files import NEW
+from controller.panels.cpanel.account.file_rows import mode_of
+from controller.panels.cpanel.account.files import NEW
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, STAMP_FILE
@@ -28,7 +28,7 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 
 class Store(Protocol):
-    """The required operations on an account's files; see controller.panels.cpanel.files.Files."""
+    """The required operations on an account's files; see controller.panels.cpanel.account.files.Files."""
 
     def entries(self, path: str) -> Rows | None:
         """Return name -> the panel's row (type, size, mode), None when there is no such folder."""

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 from controller.panels.base import Check, DatabaseEndpoint
-from controller.panels.cpanel import database_probe
+from controller.panels.cpanel.account import database_probe
 from controller.panels.cpanel.api.answers import Answer, is_on
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError, advice

@@ -6,11 +6,11 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from controller.panels.cpanel.account.cron import OURS, Crontab
+from controller.panels.cpanel.account.file_rows import is_link, mode_of, name_of, rows_of, size_of
 from controller.panels.cpanel.account_cache import LISTING, READING, Looks, Started
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
-from controller.panels.cpanel.cron import OURS, Crontab
-from controller.panels.cpanel.file_rows import is_link, mode_of, name_of, rows_of, size_of
 from controller.panels.cpanel.operations import Operation, Reasons
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE

@@ -6,7 +6,8 @@ import hashlib
 from typing import Any
 
 from controller.panels.base import DatabaseEndpoint
-from controller.panels.cpanel import database_door, operations
+from controller.panels.cpanel import operations
+from controller.panels.cpanel.account import database_door
 from controller.panels.cpanel.account_cache import Looks
 from controller.panels.cpanel.api.answers import rows
 from controller.panels.cpanel.api.whm import Whm
