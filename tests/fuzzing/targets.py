@@ -37,8 +37,8 @@ from shared.placeholders import Renderer, token
 from tests.support.shops.handmade import FRAGMENT, packed
 from tests.support.shops.hostile_bundles import entry, large_from, with_offset
 from tests.support.worlds.agent_box import NONCE, sample_members, small_manifest, write_bundle
-from tests.unit.rewriting.helpers import Shop
-from tests.unit.rewriting.php_judge import made_by_php
+from tests.unit.bundles.rewrite.helpers import Shop
+from tests.unit.bundles.rewrite.php_judge import made_by_php
 
 EXAMPLES = Path(schema.__file__).parent / "schemas" / "examples"
 VALUES = {

@@ -7,7 +7,7 @@ import pytest
 from controller.recipes.tree.htaccess import LEFT_OUT, SHORTENED, adapted, with_proofs
 from tests.integration.cpanel_shops.test_tls import is_on_http, is_on_https, lead_here, wait
 from tests.support.worlds.cpanel_world import TEMPLATE_DOMAIN, pack_template
-from tests.unit.recipes.test_htaccess import GOES, SHORTER
+from tests.unit.recipes.tree.test_htaccess import GOES, SHORTER
 
 pytestmark = pytest.mark.root
 #: Forms that keep a visitor of the domain itself from every page.

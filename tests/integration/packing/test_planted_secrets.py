@@ -19,7 +19,7 @@ from controller.bundles.review.decisions import BLANK, REMOVE, Decision, Decisio
 from controller.bundles.template_plan import make_plan
 from tests.integration.packing.test_command import DOMAIN, installed_sample
 from tests.support.shops.packing import Quiet, server_url, unpacked
-from tests.unit.rewriting.helpers import serialize
+from tests.unit.bundles.rewrite.helpers import serialize
 
 COUNT = 60
 

@@ -5,7 +5,7 @@ import json
 from hashlib import sha256
 from urllib.parse import quote
 
-from tests.unit.rewriting.helpers import serialize
+from tests.unit.bundles.rewrite.helpers import serialize
 
 
 def drawn(number, length, letters="0123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"):

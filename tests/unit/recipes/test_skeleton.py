@@ -21,7 +21,7 @@ from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, Renderer
 from tests.support.shops.packing import Quiet, server_url
 from tests.support.traces import Traces
-from tests.unit.recipes.test_wordpress_config import served
+from tests.unit.recipes.wordpress.test_config import served
 
 RECIPES = Path(__file__).resolve().parents[3] / "controller" / "recipes"
 GUIDE = (RECIPES / "README.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from controller.bundles.rewrite.templates import append_step, encoded
 from shared.errors import ShoplaunchError
 from shared.placeholders import ENCODERS, MAX_FILLED_BYTES, Renderer, encode, sql_escape, token
-from tests.unit.rewriting.php_judge import judge
+from tests.unit.bundles.rewrite.php_judge import judge
 
 NONCE = "1a2b3c4d"
 NIGHTLY = bool(os.environ.get("SHOPLAUNCH_NIGHTLY"))

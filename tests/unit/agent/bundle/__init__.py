@@ -1,0 +1,1 @@
+"""The bundle, opened and distrusted."""

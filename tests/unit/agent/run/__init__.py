@@ -1,0 +1,1 @@
+"""One start of the agent."""

@@ -1,0 +1,1 @@
+"""The agent built as one file."""

@@ -1,0 +1,1 @@
+"""Billing systems, up to their settings."""

@@ -1,0 +1,1 @@
+"""Rows and files as members of a bundle."""

@@ -1,0 +1,1 @@
+"""Drivers of panels, up to their answers."""

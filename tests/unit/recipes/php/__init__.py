@@ -1,0 +1,1 @@
+"""PHP read without running it."""

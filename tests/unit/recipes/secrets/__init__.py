@@ -1,0 +1,1 @@
+"""Secrets known by name, form and value."""
