@@ -61,7 +61,7 @@ ELSEWHERE = (
         "before and after each of its writes, from order to living shop",
         "SIGKILL",
         "the next controller goes on; a plain mail handed over and not yet noted is sent once more, no other twice",
-        "tests/integration/controller/test_killed_between_writes.py",
+        "tests/integration/controller/killed/test_killed_between_writes.py",
         "test_killed_at_any_write_the_next_controller_ends_in_the_same_shop",
     ),
     (
@@ -69,7 +69,7 @@ ELSEWHERE = (
         "in the middle of a step",
         "SIGKILL to its process group",
         "as above",
-        "tests/integration/controller/test_service_killed.py",
+        "tests/integration/controller/killed/test_service_killed.py",
         "test_a_service_killed_in_a_step_goes_on_when_it_is_started_again",
     ),
     (
@@ -77,7 +77,7 @@ ELSEWHERE = (
         "before, within and after each write of launcher, agent, job file and cron line into an account",
         "SIGKILL",
         "the next controller leaves one of each; the agent restores the shop",
-        "tests/integration/controller/test_killed_between_panel_writes.py",
+        "tests/integration/controller/killed/test_killed_between_panel_writes.py",
         "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each_and_the_shop_is_restored",
     ),
     (
@@ -93,7 +93,7 @@ ELSEWHERE = (
         "while an agent reports; while mail is sent",
         "another connection holds SQLite's lock",
         "the report is tried again and counts; the mail is not sent twice",
-        "tests/integration/controller/test_hard_times.py",
+        "tests/integration/controller/engine/test_hard_times.py",
         "test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_counts",
     ),
     (
@@ -101,7 +101,7 @@ ELSEWHERE = (
         "in a step, under a report, in the last check",
         "SIGKILL to its MariaDB",
         "nothing is done twice",
-        "tests/integration/controller/test_database_gone.py",
+        "tests/integration/controller/db/test_database_gone.py",
         "test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing",
     ),
 )

@@ -20,7 +20,7 @@ from controller.setup import installation
 from shared.events import make_event
 from tests.support.worlds.web_site import an_order, furnish
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 #: What only stops a test that hangs.
 SECONDS = 60
 DAY = 86_400.0

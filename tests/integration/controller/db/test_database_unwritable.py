@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import upgrade
 from shared.errors import CODES, ShoplaunchError
-from tests.integration.controller.test_database_disk_full import disk, refused, run
+from tests.integration.controller.db.test_database_disk_full import disk, refused, run
 
 __all__ = ["disk"]
 NOBODY = 65534

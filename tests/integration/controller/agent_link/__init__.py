@@ -1,0 +1,1 @@
+"""Agents' reports, and what is read of agents that cannot report."""

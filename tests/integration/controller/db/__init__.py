@@ -1,0 +1,1 @@
+"""The state database: full, gone, migrated, asked little."""

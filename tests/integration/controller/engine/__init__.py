@@ -1,0 +1,1 @@
+"""Jobs moved by workers: retried, cancelled, silent, followed up."""

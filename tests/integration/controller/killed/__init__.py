@@ -1,0 +1,1 @@
+"""The controller killed at every write it makes."""

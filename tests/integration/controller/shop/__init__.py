@@ -1,0 +1,1 @@
+"""Shops visited and proved."""
