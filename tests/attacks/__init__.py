@@ -1,1 +1,1 @@
-"""Attacks that somebody tried and that end as they should; one module for each promise."""
+"""Attacks that somebody tried and that end as they should: a folder for each concern, a module for each promise."""

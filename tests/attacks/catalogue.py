@@ -3,6 +3,7 @@
 import ast
 import tomllib
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from tests.mutants.catalogue import mutants
@@ -17,9 +18,9 @@ _MARK = "attack"
 _HEAD = f"""\
 # Attacks: what somebody does, what happens instead, and the test that shows it
 
-Written by `{COMMAND}` from the `@attack` marks of `tests/attacks/`, one module per promise; a test compares. The last
-column names the mutants of `tests/mutants/` that take the protection away and make the test fail (`make mutants`), or
-says why there is none.
+Written by `{COMMAND}` from the `@attack` marks of `tests/attacks/`: a folder for each concern, a module for each
+promise; a test compares. The last column names the mutants of `tests/mutants/` that take the protection away and make
+the test fail (`make mutants`), or says why there is none.
 """
 _COLUMNS = "| attack | what happens | shown by | taken away by |\n|---|---|---|---|"
 
@@ -30,7 +31,7 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Attack:
-    """A marked `test` of `module` (file's name): somebody does `operation`, and `outcome` happens."""
+    """A marked `test` of `module` (path in the folder): somebody does `operation`, and `outcome` happens."""
 
     module: str
     test: str
@@ -44,19 +45,23 @@ class Attack:
 
 
 def modules():
-    """Return the test modules' paths by name."""
-    return sorted(FOLDER.glob("test_*.py"))
+    """Return the test modules' paths, folder by folder."""
+    return sorted(FOLDER.rglob("test_*.py"))
 
 
 def attacks_of(path):
     """Return the Attacks that the module at `path` marks, in its order. Raises NotPlain."""
     return [
-        Attack(path.name, function.name, *_mark(path, function, mark))
+        Attack(_place(path), function.name, *_mark(path, function, mark))
         for function in ast.parse(path.read_text("utf-8")).body
         if isinstance(function, ast.FunctionDef)
         for mark in function.decorator_list
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == _MARK
     ]
+
+
+def _place(path):
+    return path.relative_to(FOLDER).as_posix() if path.is_relative_to(FOLDER) else path.name
 
 
 def _mark(path, function, mark):
@@ -86,11 +91,20 @@ def page():
     """Return the text of ATTACKS.md. Raises NotPlain."""
     known, without = mutants_by_test(), reasons()
     parts = [_HEAD]
-    for path in modules():
-        promise = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or path.stem).splitlines()[0]
-        rows = [_row(attack, known.get(attack.name, []), without.get(attack.name, "")) for attack in attacks_of(path)]
-        parts.append("\n".join([f"## {promise.rstrip('.')}", f"`{path.name}`", "", _COLUMNS, *rows, ""]))
+    for folder, paths in groupby(modules(), lambda path: path.parent):
+        parts.append(f"## {_first_line(folder / '__init__.py')}\n")
+        for path in paths:
+            rows = [
+                _row(attack, known.get(attack.name, []), without.get(attack.name, "")) for attack in attacks_of(path)
+            ]
+            parts.append("\n".join([f"### {_first_line(path)}", f"`{_place(path)}`", "", _COLUMNS, *rows, ""]))
     return "\n".join(parts)
+
+
+def _first_line(path):
+    """Return what the module at `path` says it is about, its name where it says nothing."""
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) if path.is_file() else None
+    return (said or path.stem).splitlines()[0].rstrip(".")
 
 
 def _row(attack, names, reason):

@@ -15,9 +15,9 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.panels.local.services.mariadb import Databases
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
-from tests.attacks.database_machine import MALLORY, Impostor
+from tests.attacks.co_tenants.database_machine import MALLORY, Impostor
+from tests.attacks.co_tenants.test_database_door import PEM, REQUESTS, pem, reveals
 from tests.attacks.table import attack
-from tests.attacks.test_database_door import PEM, REQUESTS, pem, reveals
 from tests.support.servers.tls_site import Authority
 
 PASSWORD = "Geheim" + "0123456789ab"
@@ -30,7 +30,7 @@ def key():
 
 @pytest.fixture
 def impostor():
-    """Call it to start a neighbour's server; what it says is as in tests.attacks.impostor."""
+    """Call it to start a neighbour's server; what it says is as in tests.attacks.co_tenants.impostor."""
     started = []
 
     def start(**how):

@@ -19,7 +19,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.setup import doctor
 from shared.errors import ShoplaunchError
 from shared.events import make_event
-from tests.attacks.false_controller import MALLORY, FalseController
+from tests.attacks.co_tenants.false_controller import MALLORY, FalseController
 from tests.attacks.table import attack
 from tests.support.worlds.web_site import WAIT_SECONDS, Site
 

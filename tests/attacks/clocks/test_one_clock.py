@@ -9,7 +9,7 @@ import pytest
 
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
-from tests.attacks.clock_process import SECONDS, SharedWorld
+from tests.attacks.clocks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
 from tests.integration.controller.world import DOMAIN, Agent, eventually
 from tests.support.servers.mariadb import start_private, stop_private

@@ -1,8 +1,9 @@
 """A worker in a process of its own, with a clock of its own; panel and mail are shared by files with its neighbours.
 
-Called as a program: `python -m tests.attacks.clock_process FOLDER URL NAME PORT HOLD...` works for the installation in
-FOLDER whose database is URL until it is killed. It stays within the first call of each HOLD ("method:account") until
-the file "go" for it is there, and counts its looks for due jobs and its renewals of leases in files.
+Called as a program: `python -m tests.attacks.clocks.clock_process FOLDER URL NAME PORT HOLD...` works for the
+installation in FOLDER whose database is URL until it is killed. It stays within the first call of each HOLD
+("method:account") until the file "go" for it is there, and counts its looks for due jobs and its renewals of leases
+in files.
 """
 
 import fcntl
@@ -24,7 +25,7 @@ from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import World, eventually
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 KEPT = ("accounts", "databases", "users", "grants", "crontabs")
 #: What only stops a test that hangs.
 SECONDS = 120
@@ -135,7 +136,7 @@ class SharedWorld(World):
     def start(self, name, environment, *hold):
         """Start a worker with this environment; return its process."""
         log = (self.folder / f"log-{name}").open("wb")
-        command = [sys.executable, "-m", "tests.attacks.clock_process", str(self.folder), self.url, name]
+        command = [sys.executable, "-m", "tests.attacks.clocks.clock_process", str(self.folder), self.url, name]
         with log:
             process = subprocess.Popen(
                 [*command, str(self.site.port), *hold], cwd=PROJECT, stdout=log, stderr=log, start_new_session=True,

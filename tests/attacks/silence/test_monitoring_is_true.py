@@ -15,7 +15,7 @@ from controller.db.services import BilledService
 from controller.jobs.engine import health, worker
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app
-from tests.attacks.service_process import SECONDS
+from tests.attacks.silence.service_process import SECONDS
 from tests.attacks.table import attack
 from tests.integration.controller.world import eventually
 

@@ -129,7 +129,7 @@ def test_what_has_no_end_is_damage(places, tmp_path, what):
     environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, "backup", "--verify", str(tmp_path / "other")],
-        env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+        env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "backup_damaged" in done.stderr, done.stderr

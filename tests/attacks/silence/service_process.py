@@ -1,6 +1,6 @@
 """`shoplaunch serve|worker` in a process of its own, with a panel or a loop in the state an attack test wants.
 
-Called as a program: `python -m tests.attacks.service_process FOLDER TRICK COMMAND...` is the command of the
+Called as a program: `python -m tests.attacks.silence.service_process FOLDER TRICK COMMAND...` is the command of the
 installation in FOLDER, with one thing changed.
 """
 
@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 #: What only stops a test that hangs.
 SECONDS = 120
 
@@ -106,7 +106,7 @@ class Process:
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "SHOPLAUNCH_HOME": str(folder / "home")}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.attacks.service_process", str(folder), trick, *command],
+                [sys.executable, "-m", "tests.attacks.silence.service_process", str(folder), trick, *command],
                 env=environment, stdout=log, stderr=log, cwd=PROJECT, start_new_session=True,
             )  # fmt: skip
 

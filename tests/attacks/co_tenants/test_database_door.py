@@ -10,8 +10,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.attacks.database_machine import MALLORY, NAMELESS, Machine
-from tests.attacks.impostor import SALT
+from tests.attacks.co_tenants.database_machine import MALLORY, NAMELESS, Machine
+from tests.attacks.co_tenants.impostor import SALT
 from tests.attacks.table import attack
 from tests.support.servers.tls_site import Authority
 

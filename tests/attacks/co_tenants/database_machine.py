@@ -85,7 +85,7 @@ class Machine:
         return subprocess.run(self._inside(*command), check=True, capture_output=True, text=True).stdout
 
     def impostor(self, uid=MALLORY, **how):
-        """Return an Impostor that is ready; `how` as in tests.attacks.impostor."""
+        """Return an Impostor that is ready; `how` as in tests.attacks.co_tenants.impostor."""
         self._impostors.append(Impostor(self._inside(), {"uid": uid, **how}))
         return self._impostors[-1]
 
@@ -119,7 +119,7 @@ class Impostor:
     """A neighbour's server; leave it with `heard()`."""
 
     def __init__(self, prefix, how):
-        """Start it by the command line that begins with `prefix`; `how` as in tests.attacks.impostor."""
+        """Start it by the command line that begins with `prefix`; `how` as in tests.attacks.co_tenants.impostor."""
         # Its text, not its path: the project need not be found there
         command = [*prefix, sys.executable, "-I", "-S", "-c", _IMPOSTOR, json.dumps(how)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -14,7 +14,7 @@ from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
-from tests.attacks.service_process import SECONDS, Process
+from tests.attacks.silence.service_process import SECONDS, Process
 from tests.attacks.table import attack
 from tests.integration.controller.world import World, eventually
 
@@ -155,7 +155,7 @@ def test_a_step_that_lacked_memory_or_threads_is_tried_again(world, problem):
 
 
 def installation(folder):
-    """Make the installation that tests.attacks.service_process runs in `folder`; return its World."""
+    """Make the installation that tests.attacks.silence.service_process runs in `folder`; return its World."""
     engine = make_engine(f"sqlite:///{folder}/state.db")
     upgrade(engine)
     world = World(folder, engine)
@@ -165,7 +165,7 @@ def installation(folder):
 
 @pytest.fixture
 def process(tmp_path):
-    """Start `shoplaunch serve` or `worker` with a trick (tests.attacks.service_process)."""
+    """Start `shoplaunch serve` or `worker` with a trick (tests.attacks.silence.service_process)."""
     made = []
     worlds = [installation(tmp_path)]
 

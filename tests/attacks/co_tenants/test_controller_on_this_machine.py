@@ -14,7 +14,7 @@ from agent.run import session
 from controller.agent_archive.build import launcher
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.attacks.false_controller import MALLORY, FalseController, squat
+from tests.attacks.co_tenants.false_controller import MALLORY, FalseController, squat
 from tests.attacks.table import attack
 from tests.support.servers.controller_stub import Controller
 from tests.support.worlds.agent_box import Box, Keys, core_agent

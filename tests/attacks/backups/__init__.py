@@ -1,0 +1,1 @@
+"""Backups, restores and migrations that are damaged, cut off or old."""

@@ -1,0 +1,1 @@
+"""Clocks that differ or are set end no attempt and leave nothing waiting."""

@@ -1,0 +1,1 @@
+"""Nothing stops silently: alarms arrive, and monitoring is told the truth."""

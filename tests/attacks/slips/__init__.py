@@ -1,0 +1,1 @@
+"""One slip changes no living shop and removes nothing that is in use."""

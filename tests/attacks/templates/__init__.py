@@ -1,0 +1,1 @@
+"""Templates and dumps of strangers: bounded, confined, and without what must not leave them."""
