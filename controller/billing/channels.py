@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 
 from controller.billing.base import Billing
 from controller.billing.mail import Mail
-from controller.billing.whmcs import Whmcs
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.driver import Whmcs
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config
 
 #: (source of an order, the key that signed it) -> channel.

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from controller.access import key_possession
 from controller.agent_archive.build import is_current, launcher
 from controller.backups import aftermath
-from controller.billing import whmcs_check
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs import check as whmcs_check
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config
 from controller.db import bundles, health, migrate, servers
 from controller.db.connection.clock import database_now

@@ -3,7 +3,7 @@
 import threading
 import tracemalloc
 
-from controller.billing.whmcs_api import WhmcsError
+from controller.billing.whmcs.api import WhmcsError
 from shared.errors import ShoplaunchError
 
 #: Only stops a test that would hang.

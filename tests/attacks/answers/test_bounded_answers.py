@@ -13,8 +13,8 @@ from agent.bundle.fetch import fetch
 from agent.reporting.http import HttpClient
 from controller.billing import mail
 from controller.billing.base import Alarm
-from controller.billing.whmcs_api import WhmcsApi
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.api import WhmcsApi
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config, MailConfig
 from controller.jobs.shop import tls, visits
 from controller.panels.cpanel.account import own_account

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.answers import items
+from controller.billing.whmcs.api import WhmcsApi, WhmcsError
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.cli.terminal import output
 from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_link import panel_reading, reports

@@ -154,8 +154,8 @@ def whmcs(name, **more):
 @attack("A's and B's clients have the same service number", "each is told through the billing of its own key")
 def test_clients_are_told_through_their_own_billing(config_of):
     way = channels(config_of(**whmcs("a", key="first"), second=whmcs("b")), lambda: 0.0, lambda: ["first", "second"])
-    assert way("whmcs", "first")._api._settings.url == "https://a.example.com"
-    assert way("whmcs", "second")._api._settings.url == "https://b.example.com"
+    assert way("whmcs", "first").settings.url == "https://a.example.com"
+    assert way("whmcs", "second").settings.url == "https://b.example.com"
     assert type(way("whmcs", "third")).__name__ == "Mail"
 
 

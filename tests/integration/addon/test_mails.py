@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from controller.billing.whmcs import Whmcs as Driver
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.driver import Whmcs as Driver
+from controller.billing.whmcs.settings import WhmcsSettings
 from tests.fakes.whmcs.books import Template
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET
 from tests.fakes.whmcs.server import Whmcs as Api

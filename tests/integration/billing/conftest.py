@@ -5,8 +5,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from controller.billing.whmcs import Whmcs
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.driver import Whmcs
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade

@@ -8,8 +8,8 @@ import pytest
 
 from controller.billing.base import Handover
 from controller.billing.mail import Mail
-from controller.billing.whmcs import Whmcs
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.driver import Whmcs
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import MailConfig
 from tests.integration.billing.orders import about, handover
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from controller.billing.php_serialized import custom_variables
+from controller.billing.whmcs.php_serialized import custom_variables
 
 TEXTS = [
     "",

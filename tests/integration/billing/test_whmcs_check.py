@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from controller.billing.whmcs_api import WhmcsApi
-from controller.billing.whmcs_check import ACTIONS, look
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.api import WhmcsApi
+from controller.billing.whmcs.check import ACTIONS, look
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import load_config
 from controller.setup.doctor import IN_VAIN, examine
 from shared.errors import ShoplaunchError

@@ -3,8 +3,9 @@
 import pytest
 
 from controller.billing.base import Alarm, Unsettled
-from controller.billing.whmcs import READY, RECEIVED, SETTLE_SECONDS, SLOW_SECONDS
-from controller.billing.whmcs_api import WhmcsApi
+from controller.billing.whmcs.api import WhmcsApi
+from controller.billing.whmcs.changes import SETTLE_SECONDS, SLOW_SECONDS
+from controller.billing.whmcs.mails import READY, RECEIVED
 from shared.errors import ShoplaunchError
 from tests.integration.billing.orders import about, handover
 from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_told_once, code_of, everything, subjects

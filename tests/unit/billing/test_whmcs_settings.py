@@ -4,8 +4,8 @@ import pytest
 
 from controller.billing.channels import channels
 from controller.billing.mail import Mail
-from controller.billing.whmcs import Whmcs
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.driver import Whmcs
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import load_config
 from shared.errors import ShoplaunchError
 

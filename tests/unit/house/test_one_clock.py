@@ -9,7 +9,7 @@ CONTROLLER = Path(__file__).parents[3] / "controller"
 MAY_READ_IT = {
     "db/connection/clock.py",
     "billing/mail.py",
-    "billing/whmcs.py",
+    "billing/whmcs/driver.py",
     "panels/local/as_account/start_helper.py",
 }
 CLOCKS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow")}

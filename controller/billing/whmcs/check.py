@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.billing.whmcs_api import WhmcsApi, WhmcsError, items
-from controller.billing.whmcs_settings import WhmcsSettings
+from controller.billing.whmcs.answers import items
+from controller.billing.whmcs.api import WhmcsApi, WhmcsError
+from controller.billing.whmcs.settings import WhmcsSettings
 from shared.errors import ShoplaunchError, advice
 
 #: Every action the driver uses. Without parameters each is refused for the missing ones, if it is allowed at all.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from controller.billing.whmcs_settings import WhmcsSettings
-from controller.network import json_body
+from controller.billing.whmcs.answers import parsed
+from controller.billing.whmcs.settings import WhmcsSettings
 from controller.network.failures import LARGE, SLOW, NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
@@ -24,9 +23,6 @@ _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "acce
 _UNMARKED = {"GetAdminUsers": "admin_users"}
 #: Status codes of a proxy that stopped waiting.
 _TOO_SLOW = (504, 524)
-_FLAT = re.compile(r"\[([^\]]*)\]")
-#: Longest remainder of a flat key after the list's name: the row's number and the field.
-_FLAT_CHARS = 200
 
 
 class WhmcsError(Exception):
@@ -65,18 +61,25 @@ class WhmcsApi:
         if key:
             form["accesskey"] = key
         status, content = self._post(action, form)
-        document = _document(content)
-        if document is None:
+        answer = parsed(content)
+        if answer is None:
             words = f"{action}: WHMCS answered {status} with something that is no JSON"
             raise (GaveUp if status in _TOO_SLOW else ShoplaunchError)("whmcs_unreachable", words)
-        if document.get("result") == "success" or ("result" not in document and _UNMARKED.get(action) in document):
-            return document
-        message = _harmless(str(document.get("message") or "no reason given"), secret, key)
+        if answer.get("result") == "success" or ("result" not in answer and _UNMARKED.get(action) in answer):
+            return answer
+        message = _harmless(str(answer.get("message") or "no reason given"), secret, key)
         if status in (401, 403) or message.lower().startswith(_REFUSALS):
             raise ShoplaunchError("whmcs_refused", f"{action}: {message}")
         if status >= 500:
             raise ShoplaunchError("whmcs_unreachable", f"{action}: WHMCS answered {status}: {message}")
         raise WhmcsError(action, message)
+
+    def ask(self, action: str, **values: str | int) -> dict[str, Any]:
+        """Return the answer to a query like `call`; a refusal is a failure, `whmcs_error`."""
+        try:
+            return self.call(action, **values)
+        except WhmcsError as error:
+            raise ShoplaunchError("whmcs_error", str(error)) from None
 
     def _post(self, action: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         settings = self._settings
@@ -103,49 +106,8 @@ def _trusted(settings: WhmcsSettings) -> ssl.SSLContext:
         raise ShoplaunchError("config_invalid", f"[whmcs] ca: {reason}") from None
 
 
-def _document(content: bytes) -> dict[str, Any] | None:
-    try:
-        found = json_body.parse(content)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _harmless(message: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             message = message.replace(secret, "***")
     return shown(message, 300)
-
-
-def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a list in an answer, in whichever of WHMCS's shapes it comes.
-
-    `{outer: {inner: [...]}}`; a single row without its list; "" or [] for none; flat keys `outer[inner][0][name]`.
-    """
-    found: Any = document.get(outer)
-    if isinstance(found, Mapping):
-        found = found.get(inner, found)
-    if isinstance(found, Mapping):
-        rows = list(found.values()) if all(isinstance(row, Mapping) for row in found.values()) else [found]
-        yield from (dict(row) for row in rows)
-    elif isinstance(found, list):
-        yield from (dict(row) for row in found if isinstance(row, Mapping))
-    else:
-        yield from _flat(document, f"{outer}[{inner}]")
-
-
-def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
-    for key, value in document.items():
-        # A long name made of brackets would take quadratic time
-        if key.startswith(prefix) and len(key) <= len(prefix) + _FLAT_CHARS:
-            path = _FLAT.findall(key[len(prefix) :])
-            if len(path) == 2:
-                rows.setdefault(path[0], {})[path[1]] = value
-    yield from rows.values()
-
-
-def is_off(value: object) -> bool:
-    """Return whether WHMCS means "no": it sends 0, "0", false, "off" or "" in different places."""
-    return str(value).strip().lower() in ("0", "false", "off", "")

@@ -1,0 +1,112 @@
+"""The three mails to the client, sent by WHMCS from its templates, each once."""
+
+from __future__ import annotations
+
+import logging
+
+from controller.billing.base import About, Handover, Unsettled
+from controller.billing.whmcs.answers import items
+from controller.billing.whmcs.api import WhmcsApi
+from controller.billing.whmcs.changes import UNREACHABLE, Changes, was_lost
+from controller.billing.whmcs.clients import Client
+from controller.billing.whmcs.php_serialized import custom_variables
+from controller.billing.whmcs.settings import SET
+from controller.product_kind import SITE
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+RECEIVED, READY, DELAYED = (
+    "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
+)  # fmt: skip
+PAGE = 100
+#: At most so many of a client's mails are searched for one sent by Shoplaunch.
+MAX_MAILS = 1000
+VARIABLES = (
+    "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
+    "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
+)  # fmt: skip
+
+
+class Mails:
+    """The mails WHMCS sends to the clients of our services."""
+
+    def __init__(self, api: WhmcsApi, changes: Changes) -> None:
+        self._api = api
+        self._changes = changes
+
+    def received(self, about: About, client: Client) -> str:
+        """Send the mail `request received`; return a note."""
+        return self._send(about, client, "received", RECEIVED, {})
+
+    def delayed(self, about: About, client: Client) -> str:
+        """Send the mail `shop delayed`; return a note."""
+        return self._send(about, client, "delayed", DELAYED, {})
+
+    def ready(self, about: About, client: Client, news: Handover) -> None:
+        """Send the client the mail `shop ready`, after the one that the request was received."""
+        if not about.memory.get("mailed_ready"):
+            self._beginning(about, client)
+        values = {
+            "shop_url": news.shop_url,
+            "shop_admin_url": news.admin_url,
+            "shop_login": news.login,
+            "shop_password_link": news.password_link,
+            "shop_password": news.password,
+            "shop_password_to_choose": _flag(news.way == SET),
+            "shop_name_servers": ", ".join(news.name_servers),
+        }
+        self._send(about, client, "ready", READY, values)
+
+    def _beginning(self, about: About, client: Client) -> None:
+        """Send the first mail. Raises `whmcs_unreachable` when a retry may help; an unsendable mail blocks no other."""
+        lost_before = was_lost(about, "mailed_received")
+        try:
+            self.received(about, client)
+        except Unsettled:
+            raise
+        except ShoplaunchError as error:
+            if error.code == UNREACHABLE and not lost_before:
+                raise
+            LOG.warning("job %s: the beginning is not told any more: %s: %s", about.job, error.code, error.message)
+
+    def _send(self, about: About, client: Client, kind: str, template: str, values: dict[str, str]) -> str:
+        """Send the client the mail once; return a note. Every mail contains its own status address."""
+        what = f"mailed_{kind}"
+        if about.memory.get(what):
+            return "mail sent"
+        if client.no_mail:
+            about.memory.put(what, "unwanted")
+            return "the client wants no mail about products"
+        address = f"{about.status_url}?m={kind}"
+        # Edited templates may lack one or the other; no other mail has either
+        marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
+        flags = {"shop_persian": _flag(client.language == "fa"), "shop_is_site": _flag(about.noun == SITE)}
+        known = {"shop_domain": about.domain, "shop_status_url": address, **flags, **values}
+        variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
+        self._changes.once(
+            about, what,
+            lambda: self._was_sent(client, marks),
+            lambda: self._changes.make(
+                about, what, "SendEmail", messagename=template, id=about.service_id, customvars=variables
+            ),
+        )  # fmt: skip
+        about.memory.put(what, True)
+        return "mail sent"
+
+    def _was_sent(self, client: Client, marks: list[str]) -> bool:
+        seen = 0
+        while seen < MAX_MAILS:
+            answer = self._api.ask("GetEmails", clientid=client.id, limitstart=seen, limitnum=PAGE)
+            rows = list(items(answer, "emails", "email"))
+            if any(mark in str(row.get("message")) for row in rows for mark in marks):
+                return True
+            # WHMCS may return fewer rows than requested
+            seen += len(rows)
+            if not rows or str(seen) == str(answer.get("totalresults")):
+                break
+        return False
+
+
+def _flag(is_so: bool) -> str:
+    """Return a yes or no as a template's `{if}` reads it."""
+    return "1" if is_so else ""
