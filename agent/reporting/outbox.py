@@ -18,7 +18,7 @@ MAX_BYTES = 1024 * 1024
 
 
 class Outbox:
-    """The waiting events of one attempt, oldest first. Not thread-safe: the reporter calls it under a lock.
+    """The waiting events of one attempt, oldest first. Not thread-safe: EventLog calls it under a lock.
 
     Events that cannot be written (full disk) wait in memory.
     """

@@ -87,14 +87,11 @@ class _Log:
         self._line.send("log", text=message % values if values else message)
 
 
-class _Progress:
-    """Replaces agent.reporting.reporter.Reporter."""
+class _Events:
+    """Replaces agent.reporting.event_log.EventLog; only the parent hears the controller."""
 
     def __init__(self, line: "_Line") -> None:
         self._line = line
-
-    def check(self) -> None:
-        """Do nothing: the parent reads the controller's answers, and this process ends with the parent."""
 
     def progress(self, stage: str, fraction: float) -> None:
         self._line.send("progress", stage=stage, fraction=fraction)
@@ -192,9 +189,10 @@ def _work(
     # These replacements have only the members the stage uses
     state: "Any" = _State(line, order["shards"])
     log: "Any" = _Log(line)
-    reporter: "Any" = _Progress(line)
+    events: "Any" = _Events(line)
     flushing: "Any" = _Flushing(state)
-    ctx = Context(job, folder, state, log, reporter=reporter, guard=guard, flushing=flushing)
+    ctx = Context(job, folder, state, log, guard=guard)
+    ctx.events, ctx.flushing = events, flushing
     ctx.staging = order["staging"]
     ctx.bundle, ctx.ahead = bundle or open_bundle(job, folder), ahead
     ctx.manifest = ctx.bundle.manifest

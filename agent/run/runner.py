@@ -181,7 +181,7 @@ def begin(ctx: "Context", name: str) -> float:
     ctx.state.start_stage(name)
     _tell(ctx)
     if number:
-        ctx.reporter.stage_started(name, number)
+        ctx.events.stage_started(name, number)
     return time.monotonic()
 
 
@@ -192,9 +192,9 @@ def finish(ctx: "Context", name: str, seconds: float) -> None:
     total = ctx.state.end_stage(name, "done", seconds, _counters(ctx))
     ctx.log.info("stage %s done in %.2f s", name, total)
     if number:
-        ctx.reporter.stage_ended(name)
+        ctx.events.stage_ended(name)
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
-        ctx.untold.append(partial(ctx.reporter.stage_finished, name, number, total, **more))
+        ctx.untold.append(partial(ctx.events.stage_finished, name, number, total, **more))
 
 
 def settle(ctx: "Context") -> None:
@@ -212,7 +212,7 @@ def _tell(ctx: "Context") -> None:
 
 def _number(ctx: "Context", name: str) -> int:
     """Return the number of the next event of stage `name`, written with the next note; 0 where it has no event."""
-    return 0 if name == report.NAME else ctx.reporter.next_number()
+    return 0 if name == report.NAME else ctx.events.next_number()
 
 
 def fail(ctx: "Context", name: str, seconds: float) -> None:

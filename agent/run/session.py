@@ -11,9 +11,10 @@ from agent.bundle.reader import forget_fetched
 from agent.database import ledger
 from agent.database.statement_watch import Watch
 from agent.reporting.acknowledgement import AckFile
+from agent.reporting.delivery import Delivery
+from agent.reporting.event_log import EventLog
 from agent.reporting.http import HttpClient, check_address
 from agent.reporting.outbox import Outbox
-from agent.reporting.reporter import Reporter
 from agent.run import runner
 from agent.session import crontab, job_file, resume
 from agent.stages import cleanup, undo
@@ -52,11 +53,12 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
     """
     outbox = Outbox(ctx.folder, ctx.job_id, ctx.attempt, ctx.log)
     ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, job_file.public_keys())
-    ctx.reporter = Reporter(ctx.job, ctx.state, outbox, door, ctx.log, ctx.lock, ack)
+    ctx.events = EventLog(ctx.job, ctx.state, outbox, ctx.log, ctx.lock)
+    ctx.delivery = Delivery(ctx.job, ctx.events, door, ctx.log, ack)
     watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
     # Checked before anything is sent: an event in the outbox need not be reported again
-    is_told = ctx.reporter.waits("started")
-    helper = _with_room_for((ctx.reporter, watch), helper)
+    is_told = ctx.events.waits("started")
+    helper = _with_room_for((ctx.delivery, watch), helper)
     try:
         # Failed permanently: only the report may still be on its way
         if ctx.has_given_up:
@@ -66,10 +68,10 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
         return _attempt(ctx, helper, is_told)
     finally:
         watch.stop()
-        ctx.reporter.stop()
+        ctx.delivery.stop()
 
 
-def _with_room_for(threads: "Iterable[Reporter | Watch]", helper: "Helper | None") -> "Helper | None":
+def _with_room_for(threads: "Iterable[Delivery | Watch]", helper: "Helper | None") -> "Helper | None":
     """Start `threads`; return `helper`, or None when it had to end because the account may not start as many."""
     for one in threads:
         try:
@@ -95,8 +97,8 @@ def _attempt(ctx: "Context", helper: "Helper | None", is_told: bool) -> int:
 def _do_stages(ctx: "Context", helper: "Helper | None", is_told: bool) -> None:
     try:
         if not is_told:
-            ctx.reporter.event("started", **_started_by())
-        ctx.reporter.wait_answered(ANSWER_SECONDS)
+            ctx.events.event("started", **_started_by())
+        ctx.delivery.wait_answered(ANSWER_SECONDS)
         resume.prepare(ctx)
         # Whether or not a starter started this process, it is no longer needed
         starters.remove(ctx.job, ctx.log)
@@ -142,19 +144,19 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
     if error.code != "callback_failed":
         # Of two parallel stages the one that failed need not be the one that began last
         where = {"stage": error.details["stage"]} if "stage" in error.details else {}
-        ctx.reporter.event("failed", error=document, log=ctx.log.tail(), **where)
+        ctx.events.event("failed", error=document, log=ctx.log.tail(), **where)
     if error.retryable:
         if error.code != "callback_failed":
-            ctx.reporter.wait_delivered(ANSWER_SECONDS)
+            ctx.delivery.wait_delivered(ANSWER_SECONDS)
         return exit_codes.WAITING
     return _give_up(ctx)
 
 
 def _give_up(ctx: "Context") -> int:
     """Fail permanently: once the controller knows, the cron line is removed; everything else stays for `retry`."""
-    known = ctx.reporter.wait_delivered(DELIVER_SECONDS)
+    known = ctx.delivery.wait_delivered(DELIVER_SECONDS)
     try:
-        ctx.reporter.check()
+        ctx.delivery.check()
         if known or ctx.state.get("given_up", {}).get("code") == "job_expired":
             ctx.check_job_file()
             crontab.remove_line(ctx.job_id, ctx.log)
@@ -179,11 +181,11 @@ def _cancel(ctx: "Context") -> int:
 
 
 def _finish(ctx: "Context", code: int) -> int:
-    ctx.reporter.stop()
+    ctx.delivery.stop()
     ended = clean_up(ctx.folder, ctx.state, ctx.job, ctx.log, ctx.lock)
     if ended != exit_codes.DONE:
         return ended
-    ctx.reporter.farewell("cleaned")
+    ctx.delivery.farewell("cleaned")
     return code
 
 

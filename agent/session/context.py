@@ -33,7 +33,8 @@ if MYPY:
     from agent.base.state import State
     from agent.bundle.reader import Bundle
     from agent.database.connection import OurConnection
-    from agent.reporting.reporter import Reporter
+    from agent.reporting.delivery import Delivery
+    from agent.reporting.event_log import EventLog
     from agent.session.job_file import Guard
     from agent.session.lock import Lock
     from shared.documents import Job, Manifest, Member, Variant
@@ -47,7 +48,8 @@ class Context:
 
     `job` is the checked payload; `home`, `folder` (~/.shoplaunch), `root` (the folder of the shop), `domain_root`
     (the folder the domain serves: the same, or one above it) and `staging` are absolute paths (str). `bundle` is None
-    until the helper's start or stage verify has opened it, `manifest` until stage verify has.
+    until the helper's start or stage verify has opened it, `manifest` until stage verify has; `events` (EventLog) and
+    `delivery` (Delivery) until the attempt is reported, in the helper process for good.
     """
 
     def __init__(
@@ -56,10 +58,8 @@ class Context:
         folder: str,
         state: "State",
         log: "Log",
-        reporter: "Reporter" = LATER,
         lock: "Lock" = LATER,
         guard: "Guard" = LATER,
-        flushing: "Flushing | None" = None,
     ) -> None:
         self.job = job
         self.job_id = job["job"]
@@ -76,8 +76,9 @@ class Context:
         self.staging = staging.in_home(self.home, self.job_id)
         self.state = state
         self.log = log
-        self.reporter = reporter
         self.lock = lock
+        self.events: "EventLog" = LATER
+        self.delivery: "Delivery" = LATER
         self.bundle: "Bundle" = LATER
         self.manifest: "Manifest" = LATER
         #: The connection a stage has kept for the next one (agent.database.ledger.locked).
@@ -88,7 +89,7 @@ class Context:
         self._guard = guard
         self._renderer: "Renderer | None" = None
         self._variants: "Any" = None
-        self._flushing = flushing
+        self._flushing: "Flushing | None" = None
         self._counting = threading.Lock()
         self._listeners: "list[Callable[[], None]]" = []
         self._wait_for_tree: "Callable[[Callable[[], None]], None] | None" = None
@@ -177,15 +178,15 @@ class Context:
         """Report that the work waits because of `error` (ShoplaunchError); it is displayed until the work continues."""
         message = printable(self.log.redact(error.message))[:4000]
         self.log.info("waiting: %s: %s", error.code, message)
-        if self.reporter is not None:
-            self.reporter.event("failed", error=dict(error.as_dict(), message=message))
+        if self.events is not None:
+            self.events.event("failed", error=dict(error.as_dict(), message=message))
 
     def check_current(self) -> None:
         """Raise ShoplaunchError `superseded` when the job file names another attempt, `cancelled` or
         `callback_refused` when the controller said so, and the helper process's error as soon as it is known."""
         self.check_job_file()
-        if self.reporter is not None:
-            self.reporter.check()
+        if self.delivery is not None:
+            self.delivery.check()
         for check in self._listeners:
             check()
 
@@ -200,6 +201,10 @@ class Context:
         if self._flushing is None:
             self._flushing = Flushing(self.staging, self.state.mark_shard, self.log)
         return self._flushing
+
+    @flushing.setter
+    def flushing(self, flushing: "Flushing") -> None:
+        self._flushing = flushing
 
     @property
     def raw_job(self) -> bytes:
@@ -242,8 +247,8 @@ class Context:
 
     def progress(self, stage: str, fraction: float) -> None:
         """Report that `fraction` (0..1) of stage `stage` is done: update percent, and progress in lock and state."""
-        if self.reporter is not None:
-            self.reporter.progress(stage, fraction)
+        if self.events is not None:
+            self.events.progress(stage, fraction)
 
     def count(self, name: str, amount: int) -> None:
         """Add `amount` to the counter `name` ("bytes_read", "bytes_written", ...)."""

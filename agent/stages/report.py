@@ -21,11 +21,11 @@ def run(ctx: "Context") -> None:
     """
     final = ctx.state.get("final", {})
     if (final.get("job"), final.get("attempt")) != (ctx.job_id, ctx.attempt):
-        final = ctx.reporter.event("finished", stage=NAME, evidence=evidence(ctx))
+        final = ctx.events.event("finished", stage=NAME, evidence=evidence(ctx))
         # Noted after the event: reporting twice does no harm, never reporting does. The controller may read it there
-        if ctx.reporter.is_kept(final):
+        if ctx.events.is_kept(final):
             ctx.state.update(final=final)
-    if not ctx.reporter.wait_delivered(WAIT_SECONDS, final["seq"]):
+    if not ctx.delivery.wait_delivered(WAIT_SECONDS, final["seq"]):
         ctx.check_current()
         raise ShoplaunchError("callback_failed", "the final report is not acknowledged yet")
 

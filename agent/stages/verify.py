@@ -57,7 +57,7 @@ def check_clock(ctx: "Context") -> None:
     except ShoplaunchError as error:
         if error.details.get("reason") != "expired":
             raise
-        told = ctx.reporter.controller_clock()
+        told = ctx.delivery.controller_clock()
         if told is not None:
             check_validity_by(ctx.job, told, error)
         raise ShoplaunchError("job_expired", "the job was valid until {}".format(ctx.job["expires_at"])) from None

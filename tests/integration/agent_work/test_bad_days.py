@@ -245,15 +245,15 @@ def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controlle
         lines, info = [], lambda self, *line: self.lines.append(line)
         redact = staticmethod(lambda text: text.replace("geheim", "***"))
 
-    class Reporter:
+    class Events:
         told = []
 
         def event(self, name, **fields):
             self.told.append((name, fields["error"]["code"], fields["error"]["retryable"], fields["error"]["message"]))
 
-    ctx = types.SimpleNamespace(log=Log(), reporter=Reporter())
+    ctx = types.SimpleNamespace(log=Log(), events=Events())
     Context.tell_waiting(ctx, ShoplaunchError("db_busy", "1040 geheim"))
-    assert Reporter.told == [("failed", "db_busy", True, "1040 ***")]
+    assert Events.told == [("failed", "db_busy", True, "1040 ***")]
 
 
 def test_what_others_got_through_counts_as_well_but_not_that_they_begin():

@@ -10,8 +10,8 @@ import pytest
 from agent.base import state as states
 from agent.base.log import Log
 from agent.base.state import State
+from agent.reporting.event_log import EventLog
 from agent.reporting.outbox import Outbox
-from agent.reporting.reporter import Reporter
 from agent.run import runner
 from agent.run.helper_main import EXIT_ORPHANED
 from shared.events import make_event
@@ -78,14 +78,14 @@ def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
 def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(tmp_path, synced):
     state, log = State(str(tmp_path)), Log(str(tmp_path))
     outbox = Outbox(str(tmp_path), "j1", 1, log)
-    reporter = Reporter({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, None, log)
+    events = EventLog({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, log)
     told, append = [], outbox.append
     outbox.append = lambda event: (
         told.append((event["seq"], State(str(tmp_path)).get("callback")["seq"])),
         append(event),
     )
     del synced[:]
-    runner.begin(types.SimpleNamespace(state=state, log=log, reporter=reporter, untold=[]), "unpack")
+    runner.begin(types.SimpleNamespace(state=state, log=log, events=events, untold=[]), "unpack")
     # The state's file and its folder, once
     assert told == [(1, 1)] and len(synced) == 2
 
@@ -93,15 +93,15 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
 def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path):
     state, log = State(str(tmp_path)), Log(str(tmp_path))
     outbox = Outbox(str(tmp_path), "j1", 1, log)
-    reporter = Reporter({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, None, log)
+    events = EventLog({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, log)
     ctx = types.SimpleNamespace(
-        state=state, log=log, reporter=reporter, untold=[], count=lambda *_: None, take_counters=dict
+        state=state, log=log, events=events, untold=[], count=lambda *_: None, take_counters=dict
     )
     runner.begin(ctx, "unpack")
     runner.finish(ctx, "unpack", 1.0)
     runner.begin(ctx, "import")
     kept = State(str(tmp_path))
-    assert kept.stage_done("unpack") and kept.get("percent") == reporter.percent > 0
+    assert kept.stage_done("unpack") and kept.get("percent") == events.percent > 0
 
 
 def test_an_acknowledged_event_that_cannot_be_taken_away_waits_no_longer(tmp_path):

@@ -14,12 +14,12 @@ from shared.errors import ShoplaunchError
 
 @pytest.fixture
 def ctx(tmp_path):
-    reporter = types.SimpleNamespace(
+    events = types.SimpleNamespace(
         stage_started=lambda *_: None, stage_ended=lambda _: None, stage_finished=lambda *_: None,
         next_number=lambda: 1,
     )  # fmt: skip
     return types.SimpleNamespace(
-        state=State(str(tmp_path)), reporter=reporter, log=types.SimpleNamespace(info=lambda *_: None),
+        state=State(str(tmp_path)), events=events, log=types.SimpleNamespace(info=lambda *_: None),
         check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0, untold=[],
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def test_a_stage_counts_as_done_only_after_its_work(ctx, tmp_path):
 def ends(ctx, tmp_path):
     """For every end of a stage that was told, whether it was on the disk by then."""
     found = []
-    ctx.reporter.stage_finished = lambda *_: found.append(is_done(tmp_path))
+    ctx.events.stage_finished = lambda *_: found.append(is_done(tmp_path))
     return found
 
 
@@ -85,8 +85,8 @@ def test_an_end_that_the_disk_had_no_room_for_is_told_with_the_failure(ctx, ends
     ctx.log.redact = str
     ctx.lock = ctx.job_id = ctx.attempt = None
     ctx.log.tail = list
-    ctx.reporter.event = lambda *_, **_more: ends.append("failed")
-    ctx.reporter.wait_delivered = lambda _seconds: True
+    ctx.events.event = lambda *_, **_more: ends.append("failed")
+    ctx.delivery = types.SimpleNamespace(wait_delivered=lambda _seconds: True)
     session._failed(ctx, ShoplaunchError("disk_space", "no space left", retryable=True))
     assert ends == [True, "failed"]
 
@@ -124,13 +124,13 @@ class Ctx(context.Context):
         self.told = []
         self.state = State(str(tmp_path))
         self.log = types.SimpleNamespace(info=lambda *_: None)
-        self.reporter = types.SimpleNamespace(
+        self.events = types.SimpleNamespace(
             stage_started=lambda name, _: self.told.append(f"{name} begins"),
             stage_ended=lambda _: None,
             stage_finished=lambda name, *_, **_evidence: self.told.append(f"{name} is done"),
             next_number=lambda: 1,
-            check=lambda: None,
         )
+        self.delivery = None
         self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
         self.untold = []
         self._flushing = types.SimpleNamespace(finish=lambda: self.told.append("on the disk"))

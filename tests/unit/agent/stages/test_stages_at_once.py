@@ -6,55 +6,55 @@ import pytest
 
 from agent.base.log import Log
 from agent.base.state import State
+from agent.reporting.event_log import EventLog
 from agent.reporting.outbox import Outbox
-from agent.reporting.reporter import Reporter
 from agent.stages import prove
 from shared.errors import ShoplaunchError
 
 
 @pytest.fixture
-def reporter(tmp_path):
+def events(tmp_path):
     log = Log(str(tmp_path))
     outbox = Outbox(str(tmp_path), "j1", 1, log)
     job = {"job": "j1", "attempt": 1, "kind": "restore"}
-    return Reporter(job, State(str(tmp_path)), outbox, None, log)
+    return EventLog(job, State(str(tmp_path)), outbox, log)
 
 
-def begin(reporter, stage):
-    reporter._state.start_stage(stage)
-    reporter.stage_started(stage, reporter.next_number())
+def begin(events, stage):
+    events._state.start_stage(stage)
+    events.stage_started(stage, events.next_number())
 
 
-def finish(reporter, stage):
-    reporter._state.end_stage(stage, "done", 1.0)
-    reporter.stage_ended(stage)
-    reporter.stage_finished(stage, reporter.next_number(), 1.0)
+def finish(events, stage):
+    events._state.end_stage(stage, "done", 1.0)
+    events.stage_ended(stage)
+    events.stage_finished(stage, events.next_number(), 1.0)
 
 
-def test_a_stage_that_begins_does_not_take_back_how_far_another_is(reporter):
-    begin(reporter, "unpack")
-    begin(reporter, "import")
-    reporter.progress("unpack", 0.9)
-    finish(reporter, "import")
-    before = reporter.percent
-    begin(reporter, "configure")
-    assert reporter.percent == before
+def test_a_stage_that_begins_does_not_take_back_how_far_another_is(events):
+    begin(events, "unpack")
+    begin(events, "import")
+    events.progress("unpack", 0.9)
+    finish(events, "import")
+    before = events.percent
+    begin(events, "configure")
+    assert events.percent == before
 
 
-def test_progress_of_a_stage_beside_does_not_change_which_one_is_told(reporter):
-    begin(reporter, "unpack")
-    begin(reporter, "import")
-    reporter.progress("unpack", 0.5)
-    assert reporter.event("failed")["stage"] == "import"
+def test_progress_of_a_stage_beside_does_not_change_which_one_is_told(events):
+    begin(events, "unpack")
+    begin(events, "import")
+    events.progress("unpack", 0.5)
+    assert events.event("failed")["stage"] == "import"
 
 
-def test_once_a_stage_is_done_the_one_that_goes_on_is_told(reporter):
-    begin(reporter, "unpack")
-    begin(reporter, "prove")
-    begin(reporter, "unpack")
-    assert reporter.event("failed")["stage"] == "unpack"
-    finish(reporter, "unpack")
-    assert reporter.event("failed")["stage"] == "prove"
+def test_once_a_stage_is_done_the_one_that_goes_on_is_told(events):
+    begin(events, "unpack")
+    begin(events, "prove")
+    begin(events, "unpack")
+    assert events.event("failed")["stage"] == "unpack"
+    finish(events, "unpack")
+    assert events.event("failed")["stage"] == "prove"
 
 
 @pytest.mark.parametrize(("failure", "is_void"), [(ShoplaunchError, False), (prove.Disproved, True)])
