@@ -17,6 +17,7 @@ from controller.web.support.i18n import COOKIE
 from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
+from tests.browser.folds import folded
 from tests.browser.states import JOBS, LOOKER, STATES
 from tests.browser.waiting import until
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site
@@ -110,6 +111,7 @@ def test_nothing_in_a_page_keeps_anybody_out(sites, sessions, driver, applicatio
     assert driver.execute_script("return document.documentElement.lang") == language
     found = barriers(driver)
     assert found == [], "\n".join(found)
+    assert folded(driver) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -91,6 +91,9 @@ def audit(site, driver):
     def work(connection):
         for number in range(60):
             access.add_audit(connection, time.time(), "command line", "user password", None, f"operator-{number}")
+        # As long as a bundle's digest with its name, which leaves the other columns what is left
+        long = f"a-bundle-with-a-long-name-0123456789ab {'0123456789abcdef' * 4}"
+        access.add_audit(connection, time.time(), "command line", "bundle add", job.id, long)
         access.add_audit(connection, time.time(), OPERATOR, "retry", job.id, "php")
 
     transact(site.service.installation.engine, work)

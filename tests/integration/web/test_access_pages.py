@@ -5,6 +5,7 @@ import re
 import pytest
 
 from controller.access import billing_keys, second_factor, totp
+from controller.access.actor import COMMAND_LINE
 from controller.db.connection.engine import transact
 from controller.db.identities import sessions
 from controller.db.identities.api_keys import ApiKey
@@ -222,6 +223,12 @@ def test_the_audit_log_is_read_by_name(people, browser):
     assert "user=key+billing" in page and "Page 1 of 2" in page
     assert "shop-0.example" in browser.get("/admin/audit?user=key+billing&page=2").text
     assert "Signed in" in browser.get("/admin/audit?user=nora").text
+
+
+def test_the_audit_log_says_in_persian_that_somebody_used_the_command_line(people, browser):
+    people.service.access.audit(COMMAND_LINE, "order", None, "shop.example")
+    page = browser.get("/admin/audit?lang=fa").text
+    assert "خط فرمان" in page and COMMAND_LINE not in page
 
 
 def test_only_who_may_administer_is_shown_the_way(people, browser):

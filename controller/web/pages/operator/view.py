@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
+from controller.access.actor import COMMAND_LINE
 from controller.jobs.engine.follow_up import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
 from controller.web.support import labels
@@ -143,12 +144,16 @@ def _stage_row(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "stage": True, "label": labels.step_label(stage["name"])}
 
 
+#: Everybody else in the audit log is a name.
+_COMMAND_LINE = lazy_gettext("command line")
+
+
 def of_audit(entries: Iterable[Any]) -> list[dict[str, Any]]:
     """Return the audit entries with the labels of their actions."""
     return [
         {
             "at": entry.at,
-            "user": entry.user,
+            "user": _COMMAND_LINE if entry.user == COMMAND_LINE else entry.user,
             "job": entry.job,
             "label": ACTIONS.get(entry.action, entry.action),
             "detail": entry.detail,
