@@ -9,8 +9,8 @@ MYPY = False
 if MYPY:
     from typing import Iterator
 
-    from agent.session.context import Context
     from shared.documents import Edit, Job, Statement
+    from shared.placeholders import Renderer
 
 BACK = "back"
 _NONCE = re.compile(r"@@SL([0-9a-f]{8}):")
@@ -46,23 +46,23 @@ def nonce_of(job: "Job") -> str:
     return found.pop() if found else NO_NONCE
 
 
-def claim(ctx: "Context", back: bool) -> "dict[str, str]":
-    """Return the ledger entry (dict like a bundle's member) for the statements of this attempt."""
-    document = canonical_json(statements(ctx.job, back))
-    return {"name": "{}/{}".format("back" if back else "forth", ctx.attempt), "sha256": sha256_hex(document)}
+def claim(job: "Job", back: bool) -> "dict[str, str]":
+    """Return the ledger entry (dict like a bundle's member) for the statements of the job's attempt."""
+    document = canonical_json(statements(job, back))
+    return {"name": "{}/{}".format("back" if back else "forth", job["attempt"]), "sha256": sha256_hex(document)}
 
 
-def check(ctx: "Context") -> None:
-    """Raise ShoplaunchError unless the job has something to do and all of its templates can be filled.
+def check(job: "Job", renderer: "Renderer") -> None:
+    """Raise ShoplaunchError unless `job` has something to do and all of its templates can be filled.
 
     The codes are `job_invalid`, `placeholder_unknown`, `placeholder_invalid`.
     """
-    back = is_back(ctx.job)
-    if not statements(ctx.job, back) and not edits(ctx.job, back):
-        raise ShoplaunchError("job_invalid", "a job of kind {} that changes nothing".format(ctx.kind))
+    back = is_back(job)
+    if not statements(job, back) and not edits(job, back):
+        raise ShoplaunchError("job_invalid", "a job of kind {} that changes nothing".format(job["kind"]))
     for name in ("statements", "back", "edits"):
-        for text in _texts(ctx.job.get(name, [])):
-            ctx.renderer.render(text.encode("utf-8"))
+        for text in _texts(job.get(name, [])):
+            renderer.render(text.encode("utf-8"))
 
 
 def _texts(document: object) -> "Iterator[str]":

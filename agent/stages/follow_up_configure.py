@@ -38,7 +38,7 @@ def attempt_once(ctx: "Context", back: bool, check: "Callable[[], None]") -> Non
     connection = ledger.open_for_shop(ctx)
     try:
         check()
-        if ledger.begin(connection, ctx.job_id, ctx.attempt, follow_up_job.claim(ctx, back), len(statements)):
+        if ledger.begin(connection, ctx.job_id, ctx.attempt, follow_up_job.claim(ctx.job, back), len(statements)):
             for statement in statements:
                 configure.apply_statement(ctx, connection, statement)
             access.change(connection, b"COMMIT")

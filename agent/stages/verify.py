@@ -28,7 +28,7 @@ def run(ctx: "Context") -> None:
     """
     check_clock(ctx)
     if ctx.kind in SMALL_KINDS:
-        follow_up_job.check(ctx)
+        follow_up_job.check(ctx.job, ctx.renderer)
         return
     if "bundle" not in ctx.job:
         raise ShoplaunchError("job_invalid", "a restore needs a bundle")

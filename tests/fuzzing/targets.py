@@ -206,7 +206,7 @@ def job(data):
         reader.token_for(found)
     if found["kind"] != "restore":
         renderer = Renderer(follow_up_job.nonce_of(found), found["values"])
-        follow_up_job.check(types.SimpleNamespace(job=found, kind=found["kind"], renderer=renderer))
+        follow_up_job.check(found, renderer)
 
 
 def _signed_by_nobody(data):
