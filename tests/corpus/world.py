@@ -9,8 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from controller.panels.local.services import blocks
-from controller.panels.local.services.php_versions import installed_binaries, version_number
+from controller.panels.local import blocks
+from controller.panels.local.php_versions import installed_binaries, version_number
 from tests.support.php_wasm.stack import WasmStack, lacks_intl
 from tests.support.servers.php_versions import wasm_at_hand
 from tests.support.worlds.whole import BUNDLE, ENDED, SERVER, Whole

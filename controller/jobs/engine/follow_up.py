@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import jobs, steps
+from controller.db import claims, jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.record import claims, facts
+from controller.jobs.record import facts
 from controller.jobs.record.facts import Facts
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import steps
+from controller.db import claims, steps
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
@@ -18,7 +18,7 @@ from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.lifecycle.changes import change, moved
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
-from controller.jobs.record import claims, facts, undo
+from controller.jobs.record import facts, undo
 from controller.jobs.record.facts import Undo
 from controller.jobs.shop import credentials
 from controller.jobs.shop.shop_secrets import database_password

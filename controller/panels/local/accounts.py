@@ -11,9 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.panels.local import commands, mounts, uids
+from controller.panels.local import commands, config_files, mounts, uids
 from controller.panels.local.as_account.run import AsAccount, Identity
-from controller.panels.local.services import config_files
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.uids import FIRST_UID, LAST_UID
 from controller.processes import Ended

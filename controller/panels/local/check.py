@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from controller.panels.base import Check
-from controller.panels.local import commands
-from controller.panels.local.services import blocks, php_versions
+from controller.panels.local import blocks, commands, php_versions
+from controller.panels.local.php_versions import PhpFpm
 from controller.panels.local.services.apache import (
     ISOLATION_MODULE,
     REQUIRED_MODULES,
@@ -19,7 +19,6 @@ from controller.panels.local.services.apache import (
 )
 from controller.panels.local.services.mariadb import CONNECT_SECONDS, Databases
 from controller.panels.local.services.php_fpm import sockets_are_safe
-from controller.panels.local.services.php_versions import PhpFpm
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from shared import database_socket

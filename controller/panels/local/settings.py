@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from controller.panels.local.services import php_versions
-from controller.panels.local.services.php_versions import PhpFpm
+from controller.panels.local import php_versions
+from controller.panels.local.php_versions import PhpFpm
 from shared.errors import ShoplaunchError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from controller.files import write_durably
 from controller.panels.local import commands
+from controller.panels.local.config_files import exclusive
 from controller.panels.local.services.apache import GONE, Sites
-from controller.panels.local.services.config_files import exclusive
 
 #: Read after the accounts' own sites.
 FILE_NAME = "zz-more.conf"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from controller.files import write_durably
 from controller.panels.local import commands
+from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.config import APACHE_MODULES
 from controller.panels.local.services.apache import Sites
-from controller.panels.local.services.config_files import exclusive
 
 MODULES = ("socache_shmcb", "ssl")
 #: Read before the sites, which Apache takes in the order of their names; one file, so that no reload misses any.

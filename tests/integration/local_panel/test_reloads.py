@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local import accounts
-from controller.panels.local.services import config_files
+from controller.panels.local import accounts, config_files
 from shared.errors import ShoplaunchError
 from tests.support.servers.local_server import as_user, reload
 

@@ -10,8 +10,8 @@ import pytest
 
 from controller import files
 from controller.panels.local import commands
-from controller.panels.local.services.blocks import FILE_NAME
-from controller.panels.local.services.config_files import NOTE_SUFFIX
+from controller.panels.local.blocks import FILE_NAME
+from controller.panels.local.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
 from tests.support.servers.local_server import as_user, reload, snapshot
 

@@ -4,7 +4,7 @@ import gzip
 import re
 import zipfile
 
-from controller.panels.local.services.php_versions import version_number
+from controller.panels.local.php_versions import version_number
 from tests.integration.real_prestashop.conftest import TIME_ZONE
 from tests.support.shops.real_shop import SHOP_NAME, parameters
 from tests.support.traces import Traces

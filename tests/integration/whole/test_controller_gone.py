@@ -6,7 +6,7 @@ import signal
 import pytest
 import requests
 
-from controller.panels.local.services.config_files import exclusive
+from controller.panels.local.config_files import exclusive
 from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_number
 from controller.panels.local.private_stack import config, processes
 from controller.panels.local.private_stack.stack import Stack
-from controller.panels.local.services.php_versions import PhpFpm, installed_binaries, version_number
 from tests.support.php_wasm import fpm
 
 END_SECONDS = 30

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pymysql
 
-from controller.panels.local.services.php_versions import installed_binaries
+from controller.panels.local.php_versions import installed_binaries
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
 from tests.support.shops.live_dumps import Dumps

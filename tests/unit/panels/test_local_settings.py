@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.local.services.php_versions import PhpFpm
+from controller.panels.local.php_versions import PhpFpm
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 

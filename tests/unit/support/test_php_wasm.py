@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.panels.local.services import php_versions
+from controller.panels.local import php_versions
 from controller.panels.local.services.php_fpm import _POOL
 from tests.support.php_wasm import fpm, stack
 

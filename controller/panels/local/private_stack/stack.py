@@ -15,8 +15,8 @@ from typing import Any
 import pymysql
 
 from controller.files import write_durably
+from controller.panels.local.php_versions import PhpFpm, installed_binaries, version_of
 from controller.panels.local.private_stack import config, processes
-from controller.panels.local.services.php_versions import PhpFpm, installed_binaries, version_of
 from shared.errors import ShoplaunchError
 
 #: The kernel's limit for the path of a Unix socket, without the final NUL.

@@ -17,9 +17,8 @@ from pathlib import Path
 
 from controller.network.failures import NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
-from controller.panels.local import commands
+from controller.panels.local import blocks, commands, config_files
 from controller.panels.local.accounts import SystemAccount
-from controller.panels.local.services import blocks, config_files
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 

@@ -7,9 +7,9 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller.panels.local import blocks, config_files, php_versions
 from controller.panels.local.accounts import SystemAccount
-from controller.panels.local.services import blocks, config_files, php_versions
-from controller.panels.local.services.php_versions import PhpFpm, version_number
+from controller.panels.local.php_versions import PhpFpm, version_number
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 

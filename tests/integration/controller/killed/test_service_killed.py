@@ -14,8 +14,8 @@ import requests
 from controller.db import steps
 from controller.db.connection.engine import make_engine, reading
 from controller.jobs.agent_link.panel_reading import has_cron_line
+from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.stack import free_port
-from controller.panels.local.services.config_files import exclusive
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
 from tests.support.servers.local_server import FILES, LocalServer
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller import files
-from controller.panels.local import commands
-from controller.panels.local.services import blocks
+from controller.panels.local import blocks, commands
 from controller.processes import Ended
 from shared.errors import ShoplaunchError
 
