@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from controller import doctor as examination
 from controller.access import operators
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.output import (
@@ -18,7 +19,6 @@ from controller.cli.terminal.output import (
     show_error,
 )
 from controller.config import load_config
-from controller.setup import doctor as examination
 from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError, advice
 

@@ -11,6 +11,7 @@ import pytest
 
 from agent.bundle.fetch import fetch
 from agent.reporting.http import HttpClient
+from controller import doctor
 from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs.api import WhmcsApi
@@ -23,7 +24,6 @@ from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.services.apache import Sites
-from controller.setup import doctor
 from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.fakes.whm.certificates import Authority

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from agent.run import session
+from controller import doctor
 from controller.jobs.agent_link import job_file
 from controller.panels.local.private_stack.stack import free_port
-from controller.setup import doctor
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.co_tenants.false_controller import MALLORY, FalseController

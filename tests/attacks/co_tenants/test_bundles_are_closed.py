@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from controller import doctor
 from controller.access_lists import readers
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.db import tables
@@ -17,7 +18,6 @@ from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.jobs.intake import chores
 from controller.jobs.lifecycle import bundle_store as bundle_files
-from controller.setup import doctor
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
 from tests.integration.controller.world import Agent, World

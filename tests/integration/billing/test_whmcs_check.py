@@ -8,7 +8,7 @@ from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.check import ACTIONS, look
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import load_config
-from controller.setup.doctor import IN_VAIN, examine
+from controller.doctor import IN_VAIN, examine
 from shared.errors import ShoplaunchError
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Whmcs
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from controller.doctor import examine
 from controller.panels.cpanel.account_cache import side_by_side
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
-from controller.setup.doctor import examine
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import eventually
 

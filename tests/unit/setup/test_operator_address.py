@@ -7,9 +7,10 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 
+from controller import doctor
 from controller.cli import main, setup
 from controller.config import load_config
-from controller.setup import doctor, installation, operator_address
+from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError
 
 ADDRESS = "op@example.com"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from controller import doctor
 from controller.config import load_config
-from controller.setup import doctor
 
 
 @pytest.mark.parametrize("content", [b"", b"PK not really", b"PK\x05\x06" + bytes(18)], ids=["empty", "torn", "bare"])
