@@ -8,12 +8,12 @@ from urllib.parse import quote_plus
 import pytest
 
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import upgrade
 from tests.attacks.clocks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
 from tests.integration.controller.world import DOMAIN, Agent, eventually
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shifted_clock import ShiftedClock
+from tests.support.state_database import make_tables
 
 PREPARES, TELLS = "ensure_account:alice", f"hand_over:{DOMAIN}"
 
@@ -23,7 +23,7 @@ def installation(folder, server):
     name, user, password = server.new_database()
     url = f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
     engine = make_engine(url)
-    upgrade(engine)
+    make_tables(engine)
     engine.dispose()
     return SharedWorld(folder, url)
 

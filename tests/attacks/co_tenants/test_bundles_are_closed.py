@@ -15,12 +15,12 @@ from controller.access_lists import readers
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.db import tables
 from controller.db.connection.engine import make_engine, transact
-from controller.db.migrate import upgrade
 from controller.jobs.intake import chores
 from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
 from tests.integration.controller.world import Agent, World
+from tests.support.state_database import make_tables
 
 pytestmark = pytest.mark.root
 STRANGER = READER + 1000
@@ -34,7 +34,7 @@ def world():
     folder.chmod(0o755)
     before = os.umask(0)
     engine = make_engine(f"sqlite:///{folder}/state.db")
-    upgrade(engine)
+    make_tables(engine)
     made = World(folder, engine)
     yield made
     os.umask(before)

@@ -7,10 +7,10 @@ from controller.access.actor import Actor
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access, api_keys
 from controller.db.identities.api_keys import ApiKey
-from controller.db.migrate import upgrade
 from controller.keys import ensure_keys, load_keys
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.state_database import make_tables
 
 PASSWORD = "correct horse battery"
 NOW = 1_800_000_000.0
@@ -25,7 +25,7 @@ APART = [("nora", "nora2"), ("n\u00f6ra", "nora"), ("no.ra", "nora"), ("nora1", 
 @pytest.fixture
 def actor(tmp_path):
     engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(engine)
+    make_tables(engine)
     ensure_keys(tmp_path / "keys")
     yield Actor("tests", engine, lambda: load_keys(tmp_path / "keys"))
     engine.dispose()

@@ -14,11 +14,11 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access, api_keys
 from controller.db.identities import operators as rows
 from controller.db.identities.api_keys import ApiKey
-from controller.db.migrate import upgrade
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.people import People, prepare
+from tests.support.state_database import make_tables
 
 PASSWORD = "correct horse battery"
 
@@ -32,7 +32,7 @@ def actor(tmp_path, mariadb_server):
     """Two administrators of an installation whose database lets many write at once."""
     name, user, password = mariadb_server.new_database()
     engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
-    upgrade(engine)
+    make_tables(engine)
     made = Actor("test", engine, lambda: None)
     for name in ("nora", "omid"):
         operators.add(made, name, PASSWORD)

@@ -9,13 +9,13 @@ from controller.cli import main
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.db.identities.logins import MAX_PER_ADDRESS, MAX_PER_USER, LoginThrottle, network
-from controller.db.migrate import upgrade
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.clock import Clock
+from tests.support.state_database import make_tables
 from tests.support.worlds.web_site import csrf_of
 
 PASSWORD = "correct horse battery"
@@ -100,7 +100,7 @@ def test_a_made_up_device_is_none(app, cookie):
 @attack("somebody guesses from every address of an IPv6 network", "the network is one sender")
 def test_a_network_of_ipv6_is_one_sender(tmp_path):
     engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    upgrade(engine)
+    make_tables(engine)
     throttle = LoginThrottle(engine, Clock())
     for number in range(MAX_PER_ADDRESS):
         throttle.begin(f"u{number}", f"2001:db8:1:2::{number:x}")

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from controller.db import jobs
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import upgrade
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
@@ -17,6 +16,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.silence.service_process import SECONDS, Process
 from tests.attacks.table import attack
 from tests.integration.controller.world import World, eventually
+from tests.support.state_database import make_tables
 
 
 class Gone(BaseException):
@@ -157,7 +157,7 @@ def test_a_step_that_lacked_memory_or_threads_is_tried_again(world, problem):
 def installation(folder):
     """Make the installation that tests.attacks.silence.service_process runs in `folder`; return its World."""
     engine = make_engine(f"sqlite:///{folder}/state.db")
-    upgrade(engine)
+    make_tables(engine)
     world = World(folder, engine)
     world.clock.now = time.time()
     return world

@@ -9,9 +9,9 @@ from controller.billing.whmcs.driver import Whmcs
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
-from controller.db.migrate import upgrade
 from controller.db.servers import Server
 from tests.support.clock import Clock
+from tests.support.state_database import make_tables
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -20,7 +20,7 @@ def world(request, tmp_path):
     from tests.integration.controller.world import World
 
     engine = make_engine(state_url(request, tmp_path, request.param))
-    upgrade(engine)
+    make_tables(engine)
     made = World(tmp_path, engine)
     rename(engine, "web1", url="https://web1.example.net:2087")
     yield made
@@ -96,7 +96,7 @@ def billed_world(request, tmp_path, settings):
 
     wanted = getattr(request, "param", "sqlite")
     engine = make_engine(state_url(request, tmp_path, wanted))
-    upgrade(engine)
+    make_tables(engine)
     made = BilledWorld(tmp_path, engine, settings())
     rename(engine, "web1", url="https://web1.example.net:2087")
     yield made

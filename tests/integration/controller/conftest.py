@@ -3,14 +3,13 @@
 import pytest
 
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import upgrade
+from tests.support.state_database import make_tables
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request, tmp_path):
-    """The URL of a new, empty state database: an SQLite file, then one of a real MariaDB."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/state.db"
+def url_of(request, folder, kind, name="state"):
+    """Return the URL of a new, empty state database of a `kind`: an SQLite file, or one of a real MariaDB."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/{name}.db"
     from urllib.parse import quote_plus
 
     server = request.getfixturevalue("mariadb_server")
@@ -18,11 +17,17 @@ def database_url(request, tmp_path):
     return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
 
 
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request, tmp_path):
+    """The URL of a new, empty state database: an SQLite file, then one of a real MariaDB."""
+    return url_of(request, tmp_path, request.param)
+
+
 @pytest.fixture
 def engine(database_url):
     """An engine on a state database that has its tables."""
     made = make_engine(database_url)
-    upgrade(made)
+    make_tables(made)
     yield made
     made.dispose()
 

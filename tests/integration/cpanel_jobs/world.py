@@ -10,13 +10,13 @@ from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import load_config
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
-from controller.db.migrate import upgrade
 from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
 from shared.encoding import sha256_hex
 from tests.integration.controller.world import World
 from tests.support.clock import START
+from tests.support.state_database import make_tables
 
 #: What lies in ~/.shoplaunch until the agent starts.
 MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}
@@ -31,7 +31,7 @@ class CpanelWorld(World):
         engine = make_engine(load_config({"SHOPLAUNCH_HOME": str(folder / "home")}).database_url)
         # How long the disk takes is not to count as a round trip
         sa.event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
-        upgrade(engine)
+        make_tables(engine)
         super().__init__(folder, engine)
         self.whm = whm
         self.owner, self.token = whm.reseller() if reseller else ("root", whm.token(acls=("all",)))

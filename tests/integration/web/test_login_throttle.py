@@ -12,9 +12,9 @@ from controller.db.identities.logins import (
     WINDOW_SECONDS,
     LoginThrottle,
 )
-from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
+from tests.support.state_database import make_tables
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def clock():
 @pytest.fixture
 def throttle(tmp_path, clock):
     engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    upgrade(engine)
+    make_tables(engine)
     yield LoginThrottle(engine, clock)
     engine.dispose()
 

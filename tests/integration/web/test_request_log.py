@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import upgrade
 from controller.db.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
+from tests.support.state_database import make_tables
 
 EVENT = "billing:11111111-2222-3333-4444-555555555555"
 
@@ -21,7 +21,7 @@ def clock():
 @pytest.fixture
 def log(tmp_path, clock):
     engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    upgrade(engine)
+    make_tables(engine)
     yield RequestLog(engine, clock)
     engine.dispose()
 

@@ -15,13 +15,39 @@ from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
 from controller.jobs.engine import worker
 from shared.errors import ShoplaunchError
+from tests.integration.controller.conftest import url_of
 from tests.integration.controller.rows import NOW, add_job, read
 
 
-def test_migrations_make_exactly_the_tables_the_queries_use(engine):
-    with engine.connect() as connection:
+@pytest.fixture
+def migrated(request, database_url, tmp_path):
+    """An engine on another database of the kind, to which every migration was applied; others get copies of tables."""
+    kind = "sqlite" if database_url.startswith("sqlite") else "mariadb"
+    made = make_engine(url_of(request, tmp_path, kind, "migrated"))
+    upgrade(made)
+    yield made
+    made.dispose()
+
+
+def test_migrations_make_exactly_the_tables_the_queries_use(migrated):
+    with migrated.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def definitions(engine):
+    """Return table -> the statements that make it and its indexes."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master ORDER BY tbl_name, name")
+            return [tuple(row) for row in rows]
+        tables = sorted(name for (name,) in connection.exec_driver_sql("SHOW TABLES"))
+        return [tuple(connection.exec_driver_sql(f"SHOW CREATE TABLE `{name}`").one()) for name in tables]
+
+
+def test_tests_begin_with_the_tables_that_migrations_make(migrated, engine):
+    assert definitions(engine) == definitions(migrated) != []
+    assert revisions(engine) == revisions(migrated)
 
 
 def test_migrating_twice_changes_nothing(engine):

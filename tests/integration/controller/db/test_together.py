@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.connection.engine import make_engine, transact
 from controller.db.connection.group_commit import Together
-from controller.db.migrate import upgrade
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
+from tests.support.state_database import make_tables
 
 WAIT_SECONDS = 120
 
@@ -58,7 +58,7 @@ class Queue:
 @pytest.fixture
 def sqlite(tmp_path):
     made = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(made)
+    make_tables(made)
     add_job(made)
     yield made
     made.dispose()

@@ -9,9 +9,9 @@ import bcrypt
 import pytest
 
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import upgrade
 from tests.integration.controller.world import DOMAIN
 from tests.support.shops.real_later import RealWorld
+from tests.support.state_database import make_tables
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def real(tmp_path, mariadb_server, tls_authority):
     if shutil.which("php") is None:
         pytest.skip("no php for the sample shop")
     engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    upgrade(engine)
+    make_tables(engine)
     world = RealWorld(tmp_path, engine, mariadb_server, tls_authority)
     yield world
     world.close()
