@@ -29,8 +29,6 @@ class Access:
         self.request_log = RequestLog(engine, clock)
         #: Keys that sign session cookies, the newest last.
         self.cookie_keys: tuple[bytes, ...] = keys.sessions
-        # Checking an unknown user takes as long as a wrong password
-        self._nobody = passwords.hashed("nobody")
 
     def actor(self, name: str) -> Actor:
         """Return the actor for changes that the operator `name` makes to operators and keys."""
@@ -71,7 +69,8 @@ class Access:
     def _is_password(self, user: str, password: str) -> bool:
         with reading(self._engine) as connection:
             known = access.password_hash(connection, user)
-        return passwords.is_right(known or self._nobody, password) and known is not None
+        # Checking an unknown user takes as long as a wrong password
+        return passwords.is_right(known or passwords.NOBODY, password) and known is not None
 
     def begin_session(self, user: str, address: str) -> str:
         """Note that the operator has signed in; return the session's number."""

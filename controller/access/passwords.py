@@ -9,11 +9,15 @@ from werkzeug.security import check_password_hash, generate_password_hash
 #: Each comparison takes 32 MB; the web server has more threads than a small machine has memory for.
 AT_ONCE = 4
 _TURNS = threading.BoundedSemaphore(AT_ONCE)
+#: How passwords are hashed: scrypt with 32 MB.
+_METHOD = "scrypt:32768:8:1"
+#: A hash like that of any password, but of none. It is written down, not computed: that takes as long as many commands.
+NOBODY = f"{_METHOD}${'0' * 16}${'0' * 128}"
 
 
 def hashed(password: str) -> str:
     """Return the password's hash, as it is stored."""
-    return generate_password_hash(password)
+    return generate_password_hash(password, _METHOD)
 
 
 def is_right(kept: str, password: str) -> bool:
