@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support import leftovers
+from tests.support import leftovers, sampling
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import Keys
@@ -30,9 +30,15 @@ CRON = pytest.StashKey[subprocess.Popen]()
 
 def pytest_configure():
     """What runs that were killed left is cleared away; what this one makes is noted for the case that it is killed."""
+    sampling.choose_day()
     if os.geteuid() == 0:
         leftovers.clear()
         leftovers.note_folders()
+
+
+def pytest_report_header():
+    """Say which sample of long grids is taken: the same number takes it again."""
+    return f"sample: {sampling.VARIABLE}={sampling.choose_day()}"
 
 
 def pytest_sessionstart(session):
@@ -91,6 +97,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "nightly" in item.keywords:
             item.add_marker(skip)
+    sampling.skip_the_rest(items, config.args, sampling.choose_day())
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,4 +1,7 @@
-"""Whatever a controller answers, and whatever clients type: billing's pages are made, cron goes on, orders go out."""
+"""Whatever a controller answers, and whatever clients type: billing's pages are made, cron goes on, orders go out.
+
+Each odd answer comes every day, for one of the states and with one of the statuses by turns; with all in a night.
+"""
 
 import json
 
@@ -45,6 +48,7 @@ def pages_are_made(whmcs, service):
 
 @attack("A controller that somebody took over answers for a service with lists, numbers, markup or megabytes in every "
         "field", "the administrator's and the client's pages are made as before, and cron goes on")  # fmt: skip
+@pytest.mark.sampled(of=2, each=("odd",))
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("state", ["failed", "live"])
 def test_no_answer_breaks_a_page_or_cron(watched, told, odd, state):  # noqa: F811
@@ -63,6 +67,7 @@ def test_no_answer_breaks_a_page_or_cron(watched, told, odd, state):  # noqa: F8
 
 @attack("The same answers an order, or an administrator's retry, so",
         "the order waits or is refused, and the page is made")  # fmt: skip
+@pytest.mark.sampled(of=3, each=("odd",))
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("status", [200, 422, 503])
 def test_no_answer_to_an_order_breaks_a_page_or_the_next_order(watched, told, odd, status):  # noqa: F811

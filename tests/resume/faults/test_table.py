@@ -1,4 +1,4 @@
-"""The table of faults: each is tried in every run, every pair at least once."""
+"""The table of faults: each is tried in every run, every pair at least once in two days."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 USUAL = usual_cases(FAULTS)
 
 
-def test_every_pair_is_tried_in_every_run_and_the_run_stays_short():
+def test_every_pair_is_tried_and_the_run_stays_short():
     chosen = pairwise(USUAL)
     assert set().union(*(case.pairs() for case in chosen)) == set().union(*(case.pairs() for case in USUAL))
     assert len({str(case) for case in chosen}) == len(chosen) <= 150

@@ -1,0 +1,55 @@
+"""Long grids of cases of which some run each day, by turns, and all in a night.
+
+A test marked `sampled(of=N)` runs one in N of its cases; with `each=("name", …)` one in N of those with the same values
+of these parameters, so that every value comes every day; with `kind=…`, the mark of a case, one in N of its kind. Which
+ones follows from the number SHOPLAUNCH_SAMPLE, the day unless it is given: after N days all have run. A case that a
+mutant names runs every day, and so does one that is named on the command line.
+"""
+
+import os
+from collections import defaultdict
+from datetime import date
+
+import pytest
+
+from tests.mutants.catalogue import mutants
+
+VARIABLE = "SHOPLAUNCH_SAMPLE"
+REASON = "not in the sample of this day: run `make test-nightly`"
+
+
+def choose_day():
+    """This process and those that it starts take the same sample; return its number."""
+    return int(os.environ.setdefault(VARIABLE, str(date.today().toordinal())))
+
+
+def skip_the_rest(items, arguments, day):
+    """Mark what is not in the sample of `day` as skipped; `arguments` are those of the command line."""
+    named = {test for mutant in mutants() for test in mutant.tests}
+    asked = tuple(argument for argument in arguments if "::" in argument)
+    for item in left_out(items, day):
+        if item.nodeid not in named and not _is_asked_for(item.nodeid, asked):
+            item.add_marker(pytest.mark.skip(reason=REASON))
+
+
+def _is_asked_for(nodeid, asked):
+    return any(nodeid == one or nodeid.startswith((f"{one}[", f"{one}::")) for one in asked)
+
+
+def left_out(items, day):
+    """Return the items whose turn it is not on this day, in a fixed order."""
+    groups = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("sampled")
+        if mark is not None:
+            groups[_group(item, **mark.kwargs)].append(item)
+    found = []
+    for number, ((_test, _values, of), cases) in enumerate(groups.items()):
+        turn = min(of, len(cases))
+        found += [item for at, item in enumerate(cases) if (at - day - number) % turn]
+    return found
+
+
+def _group(item, of, each=(), kind=None):
+    values = (kind, *(repr(item.callspec.params[name]) for name in each))
+    return item.nodeid.partition("[")[0], values, of

@@ -1,0 +1,92 @@
+"""Of long grids some cases run each day, by turns: none is left out for good, and what a mutant names is never."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support import sampling
+
+PROJECT = Path(__file__).resolve().parents[3]
+MODULE = "tests/attacks/answers/test_hostile_controllers.py"
+
+
+class Item:
+    """A case of a test with one or two parameters, as pytest collects it."""
+
+    def __init__(self, nodeid, params=None, **mark):
+        self.nodeid, self.callspec = nodeid, SimpleNamespace(params=params or {})
+        self._mark, self.added = SimpleNamespace(kwargs=mark) if mark else None, []
+
+    def get_closest_marker(self, _name):
+        return self._mark
+
+    def add_marker(self, mark):
+        self.added.append(mark)
+
+
+def ran(items, day):
+    """Return the cases that run on this day."""
+    left = {item.nodeid for item in sampling.left_out(items, day)}
+    return {item.nodeid for item in items} - left
+
+
+@pytest.mark.parametrize("of", [2, 3, 4, 100])
+def test_each_case_comes_once_in_so_many_days(of):
+    items = [Item(f"t.py::test_one[{number}]", of=of) for number in range(13)]
+    days = [ran(items, day) for day in range(739_000, 739_000 + min(of, 13))]
+    assert set().union(*days) == {item.nodeid for item in items}
+    assert sum(map(len, days)) == len(items) and all(days)
+
+
+def test_every_value_comes_every_day():
+    items = [
+        Item(f"t.py::test_one[{state}-{odd}]", {"state": state, "odd": odd}, of=2, each=("odd",))
+        for state in range(2) for odd in range(7)
+    ]  # fmt: skip
+    for day in (1, 2):
+        found = ran(items, day)
+        assert len(found) == 7
+        assert {nodeid[-2] for nodeid in found} == set("0123456")
+        # Neither of the others is left to another day altogether
+        assert {nodeid[-4] for nodeid in found} == {"0", "1"}
+
+
+def test_of_each_kind_some_come_every_day():
+    items = [Item(f"t.py::test_one[{n}]", of=2, kind="ab"[n > 0]) for n in range(5)]
+    assert {frozenset(ran(items, day)) for day in (1, 2)} == {
+        frozenset(f"t.py::test_one[{n}]" for n in numbers) for numbers in ((0, 1, 3), (0, 2, 4))
+    }
+
+
+def test_what_has_no_mark_runs():
+    items = [Item("t.py::test_one"), Item("t.py::test_two[1]", of=2)]
+    assert "t.py::test_one" in ran(items, 1) & ran(items, 2)
+
+
+def test_what_a_mutant_names_or_the_command_line_runs(monkeypatch):
+    monkeypatch.setattr(sampling, "mutants", lambda: [SimpleNamespace(tests=("t.py::test_one[3]",))])
+    items = [Item(f"t.py::test_{name}[{n}]", of=10) for name in ("one", "two", "three") for n in range(10)]
+    sampling.skip_the_rest(items, ["tests", "t.py::test_two", "t.py::test_three[4]"], 0)
+    runs = [item.nodeid for item in items if not item.added]
+    assert {"t.py::test_one[3]", "t.py::test_three[4]", *(f"t.py::test_two[{n}]" for n in range(10))} <= set(runs)
+    assert len(runs) < 16
+
+
+def test_the_night_leaves_nothing_out_and_the_day_says_what_it_does():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOPLAUNCH_")}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--setup-plan", MODULE]
+
+    def planned(**more):
+        done = subprocess.run(command, cwd=PROJECT, env={**environment, **more}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    night, day = planned(SHOPLAUNCH_NIGHTLY="1"), planned(SHOPLAUNCH_SAMPLE="7")
+    asked = "::test_no_answer_breaks_a_page_or_cron["
+    assert "SHOPLAUNCH_SAMPLE=7" in day
+    # What a mutant names comes besides
+    assert night.count(asked) == 26 and day.count(asked) in (13, 14)
