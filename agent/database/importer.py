@@ -1,13 +1,15 @@
-"""Imports data chunks over parallel connections: each in one transaction, repeated from BEGIN on any error."""
+"""Imports data chunks over parallel connections: each in one transaction of the ledger, repeated on any error."""
 
 import contextlib
 import queue
 import threading
 import time
+from functools import partial
 
 from agent.bundle.inflate import unpack_member
 from agent.database import ledger
 from agent.database.access import change, close
+from agent.database.patience import Patience
 from shared.bundle import CHUNK_UNPACKED_BYTES
 from shared.errors import ShoplaunchError
 
@@ -20,68 +22,9 @@ if MYPY:
     from agent.database.work import Work
     from shared.documents import Member
 
-#: How long a run retries without any success; then the next tick continues. Less than lock.HUNG_SECONDS.
-PATIENCE_SECONDS = 540.0
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
 CONNECTIONS = 2
 #: Least time between two durable notes of the counters.
 NOTE_SECONDS = 1.0
-#: Errors worth an immediate retry: the database is running, another transaction was in the way.
-TRANSIENT = ("db_error", "db_unreachable", "db_busy", "db_socket_foreign")
-#: Time without success before it is reported: an account may have few connections, all in use elsewhere.
-QUIET_SECONDS = 60.0
-
-
-class Patience:
-    """Retry pauses that grow until something succeeds; gives up after PATIENCE_SECONDS without success.
-
-    A success is passed on to `others` (another Patience), and its successes count here: other connections may get what
-    this one is refused. `tell(error)` is called once when nothing has succeeded for a while.
-    """
-
-    def __init__(
-        self,
-        check: "Callable[[], None]",
-        others: "Patience | None" = None,
-        seconds: float = PATIENCE_SECONDS,
-        clock: "Callable[[], float]" = time.monotonic,
-        sleep: "Callable[[float], None]" = time.sleep,
-        tell: "Callable[[ShoplaunchError], None] | None" = None,
-    ) -> None:
-        self._check = check
-        self._tell = tell
-        self._others = others
-        self._seconds = seconds
-        self._clock = clock
-        self._sleep = sleep
-        self._begin()
-
-    def _begin(self) -> None:
-        self.since = self._clock()
-        self._is_told = False
-        self._pause = FIRST_PAUSE_SECONDS
-
-    def success(self) -> None:
-        """Note a success: the pauses start anew."""
-        self._begin()
-        if self._others is not None:
-            self._others.success()
-
-    def failure(self, error: "ShoplaunchError") -> None:
-        """Wait before the next try. Raises `error` when it is not transient or has lasted too long."""
-        since = self.since if self._others is None else max(self.since, self._others.since)
-        waited = self._clock() - since
-        if error.code not in TRANSIENT or waited > self._seconds:
-            raise error
-        if self._tell is not None and waited > QUIET_SECONDS and not self._is_told:
-            self._is_told = True
-            self._tell(error)
-        until = self._clock() + self._pause
-        while self._clock() < until:
-            self._check()
-            self._sleep(min(0.5, max(0.01, until - self._clock())))
-        self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> bool:
@@ -90,8 +33,17 @@ def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> 
     Raises ShoplaunchError `superseded`, `proof_rows_affected`, `db_*`, `bundle_*`.
     """
     lines = _lines(_text_of(ctx, member))
-    if not ledger.begin(connection, ctx.job_id, ctx.attempt, member, member["rows"]):
-        return False
+    with ledger.chunk(ctx, connection, member, member["rows"]) as is_new:
+        if not is_new:
+            return False
+        sent = _send(ctx, connection, member, lines)
+    ctx.count("sql_bytes", sent)
+    ctx.count("chunks_sent", 1)
+    return True
+
+
+def _send(ctx: "Work", connection: "OurConnection", member: "Member", lines: "Iterator[bytes]") -> int:
+    """Run the statements of `member`, which `lines` are the templates of; return the bytes sent."""
     rows = warnings = sent = 0
     # Split before it is filled: a line end in a value must not end a statement
     for template in lines:
@@ -103,15 +55,11 @@ def import_chunk(ctx: "Work", connection: "OurConnection", member: "Member") -> 
         rows += affected
         warnings += warned
     if rows != member["rows"] or warnings:
-        change(connection, b"ROLLBACK")
         raise ShoplaunchError(
             "proof_rows_affected",
             "{}: {} rows instead of {}, {} warnings".format(member["name"], rows, member["rows"], warnings),
         )
-    change(connection, b"COMMIT")
-    ctx.count("sql_bytes", sent)
-    ctx.count("chunks_sent", 1)
-    return True
+    return sent
 
 
 def _text_of(ctx: "Work", member: "Member") -> "bytes | bytearray":
@@ -137,10 +85,28 @@ def _lines(text: "bytes | bytearray") -> "Iterator[bytes]":
             yield line.pop()
 
 
-def _close(connection: "OurConnection | None") -> None:
-    """Close `connection`, if there is one."""
-    if connection is not None:
-        close(connection)
+class _Lane:
+    """The connection of one worker: opened with `connect` when it is needed, closed after a failure."""
+
+    def __init__(self, connect: "Callable[[], OurConnection]") -> None:
+        self._connect = connect
+        self._connection: "OurConnection | None" = None
+
+    @contextlib.contextmanager
+    def connected(self) -> "Iterator[OurConnection]":
+        """Yield the connection; close it on an exception. Raises ShoplaunchError `db_*`."""
+        try:
+            self._connection = self._connection or self._connect()
+            yield self._connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            close(connection)
 
 
 class Workers:
@@ -221,41 +187,41 @@ class Workers:
         self._ctx.check_current()
 
     def _run(self) -> None:
-        connection: "OurConnection | None" = None
+        lane = _Lane(self._ctx.connect)
         patience = Patience(self._check, self._patience)
-        member: "Member | None" = None
         try:
-            while True:
-                try:
-                    member = member or self._waiting.get_nowait()
-                except queue.Empty:
-                    return
-                try:
-                    self._check()
-                    if not self._tables.are_there(member):
-                        # A long wait must not occupy a connection, and does not count as a failure
-                        _close(connection)
-                        connection = None
-                        self._tables.wait_for(member, self._check)
-                        patience.success()
-                    connection = connection or self._ctx.connect()
-                    with self._alone_if_large(member):
-                        import_chunk(self._ctx, connection, member)
-                except ShoplaunchError as error:
-                    _close(connection)
-                    connection = None
-                    patience.failure(error)
-                    continue
+            for member in iter(self._next, None):
+                self._wait_for_tables(lane, member, patience)
+                patience.run(partial(self._import, lane, member))
                 patience.success()
                 self._note(member)
-                member = None
         except Exception as error:  # noqa: BLE001 - passed to the stage, which raises it
             self._fail(error)
         finally:
-            _close(connection)
+            lane.close()
             with self._guard:
                 self._ended += 1
             self._news.set()
+
+    def _next(self) -> "Member | None":
+        """Return the next waiting chunk, None when none is left."""
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _wait_for_tables(self, lane: "_Lane", member: "Member", patience: "Patience") -> None:
+        self._check()
+        if not self._tables.are_there(member):
+            # A long wait must not occupy a connection, and does not count as a failure
+            lane.close()
+            self._tables.wait_for(member, self._check)
+            patience.success()
+
+    def _import(self, lane: "_Lane", member: "Member") -> None:
+        self._check()
+        with lane.connected() as connection, self._alone_if_large(member):
+            import_chunk(self._ctx, connection, member)
 
     def _alone_if_large(self, member: "Member") -> "ContextManager[Any]":
         """Import chunks with one large row one at a time: memory is small, and such a row is held three times."""

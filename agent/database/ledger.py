@@ -281,6 +281,32 @@ def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mappi
     return True
 
 
+@contextlib.contextmanager
+def chunk(ctx: "Work", connection: "OurConnection", member: "Mapping[str, Any]", affected: int) -> "Iterator[bool]":
+    """Enclose the transaction of chunk `member`; yield whether it is to be imported, False when it is imported already.
+
+    It is committed at the end, and rolled back on an exception: the next BEGIN on this connection would commit what it
+    finds. Raises ShoplaunchError `superseded`, `db_*`.
+    """
+    if not begin(connection, ctx.job_id, ctx.attempt, member, affected):
+        yield False
+        return
+    try:
+        yield True
+    except BaseException:
+        _roll_back(connection)
+        raise
+    change(connection, b"COMMIT")
+
+
+def _roll_back(connection: "OurConnection") -> None:
+    """Roll back a transaction that has failed; where that fails, too, close the connection, which does the same."""
+    try:
+        change(connection, b"ROLLBACK")
+    except ShoplaunchError:
+        close(connection)
+
+
 def chunks_done(connection: "OurConnection") -> "set[str]":
     """Return the names of the imported chunks, as a set."""
     return {row[0] for row in run(connection, "SELECT chunk FROM `{}`".format(LEDGER_TABLE))}

@@ -1,14 +1,16 @@
 """Stage configure: writes the shop's settings by parametrised statements in one fenced transaction, and checks them."""
 
+from functools import partial
+
 from agent.database import ledger
 from agent.database.access import change, raw
-from agent.database.importer import Patience
+from agent.database.patience import of_stage
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Sequence
+    from typing import Any, Mapping, Sequence
 
     from agent.database.connection import OurConnection
     from agent.session.context import Context
@@ -24,13 +26,7 @@ def run(ctx: "Context") -> None:
         return
     # The variant's statements come last, in the same transaction: either all take effect or none
     statements = ctx.read_json("configure") + ctx.variant_part("statements")
-    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
-    while True:
-        try:
-            attempt_once(ctx, members[0], statements)
-            return
-        except ShoplaunchError as error:
-            patience.failure(error)
+    of_stage(ctx).run(partial(attempt_once, ctx, members[0], statements))
 
 
 def attempt_once(ctx: "Context", member: "Member", statements: "Sequence[Statement]") -> None:
@@ -41,12 +37,19 @@ def attempt_once(ctx: "Context", member: "Member", statements: "Sequence[Stateme
     """
     with ledger.locked(ctx) as connection:
         ctx.check_current()
-        if ledger.begin(connection, ctx.job_id, ctx.attempt, member, len(statements)):
-            for statement in statements:
-                apply_statement(ctx, connection, statement)
-            change(connection, b"COMMIT")
+        apply_once(ctx, connection, member, statements)
         for statement in statements:
             check_statement(ctx, connection, statement)
+
+
+def apply_once(
+    ctx: "Context", connection: "OurConnection", member: "Mapping[str, Any]", statements: "Sequence[Statement]"
+) -> None:
+    """Execute `statements` in the transaction of chunk `member`, unless the ledger has it already."""
+    with ledger.chunk(ctx, connection, member, len(statements)) as is_new:
+        if is_new:
+            for statement in statements:
+                apply_statement(ctx, connection, statement)
 
 
 def apply_statement(ctx: "Context", connection: "OurConnection", statement: "Statement") -> None:

@@ -1,10 +1,11 @@
 """Stage preflight of a follow-up job: its edits are possible, its database answers and belongs to this attempt."""
 
+from functools import partial
+
 from agent.database import access, ledger
-from agent.database.importer import Patience
+from agent.database.patience import of_stage
 from agent.session import follow_up_job
 from agent.tree import document_root, edits
-from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
@@ -24,10 +25,4 @@ def run(ctx: "Context") -> None:
         document_root.check(ctx)
         edits.check(ctx, wanted)
     if follow_up_job.statements(ctx.job, back):
-        patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
-        while True:
-            try:
-                access.close(ledger.open_for_shop(ctx))
-                return
-            except ShoplaunchError as error:
-                patience.failure(error)
+        access.close(of_stage(ctx).run(partial(ledger.open_for_shop, ctx)))

@@ -5,7 +5,8 @@ from functools import partial
 
 from agent.database import collations, ledger, parallel
 from agent.database.access import run as execute
-from agent.database.importer import CONNECTIONS, Patience, Workers
+from agent.database.importer import CONNECTIONS, Workers
+from agent.database.patience import of_stage
 from agent.database.tables import Tables
 from shared.bundle import members_of
 from shared.errors import ShoplaunchError
@@ -15,6 +16,7 @@ if MYPY:
     from typing import Any, Callable, Dict, List
 
     from agent.database.connection import OurConnection
+    from agent.database.patience import Patience
     from agent.session.context import Context
     from shared.documents import Manifest
 
@@ -27,7 +29,7 @@ WATCH_SECONDS = 2.0
 
 
 def run_once(ctx: "Context", patience: "Patience") -> None:
-    """Import everything over one connection with the lock; `patience` (importer.Patience) is notified of each success.
+    """Import everything over one connection with the lock; `patience` (patience.Patience) is notified of each success.
 
     Raises ShoplaunchError when anything fails.
     """
@@ -48,17 +50,8 @@ def run_once(ctx: "Context", patience: "Patience") -> None:
 
 def run(ctx: "Context") -> None:
     """Import the database; safe to repeat. Raises ShoplaunchError."""
-    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
-    while True:
-        before = patience.since
-        try:
-            run_once(ctx, patience)
-            return
-        except ShoplaunchError as error:
-            if patience.since > before:
-                # Something has succeeded in this run, so the failure has not lasted longer
-                patience.success()
-            patience.failure(error)
+    patience = of_stage(ctx)
+    patience.run(partial(run_once, ctx, patience))
 
 
 def import_rows(
@@ -91,7 +84,7 @@ def import_rows(
 
 class Progress:
     """Progress from the number of `missing` tables and the imported rows; `chunks_done` (names) are imported already.
-    It never decreases; `patience` (importer.Patience) is notified of every success."""
+    It never decreases; `patience` (patience.Patience) is notified of every success."""
 
     def __init__(self, ctx: "Context", missing: int, chunks_done: "set[str]", patience: "Patience") -> None:
         self.chunks_done = chunks_done

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+from functools import partial
 
 from agent.base import programs
 from agent.database import collations, ledger
 from agent.database.access import change, server_version
 from agent.database.access import run as execute
-from agent.database.importer import Patience
+from agent.database.patience import of_stage
 from agent.tree import document_root, holding_page
 from shared.errors import ShoplaunchError
 
@@ -53,13 +54,7 @@ def run(ctx: "Context") -> None:
     if occupied and ctx.job.get("document_root", {}).get("occupied") != "move":
         raise ShoplaunchError("docroot_occupied", "it holds {}".format(", ".join(occupied[:5])))
     check_disk(ctx)
-    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
-    while True:
-        try:
-            check_database(ctx)
-            break
-        except ShoplaunchError as error:
-            patience.failure(error)
+    of_stage(ctx).run(partial(check_database, ctx))
     ctx.state.note(occupied=occupied)
     document_root.ensure(ctx)
     holding_page.place(ctx)

@@ -8,7 +8,7 @@ from functools import partial
 from agent.database import ledger, parallel
 from agent.database.access import close, raw
 from agent.database.access import run as execute
-from agent.database.importer import Patience
+from agent.database.patience import of_stage
 from agent.tree.residue import Residue
 from shared.bundle import LEDGER_TABLE, members_of
 from shared.encoding import sha256_hex
@@ -38,13 +38,7 @@ def run(ctx: "Context") -> None:
 
     A failed proof makes the next attempt import again.
     """
-    patience = Patience(ctx.check_current, tell=ctx.tell_waiting)
-    while True:
-        try:
-            prove_database(ctx)
-            break
-        except ShoplaunchError as error:
-            patience.failure(error)
+    of_stage(ctx).run(partial(prove_database, ctx))
     prove_files(ctx, ctx.wait_for_tree(partial(entries_below, ctx.staging)))
     ctx.progress(NAME, 1.0)
 

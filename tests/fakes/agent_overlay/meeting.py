@@ -72,14 +72,13 @@ def _moments(meeting):
     """Return moment -> the arguments of `before` for the main process."""
     from agent.database import importer, ledger
     from agent.reporting import http
-    from agent.stages import configure, import_, preflight, prove
+    from agent.stages import import_, preflight, prove
 
     return {
         "preflight": (preflight, "check_rights"),
         # Between the two statements of the third chunk
         "chunk": (importer, "change", 3, lambda _, statement, *more: statement.startswith(b"INSERT INTO `ps_image`")),
         "index": (import_, "execute", 1, lambda _, statement, *more: statement.startswith("ALTER TABLE")),
-        "configure": (configure, "change", 1, lambda _, statement, *more: statement == b"COMMIT"),
         "prove": (prove, "prove_cells"),
         "report": (http.HttpClient, "post", 1, lambda _, url, body, *more: b'"event": "finished"' in body),
         "cleanup": (ledger, "drop_ledger"),
@@ -99,6 +98,20 @@ def _in_the_switch(meeting):
     switch.run = run
 
 
+def _in_the_settings(meeting):
+    """Wait between the statements of the settings and their commit."""
+    from agent.database import ledger
+    from agent.stages import configure
+
+    real = configure.apply_once
+
+    def apply_once(*arguments):
+        meeting.before(ledger, "change", 1, lambda _, statement, *more: statement == b"COMMIT")
+        return real(*arguments)
+
+    configure.apply_once = apply_once
+
+
 def install():
     """Do as `clock` and `meet.json` say; without them nothing changes."""
     time.time = _told_time
@@ -111,5 +124,7 @@ def install():
     _in_the_helper(meeting)
     if moment == "switch":
         _in_the_switch(meeting)
+    elif moment == "configure":
+        _in_the_settings(meeting)
     elif moment != "unpack":
         meeting.before(*_moments(meeting)[moment])

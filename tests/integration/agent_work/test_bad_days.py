@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.database.importer import Patience
+from agent.database.patience import Patience
 from agent.session.context import Context
 from shared.errors import ShoplaunchError
 from tests.support.shops.handmade import shard

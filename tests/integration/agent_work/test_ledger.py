@@ -6,6 +6,7 @@ from agent.database import ledger
 from agent.database.access import change, close, run
 from agent.database.importer import import_chunk
 from agent.stages import import_, preflight
+from shared.errors import ShoplaunchError
 from shared.placeholders import token
 from tests.integration.agent_work.site import MANY, code_of
 from tests.support.shops.handmade import NONCE
@@ -187,6 +188,34 @@ def test_a_statement_the_server_refuses_leaves_nothing_of_its_chunk(site):
     site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\nINSERT INTO `many` VALUES (1,'again');\n", 2)
     assert code_of(import_.run, site.attempt(1)) == "db_data_error"
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
+
+
+def test_what_fails_in_a_chunk_leaves_its_connection_without_a_transaction(site):
+    """The next BEGIN would commit it: rows that are half there, of a chunk the ledger has."""
+    connection = site.take(1)
+    run(connection, MANY)
+    ctx, member = site.attempt(1), site.chunk(1, "INSERT INTO `many` VALUES (1,'a'),(2,'b');\n", 2)
+    with pytest.raises(KeyError), ledger.chunk(ctx, connection, member, 2):
+        change(connection, b"INSERT INTO many VALUES (1,'half')")
+        raise KeyError
+    assert import_chunk(ctx, connection, member)
+    assert site.query("SELECT id, name FROM many ORDER BY id") == ((1, "a"), (2, "b"))
+
+
+def test_a_chunk_whose_connection_is_lost_leaves_nothing_and_tells_its_own_failure(site):
+    connection = site.take(1)
+    run(connection, MANY)
+    ctx, member = site.attempt(1), site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\n", 1)
+
+    def lose():
+        with ledger.chunk(ctx, connection, member, 1):
+            change(connection, b"INSERT INTO many VALUES (1,'half')")
+            site.server.query(f"KILL {connection.thread_id()}")
+            raise ShoplaunchError("proof_rows_affected")
+
+    assert code_of(lose) == "proof_rows_affected"
+    assert not connection.open
+    assert import_chunk(ctx, site.take(1), member)
 
 
 def test_a_line_end_in_a_raw_value_ends_no_statement(site):

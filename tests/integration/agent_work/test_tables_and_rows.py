@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent.database import importer, ledger
+from agent.database import importer, ledger, patience
 from agent.database.access import run
 from agent.database.tables import Tables
 from agent.stages import import_
@@ -131,7 +131,7 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
             while site.server.query(users, site.user)[0][0] > 1:
                 assert next(looks) < 1200, "it keeps its connection"
                 time.sleep(0.05)
-            clock[0] += 10 * importer.PATIENCE_SECONDS
+            clock[0] += 10 * patience.PATIENCE_SECONDS
             waited.append(member)
 
     failures = [ShoplaunchError("db_unreachable", "2006 the server has gone away")]
@@ -159,12 +159,12 @@ def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, m
 def by_that_clock(monkeypatch, clock, sleep):
     """Everybody's patience goes by `clock()` and `sleep(seconds)`."""
 
-    class Patience(importer.Patience):
+    class Patience(patience.Patience):
         def __init__(self, check, others=None, tell=None):
             super().__init__(check, others, clock=clock, sleep=sleep, tell=tell)
 
     monkeypatch.setattr(importer, "Patience", Patience)
-    monkeypatch.setattr(import_, "Patience", Patience)
+    monkeypatch.setattr(patience, "Patience", Patience)
 
 
 def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, monkeypatch):
@@ -180,7 +180,7 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
     def slowly(statement):
         if "later" in statement:
             inside.append(statement)
-            end = clock[0] + 0.7 * importer.PATIENCE_SECONDS
+            end = clock[0] + 0.7 * patience.PATIENCE_SECONDS
             while clock[0] < end:
                 assert time.monotonic() < last, "nobody tries any more"
                 time.sleep(0.001)
@@ -200,7 +200,7 @@ def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, m
     connect = ctx.connect
     monkeypatch.setattr(ctx, "connect", few)
     import_.run(ctx)
-    assert clock[0] > importer.PATIENCE_SECONDS and committed(site) == 2
+    assert clock[0] > patience.PATIENCE_SECONDS and committed(site) == 2
 
 
 def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_others_came_through(site, monkeypatch):
@@ -221,7 +221,7 @@ def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_other
 
     def lasting(statement):
         if failing and statement.startswith(failing[0]):
-            clock[0] += 2 * importer.PATIENCE_SECONDS
+            clock[0] += 2 * patience.PATIENCE_SECONDS
             failing.pop(0)
             raise ShoplaunchError("db_unreachable", "2013 the connection was lost")
 
