@@ -33,30 +33,44 @@ _CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
+class Source:
+    """The server of a bundle: `pinned` (of the job) says where and what, `token` (str) is sent with each request."""
+
+    __slots__ = ("_door", "pinned", "token")
+
+    def __init__(self, pinned: "PinnedBundle", door: "HttpClient", token: "str | None" = None) -> None:
+        self.pinned = pinned
+        self.token = token
+        self._door = door
+
+    def get(self, part: "Part") -> "Download":
+        """Return the open Download of what `part` lacks. Raises ShoplaunchError like http.HttpClient.get_from."""
+        return self._door.get_from(self.pinned["url"], part.stream.tell(), part.headers(), self.pinned["size"] + 1)
+
+
 def fetch(
-    pinned: "PinnedBundle",
+    source: "Source",
     target: str,
-    door: "HttpClient",
     check: "Callable[[], None] | None" = None,
     progress: "Callable[[float], None] | None" = None,
     idle_seconds: float = FETCH_IDLE_SECONDS,
     sleep: "Callable[[float], None]" = time.sleep,
-    token: "str | None" = None,
 ) -> None:
-    """Fetch `pinned["url"]` to `target` (path), resuming where an interrupted fetch stopped.
+    """Fetch the bundle of `source` to `target` (path), resuming where an interrupted fetch stopped.
 
-    `token` (str) is sent with each request. Raises ShoplaunchError `bundle_missing` when nothing arrives for
-    `idle_seconds` or the server refuses, `bundle_slow` when too little arrives, `bundle_damaged` when more arrives than
-    the job says, `superseded` and `cancelled` when the controller says so; OSError.
+    Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the server refuses, `bundle_slow`
+    when too little arrives, `bundle_damaged` when more arrives than the job says, `superseded` and `cancelled` when the
+    controller says so; OSError.
     """
-    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), token)
+    pinned = source.pinned
+    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), source.token)
     backoff = Backoff()
     pace = Pace(idle_seconds)
     with part:
         stream = part.stream
         while stream.tell() < pinned["size"]:
             before = stream.tell()
-            problem, retry_after = _fetch_some(pinned, part, door, check, progress)
+            problem, retry_after = _fetch_some(source, part, check, progress)
             # Bytes received again after a restart do not count as progress
             arrived = max(0, stream.tell() - before)
             pace.arrived(arrived, part.rate)
@@ -153,9 +167,8 @@ class Part:
 
 
 def _fetch_some(
-    pinned: "PinnedBundle",
+    source: "Source",
     part: "Part",
-    door: "HttpClient",
     check: "Callable[[], None] | None",
     progress: "Callable[[float], None] | None",
 ) -> "tuple[str | None, float | None]":
@@ -165,7 +178,7 @@ def _fetch_some(
         check()
     offset = part.stream.tell()
     try:
-        response = door.get_from(pinned["url"], offset, part.headers(), pinned["size"] + 1)
+        response = source.get(part)
     except ShoplaunchError as error:
         if error.code != "bundle_missing":
             raise
@@ -186,7 +199,7 @@ def _fetch_some(
             return "the server's file is shorter than what arrived", None
         else:
             return _refused(status, response.headers, part.told)
-        return _copy(response, part, pinned["size"], check, progress), None
+        return _copy(response, part, source.pinned["size"], check, progress), None
 
 
 def _refused(status: int, headers: "HTTPMessage", by_controller: bool) -> "tuple[str, float | None]":

@@ -146,9 +146,9 @@ def open_bundle(
             problem = error
     if door is None:
         raise problem
-    from agent.bundle.fetch import fetch
+    from agent.bundle.fetch import Source, fetch
 
-    fetch(pinned, own, door, check, progress, token=token_for(job))
+    fetch(Source(pinned, door, token_for(job)), own, check, progress)
     return Bundle(own, pinned)
 
 

@@ -119,19 +119,20 @@ class Window:
 class Entry:
     """One member: `kind`, `path` and `target` (bytes), `mode`, `mtime` (seconds), and `size` bytes of content.
 
+    `mode` and `mtime` are read from `header`, its block of the archive, which raises ShoplaunchError `bundle_damaged`.
     The content can be read once, whole or in pieces, before the next entry is requested.
     """
 
     __slots__ = ("_window", "kind", "mode", "mtime", "path", "size", "target")
 
     def __init__(
-        self, kind: bytes, path: bytes, target: "bytes | None", mode: int, mtime: int, size: int, window: "Window"
+        self, kind: bytes, path: bytes, target: "bytes | None", header: bytes, size: int, window: "Window"
     ) -> None:
         self.kind = kind
         self.path = path
         self.target = target
-        self.mode = mode
-        self.mtime = mtime
+        self.mode = _known_number(header[100:108])
+        self.mtime = _known_number(header[136:148])
         self.size = size
         self._window = window
 
@@ -172,9 +173,7 @@ def entries(window: "Window") -> "Iterator[Entry]":
         elif kind in (FILE, FOLDER, LINK, b"\0"):
             name = _name(header) if path is None else path
             aim = _link_target(header) if target is None and kind == LINK else target
-            mode = _known_number(header[100:108])
-            mtime = _known_number(header[136:148])
-            yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, mode, mtime, size, window)
+            yield Entry(FILE if kind == b"\0" else kind, name.rstrip(b"/"), aim, header, size, window)
             path = target = None
         else:
             raise ShoplaunchError("unsafe_path", "a shard holds a member of kind {!r}".format(kind))

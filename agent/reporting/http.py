@@ -208,7 +208,8 @@ class HttpClient:
             # Prepared before the deadline starts
             context = self._context_for(parts)
             exchange = Exchange(timeout, deadline)
-            response = self._ask("POST", parts, body, headers, context, exchange, opened)
+            connection = self._connection(parts, context, exchange, opened)
+            response = _ask(connection, exchange, "POST", parts, headers, body)
             exchange.allow(WIRE_FACTOR * MAX_BODY_BYTES)
             return Answer(response.status, response.headers, _whole(response))
         except (ssl.CertificateError, *BROKEN) as error:
@@ -216,23 +217,6 @@ class HttpClient:
         finally:
             for found in opened:
                 found.close()
-
-    def _ask(
-        self,
-        method: str,
-        parts: "SplitResult",
-        body: "bytes | None",
-        headers: "Mapping[str, str]",
-        context: "ssl.SSLContext | None",
-        exchange: "Exchange",
-        opened: "list[socket.socket]",
-    ) -> "http.client.HTTPResponse":
-        """Return the http.client response to one request, its body unread; its sockets are in `opened`."""
-        connection = self._connection(parts, context, exchange, opened)
-        exchange.allow(HEADER_BYTES)
-        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-        connection.request(method, target, body, dict(headers, **{"User-Agent": USER_AGENT, "Connection": "close"}))
-        return connection.getresponse()
 
     def _connection(
         self,
@@ -277,12 +261,28 @@ class HttpClient:
         try:
             context = self._context_for(parts)
             exchange = downloads.exchange(timeout)
-            response = self._ask("GET", parts, None, downloads.headers(offset, headers), context, exchange, opened)
+            connection = self._connection(parts, context, exchange, opened)
+            response = _ask(connection, exchange, "GET", parts, downloads.headers(offset, headers))
             return downloads.Download(response, exchange, opened, most)
         except (ssl.CertificateError, *BROKEN) as error:
             for found in opened:
                 found.close()
             raise _unreachable("bundle_missing", url, error) from None
+
+
+def _ask(
+    connection: "http.client.HTTPConnection",
+    exchange: "Exchange",
+    method: str,
+    parts: "SplitResult",
+    headers: "Mapping[str, str]",
+    body: "bytes | None" = None,
+) -> "http.client.HTTPResponse":
+    """Return the http.client response to one request over `connection` within `exchange`, its body unread."""
+    exchange.allow(HEADER_BYTES)
+    target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+    connection.request(method, target, body, dict(headers, **{"User-Agent": USER_AGENT, "Connection": "close"}))
+    return connection.getresponse()
 
 
 def _unreachable(code: str, url: str, error: BaseException) -> "ShoplaunchError":

@@ -195,8 +195,8 @@ def _fork(ctx: "Context", name: str, prepare: "Prepare | None") -> "tuple[int, B
         if not pid:
             code = helper_main.EXIT_BROKEN
             try:
-                pipes = (theirs, answers), (orders, messages)
-                code = helper_main.become(ctx.folder, name, *pipes, log, ctx.bundle, prepare)
+                inherited = helper_main.Inherited((theirs, answers), (orders, messages), log)
+                code = helper_main.become(ctx.folder, name, inherited, ctx.bundle, prepare)
             finally:
                 # The code below is for the parent
                 os._exit(code)

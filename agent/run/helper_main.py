@@ -117,29 +117,36 @@ def _line_of(orders: int) -> bytes:
     return b"".join(pieces)
 
 
+class Inherited:
+    """The descriptors of a forked process: `ours`, its ends of the pipes (order, message), the parent's ends `theirs`,
+    and `log` of the agent's log."""
+
+    __slots__ = ("log", "ours", "theirs")
+
+    def __init__(self, ours: "tuple[int, int]", theirs: "tuple[int, int]", log: int) -> None:
+        self.ours = ours
+        self.theirs = theirs
+        self.log = log
+
+
 def become(
     folder: str,
     name: str,
-    ours: "tuple[int, int]",
-    theirs: "tuple[int, int]",
-    log: int,
+    inherited: "Inherited",
     bundle: "Bundle | None" = None,
     prepare: "Prepare | None" = None,
 ) -> int:
-    """Do in a forked process what `main` does; return the exit code the process must end with.
-
-    `ours` and `theirs` are the ends of the pipes (order, message), `log` is a descriptor of the agent's log.
-    """
+    """Do in a forked process what `main` does; return the exit code the process must end with."""
     try:
         # Copies of the parent's ends would keep the pipes open after its end
-        for descriptor in theirs:
+        for descriptor in inherited.theirs:
             os.close(descriptor)
         # A process that reads the parent's output must not wait for the end of this one
-        os.dup2(ours[0], 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        os.dup2(inherited.ours[0], 0)
+        os.dup2(inherited.log, 1)
+        os.dup2(inherited.log, 2)
         compat.name_process(PROCESS_NAME)
-        return main(folder, name, 0, ours[1], bundle, prepare)
+        return main(folder, name, 0, inherited.ours[1], bundle, prepare)
     except Exception as error:  # noqa: BLE001 - the parent continues alone; the log keeps the reason
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN

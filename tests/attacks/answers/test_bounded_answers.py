@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.bundle.fetch import fetch
+from agent.bundle.fetch import Source, fetch
 from agent.reporting.http import HttpClient
 from controller import doctor
 from controller.billing import mail
@@ -119,7 +119,7 @@ class Callers:
 
     def agent_fetch(self):
         pinned = {"url": self.address + "/shop.bundle", "size": 1_000_000, "manifest_sha256": "0" * 64}
-        return fetch(pinned, str(self.folder / "fetched"), HttpClient(), idle_seconds=0, sleep=lambda _: None)
+        return fetch(Source(pinned, HttpClient()), str(self.folder / "fetched"), idle_seconds=0, sleep=lambda _: None)
 
 
 CALLERS = [name for name in vars(Callers) if not name.startswith("_")]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from agent.bundle.fetch import fetch
+from agent.bundle.fetch import Source, fetch
 from agent.reporting import downloads
 from agent.reporting.http import HttpClient
 from shared.bundle import LEAST_RATE_HEADER
@@ -77,13 +77,13 @@ def test_a_source_that_is_too_slow_is_given_up_and_what_came_is_kept(quick, serv
     pinned = {"url": server.url, "size": SIZE, "manifest_sha256": "0" * 64}
     target = tmp_path / "fetched"
     with pytest.raises(ShoplaunchError) as given_up:
-        fetch(pinned, str(target), HttpClient(), idle_seconds=2 * GRACE, sleep=lambda _seconds: None)
+        fetch(Source(pinned, HttpClient()), str(target), idle_seconds=2 * GRACE, sleep=lambda _seconds: None)
     assert given_up.value.code == "bundle_slow" and given_up.value.retryable
     (part,) = tmp_path.glob("fetched.*.part")
     came = part.stat().st_size
     assert came < SIZE / 2 and f" {came} of " in given_up.value.message
     server.fast, before = True, len(server.asked)
-    fetch(pinned, str(target), HttpClient(), sleep=lambda _seconds: None)
+    fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
     assert target.read_bytes() == content
     # A machine that is busy may have let nothing through
     assert server.asked[before] == (f"bytes={came}-" if came else None)
@@ -108,6 +108,6 @@ def test_only_the_controller_may_be_slower(serving, tmp_path, monkeypatch, token
     server = serving(b"x" * 1000, "slow from the first")
     server.fast = True
     fetch(
-        {"url": server.url, "size": 1000, "manifest_sha256": "0" * 64}, str(tmp_path / "f"), HttpClient(), token=token
+        Source({"url": server.url, "size": 1000, "manifest_sha256": "0" * 64}, HttpClient(), token), str(tmp_path / "f")
     )
     assert rates == ([1] if token else [])

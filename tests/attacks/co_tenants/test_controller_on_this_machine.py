@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.bundle.fetch import fetch
+from agent.bundle.fetch import Source, fetch
 from agent.run import session
 from controller.agent_archive.build import launcher
 from controller.panels.local.private_stack.stack import free_port
@@ -160,7 +160,7 @@ def test_a_bundle_of_the_controller_is_fetched_through_its_socket(callback, plac
     door = session.door_of({"callback": callback})
     with FalseController(port_of(callback)) as neighbour:
         with pytest.raises(ShoplaunchError) as caught:
-            fetch(pinned, str(place / "b"), door, idle_seconds=0, sleep=lambda _: None, token=callback["token"])
+            fetch(Source(pinned, door, callback["token"]), str(place / "b"), idle_seconds=0, sleep=lambda _: None)
         assert neighbour.heard() == []
     assert (caught.value.code, callback["socket"] in caught.value.message) == ("bundle_missing", True)
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from agent.bundle.fetch import fetch
+from agent.bundle.fetch import Source, fetch
 from agent.bundle.reader import Bundle, token_for
 from agent.reporting.http import HttpClient
 from shared.encoding import canonical_json
@@ -133,7 +133,7 @@ def test_a_broken_download_goes_on_where_it_stopped(bundle, server, tmp_path):
     _, pin, members = bundle
     server.budget = 1500
     target = tmp_path / "fetched"
-    fetch(dict(pin, url=server.url), str(target), HttpClient(), sleep=lambda seconds: None)
+    fetch(Source(dict(pin, url=server.url), HttpClient()), str(target), sleep=lambda seconds: None)
     assert target.read_bytes() == server.content
     assert server.asked[0] is None
     assert server.asked[1:] == [f"bytes={n}-" for n in range(1500, pin["size"], 1500)]
@@ -146,7 +146,7 @@ def test_a_server_that_cannot_resume_is_read_from_the_start(bundle, server, tmp_
     part = tmp_path / f"fetched.{pin['manifest_sha256'][:16]}.part"
     part.write_bytes(b"x" * 100)
     server.ranges = False
-    fetch(dict(pin, url=server.url), str(target), HttpClient(), sleep=lambda seconds: None)
+    fetch(Source(dict(pin, url=server.url), HttpClient()), str(target), sleep=lambda seconds: None)
     assert target.read_bytes() == server.content
 
 
@@ -155,7 +155,10 @@ def test_a_server_that_sends_nothing_is_given_up_and_the_part_stays(bundle, serv
     server.budget = 0
     with pytest.raises(ShoplaunchError, match="bundle_missing"):
         fetch(
-            dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), idle_seconds=0.0, sleep=lambda seconds: None
+            Source(dict(pin, url=server.url), HttpClient()),
+            str(tmp_path / "f"),
+            idle_seconds=0.0,
+            sleep=lambda seconds: None,
         )
     assert not (tmp_path / "f").exists()
 
@@ -164,7 +167,7 @@ def test_a_longer_file_than_the_job_says_is_refused(bundle, server, tmp_path):
     _, pin, _ = bundle
     server.content += b"more"
     with pytest.raises(ShoplaunchError, match="bundle_damaged"):
-        fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), sleep=lambda seconds: None)
+        fetch(Source(dict(pin, url=server.url), HttpClient()), str(tmp_path / "f"), sleep=lambda seconds: None)
 
 
 def test_a_restore_goes_on_from_the_part_that_lies_in_its_account(box, bundle, server):
@@ -205,7 +208,7 @@ def test_a_file_that_changed_under_a_broken_download_is_fetched_from_its_beginni
     server.content = bytes(len(good))
     server.budget = 1500
     server.after = [lambda: setattr(server, "content", good) or setattr(server, "mark", '"second"')]
-    fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), sleep=lambda seconds: None)
+    fetch(Source(dict(pin, url=server.url), HttpClient()), str(tmp_path / "f"), sleep=lambda seconds: None)
     assert (tmp_path / "f").read_bytes() == good
     assert list(tmp_path.glob("f.*")) == []
 
@@ -216,7 +219,7 @@ def test_a_part_longer_than_the_servers_file_is_begun_anew(bundle, server, tmp_p
     part.write_bytes(b"x" * (pin["size"] - 1))
     whole, server.content = server.content, server.content[:100]
     server.after = [lambda: setattr(server, "content", whole)]
-    fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), sleep=lambda seconds: None)
+    fetch(Source(dict(pin, url=server.url), HttpClient()), str(tmp_path / "f"), sleep=lambda seconds: None)
     assert (tmp_path / "f").read_bytes() == whole
 
 
@@ -226,7 +229,7 @@ def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, serv
     try:
         server.redirect = elsewhere.url
         with pytest.raises(ShoplaunchError, match="bundle_missing"):
-            fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), token="secret")
+            fetch(Source(dict(pin, url=server.url), HttpClient(), "secret"), str(tmp_path / "f"))
         assert server.tokens == ["Bearer secret"]
         assert elsewhere.asked == []
     finally:
@@ -254,14 +257,14 @@ def test_what_the_controller_says_of_the_attempt_counts_while_fetching(bundle, s
     _, pin, _ = bundle
     server.status = status
     with pytest.raises(ShoplaunchError, match=code):
-        fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient(), token="secret")
+        fetch(Source(dict(pin, url=server.url), HttpClient(), "secret"), str(tmp_path / "f"))
 
 
 def test_a_foreign_server_cannot_cancel_a_job(bundle, server, tmp_path):
     _, pin, _ = bundle
     server.status = 410
     with pytest.raises(ShoplaunchError, match="bundle_missing"):
-        fetch(dict(pin, url=server.url), str(tmp_path / "f"), HttpClient())
+        fetch(Source(dict(pin, url=server.url), HttpClient()), str(tmp_path / "f"))
 
 
 @pytest.mark.parametrize("found", ["nothing", "another", "unreadable"])

@@ -111,7 +111,8 @@ def forked(tmp_path, orders, bundle=None, prepare=None):
     if not pid:
         code = 99
         try:
-            code = helper_main.become(str(tmp_path), STAGE, (ours, write), (theirs, read), log, bundle, prepare)
+            inherited = helper_main.Inherited((ours, write), (theirs, read), log)
+            code = helper_main.become(str(tmp_path), STAGE, inherited, bundle, prepare)
         finally:
             os._exit(code)
     for descriptor in (ours, write, log):
