@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.engine.health import Health
+from controller.web.api.metrics import text
 from controller.web.support.context import monitoring
-from controller.web.support.labels import STATES
 
 bp = Blueprint("ops", __name__)
 
@@ -53,45 +53,4 @@ def _numbers(health: Health) -> dict[str, Any]:
 @bp.get("/metrics")
 def metrics() -> Response:
     """Return the installation's numbers in Prometheus' text format."""
-    health = monitoring().health()
-    lines = _gauge("shoplaunch_jobs", "Jobs by state.")
-    if health.jobs is not None:
-        lines += [f'shoplaunch_jobs{{state="{state}"}} {health.jobs.get(state, 0)}' for state in STATES]
-    lines += _gauge("shoplaunch_ready", "Whether orders are taken and worked on.")
-    lines.append(f"shoplaunch_ready {int(health.error is None)}")
-    lines += _gauge("shoplaunch_loop_age_seconds", "Since a worker's loop last moved; +Inf without any.")
-    lines.append(f"shoplaunch_loop_age_seconds {'+Inf' if health.loop_age is None else round(health.loop_age, 1)}")
-    lines += _gauge("shoplaunch_chores_age_seconds", "Since what belongs to no job last moved, where a worker says.")
-    if health.chores_age is not None:
-        lines.append(f"shoplaunch_chores_age_seconds {round(health.chores_age, 1)}")
-    lines += _gauge("shoplaunch_oldest_overdue_seconds", "Since when the job that waits longest is due.")
-    lines.append(f"shoplaunch_oldest_overdue_seconds {round(health.oldest_overdue, 1)}")
-    lines += _gauge("shoplaunch_orders_without_job", "Orders no job was made of, by reason.")
-    for reason in ("refused", "waiting", "forgotten"):
-        lines.append(f'shoplaunch_orders_without_job{{reason="{reason}"}} {getattr(health, reason)}')
-    lines += _gauge("shoplaunch_alarms_undelivered", "Alarms the operator did not get.")
-    lines.append(f"shoplaunch_alarms_undelivered {health.alarms}")
-    lines += _starts(health)
-    return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _starts(health: Health) -> list[str]:
-    """Return how many agents of finished jobs were started in which way, and the seconds until their first report."""
-    labels = [f'{{way="{one.way}",reason="{one.reason}"}}' for one in health.starts]
-    lines = _counter("shoplaunch_agent_starts_total", "Agents of finished jobs by how they were started, and why so.")
-    lines += [
-        f"shoplaunch_agent_starts_total{label} {one.number}" for label, one in zip(labels, health.starts, strict=True)
-    ]
-    lines += _counter("shoplaunch_agent_start_wait_seconds_total", "From cron line to first report, all of them.")
-    return lines + [
-        f"shoplaunch_agent_start_wait_seconds_total{label} {round(one.waited, 3)}"
-        for label, one in zip(labels, health.starts, strict=True)
-    ]
-
-
-def _counter(name: str, what: str) -> list[str]:
-    return [f"# HELP {name} {what}", f"# TYPE {name} counter"]
-
-
-def _gauge(name: str, what: str) -> list[str]:
-    return [f"# HELP {name} {what}", f"# TYPE {name} gauge"]
+    return Response(text(monitoring().health()), content_type="text/plain; version=0.0.4; charset=utf-8")
