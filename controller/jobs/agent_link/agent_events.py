@@ -209,8 +209,8 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if not states.may(job.state, "agent_finished"):
         return {}
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
-    columns = {**changes.moved(job, "agent_finished"), "step": "check", "error": None, "alarm": ""}
-    columns |= {"percent": FINISHED_PERCENT, "wake_at": now}
+    columns = {**changes.moved(job, "agent_finished"), "step": plan.first(job.kind, plan.FINISH), "error": None}
+    columns |= {"alarm": "", "percent": FINISHED_PERCENT, "wake_at": now}
     return columns | facts.column(replace(facts.of(job), finished_at=now, trouble=None))
 
 
@@ -225,7 +225,6 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
         return {"wake_at": now, **facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))}
     if job.state == states.FINISHING and not facts.of(job).cleaned:
         # The step that checks whether the agent is gone need not wait for its next try
-        looks = next(step.name for step in plan.of(job.kind).values() if step.part == plan.FINISH)
-        steps.update(connection, job.id, looks, not_before=None)
+        steps.update(connection, job.id, plan.first(job.kind, plan.FINISH), not_before=None)
         return {"wake_at": now, **facts.column(replace(facts.of(job), cleaned=True))}
     return {}

@@ -12,7 +12,7 @@ from controller.billing.base import Alarm, Billing
 from controller.db import health
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import changes, panel_lockout
+from controller.jobs.lifecycle import changes, panel_lockout, plan
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record import facts, sanitize
 from controller.jobs.record.domains import readable
@@ -23,9 +23,7 @@ from shared.errors import ShoplaunchError, advice, is_known
 LOG = logging.getLogger(__name__)
 #: Between two alarms of one job: an account's owner can make its job fail any number of times.
 APART_SECONDS = 3600.0
-#: Steps that read nothing in the account: their errors are mailed in the panel's words. Other errors may quote text
-#: of the account's owner, which must not get into the controller's mails and tickets.
-_TOLD_IN_WORDS = ("account", "database", "database_user", "privileges", "php")
+#: Instead of an error that may quote text of the account's owner, which must not get into mails and tickets.
 ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
 
 
@@ -50,7 +48,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
         state=job.state,
         step=job.step,
         code=code,
-        message=str(error.get("message", "")) if job.step in _TOLD_IN_WORDS else ELSEWHERE,
+        message=str(error.get("message", "")) if plan.is_quotable(job.step) else ELSEWHERE,
         advice=advice(code),
         admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
         about=notifications.about(tools, job),

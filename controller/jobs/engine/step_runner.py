@@ -19,7 +19,7 @@ from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, plan, states
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
 from controller.jobs.record import facts
-from controller.jobs.steps.registry import WORK
+from controller.jobs.steps.registry import run_of
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -58,7 +58,7 @@ def attempt(step: plan.Step, work: Work) -> Result:
     assert step.work is not None
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:
-        return WORK[step.work](work)
+        return run_of(step.work)(work)
     except (Later, lease.Lost) as ended:
         return ended
     except ShoplaunchError as error:

@@ -13,12 +13,9 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.engine import interventions
-from controller.jobs.lifecycle import changes, states
+from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.record import facts
 from shared.job import RESTORE
-
-#: Steps that would notify a client of a shop that is gone.
-_TELLING = ("notify", "unblock")
 
 
 def end(engine: sa.Engine, service: BilledService, now: float, since: float | None) -> None:
@@ -37,9 +34,10 @@ def end(engine: sa.Engine, service: BilledService, now: float, since: float | No
 
 def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
     if job.kind == RESTORE and job.state == states.LIVE and job.ended_at is None:
-        rows = steps.of_job(connection, job.id)
-        for name in _TELLING:
-            if name in rows and rows[name].state not in steps.OVER:
+        rows = plan.rows(connection, job)
+        # The client is told nothing of a shop that is gone
+        for name in (step.name for step in plan.of(job.kind).values() if step.tells_client):
+            if rows[name].state not in steps.OVER:
                 steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
         # The account may be given to somebody else; its secrets are not needed any more
         columns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}

@@ -18,6 +18,8 @@ from controller.jobs.record import facts
 from shared.events import STAGES
 
 _WITH_URLS = (states.FINISHING, states.LIVE)
+#: States in which every step of the plan is still before the job, or behind it.
+_MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
 
 
 def iso(seconds: float | None) -> str | None:
@@ -63,7 +65,7 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "start": _start(job),
         "tls": known.tls.state,
         "tls_reason": known.tls.reason,
-        "steps": [_step(rows[name]) for name in plan.of(job.kind) if name in rows],
+        "steps": [_step(row) for row in _rows(job, rows)],
     }
 
 
@@ -104,6 +106,12 @@ def waiting_service(service: BilledService, server: str, noun: str, waiting_for:
         "ended_at": iso(service.terminated_at),
         "steps": [],
     }
+
+
+def _rows(job: Job, rows: Mapping[str, StepRow]) -> list[StepRow]:
+    """Return the job's steps in the plan's order; one that a job stored earlier lacks waits, unless the job is over."""
+    known = plan.with_waiting(job.kind, rows) if job.state in _MAY_MOVE else rows
+    return [known[name] for name in plan.of(job.kind) if name in known]
 
 
 def _step(row: StepRow) -> dict[str, Any]:

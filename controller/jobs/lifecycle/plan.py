@@ -1,4 +1,9 @@
-"""The plan of a job as data: steps with their dependencies, their part of the job's life, and their retry delays."""
+"""The registry of steps: a job's plan as data, each step with its dependencies, its part of the job's life, its words.
+
+A new step is one entry here, and the module of `controller/jobs/steps/` that its `work` names; worker, pages and
+command line read the entry. Jobs stored earlier have no row of it: there it waits. Its label is in English; the Persian
+one stands in `controller/web/translations/`, and a test names what is missing there.
+"""
 
 from __future__ import annotations
 
@@ -32,51 +37,56 @@ PATIENT = (10, 60, 300, 900, *(3600,) * 24)
 
 @dataclass(frozen=True)
 class Step:
-    """One step; `work` names what controller.jobs.steps.registry runs; None for the agent's step, which runs in the
-    account."""
+    """One step; `work` is the module of controller.jobs.steps whose `run` does it, or MODULE.FUNCTION; None for the
+    agent's step, which runs in the account."""
 
     name: str
+    #: The name for operators, in English.
+    label: str
     part: str
     needs: tuple[str, ...]
     work: str | None
     delays: tuple[int, ...] = DELAYS
     #: How long a panel, a shop or a mail server may be busy with the step's request, in seconds.
     longest: float = 180.0
+    #: Whether it reads nothing in the account: then its errors are mailed in the panel's words. Other errors may quote
+    #: text of the account's owner.
+    is_quotable: bool = False
+    #: Whether it tells the client of the shop, which is not done for a shop that is gone.
+    tells_client: bool = False
 
 
-PLAN: dict[str, Step] = {
-    step.name: step
-    for step in (
-        Step("account", PREPARE, (), "account", longest=660.0),
-        Step("database", PREPARE, ("account",), "database"),
-        Step("database_user", PREPARE, ("account",), "database_user"),
-        Step("privileges", PREPARE, ("database", "database_user"), "privileges"),
-        Step("php", PREPARE, ("account",), "php"),
-        Step("drop", PREPARE, ("database", "database_user", "php"), "drop", longest=960.0),
-        Step("cron", PREPARE, ("privileges", "drop"), "cron"),
-        Step("agent", AGENT, ("cron",), None),
-        Step("check", FINISH, ("agent",), "check", longest=960.0),
-        Step("tls", FINISH, ("agent",), "tls"),
-        Step("notify", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0),
-        Step("unblock", AFTER, ("notify",), "unblock"),
-    )
-}
+def _by_name(*steps: Step) -> dict[str, Step]:
+    return {step.name: step for step in steps}
+
+
+PLAN: dict[str, Step] = _by_name(
+    Step("account", "Hosting account", PREPARE, (), "account", longest=660.0, is_quotable=True),
+    Step("database", "Database", PREPARE, ("account",), "database", is_quotable=True),
+    Step("database_user", "Database user", PREPARE, ("account",), "database_user", is_quotable=True),
+    Step("privileges", "Privileges", PREPARE, ("database", "database_user"), "privileges", is_quotable=True),
+    Step("php", "PHP", PREPARE, ("account",), "php", is_quotable=True),
+    Step("drop", "Agent and job file", PREPARE, ("database", "database_user", "php"), "drop", longest=960.0),
+    Step("cron", "Cron line", PREPARE, ("privileges", "drop"), "cron"),
+    Step("agent", "Agent", AGENT, ("cron",), None),
+    Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0),
+    Step("tls", "TLS certificate", FINISH, ("agent",), "tls"),
+    Step("notify", "Tell the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, tells_client=True),
+    Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", tells_client=True),
+)
 
 
 #: Steps of follow-up jobs: the agent's needs, and a check of its work from outside.
-SMALL: dict[str, Step] = {
-    step.name: step
-    for step in (
-        Step("account", PREPARE, (), "find_account"),
-        Step("database_user", PREPARE, ("account",), "database_user"),
-        Step("privileges", PREPARE, ("database_user",), "privileges"),
-        Step("drop", PREPARE, ("privileges",), "drop", longest=960.0),
-        Step("cron", PREPARE, ("drop",), "cron"),
-        Step("agent", AGENT, ("cron",), None),
-        Step("confirm", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
-        Step("tidy", FINISH, ("confirm",), "tidy"),
-    )
-}
+SMALL: dict[str, Step] = _by_name(
+    Step("account", "Hosting account", PREPARE, (), "account.find", is_quotable=True),
+    Step("database_user", "Database user", PREPARE, ("account",), "database_user", is_quotable=True),
+    Step("privileges", "Privileges", PREPARE, ("database_user",), "privileges", is_quotable=True),
+    Step("drop", "Agent and job file", PREPARE, ("privileges",), "drop", longest=960.0),
+    Step("cron", "Cron line", PREPARE, ("drop",), "cron"),
+    Step("agent", "Agent", AGENT, ("cron",), None),
+    Step("confirm", "Look from outside", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
+    Step("tidy", "Remove the database user", FINISH, ("confirm",), "tidy"),
+)
 
 
 def of(kind: str) -> Mapping[str, Step]:
@@ -84,11 +94,30 @@ def of(kind: str) -> Mapping[str, Step]:
     return PLAN if kind == RESTORE else SMALL
 
 
+def named(name: str) -> Step | None:
+    """Return the step of that name in whichever plan, None when there is none."""
+    return PLAN.get(name) or SMALL.get(name)
+
+
+def is_quotable(name: str | None) -> bool:
+    """Tell whether errors of the step `name` are mailed as they are."""
+    step = named(name or "")
+    return step is not None and step.is_quotable
+
+
+def first(kind: str, part: str) -> str:
+    """Return the name of the first step of `part` in the plan of jobs of `kind`."""
+    return next(step.name for step in of(kind).values() if step.part == part)
+
+
 def rows(connection: sa.Connection, job: Job) -> dict[str, StepRow]:
     """Return name -> step of the job; a step that a job stored earlier lacks is waiting."""
-    stored = step_rows.of_job(connection, job.id)
-    missing = (name for name in of(job.kind) if name not in stored)
-    return stored | {name: step_rows.waiting(name) for name in missing}
+    return with_waiting(job.kind, step_rows.of_job(connection, job.id))
+
+
+def with_waiting(kind: str, stored: Mapping[str, StepRow]) -> dict[str, StepRow]:
+    """Return the stored steps of a job of `kind` and, waiting, those of its plan that are missing."""
+    return {**stored, **{name: step_rows.waiting(name) for name in of(kind) if name not in stored}}
 
 
 def following(names: Iterable[str], steps: Mapping[str, Step] = PLAN) -> list[str]:

@@ -1,39 +1,25 @@
-"""Name of a step's work in the plan -> the function that does it."""
+"""A step's work in the plan -> the function that does it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from itertools import chain
 
+from controller.jobs.lifecycle import plan
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.steps import (
-    account,
-    check,
-    confirm,
-    cron,
-    database,
-    database_user,
-    drop,
-    notify,
-    php,
-    privileges,
-    tidy,
-    tls,
-    unblock,
-)
 
-WORK: Mapping[str, Callable[[Work], Outcome]] = {
-    "account": account.run,
-    "find_account": account.find,
-    "database": database.run,
-    "database_user": database_user.run,
-    "privileges": privileges.run,
-    "php": php.run,
-    "drop": drop.run,
-    "cron": cron.run,
-    "check": check.run,
-    "tls": tls.run,
-    "notify": notify.run,
-    "unblock": unblock.run,
-    "confirm": confirm.run,
-    "tidy": tidy.run,
-}
+
+@cache
+def run_of(work: str) -> Callable[[Work], Outcome]:
+    """Return the function that `work` of a step names: MODULE, whose function is `run`, or MODULE.FUNCTION."""
+    module, _, function = work.partition(".")
+    found: Callable[[Work], Outcome] = getattr(import_module(f"{__package__}.{module}"), function or "run")
+    return found
+
+
+# At once, not when a step is first run: the files may be those of a newer version by then
+for _step in chain(plan.PLAN.values(), plan.SMALL.values()):
+    if _step.work is not None:
+        run_of(_step.work)

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 
+from controller.jobs.lifecycle import plan
 from controller.web.support.i18n import gettext
 
 #: state -> (label, tone: how it is coloured)
@@ -31,16 +32,8 @@ STEP_STATES: dict[str, tuple[Any, str]] = {
     "failed": (lazy_gettext("Failed"), "bad"),
     "skipped": (lazy_gettext("Skipped"), "idle"),
 }
-#: Steps of the controller and stages of the agent, in the words of an operator.
-STEPS: dict[str, Any] = {
-    "account": lazy_gettext("Hosting account"),
-    "database": lazy_gettext("Database"),
-    "database_user": lazy_gettext("Database user"),
-    "privileges": lazy_gettext("Privileges"),
-    "php": lazy_gettext("PHP"),
-    "drop": lazy_gettext("Agent and job file"),
-    "cron": lazy_gettext("Cron line"),
-    "agent": lazy_gettext("Agent"),
+#: Stages of the agent, in the words of an operator; those of steps stand in the plan.
+STAGES: dict[str, Any] = {
     "verify": lazy_gettext("Verify job and bundle"),
     "preflight": lazy_gettext("Look before touching"),
     "unpack": lazy_gettext("Unpack files"),
@@ -51,12 +44,6 @@ STEPS: dict[str, Any] = {
     "switch": lazy_gettext("Open the doors"),
     "report": lazy_gettext("Report"),
     "cleanup": lazy_gettext("Clean up"),
-    "check": lazy_gettext("Visit the shop"),
-    "confirm": lazy_gettext("Look from outside"),
-    "tidy": lazy_gettext("Remove the database user"),
-    "tls": lazy_gettext("TLS certificate"),
-    "notify": lazy_gettext("Tell the client"),
-    "unblock": lazy_gettext("Unblock the service"),
 }
 KINDS: dict[str, Any] = {
     "restore": lazy_gettext("New shop"),
@@ -145,7 +132,13 @@ def operation_label(name: str) -> Any:
 
 def step_label(name: str | None) -> Any:
     """Return the label of the step or stage `name`; an unknown one keeps its own name."""
-    return STEPS.get(name or "", name or "")
+    return known_step(name or "") or name or ""
+
+
+def known_step(name: str) -> Any:
+    """Return the label of the step or stage `name`, None for an unknown one."""
+    step = plan.named(name)
+    return STAGES.get(name) if step is None else lazy_gettext(step.label)
 
 
 def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:

@@ -9,6 +9,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 import controller.web
+from controller.jobs.lifecycle.plan import PLAN, SMALL
 
 WEB = Path(controller.web.__file__).parent
 FOLDER = WEB / "translations" / "fa" / "LC_MESSAGES"
@@ -23,7 +24,13 @@ def catalogue():
 def texts_of_the_pages():
     methods = [("**.py", "python"), ("templates/**.html", "jinja2")]
     keywords = {"gettext": None, "lazy_gettext": None, "_": None}
-    return {text for _file, _line, text, _comments, _context in extract_from_dir(WEB, methods, keywords=keywords)}
+    found = {text for _file, _line, text, _comments, _context in extract_from_dir(WEB, methods, keywords=keywords)}
+    return found | texts_of_registries()
+
+
+def texts_of_registries():
+    """Return what pages show of things that are registered elsewhere."""
+    return {step.label for steps in (PLAN, SMALL) for step in steps.values()}
 
 
 def test_every_text_of_the_pages_has_a_persian_translation():

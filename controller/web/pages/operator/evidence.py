@@ -140,7 +140,7 @@ def _cell(value: Any) -> Any:
 
 
 def _name(key: Any) -> Any:
-    return NAMES.get(str(key)) or labels.STEPS.get(str(key)) or str(key).replace("_", " ").capitalize()
+    return NAMES.get(str(key)) or labels.known_step(str(key)) or str(key).replace("_", " ").capitalize()
 
 
 def _is_plain(value: Any) -> bool:
