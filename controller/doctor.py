@@ -28,7 +28,7 @@ from controller.network.http_client import HttpClient, HttpRequest, Limits, Orig
 from controller.network.json_body import parse
 from controller.network.trust import trusted
 from controller.panels.base import Check
-from controller.panels.registry import open_panel
+from controller.panels.registry import is_here, open_panel
 from shared import controller_socket
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
@@ -115,7 +115,7 @@ def _bundles(config: Config) -> Iterator[Check]:
             yield Check(name, False, "every user of this machine can copy it", advice_of_mode)
         else:
             yield Check(name, True, "there")
-    if known and any(server.panel in bundle_readers.SAME_MACHINE for server in servers_of(config)):
+    if known and any(is_here(server.panel) for server in servers_of(config)):
         near = bundle_readers.keeps_lists(config.bundles)
         far = "fetched from here: the file system keeps no access lists, or accounts may not enter the folders above"
         yield Check("bundles", True, "read where they lie, each by accounts whose jobs need it" if near else far)
@@ -200,7 +200,7 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
 
 def _is_shared(config: Config) -> bool:
     """Tell whether accounts live on the controller's own machine."""
-    return any(server.panel == "local" for server in servers_of(config))
+    return any(is_here(server.panel) for server in servers_of(config))
 
 
 def _web(config: Config) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from controller.cli.terminal.confirmation import chosen
 from controller.db import servers
 from controller.db.servers import Server
 from controller.panels.base import Check
+from controller.panels.registry import is_here, starts
 from controller.panels.start import REASONS, stops
 
 _CONSEQUENCES = """\
@@ -21,7 +22,7 @@ start to cron."""
 
 def asked(panel: str, start: str | None) -> str:
     """Return how agents start on a new server of `panel`: the option, the answer at a terminal, or "" (default)."""
-    if start is not None or panel == "local" or not sys.stdin.isatty():
+    if start is not None or is_here(panel) or not sys.stdin.isatty():
         return start or ""
     click.echo(_CONSEQUENCES)
     return servers.AUTO if chosen("Start agents at once there?") else servers.CRON
@@ -37,7 +38,7 @@ def last(row: Server) -> str:
 
 def check(row: Server, now: float) -> Check:
     """Return the row of `server check` about it: a server where only cron starts agents lacks nothing."""
-    if row.starts != servers.AUTO:
+    if starts(row) != servers.AUTO:
         message = "left to cron; `shoplaunch server set NAME --start auto` changes that"
         return Check("start at once", True, message, essential=False, optional=True)
     learned = row.start_learned

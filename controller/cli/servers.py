@@ -18,7 +18,7 @@ from controller.config import Config, load_config
 from controller.db import servers as rows
 from controller.db.servers import Server
 from controller.panels.base import Check
-from controller.panels.registry import open_panel
+from controller.panels.registry import PANELS, is_here, open_panel, starts
 from controller.setup import inventory, removal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -45,25 +45,36 @@ def server() -> None:
     """The servers whose accounts get shops."""
 
 
+#: Panels that are called at an address, with a login.
+_CALLED = [kind for kind in PANELS.values() if not kind.is_here]
+_TITLES = ", ".join(kind.title for kind in _CALLED)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_token_option = click.option("--token-file", type=_FILE, help="cPanel: file with the API token")
+_token_option = click.option("--token-file", type=_FILE, help=f"{_TITLES}: file with the API token")
 _own_token_option = click.option(
     "--cpanel-token-file", type=_FILE, help="cPanel: file with a token of the reseller's own account, for skeletons"
 )
-_ca_option = click.option("--ca", type=_FILE, help="cPanel: certificates (PEM) its own is verified with")
+_ca_option = click.option("--ca", type=_FILE, help=f"{_TITLES}: certificates (PEM) its own is verified with")
 _start_option = click.option(
     "--start",
     type=click.Choice([rows.AUTO, rows.CRON]),
     help="auto: agents start at once where that can be; cron: at cron's next tick",
 )
-_settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="cPanel: a setting")
+_settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help=f"{_TITLES}: a setting")
+_HELP = "\n\n".join(
+    ["Make the server NAME known.", *(f"Settings of {kind.title} servers: {kind.settings_help}" for kind in _CALLED)]
+)
 
 
-@server.command()
+def _each(told: str) -> str:
+    """Return what each kind of panel says of one option: the field `told` of the registry's entries."""
+    return "; ".join(f"{kind.title}: {getattr(kind, told)}" for kind in _CALLED)
+
+
+@server.command(help=_HELP)
 @click.argument("name")
-@click.option("--panel", type=click.Choice(["local", "cpanel"]), required=True)
-@click.option("--url", help="cPanel: https://host:2087")
-@click.option("--user", help="cPanel: root or the reseller's name")
+@click.option("--panel", type=click.Choice(list(PANELS)), required=True)
+@click.option("--url", help=_each("url_help"))
+@click.option("--user", help=_each("user_help"))
 @_token_option
 @_own_token_option
 @_ca_option
@@ -81,33 +92,23 @@ def add(
     options: tuple[str, ...],
     start: str | None,
 ) -> None:
-    """Make the server NAME known.
-
-    Settings of cPanel servers: package (plan of accounts that are made), bundle_folder (readable by accounts, holds
-    NAME.bundle: all of them can copy it), share_paid (yes: also for bundles marked as paid), fetch_rate (bytes/s of
-    bundles from here), calls_in_flight, cron_minutes (smallest interval), skeleton (root, reseller, none), ssh
-    (user@host), cpanel_url (where the reseller's own account is called with its own token, when that is not port
-    2083 of the same host), http_ip, http_port and https_port (where sites answer, behind NAT), public_ip (where the
-    world's name servers lead visitors, behind NAT), name_servers (for clients' domains, separated by commas),
-    db_socket and db_uid (the database's socket and whose process listens there, where these are not the usual
-    ones), db_tls (how a remote database proves who it is: verify, ca, pin or plain), db_ca (for ca: a file of
-    certificates here), db_pin (for pin: SHA-256 of its certificate).
-    """
+    """Add the server: its panel's kind, and what the registry says that kind is asked for."""
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
-    if panel == "local" and any((url, user, token_file, cpanel_token_file, ca, options)):
+    kind = PANELS[panel]
+    if kind.is_here and any((url, user, token_file, cpanel_token_file, ca, options)):
         raise click.UsageError(
-            "the local panel is this very machine and takes none of --url, --user, --token-file, --cpanel-token-file, "
-            "--ca, --option"
+            f"the {kind.title} panel is this very machine and takes none of --url, --user, --token-file, "
+            "--cpanel-token-file, --ca, --option"
         )
     config = load_config()
     inventory.require_database(config)
     row = Server(name=name, panel=panel)
-    if panel == "cpanel":
+    if not kind.is_here:
         if not (url and user and token_file):
-            raise click.UsageError("a cPanel server needs --url, --user and --token-file")
+            raise click.UsageError(f"a {kind.title} server needs --url, --user and --token-file")
         row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
-        row = replace(row, url=server_rows.address(url), user=server_rows.login_name(user))
+        row = replace(row, url=kind.opening.address(url), user=kind.opening.login_name(user))
     # Unusable settings are reported now and not at the first order.
     open_panel(config, row)
     row = replace(row, start=server_starts.asked(panel, start))
@@ -141,8 +142,8 @@ def change(
     config = load_config()
     row = inventory.get_server(config, name)
     of_the_panel = any((token_file, cpanel_token_file, ca, options))
-    if of_the_panel and row.panel != "cpanel":
-        raise click.UsageError("only cPanel servers have a token and settings of their own")
+    if of_the_panel and is_here(row.panel):
+        raise click.UsageError(f"only {_TITLES} servers have a token and settings of their own")
     if not of_the_panel and start is None:
         raise click.UsageError("say what changes: --start, --token-file, --cpanel-token-file, --ca or --option")
     if of_the_panel:
@@ -178,7 +179,7 @@ def _listed(row: Server) -> dict[str, Any]:
     """Return a server's row for the list, without its token."""
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
     state = "ready" if row.locked_at is None else "locked"
-    started = {"start": row.starts, "last_start": server_starts.last(row)}
+    started = {"start": starts(row), "last_start": server_starts.last(row)}
     return {**shown, "state": state, "reason": row.locked_reason, **started}
 
 

@@ -16,8 +16,6 @@ _UNTOLD = {"locked_told_at": None, "locked_told_by": None}
 
 #: How agents are started: at once where possible, or by cron only.
 AUTO, CRON = "auto", "cron"
-#: Panels that start agents at once without files in a document root.
-_STARTED_UNASKED = ("local",)
 #: The last outcome is written again only when it differs, or is this much older.
 _SAME_SECONDS = 60.0
 #: Accounts with the same outcome are counted up to this number.
@@ -56,11 +54,6 @@ class Server:
     start: str = ""
     #: The last outcome of that, None before the first time.
     start_learned: Learned | None = None
-
-    @property
-    def starts(self) -> str:
-        """AUTO where agents are started at once if possible, CRON where only cron starts them."""
-        return self.start or (AUTO if self.panel in _STARTED_UNASKED else CRON)
 
 
 def _server(row: sa.Row[Any]) -> Server:

@@ -1,72 +1,109 @@
-"""The registry of panel drivers; a driver is imported when a server of its kind is first opened."""
+"""The registry of panels: each kind's driver, what `server add` asks for, and whether its accounts live here.
+
+A new kind is one entry of PANELS and the driver's package that it names. The package's module `opening` offers what is
+listed in `Opening`; it is imported when a server of its kind is first opened. `tests/contract` runs for every entry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
-
-import sqlalchemy as sa
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from controller.config import Config
-from controller.db import jobs, servers
-from controller.db.connection.clock import database_now
-from controller.db.connection.engine import make_engine, reading
+from controller.db import servers
 from controller.db.servers import Server
-from controller.keys import load_keys
 from controller.panels.base import Panel
-from controller.panels.start import stops
 from shared.errors import ShoplaunchError
 
 
-def _local(config: Config, server: Server) -> Panel:
-    from controller.panels.local.driver import LocalPanel
-    from controller.panels.local.settings import LocalSettings
+class Opening(Protocol):
+    """The module `opening` of a driver's package. One that is_here needs `open_panel` alone."""
 
-    return LocalPanel(LocalSettings.from_dict({**config.local, **server.settings}))
+    def open_panel(self, config: Config, server: Server) -> Panel:
+        """Return the panel of `server`. Raises ShoplaunchError `config_invalid` for unusable settings."""
 
+    def settings(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings `values` converted to their types. Raises ShoplaunchError `config_invalid`."""
 
-def _cpanel(config: Config, server: Server) -> Panel:
-    from controller.panels.cpanel.api.call_limits import ServerBreaker
-    from controller.panels.cpanel.api.whm import Login
-    from controller.panels.cpanel.driver import CpanelPanel
-    from controller.panels.cpanel.server import Known
-    from controller.panels.cpanel.settings import CpanelSettings
-    from controller.panels.cpanel.start.starter import starter_key
+    def address(self, url: str) -> str:
+        """Return the address of a server in its one spelling. Raises ShoplaunchError `config_invalid`."""
 
-    settings = CpanelSettings.from_dict(server.settings)
-    if not server.url or not server.user or server.token_encrypted is None:
-        raise ShoplaunchError("config_invalid", f"the server {server.name} lacks its address, user or token")
-    keys = load_keys(config.keys)
-    login = Login(server.name, server.url, server.user, keys.decrypt(server.token_encrypted), server.ca_file)
-    own_token = keys.decrypt(settings.cpanel_token) if settings.cpanel_token else ""
-    database = partial(_engine, config.database_url)
-
-    def cron_seconds() -> int | None:
-        with reading(database()) as connection:
-            return jobs.last_cron_seconds(connection, server.name)
-
-    def stopped() -> str:
-        with reading(database()) as connection:
-            return stops(servers.get(connection, server.name).start_learned, database_now(connection))
-
-    tls_ca = None if config.tls_ca is None else str(config.tls_ca)
-    known = Known(config.agent, cron_seconds, starter_key(keys.fingerprint_salt), tls_ca, stopped)
-    gate = ServerBreaker(database, server.name)
-    return CpanelPanel(login, settings, gate, own_token, known)
+    def login_name(self, user: str) -> str:
+        """Return the user that calls it. Raises ShoplaunchError `config_invalid`."""
 
 
-@lru_cache(maxsize=8)
-def _engine(url: str) -> sa.Engine:
-    """Return the state database, which records for all processes that a server has refused the login."""
-    return make_engine(url)
+@dataclass(frozen=True)
+class Kind:
+    """One kind of panel; `package` is its driver's."""
+
+    package: str
+    #: As people write it.
+    title: str
+    #: Whether it is the controller's own machine: no address and login, bundles are read where they lie, agents start
+    #: at once without being asked for through a site.
+    is_here: bool = False
+    #: What `server add --help` says of --url and --user.
+    url_help: str = ""
+    user_help: str = ""
+    #: What it says of the settings that --option takes.
+    settings_help: str = ""
+    #: Settings that are sealed with the installation's keys.
+    sealed_settings: tuple[str, ...] = ()
+
+    @property
+    def opening(self) -> Opening:
+        """The driver's module, imported now."""
+        return cast(Opening, import_module(f"{self.package}.opening"))
 
 
-PANELS: dict[str, Callable[[Config, Server], Panel]] = {"local": _local, "cpanel": _cpanel}
+PANELS: dict[str, Kind] = {
+    "local": Kind("controller.panels.local", "local", is_here=True),
+    "cpanel": Kind(
+        "controller.panels.cpanel",
+        "cPanel",
+        url_help="https://host:2087",
+        user_help="root or the reseller's name",
+        sealed_settings=("cpanel_token",),
+        settings_help="""\
+package (plan of accounts that are made), bundle_folder (readable by accounts, holds
+NAME.bundle: all of them can copy it), share_paid (yes: also for bundles marked as paid), fetch_rate (bytes/s of
+bundles from here), calls_in_flight, cron_minutes (smallest interval), skeleton (root, reseller, none), ssh
+(user@host), cpanel_url (where the reseller's own account is called with its own token, when that is not port
+2083 of the same host), http_ip, http_port and https_port (where sites answer, behind NAT), public_ip (where the
+world's name servers lead visitors, behind NAT), name_servers (for clients' domains, separated by commas),
+db_socket and db_uid (the database's socket and whose process listens there, where these are not the usual
+ones), db_tls (how a remote database proves who it is: verify, ca, pin or plain), db_ca (for ca: a file of
+certificates here), db_pin (for pin: SHA-256 of its certificate).""",
+    ),
+}
+
+
+def kind_named(panel: str) -> Kind:
+    """Return the kind of panel. Raises ShoplaunchError `config_invalid` for one without a driver."""
+    kind = PANELS.get(panel)
+    if kind is None:
+        raise ShoplaunchError("config_invalid", f"there is no driver for panels of kind {panel!r}")
+    return kind
+
+
+def is_here(panel: str) -> bool:
+    """Tell whether accounts of this kind of panel live on the controller's own machine."""
+    kind = PANELS.get(panel)
+    return kind is not None and kind.is_here
+
+
+def here() -> tuple[str, ...]:
+    """Return the kinds of panels whose accounts live on the controller's own machine."""
+    return tuple(name for name, kind in PANELS.items() if kind.is_here)
+
+
+def starts(server: Server) -> str:
+    """Return AUTO where agents are started at once if possible, CRON where only cron starts them."""
+    return server.start or (servers.AUTO if is_here(server.panel) else servers.CRON)
 
 
 def open_panel(config: Config, server: Server) -> Panel:
     """Return the panel of `server`. Raises ShoplaunchError `config_invalid` for a kind without a driver."""
-    driver = PANELS.get(server.panel)
-    if driver is None:
-        raise ShoplaunchError("config_invalid", f"there is no driver for panels of kind {server.panel!r}")
-    return driver(config, server)
+    return kind_named(server.panel).opening.open_panel(config, server)

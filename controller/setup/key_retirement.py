@@ -25,6 +25,7 @@ from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate
 from controller.keys import Keys, load_keys, old_files, trim
+from controller.panels.registry import PANELS
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 
@@ -32,7 +33,7 @@ from shared.signing import PURPOSE_CERTIFICATE
 SEALED: tuple[tuple[str, str, str], ...] = (
     ("api_keys", "secret_encrypted", ""),
     ("servers", "token_encrypted", ""),
-    ("servers", "settings", "cpanel_token"),
+    *(("servers", "settings", name) for kind in PANELS.values() for name in kind.sealed_settings),
     ("jobs", "secrets_encrypted", ""),
     ("operators", "totp_encrypted", ""),
 )

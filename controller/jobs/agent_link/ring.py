@@ -14,6 +14,7 @@ from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record import facts
 from controller.jobs.record.facts import Asked
+from controller.panels.registry import starts
 from controller.panels.start import REASONS, WAYS, Started, stops
 from shared.errors import ShoplaunchError
 
@@ -26,7 +27,7 @@ def why_not(work: Work) -> str:
     """Return "" where the agent is to be started at once, else the reason why cron starts it."""
     with reading(work.tools.engine) as connection:
         server = servers.get(connection, work.job.server)
-    if server.starts != servers.AUTO:
+    if starts(server) != servers.AUTO:
         return "switched_off"
     reason = stops(server.start_learned, work.tools.clock())
     return "" if reason and work.tools.panel.has_other_start() else reason

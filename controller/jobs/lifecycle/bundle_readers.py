@@ -19,12 +19,11 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
 from controller.jobs.record import facts
+from controller.panels.registry import here
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
-#: Panels whose accounts live on the controller's own machine.
-SAME_MACHINE = ("local",)
 #: An agent may work this much longer than its job is valid: its clock may be behind.
 LEEWAY_SECONDS = 600.0
 #: Lower user ids belong to the system.
@@ -83,7 +82,7 @@ def leave(engine: sa.Engine, folder: Path, now: float, job: Job) -> None:
 def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     with reading(engine) as connection:
-        for job in jobs.restoring_on(connection, SAME_MACHINE, OPEN):
+        for job in jobs.restoring_on(connection, here(), OPEN):
             over = job.expires_at is not None and now > job.expires_at + LEEWAY_SECONDS
             user = _user_of(job)
             if user is not None and (job.state == states.PREPARING or not over):

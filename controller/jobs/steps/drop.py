@@ -14,6 +14,7 @@ from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import values
 from controller.panels.base import SkeletonFiles
+from controller.panels.registry import is_here
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
 
@@ -59,7 +60,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     Without `needs_bundle` a missing bundle is no error: nothing is restored from it.
     """
     tools, account = work.tools, work.account
-    same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
+    same_machine = is_here(tools.panel.kind)
     document = job_file.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
     # The agent first: it must know the key that signs the job file
     files = agent_files(tools.config.agent)
@@ -104,7 +105,7 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
     """
     bundle, tools = work.bundle, work.tools
     path = tools.bundles.path(bundle.name)
-    same_machine = tools.panel.kind in bundle_readers.SAME_MACHINE
+    same_machine = is_here(tools.panel.kind)
     # A panel that only compares sizes may be wrong; the agent then falls back to the URL
     if same_machine and tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return {}

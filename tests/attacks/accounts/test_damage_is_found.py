@@ -1,9 +1,11 @@
 """What was damaged in an account after it was put there is named and put anew: nobody is sent to look at cron."""
 
+from dataclasses import replace
+
 import pytest
 
-from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.steps import drop
+from controller.panels.registry import PANELS
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, cron_line
 from tests.attacks.table import attack
@@ -119,7 +121,7 @@ def test_a_panel_that_cannot_show_the_files_changes_nothing_about_the_verdict(wo
 )
 @pytest.mark.parametrize("code", ["bundle_digest", "bundle_damaged"])
 def test_after_a_damaged_copy_of_the_bundle_the_agent_fetches_it(world, monkeypatch, code):
-    monkeypatch.setattr(bundle_readers, "SAME_MACHINE", ())
+    monkeypatch.setitem(PANELS, "local", replace(PANELS["local"], is_here=False))
     monkeypatch.setattr(drop, "_shared_folder", lambda _work, *, paid: "/srv/bundles")
     job, agent = world.dropped()
     assert {"path", "url"} <= set(agent.payload["bundle"])

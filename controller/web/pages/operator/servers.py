@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from controller.jobs.lifecycle import panel_lockout
+from controller.panels.registry import starts
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
 from controller.web.support.context import monitoring
@@ -18,4 +19,5 @@ def register(bp: Blueprint) -> None:
 def servers() -> str:
     """List the servers, and what to do about those that refused the login; no credentials are shown."""
     known = monitoring().list_servers()
-    return page("servers.html", "servers", servers=known, locked_code=panel_lockout.CODE, advice=view.own_advice)
+    about = {"starts": starts, "locked_code": panel_lockout.CODE, "advice": view.own_advice}
+    return page("servers.html", "servers", servers=known, **about)

@@ -12,6 +12,7 @@ from controller.cli import server_starts
 from controller.config import load_config
 from controller.db import servers
 from controller.db.connection.engine import make_engine, reading, transact
+from controller.panels.registry import starts
 from controller.setup.installation import ensure_installation
 from tests.support.terminal import at_terminal
 
@@ -59,27 +60,27 @@ def test_at_a_terminal_it_is_asked_with_its_consequences(house, answer, start):
     code, shown = house.add((QUESTION, answer))
     assert code == 0, shown
     assert WARNING in " ".join(shown.split()) and shown.index("Agents can be") < shown.index(QUESTION)
-    assert (house.server().start, house.server().starts) == (start, start)
+    assert (house.server().start, starts(house.server())) == (start, start)
 
 
 @pytest.mark.parametrize("start", ["auto", "cron"])
 def test_who_says_so_is_not_asked(house, start):
     code, shown = house.add(words=["--start", start])
     assert code == 0 and QUESTION not in shown
-    assert house.server().starts == start
+    assert starts(house.server()) == start
 
 
 def test_where_nobody_can_answer_cron_starts_the_agents(house):
     code, shown = house.add(at_a_terminal=False)
     assert code == 0 and QUESTION not in shown, shown
-    assert (house.server().start, house.server().starts) == ("", "cron")
+    assert (house.server().start, starts(house.server())) == ("", "cron")
 
 
 def test_of_this_machine_nothing_is_asked(house):
     code, shown = at_terminal([SHOPLAUNCH, "server", "add", "here", "--panel", "local"], house.environment)
     assert code == 0 and QUESTION not in shown, shown
     with reading(house.engine) as connection:
-        assert servers.get(connection, "here").starts == "auto"
+        assert starts(servers.get(connection, "here")) == "auto"
 
 
 def test_who_interrupts_the_question_adds_nothing(house):

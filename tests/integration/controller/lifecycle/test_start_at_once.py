@@ -10,6 +10,7 @@ from controller.db import jobs as job_rows
 from controller.db import servers
 from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link import ring
+from controller.panels.registry import starts
 from controller.panels.start import Started
 from tests.integration.controller.later import JOBS, begin
 from tests.integration.controller.world import Agent
@@ -136,9 +137,9 @@ def test_a_server_set_to_cron_is_not_asked_and_gets_no_files_for_it(world, monke
 
 
 def test_what_is_no_local_panel_is_left_to_cron_until_somebody_chooses(world):
-    for panel, starts in (("local", "auto"), ("cpanel", "cron")):
-        assert servers.Server("x", panel).starts == starts
-        assert {servers.Server("x", panel, start=one).starts for one in ("auto", "cron")} == {"auto", "cron"}
+    for panel, expected in (("local", "auto"), ("cpanel", "cron")):
+        assert starts(servers.Server("x", panel)) == expected
+        assert {starts(servers.Server("x", panel, start=one)) for one in ("auto", "cron")} == {"auto", "cron"}
 
 
 def test_what_was_learned_of_a_server_stops_the_asking_for_a_month(world):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.cli.server_rows import address
+from controller.panels.cpanel.opening import address
 from shared.errors import ShoplaunchError
 
 
