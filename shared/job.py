@@ -11,9 +11,8 @@ if MYPY:
     from shared.documents import Job, ValuesDigests
 
 FORMAT = 1
+#: Jobs of every other kind follow up on a shop: statements and edits of the recipe, no bundle.
 RESTORE = "restore"
-#: Kinds of follow-up jobs: statements and edits of the recipe, no bundle.
-SMALL_KINDS = ("https_on", "set_admin_password", "remove")
 #: The agent's folder in the account's home and the files in it.
 FOLDER = ".shoplaunch"
 JOB_FILE = "job"

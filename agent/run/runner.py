@@ -23,7 +23,7 @@ from agent.stages import (
     verify,
 )
 from shared.errors import ShoplaunchError
-from shared.job import RESTORE, SMALL_KINDS
+from shared.job import RESTORE
 
 MYPY = False
 if MYPY:
@@ -33,20 +33,19 @@ if MYPY:
     from agent.run.stage import Stage
     from agent.session.context import Context
 
-#: kind of job -> groups of stages; in a larger group the first runs in a helper process in parallel with the others;
-#: the last of them waits for it (Context.wait_for_tree).
+#: Groups of stages; in a larger group the first runs in a helper process in parallel with the others; the last of them
+#: waits for it (Context.wait_for_tree).
 #: Cleaning up follows when the final event is acknowledged (agent.run.session): it removes the done-marks, too.
-ORDER: "dict[str, tuple[tuple[Stage, ...], ...]]" = {
-    RESTORE: (
-        (verify,),
-        (preflight,),
-        (unpack, import_, configure, prove),
-        (switch,),
-        (report,),
-    ),
-    # Settings first: the shop then redirects by itself, and redirects in files never meet one that leads back
-    **dict.fromkeys(SMALL_KINDS, ((verify,), (follow_up_preflight,), (follow_up_configure,), (edit,), (report,))),
-}
+ORDER: "tuple[tuple[Stage, ...], ...]" = (
+    (verify,),
+    (preflight,),
+    (unpack, import_, configure, prove),
+    (switch,),
+    (report,),
+)
+#: For a follow-up job of whichever kind.
+#: Settings first: the shop then redirects by itself, and redirects in files never meet one that leads back.
+FORTH: "tuple[tuple[Stage, ...], ...]" = ((verify,), (follow_up_preflight,), (follow_up_configure,), (edit,), (report,))
 #: For a follow-up job that undoes what it did.
 BACK: "tuple[tuple[Stage, ...], ...]" = ((verify,), (follow_up_preflight,), (edit,), (follow_up_configure,), (report,))
 #: Run at every start: the other stages need what these open.
@@ -81,7 +80,9 @@ def _is_waiting(ctx: "Context", module: "Stage") -> bool:
 
 
 def _groups(ctx: "Context") -> "tuple[tuple[Stage, ...], ...]":
-    return BACK if is_back(ctx.job) else ORDER[ctx.kind]
+    if is_back(ctx.job):
+        return BACK
+    return ORDER if ctx.kind == RESTORE else FORTH
 
 
 def run_stage(ctx: "Context", module: "Stage") -> None:

@@ -6,7 +6,7 @@ from agent.bundle.reader import open_bundle
 from agent.reporting.http import HttpClient, check_address
 from agent.session import follow_up_job, resume
 from shared.errors import ShoplaunchError
-from shared.job import SMALL_KINDS
+from shared.job import RESTORE
 from shared.signing import check_validity
 
 MYPY = False
@@ -27,7 +27,7 @@ def run(ctx: "Context") -> None:
     `manifest_invalid`, `variant_unknown`; OSError.
     """
     check_clock(ctx)
-    if ctx.kind in SMALL_KINDS:
+    if ctx.kind != RESTORE:
         follow_up_job.check(ctx.job, ctx.renderer)
         return
     if "bundle" not in ctx.job:

@@ -8,10 +8,11 @@ import click
 
 from controller.cli.terminal.output import errors_shown
 from controller.config import home_folder, load_config
+from controller.follow_up_kinds import KINDS
 
 #: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.
 RESTORING = ".restoring"
-#: Module -> the commands it adds.
+#: Module -> the commands it adds, but those of follow-up jobs.
 MODULES = {
     "setup": ("init", "migrate", "doctor"),
     "users": ("user",),
@@ -25,10 +26,14 @@ MODULES = {
     "orders": ("order",),
     "refused": ("refused",),
     "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
-    "follow_up": ("https-on", "set-admin-password", "remove"),
     "errors": ("errors",),
     "backups": ("backup", "restore"),
 }
+
+
+def modules() -> dict[str, tuple[str, ...]]:
+    """Return module -> the commands it adds."""
+    return {**MODULES, "follow_up": tuple(kind.command for kind in KINDS.values())}
 
 
 class Commands(click.Group):
@@ -36,11 +41,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every command's name, sorted."""
-        return sorted(name for names in MODULES.values() for name in names)
+        return sorted(name for names in modules().values() for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, None when there is none of that name."""
-        for module, names in MODULES.items():
+        for module, names in modules().items():
             if cmd_name in names and cmd_name not in self.commands:
                 importlib.import_module(f"controller.cli.{module}").register(self)
         return super().get_command(ctx, cmd_name)

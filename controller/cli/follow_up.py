@@ -1,4 +1,4 @@
-"""`shoplaunch https-on|set-admin-password|remove`: follow-up jobs on a live shop."""
+"""A command for each kind of follow-up job on a live shop: `shoplaunch https-on`, `set-admin-password`, `remove`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from controller.cli.terminal.output import errors_shown
 from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.engine import follow_up
+from controller.follow_up_kinds import KINDS, Kind
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
@@ -19,12 +19,53 @@ from controller.jobs.shop.shop_secrets import password as new_password
 from shared.errors import ShoplaunchError
 
 _WHO = "command line"
+_job_argument = click.argument("job_id", metavar="ID")
+_generate_option = click.option("--generate", is_flag=True, help="Make a password and print it once.")
 
 
 def register(group: click.Group) -> None:
     """Add this module's commands to `group`."""
-    for command in (https_on, set_admin_password, remove):
-        group.add_command(command)
+    for kind in KINDS.values():
+        group.add_command(_password_command(kind) if kind.asks_password else _command(kind))
+
+
+def _command(kind: Kind) -> click.Command:
+    @click.command(kind.command, help=kind.command_help)
+    @_job_argument
+    @yes_option
+    @errors_shown
+    def begin(job_id: str, yes: bool) -> None:
+        service = open_service(load_config())
+        _confirm(kind, service.jobs.get(job_id), yes)
+        job = _begin(service, job_id, kind.name)
+        click.echo(f"{job.id}: {job.state}")
+
+    return begin
+
+
+def _password_command(kind: Kind) -> click.Command:
+    @click.command(kind.command, help=kind.command_help)
+    @_job_argument
+    @_generate_option
+    @yes_option
+    @errors_shown
+    def begin(job_id: str, generate: bool, yes: bool) -> None:
+        service = open_service(load_config())
+        shop = service.jobs.get(job_id)
+        if generate:
+            _confirm(kind, shop, yes)
+        # A password typed twice, or piped in, needs no confirmation
+        chosen = new_password() if generate else _asked()
+        job = _begin(service, job_id, kind.name, **{"admin.password": chosen})
+        click.echo(f"{job.id}: {job.state}")
+        if generate:
+            click.echo(f"The new password, shown once: {chosen}")
+
+    return begin
+
+
+def _confirm(kind: Kind, shop: Job, yes: bool) -> None:
+    confirm(kind.command_question.format(shop=readable(shop.domain, shop.folder)), yes)
 
 
 def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
@@ -38,52 +79,7 @@ def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:
     return job
 
 
-@click.command("https-on")
-@click.argument("job_id", metavar="ID")
-@yes_option
-@errors_shown
-def https_on(job_id: str, yes: bool) -> None:
-    """Switch the shop of job ID to https; taken back by itself when it does not work from outside."""
-    service = open_service(load_config())
-    shop = service.jobs.get(job_id)
-    confirm(f"Switch the shop {readable(shop.domain, shop.folder)} to https?", yes)
-    job = _begin(service, job_id, follow_up.HTTPS_ON)
-    click.echo(f"{job.id}: {job.state}")
-
-
-@click.command("set-admin-password")
-@click.argument("job_id", metavar="ID")
-@click.option("--generate", is_flag=True, help="Make a password and print it once.")
-@yes_option
-@errors_shown
-def set_admin_password(job_id: str, generate: bool, yes: bool) -> None:
-    """Give the administrator of the shop of job ID a new password: asked for, or the first line of standard input."""
-    service = open_service(load_config())
-    shop = service.jobs.get(job_id)
-    if generate:
-        confirm(f"The administrator's password of {readable(shop.domain, shop.folder)} ends. Go on?", yes)
-    # A password typed twice, or piped in, needs no confirmation
-    chosen = new_password() if generate else _asked()
-    job = _begin(service, job_id, follow_up.SET_ADMIN_PASSWORD, **{"admin.password": chosen})
-    click.echo(f"{job.id}: {job.state}")
-    if generate:
-        click.echo(f"The new password, shown once: {chosen}")
-
-
 def _asked() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
-
-
-@click.command()
-@click.argument("job_id", metavar="ID")
-@yes_option
-@errors_shown
-def remove(job_id: str, yes: bool) -> None:
-    """Close the shop of job ID for visitors; its files and data stay until the account goes."""
-    service = open_service(load_config())
-    shop = service.jobs.get(job_id)
-    confirm(f"Close the shop {readable(shop.domain, shop.folder)}?", yes)
-    job = _begin(service, job_id, follow_up.REMOVE)
-    click.echo(f"{job.id}: {job.state}")

@@ -9,14 +9,12 @@ from controller.bundles.pack.plan import Plan
 from controller.bundles.proof import scratch_load
 from controller.bundles.source.servers.connections import Connection
 from controller.bundles.source.tree.walk import Tree
+from controller.follow_up_kinds import KINDS
 from shared.errors import ShoplaunchError
-from shared.job import SMALL_KINDS
 from shared.placeholders import Renderer
 
 #: Kind -> {"statements", "edits", "back"}, as in the manifest.
 Jobs = Mapping[str, Mapping[str, Any]]
-#: The job kind whose failure only a visitor sees: its edits must be reversible by themselves.
-_NEEDS_BACK = "https_on"
 
 
 def try_statements(connection: Connection, jobs: Jobs, renderer: Renderer) -> None:
@@ -46,11 +44,11 @@ def require_edits(jobs: Jobs, tree: Tree, plan: Plan) -> None:
 
 
 def _require_whole(kind: str, job: Mapping[str, Any]) -> None:
-    if kind not in SMALL_KINDS:
-        raise _wrong(kind, f"there is no later job of that name, but {', '.join(SMALL_KINDS)}")
+    if kind not in KINDS:
+        raise _wrong(kind, f"there is no later job of that name, but {', '.join(KINDS)}")
     if not job["statements"] and not job["edits"]:
         raise _wrong(kind, "it does nothing")
-    if kind == _NEEDS_BACK and job["statements"] and not job.get("back"):
+    if KINDS[kind].needs_back and job["statements"] and not job.get("back"):
         raise _wrong(kind, "it does not tell how it is taken back")
 
 

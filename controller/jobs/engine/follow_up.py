@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from controller.db import claims, jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
+from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
@@ -23,27 +24,15 @@ from controller.jobs.record import facts
 from controller.jobs.record.facts import Facts
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password
+from controller.jobs.steps.follow_ups.registry import change_of
 from controller.keys import Keys
 from controller.recipes.base import BCRYPT
 from shared.errors import ShoplaunchError
-from shared.job import RESTORE, SMALL_KINDS
+from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
-HTTPS_ON, SET_ADMIN_PASSWORD, REMOVE = SMALL_KINDS
 FORTH, BACK = "forth", "back"
 SHORTEST_PASSWORD = 8
-#: Kinds that may fail in a way only visible from outside: they must support a rollback.
-NEED_BACK = (HTTPS_ON,)
-#: What a follow-up job's success changes in the parent's row: kind -> (parent's facts, the job's) -> the parent's new.
-TOLD: Mapping[str, Callable[[Facts, Facts], Facts]] = {
-    HTTPS_ON: lambda parent, job: replace(
-        parent,
-        tls=replace(parent.tls, state="on", next=None, reason=None),
-        shop_url=job.https_shop_url or parent.shop_url,
-        admin_url=job.https_admin_url or parent.admin_url,
-    ),
-    REMOVE: lambda parent, _job: replace(parent, removed=True),
-}
 
 
 def start(
@@ -122,7 +111,7 @@ def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
 
 def check(parent: Job, kind: str) -> None:
     """Raise ShoplaunchError `kind_unsupported` or `illegal_transition` for a shop that takes no job of `kind`."""
-    if kind not in SMALL_KINDS or parent.kind != RESTORE:
+    if kind not in KINDS or parent.kind != RESTORE:
         raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no later job {kind[:30]!r}")
     if parent.state != states.LIVE or parent.ended_at is not None:
         state = "ended" if parent.state == states.LIVE else parent.state
@@ -133,7 +122,7 @@ def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]
     entry: Mapping[str, Any] = kept["jobs"].get(kind, {})
     if not entry.get("statements") and not entry.get("edits"):
         raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to {kind}")
-    if kind in NEED_BACK and entry["statements"] and not entry.get("back"):
+    if KINDS[kind].needs_back and entry["statements"] and not entry.get("back"):
         raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to take {kind} back")
     return entry
 
@@ -145,7 +134,7 @@ def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[
         if len(plain) < SHORTEST_PASSWORD:
             raise ShoplaunchError("order_invalid", f"a password has at least {SHORTEST_PASSWORD} characters")
         found["admin.password_hash"] = password_formats.hashed(plain, password_format, {})
-    if kind == SET_ADMIN_PASSWORD and "admin.password_hash" not in found:
+    if KINDS[kind].asks_password and "admin.password_hash" not in found:
         raise ShoplaunchError("order_invalid", "a new password is needed")
     return found
 
@@ -167,10 +156,11 @@ def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if is_back(job):
         columns = {**changes.failed(job, "fail", "confirm", facts.of(job).failure or {}, now), **free}
         return columns | facts.column(replace(facts.of(job), direction=None, failure=None, taken_back=True))
-    told = TOLD.get(job.kind)
-    if told is not None and job.parent is not None:
+    if job.parent is not None:
         parent = jobs.get(connection, job.parent, lock=True)
-        jobs.update(connection, parent, now, **facts.column(told(facts.of(parent), facts.of(job))))
+        learned = change_of(job.kind).learned(facts.of(parent), facts.of(job))
+        if learned is not None:
+            jobs.update(connection, parent, now, **facts.column(learned))
     return {**changes.moved(job, "prove"), **free, "secrets_encrypted": None, "step": None, "percent": 100}
 
 
@@ -181,7 +171,7 @@ def is_back(job: Job) -> bool:
 
 def may_take_back(job: Job, step: str) -> bool:
     """Tell whether a failure of `step` means that the shop is restored to what it was."""
-    return job.kind in NEED_BACK and step == "confirm" and not is_back(job)
+    return job.kind in KINDS and KINDS[job.kind].needs_back and step == "confirm" and not is_back(job)
 
 
 def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db.jobs import Job
+from controller.follow_up_kinds import HTTPS_ON
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools, Work
@@ -82,7 +83,7 @@ def _look(tools: Tools, job: Job, now: float) -> Tls:
         return _again(known, state, _reason(tools, job, known, served, asked is not None), now)
     tools.require_lease()
     try:
-        follow_up.start(tools.engine, tools.keys, tools.bundles, job, follow_up.HTTPS_ON, {}, now)
+        follow_up.start(tools.engine, tools.keys, tools.bundles, job, HTTPS_ON, {}, now)
     except ShoplaunchError as error:
         if error.retryable or error.code == "domain_busy":
             return _again(known, state, error.message, now)

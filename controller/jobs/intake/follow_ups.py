@@ -8,6 +8,7 @@ from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
+from controller.follow_up_kinds import KINDS
 from controller.jobs.engine import follow_up
 from controller.jobs.intake.installation import Installation
 from controller.jobs.shop import credentials
@@ -21,7 +22,7 @@ def start(
     with reading(own.engine) as connection:
         parent = jobs.get(connection, parent_id)
     job = follow_up.start(own.engine, own.keys, own.bundles, parent, kind, given, own.now(), note)
-    if kind == follow_up.SET_ADMIN_PASSWORD:
+    if KINDS[kind].asks_password:
         # A password that still waits behind a link is about to be outdated
         credentials.withdraw(own.engine, parent_id, own.now())
     return own.due(job)

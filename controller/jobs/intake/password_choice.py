@@ -8,7 +8,7 @@ from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.engine.follow_up import SET_ADMIN_PASSWORD
+from controller.follow_up_kinds import SET_ADMIN_PASSWORD
 from controller.jobs.intake import follow_ups
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import states

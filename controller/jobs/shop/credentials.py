@@ -14,6 +14,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
+from controller.follow_up_kinds import SET_ADMIN_PASSWORD
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record import facts
 from controller.jobs.record.facts import Link
@@ -57,7 +58,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
 
 def may_be_chosen(job: Job) -> bool:
     """Tell whether the shop's bundle says how a password is set by a follow-up job."""
-    return bool(((job.later or {}).get("jobs") or {}).get("set_admin_password"))
+    return bool(((job.later or {}).get("jobs") or {}).get(SET_ADMIN_PASSWORD))
 
 
 def state(job: Job, now: float) -> str:

@@ -6,13 +6,10 @@ from dataclasses import replace
 
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.record.facts import Facts
-from controller.jobs.shop import tls, values
+from controller.jobs.shop import values
 from controller.jobs.steps import rollback
-from controller.panels.base import SiteAddress
+from controller.jobs.steps.follow_ups.registry import change_of
 from shared.errors import ShoplaunchError
-from shared.job import SMALL_KINDS
-
-HTTPS_ON = SMALL_KINDS[0]
 
 
 def find(work: Work) -> Outcome:
@@ -25,8 +22,8 @@ def find(work: Work) -> Outcome:
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
     folder = work.later["admin_folder"]
     address = panel.site_address(account)
-    if job.kind == HTTPS_ON and not work.is_back:
-        _require_certificate(work, address)
+    if not work.is_back:
+        change_of(job.kind).require(work, address)
     host = values.tls_host(job.domain, address)
     urls = {**values.address("https", host, job.folder), "admin_folder": folder}
     every = panel.cron_interval_seconds(account)
@@ -36,13 +33,6 @@ def find(work: Work) -> Outcome:
         return replace(known, account=account, cron_seconds=every, https_shop_url=shop, https_admin_url=office)
 
     return Outcome(learned, note=account.home)
-
-
-def _require_certificate(work: Work, address: SiteAddress) -> None:
-    """Raise tls_missing, before anything is changed, when browsers would refuse the shop's certificate."""
-    served = tls.look(address.ip, address.tls_port, work.job.domain, tls.context(work.tools.config))
-    if not served.valid:
-        raise ShoplaunchError("tls_missing", f"https://{work.job.domain}: {served.reason}")
 
 
 def run(work: Work) -> Outcome:

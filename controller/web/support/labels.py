@@ -9,8 +9,10 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup, escape
 
+from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle import plan
 from controller.web.support.i18n import gettext
+from shared.job import RESTORE
 
 #: state -> (label, tone: how it is coloured)
 STATES: dict[str, tuple[Any, str]] = {
@@ -44,12 +46,6 @@ STAGES: dict[str, Any] = {
     "switch": lazy_gettext("Open the doors"),
     "report": lazy_gettext("Report"),
     "cleanup": lazy_gettext("Clean up"),
-}
-KINDS: dict[str, Any] = {
-    "restore": lazy_gettext("New shop"),
-    "https_on": lazy_gettext("Switch to https"),
-    "set_admin_password": lazy_gettext("New administrator password"),
-    "remove": lazy_gettext("Close the shop"),
 }
 #: The progress of a shop's certificate.
 TLS: dict[str, Any] = {
@@ -107,7 +103,9 @@ def step_state_label(state: str) -> Any:
 
 def kind_label(kind: str) -> Any:
     """Return the label of jobs of `kind`; an unknown one keeps its own name."""
-    return KINDS.get(kind, kind)
+    if kind == RESTORE:
+        return lazy_gettext("New shop")
+    return lazy_gettext(KINDS[kind].label) if kind in KINDS else kind
 
 
 def tls_label(state: str) -> Any:

@@ -36,14 +36,14 @@ def test_large_patterns_are_compiled_when_they_are_first_needed():
     assert int(said.splitlines()[-1]) < 2000
 
 
-@pytest.mark.parametrize("module", cli.MODULES)
+@pytest.mark.parametrize("module", cli.modules())
 def test_a_module_adds_the_commands_it_is_listed_with(module):
     group = click.Group()
     importlib.import_module(f"controller.cli.{module}").register(group)
-    assert list(group.commands) == list(cli.MODULES[module])
+    assert list(group.commands) == list(cli.modules()[module])
 
 
 def test_every_module_with_commands_is_listed():
     names = {one.name for one in pkgutil.walk_packages(cli.__path__, "controller.cli.") if not one.ispkg}
     modules = {name.removeprefix("controller.cli."): importlib.import_module(name) for name in names}
-    assert {name for name, module in modules.items() if hasattr(module, "register")} == set(cli.MODULES)
+    assert {name for name, module in modules.items() if hasattr(module, "register")} == set(cli.modules())

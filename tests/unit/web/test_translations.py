@@ -9,6 +9,7 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 import controller.web
+from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle.plan import PLAN, SMALL
 
 WEB = Path(controller.web.__file__).parent
@@ -30,7 +31,10 @@ def texts_of_the_pages():
 
 def texts_of_registries():
     """Return what pages show of things that are registered elsewhere."""
-    return {step.label for steps in (PLAN, SMALL) for step in steps.values()}
+    found = {step.label for steps in (PLAN, SMALL) for step in steps.values()}
+    for kind in KINDS.values():
+        found |= {kind.label, kind.begun, kind.question, *kind.consequences, kind.button} - {""}
+    return found
 
 
 def test_every_text_of_the_pages_has_a_persian_translation():

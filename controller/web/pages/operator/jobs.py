@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from controller.db.identities.access import Note
 from controller.db.identities.operators import allows
 from controller.db.jobs import Job
+from controller.follow_up_kinds import KINDS
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
@@ -54,7 +55,7 @@ def show(job_id: str) -> str:
     later = context.jobs().statuses(context.jobs().follow_ups(job_id))
     shown = view.of_job(context.jobs().status(job), context.jobs().agent_view(job))
     shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
-    shown["later_kinds"] = [kind for kind in view.LATER if allows(g.role, roles.of_kind(kind))]
+    shown["later_kinds"] = [kind for kind in KINDS.values() if allows(g.role, roles.of_kind(kind.name))]
     shown["left"] = context.jobs().seconds_left(job)
     return page(
         "job.html", "jobs", later=later, ticket=notifications.ticket(job), untold=notifications.untold(job), **shown
@@ -72,9 +73,7 @@ def confirm_retry(job_id: str) -> str:
     shown = view.of_job(status, context.jobs().agent_view(job))
     if job.kind == RESTORE or not shown["may_retry"]:
         raise ShoplaunchError("illegal_transition", f"the job is {job.state}; there is nothing to go on with")
-    question, *sentences = view.LATER[job.kind]
-    step = request.args.get("step", "")
-    return page("retry.html", "jobs", job=status, question=question, sentences=sentences, step=step)
+    return page("retry.html", "jobs", job=status, step=request.args.get("step", ""), **view.of_kind(KINDS[job.kind]))
 
 
 def _require_role(job: Job) -> None:
@@ -113,10 +112,8 @@ def confirm_later(job_id: str, kind: str) -> str:
 def _later_page(job_id: str, kind: str, problem: str = "") -> str:
     job = context.jobs().get(job_id)
     follow_up.check(job, kind)
-    question, *sentences = view.LATER[kind]
-    asked = {"kind": kind, "question": question, "sentences": sentences, "problem": problem}
-    least = follow_up.SHORTEST_PASSWORD
-    return page("later.html", "jobs", job=context.jobs().status(job), least=least, **asked)
+    asked = {**view.of_kind(KINDS[kind]), "problem": problem, "least": follow_up.SHORTEST_PASSWORD}
+    return page("later.html", "jobs", job=context.jobs().status(job), **asked)
 
 
 def begin_later(job_id: str) -> Response:

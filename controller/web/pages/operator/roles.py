@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request
 
 from controller.db.identities.operators import ADMINISTER, LOOK, OPERATE
-from controller.jobs.engine.follow_up import REMOVE, SET_ADMIN_PASSWORD
+from controller.follow_up_kinds import KINDS
 
 #: Pages that need no login.
 OPEN = ("admin.login",)
@@ -44,14 +44,12 @@ NEEDED = {
     "admin.confirm_key": ADMINISTER,
     "admin.change_key": ADMINISTER,
 }
-#: Follow-up jobs that take something from a client.
-_KINDS = (SET_ADMIN_PASSWORD, REMOVE)
 _LATER = ("admin.confirm_later", "admin.begin_later")
 
 
 def of_kind(kind: str | None) -> str:
     """Return the role that is needed to start a follow-up job of `kind`."""
-    return ADMINISTER if kind in _KINDS else OPERATE
+    return ADMINISTER if kind in KINDS and KINDS[kind].takes_from_client else OPERATE
 
 
 def needed() -> str:

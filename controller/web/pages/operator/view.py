@@ -9,13 +9,14 @@ from typing import Any
 from flask_babel import lazy_gettext
 
 from controller.access.actor import COMMAND_LINE
-from controller.jobs.engine.follow_up import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
+from controller.follow_up_kinds import KINDS, Kind
 from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
 from controller.web.support import labels
 from controller.web.support.i18n import duration, gettext, language
 from shared.errors import advice, is_known
 from shared.job import RESTORE
 
+#: Actions in the audit log; beginning a follow-up job is one, named as the kind.
 ACTIONS: dict[str, Any] = {
     "login": lazy_gettext("Signed in"),
     "retry": lazy_gettext("Retried"),
@@ -24,9 +25,6 @@ ACTIONS: dict[str, Any] = {
     "order": lazy_gettext("Ordered"),
     "resend": lazy_gettext("Sent a refused order again"),
     "dismiss_refused": lazy_gettext("Dismissed a refused order"),
-    "https_on": lazy_gettext("Switched to https"),
-    "set_admin_password": lazy_gettext("Set a new administrator password"),
-    "remove": lazy_gettext("Closed the shop"),
     "module_created": lazy_gettext("Sold the service"),
     "accepted": lazy_gettext("Accepted the order"),
     "terminated": lazy_gettext("Ended the service"),
@@ -55,27 +53,6 @@ ACTIONS: dict[str, Any] = {
     "key adopt": lazy_gettext("Let a key take services over"),
     "password shown": lazy_gettext("Saw the password"),
     "password chosen": lazy_gettext("Chose a password"),
-}
-#: kind -> the confirmation before such a job starts: its title and the sentences that say what it does to the shop.
-LATER: dict[str, tuple[Any, ...]] = {
-    HTTPS_ON: (
-        lazy_gettext("Switch this shop to https?"),
-        lazy_gettext("Visitors of http are led to https from then on, and links change in the living shop."),
-        lazy_gettext(
-            "First it is looked whether a valid certificate is served; a shop that does not answer on https afterwards "
-            "is switched back."
-        ),
-    ),
-    SET_ADMIN_PASSWORD: (
-        lazy_gettext("Set another password of the administrator?"),
-        lazy_gettext("The password in use ends at once: whoever signs in to the back office needs the new one."),
-        lazy_gettext("Nobody is told of it; give it to the client yourself."),
-    ),
-    REMOVE: (
-        lazy_gettext("Close this shop?"),
-        lazy_gettext("Visitors see that the shop is closed, and nobody can buy or sign in any more."),
-        lazy_gettext("Files and data stay until the account goes; nothing on these pages opens the shop again."),
-    ),
 }
 #: States in which a failed step may wait for its automatic next try.
 _TRIED_BY_ITSELF = (PREPARING, FINISHING, LIVE)
@@ -155,8 +132,23 @@ def of_audit(entries: Iterable[Any]) -> list[dict[str, Any]]:
             "at": entry.at,
             "user": _COMMAND_LINE if entry.user == COMMAND_LINE else entry.user,
             "job": entry.job,
-            "label": ACTIONS.get(entry.action, entry.action),
+            "label": _action(entry.action),
             "detail": entry.detail,
         }
         for entry in entries
     ]
+
+
+def _action(action: str) -> Any:
+    """Return the label of an action; an unknown one keeps its own name."""
+    return lazy_gettext(KINDS[action].begun) if action in KINDS else ACTIONS.get(action, action)
+
+
+def of_kind(kind: Kind) -> dict[str, Any]:
+    """Return the values of the page that asks before a follow-up job begins, or goes on."""
+    return {
+        "kind": kind,
+        "question": gettext(kind.question),
+        "sentences": [gettext(sentence) for sentence in kind.consequences],
+        "button": gettext(kind.button or kind.label),
+    }

@@ -1,0 +1,41 @@
+"""The site of a follow-up job's shop, as it is visited from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.shop import shop_checks, tls, values, visits
+from shared.placeholders import Renderer
+
+FRONT = "front"
+
+
+def site_of(work: Work, *, https: bool = False) -> visits.Site:
+    """Return the site to visit; over TLS its certificate is verified."""
+    address = work.tools.panel.site_address(work.account)
+    host = values.host(work.job.domain, address)
+    base_uri = values.address("http", host, work.job.folder)["base_uri"]
+    site = visits.Site(address.ip, address.port, host, base_uri)
+    if not https:
+        return site
+    host = values.tls_host(work.job.domain, address)
+    return replace(site, port=address.tls_port, host=host, context=tls.context(work.tools.config))
+
+
+def as_before(work: Work) -> visits.Site:
+    """Return the site over http or https, as the shop was served when the job began."""
+    return site_of(work, https=work.later.get("scheme") == "https")
+
+
+def front(work: Work) -> list[Mapping[str, Any]]:
+    """Return the bundle's check of the front page, [] where it has none."""
+    return [check for check in work.later.get("checks", []) if check["path"] == "/"][:1]
+
+
+def visit(work: Work, site: visits.Site, checks: Sequence[Mapping[str, Any]]) -> None:
+    """Run the checks on the site. Raises ShoplaunchError `check_failed`."""
+    filled = {**values.of(work), "domain": site.host}
+    shop_checks.run_checks(site, checks, Renderer(work.later["nonce"], filled))
