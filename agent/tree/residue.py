@@ -10,8 +10,9 @@ if MYPY:
 
 #: Characters around the host or path in a needle that are not part of the name.
 _MARKS = b"/\"'@^$?:"
-#: Encodings of a value in which residue would still be readable, and how many are nested at most.
-_STEPS = ("php", "symfony", "json", "jsonplain", "url", "html", "regex")
+#: Encodings that no file holds a value in (that of SQL), or in which no residue would be readable; raw changes nothing.
+_NOT_READ = ("raw", "sql", "base64")
+#: How many encodings are nested at most.
 _DEPTH = 2
 #: Values that contain this shop's address. Any other value that equals the template's host says nothing about it.
 _PLACES = ("domain", "domain_ssl", "shop.address", "shop.url", "root", "home")
@@ -21,7 +22,7 @@ def _encoded(values: "Iterable[bytes]") -> "set[bytes]":
     """Return every form of `values` (set of bytes) after up to _DEPTH encodings."""
     found = last = set(values)
     for _ in range(_DEPTH):
-        last = {ENCODERS[step](value) for value in last for step in _STEPS}
+        last = {ENCODERS[step](value) for value in last for step in ENCODERS if step not in _NOT_READ}
         found = found | last
     return found
 

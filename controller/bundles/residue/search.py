@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import io
 import json
 import re
@@ -14,10 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from controller.bundles.encodings.encoding import Encode
+from controller.bundles.encodings.table import searched
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.residue.exclusion import Wanted, absent_from, is_ruled_out
 from controller.recipes import escaped_signs
@@ -29,61 +30,10 @@ from shared.placeholders import sql_escape
 Misses = Callable[[str, list[Wanted]], bool]
 #: Places listed in the message.
 SHOWN_PLACES = 20
-Spell = Callable[[bytes], bytes]
-
-
-def _json(value: bytes) -> bytes:
-    return json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii")
-
-
-def _json_slashes(value: bytes) -> bytes:
-    return _json(value).replace(b"/", b"\\/")
-
-
-def _json_numbered(value: bytes) -> bytes:
-    """Return `value` as programs write it that escape by number every sign with a meaning in HTML."""
-    coded = _json_slashes(value).replace(b'\\"', b"\\u0022").replace(b"\\/", b"\\u002F")
-    return re.sub(rb"[<>&'+]", lambda sign: b"\\u%04X" % ord(sign.group()), coded)
-
-
-def _small(value: bytes) -> bytes:
-    return re.sub(rb"\\u00..", lambda number: number.group().lower(), value)
-
-
-def _url(value: bytes) -> bytes:
-    return quote(value, safe="").encode("ascii")
-
-
-#: The spellings in which a text may hold a byte string, in the order in which they are tried.
-_WRITTEN: tuple[Spell, ...] = (
-    lambda value: value,
-    lambda value: value.replace(b"%", b"%%"),
-    _json,
-    _json_slashes,
-    lambda value: _json(_json(value)),
-    lambda value: _json_slashes(_json_slashes(value)),
-    lambda value: _json(value).replace(b"/", b"\\u002f"),
-    lambda value: _json(value).replace(b"/", b"\\u002F"),
-    lambda value: re.sub(rb"[<>&]", lambda sign: b"\\u%04x" % ord(sign.group()), _json(value)),
-    # As PHP does it on request: slashes as before
-    lambda value: _json_numbered(value).replace(b"\\u002F", b"\\/").replace(b"\\u002B", b"+"),
-    _json_numbered,
-    lambda value: _small(_json_numbered(value)),
-    _url,
-    lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), _url(value)),
-    lambda value: html.escape(value.decode("utf-8", "surrogateescape"), quote=True).encode("utf-8", "surrogateescape"),
+#: Besides the encodings of placeholders.
+_HEXADECIMAL: tuple[Encode, ...] = (
     lambda value: value.hex().encode("ascii"),
     lambda value: value.hex().upper().encode("ascii"),
-)
-#: The same, also as quoted strings of PHP and SQL.
-SPELLINGS: tuple[Spell, ...] = tuple(
-    spell
-    for written in _WRITTEN
-    for spell in (
-        written,
-        lambda value, written=written: written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'"),
-        lambda value, written=written: sql_escape(written(value)),
-    )
 )
 #: Kinds of members that hold every needle literally: nothing in them is decoded further.
 _LARGE = (*SHARDS, "data")
@@ -95,9 +45,25 @@ _AT_ONCE = 2
 _SHORTEST_FOR_BASE64 = 8
 
 
+def spellings() -> Iterator[Encode]:
+    """Yield the spellings in which a text may hold a byte string, each also as a quoted string of PHP and of SQL."""
+    for written in (*searched(), *_HEXADECIMAL):
+        yield written
+        yield partial(_in_php, written)
+        yield partial(_in_sql, written)
+
+
+def _in_php(written: Encode, value: bytes) -> bytes:
+    return written(value).replace(b"\\", b"\\\\").replace(b"'", b"\\'")
+
+
+def _in_sql(written: Encode, value: bytes) -> bytes:
+    return sql_escape(written(value))
+
+
 def forms(needle: bytes) -> list[bytes]:
     """Return the spellings of `needle` to search for, without base64."""
-    return list(dict.fromkeys(spell(needle) for spell in SPELLINGS))
+    return list(dict.fromkeys(spell(needle) for spell in spellings()))
 
 
 def base64_forms(needle: bytes) -> list[bytes]:

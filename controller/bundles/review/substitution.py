@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 
-from controller.bundles.residue.search import SPELLINGS, base64_forms
+from controller.bundles.residue.search import base64_forms, spellings
 from controller.recipes import escaped_signs
 from controller.recipes.php import serialized
 from controller.recipes.secrets import forms as secret_forms
@@ -50,7 +50,7 @@ def _in_text(text: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def _plain(text: bytes, old: bytes, new: bytes) -> bytes:
-    for spell in SPELLINGS:
+    for spell in spellings():
         text = text.replace(spell(old), spell(new))
     forms = base64_forms(old)
     bare = escaped_signs.plain(text)

@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.bundles.rewrite import encodings
-from controller.bundles.rewrite.encodings import Wrapped
+from controller.bundles.encodings.encoding import Decode, Wrapped
+from controller.bundles.encodings.table import encodings
 
+#: Quote in an encoding -> what decodes the string between two of them.
+DECODERS: dict[bytes, Decode] = {
+    quote: one.string for one in encodings().values() if one.string is not None for quote in one.quotes
+}
+#: In whichever escaping, known or not.
+_QUOTES = b"|".join([rb"\\+\"", *map(re.escape, DECODERS)])
 _HEAD = re.compile(
     rb"(?:(?<![A-Za-z0-9_])|(?<=%3[Bb])|(?<=%7[Bb]))s(?P<colon>:|%3[Aa])(?P<length>[0-9]{1,10})(?P=colon)"
-    rb"(?P<quote>\\+\"|\\u0022|&quot;|&#0?34;|%22)"
+    rb"(?P<quote>" + _QUOTES + rb")"
 )
 #: The greatest number of bytes that any encoding makes of one.
 _LONGEST_ENCODED = 16
@@ -69,8 +75,5 @@ def _closing(
 
 
 def _meaning(quote: bytes, body: bytes) -> Wrapped | None:
-    if quote in (b'\\"', b"\\u0022"):
-        return encodings.in_json(body)
-    if quote == b"%22":
-        return encodings.in_url_string(body)
-    return encodings.in_html_string(body) if quote.startswith(b"&") else None
+    decode = DECODERS.get(quote)
+    return None if decode is None else decode(body)

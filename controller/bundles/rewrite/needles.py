@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
 
+from controller.bundles.encodings.table import spelled
 from controller.bundles.rewrite.contexts import hosts
 from controller.bundles.rewrite.contexts import paths as path_contexts
 from controller.bundles.rewrite.contexts.boundaries import (
@@ -28,33 +27,6 @@ from controller.recipes.base import Replacement
 from controller.recipes.location import paths
 from shared.errors import ShoplaunchError
 
-_Spell = Callable[[bytes], bytes]
-
-
-def _json(value: bytes) -> bytes:
-    return json.dumps(value.decode("utf-8", "surrogateescape"))[1:-1].encode("ascii")
-
-
-def _dots(value: bytes) -> bytes:
-    return re.sub(rb"([.\\])", rb"\\\1", value)
-
-
-#: The spellings of each encoding step that the writer of a text may have used.
-_SPELLINGS: tuple[tuple[str, _Spell], ...] = (
-    ("json", lambda value: _json(value).replace(b"/", b"\\/")),
-    ("jsonplain", _json),
-    ("url", lambda value: quote(value, safe="").encode("ascii")),
-    ("url", lambda value: re.sub(rb"%..", lambda hit: hit.group().lower(), quote(value, safe="").encode("ascii"))),
-    ("regex", _dots),
-    ("regex", lambda value: re.sub(rb"([.\\/])", rb"\\\1", value)),
-    ("regex", lambda value: re.sub(rb"([.\\+*?\[^\]$(){}=!<>|:\-#/])", rb"\\\1", value)),
-    ("json", lambda value: _json(value).replace(b"/", b"\\u002f")),
-    ("json", lambda value: _json(value).replace(b"/", b"\\u002F")),
-    ("html", lambda value: value.replace(b"/", b"&#x2F;")),
-    ("html", lambda value: value.replace(b"/", b"&#x2f;")),
-    ("html", lambda value: value.replace(b"/", b"&#47;")),
-    ("html", lambda value: value.replace(b"/", b"&#047;")),
-)
 #: Nested encodings are recognised in running text down to this depth (in values: to any).
 _DEPTH = 3
 #: An address without its scheme, as people write it: a host between words, followed by a path.
@@ -94,11 +66,11 @@ class _Spelling:
 @lru_cache(maxsize=64)
 def spellings(old: bytes) -> dict[bytes, str]:
     """Return every recognised spelling of `old` -> the encoding steps that make it."""
-    found, latest = {old: "raw"}, {old: ""}
+    found, latest, known = {old: "raw"}, {old: ""}, list(spelled())
     for _ in range(_DEPTH):
         longer: dict[bytes, str] = {}
         # A spelling found before is not followed again: it would give the same ones
-        for (text, steps), (step, spell) in itertools.product(latest.items(), _SPELLINGS):
+        for (text, steps), (step, spell) in itertools.product(latest.items(), known):
             coded = spell(text)
             if coded not in found:
                 found[coded] = longer[coded] = f"{steps}.{step}".lstrip(".")

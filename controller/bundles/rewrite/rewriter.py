@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from controller.bundles.encodings import compressed, in_base64, in_json
+from controller.bundles.encodings.table import encodings
 from controller.bundles.residue.search import base64_forms
-from controller.bundles.rewrite import encodings
 from controller.bundles.rewrite.contexts import hosts, uris
 from controller.bundles.rewrite.contexts.boundaries import EXAMPLE, FORMER, LOOK_BACK
 from controller.bundles.rewrite.contexts.links import Links
@@ -58,6 +59,7 @@ class Rewriter:
         self._holds = holds or nothing
         self._needles = Needles(replacements, self._holds)
         self._windows = WindowsPaths(one.old for one in replacements if one.kind == "path")
+        self._structures = [(name, one.structure) for name, one in encodings().items() if one.structure is not None]
         self._is_file = self._is_example = False
         self._fragments = fragments
         self._report = report
@@ -81,7 +83,7 @@ class Rewriter:
         In examples (see `rewrite.contexts.examples`) a host that every machine has and the template's folder stay.
         """
         self._is_file, self._is_example = True, is_example
-        if encodings.is_packed(data):
+        if compressed.is_packed(data):
             self._look_into(data, place)
             return data
         if b"\0" in data[:_BINARY_HEAD] and not serialized.is_start(data):
@@ -107,7 +109,7 @@ class Rewriter:
                 template = reader(data, place, inside)
                 if template is not None:
                     return template
-        if encodings.is_packed(data):
+        if compressed.is_packed(data):
             self._look_into(data, place)
             return data
         if b"\0" in data:
@@ -184,7 +186,7 @@ class Rewriter:
             nonlocal changed
             if len(found.group(1)) < self._needles.shortest:
                 return found.group()
-            wrapped = encodings.in_json(found.group(1))
+            wrapped = in_json.decoded(found.group(1))
             if wrapped is None:
                 # Half a surrogate pair: the rest of the text reads the same
                 template = self._text(found.group(1), place, (*inside, "json"))
@@ -201,9 +203,9 @@ class Rewriter:
         return rewritten if changed else data
 
     def _base64(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
-        inner = encodings.base64_inner(data)
+        inner = in_base64.inner(data)
         if inner is None:
-            other = encodings.base64_other(data)
+            other = in_base64.other(data)
             if other is not None and self._needles.any_in(other):
                 self._report.leave(place, "base64 in an unusual spelling", b"")
                 return data
@@ -215,7 +217,8 @@ class Rewriter:
         return self._fragments.token(template, "base64")
 
     def _wrapped(self, data: bytes, place: str, inside: tuple[str, ...]) -> bytes | None:
-        for name, wrapped in (("url", encodings.in_url(data)), ("html", encodings.in_html(data))):
+        for name, decode in self._structures:
+            wrapped = decode(data)
             if wrapped is None or not _is_structure(wrapped.inner):
                 continue
             template = self._value(wrapped.inner, place, (*inside, name))
@@ -361,7 +364,7 @@ class Rewriter:
         return self._links.filled(data, filled)
 
     def _look_into(self, packed: bytes, place: str) -> None:
-        inner = encodings.unpacked(packed)
+        inner = compressed.unpacked(packed)
         if inner is not None and self._needles.may_hold(inner) and self._needles.any_in(inner):
             self._report.leave(place, "compressed", b"")
 

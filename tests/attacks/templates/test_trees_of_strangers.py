@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from controller.bundles.rewrite import encodings
+from controller.bundles.encodings import in_base64
 from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.source.tree.walk import DEEPEST, Tree
 from controller.recipes import living
@@ -62,7 +62,7 @@ LOOKS = {
     "passwords in .htaccess": living._ASKS_PASSWORD.search,
     "a version": facts._VERSION.search,
     "the least PHP": facts._PHP.search,
-    "base64 in lines": lambda text: encodings.base64_other(text + b"!"),
+    "base64 in lines": lambda text: in_base64.other(text + b"!"),
 }
 
 
