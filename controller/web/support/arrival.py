@@ -7,6 +7,8 @@ import re
 #: Of a larger request only this much is read: it is refused anyway.
 LARGEST_BYTES = 1024 * 1024
 HEADER_BYTES = 64 * 1024
+#: A body in more chunks than this is refused: each takes time, however small it is.
+MOST_CHUNKS = 4096
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.I)
@@ -28,6 +30,7 @@ class Arrival:
         self._start: int | None = None
         self._whole: int | None = None
         self._chunk: int | None = None
+        self._chunks = 0
         self._ended = self._too_large = False
         self.add(data)
 
@@ -50,7 +53,7 @@ class Arrival:
     def is_cut(self) -> bool:
         """Return whether a request that counts as complete is not: more of it may come."""
         if self._chunk is not None:
-            return not self._ended
+            return self._too_large or not self._ended
         return self._whole is None or self._too_large
 
     def _find_body(self) -> None:
@@ -77,6 +80,10 @@ class Arrival:
                 self._chunk = at
                 return
             at = found.end() + size + 2
+            self._chunks += 1
+            if self._chunks > MOST_CHUNKS:
+                self._chunk, self._ended, self._too_large = at, True, True
+                return
         self._chunk = at
         line = self.data[at : at + _CHUNK_LINE]
         # An invalid chunk is refused

@@ -39,6 +39,8 @@ ALL_CONNECTIONS = 250
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS = 0.05
 PIECE_BYTES = 64 * 1024
+#: The parser copies all it was given for each chunk of a body, so that it gets little at a time.
+PARSED_BYTES = 8 * 1024
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -46,9 +48,24 @@ class _Arrived(Unreader):  # type: ignore[misc]
     """The bytes of a request that have arrived, then its end: the parser may find more missing than was counted here,
     and no thread waits for that."""
 
-    def chunk(self, _size_hint: int | None = None) -> bytes:
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = memoryview(b"")
+
+    def put(self, data: bytes) -> None:
+        """Set what has arrived; what came before has been read, or taken by `take_buffered`."""
+        self._left = memoryview(data)
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
         """See Unreader.chunk."""
-        return b""
+        size = max(PARSED_BYTES, size_hint or 0)
+        piece, self._left = self._left[:size], self._left[size:]
+        return bytes(piece)
+
+    def take_buffered(self) -> bytes:
+        """See Unreader.take_buffered."""
+        left, self._left = self._left, memoryview(b"")
+        return bytes(super().take_buffered()) + bytes(left)
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -70,7 +87,7 @@ class Connection(TConn):  # type: ignore[misc]
         if not isinstance(self.parser.unreader, _Arrived):
             self.parser.unreader = _Arrived()
         if self.arrival is not None:
-            self.parser.unreader.unread(bytes(self.arrival.data))
+            self.parser.unreader.put(bytes(self.arrival.data))
             self.arrival = None
 
 

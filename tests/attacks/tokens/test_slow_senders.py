@@ -80,6 +80,21 @@ def test_half_requests_hold_no_thread(site, part):
         assert site.signed("POST", "/api/v1/orders", body).status_code == 202
 
 
+#: As much as is read of a request, a byte a chunk: to take it apart takes many times what it takes to send it.
+BYTE_BY_BYTE = CHUNKED + 170_000 * b"1\r\nx\r\n" + b"0\r\n\r\n"
+
+
+@attack(
+    "strangers send a body in hundreds of thousands of chunks",
+    "it is refused after a few thousand, and everybody else is answered",
+)
+def test_a_body_in_very_many_chunks_is_refused(site):
+    with open_to(site, THREADS, BYTE_BY_BYTE) as found:
+        assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+        for connection in found:
+            assert answer(connection).startswith(b"HTTP/1.1 400 ")
+
+
 @attack("strangers read their answer and never close", "nobody waits for them")
 def test_connections_that_are_never_closed_hold_nothing_up(site):
     with open_to(site, 100, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as found:

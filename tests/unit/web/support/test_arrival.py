@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.web.support.arrival import HEADER_BYTES, LARGEST_BYTES, Arrival
+from controller.web.support.arrival import HEADER_BYTES, LARGEST_BYTES, MOST_CHUNKS, Arrival
 
 HEAD = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -41,6 +41,7 @@ REFUSED = {
     "chunks that are none": CHUNKED + b"hello\r\n",
     "a chunk's line without end": CHUNKED + b"5;" + b"a" * 300,
     "chunks without end": CHUNKED + b"7fffffff\r\n" + b"x" * LARGEST_BYTES,
+    "very many chunks": CHUNKED + (MOST_CHUNKS + 1) * b"1\r\nx\r\n",
 }
 
 
@@ -53,6 +54,17 @@ def test_more_may_come_of_what_is_too_large():
     assert Arrival(REFUSED["a length of a terabyte"]).is_cut()
     assert Arrival(REFUSED["a header without end"]).is_cut()
     assert Arrival(REFUSED["chunks without end"]).is_cut()
+    assert Arrival(REFUSED["very many chunks"]).is_cut()
+
+
+@pytest.mark.parametrize("stride", [7, 1000, 65536])
+def test_as_many_chunks_as_anybody_sends_are_waited_for(stride):
+    sent = CHUNKED + MOST_CHUNKS * b"1\r\nx\r\n" + b"0\r\n\r\n"
+    arrival = Arrival()
+    for at in range(0, len(sent), stride):
+        assert not arrival.is_whole()
+        arrival.add(sent[at : at + stride])
+    assert arrival.is_whole() and not arrival.is_cut()
 
 
 def test_who_waits_for_a_word_is_known():
