@@ -70,7 +70,7 @@ def _why_kept(work: Work, account: Account) -> str:
     if account.domain not in ("", work.job.domain):
         came.append(account.domain)
     database = made.database or ""
-    if database and panel.has_database(account, database) and panel.holds_tables(account, database):
+    if database and _holds_tables(panel, account, database):
         came.append(f"tables in {database}")
     if not came:
         return ""
@@ -78,14 +78,24 @@ def _why_kept(work: Work, account: Account) -> str:
 
 
 def _remove_from(panel: Panel, account: Account, made: Made) -> tuple[Made, str]:
-    """Remove the job's database and user from an account that stays; return (what is left, what stays and why)."""
+    """Remove the job's database and user from an account that stays; return (what is left, what stays and why).
+
+    Tables may be a living shop's, whose login the user is.
+    """
     user, database = made.database_user, made.database
+    used = panel.database_names(account)[0] if database is None else database
+    if user and _holds_tables(panel, account, used):
+        return made, f"the database {used} is not (or not known to be) empty, and stays with its user {user}"
     if user:
         panel.remove_database_user(account, user)
         made = replace(made, database_user=None)
-    if database and panel.has_database(account, database) and panel.holds_tables(account, database):
+    if database and _holds_tables(panel, account, database):
         return made, f"the database {database} is not (or not known to be) empty"
     if database:
         panel.remove_database(account, database)
         made = replace(made, database=None)
     return made, ""
+
+
+def _holds_tables(panel: Panel, account: Account, database: str) -> bool:
+    return panel.has_database(account, database) and panel.holds_tables(account, database)

@@ -61,7 +61,8 @@ def test_a_database_that_holds_tables_stays_with_its_account_and_the_operator_is
     job, agent = world.dropped()
     world.panel.tables["alice_shop"] = ["somebody's"]
     found = cancelled(world, job, agent)
-    assert left(world) == ({"alice"}, {"alice_shop"}, set())
+    # Whoever has tables needs the login to them
+    assert left(world) == ({"alice"}, {"alice_shop"}, {"alice_shop"})
     assert found.error["code"] == "cancelled_kept"
     assert "alice_shop" in found.error["message"]
 
