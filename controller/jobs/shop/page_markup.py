@@ -9,6 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 #: Longest part of a page that is read.
 MAX_CHARACTERS = 2 * 1024 * 1024
+#: Addresses and forms of a page that are noted, and the longest address: each holds the page's base once more.
+MAX_ADDRESSES, MAX_FORMS, MAX_ADDRESS_CHARACTERS = 10_000, 100, 2048
 PICTURE, STYLE, SCRIPT, LINK = "img", "link", "script", "a"
 #: Attributes in which lazy-loading themes keep a picture's address, best first.
 _PICTURE_SOURCES = ("data-src", "data-original", "data-lazy-src", "src")
@@ -38,11 +40,16 @@ class Form:
 
 
 class Page(HTMLParser):
-    """A page that was read at `address`. `addresses` are (kind, absolute address) in order, without fragments."""
+    """A page that was read at `address`. `addresses` are (kind, absolute address) in order, without fragments.
+
+    Of a page without measure only the first addresses and forms are noted.
+    """
 
     def __init__(self, address: str, body: bytes) -> None:
         super().__init__(convert_charrefs=True)
         self._base = address
+        self._has_base = False
+        self._left = MAX_ADDRESSES
         self._open: Form | None = None
         self._forms: list[Form] = []
         self._guarded = False
@@ -65,19 +72,29 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the addresses and fields of a tag."""
         values = {name: value or "" for name, value in reversed(attrs)}
-        if tag == "base" and values.get("href"):
+        if tag == "base" and values.get("href") and not self._has_base:
+            # As for browsers, the first one counts
+            self._has_base = True
             self._base = _joined(self._base, values["href"]) or self._base
         for kind, address in _named(tag, values):
-            absolute = _joined(self._base, address)
-            if absolute:
-                self.addresses.append((kind, absolute))
+            self._note(kind, address)
         if tag == "form":
-            self._open = Form(_joined(self._base, values.get("action", "")) or self._base)
-            self._forms.append(self._open)
+            self._open = None
+            if len(self._forms) < MAX_FORMS:
+                self._open = Form(_joined(self._base, values.get("action", "")) or self._base)
+                self._forms.append(self._open)
         elif tag in ("input", "button") and self._open is not None:
             _take(self._open, tag, values)
         marks = f"{values.get('name', '')} {values.get('class', '')} {values.get('id', '')}".lower()
         self._guarded = self._guarded or (tag != "script" and any(mark in marks for mark in _CAPTCHAS))
+
+    def _note(self, kind: str, address: str) -> None:
+        if not self._left:
+            return
+        self._left -= 1
+        absolute = _joined(self._base, address)
+        if absolute:
+            self.addresses.append((kind, absolute))
 
     def handle_endtag(self, tag: str) -> None:
         """Note the end of a form."""
@@ -98,7 +115,9 @@ def _named(tag: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _joined(base: str, address: str) -> str:
-    """Return an absolute http address without its fragment, "" for anything else."""
+    """Return an absolute http address without its fragment, "" for anything else and for one that is too long."""
+    if len(base) + len(address) > MAX_ADDRESS_CHARACTERS:
+        return ""
     try:
         parts = urlsplit(urljoin(base, address.strip()))
     except ValueError:
