@@ -107,7 +107,8 @@ def require_evidence(manifest: Manifest, evidence: Mapping[str, Any], variant: s
         for table, rows in wanted.items()
         if found.get(table) != rows
     ]
-    if "prove" not in (evidence.get("stages") or {}):
+    stages = evidence.get("stages")
+    if not isinstance(stages, dict) or "prove" not in stages:
         problems.insert(0, "the agent's final report lacks stage prove")
     if problems:
         raise ShoplaunchError("check_failed", "; ".join(problems[:5]), retryable=False)

@@ -240,3 +240,25 @@ def test_times_that_no_calendar_has_are_text(site, language):
     assert answer.status_code == 200
     assert all(html.escape(text) in answer.text for text in TIMES)
     assert 'datetime="2026-01-31T12:00:00+00:00"' in answer.text
+
+
+#: Evidence of a few kilobytes, and what a table with a place for each of its values would have.
+TABLES = {
+    "columns": {"probes": [{f"k{row}-{key}": 1 for key in range(20)} for row in range(300)]},
+    "sections": {f"a{one}": {f"b{two}": {"c": 1, "d": {}} for two in range(11)} for one in range(11)},
+    "numbers": {"probes": [{"assets": {"asked": "many", "answered": ["all"]}}] * 2},
+}
+
+
+@attack(
+    "A client's agent ends with evidence of as many columns or sections as it has values, or of words for numbers",
+    "the birth certificate shows the first of them, and is a page like any other",
+)
+@pytest.mark.parametrize("evidence", TABLES.values(), ids=TABLES)
+def test_a_certificate_is_a_page_whatever_the_evidence(site, evidence):
+    session = site.signed_in()
+    job = site.put(site.order(), "live", facts={"shop_url": "http://x.example/", "admin_url": "http://x.example/a/"})
+    site.certify(job, evidence, [])
+    answer = session.get(f"{site.url}/admin/jobs/{job.id}/certificate", timeout=60)
+    assert answer.status_code == 200
+    assert answer.text.count("<td>") <= 400 * 20 and answer.text.count("<section>") <= 40

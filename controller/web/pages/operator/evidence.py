@@ -55,8 +55,9 @@ NAMES: dict[str, Any] = {
     "variant": lazy_gettext("Variant"),
     "version": lazy_gettext("Version"),
 }
-#: Longer tables are cut on the page, and the page says so; the signed document holds all of it.
-MAX_ROWS = 400
+#: Longer tables are cut on the page, and the page says so; the signed document holds all of it. An account's owner may
+#: have written it: of more columns and sections than any evidence has, the page shows the first.
+MAX_ROWS, MAX_COLUMNS, MAX_SECTIONS = 400, 20, 30
 #: A table longer than this is collapsed.
 FOLDED_ROWS = 12
 #: A mapping with more entries than this is a list, not facts.
@@ -99,6 +100,9 @@ def _rank(key: str) -> int:
 def _add_section(sections: list[dict[str, Any]], key: str, value: Any, within: str) -> None:
     title = f"{within}{_name(key)}"
     section: dict[str, Any] = {"title": title, "facts": [], "table": None, "rows": 0, "left_out": 0}
+    place = len(sections)
+    if place >= MAX_SECTIONS:
+        return
     if key == "stages" and isinstance(value, Mapping):
         ordered = sorted(value, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES))
         seconds = {name: value[name] for name in ordered if isinstance(value[name], (int, float))}
@@ -113,7 +117,7 @@ def _add_section(sections: list[dict[str, Any]], key: str, value: Any, within: s
     sections.append(section)
     section["facts"] += _split(sections, value, within="" if key == "evidence" else f"{title} · ")
     if not section["facts"] and not section["table"]:
-        sections.remove(section)
+        del sections[place]
 
 
 def _is_long(value: Mapping[str, Any]) -> bool:
@@ -124,7 +128,7 @@ def _is_long(value: Mapping[str, Any]) -> bool:
 
 def _table(rows: Sequence[Any]) -> dict[str, Any]:
     shown = [row if isinstance(row, Mapping) else {"name": row} for row in rows[:MAX_ROWS]]
-    keys = list(dict.fromkeys(key for row in shown for key in row))
+    keys = list(dict.fromkeys(key for row in shown for key in row))[:MAX_COLUMNS]
     body = [[_cell(row.get(key)) for key in keys] for row in shown]
     table = {"head": [_name(key) for key in keys], "body": body} if body else None
     return {"table": table, "rows": len(rows), "left_out": len(rows) - len(shown)}
@@ -133,7 +137,7 @@ def _table(rows: Sequence[Any]) -> dict[str, Any]:
 def _cell(value: Any) -> Any:
     if _is_plain(value):
         return value
-    if isinstance(value, Mapping) and set(value) == ASSETS:
+    if isinstance(value, Mapping) and set(value) == ASSETS and all(type(one) is int for one in value.values()):
         answered, asked = amount(value["answered"]), amount(value["asked"])
         return gettext("%(answered)s of %(asked)s", answered=answered, asked=asked)
     return " ".join(map(str, value)) if isinstance(value, Sequence) else str(value)

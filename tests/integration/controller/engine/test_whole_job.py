@@ -179,7 +179,9 @@ def test_a_job_file_of_a_removed_agent_is_never_live_before_its_leftovers_are_go
 @pytest.mark.parametrize(
     "evidence",
     [{}, {"stages": {"unpack": 1.0}}, {"stages": {"prove": 1.0}, "tables": {"ps_shop": 1}},
-     {"stages": {"prove": 1.0}, "tables": {"ps_shop": 1, "ps_product": 18}}],
+     {"stages": {"prove": 1.0}, "tables": {"ps_shop": 1, "ps_product": 18}},
+     {"stages": 5, "tables": {"ps_shop": 1, "ps_product": 19}},
+     {"stages": "prove", "tables": {"ps_shop": 1, "ps_product": 19}}],
 )  # fmt: skip
 def test_without_the_agents_whole_evidence_nobody_is_told_ready(world, evidence):
     job, agent = world.dropped()
