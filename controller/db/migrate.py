@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from controller.db.connection import same_file
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 
@@ -43,13 +44,15 @@ def _folder() -> str:
 
 
 def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None] | None = None) -> None:
-    """Run every missing migration, also one that was interrupted; `applied` is called after each.
+    """Run every missing migration, also one that was interrupted; `applied` is called after each. A missing file of
+    SQLite is created.
 
     Raises ShoplaunchError `database_busy`, `migration_running` while another process migrates, `migration_failed` when
     the database refuses.
     """
     from alembic import command
 
+    same_file.create(engine.url)
     with engine.connect() as connection, _alone(connection):
         waiting = pending(connection)
 
@@ -118,6 +121,8 @@ def pending(connection: sa.Connection) -> list[str]:
 
 def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
     """Return (the database's revision, the newest known); nothing is written."""
+    if same_file.is_missing(engine.url):
+        return None, newest()
     with reading(engine) as connection:
         return revision(connection), newest()
 

@@ -13,6 +13,7 @@ from controller.agent_archive.build import build_agent, launcher
 from controller.bundles.pack.progress import Progress
 from controller.config import FILE_NAME, Config
 from controller.db import migrate
+from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
@@ -91,7 +92,7 @@ def migrate_database(config: Config, progress: Progress | None = None) -> None:
     """
     engine = make_engine(config.database_url)
     try:
-        _close_to_others(engine)
+        _make_closed(engine.url)
         if progress is not None:
             with reading(engine) as connection:
                 progress.phase("Migrating the database", len(migrate.pending(connection)))
@@ -100,12 +101,11 @@ def migrate_database(config: Config, progress: Progress | None = None) -> None:
         engine.dispose()
 
 
-def _close_to_others(engine: sa.Engine) -> None:
-    path = engine.url.database
-    if engine.dialect.name == "sqlite" and path and path != ":memory:":
-        Path(path).touch(mode=0o600)
-        # The files that SQLite adds next to it get the same mode
-        Path(path).chmod(0o600)
+def _make_closed(url: sa.URL) -> None:
+    """Create a missing file of SQLite; close an existing one to other users. What SQLite adds next to it is alike."""
+    path = url.database
+    if not same_file.create(url) and url.get_backend_name() == "sqlite" and path and Path(path).exists():
+        Path(path).chmod(same_file.MODE)
 
 
 def install_agent(config: Config, keys: Keys) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from controller.database_client import ProvenConnection
+from controller.db.connection import same_file
 from controller.db.connection.full_disk import is_full
 from controller.db.connection.write_protection import is_protected
 from shared.errors import ShoplaunchError
@@ -35,7 +35,7 @@ _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 def make_engine(url: str) -> sa.Engine:
     """Return an engine for `url`. It raises failures of the server as ShoplaunchError `database_busy`, of
-    its disk as `database_full`, of permissions as `database_unwritable`.
+    its disk as `database_full`, of permissions as `database_unwritable`. It makes no file: controller.db.migrate does.
 
     Raises config_invalid for an invalid URL.
     """
@@ -52,7 +52,7 @@ def make_engine(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
         _prepare_sqlite(engine)
-        sa.event.listen(engine, "do_connect", _born_closed)
+        same_file.keep(engine)
     else:
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
         engine = sa.create_engine(
@@ -72,15 +72,6 @@ def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[s
         what = "its socket (?unix_socket=PATH, with &socket_uid=NUMBER for a user of another name) or ?ssl_ca=FILE"
         message = f"the controller's database: {error.message}; nothing was sent. Name {what} in database_url"
         raise ShoplaunchError("database_busy", message) from None
-
-
-def _born_closed(_dialect: Any, _record: Any, arguments: tuple[Any, ...], _how: dict[str, Any]) -> None:
-    """Create a missing SQLite database readable by its owner only; files that SQLite adds later get the same mode."""
-    path = str(arguments[0])
-    if path and path != ":memory:" and not os.path.lexists(path):
-        # If the folder is missing, SQLite reports that; another process may have created the file meanwhile
-        with suppress(OSError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:

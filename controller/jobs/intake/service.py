@@ -10,6 +10,7 @@ from controller.access import key_possession
 from controller.access.door import Access
 from controller.billing.base import Billing
 from controller.config import Config
+from controller.db.connection import same_file
 from controller.db.connection.clock import Clock
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import revisions
@@ -63,6 +64,8 @@ def open_service(config: Config) -> Service:
 def require_tables(engine: sa.Engine) -> None:
     """Raise database_busy when the database does not answer, not_initialised when it has another version."""
     revision, newest = revisions(engine)
+    if revision is None and same_file.is_missing(engine.url):
+        raise ShoplaunchError("not_initialised", f"there is no file {engine.url.database}; is its disk mounted?")
     if revision != newest:
         raise ShoplaunchError("not_initialised", "the database lacks this version's tables")
 

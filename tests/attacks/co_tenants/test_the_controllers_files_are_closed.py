@@ -64,6 +64,8 @@ def open_to_others(folder):
 @attack("another user looks through the controller's files, which was started with umask 0", "every one is closed")
 def test_what_init_bundle_add_backup_and_restore_make_is_closed(home):
     run(home, "init", "--operator-email", "ops@example.com")
+    # As it was made: `migrate` closes what it finds
+    assert stat.S_IMODE((home / "shoplaunch.db").stat().st_mode) == 0o600
     members = sample_members()
     write_bundle(home.parent / "small.bundle", members, small_manifest(members))
     (home.parent / "small.bundle").chmod(0o600)
