@@ -146,6 +146,19 @@ def living_in(connection: sa.Connection, server: str, account: str) -> dict[str,
     return {row.id: row.signed_by for row in connection.execute(query)}
 
 
+def is_claimed(connection: sa.Connection, account_key: str, job_id: str) -> bool:
+    """Tell whether another job than `job_id` holds the key of an account."""
+    query = sa.select(jobs.c.id).where(jobs.c.account_key == account_key, jobs.c.id != job_id)
+    return connection.execute(query).first() is not None
+
+
+def restores_at(connection: sa.Connection, job: Job) -> list[Job]:
+    """Return the jobs that restore a bundle into the account of `job`, or to its address on the same server."""
+    address = sa.and_(jobs.c.domain == job.domain, jobs.c.folder == job.folder)
+    query = sa.select(*_COLUMNS).where(jobs.c.server == job.server, jobs.c.kind == RESTORE)
+    return [_job(row) for row in connection.execute(query.where(sa.or_(jobs.c.account == job.account, address)))]
+
+
 def open_child(connection: sa.Connection, parent: str, kind: str) -> Job | None:
     """Return the follow-up job of `kind` on the shop of job `parent` that is not over, None when there is none."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent, jobs.c.kind == kind)

@@ -13,7 +13,7 @@ from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, plan, states
+from controller.jobs.lifecycle import changes, lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record import undo
 from controller.jobs.record.facts import Facts, Undo
@@ -32,6 +32,7 @@ NEVER_RAN_SECONDS = 3600.0
 RAN_SECONDS = 24 * 3600.0
 _NEVER_RAN = "cron never started the agent, which was removed"
 _NO_TICKS = "cron starts the agent no more"
+_ANOTHERS = "another job's shop lives there by now, and the agent must not work in it"
 #: Panel errors for an account that no longer exists under its name.
 _GONE = ("account_missing", "account_renamed")
 #: Errors of the server, not of an account; until its administrator fixes them nothing is known of any account.
@@ -90,6 +91,8 @@ def _next(work: Work) -> Progress:
         return _done(work, error.message if error.code == "account_renamed" else "")
     if not is_there:
         return _done(work)
+    if places.is_anothers(work.tools.engine, work.job):
+        return _given_up(work, _ANOTHERS)
     ran = _ran(work, sight)
     began = now if known.undo.began_at is None else known.undo.began_at
     if _is_overdue(work, ran):
@@ -150,9 +153,15 @@ def _given_up(work: Work, why: str) -> Progress:
     """Remove agent and cron line: nothing starts the agent any more. Domain and account are free again."""
     panel, account = work.tools.panel, work.account
     panel.remove_cron(account, panel_reading.marker(work.job.id))
-    panel.remove_agent(account)
+    _remove_agent(work)
     kept = f"what it may have put into {account.document_root} and the database stays"
     return _done(work, why if why == _NEVER_RAN else f"{why}; {kept}")
+
+
+def _remove_agent(work: Work) -> None:
+    """Remove the agent's folder, unless it is another job's by now."""
+    if not places.is_claimed(work.tools.engine, work.job):
+        work.tools.panel.remove_agent(work.account)
 
 
 def _left(work: Work, why: str) -> Progress:
@@ -161,7 +170,7 @@ def _left(work: Work, why: str) -> Progress:
     kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
     for remove in (
         lambda: panel.remove_cron(work.account, panel_reading.marker(work.job.id)),
-        lambda: panel.remove_agent(work.account),
+        lambda: _remove_agent(work),
         lambda: _done(work),
     ):
         try:

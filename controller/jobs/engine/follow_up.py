@@ -17,7 +17,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
-from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.lifecycle import changes, places, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.record import facts
@@ -51,7 +51,7 @@ def start(
     `given` are values the kind needs; of `admin.password` only the hash is stored.
     Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
     """
-    check(parent, kind)
+    require(engine, parent, kind)
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
     private = {
@@ -109,13 +109,18 @@ def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
     return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
 
 
+def require(engine: sa.Engine, parent: Job, kind: str) -> None:
+    """As `check`; also for a shop that was given up for another one. Raises database_busy."""
+    check(parent, kind)
+    with reading(engine) as connection:
+        places.require_own(connection, parent)
+
+
 def check(parent: Job, kind: str) -> None:
     """Raise ShoplaunchError `kind_unsupported` or `illegal_transition` for a shop that takes no job of `kind`."""
     if kind not in KINDS or parent.kind != RESTORE:
         raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no later job {kind[:30]!r}")
-    if parent.state != states.LIVE or parent.ended_at is not None:
-        state = "ended" if parent.state == states.LIVE else parent.state
-        raise ShoplaunchError("illegal_transition", f"the shop is {state}; later jobs are for shops that live")
+    places.require_living(parent)
 
 
 def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
@@ -140,6 +145,8 @@ def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[
 
 
 def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note: Note | None) -> Job:
+    # The shop may have been ended or given up since it was read
+    places.require_own(connection, jobs.get(connection, parent, lock=True))
     known = jobs.open_child(connection, parent, row["kind"])
     if known is not None:
         return known

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import claims, steps
+from controller.db import claims, jobs, steps
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
 from controller.jobs.agent_judgement import agent_trouble
-from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.lifecycle import changes, places, plan, states
 from controller.jobs.lifecycle.changes import change, moved
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
 from controller.jobs.record import facts, undo
@@ -61,6 +61,8 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
             return _at_once(connection, job, waiting, now)
         wanted = step or job.step or plan.first_open(known, rows) or ""
         if job.kind != RESTORE:
+            if job.parent is not None:
+                places.require_own(connection, jobs.get(connection, job.parent))
             return _small_again(connection, job, wanted, now)
         if job.state == states.LIVE:
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
@@ -162,13 +164,15 @@ def cancelling(job: Job, now: float) -> dict[str, Any]:
 def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:
     """Prepare the cancelled job again, with a new attempt.
 
-    Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile.
+    Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile, or its
+    shop lives there.
     """
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         if job.kind != RESTORE:
             raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
         columns = moved(job, "undo_cancel")
+        _require_nothing_there(connection, job)
         asked = changes.asked_again(connection, job, PLAN, now)
         before = facts.after(job, asked)
         known = replace(before, undo=replace(before.undo, state=None, placed_at=None), cancelled_from=None)
@@ -179,6 +183,16 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
         return columns | asked | held | facts.column(known)
 
     return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
+
+
+def _require_nothing_there(connection: sa.Connection, job: Job) -> None:
+    """Raise ShoplaunchError where preparing the job again would take away a shop: its own, or another job's."""
+    if plan.rows(connection, job)["agent"].state == steps.DONE:
+        message = "the shop was complete before the job was cancelled, and stays; order a new one instead"
+        raise ShoplaunchError("illegal_transition", message)
+    other = places.neighbour(connection, job)
+    if other is not None:
+        raise ShoplaunchError("domain_busy", f"the shop of job {other.job} lives in account {other.account}")
 
 
 def _unless_busy(work: Callable[[], Job]) -> Job:

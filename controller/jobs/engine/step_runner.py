@@ -16,7 +16,7 @@ from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, panel_lockout, plan, states
+from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, states
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
 from controller.jobs.record import facts
 from controller.jobs.steps.registry import run_of
@@ -58,6 +58,9 @@ def attempt(step: plan.Step, work: Work) -> Result:
     assert step.work is not None
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:
+        if step.part == plan.PREPARE:
+            # A follow-up job changes a shop that lived when it was asked for; it may have a successor since
+            places.require_parents_own(work.tools.engine, work.job)
         return run_of(step.work)(work)
     except (Later, lease.Lost) as ended:
         return ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.jobs.agent_link.panel_reading import marker
+from controller.jobs.lifecycle import places
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record.facts import Made
 from controller.panels.base import Account, Panel
@@ -40,11 +41,11 @@ def run(work: Work) -> tuple[Made, str]:
     account = _find(panel, work.job.account)
     if account is None:
         return Made(), ""
-    kept = _why_kept(work, account)
+    kept = _why_kept(work, account) or places.kept_for(work.tools.engine, work.job)
     if not kept:
         panel.remove_account(account)
         return Made(), ""
-    left, full = _remove_from(panel, account, made)
+    left, full = _remove_from(work, account, made)
     reasons = [kept if made.account else "", full]
     return left, "; ".join(filter(None, reasons))
 
@@ -77,12 +78,15 @@ def _why_kept(work: Work, account: Account) -> str:
     return f"the account {account.user} holds something else by now: {', '.join(came[:SHOWN])}"
 
 
-def _remove_from(panel: Panel, account: Account, made: Made) -> tuple[Made, str]:
+def _remove_from(work: Work, account: Account, made: Made) -> tuple[Made, str]:
     """Remove the job's database and user from an account that stays; return (what is left, what stays and why).
 
     Tables may be a living shop's, whose login the user is.
     """
-    user, database = made.database_user, made.database
+    panel, user, database = work.tools.panel, made.database_user, made.database
+    anothers = places.kept_for(work.tools.engine, work.job) if user or database else ""
+    if anothers:
+        return made, anothers
     used = panel.database_names(account)[0] if database is None else database
     if user and _holds_tables(panel, account, used):
         return made, f"the database {used} is not (or not known to be) empty, and stays with its user {user}"

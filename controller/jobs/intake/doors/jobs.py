@@ -10,7 +10,7 @@ from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.engine import interventions
+from controller.jobs.engine import follow_up, interventions
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
@@ -74,6 +74,10 @@ class Jobs:
     def start_follow_up(self, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None) -> Job:
         """Return the open follow-up job of `kind` on the shop of job `parent_id`; see follow_ups.start."""
         return follow_ups.start(self._installation, parent_id, kind, given, note)
+
+    def require_follow_up(self, parent: Job, kind: str) -> None:
+        """Raise unless the shop of `parent` takes a follow-up job of `kind`; see controller.jobs.engine.follow_up."""
+        follow_up.require(self._installation.engine, parent, kind)
 
     def follow_ups(self, job_id: str) -> list[Job]:
         """Return the follow-up jobs on the shop of job `job_id`, newest first."""

@@ -111,7 +111,7 @@ def confirm_later(job_id: str, kind: str) -> str:
 
 def _later_page(job_id: str, kind: str, problem: str = "") -> str:
     job = context.jobs().get(job_id)
-    follow_up.check(job, kind)
+    context.jobs().require_follow_up(job, kind)
     asked = {**view.of_kind(KINDS[kind]), "problem": problem, "least": follow_up.SHORTEST_PASSWORD}
     return page("later.html", "jobs", job=context.jobs().status(job), **asked)
 
