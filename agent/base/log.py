@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from shared.job import LOG_FILE
+from shared.plain_lines import escaped
 
 MYPY = False
 if MYPY:
@@ -66,7 +67,9 @@ class Log:
 
     def info(self, message: str, *values: object) -> None:
         """Write one line; `values` fill the % places of `message`."""
-        text = printable(self.redact(message % values if values else message)).replace("\n", " | ")[:MAX_LINE]
+        # Names and answers of others must neither begin a line nor command the terminal that shows it
+        text = printable(self.redact(message % values if values else message)).replace("\n", " | ")
+        text = escaped(text[:MAX_LINE])[:MAX_LINE]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         line = "{} {}".format(stamp, text)
         with self._guard:

@@ -15,10 +15,11 @@ from agent.base import exit_codes
 from agent.base.failures import as_failure
 from shared.errors import ShoplaunchError
 from shared.job import STATE_FILE
+from shared.plain_lines import escaped
 
 MYPY = False
 if MYPY:
-    from typing import NoReturn, Sequence
+    from typing import NoReturn, Sequence, TextIO
 
 USAGE = "usage: agent.pyz run | status [--json] | verify | --version\n"
 
@@ -66,6 +67,11 @@ def _complain(text: str) -> None:
         return
 
 
+def _say(stream: "TextIO", line: str) -> None:
+    """Write `line`, of which others may have written a part, so that it stays one."""
+    stream.write(escaped(line) + "\n")
+
+
 # Each command imports what it needs: compiling everything takes longer than unpacking many a shard
 
 
@@ -86,7 +92,7 @@ def _run(folder: str) -> int:
     except OSError as error:
         # Without a writable folder, standard error is the only place for the failure
         failure = as_failure(error)
-        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        _say(sys.stderr, "{}: {}".format(failure.code, failure.message))
         return exit_codes.WAITING
 
 
@@ -116,12 +122,13 @@ def _status(folder: str, as_json: bool) -> int:
         sys.stdout.write(json.dumps(state, sort_keys=True) + "\n")
         return 0
     for name in ("job", "attempt", "status", "stage", "percent"):
-        sys.stdout.write("{}: {}\n".format(name, state.get(name, "-")))
+        _say(sys.stdout, "{}: {}".format(name, state.get(name, "-")))
     error = state.get("error")
     if isinstance(error, dict):
-        sys.stdout.write("error: {}: {}\n{}\n".format(error.get("code"), error.get("message"), error.get("advice")))
+        _say(sys.stdout, "error: {}: {}".format(error.get("code"), error.get("message")))
+        _say(sys.stdout, str(error.get("advice")))
     elif error:
-        sys.stdout.write("error: {}\n".format(error))
+        _say(sys.stdout, "error: {}".format(error))
     return 0
 
 
@@ -140,7 +147,7 @@ def _verify(folder: str) -> int:
             bundle.read(member)
     except (ShoplaunchError, OSError) as error:
         failure = as_failure(error)
-        sys.stderr.write("{}: {}\n".format(failure.code, failure.message))
+        _say(sys.stderr, "{}: {}".format(failure.code, failure.message))
         return exit_codes.FAILED
     sys.stdout.write(
         "job {} and its bundle ({} members) are in order\n".format(job["job"], len(bundle.manifest["members"]))

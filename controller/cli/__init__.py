@@ -6,6 +6,7 @@ import importlib
 
 import click
 
+from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import home_folder, load_config
 from controller.follow_up_kinds import KINDS
@@ -56,6 +57,7 @@ class Commands(click.Group):
 @errors_shown
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""
+    log_entries.begin_plain()
     if (home_folder() / RESTORING).is_dir():
         # A restore was interrupted: no command may see half of it
         importlib.import_module("controller.backups").settle(load_config())

@@ -15,6 +15,7 @@ from controller.cli.terminal.output import PARTLY_DONE, errors_shown
 from controller.config import PREFIX, load_config
 from controller.setup.installation import ensure_folders
 from shared.errors import ShoplaunchError
+from shared.plain_lines import escaped
 
 #: Standard output.
 STANDARD = Path("-")
@@ -99,7 +100,7 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
     click.echo("Restored.")
     _tell(backups.reviewed(load_config()))
     if missing:
-        click.echo(f"These bundles' files are missing, add them again: {', '.join(missing)}", err=True)
+        click.echo(f"These bundles' files are missing, add them again: {escaped(', '.join(missing))}", err=True)
         sys.exit(PARTLY_DONE)
 
 
@@ -112,7 +113,7 @@ def _tell(found: backups.Review) -> None:
     )
     click.echo("No backup says what was revoked, removed or changed after it was made. Look through what is back:")
     for line in found.lines():
-        click.echo(f"  {line}")
+        click.echo(f"  {escaped(line)}")
 
 
 def _passphrase(file: Path | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any, TextIO
 
@@ -13,6 +12,7 @@ from controller.cli.terminal.output import (
     FAILED,
     errors_shown,
     json_option,
+    json_text,
     print_facts,
     print_json,
     print_rows,
@@ -186,4 +186,4 @@ def _print_certificate(content: dict[str, Any]) -> None:
     click.echo()
     columns = (("name", "Visit"), ("path", "Page"), ("status", "Status"), ("bytes", "Bytes"), ("seconds", "Seconds"))
     print_rows(content["probes"], columns, as_json=False, empty="")
-    click.echo("\n" + json.dumps(content["evidence"], ensure_ascii=False)[:2000])
+    click.echo("\n" + json_text(content["evidence"])[:2000])

@@ -16,6 +16,7 @@ from controller.config import load_config
 from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.intake.view import iso
 from controller.setup import installation, inventory, key_retirement
+from shared.plain_lines import escaped
 
 #: A value of `--may`: only orders and queries.
 _NOTHING = "nothing"
@@ -211,7 +212,7 @@ def adopt(name: str, former: str, yes: bool) -> None:
     adopted = billing_keys.adopt(command_line(config), name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:
-        click.echo(f"Left, for {name} has services of these numbers: {', '.join(adopted.left)}")
+        click.echo(f"Left, for {name} has services of these numbers: {escaped(', '.join(adopted.left))}")
 
 
 @key.command()

@@ -19,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
 from gunicorn.sock import UnixSocket
 
+from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
@@ -73,6 +74,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             # No access log: bearer tokens and status tokens must not be logged
             "accesslog": None,
             "errorlog": "-",
+            "logger_class": "controller.web.support.server_log.ServerLog",
             "control_socket_disable": True,
             "when_ready": self._hear_agents,
             "post_worker_init": self._begin,
@@ -157,7 +159,7 @@ def _checked_address(_context: click.Context, _option: click.Parameter, value: s
 @errors_shown
 def serve(bind: str | None, no_worker: bool) -> None:
     """Serve orders, agents and operators, and work on the jobs."""
-    _log()
+    log_entries.begin()
     config = load_config()
     if not _is_address(config.bind):
         raise ShoplaunchError("config_invalid", f"bind is not HOST:PORT: {config.bind[:80]!r}")
@@ -170,7 +172,7 @@ def serve(bind: str | None, no_worker: bool) -> None:
 @errors_shown
 def worker() -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
-    _log()
+    log_entries.begin()
     running = open_service(load_config()).jobs.worker()
     stop = threading.Event()
 
@@ -186,8 +188,3 @@ def worker() -> None:
         pass
     if not running.stop(WORKER_SECONDS):
         _cut_off()
-
-
-def _log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -23,6 +23,7 @@ from controller.setup import inventory
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
+from shared.plain_lines import escaped
 
 _COST_COLUMNS = (
     ("name", "Package"), ("accounts", "Accounts"), ("held", "They would hold"), ("shops", "Shops"),
@@ -103,14 +104,14 @@ def sweep(server: str, yes: bool) -> None:
             failed += 1
             show_error(error.code, error.message)
     if idle:
-        confirm(f"Clear {len(idle)} account(s): {', '.join(account.user for account in idle)}?", yes)
+        confirm(f"Clear {len(idle)} account(s): {escaped(', '.join(account.user for account in idle))}?", yes)
     for account in idle:
         # An order may have come in during the question.
         if account.user in inventory.busy_accounts(config, server):
             continue
         try:
             panel.remove_agent(account)
-            click.echo(f"{account.user}: cleared")
+            click.echo(f"{escaped(account.user)}: cleared")
         except ShoplaunchError as error:
             failed += 1
             show_error(error.code, error.message)
@@ -159,7 +160,7 @@ def _show_cost(panel: Panel, cost: int) -> None:
     click.echo(f"There are {total} accounts now; as many new ones would hold {_size(cost * total)}.")
     idle = [one.name for one in found if not one.sells_shops]
     if idle:
-        click.echo(f"Accounts of these packages get no shop and hold it all the same: {', '.join(idle)}.")
+        click.echo(f"Accounts of these packages get no shop and hold it all the same: {escaped(', '.join(idle))}.")
 
 
 def _show(found: SkeletonStatus, config: Config, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import errno
 import functools
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,9 @@ _REFUSALS = {
     errno.EPERM: "permission_denied",
 }
 
+#: JSON itself escapes only the first 32 characters, which control a terminal as well.
+_COMMANDS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,10 +46,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def show_error(code: str, message: str, what_to_do: str = "") -> None:
     """Print a failure with its code and advice to standard error."""
-    click.echo(f"{code}: {printable(message)}", err=True)
+    click.echo(f"{code}: {_below(message)}", err=True)
     what_to_do = what_to_do or advice(code)
     if what_to_do and what_to_do != message:
-        click.echo(f"What to do: {what_to_do}", err=True)
+        click.echo(f"What to do: {_below(what_to_do)}", err=True)
+
+
+def _below(text: str) -> str:
+    """Return `text`, whose further lines pass for no line of the command: they are indented."""
+    return "\n  ".join(printable(text).split("\n"))
 
 
 def errors_shown(command: Callable[P, R]) -> Callable[P, R]:
@@ -103,7 +112,14 @@ def as_failure(problem: Exception) -> ShoplaunchError:
 
 def print_json(document: Any) -> None:
     """Print `document` as JSON."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=False))
+    click.echo(json_text(document, indent=2))
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """Return `document` as JSON in which nothing commands a terminal: texts in it may be others'."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=False)
+    # Within JSON such characters are in texts only, where an escape means the same
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def print_rows(
