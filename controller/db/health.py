@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from controller.db.facts import Facts, Problem, decode, stores
 from controller.db.services import BilledService
 from controller.db.tables import jobs, refused_orders, services
+
+
+class WantedAlarm(NamedTuple):
+    """A job whose alarm is not delivered; `problem` says why, None before the first try."""
+
+    job: str
+    domain: str
+    folder: str
+    server: str
+    state: str
+    since: float
+    error: Mapping[str, Any] | None
+    problem: Problem | None
+
 
 #: At most this many forgotten services are handled at once.
 MANY = 1000
@@ -35,11 +51,17 @@ def alarms_wanted(connection: sa.Connection) -> tuple[int, int]:
     return connection.execute(of_jobs).scalar_one(), connection.execute(of_orders).scalar_one()
 
 
-def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[sa.Row[Any]]:
-    """Return rows (id, domain, folder, server, state, updated_at, facts, error), the first changed one last."""
-    names = ("id", "domain", "folder", "server", "state", "updated_at", "facts", "error")
+def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[WantedAlarm]:
+    """Return the jobs whose alarm is not delivered, the first changed one last."""
+    names = ("id", "domain", "folder", "server", "state", "updated_at", "error", "facts")
     query = sa.select(*(jobs.c[name] for name in names)).where(jobs.c.alarm == "wanted")
-    return list(connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit)))
+    rows = connection.execute(query.order_by(jobs.c.updated_at.desc(), jobs.c.id).limit(limit))
+    return [_alarm(row) for row in rows]
+
+
+def _alarm(row: sa.Row[Any]) -> WantedAlarm:
+    error, problem = json.loads(row.error) if row.error else None, decode(json.loads(row.facts)).alarm_problem
+    return WantedAlarm(row.id, row.domain, row.folder, row.server, row.state, row.updated_at, error, problem)
 
 
 def waiting(connection: sa.Connection) -> int:
@@ -75,8 +97,8 @@ def _waits() -> sa.ColumnElement[bool]:
 
 def _without_job() -> sa.ColumnElement[bool]:
     """Return the condition that a service was created, neither ended nor refused, and has no job."""
-    # As controller.jobs.intake.billing_events finds jobs of a terminated period; `facts` is JSON of controller.db.jobs
-    taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains('"terminated": true', autoescape=True))
+    # As controller.jobs.intake.billing_events finds jobs of a terminated period
+    taken_back = sa.and_(jobs.c.state == "cancelled", stores(Facts(terminated=True)))
     same = sa.and_(jobs.c.service_id == services.c.service_id, jobs.c.signed_by == services.c.signed_by)
     has_job = sa.exists().where(same, jobs.c.ended_at.is_(None), ~taken_back)
     return sa.and_(

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db.facts import decode
 from controller.db.tables import jobs, servers, steps
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
@@ -70,7 +71,7 @@ class Job:
     @property
     def noun(self) -> str:
         """What the job makes, as its client calls it (controller.product_kind)."""
-        return str(self.facts.get("noun", SHOP))
+        return decode(self.facts).noun or SHOP
 
 
 _NAMES = frozenset(one.name for one in fields(Job))
@@ -176,7 +177,7 @@ def last_was_unheard(connection: sa.Connection, server: str) -> bool:
     """Tell whether the agent that finished last on the server was only seen through the panel."""
     query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
     found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
-    return found is not None and json.loads(found).get("ack_seq") is not None
+    return found is not None and decode(json.loads(found)).ack_seq is not None
 
 
 def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
@@ -186,8 +187,7 @@ def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
     query = sa.select(recent.c.facts).join(steps, steps.c.job == recent.c.id)
     query = query.where(steps.c.name == "cron", steps.c.state == "done")
     found = connection.execute(query.order_by(steps.c.finished_at.desc()).limit(1)).scalar()
-    seconds = None if found is None else json.loads(found).get("cron_seconds")
-    return None if seconds is None else int(seconds)
+    return None if found is None else decode(json.loads(found)).cron_seconds
 
 
 def find_service(connection: sa.Connection, service_id: str, signed_by: str | None) -> Job | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from controller.db.facts import UNDO_DONE, Facts, Undo, stores
 from controller.db.identities import api_keys
 from controller.db.tables import jobs
 
-#: As controller.jobs.engine.cancellation marks a cancelled job that was rolled back; `facts` is JSON.
-_TAKEN_BACK = '"undo": "done"'
+#: A cancelled job that was rolled back (controller.jobs.engine.cancellation).
+_TAKEN_BACK = Facts(undo=Undo(UNDO_DONE))
 
 
 def of_server(connection: sa.Connection, name: str) -> list[str]:
@@ -25,7 +26,7 @@ def of_bundle(connection: sa.Connection, name: str) -> list[str]:
 
 
 def _is_over() -> sa.ColumnElement[bool]:
-    taken_back = sa.and_(jobs.c.state == "cancelled", jobs.c.facts.contains(_TAKEN_BACK, autoescape=True))
+    taken_back = sa.and_(jobs.c.state == "cancelled", stores(_TAKEN_BACK))
     return sa.or_(jobs.c.state == "ignored", taken_back)
 
 

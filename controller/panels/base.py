@@ -12,20 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from controller.account import Account as Account
 from controller.panels.start import NOT_OFFERED, Started
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
-
-
-@dataclass(frozen=True)
-class Account:
-    """A hosting account as the panel reports it."""
-
-    user: str
-    home: str
-    document_root: str
-    domain: str
-    #: The name servers from the panel's answer when it created the account; later queries do not return them.
-    name_servers: Sequence[str] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.db import facts
+from controller.db.facts import Trouble
 from controller.db.jobs import Job
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Trouble
 
 #: A temporary error has passed by then; after that an operator has to act.
 LASTING_SECONDS = 600.0

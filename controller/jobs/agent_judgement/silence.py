@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
-from controller.jobs.record import facts, sanitize
+from controller.jobs.record import sanitize
 from shared.errors import ShoplaunchError
 
 #: Cron ticks to start the agent, and the time the agent has for its first report.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from controller.db import facts
+from controller.db.facts import Asked, Facts, FirstReport
 from controller.db.jobs import Job
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Asked, Facts, FirstReport
 from controller.panels.start import WAYS
 
 CRON = "cron"

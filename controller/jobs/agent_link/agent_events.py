@@ -8,14 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import Together
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
 from controller.jobs.agent_link import kept, rates
 from controller.jobs.agent_link.reports import checked, is_final
 from controller.jobs.lifecycle import changes, plan, states
-from controller.jobs.record import facts, undo
 from controller.jobs.record.tokens import AgentToken
 from shared.errors import ShoplaunchError
 
@@ -219,7 +218,7 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
         undoing = facts.of(job).undo
         placed = undoing.placed_at or 0.0
         was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
-        if undoing.state == undo.DONE or was_just_heard:
+        if undoing.state == facts.UNDO_DONE or was_just_heard:
             return {}
         # Accepted only after a check through the panel
         return {"wake_at": now, **facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.agent_archive.ascii_armor import armoured
+from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
-from controller.jobs.record import facts
 from controller.panels.base import Account, Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

@@ -8,10 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import events
+from controller.db import events, facts
 from controller.db.jobs import Job
 from controller.jobs.agent_link.reports import is_final
-from controller.jobs.record import facts
 from shared.errors import ShoplaunchError
 from shared.events import MAX_KEPT_SEQ
 

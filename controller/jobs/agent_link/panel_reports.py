@@ -8,12 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import steps
+from controller.db import facts, steps
 from controller.db.jobs import Job
 from controller.jobs.agent_link import agent_events, kept
 from controller.jobs.agent_link.reports import MAX_SEQ, checked
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 

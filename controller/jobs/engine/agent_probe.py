@@ -9,15 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import steps
+from controller.db import facts, steps
+from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence
 from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
 from controller.jobs.lifecycle import changes, panel_lockout, states
 from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Facts
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 import sqlalchemy as sa
 
 from controller.billing.base import Alarm, Billing
-from controller.db import health
+from controller.db import facts, health
 from controller.db.connection.engine import reading
+from controller.db.facts import Problem
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, panel_lockout, plan
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.record import facts, sanitize
+from controller.jobs.record import sanitize
 from controller.jobs.record.domains import readable
-from controller.jobs.record.facts import Problem
 from controller.jobs.shop import notifications
 from shared.errors import ShoplaunchError, advice, is_known
 
@@ -76,13 +75,13 @@ def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
         rows = health.jobs_wanting_alarm(connection, limit)
     return [
         {
-            "job": row.id,
+            "job": row.job,
             "domain": readable(row.domain, row.folder),
             "server": row.server,
             "state": row.state,
-            "since": row.updated_at,
-            "error": json.loads(row.error) if row.error else None,
-            "problem": None if (found := facts.decode(json.loads(row.facts)).alarm_problem) is None else vars(found),
+            "since": row.since,
+            "error": row.error,
+            "problem": None if row.problem is None else vars(row.problem),
         }
         for row in rows
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from controller.db import steps
 from controller.db.connection.engine import reading
+from controller.db.facts import UNDO_DONE, UNDO_PLACED, Facts, Undo
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_judgement.sight import Sight
@@ -15,8 +16,6 @@ from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record import undo
-from controller.jobs.record.facts import Facts, Undo
 from controller.jobs.steps import drop, rollback
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
@@ -116,13 +115,13 @@ def _next(work: Work) -> Progress:
 
     def placed_then(found: Facts) -> Facts:
         # Keep what was noted meanwhile
-        return replace(found, undo=replace(found.undo, state=undo.PLACED, placed_at=placed, began_at=began))
+        return replace(found, undo=replace(found.undo, state=UNDO_PLACED, placed_at=placed, began_at=began))
 
     return Progress(placed_then)
 
 
 def _over(found: Facts) -> Facts:
-    return replace(found, undo=Undo(undo.DONE))
+    return replace(found, undo=Undo(UNDO_DONE))
 
 
 def _done(work: Work, also_kept: str = "") -> Progress:

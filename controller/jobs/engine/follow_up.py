@@ -12,16 +12,15 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import claims, jobs, steps
+from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
+from controller.db.facts import Facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle import changes, places, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Facts
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password
 from controller.jobs.steps.follow_ups.registry import change_of

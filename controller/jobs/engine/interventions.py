@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import claims, jobs, steps
+from controller.db import claims, facts, jobs, steps
+from controller.db.facts import Undo
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.steps import FAILED
@@ -18,8 +19,6 @@ from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.lifecycle import changes, places, plan, states
 from controller.jobs.lifecycle.changes import change, moved
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
-from controller.jobs.record import facts, undo
-from controller.jobs.record.facts import Undo
 from controller.jobs.shop import credentials
 from controller.jobs.shop.shop_secrets import database_password
 from controller.keys import Keys
@@ -157,7 +156,7 @@ def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None)
 def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-    known = replace(facts.of(job), undo=Undo(undo.WANTED, began_at=now), cancelled_from=job.state)
+    known = replace(facts.of(job), undo=Undo(facts.UNDO_WANTED, began_at=now), cancelled_from=job.state)
     return columns | facts.column(known)
 
 

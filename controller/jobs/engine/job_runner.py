@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, proofs, servers, steps
+from controller.db import facts, jobs, proofs, servers, steps
 from controller.db.connection.clock import Clock
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
@@ -27,7 +27,6 @@ from controller.jobs.engine import (
 )
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, states
 from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.record import facts, undo
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -262,7 +261,7 @@ class JobRunner:
         return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:
-        if facts.of(job).undo.state == undo.DONE:
+        if facts.of(job).undo.state == facts.UNDO_DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
         tools, now = self._tools(job), self._clock()
         try:
@@ -320,7 +319,7 @@ def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, no
         return {}
     known = done.learned(facts.of(job))
     columns = facts.column(known)
-    if known.undo.state != undo.DONE:
+    if known.undo.state != facts.UNDO_DONE:
         # Include what was noted meanwhile
         return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
     # The text names files of the account

@@ -10,12 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, lease
-from controller.jobs.record import facts
 
 LOG = logging.getLogger(__name__)
 #: No job waits longer for its next check than for a certificate, or for the end of its validity.

@@ -11,14 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, states
 from controller.jobs.lifecycle.step_context import Later, Outcome, Work
-from controller.jobs.record import facts
 from controller.jobs.steps.registry import run_of
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE

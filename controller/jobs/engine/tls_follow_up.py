@@ -13,13 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db import facts
+from controller.db.facts import Tls
 from controller.db.jobs import Job
 from controller.follow_up_kinds import HTTPS_ON
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Tls
 from controller.jobs.shop import tls
 from controller.jobs.shop.tls import (
     ASK_PAUSES,

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import jobs, servers, services
+from controller.db import facts, jobs, servers, services
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
@@ -19,7 +19,6 @@ from controller.db.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts, undo
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
@@ -117,7 +116,7 @@ def _is_of_an_earlier_life(job: Job) -> bool:
 def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     with reading(engine) as connection:
         found = [job, *jobs.children(connection, job.id)]
-    return any(one.state == states.CANCELLED and facts.of(one).undo.state != undo.DONE for one in found)
+    return any(one.state == states.CANCELLED and facts.of(one).undo.state != facts.UNDO_DONE for one in found)
 
 
 def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:

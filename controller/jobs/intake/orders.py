@@ -13,17 +13,16 @@ from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants.declaration import spellings
-from controller.db import bundles, claims, jobs, servers, steps
+from controller.db import bundles, claims, facts, jobs, servers, steps
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
+from controller.db.facts import Facts
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import PLAN
-from controller.jobs.record import facts
 from controller.jobs.record.domains import readable
-from controller.jobs.record.facts import Facts
 from controller.jobs.record.folders import check_folder
 from controller.recipes.registry import RECIPES
 from shared.encoding import sha256_hex

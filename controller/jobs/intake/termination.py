@@ -8,13 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.jobs.engine import interventions
 from controller.jobs.lifecycle import changes, plan, states
-from controller.jobs.record import facts
 from shared.job import RESTORE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.db import steps
+from controller.db import facts, steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
@@ -14,7 +14,6 @@ from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import plan, states
-from controller.jobs.record import facts
 from shared.events import STAGES
 
 _WITH_URLS = (states.FINISHING, states.LIVE)

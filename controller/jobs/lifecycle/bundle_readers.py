@@ -14,11 +14,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.access_lists import NotKept, close_to_all_but, readers
-from controller.db import jobs
+from controller.db import facts, jobs
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts
 from controller.panels.registry import here
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE

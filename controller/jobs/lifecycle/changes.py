@@ -8,13 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import plan, states
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.record import facts, sanitize
+from controller.jobs.record import sanitize
 from controller.jobs.record.sealed_values import private_values as private_values
 from controller.jobs.record.sealed_values import sealed as sealed
 from shared.errors import ShoplaunchError

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from controller.db import starts
+from controller.db import facts, starts
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts
 from shared.job import RESTORE
 
 MOVING = (states.RECEIVED, states.PREPARING, states.DROPPED, states.RESTORING, states.FINISHING)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts
+from controller.db import facts
 from shared.job import RESTORE
 
 #: Errors of a cancelled job whose shop, or parts of it, stay in the account.

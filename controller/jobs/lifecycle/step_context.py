@@ -11,14 +11,13 @@ import sqlalchemy as sa
 
 from controller.billing.base import Billing
 from controller.config import Config
-from controller.db import jobs
+from controller.db import facts, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
+from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Facts
 from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Account, Panel

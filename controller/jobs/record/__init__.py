@@ -1,1 +1,1 @@
-"""What a job carries: typed facts, sealed values, tokens, claims, and the forms of domains, folders, foreign text."""
+"""What a job carries with it: sealed values, tokens, and the forms of domains, folders, foreign text."""

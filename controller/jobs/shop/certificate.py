@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from controller.db import proofs
+from controller.db import facts, proofs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
-from controller.jobs.record import facts
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed

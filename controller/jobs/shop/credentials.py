@@ -9,15 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import jobs
+from controller.db import facts, jobs
 from controller.db.connection.engine import reading, transact
+from controller.db.facts import Link
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
 from controller.follow_up_kinds import SET_ADMIN_PASSWORD
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Link
 from controller.jobs.record.sealed_values import private_values, sealed
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
@@ -156,7 +155,7 @@ def ended_links(connection: sa.Connection) -> list[str]:
 
 
 def _has_fact(name: str) -> sa.ColumnElement[bool]:
-    return sa.and_(rows.c.ended_at.is_(None), rows.c.facts.contains(f'"{name}": ', autoescape=True))
+    return sa.and_(rows.c.ended_at.is_(None), facts.has_entry(name))
 
 
 def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:

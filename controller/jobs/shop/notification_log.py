@@ -9,12 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.billing.base import NotificationLog
-from controller.db import jobs
+from controller.db import facts, jobs
 from controller.db.connection.engine import reading, transact
+from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.record import facts
-from controller.jobs.record.facts import Facts
 
 
 class JobMemory(NotificationLog):

@@ -8,12 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.billing.base import About, Unsettled
-from controller.db import jobs, services
+from controller.db import facts, jobs, services
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.record import facts
 from controller.jobs.record.domains import readable
 from controller.jobs.shop import notification_log
 from shared.errors import ShoplaunchError

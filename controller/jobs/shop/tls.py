@@ -6,8 +6,8 @@ import ssl
 from dataclasses import dataclass, replace
 
 from controller.config import Config
+from controller.db.facts import Tls
 from controller.jobs.lifecycle import panel_lockout
-from controller.jobs.record.facts import Tls
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.record.facts import Facts
 from controller.jobs.shop import values
 from controller.jobs.steps import rollback
 from controller.jobs.steps.follow_ups.registry import change_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.db.facts import Made
 from controller.jobs.agent_link.panel_reading import marker
 from controller.jobs.lifecycle import places
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record.facts import Made
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 

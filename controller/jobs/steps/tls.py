@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from controller.db.facts import Facts, Tls
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.record.facts import Facts, Tls
 from controller.jobs.shop import tls
 from shared.errors import ShoplaunchError
 

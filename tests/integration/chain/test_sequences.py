@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from controller.jobs.record.undo import PLACED
+from controller.db.facts import UNDO_PLACED
 from tests.fakes.whmcs_php import sequences
 from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import assert_everything_is_there_once, assert_prepared_once, build
@@ -121,7 +121,7 @@ def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, serve
     chain.addon.terminate(sold.service)
     chain.tell(sold)
     # No cron starts an agent here that is put into the account after this one has left
-    wait_for(lambda: chain.whole.service.jobs.get(job["id"]).facts.get("undo") == PLACED)
+    wait_for(lambda: chain.whole.service.jobs.get(job["id"]).facts.get("undo") == UNDO_PLACED)
     os.killpg(agent.pid, signal.SIGCONT)
     assert agent.wait(WAIT_SECONDS) == CANCELLED
     chain.whole.wait(job, "cancelled")

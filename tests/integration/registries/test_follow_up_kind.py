@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from agent.run import runner
+from controller.db import facts
 from controller.follow_up_kinds import KINDS, Kind
-from controller.jobs.record import facts
 from controller.jobs.steps import follow_ups
 from controller.jobs.steps.follow_ups.registry import change_of
 from shared.errors import ShoplaunchError

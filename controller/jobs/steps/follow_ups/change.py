@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record.facts import Facts
 from controller.panels.base import SiteAddress
 
 

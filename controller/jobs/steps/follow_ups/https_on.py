@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
+from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record.facts import Facts
 from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import credentials, office_proof, tls, values, visits
 from controller.jobs.steps.follow_ups.change import Change

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record.facts import Facts
 from controller.jobs.shop import visits
 from controller.jobs.steps.follow_ups.change import Change
 from controller.jobs.steps.follow_ups.site import FRONT, as_before

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
+from controller.db import facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
-from controller.jobs.record import facts
 from controller.jobs.record.domains import readable
 from controller.jobs.shop import credentials
 from controller.product_kind import word

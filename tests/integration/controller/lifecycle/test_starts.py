@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from controller.db import servers
+from controller.db import facts, servers
 from controller.db.connection.engine import reading, transact
 from controller.jobs.lifecycle import changes, expectation
-from controller.jobs.record import facts
 from controller.jobs.shop import certificate
 from controller.panels.start import Started
 from tests.integration.controller.world import EVIDENCE, Agent

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
-from controller.db.jobs import Job
-from controller.panels.base import Account
+import sqlalchemy as sa
+
+from controller.account import Account
+from controller.db.tables import jobs
+
+#: Values of `Undo.state`: how far the rollback of a cancelled job is.
+UNDO_WANTED, UNDO_PLACED, UNDO_DONE = "wanted", "placed", "done"
+
+
+class HasFacts(Protocol):
+    """A row of a job: controller.db.jobs.Job."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The stored document."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Undo:
-    """Progress of a cancelled job's rollback: `state` of controller.jobs.record.undo."""
+    """Progress of a cancelled job's rollback; `state` is one of UNDO_WANTED, UNDO_PLACED, UNDO_DONE."""
 
     state: str | None = None
     placed_at: float | None = None
@@ -170,7 +184,7 @@ _PLAIN = tuple(one.name for one in fields(Facts) if one.name not in {*_RECORDS, 
 STORED_NAMES = frozenset([*_PLAIN, *_RECORDS, *(name for _made, names in _GROUPS.values() for name in names.values())])
 
 
-def of(job: Job) -> Facts:
+def of(job: HasFacts) -> Facts:
     """Return the facts of the job."""
     return decode(job.facts)
 
@@ -183,7 +197,7 @@ def of_next_attempt(found: Facts) -> Facts:
     )  # fmt: skip
 
 
-def after(job: Job, columns: Mapping[str, Any]) -> Facts:
+def after(job: HasFacts, columns: Mapping[str, Any]) -> Facts:
     """Return the facts the job has once `columns` are written."""
     return decode(columns.get("facts", job.facts))
 
@@ -217,6 +231,20 @@ def encode(found: Facts) -> dict[str, Any]:
         for ours, theirs in names.items():
             _put(document, theirs, getattr(value, ours), getattr(empty, ours))
     return document
+
+
+def stores(found: Facts) -> sa.ColumnElement[bool]:
+    """Return the condition that a job's row stores each of the facts that are set in `found`."""
+    return sa.and_(*(_holds(json.dumps({name: value}, sort_keys=True)[1:-1]) for name, value in encode(found).items()))
+
+
+def has_entry(name: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a job's row stores an entry `name`, of its own or in one of its records."""
+    return _holds(f"{json.dumps(name)}: ")
+
+
+def _holds(text: str) -> sa.ColumnElement[bool]:
+    return jobs.c.facts.contains(text, autoescape=True)
 
 
 def _put(document: dict[str, Any], name: str, value: Any, default: Any) -> None:
