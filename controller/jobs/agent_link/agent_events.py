@@ -12,7 +12,7 @@ from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import Together
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
-from controller.jobs.agent_link import kept, rates
+from controller.jobs.agent_link import rates, report_retention
 from controller.jobs.agent_link.reports import checked, is_final
 from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.record.tokens import AgentToken
@@ -105,8 +105,8 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
         return {}
     stored: dict[str, Any] = {}
     if event["seq"]:
-        if not kept.is_known(connection, job, event):
-            stored = kept.keep(connection, job, event, now, counts=counts)
+        if not report_retention.is_known(connection, job, event):
+            stored = report_retention.keep(connection, job, event, now, counts=counts)
         # An agent that was placed again for the rollback counts from one again
         elif job.state != states.CANCELLED:
             return {}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.db import facts, steps
 from controller.db.jobs import Job
-from controller.jobs.agent_link import agent_events, kept
+from controller.jobs.agent_link import agent_events, report_retention
 from controller.jobs.agent_link.reports import MAX_SEQ, checked
 from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError
@@ -45,9 +45,9 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     """
     if not states.may(job.state, "agent_finished") or event["attempt"] != job.attempt:
         return {}
-    if kept.is_known(connection, job, event):
+    if report_retention.is_known(connection, job, event):
         return {}
-    stored = kept.keep(connection, job, event, now, counts=True)
+    stored = report_retention.keep(connection, job, event, now, counts=True)
     columns = stored | agent_events.finished(connection, replace(job, **stored), now)
     steps.update(connection, job.id, "agent", note="its report was read through the panel")
     # The agent waits until this is acknowledged

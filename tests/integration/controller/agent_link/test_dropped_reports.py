@@ -2,15 +2,15 @@
 
 from controller.db import events
 from controller.db.connection.engine import reading
-from controller.jobs.agent_link import kept
+from controller.jobs.agent_link import report_retention
 from tests.integration.controller.world import EVIDENCE
 
 WORDS = 'in words: "retryable": false, 100%_'
 
 
 def test_the_oldest_reports_give_way_failures_last(world, monkeypatch):
-    monkeypatch.setattr(kept, "KEPT", 10)
-    monkeypatch.setattr(kept, "DROPPED_AT_ONCE", 4)
+    monkeypatch.setattr(report_retention, "KEPT", 10)
+    monkeypatch.setattr(report_retention, "DROPPED_AT_ONCE", 4)
     job, agent = world.dropped()
     error = {"code": "db_error", "message": WORDS, "advice": WORDS, "retryable": True}
     agent.send("failed", stage="import", percent=20, error=error)
