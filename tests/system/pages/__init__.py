@@ -1,0 +1,1 @@
+"""The pages for people are true: every command they show is run."""

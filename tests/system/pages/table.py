@@ -1,0 +1,219 @@
+"""How the commands of the pages are run by the tests: in which order, with which values, and which ones only begin."""
+
+from dataclasses import dataclass
+
+PACKED = "--docroot {root} --database '{database}'"
+NO_END = "works for minutes or hours, and is run by itself"
+OTHERS = "changes what is no test's: packages, services or other runs on this machine"
+NAMED = "names a command or an option, without what belongs to it"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command as it stands on a page, and as it is run: `run` instead, answered with `answer`, ending with one of
+    `codes`. What stands in braces is filled in by the session (tests.system.pages.session); `why` explains what else
+    differs."""
+
+    text: str
+    run: str = ""
+    answer: str = ""
+    codes: tuple[int, ...] = (0,)
+    why: str = ""
+
+
+#: One session: what stands in blocks of a page comes in the order of the page.
+SESSION = (
+    # Install
+    Step(
+        'export PATH="$PWD/.venv/bin:$PATH"',
+        'cd {project} && export PATH="$PWD/.venv/bin:$PATH" && command -v shoplaunch',
+    ),
+    Step("shoplaunch init"),
+    Step(
+        "$EDITOR /var/lib/shoplaunch/shoplaunch.toml", "true {home}/shoplaunch.toml && test -f {home}/shoplaunch.toml",
+        why="an editor waits for a person; the settings are those of the private services",
+    ),
+    Step("shoplaunch serve --bind 127.0.0.1:8000 &", "{serve}", why="at a port that is free; seen to answer"),
+    Step("shoplaunch server add web1 --panel local"),
+    Step("shoplaunch server check web1"),
+    Step("shoplaunch skeleton install web1"),
+    # The first shop
+    Step(
+        "SHOPLAUNCH_SOURCE_PASSWORD=… shoplaunch pack --check --docroot /home/template/public_html "
+        "--database mysql://template@localhost/template",
+        "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack --check " + PACKED,
+    ),
+    Step(
+        "SHOPLAUNCH_SOURCE_PASSWORD=… shoplaunch pack --docroot /home/template/public_html "
+        "--database mysql://template@localhost/template -o classic.bundle",
+        "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack " + PACKED + " -o classic.bundle",
+    ),
+    Step("shoplaunch bundle show classic.bundle"),
+    Step("shoplaunch bundle add classic classic.bundle"),
+    Step(
+        "shoplaunch order --server web1 --bundle classic --domain shop.example.com --email owner@example.com "
+        '--account alice --create-account --shop-name "Alice\'s Shop" --language en',
+        "shoplaunch order --server web1 --bundle classic --domain {account}.localhost --email owner@example.com "
+        '--account {account} --create-account --shop-name "Alice\'s Shop" --language en',
+        why="the account has a name nobody else has",
+    ),
+    Step("shoplaunch watch ID", "shoplaunch watch {live}"),
+    # WHMCS
+    Step("shoplaunch key add whmcs"),
+    Step("$EDITOR /var/lib/shoplaunch/shoplaunch.toml", "test -f {home}/shoplaunch.toml", why="as above"),
+    Step("shoplaunch doctor", codes=(0, 1), why="1: mail goes to a folder here, and something is told of it"),
+    # cPanel servers
+    Step(
+        "shoplaunch server add cp1 --panel cpanel --url https://cp1.example.com:2087 --user reseller "
+        "--token-file cp1.token",
+        "shoplaunch server add cp1 --panel cpanel --url {whm} --user {reseller} --token-file {token} --ca {ca} "
+        "--option cpanel_url={cpanel} --cpanel-token-file {own_token}",
+        why="the double has an authority of its own, and its accounts' pages are at a port of their own",
+    ),
+    Step("shoplaunch server check cp1"),
+    Step("shoplaunch skeleton install cp1"),
+    Step("shoplaunch skeleton install cp1 --with-bundle classic", answer="y\n"),
+    Step("shoplaunch skeleton status cp1"),
+    Step("shoplaunch skeleton sweep cp1", answer="y\n"),
+    # What to do when
+    Step("shoplaunch jobs"),
+    Step("shoplaunch show ID", "shoplaunch show {live}"),
+    Step("show ID", "shoplaunch show {failed}"),
+    Step("shoplaunch retry ID", "shoplaunch retry {failed}"),
+    Step("shoplaunch retry ID --step check", "shoplaunch retry {live} --step check"),
+    Step("retry ID --step notify", "shoplaunch retry {live} --step notify"),
+    Step("shoplaunch cancel ID", "shoplaunch cancel {failed}", answer="y\n"),
+    Step("shoplaunch refused list"),
+    Step("shoplaunch refused send NUMBER", "shoplaunch refused send {refused}", "y\n", (1,), "it is not mended"),
+    Step("shoplaunch refused dismiss NUMBER", "shoplaunch refused dismiss {refused}", answer="y\n"),
+    Step("shoplaunch certificate ID", "shoplaunch certificate {live}"),
+    Step("shoplaunch migrate"),
+    Step("shoplaunch skeleton install SERVER", "shoplaunch skeleton install web1"),
+    Step("skeleton status SERVER", "shoplaunch skeleton status web1"),
+    Step("skeleton sweep SERVER", "shoplaunch skeleton sweep web1", answer="y\n"),
+    Step("bundle list"),
+    Step("bundle add NAME FILE --paid", "shoplaunch bundle add bought classic.bundle --paid"),
+    Step("server list"),
+    Step("shoplaunch server check NAME", "shoplaunch server check web1"),
+    Step("shoplaunch server set NAME --start auto|cron", "shoplaunch server set web1 --start cron"),
+    Step("shoplaunch server set cp1 --option KEY=VALUE", "shoplaunch server set cp1 --option fetch_rate=0"),
+    Step(
+        "shoplaunch server set cp1 --cpanel-token-file FILE",
+        "shoplaunch server set cp1 --cpanel-token-file {own_token}",
+    ),
+    # Operators
+    Step("user list"),
+    Step("user password NAME", "shoplaunch user password {operator}", answer="y\n"),
+    Step("user sessions NAME", "shoplaunch user sessions {operator}"),
+    Step("shoplaunch user role NAME look|operate|administer", "shoplaunch user role {operator} operate", answer="y\n"),
+    Step("user totp NAME", "shoplaunch user totp {operator}", answer="y\n"),
+    Step("shoplaunch user totp NAME", "shoplaunch user totp {operator}", answer="y\n"),
+    Step("shoplaunch user totp NAME --remove", "shoplaunch user totp {operator} --remove", answer="y\n"),
+    Step("shoplaunch user sessions NAME --end", "shoplaunch user sessions {operator} --end", answer="y\n"),
+    # Keys of billing systems
+    Step("shoplaunch key add NAME", "shoplaunch key add old"),
+    Step(
+        "shoplaunch key add NAME --server web1 --bundle classic --may retry --may cancel --rate 60",
+        "shoplaunch key add new --server web1 --bundle classic --may retry --may cancel --rate 60",
+    ),
+    Step("key list"),
+    Step("key trail NAME", "shoplaunch key trail old"),
+    Step("key renew NAME", "shoplaunch key renew old", answer="y\n"),
+    Step("key revoke NAME", "shoplaunch key revoke old", answer="y\n"),
+    Step("key adopt NEW --of OLD", "shoplaunch key adopt new --of old", answer="y\n"),
+    # Later jobs
+    Step("shoplaunch https-on ID", "shoplaunch https-on {live}", answer="y\n"),
+    Step("shoplaunch set-admin-password ID", "shoplaunch set-admin-password {live_anew}", answer="a long new one 7\n"),
+    Step("shoplaunch remove ID", "shoplaunch remove {live_anew}", answer="y\n"),
+    # Saving it, and new keys
+    Step("shoplaunch backup FILE", "shoplaunch backup {saved}"),
+    Step("shoplaunch backup --verify FILE", "shoplaunch backup --verify {saved}"),
+    Step("backup - | …", "shoplaunch backup - | cat >/dev/null"),
+    Step(
+        "shoplaunch restore FILE", "SHOPLAUNCH_HOME={second} shoplaunch restore {saved} --yes",
+        why="into an installation without jobs; what it replaces is not asked for in a pipe",
+    ),
+    Step("shoplaunch init --new-keys", why="its keys are there, so that none is made"),
+    Step("shoplaunch key rotate", answer="y\n"),
+    Step("key rotate", "shoplaunch key rotate", answer="y\n"),
+    Step("shoplaunch key retire", "shoplaunch key retire --at-once", "y\n", why="whatever is under way"),
+    # The agent, on an account
+    Step("python3 -I ~/.shoplaunch/agent.pyz status", "python3 -I {home}/agent/agent.pyz status", codes=(0, 1, 2)),
+    # Packing
+    Step(
+        "pack --check --decisions classic.toml …",
+        "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack --check --decisions classic.toml " + PACKED,
+    ),
+    Step(
+        "shoplaunch pack --check …", "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack --check " + PACKED,
+    ),
+    Step(
+        "pack -o …", "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack " + PACKED + " -o again.bundle",
+    ),
+    Step(
+        "cp controller/recipes/skeleton.py.txt controller/recipes/YOURS.py",
+        "cp {project}/controller/recipes/skeleton.py.txt yours.py", why="beside the project",
+    ),
+)  # fmt: skip
+
+#: Commands that are only begun or asked for their help: text -> (what is run, why).
+BEGUN = {
+    "packaging/bootstrap.sh run": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
+    "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
+    "make demo": ("make -n demo", NO_END),
+    "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle", NO_END),
+    "make demo BUNDLE=…": ("make -n demo BUNDLE=x.bundle", NO_END),
+    "make test": ("make -n test", NO_END),
+    "make test TESTS=tests/unit": ("make -n test TESTS=tests/unit && test -d {project}/tests/unit", NO_END),
+    "SHOPLAUNCH_SAMPLE=NUMBER make test": ("SHOPLAUNCH_SAMPLE=3 make -n test", NO_END),
+    "make test-nightly": ("make -n test-nightly", NO_END),
+    "make mutants": ("make -n mutants", NO_END),
+    "make mutants MUTANTS=ledger-fence": ("make -n mutants MUTANTS=ledger-fence", NO_END),
+    "make lint": ("make -n lint", NO_END),
+    "make bench": ("make -n bench", NO_END),
+    "make clean": ("make -n clean", OTHERS),
+    "make pages": ("make -n pages", "writes pages anew; another test compares them"),
+    "SHOPLAUNCH_REAL_DOCROOT=/srv/template/public_html "
+    "SHOPLAUNCH_REAL_DATABASE='mysql://user:password@localhost/name?unix_socket=/run/mysqld/mysqld.sock' "
+    "make test TESTS=tests/integration/real_prestashop": (
+        "make -n test TESTS=tests/integration/real_prestashop && test -d {project}/tests/integration/real_prestashop",
+        NO_END,
+    ),
+    "mkdir /opt/php-wasm && cd /opt/php-wasm && npm install @php-wasm/node@3.0.42 @php-wasm/universal@3.0.42 node@24": (
+        "true", OTHERS,
+    ),
+    "mkdir /opt/php-wasm-old && cd /opt/php-wasm-old && "
+    "npm install @php-wasm/node@1.0.29 @php-wasm/universal@1.0.29 node@24": ("true", OTHERS),
+    "npm install @php-wasm/cli @php-wasm/node-7-4 node@24": ("true", OTHERS),
+    "export SHOPLAUNCH_TEST_PHP_WASM=/opt/php-wasm:/opt/php-wasm-old": (
+        "grep -rq SHOPLAUNCH_TEST_PHP_WASM {project}/tests/support/servers/php_versions.py", OTHERS,
+    ),
+    "python -m tests.bench.slow_disk": ("python -m tests.bench.slow_disk --help", NO_END),
+    "python -m tests.bench.restore": ("python -m tests.bench.restore --help", NO_END),
+    "python -m tests.bench.controller": ("python -m tests.bench.controller --help", NO_END),
+    "python -m tests.bench.order_to_live [--panel cpanel] [--against FOLDER] [--svg FILE]": (
+        "python -m tests.bench.order_to_live --help | grep -e --against", NO_END,
+    ),
+    "python -m tests.corpus.run DIR": ("python -m tests.corpus.run --help", NO_END),
+    "python -m tests.browser.picture": ("python -c 'import tests.browser.picture'", "writes the picture anew"),
+    "python -m tests.support.leftovers": ("python -c 'import tests.support.leftovers'", OTHERS),
+    "cp -rL": ("cp --help", NAMED),
+    "tar -cz": ("tar --help", NAMED),
+}  # fmt: skip
+
+#: Commands of which a page tells no more than an option, or which would not end: text -> (option that their help has to
+#: tell, why they are not run).
+HELP = {
+    "pack -o": ("-o", NAMED),
+    "agent build -o": ("-o", NAMED),
+    "pack --variants FILE": ("--variants", "variants are packed by their own tests"),
+    "order --variant": ("--variant", NAMED),
+    "server set NAME --token-file": ("--token-file", NAMED),
+    "shoplaunch show --json": ("--json", NAMED),
+    "serve --no-worker": ("--no-worker", "a second one is refused beside the first"),
+    "shoplaunch serve": ("--bind", "one runs already"),
+    "shoplaunch pack --docroot tree --dump dump.sql -o …": ("--dump", "dumps are packed by their own tests"),
+}  # fmt: skip
+
+#: What blocks show besides commands: how they begin.
+PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "DIR/")
