@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import states
-from controller.db import facts
 from shared.job import RESTORE
 
 #: Errors of a cancelled job whose shop, or parts of it, stay in the account.

@@ -14,8 +14,8 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import upgrade
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import CODES, ShoplaunchError
-from tests.integration.controller.rows import add_job, read
 from tests.integration.controller.db.test_database_disk_full import refused, run
+from tests.integration.controller.rows import add_job, read
 
 CHANGE = "DELETE FROM audit"
 
