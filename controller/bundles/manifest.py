@@ -81,11 +81,21 @@ class Variants:
         return max((facts.added for facts in self.files.values()), default=0)
 
 
+@dataclass(frozen=True)
+class Contents:
+    """The facts about all parts of a bundle: files, data, what the scratch server proved, and variants."""
+
+    files: FileFacts
+    data: DataFacts
+    evidence: Evidence
+    variants: Variants
+
+
 def manifest_of(
-    bundle: BundleWriter, plan: Plan, names: Names, files: FileFacts, data: DataFacts, evidence: Evidence,
-    variants: Variants, report: Mapping[str, Any],
-) -> Manifest:  # fmt: skip
+    bundle: BundleWriter, plan: Plan, names: Names, contents: Contents, report: Mapping[str, Any]
+) -> Manifest:
     """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it violates its own schema."""
+    data, evidence, variants = contents.data, contents.evidence, contents.variants
     known = plan.manifest()
     secrets = list(known["secrets"])
     manifest = {
@@ -100,8 +110,8 @@ def manifest_of(
         "members": [member.as_json() for member in bundle.members],
         "tables": [table.as_json() for table in evidence.tables.values()],
         "requirements": {
-            "disk_bytes": files.disk_bytes + variants.disk_bytes(),
-            "inodes": files.inodes + variants.inodes() + _OWN_INODES,
+            "disk_bytes": contents.files.disk_bytes + variants.disk_bytes(),
+            "inodes": contents.files.inodes + variants.inodes() + _OWN_INODES,
             "database_bytes": _database_bytes(bundle, evidence),
             "max_statement_bytes": evidence.largest_statement + _ROOM_FOR_VALUES_BYTES,
             "max_row_bytes": data.largest_row,
@@ -145,8 +155,9 @@ def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence, variants: Variants) -> dict[str, Any]:
+def report_of(plan: Plan, contents: Contents) -> dict[str, Any]:
     """Return the operator's full report about the packing."""
+    files, data, evidence = contents.files, contents.data, contents.evidence
     proofs = evidence.tables.values()
     masked = {f"{one.table.name}.{column}": len(keys) for one in proofs for column, keys in one.masks.items()}
     unproved = sorted(f"{one.table.name}.{column}" for one in proofs for column in one.left_out)
@@ -167,6 +178,6 @@ def report_of(plan: Plan, files: FileFacts, data: DataFacts, evidence: Evidence,
         "collation_fallbacks_refused": evidence.refused,
         "not_searched": {**plan.unsearched(), **search.unsearched(plan.forbidden())},
         "compressed_files_not_searched": [
-            *files.compressed, *(path for facts in variants.files.values() for path in facts.compressed)
+            *files.compressed, *(path for facts in contents.variants.files.values() for path in facts.compressed)
         ],
     }  # fmt: skip

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from controller.bundles.manifest import Evidence, Variants, manifest_of, report_of
+from controller.bundles.manifest import Contents, Evidence, Variants, manifest_of, report_of
 from controller.bundles.pack.data_packer import DataFacts, pack_data
-from controller.bundles.pack.file_packer import FileFacts
 from controller.bundles.pack.file_task import files_beside
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.prescan import Ahead
@@ -79,6 +78,18 @@ class Packed:
     report: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Packing:
+    """A packing under way, with the variants `chosen` for the bundle."""
+
+    bundle: BundleWriter
+    scratch: Scratch
+    plan: Plan
+    names: Names
+    chosen: Sequence[Variant]
+    progress: Progress
+
+
 def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
     """Pack a template into `request.target`; on any error nothing stays there.
 
@@ -95,6 +106,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         plan = decided(make_plan(tree, source), request.decisions, source)
         names = Names(plan.nonce)
         chosen = declaration.read(request.variants, plan, source, names) if request.variants else []
+        packing = _Packing(bundle, scratch, plan, names, chosen, progress)
         routines = source.routines()
         work = stack.enter_context(files_beside(tree, plan, bundle, replaced_paths(chosen)))
         with _trial(scratch) as trial:
@@ -102,7 +114,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         _take_names(plan, names, chosen)
         bundle.number()
         with explained(plan):
-            evidence = _prove(bundle, scratch, plan, names, data, routines, chosen, progress)
+            evidence = _prove(packing, data, routines)
         ahead = Ahead(bundle, search.Searcher(plan.forbidden()))
         files = work.finish(plan, names, bundle, progress, ahead.look)
         plan.require_plausible()
@@ -110,11 +122,11 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         extra = pack_variant_files(chosen, files, plan, names, bundle)
         _add_documents(bundle, plan, names, data)
         bundle.number()
-        added = Variants(chosen, extra)
+        contents = Contents(files, data, evidence, Variants(chosen, extra))
         noticed = in_definitions(data.definitions, routines, plan.forbidden().values())
         release = Release(request.release) if request.release is not None else None
         review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed, release)
-        return _finish(request, bundle, review, names, files, data, evidence, added, ahead, progress)
+        return _finish(request, packing, review, contents, ahead)
 
 
 @contextmanager
@@ -145,11 +157,9 @@ def _add_documents(bundle: BundleWriter, plan: Plan, names: Names, data: DataFac
     bundle.add_document("configure", "db/configure.json.gz", _document(configure), filled)
 
 
-def _prove(
-    bundle: BundleWriter, scratch: Scratch, plan: Plan, names: Names, data: DataFacts,
-    routines: list[Routine], chosen: Sequence[Variant], progress: Progress,
-) -> Evidence:  # fmt: skip
+def _prove(packing: _Packing, data: DataFacts, routines: list[Routine]) -> Evidence:
     """Load the bundle twice with different values and take the evidence; add cells and routines."""
+    bundle, scratch, plan, progress = packing.bundle, packing.scratch, packing.plan, packing.progress
     progress.phase("proof", 2)
     load = scratch_load.Load(data.definitions, _load_chunks(bundle), routines, plan.configure())
     secrets = plan.manifest()["secrets"]
@@ -160,7 +170,7 @@ def _prove(
     with first_one as first, second_one as second:
         evidence = Evidence(ordered=routines)
         for which, connection in enumerate((first, second)):
-            values = probe_values(names.used, secrets, which, plan.probes())
+            values = probe_values(packing.names.used, secrets, which, plan.probes())
             renderer = Renderer(plan.nonce, values, dict(plan.fragments()))
             renderers.append(renderer)
             sent = scratch_load.load_data(connection, load, renderer)
@@ -180,7 +190,7 @@ def _prove(
         evidence.longest_key = collations.longest_key_bytes(first, tables)
         with _trial(scratch) as trial:
             evidence.collations, evidence.refused = collations.fallbacks(first, trial, data.definitions, tables)
-    _prove_variants(bundle, scratch, plan, databases, renderers, chosen, evidence, progress)
+    _prove_variants(packing, databases, renderers, evidence)
     with scratch.connection(databases[1], counts_found=True) as connection:
         follow_up_trial.try_statements(connection, plan.manifest()["jobs"], renderers[1])
     tables = {name: table.table for name, table in evidence.tables.items()}
@@ -192,19 +202,19 @@ def _prove(
 
 
 def _prove_variants(
-    bundle: BundleWriter, scratch: Scratch, plan: Plan, databases: tuple[str, str], renderers: Sequence[Renderer],
-    chosen: Sequence[Variant], evidence: Evidence, progress: Progress,
-) -> None:  # fmt: skip
-    if not chosen:
+    packing: _Packing, databases: tuple[str, str], renderers: Sequence[Renderer], evidence: Evidence
+) -> None:
+    plan, progress = packing.plan, packing.progress
+    if not packing.chosen:
         return
-    progress.phase("variants", len(chosen))
+    progress.phase("variants", len(packing.chosen))
     trial = variant_proof.Trial(
         databases, (renderers[0], renderers[1]), plan.configure(), evidence.tables, evidence.cells, plan.nonce,
         plan.cells, any(routine.kind == "trigger" for routine in evidence.ordered),
     )  # fmt: skip
     made = {}
-    with scratch.connection(databases[0]) as connection:
-        for variant in chosen:
+    with packing.scratch.connection(databases[0]) as connection:
+        for variant in packing.chosen:
             proved = variant_proof.prove(connection, variant, trial)
             made[variant.name] = said = proved.entry
             evidence.largest_statement = max(evidence.largest_statement, proved.largest_statement)
@@ -214,7 +224,7 @@ def _prove_variants(
                 if table["rows"] != evidence.tables[table["name"]].rows
             }
             progress.advance()
-    bundle.add_document("variants", "db/variants.json.gz", _document(made), True)
+    packing.bundle.add_document("variants", "db/variants.json.gz", _document(made), True)
 
 
 def _compare_with_source(connection: Any, data: DataFacts) -> None:
@@ -228,27 +238,24 @@ def _load_chunks(bundle: BundleWriter) -> list[scratch_load.LoadChunk]:
     return [scratch_load.LoadChunk(one.name, one.path, int(str(one.more["rows"])), one.placeholders) for one in chunks]
 
 
-def _finish(
-    request: Request, bundle: BundleWriter, review: Review, names: Names, files: FileFacts, data: DataFacts,
-    evidence: Evidence, added: Variants, ahead: Ahead, progress: Progress,
-) -> Packed:  # fmt: skip
-    progress.phase("writing")
-    plan = review.template.plan
-    report = report_of(plan, files, data, evidence, added)
-    manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+def _finish(request: Request, packing: _Packing, review: Review, contents: Contents, ahead: Ahead) -> Packed:
+    bundle, plan, names = packing.bundle, packing.plan, packing.names
+    packing.progress.phase("writing")
+    report = report_of(plan, contents)
+    manifest = manifest_of(bundle, plan, names, contents, covered(report, plan.forbidden()))
     path = bundle.assemble(_manifest(manifest, bundle))
-    progress.phase("search for residue")
+    packing.progress.phase("search for residue")
     hits = search.hits(path, plan.forbidden(), ahead.misses)
     if hits or plan.noticed() or review.noticed:
         settled = settle(review, path, hits)
         report = settled.report(report)
-        manifest = manifest_of(bundle, plan, names, files, data, evidence, added, covered(report, plan.forbidden()))
+        manifest = manifest_of(bundle, plan, names, contents, covered(report, plan.forbidden()))
         manifest["residue"] = settled.residue(manifest["residue"])
         path = bundle.assemble(_manifest(manifest, bundle))
     content, size = canonical_json(manifest), path.stat().st_size
     if not request.check:
         bundle.publish(path, replace=request.replace)
-    return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": files.left_out_paths})
+    return Packed(manifest, sha256_hex(content), size, {**report, "left_out_paths": contents.files.left_out_paths})
 
 
 def _manifest(manifest: Manifest, bundle: BundleWriter) -> bytes:

@@ -10,7 +10,7 @@ from controller.db.identities.access import Note
 from controller.jobs.intake.service import open_service
 from shared.errors import ShoplaunchError
 
-_TEXTS = ("shop_name", "first_name", "last_name", "language", "country", "variant", "service_id", "folder")
+_REQUIRED = ("server", "bundle", "domain", "email")
 
 
 def register(group: click.Group) -> None:
@@ -46,21 +46,12 @@ def register(group: click.Group) -> None:
 @json_option
 @errors_shown
 def order(
-    server: str,
-    bundle: str,
-    domain: str,
-    email: str,
-    account: str | None,
-    create_account: bool,
-    options: tuple[str, ...],
-    as_json: bool,
-    **texts: str | None,
+    account: str | None, create_account: bool, options: tuple[str, ...], as_json: bool, **texts: str | None
 ) -> None:
     """Order one shop; prints the job's id. The same order again names the same job."""
-    document = {"server": server, "bundle": bundle, "domain": domain, "email": email, "event": "ordered"}
-    document |= {name: text for name, text in texts.items() if name in _TEXTS and text}
     wanted = {
-        **document,
+        "event": "ordered",
+        **{name: text for name, text in texts.items() if name in _REQUIRED or text},
         **({"account": account} if account else {}),
         **({"create_account": True} if create_account else {}),
         **({"options": _options(options)} if options else {}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,29 @@ _TOKEN = re.compile(r"[A-Za-z0-9]{8,256}\Z")
 _TOKEN_BYTES = 4096
 
 
-def changed(
-    config: Config,
-    row: Server,
-    token_file: Path | None,
-    ca: Path | None,
-    options: Iterable[str],
-    own_token_file: Path | None = None,
-) -> Server:
-    """Return the row with the given values; `own_token_file` is of a reseller's own account. Raises config_invalid."""
-    if token_file is not None:
-        row = replace(row, token_encrypted=inventory.seal(config, read_token(token_file)))
-    if ca is not None:
-        row = replace(row, ca_file=certificates(ca))
-    known = settings(row.panel, options, row.settings)
-    if own_token_file is not None:
-        known["cpanel_token"] = inventory.seal(config, read_token(own_token_file))
+@dataclass(frozen=True)
+class PanelOptions:
+    """What the command line says of a cPanel server; `cpanel_token_file` is of a reseller's own account."""
+
+    token_file: Path | None
+    cpanel_token_file: Path | None
+    ca: Path | None
+    options: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether it says anything."""
+        return any(vars(self).values())
+
+
+def changed(config: Config, row: Server, given: PanelOptions) -> Server:
+    """Return the row with the given values. Raises config_invalid."""
+    if given.token_file is not None:
+        row = replace(row, token_encrypted=inventory.seal(config, read_token(given.token_file)))
+    if given.ca is not None:
+        row = replace(row, ca_file=certificates(given.ca))
+    known = settings(row.panel, given.options, row.settings)
+    if given.cpanel_token_file is not None:
+        known["cpanel_token"] = inventory.seal(config, read_token(given.cpanel_token_file))
     return replace(row, settings=known)
 
 

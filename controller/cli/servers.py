@@ -81,22 +81,12 @@ def _each(told: str) -> str:
 @_settings_option
 @_start_option
 @errors_shown
-def add(
-    name: str,
-    panel: str,
-    url: str | None,
-    user: str | None,
-    token_file: Path | None,
-    cpanel_token_file: Path | None,
-    ca: Path | None,
-    options: tuple[str, ...],
-    start: str | None,
-) -> None:
+def add(name: str, panel: str, url: str | None, user: str | None, start: str | None, **given: Any) -> None:
     """Add the server: its panel's kind, and what the registry says that kind is asked for."""
     if not NAME.match(name):
         raise click.UsageError("a server's name is letters, digits, dots, dashes and underscores; at most 63")
-    kind = PANELS[panel]
-    if kind.is_here and any((url, user, token_file, cpanel_token_file, ca, options)):
+    kind, of_the_panel = PANELS[panel], server_rows.PanelOptions(**given)
+    if kind.is_here and any((url, user, of_the_panel)):
         raise click.UsageError(
             f"the {kind.title} panel is this very machine and takes none of --url, --user, --token-file, "
             "--cpanel-token-file, --ca, --option"
@@ -105,9 +95,9 @@ def add(
     inventory.require_database(config)
     row = Server(name=name, panel=panel)
     if not kind.is_here:
-        if not (url and user and token_file):
+        if not (url and user and of_the_panel.token_file):
             raise click.UsageError(f"a {kind.title} server needs --url, --user and --token-file")
-        row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
+        row = server_rows.changed(config, row, of_the_panel)
         row = replace(row, url=kind.opening.address(url), user=kind.opening.login_name(user))
     # Unusable settings are reported now and not at the first order.
     open_panel(config, row)
@@ -125,14 +115,7 @@ def add(
 @_settings_option
 @_start_option
 @errors_shown
-def change(
-    name: str,
-    token_file: Path | None,
-    cpanel_token_file: Path | None,
-    ca: Path | None,
-    options: tuple[str, ...],
-    start: str | None,
-) -> None:
+def change(name: str, start: str | None, **given: Any) -> None:
     """Change how agents start on the server NAME, or token, certificates and settings of a cPanel server; `--option
     KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there.
 
@@ -141,16 +124,16 @@ def change(
     """
     config = load_config()
     row = inventory.get_server(config, name)
-    of_the_panel = any((token_file, cpanel_token_file, ca, options))
+    of_the_panel = server_rows.PanelOptions(**given)
     if of_the_panel and is_here(row.panel):
         raise click.UsageError(f"only {_TITLES} servers have a token and settings of their own")
     if not of_the_panel and start is None:
         raise click.UsageError("say what changes: --start, --token-file, --cpanel-token-file, --ca or --option")
     if of_the_panel:
-        row = server_rows.changed(config, row, token_file, ca, options, cpanel_token_file)
+        row = server_rows.changed(config, row, of_the_panel)
         open_panel(config, row)
 
-    inventory.change_server(config, row, start, of_the_panel=of_the_panel)
+    inventory.change_server(config, row, start, of_the_panel=bool(of_the_panel))
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 

@@ -79,7 +79,7 @@ def pack_data(
         if where is None:
             facts.emptied[table.name] = rows
         else:
-            packed = _pack_rows(source, table, where, plan, names, writer, facts)
+            packed = _pack_rows(source, where, _TablePacker(table, plan, names, facts), writer)
         if rows:
             facts.compared[table.name] = (rows, packed)
         progress.advance()
@@ -97,16 +97,13 @@ def _require_reportable(tables: Collection[str]) -> None:
         raise ShoplaunchError("template_too_large", message)
 
 
-def _pack_rows(
-    source: Source, table: Table, where: str, plan: Plan, names: Names, writer: ChunkWriter, facts: DataFacts
-) -> int:
+def _pack_rows(source: Source, where: str, packer: _TablePacker, writer: ChunkWriter) -> int:
     """Pack a table's rows and return their number."""
-    packer = _TablePacker(table, plan, names, facts)
     if not where:
-        facts.source_digests[table.name] = digests.digest_row(source.query(digests.digest_sql(table, {}))[0])
-    writer.begin(table)
+        packer.digest(source)
+    writer.begin(packer.table)
     packed = 0
-    for packed, row in enumerate(source.rows(table, where), 1):  # noqa: B007 - the last number is the count
+    for packed, row in enumerate(source.rows(packer.table, where), 1):  # noqa: B007 - the last number is the count
         writer.row(*packer.row(row))
     packer.finish()
     return packed
@@ -116,7 +113,7 @@ class _TablePacker:
     """Writes one table's rows as literals and records the filled cells."""
 
     def __init__(self, table: Table, plan: Plan, names: Names, facts: DataFacts) -> None:
-        self._table = table
+        self.table = table
         self._plan = plan
         self._names = names
         self._facts = facts
@@ -124,11 +121,16 @@ class _TablePacker:
         self._writers = [literals.writer_of(column) for column in self._columns]
         self._filled: dict[str, list[tuple[Key, bytes | None]]] = {}
 
+    def digest(self, source: Source) -> None:
+        """Keep the digest of the whole table in the template."""
+        row = source.query(digests.digest_sql(self.table, {}))[0]
+        self._facts.source_digests[self.table.name] = digests.digest_row(row)
+
     def row(self, row: Row) -> tuple[list[bytes], bool]:
         """Return (literals, whether one of them has a placeholder)."""
         # No mark spans a zero byte: all values are searched in one go
-        self._names.check_free(b"\0".join([value for value in row if value]), self._table.name)
-        templates = self._plan.row(self._table, row)
+        self._names.check_free(b"\0".join([value for value in row if value]), self.table.name)
+        templates = self._plan.row(self.table, row)
         if templates is row:
             return self._plain(row), False
         return self._changed(row, templates)
@@ -138,7 +140,7 @@ class _TablePacker:
         for column, cells in self._filled.items():
             for part in by_query(cells):
                 keys, templates = tuple(key for key, _ in part), tuple(template for _, template in part)
-                self._facts.cells.append(Cells(self._table.name, column, keys, templates))
+                self._facts.cells.append(Cells(self.table.name, column, keys, templates))
 
     def _plain(self, row: Row) -> list[bytes]:
         return [b"NULL" if value is None else write(value) for write, value in zip(self._writers, row, strict=True)]
@@ -146,11 +148,11 @@ class _TablePacker:
     def _changed(self, row: Row, templates: Sequence[bytes | None]) -> tuple[list[bytes], bool]:
         written = self._plain(tuple(templates))
         has_placeholders = False
-        changed = self._facts.changed.setdefault(self._table.name, set())
+        changed = self._facts.changed.setdefault(self.table.name, set())
         pairs = list(zip(row, templates, strict=True))
         # A row whose key itself was changed cannot be found by it
-        keyed = bool(self._table.key) and not any(
-            before != template and self._columns[place].name in self._table.key
+        keyed = bool(self.table.key) and not any(
+            before != template and self._columns[place].name in self.table.key
             for place, (before, template) in enumerate(pairs)
         )
         for place, (before, template) in enumerate(pairs):
@@ -168,10 +170,10 @@ class _TablePacker:
 
     def _remember(self, row: Row, column: str, template: bytes, keyed: bool) -> None:
         if keyed:
-            key = digests.key_of(self._table, row)
+            key = digests.key_of(self.table, row)
             self._filled.setdefault(column, []).append((key, template))
-        elif self._table.name not in self._facts.unkeyed:
-            self._facts.unkeyed.append(self._table.name)
+        elif self.table.name not in self._facts.unkeyed:
+            self._facts.unkeyed.append(self.table.name)
 
 
 def _add(bundle: BundleWriter, chunk: Chunk) -> None:

@@ -52,42 +52,67 @@ class FileFacts:
         return self.files + self.directories + self.links
 
 
-def pack_files(
-    tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
-) -> FileFacts:
+@dataclass(frozen=True)
+class Templates:
+    """The files of `tree` as templates: as `plan` rewrites them, with the `names` of the values they need."""
+
+    tree: Tree
+    plan: Plan
+    names: Names
+
+    def packed(self, entry: Entry) -> tuple[bytes, bytes, bool]:
+        """Return (tar header, content, whether the content has placeholders). Raises as `pack_files` does."""
+        shown = entry.path.decode("utf-8")
+        self.names.check_free(entry.path, shown)
+        path = self.plan.path(entry.path)
+        self.names.take(path)
+        if entry.kind == "link":
+            target = self.plan.path(entry.target)
+            self.names.take(target)
+            return header_of(entry, path, 0, target), b"", False
+        if entry.kind == "directory":
+            return header_of(entry, path, 0), b"", False
+        content = self.tree.read(entry)
+        self.names.check_free(content, shown)
+        template = self.plan.file(entry.path, content)
+        has_placeholders = template is not content and self.names.take(template)
+        return header_of(entry, path, len(template)), template, has_placeholders
+
+
+def pack_files(templates: Templates, bundle: BundleWriter, replaced: Container[bytes], progress: Progress) -> FileFacts:
     """Add the tree's shards to `bundle`; record the kinds of the paths in `replaced`.
 
     Raises ShoplaunchError `tree_*`, `template_occupied`, `disk_full`.
     """
+    tree = templates.tree
     left_out = LeftOut(os.fsencode(tree.held))
     with ExitStack() as stack:
         with disk_errors(bundle.target):
-            entries = stack.enter_context(Listing(tree.entries(plan.left_out, left_out), bundle.spool))
+            entries = stack.enter_context(Listing(tree.entries(templates.plan.left_out, left_out), bundle.spool))
         progress.phase("files", entries.bytes)
-        facts = _pack(entries, tree, plan, names, bundle, replaced, progress)
+        facts = _pack(entries, templates, bundle, replaced, progress)
         tree.check_unchanged(entries)
         facts.left_out, facts.left_out_paths = left_out.as_json(), left_out.paths()
         return facts
 
 
 def _pack(
-    entries: Listing, tree: Tree, plan: Plan, names: Names, bundle: BundleWriter, replaced: Container[bytes],
-    progress: Progress,
-) -> FileFacts:  # fmt: skip
+    entries: Listing, templates: Templates, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
+) -> FileFacts:
     facts = FileFacts()
     plain = Background(ShardWriter(lambda shard: _add(bundle, shard, False)))
     filled = ShardWriter(lambda shard: _add(bundle, shard, True))
     try:
         for entry in entries:
-            header, content, has_placeholders = packed(entry, tree, plan, names)
+            header, content, has_placeholders = templates.packed(entry)
             count(facts, entry, content, has_placeholders)
             if entry.path in replaced:
                 facts.kinds[entry.path] = entry.kind
             (filled if has_placeholders else plain).add(header, content)
             progress.advance(entry.size)
-        for path, template in sorted(plan.added().items()):
+        for path, template in sorted(templates.plan.added().items()):
             entry = _added(path, template)
-            count(facts, entry, template, names.take(template))
+            count(facts, entry, template, templates.names.take(template))
             if path in replaced:
                 facts.kinds[path] = entry.kind
             filled.add(header_of(entry, path, len(template)), template)
@@ -100,25 +125,6 @@ def _pack(
 def _added(path: bytes, content: bytes) -> Entry:
     # Without a time: the same template has to give the same bytes
     return Entry(path, "file", Status(0, stat.S_IFREG | 0o644, len(content), 0, 0))
-
-
-def packed(entry: Entry, tree: Tree, plan: Plan, names: Names) -> tuple[bytes, bytes, bool]:
-    """Return (tar header, content, whether the content has placeholders). Raises as `pack_files` does."""
-    shown = entry.path.decode("utf-8")
-    names.check_free(entry.path, shown)
-    path = plan.path(entry.path)
-    names.take(path)
-    if entry.kind == "link":
-        target = plan.path(entry.target)
-        names.take(target)
-        return header_of(entry, path, 0, target), b"", False
-    if entry.kind == "directory":
-        return header_of(entry, path, 0), b"", False
-    content = tree.read(entry)
-    names.check_free(content, shown)
-    template = plan.file(entry.path, content)
-    has_placeholders = template is not content and names.take(template)
-    return header_of(entry, path, len(template)), template, has_placeholders
 
 
 def count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from controller.bundles.pack.file_packer import FileFacts, pack_files
+from controller.bundles.pack.file_packer import FileFacts, Templates, pack_files
 from controller.bundles.pack.forked_task import Beside, beside
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.progress import Progress
@@ -54,7 +54,7 @@ def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Contain
 
     def work(progress: Progress) -> _Packed:
         own, names, part = plan.branch(), Names(plan.nonce), bundle.part(PART)
-        facts = pack_files(tree, own, names, part, replaced, progress)
+        facts = pack_files(Templates(tree, own, names), part, replaced, progress)
         return _Packed(facts, part.members, names.used, own.seen())
 
     with beside(work) as started:

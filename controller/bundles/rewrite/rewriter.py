@@ -131,7 +131,8 @@ class Rewriter:
             return None
         if data[end:].strip(b" \t\r\n\0"):
             return None
-        return self._with_texts(data, 0, end, texts, place, inside, data[end:])
+        template = self._with_texts(data, 0, end, texts, place, inside)
+        return data if template is data else template + data[end:]
 
     def _with_texts(
         self,
@@ -141,7 +142,6 @@ class Rewriter:
         texts: list[serialized.Text],
         place: str,
         inside: tuple[str, ...],
-        tail: bytes,
     ) -> bytes:
         """Return a serialized value with its strings rewritten and measured; `data` itself when none changed."""
         parts, last, key = [], start, b""
@@ -164,7 +164,7 @@ class Rewriter:
             last = text.body_end + len(closing[2])
         if not parts:
             return data
-        return b"".join(parts) + data[last:end] + tail
+        return b"".join(parts) + data[last:end]
 
     def _measured(self, template: bytes) -> tuple[bytes, bytes]:
         """Return (length, content) placeholders for a string of serialized data."""
@@ -277,7 +277,7 @@ class Rewriter:
                 texts, end = serialized.scan(data, start)
             except serialized.Broken:
                 continue
-            template = self._with_texts(data, start, end, texts, place, inside, b"")
+            template = self._with_texts(data, start, end, texts, place, inside)
             if template is not data:
                 found.append((start, end, template))
             taken = end

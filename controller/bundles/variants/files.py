@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from controller.bundles.pack.file_packer import FileFacts, count, packed
+from controller.bundles.pack.file_packer import FileFacts, Templates, count
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.shards import Shard, ShardWriter
 from controller.bundles.pack.writer import BundleWriter
@@ -37,14 +37,14 @@ def _pack(variant: Variant, template: FileFacts, plan: Plan, names: Names, bundl
     if variant.files is None:
         return facts
     tree = Tree(variant.files)
-    entries = _entries(tree)
+    entries, templates = _entries(tree), Templates(tree, plan, names)
     plain = ShardWriter(lambda shard: _add(bundle, variant, shard, False))
     filled = ShardWriter(lambda shard: _add(bundle, variant, shard, True))
     for entry in entries:
         _check(variant, entry, template.kinds, plan)
         if entry.kind == "directory" and entry.path in template.kinds:
             continue
-        header, content, has_placeholders = packed(entry, tree, plan, names)
+        header, content, has_placeholders = templates.packed(entry)
         (filled if has_placeholders else plain).add(header, content)
         before = facts.inodes
         count(facts, entry, content, has_placeholders)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -30,6 +30,42 @@ from controller.cli.terminal.output import FAILED, errors_shown, json_option, pr
 from controller.recipes.base import PackOptions
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The command line, by the options' names."""
+
+    docroot: Path
+    url: str | None = dataclasses.field(repr=False)
+    dump: Path | None
+    recipe: str | None
+    domain: str | None
+    scratch: str | None = dataclasses.field(repr=False)
+    keep_customers: bool
+    keep: tuple[str, ...]
+    leave_out: tuple[str, ...]
+    release: Path | None
+    variants: Path | None
+    #: The file with the decisions.
+    decided: Path | None
+    check: bool
+    full: bool
+    as_json: bool
+    target: Path | None
+    replace: bool
+
+    def plan(self, tree: Tree, source: Source) -> TemplatePlan:
+        """Return the plan of the template. Raises ShoplaunchError of the recipe."""
+        options = PackOptions(self.domain, keep_customers=self.keep_customers, keep=self.keep, leave_out=self.leave_out)
+        return make_plan(tree, source, self.recipe, options)
+
+    def request(self, target: Path, decisions: Decisions | None, replacing: bool) -> compiler.Request:
+        """Return the request to pack into `target`, replacing it or not."""
+        return compiler.Request(
+            self.docroot, target, self.url, self.dump, self.scratch, self.check, self.variants, decisions,
+            release=self.release, replace=replacing,
+        )  # fmt: skip
 
 
 @click.command()
@@ -64,44 +100,33 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @replace_option
 @errors_shown
 @helped
-def pack(
-    docroot: Path, url: str | None, dump: Path | None, recipe: str | None, domain: str | None, scratch: str | None,
-    keep_customers: bool, keep: tuple[str, ...], leave_out: tuple[str, ...], release: Path | None,
-    variants: Path | None, decided: Path | None, check: bool, full: bool, as_json: bool, target: Path | None,
-    replace: bool,
-) -> None:  # fmt: skip
+def pack(**given: Any) -> None:
     """Turn a template shop into one bundle."""
-    if (url is None) == (dump is None):
+    asked = Asked(**given)
+    if (asked.url is None) == (asked.dump is None):
         raise click.UsageError("give either --database or --dump")
-    replacing = target is not None and not check and confirm_replacing(target, replace)
-    options = PackOptions(domain, keep_customers=keep_customers, keep=keep, leave_out=leave_out)
-
-    def planned(tree: Tree, source: Source) -> TemplatePlan:
-        return make_plan(tree, source, recipe, options)
-
-    decisions = reviewing.read(decided, check)
-    with _orderly_end(), _where(target, check) as path:
-        request = compiler.Request(
-            docroot, path, url, dump, scratch, check, variants, decisions, release=release, replace=replacing
-        )
-        if check:
-            _tell_checked(_checked(request, planned, decided), as_json, full)
-            if not as_json:
-                click.echo(f"Next: {after_check(docroot, dump)}")
+    replacing = asked.target is not None and not asked.check and confirm_replacing(asked.target, asked.replace)
+    decisions = reviewing.read(asked.decided, asked.check)
+    with _orderly_end(), _where(asked.target, asked.check) as path:
+        request = asked.request(path, decisions, replacing)
+        if asked.check:
+            _tell_checked(_checked(request, asked.plan, asked.decided), asked.as_json, asked.full)
+            if not asked.as_json:
+                click.echo(f"Next: {after_check(asked.docroot, asked.dump)}")
             return
 
         def packed_with(known: Decisions | None) -> compiler.Packed:
             with Bars(Console(stderr=True)) as bars:
-                return compiler.pack(dataclasses.replace(request, decisions=known), planned, bars)
+                return compiler.pack(dataclasses.replace(request, decisions=known), asked.plan, bars)
 
-        packed = reviewing.pack(packed_with, decisions, decided, as_json)
-    if as_json:
+        packed = reviewing.pack(packed_with, decisions, asked.decided, asked.as_json)
+    if asked.as_json:
         print_json({"size": packed.size, "manifest_sha256": packed.manifest_sha256, "report": packed.report,
                     "manifest": packed.manifest})  # fmt: skip
-    elif target is not None:
-        print_packed(packed.manifest, packed.size, packed.report, full=full)
-        click.echo(f"{target}  {packed.manifest_sha256}")
-        click.echo(f"Next: {after_packing(target)}")
+    elif asked.target is not None:
+        print_packed(packed.manifest, packed.size, packed.report, full=asked.full)
+        click.echo(f"{asked.target}  {packed.manifest_sha256}")
+        click.echo(f"Next: {after_packing(asked.target)}")
 
 
 def _checked(request: compiler.Request, planned: checking.MakePlan, decided: Path | None) -> checking.Checked:

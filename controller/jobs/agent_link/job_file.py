@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,16 +37,18 @@ def signed(purpose: str, payload: Mapping[str, Any], keys: Sequence[bytes]) -> b
     return text if isinstance(text, bytes) else str(text).encode("ascii")
 
 
+@dataclass(frozen=True)
+class Recipient:
+    """What a job file says of the account it goes to; `token` is for the agent's reports."""
+
+    account: Account
+    rules: DocumentRootRules
+    values: Mapping[str, str] = field(repr=False)
+    token: str = field(repr=False)
+
+
 def payload(
-    config: Config,
-    job: Job,
-    account: Account,
-    rules: DocumentRootRules,
-    bundle: Bundle,
-    source: Mapping[str, str],
-    values: Mapping[str, str],
-    token: str,
-    now: float,
+    config: Config, job: Job, recipient: Recipient, bundle: Bundle, source: Mapping[str, str], now: float
 ) -> dict[str, Any]:
     """Return the job file's payload for the job's current attempt, checked against its schema.
 
@@ -57,36 +60,18 @@ def payload(
     more = {"bundle": pinned, "holding_page": holding_page(job.language, job.noun)}
     if job.order.get("variant"):
         more["variant"] = job.order["variant"]
-    return _checked(config, job, account, rules, values, token, now, more)
+    return _checked(config, job, recipient, now, more)
 
 
-def small_payload(
-    config: Config,
-    job: Job,
-    account: Account,
-    rules: DocumentRootRules,
-    values: Mapping[str, str],
-    token: str,
-    now: float,
-    *,
-    back: bool,
-) -> dict[str, Any]:
+def small_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> dict[str, Any]:
     """Return the payload of a job without a bundle; `back`: it rolls back what earlier attempts did."""
     entry = (job.later or {})["entry"]
     more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
-    return _checked(config, job, account, rules, values, token, now, {**more, "direction": "back" if back else "forth"})
+    return _checked(config, job, recipient, now, {**more, "direction": "back" if back else "forth"})
 
 
-def _checked(
-    config: Config,
-    job: Job,
-    account: Account,
-    rules: DocumentRootRules,
-    values: Mapping[str, str],
-    token: str,
-    now: float,
-    more: Mapping[str, Any],
-) -> dict[str, Any]:
+def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: Mapping[str, Any]) -> dict[str, Any]:
+    account, values = recipient.account, recipient.values
     document = {
         "format": FORMAT,
         "job": job.id,
@@ -95,12 +80,16 @@ def _checked(
         "issued_at": int(now),
         "expires_at": int(now) + config.job_hours * 3600,
         "account": {"user": account.user, "home": account.home, "root": values["root"]},
-        "callback": {"url": config.public_url.rstrip("/") + EVENTS_PATH, "token": token, **_authority(config)},
+        "callback": {
+            "url": config.public_url.rstrip("/") + EVENTS_PATH,
+            "token": recipient.token,
+            **_authority(config),
+        },
         "values": dict(values),
         "lock_name": job.lock_name,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "language": job.language if job.language in LANGUAGES else "en",
-        "document_root": _document_root(rules, job),
+        "document_root": _document_root(recipient.rules, job),
         **more,
     }
     return dict(check_job(document))

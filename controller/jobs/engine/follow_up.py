@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,32 +34,34 @@ FORTH, BACK = "forth", "back"
 SHORTEST_PASSWORD = 8
 
 
-def start(
-    engine: sa.Engine,
-    keys: Keys,
-    bundles: Bundles,
-    parent: Job,
-    kind: str,
-    given: Mapping[str, str],
-    now: float,
-    note: Note | None = None,
-) -> Job:
-    """Return the open follow-up job of `kind` on the shop of `parent`: the one under way, or a new one, written with
-    `note`.
+@dataclass(frozen=True)
+class Wanted:
+    """A follow-up job of `kind`; `given` are values the kind needs; of `admin.password` only the hash is stored.
 
-    `given` are values the kind needs; of `admin.password` only the hash is stored.
+    A new job is written with `note`.
+    """
+
+    kind: str
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    note: Note | None = None
+
+
+def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: Wanted, now: float) -> Job:
+    """Return the `wanted` open follow-up job on the shop of `parent`: the one under way, or a new one.
+
     Raises ShoplaunchError `kind_unsupported`, `illegal_transition`, `order_invalid`, `domain_busy`, `bundle_*`.
     """
+    kind = wanted.kind
     require(engine, parent, kind)
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
     private = {
-        **_private(kind, given, kept.get("password_format", BCRYPT)),
+        **_private(kind, wanted.given, kept.get("password_format", BCRYPT)),
         "db.password": database_password(),
     }
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
     try:
-        return transact(engine, lambda connection: _insert(connection, parent.id, row, note))
+        return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted.note))
     except IntegrityError:
         with reading(engine) as connection:
             known = jobs.open_child(connection, parent.id, kind)

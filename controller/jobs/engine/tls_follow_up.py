@@ -83,7 +83,7 @@ def _look(tools: Tools, job: Job, now: float) -> Tls:
         return _again(known, state, _reason(tools, job, known, served, asked is not None), now)
     tools.require_lease()
     try:
-        follow_up.start(tools.engine, tools.keys, tools.bundles, job, HTTPS_ON, {}, now)
+        follow_up.start(tools.engine, tools.keys, tools.bundles, job, follow_up.Wanted(HTTPS_ON), now)
     except ShoplaunchError as error:
         if error.retryable or error.code == "domain_busy":
             return _again(known, state, error.message, now)

@@ -21,7 +21,8 @@ def start(
     own = installation
     with reading(own.engine) as connection:
         parent = jobs.get(connection, parent_id)
-    job = follow_up.start(own.engine, own.keys, own.bundles, parent, kind, given, own.now(), note)
+    wanted = follow_up.Wanted(kind, given, note)
+    job = follow_up.start(own.engine, own.keys, own.bundles, parent, wanted, own.now())
     if KINDS[kind].asks_password:
         # A password that still waits behind a link is about to be outdated
         credentials.withdraw(own.engine, parent_id, own.now())

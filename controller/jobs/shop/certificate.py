@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,17 +43,18 @@ def kept(engine: sa.Engine, job: Job) -> str:
     return found
 
 
-def make(
-    job: Job,
-    bundle: Bundle,
-    values: Mapping[str, str],
-    evidence: Mapping[str, Any],
-    visits: Sequence[Mapping[str, Any]],
-    fingerprints: Mapping[str, str],
-    keys: Sequence[bytes],
-    now: float,
-) -> str:
-    """Return the signed certificate. `evidence` is that of the agent's final event."""
+@dataclass(frozen=True)
+class Proof:
+    """What proves a shop: the `evidence` of the agent's final event, our visits, and fingerprints of what is there."""
+
+    evidence: Mapping[str, Any]
+    visits: Sequence[Mapping[str, Any]]
+    fingerprints: Mapping[str, str]
+
+
+def make(job: Job, bundle: Bundle, values: Mapping[str, str], proof: Proof, keys: Sequence[bytes], now: float) -> str:
+    """Return the signed certificate."""
+    evidence = proof.evidence
     rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
     seconds, known = evidence.get("stages") or {}, facts.of(job)
     payload = {
@@ -76,8 +78,8 @@ def make(
         **_started(job),
         "stages": {name: seconds[name] for name in STAGES if name in seconds},
         "evidence": rest,
-        "probes": [dict(row) for row in visits],
-        "fingerprints": dict(fingerprints),
+        "probes": [dict(row) for row in proof.visits],
+        "fingerprints": dict(proof.fingerprints),
     }
     return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
 

@@ -41,7 +41,8 @@ def run(work: Work) -> Outcome:
     filled = values.of(work)
     (answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, filled))
     now = work.tools.clock()
-    signed = certificate.make(job, work.bundle, filled, evidence, answers, prints, work.tools.keys.signing, now)
+    proof = certificate.Proof(evidence, answers, prints)
+    signed = certificate.make(job, work.bundle, filled, proof, work.tools.keys.signing, now)
 
     def keep(connection: sa.Connection) -> None:
         proofs.put_certificate(connection, job.id, signed, now)

@@ -82,11 +82,11 @@ def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     token = tools.tokens.for_agent(job.id, job.attempt)
     starters = tools.panel.start_names(work.account, job.id, job.attempt)
     rules = replace(tools.panel.document_root_rules(), starters=starters)
-    place = (tools.config, job, work.account, rules)
+    recipient = job_file.Recipient(work.account, rules, values.of(work), token)
     if job.kind != RESTORE:
-        return job_file.small_payload(*place, values.of(work), token, tools.clock(), back=work.is_back)
+        return job_file.small_payload(tools.config, job, recipient, tools.clock(), back=work.is_back)
     source = _source(work, needs_bundle)
-    return job_file.payload(*place, work.bundle, source, values.of(work), token, tools.clock())
+    return job_file.payload(tools.config, job, recipient, work.bundle, source, tools.clock())
 
 
 def agent_files(folder: Path) -> SkeletonFiles:

@@ -146,7 +146,8 @@ class Site:
             bundle = bundles.get(connection, job.bundle)
         prints = {"secret.cookie_key": "a" * 64}
         keys = self.service.installation.keys.signing
-        signed = certificate.make(job, bundle, {"domain": job.domain}, evidence, visits, prints, keys, now)
+        proof = certificate.Proof(evidence, visits, prints)
+        signed = certificate.make(job, bundle, {"domain": job.domain}, proof, keys, now)
         transact(
             self.service.installation.engine, lambda connection: proofs.put_certificate(connection, job.id, signed, now)
         )

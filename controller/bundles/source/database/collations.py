@@ -75,7 +75,7 @@ def fallbacks(
 
     `loaded` is the database with the bundle's `tables`, `trial` an empty one. A refused pair is named "old -> new".
     """
-    keys = _unique_keys(loaded, tables)
+    trials = _Trials(loaded, trial, definitions, tables, _unique_keys(loaded, tables))
     safe: dict[str, list[str]] = {}
     refused: list[str] = []
     for collation in used(loaded):
@@ -83,7 +83,7 @@ def fallbacks(
         if _EVERYWHERE.match(collation):
             continue
         for candidate in candidates(collation):
-            if _can_stand_in(loaded, trial, definitions, tables, keys, collation, candidate):
+            if trials.can_stand_in(collation, candidate):
                 safe[collation].append(candidate)
             else:
                 refused.append(f"{collation} -> {candidate}")
@@ -102,30 +102,42 @@ class _Part:
     kind: str
 
 
-def _can_stand_in(
-    loaded: Connection, trial: Connection, definitions: dict[str, Definition], tables: Mapping[str, Table],
-    keys: dict[str, list[list[_Part]]], collation: str, candidate: str,
-) -> bool:  # fmt: skip
-    try:
-        tried = set()
-        trial.query(f"SELECT CONVERT('' USING {candidate.partition('_')[0]}) COLLATE {candidate}")
-        for table in tables:
-            touched = [key for key in keys.get(table, []) if any(part.column.collation == collation for part in key)]
-            if not touched:
-                continue
-            create = mapped(definitions[table].create, collation, candidate)
-            columns = create.partition("(")[2]
-            if columns not in tried:
-                # Many tables of a large database differ only in their name
-                tried.add(columns)
-                trial.query(create)
-                trial.query(f"DROP TABLE {name(table)}")
-            if any(_has_duplicate(loaded, table, key, collation, candidate) for key in touched):
-                return False
-    except Refused:
-        # The scratch server does not know it, or the keys do not fit: this fallback is not proved safe
-        return False
-    return True
+@dataclass(frozen=True)
+class _Trials:
+    """Trials of fallbacks in the empty database `trial`; `loaded` holds the bundle's `tables`, with unique `keys`."""
+
+    loaded: Connection
+    trial: Connection
+    definitions: dict[str, Definition]
+    tables: Mapping[str, Table]
+    keys: dict[str, list[list[_Part]]]
+
+    def can_stand_in(self, collation: str, candidate: str) -> bool:
+        """Return whether every table can be made with `candidate`, and no unique key has a duplicate then."""
+        try:
+            tried = set()
+            self.trial.query(f"SELECT CONVERT('' USING {candidate.partition('_')[0]}) COLLATE {candidate}")
+            for table in self.tables:
+                touched = [key for key in self.keys.get(table, []) if _has_collation(key, collation)]
+                if not touched:
+                    continue
+                create = mapped(self.definitions[table].create, collation, candidate)
+                columns = create.partition("(")[2]
+                if columns not in tried:
+                    # Many tables of a large database differ only in their name
+                    tried.add(columns)
+                    self.trial.query(create)
+                    self.trial.query(f"DROP TABLE {name(table)}")
+                if any(_has_duplicate(self.loaded, table, key, collation, candidate) for key in touched):
+                    return False
+        except Refused:
+            # The scratch server does not know it, or the keys do not fit: this fallback is not proved safe
+            return False
+        return True
+
+
+def _has_collation(key: list[_Part], collation: str) -> bool:
+    return any(part.column.collation == collation for part in key)
 
 
 def _has_duplicate(connection: Connection, table: str, key: list[_Part], collation: str, candidate: str) -> bool:

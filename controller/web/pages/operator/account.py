@@ -102,8 +102,7 @@ def _without_factor() -> Response:
 
 
 def _ask_factor(problem: str, status: int) -> Response:
-    return asking.confirmation(
-        "account",
+    question = asking.Question(
         gettext("Set up a second factor?"),
         gettext(
             "From then on signing in takes your password and a code that an app on your phone shows. "
@@ -111,23 +110,20 @@ def _ask_factor(problem: str, status: int) -> Response:
         ),
         gettext("Show the QR code"),
         url_for("admin.account"),
-        problem=problem,
-        status=status,
         action=url_for("admin.offer_factor"),
         danger=False,
     )
+    return asking.confirmation("account", question, problem, status)
 
 
 def _ask_end(problem: str, status: int) -> Response:
-    return asking.confirmation(
-        "account",
+    question = asking.Question(
         gettext("Sign in without a second factor?"),
         gettext("Your password alone signs you in then. The recovery codes and every other session of yours end."),
         gettext("End the second factor"),
         url_for("admin.account"),
-        problem=problem,
-        status=status,
     )
+    return asking.confirmation("account", question, problem, status)
 
 
 def _offer(secret: str, sealed: str, problem: str, status: int) -> Response:

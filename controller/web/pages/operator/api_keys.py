@@ -133,8 +133,8 @@ def _show_secret(name: str, secret: str) -> Response:
 def _confirm(name: str, change: str, problem: str, status: int) -> Response:
     billing_keys.in_use(actor(), name)
     title, text, button = (str(words) % {"name": name} for words in CHANGES[change])
-    back = url_for("admin.key", name=name)
-    return asking.confirmation("keys", title, text, button, back, problem=problem, status=status)
+    question = asking.Question(title, text, button, url_for("admin.key", name=name))
+    return asking.confirmation("keys", question, problem, status)
 
 
 def _add_form(problem: str, status: int) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flask import make_response
 from werkzeug.wrappers import Response
@@ -32,22 +33,22 @@ def problem_of(error: ShoplaunchError) -> tuple[str, int]:
     return advice(error.code, language()), problems.STATUS.get(error.code, 422)
 
 
-def confirmation(
-    section: str,
-    title: str,
-    text: str,
-    button: str,
-    back: str,
-    *,
-    problem: str = "",
-    status: int = 200,
-    hidden: Mapping[str, str] | None = None,
-    action: str = "",
-    danger: bool = True,
-) -> Response:
-    """Return the confirmation page; its form posts to `action` (default: its own address) with `hidden` fields."""
-    values = {"title": title, "text": text, "button": button, "back": back, "problem": problem, "hidden": hidden or {}}
-    return make_response(page("confirm.html", section, action=action, danger=danger, **values), status)
+@dataclass(frozen=True)
+class Question:
+    """What a confirmation page asks; its form posts to `action` (default: its own address) with `hidden` fields."""
+
+    title: str
+    text: str
+    button: str
+    back: str
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    action: str = ""
+    danger: bool = True
+
+
+def confirmation(section: str, question: Question, problem: str, status: int) -> Response:
+    """Return the page of `section` that asks the question; `problem` is what was wrong with the last answer, or ""."""
+    return make_response(page("confirm.html", section, problem=problem, **vars(question)), status)
 
 
 def shown_once(

@@ -191,7 +191,7 @@ def _nothing_to_take(user: str, change: str) -> Response | None:
 def _ask_password(user: str, problem: str, status: int) -> Response:
     operators.get(actor(), user, 0.0)
     title, text, button = (str(words) % {"user": user} for words in NEW_PASSWORD)
-    return asking.confirmation("operators", title, text, button, _place(user), problem=problem, status=status)
+    return asking.confirmation("operators", asking.Question(title, text, button, _place(user)), problem, status)
 
 
 def _confirm(user: str, change: str, problem: str, status: int) -> Response:
@@ -199,9 +199,8 @@ def _confirm(user: str, change: str, problem: str, status: int) -> Response:
     asked, words = CHANGES[change], _words(user)
     hidden = {"role": _role()} if change == "role" else {}
     title, text, button = (str(one) % words for one in (asked.title, asked.text, asked.button))
-    return asking.confirmation(
-        "operators", title, text, button, _place(user), problem=problem, status=status, hidden=hidden
-    )
+    question = asking.Question(title, text, button, _place(user), hidden)
+    return asking.confirmation("operators", question, problem, status)
 
 
 def _place(user: str) -> str:
