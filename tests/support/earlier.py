@@ -22,6 +22,7 @@ from werkzeug.serving import make_server
 from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.tables import servers
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.web.app import create_app
@@ -198,7 +199,7 @@ class Machine(Whole):
         self._stack.callback(self.engine.dispose)
         self._move_cpanel_server()
         self.clock = Clock(self.left.left_at + UPDATE_SECONDS)
-        self._service = Service(config, self.engine, self.keys, clock=self.clock)
+        self._service = Service(Installation(config, self.engine, self.keys, clock=self.clock))
         self._stack.enter_context(agents_clock(self.clock))
         self._stack.callback(Answering(config, self._service).close)
         worker = self._service.jobs.worker()

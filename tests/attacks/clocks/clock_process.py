@@ -20,6 +20,7 @@ from pathlib import Path
 from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel
@@ -128,9 +129,14 @@ class SharedWorld(World):
         self.clock = time.time
         self.panel = SharedPanel(folder / "accounts", self.site.port, self.notes)
         self.service = Service(
-            self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel,
-            billing=SharedMail(self.notes),
-        )  # fmt: skip
+            Installation(
+                self.config,
+                self.engine,
+                self.keys,
+                panel_of=lambda _config, _server: self.panel,
+                billing=SharedMail(self.notes),
+            )
+        )
         self._processes = {}
 
     def start(self, name, environment, *hold):
@@ -184,9 +190,14 @@ def main(folder, url, name, port, *hold):
     jobs.renew_lease = lambda *about, **more: (renew(*about, **more), notes.count("renewals"))[0]
     lease.RENEWALS, worker.POLL_SECONDS = 300, 0.02
     service = Service(
-        config, make_engine(url), load_keys(config.keys), panel_of=lambda _config, _server: panel,
-        billing=SharedMail(notes),
-    )  # fmt: skip
+        Installation(
+            config,
+            make_engine(url),
+            load_keys(config.keys),
+            panel_of=lambda _config, _server: panel,
+            billing=SharedMail(notes),
+        )
+    )
     service.jobs.worker(lambda why: print(why, file=sys.stderr)).start()
     signal.pause()
 

@@ -7,6 +7,7 @@ import pytest
 from controller.db.connection.engine import transact
 from controller.db.identities import access, api_keys
 from controller.db.identities.api_keys import ApiKey
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
@@ -19,9 +20,15 @@ SECRET = "5" * 64
 def browser(world, ahead=0):
     """Return a browser at a web server of the installation whose clock is `ahead` seconds ahead."""
     service = Service(
-        world.config, world.engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail,
-        clock=lambda: world.clock() + ahead,
-    )  # fmt: skip
+        Installation(
+            world.config,
+            world.engine,
+            world.keys,
+            panel_of=lambda _config, _server: world.panel,
+            billing=world.mail,
+            clock=lambda: world.clock() + ahead,
+        )
+    )
     return create_app(world.config, service).test_client()
 
 

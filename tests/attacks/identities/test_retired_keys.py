@@ -14,6 +14,7 @@ from controller.db import servers
 from controller.db.connection.engine import reading, transact
 from controller.db.servers import Server
 from controller.db.tables import jobs, metadata, workers
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.record.sealed_values import private_values, sealed
 from controller.jobs.record.tokens import Tokens
@@ -72,7 +73,7 @@ class Home:
     def opened(self):
         """What is stored, opened with the keys there are now."""
         known = load_keys(self.config.keys)
-        service = Service(self.config, self.service.installation.engine, known)
+        service = Service(Installation(self.config, self.service.installation.engine, known))
         with reading(service.installation.engine) as connection:
             row = servers.get(connection, "cp1")
         return (

@@ -9,6 +9,7 @@ from controller.cli import main
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.db.identities.sessions import IDLE_SECONDS
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service
 from controller.keys import load_keys
 from controller.setup import installation
@@ -114,7 +115,7 @@ def test_the_last_operator_stays(home):
 def test_a_page_that_keeps_itself_fresh_keeps_no_session(home):
     _environment, config, _app = home
     clock = Clock(float(int(time.time())))
-    service = Service(config, make_engine(config.database_url), load_keys(config.keys), clock=clock)
+    service = Service(Installation(config, make_engine(config.database_url), load_keys(config.keys), clock=clock))
     browser = signed_in(create_app(config, service))
     live, looks = {"X-Shoplaunch-Live": "1"}, []
     while not looks or (looks[-1] == 200 and len(looks) < 99):

@@ -79,6 +79,7 @@ def main(folder, trick, *command):
     from controller.cli import main as shoplaunch
     from controller.cli import run
     from controller.db.connection.engine import make_engine
+    from controller.jobs.intake.installation import Installation
     from controller.jobs.intake.service import Service
     from controller.web import app
     from tests.integration.controller.mortal import Mortal
@@ -89,7 +90,9 @@ def main(folder, trick, *command):
     def open_service(config):
         # Connections do not survive the fork
         engine = make_engine(f"sqlite:///{folder}/state.db")
-        return Service(config, engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail)
+        return Service(
+            Installation(config, engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail)
+        )
 
     run.open_service = app.open_service = open_service
     # The database is the world's, not the one that the settings name

@@ -3,6 +3,7 @@
 from controller.config import MailConfig
 from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
@@ -13,7 +14,9 @@ def mailing(world, **settings):
     """The world's news leave by mail with these settings, as after a restart of the service."""
     object.__setattr__(world.config, "mail", MailConfig(folder=str(world.folder / "letters"), **settings))
     world.service = Service(
-        world.config, world.engine, world.keys, panel_of=lambda _config, _server: world.panel, clock=world.clock
+        Installation(
+            world.config, world.engine, world.keys, panel_of=lambda _config, _server: world.panel, clock=world.clock
+        )
     )
     world.worker = world.service.jobs.worker()
     return lambda: sorted(path.read_text() for path in world.folder.glob("letters/*.alarm.eml"))

@@ -13,6 +13,7 @@ from controller.db import services, tables, workers
 from controller.db.connection.engine import transact
 from controller.db.services import BilledService
 from controller.jobs.engine import health, worker
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from tests.attacks.silence.service_process import SECONDS
@@ -85,7 +86,7 @@ def test_an_installation_whose_chores_hang_is_not_ready(world, asked_of, monkeyp
     assert asked_of("/readyz").status_code == 200
     passed(world, health.MAX_CHORES_SECONDS + 100)
     beat(world)
-    fresh = create_app(world.config, Service(world.config, world.engine, world.keys)).test_client()
+    fresh = create_app(world.config, Service(Installation(world.config, world.engine, world.keys))).test_client()
     answer = fresh.get("/readyz", base_url="http://127.0.0.1:8000")
     assert (answer.status_code, answer.json["code"]) == (503, "chores_hang")
     known = numbers(fresh.get("/metrics", base_url="http://127.0.0.1:8000"))

@@ -6,6 +6,7 @@ import pytest
 
 from controller.db import events, jobs
 from controller.db.connection.engine import reading, transact
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.record import sanitize
 from shared.errors import ShoplaunchError
@@ -236,9 +237,15 @@ def test_a_report_that_was_dropped_is_still_known(world):
 def test_a_flood_is_bounded_over_all_processes(world):
     job, agent = world.dropped()
     other = Service(
-        world.config, world.engine, world.keys, panel_of=lambda _c, _s: world.panel, billing=world.mail,
-        clock=world.clock,
-    )  # fmt: skip
+        Installation(
+            world.config,
+            world.engine,
+            world.keys,
+            panel_of=lambda _c, _s: world.panel,
+            billing=world.mail,
+            clock=world.clock,
+        )
+    )
     taken = 0
     for number in range(2000):
         world.clock.pass_by(0.01)
@@ -290,9 +297,15 @@ def test_the_time_of_another_clock_keeps_no_report_out(world):
         agent.send("progress", percent=20)
     world.clock.now -= HOUR
     other = Service(
-        world.config, world.engine, world.keys, panel_of=lambda _c, _s: world.panel, billing=world.mail,
-        clock=world.clock,
-    )  # fmt: skip
+        Installation(
+            world.config,
+            world.engine,
+            world.keys,
+            panel_of=lambda _c, _s: world.panel,
+            billing=world.mail,
+            clock=world.clock,
+        )
+    )
     other.agents.record(agent.token, agent.event("started"))
     assert world.job(job).events_kept == 1
 

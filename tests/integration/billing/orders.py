@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from controller.billing.base import About, Handover, NotificationLog
 from controller.config import MailConfig
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from tests.integration.billing.events import created
 from tests.integration.controller.world import Agent, World
@@ -22,7 +23,9 @@ class BilledWorld(World):
         mail = MailConfig(folder=str(self.letters), operator=operator)
         self.config = replace(self.config, whmcs=whmcs, mail=mail)
         self.service = Service(
-            self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, clock=self.clock
+            Installation(
+                self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, clock=self.clock
+            )
         )
         self.worker = self.service.jobs.worker()
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from shared.job import JOB_FILE
@@ -89,9 +90,15 @@ class Mortal(World):
         self.panel = KeptPanel(folder / "accounts", port)
         self.mail = KeptOutbox(folder / "mail")
         self.service = Service(
-            self.config, self.engine, self.keys, panel_of=lambda _config, _server: self.panel, billing=self.mail,
-            clock=self.clock,
-        )  # fmt: skip
+            Installation(
+                self.config,
+                self.engine,
+                self.keys,
+                panel_of=lambda _config, _server: self.panel,
+                billing=self.mail,
+                clock=self.clock,
+            )
+        )
         self.worker = self.service.jobs.worker()
 
     def live_on(self):

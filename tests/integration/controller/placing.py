@@ -8,6 +8,7 @@ import subprocess
 
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.local.as_account.run import AsAccount
@@ -81,7 +82,14 @@ def run(folder, settings, public_url, now, number=0, when=""):
     config = load_config({"SHOPLAUNCH_HOME": str(folder), "SHOPLAUNCH_PUBLIC_URL": public_url})
     engine, panel, clock = make_engine(f"sqlite:///{folder}/state.db"), QuietPanel(settings), Clock(now)
     service = Service(
-        config, engine, load_keys(config.keys), panel_of=lambda _config, _server: panel, billing=Outbox(), clock=clock
+        Installation(
+            config,
+            engine,
+            load_keys(config.keys),
+            panel_of=lambda _config, _server: panel,
+            billing=Outbox(),
+            clock=clock,
+        )
     )
     writes = die_at(number, when)
     place(service, clock)

@@ -7,6 +7,7 @@ from controller.billing.base import Billing
 from controller.config import load_config
 from controller.db import servers, steps
 from controller.db.connection.engine import reading, transact
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.shop.certificate import verify
@@ -81,9 +82,15 @@ class World:
         self.panel = FolderPanel(folder / "accounts", self.site.port)
         self.mail = Outbox()
         self.service = Service(
-            self.config, engine, self.keys, panel_of=lambda _config, _server: self.panel, billing=self.mail,
-            clock=self.clock,
-        )  # fmt: skip
+            Installation(
+                self.config,
+                engine,
+                self.keys,
+                panel_of=lambda _config, _server: self.panel,
+                billing=self.mail,
+                clock=self.clock,
+            )
+        )
         self.worker = self.service.jobs.worker()
         transact(engine, lambda connection: servers.add(connection, servers.Server("web1", "local"), START))
         self.bundle = self.add_bundle("classic")

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.cpanel.api.whm import Whm
@@ -90,7 +91,7 @@ def run(folder, now, number=0, when=""):
     """Be the controller of the installation in `folder` until its job lies in its account, or until the kill."""
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     engine, clock = make_engine(config.database_url), Clock(now)
-    service = Service(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock)
+    service = Service(Installation(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock))
     calls = die_at(number, when, service)
     place(service, clock)
     (folder / "calls").write_text(json.dumps(calls))

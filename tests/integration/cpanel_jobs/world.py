@@ -10,6 +10,7 @@ from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import load_config
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
@@ -43,7 +44,7 @@ class CpanelWorld(World):
             {"http_port": whm.http_port, "skeleton": "none", **settings},
         )  # fmt: skip
         transact(engine, lambda connection: servers.add(connection, row, START))
-        self.service = Service(self.config, engine, self.keys, billing=self.mail, clock=self.clock)
+        self.service = Service(Installation(self.config, engine, self.keys, billing=self.mail, clock=self.clock))
         self.worker = self.service.jobs.worker()
 
     def set(self, **settings):

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from controller.cli import main
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.intake.installation import Installation as Parts
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.local.private_stack.stack import free_port
@@ -47,7 +48,8 @@ class Installation:
         self.config = load_config(self.environment)
         self.keys = load_keys(self.config.keys)
         self.engine = make_engine(self.config.database_url)
-        self.service = Service(self.config, self.engine, self.keys, clock=Clock(left.left_at + UPDATE_SECONDS))
+        clock = Clock(left.left_at + UPDATE_SECONDS)
+        self.service = Service(Parts(self.config, self.engine, self.keys, clock=clock))
 
     def run(self, *words):
         """Run a command as an operator does; return what it wrote."""

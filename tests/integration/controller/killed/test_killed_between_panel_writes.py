@@ -16,6 +16,7 @@ from controller.config import load_config
 from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.bundle_store import Bundles
@@ -73,7 +74,7 @@ class Order:
         engine = make_engine(f"sqlite:///{self.folder}/state.db")
         config = load_config({"SHOPLAUNCH_HOME": str(self.folder), "SHOPLAUNCH_PUBLIC_URL": self.url})
         controller.listen_at(config.agent_door)
-        service = Service(config, engine, load_keys(config.keys), billing=Outbox())
+        service = Service(Installation(config, engine, load_keys(config.keys), billing=Outbox()))
         order = {"server": "here", "bundle": "classic", "domain": f"{self.user}.test", "email": "owner@example.com"}
         more = {"account": self.user, "create_account": True, "shop_name": "Anna's Shop", "language": "en"}
         self.job = service.orders.place({**order, **more}, source="command")
