@@ -10,10 +10,7 @@ from typing import Any, ClassVar
 
 from controller.recipes.base import (
     BCRYPT,
-    Cells,
-    Dropped,
     PackOptions,
-    People,
     PhpNeeds,
     Recipe,
     Replacement,
@@ -22,12 +19,13 @@ from controller.recipes.base import (
     TemplateDatabase,
     TemplateFacts,
 )
+from controller.recipes.inspected import InspectedTemplate
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.prestashop import living
 from controller.recipes.prestashop.database import settings
-from controller.recipes.prestashop.database.queries import Database, prefix_of, require_same_release
+from controller.recipes.prestashop.database.queries import Database, require_same_release
 from controller.recipes.prestashop.database.rows import RowRules
 from controller.recipes.prestashop.database.statements import Statements
 from controller.recipes.prestashop.facts import KNOWN, Series, series_of
@@ -88,10 +86,12 @@ class PrestaShop(Recipe):
         return f"admin{digits}" + "".join(choose(_LETTERS + _DIGITS) for _ in range(12))
 
 
-class PrestaShopTemplate(Template):
+class PrestaShopTemplate(InspectedTemplate):
     """One inspected PrestaShop."""
 
     folders = True
+    _rows: RowRules
+    _statements: Statements
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class PrestaShopTemplate(Template):
         options: PackOptions,
     ) -> None:
         self._series = series
-        prefix = prefix_of(database, configuration.prefix)
+        prefix = Database.prefix_of(database, configuration.prefix)
         self._notes = other_prefix(configuration.path, configuration.prefix, prefix)
         configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
         self._configuration = configuration
@@ -174,10 +174,6 @@ class PrestaShopTemplate(Template):
             found.add(value, name, "secret")
         return found.all()
 
-    def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry is left out, None for one that is packed."""
-        return self._tree.left_out(path, is_directory)
-
     def path(self, path: bytes) -> bytes:
         """Return a path or relative link target with the back office's folder as a placeholder."""
         folder = str(self.facts.admin_folder).encode("utf-8")
@@ -223,21 +219,9 @@ class PrestaShopTemplate(Template):
         """Return the development settings that were changed for a live shop."""
         return self._adjustments
 
-    def condition(self, table: str) -> str | None:
-        """Return the condition of the rows to keep."""
-        return self._rows.condition(table)
-
     def goes_on(self, table: str) -> bool:
         """Return whether an emptied table continues its counter."""
         return self._rows.goes_on(table)
-
-    def cells(self, table: str, row: Cells) -> Cells:
-        """Return the cells that the recipe sets."""
-        return self._rows.cells(table, row)
-
-    def configure(self) -> Sequence[Mapping[str, Any]]:
-        """Return the statements run after the data."""
-        return self._statements.configure()
 
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return the statements that set a setting to a value, for all shops and languages."""
@@ -259,38 +243,14 @@ class PrestaShopTemplate(Template):
                 found[secret.name] = secret
         return list(found.values())
 
-    def checks(self) -> Sequence[Mapping[str, Any]]:
-        """Return the HTTP checks which show that the shop works."""
-        return self._checks
-
-    def jobs(self) -> Mapping[str, Any]:
-        """Return the statements of follow-up jobs."""
-        return self._statements.jobs()
-
     def php(self) -> PhpNeeds:
         """Return the PHP versions of this release and its modules."""
         return self._php
-
-    def entry_points(self) -> Sequence[str]:
-        """Return the entry points, which make the shop reachable."""
-        return ("index.php", ".htaccess")
 
     def personal_data(self) -> Sequence[str]:
         """Return the places where personal data remains."""
         own = {self._settings.get("PS_SHOP_EMAIL", "").lower(), self._admin.email.lower(), *self._hosts}
         return [*self._rows.personal_data(), *self._rows.strangers(own)]
-
-    def people(self) -> Sequence[People]:
-        """Return the tables of modules and others that may hold personal data."""
-        return self._rows.people
-
-    def notes(self) -> Sequence[str]:
-        """Return sentences about what differs from the configuration."""
-        return self._notes
-
-    def dropped(self) -> Sequence[Dropped]:
-        """Return the rows left out."""
-        return self._rows.dropped()
 
     def languages(self) -> Sequence[str]:
         """Return the codes of the active languages, the shop's own first."""
@@ -325,7 +285,7 @@ class PrestaShopTemplate(Template):
             found.add_held(name, settings.secrets_in(name, text))
         for table, column in (("webservice_account", "key"), ("employee", "passwd")):
             if table in self._database.tables:
-                rows = self._database.text(f"SELECT `{column}` FROM {{{table}}}")
+                rows = self._database.rows(f"SELECT `{column}` FROM {{{table}}}")
                 for number, row in enumerate(rows, 1):
                     found.add(f"{table}.{column} {number}", row[0].encode())
         found.add_places(secrets_of(self._database.template, self._rows.of_modules(), self._rows.condition))

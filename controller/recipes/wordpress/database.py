@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from controller.recipes.base import TemplateDatabase
@@ -12,10 +11,9 @@ from controller.recipes.customers.people import Known, Own, Search, unprefixed
 from controller.recipes.foreign_tables import foreign_tables
 from controller.recipes.location.hosts import plain
 from controller.recipes.location.paths import absolute, is_weak
-from controller.recipes.table_prefix import chosen, require_tables
+from controller.recipes.own_tables import Administrator, OwnTables
 from shared.errors import ShoplaunchError
 
-_NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
 #: WordPress finds posts by ASCII names: names in other scripts are percent-encoded, except those of the pages that
 #: its own installer makes in such a language. Pages below such a page are not found either.
 _FOUND = "HEX(post_name) NOT REGEXP '^(..)*[89A-F]' AND (post_type <> 'page' OR post_parent = 0)"
@@ -32,14 +30,6 @@ _EMAILS = (
 
 
 @dataclass(frozen=True)
-class Administrator:
-    """The user whose row becomes the new site's administrator."""
-
-    number: int
-    email: str
-
-
-@dataclass(frozen=True)
 class Page:
     """A published post to check: its number and kind."""
 
@@ -47,25 +37,17 @@ class Page:
     kind: str
 
 
-def prefix_of(database: TemplateDatabase, configured: str) -> str:
-    """Return the prefix of the application's tables: the configured one, or that of the only complete set."""
-    return chosen(database.tables, configured, _NEEDED)
+class Database(OwnTables):
+    """Queries one template's database."""
 
-
-class Database:
-    """Queries one template's database. `prefix` is that of its tables."""
+    NEEDED = ("options", "users", "usermeta", "posts", "postmeta")
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
-        self._database = self.template = database
-        self.prefix = prefix
         #: Tables of another installation in the same database.
         self.foreign = foreign_tables(database.tables, prefix)
-        own = (name for name in database.tables if name.startswith(prefix) and name not in self.foreign)
-        #: Name without prefix -> name.
-        self.tables = {name[len(prefix) :]: name for name in own}
+        super().__init__(database, prefix, self.foreign)
         #: Tables without the prefix: name -> columns and key.
         self.others = unprefixed(database.tables, prefix, self.foreign)
-        require_tables(database.tables, prefix, _NEEDED)
         if "blogs" in self.tables:
             raise ShoplaunchError("multisite", f"the database has the table {prefix}blogs")
 
@@ -78,27 +60,11 @@ class Database:
         ]
         phones = ["SELECT phone AS value FROM {wc_order_addresses}"] if "wc_order_addresses" in self.tables else []
         phones.append("SELECT meta_value AS value FROM {postmeta} WHERE meta_key = '_billing_phone'")
-        names = {name: f"`{full}`" for name, full in self.tables.items()}
-        return Search(self._database, own, Known(tuple(emails), tuple(one.format_map(names) for one in phones)))
-
-    def own_tables(self) -> Mapping[str, Any]:
-        """Return table (full name) -> its columns and key, for this site's tables."""
-        return {full: self._database.tables[full] for full in self.tables.values()}
-
-    def rows(self, sql: str) -> list[tuple[str, ...]]:
-        """Return a query's rows as text, NULL as "". `{name}` stands for the full name of the table `name`."""
-        names = {name: f"`{full}`" for name, full in self.tables.items()}
-        found = self._database.query(sql.format_map(names))
-        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in found]
-
-    def count(self, full: str, where: str = "") -> int:
-        """Return the number of rows of a table (full name) that satisfy `where`."""
-        condition = f" WHERE {where}" if where else ""
-        return int(self._database.query(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0] or 0)
+        return Search(self.template, own, Known(tuple(emails), tuple(one.format_map(self.names) for one in phones)))
 
     def options(self) -> Mapping[str, bytes]:
         """Return name -> value."""
-        rows = self._database.query(f"SELECT option_name, option_value FROM `{self.tables['options']}`")
+        rows = self.template.query(f"SELECT option_name, option_value FROM `{self.tables['options']}`")
         return {(row[0] or b"").decode("utf-8", "replace"): row[1] or b"" for row in rows}
 
     def administrator(self) -> Administrator:

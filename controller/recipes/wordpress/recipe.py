@@ -11,10 +11,7 @@ from typing import Any, ClassVar
 from controller.product_kind import SHOP, SITE
 from controller.recipes import template_location
 from controller.recipes.base import (
-    Cells,
-    Dropped,
     PackOptions,
-    People,
     PhpNeeds,
     Recipe,
     Replacement,
@@ -25,6 +22,7 @@ from controller.recipes.base import (
 )
 from controller.recipes.customers import unknown_tables
 from controller.recipes.customers.people import Own
+from controller.recipes.inspected import InspectedTemplate
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.evidence import ends_of_logs, former_roots
@@ -36,7 +34,7 @@ from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
 from controller.recipes.wordpress import config, facts, living, options, tables
 from controller.recipes.wordpress.checks import checks_of
-from controller.recipes.wordpress.database import Database, address, prefix_of
+from controller.recipes.wordpress.database import Database, address
 from controller.recipes.wordpress.htaccess import OwnBlock
 from controller.recipes.wordpress.languages import packs
 from controller.recipes.wordpress.php_versions import active_plugins, needs_of, themes_of
@@ -96,14 +94,16 @@ class WordPress(Recipe):
         return ADMIN_FOLDER
 
 
-class WordPressTemplate(Template):
+class WordPressTemplate(InspectedTemplate):
     """One inspected WordPress."""
 
     folders = True
+    _rows: RowRules
+    _statements: Statements
 
     def __init__(self, root: Path, version: str, database: TemplateDatabase, pack: PackOptions) -> None:
         configuration = config.read(root)
-        prefix = prefix_of(database, configuration.prefix)
+        prefix = Database.prefix_of(database, configuration.prefix)
         self._notes = other_prefix(config.CONFIG, configuration.prefix, prefix)
         configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
         self._configuration = configuration
@@ -175,10 +175,6 @@ class WordPressTemplate(Template):
         found.add_access(self.facts.credentials)
         return found.all()
 
-    def left_out(self, path: bytes, is_directory: bool) -> str | None:
-        """Return why an entry is left out, None for one that is packed."""
-        return self._tree.left_out(path, is_directory)
-
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of the configuration, or of the web server's rules."""
         if path == config.CONFIG.encode():
@@ -213,18 +209,6 @@ class WordPressTemplate(Template):
         configuration = self._configuration
         return list(living.adjustments(configuration.source, configuration.definitions, self._options))
 
-    def condition(self, table: str) -> str | None:
-        """Return the condition of the rows to keep."""
-        return self._rows.condition(table)
-
-    def cells(self, table: str, row: Cells) -> Cells:
-        """Return the cells that the recipe sets."""
-        return self._rows.cells(table, row)
-
-    def configure(self) -> Sequence[Mapping[str, Any]]:
-        """Return the statements run after the data."""
-        return self._statements.configure()
-
     def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return the statements that set an option to a value."""
         coded = value.encode("utf-8")
@@ -241,21 +225,9 @@ class WordPressTemplate(Template):
         """Return the configuration's salts."""
         return self._configuration.secrets()
 
-    def checks(self) -> Sequence[Mapping[str, Any]]:
-        """Return the HTTP checks which show that the site works."""
-        return self._checks
-
-    def jobs(self) -> Mapping[str, Any]:
-        """Return the statements and edits of follow-up jobs."""
-        return self._statements.jobs()
-
     def php(self) -> PhpNeeds:
         """Return the PHP versions of this site."""
         return self._php.needs
-
-    def entry_points(self) -> Sequence[str]:
-        """Return the entry points, which make the site reachable."""
-        return ("index.php", ".htaccess")
 
     def personal_data(self) -> Sequence[str]:
         """Return the places where personal data remains."""
@@ -266,18 +238,6 @@ class WordPressTemplate(Template):
         listed = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
         settings = [f"{self._database.tables['options']}: e-mail addresses of others in {listed}"] if named else []
         return [*self._rows.personal_data(), *settings, *self._rows.strangers(own)]
-
-    def people(self) -> Sequence[People]:
-        """Return the tables of plug-ins and others that may hold personal data."""
-        return self._rows.people
-
-    def notes(self) -> Sequence[str]:
-        """Return sentences about what differs from the configuration."""
-        return self._notes
-
-    def dropped(self) -> Sequence[Dropped]:
-        """Return the rows left out."""
-        return self._rows.dropped()
 
     def languages(self) -> Sequence[str]:
         """Return the codes of the languages for which WordPress has texts here."""

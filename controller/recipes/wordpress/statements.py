@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.recipes.own_tables import Administrator
 from controller.recipes.php import guard
 from controller.recipes.wordpress import config
-from controller.recipes.wordpress.database import Administrator, Database
+from controller.recipes.wordpress.database import Database
 from controller.recipes.wordpress.languages import time_zones
 from controller.recipes.wordpress.options import FROM_JOB, NEEDED
 from shared.placeholders import token

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.customers.people import Known, Own, Search
 from controller.recipes.location.hosts import are_one_site, plain
-from controller.recipes.table_prefix import chosen, require_tables
+from controller.recipes.own_tables import Administrator, OwnTables
 from shared.errors import ShoplaunchError
 
-_NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
 _SUPER_ADMIN = 1
 #: Folders named in the database: (table, column, parent folder). 1.6 stores its themes in their own table.
 _IN_USE = (("shop", "theme_name", "themes"), ("theme", "directory", "themes"), ("module", "name", "modules"))
@@ -25,53 +22,21 @@ _EMAILS = (("customer", "email", ""), ("customer_thread", "email", ""))
 _PHONES = (("address", "phone", _OF_CUSTOMERS), ("address", "phone_mobile", _OF_CUSTOMERS))
 
 
-@dataclass(frozen=True)
-class Administrator:
-    """The employee whose row becomes the new shop's administrator."""
+class Database(OwnTables):
+    """Queries one template's database."""
 
-    number: int
-    email: str
-
-
-def prefix_of(database: TemplateDatabase, configured: str) -> str:
-    """Return the prefix of the application's tables: the configured one, or that of the only complete set."""
-    return chosen(database.tables, configured, _NEEDED)
-
-
-class Database:
-    """Queries one template's database. `prefix` is that of its tables."""
+    NEEDED = ("shop_url", "shop", "configuration", "employee", "lang", "product")
 
     def __init__(self, database: TemplateDatabase, prefix: str) -> None:
-        self._database = self.template = database
-        self.prefix = prefix
+        super().__init__(database, prefix)
         self.all_tables = frozenset(database.tables)
-        self.tables = {name[len(prefix) :]: name for name in database.tables if name.startswith(prefix)}
         self._all_settings: list[tuple[str, bytes]] | None = None
-        require_tables(database.tables, prefix, _NEEDED)
-
-    def columns(self, table: str) -> frozenset[str]:
-        """Return the columns of a table named without prefix."""
-        return frozenset(column.name for column in self._database.tables[self.tables[table]].columns)
-
-    def own_tables(self) -> Mapping[str, Any]:
-        """Return table (full name) -> its columns and key, for the tables with this shop's prefix."""
-        return {full: self._database.tables[full] for full in self.tables.values()}
-
-    def text(self, sql: str) -> list[tuple[str, ...]]:
-        """Return a query's rows as text, NULL as "". `{name}` stands for the full name of the table `name`."""
-        rows = self._database.query(sql.format_map(self._names()))
-        return [tuple("" if cell is None else cell.decode("utf-8", "replace") for cell in row) for row in rows]
-
-    def count(self, full: str, where: str = "") -> int:
-        """Return the number of rows of a table (full name) that satisfy `where`."""
-        condition = f" WHERE {where}" if where else ""
-        return int(self.text(f"SELECT COUNT(*) FROM `{full}`{condition}")[0][0])
 
     def address(self) -> tuple[list[str], str]:
         """Return (hosts, base URI). Raises ShoplaunchError `several_domains`, `domain_unknown`."""
         columns = "domain, domain_ssl, physical_uri, virtual_uri, id_shop"
         # The address to which visitors are redirected comes first
-        rows = self.text(f"SELECT {columns} FROM {{shop_url}} ORDER BY main DESC, id_shop_url")
+        rows = self.rows(f"SELECT {columns} FROM {{shop_url}} ORDER BY main DESC, id_shop_url")
         hosts = list(dict.fromkeys(plain(host) for row in rows for host in row[:2] if host.strip()))
         uris = {(row[2] or "/", row[3]) for row in rows}
         # The other hosts of a single shop are other names: for https, or redirected to the first
@@ -89,7 +54,7 @@ class Database:
 
         Raises ShoplaunchError `several_domains`.
         """
-        rows = self.text("SELECT id_shop_url, main FROM {shop_url} ORDER BY main DESC, id_shop_url")
+        rows = self.rows("SELECT id_shop_url, main FROM {shop_url} ORDER BY main DESC, id_shop_url")
         main = [is_main for _, is_main in rows if is_main == "1"]
         if len(main) > 1:
             raise ShoplaunchError("several_domains", f"ps_shop_url names {len(main)} main addresses")
@@ -97,7 +62,7 @@ class Database:
 
     def administrator(self) -> Administrator:
         """Return the first active super administrator. Raises ShoplaunchError `admin_missing`."""
-        rows = self.text(
+        rows = self.rows(
             "SELECT id_employee, email FROM {employee}"
             f" WHERE id_profile = {_SUPER_ADMIN} AND active = 1 ORDER BY id_employee LIMIT 1"
         )
@@ -107,7 +72,7 @@ class Database:
 
     def settings(self) -> Mapping[str, str]:
         """Return name -> value; a shop's own value takes precedence over the general one."""
-        rows = self.text("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
+        rows = self.rows("SELECT name, value FROM {configuration} ORDER BY id_shop IS NOT NULL, id_configuration")
         return {row[0]: row[1] for row in rows}
 
     def anonymous_customer(self) -> int | None:
@@ -118,7 +83,7 @@ class Database:
         wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
         if not wanted.isdigit() or "customer" not in self.tables:
             return None
-        found = self.text(
+        found = self.rows(
             f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"
         )
         return int(found[0][0]) if found else None
@@ -126,14 +91,14 @@ class Database:
     def all_settings(self) -> list[tuple[str, bytes]]:
         """Return (name, value) of every setting, including those of single shops and those with a text per language."""
         if self._all_settings is None:
-            rows = self._database.query(
-                "SELECT name, value FROM {configuration} ORDER BY id_configuration".format_map(self._names())
+            rows = self.template.query(
+                "SELECT name, value FROM {configuration} ORDER BY id_configuration".format_map(self.names)
             )
             if "configuration_lang" in self.tables:
-                rows = rows + self._database.query(
+                rows = rows + self.template.query(
                     "SELECT c.name, l.value FROM {configuration} c JOIN {configuration_lang} l"
                     " ON l.id_configuration = c.id_configuration"
-                    " ORDER BY c.id_configuration, l.id_lang".format_map(self._names())
+                    " ORDER BY c.id_configuration, l.id_lang".format_map(self.names)
                 )
             self._all_settings = [(name.decode("utf-8", "replace"), value) for name, value in rows if name and value]
         return self._all_settings
@@ -149,7 +114,7 @@ class Database:
         ):
             told = sorted(_OF_OWNER & self.columns(table)) if table in self.tables else []
             if told:
-                rows = self.text(f"SELECT {', '.join(told)} FROM {{{table}}}{condition}")
+                rows = self.rows(f"SELECT {', '.join(told)} FROM {{{table}}}{condition}")
                 values += [cell for row in rows for cell in row if cell]
         return Search(self.template, Own.of(values, hosts), Known(self._listed(_EMAILS), self._listed(_PHONES)))
 
@@ -162,14 +127,14 @@ class Database:
 
     def setting_names(self) -> Mapping[bytes, str]:
         """Return number -> name of the settings."""
-        rows = self._database.query("SELECT id_configuration, name FROM {configuration}".format_map(self._names()))
+        rows = self.template.query("SELECT id_configuration, name FROM {configuration}".format_map(self.names))
         return {number: (name or b"").decode("utf-8", "replace") for number, name in rows if number is not None}
 
     def translated_settings(self) -> frozenset[str]:
         """Return the names of the settings that have a text per language."""
         if "configuration_lang" not in self.tables:
             return frozenset()
-        rows = self.text(
+        rows = self.rows(
             "SELECT DISTINCT c.name FROM {configuration} c"
             " JOIN {configuration_lang} l ON l.id_configuration = c.id_configuration"
         )
@@ -177,7 +142,7 @@ class Database:
 
     def languages(self) -> list[str]:
         """Return the ISO codes of the active languages, the default first."""
-        return [row[0] for row in self.text("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
+        return [row[0] for row in self.rows("SELECT iso_code FROM {lang} WHERE active = 1 ORDER BY id_lang")]
 
     def order_languages(self) -> list[str]:
         """Return the codes by which an order may name its language, the shop's own first.
@@ -186,7 +151,7 @@ class Database:
         """
         default = self.settings().get("PS_LANG_DEFAULT", "")
         code = "LEFT(language_code, 2)" if "language_code" in self.columns("lang") else "iso_code"
-        rows = self.text(f"SELECT id_lang, iso_code, {code} FROM {{lang}} WHERE active = 1 ORDER BY id_lang")
+        rows = self.rows(f"SELECT id_lang, iso_code, {code} FROM {{lang}} WHERE active = 1 ORDER BY id_lang")
         rows.sort(key=lambda row: row[0] != default)
         codes = dict.fromkeys(code.lower() for row in rows for code in row[1:])
         return [code for code in codes if len(code) == 2 and code.isalpha() and code.isascii()]
@@ -195,24 +160,21 @@ class Database:
         """Return the ISO codes of the countries the shop sells to."""
         if "country" not in self.tables:
             return []
-        return [row[0] for row in self.text("SELECT iso_code FROM {country} WHERE active = 1 ORDER BY id_country")]
+        return [row[0] for row in self.rows("SELECT iso_code FROM {country} WHERE active = 1 ORDER BY id_country")]
 
     def currencies(self) -> list[str]:
         """Return the ISO codes of the active currencies."""
         if "currency" not in self.tables or "conversion_rate" not in self.columns("currency"):
             return []
-        return [row[0] for row in self.text("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
+        return [row[0] for row in self.rows("SELECT iso_code FROM {currency} WHERE active = 1 ORDER BY id_currency")]
 
     def folders_in_use(self) -> set[str]:
         """Return the folders of the active themes and modules."""
         used = set()
         for table, column, folder in _IN_USE:
             if table in self.tables and column in self.columns(table):
-                used |= {f"{folder}/{name}" for (name,) in self.text(f"SELECT {column} FROM {{{table}}}") if name}
+                used |= {f"{folder}/{name}" for (name,) in self.rows(f"SELECT {column} FROM {{{table}}}") if name}
         return used
-
-    def _names(self) -> Mapping[str, str]:
-        return {name: f"`{full}`" for name, full in self.tables.items()}
 
 
 def require_same_release(tree: str, database: str) -> None:

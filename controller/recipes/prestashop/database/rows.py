@@ -9,8 +9,9 @@ from controller.recipes.customers.columns import rows_to_keep
 from controller.recipes.customers.people import unprefixed
 from controller.recipes.customers.rows import Rules, Setter
 from controller.recipes.foreign_tables import foreign_tables
+from controller.recipes.own_tables import Administrator
 from controller.recipes.prestashop.database import settings, tables
-from controller.recipes.prestashop.database.queries import Administrator, Database
+from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.database.remembered import remembered
 
 

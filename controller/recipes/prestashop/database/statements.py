@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.recipes.base import BCRYPT
-from controller.recipes.prestashop.database.queries import Administrator, Database
+from controller.recipes.own_tables import Administrator
+from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.database.settings import FROM_JOB, NEEDED
 from shared.placeholders import token
 

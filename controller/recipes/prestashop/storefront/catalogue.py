@@ -47,7 +47,7 @@ class Catalogue:
             shown += " AND p.visibility <> 'none'"
         if self._has("product_shop") and "visibility" in self._database.columns("product_shop"):
             shown += " AND s.visibility <> 'none'"
-        rows = self._database.text(
+        rows = self._database.rows(
             f"SELECT p.id_product, MAX(l.link_rewrite) FROM {{product}} p {self._of_shop('product', 'p')}"
             " JOIN {product_lang} l ON l.id_product = p.id_product"
             f" WHERE {shown}{self._open_to_visitors('product')} GROUP BY p.id_product"
@@ -60,7 +60,7 @@ class Catalogue:
         """Return products with pictures, also hidden ones: their pictures are served all the same."""
         if not self._has("image"):
             return []
-        rows = self._database.text(f"SELECT DISTINCT id_product FROM {{image}} ORDER BY id_product LIMIT {MOST}")
+        rows = self._database.rows(f"SELECT DISTINCT id_product FROM {{image}} ORDER BY id_product LIMIT {MOST}")
         images = self._images([row[0] for row in rows])
         return [Product(int(number), "", tuple(found)) for number, found in images.items()]
 
@@ -68,7 +68,7 @@ class Catalogue:
         """Return categories below the home page's that any visitor may see, in their order."""
         if not self._has("category", "category_lang"):
             return []
-        rows = self._database.text(
+        rows = self._database.rows(
             f"SELECT p.id_category, MAX(l.link_rewrite) FROM {{category}} p {self._of_shop('category', 'p')}"
             " JOIN {category_lang} l ON l.id_category = p.id_category"
             f" WHERE p.active = 1 AND p.level_depth > 1{self._open_to_visitors('category')} GROUP BY p.id_category"
@@ -80,7 +80,7 @@ class Catalogue:
         """Return the number of a content page (CMS), None without one."""
         if not self._has("cms", "cms_lang"):
             return None
-        rows = self._database.text(
+        rows = self._database.rows(
             f"SELECT p.id_cms FROM {{cms}} p {self._of_shop('cms', 'p')} JOIN {{cms_lang}} l ON l.id_cms = p.id_cms"
             " WHERE p.active = 1 GROUP BY p.id_cms ORDER BY COUNT(DISTINCT l.id_lang) DESC, p.id_cms LIMIT 1"
         )
@@ -90,7 +90,7 @@ class Catalogue:
         """Return the names of the sizes for pictures of a `kind` (products, categories)."""
         if not self._has("image_type") or kind not in self._database.columns("image_type"):
             return []
-        rows = self._database.text(f"SELECT name FROM {{image_type}} WHERE `{kind}` = 1 ORDER BY id_image_type")
+        rows = self._database.rows(f"SELECT name FROM {{image_type}} WHERE `{kind}` = 1 ORDER BY id_image_type")
         return list(dict.fromkeys(row[0] for row in rows))
 
     def languages(self) -> list[str]:
@@ -100,7 +100,7 @@ class Catalogue:
     def _images(self, products: list[str]) -> dict[str, list[int]]:
         if not products or not self._has("image"):
             return {}
-        rows = self._database.text(
+        rows = self._database.rows(
             f"SELECT id_product, id_image FROM {{image}} WHERE id_product IN ({', '.join(products)})"
             " ORDER BY id_product, COALESCE(cover, 0) DESC, position, id_image"
         )

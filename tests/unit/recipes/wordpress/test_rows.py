@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.recipes.wordpress.database import Administrator
+from controller.recipes.own_tables import Administrator
 from controller.recipes.wordpress.facts import signs_in_by_email
 from controller.recipes.wordpress.recipe import WordPress
 from controller.recipes.wordpress.rows import RowRules

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from controller.recipes.base import PackOptions
+from controller.recipes.own_tables import Administrator
 from controller.recipes.tree import web_root
 from controller.recipes.wordpress import options
-from controller.recipes.wordpress.database import Administrator, address
+from controller.recipes.wordpress.database import address
 from controller.recipes.wordpress.facts import find_version, series_of
 from controller.recipes.wordpress.languages import packs, time_zones
 from controller.recipes.wordpress.recipe import WordPress

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.recipes.wordpress.database import Administrator
+from controller.recipes.own_tables import Administrator
 from controller.recipes.wordpress.statements import Statements
 from shared.placeholders import Renderer
 
