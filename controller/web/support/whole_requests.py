@@ -205,12 +205,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if conn not in self._arriving:
             # Closed since the system reported data
             return
-        try:
-            piece = conn.sock.recv(PIECE_BYTES)
-        except (BlockingIOError, InterruptedError):
+        piece = _received(conn.sock)
+        if piece is None:
             return
-        except OSError:
-            piece = b""
         arrival = conn.arrival
         if not piece or arrival is None:
             self._give_up(conn)
@@ -270,12 +267,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _drain(self, conn: Connection, _client: socket.socket) -> None:
         if conn not in self._ending:
             return
-        try:
-            piece = conn.sock.recv(PIECE_BYTES)
-        except (BlockingIOError, InterruptedError):
+        piece = _received(conn.sock)
+        if piece is None:
             return
-        except OSError:
-            piece = b""
         conn.drained += len(piece)
         if not piece or conn.drained > LINGER_BYTES:
             self._close(conn)
@@ -285,6 +279,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
+
+
+def _received(client: socket.socket) -> bytes | None:
+    """Return what has arrived, b"" when the peer or the connection has ended, None when nothing has arrived."""
+    try:
+        return client.recv(PIECE_BYTES)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError:
+        return b""
 
 
 def _unread_bytes(client: socket.socket) -> int:
