@@ -44,9 +44,9 @@ _LAST_CLOSED_PORT = 1023
 def examine(config: Config) -> list[Check]:
     """Return a row for every check."""
     rows: list[Check] = []
-    for name, look in _LOOKS.items():
+    for name, check in _CHECKS.items():
         try:
-            rows += [replace(row, name=row.name or name) for row in look(config)]
+            rows += [replace(row, name=row.name or name) for row in check(config)]
         except ShoplaunchError as error:
             rows.append(Check(name, False, error.message, advice(error.code)))
         except OSError as error:
@@ -63,8 +63,8 @@ def _keys(config: Config) -> Iterator[Check]:
 def _sealed(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         opened, closed = key_possession.opens(connection, load_keys(config.keys))
-    told = f"{closed} of {opened + closed} were sealed with a key that is gone" if closed else "the keys open them"
-    yield Check("", not closed, told, advice("keys_lost"))
+    message = f"{closed} of {opened + closed} were sealed with a key that is gone" if closed else "the keys open them"
+    yield Check("", not closed, message, advice("keys_lost"))
 
 
 def _database(config: Config) -> Iterator[Check]:
@@ -98,8 +98,8 @@ def _version(config: Config, archive: zipfile.ZipFile) -> Check:
     except ShoplaunchError as error:
         return Check(name, False, f"agent_pythons: {error.message}", "Mend agent_pythons in shoplaunch.toml.")
     current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
-    told = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
-    return Check(name, current, told, "Run `shoplaunch migrate`, then `skeleton install` per server.")
+    message = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
+    return Check(name, current, message, "Run `shoplaunch migrate`, then `skeleton install` per server.")
 
 
 def _bundles(config: Config) -> Iterator[Check]:
@@ -129,22 +129,26 @@ def servers_of(config: Config) -> list[servers.Server]:
 
 def _operator(config: Config) -> Iterator[Check]:
     known = bool(config.mail.operator)
-    told = f"alarms go to {config.mail.operator}" if known else "nobody is told of failures: [mail] operator is not set"
-    yield Check("", known, told, advice("operator_missing"))
+    message = (
+        f"alarms go to {config.mail.operator}"
+        if known
+        else "nobody is notified of failures: [mail] operator is not set"
+    )
+    yield Check("", known, message, advice("operator_missing"))
 
 
 def _alarms(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         wanted = sum(health.alarms_wanted(connection))
-    told = f"{wanted} not delivered" if wanted else "all are delivered"
-    yield Check("", not wanted, told, "Mend [mail], then restart the service: they are delivered within a minute.")
+    message = f"{wanted} not delivered" if wanted else "all are delivered"
+    yield Check("", not wanted, message, "Mend [mail], then restart the service: they are delivered within a minute.")
 
 
 def _refused(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         found = health.open_refused(connection)
-    told = f"{found} wait for somebody" if found else "none"
-    yield Check("", not found, told, "Run `shoplaunch refused list`.")
+    message = f"{found} wait for somebody" if found else "none"
+    yield Check("", not found, message, "Run `shoplaunch refused list`.")
 
 
 def _restored(config: Config) -> Iterator[Check]:
@@ -153,9 +157,9 @@ def _restored(config: Config) -> Iterator[Check]:
     if found is None:
         return
     at, back = found
-    told = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
-    what = "End what had been revoked or removed since, as README.md says; this is told for two weeks."
-    yield Check("", False, told, what, optional=True)
+    message = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
+    what = "End what had been revoked or removed since, as README.md says; this is shown for two weeks."
+    yield Check("", False, message, what, optional=True)
 
 
 def _mail(config: Config) -> Iterator[Check]:
@@ -175,13 +179,13 @@ def _whmcs(config: Config) -> Iterator[Check]:
     if not config.whmcs:
         return
     for key, settings in WhmcsSettings.sections(config.whmcs).items():
-        for name, ok, message, told in whmcs_check.look(settings):
-            yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, told)
+        for name, ok, message, what in whmcs_check.look(settings):
+            yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, what)
         yield from _port_of_whmcs(config, " ".join(filter(None, ("whmcs", key, "port"))), settings.url)
     in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
     if in_vain:
-        told = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
-        yield Check("whmcs environment", True, told)
+        message = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
+        yield Check("whmcs environment", True, message)
 
 
 def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
@@ -194,8 +198,8 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
         # The row `database` says why nobody knows
         return
     if shared:
-        told = f"{url}: while its web server restarts, any account may hold this port and hear the API's secret"
-        yield Check(name, True, f"{told}; https, or a port up to {_LAST_CLOSED_PORT}, is nobody else's")
+        message = f"{url}: while its web server restarts, any account may hold this port and hear the API's secret"
+        yield Check(name, True, f"{message}; https, or a port up to {_LAST_CLOSED_PORT}, is nobody else's")
 
 
 def _is_shared(config: Config) -> bool:
@@ -223,8 +227,10 @@ def _keys_of_whmcs(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         known = api_keys.names(connection)
     if "" in sections and len(known) > 1:
-        told = f"[whmcs] does not say which of the keys {', '.join(known)} is its own: its clients are told by mail"
-        yield Check("", False, told, 'Write key = "NAME" into [whmcs]; another WHMCS gets a section [whmcs.NAME].')
+        message = (
+            f"[whmcs] does not say which of the keys {', '.join(known)} is its own: its clients are notified by mail"
+        )
+        yield Check("", False, message, 'Write key = "NAME" into [whmcs]; another WHMCS gets a section [whmcs.NAME].')
     unknown = sorted(set(sections) - {"", *known})
     if unknown:
         yield Check("", False, f"there is no key {unknown[0]}", "See `shoplaunch key list`.")
@@ -241,12 +247,14 @@ def _agents(config: Config) -> Iterator[Check]:
         yield Check("", False, f"{path}: {problem.strerror}", "Start it: `shoplaunch serve`.")
     else:
         may_enter = bundle_readers.others_may_enter(path.parent)
-        told = "this controller's own" if may_enter else "where accounts may not enter"
-        yield Check("", may_enter, f"{path} is {told}", "Let accounts pass through its folders (mode 711).")
+        message = "this controller's own" if may_enter else "where accounts may not enter"
+        yield Check("", may_enter, f"{path} is {message}", "Let accounts pass through its folders (mode 711).")
     if is_shared and not config.bind.startswith("unix:"):
-        told = f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
+        message = (
+            f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
+        )
         what = 'Behind a web server on this machine set bind = "unix:PATH" in a folder of root\'s.'
-        yield Check("port", True, told, what)
+        yield Check("port", True, message, what)
 
 
 def _code_of(body: bytes) -> str:
@@ -262,9 +270,9 @@ def _proxies(config: Config) -> Iterator[Check]:
     hops = config.trusted_proxies
     # `serve` speaks plain http: behind an https address there is a proxy
     missing = not hops and urlsplit(config.public_url).scheme == "https"
-    told = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
+    message = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
     what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
-    yield Check("", not missing, told, what)
+    yield Check("", not missing, message, what)
 
 
 def _servers(config: Config) -> Iterator[Check]:
@@ -286,7 +294,7 @@ def _servers(config: Config) -> Iterator[Check]:
             yield replace(row, name=f"{server.name}: {row.name}")
 
 
-_LOOKS: dict[str, Callable[[Config], Iterator[Check]]] = {
+_CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "keys": _keys,
     "database": _database,
     "sealed values": _sealed,

@@ -31,7 +31,7 @@ class Kind:
     button: str = ""
     #: It may fail in a way only visible from outside: its bundle must tell how it is rolled back.
     needs_back: bool = False
-    #: It sets a password of the administrator, which whoever begins it gives.
+    #: It sets a password of the administrator, which is given when it is started.
     asks_password: bool = False
     #: It takes something from the client: operators need the highest role.
     takes_from_client: bool = False
@@ -56,10 +56,10 @@ KINDS: dict[str, Kind] = _by_name(
         question="Switch this shop to https?",
         consequences=(
             "Visitors of http are led to https from then on, and links change in the living shop.",
-            "First it is looked whether a valid certificate is served; a shop that does not answer on https afterwards "
-            "is switched back.",
+            "First the controller checks whether a valid certificate is served; a shop that does not answer on https "
+            "afterwards is switched back.",
         ),
-        command_help="Switch the shop of job ID to https; taken back by itself when it does not work from outside.",
+        command_help="Switch the shop of job ID to https; rolled back when it does not work from outside.",
         command_question="Switch the shop {shop} to https?",
         needs_back=True,
     ),
@@ -69,8 +69,8 @@ KINDS: dict[str, Kind] = _by_name(
         begun="Set a new administrator password",
         question="Set another password of the administrator?",
         consequences=(
-            "The password in use ends at once: whoever signs in to the back office needs the new one.",
-            "Nobody is told of it; give it to the client yourself.",
+            "The password in use ends at once: from then on only the new one opens the back office.",
+            "Nobody is notified of it; give it to the client yourself.",
         ),
         command_help="Give the administrator of the shop of job ID a new password: asked for, or the first line of "
         "standard input.",

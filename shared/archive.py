@@ -67,7 +67,7 @@ def _end(stream: "BinaryIO", total: int) -> "tuple[int, int, int]":
     at = total - _END.size
     mark, part, first, here, count, size, start, comment = _END.unpack(_read(stream, at, _END.size))
     if mark != b"PK\5\6" or part or first or here != count or comment:
-        raise _no_zip("it does not end as one of ours")
+        raise _no_zip("it does not end as the packer writes it")
     locator = at - _LOCATOR.size
     if locator >= 0 and _read(stream, locator, len(_LOCATOR_MARK)) == _LOCATOR_MARK:
         small = count, size, start
@@ -83,10 +83,10 @@ def _large_end(stream: "BinaryIO", locator: int) -> "tuple[int, int, int, int]":
     """Return the position of the ZIP64 end record that `locator` points to, and the three values `_end` returns."""
     _, part, at, parts = _LOCATOR.unpack(_read(stream, locator, _LOCATOR.size))
     if part or parts > 1 or at + _LARGE_END.size != locator:
-        raise _no_zip("its larger end is not where it should be")
+        raise _no_zip("its ZIP64 end is not where it should be")
     mark, _, _, _, part, first, here, count, size, start = _LARGE_END.unpack(_read(stream, at, _LARGE_END.size))
     if mark != b"PK\6\6" or part or first or here != count:
-        raise _no_zip("its larger end is not one of ours")
+        raise _no_zip("its ZIP64 end is not as the packer writes it")
     return at, count, size, start
 
 
@@ -98,7 +98,7 @@ def _entry(data: bytes, at: int) -> "tuple[Entry, int]":
     mark, flags, method, packed, size = found[0], found[3], found[4], found[8], found[9]
     name_bytes, extra_bytes, comment, part, start = found[10], found[11], found[12], found[13], found[16]
     if mark != b"PK\1\2" or comment or part:
-        raise _no_zip("its directory holds what is none of ours")
+        raise _no_zip("its directory holds what the packer does not write")
     name_end = at + _MEMBER.size + name_bytes
     end = name_end + extra_bytes
     raw = check_path(data[at + _MEMBER.size : name_end])
@@ -106,7 +106,7 @@ def _entry(data: bytes, at: int) -> "tuple[Entry, int]":
     try:
         name = raw.decode("ascii")
     except UnicodeDecodeError:
-        raise _no_zip("a name in it is none of ours") from None
+        raise _no_zip("a name in it is not as the packer writes it") from None
     if method != _STORED or flags & _ENCRYPTED or size != packed:
         raise ShoplaunchError("bundle_damaged", "{} is not stored plainly".format(name[:120]))
     return Entry(name, start, size), end
@@ -119,7 +119,7 @@ def _larger(extra: bytes, numbers: "list[int]") -> "list[int]":
     missing = numbers.count(_ELSEWHERE)
     form = struct.Struct("<2H{}Q".format(missing))
     if not missing or len(extra) != form.size or form.unpack(extra)[:2] != (_LARGE, 8 * missing):
-        raise _no_zip("an extra field in it is none of ours")
+        raise _no_zip("an extra field in it is not as the packer writes it")
     larger = iter(form.unpack(extra)[2:])
     return [next(larger) if number == _ELSEWHERE else number for number in numbers]
 

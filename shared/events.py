@@ -26,7 +26,7 @@ PERCENT_AFTER = {
     "cleanup": 100,
 }
 #: The same for a follow-up job, which has only these stages.
-SMALL_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
+FOLLOW_UP_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
 #: How an agent may be started other than by cron, and the environment variable that says how.
 START_WAYS = ("account", "ssh", "web")
 START_VARIABLE = "SHOPLAUNCH_START"

@@ -93,10 +93,10 @@ def _given_up(pinned: "PinnedBundle", problem: str, part: "Part") -> "Shoplaunch
     where = safe_address(pinned["url"])
     if problem != _SLOW:
         return ShoplaunchError("bundle_missing", "{}: {}".format(where, problem))
-    told = "{}: less than {} bytes a second; {} of {} bytes are here".format(
+    message = "{}: less than {} bytes a second; {} of {} bytes are here".format(
         where, part.rate, part.stream.tell(), pinned["size"]
     )
-    return ShoplaunchError("bundle_slow", told)
+    return ShoplaunchError("bundle_slow", message)
 
 
 class Part:
@@ -124,7 +124,7 @@ class Part:
         self.stream.close()
 
     @property
-    def told(self) -> bool:
+    def is_from_controller(self) -> bool:
         """Return whether the server is the controller, which got the token."""
         return self._token is not None
 
@@ -185,7 +185,7 @@ def _fetch_some(
         return error.message, None
     with response:
         status = response.status
-        if part.told:
+        if part.is_from_controller:
             part.rate = response.promised_rate()
         if status == 200:
             # The first request, a changed file, or a server that does not resume
@@ -198,7 +198,7 @@ def _fetch_some(
             part.begin_anew()
             return "the server's file is shorter than what arrived", None
         else:
-            return _refused(status, response.headers, part.told)
+            return _refused(status, response.headers, part.is_from_controller)
         return _copy(response, part, source.pinned["size"], check, progress), None
 
 

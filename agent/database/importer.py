@@ -85,7 +85,7 @@ def _lines(text: "bytes | bytearray") -> "Iterator[bytes]":
             yield line.pop()
 
 
-class _Lane:
+class _Worker:
     """The connection of one worker: opened with `connect` when it is needed, closed after a failure."""
 
     def __init__(self, connect: "Callable[[], OurConnection]") -> None:
@@ -187,18 +187,18 @@ class Workers:
         self._ctx.check_current()
 
     def _run(self) -> None:
-        lane = _Lane(self._ctx.connect)
+        worker = _Worker(self._ctx.connect)
         patience = Patience(self._check, self._patience)
         try:
             for member in iter(self._next, None):
-                self._wait_for_tables(lane, member, patience)
-                patience.run(partial(self._import, lane, member))
+                self._wait_for_tables(worker, member, patience)
+                patience.run(partial(self._import, worker, member))
                 patience.success()
                 self._note(member)
         except Exception as error:  # noqa: BLE001 - passed to the stage, which raises it
             self._fail(error)
         finally:
-            lane.close()
+            worker.close()
             with self._guard:
                 self._ended += 1
             self._news.set()
@@ -210,17 +210,17 @@ class Workers:
         except queue.Empty:
             return None
 
-    def _wait_for_tables(self, lane: "_Lane", member: "Member", patience: "Patience") -> None:
+    def _wait_for_tables(self, worker: "_Worker", member: "Member", patience: "Patience") -> None:
         self._check()
         if not self._tables.are_there(member):
             # A long wait must not occupy a connection, and does not count as a failure
-            lane.close()
+            worker.close()
             self._tables.wait_for(member, self._check)
             patience.success()
 
-    def _import(self, lane: "_Lane", member: "Member") -> None:
+    def _import(self, worker: "_Worker", member: "Member") -> None:
         self._check()
-        with lane.connected() as connection, self._alone_if_large(member):
+        with worker.connected() as connection, self._alone_if_large(member):
             import_chunk(self._ctx, connection, member)
 
     def _alone_if_large(self, member: "Member") -> "ContextManager[Any]":

@@ -38,14 +38,14 @@ _CREATE = (
 
 
 @contextlib.contextmanager
-def locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
+def locked(ctx: "Work", prepare: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
     """Yield a connection that holds the job's lock, with this attempt entered in the ledger.
 
-    A new connection is passed to `look(connection)` before anything is locked or changed. On success the connection is
-    kept for the next stage (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`,
+    A new connection is passed to `prepare(connection)` before anything is locked or changed. On success the connection
+    is kept for the next stage (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`,
     `db_*`.
     """
-    connection = kept(ctx) or open_locked(ctx, look)
+    connection = kept(ctx) or open_locked(ctx, prepare)
     try:
         yield connection
     except BaseException:
@@ -81,16 +81,16 @@ def _taken(ctx: "Work") -> "OurConnection | None":
     return connection
 
 
-def open_locked(ctx: "Work", look: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
-    """Return a connection that holds the job's lock, with this attempt entered in the ledger; `look` as for `locked`.
+def open_locked(ctx: "Work", prepare: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
+    """Return a connection that holds the job's lock, with this attempt in the ledger; `prepare` as for `locked`.
 
     The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
     with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
     connection = ctx.connect()
     try:
-        if look is not None:
-            look(connection)
+        if prepare is not None:
+            prepare(connection)
         take_lock(connection, ctx)
         take_over(connection, ctx)
     except BaseException:
@@ -199,7 +199,7 @@ def _not_newer(connection: "OurConnection", job_id: str, attempt: int) -> "tuple
     return known
 
 
-def check_ours(connection: "OurConnection", job_id: str) -> None:
+def check_own_tables(connection: "OurConnection", job_id: str) -> None:
     """Raise ShoplaunchError `db_not_empty` for a database that holds anything this job did not make.
 
     A shop with a ledger of another job counts as foreign, too: it may be finished, with its ledger left over.
@@ -217,7 +217,7 @@ def check_ours(connection: "OurConnection", job_id: str) -> None:
 
 def take_over(connection: "OurConnection", ctx: "Work") -> None:
     """Enter this attempt in the ledger, creating it when absent; drop what was imported with other values."""
-    check_ours(connection, ctx.job_id)
+    check_own_tables(connection, ctx.job_id)
     known = _not_newer(connection, ctx.job_id, ctx.attempt)
     if known is not None and known[0] != ctx.job_id:
         drop_ledger(connection)

@@ -22,33 +22,33 @@ def run(
     connection: "OurConnection",
     tasks: "Sequence[Callable[[OurConnection], Any]]",
     progress: "Callable[[float], None]",
-    beside: int = 1,
+    others: int = 1,
 ) -> "list[Any]":
     """Call each of `tasks` with a connection and return their results in order.
 
-    One lane works over `connection`, `beside` others in threads over connections of their own; where the account allows
+    One worker uses `connection`, `others` more are threads with connections of their own; where the account allows
     fewer threads or connections, fewer do all the work. `progress(fraction)` is called now and then. Raises the first
-    failure once all lanes have stopped.
+    failure once all workers have stopped.
     """
-    lanes = _Lanes(ctx, tasks, progress)
+    workers = _Workers(ctx, tasks, progress)
     threads = []
     try:
-        for _ in range(min(beside, len(tasks) - 1)):
-            thread = threading.Thread(target=lanes.beside, name="lane")
+        for _ in range(min(others, len(tasks) - 1)):
+            thread = threading.Thread(target=workers.work_on_new_connection, name="parallel")
             thread.start()
             threads.append(thread)
     except RuntimeError as error:
-        ctx.log.info("lanes beside the first: %d: %s", len(threads), error)
-    lanes.work(connection)
+        ctx.log.info("workers besides the first: %d: %s", len(threads), error)
+    workers.work(connection)
     for thread in threads:
         thread.join()
-    if lanes.failure is not None:
-        raise lanes.failure
-    return lanes.results
+    if workers.failure is not None:
+        raise workers.failure
+    return workers.results
 
 
-class _Lanes:
-    """A queue of tasks from which each free lane takes the next."""
+class _Workers:
+    """A queue of tasks from which each free worker takes the next."""
 
     def __init__(
         self, ctx: "Work", tasks: "Sequence[Callable[[OurConnection], Any]]", progress: "Callable[[float], None]"
@@ -62,13 +62,13 @@ class _Lanes:
         self.results: "list[Any]" = [None] * len(tasks)
         self.failure: "Exception | None" = None
 
-    def beside(self) -> None:
+    def work_on_new_connection(self) -> None:
         """Work over a new connection."""
         try:
             connection = self._ctx.connect()
         except ShoplaunchError as error:
-            # An account may have few connections: the other lanes do the work
-            self._ctx.log.info("a lane less: %s", error.message)
+            # An account may have few connections: the other workers do the work
+            self._ctx.log.info("one worker less: %s", error.message)
             return
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._fail(error)

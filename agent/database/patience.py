@@ -26,7 +26,7 @@ class Patience:
     """Retry pauses that grow until something succeeds; gives up after PATIENCE_SECONDS without success.
 
     A success is passed on to `others` (another Patience), and its successes count here: other connections may get what
-    this one is refused. `tell(error)` is called once when nothing has succeeded for a while.
+    this one is refused. `on_waiting(error)` is called once when nothing has succeeded for a while.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class Patience:
         seconds: float = PATIENCE_SECONDS,
         clock: "Callable[[], float]" = time.monotonic,
         sleep: "Callable[[float], None]" = time.sleep,
-        tell: "Callable[[ShoplaunchError], None] | None" = None,
+        on_waiting: "Callable[[ShoplaunchError], None] | None" = None,
     ) -> None:
         self._check = check
-        self._tell = tell
+        self._on_waiting = on_waiting
         self._others = others
         self._seconds = seconds
         self._clock = clock
@@ -48,7 +48,7 @@ class Patience:
 
     def _begin(self) -> None:
         self.since = self._clock()
-        self._is_told = False
+        self._is_reported = False
         self._pause = FIRST_PAUSE_SECONDS
 
     def success(self) -> None:
@@ -63,9 +63,9 @@ class Patience:
         waited = self._clock() - since
         if error.code not in TRANSIENT or waited > self._seconds:
             raise error
-        if self._tell is not None and waited > QUIET_SECONDS and not self._is_told:
-            self._is_told = True
-            self._tell(error)
+        if self._on_waiting is not None and waited > QUIET_SECONDS and not self._is_reported:
+            self._is_reported = True
+            self._on_waiting(error)
         until = self._clock() + self._pause
         while self._clock() < until:
             self._check()
@@ -87,4 +87,4 @@ class Patience:
 
 def of_stage(ctx: "Work") -> "Patience":
     """Return the Patience of a stage: it ends when `ctx` is not current any more, and is reported when it is tried."""
-    return Patience(ctx.check_current, tell=ctx.tell_waiting)
+    return Patience(ctx.check_current, on_waiting=ctx.report_waiting)

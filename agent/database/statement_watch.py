@@ -56,7 +56,7 @@ class Watch:
             try:
                 self.look(self._every)
             except Exception as error:  # noqa: BLE001 - a failed query only means no sign of life
-                self._log.info("the server does not tell what it works on: %s", type(error).__name__)
+                self._log.info("the server does not show what it works on: %s", type(error).__name__)
 
     def look(self, shortest: float) -> bool:
         """Return whether the server works on an agent's statement older than `shortest` seconds, after calling `touch`.

@@ -75,7 +75,7 @@ class Delivery:
         self._verdict: "str | None" = None
         self._stopping = False
         self._next_try = 0.0
-        self._told_percent: "int | None" = None
+        self._sent_percent: "int | None" = None
         self._thread: "threading.Thread | None" = None
         self._tries = 0
         self._last_answer: "Answer | None" = None
@@ -174,10 +174,10 @@ class Delivery:
             now = time.monotonic()
             if now >= next_beat:
                 next_beat = now + self._period
-                self._tell("heartbeat")
-            elif now >= next_progress and self._told_percent != self._events.percent and now >= self._next_try:
+                self._send_passing("heartbeat")
+            elif now >= next_progress and self._sent_percent != self._events.percent and now >= self._next_try:
                 next_progress = now + PROGRESS_SECONDS
-                self._tell("progress")
+                self._send_passing("progress")
             with self._changed:
                 is_waiting = self._events.first() is not None
                 if self._stopping or (is_waiting and time.monotonic() >= self._next_try):
@@ -197,11 +197,11 @@ class Delivery:
                 return
             self._events.settle(event["seq"])
 
-    def _tell(self, name: str) -> None:
+    def _send_passing(self, name: str) -> None:
         """Send an event once; it may be lost."""
         event = self._events.passing(name)
         if self._send(event):
-            self._told_percent = event["percent"]
+            self._sent_percent = event["percent"]
 
     def _post(self, event: "Event") -> "Answer":
         body = json.dumps(event, sort_keys=True).encode("utf-8")

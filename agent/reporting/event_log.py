@@ -3,7 +3,7 @@
 import threading
 import time
 
-from shared.events import MAX_KEPT_SEQ, PERCENT_AFTER, SMALL_PERCENT_AFTER, STAGES, fitted, make_event
+from shared.events import FOLLOW_UP_PERCENT_AFTER, MAX_KEPT_SEQ, PERCENT_AFTER, STAGES, fitted, make_event
 from shared.job import RESTORE
 
 MYPY = False
@@ -24,7 +24,7 @@ def weights(kind: str = RESTORE) -> "dict[str, int]":
     """Return stage -> its percentage of the whole job of `kind`; they add up to 100."""
     before = 0
     result = {}
-    after = PERCENT_AFTER if kind == RESTORE else SMALL_PERCENT_AFTER
+    after = PERCENT_AFTER if kind == RESTORE else FOLLOW_UP_PERCENT_AFTER
     for stage in STAGES:
         result[stage] = after.get(stage, before) - before
         before = after.get(stage, before)
@@ -53,9 +53,9 @@ class StageProgress:
 
     def begin(self, stage: str, done: "Iterable[str]") -> None:
         """Note that `stage` begins, now that the stages `done` are done."""
-        beside = [name for name in self._running if name != stage]
-        self.stage, self._running = stage, [*beside, stage]
-        fractions = {name: self._fractions.get(name, 0.0) for name in beside}
+        others = [name for name in self._running if name != stage]
+        self.stage, self._running = stage, [*others, stage]
+        fractions = {name: self._fractions.get(name, 0.0) for name in others}
         fractions.update((name, 1.0) for name in done)
         self._fractions = fractions
 
@@ -70,8 +70,8 @@ class StageProgress:
 class EventLog:
     """The events of one attempt of `job` (payload), which wait in `outbox`; `lock` records progress.
 
-    Safe to use from several threads. `changed` (threading.Condition) is notified of every change; whoever holds it may
-    call everything here.
+    Safe to use from several threads. `changed` (threading.Condition) is notified of every change; its holder may call
+    everything here.
     """
 
     def __init__(

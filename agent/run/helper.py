@@ -16,7 +16,7 @@ from agent.base.failures import as_failure
 from agent.bundle.reader import open_early
 from agent.bundle.shards import read_ahead
 from agent.run import helper_main
-from agent.session.context import LATER
+from agent.session.context import UNSET
 from shared.errors import ShoplaunchError, is_known
 from shared.job import LOG_FILE, RESTORE
 
@@ -41,7 +41,7 @@ def start(ctx: "Context") -> "Helper | None":
     """
     if ctx.kind != RESTORE or _is_switched(ctx):
         return None
-    ctx.bundle = open_early(ctx.job, ctx.folder) or LATER
+    ctx.bundle = open_early(ctx.job, ctx.folder) or UNSET
     try:
         # Before the order it writes nothing, but it can already unpack to memory
         return Helper(ctx, STAGE, partial(read_ahead, ctx.bundle, ctx.job.get("variant"), ctx.state.shard_done))
@@ -66,11 +66,11 @@ class Helper:
     def __init__(self, ctx: "Context", name: str, prepare: "Prepare | None" = None) -> None:
         self.name = name
         self._ctx = ctx
-        self._flushing: "Flushing" = LATER
-        self._thread: "threading.Thread" = LATER
+        self._flushing: "Flushing" = UNSET
+        self._thread: "threading.Thread" = UNSET
         self._error: "ShoplaunchError | None" = None
         self._done = False
-        self._started: "float" = LATER
+        self._started: "float" = UNSET
         self._ended: "float | None" = None
         self._pid: "int | None"
         self._pid, self._orders, self._messages = _fork(ctx, name, prepare)
@@ -91,7 +91,7 @@ class Helper:
         try:
             self._thread.start()
         except RuntimeError:
-            self._thread = LATER
+            self._thread = UNSET
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
     def _listen(self, order: "dict[str, Any]") -> None:

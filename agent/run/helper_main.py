@@ -118,13 +118,13 @@ def _line_of(orders: int) -> bytes:
 
 
 class Inherited:
-    """The descriptors of a forked process: `ours`, its ends of the pipes (order, message), the parent's ends `theirs`,
+    """The descriptors of a forked process: `own_ends` of the pipes (order, message), the parent's ends `theirs`,
     and `log` of the agent's log."""
 
-    __slots__ = ("log", "ours", "theirs")
+    __slots__ = ("log", "own_ends", "theirs")
 
-    def __init__(self, ours: "tuple[int, int]", theirs: "tuple[int, int]", log: int) -> None:
-        self.ours = ours
+    def __init__(self, own_ends: "tuple[int, int]", theirs: "tuple[int, int]", log: int) -> None:
+        self.own_ends = own_ends
         self.theirs = theirs
         self.log = log
 
@@ -142,11 +142,11 @@ def become(
         for descriptor in inherited.theirs:
             os.close(descriptor)
         # A process that reads the parent's output must not wait for the end of this one
-        os.dup2(inherited.ours[0], 0)
+        os.dup2(inherited.own_ends[0], 0)
         os.dup2(inherited.log, 1)
         os.dup2(inherited.log, 2)
         compat.name_process(PROCESS_NAME)
-        return main(folder, name, 0, inherited.ours[1], bundle, prepare)
+        return main(folder, name, 0, inherited.own_ends[1], bundle, prepare)
     except Exception as error:  # noqa: BLE001 - the parent continues alone; the log keeps the reason
         Log(folder).info("helper: %s", as_failure(error).message)
         return EXIT_BROKEN

@@ -58,10 +58,10 @@ def run(ctx: "Context", helper: "Helper | None" = None) -> None:
     Raises ShoplaunchError, OSError.
     """
     for group in _groups(ctx):
-        beside = group[0]
+        parallel = group[0]
         if len(group) > 1 and helper is not None:
-            if _is_waiting(ctx, beside) and _begin_beside(ctx, helper, beside):
-                _run_beside(ctx, helper, beside, group[1:])
+            if _is_waiting(ctx, parallel) and _begin_parallel(ctx, helper, parallel):
+                _run_parallel(ctx, helper, parallel, group[1:])
                 continue
             # Not needed: an account may have few processes
             helper.end()
@@ -97,28 +97,28 @@ def run_stage(ctx: "Context", module: "Stage") -> None:
     finish(ctx, module.NAME, time.monotonic() - started - ctx.waited)
 
 
-def _begin_beside(ctx: "Context", helper: "Helper", beside: "Stage") -> bool:
-    """Let `helper` begin with stage `beside`; return False where it cannot."""
-    if helper.name != beside.NAME:
+def _begin_parallel(ctx: "Context", helper: "Helper", parallel: "Stage") -> bool:
+    """Let `helper` begin with stage `parallel`; return False where it cannot."""
+    if helper.name != parallel.NAME:
         return False
     try:
         helper.work()
     except OSError as error:
         ctx.log.info("no second process: %s", error.strerror)
         return False
-    begin(ctx, beside.NAME)
+    begin(ctx, parallel.NAME)
     return True
 
 
-def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Sequence[Stage]") -> None:
-    """Run stages `modules` here while `helper` works on `beside`, and wait for both to end."""
+def _run_parallel(ctx: "Context", helper: "Helper", parallel: "Stage", modules: "Sequence[Stage]") -> None:
+    """Run stages `modules` here while `helper` works on `parallel`, and wait for both to end."""
     is_seen: "list[bool]" = []
 
     def wait(work: "Callable[[], None]" = lambda: None) -> None:
         if not is_seen:
             is_seen.append(True)
             started, stage = time.monotonic(), ctx.state.get("stage")
-            _see_to_its_end(ctx, helper, beside, work)
+            _see_to_its_end(ctx, helper, parallel, work)
             ctx.state.note(stage=stage)
             # Waiting does not count as work
             ctx.waited += time.monotonic() - started
@@ -136,15 +136,15 @@ def _run_beside(ctx: "Context", helper: "Helper", beside: "Stage", modules: "Seq
             wait()
     except BaseException:
         if not is_seen:
-            _note_beside_a_failure(ctx, helper, beside)
+            _note_parallel_after_failure(ctx, helper, parallel)
         raise
     finally:
         helper.end()
 
 
-def _see_to_its_end(ctx: "Context", helper: "Helper", beside: "Stage", work: "Callable[[], None]") -> None:
-    """Wait until `helper` has finished stage `beside`, calling `work()` while its last files are flushed to disk. If it
-    was killed, do the rest here."""
+def _see_to_its_end(ctx: "Context", helper: "Helper", parallel: "Stage", work: "Callable[[], None]") -> None:
+    """Wait until `helper` has finished stage `parallel`, calling `work()` while its last files are flushed to disk. If
+    it was killed, do the rest here."""
     try:
         finished = helper.wait(ctx.check_current)
         if finished:
@@ -152,27 +152,27 @@ def _see_to_its_end(ctx: "Context", helper: "Helper", beside: "Stage", work: "Ca
         # For a killed helper as well: a shard must not be noted later, while it is being rewritten
         ctx.flushing.finish()
     except BaseException:
-        fail(ctx, beside.NAME, helper.seconds())
+        fail(ctx, parallel.NAME, helper.seconds())
         raise
     if finished:
-        finish(ctx, beside.NAME, helper.seconds())
+        finish(ctx, parallel.NAME, helper.seconds())
         return
-    ctx.log.info("the helper for stage %s is gone; going on without", beside.NAME)
-    fail(ctx, beside.NAME, helper.seconds())
-    run_stage(ctx, beside)
+    ctx.log.info("the helper for stage %s is gone; going on without", parallel.NAME)
+    fail(ctx, parallel.NAME, helper.seconds())
+    run_stage(ctx, parallel)
 
 
-def _note_beside_a_failure(ctx: "Context", helper: "Helper", beside: "Stage") -> None:
-    """Note what `helper` has done of `beside` after another stage failed; errors here must not hide that failure."""
+def _note_parallel_after_failure(ctx: "Context", helper: "Helper", parallel: "Stage") -> None:
+    """Note what `helper` has done of `parallel` after another stage failed; errors here must not hide that failure."""
     if not helper.is_done():
-        fail(ctx, beside.NAME, helper.seconds())
+        fail(ctx, parallel.NAME, helper.seconds())
         return
     try:
         ctx.flushing.finish()
-        finish(ctx, beside.NAME, helper.seconds())
+        finish(ctx, parallel.NAME, helper.seconds())
         settle(ctx)
     except (OSError, ShoplaunchError) as error:
-        ctx.log.info("stage %s is done, which cannot be noted: %s", beside.NAME, as_failure(error).message)
+        ctx.log.info("stage %s is done, which cannot be noted: %s", parallel.NAME, as_failure(error).message)
 
 
 def begin(ctx: "Context", name: str) -> float:
@@ -180,7 +180,7 @@ def begin(ctx: "Context", name: str) -> float:
     ctx.log.info("stage %s begins", name)
     number = _number(ctx, name)
     ctx.state.start_stage(name)
-    _tell(ctx)
+    _report(ctx)
     if number:
         ctx.events.stage_started(name, number)
     return time.monotonic()
@@ -195,20 +195,20 @@ def finish(ctx: "Context", name: str, seconds: float) -> None:
     if number:
         ctx.events.stage_ended(name)
         more = {"evidence": ctx.state.evidence()} if name == "prove" else {}
-        ctx.untold.append(partial(ctx.events.stage_finished, name, number, total, **more))
+        ctx.unsent.append(partial(ctx.events.stage_finished, name, number, total, **more))
 
 
 def settle(ctx: "Context") -> None:
     """Write the ends of stages to disk, and report them."""
-    if ctx.untold:
+    if ctx.unsent:
         ctx.state.settle()
-        _tell(ctx)
+        _report(ctx)
 
 
-def _tell(ctx: "Context") -> None:
+def _report(ctx: "Context") -> None:
     """Report the ends of stages that have been written to disk."""
-    while ctx.untold:
-        ctx.untold.pop(0)()
+    while ctx.unsent:
+        ctx.unsent.pop(0)()
 
 
 def _number(ctx: "Context", name: str) -> int:
@@ -221,7 +221,7 @@ def fail(ctx: "Context", name: str, seconds: float) -> None:
     ctx.state.end_stage(name, "failed", seconds, _counters(ctx))
     try:
         ctx.state.settle()
-        _tell(ctx)
+        _report(ctx)
     except OSError as error:
         ctx.log.info("the state cannot be written: %s", error.strerror)
 

@@ -57,7 +57,7 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
     ctx.delivery = Delivery(ctx.job, ctx.events, door, ctx.log, ack)
     watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
     # Checked before anything is sent: an event in the outbox need not be reported again
-    is_told = ctx.events.waits("started")
+    is_queued = ctx.events.waits("started")
     helper = _with_room_for((ctx.delivery, watch), helper)
     try:
         # Failed permanently: only the report may still be on its way
@@ -65,7 +65,7 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
             return _give_up(ctx)
         if shortage is not None:
             return exit_codes.LIMITED if _failed(ctx, shortage) == exit_codes.WAITING else exit_codes.FAILED
-        return _attempt(ctx, helper, is_told)
+        return _attempt(ctx, helper, is_queued)
     finally:
         watch.stop()
         ctx.delivery.stop()
@@ -85,18 +85,18 @@ def _with_room_for(threads: "Iterable[Delivery | Watch]", helper: "Helper | None
     return helper
 
 
-def _attempt(ctx: "Context", helper: "Helper | None", is_told: bool) -> int:
+def _attempt(ctx: "Context", helper: "Helper | None", is_queued: bool) -> int:
     try:
-        _do_stages(ctx, helper, is_told)
+        _do_stages(ctx, helper, is_queued)
     except Exception as error:  # noqa: BLE001 - every failure is reported by its code
         return _failed(ctx, as_failure(error))
     ctx.state.update(status="done", stage="cleanup", percent=100)
     return _finish(ctx, exit_codes.DONE)
 
 
-def _do_stages(ctx: "Context", helper: "Helper | None", is_told: bool) -> None:
+def _do_stages(ctx: "Context", helper: "Helper | None", is_queued: bool) -> None:
     try:
-        if not is_told:
+        if not is_queued:
             ctx.events.event("started", **_started_by())
         ctx.delivery.wait_answered(ANSWER_SECONDS)
         resume.prepare(ctx)

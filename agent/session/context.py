@@ -40,7 +40,7 @@ if MYPY:
     from shared.documents import Job, Manifest, Member, Variant
 
 #: None until it is set; used only after that.
-LATER: "Any" = None
+UNSET: "Any" = None
 
 
 class Context:
@@ -58,8 +58,8 @@ class Context:
         folder: str,
         state: "State",
         log: "Log",
-        lock: "Lock" = LATER,
-        guard: "Guard" = LATER,
+        lock: "Lock" = UNSET,
+        guard: "Guard" = UNSET,
     ) -> None:
         self.job = job
         self.job_id = job["job"]
@@ -77,10 +77,10 @@ class Context:
         self.state = state
         self.log = log
         self.lock = lock
-        self.events: "EventLog" = LATER
-        self.delivery: "Delivery" = LATER
-        self.bundle: "Bundle" = LATER
-        self.manifest: "Manifest" = LATER
+        self.events: "EventLog" = UNSET
+        self.delivery: "Delivery" = UNSET
+        self.bundle: "Bundle" = UNSET
+        self.manifest: "Manifest" = UNSET
         #: The connection a stage has kept for the next one (agent.database.ledger.locked).
         self.locked_connection: "OurConnection | None" = None
         #: Replacements for collations the server lacks, after the first query (agent.database.collations.of_job).
@@ -96,7 +96,7 @@ class Context:
         #: Shards whose unpacking has already begun (agent.bundle.shards.read_ahead).
         self.ahead: "dict[str, Iterator[bytes]]" = {}
         #: Reports of finished stages, kept until their end is on disk (agent.run.runner).
-        self.untold: "list[Callable[[], None]]" = []
+        self.unsent: "list[Callable[[], None]]" = []
         #: Seconds that stages waited for others instead of working.
         self.waited = 0.0
 
@@ -174,7 +174,7 @@ class Context:
 
         return connect(self.values)
 
-    def tell_waiting(self, error: "ShoplaunchError") -> None:
+    def report_waiting(self, error: "ShoplaunchError") -> None:
         """Report that the work waits because of `error` (ShoplaunchError); it is displayed until the work continues."""
         message = printable(self.log.redact(error.message))[:4000]
         self.log.info("waiting: %s: %s", error.code, message)

@@ -15,7 +15,7 @@ if MYPY:
     from agent.base.log import Log
 
 TIMEOUT_SECONDS = 30
-#: Longer crontabs are not edited: a pipe cannot hold more (see `_holding`).
+#: Longer crontabs are not edited: a pipe cannot hold more (see `_filled_pipe`).
 MAX_BYTES = 1024 * 1024
 MARK = "# shoplaunch:"
 #: F_SETPIPE_SZ of Linux's fcntl.h; Python defines it since 3.10.
@@ -31,7 +31,7 @@ def remove_line(job_id: str, log: "Log") -> None:
     before = _read()
     mark = (MARK + job_id).encode("ascii")
     if before is None or mark not in before:
-        log.info("the crontab holds no line of ours")
+        log.info("the crontab has no line of this job")
         return
     lines = before.splitlines(True)
     kept = b"".join(line for line in lines if not line.rstrip().endswith(mark))
@@ -67,7 +67,7 @@ def _run(command: "Sequence[str]", text: bytes = b"") -> None:
 def _call(command: "Sequence[str]", text: bytes = b"") -> "tuple[int, bytes, bytes]":
     environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH") or os.defpath)
     try:
-        given = _holding(text)
+        given = _filled_pipe(text)
         try:
             return programs.run(command, TIMEOUT_SECONDS, MAX_BYTES, given, environment)
         finally:
@@ -81,7 +81,7 @@ def _call(command: "Sequence[str]", text: bytes = b"") -> "tuple[int, bytes, byt
         raise ShoplaunchError("cron_edit_failed", message) from None
 
 
-def _holding(text: bytes) -> int:
+def _filled_pipe(text: bytes) -> int:
     """Return a descriptor from which all of `text` can be read. Raises OSError.
 
     The pipe is filled before `crontab -` starts: if this process were killed while that reads, it would install a

@@ -14,7 +14,7 @@ if MYPY:
 #: Stages to repeat when the database values change; the ledger still knows which data chunks are imported.
 RENDERED_STAGES = ("preflight", "unpack", "import", "configure", "prove", "switch", "report")
 #: A new attempt of a follow-up job may go in the other direction, and its statements can be repeated.
-SMALL_STAGES = ("preflight", "configure", "edit", "report")
+FOLLOW_UP_STAGES = ("preflight", "configure", "edit", "report")
 
 
 def prepare(ctx: "Context") -> None:
@@ -32,7 +32,7 @@ def prepare(ctx: "Context") -> None:
         return
     if ctx.kind != RESTORE:
         if state.get("attempt") != ctx.attempt or state.get("values_sha256") != ctx.values_sha256:
-            state.forget_stages(SMALL_STAGES)
+            state.forget_stages(FOLLOW_UP_STAGES)
         state.update(**_identity(ctx))
         return
     outcome = decide(state.get("values_sha256"), ctx.values_sha256)

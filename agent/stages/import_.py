@@ -101,27 +101,27 @@ class Progress:
         """Report that `fraction` of the missing tables is created, or begun."""
         with self._guard:
             self._made = max(self._made, fraction)
-            self._tell()
+            self._report()
 
     def rows(self, done: int) -> None:
         """Report that the rows of `done` more packed bytes are imported."""
         with self._guard:
             self._done += done
-            self._tell()
+            self._report()
 
     def at_least(self, fraction: float) -> None:
         """Report that at least `fraction` of the stage is done."""
         with self._guard:
             self._least = max(self._least, fraction)
-            self._tell()
+            self._report()
 
     def made(self) -> None:
         """Report another table, index, key or routine: a success for `patience`, and a sign of life."""
         self.patience.success()
         with self._guard:
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self._ctx.progress(NAME, max(self._least, 0.1 * self._made + 0.8 * self._done / self._total))
 
 
@@ -142,8 +142,8 @@ def create_tables(
         progress.made()
 
     # Without file locks another agent of this attempt may run: only the connection with the lock may create tables then
-    beside = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
-    parallel.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, beside)
+    others = CONNECTIONS if ctx.lock is None or ctx.lock.reliable else 0
+    parallel.run(ctx, connection, [partial(make, *table) for table in tables.to_make()], progress.tables, others)
     progress.tables(1.0)
 
 

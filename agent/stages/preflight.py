@@ -85,12 +85,12 @@ def quota_rooms() -> "list[tuple[int | None, int | None]]":
     if program is None:
         return []
     try:
-        told = programs.run([program, "-w", "-p"], QUOTA_SECONDS, QUOTA_BYTES)[1]
+        output = programs.run([program, "-w", "-p"], QUOTA_SECONDS, QUOTA_BYTES)[1]
     except (OSError, subprocess.TimeoutExpired, programs.TooMuchOutput):
         # The program asks network file systems, which may never answer; without space the work stops where it writes
         return []
     rooms: "list[tuple[int | None, int | None]]" = []
-    for line in told.decode("utf-8", "replace").splitlines():
+    for line in output.decode("utf-8", "replace").splitlines():
         # file system, blocks, soft, hard, grace, files, soft, hard, grace; blocks of 1 KiB
         fields = line.split()
         numbers = [field.rstrip("*") for field in fields[1:9]]
@@ -116,7 +116,7 @@ def check_database(ctx: "Context") -> None:
     """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
 
     def look(connection: "OurConnection") -> None:
-        ledger.check_ours(connection, ctx.job_id)
+        ledger.check_own_tables(connection, ctx.job_id)
         check_server(connection, ctx.manifest)
         collations.of_job(ctx, connection)
 
@@ -139,8 +139,8 @@ def check_server(connection: "OurConnection", manifest: "Manifest") -> None:
 
 
 def check_rights(connection: "OurConnection", needs: "Requirements") -> None:
-    """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after trying with a table of ours and
-    one object of each other kind the bundle holds. Uses few definitions: the server waits for its disk for each."""
+    """Raise ShoplaunchError `db_privileges`, `db_key_length`, `db_trigger_denied` after creating a test table and one
+    object of each other kind in the bundle. Uses few definitions: the server waits for its disk for each."""
     # Bundles packed earlier have only this field
     objects = needs.get("objects", ["trigger"] if needs.get("triggers_or_routines") else [])
     makes = [make.format(PROBE) for kind, make, _ in PROBES if kind in objects]

@@ -35,7 +35,7 @@ def run(ctx: "Context") -> None:
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
         return
     if ctx.kind != RESTORE:
-        _take_back_small(ctx)
+        _undo_follow_up(ctx)
         return
     # Before anything else: an attempt that takes over from here must start from zero
     ctx.state.update(stages={}, shards={}, manifest_sha256=TAKEN_BACK)
@@ -48,7 +48,7 @@ def run(ctx: "Context") -> None:
     ctx.log.info("cancelled: the account is as it was before")
 
 
-def _take_back_small(ctx: "Context") -> None:
+def _undo_follow_up(ctx: "Context") -> None:
     """Undo what a follow-up job changed, as far as its recipe says how. The shop's tables are never dropped."""
     if ctx.state.get("touched"):
         _unless_for_good(ctx, lambda: edits.apply(ctx, follow_up_job.edits(ctx.job, back=True), ctx.check_job_file))

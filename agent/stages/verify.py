@@ -57,16 +57,16 @@ def check_clock(ctx: "Context") -> None:
     except ShoplaunchError as error:
         if error.details.get("reason") != "expired":
             raise
-        told = ctx.delivery.controller_clock()
-        if told is not None:
-            check_validity_by(ctx.job, told, error)
+        controller_time = ctx.delivery.controller_clock()
+        if controller_time is not None:
+            check_validity_by(ctx.job, controller_time, error)
         raise ShoplaunchError("job_expired", "the job was valid until {}".format(ctx.job["expires_at"])) from None
 
 
-def check_validity_by(job: "Job", told: float, error: "ShoplaunchError") -> None:
-    """Raise `error` (clock_skew) when the job is still valid at `told` (unix seconds): this machine's clock is off."""
+def check_validity_by(job: "Job", controller_time: float, error: "ShoplaunchError") -> None:
+    """Raise `error` (clock_skew) when the job is still valid at `controller_time` (unix seconds): this clock is off."""
     try:
-        check_validity(job, told)
+        check_validity(job, controller_time)
     except ShoplaunchError:
         return
     raise error

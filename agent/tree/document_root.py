@@ -97,7 +97,7 @@ def kept(ctx: "Work") -> "set[str]":
 def _is_free(ctx: "Work", name: str) -> bool:
     if name in kept(ctx) or name == holding_page.PAGE or name in holding_page.HALF_WRITTEN.values():
         return True
-    if name in starters.names(ctx.job) and starters.is_ours(os.path.join(ctx.root, name)):
+    if name in starters.names(ctx.job) and starters.is_starter_file(os.path.join(ctx.root, name)):
         return True
     if name == holding_page.HTACCESS:
         former = holding_page.current_htaccess(ctx)

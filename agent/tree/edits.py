@@ -130,7 +130,7 @@ _UNREAD: "Any" = None
 class _Place:
     """One plain file below `root` (str), reached without following a link; `path` is relative, bytes.
 
-    Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` if it is not a plain file of ours; OSError.
+    Raises ShoplaunchError `edit_mismatch` when it is absent, `path_refused` if it is no plain file there; OSError.
     """
 
     def __init__(self, root: str, path: bytes) -> None:

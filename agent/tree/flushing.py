@@ -45,7 +45,7 @@ class Flushing:
             try:
                 threading.Thread(target=self._run, name="flush", daemon=True).start()
             except RuntimeError as error:
-                self._log.info("nothing comes to the disk beside the work: %s", error)
+                self._log.info("files are not flushed in the background: %s", error)
                 self._run()
         self._check()
 

@@ -85,8 +85,8 @@ def remove_page(root: str) -> None:
 def restore(ctx: "Work") -> None:
     """Restore the document root's `.htaccess` to its content before `place`, and remove the page; safe to repeat.
 
-    The root comes from the state: an earlier job may have had another one. A `.htaccess` that somebody else has put in
-    place of ours stays. Raises OSError.
+    The root comes from the state: an earlier job may have had another one. A `.htaccess` that somebody else has
+    written since stays. Raises OSError.
     """
     before = os.path.join(ctx.folder, BEFORE)
     root = ctx.state.get("root", ctx.root)

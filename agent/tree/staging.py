@@ -122,7 +122,7 @@ def abandon(path: str, log: "Log") -> None:
 
 
 def remove(path: str) -> None:
-    """Remove the tree at `path` and everything of ours around it, without following links. Raises OSError."""
+    """Remove the tree at `path` and the agent's files around it, without following links. Raises OSError."""
     above = os.path.dirname(path)
     if os.path.basename(above).startswith(PREFIX):
         _remove(above)

@@ -18,7 +18,7 @@ def names(job: "Job") -> "list[str]":
     return [name + end for name in known if NAME.match(name) for end in ("", PROBE)]
 
 
-def is_ours(path: str) -> bool:
+def is_starter_file(path: str) -> bool:
     """Return whether the file at `path`, named like a starter, is one; a file of the account's owner is not."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -43,7 +43,7 @@ def remove(job: "Job", log: "Log") -> None:
         root = root[: -len(folder)].rstrip("/")
     for name in names(job):
         path = os.path.join(root, name)
-        if not is_ours(path):
+        if not is_starter_file(path):
             continue
         try:
             os.unlink(path)

@@ -12,12 +12,12 @@ from shared.encoding import sha256_hex
 TEMPLATE = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "armour"
 #: Characters of the alphabet that forms need not escape; lines short enough for every editor and proxy.
 LINE_CHARS = 120
-_ARMOURED = re.compile(
+_ARMORED = re.compile(
     rb'^SHA256 = "(?P<sha256>[0-9a-f]{64})"$.*^TEXT = """(?P<text>[^"]*)"""', re.MULTILINE | re.DOTALL
 )
 
 
-def armoured(agent: bytes) -> bytes:
+def armored(agent: bytes) -> bytes:
     """Return an ASCII program equivalent to `agent` (a zipapp); same input, same bytes.
 
     The program runs on Python 3.6, checks `agent` by SHA-256, replaces itself with it and runs it.
@@ -32,7 +32,7 @@ def agent_digest(content: bytes) -> str | None:
     """Return the SHA-256 of the agent that `content` is or holds as text; None for a text without a complete agent."""
     if content.startswith(b"PK"):
         return str(sha256_hex(content))
-    found = _ARMOURED.search(content)
+    found = _ARMORED.search(content)
     if found is None:
         return None
     try:

@@ -59,7 +59,7 @@ class About:
     client_id: str = ""
     #: What the product is called for its client (controller.product_kind).
     noun: str = SHOP
-    memory: NotificationLog = field(default_factory=NullLog, repr=False, compare=False)
+    log: NotificationLog = field(default_factory=NullLog, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

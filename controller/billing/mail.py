@@ -98,7 +98,7 @@ class Mail(Billing):
     def alarm(self, news: Alarm) -> None:
         """See Billing.alarm. Raises ShoplaunchError `operator_missing` without [mail] operator."""
         if not self._settings.operator:
-            raise ShoplaunchError("operator_missing", "nobody was told: [mail] operator is not set")
+            raise ShoplaunchError("operator_missing", "nobody was notified: [mail] operator is not set")
         values = {**vars(news), "step": news.step or "-"}
         subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
         text = _ALARM_OF_ORDER if news.state == REFUSED else _ALARM

@@ -88,9 +88,9 @@ Reference: $reference
 """
 
 
-def client_language(told: str, ordered: str) -> str:
+def client_language(billing_language: str, ordered: str) -> str:
     """Return the language to write in: the client's own in WHMCS when it is supported, else the order's."""
-    return _NAMES.get(told.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
+    return _NAMES.get(billing_language.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
 
 
 def named(noun: str, language: str) -> dict[str, str]:

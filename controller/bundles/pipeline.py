@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from controller.bundles.manifest import Contents, Evidence, Variants, manifest_of, report_of
 from controller.bundles.pack.data_packer import DataFacts, pack_data
-from controller.bundles.pack.file_task import files_beside
+from controller.bundles.pack.file_task import start_packing_files
 from controller.bundles.pack.plan import Plan
-from controller.bundles.pack.prescan import Ahead
+from controller.bundles.pack.prescan import Prescan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.proof import follow_up_trial, scratch_load
@@ -108,15 +108,15 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         chosen = declaration.read(request.variants, plan, source, names) if request.variants else []
         packing = _Packing(bundle, scratch, plan, names, chosen, progress)
         routines = source.routines()
-        work = stack.enter_context(files_beside(tree, plan, bundle, replaced_paths(chosen)))
+        work = stack.enter_context(start_packing_files(tree, plan, bundle, replaced_paths(chosen)))
         with _trial(scratch) as trial:
             data = pack_data(source, plan, names, bundle, trial, progress)
         _take_names(plan, names, chosen)
         bundle.number()
         with explained(plan):
             evidence = _prove(packing, data, routines)
-        ahead = Ahead(bundle, search.Searcher(plan.forbidden()))
-        files = work.finish(plan, names, bundle, progress, ahead.look)
+        prescan = Prescan(bundle, search.Searcher(plan.forbidden()))
+        files = work.finish(plan, names, bundle, progress, prescan.look)
         plan.require_plausible()
         follow_up_trial.require_edits(plan.manifest()["jobs"], tree, plan.branch())
         extra = pack_variant_files(chosen, files, plan, names, bundle)
@@ -126,7 +126,7 @@ def pack(request: Request, make_plan: MakePlan, progress: Progress) -> Packed:
         noticed = in_definitions(data.definitions, routines, plan.forbidden().values())
         release = Release(request.release) if request.release is not None else None
         review = Review(Template(tree, source, plan), request.decisions, request.dump, noticed, release)
-        return _finish(request, packing, review, contents, ahead)
+        return _finish(request, packing, review, contents, prescan)
 
 
 @contextmanager
@@ -238,14 +238,14 @@ def _load_chunks(bundle: BundleWriter) -> list[scratch_load.LoadChunk]:
     return [scratch_load.LoadChunk(one.name, one.path, int(str(one.more["rows"])), one.placeholders) for one in chunks]
 
 
-def _finish(request: Request, packing: _Packing, review: Review, contents: Contents, ahead: Ahead) -> Packed:
+def _finish(request: Request, packing: _Packing, review: Review, contents: Contents, prescan: Prescan) -> Packed:
     bundle, plan, names = packing.bundle, packing.plan, packing.names
     packing.progress.phase("writing")
     report = report_of(plan, contents)
     manifest = manifest_of(bundle, plan, names, contents, covered(report, plan.forbidden()))
     path = bundle.assemble(_manifest(manifest, bundle))
     packing.progress.phase("search for residue")
-    hits = search.hits(path, plan.forbidden(), ahead.misses)
+    hits = search.hits(path, plan.forbidden(), prescan.misses)
     if hits or plan.noticed() or review.noticed:
         settled = settle(review, path, hits)
         report = settled.report(report)
@@ -262,8 +262,8 @@ def _manifest(manifest: Manifest, bundle: BundleWriter) -> bytes:
     """Return the manifest as it is written. Raises ShoplaunchError `template_too_large`."""
     content: bytes = canonical_json(manifest)
     if len(content) > MAX_MANIFEST_BYTES:
-        told = f"{len(content)} bytes, {MAX_MANIFEST_BYTES} at most"
-        message = f"the manifest of {len(manifest['tables'])} tables and {len(bundle.members)} members has {told}"
+        size = f"{len(content)} bytes, {MAX_MANIFEST_BYTES} at most"
+        message = f"the manifest of {len(manifest['tables'])} tables and {len(bundle.members)} members has {size}"
         raise ShoplaunchError("template_too_large", message)
     return content
 

@@ -61,8 +61,8 @@ def survey_sections(template: Mapping[str, Any]) -> list[Section]:
     """Return the sections about a surveyed template (controller.bundles.source.survey)."""
     made = [Section("Template", _rows(template.get("application", {})))]
     for part in ("files", "database"):
-        told = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
-        made.append(Section(f"Its {part}", [(key.replace("_", " "), shown) for key, shown in _rows(told) if shown]))
+        values = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
+        made.append(Section(f"Its {part}", [(key.replace("_", " "), shown) for key, shown in _rows(values) if shown]))
     return [section for section in made if section.rows]
 
 

@@ -98,18 +98,18 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
     with bars_on_terminal() as progress:
         missing = backups.restore(config, file, lambda: _passphrase(passphrase_file), progress)
     click.echo("Restored.")
-    _tell(backups.reviewed(load_config()))
+    _print_review(backups.reviewed(load_config()))
     if missing:
         click.echo(f"These bundles' files are missing, add them again: {escaped(', '.join(missing))}", err=True)
         sys.exit(PARTLY_DONE)
 
 
-def _tell(found: backups.Review) -> None:
+def _print_review(found: backups.Review) -> None:
     """Print what has ended, and what is restored that may have been revoked."""
     click.echo(
-        "Every session of operators is over. Recovery codes are no longer taken: whoever has an app sets the second "
-        "factor up anew for others. An app's code counts again after a minute. Links to passwords that clients had not "
-        "used when the backup was made open nothing any more."
+        "Every session of operators is over. Recovery codes are no longer accepted: operators without their app get a "
+        "new second factor from one who has it. An app's code counts again after a minute. Links to passwords that "
+        "clients had not used when the backup was made open nothing any more."
     )
     click.echo("No backup says what was revoked, removed or changed after it was made. Look through what is back:")
     for line in found.lines():

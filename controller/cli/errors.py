@@ -7,7 +7,7 @@ import click
 from controller.cli.terminal.output import errors_shown, json_option, print_rows
 from shared.errors import CODES, LANGUAGES, advice
 
-_COLUMNS = (("code", "Code"), ("retry", "Retried by itself"), ("advice", "What to do"))
+_COLUMNS = (("code", "Code"), ("retry", "Retried automatically"), ("advice", "What to do"))
 
 
 def register(group: click.Group) -> None:

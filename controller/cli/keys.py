@@ -189,10 +189,10 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
 @yes_option
 @errors_shown
 def revoke(name: str, yes: bool) -> None:
-    """End the key NAME for good: what it signs is refused at once. Its jobs go on."""
+    """Revoke the key NAME permanently: what it signs is refused at once. Its jobs go on."""
     config = load_config()
     billing_keys.in_use(command_line(config), name)
-    confirm(f"Nothing that {name} signs is taken any more, for good. Go on?", yes)
+    confirm(f"Nothing that {name} signs is accepted any more, and this cannot be undone. Go on?", yes)
     billing_keys.revoke(command_line(config), name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."

@@ -104,7 +104,7 @@ def add(name: str, panel: str, url: str | None, user: str | None, start: str | N
     row = replace(row, start=server_starts.asked(panel, start))
     inventory.add_server(config, row)
     click.echo(f"{name} added. See `shoplaunch server check {name}`.")
-    _tell_namesakes(config, row)
+    _warn_of_namesakes(config, row)
 
 
 @server.command(name="set")
@@ -119,8 +119,8 @@ def change(name: str, start: str | None, **given: Any) -> None:
     """Change how agents start on the server NAME, or token, certificates and settings of a cPanel server; `--option
     KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there.
 
-    `server add --help` tells the settings, among them public_ip: where the world's name servers lead visitors, when
-    that is not where sites answer from here (NAT); without it https never follows by itself there.
+    `server add --help` lists the settings, among them public_ip: the address to which name servers lead visitors, when
+    sites answer elsewhere from here (NAT); without it https is never switched on automatically there.
     """
     config = load_config()
     row = inventory.get_server(config, name)
@@ -137,8 +137,8 @@ def change(name: str, start: str | None, **given: Any) -> None:
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 
-def _tell_namesakes(config: Config, row: Server) -> None:
-    """Warn about servers with the same host: billing names servers by it, so their orders cannot be told apart."""
+def _warn_of_namesakes(config: Config, row: Server) -> None:
+    """Warn about servers with the same host: billing names servers by it, so their orders cannot be distinguished."""
     host = urlsplit(row.url).hostname
     same = [
         one.name

@@ -35,7 +35,7 @@ def register(group: click.Group) -> None:
     "--operator-email",
     "address",
     metavar="ADDRESS",
-    help="Where failures are told; asked for at a terminal when no address is set yet.",
+    help="E-mail address for alarms; asked for at a terminal when none is set yet.",
 )
 @click.option(
     "--new-keys",
@@ -75,7 +75,7 @@ def _operators_address(given: str | None, *, ask: bool) -> str | None:
     """Return the operator's address now in the settings; where they had none, it is `given` or asked for."""
     config = load_config()
     if given is None and config.mail.operator is None and ask:
-        text = "The operator's e-mail address, where failures are told (empty: later)"
+        text = "The operator's e-mail address, for alarms (empty: later)"
         given = click.prompt(text, default="", show_default=False, value_proc=_address_or_nothing)
     if given:
         operator_address.keep(config, given)

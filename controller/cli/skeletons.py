@@ -77,7 +77,7 @@ def status(server: str, as_json: bool) -> None:
 @yes_option
 @errors_shown
 def remove(server: str, yes: bool) -> None:
-    """Let new accounts of SERVER be born without anything of ours. Existing accounts keep theirs; see `sweep`."""
+    """Create new accounts of SERVER without launcher and agent. Existing accounts keep theirs; see `sweep`."""
     panel = inventory.panel_of(load_config(), server)
     confirm(f"New accounts of {server} are born without launcher and agent. Go on?", yes)
     panel.remove_skeleton()
@@ -131,7 +131,7 @@ def agent_files(config: Config) -> tuple[bytes, bytes]:
 def _show_readers(bundle: Bundle) -> None:
     """Print who can copy a bundle that new accounts are created with."""
     click.echo(
-        f"Whoever gets an account that is made from now on can copy the bundle {bundle.name}, with or without a shop. "
+        f"Every account created from now on can copy the bundle {bundle.name}, with or without a shop. "
         "Left out of the skeleton, it goes only to accounts with a job: their agents fetch it from here."
     )
     if bundle.paid:

@@ -160,14 +160,14 @@ def restores_at(connection: sa.Connection, job: Job) -> list[Job]:
     return [_job(row) for row in connection.execute(query.where(sa.or_(jobs.c.account == job.account, address)))]
 
 
-def open_child(connection: sa.Connection, parent: str, kind: str) -> Job | None:
+def open_follow_up(connection: sa.Connection, parent: str, kind: str) -> Job | None:
     """Return the follow-up job of `kind` on the shop of job `parent` that is not over, None when there is none."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent, jobs.c.kind == kind)
     row = connection.execute(query.where(jobs.c.state.not_in(("live", "cancelled", "ignored"))).limit(1)).first()
     return None if row is None else _job(row)
 
 
-def children(connection: sa.Connection, parent: str) -> list[Job]:
+def follow_ups(connection: sa.Connection, parent: str) -> list[Job]:
     """Return the follow-up jobs on the shop of job `parent`, newest first."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent).order_by(jobs.c.created_at.desc(), jobs.c.id)
     return [_job(row) for row in connection.execute(query)]

@@ -152,7 +152,7 @@ def claim_alarm(connection: sa.Connection, order: RefusedOrder, now: float) -> R
     return claimed if _set_alarm(connection, order, claimed.alarm, same) else None
 
 
-def told(connection: sa.Connection, claimed: RefusedOrder) -> None:
+def alarm_delivered(connection: sa.Connection, claimed: RefusedOrder) -> None:
     """Note that the operator was notified of the order as of the claim."""
     _set_alarm(connection, claimed, "told")
 

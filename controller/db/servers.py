@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from controller.db.tables import jobs, servers
 from shared.errors import ShoplaunchError
 
-_UNTOLD = {"locked_told_at": None, "locked_told_by": None}
+_NOT_ALARMED = {"locked_told_at": None, "locked_told_by": None}
 
 #: How agents are started: at once where possible, or by cron only.
 AUTO, CRON = "auto", "cron"
@@ -132,16 +132,16 @@ def locked(connection: sa.Connection, name: str) -> str | None:
 def lock(connection: sa.Connection, name: str, reason: str, now: float) -> None:
     """Lock the server: it must not be called. The first reason stays."""
     query = sa.update(servers).where(servers.c.name == name, servers.c.locked_at.is_(None))
-    connection.execute(query.values(locked_at=now, locked_reason=reason[:500], **_UNTOLD))
+    connection.execute(query.values(locked_at=now, locked_reason=reason[:500], **_NOT_ALARMED))
 
 
 def unlock(connection: sa.Connection, name: str) -> None:
     """Unlock the server: it may be called again."""
     query = sa.update(servers).where(servers.c.name == name)
-    connection.execute(query.values(locked_at=None, locked_reason="", **_UNTOLD))
+    connection.execute(query.values(locked_at=None, locked_reason="", **_NOT_ALARMED))
 
 
-def claim_telling(connection: sa.Connection, name: str, job: str, now: float) -> bool:
+def claim_lock_alarm(connection: sa.Connection, name: str, job: str, now: float) -> bool:
     """Claim for the alarm of `job` to notify the operator of the server's lock; return whether it may: the first that
     asks, or a later one when the first will not be delivered any more."""
     dropped = sa.exists().where(jobs.c.id == servers.c.locked_told_by, jobs.c.alarm == "")
@@ -150,6 +150,6 @@ def claim_telling(connection: sa.Connection, name: str, job: str, now: float) ->
     return connection.execute(query.values(locked_told_at=now, locked_told_by=job)).rowcount == 1
 
 
-def told_by(connection: sa.Connection, job: str) -> None:
+def lock_alarm_delivered(connection: sa.Connection, job: str) -> None:
     """Note that the alarm of `job` is delivered, and with it that of a server's lock it reports."""
     connection.execute(sa.update(servers).where(servers.c.locked_told_by == job).values(locked_told_by=None))

@@ -41,7 +41,7 @@ _SETTINGS = """\
 #host = "localhost"
 #operator = "you@example.com"
 
-# Orders of WHMCS are told through it: a ticket and mails. Without this section they are told by mail.
+# Clients of WHMCS are notified through it: by ticket and mails. Without this section they are notified by mail.
 #[whmcs]
 #url = "https://billing.example.com"
 #identifier = "the API credential's"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-#: Above this nothing is published: (largest - smallest) / median of B, which no change of ours touches.
+#: Above this nothing is published: (largest - smallest) / median of B, which no change of the code touches.
 LARGEST_SPREAD = 0.30
 #: SQL above this is a big shop's.
 BIG_SQL_BYTES = 100_000_000

@@ -14,7 +14,7 @@ TIMEOUT = 120
 #: One who may only look, and what they sign in with.
 LOOKER = "mina"
 LONG = "a-rather-long-name-for-a-small-shop-of-leather-goods.isfahan.example"
-LATER = {
+FOLLOW_UPS = {
     "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
     "jobs": {
         kind: {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": [], "back": {"edits": []}}
@@ -176,7 +176,7 @@ def live(site, facts=None, **more):
     urls = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
     waits = {"tls": "asked", "tls_reason": "“x.example” does not resolve to any IP addresses"}
     job = done_up_to(site, site.order(service_id=None, variant=None), "tls")
-    columns = {"percent": 100, "later": LATER, "facts": {**urls, **waits, **(facts or {})}}
+    columns = {"percent": 100, "later": FOLLOW_UPS, "facts": {**urls, **waits, **(facts or {})}}
     return site.put(job, "live", domain_key=None, account_key=None, **columns, **more)
 
 
@@ -241,15 +241,15 @@ def undo_cancel(site, driver):
     open_path(site, driver, f"/admin/jobs/{cancelled(site).id}/undo-cancel")
 
 
-def _later_page(kind):
+def _follow_up_page(kind):
     return lambda site, driver: open_path(site, driver, f"/admin/jobs/{live(site).id}/later/{kind}")
 
 
-for _kind in LATER["jobs"]:
-    state(f"{_kind}?", "admin.confirm_later")(_later_page(_kind))
+for _kind in FOLLOW_UPS["jobs"]:
+    state(f"{_kind}?", "admin.confirm_follow_up")(_follow_up_page(_kind))
 
 
-@state("set_admin_password?, too short", "admin.begin_later", status=422)
+@state("set_admin_password?, too short", "admin.begin_follow_up", status=422)
 def later_short(site, driver):
     open_path(site, driver, f"/admin/jobs/{live(site).id}/later/set_admin_password")
     field = driver.find_element(By.NAME, "password")
@@ -258,7 +258,7 @@ def later_short(site, driver):
     click(driver, By.ID, "confirm")
 
 
-@state("error, another job is under way", "admin.begin_later", status=409)
+@state("error, another job is under way", "admin.begin_follow_up", status=409)
 def later_busy(site, driver):
     job = live(site)
     site.service.jobs.start_follow_up(job.id, "https_on", {})

@@ -12,7 +12,7 @@ from tests.browser.waiting import attribute_of, click, shows, until
 
 pytestmark = pytest.mark.browser
 PASSWORD = "Kq7mVd3xTb9pWn2h"
-LATER = {
+FOLLOW_UPS = {
     "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
     "jobs": {"set_admin_password": {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": []}},
 }  # fmt: skip
@@ -23,7 +23,7 @@ def offered(site, mode, language):
     facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
     private = sealed(site.service.installation.keys, {"admin.password": PASSWORD})
     order = site.order(language=language, email="a-rather-long-name+shop@the-client-of-a-host.example")
-    job = site.put(order, "live", facts=facts, later=LATER, domain_key=None, account_key=None, **private)
+    job = site.put(order, "live", facts=facts, later=FOLLOW_UPS, domain_key=None, account_key=None, **private)
     nonce = credentials.offer(
         site.service.installation.engine, site.service.installation.keys, job.id, mode, time.time()
     )

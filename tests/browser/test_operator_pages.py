@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 
 from shared.events import make_event
 from tests.browser.chrome import chrome, complaints
-from tests.browser.states import LATER
+from tests.browser.states import FOLLOW_UPS
 from tests.browser.waiting import attribute_of, click, shows, text_of, until
 from tests.support.worlds.web_site import OPERATOR, PASSWORD
 
@@ -107,7 +107,7 @@ def test_cancel_asks_first_and_can_be_taken_back(site, browser):
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
 def test_closing_a_shop_asks_first_also_by_keyboard(site, javascript):
-    job = site.put(site.order(), "live", later=LATER, domain_key=None, account_key=None)
+    job = site.put(site.order(), "live", later=FOLLOW_UPS, domain_key=None, account_key=None)
     with chrome(javascript=javascript) as driver:
         sign_in(site, driver)
         open_job(site, driver, job)

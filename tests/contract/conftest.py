@@ -63,7 +63,7 @@ class CpanelDriver:
     def __init__(self):
         # The contract's passwords are weak.
         self._whm = WhmDouble(Quirks(mysql_strength=0)).start()
-        self._gate = ProcessBreaker()
+        self._breaker = ProcessBreaker()
         self._user, self._token = self._login()
         # The controller runs on this very server, for the skeleton of root.
         self._patches = pytest.MonkeyPatch()
@@ -78,7 +78,7 @@ class CpanelDriver:
         """A new driver object, as every step of a job has its own."""
         settings = CpanelSettings.from_dict({**self.settings, "http_port": self._whm.http_port})
         login = Login("contract", self._whm.url, self._user, self._token, self._whm.ca_file)
-        return CpanelPanel(login, settings, self._gate, known=Known(starter_key=b"contract"))
+        return CpanelPanel(login, settings, self._breaker, known=Known(starter_key=b"contract"))
 
     def new_user(self):
         """Return an account name nobody has."""

@@ -1,4 +1,4 @@
-"""Which chunks of rows an agent sent, and that none was sent again that was there, whoever was killed meanwhile."""
+"""Which chunks of rows an agent sent, and that none was sent again that was there, with any process killed."""
 
 import os
 from collections import Counter

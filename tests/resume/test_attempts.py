@@ -93,7 +93,7 @@ def test_an_old_agent_that_wakes_up_notices_and_touches_nothing(shop, controller
     same(shop.picture(), undisturbed)
 
 
-def test_an_agent_told_409_leaves_everything_as_it_is(shop, controller):
+def test_an_agent_answered_409_leaves_everything_as_it_is(shop, controller):
     controller.answer = lambda event: (409, {})
     shop.drop()
     shop.cron()

@@ -52,7 +52,7 @@ def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, cont
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_nor_when_whoever_was_told_of_it_dies_at_once(shop, controller, wanted, lost):
+def test_nor_when_the_process_that_was_woken_dies_at_once(shop, controller, wanted, lost):
     lose(shop, lost, dies=True)
     assert shop.run() == -9
     assert shop.run() == 0, controller.events[-1]

@@ -48,7 +48,7 @@ class OwnDisk:
 
     @property
     def _copy(self):
-        # A name of its own each time: whoever watches for disks may hold the last one a little longer
+        # A name of its own each time: a process that watches for disks may hold the last one a little longer
         return self._folder / f"copy{self._cuts}"
 
     def left(self):

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="no php for 
 RING, CRON = "ring", "cron"
 STARTS = (RING, CRON)
 STAGES = ("verify", "preflight", "unpack", "import", "configure", "prove", "switch", "report", "cleanup")
-#: Nobody is killed; whoever came first is, before the second one comes or after; and which of its processes.
+#: Nobody is killed; the first to come is, before the second one comes or after; and which of its processes.
 KILLS = ("nobody", *(f"{who} {when}" for when in ("before", "after") for who in ("group", "parent", "helper")))
 #: Here the helper is at work for certain, and it is the one that is held.
 WITH_HELPER = "unpack"
@@ -109,7 +109,7 @@ class Account(Box):
         self.wait_for(lambda: (self.home / "paused").exists() or process.poll() is not None)
         assert process.poll() is None, (stage, process.communicate())
         (pid, _start), *_ = json.loads((self.folder / "lock").read_text())["processes"]
-        # Whoever comes next is held nowhere
+        # The next one is held nowhere
         (self.home / "pause").unlink()
         return process, pid
 
@@ -226,7 +226,9 @@ def cross(account, stage, first, second, kills):
 
 
 @pytest.mark.parametrize(("stage", "first", "second", "kills"), DAILY)
-def test_whoever_starts_the_agent_at_whatever_stage_the_shop_is_the_same(account, wanted, stage, first, second, kills):
+def test_the_shop_is_the_same_whether_cron_or_a_ring_starts_the_agent_at_any_stage(
+    account, wanted, stage, first, second, kills
+):
     cross(account, stage, first, second, kills)
     check_same(account, wanted, (stage, first, second, kills))
 
@@ -256,7 +258,7 @@ def test_both_at_the_same_moment_make_the_same_shop(account, wanted):
     check_same(account, wanted, "both")
 
 
-def test_where_neither_comes_nothing_happens_and_whoever_comes_later_makes_the_same_shop(account, wanted):
+def test_without_ring_and_cron_nothing_happens_and_a_later_start_makes_the_same_shop(account, wanted):
     account.renew()
     found = account.picture()
     assert found["tree"] == {} and found["tables"] == {"triggers": []} and account.controller.events == []

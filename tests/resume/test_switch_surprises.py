@@ -34,7 +34,7 @@ def test_a_reboot_in_the_middle_of_the_switch_ends_in_the_same_shop(world, contr
     assert {path: entry for path, entry in found.items() if entry != wanted[path]} == {}
 
 
-def test_a_document_root_that_lets_nothing_in_is_told_and_the_switch_goes_on_once_it_does(world, controller):  # noqa: F811
+def test_a_document_root_that_lets_nothing_in_is_reported_and_the_switch_goes_on_once_it_does(world, controller):  # noqa: F811
     world.reset("switch", SWITCHED_HALF)
     assert world.shop.run() == -9
     (world.shop.home / "kill.json").unlink()

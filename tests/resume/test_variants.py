@@ -22,7 +22,7 @@ def plain_is(value, when=""):
     return {"sql": sql, "params": [value], "check": read}
 
 
-#: So long a statement takes: whoever wants to kill it comes in time.
+#: So long a statement takes: a test that wants to kill it comes in time.
 LONG_SECONDS = 20
 VARIANTS = {
     "dark": {

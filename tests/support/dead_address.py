@@ -10,7 +10,7 @@ def dead_address():
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
-        # Whoever comes when the queue is full is not answered
+        # A caller that comes when the queue is full is not answered
         listener.listen(0)
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())

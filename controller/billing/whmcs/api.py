@@ -67,7 +67,7 @@ class WhmcsApi:
             raise (GaveUp if status in _TOO_SLOW else ShoplaunchError)("whmcs_unreachable", words)
         if answer.get("result") == "success" or ("result" not in answer and _UNMARKED.get(action) in answer):
             return answer
-        message = _harmless(str(answer.get("message") or "no reason given"), secret, key)
+        message = _without_secrets(str(answer.get("message") or "no reason given"), secret, key)
         if status in (401, 403) or message.lower().startswith(_REFUSALS):
             raise ShoplaunchError("whmcs_refused", f"{action}: {message}")
         if status >= 500:
@@ -106,7 +106,7 @@ def _trusted(settings: WhmcsSettings) -> ssl.SSLContext:
         raise ShoplaunchError("config_invalid", f"[whmcs] ca: {reason}") from None
 
 
-def _harmless(message: str, *secrets: str) -> str:
+def _without_secrets(message: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             message = message.replace(secret, "***")

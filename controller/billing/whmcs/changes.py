@@ -31,11 +31,11 @@ class Changes:
         self._api = api
         self._clock = clock
 
-    def once(self, about: About, what: str, look: Callable[[], Any], act: Callable[[], Any]) -> Any:
-        """Return what `look` finds, else what `act` makes. Raises Unsettled while an earlier call may take effect."""
+    def once(self, about: About, what: str, find: Callable[[], Any], act: Callable[[], Any]) -> Any:
+        """Return what `find` finds, else what `act` makes. Raises Unsettled while an earlier call may take effect."""
         # Read before the query: the query may miss a change that settles during it
-        left = (about.memory.get(_settles(what)) or 0.0) - self._clock()
-        found = look()
+        left = (about.log.get(_settles(what)) or 0.0) - self._clock()
+        found = find()
         if found:
             return found
         if left > 0:
@@ -49,24 +49,24 @@ class Changes:
         Raises as WhmcsApi.call; a refusal is `whmcs_template`, `whmcs_mail_failed` or `whmcs_error`.
         """
         settles, now = _settles(what), self._clock()
-        about.memory.put(settles, now + SLOW_SECONDS)
+        about.log.put(settles, now + SLOW_SECONDS)
         try:
             answer = self._api.call(action, **values)
         except WhmcsError as error:
-            about.memory.put(settles, None)
+            about.log.put(settles, None)
             raise _refusal(error) from None
         except ShoplaunchError as error:
             lost = error.code in (UNREACHABLE, _TOO_LARGE) and not isinstance(error, NeverAsked)
             wait = SLOW_SECONDS if isinstance(error, GaveUp) else SETTLE_SECONDS
-            about.memory.put(settles, self._clock() + wait if lost else None)
+            about.log.put(settles, self._clock() + wait if lost else None)
             raise
-        about.memory.put(settles, None)
+        about.log.put(settles, None)
         return answer
 
 
 def was_lost(about: About, what: str) -> bool:
     """Return whether an earlier answer to this change was lost."""
-    return about.memory.get(_settles(what)) is not None
+    return about.log.get(_settles(what)) is not None
 
 
 def _settles(what: str) -> str:

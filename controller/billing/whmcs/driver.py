@@ -75,7 +75,7 @@ class Whmcs(Billing):
         failure = hashlib.sha256(repr((news.state, news.step, news.code, news.message)).encode()).hexdigest()[:12]
         # A follow-up job has no ticket of its own
         problem = self._try_note(about, news, failure) if about.service_id else None
-        if self._operator is not None and about.memory.get("alarm_mailed") != failure:
+        if self._operator is not None and about.log.get("alarm_mailed") != failure:
             self._mail_operator(self._operator, news, failure, noted=bool(about.service_id) and problem is None)
         if problem is not None and problem.retryable:
             raise problem
@@ -87,11 +87,11 @@ class Whmcs(Billing):
             if not noted or error.code != "operator_missing":
                 raise
             return
-        _about(news).memory.put("alarm_mailed", failure)
+        _about(news).log.put("alarm_mailed", failure)
 
     def _try_note(self, about: About, news: Alarm, failure: str) -> ShoplaunchError | None:
         """Write the note; return the error that prevented it: the operator's mail must go out all the same."""
-        if about.memory.get("noted") == failure:
+        if about.log.get("noted") == failure:
             return None
         try:
             self._tickets.note(about, self._client(about), news, failure)
@@ -104,13 +104,13 @@ class Whmcs(Billing):
         return client_of(self._api, about)
 
 
-def _each(*acts: Callable[[], Any]) -> list[Any]:
-    """Call all of `acts`, even when some fail; return their results.
+def _each(*actions: Callable[[], Any]) -> list[Any]:
+    """Call all of `actions`, even when some fail; return their results.
 
     Raises the failure that most deserves a retry: first one that may pass, then one that only needs waiting.
     """
     results, failures = [], []
-    for act in acts:
+    for act in actions:
         try:
             results.append(act())
         except ShoplaunchError as error:

@@ -44,7 +44,7 @@ class Mails:
 
     def ready(self, about: About, client: Client, news: Handover) -> None:
         """Send the client the mail `shop ready`, after the one that the request was received."""
-        if not about.memory.get("mailed_ready"):
+        if not about.log.get("mailed_ready"):
             self._beginning(about, client)
         values = {
             "shop_url": news.shop_url,
@@ -72,10 +72,10 @@ class Mails:
     def _send(self, about: About, client: Client, kind: str, template: str, values: dict[str, str]) -> str:
         """Send the client the mail once; return a note. Every mail contains its own status address."""
         what = f"mailed_{kind}"
-        if about.memory.get(what):
+        if about.log.get(what):
             return "mail sent"
         if client.no_mail:
-            about.memory.put(what, "unwanted")
+            about.log.put(what, "unwanted")
             return "the client wants no mail about products"
         address = f"{about.status_url}?m={kind}"
         # Edited templates may lack one or the other; no other mail has either
@@ -90,7 +90,7 @@ class Mails:
                 about, what, "SendEmail", messagename=template, id=about.service_id, customvars=variables
             ),
         )  # fmt: skip
-        about.memory.put(what, True)
+        about.log.put(what, True)
         return "mail sent"
 
     def _was_sent(self, client: Client, marks: list[str]) -> bool:

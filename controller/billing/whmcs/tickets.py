@@ -31,7 +31,7 @@ class Tickets:
 
     def answer_ready(self, about: About, client: Client, news: Handover, ready_at: float) -> None:
         """Write into the ticket that the shop is ready, once."""
-        if about.memory.get("replied"):
+        if about.log.get("replied"):
             return
         number, content = self._read(about, client)
         self._changes.once(
@@ -43,7 +43,7 @@ class Tickets:
                 adminusername=self._settings.admin, noemail="" if client.no_mail else "true",
             ),
         )  # fmt: skip
-        about.memory.put("replied", True)
+        about.log.put("replied", True)
 
     def note(self, about: About, client: Client, news: Alarm, failure: str) -> None:
         """Write the failure into the ticket for staff, once for each `failure` (digest)."""
@@ -54,17 +54,17 @@ class Tickets:
             lambda: _says(content, "notes", "note", reference(about, failure)),
             lambda: self._changes.make(about, "noted", "AddTicketNote", ticketid=number, message=message),
         )  # fmt: skip
-        about.memory.put("noted", failure)
+        about.log.put("noted", failure)
 
     def _ticket(self, about: About, client: Client) -> dict[str, str]:
         """Return {"id", "tid"} of the order's ticket; open it when there is none."""
-        known = about.memory.get("ticket")
+        known = about.log.get("ticket")
         if known:
             return dict(known)
         ticket: dict[str, str] = self._changes.once(
             about, "ticket", lambda: self._find(about, client), lambda: self._open(about, client)
         )
-        about.memory.put("ticket", ticket)
+        about.log.put("ticket", ticket)
         return ticket
 
     def _find(self, about: About, client: Client) -> dict[str, str] | None:
@@ -101,7 +101,7 @@ class Tickets:
         try:
             return ticket["id"], self._api.call("GetTicket", ticketid=ticket["id"])
         except WhmcsError:
-            about.memory.put("ticket", None)
+            about.log.put("ticket", None)
         ticket = self._ticket(about, client)
         return ticket["id"], self._api.ask("GetTicket", ticketid=ticket["id"])
 

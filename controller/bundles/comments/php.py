@@ -55,7 +55,7 @@ class _Reader:
 
     def read(self) -> list[Comment]:
         """Return the comments of the code."""
-        told: list[Comment] = []
+        comments: list[Comment] = []
         at, is_clear = 0, True
         while is_clear and (opened := _OPEN.search(self._data, at)) is not None:
             before, at = len(self._all), len(self._data)
@@ -65,8 +65,8 @@ class _Reader:
                 is_clear = False
             self._islands.append((opened.start(), at))
             # Whether a short tag begins code depends on the server
-            told += self._all[before:] if opened.group() != _SHORT else []
-        return told
+            comments += self._all[before:] if opened.group() != _SHORT else []
+        return comments
 
     def page(self) -> bytes:
         """Return the file with NULs in place of its code, whose output may be anything."""

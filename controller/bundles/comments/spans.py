@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Unclear(Exception):
-    """From here on comments and code cannot be told apart for certain; comments found before are valid."""
+    """From here on comments and code cannot be distinguished for certain; comments found before are valid."""
 
 
 class Comment(NamedTuple):

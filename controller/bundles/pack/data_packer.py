@@ -54,9 +54,9 @@ def pack_data(
 
     Raises ShoplaunchError `template_occupied`, `template_too_large`, `row_too_large`, `dump_failed`.
     """
-    for ours in (LEDGER_TABLE, ATTEMPT_TABLE):
-        if ours in source.tables:
-            raise ShoplaunchError("template_occupied", f"the database holds the table {ours}")
+    for reserved in (LEDGER_TABLE, ATTEMPT_TABLE):
+        if reserved in source.tables:
+            raise ShoplaunchError("template_occupied", f"the database holds the table {reserved}")
     _require_reportable(source.tables)
     facts = DataFacts(notes=list(source.notes))
     writer = ChunkWriter(lambda chunk: _add(bundle, chunk))

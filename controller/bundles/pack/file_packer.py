@@ -14,7 +14,7 @@ from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.shards import Background, Shard, ShardWriter, header_of
 from controller.bundles.pack.writer import BundleWriter, disk_errors
 from controller.bundles.rewrite.placeholder_names import Names
-from controller.bundles.source.tree.entry_spool import Listing
+from controller.bundles.source.tree.entry_spool import EntrySpool
 from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.walk import Entry, Status, Tree
 
@@ -88,7 +88,7 @@ def pack_files(templates: Templates, bundle: BundleWriter, replaced: Container[b
     left_out = LeftOut(os.fsencode(tree.held))
     with ExitStack() as stack:
         with disk_errors(bundle.target):
-            entries = stack.enter_context(Listing(tree.entries(templates.plan.left_out, left_out), bundle.spool))
+            entries = stack.enter_context(EntrySpool(tree.entries(templates.plan.left_out, left_out), bundle.spool))
         progress.phase("files", entries.bytes)
         facts = _pack(entries, templates, bundle, replaced, progress)
         tree.check_unchanged(entries)
@@ -97,7 +97,7 @@ def pack_files(templates: Templates, bundle: BundleWriter, replaced: Container[b
 
 
 def _pack(
-    entries: Listing, templates: Templates, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
+    entries: EntrySpool, templates: Templates, bundle: BundleWriter, replaced: Container[bytes], progress: Progress
 ) -> FileFacts:
     facts = FileFacts()
     plain = Background(ShardWriter(lambda shard: _add(bundle, shard, False)))

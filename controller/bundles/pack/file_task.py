@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from controller.bundles.pack.file_packer import FileFacts, Templates, pack_files
-from controller.bundles.pack.forked_task import Beside, beside
+from controller.bundles.pack.forked_task import ForkedTask, start_forked
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter, Member
@@ -31,7 +31,7 @@ class _Packed:
 class FileWork:
     """A document root that is being packed."""
 
-    def __init__(self, work: Beside[_Packed]) -> None:
+    def __init__(self, work: ForkedTask[_Packed]) -> None:
         self._work = work
 
     def finish(
@@ -39,7 +39,7 @@ class FileWork:
     ) -> FileFacts:
         """Wait for the shards; add them to `bundle`, and the collected results to `plan` and `names`.
 
-        `meanwhile` does other work (see `Beside.outcome`). Raises ShoplaunchError as `pack_files` does.
+        `meanwhile` does other work (see `ForkedTask.outcome`). Raises ShoplaunchError as `pack_files` does.
         """
         packed = self._work.outcome(progress, meanwhile)
         bundle.members += packed.members
@@ -49,7 +49,7 @@ class FileWork:
 
 
 @contextmanager
-def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Container[bytes]) -> Iterator[FileWork]:
+def start_packing_files(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Container[bytes]) -> Iterator[FileWork]:
     """Begin to pack the files of `tree`; record the kinds of the paths in `replaced`."""
 
     def work(progress: Progress) -> _Packed:
@@ -57,5 +57,5 @@ def files_beside(tree: Tree, plan: Plan, bundle: BundleWriter, replaced: Contain
         facts = pack_files(Templates(tree, own, names), part, replaced, progress)
         return _Packed(facts, part.members, names.used, own.seen())
 
-    with beside(work) as started:
+    with start_forked(work) as started:
         yield FileWork(started)

@@ -22,7 +22,7 @@ _LOOK_SECONDS = 0.1
 _FORK = multiprocessing.get_context("fork")
 
 
-class Beside(Generic[T]):
+class ForkedTask(Generic[T]):
     """Work that runs in another process."""
 
     def __init__(self, receiver: Connection, steps: Any) -> None:
@@ -65,7 +65,7 @@ class Beside(Generic[T]):
         self._shown = steps
 
 
-class _Told:
+class _ProgressSender:
     """Sends the progress of the work to the process that waits for it."""
 
     def __init__(self, sender: Connection, steps: Any, parent: int) -> None:
@@ -84,8 +84,8 @@ class _Told:
 
 
 @contextmanager
-def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
-    """Start `work(progress)` and yield it as Beside; the process is ended with the context.
+def start_forked(work: Callable[[Progress], T]) -> Iterator[ForkedTask[T]]:
+    """Start `work(progress)` and yield it as a ForkedTask; the process is ended with the context.
 
     Its result and exceptions are sent pickled; its changes in memory are lost.
     """
@@ -97,7 +97,7 @@ def beside(work: Callable[[Progress], T]) -> Iterator[Beside[T]]:
     try:
         process.start()
         sender.close()
-        yield Beside(receiver, steps)
+        yield ForkedTask(receiver, steps)
     finally:
         gc.unfreeze()
         receiver.close()
@@ -113,7 +113,7 @@ def _run(work: Callable[[Progress], T], sender: Connection, receiver: Connection
         signal.signal(number, signal.SIG_DFL)
     receiver.close()
     try:
-        sender.send(("done", work(_Told(sender, steps, parent))))
+        sender.send(("done", work(_ProgressSender(sender, steps, parent))))
     except ShoplaunchError as problem:
         sender.send(("refused", problem.code, problem.message, problem.retryable, problem.details))
     except Exception as problem:  # noqa: BLE001 - raised again in the process that waits

@@ -14,20 +14,20 @@ from controller.bundles.residue.search import Searcher
 _READ_BYTES = 256 * 1024
 
 
-class Ahead:
+class Prescan:
     """Searches the shards and chunks in the spool of `bundle` with `searcher`, one after the other."""
 
     def __init__(self, bundle: BundleWriter, searcher: Searcher) -> None:
         self._bundle = bundle
         self._searcher = searcher
-        self._looked_at: set[Path] = set()
+        self._searched: set[Path] = set()
         self._absent: dict[str, frozenset[bytes]] = {}
 
     def look(self) -> bool:
         """Search one member that was not searched yet; return whether there was one."""
         for path, thorough in self._waiting():
-            if path not in self._looked_at:
-                self._looked_at.add(path)
+            if path not in self._searched:
+                self._searched.add(path)
                 digest = hashlib.sha256()
                 absent = absent_from(_read(path, digest), self._searcher.wanted(thorough))
                 self._absent[digest.hexdigest()] = absent

@@ -45,11 +45,11 @@ def require_edits(jobs: Jobs, tree: Tree, plan: Plan) -> None:
 
 def _require_whole(kind: str, job: Mapping[str, Any]) -> None:
     if kind not in KINDS:
-        raise _wrong(kind, f"there is no later job of that name, but {', '.join(KINDS)}")
+        raise _wrong(kind, f"there is no follow-up job of that name, but {', '.join(KINDS)}")
     if not job["statements"] and not job["edits"]:
         raise _wrong(kind, "it does nothing")
     if KINDS[kind].needs_back and job["statements"] and not job.get("back"):
-        raise _wrong(kind, "it does not tell how it is taken back")
+        raise _wrong(kind, "it does not describe how it is rolled back")
 
 
 def _require_edit(kind: str, edit: Mapping[str, Any], tree: Tree, plan: Plan) -> None:

@@ -53,9 +53,9 @@ class Checked:
 
     def sections(self) -> list[Section]:
         """Return the sections about the template, and its problems."""
-        told = [(problem.code, problem.message) for problem in self.problems]
+        problems = [(problem.code, problem.message) for problem in self.problems]
         found = [(one.sentence(), choices_shown(one)) for one in self.findings()]
-        more = [Section(title, rows) for title, rows in (("Problems", told), ("Findings", found)) if rows]
+        more = [Section(title, rows) for title, rows in (("Problems", problems), ("Findings", found)) if rows]
         return [*survey_sections(self.template), *more]
 
 

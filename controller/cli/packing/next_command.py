@@ -41,8 +41,8 @@ def helped(command: Callable[..., R]) -> Callable[..., R]:
             if options["as_json"] or problem.code == "not_confirmed":
                 raise
             show_error(problem.code, problem.message)
-            told = after_failure(problem.code, options["docroot"], options["dump"], checked=options["check"])
-            click.echo(f"Next: {told}", err=True)
+            following = after_failure(problem.code, options["docroot"], options["dump"], checked=options["check"])
+            click.echo(f"Next: {following}", err=True)
             sys.exit(FAILED)
 
     return guarded

@@ -73,8 +73,8 @@ class Asked:
 @click.option("--database", "url", help="mysql://user@host:port/name[?unix_socket=PATH|ssl_ca=FILE]; password "
               "also from SHOPLAUNCH_SOURCE_PASSWORD.")  # fmt: skip
 @click.option("--dump", type=click.Path(path_type=Path), help="A .sql or .sql.gz instead of a live database.")
-@click.option("--recipe", help="What kind of application it is; found by itself when left out.")
-@click.option("--domain", help="The template's domain, where it cannot be found by itself.")
+@click.option("--recipe", help="What kind of application it is; detected when left out.")
+@click.option("--domain", help="The template's domain, where it cannot be detected.")
 @click.option("--scratch", help="URL of a server to try the bundle on, password "
               "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")
@@ -110,7 +110,7 @@ def pack(**given: Any) -> None:
     with _orderly_end(), _where(asked.target, asked.check) as path:
         request = asked.request(path, decisions, replacing)
         if asked.check:
-            _tell_checked(_checked(request, asked.plan, asked.decided), asked.as_json, asked.full)
+            _print_checked(_checked(request, asked.plan, asked.decided), asked.as_json, asked.full)
             if not asked.as_json:
                 click.echo(f"Next: {after_check(asked.docroot, asked.dump)}")
             return
@@ -138,7 +138,7 @@ def _checked(request: compiler.Request, planned: checking.MakePlan, decided: Pat
     return checked
 
 
-def _tell_checked(checked: checking.Checked, as_json: bool, full: bool) -> None:
+def _print_checked(checked: checking.Checked, as_json: bool, full: bool) -> None:
     """Print a check; end with exit code 1 when there is a problem."""
     if as_json:
         print_json(checked.as_json())

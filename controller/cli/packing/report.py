@@ -25,17 +25,17 @@ _ALWAYS_WHOLE = ("Problems", "Findings")
 def print_packed(manifest: Manifest, size: int, report: Mapping[str, Any], *, full: bool) -> None:
     """Print the report on a bundle."""
     print_headline(headline(manifest, size, report))
-    told = sections(manifest, size, report)
-    print_sections(told) if full else print_folded(told)
+    shown = sections(manifest, size, report)
+    print_sections(shown) if full else print_folded(shown)
 
 
-def print_checked(told: Sequence[Section], *, full: bool) -> None:
+def print_checked(shown: Sequence[Section], *, full: bool) -> None:
     """Print the report of a check: its numbers folded, its problems in full."""
     if full:
-        print_sections(told)
+        print_sections(shown)
         return
-    print_folded([section for section in told if section.title not in _ALWAYS_WHOLE])
-    print_sections([section for section in told if section.title in _ALWAYS_WHOLE])
+    print_folded([section for section in shown if section.title not in _ALWAYS_WHOLE])
+    print_sections([section for section in shown if section.title in _ALWAYS_WHOLE])
 
 
 def print_headline(lines: Sequence[tuple[str, str]]) -> None:
@@ -44,13 +44,13 @@ def print_headline(lines: Sequence[tuple[str, str]]) -> None:
     click.echo()
 
 
-def print_folded(told: Sequence[Section]) -> None:
+def print_folded(shown: Sequence[Section]) -> None:
     """Print each section as one line: its number of rows, and how it begins."""
-    if not told:
+    if not shown:
         return
     width = terminal_width() or _PROGRAM_WIDTH
-    widest = min(_TITLE_WIDTH, max(len(section.title) for section in told))
-    for section in told:
+    widest = min(_TITLE_WIDTH, max(len(section.title) for section in shown))
+    for section in shown:
         title, count = shortened(section.title, widest), f"{len(section.rows):>{_COUNT_WIDTH}}"
         beginning = shortened(_beginning(section), width - widest - _COUNT_WIDTH - 4)
         click.echo(f"{title:<{widest}}  {count}  {click.style(beginning, dim=True)}".rstrip())
@@ -58,9 +58,9 @@ def print_folded(told: Sequence[Section]) -> None:
     click.echo()
 
 
-def print_sections(told: Sequence[Section]) -> None:
+def print_sections(shown: Sequence[Section]) -> None:
     """Print all rows of each section as tables."""
-    for section in told:
+    for section in shown:
         click.echo(click.style(section.title, italic=True))
         print_facts(section.rows[:SHOWN_ROWS], bold=False, indent="  ")
         if len(section.rows) > SHOWN_ROWS:
@@ -69,4 +69,4 @@ def print_sections(told: Sequence[Section]) -> None:
 
 
 def _beginning(section: Section) -> str:
-    return printable("; ".join(f"{what} {told}".strip() for what, told in section.rows[:3]).replace("\n", " "))
+    return printable("; ".join(f"{what} {shown}".strip() for what, shown in section.rows[:3]).replace("\n", " "))

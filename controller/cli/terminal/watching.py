@@ -41,7 +41,7 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> dic
         while True:
             job = service.jobs.get(job_id)
             status, agent = service.jobs.status(job), service.jobs.agent_view(job)
-            _tell(console, status, agent["stages"], seen)
+            _print_news(console, status, agent["stages"], seen)
             left = service.jobs.seconds_left(job)
             bars.update(
                 bar, completed=status["percent"], description=_description(status, agent, job.stage), left=_left(left)
@@ -64,7 +64,7 @@ def _description(status: dict[str, Any], agent: dict[str, Any], stage: str | Non
     return str(_WORDS.get(status["state"]) or status["step"] or status["state"])
 
 
-def _tell(
+def _print_news(
     console: Console, status: dict[str, Any], stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
 ) -> None:
     """Print every step and stage that has ended since the last call."""

@@ -33,7 +33,7 @@ class _Pending:
         self.news.set()
 
 
-class Together:
+class GroupCommit:
     """Makes changes in the order of the calls; a thread that finds no other at work does it for all that wait.
 
     SQLite allows one write at a time and syncs every transaction to the disk. Other databases allow many.
@@ -71,30 +71,30 @@ class Together:
         try:
             self._do(now)
         finally:
-            for wish in now:
-                if not wish.settled:
+            for change in now:
+                if not change.settled:
                     # The working thread is being ended
-                    wish.settle(error=ShoplaunchError("database_busy", "the change was broken off"))
+                    change.settle(error=ShoplaunchError("database_busy", "the change was broken off"))
             with self._guard:
                 self._at_work = bool(self._waiting)
                 if self._waiting:
                     self._waiting[0].news.set()
 
-    def _do(self, wishes: list[_Pending]) -> None:
+    def _do(self, changes: list[_Pending]) -> None:
         try:
-            results = transact(self._engine, lambda connection: [wish.work(connection) for wish in wishes])
+            results = transact(self._engine, lambda connection: [change.work(connection) for change in changes])
         except Exception as error:  # noqa: BLE001 - raised again in the thread that wants the change
-            if len(wishes) == 1 or _is_everybodys(error):
-                for wish in wishes:
-                    wish.settle(error=error)
+            if len(changes) == 1 or _is_everybodys(error):
+                for change in changes:
+                    change.settle(error=error)
                 return
         else:
-            for wish, result in zip(wishes, results, strict=True):
-                wish.settle(result)
+            for change, result in zip(changes, results, strict=True):
+                change.settle(result)
             return
         # One failed, and with it all were rolled back: now each gets a transaction of its own
-        for wish in wishes:
-            self._do([wish])
+        for change in changes:
+            self._do([change])
 
 
 def _is_everybodys(error: Exception) -> bool:

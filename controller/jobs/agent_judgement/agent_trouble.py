@@ -19,17 +19,17 @@ def of(job: Job) -> Trouble | None:
 
 
 def met(
-    job: Job, error: Mapping[str, Any], stage: str | None, percent: int | None, now: float, *, told: bool = False
+    job: Job, error: Mapping[str, Any], stage: str | None, percent: int | None, now: float, *, alarmed: bool = False
 ) -> tuple[Trouble, bool]:
     """Return (the new value of the job's fact `trouble`, whether to alarm the operator now).
 
-    The agent has met `error` at `stage` and `percent`; `told` says that the operator is alarmed anyway. Different
+    The agent has met `error` at `stage` and `percent`; `alarmed` says that the operator is alarmed anyway. Different
     errors are one trouble as long as the agent gets no further.
     """
     known = of(job) or Trouble(error, stage, 0, now, False)
     lasts = now - known.since >= LASTING_SECONDS
     percent = max(known.percent, job.percent if percent is None else percent)
-    return Trouble(dict(error), stage, percent, known.since, known.told or told or lasts), lasts and not known.told
+    return Trouble(dict(error), stage, percent, known.since, known.told or alarmed or lasts), lasts and not known.told
 
 
 def is_over(known: Trouble, percent: int | None, finished: str | None = None) -> bool:

@@ -90,18 +90,18 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     state = sight.state or {}
     if state.get("error") == PYTHON_MISSING:
         return Verdict("failed", ShoplaunchError(PYTHON_MISSING, "the launcher found no Python").as_dict())
-    ours = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
+    is_of_attempt = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
     gave_up = state.get("status") == "failed" and isinstance(state.get("error"), dict)
-    if gave_up and (ours or _refused(job, state)):
+    if gave_up and (is_of_attempt or _refused(job, state)):
         return Verdict("failed", _reported(state["error"]))
     if job.expires_at is not None and now >= job.expires_at:
         message = "the job was not finished in time" + agent_trouble.before(job)
         return Verdict("stalled", ShoplaunchError("job_expired", message).as_dict())
-    if ours and _moved(job, state, now):
+    if is_of_attempt and _moved(job, state, now):
         return Verdict("works", _why_unheard(state), float(state["updated_at"]))
     if now < end_of_patience(job):
         return Verdict("quiet", {})
-    if ours or job.heard_at is not None:
+    if is_of_attempt or job.heard_at is not None:
         return Verdict("stalled", ShoplaunchError("agent_silent", _last_seen(job, state, now)).as_dict())
     if not sight.cron_line:
         message = "cron never started the agent: its line is not in the account's crontab"

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
-from controller.db.connection.group_commit import Together
+from controller.db.connection.group_commit import GroupCommit
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
 from controller.jobs.agent_link import rates, report_retention
@@ -33,7 +33,7 @@ LATE_SECONDS = 7 * 86400.0
 CLEANED_SECONDS = 60.0
 
 
-def record(together: Together, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
+def record(group_commit: GroupCommit, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
     """Take one event of `size` bytes; return the job's attempt.
 
     An event that was taken before changes nothing, nor does one that comes after the validity of its attempt without
@@ -45,7 +45,7 @@ def record(together: Together, holder: AgentToken, event: Mapping[str, Any], siz
     event = checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
-    job = together.transact(lambda connection: _take(connection, holder, event, size, now))
+    job = group_commit.transact(lambda connection: _take(connection, holder, event, size, now))
     return job.attempt
 
 
@@ -190,8 +190,8 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         if not states.may(job.state, "agent_works"):
             return {}
         _at_work(connection, job)
-        kept, tell = agent_trouble.met(job, error, event.get("stage"), event.get("percent"), now)
-        alarm = "wanted" if tell else job.alarm
+        kept, lasts = agent_trouble.met(job, error, event.get("stage"), event.get("percent"), now)
+        alarm = "wanted" if lasts else job.alarm
         note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
         note["wake_at"] = now if alarm == "wanted" else silence.deadline(job, now)
         return note | facts.column(replace(facts.of(job), trouble=kept))

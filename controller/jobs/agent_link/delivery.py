@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
@@ -25,7 +25,7 @@ def digests(files: SkeletonFiles, job_file: bytes) -> dict[str, list[str]]:
     """Return name -> digests of the files placed in the account; the agent may be text until its first start."""
     return {
         LAUNCHER_FILE: [sha256_hex(files.launcher)],
-        AGENT_FILE: [sha256_hex(files.agent), sha256_hex(armoured(files.agent))],
+        AGENT_FILE: [sha256_hex(files.agent), sha256_hex(armored(files.agent))],
         JOB_FILE: [sha256_hex(job_file)],
     }
 
@@ -46,8 +46,8 @@ def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str
 
 def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
     """Return how the job's cron line was changed, in words; [] when it is unchanged or gone. Raises ShoplaunchError."""
-    ours = [line for line in panel.cron_lines(account) if line.rstrip().endswith(f"# {marker(job_id)}")]
-    if not ours or any(_is_as_put(line, job_id) for line in ours):
+    own_lines = [line for line in panel.cron_lines(account) if line.rstrip().endswith(f"# {marker(job_id)}")]
+    if not own_lines or any(_is_as_put(line, job_id) for line in own_lines):
         return []
     return ["the cron line was changed"]
 

@@ -63,7 +63,7 @@ def payload(
     return _checked(config, job, recipient, now, more)
 
 
-def small_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> dict[str, Any]:
+def follow_up_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> dict[str, Any]:
     """Return the payload of a job without a bundle; `back`: it rolls back what earlier attempts did."""
     entry = (job.later or {})["entry"]
     more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}

@@ -32,7 +32,7 @@ def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
     return any(line.rstrip().endswith(f"# {marker(job_id)}") for line in panel.cron_lines(account))
 
 
-def look(panel: Panel, account: Account, job: Job) -> Sight:
+def read(panel: Panel, account: Account, job: Job) -> Sight:
     """Return the state of the current attempt's agent; only where it gives no verdict, also what else is there.
 
     Raises ShoplaunchError of the panel.

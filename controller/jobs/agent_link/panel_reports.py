@@ -34,8 +34,8 @@ def final_event(job: Job, state: Mapping[str, Any] | None) -> dict[str, Any] | N
     except ShoplaunchError:
         # The account can write anything there
         return None
-    ours = (event.get("job"), event.get("attempt"), event.get("event")) == (job.id, job.attempt, "finished")
-    return event if ours else None
+    is_of_attempt = (event.get("job"), event.get("attempt"), event.get("event")) == (job.id, job.attempt, "finished")
+    return event if is_of_attempt else None
 
 
 def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 900.0
 WAITING = (states.DROPPED, states.RESTORING)
 
 
-def look(tools: Tools, job: Job, now: float) -> Job:
+def probe(tools: Tools, job: Job, now: float) -> Job:
     """Probe once; return the job as it is afterwards. Raises job_unknown, database_busy."""
     work = Work(job, {}, tools)
 
@@ -65,7 +65,7 @@ def look(tools: Tools, job: Job, now: float) -> Job:
 def _sight(work: Work, now: float) -> tuple[Sight, dict[str, Any] | None, silence.Verdict]:
     """Return what lies in the account, the final event found there, and the verdict. Raises ShoplaunchError."""
     panel, job = work.tools.panel, work.job
-    sight = panel_reading.look(panel, work.account, job)
+    sight = panel_reading.read(panel, work.account, job)
     event, verdict = panel_reports.final_event(job, sight.state), silence.verdict(job, sight, now)
     if event is None and verdict.kind == "stalled":
         # Nothing runs in an account that is suspended or gone, whatever files are left
@@ -132,15 +132,15 @@ def _works(
     connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
     """The agent works unheard: alarm the operator when that begins, and when the agent's error lasts."""
-    tell, known = not silence.is_blocked(job), agent_trouble.of(job)
+    alarms, known = not silence.is_blocked(job), agent_trouble.of(job)
     after = replace(_answered(job, now), seen_at=now, blocked_at=now, state_updated_at=found.updated_at)
     if found.error["code"] != silence.BLOCKED:
         at = (state.get("stage"), state.get("percent"))
-        met, lasts = agent_trouble.met(job, found.error, *at, now, told=tell)
-        after, tell = replace(after, trouble=met), tell or lasts
+        met, lasts = agent_trouble.met(job, found.error, *at, now, alarmed=alarms)
+        after, alarms = replace(after, trouble=met), alarms or lasts
     elif known is not None and agent_trouble.is_over(known, state.get("percent")):
         after = replace(after, trouble=None)
     steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
     columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
-    columns |= {"alarm": "wanted"} if tell else {}
+    columns |= {"alarm": "wanted"} if alarms else {}
     return columns | facts.column(after) | panel_reports.progress(state, now)

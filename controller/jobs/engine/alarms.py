@@ -28,11 +28,11 @@ ELSEWHERE = "What exactly was met stands on the page named below, in the words o
 
 def due_at(job: Job, now: float) -> float:
     """Return the time from which the job's alarm may be delivered."""
-    told_at = facts.of(job).alarmed_at
+    alarmed_at = facts.of(job).alarmed_at
     # A locked server is reported once, by one job: that needs no pause
-    if told_at is None or told_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
+    if alarmed_at is None or alarmed_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
         return now
-    return told_at + APART_SECONDS
+    return alarmed_at + APART_SECONDS
 
 
 def of_job(tools: Tools, job: Job) -> Alarm:
@@ -59,10 +59,10 @@ def deliver(billing: Billing, news: Alarm) -> Problem | None:
     try:
         billing.alarm(news)
     except ShoplaunchError as problem:
-        LOG.warning("%s: the operator could not be told: %s", news.job, problem.message)
+        LOG.warning("%s: the operator could not be notified: %s", news.job, problem.message)
         return Problem(problem.code, problem.message)
     except Exception as problem:
-        LOG.exception("%s: the operator could not be told", news.job)
+        LOG.exception("%s: the operator could not be notified", news.job)
         document = changes.as_document(problem)
         return Problem(document["code"], document["message"])
     return None

@@ -189,8 +189,8 @@ def _is_overdue(work: Work, ran: bool) -> bool:
 
 def _ran(work: Work, sight: Sight) -> bool:
     """Tell whether the agent ever worked in the account."""
-    ours = sight.state is not None and sight.state.get("job") == work.job.id
-    return ours or _was_heard(work)
+    is_of_job = sight.state is not None and sight.state.get("job") == work.job.id
+    return is_of_job or _was_heard(work)
 
 
 def _was_heard(work: Work) -> bool:
@@ -233,5 +233,5 @@ def was_complete(work: Work) -> bool:
 
 def _is_anything_there(work: Work, sight: Sight) -> bool:
     panel, account = work.tools.panel, work.account
-    ours = sight.state is not None and sight.state.get("job") == work.job.id
-    return sight.cron_line or ours or JOB_FILE in (panel.list_folder(account, FOLDER) or ())
+    is_of_job = sight.state is not None and sight.state.get("job") == work.job.id
+    return sight.cron_line or is_of_job or JOB_FILE in (panel.list_folder(account, FOLDER) or ())

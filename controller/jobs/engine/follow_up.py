@@ -56,7 +56,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
     kept = parent.later or _of_bundle(bundles, parent)
     entry = _entry(parent, kept, kind)
     private = {
-        **_private(kind, wanted.given, kept.get("password_format", BCRYPT)),
+        **_private_values(kind, wanted.given, kept.get("password_format", BCRYPT)),
         "db.password": database_password(),
     }
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
@@ -64,7 +64,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted.note))
     except IntegrityError:
         with reading(engine) as connection:
-            known = jobs.open_child(connection, parent.id, kind)
+            known = jobs.open_follow_up(connection, parent.id, kind)
         if known is None:
             raise ShoplaunchError("domain_busy", f"another job is at work in account {parent.account}") from None
         return known
@@ -127,13 +127,15 @@ def check(parent: Job, kind: str) -> None:
 def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     entry: Mapping[str, Any] = kept["jobs"].get(kind, {})
     if not entry.get("statements") and not entry.get("edits"):
-        raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to {kind}")
+        raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not describe how to {kind}")
     if KINDS[kind].needs_back and entry["statements"] and not entry.get("back"):
-        raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not tell how to take {kind} back")
+        raise ShoplaunchError(
+            "kind_unsupported", f"the bundle {parent.bundle} does not describe how to roll {kind} back"
+        )
     return entry
 
 
-def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[str, str]:
+def _private_values(kind: str, given: Mapping[str, str], password_format: str) -> dict[str, str]:
     found = dict(given)
     plain = found.pop("admin.password", None)
     if plain is not None:
@@ -148,7 +150,7 @@ def _private(kind: str, given: Mapping[str, str], password_format: str) -> dict[
 def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note: Note | None) -> Job:
     # The shop may have been ended or given up since it was read
     places.require_own(connection, jobs.get(connection, parent, lock=True))
-    known = jobs.open_child(connection, parent, row["kind"])
+    known = jobs.open_follow_up(connection, parent, row["kind"])
     if known is not None:
         return known
     jobs.insert(connection, row)

@@ -88,7 +88,7 @@ class Loops:
         return self._loops.age(connection, loops), self._chores.age(connection, chores)
 
 
-def look(engine: sa.Engine, now: float, loops: Loops) -> Health:
+def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
     """Return the installation's health; nothing is written, no other process has to wait."""
     try:
         with reading(engine) as connection:
@@ -141,7 +141,7 @@ class Readiness:
     def __init__(self, engine: sa.Engine, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._clock = clock
-        self._looking = threading.Lock()
+        self._checking = threading.Lock()
         self._loops = Loops()
         self._last: Health | None = None
         self._at = 0.0
@@ -151,7 +151,7 @@ class Readiness:
         if self._age() <= CACHE_SECONDS and self._last is not None:
             return self._last
         # The first request runs the check; later ones wait only while there is no answer yet
-        if self._looking.acquire(timeout=STALE_SECONDS if self._last is None else 0):
+        if self._checking.acquire(timeout=STALE_SECONDS if self._last is None else 0):
             return self._renewed()
         if self._last is not None and self._age() <= STALE_SECONDS:
             return self._last
@@ -164,11 +164,11 @@ class Readiness:
     def _renewed(self) -> Health:
         try:
             if self._last is None or self._age() > CACHE_SECONDS:
-                self._last = look(self._engine, self._clock(), self._loops)
+                self._last = examine(self._engine, self._clock(), self._loops)
                 self._at = time.monotonic()
             return self._last
         finally:
-            self._looking.release()
+            self._checking.release()
 
     def _age(self) -> float:
         return time.monotonic() - self._at

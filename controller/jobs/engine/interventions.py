@@ -62,7 +62,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         if job.kind != RESTORE:
             if job.parent is not None:
                 places.require_own(connection, jobs.get(connection, job.parent))
-            return _small_again(connection, job, wanted, now)
+            return _restart_follow_up(connection, job, wanted, now)
         if job.state == states.LIVE:
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
         first = _first(job, wanted, asked=step is not None)
@@ -75,7 +75,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
         again = following([first, *beside])
         if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
-            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+            raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
         columns |= changes.asked_again(connection, job, again, now)
         code = (job.error or {}).get("code")
         if code in DAMAGED_BUNDLE:
@@ -107,15 +107,15 @@ def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) 
     return {"step": names[0] if job.state != states.LIVE else job.step, "wake_at": now}
 
 
-def _small_again(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
+def _restart_follow_up(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
     """Return the columns of a follow-up job that is tried again; its database user is created anew."""
     known = plan.of(job.kind)
     if wanted not in known:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
-    looks = known[wanted].part == FINISH and not facts.of(job).taken_back
-    first = wanted if looks or wanted == "account" else "database_user"
+    is_check = known[wanted].part == FINISH and not facts.of(job).taken_back
+    first = wanted if is_check or wanted == "account" else "database_user"
     _check_order(known, plan.rows(connection, job), first)
-    columns = moved(job, "recheck" if looks else "retry")
+    columns = moved(job, "recheck" if is_check else "retry")
     columns |= changes.asked_again(connection, job, following([first], known), now)
     learned = replace(facts.after(job, columns), taken_back=False)
     return columns | claims.keys(job.server, job.domain, job.account) | facts.column(learned)

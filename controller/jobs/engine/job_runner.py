@@ -114,7 +114,7 @@ class JobRunner:
 
         Raises lease.Lost.
         """
-        told = idle = False
+        alarmed = idle = False
         posted: set[str] = set()
         while True:
             job, rows = self._read(held.job)
@@ -123,13 +123,13 @@ class JobRunner:
             if is_stopping():
                 # The next worker goes on from here
                 return job
-            if job.alarm == "wanted" and not told and alarms.due_at(job, self._clock()) <= self._clock():
-                told = True
+            if job.alarm == "wanted" and not alarmed and alarms.due_at(job, self._clock()) <= self._clock():
+                alarmed = True
                 self._alarm(job)
             elif job.state == states.RECEIVED:
                 self._prepare(job)
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
-                agent_probe.look(self._tools(job), job, self._clock())
+                agent_probe.probe(self._tools(job), job, self._clock())
             elif follow_up.has_idle_user(job) and not idle:
                 idle = True
                 follow_up.forget_idle_user(self._tools(job), job)
@@ -151,10 +151,10 @@ class JobRunner:
         for what, at in notifications.times(job, tools).items():
             if at <= now and what not in posted:
                 posted.add(what)
-                notifications.tell(job, tools, what)
+                notifications.send(job, tools, what)
                 return True
-        if (look_at := tls_follow_up.next_look(job)) is not None and look_at <= now:
-            tls_follow_up.look(tools, job)
+        if (check_at := tls_follow_up.next_check_at(job)) is not None and check_at <= now:
+            tls_follow_up.check(tools, job)
             return True
         return False
 
@@ -172,7 +172,7 @@ class JobRunner:
         if follow_up.has_idle_user(job):
             waits.append(now + AGAIN_SECONDS)
         waits += notifications.times(job, self._tools(job)).values()
-        waits += [due for due in (credentials.expires_at(job), tls_follow_up.next_look(job)) if due is not None]
+        waits += [due for due in (credentials.expires_at(job), tls_follow_up.next_check_at(job)) if due is not None]
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])
@@ -191,7 +191,7 @@ class JobRunner:
         try:
             tools = self._tools(job)
             # A follow-up job got its private values when it was created
-            private, prints = self._make_private(job, tools) if job.kind == RESTORE else ({}, {})
+            private, prints = self._make_private_values(job, tools) if job.kind == RESTORE else ({}, {})
 
             def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
                 if now_job.state != states.RECEIVED:
@@ -199,7 +199,7 @@ class JobRunner:
                 columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
                 if now_job.kind != RESTORE:
                     return columns
-                return columns | self._keep_private(connection, now_job, tools, private, prints)
+                return columns | self._keep_private_values(connection, now_job, tools, private, prints)
 
             self._change(job.id, work)
         except lease.Lost:
@@ -215,14 +215,14 @@ class JobRunner:
         steps.update(connection, job.id, "account", state=steps.FAILED, error=error)
         return changes.failed(job, "fail", "account", error, self._clock())
 
-    def _make_private(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
+    def _make_private_values(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
         manifest = tools.bundles.manifest(tools.bundles.get(job.bundle))
-        private = values.make_private(manifest)
+        private = values.make_private_values(manifest)
         salt = tools.keys.fingerprint_salt
         wanted = values.fingerprinted(manifest, private)
         return private, {name: shop_secrets.fingerprint(salt, value) for name, value in wanted.items()}
 
-    def _keep_private(
+    def _keep_private_values(
         self,
         connection: sa.Connection,
         job: Job,
@@ -256,8 +256,8 @@ class JobRunner:
         """Return the context of the job's steps; forgotten private values are made anew."""
         tools = self._tools(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
-            private, prints = self._make_private(job, tools)
-            job = self._change(job.id, lambda c, now_job: self._keep_private(c, now_job, tools, private, prints))
+            private, prints = self._make_private_values(job, tools)
+            job = self._change(job.id, lambda c, now_job: self._keep_private_values(c, now_job, tools, private, prints))
         return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:
@@ -290,7 +290,7 @@ class JobRunner:
                 if known.alarm_problem == problem:
                     return {}
                 return {**facts.column(replace(known, alarm_problem=problem)), "updated_at": now_job.updated_at}
-            servers.told_by(connection, job.id)
+            servers.lock_alarm_delivered(connection, job.id)
             now = self._clock()
             known = replace(known, alarm_problem=None, alarmed_at=now)
             if tools.billing.keeps_posted:
@@ -301,7 +301,7 @@ class JobRunner:
 
 
 def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
-    told = (
+    noted = (
         panel_lockout.noted(connection, job, error, now)
         if error["code"] == panel_lockout.CODE
         else {"error": dict(error)}
@@ -311,7 +311,7 @@ def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], n
     began = (
         {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
     )
-    return {**began, **told, "wake_at": now + AGAIN_SECONDS}
+    return {**began, **noted, "wake_at": now + AGAIN_SECONDS}
 
 
 def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> Mapping[str, Any]:

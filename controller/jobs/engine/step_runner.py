@@ -17,7 +17,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, states
-from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.steps.registry import run_of
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -29,7 +29,7 @@ PREPARED_PERCENT = 4
 NOTE_TRIES = 20
 NOTE_PAUSE_SECONDS = 3.0
 
-Result = Outcome | Later | Exception
+Result = Outcome | StepWaits | Exception
 
 
 def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float) -> dict[str, int]:
@@ -61,7 +61,7 @@ def attempt(step: plan.Step, work: Work) -> Result:
             # A follow-up job changes a shop that lived when it was asked for; it may have a successor since
             places.require_parents_own(work.tools.engine, work.job)
         return run_of(step.work)(work)
-    except (Later, lease.Lost) as ended:
+    except (StepWaits, lease.Lost) as ended:
         return ended
     except ShoplaunchError as error:
         LOG.warning("job %s: step %s: %s: %s", work.job.id, step.name, error.code, error.message)
@@ -154,7 +154,7 @@ def _note(
 ) -> dict[str, Any]:
     if isinstance(result, Outcome):
         return _done(connection, job, step, result, now)
-    if isinstance(result, Later):
+    if isinstance(result, StepWaits):
         # The event it waits for may have come during the check: then it checks again at once
         came = facts.of(job).cleaned
         steps.update(

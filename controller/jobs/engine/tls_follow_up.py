@@ -40,18 +40,18 @@ LOG = logging.getLogger(__name__)
 GIVE_UP_SECONDS = 60 * 86400.0
 
 
-def next_look(job: Job) -> float | None:
+def next_check_at(job: Job) -> float | None:
     """Return when to check again (unix seconds), None when there is nothing to check."""
     if job.kind != RESTORE or job.state != states.LIVE or job.ended_at is not None or facts.of(job).removed:
         return None
     return facts.of(job).tls.next
 
 
-def look(tools: Tools, job: Job) -> None:
+def check(tools: Tools, job: Job) -> None:
     """Check once; note the result and when to check again. Raises job_unknown, database_busy."""
     now = tools.clock()
     try:
-        found = _look(tools, job, now)
+        found = _check(tools, job, now)
     except ShoplaunchError as error:
         LOG.warning("job %s: its certificate: %s: %s", job.id, error.code, error.message)
         found = _again(facts.of(job).tls, str(facts.of(job).tls.state), error.code, now)
@@ -64,7 +64,7 @@ def look(tools: Tools, job: Job) -> None:
     changes.change(tools.engine, job.id, now, work, tools.lease)
 
 
-def _look(tools: Tools, job: Job, now: float) -> Tls:
+def _check(tools: Tools, job: Job, now: float) -> Tls:
     before = known = facts.of(job).tls
     account = Work(job, {}, tools).account
     address: SiteAddress = tools.panel.site_address(account)
@@ -77,7 +77,7 @@ def _look(tools: Tools, job: Job, now: float) -> Tls:
         asked = tls.asked(tools.panel, account, known, now)
         # Check often again
         known = replace(asked or known, looks=0)
-    served = tls.look(address.ip, address.tls_port, job.domain, tls.context(tools.config))
+    served = tls.probe(address.ip, address.tls_port, job.domain, tls.context(tools.config))
     state = WAITING if known.refused else ASKED
     if not served.valid:
         return _again(known, state, _reason(tools, job, known, served, asked is not None), now)

@@ -17,7 +17,7 @@ LOOK_SECONDS = 5.0
 #: The loop may stand still for this many checks: longer than a locked state database makes it wait.
 MOST_STILL = 36
 #: The chores that run in parallel with the jobs may stand still for this many checks: longer than any mail takes.
-MOST_STILL_BESIDE = 180
+MOST_STILL_CHORES = 180
 #: Consecutive rounds that may fail, two in a second: longer than a machine lacks threads or memory for a moment.
 MOST_FAILURES = 240
 
@@ -35,20 +35,20 @@ class Stillness:
 
     def __init__(self) -> None:
         self._seen = -1
-        self._looks = 0
+        self._unchanged = 0
 
     def look(self, pulse: Pulse | None) -> int:
         """Return how many consecutive checks found the pulse unchanged; 0 without a pulse."""
         rounds = -1 if pulse is None else pulse.rounds
-        self._looks = self._looks + 1 if pulse is not None and rounds == self._seen else 0
+        self._unchanged = self._unchanged + 1 if pulse is not None and rounds == self._seen else 0
         self._seen = rounds
-        return self._looks
+        return self._unchanged
 
 
 class Watchdog:
     """Checks that `thread` still makes rounds; otherwise calls `end(why)`, which by default ends the process.
 
-    `beside` returns the pulse of the chores that run in parallel with the jobs, None while there are none.
+    `chores` returns the pulse of the chores that run in parallel with the jobs, None while there are none.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Watchdog:
         thread: Callable[[], threading.Thread | None],
         pulse: Pulse,
         end: Callable[[str], None] | None = None,
-        beside: Callable[[], Pulse | None] = lambda: None,
+        chores: Callable[[], Pulse | None] = lambda: None,
     ) -> None:
         self._thread = thread
         self._pulse = pulse
         self._end = end or end_process
-        self._beside = beside
-        self._loop_stillness, self._beside_stillness = Stillness(), Stillness()
+        self._chores = chores
+        self._loop_stillness, self._chores_stillness = Stillness(), Stillness()
 
     def look(self, stopping: threading.Event | None = None) -> None:
         """Check once; to be called every LOOK_SECONDS by a thread other than the one watched."""
@@ -77,11 +77,11 @@ class Watchdog:
             return "its thread has ended"
         if self._pulse.failures >= MOST_FAILURES:
             return f"it failed {self._pulse.failures} times in a row"
-        still, beside = self._loop_stillness.look(self._pulse), self._beside_stillness.look(self._beside())
+        still, chores = self._loop_stillness.look(self._pulse), self._chores_stillness.look(self._chores())
         if still >= MOST_STILL:
             return f"it has not moved for {round(still * LOOK_SECONDS)} seconds"
-        if beside >= MOST_STILL_BESIDE:
-            return f"what belongs to no job has not moved for {round(beside * LOOK_SECONDS)} seconds"
+        if chores >= MOST_STILL_CHORES:
+            return f"what belongs to no job has not moved for {round(chores * LOOK_SECONDS)} seconds"
         return None
 
     def watch(self, stopping: threading.Event) -> None:

@@ -69,7 +69,7 @@ class Worker:
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._mover = JobRunner(engine, tools_for, self.name, clock)
+        self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
@@ -84,7 +84,7 @@ class Worker:
 
     def advance(self, job_id: str) -> bool:
         """Move one job on as far as it goes now; return False when another worker holds it."""
-        return self._mover.advance(job_id)
+        return self._job_runner.advance(job_id)
 
     def run_due(self) -> int:
         """Move every due job on, one after the other; return how many there were."""
@@ -124,7 +124,7 @@ class Worker:
     def ask_to_stop(self) -> None:
         """Begin nothing new from now on, and keep the leases of jobs under way until no panel can still be at them."""
         self._stopping.set()
-        self._mover.outlive()
+        self._job_runner.outlive()
         due_hint.notify()
 
     def _listen(self) -> None:
@@ -142,7 +142,7 @@ class Worker:
 
     def _give_up(self, why: str) -> None:
         """End the process although jobs are under way: the loop cannot go on."""
-        self._mover.outlive(LEASES_SECONDS)
+        self._job_runner.outlive(LEASES_SECONDS)
         self._end(why)
 
     def run(self) -> None:
@@ -203,7 +203,7 @@ class Worker:
     def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Move one job on; an unforeseen failure stops neither the worker nor other jobs."""
         try:
-            self._mover.advance(job_id, is_stopping)
+            self._job_runner.advance(job_id, is_stopping)
         except BaseException as problem:  # noqa: BLE001 - unhandled, the job would be tried again at once
             report(f"job {job_id} could not be moved on", problem)
             self._put_off(job_id)

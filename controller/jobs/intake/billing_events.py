@@ -115,7 +115,7 @@ def _is_of_an_earlier_life(job: Job) -> bool:
 
 def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     with reading(engine) as connection:
-        found = [job, *jobs.children(connection, job.id)]
+        found = [job, *jobs.follow_ups(connection, job.id)]
     return any(one.state == states.CANCELLED and facts.of(one).undo.state != facts.UNDO_DONE for one in found)
 
 

@@ -29,7 +29,7 @@ def status(installation: Installation, service_id: str, signed_by: str = "") -> 
         job = jobs.find_service(connection, service_id, signed_by)
         known = services.get(connection, signed_by, service_id)
         all_servers = servers.listed(connection)
-        nouns = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
+        product_kinds = {bundle.name: bundle.noun for bundle in bundles.listed(connection)}
     # A service that was created again has no job yet; its old job does not count
     if job is not None and (known is None or known.error is None):
         return view.statuses(installation, [job])[0]
@@ -39,7 +39,7 @@ def status(installation: Installation, service_id: str, signed_by: str = "") -> 
         server = server_of_host(all_servers, str((known.wanted or {}).get("server_host") or ""))
     except ShoplaunchError:
         server = ""
-    noun = nouns.get(str((known.wanted or {}).get("bundle")), SHOP)
+    noun = product_kinds.get(str((known.wanted or {}).get("bundle")), SHOP)
     return view.waiting_service(known, server, noun, billing_events.waiting_for(known))
 
 

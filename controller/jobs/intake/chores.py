@@ -36,7 +36,7 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
-    for chore in (start_forgotten, tell_refused, close_bundles, bring_back):
+    for chore in (start_forgotten, alarm_refused_orders, close_bundles, bring_back):
         move()
         try:
             chore(installation, move)
@@ -76,7 +76,7 @@ def bring_back(installation: Installation, _move: Callable[[], None] = _nobody) 
     set_back.bring_back(installation.engine, installation.now(), installation.config.job_hours)
 
 
-def tell_refused(installation: Installation, move: Callable[[], None] = _nobody) -> None:
+def alarm_refused_orders(installation: Installation, move: Callable[[], None] = _nobody) -> None:
     """Notify the operator of refused orders; what fails is tried later."""
     with reading(installation.engine) as connection:
         found = refused_orders.wanting_alarm(connection, installation.now(), ALARMS)
@@ -92,7 +92,7 @@ def tell_refused(installation: Installation, move: Callable[[], None] = _nobody)
         problem = alarms.deliver(installation.billing("command", ""), _alarm(installation, claimed))
         if problem is None:
             failures = 0
-            transact(installation.engine, functools.partial(refused_orders.told, claimed=claimed))
+            transact(installation.engine, functools.partial(refused_orders.alarm_delivered, claimed=claimed))
             continue
         failures += 1
         again = installation.now() + AGAIN_SECONDS

@@ -58,7 +58,7 @@ def _note_failure(installation: Installation, note: Note, job: Job) -> None:
 def progress(installation: Installation, job: Job) -> str:
     """Return the progress of the password chosen through the job's link: `setting`, `done` or `trouble`."""
     with reading(installation.engine) as connection:
-        begun = jobs.children(connection, job.id)
+        begun = jobs.follow_ups(connection, job.id)
     state = next((one.state for one in begun if one.kind == SET_ADMIN_PASSWORD), None)
     if state is None:
         # The claiming call has not started the job yet, or was killed before it could

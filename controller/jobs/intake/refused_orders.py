@@ -26,7 +26,7 @@ API = "api"
 MAX_DOCUMENT_BYTES = 16 * 1024
 _SERVICE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 #: Failures of the controller: they do not answer the order, and its sender tries again.
-_OURS = (
+_OWN_CODES = (
     "config_invalid",
     "database_busy",
     "database_damaged",
@@ -39,7 +39,7 @@ _OURS = (
 
 def is_refusal(error: ShoplaunchError) -> bool:
     """Tell whether `error` answers the order, and is no temporary failure of the controller."""
-    return error.code not in _OURS
+    return error.code not in _OWN_CODES
 
 
 def refuse(
@@ -112,8 +112,8 @@ def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[
     if service_id is not None:
         # As the migrations 0011 and 0012 name billing's
         kind = "order" if source == API else "service"
-        told = f"{kind} {signed_by} {service_id}" if signed_by or source == API else f"{kind} {service_id}"
-        return str(sha256_hex(told.encode("utf-8")))
+        request = f"{kind} {signed_by} {service_id}" if signed_by or source == API else f"{kind} {service_id}"
+        return str(sha256_hex(request.encode("utf-8")))
     return str(sha256_hex(canonical_json({"by": signed_by, "order": dict(document)})))
 
 

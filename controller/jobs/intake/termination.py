@@ -26,8 +26,8 @@ def end(engine: sa.Engine, service: BilledService, now: float, since: float | No
         job = jobs.find_service(connection, service.service_id, service.signed_by)
         if job is not None and since is not None and job.created_at >= since:
             return
-        children = jobs.children(connection, job.id) if job is not None else []
-    for one in [job, *children] if job is not None else []:
+        follow_ups = jobs.follow_ups(connection, job.id) if job is not None else []
+    for one in [job, *follow_ups] if job is not None else []:
         changes.change(engine, one.id, now, lambda connection, now_job: _ended(connection, now_job, now))
 
 

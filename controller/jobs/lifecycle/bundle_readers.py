@@ -43,7 +43,7 @@ def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) 
         # Read under the lock: the process that gets it later has newer data
         wanted = _wanted(engine, now)
         for path in sorted(folder.glob("*.bundle")) if name is None else [folder / f"{name}.bundle"]:
-            if _is_ours(path):
+            if _is_own(path):
                 found[path.stem] = _opened(path, wanted.get(path.stem, set()))
     return found
 
@@ -114,7 +114,7 @@ def _opened(path: Path, users: set[int]) -> set[int]:
     return chosen
 
 
-def _is_ours(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     """Tell whether there is a file whose access the controller may change: `doctor` names the others."""
     if not path.is_file() or path.is_symlink():
         return False

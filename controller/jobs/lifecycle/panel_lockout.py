@@ -18,6 +18,6 @@ WAIT_SECONDS = 30.0
 def noted(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the columns of a job on a locked server: the first one raises the alarm, the others only wait."""
     columns: dict[str, Any] = {"error": dict(error)}
-    if servers.claim_telling(connection, job.server, job.id, now):
+    if servers.claim_lock_alarm(connection, job.server, job.id, now):
         columns["alarm"] = "wanted"
     return columns

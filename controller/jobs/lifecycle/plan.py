@@ -77,7 +77,7 @@ PLAN: dict[str, Step] = _by_name(
 
 
 #: Steps of follow-up jobs: the agent's needs, and a check of its work from outside.
-SMALL: dict[str, Step] = _by_name(
+FOLLOW_UP_PLAN: dict[str, Step] = _by_name(
     Step("account", "Hosting account", PREPARE, (), "account.find", is_quotable=True),
     Step("database_user", "Database user", PREPARE, ("account",), "database_user", is_quotable=True),
     Step("privileges", "Privileges", PREPARE, ("database_user",), "privileges", is_quotable=True),
@@ -91,12 +91,12 @@ SMALL: dict[str, Step] = _by_name(
 
 def of(kind: str) -> Mapping[str, Step]:
     """Return the plan of jobs of `kind`, step by name in order."""
-    return PLAN if kind == RESTORE else SMALL
+    return PLAN if kind == RESTORE else FOLLOW_UP_PLAN
 
 
 def named(name: str) -> Step | None:
     """Return the step of that name in whichever plan, None when there is none."""
-    return PLAN.get(name) or SMALL.get(name)
+    return PLAN.get(name) or FOLLOW_UP_PLAN.get(name)
 
 
 def is_quotable(name: str | None) -> bool:

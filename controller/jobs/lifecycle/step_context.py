@@ -137,7 +137,7 @@ class Outcome:
     effect: Callable[[sa.Connection], None] | None = None
 
 
-class Later(Exception):
+class StepWaits(Exception):
     """The step waits for something that is on its way; nothing failed."""
 
     def __init__(self, seconds: float, note: str) -> None:

@@ -100,10 +100,10 @@ class Wakeup:
         with _opened(self._folder) as folder, _sender() as sender:
             for name in _sockets(folder):
                 if name not in _OWN:
-                    _tell(sender, folder, name)
+                    _wake(sender, folder, name)
 
 
-def _tell(sender: socket.socket, folder: int, name: str) -> bool:
+def _wake(sender: socket.socket, folder: int, name: str) -> bool:
     """Send one message; return False when nothing listens there any more."""
     try:
         sender.sendto(MESSAGE, _place(folder, name))
@@ -151,6 +151,6 @@ def _remove_ended(folder: int) -> None:
     """Remove the sockets of workers that were killed."""
     with _sender() as sender:
         for name in _sockets(folder):
-            if not _tell(sender, folder, name):
+            if not _wake(sender, folder, name):
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)

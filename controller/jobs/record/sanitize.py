@@ -15,7 +15,7 @@ from shared.errors import ShoplaunchError, advice, is_known
 MAX_DEPTH = 12
 #: JSON readers everywhere hold integers up to this exactly.
 MAX_NUMBER = 2**53
-#: Length of a message or an advice, whoever wrote it.
+#: Length of a message or an advice, from any source.
 MAX_WORDS = 4000
 #: Stands for codes that are not in the catalogue: no agent of this controller sends those.
 UNKNOWN = "agent_code_unknown"

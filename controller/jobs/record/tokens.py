@@ -51,7 +51,9 @@ class Tokens:
         try:
             found = self._agent.loads(token, max_age=self._max_age)
         except (BadData, ValueError):
-            raise ShoplaunchError("token_invalid", "the token is not one of ours, or too old") from None
+            raise ShoplaunchError(
+                "token_invalid", "the token was not issued by this controller, or is too old"
+            ) from None
         if not _is_agent(found) or found[2] != scope:
             raise ShoplaunchError("token_invalid", "the token is for something else")
         return AgentToken(*found)
@@ -71,7 +73,7 @@ class Tokens:
         except (BadData, ValueError):
             found = None
         if not isinstance(found, list) or len(found) != 2 or not all(isinstance(part, str) for part in found):
-            raise ShoplaunchError("credentials_gone", "the address is not one of ours")
+            raise ShoplaunchError("credentials_gone", "the address was not issued by this controller")
         return found[0], found[1]
 
     def read_status(self, token: str) -> str:
@@ -79,9 +81,9 @@ class Tokens:
         try:
             found = self._status.loads(token)
         except (BadData, ValueError):
-            raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
+            raise ShoplaunchError("status_unknown", "the address was not issued by this controller") from None
         if not isinstance(found, str):
-            raise ShoplaunchError("status_unknown", "the address is not one of ours")
+            raise ShoplaunchError("status_unknown", "the address was not issued by this controller")
         return found
 
 

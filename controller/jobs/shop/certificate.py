@@ -110,4 +110,6 @@ def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
     try:
         return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))
     except ShoplaunchError:
-        raise ShoplaunchError("certificate_invalid", "it is not signed as a certificate by a key of ours") from None
+        raise ShoplaunchError(
+            "certificate_invalid", "no key of this controller has signed it as a certificate"
+        ) from None

@@ -45,7 +45,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
             return {}
         private = private_values(keys, job)
         if PASSWORD not in private and not (mode == "set" and may_be_offered(job)):
-            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
+            raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
         nonce = secrets.token_urlsafe(9)
         found[:] = [nonce]
         kept = sealed(keys, {PASSWORD: private[PASSWORD]}) if mode == "link" else {"secrets_encrypted": None}
@@ -219,7 +219,7 @@ def job_of(engine: sa.Engine, job_id: str, nonce: str) -> Job:
     except ShoplaunchError as error:
         if error.code != "job_unknown":
             raise
-        raise ShoplaunchError("credentials_gone", "the address is not one of ours") from None
+        raise ShoplaunchError("credentials_gone", "the address was not issued by this controller") from None
     if not is_of(job, nonce):
         raise ShoplaunchError("credentials_gone", "the address was replaced by a newer one")
     return job

@@ -16,7 +16,7 @@ from controller.db.jobs import Job
 from controller.jobs.lifecycle.lease import Lease
 
 
-class JobMemory(NotificationLog):
+class JobNotificationLog(NotificationLog):
     """The notification log of one job; every `put` is a transaction of its own."""
 
     def __init__(self, engine: sa.Engine, job_id: str, clock: Callable[[], float], lease: Lease | None = None) -> None:

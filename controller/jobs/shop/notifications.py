@@ -45,7 +45,7 @@ def about(tools: Tools, job: Job) -> About:
         service_id=job.service_id or "",
         client_id=(service.client_id if service else None) or "",
         noun=job.noun,
-        memory=notification_log.JobMemory(tools.engine, job.id, tools.clock, tools.lease),
+        log=notification_log.JobNotificationLog(tools.engine, job.id, tools.clock, tools.lease),
     )
 
 
@@ -54,12 +54,12 @@ def times(job: Job, tools: Tools) -> dict[str, float]:
     found: dict[str, float] = {}
     if not tools.billing.keeps_posted or job.ended_at is not None or job.kind != RESTORE:
         return found
-    told = notification_log.known(job)
-    if job.state in _BUILT and not told.get(_done(ANNOUNCE)):
-        found[ANNOUNCE] = told.get(_later(ANNOUNCE), 0.0)
-    since = told.get("trouble_at")
-    if job.state in _TROUBLED and job.alarm == "told" and since is not None and not told.get(_done(DELAYED)):
-        found[DELAYED] = max(since + DELAY_SECONDS, told.get(_later(DELAYED), 0.0))
+    log = notification_log.known(job)
+    if job.state in _BUILT and not log.get(_done(ANNOUNCE)):
+        found[ANNOUNCE] = log.get(_due_at(ANNOUNCE), 0.0)
+    since = log.get("trouble_at")
+    if job.state in _TROUBLED and job.alarm == "told" and since is not None and not log.get(_done(DELAYED)):
+        found[DELAYED] = max(since + DELAY_SECONDS, log.get(_due_at(DELAYED), 0.0))
     return found
 
 
@@ -68,13 +68,13 @@ def ticket(job: Job) -> str:
     return str((notification_log.known(job).get("ticket") or {}).get("tid", ""))
 
 
-def untold(job: Job) -> str:
+def given_up_code(job: Job) -> str:
     """Return the error code for which the notification of the beginning was given up, "" when it was not."""
     _, given_up, code = str(notification_log.known(job).get(_done(ANNOUNCE), "")).partition(GIVEN_UP)
     return code if given_up else ""
 
 
-def tell(job: Job, tools: Tools, what: str) -> None:
+def send(job: Job, tools: Tools, what: str) -> None:
     """Send the notification now; note success or the next try. Raises controller.jobs.lifecycle.lease.Lost."""
     tools.require_lease()
     billing, news = tools.billing, about(tools, job)
@@ -86,18 +86,18 @@ def tell(job: Job, tools: Tools, what: str) -> None:
         )
         _keep(tools, job.id, **_failed(job, what, error, tools.clock()))
         return
-    _keep(tools, job.id, **{_done(what): note or "told", _later(what): None, _tries(what): None})
+    _keep(tools, job.id, **{_done(what): note or "told", _due_at(what): None, _tries(what): None})
 
 
 def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]:
     if isinstance(error, Unsettled):
-        return {_later(what): now + error.seconds}
+        return {_due_at(what): now + error.seconds}
     tries = int(notification_log.known(job).get(_tries(what), 0))
     may_pass = error.retryable if isinstance(error, ShoplaunchError) else False
     if not may_pass or tries + 1 >= MAX_TRIES:
         code = error.code if isinstance(error, ShoplaunchError) else "internal"
-        return {_done(what): GIVEN_UP + code, _later(what): None}
-    return {_later(what): now + DELAYS[min(tries, len(DELAYS) - 1)], _tries(what): tries + 1}
+        return {_done(what): GIVEN_UP + code, _due_at(what): None}
+    return {_due_at(what): now + DELAYS[min(tries, len(DELAYS) - 1)], _tries(what): tries + 1}
 
 
 def _keep(tools: Tools, job_id: str, **news: Any) -> None:
@@ -113,7 +113,7 @@ def _done(what: str) -> str:
     return f"{what}_done"
 
 
-def _later(what: str) -> str:
+def _due_at(what: str) -> str:
     return f"{what}_at"
 
 

@@ -43,7 +43,7 @@ def proved(
     wanted = offices(checks)
     if not wanted or not password or secure.context is None:
         return [], ""
-    if not tls.look(secure.ip, secure.port, secure.host.partition(":")[0], secure.context, _LOOK_SECONDS).valid:
+    if not tls.probe(secure.ip, secure.port, secure.host.partition(":")[0], secure.context, _LOOK_SECONDS).valid:
         return [], NOT_YET
     try:
         shop_checks.run_checks(secure, wanted, renderer)

@@ -84,7 +84,7 @@ def leads_to(address: SiteAddress, domain: str) -> bool:
     return (address.public_ip or address.ip) in addresses(domain)
 
 
-def look(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
+def probe(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
     """Tell whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
     try:
         probes.handshake(ip, port, trusted, host, timeout)

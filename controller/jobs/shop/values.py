@@ -23,7 +23,7 @@ DEFAULT_COUNTRY = {"fa": "IR"}
 NEVER_SENT = ("admin.password",)
 
 
-def make_private(manifest: Manifest) -> dict[str, str]:
+def make_private_values(manifest: Manifest) -> dict[str, str]:
     """Return what is made for one job alone, once: secrets, passwords, the back office's folder.
 
     Raises ShoplaunchError `recipe_missing`, `manifest_invalid`.

@@ -12,7 +12,7 @@ from controller.db import events, proofs
 from controller.db.connection.engine import reading
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation
-from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.shop import certificate, follow_up_parts, office_proof, shop_checks, tls, values, visits
 from controller.jobs.steps.php import chosen
 from shared.bundle import variant_of
@@ -32,14 +32,14 @@ Found = TypeVar("Found")
 
 
 def run(work: Work) -> Outcome:
-    """Check the shop. Raises leftovers, check_failed, bundle_*, panel_*; Later while the agent cleans up."""
+    """Check the shop. Raises leftovers, check_failed, bundle_*, panel_*; StepWaits while the agent cleans up."""
     manifest, job = work.manifest(), work.job
     with reading(work.tools.engine) as connection:
         evidence = events.final_evidence(connection, job.id, job.attempt)
         prints = proofs.fingerprints_of(connection, job.id)
     require_evidence(manifest, evidence, job.order.get("variant"))
     filled = values.of(work)
-    (answers, signed_in), removed = beside_cleaning(work, lambda: _visited(work, manifest, filled))
+    (answers, signed_in), removed = during_cleanup(work, lambda: _visited(work, manifest, filled))
     now = work.tools.clock()
     proof = certificate.Proof(evidence, answers, prints)
     signed = certificate.make(job, work.bundle, filled, proof, work.tools.keys.signing, now)
@@ -53,26 +53,26 @@ def run(work: Work) -> Outcome:
     return Outcome(columns={"later": kept}, note=note, effect=keep)
 
 
-def beside_cleaning(work: Work, look: Callable[[], Found]) -> tuple[Found, str]:
-    """Return (the result of `look()`, a note when leftovers had to be removed); the agent cleans up in parallel.
+def during_cleanup(work: Work, query: Callable[[], Found]) -> tuple[Found, str]:
+    """Return (the result of `query()`, a note when leftovers had to be removed); the agent cleans up in parallel.
 
-    `look` runs once in parallel; a failure while the agent is still there does not count, and it runs again when the
-    agent is gone. Raises what `look` raises, leftovers, panel_*; Later while the agent cleans up.
+    `query` runs once in parallel; a failure while the agent is still there does not count, and it runs again when the
+    agent is gone. Raises what `query` raises, leftovers, panel_*; StepWaits while the agent cleans up.
     """
     removed = ensure_gone(work) if work.facts.looked_early else None
     try:
-        found = look()
+        found = query()
     except ShoplaunchError:
         if removed is None:
-            _gone_or_later(work)
+            _require_gone(work)
         raise
-    return found, _gone_or_later(work) if removed is None else removed
+    return found, _require_gone(work) if removed is None else removed
 
 
-def _gone_or_later(work: Work) -> str:
+def _require_gone(work: Work) -> str:
     try:
         return ensure_gone(work)
-    except Later:
+    except StepWaits:
         work.remember(lambda known: replace(known, looked_early=True))
         raise
 
@@ -132,7 +132,7 @@ def _agent_gone(work: Work) -> str:
     patience = CLEANUP_TICKS * (work.facts.cron_seconds or 60) + CLEANUP_SECONDS
     waited = work.tools.clock() - (work.facts.finished_at or 0.0)
     if waited < patience:
-        raise Later(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
+        raise StepWaits(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
     panel.remove_cron(account, panel_reading.marker(job.id))
     panel.remove_agent(account)
     sight = panel_reading.left(panel, account, job.id)

@@ -84,7 +84,7 @@ def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     rules = replace(tools.panel.document_root_rules(), starters=starters)
     recipient = job_file.Recipient(work.account, rules, values.of(work), token)
     if job.kind != RESTORE:
-        return job_file.small_payload(tools.config, job, recipient, tools.clock(), back=work.is_back)
+        return job_file.follow_up_payload(tools.config, job, recipient, tools.clock(), back=work.is_back)
     source = _source(work, needs_bundle)
     return job_file.payload(tools.config, job, recipient, work.bundle, source, tools.clock())
 

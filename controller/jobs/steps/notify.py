@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.billing.base import Handover, Unsettled
-from controller.jobs.lifecycle.step_context import Later, Outcome, Work
+from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.shop import credentials, notifications, tls
 from shared.errors import ShoplaunchError
 
@@ -14,15 +14,15 @@ def run(work: Work) -> Outcome:
     if mode == "mail":
         if credentials.PASSWORD not in work.private:
             # Notified before: the password was known only until then
-            raise ShoplaunchError("illegal_transition", "the client was told already; the password is forgotten")
-        _tell(work, password=work.private[credentials.PASSWORD])
+            raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
+        _notify(work, password=work.private[credentials.PASSWORD])
         return Outcome(columns={"secrets_encrypted": None}, note=work.job.email)
     tools, job = work.tools, work.job
     nonce = credentials.offer(tools.engine, tools.keys, job.id, mode, tools.clock(), tools.lease)
     link = ""
     if nonce is not None:
         link = f"{tools.config.public_url.rstrip('/')}/credentials/{tools.tokens.for_credentials(job.id, nonce)}"
-    _tell(work, way=mode if link else "used", password_link=link)
+    _notify(work, way=mode if link else "used", password_link=link)
     return Outcome(note=f"{job.email}, {'with' if link else 'who had'} a link to the password")
 
 
@@ -35,13 +35,13 @@ def _mode(work: Work) -> str:
     return "link" if wanted == "set" and not credentials.may_be_chosen(work.job) else wanted
 
 
-def _tell(work: Work, **how: str) -> None:
+def _notify(work: Work, **how: str) -> None:
     news = _news(work, **how)
     work.tools.require_lease()
     try:
         work.tools.billing.hand_over(news)
     except Unsettled as wait:
-        raise Later(wait.seconds, wait.message) from None
+        raise StepWaits(wait.seconds, wait.message) from None
 
 
 def _news(work: Work, *, way: str = "mail", password: str = "", password_link: str = "") -> Handover:

@@ -20,6 +20,6 @@ def run_of(work: str) -> Callable[[Work], Outcome]:
 
 
 # At once, not when a step is first run: the files may be those of a newer version by then
-for _step in chain(plan.PLAN.values(), plan.SMALL.values()):
+for _step in chain(plan.PLAN.values(), plan.FOLLOW_UP_PLAN.values()):
     if _step.work is not None:
         run_of(_step.work)

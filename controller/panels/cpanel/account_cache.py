@@ -39,7 +39,7 @@ _UAPI: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-class Looks:
+class AccountCache:
     """Queries about the account `user`. While `sharing`, answers are remembered until they are forgotten."""
 
     def __init__(self, whm: Whm, user: str) -> None:
@@ -83,7 +83,7 @@ class Looks:
     def _way(self, what: str) -> Callable[[], Answer]:
         if what == "crontab":
             return lambda: self._whm.api2(self._user, "Cron", "listcron", look=True)
-        return lambda: self._whm.look(self._request(what))
+        return lambda: self._whm.query(self._request(what))
 
     def see_all(self, *keys: str) -> None:
         """Make all of these queries in one call, or in parallel where the server does not support batches."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from controller.panels.base import Check, SkeletonStatus
 from controller.panels.cpanel.account import database_door
-from controller.panels.cpanel.account.cron import OURS, Crontab
-from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.account.cron import CRON_MARK, Crontab
+from controller.panels.cpanel.account_cache import AccountCache, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import Answer, is_on, rows
 from controller.panels.cpanel.server import CpanelServer
@@ -25,7 +25,7 @@ _FEATURES = (
 )
 _NOTHING_TO_DO = "Nothing to do when the rows below are well."
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-_LOOKS = ("features", "restrictions", "server", "home", "crontab", "installed_php", "autossl")
+_QUERIES = ("features", "restrictions", "server", "home", "crontab", "installed_php", "autossl")
 #: Packages differ in what they allow: one account of each is checked, up to so many.
 PACKAGES = 8
 
@@ -45,7 +45,7 @@ def _privileges(panel: CpanelServer, answer: Answer) -> Iterator[Check]:
     held = privileges.granted(answer)
     if not answer.ok:
         yield Check(
-            *("privileges", False, answer.text or "not told", _NOTHING_TO_DO),
+            *("privileges", False, answer.text or "not reported", _NOTHING_TO_DO),
             essential=False, optional=True,
         )  # fmt: skip
         return
@@ -69,21 +69,21 @@ def _privileges(panel: CpanelServer, answer: Answer) -> Iterator[Check]:
 
 def _accounts(panel: CpanelServer, granted: Answer) -> Iterator[Check]:
     """Check the server as one of its accounts sees it, and what each package allows."""
-    listing = panel.whm.call("listaccts", look=True)
+    listing = panel.whm.call("listaccts", read_only=True)
     sample = _samples(panel, listing)
     if not sample:
         yield _no_account(listing, granted)
         yield _interval(panel, None)
         return
     (user, plan), *others = sample
-    looks = Looks(panel.whm, user)
-    ways = [partial(looks.see, key) for key in _LOOKS]
-    seen = side_by_side([*ways, *(partial(Looks(panel.whm, name).see, "features") for name, _ in others)])
-    answers = dict(zip(_LOOKS, seen, strict=False))
-    told = {plan: answers["features"], **dict(zip((one for _, one in others), seen[len(_LOOKS) :], strict=True))}
-    yield from _features(told)
+    cache = AccountCache(panel.whm, user)
+    ways = [partial(cache.see, key) for key in _QUERIES]
+    seen = side_by_side([*ways, *(partial(AccountCache(panel.whm, name).see, "features") for name, _ in others)])
+    answers = dict(zip(_QUERIES, seen, strict=False))
+    reported = {plan: answers["features"], **dict(zip((one for _, one in others), seen[len(_QUERIES) :], strict=True))}
+    yield from _features(reported)
     yield _databases(user, answers["restrictions"], answers["server"])
-    yield database_door.look(panel.settings, answers["server"])
+    yield database_door.check(panel.settings, answers["server"])
     yield _files(user, answers["home"])
     yield _cron(user, answers["crontab"])
     yield _interval(panel, answers["crontab"])
@@ -92,15 +92,15 @@ def _accounts(panel: CpanelServer, granted: Answer) -> Iterator[Check]:
 
 
 def _no_account(listing: Answer, granted: Answer) -> Check:
-    untold = "features, databases, cron and PHP cannot be told"
+    unknown = "features, databases, cron and PHP cannot be checked"
     reason = listing.text or "no reason given"
     if listing.ok:
-        message, what = f"no account to look at: {untold} yet", "Make an account, then check again."
+        message, what = f"no account to look at: {unknown} yet", "Make an account, then check again."
     elif privileges.lacks(granted, "list-accts"):
-        message = f"accounts may not be listed ({reason}): {untold}"
+        message = f"accounts may not be listed ({reason}): {unknown}"
         what = "Give the token the privilege `list-accts`, then check again."
     else:
-        message = f"accounts are not listed ({reason}): {untold}"
+        message = f"accounts are not listed ({reason}): {unknown}"
         what = "Mend what the server names, then check again."
     return Check("account", False, message, what, essential=False)
 
@@ -121,19 +121,19 @@ def _samples(panel: CpanelServer, listing: Answer) -> list[tuple[str, str]]:
     return [(name, plan) for plan, name in sorted((shops or found).items())][:PACKAGES]
 
 
-def _features(told: dict[str, Answer]) -> Iterator[Check]:
+def _features(reported: dict[str, Answer]) -> Iterator[Check]:
     """Yield one row for each feature, naming the packages that lack it or give no information on it."""
     for feature, name in _FEATURES:
-        off = [plan for plan, answer in told.items() if _is_off(answer, feature)]
-        untold = [plan for plan, answer in told.items() if _flags(answer).get(feature) is None]
+        off = [plan for plan, answer in reported.items() if _is_off(answer, feature)]
+        unknown = [plan for plan, answer in reported.items() if _flags(answer).get(feature) is None]
         what = f"Switch the feature `{feature}` on in the feature list of the packages that get shops."
         if off:
             yield Check(f"feature {name}", False, f"off in {_named(off)}", what, essential=False)
-        elif untold:
-            message = f"not told for {_named(untold)}: {told[untold[0]].text or 'no such feature is listed'}"
+        elif unknown:
+            message = f"not reported for {_named(unknown)}: {reported[unknown[0]].text or 'no such feature is listed'}"
             yield Check(f"feature {name}", False, message, _NOTHING_TO_DO, essential=False, optional=True)
         else:
-            yield Check(f"feature {name}", True, f"on in {_named(list(told))}", essential=False)
+            yield Check(f"feature {name}", True, f"on in {_named(list(reported))}", essential=False)
 
 
 def _flags(answer: Answer) -> dict[str, Any]:
@@ -153,8 +153,8 @@ def _databases(user: str, restrictions: Answer, server: Answer) -> Check:
     if not restrictions.ok:
         return Check("databases", False, f"{user}: {restrictions.text}", advice("feature_missing"))
     prefix = (restrictions.data or {}).get("prefix")
-    told = server.data if server.ok and isinstance(server.data, dict) else {}
-    where = f"{told.get('version') or 'unknown version'} at {told.get('host') or '?'}"
+    reported = server.data if server.ok and isinstance(server.data, dict) else {}
+    where = f"{reported.get('version') or 'unknown version'} at {reported.get('host') or '?'}"
     return Check("databases", True, f"{where}; names begin with {prefix or 'anything'}")
 
 
@@ -174,10 +174,10 @@ def _interval(panel: CpanelServer, crontab: Answer | None) -> Check:
     """Return what the host made of our lines, as no call reports what it allows."""
     asked = f"asked for every {panel.settings.cron_minutes} min (setting cron_minutes)"
     lines = Crontab.read(crontab) if crontab is not None and crontab.ok else []
-    ours = [line.minutes() for line in lines if OURS in line.command]
+    minutes_seen = [line.minutes() for line in lines if CRON_MARK in line.command]
     seconds = panel.known.cron_seconds()
-    if ours or seconds:
-        minutes = max(ours) if ours else max(1, (seconds or 0) // 60)
+    if minutes_seen or seconds:
+        minutes = max(minutes_seen) if minutes_seen else max(1, (seconds or 0) // 60)
         message = f"every {minutes} min, read back from our newest line; {asked}"
     else:
         message = f"not known before the first job; {asked}"
@@ -195,7 +195,7 @@ def _php(user: str, answer: Answer) -> Check:
 def _autossl(user: str, answer: Answer) -> Check:
     if not answer.ok:
         what = "Shops stay without https until a certificate comes otherwise. Ask the host for AutoSSL."
-        return Check("autossl", False, f"{user}: {answer.text or 'not to be had'}", what, essential=False)
+        return Check("autossl", False, f"{user}: {answer.text or 'not available'}", what, essential=False)
     problems = [str(row.get("problem") or "") for row in rows(answer.data)]
     last = f"its last check found: {problems[0][:200]}" if any(problems) else "no problem was found by its last check"
     return Check("autossl", True, f"{user} may ask for it; {last}", essential=False)

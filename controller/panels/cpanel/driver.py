@@ -46,12 +46,12 @@ class CpanelPanel(CpanelServer, Panel):
 
     def prepare_together(self, user: str, domain: str) -> None:
         """See Panel.prepare_together."""
-        self._together = True
+        self._is_batching = True
         self.accounts.see_first(user, domain.lower())
 
     def verify_prepared(self, account: Account, wanted: Prepared) -> None:
         """See Panel.verify_prepared."""
-        self._together = False
+        self._is_batching = False
         verify.verify(self, account, wanted)
 
     # -- accounts -----------------------------------------------------------------------------------------------
@@ -59,8 +59,8 @@ class CpanelPanel(CpanelServer, Panel):
     def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
         """See Panel.ensure_account. Raises domain_foreign when the account exists and does not serve the domain."""
         account = self.accounts.ensure(user, domain.lower(), email, create)
-        if self._together:
-            self.looks(user).begin("crontab")
+        if self._is_batching:
+            self.cache(user).begin("crontab")
             self.files(account).begin_folder()
         return account
 
@@ -72,7 +72,7 @@ class CpanelPanel(CpanelServer, Panel):
         """See Panel.remove_account."""
         check_name(account.user)
         self.accounts.remove(account)
-        self._looks.pop(account.user, None)
+        self._caches.pop(account.user, None)
         self._files.pop(account.user, None)
 
     # -- database -----------------------------------------------------------------------------------------------

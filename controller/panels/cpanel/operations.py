@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.account_cache import AccountCache, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import Answer, is_on, rows, unlimited
 from controller.panels.cpanel.api.whm import SILENT, Whm
@@ -43,7 +43,7 @@ class Operation:
 
 
 def ensure(
-    looks: Looks, keys: tuple[str, ...], there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
+    cache: AccountCache, keys: tuple[str, ...], there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
 ) -> None:
     """Make `there()` true: act when it is not, and check again, at the latest in `verify_prepared`.
 
@@ -52,8 +52,8 @@ def ensure(
     if there():
         return
     operation = Operation(act)
-    looks.forget(*keys)
-    if (operation.said_done and looks.sharing) or there():
+    cache.forget(*keys)
+    if (operation.said_done and cache.sharing) or there():
         return
     raise operation.silence or failed(operation.answer.text)
 
@@ -61,9 +61,9 @@ def ensure(
 class Reasons:
     """The reason of the panel's refusal for the account: found by queries, the panel's message is only shown."""
 
-    def __init__(self, whm: Whm, looks: Looks, user: str, domain: str = "") -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, user: str, domain: str = "") -> None:
         self._whm = whm
-        self._looks = looks
+        self._cache = cache
         self._user = user
         self._domain = domain
 
@@ -83,9 +83,9 @@ class Reasons:
         return reason
 
     def _reason(self, what: str, text: str, feature: str, files: bool) -> ShoplaunchError:
-        self._looks.forget("summary", "features", "quota")
+        self._cache.forget("summary", "features", "quota")
         summary, features, quota = side_by_side(
-            [lambda key=key: self._looks.see(key) for key in ("summary", "features", "quota")]  # type: ignore[misc]
+            [lambda key=key: self._cache.see(key) for key in ("summary", "features", "quota")]  # type: ignore[misc]
         )
         found = rows(summary.data, "acct") if summary.ok else []
         words = f"{what}: {text or 'refused without a word'}"
@@ -106,7 +106,7 @@ class Reasons:
         """Return the error for an account that does not exist (for the login), and where its domain is now."""
         privileges.require(self._whm, "cpanel-api", words)
         if self._domain:
-            answer = self._whm.call("accountsummary", look=True, domain=self._domain)
+            answer = self._whm.call("accountsummary", read_only=True, domain=self._domain)
             found = rows(answer.data, "acct") if answer.ok else []
             now = str(found[0].get("user") or "") if found else ""
             if now and now != self._user:

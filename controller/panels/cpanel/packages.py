@@ -18,7 +18,7 @@ def packages(whm: Whm, plan: str) -> list[Package]:
 
     A plan without databases sells no shops. Raises panel_refused.
     """
-    answer, accounts = whm.call("listpkgs", look=True, want="all"), whm.call("listaccts", look=True)
+    answer, accounts = whm.call("listpkgs", read_only=True, want="all"), whm.call("listaccts", read_only=True)
     for found in (answer, accounts):
         if not found.ok:
             raise ShoplaunchError("panel_refused", f"the list of packages and their accounts: {found.text}")

@@ -11,14 +11,14 @@ from controller.panels.base import (
     Account,
     SiteAddress,
 )
-from controller.panels.cpanel.account.accounts import Accounts, check_name, place_of, told_address
+from controller.panels.cpanel.account.accounts import Accounts, check_name, place_of, reported_address
 from controller.panels.cpanel.account.cron import Crontab
 from controller.panels.cpanel.account.databases import Databases
 from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.account.own_account import OwnAccount
 from controller.panels.cpanel.account.php import Php
 from controller.panels.cpanel.account.tls import AutoSsl
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.call_limits import CircuitBreaker, ProcessBreaker
 from controller.panels.cpanel.api.whm import Login, Whm
 from controller.panels.cpanel.operations import Reasons
@@ -47,37 +47,37 @@ class CpanelServer:
         self,
         login: Login,
         settings: CpanelSettings,
-        gate: CircuitBreaker,
+        breaker: CircuitBreaker,
         own_token: str = "",
         known: Known | None = None,
     ) -> None:
         """`own_token` is the token of the reseller's own cPanel account."""
-        self.whm = Whm(login, gate, settings.calls_in_flight)
+        self.whm = Whm(login, breaker, settings.calls_in_flight)
         self.settings = settings
         self._login = login
         self._own_token = own_token
         self.known = known or Known()
         self._host = urlsplit(login.url).hostname or ""
-        self._together = False
-        self._looks: dict[str, Looks] = {}
+        self._is_batching = False
+        self._caches: dict[str, AccountCache] = {}
         self._files: dict[str, Files] = {}
-        self.accounts = Accounts(self.whm, settings, self.looks)
+        self.accounts = Accounts(self.whm, settings, self.cache)
 
-    def looks(self, user: str) -> Looks:
+    def cache(self, user: str) -> AccountCache:
         """Return the cached queries about an account."""
-        looks = self._looks.setdefault(user, Looks(self.whm, user))
-        looks.sharing = self._together
-        return looks
+        cache = self._caches.setdefault(user, AccountCache(self.whm, user))
+        cache.sharing = self._is_batching
+        return cache
 
     def files(self, account: Account) -> Files:
         """Return the account's files."""
         check_name(account.user)
-        made = Files(self.whm, self.looks(account.user), self.reasons(account), account.user, account.home)
+        made = Files(self.whm, self.cache(account.user), self.reasons(account), account.user, account.home)
         return self._files.setdefault(account.user, made)
 
     def reasons(self, account: Account) -> Reasons:
         """Return the explanation of the panel's refusals for the account."""
-        return Reasons(self.whm, self.looks(account.user), account.user, account.domain)
+        return Reasons(self.whm, self.cache(account.user), account.user, account.domain)
 
     def find_account(self, user: str) -> Account | None:
         """See Panel.find_account."""
@@ -86,19 +86,19 @@ class CpanelServer:
     def databases(self, account: Account) -> Databases:
         """Return the account's databases."""
         check_name(account.user)
-        return Databases(self.whm, self.looks(account.user), self.reasons(account), account.user)
+        return Databases(self.whm, self.cache(account.user), self.reasons(account), account.user)
 
     def php(self, account: Account) -> Php:
         """Return the account's choice of PHP."""
-        looks = self.looks(account.user)
+        cache = self.cache(account.user)
         # Addon and parked domains are aliases of a virtual host with another name
-        host = str((place_of(looks, account.domain) or {}).get("servername") or account.domain)
-        return Php(self.whm, looks, self.reasons(account), account.user, host)
+        host = str((place_of(cache, account.domain) or {}).get("servername") or account.domain)
+        return Php(self.whm, cache, self.reasons(account), account.user, host)
 
     def site_address(self, account: Account) -> SiteAddress:
         """See Panel.site_address."""
-        place = place_of(self.looks(account.user), account.domain) or {}
-        ip = self.settings.http_ip or told_address(place.get("ip")) or self._host
+        place = place_of(self.cache(account.user), account.domain) or {}
+        ip = self.settings.http_ip or reported_address(place.get("ip")) or self._host
         settings = self.settings
         return SiteAddress(ip, settings.http_port, settings.https_port, settings.public_address())
 
@@ -110,7 +110,7 @@ class CpanelServer:
         """Return the account's crontab."""
         check_name(account.user)
         minutes = self.settings.cron_minutes
-        return Crontab(self.whm, self.looks(account.user), self.reasons(account), account.user, minutes)
+        return Crontab(self.whm, self.cache(account.user), self.reasons(account), account.user, minutes)
 
     def own_account(self) -> OwnAccount | None:
         """Return the reseller's own cPanel account, None without a token of its own."""

@@ -16,8 +16,8 @@ def verify(panel: CpanelServer, account: Account, wanted: Prepared) -> None:
     Completes what an earlier process of the controller began and did not finish.
     """
     databases, crontab, files = panel.databases(account), panel.crontab(account), panel.files(account)
-    looks = panel.looks(account.user)
-    looks.forget("databases", "users", "crontab", "folder", "stamp")
+    cache = panel.cache(account.user)
+    cache.forget("databases", "users", "crontab", "folder", "stamp")
     if not files.has_put:
         agent_files.complete(files, wanted.agent)
     found = side_by_side(

@@ -42,7 +42,7 @@ class SystemAccount:
     uid: int
     gid: int
     home: str
-    ours: bool
+    is_managed: bool
 
     @property
     def group(self) -> str:
@@ -80,10 +80,10 @@ class Accounts:
             raise ShoplaunchError("account_foreign", f"the home of {user} is not {expected}")
         if same_number != user:
             raise ShoplaunchError("account_foreign", f"{user} shares its number with another account")
-        ours = entry.pw_gecos.split(",")[0] == MARK
-        return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, ours=ours)
+        is_managed = entry.pw_gecos.split(",")[0] == MARK
+        return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, is_managed=is_managed)
 
-    def ours(self) -> list[SystemAccount]:
+    def managed(self) -> list[SystemAccount]:
         """Return the accounts that this panel created, by name."""
         found = []
         for entry in pwd.getpwall():
@@ -132,9 +132,9 @@ class Accounts:
                 if not create:
                     raise ShoplaunchError("account_missing", f"there is no account {user}")
                 account = self._create(user)
-            elif create and not account.ours:
+            elif create and not account.is_managed:
                 raise ShoplaunchError("account_foreign", f"{user} exists and was not made by this panel")
-            if account.ours:
+            if account.is_managed:
                 self._ensure_home(account)
                 if _expires(user):
                     # An interrupted removal has expired the account; cron would never start anything for it.
@@ -160,7 +160,7 @@ class Accounts:
         if done.returncode not in (0, _NAME_IN_USE):
             raise ShoplaunchError("panel_refused", f"useradd ended with {done.returncode}: {commands.said(done)}")
         account = self.find(user)
-        if account is None or not account.ours:
+        if account is None or not account.is_managed:
             raise ShoplaunchError("account_foreign", f"useradd did not make {user}: {commands.said(done)}")
         return account
 
@@ -200,14 +200,14 @@ class Accounts:
 
     def _ensure_folders(self, account: SystemAccount) -> None:
         settings = self._settings
-        wanted: list[tuple[str, int, int | None]] = [(".", HOME_MODE, None)] if account.ours else []
+        wanted: list[tuple[str, int, int | None]] = [(".", HOME_MODE, None)] if account.is_managed else []
         wanted.append((settings.document_root, DOCUMENT_ROOT_MODE, None))
         wanted.extend((folder, 0o700, None) for folder in PRIVATE_FOLDERS)
         self.hands(account).folders(wanted)
 
     def remove(self, account: SystemAccount) -> None:
         """Remove home and account. The caller has ended everything that might still start something for it."""
-        if not account.ours:
+        if not account.is_managed:
             raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
         with config_files.exclusive(self._settings.state_folder, "accounts"):
             self._remove(account)

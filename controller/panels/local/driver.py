@@ -71,13 +71,13 @@ class LocalPanel(Panel):
 
     def list_accounts(self) -> list[Account]:
         """See Panel.list_accounts."""
-        return [self._as_account_record(account) for account in self._accounts.ours()]
+        return [self._as_account_record(account) for account in self._accounts.managed()]
 
     def remove_account(self, account: Account) -> None:
         """See Panel.remove_account. Raises account_foreign for accounts that this panel did not create."""
         commands.require_root()
         found = self._accounts.find(account.user)
-        if found is not None and not found.ours:
+        if found is not None and not found.is_managed:
             raise ShoplaunchError("account_foreign", f"{account.user} was not made by this panel")
         # First everything that could start new processes; the account last, as it carries the mark.
         self._sites.remove(account.user)

@@ -43,9 +43,9 @@ class Own:
     @classmethod
     def of(cls, values: Iterable[str], hosts: Iterable[str]) -> Own:
         """Return the owner's data among `values` of settings, and the shop's hosts."""
-        told = {value.strip().lower() for value in values}
-        phones = {_digits(value) for value in told if _A_PHONE.fullmatch(value)}
-        return cls(frozenset({*(value for value in told if "@" in value), *hosts}), frozenset(phones))
+        lowered = {value.strip().lower() for value in values}
+        phones = {_digits(value) for value in lowered if _A_PHONE.fullmatch(value)}
+        return cls(frozenset({*(value for value in lowered if "@" in value), *hosts}), frozenset(phones))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ HTTPS_ONLY = (
     b" header( 'Location: https://%b' . $_SERVER['REQUEST_URI'], true, 301 ); exit; } // shoplaunch:https"
 )
 CLOSED = b"if ( 'cli' !== PHP_SAPI ) { http_response_code( 503 ); exit; } // shoplaunch:open"
-_OURS = re.compile(rb"^.*// shoplaunch:(?:https|open)\r?\n", re.MULTILINE)
+_OWN_LINES = re.compile(rb"^.*// shoplaunch:(?:https|open)\r?\n", re.MULTILINE)
 _OPEN_TAG = re.compile(rb"<\?php(?:\r?\n|\s)", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ def with_door(source: bytes, *more: bytes) -> bytes:
     Not for a file that begins with `declare` or `namespace`: PHP requires these first.
     """
     lines = b"\n".join([b"<?php", HTTPS_MARK, OPEN_MARK, *more, b""])
-    return _OPEN_TAG.sub(lambda _: lines, _OURS.sub(b"", source), count=1)
+    return _OPEN_TAG.sub(lambda _: lines, _OWN_LINES.sub(b"", source), count=1)
 
 
 def https_only(path: str, nonce: str) -> Mapping[str, Any]:

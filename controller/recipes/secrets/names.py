@@ -37,7 +37,7 @@ _WORDING = re.compile(
     r"|notices?|errors?|strings?|translations?|i18n|lang)_"
 )
 #: An action on a password, not a password.
-_DEED = re.compile(
+_ACTION = re.compile(
     r"(?:^|_)(?:generate|show|hide|display|enable|disable|require|allow|use|force|send|lost|forgot|forgotten|reset"
     r"|change|confirm|min|max|minimum|maximum|has|is|with|without|need)_[a-z]+$"
 )
@@ -54,7 +54,7 @@ def spelled(name: str) -> str:
 def is_password(name: str) -> bool:
     """Return whether a value of that name is a password, so that even a short one is a secret."""
     found = spelled(name)
-    return bool(_PASSWORD.search(found)) and not _DEED.search(found) and not found.endswith(("bypass", "compass"))
+    return bool(_PASSWORD.search(found)) and not _ACTION.search(found) and not found.endswith(("bypass", "compass"))
 
 
 def is_called(name: str) -> bool:
@@ -77,7 +77,7 @@ def is_wording(name: str) -> bool:
 def is_about(name: str) -> bool:
     """Return whether a name is about a secret without meaning the secret itself."""
     found = spelled(name)
-    return bool(_ABOUT.search(found) or _DEED.search(found))
+    return bool(_ABOUT.search(found) or _ACTION.search(found))
 
 
 def may_be_hook(name: str) -> bool:

@@ -186,7 +186,7 @@ class WebRoot:
     def _by_table(self, path: bytes, is_directory: bool) -> str | None:
         name = path.rpartition(b"/")[2].lower()
         # Most names match no rule in any place, or only that for any program
-        if _gate("outside" if b"/" in path else "top", is_directory).fullmatch(name) is None:
+        if _names_pattern("outside" if b"/" in path else "top", is_directory).fullmatch(name) is None:
             is_program = not is_directory and _PROGRAM.fullmatch(name) is not None
             return DOORS if is_program and self._place(path) in _OPEN and self._content.is_door(path) else None
         for pattern, rule in _fitted(self._place(path), is_directory):
@@ -208,7 +208,7 @@ def _rules(place: str, is_directory: bool) -> list[Rule]:
 
 
 @cache
-def _gate(place: str, is_directory: bool) -> re.Pattern[bytes]:
+def _names_pattern(place: str, is_directory: bool) -> re.Pattern[bytes]:
     """Return a pattern of all names that some rule for the place may match."""
     named = [rule.pattern for rule in _rules(place, is_directory) if rule.pattern != _PROGRAM.pattern]
     return re.compile(b"|".join(b"(?:%b)" % pattern for pattern in named), re.DOTALL)

@@ -150,17 +150,17 @@ def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tupl
     `overridden` are the addresses in wp-config.php, which take precedence over the options.
     Raises ShoplaunchError `domain_unknown`, `several_domains`.
     """
-    told = {
+    addresses = {
         name: overridden.get(constant) or options.get(name, b"").decode("utf-8", "replace")
         for name, constant in (("siteurl", "WP_SITEURL"), ("home", "WP_HOME"))
     }
     found = {}
-    for name, url in told.items():
+    for name, url in addresses.items():
         parts = urlsplit(url.strip())
         if not parts.hostname:
             raise ShoplaunchError("domain_unknown", f"{name} names no address: {url[:80]!r}")
         found[name] = (plain(parts.netloc.rpartition("@")[2]), parts.path.rstrip("/"))
     bare = {host.removeprefix("www.") for host, _ in found.values()}
     if len(bare) > 1 or len({folder for _, folder in found.values()}) > 1:
-        raise ShoplaunchError("several_domains", f"siteurl is {told['siteurl']}, home is {told['home']}")
+        raise ShoplaunchError("several_domains", f"siteurl is {addresses['siteurl']}, home is {addresses['home']}")
     return found["home"]

@@ -74,7 +74,7 @@ def verify(now: float | None = None) -> SignedRequest:
     if not _UUID.match(event) or not _SIGNATURE.match(given):
         raise ShoplaunchError("request_unsigned", "event id or signature is missing or malformed")
     if abs((context.now() if now is None else now) - int(stamp)) > WINDOW_SECONDS:
-        raise ShoplaunchError("request_unsigned", "the request is not of now; compare the clocks")
+        raise ShoplaunchError("request_unsigned", "its time is more than five minutes off; compare the clocks")
     secret = access().signing_secret(key)
     # An unknown key costs the same work as a known one
     expected = signature(secret or b"\0" * 32, stamp, event, request.method, target(), body())
@@ -111,12 +111,12 @@ def signed_by() -> str:
 def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
     """Log the planned change under the key's name; return the audit row's number and its details."""
     try:
-        told = json_body("order_invalid")
+        document = json_body("order_invalid")
     except ShoplaunchError:
-        told = {}
-    action = "retry" if request.path.endswith("/retry") else str(told.get("event") or "order")
-    number = (request.view_args or {}).get("service_id") or told.get("service_id")
-    words = [str(word)[:253] for word in (number, told.get("domain")) if word]
+        document = {}
+    action = "retry" if request.path.endswith("/retry") else str(document.get("event") or "order")
+    number = (request.view_args or {}).get("service_id") or document.get("service_id")
+    words = [str(word)[:253] for word in (number, document.get("domain")) if word]
     return access().audit(f"key {asked.key}", shown(action, 40), None, shown(" ".join(words), 500)), words
 
 

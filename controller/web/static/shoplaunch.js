@@ -111,7 +111,7 @@
 
   document.querySelectorAll("[data-live]").forEach(wait);
 
-  // Whoever reads slowly, or has it read out, holds the page still
+  // A reader who is slow, or has the page read out, needs it to hold still
   if (pause) {
     pause.hidden = false;
     pause.addEventListener("click", () => {

@@ -67,7 +67,7 @@ def _make_folder(folder: Path) -> None:
 
 def _check_free(path: Path) -> None:
     if os.path.lexists(path) and not path.is_symlink():
-        raise ShoplaunchError("config_invalid", f"agent_socket: {path} is there and is no socket of ours")
+        raise ShoplaunchError("config_invalid", f"agent_socket: {path} exists and is not a socket")
 
 
 def _remove_ended(folder: Path) -> None:

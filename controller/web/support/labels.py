@@ -62,7 +62,7 @@ ROLES: dict[str, Any] = {
     "administer": lazy_gettext("administer"),
 }
 #: The same as a sentence.
-ROLES_TOLD: dict[str, Any] = {
+ROLE_SENTENCES: dict[str, Any] = {
     "look": lazy_gettext("Sees everything, changes nothing."),
     "operate": lazy_gettext("Also retries and cancels jobs and sends refused orders again."),
     "administer": lazy_gettext("Also closes shops, sets their passwords, and looks after operators and keys."),
@@ -118,9 +118,9 @@ def role_label(role: str) -> Any:
     return ROLES.get(role, role)
 
 
-def role_told(role: str) -> Any:
+def role_sentence(role: str) -> Any:
     """Return a sentence that says what operators with the role may do."""
-    return ROLES_TOLD.get(role, "")
+    return ROLE_SENTENCES.get(role, "")
 
 
 def operation_label(name: str) -> Any:
@@ -172,14 +172,14 @@ def _current_milestone(state: str, percent: int) -> int:
     return len(_MILESTONES) - 1
 
 
-def headline(state: str, noun: str, *, told: bool = True) -> tuple[str, str]:
-    """Return (title, sentence) that inform a client about the state; `noun` is in the page's language, `told` says
-    whether the operator has been notified of trouble."""
+def headline(state: str, noun: str, *, is_alarmed: bool = True) -> tuple[str, str]:
+    """Return (title, sentence) that inform a client about the state; `noun` is in the page's language;
+    `is_alarmed` says whether the operator has been notified of trouble."""
     if state == "live":
         return gettext("Your %(noun)s is ready", noun=noun), gettext(
             "Everything was installed and tested. Have a good start!"
         )
-    if state in TROUBLED and not told:
+    if state in TROUBLED and not is_alarmed:
         return (
             gettext("This takes a little longer"),
             gettext("Our team has to look at it. You need not do anything; nothing is lost."),
@@ -187,7 +187,7 @@ def headline(state: str, noun: str, *, told: bool = True) -> tuple[str, str]:
     if state in TROUBLED:
         return (
             gettext("This takes a little longer"),
-            gettext("Our team has been told and is looking at it. You need not do anything; nothing is lost."),
+            gettext("Our team has been notified and is looking at it. You need not do anything; nothing is lost."),
         )
     if state in ("cancelled", "ignored"):
         return gettext("This order is closed"), gettext("Please ask us if you did not expect this.")
@@ -221,7 +221,7 @@ def init_app(app: Flask) -> None:
         tls_label=tls_label,
         kind_label=kind_label,
         role_label=role_label,
-        role_told=role_told,
+        role_sentence=role_sentence,
         operation_label=operation_label,
         step_state_label=step_state_label,
         states=tuple(STATES),

@@ -52,7 +52,7 @@ def hands(home):
     return AsAccount(Identity(UID, UID, str(home.parent), "alice"))
 
 
-@attack("An account closes its home to itself", "whoever works there as the account opens it again")
+@attack("An account closes its home to itself", "a process that works there as the account opens it again")
 @pytest.mark.parametrize("mode", [0o000, 0o500, 0o070])
 def test_a_home_that_is_closed_to_its_owner_is_opened_again(home, hands, mode):
     home.chmod(mode)
@@ -77,7 +77,7 @@ def test_a_folder_that_is_closed_to_its_owner_is_none_and_goes(home, hands, what
 
 @attack("A client closes a folder in the home to itself before the cancelled account is looked through",
         "the folder counts as something that came since")  # fmt: skip
-def test_a_closed_folder_is_told_with_the_rest(home, hands):
+def test_a_closed_folder_is_reported_with_the_rest(home, hands):
     (home / "mine").chmod(0o000)
     found = hands.entries([FOLDER])
     assert set(found) == {"mine"} and "closed" in found["mine"]

@@ -6,7 +6,7 @@ from controller.panels.cpanel.account import cron, files
 from controller.panels.cpanel.account.agent_files import Stamp
 from controller.panels.cpanel.account.cron import Crontab, Line
 from controller.panels.cpanel.account.files import Files
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import Answer
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE
@@ -77,7 +77,7 @@ def line(minute="*", command=OURS):
 
 
 def crontab(account):
-    return Crontab(account, Looks(account, "alice"), Refusals(), "alice", 1)
+    return Crontab(account, AccountCache(account, "alice"), Refusals(), "alice", 1)
 
 
 @attack("An account's crontab holds thousands of copies of the agent's line, each of which takes calls to remove",
@@ -120,7 +120,7 @@ def test_a_folder_of_many_files_is_removed_some_at_a_time(shape):
         tree |= {".shoplaunch" + "/d" * depth: "dir" for depth in range(1, 2000)}
     account = Account(tree=tree)
     with pytest.raises(ShoplaunchError) as problem:
-        Files(account, Looks(account, "alice"), Refusals(), "alice", HOME).remove(".shoplaunch")
+        Files(account, AccountCache(account, "alice"), Refusals(), "alice", HOME).remove(".shoplaunch")
     assert problem.value.code == "leftovers" and problem.value.retryable
     assert len(account.changes) <= files.MOST_AT_ONCE + 1
 
@@ -130,7 +130,7 @@ def test_a_folder_of_many_files_is_removed_some_at_a_time(shape):
 def test_a_name_that_the_panel_takes_for_two_removes_nothing_else():
     account = Account(tree={".shoplaunch": "dir", ".shoplaunch/x,public_html": "file", "public_html": "dir"})
     with pytest.raises(ShoplaunchError) as problem:
-        Files(account, Looks(account, "alice"), Refusals(), "alice", HOME).remove(".shoplaunch")
+        Files(account, AccountCache(account, "alice"), Refusals(), "alice", HOME).remove(".shoplaunch")
     assert problem.value.code == "path_refused"
     assert "public_html" in account.tree
 

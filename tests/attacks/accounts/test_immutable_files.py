@@ -45,7 +45,7 @@ def shop(mariadb_server, bundle, controller, keys, agent):  # noqa: F811 - the f
 @attack("A host, or a tool of the account's, makes the document root, its .htaccess or the agent's notes immutable",
         "nothing of the shop is served, the agent says what it may not write, and goes on once it may")  # fmt: skip
 @pytest.mark.parametrize("what", ["public_html", "public_html/.htaccess", ".shoplaunch", ".shoplaunch/state.json"])
-def test_what_may_not_be_written_is_told_and_the_next_tick_goes_on(shop, controller, immutable, wanted, what):
+def test_what_may_not_be_written_is_reported_and_the_next_tick_goes_on(shop, controller, immutable, wanted, what):
     path = shop.home / what
     if not path.exists():
         path.write_text("" if what.endswith(".htaccess") else '{"format": 1}\n')

@@ -62,7 +62,7 @@ def test_an_account_with_a_file_system_of_its_own_is_removed(server, mount, kind
 
 
 @attack("An account's owner mounts a file system that never answers over the home",
-        "whoever works there hears so at once, with what to do; the agent's folder goes all the same")  # fmt: skip
+        "a process that works there fails at once, with what to do; the agent's folder goes all the same")  # fmt: skip
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_mounted_home_is_named_and_asked_nothing(server, mount, kind):
     account, panel = server.new_account(), server.panel()
@@ -98,7 +98,7 @@ def test_a_mounted_folder_of_the_agent_is_none_and_goes(server, mount, kind):
 @attack("A client leaves such a file system, alive or dead, in a folder of the home before the cancelled account is "
         "looked through", "it is told with the rest")  # fmt: skip
 @pytest.mark.parametrize("lives", [True, False])
-def test_a_file_system_of_its_own_is_told_with_the_rest(server, mount, lives):
+def test_a_file_system_of_its_own_is_reported_with_the_rest(server, mount, lives):
     account, panel = server.new_account(), server.panel()
     panel.put_file(account, "mine/x", b"", 0o600)
     made = mount(account, "mine")
@@ -125,7 +125,7 @@ def test_an_account_with_a_file_system_over_a_file_is_removed(server, mount):
 @pytest.mark.parametrize("kind", ["hanging for all"])
 @pytest.mark.parametrize("place", ["mine", "mine/file"])
 def test_a_file_system_of_its_own_is_asked_nothing(server, mount, monkeypatch, kind, place):
-    # Whoever waited would wait for this, and not for a quarter of an hour
+    # A process that waited would wait for this, and not for a quarter of an hour
     monkeypatch.setattr(as_account, "TIMEOUT_SECONDS", 10)
     monkeypatch.setattr(as_account, "LONG_SECONDS", 10)
     account, panel = server.new_account(), server.panel()

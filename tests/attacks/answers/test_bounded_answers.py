@@ -1,4 +1,4 @@
-"""No answer is larger or later than the controller and the agent allow, whoever gives it."""
+"""No answer is larger or later than the controller and the agent allow, from any server."""
 
 import os
 import ssl
@@ -59,22 +59,24 @@ class Callers:
         return visits.Site("127.0.0.1", self.port, "shop.example")
 
     def whm_look(self):
-        return self._whm.call("accountsummary", look=True, seconds=self.seconds, user="alice")
+        return self._whm.call("accountsummary", read_only=True, seconds=self.seconds, user="alice")
 
     def whm_list(self):
-        return self._whm.call("listaccts", look=True, seconds=self.seconds)
+        return self._whm.call("listaccts", read_only=True, seconds=self.seconds)
 
     def whm_act(self):
         return self._whm.call("createacct", seconds=self.seconds, username="alice")
 
     def uapi_read(self):
-        return self._whm.uapi("alice", "Fileman", "get_file_content", look=True, limit=1_000_000, file="state.json")
+        return self._whm.uapi(
+            "alice", "Fileman", "get_file_content", read_only=True, limit=1_000_000, file="state.json"
+        )
 
     def uapi_act(self):
         return self._whm.uapi("alice", "Mysql", "create_database", name="alice_shop")
 
     def api2(self):
-        return self._whm.api2("alice", "Cron", "listcron", look=True)
+        return self._whm.api2("alice", "Cron", "listcron", read_only=True)
 
     def batch(self):
         return self._whm.batch([whm.Request("accountsummary", {"user": "alice"})] * 3)
@@ -129,7 +131,7 @@ CALLERS = [name for name in vars(Callers) if not name.startswith("_")]
 def quick(monkeypatch):
     """Deadlines a test can wait for."""
     monkeypatch.setattr(whm, "ANSWER_SECONDS", DEADLINE)
-    monkeypatch.setattr(whm, "LOOK_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(whm, "READ_PAUSE_SECONDS", 0)
     monkeypatch.setattr(own_account, "UPLOAD_SECONDS", DEADLINE)
     monkeypatch.setattr(doctor, "TIMEOUT_SECONDS", DEADLINE)
     monkeypatch.setattr("agent.reporting.downloads.GRACE_SECONDS", DEADLINE)
@@ -147,7 +149,7 @@ def test_a_server_that_only_drips_is_given_up_at_the_deadline(caller, habit, tmp
         if isinstance(result, ShoplaunchError):
             assert result.retryable, result
         assert server.asked
-        # It may have had all it wants, and whoever takes a status for the answer is content with headers
+        # It may have had all it wants, and a caller that takes a status for the answer is content with headers
         assert server.sent < 100_000
 
 
@@ -218,12 +220,12 @@ def test_a_handshake_that_only_drips_is_given_up_at_the_deadline(caller, is_encr
     with HostileServer(habit, context, says_hello=not is_encrypted) as server:
         address = f"https://127.0.0.1:{server.port}"
         callers = Callers(address, tmp_path, DEADLINE)
-        monkeypatch.setattr(whm, "LOOK_PAUSE_SECONDS", 0)
+        monkeypatch.setattr(whm, "READ_PAUSE_SECONDS", 0)
         monkeypatch.setattr(Callers, "_login", whm.Login("web1", address, "root", "TOKEN", str(authority.ca_file)))
         made = WhmcsSettings.from_dict
         monkeypatch.setattr(WhmcsSettings, "from_dict", lambda given: made({**given, "ca": str(authority.ca_file)}))
         trusted = tls.context(Config(home=tmp_path, tls_ca=str(authority.ca_file)))
-        look = lambda: tls.look("127.0.0.1", server.port, "127.0.0.1", trusted, DEADLINE)  # noqa: E731
+        look = lambda: tls.probe("127.0.0.1", server.port, "127.0.0.1", trusted, DEADLINE)  # noqa: E731
         result, _ = ended(look if caller == "tls_look" else getattr(callers, caller))
         if caller == "tls_look":
             assert result.valid is is_encrypted and bool(result.reason) is not is_encrypted

@@ -15,7 +15,7 @@ from controller.jobs.agent_link import panel_reading, reports
 from controller.jobs.lifecycle import changes
 from controller.jobs.shop import visits
 from controller.panels.cpanel.account.accounts import Accounts
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.settings import CpanelSettings
@@ -96,11 +96,11 @@ def test_words_of_whmcs_are_a_short_line_of_text(tmp_path):
 
 
 @attack("A panel names a client's name servers as markup", "only host names are told to anybody")
-def test_name_servers_are_host_names_or_not_told():
+def test_name_servers_are_host_names_or_not_reported():
     names = [WORDS, "ns1.example.net", "ns2.example.net.", "a b", "-x.example", *["ns3.example.net"] * 1000]
 
     def ask(panel):
-        accounts = Accounts(panel, CpanelSettings.from_dict({}), lambda user: Looks(panel, user))
+        accounts = Accounts(panel, CpanelSettings.from_dict({}), lambda user: AccountCache(panel, user))
         return accounts.name_servers(type("Account", (), {"name_servers": ()}))
 
     found = panel_says({"metadata": {"result": 1}, "data": {"nameservers": names}}, ask)

@@ -58,7 +58,7 @@ def test_a_packed_page_is_read(way):
 
 @attack("a shop's page is packed in a way nobody knows, damaged or without end", "the check says so by its own code")
 @pytest.mark.parametrize("way", REFUSED)
-def test_a_page_nobody_can_read_is_told_as_what_it_is(way):
+def test_a_page_nobody_can_read_is_reported_as_what_it_is(way):
     encoding, body, said = REFUSED[way]
     with pytest.raises(ShoplaunchError) as refused:
         opened(answered(encoding, body))

@@ -67,12 +67,12 @@ def with_cookie(restored, cookie):
 def test_no_session_comes_back(people, again, meanwhile):
     cookie = people.signed_in("nora").get_cookie("shoplaunch").value
     assert with_cookie(people, cookie).get("/admin/jobs").status_code == 200
-    deeds = {
+    actions = {
         "nothing": lambda: None,
         "signed out": lambda: operators.end_sessions(people.actor, "nora"),
         "another password": lambda: operators.set_password(people.actor, "nora", "another horse battery"),
     }
-    restored = again(deeds[meanwhile])
+    restored = again(actions[meanwhile])
     assert with_cookie(restored, cookie).get("/admin/jobs").status_code == 302
     assert restored.try_in("nora")[0] == 303
 

@@ -15,7 +15,7 @@ from tests.support.servers.mariadb import MariaDB
 
 _IMPOSTOR = Path(__file__).with_name("impostor.py").read_text("utf-8")
 ALICE, NAMELESS = 2_000_457, 2_000_999
-#: A neighbour with a name, that of a user every system has: more cannot be added in there alone, for whoever makes an
+#: A neighbour with a name, that of a user every system has: more cannot be added in there alone, for one that makes an
 #: account meanwhile puts a new file of users in the place of the old.
 MALLORY = pwd.getpwnam("nobody").pw_uid
 #: Only so that a hang ends; nothing is measured by it.

@@ -176,7 +176,7 @@ def test_behind_https_serve_goes_on_without_a_socket(site, serve):
     "`serve` is ended and an account takes the port it had.",
     "Reports fail until it is back at its socket; the account hears nothing.",
 )
-def test_while_serve_is_away_nobody_else_is_told(site, serve):
+def test_while_serve_is_down_no_other_process_receives_wakeups(site, serve):
     serve().wait().end()
     with FalseController(site.port) as neighbour:
         with pytest.raises(ShoplaunchError) as caught:

@@ -142,7 +142,7 @@ def test_panel_local_makes_no_database_at_a_stand_in(impostor, taken):
     assert "mariadb_uid" in row.advice
 
 
-def test_a_server_that_is_away_is_told_as_such(tmp_path):
+def test_a_server_that_is_away_is_reported_as_such(tmp_path):
     settings = LocalSettings.from_dict({"mariadb_socket": str(tmp_path / "s")})
     with pytest.raises(ShoplaunchError) as error:
         Databases(settings).ensure_user("alice", "alice_shop", PASSWORD)

@@ -214,7 +214,7 @@ def test_the_launchers_own_report_never_goes_to_the_port(callback, box, launched
     "The launcher says nothing; the controller learns it by looking.",
 )
 @pytest.mark.parametrize("change", [open_to_all, open_to_a_group, owned_by_an_account, link_of_an_account])
-def test_the_launcher_tells_nothing_where_an_account_may_put_a_socket(callback, box, place, launched, change):
+def test_the_launcher_sends_nothing_where_an_account_may_put_a_socket(callback, box, place, launched, change):
     box.drop(callback=callback)
     controller = Controller(path=callback["socket"])
     change(place)

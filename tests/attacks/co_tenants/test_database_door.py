@@ -56,7 +56,7 @@ def known(server):
 
 
 def reveals(packets, password, key):
-    """Tell whether whoever heard `packets` and has the private `key` knows `password`, or what is as good."""
+    """Tell whether a listener that got `packets` and has the private `key` knows `password`, or what is as good."""
     plain = password.encode()
     secret = [plain, hashlib.sha1(plain).digest(), hashlib.sha256(plain).digest()]
     if any(one in packet for one in secret for packet in packets):
@@ -253,7 +253,7 @@ def test_a_listener_without_a_name_is_nobody_until_the_operator_says_so(machine,
     "A neighbour without a name listens in /tmp while the server is away, to end jobs for good.",
     "Where everybody may write that is a neighbour like any other: the agent goes on trying.",
 )
-def test_nobody_without_a_name_ends_a_job_for_good(machine, password):
+def test_a_nameless_listener_ends_no_job_permanently(machine, password):
     impostor = machine.impostor(uid=NAMELESS, unix=[TAKEN])
     machine.run("mv", "/run/mysqld", "/run/away")
     try:
@@ -310,7 +310,7 @@ REQUESTS = {
 
 
 @attack(
-    "Whoever holds the address of a remote database asks for every authentication plug-in there is.",
+    "A machine at the address of a remote database asks for every authentication plug-in there is.",
     "On a way that is not proven nothing is answered that reveals the password, and the code says which way is.",
 )
 @pytest.mark.parametrize("request_of", REQUESTS)
@@ -326,7 +326,7 @@ def test_no_plug_in_gets_the_password_on_a_way_that_is_not_proven(machine, passw
 
 
 @attack(
-    "Whoever stands between takes the server's offer to encrypt away, or shows a certificate of his own.",
+    "A machine in between takes the server's offer to encrypt away, or shows a certificate of his own.",
     "A remote database is spoken to over a proven connection only, unless its server is set to `plain`.",
 )
 @pytest.mark.parametrize("mode", ["", "verify", "ca", "pin"])
@@ -355,7 +355,7 @@ def test_a_server_that_asks_for_a_file_gets_none(machine, password):
 
 
 @attack(
-    "Whoever holds the address sends a greeting that never ends.",
+    "A machine at the address sends a greeting that never ends.",
     "It is read up to a limit in bytes and within one deadline.",
 )
 def test_an_endless_greeting_ends(machine, password):
@@ -368,7 +368,7 @@ def test_an_endless_greeting_ends(machine, password):
 
 
 @attack(
-    "Whoever stands between encrypts, with a certificate of his own or of another name.",
+    "A machine in between encrypts, with a certificate of his own or of another name.",
     "The agent ends the connection before it has named even the user.",
 )
 @pytest.mark.parametrize("mode", ["verify", "ca", "ca of another name", "pin"])

@@ -78,7 +78,7 @@ def test_a_controller_with_other_keys_does_not_start(home, tmp_path):
     open_service(config).installation.engine.dispose()
 
 
-def test_keys_that_are_gone_for_good_are_made_anew_when_asked_for(home):
+def test_lost_keys_are_created_anew_on_request(home):
     shutil.rmtree(home / "keys")
     ran(home, "init", "--new-keys", code=0)
     assert len(load_keys(home / "keys").signing) == 1
@@ -101,7 +101,7 @@ def test_an_init_that_was_cut_off_among_its_keys_goes_on(tmp_path):
     "the key that seals the secret of a billing system's key is gone",
     "its orders wait: no refusal for good is sent, which would end a paid order",
 )
-def test_orders_are_not_refused_for_a_key_of_ours_that_is_gone(site):
+def test_orders_are_not_refused_for_a_key_of_the_installation_that_is_gone(site):
     foreign = ensure_foreign(site)
     name, secret = f"k{uuid.uuid4().hex[:8]}", "00" * 32
     row = {"name": name, "secret_encrypted": foreign.encrypt(secret), "created_at": 1.0}

@@ -54,7 +54,7 @@ def test_an_operator_is_not_called_like_another(actor, there, name):
 
 
 @pytest.mark.parametrize(("there", "name"), APART)
-def test_names_that_people_tell_apart_are_two(actor, there, name):
+def test_names_that_people_can_distinguish_are_two(actor, there, name):
     put(actor, there)
     operators.add(actor, name, PASSWORD)
     assert sorted(names(actor)) == sorted([there, name])

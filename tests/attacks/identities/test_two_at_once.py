@@ -55,7 +55,7 @@ def at_once(*works):
 
 
 def meet_before(engines, statement, parties=2):
-    """Whoever is about to run `statement` for the first time waits until all are."""
+    """Each thread that is about to run `statement` for the first time waits until all are."""
     barrier = threading.Barrier(parties)
 
     def reached(_connection, _cursor, text, *_rest):
@@ -95,7 +95,7 @@ def actors(config):
     "one is added, and the other is told that the name is taken",
 )
 @pytest.mark.parametrize("kind", ADDED)
-def test_one_of_two_of_the_same_name_is_told_so(actors, kind):
+def test_one_of_two_of_the_same_name_is_marked_as_such(actors, kind):
     add, table = ADDED[kind]
     meet_before([actor.engine for actor in actors], f"INSERT INTO {table}")
     found = at_once(*(partial(add, actor) for actor in actors))
@@ -108,7 +108,7 @@ def test_one_of_two_of_the_same_name_is_told_so(actors, kind):
     "one is added, and the other is told that the name is taken",
 )
 @pytest.mark.parametrize("kind", ["operators", "api_keys"])
-def test_one_of_two_of_names_alike_is_told_so(config, actors, kind):
+def test_one_of_two_similar_names_is_marked_as_such(config, actors, kind):
     operators.add(actors[0], "nora", PASSWORD)
     meet_before([actor.engine for actor in actors], f"INSERT INTO {kind}")
     adds = {

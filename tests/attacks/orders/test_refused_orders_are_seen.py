@@ -213,7 +213,7 @@ def test_junk_leaves_no_rows_and_hostile_orders_small_ones(site, operator):
 
 
 @attack("an order is refused while nobody looks", "the operator is told of it once")
-def test_the_operator_is_told_of_a_refused_order_once(site, monkeypatch):
+def test_the_operator_is_notified_of_a_refused_order_once(site, monkeypatch):
     letters = []
 
     class Letters:

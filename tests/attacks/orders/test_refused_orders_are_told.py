@@ -79,7 +79,7 @@ def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypa
 
 
 @attack("two workers find the same refused order", "one of them tells of it")
-def test_two_workers_tell_of_an_order_once(world, monkeypatch):
+def test_two_workers_report_a_refused_order_once(world, monkeypatch):
     other = []
 
     def meanwhile(_news):
@@ -94,7 +94,7 @@ def test_two_workers_tell_of_an_order_once(world, monkeypatch):
 
 
 @attack("a worker is killed while it tells of a refused order", "another tells of it later")
-def test_an_order_whose_teller_was_killed_is_told_of_later(world, monkeypatch):
+def test_a_refused_order_whose_notifier_was_killed_is_reported_later(world, monkeypatch):
     tellers = []
 
     def killed(_news):
@@ -114,7 +114,7 @@ def test_an_order_whose_teller_was_killed_is_told_of_later(world, monkeypatch):
     assert told(world) == ["a.example.com"]
 
 
-def test_an_order_that_is_refused_for_another_reason_while_it_is_told_of_is_told_of_again(world, monkeypatch):
+def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(world, monkeypatch):
     def meanwhile(_news):
         if not told(world):
             refuse(world, "a.example.com", code="server_unknown")
@@ -129,7 +129,7 @@ def test_an_order_that_is_refused_for_another_reason_while_it_is_told_of_is_told
 
 @attack("an order comes while its service is still being taken back", "nobody is told when billing's next try succeeds")
 @pytest.mark.parametrize("mended", [True, False])
-def test_a_refusal_that_mends_itself_is_told_of_only_when_it_lasts(world, mended):
+def test_a_refusal_that_mends_itself_is_reported_only_when_it_lasts(world, mended):
     refuse(world, "a.example.com", code="service_ending")
     chores.run(world.service.installation)
     world.clock.pass_by(rows.GRACE_SECONDS - 1)

@@ -152,7 +152,7 @@ def whmcs(name, **more):
 
 
 @attack("A's and B's clients have the same service number", "each is told through the billing of its own key")
-def test_clients_are_told_through_their_own_billing(config_of):
+def test_clients_are_notified_through_their_own_billing(config_of):
     way = channels(config_of(**whmcs("a", key="first"), second=whmcs("b")), lambda: 0.0, lambda: ["first", "second"])
     assert way("whmcs", "first").settings.url == "https://a.example.com"
     assert way("whmcs", "second").settings.url == "https://b.example.com"
@@ -160,7 +160,7 @@ def test_clients_are_told_through_their_own_billing(config_of):
 
 
 @attack("a second billing has a key, and [whmcs] does not say whose it is", "nobody is told through the wrong one")
-def test_a_billing_of_nobody_knows_whom_tells_nobody(config_of):
+def test_orders_without_a_known_billing_notify_nobody(config_of):
     keys = ["first"]
     way = channels(config_of(**whmcs("a")), lambda: 0.0, lambda: keys)
     assert type(way("whmcs", "first")).__name__ == "Whmcs"

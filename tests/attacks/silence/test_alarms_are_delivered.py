@@ -23,7 +23,7 @@ def mailing(world, **settings):
 
 
 @attack("an installation names no operator", "alarms wait, are counted and shown, and are delivered once it does")
-def test_an_alarm_without_an_address_is_not_told_and_delivered_later(world):
+def test_an_alarm_without_an_address_is_not_sent_and_delivered_later(world):
     letters = mailing(world)
     world.panel.fail("ensure_account", "panel_refused")
     job = world.order()
@@ -74,7 +74,7 @@ def test_the_alarm_of_a_locked_server_is_not_lost_with_its_job(world):
     assert world.job(third).alarm == "" and len(world.mail.alarms) == 1
 
 
-def test_a_client_is_told_that_the_team_knows_only_when_it_does(world):
+def test_a_client_reads_that_the_team_knows_only_when_it_does(world):
     pages = create_app(world.config, world.service).test_client()
     world.mail.codes = ["mail_failed"]
     world.panel.fail("ensure_account", "panel_refused")
@@ -85,9 +85,9 @@ def test_a_client_is_told_that_the_team_knows_only_when_it_does(world):
     def page():
         return pages.get(url, base_url="http://127.0.0.1:8000").text
 
-    assert "has been told" not in page() and "has to look" in page()
+    assert "has been notified" not in page() and "has to look" in page()
     world.work_later(120, stride=60)
-    assert "has been told" in page()
+    assert "has been notified" in page()
 
 
 @attack("the mail server is away for hours", "a job whose alarm waits is no job that has changed since it failed")

@@ -83,7 +83,7 @@ def test_a_step_that_lost_its_lease_while_it_finished_writes_nothing(world, meth
 
 
 @attack("a worker has lost its job right before it tells the client", "the client is told by the other one alone")
-def test_nobody_is_told_by_a_worker_that_lost_the_job(world, monkeypatch):
+def test_a_worker_that_lost_the_job_notifies_nobody(world, monkeypatch):
     job = finishing(world)
     found, real = [], world.panel.name_servers
     monkeypatch.setattr(

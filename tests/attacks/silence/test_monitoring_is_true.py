@@ -148,11 +148,11 @@ def test_a_restart_of_the_worker_takes_no_web_away(world, running, asked_of, mon
     assert asked_of("/readyz").status_code == 200
     passed(world, 31)
     # A process that has not looked before
-    fresh = health.look(world.engine, world.clock(), health.Loops())
+    fresh = health.examine(world.engine, world.clock(), health.Loops())
     assert fresh.error is not None and fresh.error.code == "worker_silent"
 
 
-class Looking:
+class Observer:
     """One who looks again and again at the loops, by a count of its own."""
 
     def __init__(self, world):
@@ -161,7 +161,7 @@ class Looking:
 
     def age(self, after=5.0):
         self.counted += after
-        return health.look(self._world.engine, self._world.clock(), self._loops).loop_age
+        return health.examine(self._world.engine, self._world.clock(), self._loops).loop_age
 
 
 @attack("the database's clock is set while a worker runs", "the installation stays ready; a worker that ends is missed")
@@ -169,7 +169,7 @@ class Looking:
 def test_a_clock_that_is_set_makes_no_worker_silent(world, monkeypatch, seconds):
     ahead = []
     monkeypatch.setattr(workers, "database_now", lambda _connection: time.time() + sum(ahead))
-    looking = Looking(world)
+    looking = Observer(world)
     for _ in range(3):
         beat(world)
         assert looking.age() <= 5
@@ -183,7 +183,7 @@ def test_a_clock_that_is_set_makes_no_worker_silent(world, monkeypatch, seconds)
     assert looking.age(health.MAX_LOOP_SECONDS) > health.MAX_LOOP_SECONDS
 
 
-def test_monitoring_is_told_what_waits_too_long_and_what_nobody_was_told(world, asked_of):
+def test_monitoring_gets_what_waits_too_long_and_what_nobody_was_notified_of(world, asked_of):
     world.mail.codes = ["mail_failed"] * 3
     world.panel.fail("ensure_account", "panel_refused")
     world.order()
@@ -237,7 +237,7 @@ def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth
     assert ready.current().error is None
     monkeypatch.setattr(health, "CACHE_SECONDS", -1.0)
     entered, leave = threading.Event(), threading.Event()
-    monkeypatch.setattr(health, "look", lambda *_about: (entered.set(), leave.wait(SECONDS)))
+    monkeypatch.setattr(health, "examine", lambda *_about: (entered.set(), leave.wait(SECONDS)))
     hung = threading.Thread(target=ready.current, daemon=True)
     hung.start()
     try:
@@ -263,6 +263,6 @@ def test_every_service_without_a_job_is_counted(world):
         BilledService("accepted", wanted=wanted, accepted_at=NOW - 900, updated_at=NOW - 900),
     ]
     transact(world.engine, lambda connection: [services.put(connection, service) for service in told])
-    found = health.look(world.engine, NOW, health.Loops())
+    found = health.examine(world.engine, NOW, health.Loops())
     assert (found.waiting, found.forgotten) == (many, 2)
     assert {one.service_id for one in health.forgotten(world.engine, NOW)} == {"said", "accepted"}

@@ -74,7 +74,7 @@ def test_the_loop_outlives_whatever_looking_for_jobs_meets(world, running, monke
 
 
 @attack("a step ends its thread by what is no ordinary error", "it is logged, its job is put off, other jobs go on")
-def test_a_thread_that_is_ended_is_told_of_and_its_job_put_off(world, running, caplog):
+def test_an_ended_thread_is_reported_and_its_job_put_off(world, running, caplog):
     times = []
 
     def die():

@@ -2,7 +2,7 @@
 
 from controller.db.connection.engine import transact
 from controller.db.tables import jobs
-from tests.integration.controller.later import JOBS
+from tests.integration.controller.follow_ups import JOBS
 from tests.integration.controller.rows import add_job
 
 #: What may change a shop or an account; the other calls of a panel only look.

@@ -8,7 +8,7 @@ from controller.jobs.engine import follow_up
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import changes, comes, set_row, shop, successor_of
 from tests.attacks.table import attack
-from tests.integration.controller.later import begin, finish, temporary_user
+from tests.integration.controller.follow_ups import begin, finish, temporary_user
 
 GIVEN = {"https_on": {}, "set_admin_password": {"admin.password": "correct horse"}, "remove": {}}
 #: Call of the panel before which the successor comes -> what a follow-up job must not do any more then.

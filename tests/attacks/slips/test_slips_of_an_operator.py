@@ -238,7 +238,7 @@ def test_what_is_asked_is_no_part_of_what_programs_read(house):
     assert json.loads(done.stdout)["name"] == "shop"
 
 
-def test_every_command_that_asks_can_be_told_not_to():
+def test_every_command_that_asks_has_an_option_not_to():
     """Questions are in one place; where a command asks, it has the option."""
     folder = Path(main.callback.__code__.co_filename).parent
     for path in folder.rglob("*.py"):

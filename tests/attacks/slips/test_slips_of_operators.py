@@ -16,7 +16,7 @@ from tests.support.worlds.web_site import csrf_of
 TIMEOUT = 120
 KINDS = ("https_on", "set_admin_password", "remove")
 ENTRY = {"statements": [{"sql": "UPDATE ps_x SET y = 1", "params": []}], "edits": [], "back": {"statements": []}}
-LATER = {"nonce": "1a2b3c4d", "jobs": dict.fromkeys(KINDS, ENTRY), "checks": [], "admin_folder": "backoffice77"}
+FOLLOW_UPS = {"nonce": "1a2b3c4d", "jobs": dict.fromkeys(KINDS, ENTRY), "checks": [], "admin_folder": "backoffice77"}
 LANGUAGE = re.compile(r'<a href="([^"]*)" lang="fa"')
 
 
@@ -28,7 +28,7 @@ def operator(site):
 @pytest.fixture
 def shop(site):
     """A shop that lives."""
-    return site.put(site.order(), "live", later=LATER, domain_key=None, account_key=None)
+    return site.put(site.order(), "live", later=FOLLOW_UPS, domain_key=None, account_key=None)
 
 
 def page_of(site, operator, path, **options):

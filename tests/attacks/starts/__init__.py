@@ -1,1 +1,1 @@
-"""What starts an agent at once starts nothing else, and whoever disturbs it is met by cron."""
+"""What starts an agent at once starts nothing else, and where it is disturbed cron starts the agent."""

@@ -1,4 +1,4 @@
-"""A starter starts its account's agent once, and nothing else: whoever asks, however often, killed at any instant."""
+"""A starter starts its account's agent once, and nothing else, for any number of callers and killed at any instant."""
 # ruff: noqa: F811
 
 import re

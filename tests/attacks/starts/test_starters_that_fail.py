@@ -65,7 +65,7 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     "Cron is faster: its agent takes the starter away before it is asked for",
     "that is no scanner's doing: nothing is learned of the server",
 )
-def test_an_agent_that_cron_started_first_is_told_from_a_scanner(rung, monkeypatch):
+def test_an_agent_that_cron_started_first_is_distinguished_from_a_scanner(rung, monkeypatch):
     real = web_start.ask
 
     def ask_late(_place, starter, _until):

@@ -123,7 +123,7 @@ INSERT INTO {0} VALUES (900, 'else@where.test', '');
 @attack("A table that no recipe knows, with the shop's prefix or without, has rows about the shop's customers",
         "it is emptied, and the report says so")  # fmt: skip
 @pytest.mark.parametrize("table", ["ps_made_log", "made_log"])
-def test_a_table_with_addresses_of_customers_is_emptied_and_that_is_told(planned, table):
+def test_a_table_with_addresses_of_customers_is_emptied_and_that_is_reported(planned, table):
     made = planned(OF_CUSTOMERS.format(table))
     assert made.rows[table] == []
     assert made.dropped[table] > 1

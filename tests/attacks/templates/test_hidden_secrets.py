@@ -71,7 +71,7 @@ KEY = FORMS["key of Stripe"]
 
 @attack("A template's living database runs statements by the clock, with a secret in one of them",
         "none of it is packed, and that is told")  # fmt: skip
-def test_events_stay_behind_and_are_told(mariadb_server):
+def test_events_stay_behind_and_are_reported(mariadb_server):
     database = mariadb_server.new_database()[0]
     try:
         mariadb_server.query("CREATE TABLE t (a varchar(99))", database=database)

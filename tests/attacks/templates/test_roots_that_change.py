@@ -91,7 +91,7 @@ def test_a_recipe_reads_the_tree_that_is_packed(shop, swapped, moment):
 
 @attack("A template's document root has another name when its recipe reads it",
         "what is said of it, and searched for, are the names it was given by")  # fmt: skip
-def test_no_name_of_an_open_folder_is_told_or_searched_for(shop, tmp_path):
+def test_no_name_of_an_open_folder_is_reported_or_searched_for(shop, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(shop.root)
     with shop.source() as source:

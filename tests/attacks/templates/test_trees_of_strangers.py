@@ -84,7 +84,7 @@ def test_a_version_of_thousands_of_digits_is_no_version(tmp_path):
 @attack("A template's settings hold a number of more digits than any program turns into one",
         "they cannot be read, and it is said why")  # fmt: skip
 @pytest.mark.parametrize("number", [b"1" * 5000, b"-" + b"1" * 5000, b"1." + b"1" * 5000])
-def test_a_number_of_thousands_of_digits_is_told(number):
+def test_a_number_of_thousands_of_digits_is_reported(number):
     with pytest.raises(ShoplaunchError, match="digits") as problem:
         literal.read_returned(b"<?php return ['a' => %b];" % number, "parameters.php")
     assert problem.value.code == "config_unreadable"

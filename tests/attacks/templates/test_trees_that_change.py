@@ -1,4 +1,4 @@
-"""Whoever owns a template's folder changes it while it is packed: nothing from elsewhere is ever packed."""
+"""A template's owner changes its folder while it is packed: nothing from elsewhere is ever packed."""
 
 import os
 
@@ -78,7 +78,7 @@ def test_a_link_that_is_led_elsewhere_once_it_was_judged_is_not_followed(root, o
 
 @attack("A template's owner takes files, pipes and links away between two looks at them", "the packing is refused")
 @pytest.mark.parametrize("what", ["file", "pipe", "link"])
-def test_what_is_gone_between_two_looks_is_told(root, what):
+def test_what_is_gone_between_two_reads_is_reported(root, what):
     name = root / "b"
     if what == "pipe":
         os.mkfifo(name)

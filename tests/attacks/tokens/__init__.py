@@ -1,1 +1,1 @@
-"""Tokens and requests do what they were made for, and whoever sends them holds nobody up."""
+"""Tokens and requests do what they were made for, and no sender holds anybody up."""

@@ -32,7 +32,7 @@ def asked(site, path, headers):
 
 @attack(
     "a stranger behind a proxy that closes the operators' pages names a path in a header, or writes it differently",
-    "headers of a sender change no path: there is nothing, and no failure of ours",
+    "headers of a sender change no path: there is nothing, and no failure of the controller",
 )
 @pytest.mark.parametrize(("path", "headers"), TRICKS.values(), ids=TRICKS)
 def test_headers_name_no_path(site, path, headers):

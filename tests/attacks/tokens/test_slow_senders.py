@@ -1,4 +1,4 @@
-"""Whoever sends slowly, or never closes, holds no thread of the web server: it answers all others."""
+"""A sender that is slow, or never closes, holds no thread of the web server: it answers all others."""
 
 import collections
 import contextlib
@@ -19,7 +19,7 @@ from tests.support.worlds.web_site import an_order
 THREADS = 8
 SECONDS = 40
 POST = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
-#: Whoever it is of, its body is read: what it is signed by is looked at afterwards.
+#: From any sender, its body is read: what it is signed by is looked at afterwards.
 ORDER = (
     b"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nX-Shoplaunch-Key: billing\r\nX-Shoplaunch-Timestamp: %d\r\n"
     b"X-Shoplaunch-Event: 11111111-1111-1111-1111-111111111111\r\nX-Shoplaunch-Signature: v1=" + 64 * b"0" + b"\r\n"

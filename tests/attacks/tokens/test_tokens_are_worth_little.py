@@ -134,7 +134,7 @@ def test_one_job_alarms_once_an_hour(world):
     assert world.job(job).alarm == "told" and world.mail.alarms[-1].state == "stalled"
 
 
-def test_who_tries_again_is_told_at_once_when_that_fails(world):
+def test_a_client_who_tries_again_hears_at_once_when_that_fails(world):
     job, agent = world.dropped()
     agent.fail("db_packet")
     world.work()

@@ -80,7 +80,7 @@ def _kill_child():
     for child in children:
         try:
             os.kill(child, signal.SIGKILL)
-            # Whoever else waits for it finds it as it is
+            # Another process that waits for it finds it as it is
             ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         except (ProcessLookupError, ChildProcessError):
             continue

@@ -16,7 +16,7 @@ COUNTS = os.path.join(HOME, "passed.json")
 _open, _pread, _pwrite, _write, _close = os.open, os.pread, os.pwrite, os.write, os.close
 
 
-class _Gate:
+class _RateLimit:
     def __init__(self, rate):
         self.rate = rate
 
@@ -67,6 +67,6 @@ def _wrap_state(gate):
 def install():
     """Limit the rate as `gate.json` says."""
     with open(os.path.join(HOME, "gate.json")) as stream:
-        gate = _Gate(json.load(stream)["rate"])
+        gate = _RateLimit(json.load(stream)["rate"])
     _wrap(gate)
     _wrap_state(gate)

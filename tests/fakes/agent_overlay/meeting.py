@@ -45,7 +45,7 @@ class _Meeting:
             time.sleep(0.01)
 
     def before(self, place, name, nth=1, when=lambda *arguments: True, is_noted=True):
-        """Whoever calls `name` of `place` comes here first."""
+        """Every caller of `name` of `place` comes here first."""
         real = getattr(place, name)
 
         def coming(*arguments, **more):

@@ -46,7 +46,7 @@ class TlsSites:
         part = sites._service().parts()[user].decode()
         site, domain = self._host(_SITE.search(part).group(1), pem), sites.of(user).domain
         if site == self._sites.get(user) and self._presented(domain) == _der(pem):
-            # A reload may cut the connection of whoever is just there
+            # A reload may cut a connection that is just open
             return
         self._change(user, site)
         self._wait(domain, pem)
@@ -92,5 +92,5 @@ class TlsSites:
 
 
 def _der(pem):
-    """Return the first certificate of the file `pem` as it is shown to whoever connects."""
+    """Return the first certificate of the file `pem` as it is shown to clients that connect."""
     return ssl.PEM_cert_to_DER_cert(_CERTIFICATE.search(Path(pem).read_text()).group())

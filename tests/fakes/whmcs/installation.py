@@ -29,7 +29,7 @@ class Installation(Books):
         self._do("ticket_mail", mail=[template, int(ticket["id"]), int(client["id"]), subject, message])
 
     def mails_of(self, client):
-        """Return the mails a client got, whoever had them sent."""
+        """Return the mails a client got, from any sender."""
         rows = self._addon.rows("double_mails", userid=client["id"])
         return [{name: str(value) for name, value in row.items()} | addressed(client) for row in rows]
 

@@ -38,7 +38,7 @@ class Recorder:
         return [body["event"] for _id, method, _path, body in self.requests if method == "POST"]
 
     def close(self):
-        """Stop; whoever hangs is let go."""
+        """Stop; callers that hang are let go."""
         self.release.set()
         self._server.shutdown()
         self._server.server_close()

@@ -68,7 +68,7 @@ def test_an_activation_that_fails_says_so_without_details(bare):
     assert any("activation failed: PDOException" in line for line in bare.log())
 
 
-def test_the_mail_editor_is_told_the_fields_of_product_mails_only(watched):
+def test_the_mail_editor_gets_the_fields_of_product_mails_only(watched):
     assert set(watched.fire("EmailTplMergeFields", {"type": "product"})[0]) == FIELDS
     assert watched.fire("EmailTplMergeFields", {"type": "invoice"}) == [[]]
 

@@ -191,7 +191,7 @@ SURPRISES = {
 
 
 @pytest.mark.parametrize("surprise", SURPRISES)
-def test_the_variant_that_was_ordered_goes_out_again_where_the_tables_do_not_tell_it(watched, told, surprise):
+def test_an_order_sent_again_keeps_its_variant_where_the_tables_lack_it(watched, told, surprise):
     watched.setting("variant_option", "Theme")
     _order, service = watched.order()
     choose(watched, service, "dark|Dark")

@@ -98,7 +98,7 @@ def test_a_service_older_than_the_addon_is_never_closed(watched):
     assert "CLIENT-PASSWORD" in watched.page("/clientarea.php", client=client, id=service, **DETAILS).text
 
 
-def test_an_administrator_who_looks_as_the_client_is_told_of_a_site_where_it_is_one(watched, told):
+def test_an_administrator_who_looks_as_the_client_reads_of_a_site_where_it_is_one(watched, told):
     told.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
@@ -116,7 +116,7 @@ def test_a_service_without_an_account_is_not_closed(watched):
     assert watched.page("/clientarea.php", client=client, id=service, **DETAILS).redirect is None
 
 
-def test_an_administrator_who_looks_as_the_client_passes_and_is_told(held):
+def test_an_administrator_who_looks_as_the_client_passes_and_sees_why(held):
     whmcs, client, service = held
     page = whmcs.page("/clientarea.php", client=client, admin=1, id=service, **DETAILS)
     assert page.redirect is None
@@ -148,7 +148,7 @@ def test_the_home_panel_loses_the_held_service_only(held, told):
     assert f"service{service}" in whmcs.page("/clientarea.php", client=client).text
 
 
-def test_the_home_panel_goes_where_its_rows_cannot_be_told_apart(held):
+def test_the_home_panel_is_removed_where_its_rows_cannot_be_distinguished(held):
     whmcs, client, _service = held
     home = whmcs.page("/clientarea.php", client=client, headers={"X-Panel": "opaque"}).text
     assert "Active Products/Services" not in home and "Recent Invoices" in home
@@ -179,7 +179,7 @@ def test_a_new_account_of_a_terminated_service_is_closed_again(held, told):
 
 
 @pytest.mark.parametrize("kind", ["https_on", "set_admin_password"])
-def test_a_later_job_of_a_live_shop_means_that_it_was_live(held, told, kind):
+def test_a_follow_up_job_of_a_live_shop_means_that_it_was_live(held, told, kind):
     whmcs, client, service = held
     told.answer(200, {"state": "restoring", "percent": 10, "kind": kind})
     whmcs.due_now()

@@ -51,7 +51,7 @@ def test_the_field_is_called_as_the_setting_says(watched, told, setting, name, f
     assert told.requests[0][3].get("folder", "") == folder
 
 
-def test_a_folder_that_is_none_is_refused_told_and_taken_once_it_is_corrected(whmcs, site):
+def test_a_folder_that_is_none_is_refused_reported_and_taken_once_it_is_corrected(whmcs, site):
     _order, service = with_field(whmcs, "../shop")
     whmcs.create(service)
     [refused] = whmcs.queue()
@@ -66,7 +66,7 @@ def test_a_folder_that_is_none_is_refused_told_and_taken_once_it_is_corrected(wh
 
 
 @pytest.mark.parametrize("gone", ["DROP TABLE tblcustomfields", "DROP TABLE tblcustomfieldsvalues"])
-def test_sent_again_it_is_the_folder_that_was_ordered_where_the_tables_do_not_tell_it(watched, told, gone):
+def test_an_order_sent_again_keeps_its_folder_where_the_tables_lack_it(watched, told, gone):
     _order, service = with_field(watched, "shop")
     told.refuse(422, "bundle_unknown")
     watched.create(service)

@@ -11,7 +11,7 @@ from tests.fakes.whmcs_php.harness import ORDERS
 
 
 @pytest.mark.parametrize("sequence", sequences.TOLD, ids=lambda sequence: sequence.__name__)
-def test_each_event_is_told_once_in_every_sequence(watched, told, sequence):
+def test_each_event_is_reported_once_in_every_sequence(watched, told, sequence):
     order, service = watched.order()
     sequence(watched, order, service)
     assert told.told() == sequences.TOLD[sequence]
@@ -81,7 +81,7 @@ def test_the_end_of_an_addon_of_the_service_is_not_the_end_of_the_shop(watched, 
     assert told.told() == ["module_created"] and watched.shop(service)["account"] == "created"
 
 
-def test_the_end_is_told_although_the_product_comes_with_no_shop_any_more(watched, told):
+def test_the_end_is_announced_although_the_product_comes_with_no_shop_any_more(watched, told):
     _order, service = watched.order()
     watched.create(service)
     watched.setting("products", "")
@@ -89,7 +89,7 @@ def test_the_end_is_told_although_the_product_comes_with_no_shop_any_more(watche
     assert told.told() == ["module_created", "terminated"]
 
 
-def test_the_end_is_told_although_whmcs_keeps_no_account_name_any_more(watched, told):
+def test_the_end_is_announced_although_whmcs_keeps_no_account_name_any_more(watched, told):
     _order, service = watched.order(username="abc")
     watched.create(service)
     watched.query("UPDATE tblhosting SET username = '' WHERE id = %s", service)
@@ -98,7 +98,7 @@ def test_the_end_is_told_although_whmcs_keeps_no_account_name_any_more(watched, 
 
 
 @pytest.mark.parametrize("kinds", [("accepted", "module_created"), ("module_created", "accepted")], ids="-".join)
-def test_an_order_accepted_and_created_in_one_request_is_told_at_once(watched, told, kinds):
+def test_an_order_accepted_and_created_in_one_request_is_reported_at_once(watched, told, kinds):
     order, service = watched.order()
     acts = {"accepted": watched.asked_accept(order), "module_created": watched.asked_create(service)}
     watched.together(*(acts[kind] for kind in kinds))
@@ -135,7 +135,7 @@ def test_the_real_controller_takes_the_events_and_starts_one_job(whmcs, job_of):
     assert whmcs.shop(service)["state"] == "received"
 
 
-def test_the_real_controller_waits_for_acceptance_when_told_to(whmcs, job_of):
+def test_the_real_controller_waits_for_acceptance_when_configured_to(whmcs, job_of):
     whmcs.setting("wait_for_acceptance", "on")
     order, service = whmcs.order()
     whmcs.create(service)
@@ -166,7 +166,7 @@ def test_no_password_and_no_access_hash_is_kept_logged_or_sent(watched, told):
         assert secret not in kept
 
 
-def test_what_was_told_of_a_client_is_forgotten_once_it_was_taken(watched, told):
+def test_personal_data_of_a_client_is_forgotten_once_the_order_was_taken(watched, told):
     _order, service = watched.order()
     watched.create(service)
     assert [row["body"] for row in watched.queue()] == [""]

@@ -83,7 +83,7 @@ def test_a_site_that_sells_nothing_is_called_a_site(watched, told, language, bus
 
 
 @pytest.mark.parametrize("state", ["failed", "stalled"])
-def test_trouble_is_told_gently_and_without_details(held, site, state):
+def test_clients_read_of_trouble_gently_and_without_details(held, site, state):
     whmcs, client, service, job = held
     site.put(job, state, percent=31, error=ERROR)
     news = look(whmcs, client, service)

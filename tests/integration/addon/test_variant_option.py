@@ -22,7 +22,7 @@ def logged(whmcs):
 
 
 @pytest.mark.parametrize("name", ["Thema", "theme", "Themes|Theme"])
-def test_a_service_whose_options_are_called_otherwise_is_told_and_built_as_the_template(watched, told, name):
+def test_a_service_whose_options_are_called_otherwise_is_reported_and_built_as_the_template(watched, told, name):
     watched.setting("variant_option", "Theme")
     _order, service = with_option(watched, name, "Tea house")
     watched.create(service)
@@ -37,7 +37,7 @@ def test_a_service_whose_options_are_called_otherwise_is_told_and_built_as_the_t
 @pytest.mark.parametrize(
     ("setting", "name"), [("Theme", "Theme|What it looks like"), ("Look & feel", "Look &amp; feel")]
 )
-def test_a_choice_under_the_name_that_is_set_is_taken_and_nothing_is_told(watched, told, setting, name):
+def test_a_choice_under_the_name_that_is_set_is_taken_and_nothing_is_reported(watched, told, setting, name):
     watched.setting("variant_option", setting)
     _order, service = with_option(watched, name, "Tea house")
     watched.create(service)
@@ -47,7 +47,7 @@ def test_a_choice_under_the_name_that_is_set_is_taken_and_nothing_is_told(watche
 
 
 @pytest.mark.parametrize("setting", ["Theme", ""])
-def test_a_product_without_options_gets_the_template_and_nothing_is_told(watched, told, setting):
+def test_a_product_without_options_gets_the_template_and_nothing_is_reported(watched, told, setting):
     watched.setting("variant_option", setting)
     _order, service = watched.order()
     watched.create(service)

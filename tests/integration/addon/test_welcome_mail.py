@@ -36,7 +36,7 @@ def test_the_standard_mail_is_held_also_where_the_product_has_its_own(watched):
     assert not watched.send_mail(WELCOME, service)
 
 
-def test_it_is_held_even_when_it_goes_out_before_any_hook_of_ours(watched):
+def test_the_welcome_mail_is_held_even_when_it_goes_out_before_any_hook_of_the_addon(watched):
     _order, service = watched.order()
     assert not watched.send_mail(WELCOME, service)
     assert watched.shop(service)["held_mail"] == WELCOME

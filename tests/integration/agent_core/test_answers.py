@@ -168,7 +168,7 @@ def test_heartbeats_go_on_while_a_stage_says_nothing(box, controller):
     assert process.wait(120) == 0
 
 
-def test_a_failure_for_good_waits_for_its_acknowledgement_then_takes_the_cron_line(box, controller):
+def test_a_permanent_failure_waits_for_its_acknowledgement_then_removes_the_cron_line(box, controller):
     box.with_bundle()
     box.drop()
     box.cron()

@@ -109,7 +109,7 @@ def test_every_start_after_done_only_cleans_up(box, controller):
     assert box.id not in box.crontab
 
 
-def test_a_database_closed_for_good_does_not_keep_the_agent_forever(box):
+def test_a_permanently_closed_database_does_not_keep_the_agent_forever(box):
     box.with_bundle()
     box.drop()
     box.cron()

@@ -96,7 +96,7 @@ def test_a_cancellation_is_heard_through_the_panel_in_the_middle_of_the_work(dea
     assert deaf.crontab == "# my own\n5 5 * * * true\n"
 
 
-def test_a_failure_for_good_that_was_read_through_the_panel_needs_no_more_ticks(deaf):
+def test_a_permanent_failure_that_was_read_through_the_panel_needs_no_more_ticks(deaf):
     deaf.write_plan(preflight={"error": "db_access_denied"})
     assert deaf.run(seconds=120) == 3
     assert deaf.id in deaf.crontab

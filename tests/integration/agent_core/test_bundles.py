@@ -247,7 +247,7 @@ def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, serv
         ("http://control.example.com/x", False),
     ],
 )
-def test_only_the_controllers_own_address_is_told_the_token(url, told):
+def test_only_the_controllers_own_address_gets_the_token(url, told):
     callback = {"url": "https://Control.example.com/api/v1/agent/events", "token": "secret"}
     assert token_for({"callback": callback, "bundle": {"url": url}}) == ("secret" if told else None)
 

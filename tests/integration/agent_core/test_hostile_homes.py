@@ -19,7 +19,7 @@ def test_names_that_are_no_text_reach_the_controller_as_text(box, controller):
     assert "b\\udcff.txt" in failed["error"]["message"]
 
 
-def test_a_home_that_is_full_from_the_start_is_told(box, controller):
+def test_a_home_that_is_full_from_the_start_is_reported(box, controller):
     box.with_bundle()
     box.drop()
     small = 40 * 1024

@@ -36,7 +36,7 @@ def test_a_file_by_another_controller_is_refused(box, controller):
     box.drop(keys=Keys())
     assert box.run() == 3
     assert box.state["error"]["code"] == "signature_invalid"
-    # Whoever wrote it may have named any job
+    # The writer may have named any job
     assert box.state["refused"] is None
     assert untouched(box) and controller.events == []
 
@@ -96,7 +96,7 @@ def test_a_refused_attempt_leaves_what_the_one_before_did_to_the_next(box, contr
     assert not any(line.startswith("import begins") for line in box.trace[done:])
 
 
-def test_a_job_file_that_vanished_after_the_start_is_told_through_the_state(box):
+def test_a_job_file_that_vanished_after_the_start_is_reported_through_the_state(box):
     box.with_bundle()
     box.drop()
     box.write_plan(preflight={"error": "disk_space"})
@@ -131,7 +131,7 @@ def test_an_expired_job_ends_and_takes_its_cron_line_with_it(box, controller):
     assert (box.folder / "agent.pyz").exists()
 
 
-def test_a_clock_that_runs_ahead_is_told_from_an_expired_job(box, controller):
+def test_a_clock_that_runs_ahead_is_distinguished_from_an_expired_job(box, controller):
     now = int(time.time())
     box.with_bundle()
     box.drop(issued_at=now - 7200, expires_at=now - 3600)
@@ -159,7 +159,7 @@ def test_a_callback_that_is_not_encrypted_is_never_used(box, controller):
     assert box.trace == []
 
 
-def test_a_small_job_that_changes_nothing_is_refused_with_a_report(box, controller):
+def test_a_follow_up_job_that_changes_nothing_is_refused_with_a_report(box, controller):
     box.drop(kind="remove")
     assert box.run() == 3
     assert [event["error"]["code"] for event in controller.accepted("failed")] == ["job_invalid"]

@@ -129,7 +129,7 @@ def test_what_cannot_even_come_back_is_passed_over_by_the_next_tick(world):
     assert world.run().stdout.startswith("sound")
 
 
-def test_one_that_tells_its_version_in_words_of_its_own_is_taken_when_there_is_no_other(world):
+def test_a_php_with_an_unusual_version_text_is_taken_when_there_is_no_other(world):
     world.python("usr/bin/python3.12", "#!/bin/sh\necho welcome\n" + fitting("talkative").partition("\n")[2])
     assert world.run().stdout.startswith("welcome\ntalkative")
     world.python("usr/bin/python3.9", fitting("sound"))
@@ -190,7 +190,7 @@ def test_where_the_only_one_lacks_something_word_is_left_at_once(world, box):
 
 @pytest.mark.parametrize("client", ["curl", "wget"])
 @pytest.mark.parametrize("page", ["", "<p>soon</p>" * 400])
-def test_without_python_the_controller_is_told_once_by(world, box, controller, client, page):
+def test_without_python_the_controller_is_notified_once_by(world, box, controller, client, page):
     if client == "wget" and "busybox" in world.shell()[0]:
         pytest.skip("this shell calls its own wget, which cannot be given a token but as an argument")
     world.tool(client)
@@ -222,7 +222,7 @@ def test_a_controller_that_only_drips_is_given_up_by_a_client_whose_own_time_out
     assert (box.home / "called").read_text().startswith("60 wget ")
 
 
-def test_a_python_that_came_and_went_again_is_told_anew(world, box, controller):
+def test_a_missing_python_is_reported_anew_after_one_came_and_went(world, box, controller):
     world.tool("curl")
     box.drop()
     world.run()
@@ -274,7 +274,7 @@ def test_a_broken_job_file_does_not_upset_the_launcher(world, box):
         assert json.loads((box.folder / "state.json").read_text())["error"] == "python_missing"
 
 
-def test_the_agent_tells_its_version(box):
+def test_the_agent_shows_its_version(box):
     assert box.run("--version") == 0
     assert box.output == f"shoplaunch agent {VERSION}\n"
     assert box.run("something", "else") == 2

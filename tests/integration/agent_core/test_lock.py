@@ -91,7 +91,7 @@ def test_a_quiet_agent_is_left_alone_before_its_ten_minutes_are_over(box, workin
     record = dict(holder(box), progress=time.monotonic() - 500)
     with open(box.folder / "lock", "r+b") as stream:
         stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
-    # Whoever took over would wait for what does not come
+    # The next agent would wait for what does not come
     assert box.run(seconds=40) == 6
     assert working.poll() is None
 

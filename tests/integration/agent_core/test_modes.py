@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 
 
 def mode_of(path):
@@ -69,7 +69,7 @@ def test_a_link_in_the_folder_is_not_followed_when_modes_are_set(box):
 
 def test_an_agent_that_came_as_text_does_its_work_and_leaves_nothing_behind(box, controller):
     agent = box.folder / "agent.pyz"
-    agent.write_bytes(armoured(agent.read_bytes()))
+    agent.write_bytes(armored(agent.read_bytes()))
     agent.chmod(0o644)
     (box.folder / "agent.sha256").write_text("0" * 64)
     (box.folder / "agent.pyz.123.0a0b0c0d").write_bytes(b"left by a killed start")
@@ -84,10 +84,10 @@ def test_an_agent_that_came_as_text_does_its_work_and_leaves_nothing_behind(box,
 def test_the_launcher_starts_the_text_again_after_it_was_put_back(box):
     agent = box.folder / "agent.pyz"
     binary = agent.read_bytes()
-    agent.write_bytes(armoured(binary))
+    agent.write_bytes(armored(binary))
     box.own()
     assert box.run("--version") == 0
     assert agent.read_bytes() == binary
-    agent.write_bytes(armoured(binary))
+    agent.write_bytes(armored(binary))
     assert box.run("--version") == 0
     assert "shoplaunch agent" in box.output

@@ -27,7 +27,7 @@ def test_a_restore_runs_through_and_leaves_nothing_behind(box, controller):
     assert set(controller.tokens) == {"Bearer " + "t" * 40}
 
 
-def test_the_final_event_tells_seconds_bytes_and_memory(box, controller):
+def test_the_final_event_shows_seconds_bytes_and_memory(box, controller):
     members = box.with_bundle()
     box.drop()
     assert box.run() == 0
@@ -39,7 +39,7 @@ def test_the_final_event_tells_seconds_bytes_and_memory(box, controller):
     assert evidence["prove"] == {"as": "planned"}
 
 
-def test_the_seconds_of_a_stage_tell_of_its_killed_run_too(box, controller):
+def test_the_seconds_of_a_stage_include_its_killed_run(box, controller):
     box.with_bundle()
     box.drop(heartbeat_seconds=1)
     box.write_plan(**{"import": {"hang": "never"}})
@@ -63,7 +63,7 @@ def test_stored_events_are_numbered_without_gap_or_repetition(box, controller):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_a_final_report_that_could_wait_in_memory_only_is_told_by_the_next_run(box, controller):
+def test_a_final_report_that_could_wait_in_memory_only_is_reported_by_the_next_run(box, controller):
     box.with_bundle()
     box.drop()
     box.cron()

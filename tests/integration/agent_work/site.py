@@ -92,7 +92,7 @@ class Site:
         self.server.query(f"DROP USER `{self.user}`@localhost")
 
 
-class Gate:
+class Barrier:
     """Statements that wait for as long as the test likes: nothing depends on how fast the machine is."""
 
     def __init__(self, site):

@@ -51,7 +51,7 @@ def flipped(path, name):
         "db/data/0003.sql.gz",
     ],
 )
-def test_a_flipped_bit_in_any_kind_of_member_is_told_and_the_original_goes_on(shop, controller, name):
+def test_a_flipped_bit_in_any_kind_of_member_is_reported_and_the_original_goes_on(shop, controller, name):
     path = shop.folder / "shop.bundle"
     original = path.read_bytes()
     flipped(path, name)
@@ -94,7 +94,7 @@ def test_a_shard_that_would_write_elsewhere_writes_nothing_there(bundle, shop, c
 
 
 @pytest.mark.parametrize("free", [0, 8_000, 120_000])
-def test_a_home_that_is_full_altogether_is_told_and_goes_on_once_there_is_room(shop, bundle, controller, free):
+def test_a_home_that_is_full_altogether_is_reported_and_goes_on_once_there_is_room(shop, bundle, controller, free):
     kept = shop.base / "kept"
     shop.home.rename(kept)
     shop.home.mkdir()
@@ -225,9 +225,9 @@ def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goe
     assert 300 < hours.now < HUNG_SECONDS
 
 
-def test_what_is_waited_for_is_told_once_and_again_only_after_something_got_through():
+def test_what_is_waited_for_is_reported_once_and_again_only_after_something_got_through():
     hours, told = Hours(), []
-    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep, tell=told.append)
+    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep, on_waiting=told.append)
     busy = ShoplaunchError("db_busy", "1040 Too many connections")
     patience.failure(busy)
     assert told == []
@@ -252,7 +252,7 @@ def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controlle
             self.told.append((name, fields["error"]["code"], fields["error"]["retryable"], fields["error"]["message"]))
 
     ctx = types.SimpleNamespace(log=Log(), events=Events())
-    Context.tell_waiting(ctx, ShoplaunchError("db_busy", "1040 geheim"))
+    Context.report_waiting(ctx, ShoplaunchError("db_busy", "1040 geheim"))
     assert Events.told == [("failed", "db_busy", True, "1040 ***")]
 
 
@@ -284,7 +284,7 @@ def test_a_refusal_is_no_matter_of_patience():
 
 
 @pytest.mark.parametrize("name", ["job", "state.json", "agent.log", "lock", "outbox"])
-def test_a_folder_where_a_file_of_ours_should_be_ends_in_a_code_and_never_in_a_stack_of_calls(shop, name):
+def test_a_folder_in_place_of_an_agents_file_ends_in_an_error_code_and_never_in_a_traceback(shop, name):
     shop.drop()
     path = shop.folder / name
     if path.is_file():

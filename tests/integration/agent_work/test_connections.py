@@ -59,7 +59,7 @@ def test_an_account_that_may_have_few_connections_gets_its_tables_and_rows(site,
     assert site.query("SELECT COUNT(*) FROM many") == ((4,),)
 
 
-def test_whoever_comes_meanwhile_is_not_waited_for(site, monkeypatch):
+def test_connections_that_come_meanwhile_are_not_waited_for(site, monkeypatch):
     connection = site.take(1)
     gone, come = {2**31}, {2**31 + 1}
     answers = iter([gone, gone | come, come])
@@ -68,7 +68,7 @@ def test_whoever_comes_meanwhile_is_not_waited_for(site, monkeypatch):
     assert next(answers, None) is None
 
 
-def test_whoever_takes_over_begins_once_the_killed_are_through_with_what_they_did(site):
+def test_the_next_agent_begins_after_the_killed_connections_have_ended(site):
     site.take(1)
     site.query(MANY)
     old = site.attempt(1).connect()

@@ -181,7 +181,7 @@ def test_a_certificate_nobody_here_knows_is_none_by_default(encrypting, tls):
 
 @pytest.mark.parametrize("more", [{"tls": "ca"}, {"tls": "ca", "tls_ca": "none"}, {"tls": "pin"},
                                   {"tls": "pin", "tls_pin": "12:34"}, {"tls": "perhaps"}])  # fmt: skip
-def test_settings_that_prove_nothing_are_told_before_anybody_is_called(more):
+def test_settings_that_prove_nothing_are_reported_before_anybody_is_called(more):
     answer = ask(host="nowhere.invalid", port="1", socket="", name="n", user="u", password="p", **more)
     assert (answer["code"], answer["retryable"]) == ("db_tls", False)
 
@@ -209,7 +209,7 @@ def test_a_host_set_to_plain_is_used_without_encryption(plain):
         ({"host": "127.0.0.1", "port": "1", "tls": "plain"}, "db_unreachable"),
     ],
 )
-def test_refusals_have_their_own_codes_and_tell_no_password(plain, changes, code):
+def test_refusals_have_their_own_codes_and_reveal_no_password(plain, changes, code):
     answer = ask(**plain.values(**changes))
     assert answer["code"] == code
     assert plain.password not in answer["message"]

@@ -162,7 +162,7 @@ def test_killed_around_every_folder_it_makes_the_next_tick_goes_on_and_a_cancel_
 
 
 @pytest.mark.parametrize("way", ["file", "link", "occupied"])
-def test_what_stands_in_the_way_is_told_and_nothing_is_changed(below, way):
+def test_what_stands_in_the_way_is_reported_and_nothing_is_changed(below, way):
     below.furnish()
     target = below.outer / "shop"
     if way == "file":

@@ -66,7 +66,7 @@ def test_parameters_are_filled_and_without_any_a_percent_sign_is_just_that(conne
     assert access.raw(connection, "SELECT 'a%s'") == [(b"a%s",)]
 
 
-def test_an_error_before_the_first_row_and_one_behind_it_are_told_and_the_connection_goes_on(connection):
+def test_an_error_before_the_first_row_and_one_behind_it_are_reported_and_the_connection_goes_on(connection):
     assert code_of(lambda: access.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
     connection.query("SET SESSION max_statement_time=0.2")
     slow = "SELECT seq, SLEEP(seq > 2000) FROM seq_1_to_2500"
@@ -152,7 +152,7 @@ def test_an_answer_that_is_not_right_is_a_lost_connection_too(wrong):
     assert access.as_database_failure(failure.value).code == "db_unreachable"
 
 
-def test_a_server_that_asks_for_a_file_of_ours_gets_none():
+def test_a_server_that_asks_for_a_local_file_gets_none():
     assert code_of(lambda: answered(packets(b"\xfb/etc/passwd", END))) == "db_asks_for_files"
 
 

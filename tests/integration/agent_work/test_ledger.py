@@ -155,7 +155,7 @@ def test_connections_to_other_databases_of_the_same_user_are_left_alone(site):
     site.server.query(f"DROP DATABASE `{other}`")
 
 
-def test_a_chunk_claimed_already_is_skipped_whoever_claimed_it(site):
+def test_a_chunk_that_any_agent_has_claimed_is_skipped(site):
     site.query(MANY)
     site.query("DROP TABLE many")
     connection = site.take(1)
@@ -233,7 +233,7 @@ def test_an_unknown_collation_becomes_the_first_fallback_the_server_has(site):
     assert "utf8mb4_unicode_ci" in site.query("SHOW CREATE TABLE many")[0][1]
 
 
-def test_a_collation_without_any_known_fallback_is_told_before_anything_is_made(site):
+def test_a_collation_without_any_known_fallback_is_reported_before_anything_is_made(site):
     site.manifest["collations"] = {"utf8mb4_future_ci": ["utf8mb4_later_ci"]}
     site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1}
     assert code_of(preflight.check_database, site.attempt(1)) == "db_collation"
@@ -252,13 +252,13 @@ def needing(site, objects):
 
 
 @pytest.mark.parametrize("right", RIGHTS)
-def test_each_missing_right_is_told(site, right):
+def test_each_missing_right_is_reported(site, right):
     site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
     assert code_of(preflight.check_database, needing(site, [])) == "db_privileges"
 
 
 @pytest.mark.parametrize("kind,right", RIGHT_FOR.items())
-def test_a_right_that_something_in_the_bundle_needs_is_told_before_anything_is_imported(site, kind, right):
+def test_a_right_that_something_in_the_bundle_needs_is_reported_before_anything_is_imported(site, kind, right):
     site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
     assert code_of(preflight.check_database, needing(site, [kind])) == "db_privileges"
 

@@ -107,7 +107,7 @@ def test_a_server_that_is_away_is_none_and_the_watching_goes_on(values, tmp_path
     made.stop()
 
 
-def test_the_lock_tells_of_it(values, tmp_path, sleeping):
+def test_the_lock_file_names_the_helper(values, tmp_path, sleeping):
     lock = acquire(str(tmp_path), "j1", 1)
     path = tmp_path / "lock"
     before = json.loads(path.read_text())["progress"]
@@ -117,7 +117,7 @@ def test_the_lock_tells_of_it(values, tmp_path, sleeping):
     lock.release()
 
 
-def test_the_hosts_limit_for_statements_is_none_for_ours(mariadb_server, values):
+def test_the_hosts_statement_time_limit_does_not_apply_to_the_packers_session(mariadb_server, values):
     mariadb_server.query("SET GLOBAL max_statement_time = 1")
     try:
         connection = access.connect(values)

@@ -88,7 +88,7 @@ def test_a_row_of_forty_megabytes_arrives_in_thrice_its_memory(roomy, template, 
         assert 0 < usage.pss <= MOST_MEMORY + 3 * ROW_BYTES, usage.pss / MIB
 
 
-def test_a_server_that_takes_no_such_row_is_told_before_anything_is_changed(
+def test_a_server_that_takes_no_such_row_is_reported_before_anything_is_changed(
     roomy, mariadb_server, template, controller, keys, agent
 ):
     _, bundle, manifest = template(roomy, LARGE)

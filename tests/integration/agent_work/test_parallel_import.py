@@ -8,14 +8,14 @@ import pymysql
 from agent.database import importer, ledger
 from agent.database.access import change, close, run
 from agent.stages import import_
-from tests.integration.agent_work.site import MANY, Gate
+from tests.integration.agent_work.site import MANY, Barrier
 
 
 def until(condition, worker):
     """Wait for `condition()`; fail when `worker` (Thread) ends without it."""
     while not (found := condition()):
         assert worker.is_alive(), "it ended before"
-        # InnoDB's tables stay as they were for whoever asks again within a tenth of a second
+        # InnoDB's tables stay as they were for who asks again within a tenth of a second
         worker.join(0.3)
     return found
 
@@ -64,14 +64,14 @@ def has_index(site):
 
 def test_a_table_gets_its_late_index_as_soon_as_it_has_its_rows(site):
     with_late_index(site, 2)
-    gate = Gate(site)
-    gate.chunk(0)
+    barrier = Barrier(site)
+    barrier.chunk(0)
     for number in (1, 2):
         chunk = site.chunk(number, f"INSERT INTO `full` VALUES ({number},'row');\n", 1)
         chunk["table"] = "full"
     worker = importing(site)
-    until(lambda: "full" in site.names() and has_index(site) and gate.waiting(), worker)
-    gate.open()
+    until(lambda: "full" in site.names() and has_index(site) and barrier.waiting(), worker)
+    barrier.open()
     worker.join(300)
     assert not worker.is_alive() and has_index(site)
 
@@ -93,11 +93,11 @@ def test_a_chunk_of_a_table_nobody_lists_is_no_reason_to_stop():
 def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site, monkeypatch):
     monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
     site.tables(MANY)
-    gate = Gate(site)
+    barrier = Barrier(site)
     for number in range(4):
         site.chunk(number, f"INSERT INTO `many` VALUES ({number},'at once');\n", 1)
-    gate.chunk(4)
-    gate.chunk(5)
+    barrier.chunk(4)
+    barrier.chunk(5)
     opened = []
     real = ledger.open_locked
 
@@ -107,9 +107,9 @@ def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site
 
     monkeypatch.setattr(ledger, "open_locked", remember)
     worker = importing(site)
-    until(lambda: len(gate.waiting()) == 2, worker)
+    until(lambda: len(barrier.waiting()) == 2, worker)
     site.server.query(f"KILL {opened[0].thread_id()}")
-    gate.open()
+    barrier.open()
     assert complete(site, worker, 6)
     assert len(opened) == 2
 
@@ -117,9 +117,9 @@ def test_losing_the_lock_connection_stops_the_others_and_the_import_goes_on(site
 def test_no_chunk_begins_once_the_lock_is_lost(site, monkeypatch):
     monkeypatch.setattr(import_, "WATCH_SECONDS", 0.1)
     site.tables(MANY)
-    gate = Gate(site)
-    gate.chunk(0)
-    gate.chunk(1)
+    barrier = Barrier(site)
+    barrier.chunk(0)
+    barrier.chunk(1)
     for number in range(2, 12):
         site.chunk(number, f"INSERT INTO `many` VALUES ({number},'later');\n", 1)
     opened, done, stopping = [], [], threading.Event()
@@ -138,27 +138,27 @@ def test_no_chunk_begins_once_the_lock_is_lost(site, monkeypatch):
     monkeypatch.setattr(ledger, "open_locked", opening)
     monkeypatch.setattr(importer.Workers, "stop", stopped)
     worker = importing(site)
-    until(lambda: len(gate.waiting()) == 2, worker)
+    until(lambda: len(barrier.waiting()) == 2, worker)
     site.server.query(f"KILL {opened[0].thread_id()}")
     noticed = stopping.wait(30)
-    gate.open()
+    barrier.open()
     assert complete(site, worker, 12)
     assert noticed and done[0] < 12
 
 
 def test_killed_connections_cost_no_chunk(site):
     site.tables(MANY)
-    gate = Gate(site)
+    barrier = Barrier(site)
     for number in range(6):
-        gate.chunk(number)
+        barrier.chunk(number)
     worker = importing(site)
     for _ in range(8):
-        victim = until(gate.waiting, worker)[0]
+        victim = until(barrier.waiting, worker)[0]
         with suppress(pymysql.err.OperationalError):
             # It may just have ended by itself
             site.server.query(f"KILL {victim}")
-        until(lambda victim=victim: victim not in gate.waiting(), worker)
-    gate.open()
+        until(lambda victim=victim: victim not in barrier.waiting(), worker)
+    barrier.open()
     assert complete(site, worker, 6)
 
 

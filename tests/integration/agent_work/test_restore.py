@@ -9,7 +9,7 @@ def settings(shop):
     return dict(shop.query("SELECT name, value FROM ps_configuration"))
 
 
-def test_files_rows_and_settings_arrive_and_nothing_of_ours_stays(shop, controller):
+def test_files_rows_and_settings_arrive_and_nothing_of_the_agent_stays(shop, controller):
     shop.drop()
     shop.cron()
     assert shop.run() == 0, controller.events[-1]
@@ -30,7 +30,7 @@ def test_files_rows_and_settings_arrive_and_nothing_of_ours_stays(shop, controll
     assert "shoplaunch" not in shop.crontab
 
 
-def test_modes_and_times_are_those_of_the_template_but_filled_files_are_of_now(shop):
+def test_modes_and_times_are_those_of_the_template_but_filled_files_have_the_present_time(shop):
     shop.drop()
     assert shop.run() == 0
     plain, filled = shop.root / "index.php", shop.root / "config" / "parameters.php"

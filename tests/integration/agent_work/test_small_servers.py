@@ -36,14 +36,14 @@ def refusal(site, **needs):
     return caught.value
 
 
-def test_a_packet_smaller_than_the_largest_statement_is_told(site):
+def test_a_packet_smaller_than_the_largest_statement_is_reported(site):
     found = refusal(site, max_statement_bytes=200_000)
     assert (found.code, found.retryable) == ("db_packet", False)
     assert "4096" in found.message
     assert site.names() == set()
 
 
-def test_keys_longer_than_the_server_can_hold_are_told(site, monkeypatch):
+def test_keys_longer_than_the_server_can_hold_are_reported(site, monkeypatch):
     monkeypatch.setattr(preflight, "PACKET_MARGIN_BYTES", 0)
     found = refusal(site, longest_key_bytes=1500)
     assert (found.code, found.retryable) == ("db_key_length", False)
@@ -64,7 +64,7 @@ WITHOUT_INNODB = ["--skip-innodb", "--default-storage-engine=Aria", "--default-t
     [(["--version=10.1.48-MariaDB"], "db_version", "10.1"), (WITHOUT_INNODB, "db_engine", "innodb")],
     ids=["too old", "without InnoDB"],
 )
-def test_a_server_that_cannot_hold_the_shop_is_told(options, code, named):
+def test_a_server_that_cannot_hold_the_shop_is_reported(options, code, named):
     server = start_private(options)
     try:
         found = refusal(Site(server))
@@ -83,7 +83,7 @@ def logging():
     stop_private(server)
 
 
-def test_triggers_that_a_server_with_a_binary_log_lets_nobody_make_are_told(logging):
+def test_triggers_that_a_server_with_a_binary_log_lets_nobody_make_are_reported(logging):
     site = Site(logging)
     found = refusal(site, objects=["trigger"])
     assert (found.code, found.retryable) == ("db_trigger_denied", False)

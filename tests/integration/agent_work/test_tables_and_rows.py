@@ -79,10 +79,10 @@ def test_a_table_that_cannot_be_made_ends_the_wait_for_it(site, monkeypatch):
     chunks(site, range(3, 6), table="broken")
     assert code_of(import_.run, site.attempt(1)) == "db_data_error"
     assert waiting.is_set()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("import-", "lane"))]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("import-", "parallel"))]
 
 
-def test_a_chunk_that_fails_for_good_ends_the_making_of_tables(site, monkeypatch):
+def test_a_chunk_that_fails_permanently_ends_the_creation_of_tables(site, monkeypatch):
     failed = threading.Event()
     real = importer.Workers._fail
     monkeypatch.setattr(importer.Workers, "_fail", lambda *given: (real(*given), failed.set()))
@@ -114,7 +114,7 @@ def test_losing_the_lock_while_tables_are_made_costs_no_chunk(site, monkeypatch)
     assert len(opened) == 2 and {f"later{number}" for number in range(6)} <= site.names()
 
 
-def test_whoever_waits_for_tables_keeps_no_connection_and_has_not_failed(site, monkeypatch):
+def test_a_worker_that_waits_for_tables_keeps_no_connection_and_has_not_failed(site, monkeypatch):
     """However long that takes: the server closes connections that say nothing."""
     waited, clock, looks = [], [0.0], itertools.count()
 
@@ -167,7 +167,7 @@ def by_that_clock(monkeypatch, clock, sleep):
     monkeypatch.setattr(patience, "Patience", Patience)
 
 
-def test_whoever_gets_no_connection_while_tables_are_made_has_not_failed(site, monkeypatch):
+def test_a_worker_that_gets_no_connection_while_tables_are_made_has_not_failed(site, monkeypatch):
     """Few connections, and tables that take longer than anybody waits in vain."""
     clock, inside, made, last = [0.0], [], [], time.monotonic() + SECONDS
 

@@ -23,7 +23,7 @@ def untouched(shop):
     return list(shop.root.iterdir()) == [] and shop.tables() == set()
 
 
-def test_a_wrong_password_is_told_and_the_right_one_goes_on(shop, controller):
+def test_a_wrong_password_is_reported_and_the_right_one_goes_on(shop, controller):
     shop.drop(values={"db.password": "wrong"})
     shop.cron()
     assert shop.run() == 3
@@ -43,14 +43,14 @@ def test_a_database_with_foreign_tables_is_left_alone(shop, controller):
     assert list(shop.root.iterdir()) == []
 
 
-def test_a_missing_database_is_told(shop, controller):
+def test_a_missing_database_is_reported(shop, controller):
     shop.drop(values={"db.name": "nosuchdatabase"})
     assert shop.run() == 3
     assert failure(controller)["code"] in ("db_missing", "db_privileges")
     assert untouched(shop)
 
 
-def test_a_missing_privilege_is_told_and_granting_it_mends_it(shop, controller):
+def test_a_missing_privilege_is_reported_and_granting_it_mends_it(shop, controller):
     shop.server.query(f"REVOKE ALTER, INDEX ON `{shop.database}`.* FROM `{shop.db_user}`@localhost")
     shop.drop()
     assert shop.run() == 3
@@ -60,7 +60,7 @@ def test_a_missing_privilege_is_told_and_granting_it_mends_it(shop, controller):
     assert shop.run() == 0
 
 
-def test_a_packet_limit_below_the_largest_statement_is_told(shop, controller, bundle):
+def test_a_packet_limit_below_the_largest_statement_is_reported(shop, controller, bundle):
     requirements = {**bundle.manifest()["requirements"], "max_statement_bytes": 900_000_000}
     shop.pin = bundle.write(shop.folder / "shop.bundle", requirements=requirements)
     shop.own()
@@ -71,7 +71,7 @@ def test_a_packet_limit_below_the_largest_statement_is_told(shop, controller, bu
 
 
 @pytest.mark.parametrize("name,code", [("disk_bytes", "disk_space"), ("inodes", "inodes")])
-def test_too_little_room_is_told_before_anything_is_written(shop, controller, bundle, name, code):
+def test_too_little_room_is_reported_before_anything_is_written(shop, controller, bundle, name, code):
     requirements = {**bundle.manifest()["requirements"], name: 1 << 55}
     shop.pin = bundle.write(shop.folder / "shop.bundle", requirements=requirements)
     shop.own()
@@ -166,7 +166,7 @@ def test_links_planted_in_the_staging_tree_are_gone_before_anything_is_written(s
     assert not (shop.root / "classes").is_symlink()
 
 
-def test_a_full_file_system_is_told_and_the_restore_goes_on_when_there_is_room(shop, controller, bundle):
+def test_a_full_file_system_is_reported_and_the_restore_goes_on_when_there_is_room(shop, controller, bundle):
     mount = ["mount", "-t", "tmpfs", "-o", f"size=300k,uid={shop.uid},gid={shop.gid},mode=755", "none"]
     shop.root.rmdir()
     disk = shop.home / "site"

@@ -193,7 +193,7 @@ def test_an_installation_whose_database_is_damaged_says_so(commands):
 
 
 @pytest.mark.parametrize("problem", [RuntimeError("pass-word-1"), KeyError("pass-word-1"), ValueError("pass-word-1")])
-def test_what_nobody_foresaw_is_internal_and_tells_no_value(problem):
+def test_what_nobody_foresaw_is_internal_and_reveals_no_value(problem):
     @click.command()
     @json_option
     @errors_shown
@@ -223,7 +223,7 @@ def test_refusals_of_the_system_have_codes_of_their_own(number, code):
     assert "What to do: " in done.stderr
 
 
-def test_a_program_that_stops_reading_is_no_failure_of_ours():
+def test_a_program_that_stops_reading_is_no_failure_of_the_agent():
     @click.command()
     @errors_shown
     def told():

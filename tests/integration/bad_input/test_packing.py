@@ -94,13 +94,13 @@ def test_domains_of_two_shops_are_several(refused, sample, mariadb_server):  # n
     ["nonsense", "mysql://a@h:port/x", "mysql://[::1/x", "mysql://a@localhost/", "postgres://a@h/x",
      "mysql://a:hidden-word@nosuchhost.invalid/x", "mysql://a:hidden-word@localhost/x?ssl=1"],
 )  # fmt: skip
-def test_an_address_of_a_database_that_is_none_is_told_without_its_password(refused, url):
+def test_an_address_of_a_database_that_is_none_is_reported_without_its_password(refused, url):
     code, said = refused("--database", url)
     assert code == "source_database"
     assert "hidden-word" not in said
 
 
-def test_a_wrong_password_is_told_without_it(refused, sample):  # noqa: F811
+def test_a_wrong_password_is_reported_without_it(refused, sample):  # noqa: F811
     code, said = refused("--database", sample[1], SHOPLAUNCH_SOURCE_PASSWORD="hidden-word")
     assert code == "source_database"
     assert "hidden-word" not in said

@@ -159,14 +159,14 @@ def test_a_termination_before_anything_else_leaves_nothing_to_start(world):
     assert jobs_of(world, "1042") == []
 
 
-def test_an_end_told_late_ends_nothing_of_the_account_made_since(world):
+def test_an_end_reported_late_ends_nothing_of_the_account_made_since(world):
     now = int(world.clock())
     told(world, created("1042", at=now - 60))
     assert told(world, terminated("1042", at=now - 3600))["state"] == "received"
     assert told(world, terminated("1042", at=now))["state"] == "cancelled"
 
 
-def test_an_end_told_late_still_ends_what_was_built_in_the_account_before(world):
+def test_an_end_reported_late_still_ends_what_was_built_in_the_account_before(world):
     now = int(world.clock())
     first = told(world, created("1042", at=now - 3600))["id"]
     told(world, created("1042", at=now + 60))
@@ -213,7 +213,7 @@ def test_a_service_created_again_after_its_end_is_a_new_job_once_the_old_one_is_
     assert (status["state"], status["error"]) == ("received", None) and len(jobs_of(world, "1042")) == 2
 
 
-def test_a_service_created_again_where_another_job_is_under_way_is_refused_for_good(world):
+def test_a_service_created_again_while_another_job_is_under_way_is_refused_permanently(world):
     told(world, created("1042"))
     told(world, terminated("1042"))
     world.work()
@@ -253,7 +253,7 @@ def test_a_service_that_waits_or_has_ended_is_not_retried(world):
 
 
 def forget(world, *events):
-    """Whoever took the last event was killed before it made the job."""
+    """The process that took the last event was killed before it made the job."""
     for event in events:
         billing_events._noted(world.engine, event, world.clock())
     world.clock.pass_by(health.FORGOTTEN_SECONDS + 1)

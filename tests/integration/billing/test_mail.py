@@ -123,7 +123,7 @@ def test_a_language_without_a_translation_gets_english(sink):
     assert "Your shop" in parsed(sink.received[0][1])["Subject"]
 
 
-def test_the_operator_is_told_what_happened_and_what_to_do(sink):
+def test_the_operator_is_notified_of_what_happened_and_what_to_do(sink):
     mail(sink, operator="op@example.com").alarm(TROUBLE)
     [(recipients, content)] = sink.received
     text = parsed(content).get_content()
@@ -132,7 +132,7 @@ def test_the_operator_is_told_what_happened_and_what_to_do(sink):
         assert wanted in text
 
 
-def test_without_an_operators_address_nobody_counts_as_told(sink):
+def test_without_an_operators_address_nobody_counts_as_notified(sink):
     with pytest.raises(ShoplaunchError) as caught:
         mail(sink).alarm(TROUBLE)
     assert (caught.value.code, caught.value.retryable, sink.received) == ("operator_missing", True, [])
@@ -149,7 +149,7 @@ def test_no_message_can_add_headers_or_recipients(sink):
     ("place", "answer"),
     [("rcpt", "550 no such user"), ("rcpt", "451 try later"), ("data", "552 full"), ("data", "421 closing")],
 )
-def test_a_refusal_is_a_failure_that_may_pass_and_tells_no_password(sink, place, answer):
+def test_a_refusal_is_a_failure_that_may_pass_and_reveals_no_password(sink, place, answer):
     sink.answers[place] = answer
     message = failure(mail(sink).hand_over, NEWS)
     assert NEWS.password not in message

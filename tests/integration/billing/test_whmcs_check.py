@@ -39,12 +39,12 @@ def test_each_action_that_is_not_allowed_is_named(found, whmcs, action):
     assert (fine, message) == (False, f"not allowed: {action}") and "role" in advice
 
 
-def test_a_wrong_department_is_told_with_those_there_are(found):
+def test_a_wrong_department_is_reported_with_those_there_are(found):
     fine, message, _advice = found(department=9)["department"]
     assert not fine and "2 Support" in message
 
 
-def test_an_administrator_nobody_knows_is_told_with_those_there_are(found, whmcs):
+def test_an_administrator_nobody_knows_is_reported_with_those_there_are(found, whmcs):
     assert found()["admin"] == [True, "support", ""]
     fine, message, advice = found(admin="nobody")["admin"]
     assert not fine and "support" in message and "[whmcs] admin" in advice
@@ -53,7 +53,7 @@ def test_an_administrator_nobody_knows_is_told_with_those_there_are(found, whmcs
     assert not fine and "GetAdminUsers" in advice
 
 
-def test_a_closed_door_is_told_once(found, whmcs):
+def test_a_closed_door_is_reported_once(found, whmcs):
     whmcs.allowed = {"192.0.2.1"}
     rows = found()
     assert list(rows) == [""] and "Invalid IP" in rows[""][1] and "allow-list" in rows[""][2]

@@ -32,14 +32,14 @@ def test_one_order_is_one_ticket_with_an_answer_a_note_for_staff_and_three_mails
     )
 
 
-def test_told_again_nothing_is_told_again(driver, whmcs):
+def test_a_repeated_notification_sends_nothing_again(driver, whmcs):
     news = about()
     everything(driver(), news)
     everything(driver(), news)
     assert_told_once(whmcs)
 
 
-def test_a_controller_that_forgot_what_it_told_looks_before_it_tells(driver, whmcs):
+def test_a_controller_without_its_notification_log_checks_whmcs_before_it_notifies(driver, whmcs):
     everything(driver(), about())
     everything(driver(), about())
     assert_told_once(whmcs)
@@ -188,20 +188,20 @@ def test_a_mail_that_cannot_be_sent_keeps_nothing_else_from_the_client(driver, w
     assert len(whmcs.books.tickets[0]["replies"]) == 2
 
 
-def test_a_failure_that_may_pass_is_told_before_one_that_stays(driver, whmcs):
+def test_a_failure_that_may_pass_is_reported_before_one_that_stays(driver, whmcs):
     whmcs.books.admins = ()
     whmcs.books.aborted.add(READY)
     assert code_of(driver().hand_over, handover()) == "whmcs_mail_failed"
 
 
-def test_the_end_tells_the_beginning_first_when_nobody_did(driver, whmcs):
+def test_the_end_announces_the_beginning_first_when_nobody_did(driver, whmcs):
     driver().hand_over(handover())
     assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
     assert len(whmcs.books.tickets[0]["replies"]) == 2
 
 
 @pytest.mark.parametrize("mood", ["cut", "slow", "broken", "html", "http500"])
-def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_told(driver, whmcs, clock, mood):
+def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_announced(driver, whmcs, clock, mood):
     whmcs.slow_seconds, whmcs.moods = 120, {"SendEmail": [mood]}
     made, news = driver(**patience(mood)), about()
     assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"

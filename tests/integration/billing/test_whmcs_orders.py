@@ -54,7 +54,7 @@ def test_orders_of_the_command_line_are_still_told_by_mail(billed_world, whmcs):
     assert whmcs.calls == []
 
 
-def test_the_shop_does_not_wait_for_a_whmcs_that_is_away_and_the_client_is_told_later(billed_world, whmcs):
+def test_the_shop_does_not_wait_for_a_whmcs_that_is_away_and_the_client_is_notified_later(billed_world, whmcs):
     whmcs.moods = {"*": ["html"] * 500}
     job = billed_world.finish(billed_world.begin())
     assert whmcs.books.tickets == [] and billed_world.steps(job)["notify"].state == "waiting"
@@ -65,7 +65,7 @@ def test_the_shop_does_not_wait_for_a_whmcs_that_is_away_and_the_client_is_told_
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.tickets[0]["replies"]) == 2
 
 
-def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
+def test_the_beginning_is_announced_when_whmcs_is_back_in_time(billed_world, whmcs):
     whmcs.moods = {"*": ["html"] * 3}
     billed_world.begin()
     assert whmcs.books.tickets == []
@@ -76,7 +76,10 @@ def test_the_beginning_is_told_when_whmcs_is_back_in_time(billed_world, whmcs):
 def test_a_missing_template_never_stops_the_shop_and_the_operator_hears_of_it(billed_world, whmcs):
     whmcs.books.templates.clear()
     job = billed_world.finish(billed_world.begin())
-    assert notifications.untold(job) == "whmcs_template" and notifications.ticket(job) == whmcs.books.tickets[0]["tid"]
+    assert (
+        notifications.given_up_code(job) == "whmcs_template"
+        and notifications.ticket(job) == whmcs.books.tickets[0]["tid"]
+    )
     assert billed_world.job(job).error["code"] == "whmcs_template"
     assert "whmcs_template" in billed_world.operators_mail()[0]
     from tests.fakes.whmcs.books import standard_templates
@@ -147,7 +150,7 @@ def test_one_lost_answer_takes_no_news_from_the_client_of_a_fast_shop(billed_wor
     assert len(ticket["replies"]) == 2 and billed_world.operators_mail() == []
 
 
-def test_the_ticket_tells_the_end_also_when_the_client_was_faster_with_the_mailed_link(billed_world, whmcs):
+def test_the_ticket_reports_the_end_also_when_the_client_was_faster_with_the_mailed_link(billed_world, whmcs):
     whmcs.moods = {"AddTicketReply": ["html"]}
     job = billed_world.begin()
     agent = Agent(billed_world, billed_world.job(job))
@@ -164,7 +167,7 @@ def test_the_ticket_tells_the_end_also_when_the_client_was_faster_with_the_maile
     assert len(whmcs.books.mails) == 2
 
 
-def test_nothing_is_told_of_a_shop_whose_service_has_ended(billed_world, whmcs):
+def test_nothing_is_sent_about_a_shop_whose_service_has_ended(billed_world, whmcs):
     whmcs.moods = {"*": ["html"] * 500}
     job = billed_world.finish(billed_world.begin())
     billed_world.service.orders.take_event(terminated("1042"))
@@ -214,7 +217,7 @@ def test_with_mail_the_password_is_in_the_mail_and_nowhere_after(billed_world, w
     assert "credentials" not in job.facts
 
 
-def test_telling_again_after_a_crash_offers_the_same_link(billed_world, whmcs):
+def test_notifying_again_after_a_crash_offers_the_same_link(billed_world, whmcs):
     job = billed_world.finish(billed_world.begin())
     nonce = job.facts["credentials"]["nonce"]
     billed_world.service.jobs.retry(job.id, "notify")
@@ -269,7 +272,7 @@ def test_a_password_that_waits_is_forgotten_when_the_shop_gets_another(billed_wo
     assert job.secrets_encrypted is None and credentials.state(job, billed_world.clock()) == credentials.GONE
 
 
-def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):
+def test_the_failure_of_a_follow_up_job_reaches_the_operator(billed_world, whmcs):
     billed_world.add_bundle("later", jobs=JOBS)
     job = billed_world.finish(billed_world.begin(bundle="later"))
     child = billed_world.service.jobs.start_follow_up(
@@ -282,7 +285,7 @@ def test_the_failure_of_a_later_job_reaches_the_operator(billed_world, whmcs):
     assert whmcs.books.tickets[0]["notes"] == []
 
 
-def test_a_note_counts_as_told_without_an_operator_and_the_client_hears_of_the_delay(billed_world, whmcs):
+def test_a_note_counts_as_notified_without_an_operator_and_the_client_hears_of_the_delay(billed_world, whmcs):
     billed_world.configure(billed_world.config.whmcs, operator=None)
     job = billed_world.begin()
     Agent(billed_world, job).fail("disk_space")

@@ -81,7 +81,7 @@ def test_tickets_of_other_orders_of_the_client_are_not_taken_for_this_one(driver
     assert len(whmcs.books.tickets) == 2 and len(whmcs.books.mails) == 2
 
 
-def test_among_many_mails_ours_is_still_found(driver, whmcs):
+def test_among_many_mails_the_one_that_was_sent_is_still_found(driver, whmcs):
     driver().announce(about())
     for number in range(250):
         whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "shop.example.com")
@@ -105,7 +105,7 @@ def test_among_many_mails_ours_is_still_found(driver, whmcs):
         (lambda w: w.close(), "whmcs_unreachable"),
     ],
 )
-def test_what_whmcs_refuses_is_named_and_tells_no_secret(driver, whmcs, spoil, code):
+def test_what_whmcs_refuses_is_named_and_reveals_no_secret(driver, whmcs, spoil, code):
     spoil(whmcs)
     with pytest.raises(ShoplaunchError) as caught:
         driver(access_key_file="").hand_over(handover())
@@ -135,7 +135,7 @@ def test_nothing_secret_is_in_an_address(driver, whmcs):
     assert {path for path, _body in whmcs.raw} == {"/billing/includes/api.php"}
 
 
-def test_the_operator_is_told_by_mail_though_whmcs_is_away_and_only_once(driver, whmcs, tmp_path):
+def test_the_operator_is_notified_by_mail_though_whmcs_is_away_and_only_once(driver, whmcs, tmp_path):
     folder = tmp_path / "mail"
     operator = Mail(MailConfig(folder=str(folder), operator="op@example.com"))
     whmcs.moods = {"*": ["html", "html"]}
@@ -161,7 +161,7 @@ def test_a_note_that_stands_is_enough_where_no_operator_is_named_and_whmcs_is_as
     assert len(whmcs.books.tickets[0]["notes"]) == 2
 
 
-def test_without_a_note_and_without_an_operator_nobody_was_told(driver, whmcs):
+def test_without_a_note_and_without_an_operator_nobody_was_notified(driver, whmcs):
     made = driver(Mail(MailConfig()))
     whmcs.moods = {"*": ["html"]}
     assert code_of(made.alarm, Alarm(**TROUBLE, about=about())) == "operator_missing"

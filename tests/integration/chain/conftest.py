@@ -47,7 +47,7 @@ def chain(whole, mariadb_server):
 def born(chain):
     """Three servers and the accounts on them, by (birth, language): all skeletons are installed by command.
 
-    At the end new accounts have launcher and agent on `cp-root` and `cp-reseller`, nothing of ours on `cp-bare`.
+    At the end new accounts have launcher and agent on `cp-root` and `cp-reseller`, neither of them on `cp-bare`.
     """
     chain.add_server("cp-root", ssh=True)
     chain.add_server("cp-reseller", reseller=True)

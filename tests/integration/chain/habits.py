@@ -56,7 +56,7 @@ HABITS = {
     "cut after each first change": {"cut_first_of_each_change": True},
     "cut after each second change": {"cuts": {name: {2} for name in CHANGING}},
 }
-#: Where the habit shows only in accounts that are born with something of ours; all others are sold on `cp-bare`.
+#: Where the habit shows only in accounts that are created with the skeleton; all others are sold on `cp-bare`.
 ON = {"root's skeleton": "cp-reseller", "no execute bit": "cp-root"}
 #: Habits that touch the cron line: these shops wait for real cron.
 HABITS_OF_CRON = {

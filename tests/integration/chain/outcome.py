@@ -1,4 +1,4 @@
-"""What must have come of an order: everything once, the client told in the right language, nothing of ours left."""
+"""What must have come of an order: everything once, the client notified in its language, nothing of the agent left."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ def assert_language(sold, text):
 
 
 def assert_nothing_of_ours_stays(chain, sold):
-    """The account has no folder, no cron line and no table of ours."""
+    """The account has no folder, no cron line and no table of the agent."""
     account = sold.server.whm.account(sold.account)
     assert not (Path(account.home) / ".shoplaunch").exists()
     assert chain.cron_lines(sold) == []

@@ -26,7 +26,7 @@ LOCKED_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def server(servers):
-    """A reseller's server whose accounts are born with nothing of ours."""
+    """A reseller's server whose accounts are created without the skeleton."""
     return servers["cp-bare"]
 
 
@@ -59,7 +59,7 @@ def assert_mended(chain, sold, status, delayed=0):
 
 
 @pytest.mark.parametrize("answer", ["answered", "lost"])
-def test_staff_alone_is_told_at_once_and_the_client_later_that_it_takes_longer(chain, server, answer):
+def test_staff_alone_is_notified_at_once_and_the_client_later_that_it_takes_longer(chain, server, answer):
     package = server.whm.add_package(f"mail-{answer}", maxsql=0, owner=server.owner)
     chain.api.moods = {"AddTicketNote": ["cut"], "SendEmail": ["", "cut"]} if answer == "lost" else {}
     try:

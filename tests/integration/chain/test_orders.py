@@ -44,7 +44,7 @@ def test_accounts_are_born_with_what_the_skeleton_holds_and_get_the_rest(shops, 
 
 
 @everywhere
-def test_everything_is_there_once_and_the_client_is_told_in_the_right_language(chain, shops, birth, language):
+def test_everything_is_there_once_and_the_client_is_notified_in_the_right_language(chain, shops, birth, language):
     shop = shops[birth, language]
     assert_everything_is_there_once(chain, shop.sold, shop.status)
     (ticket,) = chain.tickets(shop.sold)

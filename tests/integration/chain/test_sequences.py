@@ -77,7 +77,7 @@ def test_where_acceptance_is_waited_for_nothing_is_built_before_both_have_come(c
 
 
 @pytest.mark.parametrize("event", ["module_created", "accepted"])
-def test_an_event_whose_answer_is_lost_is_told_again_and_makes_no_second_shop(chain, server, event):
+def test_an_event_whose_answer_is_lost_is_sent_again_and_makes_no_second_shop(chain, server, event):
     sold = chain.order(server)
     if event == "accepted":
         chain.addon.create(sold.service)

@@ -35,7 +35,7 @@ def test_the_title_a_client_chooses_becomes_the_variant_of_the_job_and_of_the_sh
     assert "Tea for a quiet afternoon" in page.text
 
 
-def test_a_choice_the_bundle_does_not_have_builds_nothing_and_is_told(chain, server):
+def test_a_choice_the_bundle_does_not_have_builds_nothing_and_is_reported(chain, server):
     sold = chosen(chain, server, "Tea huose")
     error = wait_for(lambda: chain.status(sold).get("error"), chain.addon.log)
     assert error["code"] == "order_invalid"

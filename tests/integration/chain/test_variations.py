@@ -36,7 +36,7 @@ def built(request, chain, servers):
 
 @pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("habit", [*HABITS, *HABITS_OF_WHMCS])
-def test_a_shop_lives_and_its_client_is_told_once_whatever_the_habit(chain, built, habit):
+def test_a_shop_lives_and_its_client_is_notified_once_whatever_the_habit(chain, built, habit):
     status = built[habit].status_or_raise()
     assert_everything_is_there_once(chain, built[habit].sold, status)
 
@@ -48,7 +48,7 @@ def test_the_answers_that_were_to_be_lost_were_asked_for(chain, built, habit):
     assert left == []
 
 
-def test_the_client_is_told_once_though_whmcs_went_away_in_the_middle(chain, servers):
+def test_the_client_is_notified_once_though_whmcs_went_away_in_the_middle(chain, servers):
     chain.api.moods = {"OpenTicket": ["last"]}
     try:
         sold = chain.sell(servers["cp-bare"])

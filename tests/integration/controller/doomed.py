@@ -26,7 +26,7 @@ from tests.support.worlds.web_site import an_order, csrf_of, furnish
 
 OPERATOR, PASSWORD, KEY, CHOSEN = "nora", "correct horse battery", "billing", "another long password"
 #: Who asks -> what is asked of the job (or refused order) of that name, by what the audit log calls it.
-DEEDS = {
+PAGES = {
     "retry": ("failed", "retry"),
     "cancel": ("new", "cancel"),
     "undo_cancel": ("cancelled", "undo-cancel"),
@@ -114,7 +114,7 @@ def run(home, known, way, operation, number):
     elif operation == "logout":
         answer = browser.post("/admin/logout", data={"csrf_token": token})
     else:
-        name, path = DEEDS[operation]
+        name, path = PAGES[operation]
         folder = "refused" if name == "refused" else "jobs"
         answer = browser.post(f"/admin/{folder}/{known[name]}/{path}", data={"csrf_token": token, "kind": operation})
     assert answer.status_code < 400, answer.text

@@ -42,7 +42,7 @@ def authority(tmp_path_factory):
 
 
 def look(**settings):
-    return database_door.look(CpanelSettings.from_dict(settings), REMOTE)
+    return database_door.check(CpanelSettings.from_dict(settings), REMOTE)
 
 
 def certificate_of(path):
@@ -136,7 +136,7 @@ def test_a_server_on_the_same_machine_needs_none_of_this():
     local = Answer(True, {"host": "127.0.0.1", "is_remote": 0})
     settings = CpanelSettings.from_dict({"db_socket": "/srv/mysql/s", "db_uid": "989"})
     assert database_door.endpoint(settings, local) == DatabaseEndpoint("localhost", 3306, "/srv/mysql/s", uid=989)
-    assert database_door.look(settings, local).ok
+    assert database_door.check(settings, local).ok
 
 
 @pytest.mark.parametrize(

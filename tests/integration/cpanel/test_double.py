@@ -96,7 +96,7 @@ def test_a_certificate_of_another_authority_is_not_accepted(whm):
         session.get(whm.url)
 
 
-def test_missing_rights_are_told_in_three_wordings(whm):
+def test_missing_rights_are_reported_in_three_wordings(whm):
     client = Client(whm, secret=whm.token("root", ["list-accts"]))
     reasons = {client.reason("accountsummary", user="x") for _ in range(3)}
     words = ("Access denied", "Permission denied", "You do not have permission")

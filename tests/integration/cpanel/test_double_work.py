@@ -22,7 +22,7 @@ def rid_of_packages(whm):
 # -- databases -------------------------------------------------------------------------------------------------------
 
 
-def test_restrictions_tell_the_prefix(whm, client, user):
+def test_restrictions_name_the_prefix(whm, client, user):
     expected = {"account": f"{user}_", "short": f"{user[:8]}_", "sixteen": f"{user[:16]}_", "none": None}
     for rule, prefix in expected.items():
         whm.quirks.prefix = rule
@@ -185,7 +185,7 @@ def test_what_is_no_text_is_lost_or_refused(client, user):
     assert client.raw("/json-api/uapi_cpanel", **pairs).json()["data"]["uapi"]["status"] == 0
 
 
-def test_missing_files_and_folders_are_told(whm, client, user):
+def test_missing_files_and_folders_are_reported(whm, client, user):
     assert "No such file or directory" in client.error(user, "Fileman", "get_file_content", file="none")
     assert "No such file or directory" in client.error(user, "Fileman", "save_file_content", dir="no", file="x")
     client.error(user, "Fileman", "list_files", dir="no")

@@ -61,7 +61,7 @@ def test_a_privilege_the_token_lacks_is_named(world, missing):
     blind = {"feature cron", "databases", "files", "cron", "php", "autossl"}
     assert wrong(found) & blind == (blind if missing == "cpanel-api" else set())
     if missing == "cpanel-api":
-        assert "not told" in found["feature cron"].message
+        assert "not reported" in found["feature cron"].message
 
 
 @pytest.mark.parametrize("missing", ["list-accts", "create-acct"])
@@ -95,7 +95,7 @@ def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(
     assert not {row, f"feature {row}"} & wrong(rows(world)), "a package that gets no shops does not matter"
 
 
-def test_a_server_without_mysql_is_told(whm, world):
+def test_a_server_without_mysql_is_reported(whm, world):
     whm.quirks.mysql_role = False
     row = rows(world)["databases"]
     assert (row.ok, row.essential, "MySQL role" in row.message) == (False, True, True)
@@ -123,7 +123,7 @@ def test_accounts_that_may_not_be_listed_are_not_taken_for_none(whm, world_of):
 
 
 @pytest.mark.parametrize("acls", [NEEDED, None], ids=["all that is needed", "everything"])
-def test_a_listing_that_fails_for_another_reason_is_told_in_the_servers_words(whm, world_of, acls):
+def test_a_listing_that_fails_for_another_reason_is_reported_in_the_servers_words(whm, world_of, acls):
     world = world_of()
     world.hosting()
     if acls:
@@ -172,7 +172,7 @@ def test_whose_skeleton_it_is_is_said_and_what_accounts_are_born_from_without_on
     assert rows(root)["skeleton"].ok and "none" in rows(root)["skeleton"].message
 
 
-def test_an_agent_of_another_version_in_the_skeleton_is_told(world):
+def test_an_agent_of_another_version_in_the_skeleton_is_reported(world):
     world.server_panel().ensure_skeleton(agent_files(world.config.agent))
     assert rows(world)["skeleton"].ok
     build_agent(world.config.agent / "agent.pyz", [Keys().public])

@@ -131,10 +131,10 @@ def test_a_look_is_waited_for_no_longer_among_others_than_alone(whm, monkeypatch
         raise NetworkError(BROKE, "no answer", was_connected=True)
 
     monkeypatch.setattr(HttpClient, "ask", ask)
-    monkeypatch.setattr(calling, "LOOK_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(calling, "READ_PAUSE_SECONDS", 0)
     panel = Whm(Login("cp1", whm.url, "root", whm.token(), whm.ca_file), ProcessBreaker(), 1)
     look = Request("accountsummary", {"user": "alice"})
-    for ask in (lambda: panel.look(look), lambda: panel.batch([look, look])):
+    for ask in (lambda: panel.query(look), lambda: panel.batch([look, look])):
         with pytest.raises(calling.ShoplaunchError):
             ask()
     assert waits == {calling.ANSWER_SECONDS}

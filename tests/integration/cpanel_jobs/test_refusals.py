@@ -59,7 +59,7 @@ def test_a_feature_the_package_lacks_is_named(whm, world, feature, word, languag
     goes_on(world, job)
 
 
-def test_a_package_without_databases_is_told_by_its_limit(whm, world):
+def test_a_package_without_databases_is_reported_by_its_limit(whm, world):
     package = whm.add_package("nodatabases", maxsql=0)
     hosting = world.hosting(plan="nodatabases")
     job = world.sell(hosting)
@@ -69,7 +69,7 @@ def test_a_package_without_databases_is_told_by_its_limit(whm, world):
     goes_on(world, job)
 
 
-def test_a_prefix_that_leaves_no_room_for_a_name_is_told(whm, world):
+def test_a_prefix_that_leaves_no_room_for_a_name_is_reported(whm, world):
     whm.quirks.prefix, whm.quirks.max_username_length = "sixteen", 16
     hosting = world.hosting(user=whm.new_user().ljust(16, "x")[:16])
     job = world.sell(hosting)

@@ -37,7 +37,7 @@ def ask_a_lot(panel):
 
     def ask():
         try:
-            panel.whm.call("myprivs", look=True)
+            panel.whm.call("myprivs", read_only=True)
         except ShoplaunchError as error:
             return error.code
         return None
@@ -75,7 +75,7 @@ def test_three_jobs_cost_one_failed_login_and_one_alarm_and_go_on_after_a_check(
     assert len(world.mail.alarms) == 1
 
 
-def test_doctor_tells_of_a_locked_server_and_does_not_sign_in(whm, world_of):
+def test_doctor_reports_a_locked_server_and_does_not_sign_in(whm, world_of):
     world = world_of()
     whm.quirks.refuse_token = True
     world.sell(world.hosting())

@@ -66,7 +66,7 @@ class CpanelWorld(World):
         return open_panel(self.config, self.server())
 
     def hosting(self, **more):
-        """Return a new account of ours for which cron starts nothing (tests.fakes.whm.state.Hosting)."""
+        """Return a new account of the test for which cron starts nothing (tests.fakes.whm.state.Hosting)."""
         hosting = self.whm.add_account(owner=self.owner, **more)
         return self.quiet(hosting)
 

@@ -8,7 +8,7 @@ from tests.integration.cpanel_live.shops import folder
 from tests.support.worlds.whole import BUNDLE, wait_for
 
 pytestmark = pytest.mark.root
-#: Bytes per second: whoever fetched at this rate would not be back before the test gave up.
+#: Bytes per second: an agent that fetched at this rate would not be back before the test gave up.
 HARDLY_ANY = 1
 
 

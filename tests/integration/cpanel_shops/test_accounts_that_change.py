@@ -40,7 +40,7 @@ def test_an_account_suspended_while_its_agent_works_is_named(world, whm, calls):
     told(world, world.job(job), "account_suspended")
 
 
-def test_a_renamed_account_is_told_with_its_new_name(world, whm):
+def test_a_renamed_account_is_reported_with_its_new_name(world, whm):
     job = world.sold()
     new = whm.new_user()
     whm.rename(job.account, new)

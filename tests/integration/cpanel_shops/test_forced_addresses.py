@@ -81,7 +81,7 @@ def test_proofs_are_served_before_any_rule_that_leads_elsewhere(whm, site):
     assert served(whm, site, rules, "/.well-known/proof")[0] == 302
 
 
-def test_the_report_tells_what_was_left_out(forced):
+def test_the_report_shows_what_was_left_out(forced):
     notes = {(note["place"], note["what"]) for note in forced[1]["rewriting"]["notes"]}
     admin = "admin742sample/.htaccess"
     assert {(".htaccess", LEFT_OUT), (".htaccess", SHORTENED), (admin, LEFT_OUT)} <= notes

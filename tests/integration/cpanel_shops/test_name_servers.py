@@ -35,7 +35,7 @@ def of(text):
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Set these name servers"), ("fa", "این نام‌سرورها")])
-def test_a_domain_that_leads_elsewhere_is_told_which_to_set(world, mails, language, words):
+def test_the_client_of_a_domain_that_leads_elsewhere_gets_the_name_servers_to_set(world, mails, language, words):
     world.opened(language=language)
     (text,) = mails()
     assert words in text and of(text) == HOSTS
@@ -44,7 +44,7 @@ def test_a_domain_that_leads_elsewhere_is_told_which_to_set(world, mails, langua
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
-def test_a_domain_that_leads_here_is_told_none(world, whm, mails, language):
+def test_the_client_of_a_domain_that_leads_here_gets_no_name_servers(world, whm, mails, language):
     hosting = world.new_account()
     whm.dns[hosting.domain] = whm.ip
     world.opened(hosting, language=language)

@@ -105,7 +105,7 @@ def test_where_the_account_has_the_servers_own_php_nothing_is_set(world, whm):
     assert "cPanel-generated" not in htaccess(world, job)
 
 
-def test_no_php_that_fits_any_more_keeps_the_shop_from_being_told_of(world, whm, hosting):
+def test_a_missing_php_version_keeps_the_shop_from_being_announced(world, whm, hosting):
     job = switched(world, hosting)
     hosting.php = "ea-php56"
     world.whm.engine.php_versions = lambda: ["ea-php56"]

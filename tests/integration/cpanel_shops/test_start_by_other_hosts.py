@@ -79,7 +79,7 @@ def test_a_firewall_is_believed_once_two_accounts_have_met_it(rung, answer):  # 
             jobs.append(rung.sold(hosting))
             assert start_of(rung, jobs[-1])["reason"] == "refused_by_firewall", (start_of(rung, jobs[-1]), host.log())
             assert starters(rung, jobs[-1]) != []
-    # Nobody asks for this one, whoever serves it
+    # Nobody asks for this one
     third = rung.sold(hostings[2])
     assert start_of(rung, third)["reason"] == "refused_by_firewall" and starters(rung, third) == []
     rung.until(jobs[0])

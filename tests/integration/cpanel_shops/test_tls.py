@@ -101,7 +101,7 @@ def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, 
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["public_ip set", "public_ip not set"])
-def test_behind_nat_https_follows_where_the_address_visitors_use_is_told(world, whm, hosting, told):
+def test_behind_nat_https_follows_where_the_address_visitors_use_is_configured(world, whm, hosting, told):
     outside = "203.0.113.80"
     world.settings["http_ip"] = whm.ip
     if told:
@@ -192,7 +192,7 @@ def test_a_public_ip_that_is_none_is_refused(value):
     assert failure.value.code == "config_invalid" and "public_ip" in failure.value.message
 
 
-def test_a_public_ip_is_compared_as_name_servers_tell_it(world):
+def test_a_public_ip_is_compared_as_name_servers_return_it(world):
     world.settings["public_ip"] = "2001:DB8:0::80"
     assert world.open_panel().site_address(world.account(world.sold())).public_ip == "2001:db8::80"
 

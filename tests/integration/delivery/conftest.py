@@ -91,7 +91,7 @@ def newer(files, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
-    """A file as large as no text file of ours."""
+    """A file larger than any text file of the agent."""
     path = tmp_path_factory.mktemp("bundle") / "classic.bundle"
     path.write_bytes(bytes(range(256)) * 8000)
     return path

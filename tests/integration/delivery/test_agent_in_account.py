@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from controller.agent_archive.ascii_armor import agent_digest, armoured
+from controller.agent_archive.ascii_armor import agent_digest, armored
 from controller.panels.base import SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -87,7 +87,7 @@ def test_an_account_without_anything_gets_launcher_agent_and_job(
     assert {name: mode_of(folder / name) for name in sorted(os.listdir(folder))} == {
         "agent.pyz": "0o600", "agent.sha256": "0o600", "job": "0o600", "run": "0o700",
     }  # fmt: skip
-    assert (folder / "agent.pyz").read_bytes() == armoured(files.agent)
+    assert (folder / "agent.pyz").read_bytes() == armored(files.agent)
     assert (folder / "run").read_bytes() == files.launcher
     assert panel_of().file_sha256(account, ".shoplaunch/agent.pyz") == sha256_hex(files.agent)
 
@@ -128,7 +128,7 @@ def test_what_is_not_as_it_was_put_is_put_again(panel, account, folder, files, n
         content = whole[: len(whole) // 2] if how == "cut" else b"something else"
         panel.put_file(account, f".shoplaunch/{name}", content, 0o600)
     panel.ensure_agent(account, files)
-    assert (folder / "agent.pyz").read_bytes() == armoured(files.agent)
+    assert (folder / "agent.pyz").read_bytes() == armored(files.agent)
     assert (folder / "run").read_bytes() == files.launcher
 
 
@@ -201,7 +201,7 @@ def test_what_is_written_down_of_an_agent_is_never_ahead_of_it(panel_of, account
     entry = pwd.getpwnam(account.user)
     os.chown(folder / "agent.pyz", entry.pw_uid, entry.pw_gid)
     panel_of().ensure_agent(account, other)
-    assert (folder / "agent.pyz").read_bytes() == armoured(other.agent)
+    assert (folder / "agent.pyz").read_bytes() == armored(other.agent)
 
 
 @pytest.mark.parametrize("function", CHANGES)
@@ -220,7 +220,7 @@ def test_a_cut_connection_leaves_what_the_next_try_completes(whm, panel, account
     assert agent_digest((folder / "agent.pyz").read_bytes()) == sha256_hex(files.agent)
 
 
-def test_a_full_account_is_told_as_that(whm, panel, account, folder, files):
+def test_a_full_account_is_reported_as_that(whm, panel, account, folder, files):
     whm.account(account.user).quota_full = True
     try:
         with pytest.raises(ShoplaunchError) as failure:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 from controller.jobs.agent_link import delivery
 from shared.job import cron_line
 
@@ -62,7 +62,7 @@ def test_a_damaged_file_of_the_right_size_with_its_stamp_is_put_anew(
     flip(folder / name, -2)
     assert (folder / name).stat().st_size == size
     panel_of().ensure_agent_anew(account, files)
-    assert (folder / "agent.pyz").read_bytes() == armoured(files.agent)
+    assert (folder / "agent.pyz").read_bytes() == armored(files.agent)
     assert (folder / "run").read_bytes() == files.launcher
     assert start(account, "--version").returncode == 0
 

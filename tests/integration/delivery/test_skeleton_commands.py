@@ -130,7 +130,7 @@ def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name
     assert rows["mail"][0] == "2" and rows["mail"][-2:] == ["no", "yes"]
     assert rows["tiny"][-2:] == ["no", "no"]
     assert "get no shop and hold it all the same: default, mail, tiny" in said
-    assert "Whoever gets an account that is made from now on can copy the bundle classic" in said
+    assert "Every account created from now on can copy the bundle classic" in said
     assert "marked as paid" not in said
     paid = sa.update(tables.bundles).values(paid=True)
     transact(make_engine(load_config({"SHOPLAUNCH_HOME": str(home)}).database_url), lambda found: found.execute(paid))

@@ -123,7 +123,7 @@ def test_accounts_are_born_with_a_launcher_and_an_agent_that_work(way, panel_of,
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
-def test_older_versions_are_replaced_and_foreign_files_of_ours_go(way, files, newer):
+def test_older_versions_are_replaced_and_the_skeletons_other_files_go(way, files, newer):
     way.panel.ensure_skeleton(files)
     owner = way.folder.stat()
     for name in ("shop.bundle", "old"):
@@ -197,7 +197,7 @@ def test_a_link_in_the_way_is_refused_and_nothing_behind_it_touched(way_of, file
         way.folder.unlink()
 
 
-def test_a_host_that_is_not_known_or_not_there_is_told_with_advice(way_of, ssh, files, tmp_path):
+def test_a_host_that_is_not_known_or_not_there_is_reported_with_advice(way_of, ssh, files, tmp_path):
     way = way_of("reseller by SSH")
     ssh["reseller"].forget()
     with pytest.raises(ShoplaunchError) as failure:
@@ -211,7 +211,7 @@ def test_a_host_that_is_not_known_or_not_there_is_told_with_advice(way_of, ssh, 
     assert failure.value.code == "ssh_failed"
 
 
-def test_a_key_that_is_not_accepted_is_told(way_of, ssh, files):
+def test_a_key_that_is_not_accepted_is_reported(way_of, ssh, files):
     way = way_of("root by SSH")
     keys = ssh["root"].folder / "authorized_keys"
     allowed = keys.read_text()
@@ -224,7 +224,7 @@ def test_a_key_that_is_not_accepted_is_told(way_of, ssh, files):
     assert failure.value.code == "ssh_failed" and "Permission denied" in failure.value.message
 
 
-def test_a_bundle_that_does_not_fit_is_told_although_the_panel_says_the_upload_went_well(way_of, files, bundle):
+def test_a_bundle_that_does_not_fit_is_reported_although_the_panel_says_the_upload_went_well(way_of, files, bundle):
     way = way_of("reseller by cPanel")
     way.panel.ensure_skeleton(files)
     way.whm.account(way.owner).quota_full = True
@@ -250,7 +250,7 @@ def test_an_upload_that_is_cut_off_is_known_by_what_arrived(way_of, files, bundl
     assert (way.folder / "shop.bundle").read_bytes() == bundle.read_bytes()
 
 
-def test_a_token_of_the_account_that_is_refused_is_told_as_a_setting_and_accounts_are_served_on(way_of, files):
+def test_a_token_of_the_account_that_is_refused_is_reported_as_a_setting_and_accounts_are_served_on(way_of, files):
     way = way_of("reseller by cPanel")
     way.whm.revoke(way.panel._own_token)
     before = way.whm.door.failures
@@ -271,7 +271,7 @@ def test_a_token_of_the_account_that_is_refused_is_told_as_a_setting_and_account
         ({"skeleton": "root", "ssh": "host"}, "config_invalid"),
     ],
 )
-def test_settings_that_lead_nowhere_are_told(panel_of, files, settings, code):
+def test_settings_that_lead_nowhere_are_reported(panel_of, files, settings, code):
     with pytest.raises(ShoplaunchError) as failure:
         panel_of(**settings).ensure_skeleton(files)
     assert failure.value.code == code
@@ -281,7 +281,7 @@ def test_settings_that_lead_nowhere_are_told(panel_of, files, settings, code):
     ("owner", "login", "token"),
     [("reseller", "root", "reseller"), ("root", "reseller", "reseller"), ("root", "reseller", "root")],
 )
-def test_a_login_that_is_not_the_skeletons_owner_is_told_and_nothing_is_written(
+def test_a_login_that_is_not_the_skeletons_owner_is_reported_and_nothing_is_written(
     way_of, panel_of, reseller, ssh, whm, files, owner, login, token
 ):
     way_of(f"{login} by SSH")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.account import agent_files
 from shared.encoding import sha256_hex
@@ -103,7 +103,7 @@ def test_whose_last_files_failed_ends_them_the_next_time(whm, panel_of, account,
         mine.settle()
     assert failure.value.code == "panel_unreachable"
     assert not mine.has_put and not (folder / "agent.sha256").exists()
-    panel.looks(account.user).forget_all()
+    panel.cache(account.user).forget_all()
     agent_files.complete(mine, files)
     assert modes(folder) == CLOSED
     assert stamp_of(folder)["agent.pyz"] == sha256_hex(files.agent)
@@ -141,7 +141,7 @@ def test_what_came_last_is_made_good(panel_of, account, folder, files, left):
 def test_an_agent_of_the_same_size_that_is_another_is_never_stamped(panel_of, account, folder, files):
     before = (folder / "agent.sha256").read_bytes()
     other = with_another_last_byte(files)
-    assert len(armoured(other.agent)) == len(armoured(files.agent))
+    assert len(armored(other.agent)) == len(armored(files.agent))
     agent_files.complete(panel_of().files(account), other)
     assert (folder / "agent.sha256").read_bytes() == before
     # It is closed all the same

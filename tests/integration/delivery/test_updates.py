@@ -64,7 +64,7 @@ AGE = {
 
 
 @pytest.mark.parametrize("age", AGE.values(), ids=AGE.keys())
-def test_an_agent_of_another_version_is_told_and_built_anew_by_migrate(commands, age):
+def test_an_agent_of_another_version_is_reported_and_built_anew_by_migrate(commands, age):
     folder = commands.home / "agent"
     new = (folder / "agent.pyz").read_bytes()
     assert version(commands)["ok"]

@@ -122,12 +122,12 @@ def run(folder, path):
     return said
 
 
-def test_a_missing_file_is_told_before_anything_is_started(folder, tmp_path):
+def test_a_missing_file_is_reported_before_anything_is_started(folder, tmp_path):
     assert "bundle_missing: " in run(folder, tmp_path / "none.bundle")
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered", "no-bundle"])
-def test_a_damaged_file_is_told_before_anything_is_started(folder, tmp_path, damage):
+def test_a_damaged_file_is_reported_before_anything_is_started(folder, tmp_path, damage):
     path, _ = bundle(tmp_path / "my.bundle", "one" * 1000)
     data = bytearray(path.read_bytes())
     if damage == "altered":

@@ -362,13 +362,13 @@ def test_the_number_of_an_account_of_before_is_retired_with_it(server):
     assert int(known.read_text()) >= uid
 
 
-def test_numbers_that_are_all_used_up_are_told_with_the_way_on(server, monkeypatch):
+def test_numbers_that_are_all_used_up_are_reported_with_the_way_on(server, monkeypatch):
     monkeypatch.setattr(uids, "LAST_UID", uids.reserve(server.settings().state_folder))
     with pytest.raises(ShoplaunchError, match="last-uid holds the last one"):
         create(server, server.new_user())
 
 
-def test_an_account_of_ours_is_found_and_listed(server):
+def test_an_account_that_the_panel_made_is_found_and_listed(server):
     account = server.new_account()
     assert account in server.panel().list_accounts()
     assert server.panel().find_account(account.user) == account

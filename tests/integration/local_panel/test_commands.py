@@ -72,7 +72,7 @@ def test_a_server_is_added_once_and_listed(installation, name):
         (["check", "unknown"], 1, "server_unknown"),
     ],
 )
-def test_wrong_use_is_told_and_adds_nothing(installation, name, words, code, said):
+def test_wrong_use_is_reported_and_adds_nothing(installation, name, words, code, said):
     assert said in installation("server", *words, code=code)
     assert len(json.loads(installation("server", "list", "--json"))) == 1
 

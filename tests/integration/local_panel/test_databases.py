@@ -142,7 +142,7 @@ def test_nobody_elses_database_or_user_is_removed(server, account):
     assert server.panel().has_database(other, database) and server.panel().has_database_user(other, user)
 
 
-def test_an_empty_database_is_told_from_one_that_holds_anything(server):
+def test_an_empty_database_is_distinguished_from_one_that_holds_anything(server):
     fresh = server.new_account()
     database, user = ensure_all(server.panel(), fresh, "Secret-1-Secret")
     assert not server.panel().holds_tables(fresh, database)

@@ -20,7 +20,7 @@ from tests.support.servers.local_server import as_user
 pytestmark = pytest.mark.root
 
 SECRET = "hidden-password-of-the-victim"
-#: Sent in the body, run by whoever PHP's `auto_prepend_file` obeys.
+#: Sent in the body, run by the user whom PHP's `auto_prepend_file` obeys.
 WHO = b"<?php echo 'ran as ', posix_geteuid(), '!'; echo @file_get_contents($_SERVER['HTTP_X_VICTIM']); exit;"
 
 

@@ -38,7 +38,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(config_files, "_reload", reload)
 
 
-def test_the_site_of_an_account_that_is_told_as_made_is_served_and_that_of_a_removed_one_is_not(server):
+def test_the_site_of_an_account_that_is_reported_as_made_is_served_and_that_of_a_removed_one_is_not(server):
     panel = server.panel(apache_reload=slowly(server.settings().apache_reload))
     user = server.new_user()
     account = panel.ensure_account(user, f"{user}.test", create=True, email="")
@@ -56,7 +56,7 @@ def test_a_changed_site_is_served_as_changed(server):
     assert server.get(account.domain) == (200, b"other")
 
 
-def test_a_site_apache_does_not_read_is_told_and_the_next_call_brings_it(server, impatient, monkeypatch):
+def test_a_site_apache_does_not_read_is_reported_and_the_next_call_brings_it(server, impatient, monkeypatch):
     user = server.new_user()
     deaf = server.panel(apache_reload=NEVER)
     error = refusal(lambda: deaf.ensure_account(user, f"{user}.test", create=True, email=""))
@@ -68,7 +68,7 @@ def test_a_site_apache_does_not_read_is_told_and_the_next_call_brings_it(server,
     assert server.get(account.domain) == (200, b"here")
 
 
-def test_a_site_apache_serves_on_is_told_and_the_next_call_ends_it(server, impatient, monkeypatch):
+def test_a_site_apache_serves_on_is_reported_and_the_next_call_ends_it(server, impatient, monkeypatch):
     account = server.new_account()
     deaf = server.panel(apache_reload=NEVER)
     error = refusal(lambda: deaf.remove_account(account))

@@ -55,17 +55,17 @@ def test_an_interrupted_or_damaged_install_is_mended(server, bundle):
     panel = server.panel()
     files = SkeletonFiles(FILES.launcher, FILES.agent, str(bundle))
     panel.ensure_skeleton(files)
-    ours = folder(server) / ".shoplaunch"
-    (ours / ".agent.pyz.new").write_bytes(b"half")
-    (ours / "agent.pyz").write_bytes(b"damaged")
-    (ours / "run").chmod(0o644)
-    with (ours / "shop.bundle").open("r+b") as stream:
+    is_managed = folder(server) / ".shoplaunch"
+    (is_managed / ".agent.pyz.new").write_bytes(b"half")
+    (is_managed / "agent.pyz").write_bytes(b"damaged")
+    (is_managed / "run").chmod(0o644)
+    with (is_managed / "shop.bundle").open("r+b") as stream:
         stream.seek(1_000_000)
         stream.write(b"x")
     assert panel.ensure_skeleton(files).bundle_sha256 == sha256_hex(bundle.read_bytes())
-    assert sorted(path.name for path in ours.iterdir()) == ["agent.pyz", "run", "shop.bundle"]
-    assert stat.S_IMODE((ours / "run").stat().st_mode) == 0o700
-    assert (ours / "agent.pyz").read_bytes() == FILES.agent
+    assert sorted(path.name for path in is_managed.iterdir()) == ["agent.pyz", "run", "shop.bundle"]
+    assert stat.S_IMODE((is_managed / "run").stat().st_mode) == 0o700
+    assert (is_managed / "agent.pyz").read_bytes() == FILES.agent
 
 
 def test_removing_leaves_the_rest_of_the_skeleton(server):

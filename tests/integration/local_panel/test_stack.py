@@ -130,7 +130,7 @@ def test_a_machine_whose_own_name_does_not_resolve_gets_its_database(directory):
     assert (directory / "stack" / "data" / "mysql").is_dir()
 
 
-def test_what_the_installer_says_on_standard_output_is_told(directory):
+def test_what_the_installer_says_on_standard_output_is_reported(directory):
     said = installed(directory / "stack", "mount --bind /dev/null /usr/sbin/mariadbd")
     assert "panel_refused: mariadb-install-db ended with" in said
     assert "mariadbd" in said

@@ -1,4 +1,4 @@
-"""The cron line's command is started at once: as the account, as cron does, with nothing of ours, and bounded."""
+"""The cron line's command is started at once: as the account, as cron does, without the controller's descriptors."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def start(panel, account):
     return panel.start_now(account, "job-1", 1, 20.0)
 
 
-def test_the_launcher_runs_as_the_account_detached_with_nothing_of_ours(panel, account, monkeypatch):
+def test_the_launcher_runs_as_the_account_detached_with_nothing_of_the_controllers(panel, account, monkeypatch):
     monkeypatch.setenv("SHOPLAUNCH_SECRET", "of the controller")
     found = start(panel, account)
     assert (found.way, found.reason) == ("account", "")

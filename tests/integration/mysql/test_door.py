@@ -91,7 +91,7 @@ def test_the_default_way_of_logging_in_serves_over_the_socket(door):
     assert "STRICT_ALL_TABLES" in session["sql_mode"]
 
 
-def test_over_tcp_it_serves_where_the_server_encrypts_and_is_told_where_it_does_not(door):
+def test_over_tcp_it_serves_where_the_server_encrypts_and_is_reported_where_it_does_not(door):
     # The server remembers whom it let in; then a hash is enough, and nothing has to be encrypted
     door.server.query("FLUSH PRIVILEGES")
     answer = ask(**door.over_tcp())
@@ -120,18 +120,18 @@ def test_the_former_way_of_logging_in_serves_where_the_server_still_has_it(door)
         ({"socket": "/nonexistent/mysql.sock"}, "db_unreachable"),
     ],
 )
-def test_refusals_have_their_own_codes_and_tell_no_password(door, changes, code):
+def test_refusals_have_their_own_codes_and_reveal_no_password(door, changes, code):
     answer = ask(**door.values(**changes))
     assert (answer["code"], answer["retryable"]) == (code, code == "db_unreachable")
     assert door.password not in answer["message"]
 
 
-def test_a_wrong_password_over_tcp_is_told_as_such_where_the_server_encrypts(door):
+def test_a_wrong_password_over_tcp_is_reported_as_such_where_the_server_encrypts(door):
     answer = ask(**door.over_tcp(password="wrong"))
     assert answer["code"] == ("db_access_denied" if door.encrypts else "db_auth_unsafe")
 
 
-def test_a_user_who_may_not_come_from_this_host_is_told_so(door):
+def test_a_database_user_that_may_not_connect_from_this_host_is_reported_as_such(door):
     door.allow("elsewhere", "192.0.2.1")
     answer = ask(**door.over_tcp(user="elsewhere"))
     # Newer servers ask strangers for a password all the same, and without encryption it cannot be given
@@ -166,7 +166,7 @@ def test_own_connections_are_ended_without_a_privilege_and_free_the_lock(door, v
     access.close(other)
 
 
-def test_a_limit_of_the_host_for_statements_is_none_for_ours(door, values):
+def test_the_hosts_statement_time_limit_does_not_apply_to_the_agents_session(door, values):
     door.server.query("SET GLOBAL max_execution_time=300")
     try:
         connection = access.connect(values)

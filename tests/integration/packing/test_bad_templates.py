@@ -67,7 +67,7 @@ def test_a_file_larger_than_an_agent_can_hold_is_refused_before_it_is_read(refus
     assert "backup.zip" in refusal.message
 
 
-def test_sockets_and_pipes_are_left_out_and_told(docroot, tmp_path, url_of, awkward):
+def test_sockets_and_pipes_are_left_out_and_reported(docroot, tmp_path, url_of, awkward):
     os.mkfifo(docroot / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.getcwd()

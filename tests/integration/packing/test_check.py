@@ -49,7 +49,7 @@ def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mar
     )
 
 
-def test_problems_of_tree_and_database_are_told_together(checked, sample, mariadb_server, tmp_path):  # noqa: F811
+def test_problems_of_tree_and_database_are_reported_together(checked, sample, mariadb_server, tmp_path):  # noqa: F811
     root, url, _ = sample
     shutil.copytree(root, tmp_path / "shop")
     (tmp_path / "shop" / "out").symlink_to("/etc/passwd")
@@ -66,7 +66,7 @@ def test_problems_of_tree_and_database_are_told_together(checked, sample, mariad
     assert "ps_shop_url" in document["error"]["message"]
 
 
-def test_a_problem_of_packing_is_told_beside_the_description(checked, sample, tmp_path):  # noqa: F811
+def test_a_problem_of_packing_is_reported_with_the_description(checked, sample, tmp_path):  # noqa: F811
     shutil.copytree(sample[0], tmp_path / "shop")
     settings = (tmp_path / "shop" / "app" / "config" / "parameters.php").read_text()
     key = re.search(r"'cookie_key' => '([^']+)'", settings).group(1)
@@ -77,7 +77,7 @@ def test_a_problem_of_packing_is_told_beside_the_description(checked, sample, tm
     assert "residue_in_bundle" in done.stderr and "What to do:" in done.stderr
 
 
-def test_an_unknown_version_is_told_with_what_is_known_beside_the_description(checked, sample, tmp_path):  # noqa: F811
+def test_an_unknown_version_is_reported_with_the_known_ones_and_the_description(checked, sample, tmp_path):  # noqa: F811
     shutil.copytree(sample[0], tmp_path / "shop")
     version = tmp_path / "shop" / "app" / "AppKernel.php"
     version.write_text(version.read_text().replace("8.2.1", "10.0.0"))

@@ -104,7 +104,7 @@ def test_a_live_database_and_its_dump_give_the_same_bundle(sample, mariadb_serve
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_what_stays_out_is_told_with_the_options_that_overrule_it(sample, tmp_path):
+def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, tmp_path):
     root, url, password = sample
     shop = tmp_path / "shop"
     shutil.copytree(root, shop, symlinks=True)
@@ -210,7 +210,7 @@ def common(sample):
     parameters.write_bytes(before)
 
 
-def test_what_is_not_searched_for_is_told_by_its_label_and_stays_out_of_the_bundle(sample, common, tmp_path):
+def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_bundle(sample, common, tmp_path):
     root, url, password = sample
     words = ("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle")
     done = run(*words, "--full", SHOPLAUNCH_SOURCE_PASSWORD=password)

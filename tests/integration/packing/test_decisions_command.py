@@ -86,7 +86,7 @@ def test_a_check_adds_what_is_new_keeps_what_was_decided_and_drops_nothing(leaki
     assert "fits nothing" in written.partition("gone.txt")[0].rpartition("[[decision]]")[0]
 
 
-def test_a_check_without_a_file_writes_nothing_and_json_tells_the_findings(leaking, tmp_path):
+def test_a_check_without_a_file_writes_nothing_and_json_shows_the_findings(leaking, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     document = json.loads(packing(leaking, "--check", "--json").stdout)
     assert {one["place"].get("file", one["place"].get("table")) for one in document["findings"]} == {

@@ -145,7 +145,7 @@ def test_bytes_that_only_look_so_in_another_character_set_widen_nothing(loaded):
     assert notes == []
 
 
-def test_a_collation_the_scratch_server_lacks_is_replaced_and_told(loaded):
+def test_a_collation_the_scratch_server_lacks_is_replaced_and_reported(loaded):
     text = ("CREATE TABLE t (a varchar(40) COLLATE {0}, PRIMARY KEY (a)) COLLATE={0};\n"
             "CREATE VIEW v AS SELECT a FROM t WHERE a = 'x' COLLATE {0};\n"
             "INSERT INTO t VALUES ('{0}');\n")  # fmt: skip

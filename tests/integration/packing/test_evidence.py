@@ -138,7 +138,7 @@ def test_a_configure_statement_that_finds_its_row_as_it_shall_be_counts_it_as_th
     assert manifest["tables"][0]["name"] == "settings"
 
 
-def test_filled_cells_of_a_table_without_key_are_told_and_left_out_of_the_digest(pack_sql):
+def test_filled_cells_of_a_table_without_key_are_reported_and_left_out_of_the_digest(pack_sql):
     manifest, small, report, _ = pack_sql(
         "CREATE TABLE t (a int, b text) ENGINE=InnoDB;\nINSERT INTO t VALUES (1,'http://shop.template.example');\n"
     )
@@ -300,7 +300,7 @@ def test_an_emptied_table_goes_on_counting_only_where_the_recipe_says_so(pack_sq
     assert "AUTO_INCREMENT=" not in made["guests"]
 
 
-def test_rows_of_the_template_and_of_the_bundle_are_told_table_by_table_and_not_carried_along(pack_sql):
+def test_rows_of_the_template_and_of_the_bundle_are_reported_table_by_table_and_not_carried_along(pack_sql):
     manifest, _, report, _ = pack_sql(COUNTED, PlainPlan(empty=("orders",), where={"notes": "id > 1"}))
     assert report["rows_compared"] == {"guests": [1, 1], "notes": [3, 2], "orders": [2, 0]}
     assert "rows_compared" not in manifest["report"]

@@ -79,7 +79,7 @@ ROWS = {
 }
 
 
-def test_a_row_is_told_by_table_column_and_key_with_its_line_of_the_dump_and_the_value_masked(packing):
+def test_a_row_is_reported_by_table_column_and_key_with_its_line_of_the_dump_and_the_value_masked(packing):
     error = found_in(packing)
     assert {one.place: (one.what, one.shown, one.dump_line) for one in error.findings} == ROWS
     assert [one.proven for one in error.findings] == [False, True, True]
@@ -89,7 +89,7 @@ def test_a_row_is_told_by_table_column_and_key_with_its_line_of_the_dump_and_the
     assert not re.search(r"db/data|\.sql\.gz", error.message)
 
 
-def test_a_file_is_told_by_its_line_and_a_name_as_one(packing, docroot):
+def test_a_finding_in_a_file_names_its_line_and_one_in_a_name_says_so(packing, docroot):
     (docroot / "img" / "note.txt").write_bytes(b"one\ntwo\nkept: " + SECRET.hex().encode() + b"\n")
     (docroot / "img" / f"{SUSPECTED.decode()}.txt").write_bytes(b"")
     (docroot / "img" / "picture.bin").write_bytes(b"\0\1" + SUSPECTED)
@@ -101,7 +101,7 @@ def test_a_file_is_told_by_its_line_and_a_name_as_one(packing, docroot):
     }
 
 
-def test_of_a_file_only_what_stays_in_it_is_told(packing, docroot):
+def test_of_a_file_only_what_stays_in_it_is_reported(packing, docroot):
     (docroot / "notes.txt").write_bytes(b"http://shop.template.example/\nkey q7Wm4zR9tLk2 of it\n")
     plan = Leaky()
     plan.file = lambda path, content: content.replace(b"shop.template.example", b"somewhere.example")
@@ -210,7 +210,7 @@ def test_a_place_called_after_the_template_does_not_travel(packing, docroot):
     assert any(one.get("place") == "is called after the template" for one in report["decisions"])
 
 
-def test_a_decision_that_fits_nothing_is_told_and_no_failure(packing):
+def test_a_decision_that_fits_nothing_is_reported_and_no_failure(packing):
     decisions = decided(found_in(packing).findings, "blank")
     for place in (Place("settings", "value", (("name", "other"), ("shop", "7"))), Place(file="no/such.txt", line=3),
                   Place("gone", "value", (("id", "1"),))):  # fmt: skip
@@ -263,7 +263,7 @@ def test_a_file_of_decisions_names_places_and_masked_values_and_reads_back(packi
     assert set(files.read(path).entries) == set(decisions.entries)
 
 
-def test_what_the_recipe_itself_puts_there_is_told_as_well(packing):
+def test_what_the_recipe_itself_puts_there_is_reported_as_well(packing):
     class Adding(Leaky):
         def added(self):
             return {b"made.php": b"<?php // " + SECRET}

@@ -65,7 +65,7 @@ def test_a_dump_of_mysql_8_is_read_whole_whatever_it_is_encoded_in(loaded, encod
         assert all("utf8mb4_0900_ai_ci" in note for note in source.notes)
 
 
-def test_of_several_databases_only_the_shops_is_read_and_that_is_told(loaded):
+def test_of_several_databases_only_the_shops_is_read_and_that_is_reported(loaded):
     with loaded(SEVERAL.encode()) as source:
         assert set(source.tables) == {"ps_configuration", "ps_employee", "ps_shop", "ps_lang"}
         assert source.count("ps_lang") == 2
@@ -82,7 +82,7 @@ def test_what_the_server_refuses_is_named_by_its_line(loaded):
     assert refused.value.code == "dump_failed"
 
 
-def test_a_dump_that_lost_its_first_lines_is_read_and_that_is_told(loaded):
+def test_a_dump_that_lost_its_first_lines_is_read_and_that_is_reported(loaded):
     rest = "- ----------------------------\n\nCREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1);\n"
     end = "/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;\n"
     with loaded((rest + end).encode()) as source:

@@ -91,7 +91,7 @@ def test_rows_keep_their_dots_and_words_and_take_the_new_address(bundle):
     assert b"http://<shop.address>/img/x.jpg http://localhost:8025/ ./shop. <root>/img/p/1.jpg" in bundle.rows
 
 
-def test_an_example_in_a_library_stays_and_is_told(bundle):
+def test_an_example_in_a_library_stays_and_is_reported(bundle):
     assert b"'http://localhost:8080/shop/'" in bundle.files["vendor/client.php"]
     left = {(one["place"], one["reason"]) for one in bundle.report["rewriting"]["left"]}
     assert ("vendor/client.php", "an example in a library or in documentation") in left

@@ -40,7 +40,7 @@ def test_members_are_stored_in_order_without_dates_and_extras(bundle):
         assert member.extra == b""
 
 
-def test_show_tells_what_the_bundle_holds(bundle):
+def test_show_prints_what_the_bundle_holds(bundle):
     told = describe(bundle)
     assert told["manifest"]["application"] == {"name": "plain", "version": "1", "recipe": "plain"}
     assert told["size"] == bundle.stat().st_size

@@ -74,7 +74,7 @@ def disk(monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
     def leave(free):
-        # Whoever works there may take a block in between: it is never made smaller than what it holds
+        # A process that works there may take a block in between: it is never made smaller than what it holds
         for last in [False] * 50 + [True]:
             now = os.statvfs(folder)
             size = (now.f_blocks - now.f_bfree) * now.f_frsize + free
@@ -98,7 +98,7 @@ def disk(monkeypatch):
     [("tables", 0), ("proof", 8 << 20), (("proof", 1), 8 << 20)],
     ids=["definitions", "first-load", "second-load"],
 )
-def test_a_disk_that_gets_full_under_the_scratch_server_is_told_as_that(
+def test_a_disk_that_gets_full_under_the_scratch_server_is_reported_as_that(
     docroot, tmp_path, big, url_of, disk, moment, free
 ):
     request = Request(docroot, tmp_path / "x.bundle", url_of(big))
@@ -108,7 +108,7 @@ def test_a_disk_that_gets_full_under_the_scratch_server_is_told_as_that(
 
 
 @pytest.mark.root
-def test_a_disk_that_gets_full_while_a_dump_is_loaded_is_told_as_that(docroot, tmp_path, big, mariadb_server, disk):
+def test_a_disk_that_gets_full_while_a_dump_is_loaded_is_reported_as_that(docroot, tmp_path, big, mariadb_server, disk):
     dump = tmp_path / "big.sql"
     with dump.open("wb") as out:
         subprocess.run(
@@ -120,7 +120,7 @@ def test_a_disk_that_gets_full_while_a_dump_is_loaded_is_told_as_that(docroot, t
     assert failure(request, Watched("loading the dump", lambda: disk(8 << 20))).code == "disk_full"
 
 
-def test_a_scratch_folder_that_somebody_removes_is_told_as_that(docroot, tmp_path, awkward, url_of, monkeypatch):
+def test_a_scratch_folder_that_somebody_removes_is_reported_as_that(docroot, tmp_path, awkward, url_of, monkeypatch):
     place = Path(tempfile.mkdtemp(prefix="shoplaunch-cleaned-"))
     place.chmod(0o755)
     monkeypatch.setattr(tempfile, "tempdir", str(place))
@@ -137,7 +137,9 @@ def test_a_scratch_folder_that_somebody_removes_is_told_as_that(docroot, tmp_pat
 
 @pytest.mark.parametrize("kind", ["database", "dump"])
 @pytest.mark.parametrize("moment", ["tables", ("proof", 1), ("proof", 2)], ids=["definitions", "load", "evidence"])
-def test_a_lost_scratch_connection_is_told_as_that(docroot, tmp_path, mariadb_server, awkward, url_of, kind, moment):
+def test_a_lost_scratch_connection_is_reported_as_that(
+    docroot, tmp_path, mariadb_server, awkward, url_of, kind, moment
+):
     def end_connections():
         sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE 'shoplaunch\\_scratch\\_%%'"
         for (number,) in mariadb_server.query(sql):
@@ -153,7 +155,7 @@ def test_a_lost_scratch_connection_is_told_as_that(docroot, tmp_path, mariadb_se
     assert mariadb_server.query("SHOW DATABASES LIKE 'shoplaunch\\_scratch\\_%%'") == ()
 
 
-def test_a_lost_connection_to_the_templates_database_is_told_as_that(
+def test_a_lost_connection_to_the_templates_database_is_reported_as_that(
     docroot, tmp_path, mariadb_server, awkward, url_of
 ):
     def end_connections():

@@ -93,7 +93,7 @@ def test_a_user_packs_a_shop_of_his_own_with_a_scratch_server_of_his_own(folder)
 
 
 @pytest.mark.parametrize("place", ["index.php", "app/config/parameters.php", "themes/*", "classes", "config", "admin*"])
-def test_what_is_packed_but_may_not_be_read_is_told_by_name(folder, locked, mariadb_server, place):
+def test_what_is_packed_but_may_not_be_read_is_reported_by_name(folder, locked, mariadb_server, place):
     found = locked(f"shop/{place}")
     code, said = packed_by_nobody(folder, "--scratch", server_url(mariadb_server))
     assert code == 1, said

@@ -304,7 +304,7 @@ def test_a_file_that_does_not_fit_is_refused_and_says_why(pack, tmp_path, text, 
     ("text", "said"),
     [
         ('[a]\nconfiguration.THEME = "mine"\n', "configuration THEME"),
-        # Nor that which is looked for when it is set
+        # Nor what is searched for when it is set
         ('[a]\n[[a.rows]]\ntable = "settings"\nwhere = { name = "THEME" }\nset = { name = "OTHER" }\n', "rows 1"),
     ],
 )
@@ -362,6 +362,6 @@ def test_a_folder_that_is_a_link_elsewhere_is_refused(pack, tmp_path):
     assert "no folder beside" in refused(pack, tmp_path, '[a]\nfiles = "look"\n')
 
 
-def test_a_variants_file_that_is_not_there_is_told(docroot, shop, url_of, tmp_path):
+def test_a_variants_file_that_is_not_there_is_reported(docroot, shop, url_of, tmp_path):
     with pytest.raises(ShoplaunchError, match="file_error"):
         packed(docroot, tmp_path / "v", database=url_of(shop), scratch=url_of(), variants=tmp_path / "no.toml")

@@ -53,7 +53,7 @@ def only_python2(machine, tmp_path):
 
 
 def only_python35(machine, tmp_path):
-    """A double: Debian's own, whose version is that of a Python 3.5 for whoever asks."""
+    """A double: Debian's own, whose version is that of a Python 3.5 for every caller."""
     double = tmp_path / "python3.5"
     lie = "import sys; sys.version_info = (3, 5, 10, 'final', 0); exec(sys.argv[1])"
     double.write_text(f"""#!/bin/sh
@@ -72,7 +72,7 @@ def no_python(machine, tmp_path):
 
 
 @pytest.mark.parametrize("world", [only_python2, only_python35, no_python], ids=lambda world: world.__name__)
-def test_without_a_python_that_fits_the_controller_is_told_once(
+def test_without_a_fitting_python_the_controller_is_notified_once(
     world, machine, tmp_path, mariadb_server, tiny, controller, keys, agent
 ):
     world(machine, tmp_path)
@@ -91,5 +91,5 @@ def test_without_a_python_that_fits_the_controller_is_told_once(
         }
         assert validate("state", shop.state, "stale_state")["error"] == "python_missing"
         assert shop.tables() == set()
-        # Whoever brings a Python then needs no more than the next tick
+        # An operator who installs a Python then needs no more than the next tick
         assert shop.run() == 0

@@ -48,7 +48,7 @@ def moved(shops, folder, database):  # noqa: F811 - the fixtures above
         controller.close()
 
 
-def test_it_is_at_home_there_and_nothing_tells_where_it_came_from(moved, database):  # noqa: F811 - as above
+def test_it_belongs_there_and_nothing_reveals_where_it_came_from(moved, database):  # noqa: F811 - as above
     first, made = moved
     for shop in made:
         shop.serve()

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from controller.agent_archive.build import build_agent
-from controller.jobs.shop.values import address, admin_url, make_private, shop_url
+from controller.jobs.shop.values import address, admin_url, make_private_values, shop_url
 from controller.panels.local.private_stack.stack import free_port
 from shared.encoding import sha256_hex
 from tests.browser.chrome import chrome
@@ -141,7 +141,7 @@ def restored(domain, below, bundle, agent, keys, server, controller, **more):
     shutil.copy(bundle, box.folder / "shop.bundle")
     box.pin = {"manifest_sha256": sha256_hex(raw), "size": bundle.stat().st_size}
     box.own()
-    private = make_private(manifest)
+    private = make_private_values(manifest)
     values = {
         **address("http", domain, below), "domain_ssl": domain,
         "root": str(box.root / below), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
@@ -327,7 +327,7 @@ def test_another_word_than_the_password_does_not_open_the_back_office(browser, s
     assert not browser.find_elements(By.CSS_SELECTOR, "#subtab-AdminProducts")
 
 
-class Later:
+class RealShop:
     """The shop as the walk through later series asks for it (tests.support.shops.real_shop.Real)."""
 
     def __init__(self, template, shop, server):
@@ -346,7 +346,7 @@ class Later:
 
 @pytest.mark.usefixtures("series_1_7")
 def test_a_visitor_and_the_owner_walk_through_1_7_as_through_later_ones(browser, old, shop, database):
-    real, ordered = Later(old, shop, database), ({"account": "owner"}, shop.shown)
+    real, ordered = RealShop(old, shop, database), ({"account": "owner"}, shop.shown)
     walk.test_a_visitor_finds_a_product_and_puts_it_into_the_cart(browser, ordered)
     walk.test_a_visitor_searches_registers_and_reaches_the_address_step(browser, real, ordered)
     walk.test_the_owner_logs_in_with_the_password_from_the_mail_and_saves_a_product(browser, real, ordered)

@@ -76,7 +76,7 @@ def written(folder):
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             status = path.stat()
-            # The switch moves the topmost entries, which changes their ctime; a rendered file is of now
+            # The switch moves the topmost entries, which changes their ctime; a rendered file has the present time
             time_ns = status.st_mtime_ns if path.parent == folder else status.st_ctime_ns
             found[str(path.relative_to(folder))] = (status.st_ino, time_ns)
     return found

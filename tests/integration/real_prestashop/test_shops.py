@@ -45,7 +45,7 @@ def test_each_shop_is_served_by_a_php_its_series_allows(real, shops, manifest):
         assert version_number(wanted["min"]) <= version_number(served) <= version_number(wanted["max"])
 
 
-def test_the_certificate_tells_stages_bytes_and_memory(real, shops, manifest):
+def test_the_certificate_shows_stages_bytes_and_memory(real, shops, manifest):
     for job, _ in shops:
         certificate = real.world.json("certificate", job["id"])
         print({name: certificate[name] for name in ("stages", "bytes_read", "bytes_written", "peak_memory_bytes")})
@@ -69,7 +69,7 @@ def test_two_shops_of_one_bundle_share_no_secret(real, shops):
     assert not {name: values[0][name] for name in same if re.fullmatch(r"[0-9a-fA-F]{32,}", values[0][name] or "")}
 
 
-def test_country_and_time_zone_are_told_wherever_prestashop_looks(real, shops):
+def test_country_and_time_zone_are_set_wherever_prestashop_reads_them(real, shops):
     job, _ = shops[1]
     settings = real.settings(job)
     number = f"SELECT id_country FROM {real.template.prefix}country WHERE iso_code = 'DE' AND active = 1"

@@ -11,7 +11,7 @@ from controller.jobs.steps import follow_ups
 from controller.jobs.steps.follow_ups.registry import change_of
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
-from tests.integration.controller.later import JOBS, UPDATE, finish
+from tests.integration.controller.follow_ups import JOBS, UPDATE, finish
 from tests.integration.controller.world import Agent
 from tests.support.worlds.web_site import csrf_of
 

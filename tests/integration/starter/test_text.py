@@ -93,7 +93,7 @@ def test_it_has_at_most_forty_lines_and_begins_as_it_is_known():
     assert text.startswith(MARK)
 
 
-def test_it_hides_nothing_from_whoever_scans_for_malware():
+def test_it_hides_nothing_from_malware_scanners():
     text = TEMPLATE.read_text()
     for word in (
         "base64",

@@ -93,7 +93,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_token_that_is_not_ours_is_refused_and_changes_nothing(site, job, kind):
+def test_a_token_of_another_issuer_is_refused_and_changes_nothing(site, job, kind):
     before = row_of(site, job)
     assert_refused(site.report(broken_tokens(site, job)[kind], an_event(job)), 401, "token_invalid")
     assert (row_of(site, job), stored(site, job)) == (before, [])

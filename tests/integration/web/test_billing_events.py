@@ -38,7 +38,7 @@ def test_a_created_service_is_answered_with_the_status_of_its_job(site):
     assert status_of(site, event["service_id"]).json()["id"] == status["id"]
 
 
-def test_what_a_service_waits_for_is_told_and_then_no_longer(site):
+def test_what_a_service_waits_for_is_reported_and_then_no_longer(site):
     event = an_event(wait_for_acceptance=True)
     assert send(site, event).json()["waiting_for"] == "accepted"
     answer = status_of(site, event["service_id"])

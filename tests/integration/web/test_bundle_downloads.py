@@ -139,7 +139,7 @@ def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
     assert len([line for line in asked if line[2] == "200"]) <= 1
 
 
-def test_an_agent_is_told_how_slow_its_operators_limit_makes_it(site, job):
+def test_an_agent_learns_how_slow_its_operators_limit_makes_it(site, job):
     for rate, told in ((80_000, "10000"), (4, "1"), (0, None)):
         token = site.agent_token(site.service.jobs.get(job(fetch_rate=rate).id))
         assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == told
@@ -196,7 +196,7 @@ def test_whole_part_and_end_are_sent_as_asked(site, job):
 
 
 @pytest.mark.parametrize("token", [None, "nonsense", "x" * 5000])
-def test_without_a_token_of_ours_nothing_is_sent(site, pin, token):
+def test_without_a_token_nothing_is_sent(site, pin, token):
     answer = get(site, token)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
 
@@ -261,7 +261,7 @@ def test_only_so_many_are_sent_at_once_and_the_others_are_asked_to_come_back(sit
         time.sleep(0.2)
 
 
-def test_the_token_is_told_to_the_controller_alone(site, job, agent, pin):
+def test_the_token_is_sent_to_the_controller_alone(site, job, agent, pin):
     stub = Controller()
     try:
         # Another port is another server: the bundle's one hears no token and says so

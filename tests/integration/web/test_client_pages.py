@@ -24,7 +24,7 @@ def test_the_clients_page_speaks_the_clients_language_unless_another_is_chosen(s
     assert '<html lang="en" dir="ltr">' in browser.get(url, timeout=TIMEOUT).text
 
 
-def test_the_clients_page_tells_nothing_technical(site):
+def test_the_clients_page_shows_nothing_technical(site):
     job = site.order()
     site.fail(job, "agent", "db_access_denied", "the server refused user x at /run/mysqld/mysqld.sock")
     page = requests.get(client_page(site, job), timeout=TIMEOUT).text

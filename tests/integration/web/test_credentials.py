@@ -117,7 +117,7 @@ def test_that_it_was_shown_is_in_the_audit_log_without_the_password(site, waitin
     assert PASSWORD not in site.log() and PASSWORD not in str(rows)
 
 
-LATER = {
+FOLLOW_UPS = {
     "nonce": "0123abcd", "checks": [], "admin_folder": "admin77",
     "jobs": {"set_admin_password": {"statements": [{"sql": "UPDATE x SET y = %s", "params": []}], "edits": []}},
 }  # fmt: skip
@@ -128,7 +128,7 @@ CHOSEN = "correct horse ۱۲ battery"
 def choosing(site):
     """Return a function: -> (job, address) of a shop whose client is to choose a password."""
 
-    def make(later=LATER, **order):
+    def make(later=FOLLOW_UPS, **order):
         facts = {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
         private = sealed(site.service.installation.keys, {"admin.password": PASSWORD})
         job = site.put(
@@ -167,7 +167,7 @@ def test_a_client_chooses_a_password_once_and_sees_when_it_works(site, choosing)
     site.put(child, "live")
     assert "sign in with it now" in requests.get(address, timeout=TIMEOUT).text
     site.put(child, "failed")
-    assert "Our team has been told" in requests.get(address, timeout=TIMEOUT).text
+    assert "Our team has been notified" in requests.get(address, timeout=TIMEOUT).text
     assert CHOSEN not in site.log()
 
 
@@ -190,7 +190,7 @@ def test_an_unfit_password_is_refused_and_the_link_stays(site, choosing, passwor
 
 
 def test_what_keeps_the_shop_from_taking_it_leaves_the_link_for_later(site, choosing):
-    job, address = choosing(later={**LATER, "jobs": {}})
+    job, address = choosing(later={**FOLLOW_UPS, "jobs": {}})
     answer = choose(address)
     assert answer.status_code == 422 and "try again in a few minutes" in answer.text
     assert requests.get(address, timeout=TIMEOUT).status_code == 200

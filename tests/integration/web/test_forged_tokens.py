@@ -131,7 +131,7 @@ def ask(world, place, token):
     return [answer.status_code for answer in answers]
 
 
-#: What each place may answer to a forgery: never an acceptance, never a failure of ours.
+#: What each place may answer to a forgery: never an acceptance, never a failure of the controller.
 REFUSALS = {"agent": {401, 409, 410}, "status": {404, 308, 405}, "credentials": {404, 308, 400, 405}}
 
 

@@ -27,7 +27,7 @@ def test_health_readiness_and_numbers(site):
     assert {name: int(number) for name, number in found.items() if int(number)} == site.service.jobs.counts()
 
 
-def test_numbers_tell_how_agents_were_started_and_how_long_that_was_waited_for(site):
+def test_numbers_show_how_agents_were_started_and_how_long_that_was_waited_for(site):
     transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(agent_starts)))
     about = {"server": "web-1", "bundle": "boutique", "attempt": 1, "worked": None, "at": 1.0}
     starts_of = [("account", "", 0.25), ("account", "", 0.5), ("cron", "no_answer", 30.0)]

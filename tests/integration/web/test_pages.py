@@ -84,7 +84,7 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(site):
     assert "Secure" not in cookie
 
 
-def test_behind_https_cookies_are_secure_and_the_browser_is_told_to_stay():
+def test_behind_https_cookies_are_secure_and_the_browser_is_instructed_to_stay():
     secure = Site(SHOPLAUNCH_PUBLIC_URL="https://control.example", SHOPLAUNCH_TRUSTED_PROXIES="1")
     try:
         secure.start()
@@ -216,7 +216,7 @@ def test_a_check_that_waits_for_its_next_try_is_shown_with_a_button_to_try_at_on
     site.put_step(job, "check", "waiting", not_before=time.time() + 3600, failures=4, error=error)
     site.put(job, "finishing", error=error)
     page = operator.get(where, timeout=TIMEOUT).text
-    assert "front: / answered 500" in page and "Trying again by itself: Visit the shop" in page
+    assert "front: / answered 500" in page and "Retrying automatically: Visit the shop" in page
     assert re.search(r'id="retry">\s*Retry “Visit the shop”', page)
     post(site, operator, f"/admin/jobs/{job.id}/retry")
     after = site.service.jobs.get(job.id)
@@ -302,7 +302,7 @@ def test_the_birth_certificate_shows_all_evidence_with_its_signed_document(site,
     assert "Birth certificate" in operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
 
 
-def test_an_operator_begins_a_later_job_and_finds_it_beside_its_shop(site, operator):
+def test_an_operator_starts_a_follow_up_job_and_finds_it_on_its_shops_page(site, operator):
     statement = {"sql": "UPDATE ps_employee SET passwd = %s", "params": ["x"]}
     kinds = {"set_admin_password": {"statements": [statement], "edits": []}}
     later = {"nonce": "1a2b3c4d", "jobs": kinds, "checks": [], "admin_folder": "backoffice77"}
@@ -336,7 +336,7 @@ def test_an_operator_sees_what_keeps_a_shop_from_its_certificate(site, operator,
     assert "“shop.example” does not resolve &lt;to&gt; any IP addresses" in page
 
 
-def test_numbers_are_written_as_the_readers_language_does_whoever_came_first(site, operator):
+def test_numbers_are_written_in_each_readers_language_in_any_order_of_readers(site, operator):
     job = site.put(site.order(), "restoring", percent=41)
     for page in (f"/admin/jobs/{job.id}", "/admin/jobs"):
         for language, words, others in (("en", "41%", "٪"), ("fa", "۴۱٪", "%</"), ("en", "41%", "٪")):

@@ -37,7 +37,7 @@ def test_an_agent_left_to_cron_is_said_to_start_at_its_next_tick(site, operator)
     ("language", "words"),
     [("en", ["At once, by the site", "waited for:"]), ("fa", ["بی‌درنگ، با PHP سایت", "زمان انتظار:"])],
 )
-def test_the_page_of_a_job_tells_how_its_agent_was_started(site, operator, language, words):
+def test_the_page_of_a_job_shows_how_its_agent_was_started(site, operator, language, words):
     job = given_to_the_account(site, way="web")
     begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time(), "start": "web"}
     site.report(site.agent_token(job), begun).raise_for_status()
@@ -45,7 +45,7 @@ def test_the_page_of_a_job_tells_how_its_agent_was_started(site, operator, langu
     assert [word for word in words if word not in page] == []
 
 
-def test_the_page_of_a_job_tells_why_its_agent_was_left_to_cron(site, operator):
+def test_the_page_of_a_job_shows_why_its_agent_was_left_to_cron(site, operator):
     job = given_to_the_account(site, reason="functions_disabled")
     begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time()}
     site.report(site.agent_token(job), begun).raise_for_status()
@@ -60,7 +60,7 @@ def test_an_agent_cannot_say_that_something_else_started_it(site):
     assert (answer.status_code, answer.json()["code"]) == (400, "event_invalid")
 
 
-def test_what_is_left_is_told_to_operator_and_client(site, operator):
+def test_what_is_left_is_reported_to_operator_and_client(site, operator):
     row = {"job": site.order().id, "attempt": 1, "server": "web-1", "bundle": "boutique", "way": "account"}
     row |= {"reason": "", "waited": 0.5, "worked": 3000.0, "at": time.time()}
     transact(site.service.installation.engine, lambda connection: starts.note(connection, row))

@@ -182,7 +182,7 @@ def told_of_others(text, one, many):
     return [other.job for other in many if other is not one and (other.domain in text or other.password in text)]
 
 
-def test_each_token_is_good_for_its_own_and_tells_of_no_other(client, many):
+def test_each_token_is_good_for_its_own_job_and_reveals_no_other(client, many):
     for number, one in enumerate(many):
         with client.get(BUNDLE_PATH + one.bundle, headers=bearer(one.agent)) as sent:
             assert sent.data == one.content

@@ -125,7 +125,7 @@ def places_with(needle, *folders):
 
 
 @pytest.mark.parametrize("name", ["en", "fa", "signed", *VICTIMS])
-def test_the_shop_lives_every_step_is_done_and_nothing_of_ours_stays(whole, shops, name):
+def test_the_shop_lives_every_step_is_done_and_nothing_of_the_agent_stays(whole, shops, name):
     job, status = shops[name]
     assert {step["state"] for step in status["steps"]} <= {"done", "skipped"}
     assert (status["percent"], status["error"], status["attempt"]) == (100, None, 1)
@@ -158,7 +158,7 @@ def test_a_killed_agents_shop_is_the_same_as_an_undisturbed_one(whole, shops, na
 
 
 @pytest.mark.parametrize("name", ["en", "signed", "group"])
-def test_the_certificate_is_signed_and_tells_stages_bytes_memory_and_visits(whole, shops, name, tmp_path):
+def test_the_certificate_is_signed_and_shows_stages_bytes_memory_and_visits(whole, shops, name, tmp_path):
     job, _ = shops[name]
     certificate = whole.world.json("certificate", job["id"])
     assert certificate["job"] == job["id"]
@@ -194,7 +194,7 @@ def test_the_status_by_signed_request_is_the_same_as_by_command_line(whole, shop
 
 
 @pytest.mark.parametrize(("name", "said"), [("en", "Your shop"), ("fa", "فروشگاه شما آماده است")])
-def test_the_client_is_told_once_in_the_orders_language(whole, shops, name, said):
+def test_the_client_is_notified_once_in_the_orders_language(whole, shops, name, said):
     job, status = shops[name]
     letters = whole.mails(job)
     assert len(letters) == 1

@@ -84,7 +84,7 @@ def test_a_wrong_database_password_is_mended_by_retry_which_repeats_no_finished_
     assert whole.get(job).status_code == 200
 
 
-def test_an_agent_that_hangs_is_told_as_silent_and_a_retry_takes_over_from_it(whole):
+def test_an_agent_that_hangs_is_reported_as_silent_and_a_retry_takes_over_from_it(whole):
     job = whole.quiet_order()
     process = whole.stopped_in_the_import(job, signal.SIGSTOP)
     try:
@@ -104,7 +104,7 @@ def test_an_agent_that_hangs_is_told_as_silent_and_a_retry_takes_over_from_it(wh
     assert whole.get(job).status_code == 200
 
 
-def test_cron_that_never_fires_is_told_apart_from_a_silent_agent(whole):
+def test_cron_that_never_fires_is_distinguished_from_a_silent_agent(whole):
     job = whole.quiet_order()
     assert f"shoplaunch:{job['id']}" in whole.crontab(job)
     whole.later(job, 200)
@@ -133,7 +133,7 @@ def test_a_missing_cron_line_is_named(whole):
     assert whole.live(job)["attempt"] == 2
 
 
-def test_a_job_that_was_not_finished_in_time_is_told_as_expired_and_can_be_retried(whole):
+def test_a_job_that_was_not_finished_in_time_is_reported_as_expired_and_can_be_retried(whole):
     job = whole.quiet_order()
     whole.stopped_in_the_import(job)
     whole.later(job, 25 * 3600)

@@ -83,7 +83,7 @@ def test_customers_stay_when_they_are_asked_for_and_nobody_of_the_staff(sites, s
         ("file:///app/wp-content/uploads/", None), ("file:///srv/elsewhere/downloads/", None),
     ],
 )  # fmt: skip
-def test_where_woocommerce_lets_download_from_tells_where_the_site_was_before(sites, site, url, root):
+def test_the_download_folders_of_woocommerce_reveal_an_earlier_location(sites, site, url, root):
     name = "wp_wc_product_download_directories"
     site(f"CREATE TABLE `{name}` (url_id INT PRIMARY KEY, url VARCHAR(256), enabled INT)")
     site(f"INSERT INTO `{name}` VALUES (1, %s, 1), (2, 'http://localhost/wp-content/uploads/', 1)", url)
@@ -96,7 +96,7 @@ def test_where_woocommerce_lets_download_from_tells_where_the_site_was_before(si
     assert "/app" not in paths and "/srv/elsewhere" not in paths
 
 
-def test_where_yoast_found_pictures_tells_where_the_site_was_before(sites, site):
+def test_pictures_found_by_yoast_reveal_an_earlier_location(sites, site):
     site("CREATE TABLE wp_yoast_indexable (id INT PRIMARY KEY, open_graph_image_meta TEXT)")
     for number, file in enumerate(("admin.php", "index.php")):
         meta = json.dumps({"path": f"/Applications/MAMP/tea/wp-admin/{file}"}).replace("/", "\\/")
@@ -126,7 +126,7 @@ def test_a_wordpress_is_a_site_to_its_client_and_one_that_sells_a_shop(sites, si
         assert "noun" not in TemplatePlan(template, "wordpress").application
 
 
-def test_another_sites_tables_in_the_same_database_stay_empty_and_are_told(sites, site):
+def test_another_sites_tables_in_the_same_database_stay_empty_and_are_reported(sites, site):
     others = [f"wp_2_{name}" for name in ("options", "posts", "users", "usermeta")]
     with ExitStack() as stack:
         for name in (*others, "plugins_own"):

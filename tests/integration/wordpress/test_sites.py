@@ -182,7 +182,7 @@ def test_an_order_in_a_language_without_a_pack_is_refused_and_makes_no_job(sites
     assert sites.world.json("jobs") == before
 
 
-def test_the_bundle_tells_the_operator_which_languages_it_has(sites):
+def test_the_bundle_shows_the_operator_which_languages_it_has(sites):
     assert sites.world.json("bundle", "show", WORDPRESS)["manifest"]["report"]["languages"] == ["de", "en", "fa"]
 
 

@@ -5,7 +5,7 @@ from tests.resume.faults.model import Fault
 DAY = 24 * 3600
 
 
-class Ahead(Fault):
+class ClockAhead(Fault):
     name = "clock jumps ahead"
     usual = ("preflight", "chunk", "switch", "cleanup")
     moments = ("preflight", "chunk", "configure", "switch", "report", "cleanup")
@@ -29,7 +29,7 @@ class Ahead(Fault):
         (world.folder / "clock").unlink()
 
 
-class Behind(Ahead):
+class Behind(ClockAhead):
     name = "clock jumps back"
     usual = ("chunk", "configure", "report")
     how = "the agent's clock is a day behind until the agent has met it"
@@ -37,7 +37,7 @@ class Behind(Ahead):
     seconds = -DAY
 
 
-class Minutes(Ahead):
+class Minutes(ClockAhead):
     name = "clock behind by minutes"
     moments = ("unpack", "index", "prove", "report")
     usual = ()
@@ -52,4 +52,4 @@ class Minutes(Ahead):
         assert world.errors() == []
 
 
-FAULTS = [Ahead(), Behind(), Minutes()]
+FAULTS = [ClockAhead(), Behind(), Minutes()]

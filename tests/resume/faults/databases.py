@@ -128,7 +128,7 @@ class Deadlock(_Holder):
         self._waiting = threading.Thread(target=self.execute, args=(wanted,))
         self._waiting.start()
         asked = "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query = %s"
-        # InnoDB's tables stay as they were for whoever asks again within a tenth of a second
+        # InnoDB's tables stay as they were for who asks again within a tenth of a second
         world.wait_for(lambda: world.server.query(asked, wanted), pause=0.3)
 
     def felt(self, world):

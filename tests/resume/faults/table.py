@@ -44,9 +44,9 @@ ELSEWHERE = (
         "the disk loses what it took (EIO)",
         "unpack",
         "a file is emptied behind the agent's back, of which the kernel tells once; then SIGKILL",
-        "told as `file_error`; the shard is unpacked again, whoever was told",
+        "reported as `file_error`; the shard is unpacked again, whichever process got the error",
         "tests/resume/test_lost_writes.py",
-        "test_nor_when_whoever_was_told_of_it_dies_at_once",
+        "test_nor_when_the_process_that_was_woken_dies_at_once",
     ),
     (
         "a write is refused (ENOSPC, EDQUOT, EIO, EROFS, EPERM)",

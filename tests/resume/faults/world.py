@@ -43,7 +43,7 @@ class World:
         self.is_begun = self.is_restarted = False
         self.attempt = 1
         self.process, self._twins = None, []
-        #: Process id -> what an agent wrote for whoever started it
+        #: Process id -> what an agent wrote for its starter
         self.said = {}
         self._starts = self._breaks = 0
         self._cleanup = ExitStack()
@@ -137,7 +137,7 @@ class World:
         assert condition(), f"the agent ended before with {self.process.returncode}: {self.controller.events[-2:]}"
 
     def kill(self, who, helper=None):
-        """SIGKILL `who`, let the others go on; whoever is to go on then is started. `helper` is its process id."""
+        """SIGKILL `who`, let the others go on; then the next agent is started. `helper` is its process id."""
         go, process = self.process.go, self.process
         if who == "helper":
             # The fault may have ended it already

@@ -61,7 +61,7 @@ class BundleServer:
             self.after.pop(0)()
 
     def _send(self, handler, body):
-        # Whoever asked may have been killed
+        # The caller may have been killed
         with suppress(BrokenPipeError, ConnectionResetError):
             handler.wfile.write(body[: self.pause])
             if self.pause is not None and self.go.wait():

@@ -20,7 +20,7 @@ class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 class Controller:
     """`answer` is called with each event and returns (status, headers) or None for 202; `events` is the list to
-    which those that come are added. Whoever waits for it at `port` may come at once. With `path` it listens at that
+    which those that come are added. Who waits for it at `port` may come at once. With `path` it listens at that
     socket, at no port."""
 
     def __init__(self, port=None, events=None, answer=lambda event: None, path=None):

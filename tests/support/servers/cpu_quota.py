@@ -66,7 +66,7 @@ class CpuQuota:
         return int(fields["nr_throttled"])
 
     def _stop_and_go(self, process):
-        # Until it has ended, and whoever waited for it knows
+        # Until it has ended, and who waited for it knows
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             while not self._ended.is_set() and not has_ended(process):
                 os.killpg(process.pid, signal.SIGSTOP)

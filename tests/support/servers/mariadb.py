@@ -99,7 +99,7 @@ class MariaDB:
             connection.close()
 
     def end_connections(self, database):
-        """Whoever is connected to `database` is sent away, and gone: a table being made would outlive a DROP."""
+        """Every connection to `database` is ended, and gone: a table being made would outlive a DROP."""
         listed = "SELECT id FROM information_schema.processlist WHERE db = %s"
         until = time.monotonic() + LONGEST_END_SECONDS
         while numbers := self.query(listed, database):
@@ -115,7 +115,7 @@ class MariaDB:
             time.sleep(0.01)
 
     def drop_database(self, database):
-        """`database` is not there, whoever was still at work in it."""
+        """`database` is not there, though somebody was still at work in it."""
         self.end_connections(database)
         self.query(f"DROP DATABASE IF EXISTS `{database}`")
 

@@ -194,7 +194,7 @@ def picture(server, database):
             found[made, name] = server.query(f"SHOW CREATE {made} {quoted(name)}", database=database)[0][2]
 
     def same(text):
-        """Whose it is may differ: the packer gives it to whoever runs it."""
+        """Whose it is may differ: the packer gives it to the user who runs it."""
         return re.sub(r"DEFINER=`[^`]*`@`[^`]*`", "", text.replace(database, "it"))
 
     return {key: same(value) if isinstance(value, str) else value for key, value in found.items()}

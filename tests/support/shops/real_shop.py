@@ -290,7 +290,7 @@ class Disturbed:
 
     @contextlib.contextmanager
     def held(self, table):
-        """Within this, whoever writes to `table` waits."""
+        """Within this, every writer to `table` waits."""
         connection = pymysql.connect(
             unix_socket=str(self._real.world.stack.mariadb_socket), user="root", database=self.database
         )

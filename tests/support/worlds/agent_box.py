@@ -36,7 +36,7 @@ STAGES = {
     "switch": "switch",
 }
 #: The same of small jobs.
-SMALL_STAGES = {"preflight": "follow_up_preflight", "configure": "follow_up_configure", "edit": "edit"}
+FOLLOW_UP_STAGES = {"preflight": "follow_up_preflight", "configure": "follow_up_configure", "edit": "edit"}
 NONCE = "1a2b3c4d"
 
 
@@ -59,7 +59,7 @@ def core_agent(path, keys):
     build_agent(path, [keys.public])
     files = sources_of(path)
     stage = (OVERLAY / "stage.py").read_text()
-    for name, module in (*STAGES.items(), *SMALL_STAGES.items()):
+    for name, module in (*STAGES.items(), *FOLLOW_UP_STAGES.items()):
         files[f"agent/stages/{module}.py"] = stage.replace("@NAME@", name).encode()
     for name in ("access", "ledger"):
         files[f"agent/database/{name}.py"] = (OVERLAY / f"{name}.py").read_bytes()

@@ -180,7 +180,7 @@ class Chain:
         self.whole.world.run("skeleton", "install", server.name, *words)
 
     def remove_skeleton(self, server):
-        """New accounts of the server are born with nothing of ours."""
+        """New accounts of the server are created without the skeleton."""
         self.whole.world.run("skeleton", "remove", server.name, "--yes")
 
     # -- selling -----------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Chain:
         return [ticket for ticket in self.api.books.tickets if ticket["userid"] == str(sold.client)]
 
     def cron_lines(self, sold):
-        """Return the lines of ours in the account's crontab."""
+        """Return the agent's lines in the account's crontab."""
         return [line for line in self.whole.crontab({"account": sold.account}).splitlines() if "shoplaunch" in line]
 
     # -- without waiting for cron ------------------------------------------------------------------------------------

@@ -114,8 +114,8 @@ class CpanelWorld(World):
         """Return a new driver object, as every job gets one."""
         login = Login(SERVER, self.whm.url, "root", self.whm.root_token, self.whm.ca_file)
         known = Known(starter_key=starter_key(self.keys.fingerprint_salt), tls_ca=self.whm.ca_file)
-        gate = ServerBreaker(lambda: self.engine, SERVER)
-        return CpanelPanel(login, CpanelSettings.from_dict(self.settings), gate, known=known)
+        breaker = ServerBreaker(lambda: self.engine, SERVER)
+        return CpanelPanel(login, CpanelSettings.from_dict(self.settings), breaker, known=known)
 
     def rings(self):
         """From now on agents of this server are started at once where that works."""

@@ -249,7 +249,7 @@ class Whole:
         with contextlib.closing(self.connect(self.database(job))) as holder, holder.cursor() as cursor:
             process = self.start_agent(job)
             wait_for(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger", pause=0.01)
-            # Not committed: whoever claims the last chunk waits until the agent was stopped
+            # Not committed: who claims the last chunk waits until the agent was stopped
             cursor.execute(claim, (last,))
             wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
             os.killpg(process.pid, how)

@@ -37,7 +37,7 @@ def by_cron(machine):
 
 
 def lives(machine, job, attempt=1):
-    """The shop of the job lives: it answers, its certificate is true, nothing of ours is left in the account."""
+    """The shop of the job lives: it answers, its certificate is true, nothing of the agent is left in the account."""
     status = machine.reaches(job, "live")
     assert status["attempt"] == attempt
     wait_for(lambda: machine.show(job)["steps"][-1]["state"] in ("done", "skipped"), lambda: machine.trouble(job))
@@ -84,7 +84,7 @@ def test_the_variant_that_was_ordered_is_what_came(machine):
 
 
 @pytest.mark.parametrize("key", ["finishing", "cleanup"])
-def test_a_shop_whose_agent_was_through_is_proved_and_told(machine, key):
+def test_a_shop_whose_agent_was_through_is_proved_and_announced(machine, key):
     lives(machine, machine.job(key))
 
 
@@ -99,7 +99,7 @@ def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key
     lives(machine, job, attempt=2)
 
 
-def test_the_operator_is_told_of_what_had_failed_unheard(machine):
+def test_the_operator_is_notified_of_what_had_failed_unheard(machine):
     job = machine.left.jobs["denied"]
     wait_for(lambda: machine.service.jobs.get(job).alarm != "wanted")
     letters = [path.read_text("utf-8") for path in machine.world.mail.glob("*.alarm.eml")]
@@ -163,7 +163,7 @@ def test_a_shop_that_lived_gets_another_password(machine, left):
     assert is_password(machine, shop, "of-this-version")
 
 
-def test_a_client_who_could_not_be_told_is_told(machine, left):
+def test_a_client_who_could_not_be_notified_is_notified_later(machine, left):
     steps = {row["name"]: row["state"] for row in left.known["status"]["untold"]["steps"]}
     assert steps["notify"] != "done"
     job = machine.job("untold")

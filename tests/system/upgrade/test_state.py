@@ -100,7 +100,7 @@ def test_every_page_of_the_operator_is_there(operator, site, left):
         assert key in get(operator, f"{site}/admin/jobs/{left.jobs[key]}/certificate")
 
 
-def test_the_audit_tells_what_was_done_before(operator, site, left):
+def test_the_audit_shows_what_was_done_before(operator, site, left):
     assert left.known["operator"]["user"] in get(operator, f"{site}/admin/audit")
 
 

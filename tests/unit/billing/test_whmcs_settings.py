@@ -67,7 +67,7 @@ def test_secrets_come_from_files_and_a_missing_one_is_named_without_its_content(
     assert "spaces" not in refusal(settings.access_key)
 
 
-def test_the_section_decides_how_orders_of_billing_are_told(tmp_path):
+def test_the_section_decides_how_clients_of_billing_are_notified(tmp_path):
     (tmp_path / "shoplaunch.toml").write_text(
         '[whmcs]\nurl = "https://b.example"\nidentifier = "a"\nsecret_file = "/s"\ndepartment = 2\nadmin = "support"\n'
     )

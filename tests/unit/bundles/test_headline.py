@@ -67,7 +67,7 @@ def test_files_that_stay_out_are_counted_with_the_options_that_overrule_it():
     assert dict(lines(report))["Files left"] == "10 with 10.0 KiB; see --keep PATTERN and --leave-out PATTERN"
 
 
-def test_of_many_things_to_look_at_the_number_is_told():
+def test_of_many_things_to_look_at_the_number_is_reported():
     assert lines()[-1] == ("", "and 1 more: see --full")
 
 
@@ -83,7 +83,7 @@ def test_the_rest_is_grouped_by_reason_not_by_place():
     assert found["Rows in the bundle"] == [("tables that came whole", "1"), ("ps_log", "0 of 900 rows")]
 
 
-def test_secrets_blanked_in_comments_are_told_by_place_and_masked():
+def test_secrets_blanked_in_comments_are_reported_by_place_and_masked():
     one = {"file": "plugins/x/a.php", "line": 63, "what": "secret key of Mailchimp", "shown": "24…20 (37 characters)"}
     told = dict(lines({"blanked_comments": [one]}))["Blanked"]
     assert told == "in comments, plugins/x/a.php line 63: secret key of Mailchimp, 24…20 (37 characters)"

@@ -10,7 +10,7 @@ from shared.errors import CODES, LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_code_is_told_with_its_advice(language):
+def test_every_code_is_reported_with_its_advice(language):
     done = CliRunner().invoke(main, ["errors", "--language", language, "--json"])
     assert done.exit_code == 0
     told = {row["code"]: row for row in json.loads(done.stdout)}
@@ -22,7 +22,7 @@ def test_every_code_is_told_with_its_advice(language):
     }
 
 
-def test_one_code_is_told_alone():
+def test_one_code_is_reported_alone():
     done = CliRunner().invoke(main, ["errors", "domain_busy"])
     assert done.exit_code == 0
     assert "domain_busy" in done.stdout

@@ -30,5 +30,5 @@ def test_after_a_check_the_same_is_packed():
         ("db_data_error", "--scratch URL"),
     ],
 )
-def test_after_a_failure_the_command_holds_what_was_missing_or_tells_all_problems(code, said):
+def test_after_a_failure_the_command_holds_what_was_missing_or_shows_all_problems(code, said):
     assert said in after_failure(code, ROOT, None, checked=False)

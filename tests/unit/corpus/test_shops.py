@@ -16,7 +16,7 @@ def make_shop(folder, name, facts=None, dump="dump.sql"):
         (folder / name / "shop.json").write_text(facts)
 
 
-def test_a_folder_with_a_tree_and_a_dump_is_a_shop_and_another_is_told_why_not(tmp_path):
+def test_a_folder_with_a_tree_and_a_dump_is_a_shop_and_for_another_the_reason_is_shown(tmp_path):
     make_shop(tmp_path, "one", json.dumps({"languages": ["fa-IR"]}))
     make_shop(tmp_path, "packed", dump="dump.sql.gz")
     make_shop(tmp_path, "no-dump", dump=None)

@@ -112,9 +112,9 @@ def test_every_holder_has_renewed_its_lease_before_it_is_judged_by_a_clock_that_
     assert clock.SETTLING_SECONDS >= 2 * lease.SECONDS / lease.RENEWALS
 
 
-@pytest.mark.parametrize("steps", [plan.PLAN, plan.SMALL], ids=["restore", "small"])
+@pytest.mark.parametrize("steps", [plan.PLAN, plan.FOLLOW_UP_PLAN], ids=["restore", "small"])
 def test_no_step_is_taken_for_over_while_a_panel_may_still_be_at_it(steps):
-    assert steps["account"].longest > whm.LONG_SECONDS or steps is plan.SMALL
+    assert steps["account"].longest > whm.LONG_SECONDS or steps is plan.FOLLOW_UP_PLAN
     assert steps["drop"].longest > run.LONG_SECONDS
     for step in steps.values():
         assert step.longest > whm.ANSWER_SECONDS

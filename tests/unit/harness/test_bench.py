@@ -39,7 +39,7 @@ def test_nothing_is_published_when_the_floor_itself_varies_too_much(options):
     assert options.json.exists() and not options.markdown.exists() and not options.svg.exists()
 
 
-def test_memory_that_grows_with_the_shop_is_told(capsys):
+def test_memory_that_grows_with_the_shop_is_reported(capsys):
     small, large = found([1.0]), found([1.0], memory=56, bundle_bytes=500_000_000)
     results.show([large, small])
     assert "memory grows" not in capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_memory_that_grows_with_the_shop_is_told(capsys):
 
 
 @pytest.mark.parametrize(("seconds", "ratio"), [([60.0, 54.27, 54.0], "1.005"), ([54.0, 56.75, 60.0], "1.051")])
-def test_seconds_on_a_slow_disk_are_told_beside_those_its_bytes_take(tmp_path, capsys, seconds, ratio):
+def test_seconds_on_a_slow_disk_are_shown_with_those_its_bytes_take(tmp_path, capsys, seconds, ratio):
     bundle = tmp_path / "shop.bundle"
     bundle.write_bytes(b"x" * 1700)
     material = SimpleNamespace(bundle=bundle, tree_bytes=3700, shape="a shop")
@@ -98,7 +98,7 @@ def test_a_percentile_is_one_of_the_measured(share, wanted):
     assert order_to_live.percentile([7, 1, 2, 6, 3, 5, 4], share) == wanted
 
 
-def test_a_part_that_not_every_order_has_is_not_told():
+def test_a_part_that_not_every_order_has_is_not_charted():
     orders = [{"in all": 2.0, "follow-up job": 1.0}, {"in all": 4.0}, {"in all": 3.0}]
     assert order_to_live.medians(orders) == {"in all": 3.0}
 

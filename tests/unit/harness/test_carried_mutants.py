@@ -125,7 +125,7 @@ def test_a_patch_that_fits_is_left_as_it_is(repository, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["changed", "gone"])
-def test_a_patch_whose_lines_were_changed_or_are_gone_is_told_and_left(repository, tmp_path, what):
+def test_a_patch_whose_lines_were_changed_or_are_gone_is_reported_and_left(repository, tmp_path, what):
     if what == "gone":
         repository.git("rm", "-q", "old/heap.py")
     else:
@@ -135,7 +135,7 @@ def test_a_patch_whose_lines_were_changed_or_are_gone_is_told_and_left(repositor
     assert repository.mutant.patch.read_text() == PATCH
 
 
-def test_a_place_that_is_there_twice_gets_as_many_lines_around_it_as_tell_the_two_apart(repository, tmp_path):
+def test_a_place_that_is_there_twice_gets_as_many_lines_around_it_as_distinguish_the_two(repository, tmp_path):
     again = BEFORE.replace("first", "second").replace("last", "end")
     repository.move("old/heap.py", "new/rows.py")
     repository.write("new/rows.py", BEFORE + again)

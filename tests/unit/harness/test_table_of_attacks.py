@@ -30,7 +30,7 @@ def test_no_reason_is_left_of_an_attack_that_is_gone_or_has_its_mutant():
     assert all(len(why) > 20 for why in reasons().values())
 
 
-def test_a_mark_that_only_running_the_module_would_tell_is_refused(tmp_path):
+def test_a_mark_that_only_running_the_module_would_reveal_is_refused(tmp_path):
     module = tmp_path / "test_odd.py"
     module.write_text('WHAT = "x"\n\n\n@attack(WHAT, "nothing")\ndef test_it():\n    pass\n')
     with pytest.raises(NotPlain, match=r"test_odd\.py"):

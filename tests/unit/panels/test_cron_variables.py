@@ -32,7 +32,7 @@ LINE = "* * * * * sh ~/run # ours"
     (f"A=b\n{LINE}\nA=c", {"A": "b"}),
     ("A=\udcff", {"A": "\udcff"}),
 ])  # fmt: skip
-def test_lines_that_set_variables_are_told_from_all_others(text, found):
+def test_lines_that_set_variables_are_distinguished_from_all_others(text, found):
     assert variables(text.encode("utf-8", "surrogateescape"), LINE) == found
 
 

@@ -110,7 +110,7 @@ def test_logs_that_may_not_be_read_say_nothing(tree):
         ("/* compiled from '/home/admin7/www/themes/classic/page.tpl' */", "/home/admin7/www"),
     ],
 )  # fmt: skip
-def test_compiled_pages_of_prestashop_tell_where_it_ran_on_windows_too(tree, header, root):
+def test_compiled_pages_of_prestashop_reveal_where_it_ran_on_windows_too(tree, header, root):
     compiled = tree / "var/cache/prod/smarty/compile/ab"
     compiled.mkdir(parents=True)
     (compiled / "a.php").write_text(f"<?php {header}")
@@ -120,7 +120,7 @@ def test_compiled_pages_of_prestashop_tell_where_it_ran_on_windows_too(tree, hea
     assert of_prestashop(tree, series_of("8.2.1"), [], "") == [root]
 
 
-def test_without_compiled_pages_logs_and_settings_tell(tree):
+def test_without_compiled_pages_logs_and_settings_reveal_the_location(tree):
     (tree / "var/logs").mkdir(parents=True)
     (tree / "var/logs/prod.log").write_text('request.CRITICAL at C:\\laragon\\www\\shop\\classes\\Tools.php line 7 "x"')
     settings = ["1", r"C:\laragon\www\shop\modules\one\one.php"]
@@ -135,7 +135,7 @@ def test_without_compiled_pages_logs_and_settings_tell(tree):
         (r"\/app\/themes\/classic\/", []), (r"themes\/classic\/", []), ("", []),
     ],
 )  # fmt: skip
-def test_the_record_of_a_theme_tells_where_it_was_switched_on(tree, folder, root):
+def test_the_record_of_a_theme_reveals_where_it_was_switched_on(tree, folder, root):
     record = tree / "config/themes/classic/shop1.json"
     record.parent.mkdir(parents=True)
     record.write_text(f'{{"name":"classic","directory":"{folder}"}}')
@@ -152,7 +152,7 @@ def test_the_record_of_a_theme_tells_where_it_was_switched_on(tree, folder, root
      ("[::1]", "[::1]", "", True), ("192.168.1.5", "192.168.1.5", "", True), ("shop.test", "shop.test", "", False),
      ("db", "db", "", True), ("shop.example:443", "shop.example", "", False), ("1.example", "1.example", "", False)],
 )  # fmt: skip
-def test_a_host_and_its_port_are_told_apart(host, bare, port, weak):
+def test_a_host_and_its_port_are_separated(host, bare, port, weak):
     assert (hosts.split(host), hosts.is_weak(host)) == ((bare, port), weak)
 
 

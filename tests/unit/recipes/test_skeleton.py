@@ -113,7 +113,7 @@ def test_its_configuration_and_rows_are_filled_for_the_new_shop(recipe, shop, ma
         connection.close()
 
 
-def test_its_later_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_server, tmp_path):
+def test_its_follow_up_jobs_lead_to_https_and_close_the_shop(recipe, shop, mariadb_server, tmp_path):
     root, database = shop
     values = {
         "db.address": "localhost", "db.name": "n", "db.user": "u", "db.password": "it's", "secret.key": "K" * 64,

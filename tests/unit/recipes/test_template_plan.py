@@ -70,7 +70,7 @@ def test_a_domain_in_a_binary_file_is_still_searched_for(plan):
     assert SEARCHED in plan.manifest()["residue"]
 
 
-def test_redirects_to_the_template_itself_are_left_out_and_that_is_told(plan):
+def test_redirects_to_the_template_itself_are_left_out_and_that_is_reported(plan):
     own = b"RewriteRule ^(.*)$ https://www.template.shop.example/$1 [R=301,L]\n"
     rules = b"# ~~start~~\nRewriteRule . - [E=REWRITEBASE:/]\n# ~~end~~ here"
     written = plan.file(b".htaccess", own + rules)
@@ -144,7 +144,7 @@ def test_a_number_that_is_made_anew_follows_into_the_settings_that_are_put_toget
     assert found[b"PS_MBO_SHOP_ADMIN_MAIL"] == b"mbo-" + new + b"@maker.example"
 
 
-def test_what_was_blanked_in_comments_is_told_once_however_often_and_wherever_files_are_read(plan):
+def test_what_was_blanked_in_comments_is_reported_once_however_often_and_wherever_files_are_read(plan):
     key = FORMS["key of Mailchimp"].encode()
     branch = plan.branch()
     for one in (branch, branch, plan):

@@ -14,7 +14,7 @@ def failure(message="m", advice="a", **more):
     return make_event("j1234567", 1, 3, "failed", 1.0, error=error, **more)
 
 
-def test_what_fits_is_told_as_it_is():
+def test_what_fits_is_reported_as_it_is():
     event = failure(log=["one", "two"])
     assert fitted(event) is event
 

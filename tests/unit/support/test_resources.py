@@ -22,7 +22,7 @@ def wait_until(condition):
 
 @pytest.fixture
 def start():
-    """Start a Python of ours with these arguments; what still runs is ended with the test."""
+    """Start a Python of this version with these arguments; what still runs is ended with the test."""
     started = []
 
     def starting(*arguments):

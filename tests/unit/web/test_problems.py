@@ -9,11 +9,11 @@ from shared.errors import CODES, ShoplaunchError
 OURS = [code for code in CODES if not is_refusal(ShoplaunchError(code, ""))]
 
 
-def test_some_failures_are_ours():
+def test_some_failures_are_the_controllers():
     assert {"database_busy", "database_damaged", "config_invalid"} <= set(OURS)
 
 
 @pytest.mark.parametrize("code", OURS)
-def test_no_sender_is_told_that_a_failure_of_ours_is_its_own(code):
+def test_a_failure_of_the_controller_is_never_reported_as_the_senders_fault(code):
     """Billing gives an order up, and an agent a report, that is answered by 400."""
     assert STATUS.get(code, 400) >= 500

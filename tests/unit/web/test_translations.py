@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 
 import controller.web
 from controller.follow_up_kinds import KINDS
-from controller.jobs.lifecycle.plan import PLAN, SMALL
+from controller.jobs.lifecycle.plan import FOLLOW_UP_PLAN, PLAN
 
 WEB = Path(controller.web.__file__).parent
 FOLDER = WEB / "translations" / "fa" / "LC_MESSAGES"
@@ -31,7 +31,7 @@ def texts_of_the_pages():
 
 def texts_of_registries():
     """Return what pages show of things that are registered elsewhere."""
-    found = {step.label for steps in (PLAN, SMALL) for step in steps.values()}
+    found = {step.label for steps in (PLAN, FOLLOW_UP_PLAN) for step in steps.values()}
     for kind in KINDS.values():
         found |= {kind.label, kind.begun, kind.question, *kind.consequences, kind.button} - {""}
     return found

@@ -99,7 +99,7 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
                 used = dump.used_after(statement, kind, named, used)
                 # A setting stays in effect after the database that was used for it
                 if kind in dump.RUN and (facts.only is None or used == facts.only or kind == "set"):
-                    with _told(scratch.room, statement):
+                    with _named_statement(scratch.room, statement):
                         loader.run(statement, kind, named)
         connection.query("COMMIT")
     _require_unchanged(path, before)
@@ -109,7 +109,7 @@ def load_dump(path: Path, scratch: Scratch, work: Work) -> tuple[str, list[str]]
 
 
 @contextmanager
-def _told(room: Room, statement: Statement) -> Iterator[None]:
+def _named_statement(room: Room, statement: Statement) -> Iterator[None]:
     """Name the statement at which the server was ended for taking too much of the disk."""
     try:
         yield

@@ -116,8 +116,8 @@ _OBJECTS = frozenset({"view", "trigger", "routine"})
 
 def judge(statement: Statement, kind: str) -> None:
     """Raise ShoplaunchError `dump_statement_refused` for a statement that must not run; `kind` as in `dump.KINDS`."""
-    look = _LOOKS.get(kind)
-    found = look(statement.text) if look is not None else None
+    examine = _EXAMINERS.get(kind)
+    found = examine(statement.text) if examine is not None else None
     if found is not None:
         place, why = found
         raise ShoplaunchError(REFUSED, f"at byte {statement.byte_of(place)}: {why}")
@@ -187,7 +187,7 @@ def _of_kind(kind: str) -> Callable[[bytes], tuple[int, str] | None]:
     return lambda text: _definition(text, kind)
 
 
-_LOOKS: dict[str, Callable[[bytes], tuple[int, str] | None]] = {
+_EXAMINERS: dict[str, Callable[[bytes], tuple[int, str] | None]] = {
     "insert": _rows,
     "set": _setting,
     "drop": _dropped,

@@ -125,12 +125,12 @@ class Connection:
 
     def query(self, sql: str | bytes) -> int:
         """Run one statement as it is; return the number of affected rows."""
-        with self._told():
+        with self._translated_errors():
             return int(self._raw.query(sql if isinstance(sql, bytes) else sql.encode("utf-8")))
 
     def run(self, sql: str, params: Sequence[str | int] = ()) -> tuple[int, list[Row]]:
         """Run one statement; return (affected rows, rows)."""
-        with self._told(), self._raw.cursor() as cursor:
+        with self._translated_errors(), self._raw.cursor() as cursor:
             affected = cursor.execute(sql, tuple(params) or None)
             return affected, list(cursor.fetchall())
 
@@ -148,7 +148,7 @@ class Connection:
 
     def stream(self, sql: str) -> Iterator[Row]:
         """Yield the rows of a query as they come from the server."""
-        with self._told(), self._raw.cursor(pymysql.cursors.SSCursor) as cursor:
+        with self._translated_errors(), self._raw.cursor(pymysql.cursors.SSCursor) as cursor:
             cursor.execute(sql)
             yield from cursor
 
@@ -178,7 +178,7 @@ class Connection:
             self._raw.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         # A forked process shares the socket: both would use it at once
         assert os.getpid() == self._process, "a connection is for the process that made it"
         try:

@@ -15,7 +15,7 @@ from controller.bundles.source.tree.walk import Entry
 _PART = 1000
 
 
-class Listing:
+class EntrySpool:
     """A context: entries in their original order, readable repeatedly; `bytes` is the size of their files.
 
     The file is unnamed and lies in `folder`. Raises OSError when there is no room for it, and the errors of the walk.
@@ -36,7 +36,7 @@ class Listing:
             self._stream.close()
             raise
 
-    def __enter__(self) -> Listing:
+    def __enter__(self) -> EntrySpool:
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.db.connection.group_commit import Together
+from controller.db.connection.group_commit import GroupCommit
 from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.intake.installation import Installation
@@ -16,7 +16,7 @@ class Agents:
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._together = Together(installation.engine)
+        self._group_commit = GroupCommit(installation.engine)
         self._reports = rates.ReportLimiter(installation.now)
 
     def check(self, token: str) -> None:
@@ -27,7 +27,7 @@ class Agents:
         """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
         holder = self._installation.tokens.read_agent(token)
         self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
-        attempt = agent_events.record(self._together, holder, event, size, self._installation.now())
+        attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
         if event["event"] in agent_events.MOVING:
             self._installation.wakeup.notify()
         return attempt

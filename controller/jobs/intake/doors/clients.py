@@ -25,7 +25,7 @@ class Clients:
         except ShoplaunchError as error:
             if error.code != "job_unknown":
                 raise
-            raise ShoplaunchError("status_unknown", "the address is not one of ours") from None
+            raise ShoplaunchError("status_unknown", "the address was not issued by this controller") from None
 
     def job_of_credentials(self, token: str) -> tuple[Job, str]:
         """Return (the job of the client's password link, the link's nonce). Raises credentials_gone."""

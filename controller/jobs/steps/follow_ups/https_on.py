@@ -24,7 +24,7 @@ class HttpsOn(Change):
 
     def require(self, work: Work, address: SiteAddress) -> None:
         """Raise tls_missing when browsers would refuse the shop's certificate."""
-        served = tls.look(address.ip, address.tls_port, work.job.domain, tls.context(work.tools.config))
+        served = tls.probe(address.ip, address.tls_port, work.job.domain, tls.context(work.tools.config))
         if not served.valid:
             raise ShoplaunchError("tls_missing", f"https://{work.job.domain}: {served.reason}")
 

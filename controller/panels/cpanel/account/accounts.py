@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.panels.base import Account
 from controller.panels.cpanel import operations
-from controller.panels.cpanel.account_cache import Looks, side_by_side
+from controller.panels.cpanel.account_cache import AccountCache, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import is_on, listed, rows
 from controller.panels.cpanel.api.whm import LONG_SECONDS, Whm
@@ -34,7 +34,7 @@ SYSTEM = frozenset((
 #: No domain has more.
 MAX_NAME_SERVERS = 13
 #: The queries of the steps up to the cron line, besides summary and domain; the crontab cannot be batched with them.
-FIRST_LOOKS = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
+FIRST_QUERIES = ("restrictions", "databases", "users", "server", "vhosts", "installed_php", "folder", "stamp")
 #: A busy server may show a new account only this many seconds after reporting it as created.
 LATE_SECONDS = 120.0
 PAUSE_SECONDS = 2.0
@@ -46,16 +46,16 @@ _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.+
 class Accounts:
     """The accounts that the token can see."""
 
-    def __init__(self, whm: Whm, settings: CpanelSettings, looks_of: Callable[[str], Looks]) -> None:
+    def __init__(self, whm: Whm, settings: CpanelSettings, cache_of: Callable[[str], AccountCache]) -> None:
         self._whm = whm
         self._settings = settings
-        self._looks_of = looks_of
+        self._cache_of = cache_of
 
     def find(self, user: str) -> Account | None:
         """Return the account with its main domain. Raises account_invalid, account_foreign."""
         check_name(user)
-        looks = self._looks_of(user)
-        found = _summary(looks)
+        cache = self._cache_of(user)
+        found = _summary(cache)
         if found is None:
             return None
         return self._account(user, str(found.get("domain") or ""))
@@ -63,27 +63,27 @@ class Accounts:
     def see_first(self, user: str, domain: str) -> None:
         """Make the queries of a job's steps about the account in one round."""
         _check(user, domain)
-        self._looks_of(user).see_all("summary", f"domain {domain}", *FIRST_LOOKS)
+        self._cache_of(user).see_all("summary", f"domain {domain}", *FIRST_QUERIES)
 
     def ensure(self, user: str, domain: str, email: str, create: bool) -> Account:
         """Return the account that serves `domain`."""
         _check(user, domain)
-        looks = self._looks_of(user)
-        summary, home = side_by_side([lambda: looks.see("summary"), lambda: looks.domain(domain)])
+        cache = self._cache_of(user)
+        summary, home = side_by_side([lambda: cache.see("summary"), lambda: cache.domain(domain)])
         named: tuple[str, ...] = ()
         if not rows(summary.data, "acct") and not home.ok:
             if not create:
                 words = f"looking for {user}: {summary.text}"
-                raise Reasons(self._whm, looks, user, domain).gone(words)
+                raise Reasons(self._whm, cache, user, domain).gone(words)
             named = self._create(user, domain, email)
-        found = _summary(looks)
+        found = _summary(cache)
         if found is not None and is_on(found.get("suspended")):
             raise operations.suspended(user, found)
         return replace(self._account(user, domain), name_servers=named)
 
     def all(self) -> list[Account]:
         """Return every account that the token can see, by name, except those without a reported location."""
-        answer = self._whm.call("listaccts", look=True)
+        answer = self._whm.call("listaccts", read_only=True)
         if not answer.ok:
             raise ShoplaunchError("panel_refused", f"the list of accounts: {answer.text}")
         known = [(str(one.get("user") or ""), str(one.get("domain") or "")) for one in rows(answer.data, "acct")]
@@ -102,70 +102,70 @@ class Accounts:
 
     def remove(self, account: Account) -> None:
         """Remove the account if it exists. Raises panel_refused."""
-        looks = self._looks_of(account.user)
-        looks.forget_all()
-        if _summary(looks) is None:
+        cache = self._cache_of(account.user)
+        cache.forget_all()
+        if _summary(cache) is None:
             return
         operation = Operation(lambda: self._whm.call("removeacct", seconds=LONG_SECONDS, username=account.user))
-        if _summary(looks) is not None:
+        if _summary(cache) is not None:
             words = f"removing the account {account.user}: {operation.answer.text}"
             raise operation.silence or ShoplaunchError("panel_refused", words)
 
     def name_servers(self, account: Account) -> list[str]:
         """Return the name servers of the account's domain: the configured ones, those reported at its creation, else
         those of the login; [] where the panel reports none."""
-        told = self._settings.name_server_list() or list(account.name_servers)
-        if told:
-            return told
-        answer = self._whm.call("get_nameserver_config", look=True)
+        reported = self._settings.name_server_list() or list(account.name_servers)
+        if reported:
+            return reported
+        answer = self._whm.call("get_nameserver_config", read_only=True)
         found = answer.data.get("nameservers") if answer.ok and isinstance(answer.data, dict) else None
         return _host_names(found) if isinstance(found, list) else []
 
     def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
         """Create the account; return the name servers from the panel's answer."""
-        looks = self._looks_of(user)
+        cache = self._cache_of(user)
         operation = Operation(
             lambda: self._whm.call(
                 "createacct", seconds=LONG_SECONDS, username=user, domain=domain, password=_password(), showpass="n",
                 contactemail=email or None, plan=self._settings.package or None,
             )
         )  # fmt: skip
-        looks.forget_seen()
-        if looks.sharing:
+        cache.forget_seen()
+        if cache.sharing:
             self.see_first(user, domain)
         if operation.said_done:
-            self._await(looks)
-        if _summary(looks) is not None:
-            told = operation.answer.data if isinstance(operation.answer.data, dict) else {}
-            return tuple(_host_names([told.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
+            self._await(cache)
+        if _summary(cache) is not None:
+            reported = operation.answer.data if isinstance(operation.answer.data, dict) else {}
+            return tuple(_host_names([reported.get(f"nameserver{number}") for number in ("", "2", "3", "4")]))
         if operation.silence is not None:
             raise operation.silence
         if operation.said_done:
             words = f"the panel said that the account {user} was made and does not show it"
             raise ShoplaunchError("panel_unverified", words)
-        other = self._whm.call("accountsummary", look=True, domain=domain)
+        other = self._whm.call("accountsummary", read_only=True, domain=domain)
         owners = [str(one.get("user")) for one in rows(other.data, "acct")] if other.ok else []
         if owners:
             raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {operation.answer.text}")
         raise ShoplaunchError("panel_refused", f"making the account {user}: {operation.answer.text}")
 
-    def _await(self, looks: Looks) -> None:
+    def _await(self, cache: AccountCache) -> None:
         """Wait until the panel shows the created account, LATE_SECONDS at most."""
         end = time.monotonic() + LATE_SECONDS
-        while _summary(looks) is None and time.monotonic() < end:
+        while _summary(cache) is None and time.monotonic() < end:
             # Earlier answers are about an account that did not exist yet
-            looks.forget_seen()
+            cache.forget_seen()
             time.sleep(PAUSE_SECONDS)
 
     def _account(self, user: str, domain: str) -> Account:
-        looks = self._looks_of(user)
-        found = place_of(looks, domain)
+        cache = self._cache_of(user)
+        found = place_of(cache, domain)
         if found is None:
             # The client is not told which account holds a foreign domain
-            reasons = Reasons(self._whm, looks, user, domain)
-            if _summary(looks) is None:
+            reasons = Reasons(self._whm, cache, user, domain)
+            if _summary(cache) is None:
                 raise reasons.gone(f"looking for {domain}")
-            message = f"the account {user} does not serve {domain}: {looks.domain(domain).text}"
+            message = f"the account {user} does not serve {domain}: {cache.domain(domain).text}"
             privileges.require(self._whm, "cpanel-api", message)
             raise ShoplaunchError("domain_foreign", message)
         home, root = str(found.get("homedir") or ""), str(found.get("documentroot") or "")
@@ -193,16 +193,16 @@ def check_name(user: str) -> None:
         raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
 
 
-def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
+def place_of(cache: AccountCache, domain: str) -> dict[str, Any] | None:
     """Return DomainInfo's row of `domain`, None when the account does not serve it: documentroot, homedir, ip, user,
     and as servername the virtual host that serves it.
 
     A parked domain has no row of its own: it is served like the main domain.
     """
-    answer = looks.domain(domain)
+    answer = cache.domain(domain)
     if answer.ok and isinstance(answer.data, dict) and answer.data.get("documentroot"):
         return answer.data
-    every = looks.see("domains")
+    every = cache.see("domains")
     if not every.ok or not isinstance(every.data, dict):
         return None
     main = every.data.get("main_domain")
@@ -215,7 +215,7 @@ def place_of(looks: Looks, domain: str) -> dict[str, Any] | None:
     return dict(main) if domain in parked and main else None
 
 
-def told_address(ip: Any) -> str:
+def reported_address(ip: Any) -> str:
     """Return the IP address that a panel reports for a site, "" unless it can be another machine's.
 
     The controller visits shops and signs in there: no panel may direct it to itself or to its cloud's metadata service.
@@ -229,8 +229,8 @@ def told_address(ip: Any) -> str:
     return "" if own or inner in _CLOUDS else str(found)
 
 
-def _summary(looks: Looks) -> dict[str, Any] | None:
-    answer = looks.see("summary")
+def _summary(cache: AccountCache) -> dict[str, Any] | None:
+    answer = cache.see("summary")
     found = rows(answer.data, "acct") if answer.ok else []
     return found[0] if found else None
 

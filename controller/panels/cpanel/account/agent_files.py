@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel.account.file_rows import mode_of
 from controller.panels.cpanel.account.files import NEW
@@ -61,7 +61,7 @@ class Stamp:
     @classmethod
     def of(cls, files: SkeletonFiles, bundle: tuple[str, int] | None = None) -> Stamp:
         """Return the stamp of launcher and agent, which is text until its first start, and optionally a bundle."""
-        sizes = (len(files.agent), len(armoured(files.agent)))
+        sizes = (len(files.agent), len(armored(files.agent)))
         known = {
             LAUNCHER_FILE: (sha256_hex(files.launcher), (len(files.launcher),)),
             AGENT_FILE: (sha256_hex(files.agent), sizes),
@@ -120,7 +120,7 @@ def ensure(files: Store, wanted: SkeletonFiles, folder: str = FOLDER, *, anew: b
         _close(files, folder, found, (AGENT_FILE, LAUNCHER_FILE, STAMP_FILE))
         return
     if now.digest(AGENT_FILE, found) != stamp.files[AGENT_FILE][0]:
-        files.put(f"{folder}/{AGENT_FILE}", armoured(wanted.agent), FILE_MODE)
+        files.put(f"{folder}/{AGENT_FILE}", armored(wanted.agent), FILE_MODE)
     if now.digest(LAUNCHER_FILE, found) != stamp.files[LAUNCHER_FILE][0]:
         files.put(f"{folder}/{LAUNCHER_FILE}", wanted.launcher, LAUNCHER_MODE)
     if BUNDLE_FILE in now.files:
@@ -153,7 +153,7 @@ def has_begun(found: Rows) -> bool:
 
 def _are_there(files: Store, wanted: SkeletonFiles, found: Rows) -> bool:
     """Return whether launcher and agent (as text) are exactly these: sizes do not tell one key from another."""
-    texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armoured(wanted.agent)}
+    texts = {LAUNCHER_FILE: wanted.launcher, AGENT_FILE: armored(wanted.agent)}
     return all(
         _size(found, name) == len(text) and files.read(f"{FOLDER}/{name}", len(text) + 1) == text
         for name, text in texts.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.operations import Failure, Operation, Reasons
@@ -22,7 +22,7 @@ LONGEST_MINUTES = 60
 #: So many lines are removed at once: each takes some calls, and the account may hold any number of copies.
 MOST_AT_ONCE = 20
 #: The text that every line of Shoplaunch contains.
-OURS = "# shoplaunch:"
+CRON_MARK = "# shoplaunch:"
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _TIMES = ("minute", "hour", "day", "month", "weekday")
 
@@ -51,16 +51,16 @@ class Line:
 class Crontab:
     """The crontab of the account `user`, run every `minutes` at best."""
 
-    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, minutes: int) -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, reasons: Reasons, user: str, minutes: int) -> None:
         self._whm = whm
-        self._looks = looks
+        self._cache = cache
         self._why: Failure = reasons.of("the crontab", FEATURE, files=True)
         self._user = user
         self._minutes = minutes
 
     def lines(self) -> list[Line]:
         """Return the lines. Raises feature_missing, account_*, cron_edit_failed."""
-        answer = self._looks.see("crontab")
+        answer = self._cache.see("crontab")
         if not answer.ok:
             raise self._why(answer.text)
         return self.read(answer)
@@ -89,8 +89,8 @@ class Crontab:
         for minutes in (self._minutes, *(one for one in COARSER if one > self._minutes)):
             fields: dict[str, Any] = dict(zip(_TIMES, _parts(line, minutes)[0], strict=True))
             operation = Operation(lambda: self._whm.api2(self._user, "Cron", "add_line", command=command, **fields))  # noqa: B023
-            self._looks.forget("crontab")
-            if (operation.said_done and self._looks.sharing) or self._of(command):
+            self._cache.forget("crontab")
+            if (operation.said_done and self._cache.sharing) or self._of(command):
                 return
             if operation.silence is not None:
                 raise operation.silence
@@ -105,9 +105,9 @@ class Crontab:
 
     def seconds(self) -> int:
         """Return the smallest interval in seconds: as set for the host, or as last seen in our own lines."""
-        answer = self._looks.last("crontab")
+        answer = self._cache.last("crontab")
         known = self.read(answer) if answer is not None and answer.ok else []
-        seen = (min(line.minutes(), LONGEST_MINUTES) for line in known if OURS in line.command)
+        seen = (min(line.minutes(), LONGEST_MINUTES) for line in known if CRON_MARK in line.command)
         return 60 * max([self._minutes, *seen])
 
     def holds(self, line: str) -> bool:
@@ -132,12 +132,12 @@ class Crontab:
         """Remove one line: by its key, or by its number if that fails."""
         before = len(self._same(line))
         operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
-        self._looks.forget("crontab")
+        self._cache.forget("crontab")
         left = self._same(line)
         if len(left) >= before and operation.silence is None:
             number = left[-1].number
             operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
-            self._looks.forget("crontab")
+            self._cache.forget("crontab")
             left = self._same(line)
         if len(left) >= before:
             raise operation.silence or self._why(operation.answer.text)

@@ -31,7 +31,7 @@ def endpoint(settings: CpanelSettings, answer: Answer) -> DatabaseEndpoint:
     return DatabaseEndpoint(host, PORT, tls=tls, tls_ca=authority, tls_pin=settings.db_pin if tls == "pin" else "")
 
 
-def look(settings: CpanelSettings, answer: Answer) -> Check:
+def check(settings: CpanelSettings, answer: Answer) -> Check:
     """Return the row of `server check` that says whether agents can connect to the address in the panel's `answer`."""
     try:
         found = endpoint(settings, answer)
@@ -41,7 +41,7 @@ def look(settings: CpanelSettings, answer: Answer) -> Check:
         where = settings.db_socket or "where servers usually have it"
         return Check(CHECK, True, f"a socket on the server ({where}); the agent looks whose it is")
     try:
-        seen = database_probe.look(found)
+        seen = database_probe.probe(found)
     except OSError as error:
         message = f"{found.host} (db_tls={found.tls}) cannot be looked at from here: {error}"
         what = f"Nothing to do if only accounts reach it and it proves itself by `{found.tls}`."

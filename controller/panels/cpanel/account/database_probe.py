@@ -19,7 +19,7 @@ from shared.database_login import LOGIN_BYTES, REVEALING
 
 SECONDS = 15.0
 #: Flags and character set of the SSL request: protocol 4.1, encryption, authentication by 20 bytes and plug-ins.
-_WISH = struct.pack("<iIB23s", 0x200 | 0x800 | 0x8000 | 0x80000, 2**24 - 1, 45, b"")
+_SSL_REQUEST = struct.pack("<iIB23s", 0x200 | 0x800 | 0x8000 | 0x80000, 2**24 - 1, 45, b"")
 _ENCRYPTS = 0x800
 _GREETING, _ERROR = 10, 0xFF
 #: These send the whole password where the server has not cached the user, and a new one is never cached.
@@ -34,7 +34,7 @@ class Seen:
     message: str
 
 
-def look(endpoint: DatabaseEndpoint) -> Seen:
+def probe(endpoint: DatabaseEndpoint) -> Seen:
     """Probe the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be probed from here."""
     exchange = Exchange(SECONDS)
     with contextlib.closing(exchange.connect(endpoint.host, endpoint.port)) as found:
@@ -45,7 +45,7 @@ def look(endpoint: DatabaseEndpoint) -> Seen:
             return Seen(True, "db_tls=plain: nothing proves who answers there")
         if not flags & _ENCRYPTS:
             return Seen(False, f"it does not encrypt, and db_tls is {endpoint.tls}")
-        found.sendall(struct.pack("<I", len(_WISH))[:3] + b"\1" + _WISH)
+        found.sendall(struct.pack("<I", len(_SSL_REQUEST))[:3] + b"\1" + _SSL_REQUEST)
         return _certificate(found, endpoint, exchange)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from controller.panels.base import DatabaseEndpoint
 from controller.panels.cpanel import operations
 from controller.panels.cpanel.account import database_door
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import rows
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.operations import Operation, Reasons
@@ -29,9 +29,9 @@ NEEDED = frozenset(("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "
 class Databases:
     """The databases of the account `user`."""
 
-    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str) -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, reasons: Reasons, user: str) -> None:
         self._whm = whm
-        self._looks = looks
+        self._cache = cache
         self._reasons = reasons
         self._user = user
 
@@ -46,7 +46,7 @@ class Databases:
 
     def endpoint(self, settings: CpanelSettings) -> DatabaseEndpoint:
         """Return the database address for the account's processes. Raises config_invalid."""
-        return database_door.endpoint(settings, self._looks.see("server"))
+        return database_door.endpoint(settings, self._cache.see("server"))
 
     def databases(self) -> set[str]:
         """Return the names of the account's databases. Raises the error behind a refusal."""
@@ -60,7 +60,7 @@ class Databases:
         """Ensure that the database exists. Raises panel_refused, database_limit, feature_missing, account_*."""
         self._check_prefix(name)
         operations.ensure(
-            self._looks, ("databases",), lambda: name in self.databases(),
+            self._cache, ("databases",), lambda: name in self.databases(),
             lambda: self._whm.uapi(self._user, "Mysql", "create_database", name=name),
             lambda text: self._too_many() or self._why(f"the database {name}")(text),
         )  # fmt: skip
@@ -73,8 +73,8 @@ class Databases:
             operation = Operation(
                 lambda: self._whm.uapi(self._user, "Mysql", "create_user", name=name, password=password)
             )
-            self._looks.forget("users")
-            if operation.said_done and (self._looks.sharing or name in self.users()):
+            self._cache.forget("users")
+            if operation.said_done and (self._cache.sharing or name in self.users()):
                 return
             if name not in self.users():
                 raise operation.silence or why(operation.answer.text)
@@ -98,7 +98,7 @@ class Databases:
                 database=database, user=user, privileges="ALL PRIVILEGES",
             )
         )  # fmt: skip
-        if operation.said_done and self._looks.sharing:
+        if operation.said_done and self._cache.sharing:
             return
         if not self.may_do_all(database, user):
             raise operation.silence or self._why(f"the privileges of {user} on {database}")(operation.answer.text)
@@ -106,7 +106,7 @@ class Databases:
     def may_do_all(self, database: str, user: str) -> bool:
         """Return whether the user may do in the database what a shop needs."""
         answer = self._whm.uapi(
-            self._user, "Mysql", "get_privileges_on_database", look=True, database=database, user=user
+            self._user, "Mysql", "get_privileges_on_database", read_only=True, database=database, user=user
         )
         held = {str(one).upper() for one in answer.data} if answer.ok and isinstance(answer.data, list) else set()
         return any(one.startswith("ALL") and "ALTER" not in one for one in held) or held >= NEEDED
@@ -114,14 +114,14 @@ class Databases:
     def holds_tables(self, name: str) -> bool:
         """Return whether the database holds tables; True when it cannot be checked."""
         self._check_prefix(name)
-        answer = self._whm.uapi(self._user, "Mysql", "check_database", look=True, name=name)
+        answer = self._whm.uapi(self._user, "Mysql", "check_database", read_only=True, name=name)
         return not (answer.ok and isinstance(answer.data, list) and not answer.data)
 
     def remove_database(self, name: str) -> None:
         """Remove the database if it exists."""
         self._check_prefix(name)
         operations.ensure(
-            self._looks, ("databases",), lambda: name not in self.databases(),
+            self._cache, ("databases",), lambda: name not in self.databases(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_database", name=name),
             self._why(f"removing the database {name}"),
         )  # fmt: skip
@@ -130,7 +130,7 @@ class Databases:
         """Remove the database user if it exists."""
         self._check_prefix(name)
         operations.ensure(
-            self._looks, ("users",), lambda: name not in self.users(),
+            self._cache, ("users",), lambda: name not in self.users(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_user", name=name),
             self._why(f"removing the database user {name}"),
         )  # fmt: skip
@@ -138,15 +138,15 @@ class Databases:
     def _why(self, what: str) -> operations.Failure:
         return self._reasons.of(what, FEATURE, files=True)
 
-    def _names(self, look: str, key: str) -> set[str]:
-        answer = self._looks.see(look)
+    def _names(self, what: str, key: str) -> set[str]:
+        answer = self._cache.see(what)
         if not answer.ok:
-            raise self._why(f"the list of {look}")(answer.text)
+            raise self._why(f"the list of {what}")(answer.text)
         listed = answer.data if isinstance(answer.data, list) else []
         return {str(one.get(key)) if isinstance(one, dict) else str(one) for one in listed}
 
     def _restrictions(self) -> dict[str, Any]:
-        answer = self._looks.see("restrictions")
+        answer = self._cache.see("restrictions")
         if not answer.ok or not isinstance(answer.data, dict):
             raise self._why("the rules for databases")(answer.text)
         return answer.data
@@ -162,7 +162,7 @@ class Databases:
 
     def _too_many(self) -> ShoplaunchError | None:
         """Return the error of a package whose databases are used up, None when that is not the reason."""
-        found = rows(self._looks.see("summary").data, "acct")
+        found = rows(self._cache.see("summary").data, "acct")
         most = operations.allowed(found[0], "maxsql") if found else None
         if most is None or len(self.databases()) < most:
             return None

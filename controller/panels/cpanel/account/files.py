@@ -6,9 +6,9 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.panels.cpanel.account.cron import OURS, Crontab
+from controller.panels.cpanel.account.cron import CRON_MARK, Crontab
 from controller.panels.cpanel.account.file_rows import is_link, mode_of, name_of, rows_of, size_of
-from controller.panels.cpanel.account_cache import LISTING, READING, Looks, Started
+from controller.panels.cpanel.account_cache import LISTING, READING, AccountCache, Started
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.operations import Operation, Reasons
@@ -49,9 +49,9 @@ class _File:
 class Files:
     """The files below the home of the account `user`; paths are relative to it."""
 
-    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, home: str) -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, reasons: Reasons, user: str, home: str) -> None:
         self._whm = whm
-        self._looks = looks
+        self._cache = cache
         self._reasons = reasons
         self._user = user
         self._home = home
@@ -71,7 +71,7 @@ class Files:
     def entries(self, path: str) -> dict[str, dict[str, Any]] | None:
         """Return name -> the panel's row (type, size, mode …) of a folder's entries, None without such a folder."""
         checked(path)
-        answer = self._looks.see("folder") if path == FOLDER else self._list(path)
+        answer = self._cache.see("folder") if path == FOLDER else self._list(path)
         if answer.ok:
             return {name_of(row): row for row in rows_of(answer.data) if name_of(row)}
         if path in (".", ""):
@@ -87,7 +87,9 @@ class Files:
     def _list(self, path: str) -> Answer:
         folder = "" if path == "." else path
         where = f"{self._home}/{folder}".rstrip("/")
-        return self._whm.uapi(self._user, "Fileman", "list_files", look=True, limit=FOLDER_BYTES, dir=where, **LISTING)
+        return self._whm.uapi(
+            self._user, "Fileman", "list_files", read_only=True, limit=FOLDER_BYTES, dir=where, **LISTING
+        )
 
     def entry(self, path: str) -> dict[str, Any] | None:
         """Return the panel's row of one file, None when it does not exist."""
@@ -115,12 +117,12 @@ class Files:
         """Return a text file's first `limit` bytes, None when it does not exist. Raises path_refused for links."""
         folder, name = posixpath.split(checked(path))
         if path == _STAMP:
-            answer = self._looks.see("stamp")
+            answer = self._cache.see("stamp")
         else:
             where = self._whole(folder)
             answer = self._whm.uapi(
                 self._user, "Fileman", "get_file_content",
-                look=True, limit=ESCAPED_BYTES * limit + ENVELOPE_BYTES, dir=where, file=name, **READING,
+                read_only=True, limit=ESCAPED_BYTES * limit + ENVELOPE_BYTES, dir=where, file=name, **READING,
             )  # fmt: skip
         if answer.ok and isinstance(answer.data, dict):
             return str(answer.data.get("content") or "").encode("utf-8", "surrogateescape")[:limit]
@@ -135,7 +137,7 @@ class Files:
 
     def begin_folder(self) -> None:
         """Begin to create the agent's folder, or to close an existing one, in parallel with other work."""
-        there = self._looks.see("folder").ok
+        there = self._cache.see("folder").ok
         self._folder = Started(lambda: self._chmod(FOLDER_MODE, FOLDER) if there else self._mkdir(FOLDER, FOLDER_MODE))
 
     def ensure_folder(self, path: str) -> None:
@@ -144,13 +146,13 @@ class Files:
             return
         if path == FOLDER and self._folder is not None:
             started, self._folder = self._folder, None
-            if started.succeeded() and self._looks.sharing:
+            if started.succeeded() and self._cache.sharing:
                 self._closed.add(path)
-                if not self._looks.see("folder").ok:
+                if not self._cache.see("folder").ok:
                     # There was none, and nothing has been put into the new one
-                    self._looks.learn("folder", Answer(True, []))
+                    self._cache.learn("folder", Answer(True, []))
                 return
-            self._looks.forget("folder")
+            self._cache.forget("folder")
         mode = FOLDER_MODE if FOLDER in path.split("/") else OTHER_FOLDER_MODE
         found = self.entry(path)
         if found is None:
@@ -158,7 +160,7 @@ class Files:
             if above:
                 self.ensure_folder(above)
             operation = Operation(lambda: self._mkdir(path, mode))
-            self._looks.forget("folder")
+            self._cache.forget("folder")
             if self.entry(path) is None:
                 raise operation.silence or self._reasons.of(f"the folder {path}", FEATURE, files=True)(
                     operation.answer.text
@@ -177,7 +179,7 @@ class Files:
         """
         file = self._prepared(path, content, mode)
         self.has_put = True
-        if self._looks.sharing:
+        if self._cache.sharing:
             self._begun.append((file, Started(lambda: self._write(file))))
         else:
             self._put(file)
@@ -197,7 +199,7 @@ class Files:
 
     def put_last(self, path: str, content: bytes, mode: int) -> None:
         """Do the same after all earlier files are there; while queries are shared, it is there only after `settle`."""
-        if self._looks.sharing:
+        if self._cache.sharing:
             self._last.append(self._prepared(path, content, mode))
         else:
             self.put(path, content, mode)
@@ -209,21 +211,21 @@ class Files:
             self.ensure_folder(folder)
         found = self.entries(folder or ".") or {}
         whole = (
-            self._may_be_read(found) if self._looks.sharing and folder == FOLDER else posixpath.basename(path) in found
+            self._may_be_read(found) if self._cache.sharing and folder == FOLDER else posixpath.basename(path) in found
         )
         return _File(path, text, content, mode, whole)
 
     def _may_be_read(self, found: dict[str, dict[str, Any]]) -> bool:
         """Return whether an agent may be at work in its folder, which holds `found`, or may be started by cron."""
-        crontab = self._looks.see("crontab")
+        crontab = self._cache.see("crontab")
         as_born = all(name in BORN_WITH and str(row.get("type") or "file") == "file" for name, row in found.items())
-        return not as_born or not crontab.ok or any(OURS in line.command for line in Crontab.read(crontab))
+        return not as_born or not crontab.ok or any(CRON_MARK in line.command for line in Crontab.read(crontab))
 
     def finish(self) -> None:
         """Wait for the files of `put`; their modes and the files of `put_last` follow in parallel with later work."""
         begun, self._begun = self._begun, []
         if begun:
-            self._looks.forget("folder", "stamp")
+            self._cache.forget("folder", "stamp")
         # No write may be under way when its file is written again, or given up
         answered = [(file, started.succeeded()) for file, started in begun]
         self._begin_modes([file for file, done in answered if self._is_written(file, done)])
@@ -243,7 +245,7 @@ class Files:
                 for file in files:
                     self.ensure_mode(file.path, file.mode)
         self.has_put = had_put
-        self._looks.forget("folder", "stamp")
+        self._cache.forget("folder", "stamp")
 
     def _is_written(self, file: _File, done: bool) -> bool:
         """Return whether the file only lacks its mode; where that is unknown it is written once more, with its mode."""
@@ -262,7 +264,7 @@ class Files:
     def _put(self, file: _File) -> None:
         for left in reversed(range(TRIES if file.whole else 1)):
             operation = Operation(lambda: self._write(file))
-            self._looks.forget("folder", "stamp")
+            self._cache.forget("folder", "stamp")
             if self.read(file.path, len(file.content) + 1) == file.content:
                 if file.whole and operation.silence is not None:
                     Operation(lambda: self._fileop("unlink", file.path + NEW))
@@ -303,7 +305,7 @@ class Files:
         self._closed.clear()
         if self._there(path):
             operation = Operation(lambda: self._fileop("unlink", path))
-            self._looks.forget("folder")
+            self._cache.forget("folder")
             if self._there(path):
                 self._remove_piecewise(path, MOST_AT_ONCE)
             if self._there(path):
@@ -322,7 +324,7 @@ class Files:
                 Operation(lambda inner=inner: self._fileop("unlink", inner))  # type: ignore[misc]
                 most -= 1
         Operation(lambda: self._fileop("unlink", path))
-        self._looks.forget("folder")
+        self._cache.forget("folder")
         return most
 
     def ensure_mode(self, path: str, mode: int) -> None:
@@ -338,7 +340,7 @@ class Files:
         if found is not None and mode_of(found) == mode:
             return
         operation = Operation(lambda: self._chmod(mode, path))
-        self._looks.forget("folder")
+        self._cache.forget("folder")
         found = self.entry(path)
         if needed if found is None else mode_of(found) not in (None, mode):
             raise operation.silence or self._reasons.of(f"the mode of {path}", FEATURE)(operation.answer.text)

@@ -11,7 +11,7 @@ from typing import IO, ClassVar
 
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account.files import FEATURE, NEW, Files
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import ANSWER_BYTES, Call, Request, Whm
@@ -32,16 +32,16 @@ class OwnAccount(Whm):
     door: ClassVar[str] = "cpanel"
     port: ClassVar[int] = 2083
 
-    def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
+    def batch(self, requests: Sequence[Request]) -> list[Answer] | None:
         """Return None: batches are not available here."""
         return None
 
-    def _send(self, request: Request, look: bool, seconds: int) -> Answer:
+    def _send(self, request: Request, read_only: bool, seconds: int) -> Answer:
         if not request.account:
-            return Answer(False, {}, f"{request.function} is not to be had on port {self.port}")
+            return Answer(False, {}, f"{request.function} is not available on port {self.port}")
         own = replace(request, account="")
         call = Call(f"execute/{request.function.replace('::', '/')}", own.fields, seconds, request.answer_bytes)
-        return answers.uapi(self._ask(call, look), request.hidden)
+        return answers.uapi(self._ask(call, read_only), request.hidden)
 
     def upload(self, folder: str, name: str, source: Path) -> Answer:
         """Upload the file `source` to `folder` (absolute) as `name`; ok when the panel confirms the file itself."""
@@ -57,17 +57,17 @@ class OwnAccount(Whm):
 
     def home(self) -> str:
         """Return the account's home. Raises panel_refused."""
-        answer = self.uapi(self.user, "DomainInfo", "domains_data", look=True, format="hash")
+        answer = self.uapi(self.user, "DomainInfo", "domains_data", read_only=True, format="hash")
         main = answer.data.get("main_domain") if answer.ok and isinstance(answer.data, dict) else None
         home = str(main.get("homedir") or "") if isinstance(main, dict) else ""
         if not home.startswith("/"):
-            raise ShoplaunchError("panel_refused", f"the home of {self.user} is not told: {answer.text}")
+            raise ShoplaunchError("panel_refused", f"the panel does not report the home of {self.user}: {answer.text}")
         return home.rstrip("/")
 
     def files(self) -> OwnFiles:
         """Return the account's files."""
-        looks = Looks(self, self.user)
-        return OwnFiles(self, looks, Reasons(self, looks, self.user), self.user, self.home())
+        cache = AccountCache(self, self.user)
+        return OwnFiles(self, cache, Reasons(self, cache, self.user), self.user, self.home())
 
     def _shut_out(self, reason: str) -> ShoplaunchError:
         return ShoplaunchError("config_invalid", f"cpanel_token: {reason}")
@@ -76,8 +76,8 @@ class OwnAccount(Whm):
 class OwnFiles(Files):
     """The account's files, including whole ones of any bytes; of those the panel reports only the size."""
 
-    def __init__(self, own: OwnAccount, looks: Looks, reasons: Reasons, user: str, home: str) -> None:
-        super().__init__(own, looks, reasons, user, home)
+    def __init__(self, own: OwnAccount, cache: AccountCache, reasons: Reasons, user: str, home: str) -> None:
+        super().__init__(own, cache, reasons, user, home)
         self._own = own
 
     def put_from(self, path: str, source: Path, sha256: str, mode: int) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controller.panels.cpanel.account_cache import Looks
+from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import listed, rows
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.operations import Operation, Reasons
@@ -31,9 +31,9 @@ EXTENSIONS = frozenset((
 class Php:
     """PHP of the virtual host `host` of the account `user`."""
 
-    def __init__(self, whm: Whm, looks: Looks, reasons: Reasons, user: str, host: str) -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, reasons: Reasons, user: str, host: str) -> None:
         self._whm = whm
-        self._looks = looks
+        self._cache = cache
         self._why = reasons.of("the choice of PHP", FEATURE)
         self._user = user
         self._host = host
@@ -51,7 +51,7 @@ class Php:
             return _version(current)
         package = self._choose(minimum, maximum)
         operation = self._set(package)
-        if not (operation.said_done and self._looks.sharing) and self.current() != package:
+        if not (operation.said_done and self._cache.sharing) and self.current() != package:
             raise operation.silence or self._why(operation.answer.text)
         return _version(package)
 
@@ -75,7 +75,7 @@ class Php:
 
     def _row(self) -> dict[str, Any]:
         """Return the virtual host's row, {} when its PHP has no known form."""
-        answer = self._looks.see("vhosts")
+        answer = self._cache.see("vhosts")
         if not answer.ok:
             raise self._why(answer.text)
         for row in rows(answer.data, "vhosts", "versions"):
@@ -87,12 +87,12 @@ class Php:
         operation = Operation(
             lambda: self._whm.uapi(self._user, "LangPHP", "php_set_vhost_versions", version=package, vhost=self._host)
         )
-        self._looks.forget("vhosts")
+        self._cache.forget("vhosts")
         return operation
 
     def installed(self) -> list[str]:
         """Return the packages the server offers, newest first."""
-        answer = self._looks.see("installed_php")
+        answer = self._cache.see("installed_php")
         if not answer.ok:
             raise self._why(answer.text)
         found = answer.data.get("versions") if isinstance(answer.data, dict) else answer.data

@@ -27,12 +27,12 @@ class AutoSsl:
 
     def problems(self, domain: str) -> list[str]:
         """Return the problems found by its last check, those of `domain` first. Raises as `request` does."""
-        answer = self._whm.uapi(self._user, "SSL", "get_autossl_problems", look=True)
+        answer = self._whm.uapi(self._user, "SSL", "get_autossl_problems", read_only=True)
         if not answer.ok:
             raise self._why(answer.text)
         found = sorted(rows(answer.data), key=lambda row: row.get("domain") != domain)
         return [text for row in found if (text := clean(row.get("problem")))]
 
     def _is_checking(self) -> bool:
-        answer = self._whm.uapi(self._user, "SSL", "is_autossl_check_in_progress", look=True)
+        answer = self._whm.uapi(self._user, "SSL", "is_autossl_check_in_progress", read_only=True)
         return answer.ok and is_on(answer.data)

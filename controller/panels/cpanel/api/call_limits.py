@@ -130,11 +130,11 @@ class CallLimiter:
 
 _guard = threading.Lock()
 _places: dict[tuple[str, int], threading.BoundedSemaphore] = {}
-_entrances: dict[tuple[str, Login, int], CallLimiter] = {}
+_limiters: dict[tuple[str, Login, int], CallLimiter] = {}
 
 
-def entrance(server: str, login: Login, limit: int) -> CallLimiter:
+def limiter_of(server: str, login: Login, limit: int) -> CallLimiter:
     """Return the process-wide limiter for calls to `server` with `login`; the limit counts for all logins together."""
     with _guard:
         places = _places.setdefault((server, limit), threading.BoundedSemaphore(limit))
-        return _entrances.setdefault((server, login, limit), CallLimiter(places))
+        return _limiters.setdefault((server, login, limit), CallLimiter(places))

@@ -47,5 +47,5 @@ def lacks(answer: Answer, name: str) -> bool:
 
 def require(whm: Whm, name: str, words: str) -> None:
     """Raise privilege_missing when the token is known not to have `name`; `words` is the panel's message."""
-    if lacks(whm.call("myprivs", look=True), name):
+    if lacks(whm.call("myprivs", read_only=True), name):
         raise ShoplaunchError("privilege_missing", f"the token of {whm.user} lacks {name}; {words}")

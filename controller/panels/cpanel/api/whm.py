@@ -15,7 +15,7 @@ from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpReq
 from controller.network.trust import trusted
 from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
-from controller.panels.cpanel.api.call_limits import CircuitBreaker, entrance
+from controller.panels.cpanel.api.call_limits import CircuitBreaker, limiter_of
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ ANSWER_SECONDS = 120
 #: For creating or removing an account.
 LONG_SECONDS = 600
 #: Tries of a query without an answer: it changes nothing.
-LOOKS = 3
-LOOK_PAUSE_SECONDS = 1.0
+READ_TRIES = 3
+READ_PAUSE_SECONDS = 1.0
 #: Arguments whose values are never shown, even where the panel repeats them.
 SECRET_ARGUMENTS = ("password", "pass", "content")
 #: Largest answer of a function that reports a change, or lists the content of one account.
@@ -105,10 +105,10 @@ class Whm:
     door: ClassVar[str] = "whm"
     port: ClassVar[int] = 2087
 
-    def __init__(self, login: Login, gate: CircuitBreaker, calls_in_flight: int) -> None:
+    def __init__(self, login: Login, breaker: CircuitBreaker, calls_in_flight: int) -> None:
         self._login = login
-        self._gate = gate
-        self._entrance = entrance(login.server, (login.url, login.user, login.token), calls_in_flight)
+        self._breaker = breaker
+        self._limiter = limiter_of(login.server, (login.url, login.user, login.token), calls_in_flight)
         self._calls_in_flight = calls_in_flight
         self._made: HttpClient | None = None
         self._headers = {"Authorization": f"{self.door} {login.user}:{login.token}", "Accept": "application/json"}
@@ -124,37 +124,47 @@ class Whm:
         return self._login.user
 
     def call(
-        self, function: str, /, *, look: bool = False, seconds: int = ANSWER_SECONDS, **arguments: object
+        self, function: str, /, *, read_only: bool = False, seconds: int = ANSWER_SECONDS, **arguments: object
     ) -> Answer:
-        """Call WHM API 1. `look`: it only reads, and may be repeated when no answer comes."""
-        return self._send(Request(function, arguments), look, seconds)
+        """Call WHM API 1. `read_only`: it changes nothing, and may be repeated when no answer comes."""
+        return self._send(Request(function, arguments), read_only, seconds)
 
     def uapi(
-        self, account: str, module: str, function: str, /, *, look: bool = False, limit: int = 0, **arguments: object
+        self,
+        account: str,
+        module: str,
+        function: str,
+        /,
+        *,
+        read_only: bool = False,
+        limit: int = 0,
+        **arguments: object,
     ) -> Answer:
         """Call UAPI as `account`: both envelopes must report success. `limit`: size of the largest accepted answer."""
-        return self._send(Request(f"{module}::{function}", arguments, account, limit), look, ANSWER_SECONDS)
+        return self._send(Request(f"{module}::{function}", arguments, account, limit), read_only, ANSWER_SECONDS)
 
-    def _send(self, request: Request, look: bool, seconds: int) -> Answer:
+    def _send(self, request: Request, read_only: bool, seconds: int) -> Answer:
         call = Call(f"json-api/{request.name}", {"api.version": "1", **request.fields}, seconds, request.answer_bytes)
-        return request.read(self._ask(call, look))
+        return request.read(self._ask(call, read_only))
 
-    def look(self, request: Request) -> Answer:
+    def query(self, request: Request) -> Answer:
         """Return the answer to a read-only request, repeated when none comes."""
         return self._send(request, True, ANSWER_SECONDS)
 
-    def batch(self, looks: Sequence[Request]) -> list[Answer] | None:
-        """Return the answers to all `looks`, made in one call; None where the server does not support batches."""
-        commands = [f"{one.name}?{urlencode(one.fields)}" for one in looks]
-        most = sum(one.answer_bytes for one in looks)
+    def batch(self, requests: Sequence[Request]) -> list[Answer] | None:
+        """Return the answers to all `requests`, made in one call; None where the server does not support batches."""
+        commands = [f"{one.name}?{urlencode(one.fields)}" for one in requests]
+        most = sum(one.answer_bytes for one in requests)
         call = Call("json-api/batch", {"api.version": "1", "command": commands}, ANSWER_SECONDS, min(most, BATCH_BYTES))
         answer = answers.whm(self._ask(call, True))
         found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
-        if not isinstance(found, list) or len(found) != len(looks):
+        if not isinstance(found, list) or len(found) != len(requests):
             return None
-        return [one.read(inner) for one, inner in zip(looks, found, strict=True)]
+        return [one.read(inner) for one, inner in zip(requests, found, strict=True)]
 
-    def api2(self, account: str, module: str, function: str, /, *, look: bool = False, **arguments: object) -> Answer:
+    def api2(
+        self, account: str, module: str, function: str, /, *, read_only: bool = False, **arguments: object
+    ) -> Answer:
         """Call API 2 as `account`; `data` is a list of objects."""
         about = {
             "api.version": "1",
@@ -164,22 +174,22 @@ class Whm:
             "cpanel_jsonapi_func": function,
         }
         call = Call("json-api/cpanel", {**about, **_fields(arguments)}, ANSWER_SECONDS, ANSWER_BYTES)
-        return answers.api2(self._ask(call, look), _hidden(arguments))
+        return answers.api2(self._ask(call, read_only), _hidden(arguments))
 
     def probe(self) -> Answer:
         """Try the login even when the circuit breaker is closed; open it on success. Return `myprivs`' answer."""
-        with self._entrance.passed():
+        with self._limiter.passed():
             document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
-        self._gate.open()
+        self._breaker.open()
         return answers.whm(document)
 
-    def _ask(self, call: Call, look: bool) -> Any:
+    def _ask(self, call: Call, read_only: bool) -> Any:
         """Return the document in the answer."""
-        for left in reversed(range(LOOKS if look else 1)):
+        for left in reversed(range(READ_TRIES if read_only else 1)):
             try:
-                with self._entrance.passed():
+                with self._limiter.passed():
                     # Checked only now: it may have been closed during the wait
-                    reason = self._gate.closed()
+                    reason = self._breaker.closed()
                     if reason is not None:
                         raise self._shut_out(reason)
                     return self._post(call)
@@ -187,7 +197,7 @@ class Whm:
                 if error.code != "panel_unreachable" or left == 0:
                     raise
                 LOG.info("%s: %s is asked again: %s", self.server, call.path, error.message)
-                time.sleep(LOOK_PAUSE_SECONDS)
+                time.sleep(READ_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
     def _post(self, call: Call) -> Any:
@@ -230,7 +240,7 @@ class Whm:
         except ValueError:
             message = f"{self._login.url} answered {path} with {answer.status} and no JSON"
             raise ShoplaunchError("panel_unreachable", message) from None
-        self._entrance.let_in()
+        self._limiter.let_in()
         return document
 
     def _refused(self, status: int, page: bool) -> None:
@@ -238,7 +248,7 @@ class Whm:
         how = f"HTTP {status}" + (", a login page" if page else "")
         reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
         LOG.error("%s: %s; no more calls until that is mended", self.server, reason)
-        self._gate.close(reason)
+        self._breaker.close(reason)
         raise self._shut_out(reason)
 
     def _shut_out(self, reason: str) -> ShoplaunchError:

@@ -31,7 +31,7 @@ ROOT_HOME = Path("/root")
 CPANEL = Path("/usr/local/cpanel")
 #: The operator's ssh_config for this installation, in SHOPLAUNCH_HOME; without it the user's own applies.
 SSH_CONFIG = "ssh_config"
-_OURS = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE)
+_AGENT_FILES = (LAUNCHER_FILE, AGENT_FILE, STAMP_FILE)
 _TEXT_BYTES = 4 * 1024 * 1024
 
 
@@ -75,7 +75,7 @@ class Skeleton:
             # The record of them cannot be trusted
             self._remove_others(lambda name: name != STAMP_FILE)
         agent_files.ensure(self._store, replace(files, bundle_path=None), PLACE)
-        kept = (*_OURS, BUNDLE_FILE) if files.bundle_path is not None else _OURS
+        kept = (*_AGENT_FILES, BUNDLE_FILE) if files.bundle_path is not None else _AGENT_FILES
         self._remove_others(lambda name: name in kept)
         if files.bundle_path is not None and self._bulk is not None:
             self._place_bundle(self._bulk, files, wanted)

@@ -113,8 +113,8 @@ class Ring:
     def _explained(self, found: web_start.Outcome, end: float) -> str:
         """Return why it was not started, where the account's files explain more than the site's answers."""
         folder, files = str(self.folder()), self.panel.files(self.account)
-        looks = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
-        answers = [call.within(end - time.monotonic()) for call in looks]
+        calls = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
+        answers = [call.within(end - time.monotonic()) for call in calls]
         site, agent = (answer.data if answer is not None and answer.ok else None for answer in answers)
         if site is None:
             return found.reason

@@ -212,11 +212,11 @@ def environment(request: dict[str, Any], of_pam: dict[str, str]) -> dict[str, st
 
 def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
     """Start `command` as the account in its own session; return its process id. Raises Refused, OSError."""
-    came, told = os.pipe()
+    came, status_fd = os.pipe()
     job = os.fork()
     if job == 0:
-        _leave(request, mask, variables, told)
-    os.close(told)
+        _leave(request, mask, variables, status_fd)
+    os.close(status_fd)
     # The kernel closes the pipe when the shell starts
     failure = os.read(came, ANSWER_BYTES)
     os.close(came)
@@ -229,11 +229,11 @@ def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
     return job
 
 
-def _leave(request: dict[str, Any], mask: int, variables: dict[str, str], told: int) -> NoReturn:
-    """Become the account's command; on failure, write the error number, and a folder that caused it, to `told`."""
+def _leave(request: dict[str, Any], mask: int, variables: dict[str, str], status_fd: int) -> NoReturn:
+    """Become the account's command; on failure, write the error number, and a folder that caused it, to `status_fd`."""
     try:
-        if told != STATUS:
-            os.dup2(told, STATUS, inheritable=False)
+        if status_fd != STATUS:
+            os.dup2(status_fd, STATUS, inheritable=False)
         os.setsid()
         drop_rights(request["uid"], request["gid"], request["groups"])
         os.umask(mask)
@@ -292,8 +292,8 @@ def see_out(session: Session, job: int) -> None:
     session.close()
 
 
-def start(request: dict[str, Any], told: int) -> None:
-    """Start `command` as the account `user`, answer {"missed": differences from cron} on the descriptor `told`, and
+def start(request: dict[str, Any], status_fd: int) -> None:
+    """Start `command` as the account `user`, answer {"missed": differences from cron} on descriptor `status_fd`, and
     stay until its session ends. Raises Refused, OSError when it cannot be started."""
     cron = cron_daemon()
     missed = ["no cron runs"] if cron is None else adopt(cron)
@@ -306,28 +306,28 @@ def start(request: dict[str, Any], told: int) -> None:
             held.close()
         raise
     let_go()
-    answer(told, {"missed": missed})
+    answer(status_fd, {"missed": missed})
     if held is not None:
         see_out(held, job)
 
 
-def answer(told: int, found: dict[str, Any]) -> None:
+def answer(status_fd: int, found: dict[str, Any]) -> None:
     """Write the result."""
-    os.write(told, json.dumps(found).encode("ascii")[:MOST_BYTES])
-    os.close(told)
+    os.write(status_fd, json.dumps(found).encode("ascii")[:MOST_BYTES])
+    os.close(status_fd)
 
 
-def apart(request: dict[str, Any], told: int) -> NoReturn:
+def apart(request: dict[str, Any], status_fd: int) -> NoReturn:
     """Start the command in this process, which may outlive the one that received the request."""
     try:
         if is_expired(request["user"]):
             raise Refused("account_closed", "the account has expired")
-        start(request, told)
+        start(request, status_fd)
     except Refused as refused:
-        answer(told, {"reason": refused.reason, "message": str(refused)})
+        answer(status_fd, {"reason": refused.reason, "message": str(refused)})
     except OSError as error:
         reason = "limits" if error.errno == errno.EAGAIN else "failed"
-        answer(told, {"reason": reason, "message": error.strerror or str(error)})
+        answer(status_fd, {"reason": reason, "message": error.strerror or str(error)})
     except BaseException:  # noqa: BLE001 - reported, and nothing runs on
         traceback.print_exc()
     os._exit(0)
@@ -336,11 +336,11 @@ def apart(request: dict[str, Any], told: int) -> NoReturn:
 def main() -> None:
     """Answer the one request on standard input."""
     request = json.loads(sys.stdin.buffer.readline())
-    came, told = os.pipe()
+    came, status_fd = os.pipe()
     if os.fork() == 0:
         os.close(came)
-        apart(request, told)
-    os.close(told)
+        apart(request, status_fd)
+    os.close(status_fd)
     # A pipe holds at least this much, and a single write arrives in one piece
     sys.stdout.buffer.write((os.read(came, MOST_BYTES) or b'{"message": "it ended without an answer"}') + b"\n")
 

@@ -20,7 +20,7 @@ def show(token: str) -> str:
     g.client_language = job.language
     view = jobs().status(job)
     noun = word(job.noun, language())
-    title, sentence = labels.headline(view["state"], noun, told=job.alarm != "wanted")
+    title, sentence = labels.headline(view["state"], noun, is_alarmed=job.alarm != "wanted")
     return render_template(
         "status.html",
         title=title,

@@ -58,7 +58,9 @@ def confirm_factor() -> Response:
         return _ask_factor(gettext("That took too long. Begin again."), 410)
     codes = second_factor.confirm(actor(), g.operator, secret, request.form.get("code", "")[:64], now)
     if codes is None:
-        return _offer(secret, sealed, gettext("That is not the code of now. Wait for the next one and try again."), 401)
+        return _offer(
+            secret, sealed, gettext("That is not the present code. Wait for the next one and try again."), 401
+        )
     # All other sessions have ended
     go_on()
     return make_response(

@@ -29,7 +29,7 @@ CHANGES = {
     "revoke": (
         lazy_gettext("Revoke the key %(name)s?"),
         lazy_gettext(
-            "Nothing that %(name)s signs is taken any more, for good; its jobs go on. Another key may take its "
+            "Nothing that %(name)s signs is accepted any more, permanently; its jobs go on. Another key may take its "
             "services over afterwards: `shoplaunch key adopt NEW --of %(name)s`"
         ),
         lazy_gettext("Revoke the key"),

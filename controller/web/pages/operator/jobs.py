@@ -33,8 +33,8 @@ def register(bp: Blueprint) -> None:
     bp.add_url_rule("/jobs/<job_id>/retry", "retry", retry, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/cancel", "confirm_cancel", confirm_cancel)
     bp.add_url_rule("/jobs/<job_id>/cancel", "cancel", cancel, methods=["POST"])
-    bp.add_url_rule("/jobs/<job_id>/later/<kind>", "confirm_later", confirm_later)
-    bp.add_url_rule("/jobs/<job_id>/later", "begin_later", begin_later, methods=["POST"])
+    bp.add_url_rule("/jobs/<job_id>/later/<kind>", "confirm_follow_up", confirm_follow_up)
+    bp.add_url_rule("/jobs/<job_id>/later", "begin_follow_up", begin_follow_up, methods=["POST"])
     bp.add_url_rule("/jobs/<job_id>/undo-cancel", "confirm_undo_cancel", confirm_undo_cancel)
     bp.add_url_rule("/jobs/<job_id>/undo-cancel", "undo_cancel", undo_cancel, methods=["POST"])
 
@@ -52,13 +52,18 @@ def list_jobs() -> str:
 def show(job_id: str) -> str:
     """Show one job stage by stage; the page refreshes itself while the job may change."""
     job = context.jobs().get(job_id)
-    later = context.jobs().statuses(context.jobs().follow_ups(job_id))
+    follow_ups = context.jobs().statuses(context.jobs().follow_ups(job_id))
     shown = view.of_job(context.jobs().status(job), context.jobs().agent_view(job))
     shown["may_retry"] = shown["may_retry"] and allows(g.role, roles.of_kind(job.kind))
-    shown["later_kinds"] = [kind for kind in KINDS.values() if allows(g.role, roles.of_kind(kind.name))]
+    shown["follow_up_kinds"] = [kind for kind in KINDS.values() if allows(g.role, roles.of_kind(kind.name))]
     shown["left"] = context.jobs().seconds_left(job)
     return page(
-        "job.html", "jobs", later=later, ticket=notifications.ticket(job), untold=notifications.untold(job), **shown
+        "job.html",
+        "jobs",
+        follow_ups=follow_ups,
+        ticket=notifications.ticket(job),
+        announcement_problem=notifications.given_up_code(job),
+        **shown,
     )
 
 
@@ -104,22 +109,22 @@ def cancel(job_id: str) -> Response:
     return redirect(url_for("admin.job", job_id=job_id), 303)
 
 
-def confirm_later(job_id: str, kind: str) -> str:
+def confirm_follow_up(job_id: str, kind: str) -> str:
     """Say what a follow-up job would do to the live shop, and ask for confirmation."""
-    return _later_page(job_id, kind)
+    return _follow_up_page(job_id, kind)
 
 
-def _later_page(job_id: str, kind: str, problem: str = "") -> str:
+def _follow_up_page(job_id: str, kind: str, problem: str = "") -> str:
     job = context.jobs().get(job_id)
     context.jobs().require_follow_up(job, kind)
     asked = {**view.of_kind(KINDS[kind]), "problem": problem, "least": follow_up.SHORTEST_PASSWORD}
-    return page("later.html", "jobs", job=context.jobs().status(job), **asked)
+    return page("follow_up.html", "jobs", job=context.jobs().status(job), **asked)
 
 
-def begin_later(job_id: str) -> Response:
+def begin_follow_up(job_id: str) -> Response:
     """Start a follow-up job on the shop: https, a new password, closing it."""
     kind, password = request.form.get("kind", ""), request.form.get("password", "")
-    known = {child.id for child in context.jobs().follow_ups(job_id)}
+    known = {one.id for one in context.jobs().follow_ups(job_id)}
     try:
         given = {"admin.password": password} if password else {}
         job = context.jobs().start_follow_up(job_id, kind, given, Note(g.operator, kind))
@@ -128,7 +133,7 @@ def begin_later(job_id: str) -> Response:
         if error.code != "order_invalid":
             raise
         problem = gettext("At least %(least)s characters.", least=number(follow_up.SHORTEST_PASSWORD))
-        return make_response(_later_page(job_id, kind, problem), 422)
+        return make_response(_follow_up_page(job_id, kind, problem), 422)
     if job.id in known:
         flash(gettext("This is under way already."))
     else:

@@ -44,7 +44,7 @@ NEEDED = {
     "admin.confirm_key": ADMINISTER,
     "admin.change_key": ADMINISTER,
 }
-_LATER = ("admin.confirm_later", "admin.begin_later")
+_FOLLOW_UP_PAGES = ("admin.confirm_follow_up", "admin.begin_follow_up")
 
 
 def of_kind(kind: str | None) -> str:
@@ -54,6 +54,6 @@ def of_kind(kind: str | None) -> str:
 
 def needed() -> str:
     """Return the role that the current request needs."""
-    if request.endpoint in _LATER:
+    if request.endpoint in _FOLLOW_UP_PAGES:
         return of_kind((request.view_args or {}).get("kind") or request.form.get("kind"))
     return NEEDED.get(request.endpoint or "", LOOK if request.method in ("GET", "HEAD", "OPTIONS") else ADMINISTER)

@@ -19,7 +19,7 @@ def installable_mysql_versions(_double, _token, _args):
 
 @whm("get_nameserver_config")
 def get_nameserver_config(double, _token, _args):
-    """Return the name servers of whoever calls."""
+    """Return the name servers of the caller."""
     if not double.quirks.tells_name_servers:
         raise Refusal("unknown_app", name="get_nameserver_config", version="1")
     return {"nameservers": list(double.quirks.name_servers)}

@@ -62,7 +62,7 @@ def test_an_account_that_holds_it_needs_no_other(world):
     assert source(world) == {}
 
 
-def test_an_account_that_holds_another_one_is_told_of_the_right_one(entered):
+def test_for_an_account_that_holds_another_domain_the_right_one_is_named(entered):
     world = entered
     born_with(world, b"another")
     assert list(source(world)) == ["path"]
@@ -84,7 +84,7 @@ def test_what_the_account_holds_comes_before_the_servers_folder(remote):
 
 
 @pytest.mark.parametrize("folder", ['"bundles"', '"/opt/../root"', "7"])
-def test_a_folder_that_is_no_absolute_path_is_told_to_the_operator(remote, folder):
+def test_a_folder_that_is_no_absolute_path_is_reported_to_the_operator(remote, folder):
     remote.settings(f'{{"bundle_folder": {folder}}}')
     job = remote.order()
     remote.work()

@@ -110,7 +110,7 @@ def test_what_ends_sessions_takes_them_from_the_list(engine, actor, how):
         assert sessions.listed(connection, "nora", NOW) == []
 
 
-def test_unknown_operators_and_roles_are_told(actor):
+def test_unknown_operators_and_roles_are_reported(actor):
     for work in (operators.set_role, operators.set_password):
         with pytest.raises(ShoplaunchError, match="user_unknown"):
             work(actor, "nobody", {operators.set_role: "look"}.get(work, PASSWORD))

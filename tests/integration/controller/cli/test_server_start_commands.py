@@ -114,14 +114,14 @@ def row_of(house, *learned, start="auto", now=100.0):
         ([("", "vanished", "a"), ("web", "", "b")], True, "last time: by web"),
     ],
 )
-def test_server_check_tells_what_came_of_it_and_whether_it_is_tried_again(house, learned, ok, message):
+def test_server_check_shows_what_came_of_it_and_whether_it_is_tried_again(house, learned, ok, message):
     row = row_of(house, *learned)
     assert (row.name, row.ok, row.essential, row.optional) == ("start at once", ok, False, True)
     assert row.message.startswith(message)
     assert ("`shoplaunch server set cp1 --start auto`" in row.advice) is not ok
 
 
-def test_server_check_of_a_server_left_to_cron_tells_how_that_is_changed(house):
+def test_server_check_of_a_server_left_to_cron_shows_how_that_is_changed(house):
     row = row_of(house, start="cron")
     assert row.ok and "left to cron" in row.message and "--start auto" in row.message
 

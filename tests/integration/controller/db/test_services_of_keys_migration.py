@@ -113,7 +113,7 @@ def jobs_of_the_same_order(engine, job):
     "an installation of two billing systems is updated, and the wrong one asks for a stored service",
     "each reaches what the log of signed requests says is its own; what nobody can tell apart is nobody's",
 )
-def test_of_several_keys_the_log_tells_whose_it_is(engine):
+def test_of_several_keys_the_log_names_the_right_one(engine):
     asked = [("first", "1", "job1"), ("second", "2", "job2"), ("first", "3", None), ("second", "3", None)]
     asked += [("second", "1", "job1")]
     stored(engine, ["first", "second"], asked)

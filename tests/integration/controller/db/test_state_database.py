@@ -58,7 +58,7 @@ def test_migrating_twice_changes_nothing(engine):
     assert found == newest
 
 
-def test_a_database_without_tables_is_told_from_one_that_is_current(database_url):
+def test_a_database_without_tables_is_distinguished_from_one_that_is_current(database_url):
     found, newest = revisions(make_engine(database_url))
     assert found is None and newest is not None
 

@@ -163,7 +163,7 @@ def test_what_lives_cannot_be_cancelled(world):
     refused(lambda: world.service.jobs.undo_cancel(job.id), "illegal_transition")
 
 
-def test_a_shop_that_was_complete_stays_and_the_operator_is_told_so(world):
+def test_a_shop_that_was_complete_stays_and_the_operator_is_notified_of_it(world):
     job, agent = world.dropped()
     agent.restore()
     agent.clean()

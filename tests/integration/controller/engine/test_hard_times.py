@@ -173,7 +173,7 @@ def test_a_new_order_for_the_account_of_a_living_shop_does_not_change_that_shops
 
 
 @SQLITE
-def test_a_client_who_was_told_is_not_told_again_and_the_operator_not_alarmed(world):
+def test_a_client_who_was_notified_is_not_notified_again_and_the_operator_not_alarmed(world):
     job = world.live()
     refused(lambda: world.service.jobs.retry(job.id, step="notify"), "illegal_transition")
     world.work()
@@ -205,7 +205,7 @@ def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(
     assert len(world.mail.handed_over) == 1
 
 
-def test_a_statement_the_database_refuses_is_not_told_with_what_it_held(world):
+def test_a_statement_the_database_refuses_is_not_reported_with_what_it_held(world):
     job = world.order()
     with reading(world.engine) as connection:
         row = vars(jobs.get(connection, job.id))
@@ -234,7 +234,7 @@ def test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_cou
     assert world.job(job).percent == 75
 
 
-def test_a_database_server_that_is_away_is_busy_and_its_password_is_not_told(tmp_path):
+def test_a_database_server_that_is_away_is_busy_and_its_password_is_not_revealed(tmp_path):
     engine = make_engine(f"mysql://shop:s3cret@localhost/state?unix_socket={tmp_path}/nobody.sock")
     with pytest.raises(ShoplaunchError) as caught, reading(engine):
         pass

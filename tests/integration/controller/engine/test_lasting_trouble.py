@@ -60,7 +60,7 @@ def test_an_agent_that_gets_further_has_no_trouble_any_more(world):
         assert code(world, job) is None
 
 
-def test_an_error_that_lasts_is_told_once(world):
+def test_an_error_that_lasts_is_reported_once(world):
     job, agent = world.dropped()
     ticks(world, agent, "disk_space", int(LASTING_SECONDS))
     assert world.mail.alarms == []
@@ -70,7 +70,7 @@ def test_an_error_that_lasts_is_told_once(world):
     assert (world.job(job).state, code(world, job)) == ("restoring", "disk_space")
 
 
-def test_an_error_that_passes_again_and_again_is_told_nobody(world):
+def test_an_error_that_passes_again_and_again_alarms_nobody(world):
     _job, agent = world.dropped()
     for percent in range(6, 40):
         ticks(world, agent, "db_unreachable", TICK, stage="import", percent=percent)
@@ -78,7 +78,7 @@ def test_an_error_that_passes_again_and_again_is_told_nobody(world):
     assert world.mail.alarms == []
 
 
-def test_an_operator_who_could_not_be_told_of_it_is_told_later_while_reports_go_on(world):
+def test_an_operator_who_could_not_be_notified_is_notified_later_while_reports_go_on(world):
     _job, agent = world.dropped()
     world.mail.codes = ["mail_failed"] * 3
     ticks(world, agent, "disk_space", 3600)
@@ -143,7 +143,7 @@ def test_an_agent_heard_again_after_silence_still_has_the_trouble_it_had(world):
     assert (world.job(job).state, code(world, job)) == ("restoring", "disk_space")
 
 
-def test_what_an_unheard_agent_has_met_is_told_when_it_lasts_and_may_be_retried(world):
+def test_what_an_unheard_agent_has_met_is_reported_when_it_lasts_and_may_be_retried(world):
     job, agent = world.dropped()
     error = {"code": "disk_space", "message": "3 MB are missing", "advice": "a", "retryable": True}
     for _ in range(25):

@@ -20,7 +20,7 @@ QUESTIONS = {
     "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
     "whether a server lets nothing out": lambda c: jobs.last_was_unheard(c, "web1"),
     "the job of a service": lambda c: jobs.find_service(c, "4711", "whmcs"),
-    "the jobs of a shop": lambda c: jobs.children(c, "job00001"),
+    "the jobs of a shop": lambda c: jobs.follow_ups(c, "job00001"),
     "the steps of some jobs": lambda c: steps.of_jobs(c, ["job00001", "job00002"]),
     "the newest of the audit log": lambda c: access.list_audit(c, 50, 0),
 }
@@ -50,7 +50,7 @@ def test_no_question_reads_all_jobs(sqlite, question):
             assert question in FEW or not any("FOR ORDER BY" in line for line in plan), plan
 
 
-def test_the_newest_of_two_jobs_tells_how_often_cron_runs(sqlite):
+def test_the_newest_of_two_jobs_shows_how_often_cron_runs(sqlite):
     for number, (finished, seconds) in enumerate(((NOW + 5, 300), (NOW, 60))):
         job = add_job(sqlite, f"cron{number}", server="web9", facts={"cron_seconds": seconds}, updated_at=NOW + number)
         transact(sqlite, lambda c, job=job: steps.insert(c, job.id, PLAN))

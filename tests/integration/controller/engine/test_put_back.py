@@ -57,11 +57,11 @@ def test_a_database_and_user_that_were_there_before_stay(world, account):
     assert ("remove_database", "alice_shop") not in world.panel.calls
 
 
-def test_a_database_that_holds_tables_stays_with_its_account_and_the_operator_is_told(world):
+def test_a_database_that_holds_tables_stays_with_its_account_and_the_operator_is_notified(world):
     job, agent = world.dropped()
     world.panel.tables["alice_shop"] = ["somebody's"]
     found = cancelled(world, job, agent)
-    # Whoever has tables needs the login to them
+    # Tables need the login to them
     assert left(world) == ({"alice"}, {"alice_shop"}, {"alice_shop"})
     assert found.error["code"] == "cancelled_kept"
     assert "alice_shop" in found.error["message"]
@@ -102,7 +102,7 @@ def test_an_account_that_holds_anything_else_by_now_stays(world, change):
     assert named[change] in found.error["message"]
 
 
-def test_where_the_panel_cannot_tell_what_is_in_an_account_it_stays(world, monkeypatch):
+def test_an_account_stays_where_the_panel_cannot_list_it(world, monkeypatch):
     monkeypatch.setattr(type(world.panel), "home_entries", lambda _self, _account: None)
     job, agent = world.dropped()
     found = cancelled(world, job, agent)
@@ -110,7 +110,7 @@ def test_where_the_panel_cannot_tell_what_is_in_an_account_it_stays(world, monke
     assert found.error["code"] == "cancelled_kept"
 
 
-def test_a_panel_that_cannot_tell_whether_things_were_there_removes_nothing(world, monkeypatch):
+def test_a_panel_that_cannot_say_whether_things_were_there_removes_nothing(world, monkeypatch):
     monkeypatch.setattr(type(world.panel), "has_database", lambda *_: True)
     monkeypatch.setattr(type(world.panel), "has_database_user", lambda *_: True)
     monkeypatch.setattr(type(world.panel), "home_entries", lambda *_: None)

@@ -29,7 +29,7 @@ def test_an_error_that_may_pass_is_tried_again_by_itself(world):
     assert world.steps(job)["php"].attempts == 3
 
 
-def test_an_error_that_lasts_fails_the_job_and_the_operator_is_told_once(world):
+def test_an_error_that_lasts_fails_the_job_and_the_operator_is_notified_once(world):
     world.panel.fail("ensure_php", *["panel_unreachable"] * 5)
     job = world.order()
     world.work_later(300)
@@ -41,7 +41,7 @@ def test_an_error_that_lasts_fails_the_job_and_the_operator_is_told_once(world):
     assert alarm.admin_url == f"http://127.0.0.1:8000/admin/jobs/{job.id}"
 
 
-def test_an_operator_who_could_not_be_told_is_told_later(world):
+def test_an_operator_who_could_not_be_notified_is_notified_later(world):
     world.panel.fail("ensure_php", "panel_refused")
     world.mail.codes = ["mail_failed", "mail_failed"]
     job = world.order()
@@ -90,7 +90,7 @@ def test_steps_that_failed_side_by_side_are_all_run_again(world, asked_for):
     assert world.job(job).state == "dropped"
 
 
-def test_an_unexpected_failure_is_internal_and_does_not_tell_what_it_was_called_with(world):
+def test_an_unexpected_failure_is_internal_and_does_not_reveal_its_arguments(world):
     def burst():
         world.panel.before.clear()
         raise ValueError("secret-password")

@@ -18,7 +18,7 @@ def code(world, job):
     return (world.job(job).error or {}).get("code")
 
 
-def test_cron_that_never_fired_is_told_after_three_ticks(world):
+def test_cron_that_never_fired_is_reported_after_three_ticks(world):
     job, _agent = world.dropped()
     world.work_later(260, stride=10)
     assert (world.job(job).state, looks(world)) == ("dropped", 0)
@@ -93,7 +93,7 @@ def test_an_unheard_agent_that_then_dies_is_silent(world):
     assert (world.job(job).state, code(world, job)) == ("stalled", "agent_silent")
 
 
-def test_an_agent_that_gave_up_unheard_tells_why_through_the_panel(world):
+def test_an_agent_that_gave_up_unheard_shows_why_through_the_panel(world):
     job, agent = world.dropped()
     error = {"code": "db_packet", "message": "max_allowed_packet is 1 MiB", "advice": "raise it", "retryable": False}
     agent.write_state(status="failed", stage="preflight", updated_at=world.clock(), error=error)
@@ -112,7 +112,7 @@ def refusal(world, code, **state):
 
 
 @pytest.mark.parametrize("refused", REFUSALS)
-def test_a_job_file_the_agent_would_not_believe_is_told_by_its_code(world, refused):
+def test_a_job_file_the_agent_would_not_believe_is_reported_by_its_code(world, refused):
     job, agent = world.dropped()
     world.clock.pass_by(60)
     # On a fresh account nothing else is in the state: nobody vouches for the job's name
@@ -125,7 +125,7 @@ def test_a_job_file_the_agent_would_not_believe_is_told_by_its_code(world, refus
 
 
 @pytest.mark.parametrize("refused", REFUSALS)
-def test_a_refusal_after_a_retry_is_told_although_the_state_is_of_the_attempt_before(world, refused):
+def test_a_refusal_after_a_retry_is_reported_although_the_state_is_of_the_attempt_before(world, refused):
     job, agent = world.dropped()
     agent.fail("bundle_digest")
     world.service.jobs.retry(job.id)
@@ -157,14 +157,14 @@ def test_a_refusal_of_the_attempt_before_is_not_taken_for_one_of_this(world, clo
     assert (world.job(job).state, code(world, job)) == ("stalled", "cron_never_fired")
 
 
-def test_an_account_without_python_is_told_from_its_state_file(world):
+def test_an_account_without_python_is_recognised_by_its_state_file(world):
     job, agent = world.dropped()
     (agent.folder / "state.json").write_text('{"format": 1, "error": "python_missing"}')
     world.work_later(400, stride=20)
     assert (world.job(job).state, code(world, job)) == ("failed", "python_missing")
 
 
-def test_a_retry_after_python_was_installed_is_not_told_again_that_there_is_none(world):
+def test_a_retry_after_python_was_installed_does_not_report_python_missing_again(world):
     job, agent = world.dropped()
     (agent.folder / "state.json").write_text('{"format":1,"error":"python_missing","reported":true}')
     world.work_later(400, stride=20)
@@ -189,7 +189,7 @@ def test_what_an_account_writes_there_is_never_trusted_with_more_than_words(worl
 
 
 @pytest.mark.parametrize("content", ["[]", "nonsense", '{"format": 2}', "\x00\xff"])
-def test_a_state_file_that_is_none_tells_nothing(world, content):
+def test_a_file_that_is_no_state_file_says_nothing(world, content):
     job, agent = world.dropped()
     (agent.folder / "state.json").write_text(content)
     world.work_later(400, stride=20)
@@ -254,7 +254,7 @@ def test_a_panel_that_does_not_answer_is_no_proof_of_anything(world):
     "code",
     ["account_missing", "account_renamed", "account_suspended", "feature_missing", "panel_refused", "panel_untrusted"],
 )
-def test_what_the_panel_says_for_good_is_told_at_once(world, code):
+def test_a_permanent_error_of_the_panel_is_reported_at_once(world, code):
     job, _agent = world.dropped()
     world.panel.fail("read_file", code)
     world.work_later(300, stride=10)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from controller.jobs.shop import tls
-from tests.integration.controller.later import JOBS, finish, leads_to_https
+from tests.integration.controller.follow_ups import JOBS, finish, leads_to_https
 from tests.integration.controller.world import DOMAIN, Agent
 
 HOUR, DAY = 3600.0, 86400.0
@@ -65,7 +65,7 @@ def test_where_no_panel_issues_certificates_nothing_is_waited_for(world, names):
     assert names.asked == 0
 
 
-def test_a_shop_lives_before_any_certificate_and_is_told_of_over_http(world, shop):
+def test_a_shop_lives_before_any_certificate_and_is_announced_with_http(world, shop):
     assert world.status(shop)["tls"] == "asked"
     assert world.status(shop)["shop_url"].startswith("http://")
     assert [news.job for news in world.mail.handed_over] == [shop.id]
@@ -102,13 +102,13 @@ def test_a_certificate_that_is_served_at_once_is_followed_within_seconds(world, 
 def test_a_certificate_that_comes_later_is_looked_for_early_and_ever_less_often(
     world, shop, names, secure, tls_authority, monkeypatch
 ):
-    began, looks, look = world.clock(), [], tls.look
+    began, looks, look = world.clock(), [], tls.probe
 
     def looking(*about):
         looks.append(world.clock() - began)
         return look(*about)
 
-    monkeypatch.setattr(tls, "look", looking)
+    monkeypatch.setattr(tls, "probe", looking)
     names.lead_here()
     secure.use(tls_authority.issue("other.example.com"))
     pass_by(world, 65, 1)
@@ -206,7 +206,7 @@ def test_days_later_the_domain_leads_here_and_https_follows_by_itself(world, sho
     assert children(world, shop) == [("https_on", "live")]
 
 
-def test_https_that_was_taken_back_is_not_begun_again_by_itself(world, shop, names, secure):
+def test_https_that_was_rolled_back_is_not_started_again_automatically(world, shop, names, secure):
     names.lead_here()
     pass_by(world, 120, 60)
     (job,) = world.service.jobs.follow_ups(shop.id)
@@ -222,7 +222,7 @@ def test_https_that_was_taken_back_is_not_begun_again_by_itself(world, shop, nam
     assert world.status(shop)["tls"] == "served"
 
 
-def test_a_shop_whose_bundle_does_not_tell_how_stays_on_http(world, names, secure):
+def test_a_shop_whose_bundle_does_not_describe_https_stays_on_http(world, names, secure):
     world.panel.issues_certificates = True
     job = world.live()
     names.lead_here()
@@ -232,7 +232,7 @@ def test_a_shop_whose_bundle_does_not_tell_how_stays_on_http(world, names, secur
     assert world.job(job).wake_at is None
 
 
-def test_another_later_job_comes_first(world, shop, names, secure):
+def test_another_follow_up_job_comes_first(world, shop, names, secure):
     other = world.service.jobs.start_follow_up(shop.id, "remove", {})
     names.lead_here()
     pass_by(world, 120, 60)

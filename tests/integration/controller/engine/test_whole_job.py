@@ -13,7 +13,7 @@ from shared.signing import PURPOSE_JOB, load_signed
 from tests.integration.controller.world import DOMAIN, Agent
 
 
-def test_an_order_becomes_a_living_shop_and_the_client_is_told(world):
+def test_an_order_becomes_a_living_shop_and_the_client_is_notified(world):
     job = world.live()
     status = validate("service", world.status(job), "event_invalid")
     assert (status["state"], status["percent"], status["step"], status["error"]) == ("live", 100, None, None)
@@ -24,7 +24,7 @@ def test_an_order_becomes_a_living_shop_and_the_client_is_told(world):
     assert len(news.password) >= 12
 
 
-def test_the_job_file_tells_the_agent_everything_and_no_password_of_the_back_office(world):
+def test_the_job_file_gives_the_agent_everything_but_the_password_of_the_back_office(world):
     job, agent = world.dropped()
     payload, home = agent.payload, agent.account.home
     assert payload["bundle"] == {
@@ -183,7 +183,7 @@ def test_a_job_file_of_a_removed_agent_is_never_live_before_its_leftovers_are_go
      {"stages": 5, "tables": {"ps_shop": 1, "ps_product": 19}},
      {"stages": "prove", "tables": {"ps_shop": 1, "ps_product": 19}}],
 )  # fmt: skip
-def test_without_the_agents_whole_evidence_nobody_is_told_ready(world, evidence):
+def test_without_the_agents_whole_evidence_nobody_is_notified_that_the_shop_is_ready(world, evidence):
     job, agent = world.dropped()
     agent.restore(evidence)
     agent.clean()

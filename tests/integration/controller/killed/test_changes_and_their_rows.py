@@ -14,7 +14,7 @@ SECONDS = 120
 #: More writes no operation has.
 MOST_WRITES = 30
 WAYS = [
-    *(("page", operation) for operation in (*doomed.DEEDS, "logout")),
+    *(("page", operation) for operation in (*doomed.PAGES, "logout")),
     *(("command", operation) for operation in (*doomed.COMMANDS, "order")),
     ("signed", "ordered"), ("client", "link"), ("client", "set"),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link import ring
 from controller.panels.registry import starts
 from controller.panels.start import Started
-from tests.integration.controller.later import JOBS, begin
+from tests.integration.controller.follow_ups import JOBS, begin
 from tests.integration.controller.world import Agent
 
 

@@ -1,4 +1,4 @@
-"""How an agent was started and how long that was waited for: noted once, true whoever is faster, told to the end."""
+"""How an agent was started and how long that took: noted once, whether cron or the ring is faster, shown to the end."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def finish(world, job, agent, **first):
 
 
 @KINDS
-def test_what_the_agent_says_of_its_start_is_told_with_the_seconds_waited_for(world):
+def test_what_the_agent_says_of_its_start_is_reported_with_the_seconds_waited_for(world):
     ringing(world, Started("account"))
     job, agent = world.dropped()
     world.clock.pass_by(0.25)
@@ -53,7 +53,7 @@ def test_what_the_agent_says_of_its_start_is_told_with_the_seconds_waited_for(wo
 
 
 @KINDS
-def test_an_agent_that_cron_started_says_nothing_and_the_reason_is_told(world):
+def test_an_agent_that_cron_started_says_nothing_and_the_reason_is_reported(world):
     ringing(world, Started(reason="no_answer"))
     job, agent = world.dropped()
     world.clock.pass_by(40)
@@ -172,7 +172,7 @@ def test_a_started_agent_whose_state_stands_still_is_silent_not_unstarted(world)
     assert world.job(job).error["code"] == "agent_silent"
 
 
-def test_certificate_and_counters_tell_how_agents_were_started(world):
+def test_certificate_and_counters_show_how_agents_were_started(world):
     ringing(world, Started("account"))
     job, agent = world.dropped()
     world.clock.pass_by(0.5)

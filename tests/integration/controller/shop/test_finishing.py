@@ -78,7 +78,7 @@ def test_a_visit_that_fails_once_the_agent_is_gone_counts(world):
     assert world.steps(job)["check"].failures == 1
 
 
-def test_a_certificate_is_asked_for_beside_the_visits(world):
+def test_a_certificate_is_requested_in_parallel_with_the_visits(world):
     job, _agent = finished(world)
     world.work()
     rows = world.steps(job)

@@ -109,12 +109,12 @@ def test_an_empty_answer_that_is_wanted_otherwise_is_no_trouble(shop):
 @pytest.mark.parametrize(
     ("status", "cause"), [(500, "error_log"), (503, "maintenance"), (403, "modes of files"), (508, "limits")]
 )
-def test_a_status_is_told_with_its_likeliest_cause(shop, status, cause):
+def test_a_status_is_reported_with_its_likeliest_cause(shop, status, cause):
     shop.pages["/"] = (status, {}, b"sorry")
     assert cause in check(shop)
 
 
-def test_a_checks_own_hint_is_told_but_for_errors_of_the_server(shop):
+def test_a_checks_own_hint_is_reported_but_for_errors_of_the_server(shop):
     hint = "the rules of .htaccess do not work: AllowOverride, mod_rewrite"
     assert check(shop, path="/1-home/mug.jpg", hint=hint).endswith(f"answered 404, expected [200] ({hint})")
     shop.pages["/1-home/mug.jpg"] = (500, {}, b"")

@@ -39,7 +39,7 @@ def test_the_entries_are_those_of_the_list_however_it_is_cut(entries, indent, se
     "text",
     ["", "{}", "[", "[{}", "[{},", "[{},]", "[{} {}]", "[,{}]", "[{}] x", "[{}]]", "none", '[{"x]', "[\xff]"],
 )
-def test_what_is_no_list_is_told(text, size, monkeypatch):
+def test_what_is_no_list_is_reported(text, size, monkeypatch):
     monkeypatch.setattr(json_list, "_FIRST_CHARS", 1)
     with pytest.raises(ShoplaunchError, match="bundle_damaged"):
         list(entries_of(cut(text.encode("latin-1"), size)))

@@ -78,7 +78,7 @@ def test_what_no_web_server_reads_as_its_settings_is_refused_unread(account, kin
     with pytest.raises(ShoplaunchError) as problem:
         holding_page.place(account)
     assert problem.value.code == "path_refused"
-    # Somebody else's: whoever takes a job back leaves it
+    # Somebody else's: taking a job back leaves it
     holding_page.restore(account)
     assert os.path.lexists(path)
 
@@ -172,7 +172,7 @@ def test_what_came_where_a_moved_entry_was_stays_when_undoing(account):
     assert content(account) == {"x": b"old"}
 
 
-def test_the_log_is_bounded_and_tells_no_secret(tmp_path):
+def test_the_log_is_bounded_and_reveals_no_secret(tmp_path):
     log = Log(str(tmp_path))
     log.hide(["topsecret", "topsecret-and-more", "abc"])
     for number in range(MAX_BYTES // 40):

@@ -70,7 +70,7 @@ def test_a_pipe_in_the_place_of_the_options_keeps_nobody_waiting_and_a_large_fil
 
 
 @OURS
-def test_nobody_at_any_of_the_usual_places_is_told_with_their_names(place, monkeypatch):
+def test_without_a_listener_at_the_usual_places_the_error_names_them(place, monkeypatch):
     monkeypatch.setattr(door, "OPTION_FILES", ())
     monkeypatch.setattr(door, "SOCKETS", (str(place / "a"), str(place / "b")))
     assert code_of({"db.host": "localhost"}) == ("db_unreachable", True)

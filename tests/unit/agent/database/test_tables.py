@@ -14,13 +14,13 @@ def member(name, size, **owner):
     return {"name": name, "kind": "data", "size": size, "rows": 1, **owner}
 
 
-MIXED, SMALL, LARGE, MORE = (
+MIXED, SMALL_TABLE, LARGE, MORE = (
     member("1", 900),
     member("2", 10, table="small"),
     member("3", 50, table="large"),
     member("4", 20, table="large"),
 )
-MANIFEST = {"members": [MIXED, SMALL, LARGE, MORE]}
+MANIFEST = {"members": [MIXED, SMALL_TABLE, LARGE, MORE]}
 NAMES = ["a", "large", "m", "small", "z"]
 MISSING = {name: f"CREATE TABLE {name}" for name in NAMES}
 
@@ -58,14 +58,14 @@ def test_tables_with_chunks_of_their_own_are_made_first_the_largest_before_all_o
 
 
 def test_chunks_come_in_the_order_of_their_tables_those_of_several_last():
-    assert Tables(MANIFEST, MISSING).chunks_in_order(MANIFEST["members"]) == [LARGE, MORE, SMALL, MIXED]
+    assert Tables(MANIFEST, MISSING).chunks_in_order(MANIFEST["members"]) == [LARGE, MORE, SMALL_TABLE, MIXED]
 
 
 def test_a_chunk_of_one_table_waits_for_that_alone():
     tables = Tables(MANIFEST, MISSING)
     waiter = Waiter(tables, LARGE)
     tables.made("small")
-    assert waiter.still_waits() and not tables.are_there(LARGE) and tables.are_there(SMALL)
+    assert waiter.still_waits() and not tables.are_there(LARGE) and tables.are_there(SMALL_TABLE)
     tables.made("large")
     assert waiter.went_on()
 

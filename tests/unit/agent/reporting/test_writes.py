@@ -85,7 +85,7 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
         append(event),
     )
     del synced[:]
-    runner.begin(types.SimpleNamespace(state=state, log=log, events=events, untold=[]), "unpack")
+    runner.begin(types.SimpleNamespace(state=state, log=log, events=events, unsent=[]), "unpack")
     # The state's file and its folder, once
     assert told == [(1, 1)] and len(synced) == 2
 
@@ -95,7 +95,7 @@ def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path
     outbox = Outbox(str(tmp_path), "j1", 1, log)
     events = EventLog({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, log)
     ctx = types.SimpleNamespace(
-        state=state, log=log, events=events, untold=[], count=lambda *_: None, take_counters=dict
+        state=state, log=log, events=events, unsent=[], count=lambda *_: None, take_counters=dict
     )
     runner.begin(ctx, "unpack")
     runner.finish(ctx, "unpack", 1.0)

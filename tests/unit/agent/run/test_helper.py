@@ -91,7 +91,7 @@ def test_a_stopped_one_that_takes_no_order_is_ended_all_the_same(tmp_path):
     assert pid not in children()
 
 
-def test_where_it_cannot_be_noted_for_whoever_takes_over_it_is_ended(tmp_path):
+def test_a_helper_that_cannot_be_noted_for_the_next_agent_is_ended(tmp_path):
     before = children()
 
     def refuse(_pid):
@@ -223,6 +223,6 @@ def test_a_shop_that_is_in_its_place_needs_no_helper_unless_it_is_to_be_another(
     assert helpers.start(ctx) == (("unpack", shards.read_ahead) if is_needed else None)
 
 
-def test_a_small_job_has_no_helper(tmp_path):
+def test_a_follow_up_job_has_no_helper(tmp_path):
     ctx = types.SimpleNamespace(state=State(str(tmp_path)), job={}, kind="set_admin_password")
     assert helpers.start(ctx) is None

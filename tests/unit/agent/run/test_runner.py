@@ -1,4 +1,4 @@
-"""A stage's done-mark and its work: whoever is killed in between does the work again."""
+"""A stage's done-mark and its work: a stage killed in between does its work again."""
 
 import errno
 import types
@@ -20,7 +20,7 @@ def ctx(tmp_path):
     )  # fmt: skip
     return types.SimpleNamespace(
         state=State(str(tmp_path)), events=events, log=types.SimpleNamespace(info=lambda *_: None),
-        check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0, untold=[],
+        check_current=lambda: None, count=lambda *_: None, take_counters=dict, waited=0.0, unsent=[],
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ FOLLOWING = {
 
 
 @pytest.mark.parametrize("what", FOLLOWING)
-def test_the_end_of_a_stage_is_told_once_it_is_on_the_disk_with_what_follows(ctx, ends, what):
+def test_the_end_of_a_stage_is_reported_once_it_is_on_the_disk_with_what_follows(ctx, ends, what):
     runner.run_stage(ctx, stage(lambda _ctx: None))
     assert ends == []
     FOLLOWING[what](ctx)
@@ -70,7 +70,7 @@ def test_the_end_of_a_stage_is_told_once_it_is_on_the_disk_with_what_follows(ctx
     assert ends == [True]
 
 
-def test_an_end_that_the_disk_had_no_room_for_is_told_with_the_failure(ctx, ends, monkeypatch):
+def test_an_end_that_the_disk_had_no_room_for_is_reported_with_the_failure(ctx, ends, monkeypatch):
     write = state.write_durably
 
     def full(_path, _data):
@@ -132,7 +132,7 @@ class Ctx(context.Context):
         )
         self.delivery = None
         self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
-        self.untold = []
+        self.unsent = []
         self._flushing = types.SimpleNamespace(finish=lambda: self.told.append("on the disk"))
 
     def count(self, *_):
@@ -142,7 +142,7 @@ class Ctx(context.Context):
         return {}
 
 
-class Beside:
+class ParallelStage:
     """A helper that is through, or dead, once somebody waits for it."""
 
     name = "unpack"
@@ -182,7 +182,7 @@ def run_side_by_side(tmp_path, monkeypatch, **how):
         assert ctx.wait_for_tree(lambda: 8) == 8
 
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
-    runner.run(ctx, Beside(ctx, **how))
+    runner.run(ctx, ParallelStage(ctx, **how))
     return ctx.told
 
 
@@ -215,7 +215,7 @@ def test_where_the_helper_was_killed_the_tree_is_unpacked_here_before_it_is_need
     ]
 
 
-def test_what_the_helper_has_done_is_told_and_kept_though_another_stage_fails(tmp_path, monkeypatch):
+def test_what_the_helper_has_done_is_reported_and_kept_though_another_stage_fails(tmp_path, monkeypatch):
     ctx = Ctx(tmp_path)
 
     def fail(_ctx):
@@ -224,7 +224,7 @@ def test_what_the_helper_has_done_is_told_and_kept_though_another_stage_fails(tm
     unpack = types.SimpleNamespace(NAME="unpack")
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=fail)),))
     with pytest.raises(ShoplaunchError, match="db_error"):
-        runner.run(ctx, Beside(ctx, is_through=True))
+        runner.run(ctx, ParallelStage(ctx, is_through=True))
     assert "unpack is done" in ctx.told
     kept = State(str(tmp_path))
     assert kept.stage_done("unpack") and not kept.stage_done("prove")
@@ -242,7 +242,7 @@ def test_a_tree_of_which_the_disk_lost_something_is_not_unpacked(tmp_path, monke
     prove = types.SimpleNamespace(NAME="prove", run=lambda ctx: ctx.wait_for_tree(lambda: None))
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, prove),))
     with pytest.raises(ShoplaunchError, match="file_error"):
-        runner.run(ctx, Beside(ctx, is_killed=is_killed))
+        runner.run(ctx, ParallelStage(ctx, is_killed=is_killed))
     assert "unpack is done" not in ctx.told and "unpacked here" not in ctx.told
     kept = State(str(tmp_path))
     assert not kept.stage_done("unpack") and not kept.stage_done("prove")
@@ -256,7 +256,7 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
         clock[0] += 1000.0
         return True
 
-    monkeypatch.setattr(Beside, "wait", wait)
+    monkeypatch.setattr(ParallelStage, "wait", wait)
     ctx = Ctx(tmp_path)
 
     def prove(ctx):
@@ -265,7 +265,7 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
 
     unpack = types.SimpleNamespace(NAME="unpack")
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
-    runner.run(ctx, Beside(ctx))
+    runner.run(ctx, ParallelStage(ctx))
     assert ctx.state.get("stages")["prove"]["seconds"] == 5.0
 
 

@@ -51,7 +51,7 @@ def test_without_any_output_it_ends_all_the_same(code):
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 1), (3, 3)])
-def test_where_not_even_a_complaint_can_be_written_the_exit_code_tells(code, told):
+def test_where_not_even_a_message_can_be_written_the_exit_code_says_why(code, told):
     full = f"import sys; from agent.run.command_line import leave; sys.stdout.write(chr(65)); leave({code})"
     with open("/dev/full", "w") as nowhere:
         command = [sys.executable, "-c", full]

@@ -7,7 +7,7 @@ from shared.events import START_VARIABLE, START_WAYS
 
 
 @pytest.mark.parametrize("way", START_WAYS)
-def test_a_known_way_is_told(monkeypatch, way):
+def test_a_known_way_is_reported(monkeypatch, way):
     monkeypatch.setenv(START_VARIABLE, way)
     assert session._started_by() == {"start": way}
 

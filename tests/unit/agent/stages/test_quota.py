@@ -32,7 +32,7 @@ def places(tmp_path, monkeypatch):
 ROOMS = [(4000 * 1024, 30), (3990 * 1024, None)]
 
 
-def test_the_smallest_limits_tell_the_room(places):
+def test_the_smallest_limits_show_the_room(places):
     assert quota_rooms() == ROOMS
 
 
@@ -86,14 +86,14 @@ def test_a_shop_for_which_the_quota_has_no_room_is_refused_before_anything_is_ch
         assert code is None
 
 
-def test_whoever_was_killed_while_unpacking_began_is_not_asked_for_room_for_all_of_it_again(places, tmp_path):
+def test_after_a_kill_while_unpacking_only_the_room_for_the_rest_is_required(places, tmp_path):
     shop = shop_of(tmp_path, {"disk_bytes": 6000 * 1024, "inodes": 1})
     (tmp_path / "staging").mkdir()
     check_disk(shop)
 
 
 @pytest.mark.parametrize("says", ["exec sleep 1000", "sleep 1000 & echo $! >$0.child; wait", "yes more and more"])
-def test_a_quota_that_is_never_told_keeps_nobody_waiting(places, monkeypatch, says):
+def test_a_quota_that_is_never_reported_keeps_nobody_waiting(places, monkeypatch, says):
     monkeypatch.setattr(preflight, "QUOTA_SECONDS", 0.5)
     (places[1] / "quota").write_text(f"#!/bin/sh\n{says}\n")
     try:

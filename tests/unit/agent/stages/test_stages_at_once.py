@@ -41,14 +41,14 @@ def test_a_stage_that_begins_does_not_take_back_how_far_another_is(events):
     assert events.percent == before
 
 
-def test_progress_of_a_stage_beside_does_not_change_which_one_is_told(events):
+def test_progress_of_a_parallel_stage_does_not_change_which_one_is_reported(events):
     begin(events, "unpack")
     begin(events, "import")
     events.progress("unpack", 0.5)
     assert events.event("failed")["stage"] == "import"
 
 
-def test_once_a_stage_is_done_the_one_that_goes_on_is_told(events):
+def test_once_a_stage_is_done_the_one_that_goes_on_is_reported(events):
     begin(events, "unpack")
     begin(events, "prove")
     begin(events, "unpack")
@@ -86,7 +86,7 @@ def test_the_files_are_proved_once_they_are_complete_and_the_database_before(mon
     prove.run(
         types.SimpleNamespace(
             check_current=lambda: None,
-            tell_waiting=None,
+            report_waiting=None,
             wait_for_tree=wait_for_tree,
             progress=lambda *_: None,
             staging="tree",

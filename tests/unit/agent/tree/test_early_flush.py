@@ -47,7 +47,7 @@ def shards(*numbers):
     return [(f"files/{number}", number) for number in numbers]
 
 
-def test_a_shard_is_flushed_beside_the_work_and_noted_after_that(monkeypatch, tmp_path):
+def test_a_shard_is_flushed_in_the_background_and_noted_after_that(monkeypatch, tmp_path):
     disk = Disk(monkeypatch, tmp_path)
     disk.add(1)
     disk.wait()
@@ -69,7 +69,7 @@ def test_what_is_written_while_it_is_flushed_is_not_noted_before_the_next_time(m
     assert disk.noted == shards(1, 2, 3)
 
 
-def test_whoever_is_at_the_end_waits_for_what_is_under_way(monkeypatch, tmp_path):
+def test_the_end_waits_for_flushes_that_are_under_way(monkeypatch, tmp_path):
     disk = Disk(monkeypatch, tmp_path)
     disk.gate.clear()
     disk.add(1)
@@ -83,7 +83,7 @@ def test_whoever_is_at_the_end_waits_for_what_is_under_way(monkeypatch, tmp_path
     assert disk.noted == shards(1)
 
 
-def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_told(monkeypatch, tmp_path):
+def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_reported(monkeypatch, tmp_path):
     disk = Disk(monkeypatch, tmp_path, [BROKEN])
     disk.gate.clear()
     disk.add(1)
@@ -99,14 +99,14 @@ def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_tol
     assert disk.noted == []
 
 
-def test_what_is_lost_at_the_end_is_told_by_its_own_code(monkeypatch, tmp_path):
+def test_what_is_lost_at_the_end_is_reported_by_its_own_code(monkeypatch, tmp_path):
     disk = Disk(monkeypatch, tmp_path, [OSError(28, "No space left on device")])
     with pytest.raises(ShoplaunchError) as told:
         disk.flushing.finish()
     assert told.value.code == "quota_reached"
 
 
-def test_notes_that_are_somebody_elses_by_now_are_told_as_that(monkeypatch, tmp_path):
+def test_notes_that_are_somebody_elses_by_now_are_reported_as_that(monkeypatch, tmp_path):
     def refuse(_member, _counters):
         raise ShoplaunchError("superseded", "a newer attempt")
 
@@ -126,7 +126,7 @@ def test_where_no_thread_can_be_started_it_is_done_here(monkeypatch, tmp_path):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     disk = Disk(monkeypatch, tmp_path)
     disk.add(1)
-    assert disk.log == ["nothing comes to the disk beside the work: can't start new thread"]
+    assert disk.log == ["files are not flushed in the background: can't start new thread"]
     assert disk.flushed == [([], True)]
     assert disk.noted == shards(1)
 

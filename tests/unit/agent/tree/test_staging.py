@@ -67,7 +67,7 @@ def test_a_tree_is_built_in_nobody_elses_folder(tmp_path, name):
     assert problem.value.code == "path_refused"
 
 
-def test_a_folder_of_ours_that_others_could_write_to_is_closed(tmp_path):
+def test_the_agents_folder_is_closed_when_others_could_write_to_it(tmp_path):
     tree = tmp_path / "tree"
     tree.mkdir()
     tree.chmod(0o777)

@@ -46,7 +46,7 @@ def test_a_file_of_that_name_with_something_else_in_it_is_the_clients(tmp_path, 
     assert (tmp_path / STARTER.name).read_bytes() == content
 
 
-def test_a_starter_of_a_name_the_job_does_not_know_is_not_ours(tmp_path):
+def test_a_starter_with_a_name_unknown_to_the_job_is_left_alone(tmp_path):
     other = Starter(b"another key", "abcdefgh", 1).name
     (tmp_path / other).write_bytes(TEXT)
     assert document_root.check(context_of(tmp_path)) == [other]

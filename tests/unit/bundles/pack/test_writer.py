@@ -1,4 +1,4 @@
-"""Members wait in files of their own, whoever adds them at the same time, and can be seen only when they are whole."""
+"""Members wait in files of their own while several processes add them, and can be seen only when they are whole."""
 
 import threading
 

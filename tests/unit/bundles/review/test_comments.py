@@ -69,7 +69,7 @@ IN_COMMENTS = {
 
 
 @pytest.mark.parametrize(("path", "content"), IN_COMMENTS.values(), ids=IN_COMMENTS)
-def test_a_secret_in_a_comment_is_blanked_and_told(path, content):
+def test_a_secret_in_a_comment_is_blanked_and_reported(path, content):
     written = content.replace(b"%b", KEY)
     made, asked, blanked = left(path, written)
     assert made == content.replace(b"%b", b" " * len(KEY)) and asked == []

@@ -148,7 +148,7 @@ def test_a_key_that_is_the_name_of_a_file_or_folder_is_found_and_may_be_left_out
     assert KnownForms([]).in_name(b"vendor/" + STRIPE) == []
 
 
-def test_what_is_searched_for_everywhere_is_not_told_twice_however_it_is_spelled():
+def test_what_is_searched_for_everywhere_is_not_reported_twice_however_it_is_spelled():
     forms = KnownForms([STRIPE, FORMS["private key"].encode()])
     assert forms.in_file(b"modules/x/a.json", b'{"a": "' + STRIPE + b'"}').findings == []
     spelled = FORMS["private key"].replace("\n", "\\n").encode()

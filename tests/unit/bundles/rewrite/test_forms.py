@@ -366,7 +366,7 @@ def test_links_in_files_are_the_applications_own():
     ids=["in JSON", "in base64", "in base64 in a serialized string"],
 )
 @pytest.mark.parametrize(
-    "mark", [b"@@SL1a2b3c4d:domain:raw@@", b"@@SL1a2b3c4d:up:rcw@@"], ids=["one of ours", "broken"]
+    "mark", [b"@@SL1a2b3c4d:domain:raw@@", b"@@SL1a2b3c4d:up:rcw@@"], ids=["a placeholder", "broken"]
 )
 def test_a_value_that_holds_a_mark_of_this_bundle_is_refused_however_it_is_wrapped(wrap, mark):
     """It would be filled in the new shop as if the packer had made it."""

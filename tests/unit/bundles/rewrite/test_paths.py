@@ -85,7 +85,7 @@ def test_a_root_of_one_part_is_replaced_where_what_follows_is_in_the_tree(text):
      "'/app/modules'", "'/app/missing/one'", 'href="/app/modules/one"', "url(/app/img/p/1.jpg)", "../app/modules/one",
      "__DIR__.'/app/modules/one'", "~/app/img/p", "base + '/app/img/p'", "/app/../img/p"],
 )  # fmt: skip
-def test_a_root_of_one_part_stays_and_is_told_where_it_may_be_something_else(text):
+def test_a_root_of_one_part_stays_and_is_reported_where_it_may_be_something_else(text):
     shop = Tree("/app", *HELD)
     assert shop.moved(text.encode()) == text.encode()
     assert set(shop.reasons) <= {"a short path that may stand below another folder", "part of a longer path"}

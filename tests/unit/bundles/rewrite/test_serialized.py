@@ -220,7 +220,7 @@ def unified(text):
     ["x s:3:&quot;http://myshop.example/&quot;; y", "x s%3A99%3A%22http://myshop.example/%22%3B y",
      'x s:21:\\\\\\"http://myshop.example/\\\\\\"; y', "x s:99:\\u0022http://myshop.example/\\u0022; y"],
 )  # fmt: skip
-def test_a_string_whose_length_is_wrong_or_whose_encoding_is_unknown_stays_and_is_told(text):
+def test_a_string_whose_length_is_wrong_or_whose_encoding_is_unknown_stays_and_is_reported(text):
     shop = Shop()
     assert shop.template(text.encode()) == text.encode()
     assert shop.reasons == ["serialized string inside an unknown escaping"]

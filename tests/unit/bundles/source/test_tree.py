@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from controller.bundles.source.tree.entry_spool import Listing
+from controller.bundles.source.tree.entry_spool import EntrySpool
 from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.walk import DANGLING, GIVEN, NO_CONTENT, Tree
 from shared.errors import ShoplaunchError
@@ -56,7 +56,7 @@ def test_a_listing_gives_the_entries_as_they_were_as_often_as_wanted(tree, tmp_p
     found = list(tree.entries(everything))
     # More than are in memory at a time
     assert len(found) * 20 > 3000
-    with Listing(found * 20, tmp_path) as listing:
+    with EntrySpool(found * 20, tmp_path) as listing:
         assert list(listing) == found * 20
         assert list(listing) == found * 20
         assert listing.bytes == sum(entry.size for entry in found) * 20

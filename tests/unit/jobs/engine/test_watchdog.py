@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from controller.jobs.engine import watchdog
-from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_BESIDE, Pulse, Watchdog
+from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_CHORES, Pulse, Watchdog
 from controller.jobs.lifecycle import emergency_log
 
 
@@ -98,7 +98,7 @@ def test_a_loop_that_ended_because_it_was_asked_to_is_no_trouble(monkeypatch):
     assert ends == []
 
 
-def test_what_hangs_beside_the_loop_is_ended_and_what_is_slow_is_not(alive):
+def test_a_chore_that_hangs_is_ended_and_a_slow_one_is_not(alive):
     pulse, beside, ends = Pulse(), Pulse(), []
     under_way = [beside]
     dog = Watchdog(lambda: alive, pulse, ends.append, lambda: under_way[0])
@@ -109,13 +109,13 @@ def test_what_hangs_beside_the_loop_is_ended_and_what_is_slow_is_not(alive):
             beside.rounds += moved
             dog.look()
 
-    look(3 * MOST_STILL_BESIDE, moved=1)
-    look(MOST_STILL_BESIDE - 1)
+    look(3 * MOST_STILL_CHORES, moved=1)
+    look(MOST_STILL_CHORES - 1)
     # It ended, and was begun again
     under_way[0] = None
     look(1)
     under_way[0] = beside
-    look(MOST_STILL_BESIDE)
+    look(MOST_STILL_CHORES)
     assert ends == []
     look(1)
     assert len(ends) == 1 and "belongs to no job" in ends[0]

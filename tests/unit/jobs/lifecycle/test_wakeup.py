@@ -70,7 +70,7 @@ def test_every_listener_is_woken_by_each_notification(folder):
 
 def test_the_own_process_is_woken_without_a_message(folder, listener, monkeypatch):
     told = []
-    monkeypatch.setattr(wakeup, "_tell", lambda _sender, _folder, name: told.append(name))
+    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: told.append(name))
     Wakeup(folder).notify()
     assert due_hint.wait(0)
     assert told == []
@@ -138,7 +138,7 @@ def test_of_a_folder_full_of_entries_only_some_are_looked_at(folder, listener, m
     for number in range(40):
         left_by_a_killed_worker(folder, f"worker-{number:016x}")
     told = []
-    monkeypatch.setattr(wakeup, "_tell", lambda _sender, _folder, name: told.append(name))
+    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: told.append(name))
     Wakeup(folder).notify()
     assert len(told) <= 5
 

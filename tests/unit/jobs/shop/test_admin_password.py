@@ -15,7 +15,7 @@ def manifest(version):
 
 
 def test_1_6_gets_the_md5_of_its_new_key_and_the_password():
-    made = values.make_private(manifest("1.6.1.24"))
+    made = values.make_private_values(manifest("1.6.1.24"))
     keyed = made["secret.cookie_key"] + made["admin.password"]
     assert made["admin.password_hash"] == hashlib.md5(keyed.encode()).hexdigest()
     assert len(made["secret.cookie_key"]) == 56
@@ -23,11 +23,11 @@ def test_1_6_gets_the_md5_of_its_new_key_and_the_password():
 
 @pytest.mark.parametrize("version", ["1.7.8.11", "8.2.1", "9.1.4"])
 def test_later_series_get_bcrypt(version):
-    made = values.make_private(manifest(version))
+    made = values.make_private_values(manifest(version))
     assert bcrypt.checkpw(made["admin.password"].encode(), made["admin.password_hash"].encode())
 
 
 def test_nothing_is_guessed_for_an_application_whose_recipe_is_not_here():
     with pytest.raises(ShoplaunchError) as caught:
-        values.make_private({"application": {"name": "elsewhere", "version": "1"}, "secrets": []})
+        values.make_private_values({"application": {"name": "elsewhere", "version": "1"}, "secrets": []})
     assert caught.value.code == "recipe_missing"

@@ -99,7 +99,7 @@ def test_no_two_are_alike():
     assert len(set(made)) == 100
 
 
-def test_fingerprints_tell_equal_from_different_but_not_what():
+def test_fingerprints_distinguish_equal_from_different_and_reveal_no_value():
     salt, other = os.urandom(32), os.urandom(32)
     assert shop_secrets.fingerprint(salt, "s3cret") == shop_secrets.fingerprint(salt, "s3cret")
     assert shop_secrets.fingerprint(salt, "s3cret") != shop_secrets.fingerprint(salt, "s3cres")

@@ -50,7 +50,7 @@ def test_addresses_with_the_places_they_came_from_are_visitors():
     "columns",
     [("id", "ip", "time"), ("ip", "timestamp", "path"), ("id", "ip_address", "date_add", "user_agent", "referer")],
 )
-def test_a_table_of_visits_tells_of_visitors_alone(columns):
+def test_a_table_of_visits_is_about_visitors_alone(columns):
     assert rows_to_keep({"ps_today_hits": table(*columns)}, ()) == {"ps_today_hits": None}
 
 
@@ -75,7 +75,7 @@ def test_what_refers_to_such_rows_by_the_key_goes_with_them_and_what_refers_to_t
     assert "FROM `ps_pay_order`" in found["ps_pay_capture"]
 
 
-def test_a_key_that_other_tables_have_too_tells_nothing():
+def test_a_key_that_other_tables_have_too_proves_nothing():
     known = {
         "ps_seller_product": table("id_product", "id_customer", key=("id_product",)),
         "ps_product": table("id_product", "price", key=("id_product",)),

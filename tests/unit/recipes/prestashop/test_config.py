@@ -137,7 +137,7 @@ def test_an_absent_configuration_is_unreadable(tmp_path):
     assert caught.value.code == "config_unreadable"
 
 
-def test_keys_and_addresses_with_passwords_that_others_put_there_are_emptied_and_told(tmp_path):
+def test_keys_and_addresses_with_passwords_that_others_put_there_are_emptied_and_reported(tmp_path):
     added = (
         b"    'paying_api_secret' => '9f3c7a1be04d5862a7c91d3e', 'cache_dsn' => 'redis://:pears%%7@127.0.0.1:6379',\n"
         b"    'paying_token_url' => 'https://pay.example/token', 'paying_license' => 'standard',\n  ),\n);\n$later"

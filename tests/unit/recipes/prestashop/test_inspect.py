@@ -26,7 +26,7 @@ def code_of(shop, **options):
     return caught.value.code
 
 
-def test_the_facts_of_a_shop_are_found_without_being_told(sample):
+def test_the_facts_of_a_shop_are_found_without_options(sample):
     facts = inspect(sample).facts
     assert (facts.application, facts.version, facts.domain, facts.base_uri) == ("prestashop", "8.2.1", DOMAIN, "/")
     assert (facts.table_prefix, facts.admin_folder) == ("ps_", "admin742sample")
@@ -301,7 +301,7 @@ def test_a_later_password_of_1_6_is_not_promised(own_sample):
     assert set(inspect(as_1_6(own_sample)).jobs()) == {"https_on", "remove"}
 
 
-def test_a_shop_of_1_6_copied_for_packing_still_tells_where_it_stood(own_sample):
+def test_a_shop_of_1_6_copied_for_packing_still_reveals_where_it_stood(own_sample):
     folder = as_1_6(own_sample).root / "cache/smarty/compile/ab"
     folder.mkdir(parents=True)
     page = '<?php /* Smarty version 3, compiled from "/home/former/public_html/themes/own/header.tpl" */ ?>'

@@ -58,7 +58,7 @@ def test_errors_and_queries_are_not_shown_but_in_debug_mode(path, written, meant
     assert living.file(path, for_debugging + off + written) == for_debugging + off + meant
 
 
-def test_what_settings_of_1_6_switch_on_is_off_and_told():
+def test_what_settings_of_1_6_switch_on_is_off_and_reported():
     values = {"_PS_MODE_DEV_": True, "_PS_DEBUG_PROFILING_": b"1", "_PS_MODE_DEMO_": False, "_DB_NAME_": b"n"}
     written = Defines(values).template(NONCE)
     assert b"define('_PS_MODE_DEV_', false)" in written and b"define('_PS_DEBUG_PROFILING_', false)" in written
@@ -103,7 +103,7 @@ def test_the_environment_keeps_what_a_release_has_and_nothing_else():
     assert living.file(b".env", b"PS_FF_X=true\nPS_TRUSTED_PROXIES=\n") is None
 
 
-def test_each_change_is_told_with_its_place_and_no_value(own_sample):
+def test_each_change_is_reported_with_its_place_and_no_value(own_sample):
     root = own_sample.root
     defines = root / "config" / "defines.inc.php"
     defines.write_text("<?php\ndefine('_PS_MODE_DEV_', true);\n")

@@ -59,7 +59,7 @@ def add_settings(shop, **values):
         shop.query("INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, 0, 0)", name, value)
 
 
-def test_language_country_and_time_zone_are_told_wherever_prestashop_looks(own_sample):
+def test_language_country_and_time_zone_are_set_wherever_prestashop_reads_them(own_sample):
     add_settings(
         own_sample, PS_LOCALE_LANGUAGE="en", PS_LOCALE_COUNTRY="de", PS_SHOP_COUNTRY_ID="1", PS_TIMEZONE="Europe/Berlin"
     )
@@ -96,7 +96,7 @@ def test_an_order_without_time_zone_and_currency_keeps_the_templates(own_sample)
     assert own_sample.query("SELECT id_currency, conversion_rate FROM ps_currency") == rates
 
 
-def test_another_default_currency_is_the_one_the_rates_are_told_in(own_sample):
+def test_another_default_currency_is_the_one_the_rates_are_given_in(own_sample):
     add_settings(own_sample, PS_CURRENCY_DEFAULT="1")
     template = inspected(own_sample)
     # Twice: what is carried out again changes nothing more

@@ -226,7 +226,7 @@ def test_pairs_of_name_and_value_name_one_another():
     assert parts.taken_out("x", value)[0] == as_json({b"name": b"api_key", b"value": b""})
 
 
-def test_a_word_under_a_secrets_name_is_kept_and_told():
+def test_a_word_under_a_secrets_name_is_kept_and_reported():
     assert is_doubtful("PAYING_API_KEY", b"apples")
     assert is_doubtful("PAYING_MERCHANT_ID", b"123456789")
     assert not is_doubtful("PAYING_TOKEN_USED", b"1")

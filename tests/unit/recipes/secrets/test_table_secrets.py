@@ -56,7 +56,7 @@ def test_they_are_found_in_rows_that_are_packed(shop):
     assert all(kinds[f"secret {label}"] == "suspected secret" for label in FOUND)
 
 
-def test_a_column_of_many_is_looked_at_so_far_and_that_is_told(own_sample):
+def test_a_column_of_many_is_looked_at_so_far_and_that_is_reported(own_sample):
     own_sample.query("CREATE TABLE ps_x_codes (id int PRIMARY KEY, token varchar(40))")
     for number in range(MOST + 5):
         own_sample.query("INSERT INTO ps_x_codes VALUES (%s, MD5(%s))", number, number)

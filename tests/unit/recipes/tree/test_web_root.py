@@ -118,7 +118,7 @@ def left_out(tmp_path):
 
 
 @pytest.mark.parametrize(("reason", "path"), [(reason, path) for reason, paths in LEFT_OUT.items() for path in paths])
-def test_what_its_name_tells_stays_out_for_its_reason(left_out, reason, path):
+def test_a_file_left_out_by_its_name_is_listed_with_its_reason(left_out, reason, path):
     assert left_out(path) == reason
 
 
@@ -173,7 +173,7 @@ def test_goods_are_dumps_only_by_what_they_hold(left_out):
     assert left_out("wp-content/uploads/woocommerce_uploads/2026/course.sql", MODULES_SQL) is None
 
 
-def test_a_name_tells_of_an_archive_only_what_its_members_do_not(left_out):
+def test_a_name_says_of_an_archive_only_what_its_members_do_not(left_out):
     media = "wp-content/uploads/2026/01"
     assert left_out(f"{media}/on-site-guide.zip", zipped("guide.pdf")) is None
     assert left_out(f"{media}/db-9-plug.zip", zipped("plug.step")) is None
@@ -182,7 +182,7 @@ def test_a_name_tells_of_an_archive_only_what_its_members_do_not(left_out):
     assert left_out("img/cms/backup.zip", zipped("a.jpg")) == web_root.DUMPS
 
 
-def test_where_passwords_of_composer_are_kept_is_told_by_what_it_holds(left_out):
+def test_a_file_of_composer_passwords_is_recognised_by_its_content(left_out):
     keys = '{"http-basic": {"repo.example": {"username": "a", "password": "b"}}}'
     assert left_out("modules/x/auth.json", keys) == web_root.KEYS
     assert left_out("app/auth.json", '{"github-oauth": {"github.com": "t"}}') == web_root.KEYS

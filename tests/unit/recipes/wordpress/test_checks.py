@@ -163,7 +163,7 @@ def test_a_site_without_pictures_shows_one_of_wordpress(site):
         ("contact-form-7/wp-contact-form-7.php", {}),
     ],
 )
-def test_the_form_for_signing_in_is_asked_for_where_clients_are_told_since_none_stays_moved(site, plugin, option):
+def test_the_sign_in_form_is_requested_at_the_address_that_clients_get(site, plugin, option):
     site.plugin(plugin)
     assert site.paths("login", **option) == ["/wp-login.php"]
     assert site.checks(**option)["login"]["contains"] == ['type="password"']

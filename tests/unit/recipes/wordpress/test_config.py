@@ -97,7 +97,7 @@ def test_a_site_in_a_folder_has_its_address_and_its_cookies_there(tmp_path):
     ]  # fmt: skip
 
 
-def test_the_templates_own_secrets_are_told_and_none_is_left(tmp_path):
+def test_the_templates_own_secrets_are_reported_and_none_is_left(tmp_path):
     configuration = config.read(site_with(tmp_path, SOURCE))
     template = configuration.template(NONCE)
     more = {name: held[0].value for name, held in configuration.more_secrets()}

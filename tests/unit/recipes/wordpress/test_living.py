@@ -76,7 +76,7 @@ def test_plug_ins_that_close_the_site_catch_its_mail_or_force_https_are_switched
     assert options.template_of("active_plugins", wanted, NONCE) is wanted
 
 
-def test_each_change_is_told_with_its_place():
+def test_each_change_is_reported_with_its_place():
     source = b"<?php\ndefine('WP_DEBUG', true);\ndefine('WP_CACHE', true);\n@ini_set('display_errors', 1);\n"
     known = {"woocommerce_coming_soon": b"yes", "blog_public": b"1", "active_plugins": plugins("maintenance/m.php")}
     told = dict(living.adjustments(source, list(definitions(source, "wp-config.php")), known))
@@ -86,7 +86,7 @@ def test_each_change_is_told_with_its_place():
     assert dict(living.adjustments(b"<?php\n", [], {})) == {}
 
 
-def test_whoever_gets_the_site_signs_in_where_wordpress_itself_has_the_form():
+def test_the_sites_new_owner_signs_in_at_wordpress_own_form():
     value = plugins("wps-hide-login/wps-hide-login.php", "woocommerce/woocommerce.php")
     assert options.template_of("active_plugins", value, NONCE) == plugins("woocommerce/woocommerce.php")
 
@@ -124,5 +124,5 @@ def test_what_else_such_a_plug_in_knows_is_still_taken_out():
     assert options.template_of("cerber-main", value, NONCE) == wanted
 
 
-def test_whoever_signs_in_first_is_not_asked_whether_the_new_address_for_mail_is_right():
+def test_the_first_sign_in_does_not_ask_to_confirm_the_new_mail_address():
     assert int(options.template_of("admin_email_lifespan", b"1577836800", NONCE)) > time.time() + 365 * 86400

@@ -80,14 +80,14 @@ def test_what_an_older_shop_kept_as_posts_and_a_newer_one_in_tables_is_left_out_
 
 
 @pytest.mark.parametrize("table", ["power_stats_visits", "duplicator_packages", "aws_cache", "wcboost_wishlist_items"])
-def test_visits_copies_that_do_not_travel_caches_and_wishes_are_left_out(table):
+def test_visits_backups_caches_and_wishlists_are_left_out(table):
     assert rules().condition(f"wp_{table}") is None
 
 
 USER = {"ID": b"1", "user_login": b"boss", "user_email": b"a@b.example", "user_activation_key": b""}
 
 
-def test_before_4_5_only_a_name_signs_in_and_the_name_is_the_address_that_clients_are_told():
+def test_before_4_5_only_a_name_signs_in_and_the_name_is_the_address_that_clients_get():
     assert [signs_in_by_email(version) for version in ("4.0", "4.4.34", "4.5", "5.0", "6.8")] == [
         False, False, True, True, True,
     ]  # fmt: skip

@@ -93,7 +93,7 @@ def test_the_guards_of_their_folders_and_what_the_owner_made_stay(path):
     assert not TREE.left_out(f"wp-content/uploads/{path}".encode(), False)
 
 
-def test_secrets_inside_an_array_are_emptied_and_told_and_nothing_else():
+def test_secrets_inside_an_array_are_emptied_and_reported_and_nothing_else():
     value = serialize(
         {b"title": b"api_key", b"api_key": b"abcdefgh12", b"note": b"secret", b"live": {b"token": b"qwertyuiop1"}}
     )

@@ -14,7 +14,7 @@ final class Parameters
         $this->values = $values;
     }
 
-    /** The copy wins unless the source is newer: whoever moves a shop must leave var/cache behind. */
+    /** The copy wins unless the source is newer: who moves a shop must leave var/cache behind. */
     public static function load(): self
     {
         $source = _PS_ROOT_DIR_ . '/app/config/parameters.php';

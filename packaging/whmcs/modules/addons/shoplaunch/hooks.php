@@ -3,7 +3,7 @@
  * Hooks of Shoplaunch: which moments of WHMCS concern it, and the guard of a service's pages.
  *
  * WHMCS loads this file on every page. So it only registers closures and looks at the request; classes, settings and
- * database come in when a moment really is ours, and no failure of ours ever reaches WHMCS.
+ * database come in when a moment really concerns it, and no failure of the addon ever reaches WHMCS.
  */
 
 if (!defined('WHMCS')) {
@@ -40,7 +40,7 @@ require_once __DIR__ . '/lib/autoload.php';
     $sidebar = $handler('Menus', 'sidebar');
     foreach (['ClientAreaPrimarySidebar', 'ClientAreaSecondarySidebar'] as $point) {
         add_hook($point, 1, static function ($menu) use ($sidebar) {
-            // On most pages this group is absent, and then nothing of ours is even loaded
+            // On most pages this group is absent, and then nothing of the addon is even loaded
             if (is_object($menu) && $menu->getChild('Service Details Actions') !== null) {
                 $sidebar($menu);
             }

@@ -42,7 +42,7 @@ HTML
         'message' => <<<'HTML'
 <p>Dear {$client_name},</p>
 <p>building your {if $shop_is_site}site{else}shop{/if} <strong>{$shop_domain}</strong> takes longer than usual. Our team
-has been told and is looking at it. You need not do anything, and nothing is lost; we write as soon as it is ready.</p>
+has been notified and is looking at it. You need not do anything, and nothing is lost; we write as soon as it is ready.</p>
 {if $shop_status_url}<p>How it stands: <a href="{$shop_status_url}">{$shop_status_url}</a></p>{/if}
 <p>{$signature}</p>
 HTML

@@ -54,7 +54,7 @@ final class Delivery
         }
         Queue::failed($row, $error);
         if ((int) $row->attempts === 0) {
-            Log::activity(sprintf('service %d: "%s" waits, the controller could not be told', $row->service_id, $row->kind));
+            Log::activity(sprintf('service %d: "%s" waits, the controller could not be notified', $row->service_id, $row->kind));
         }
         return $status !== 0;
     }

@@ -101,7 +101,7 @@ final class Orders
         AfterResponse::deliver();
     }
 
-    /** AfterModuleTerminate: queues `terminated` when the account was one of ours. */
+    /** AfterModuleTerminate: queues `terminated` when the account has a shop. */
     public static function afterModuleTerminate(array $vars): void
     {
         $params = $vars['params'] ?? [];

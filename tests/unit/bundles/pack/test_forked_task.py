@@ -1,4 +1,4 @@
-"""Work in a process beside ours comes back whole, or as the failure it was, and never outlives who waits for it."""
+"""Work in a forked process comes back whole, or as the failure it was, and never outlives who waits for it."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bundles.pack.forked_task import beside
+from controller.bundles.pack.forked_task import start_forked
 from shared.errors import ShoplaunchError
 from tests.support.shops.packing import Quiet
 from tests.support.worlds.agent_box import PROJECT
@@ -18,13 +18,13 @@ from tests.support.worlds.agent_box import PROJECT
 #: A packer whose work never ends; it prints the number of the process that works.
 ENDLESS = """
 import os, time
-from controller.bundles.pack.forked_task import beside
+from controller.bundles.pack.forked_task import start_forked
 def work(progress):
     print(os.getpid(), flush=True)
     while True:
         progress.advance(1)
         time.sleep(0.01)
-with beside(work) as going_on:
+with start_forked(work) as going_on:
     time.sleep(600)
 """
 
@@ -44,7 +44,7 @@ class Counting(Quiet):
 
 
 def outcome_of(work, progress=None):
-    with beside(work) as started:
+    with start_forked(work) as started:
         return started.outcome(progress or Quiet())
 
 
@@ -87,7 +87,7 @@ def test_other_work_is_done_until_the_outcome_is_there():
             os.write(writing, b"x")
         return len(done) < 3
 
-    with beside(lambda progress: os.read(reading, 1)) as started:
+    with start_forked(lambda progress: os.read(reading, 1)) as started:
         assert started.outcome(Quiet(), meanwhile) == b"x"
     os.close(reading)
     os.close(writing)
@@ -104,7 +104,7 @@ def test_a_collection_of_garbage_gives_neither_a_copy_of_all_memory():
 
     alone = own_bytes()
     reading, writing = os.pipe()
-    with beside(lambda progress: os.read(reading, 1) and own_bytes()) as started:
+    with start_forked(lambda progress: os.read(reading, 1) and own_bytes()) as started:
         assert own_bytes() < alone / 2
         os.write(writing, b"x")
         assert started.outcome(Quiet()) < alone / 2
@@ -129,10 +129,10 @@ def test_an_unforeseen_failure_arrives_with_the_place_it_happened():
 
     with pytest.raises(KeyError) as error:
         outcome_of(work)
-    assert "test_beside.py" in error.value.__notes__[0]
+    assert "test_forked_task.py" in error.value.__notes__[0]
 
 
-def test_work_that_is_ended_from_outside_is_told():
+def test_work_that_is_ended_from_outside_is_reported():
     with pytest.raises(ShoplaunchError) as error:
         outcome_of(lambda progress: os.kill(os.getpid(), signal.SIGKILL))
     assert error.value.code == "internal"
@@ -145,7 +145,7 @@ def test_what_still_works_ends_with_the_context():
         os.write(writing, b"%d " % os.getpid())
         signal.pause()
 
-    with beside(work):
+    with start_forked(work):
         pid = int(os.read(reading, 100))
         assert is_there(pid)
     os.close(reading)

@@ -1,4 +1,4 @@
-"""Later jobs on a restored WordPress: https, a new password, and an end, each as the bundle says."""
+"""Follow-up jobs on a restored WordPress: https, a new password, and an end, each as the bundle says."""
 
 import base64
 
@@ -12,7 +12,7 @@ from tests.support.worlds.whole import wait_for
 CHOSEN = "A new password, چای 7"
 
 
-class Later:
+class FollowUps:
     """Carries out what the bundle's manifest says of later jobs, as the agent does, on the site of `job`."""
 
     def __init__(self, sites, manifest, job, shown):
@@ -52,28 +52,28 @@ class Later:
 
 
 @pytest.fixture
-def later(sites, manifest, pair):
-    return Later(sites, manifest, *pair[0])
+def follow_ups(sites, manifest, pair):
+    return FollowUps(sites, manifest, *pair[0])
 
 
-def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, manifest, pair, later):
+def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, manifest, pair, follow_ups):
     job, _ = pair[0]
     entry = manifest["jobs"]["https_on"]
     asked = "array(home_url(), get_option('siteurl'), wp_should_replace_insecure_home_url())"
     text = f"apply_filters('the_content', get_post({sites.site.facts['post']})->post_content)"
-    later.run(entry["statements"])
-    path, before = later.edit(entry["edits"])
+    follow_ups.run(entry["statements"])
+    path, before = follow_ups.edit(entry["edits"])
     try:
         # PHP looks at a file it knows every two seconds
-        wanted = f"{later.secure}/?from=http"
+        wanted = f"{follow_ups.secure}/?from=http"
         wait_for(lambda: sites.get(job, "/?from=http").headers.get("Location") == wanted, "http never led to https")
-        assert sites.php(job, asked) == [later.secure, later.secure, True]
+        assert sites.php(job, asked) == [follow_ups.secure, follow_ups.secure, True]
     finally:
         path.write_bytes(before)
-        later.run(entry["back"])
-    assert sites.php(job, asked) == [later.plain, later.plain, False]
+        follow_ups.run(entry["back"])
+    assert sites.php(job, asked) == [follow_ups.plain, follow_ups.plain, False]
     wait_for(lambda: sites.get(job).status_code == 200, "http never answered again")
-    assert later.plain in sites.php(job, text)
+    assert follow_ups.plain in sites.php(job, text)
 
 
 def carried_out(sites, job, kind, *more, **options):

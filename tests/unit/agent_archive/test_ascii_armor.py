@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from controller.agent_archive.ascii_armor import armoured
+from controller.agent_archive.ascii_armor import armored
 from tests.support.interpreters import interpreters
 
 MAIN = """
@@ -19,7 +19,7 @@ print(os.path.abspath(sys.path[0]), sys.argv[1:], sys.flags.isolated)
 #: Nobody in particular: the agent refuses to be root.
 USER = 65534
 #: Python's words for a file that was text when it looked what kind it is, and the agent already when it read it: of one
-#: that starts in just that moment. Whoever put the agent there is at work then.
+#: that starts in just that moment. The controller is putting the agent there then.
 BETWEEN_TWO_LOOKS = ("null byte", "Non-UTF-8")
 
 
@@ -55,7 +55,7 @@ class Place:
         return process.returncode
 
     def put(self, content=None):
-        self.path.write_bytes(armoured(self.binary) if content is None else content)
+        self.path.write_bytes(armored(self.binary) if content is None else content)
         self.path.chmod(0o644)
         os.chown(self.path, USER, USER)
 
@@ -77,8 +77,8 @@ def is_real(place):
 
 
 def test_it_is_plain_text_and_always_the_same():
-    text = armoured(b"agent" * 1000)
-    assert text == armoured(b"agent" * 1000)
+    text = armored(b"agent" * 1000)
+    assert text == armored(b"agent" * 1000)
     assert text.isascii() and b"\r" not in text and b"@TEXT@" not in text and b"@SHA256@" not in text
     assert max(map(len, text.split(b"\n"))) <= 120
     # What a form would have to escape only costs bytes
@@ -100,13 +100,13 @@ def test_it_runs_on_every_python_there_is(place, version):
 
 
 def test_line_ends_of_another_system_do_no_harm(place):
-    place.put(armoured(place.binary).replace(b"\n", b"\r\n"))
+    place.put(armored(place.binary).replace(b"\n", b"\r\n"))
     assert place.run("run") == 0, place.errors
     assert is_real(place)
 
 
 def test_a_text_that_was_altered_or_cut_is_not_run(place):
-    text = armoured(place.binary)
+    text = armored(place.binary)
     middle = len(text) // 2
     for bad in (text.replace(text[middle : middle + 8], b"AAAAAAAA"), text[:middle] + b'\n"""\n' + text[-60:]):
         place.put(bad)
@@ -129,7 +129,7 @@ def test_many_starts_at_once_all_become_the_real_agent_at_the_latest_with_the_ne
 
 
 def test_killed_at_any_moment_it_is_text_or_agent_and_never_half_of_it(place):
-    text = armoured(place.binary)
+    text = armored(place.binary)
     for call in ("open", "fsync", "rename", "execv"):
         place.put()
         command = place.command("/usr/bin/python3")[:-2]
@@ -160,7 +160,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_a_newer_agent_that_came_meanwhile_stays(place):
-    newer = armoured(b"PK newer agent")
+    newer = armored(b"PK newer agent")
     program = f"""
 import os, runpy, sys
 real, sys.argv = os.fsync, sys.argv[1:]
@@ -191,4 +191,4 @@ def test_where_nothing_can_be_written_the_next_start_tries_again(place):
 def test_root_is_refused(place):
     done = subprocess.run([sys.executable, "-I", str(place.path), "run"], capture_output=True, timeout=120)
     assert done.returncode == 3
-    assert place.path.read_bytes() == armoured(place.binary)
+    assert place.path.read_bytes() == armored(place.binary)

@@ -56,7 +56,7 @@ def test_an_account_without_python_says_so(world, whm):
     assert world.job(job).state == "live", world.trouble(job)
 
 
-def test_cron_that_never_fires_is_told(world, whm):
+def test_cron_that_never_fires_is_reported(world, whm):
     job = world.sold()
     unheard(world, job)
     named(world, job, "stalled", "cron_never_fired")
@@ -65,7 +65,7 @@ def test_cron_that_never_fires_is_told(world, whm):
     assert world.job(job).state == "live", world.trouble(job)
 
 
-def test_an_agent_that_died_is_told_from_cron_that_never_fired(world, whm):
+def test_an_agent_that_died_is_distinguished_from_cron_that_never_fired(world, whm):
     job = world.sold()
     world.heard(job, "started")
     world.work_later(420, stride=20)

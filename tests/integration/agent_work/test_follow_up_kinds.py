@@ -55,7 +55,7 @@ def nothing_of_ours(shop):
     assert not [path for path in shop.root.rglob("*") if "shoplaunch" in path.name or path.name.endswith(".tmp")]
 
 
-def test_settings_and_redirects_are_switched_on_and_nothing_of_ours_stays(living, controller):
+def test_settings_and_redirects_are_switched_on_and_nothing_of_the_agent_stays(living, controller):
     drop(living)
     living.cron()
     assert living.run() == 0, controller.events[-1]
@@ -95,7 +95,7 @@ def test_a_shop_is_switched_off_and_its_data_stay(living):
 
 
 @pytest.mark.parametrize("series", ["3.6", "3.13"])
-def test_a_small_job_completes_on(living, series):
+def test_a_follow_up_job_completes_on(living, series):
     python = interpreter(series)
     drop(living)
     assert living.run("run", python=python) == 0, living.errors
@@ -205,7 +205,7 @@ def test_taken_back_by_a_later_attempt_everything_is_as_before(living, controlle
 
 
 @pytest.mark.parametrize("moment", ["started", "preflight", "configure", "edit", "finished"])
-def test_a_cancelled_small_job_leaves_the_shop_as_it_was(living, controller, moment):
+def test_a_cancelled_follow_up_job_leaves_the_shop_as_it_was(living, controller, moment):
     def cancel(event):
         reached = event["event"] == moment or (event["event"] == "stage_finished" and event.get("stage") == moment)
         if reached:
@@ -222,7 +222,7 @@ def test_a_cancelled_small_job_leaves_the_shop_as_it_was(living, controller, mom
     nothing_of_ours(living)
 
 
-def test_a_cancelled_small_job_leaves_a_newer_attempt_s_tree_alone(living, controller):
+def test_a_cancelled_follow_up_job_leaves_a_newer_attempt_s_tree_alone(living, controller):
     tree = living.home / f".shoplaunch-staging-{living.id}"
 
     def too_late(event):

@@ -1,4 +1,4 @@
-"""Later jobs on a shop that lives: begun, dropped, confirmed, taken back; nothing of them stays behind."""
+"""Follow-up jobs on a shop that lives: begun, dropped, confirmed, taken back; nothing of them stays behind."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from controller.db import jobs as job_rows
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
-from tests.integration.controller.later import JOBS, begin, finish, leads_to_https, temporary_user
+from tests.integration.controller.follow_ups import JOBS, begin, finish, leads_to_https, temporary_user
 from tests.integration.controller.world import CHECKS, Agent
 
 HASH = "$2b$10$" + "h" * 53
@@ -68,7 +68,7 @@ def test_the_same_kind_twice_is_one_job_and_another_kind_has_to_wait(world, shop
     assert [job.id for job in world.service.jobs.follow_ups(shop.id)] == [first.id]
 
 
-def test_an_order_for_the_account_waits_while_a_later_job_is_at_work(world, shop):
+def test_an_order_for_the_account_waits_while_a_follow_up_job_is_at_work(world, shop):
     world.service.jobs.start_follow_up(shop.id, "remove", {})
     with pytest.raises(ShoplaunchError) as caught:
         world.order(domain="other.example.com", options={"occupied": "move"})
@@ -76,7 +76,7 @@ def test_an_order_for_the_account_waits_while_a_later_job_is_at_work(world, shop
 
 
 @pytest.mark.parametrize("kind", ["https_on", "set_admin_password", "remove"])
-def test_no_later_job_without_a_living_shop_or_a_bundle_that_tells_how(world, kind):
+def test_no_follow_up_job_without_a_living_shop_or_a_bundle_that_describes_it(world, kind):
     job = world.order()
     with pytest.raises(ShoplaunchError) as caught:
         world.service.jobs.start_follow_up(job.id, kind, {"admin.password": "x" * 8})
@@ -144,7 +144,7 @@ def test_the_database_user_goes_even_when_the_panel_is_away_for_a_while(world, s
 
 
 @pytest.mark.parametrize("moment", ["received", "dropped", "restoring", "failed"])
-def test_a_cancelled_later_job_is_taken_back_and_nothing_of_it_stays(world, shop, secure, moment):
+def test_a_cancelled_follow_up_job_is_taken_back_and_nothing_of_it_stays(world, shop, secure, moment):
     if moment == "received":
         job = world.service.jobs.start_follow_up(shop.id, "https_on", {})
     else:
@@ -190,7 +190,9 @@ def test_https_is_on_when_the_front_page_is_there_and_http_leads_to_it(world, sh
 
 
 @pytest.mark.parametrize("trouble", ["another name", "unknown authority"])
-def test_without_a_certificate_nothing_is_changed_and_the_reason_is_told(world, shop, secure, tls_authority, trouble):
+def test_without_a_certificate_nothing_is_changed_and_the_reason_is_reported(
+    world, shop, secure, tls_authority, trouble
+):
     spoil(world, secure, tls_authority, trouble)
     job = world.service.jobs.start_follow_up(shop.id, "https_on", {})
     world.work_later(300)
@@ -257,7 +259,7 @@ def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, sh
     assert world.status(shop)["tls"] == "on"
 
 
-def test_a_later_job_of_a_shop_on_https_is_confirmed_over_https(world, shop, secure):
+def test_a_follow_up_job_of_a_shop_on_https_is_confirmed_over_https(world, shop, secure):
     _, agent = begin(world, shop, "https_on")
     leads_to_https(world, secure)
     finish(agent)
@@ -274,8 +276,8 @@ def test_a_later_job_of_a_shop_on_https_is_confirmed_over_https(world, shop, sec
 def test_the_open_job_is_found_by_its_parent(world, shop):
     job = world.service.jobs.start_follow_up(shop.id, "remove", {})
     with reading(world.engine) as connection:
-        assert job_rows.open_child(connection, shop.id, "remove").id == job.id
-        assert job_rows.open_child(connection, shop.id, "https_on") is None
+        assert job_rows.open_follow_up(connection, shop.id, "remove").id == job.id
+        assert job_rows.open_follow_up(connection, shop.id, "https_on") is None
 
 
 def test_the_look_from_outside_comes_as_soon_as_the_agent_is_gone(world, shop):

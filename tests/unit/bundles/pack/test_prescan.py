@@ -1,4 +1,4 @@
-"""What was looked through ahead is spared in the finished bundle when it is the same there, and never anything else."""
+"""What was searched early is spared in the finished bundle when it is the same there, and never anything else."""
 
 import gzip
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.bundles.pack.file_task import PART
-from controller.bundles.pack.prescan import Ahead
+from controller.bundles.pack.prescan import Prescan
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.residue import exclusion
 from controller.bundles.residue.exclusion import absent_from
@@ -45,77 +45,79 @@ def bundle_of(tmp_path):
 
 
 def looked_through(writer, needles, shards=(), chunks=()):
-    """Return an Ahead that has looked through these packed members in a spool."""
+    """Return a Prescan that has searched these packed members in a spool."""
     part = writer.part(PART)
     for data in shards:
         part.add("files", data, False, 0)
     for data in chunks:
         writer.add("data", data, False, 0)
-    ahead = Ahead(writer, Searcher(needles))
+    prescan = Prescan(writer, Searcher(needles))
     steps = 0
-    while ahead.look():
+    while prescan.look():
         steps += 1
     assert steps == len(shards) + len(chunks)
-    return ahead
+    return prescan
 
 
-def places_in(bundle, needles, ahead):
+def places_in(bundle, needles, prescan):
     with pytest.raises(ShoplaunchError) as error:
-        search(bundle, needles, ahead.misses)
+        search(bundle, needles, prescan.misses)
     assert error.value.code == "residue_in_bundle"
     return error.value.details["places"]
 
 
 def test_a_clean_member_is_not_decompressed_again(spool, bundle_of, monkeypatch):
     clean, chunk = shard(CLEAN)[0], packed(ROW % b"a word")
-    ahead = looked_through(spool, NEEDLES, [clean], [chunk])
+    prescan = looked_through(spool, NEEDLES, [clean], [chunk])
     monkeypatch.setattr("controller.bundles.residue.search._places", lambda *_: pytest.fail("it was searched again"))
     search(bundle_of(("files/0001.tar.gz", "files", clean), ("db/data/0001.sql.gz", "data", chunk)), NEEDLES,
-           ahead.misses)  # fmt: skip
+           prescan.misses)  # fmt: skip
 
 
 def test_what_was_found_ahead_is_named_by_its_place(spool, bundle_of):
     leaking, chunk = shard(LEAKING)[0], packed(ROW % SECRET)
-    ahead = looked_through(spool, NEEDLES, [leaking], [chunk])
+    prescan = looked_through(spool, NEEDLES, [leaking], [chunk])
     bundle = bundle_of(("files/0001.tar.gz", "files", leaking), ("db/data/0001.sql.gz", "data", chunk))
-    assert places_in(bundle, NEEDLES, ahead) == [
+    assert places_in(bundle, NEEDLES, prescan) == [
         "a.php: secret", "db/data/0001.sql.gz line 1 (INSERT INTO `t`): secret",
     ]  # fmt: skip
 
 
 def test_what_is_in_the_bundle_is_searched_and_not_what_was_looked_through(spool, bundle_of):
-    ahead = looked_through(spool, NEEDLES, [shard(CLEAN)[0]])
-    assert places_in(bundle_of(("files/0001.tar.gz", "files", shard(LEAKING)[0])), NEEDLES, ahead) == ["a.php: secret"]
+    prescan = looked_through(spool, NEEDLES, [shard(CLEAN)[0]])
+    assert places_in(bundle_of(("files/0001.tar.gz", "files", shard(LEAKING)[0])), NEEDLES, prescan) == [
+        "a.php: secret"
+    ]
 
 
 def test_a_member_that_was_exchanged_behind_its_digest_is_refused(spool, bundle_of):
     clean = shard(CLEAN)[0]
-    ahead = looked_through(spool, NEEDLES, [clean])
+    prescan = looked_through(spool, NEEDLES, [clean])
     bundle = bundle_of(("files/0001.tar.gz", "files", clean))
     content = bundle.read_bytes()
     bundle.write_bytes(content.replace(clean, clean[:-1] + bytes([clean[-1] ^ 1])))
     with pytest.raises(ShoplaunchError, match=r"bundle_d(igest|amaged)"):
-        search(bundle, NEEDLES, ahead.misses)
+        search(bundle, NEEDLES, prescan.misses)
 
 
 def test_a_needle_that_came_later_is_searched_for(spool, bundle_of):
     clean = shard(CLEAN)[0]
-    ahead = looked_through(spool, NEEDLES, [clean])
-    assert places_in(bundle_of(("files/0001.tar.gz", "files", clean)), {"late": b"of a template"}, ahead)
+    prescan = looked_through(spool, NEEDLES, [clean])
+    assert places_in(bundle_of(("files/0001.tar.gz", "files", clean)), {"late": b"of a template"}, prescan)
 
 
 def test_a_needle_with_more_around_it_is_missed_where_it_was_missed_itself(spool):
     clean = shard(CLEAN)[0]
-    ahead = looked_through(spool, NEEDLES, [clean])
-    assert ahead.misses(sha256_hex(clean), Searcher({"domain": b"//template.example/"}).wanted(False))
-    assert not ahead.misses(sha256_hex(clean), Searcher({"word": b"example"}).wanted(False))
-    assert not ahead.misses(sha256_hex(shard(LEAKING)[0]), Searcher(NEEDLES).wanted(False))
+    prescan = looked_through(spool, NEEDLES, [clean])
+    assert prescan.misses(sha256_hex(clean), Searcher({"domain": b"//template.example/"}).wanted(False))
+    assert not prescan.misses(sha256_hex(clean), Searcher({"word": b"example"}).wanted(False))
+    assert not prescan.misses(sha256_hex(shard(LEAKING)[0]), Searcher(NEEDLES).wanted(False))
 
 
 def test_shards_are_not_vouched_for_in_base64_nobody_looked_for(spool):
     clean = shard(CLEAN)[0]
-    ahead = looked_through(spool, NEEDLES, [clean])
-    assert not ahead.misses(sha256_hex(clean), Searcher(NEEDLES).wanted(True))
+    prescan = looked_through(spool, NEEDLES, [clean])
+    assert not prescan.misses(sha256_hex(clean), Searcher(NEEDLES).wanted(True))
 
 
 def test_a_secret_across_two_pieces_is_found_at_every_place(monkeypatch):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from controller.db import jobs
 from controller.db.connection.engine import make_engine, transact
-from controller.db.connection.group_commit import Together
+from controller.db.connection.group_commit import GroupCommit
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.state_database import make_tables
@@ -27,10 +27,10 @@ def refused(connection):
 
 
 class Queue:
-    """A Together whose first change waits in the middle until `others` wait behind it."""
+    """A GroupCommit whose first change waits in the middle until `others` wait behind it."""
 
     def __init__(self, engine):
-        self.together = Together(engine)
+        self.group_commit = GroupCommit(engine)
         self.commits = []
         sa.event.listen(engine, "commit", self.commits.append)
 
@@ -44,12 +44,12 @@ class Queue:
             return one_more(connection)
 
         with ThreadPoolExecutor(len(others) + 1) as pool:
-            found = [pool.submit(self.together.transact, first)]
+            found = [pool.submit(self.group_commit.transact, first)]
             assert entered.wait(WAIT_SECONDS)
             for other in others:
-                waiting = len(self.together._waiting)
-                found.append(pool.submit(self.together.transact, other))
-                while len(self.together._waiting) == waiting:
+                waiting = len(self.group_commit._waiting)
+                found.append(pool.submit(self.group_commit.transact, other))
+                while len(self.group_commit._waiting) == waiting:
                     threading.Event().wait(0.001)
             go_on.set()
         return found
@@ -81,7 +81,7 @@ def test_one_that_is_refused_leaves_nothing_and_takes_nobody_along(sqlite):
     assert read(sqlite).percent == 3
 
 
-def test_a_database_that_cannot_be_written_is_told_to_all_who_waited(sqlite):
+def test_a_database_that_cannot_be_written_is_reported_to_all_who_waited(sqlite):
     queue = Queue(sqlite)
 
     def broken(connection):
@@ -94,10 +94,10 @@ def test_a_database_that_cannot_be_written_is_told_to_all_who_waited(sqlite):
         with pytest.raises(ShoplaunchError) as caught:
             one.result()
         assert caught.value.code == "database_busy"
-    assert queue.together.transact(one_more) == 2
+    assert queue.group_commit.transact(one_more) == 2
 
 
-def test_a_commit_that_fails_is_told_to_all_who_waited(sqlite):
+def test_a_commit_that_fails_is_reported_to_all_who_waited(sqlite):
     queue = Queue(sqlite)
 
     def full(_connection):
@@ -124,17 +124,17 @@ def test_a_thread_that_is_ended_at_its_work_keeps_nobody_waiting(sqlite):
 
 def test_more_than_one_transaction_takes_are_all_done(engine):
     add_job(engine)
-    together = Together(engine)
+    group_commit = GroupCommit(engine)
     with ThreadPoolExecutor(60) as pool:
-        list(pool.map(lambda _number: together.transact(one_more), range(300)))
+        list(pool.map(lambda _number: group_commit.transact(one_more), range(300)))
     assert read(engine).percent == 300
 
 
 def test_writers_of_one_process_wait_for_each_other_whatever_they_use(engine):
     add_job(engine)
-    together = Together(engine)
+    group_commit = GroupCommit(engine)
     other = make_engine(str(engine.url.render_as_string(hide_password=False)))
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: together.transact(one_more) if n % 2 else transact(other, one_more), range(80)))
+        list(pool.map(lambda n: group_commit.transact(one_more) if n % 2 else transact(other, one_more), range(80)))
     other.dispose()
     assert read(engine).percent == 80

@@ -11,7 +11,7 @@ from tests.support.shops.real_shop import HINT
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-def test_a_reason_for_skipping_is_told_once_for_all_tests_it_concerns():
+def test_a_reason_for_skipping_is_reported_once_for_all_tests_it_concerns():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOPLAUNCH_")}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/integration/real_prestashop"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)

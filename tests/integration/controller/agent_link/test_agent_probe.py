@@ -193,7 +193,7 @@ def test_what_keeps_an_unheard_agent_waiting_is_shown(world):
     assert len(world.mail.alarms) == 1
 
 
-def test_an_agent_that_gave_up_unheard_is_answered_so_that_its_cron_line_goes(world):
+def test_an_agent_that_gave_up_unheard_is_acknowledged_so_that_its_cron_line_goes(world):
     job, agent = blocked(world)
     gives_up(world, agent)
     assert (world.job(job).state, world.job(job).error) == ("failed", {**ERROR, "advice": advice(ERROR["code"])})
@@ -220,7 +220,7 @@ def test_a_retry_behind_a_blocked_network_is_followed_from_its_first_minute(worl
     assert world.job(job).state == "live"
 
 
-def test_cron_that_never_fires_is_still_told_of_a_job_known_as_blocked(world):
+def test_cron_that_never_fires_is_still_reported_for_a_job_known_as_blocked(world):
     job, agent = blocked(world)
     gives_up(world, agent)
     world.service.jobs.retry(job.id)

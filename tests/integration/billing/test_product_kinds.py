@@ -69,7 +69,7 @@ def test_the_ticket(settings, whmcs, noun, language, subject, said):
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
-def test_all_that_is_told_about_an_order_for_a_site(billed_world, whmcs, language):
+def test_all_notifications_about_an_order_for_a_site(billed_world, whmcs, language):
     billed_world.add_bundle("blog", application={"name": "wordpress", "version": "6.8", "noun": "site"})
     whmcs.books.clients["5"]["language"] = ""
     billed_world.finish(billed_world.begin(bundle="blog", domain="tea.example.com", language=language))

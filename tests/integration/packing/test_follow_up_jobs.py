@@ -60,7 +60,7 @@ HERE = "http://" + token(NONCE, "domain").decode()
         ({"https_on": job(statement("UPDATE settings SET value='x'"), back=[statement("UPDATE gone SET a=1")])},
          "https_on: statement 1"),
         ({"https_on": job(statement("UPDATE settings SET value='x'"))}, "does not tell how it is taken back"),
-        ({"https-on": job(statement("UPDATE settings SET value='x'"))}, "there is no later job"),
+        ({"https-on": job(statement("UPDATE settings SET value='x'"))}, "there is no follow-up job"),
         ({"remove": job()}, "does nothing"),
         ({"remove": job(edits=[edit("no such text", "x")])}, "0 times"),
         ({"remove": job(edits=[edit(HERE, "x", count=2)])}, "1 times"),
@@ -69,13 +69,13 @@ HERE = "http://" + token(NONCE, "domain").decode()
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )  # fmt: skip
-def test_a_later_job_that_would_fail_in_a_clients_shop_fails_when_it_is_packed(manifest_with, jobs, told):
+def test_a_follow_up_job_that_would_fail_in_a_clients_shop_fails_when_it_is_packed(manifest_with, jobs, told):
     with pytest.raises(ShoplaunchError) as error:
         manifest_with(**jobs)
     assert error.value.code == "recipe_invalid" and told in error.value.message
 
 
-def test_later_jobs_that_fit_are_tried_and_leave_nothing_of_the_trial(manifest_with):
+def test_follow_up_jobs_that_fit_are_tried_and_leave_nothing_of_the_trial(manifest_with):
     change, back = (statement(f"UPDATE settings SET value='{value}' WHERE id=3", min_rows=1) for value in ("1", "0"))
     plain = manifest_with()
     manifest = manifest_with(https_on=job(change, back=[back], edits=[edit(HERE, "https://x")]))

@@ -1,4 +1,4 @@
-"""Later jobs on a living shop of real PHP in a real account, done by the real agent and seen through http and https."""
+"""Follow-up jobs on a live shop of real PHP in a real account, done by the real agent and seen over http and https."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from controller.db.connection.engine import make_engine
 from tests.integration.controller.world import DOMAIN
-from tests.support.shops.real_later import RealWorld
+from tests.support.shops.real_follow_ups import RealWorld
 from tests.support.state_database import make_tables
 
 
@@ -38,7 +38,7 @@ def ended(real, job):
 
 
 def nothing_left(real):
-    """Neither table, database user, folder nor cron line of ours is there."""
+    """Neither table, database user, folder nor cron line of the agent is there."""
     assert not [row for row in real.query("SHOW TABLES") if row[0].startswith("shoplaunch")]
     user = real.panel.temporary_user(real.panel.accounts[real.box.user], "")
     assert real.server.query("SELECT User FROM mysql.user WHERE User LIKE %s", user + "_____") == ()

@@ -1,4 +1,4 @@
-"""Two lanes over the same tasks: every answer in its place, the first failure told, nobody at work any more then."""
+"""Two workers on the same tasks: every answer in its place, the first failure raised, nobody at work any more then."""
 
 import threading
 from contextlib import closing
@@ -18,7 +18,7 @@ class Connection:
 
 
 class Ctx:
-    """What lanes need of a context; `log` keeps what was told."""
+    """What workers need of a context; `told` keeps what was logged."""
 
     def __init__(self):
         self.made, self.told, self.log = [], [], self
@@ -71,7 +71,7 @@ def test_the_first_failure_is_raised_and_what_waits_is_not_begun():
     assert [one.is_open for one in ctx.made] == [False]
 
 
-def test_where_there_may_be_no_further_connection_one_lane_does_it_all():
+def test_without_a_further_connection_one_worker_does_it_all():
     ctx = Ctx()
 
     def refuse():
@@ -79,10 +79,10 @@ def test_where_there_may_be_no_further_connection_one_lane_does_it_all():
 
     ctx.connect = refuse
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["a lane less: too many connections"]
+    assert ctx.told == ["one worker less: too many connections"]
 
 
-def test_a_failure_of_the_second_lane_is_raised():
+def test_a_failure_of_the_second_worker_is_raised():
     meeting = threading.Barrier(2, timeout=60)
 
     def task(connection):
@@ -95,17 +95,17 @@ def test_a_failure_of_the_second_lane_is_raised():
         run(ctx, [task, task])
 
 
-def test_where_there_may_be_no_thread_one_lane_does_it_all(monkeypatch):
+def test_without_a_further_thread_one_worker_does_it_all(monkeypatch):
     def refuse(_thread):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     ctx = Ctx()
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["lanes beside the first: 0: can't start new thread"]
+    assert ctx.told == ["workers besides the first: 0: can't start new thread"]
 
 
-def test_an_attempt_that_is_no_longer_ours_ends_both():
+def test_an_attempt_that_is_no_longer_current_ends_both():
     ctx = Ctx()
 
     def gone():

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.jobs.lifecycle import changes
-from tests.integration.controller.later import JOBS, begin
+from tests.integration.controller.follow_ups import JOBS, begin
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_failed_one_has_to_be_retried_or_cancelled_first(world, shop):
     assert job.id in said and "retry" in said and "cancel" in said
 
 
-def test_show_tells_what_keeps_a_shop_from_its_certificate(world, shop, monkeypatch):
+def test_show_prints_what_keeps_a_shop_from_its_certificate(world, shop, monkeypatch):
     monkeypatch.setattr("controller.cli.jobs._service", lambda: world.service)
     assert "tls reason" not in run("show", shop.id)
     why = {"tls": "asked", "tls_reason": "“shop.example.com” does not resolve"}

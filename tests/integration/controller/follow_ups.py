@@ -1,4 +1,4 @@
-"""Later jobs in tests: what a bundle says of them, beginning one, playing its agent, a site that leads to https."""
+"""Follow-up jobs in tests: what a bundle says of them, beginning one, playing its agent, a site that leads to https."""
 
 from tests.integration.controller.world import Agent, place
 

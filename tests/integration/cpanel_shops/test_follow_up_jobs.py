@@ -1,4 +1,4 @@
-"""Later jobs on a cPanel server: a database user for each that fits every prefix, and nothing of them left."""
+"""Follow-up jobs on a cPanel server: a database user for each that fits every prefix, and nothing of them left."""
 
 import bcrypt
 import pytest

@@ -1,0 +1,135 @@
+"""Names are words of the trade: former private names stand nowhere but in the changelog."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+#: Former names of modules that none has any more.
+GONE = {
+    "absence", "acts", "advance", "ahead", "armour", "attempt", "beside", "billed", "bounded", "callback", "child",
+    "choosing", "ending", "entry", "exits", "foreign", "forgetful", "hints", "holding", "kinds", "lanes", "later",
+    "let_go", "listing", "locked", "looking", "looks", "memory", "modes", "moves", "neighbours", "nouns",
+    "php_door", "private", "pull", "pulled", "putting_back", "requests", "retrying", "running", "small",
+    "surroundings", "telling", "together", "trouble", "undoing", "work", "wrappings",
+}  # fmt: skip
+#: Former names of modules that are the right word elsewhere -> folder -> what is meant there.
+KEPT = {
+    "compile": {"packaging/agent": "compiles the agent's modules to bytecode"},
+    "door": {
+        "agent/database": "the ways to a database: its socket or its port",
+        "controller/access": "what each kind of asker may call",
+    },
+    "forms": {"controller/recipes/secrets": "known forms of secrets, as of a private key"},
+    "harmless": {"controller/bundles/review": "findings that are no secret, each with a reason"},
+    "hosts": {
+        "controller/recipes/location": "host names in a template",
+        "controller/bundles/rewrite/contexts": "host names in texts",
+    },
+    "names": {"controller/recipes/secrets": "names under which secrets stand"},
+    "opening": {
+        "controller/panels/cpanel": "opens the panel of a server's row",
+        "controller/panels/local": "opens the panel of this machine",
+    },
+    "reading": {"controller/backups": "reads a backup"},
+    "secrets": {"controller/recipes": "secrets of a template"},
+    "statements": {
+        "controller/bundles/comments": "SQL statements",
+        "controller/recipes/prestashop/database": "SQL statements",
+        "controller/recipes/wordpress": "SQL statements",
+    },
+    "visits": {"controller/jobs/shop": "requests to the pages of a shop"},
+}
+#: Former names of classes, functions and constants: no identifier may be one of these.
+NAMES = {
+    "Ahead", "Beside", "Deed", "Entrance", "Forgetful", "Gate", "JobMemory", "Later", "Listing", "Looks", "Mover",
+    "SMALL", "SMALL_KINDS", "SMALL_STAGES", "Together", "_Lanes", "_Told", "_Wish", "armoured", "beside_cleaning",
+    "claim_telling", "entrance", "files_beside", "looks_of", "open_child", "role_told", "small_payload",
+    "tell_refused", "tell_waiting", "told_address", "told_by",
+}  # fmt: skip
+#: Words that no part of an identifier may be, names of tests included.
+WORDS = {"armour", "armoured", "deed", "deeds", "forgetful", "lane", "lanes", "nouns", "whoever", "whomever"}
+#: What no sentence may say, in code and in pages. The changelog tells how it was.
+SENTENCES = re.compile(
+    r"\b(?:whoever|whomever|(?:one|none|nothing|line|key|file|socket|table|agent)s? of ours|is not of now)\b", re.I
+)
+OWN = "tests/unit/house/test_words.py"
+
+
+def tracked(*patterns):
+    """Return the tracked files that match, without stored installations of earlier versions."""
+    listed = subprocess.run(
+        ["git", "-C", str(PROJECT), "ls-files", *patterns], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.split()
+    return [path for path in listed if not re.match(r"tests/system/upgrade/[^/]+/", path) and path != OWN]
+
+
+def identifiers(path):
+    """Return the identifiers that the file defines."""
+    tree = ast.parse((PROJECT / path).read_text("utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return found
+
+
+def words(identifier):
+    """Return the words of an identifier, in small letters."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", identifier)}
+
+
+def module_of(path):
+    """Return (folder, module's name) of a Python file; a package's name is its folder's."""
+    folder, _, name = path.removesuffix(".py").removesuffix("/__init__").rpartition("/")
+    return folder, name.removeprefix("test_")
+
+
+def test_no_module_has_a_former_name_without_a_reason():
+    found = [
+        path
+        for path in tracked("agent/*.py", "controller/*.py", "shared/*.py", "packaging/*.py")
+        for folder, name in [module_of(path)]
+        if name in GONE or folder not in KEPT.get(name, (folder,))
+    ]
+    assert found == []
+
+
+def test_every_kept_name_of_a_module_is_one():
+    there = {module_of(path) for path in tracked("*.py")}
+    assert [(folder, name) for name, kept in KEPT.items() for folder in kept if (folder, name) not in there] == []
+
+
+def test_tests_are_not_named_by_former_modules():
+    # Of these, tests have the common meaning: permissions, bytes of memory, what goes wrong
+    gone = GONE - {"memory", "modes", "trouble"}
+    assert [path for path in tracked("tests/**/test_*.py") if module_of(path)[1] in gone] == []
+
+
+@pytest.mark.parametrize("part", ["agent", "controller", "packaging", "shared", "tests"])
+def test_no_identifier_is_a_former_private_name(part):
+    found = [
+        (path, name)
+        for path in tracked(f"{part}/*.py", f"{part}/*.pyi")
+        for name in identifiers(path)
+        if name in NAMES or words(name) & WORDS
+    ]
+    assert found == []
+
+
+def test_no_sentence_is_in_private_words():
+    found = []
+    for path in tracked():
+        if path == "CHANGELOG.md" or path.endswith((".mo", ".png", ".svg", ".xz", ".yar")):
+            continue
+        for number, line in enumerate((PROJECT / path).read_text("utf-8", "replace").splitlines(), 1):
+            if SENTENCES.search(line):
+                found.append(f"{path}:{number}: {line.strip()}"[:160])
+    assert found == []
