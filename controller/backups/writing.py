@@ -20,6 +20,7 @@ from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config
+from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import newest, revision
 from controller.db.tables import metadata
@@ -76,6 +77,7 @@ def write_backup(
     """Write the backup to `stream`, sealed if there is a passphrase. Raises as `backup` does."""
     engine = make_engine(config.database_url)
     try:
+        same_file.require_there(engine.url)
         for _try in range(_TRIES):
             keys = _keys(config.home)
             with snapshot.snapshot(engine) as connection:

@@ -97,6 +97,12 @@ def is_missing(url: sa.URL) -> bool:
     return _is_in_file(url) and path.parent.is_dir() and not path.exists() and not path.is_symlink()
 
 
+def require_there(url: sa.URL) -> None:
+    """Raise ShoplaunchError `not_initialised` where the folder of the SQLite file of `url` is there and it is not."""
+    if is_missing(url):
+        raise ShoplaunchError("not_initialised", f"there is no file {url.database}; is its disk mounted?")
+
+
 def _is_in_file(url: sa.URL) -> bool:
     # Of a URI in the URL only SQLite knows the file
     named = url.database not in (None, "", ":memory:") and "uri" not in url.query

@@ -47,9 +47,8 @@ def open_service(config: Config) -> Service:
 
 def require_tables(engine: sa.Engine) -> None:
     """Raise database_busy when the database does not answer, not_initialised when it has another version."""
+    same_file.require_there(engine.url)
     revision, newest = revisions(engine)
-    if revision is None and same_file.is_missing(engine.url):
-        raise ShoplaunchError("not_initialised", f"there is no file {engine.url.database}; is its disk mounted?")
     if revision != newest:
         raise ShoplaunchError("not_initialised", "the database lacks this version's tables")
 

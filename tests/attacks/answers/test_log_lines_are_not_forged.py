@@ -12,6 +12,7 @@ import requests
 from gunicorn.config import Config
 
 from agent.base.log import Log
+from controller.jobs.lifecycle import changes
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.support.server_log import ServerLog
 from tests.attacks.table import attack
@@ -98,6 +99,9 @@ def until(condition, output):
         "each entry is one line, and no line of the traceback below passes for one")  # fmt: skip
 def test_a_workers_log_is_not_forged(house, started):
     known, unforeseen = house.order("known.example", first_name="known"), house.order("unforeseen.example")
+    for job in (known, unforeseen):
+        private = changes.sealed(house.service.installation.keys, {"db.password": "p" * 16})
+        house.put(job, "preparing", wake_at=0.0, **private)
     _process, output = started("worker")
     until(lambda: {house.service.jobs.get(job.id).state for job in (known, unforeseen)} == {"failed"}, output)
     lines = harmless(output())
@@ -168,5 +172,5 @@ def test_what_an_agents_commands_print_is_not_forged(tmp_path):
     error = {"code": "file_error", "message": WORDS, "advice": WORDS}
     (tmp_path / "state.json").write_text(json.dumps({**state, "error": error}))
     code = "import sys; sys.path.insert(0, sys.argv[1]); from agent.run.command_line import main; main(['status'])"
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "agent.pyz")], capture_output=True, text=True)
     assert len(harmless(done.stdout)) == 7, done
