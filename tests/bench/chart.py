@@ -49,7 +49,7 @@ _WORK, _WAIT = "C", "A"
 def draw_waits(versions, waits):
     """Return an SVG document of version -> part -> seconds: work and waiting one after the other, all to one scale.
 
-    The parts named in `waits` are waiting; what is "in all" is told beside the bar.
+    The parts named in `waits` are waiting; what is "in all" stands next to the bar.
     """
     longest = max(parts["in all"] for parts in versions.values())
     scale, drawn, top = (WIDTH - _LEFT - _RIGHT) / longest, [], _TOP

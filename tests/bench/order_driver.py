@@ -75,7 +75,7 @@ def set_start(world, server, start):
 
 
 def order(whole, panel, moment):
-    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was told."""
+    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was notified."""
     place = panel.place()
     time.sleep((moment - time.time()) % MINUTE)
     document = {"bundle": NAME, "email": f"{place['account']}@example.com", **place}

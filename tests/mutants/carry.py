@@ -1,7 +1,7 @@
 """Carries the mutants over moves, renames and edits of the code: patches are merged, tests named anew.
 
 Usage: python -m tests.mutants.carry COMMIT [OLD=NEW ...]. COMMIT is where the patches last fitted, OLD=NEW a name that
-was changed everywhere since. What fits already stays as it is; what cannot be merged is told and left.
+was changed everywhere since. What fits already stays as it is; what cannot be merged is reported and left.
 """
 
 import difflib

@@ -22,7 +22,7 @@ def mount(image, folder):
 class OwnDisk:
     """An account whose home lies on a disk of its own, which can be looked at as a power cut leaves it.
 
-    `cleanup` (contextlib.ExitStack) is told of everything that has to be taken back.
+    `cleanup` (contextlib.ExitStack) gets everything that has to be taken back.
     """
 
     def __init__(self, shop, folder, cleanup):

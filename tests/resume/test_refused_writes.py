@@ -25,7 +25,7 @@ DAILY = 8
 SHARES = 12
 #: So many of the calls of one name, from the first to the last.
 EACH = 8
-#: How such a failure is told.
+#: How such a failure is reported.
 CODES = {"quota_reached", "file_error", "switch_failed", "read_only", "path_refused", "unsafe_path"}
 
 

@@ -1,4 +1,4 @@
-"""A clock for tests that goes only when it is told to."""
+"""A clock for tests that goes only when the test moves it."""
 
 START = 1_800_000_000.0
 

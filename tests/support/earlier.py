@@ -143,7 +143,7 @@ class Machine(Whole):
             if row["crontab"]:
                 subprocess.run(["crontab", "-u", user, "-"], input=row["crontab"], text=True, check=True)
         self.world.run("migrate")
-        # It had no address for alarms: those were told to nobody, and wait now
+        # It had no address for alarms: those were sent to nobody, and wait now
         self.world.run("init", "--operator-email", "operator@example.com")
         self._go_on()
         return self

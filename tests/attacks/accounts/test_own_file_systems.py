@@ -96,7 +96,7 @@ def test_a_mounted_folder_of_the_agent_is_none_and_goes(server, mount, kind):
 
 
 @attack("A client leaves such a file system, alive or dead, in a folder of the home before the cancelled account is "
-        "looked through", "it is told with the rest")  # fmt: skip
+        "looked through", "it is reported with the rest")  # fmt: skip
 @pytest.mark.parametrize("lives", [True, False])
 def test_a_file_system_of_its_own_is_reported_with_the_rest(server, mount, lives):
     account, panel = server.new_account(), server.panel()

@@ -95,7 +95,7 @@ def test_words_of_whmcs_are_a_short_line_of_text(tmp_path):
     assert "owned" in harmless(caught.value.message)
 
 
-@attack("A panel names a client's name servers as markup", "only host names are told to anybody")
+@attack("A panel names a client's name servers as markup", "only host names are given to anybody")
 def test_name_servers_are_host_names_or_not_reported():
     names = [WORDS, "ns1.example.net", "ns2.example.net.", "a b", "-x.example", *["ns3.example.net"] * 1000]
 

@@ -150,7 +150,7 @@ def test_what_may_have_been_revoked_is_named(people, tmp_path):
 
 @attack(
     "an operator restores, by a wrong line of his history, into an installation with keys and servers but no jobs",
-    "he is asked first, and told what would go",
+    "he is asked first, and shown what would go",
 )
 def test_what_is_there_is_replaced_by_no_single_stroke(people, tmp_path):
     backups.backup(people.config, tmp_path / "saved")

@@ -107,7 +107,7 @@ class SharedPanel(FolderPanel):
 
 
 class SharedMail(Billing):
-    """What a client is told is a call that was noted."""
+    """A notification of a client is a call that was noted."""
 
     def __init__(self, notes):
         self._notes = notes

@@ -103,7 +103,7 @@ def test_requests_of_a_clock_that_was_ahead_keep_no_key_out(world):
 
 @attack(
     "the database's clock was a year ahead while the mail about a refused order could not be delivered",
-    "the operator is told of it now",
+    "the operator is notified of it now",
 )
 def test_an_alarm_put_off_by_a_clock_that_was_ahead_is_delivered(world):
     world.clock.pass_by(YEAR)

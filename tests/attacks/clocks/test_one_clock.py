@@ -56,7 +56,7 @@ def begin(shared, holder, other):
 
 
 def ends_once(shared, job, other):
-    """Let the job end; its agent reports, and the other worker has looked for work while the client is told."""
+    """Let the job end; its agent reports, and the other worker has looked for work while the client is notified."""
     shared.go(PREPARES)
     eventually(lambda: shared.job(job).state == "dropped", SECONDS)
     other.send_signal(signal.SIGSTOP)
@@ -80,7 +80,7 @@ def ends_once(shared, job, other):
 
 @attack(
     "the machines of two workers are ahead of the database's, or behind it",
-    "each report counts, each step runs once, and the client is told once",
+    "each report counts, each step runs once, and the client is notified once",
 )
 @pytest.mark.sampled(of=2, each=("seconds",))
 @pytest.mark.parametrize("seconds", [1, 2, 120, -1, -2, -120])

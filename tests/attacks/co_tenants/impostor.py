@@ -1,4 +1,4 @@
-"""A neighbour's stand-in for a database server: says what it was told to, keeps every byte it hears.
+"""A neighbour's stand-in for a database server: says what the test gave it, keeps every byte it hears.
 
 Its argument is JSON: `uid` (who it is), `unix` (paths) and `tcp` (ports of 127.0.0.1) it takes, `greeting` (the
 authentication plug-in it names first), `answers` (packets in hexadecimal, one after each packet of the client; then it

@@ -156,7 +156,7 @@ def test_without_access_lists_a_bundle_is_fetched(world):
 
 
 @attack(
-    "a folder above the bundles is closed to accounts", "the agent is told both ways and fetches what it cannot read"
+    "a folder above the bundles is closed to accounts", "the agent gets both addresses and fetches what it cannot read"
 )
 def test_where_accounts_cannot_come_to_a_bundle_it_is_fetched(world):
     world.config.home.chmod(0o700)

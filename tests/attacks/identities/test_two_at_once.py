@@ -92,7 +92,7 @@ def actors(config):
 
 @attack(
     "two operators, or two commands, add an operator, a key, a server or a bundle of the same name at the same instant",
-    "one is added, and the other is told that the name is taken",
+    "one is added, and the other gets the answer that the name is taken",
 )
 @pytest.mark.parametrize("kind", ADDED)
 def test_one_of_two_of_the_same_name_is_marked_as_such(actors, kind):
@@ -105,7 +105,7 @@ def test_one_of_two_of_the_same_name_is_marked_as_such(actors, kind):
 
 @attack(
     "two commands add keys, or operators, at the same instant, whose names differ in case alone",
-    "one is added, and the other is told that the name is taken",
+    "one is added, and the other gets the answer that the name is taken",
 )
 @pytest.mark.parametrize("kind", ["operators", "api_keys"])
 def test_one_of_two_similar_names_is_marked_as_such(config, actors, kind):

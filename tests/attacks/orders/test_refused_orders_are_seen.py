@@ -212,7 +212,7 @@ def test_junk_leaves_no_rows_and_hostile_orders_small_ones(site, operator):
     assert "<script>" not in shown.replace('<script src="', "") and f"/admin/refused/{order.id}/send" not in shown
 
 
-@attack("an order is refused while nobody looks", "the operator is told of it once")
+@attack("an order is refused while nobody looks", "the operator is notified of it once")
 def test_the_operator_is_notified_of_a_refused_order_once(site, monkeypatch):
     letters = []
 

@@ -151,7 +151,7 @@ def whmcs(name, **more):
     return {**SECTION, "url": SECTION["url"].format(name), **more}
 
 
-@attack("A's and B's clients have the same service number", "each is told through the billing of its own key")
+@attack("A's and B's clients have the same service number", "each is notified through the billing of its own key")
 def test_clients_are_notified_through_their_own_billing(config_of):
     way = channels(config_of(**whmcs("a", key="first"), second=whmcs("b")), lambda: 0.0, lambda: ["first", "second"])
     assert way("whmcs", "first").settings.url == "https://a.example.com"
@@ -159,7 +159,7 @@ def test_clients_are_notified_through_their_own_billing(config_of):
     assert type(way("whmcs", "third")).__name__ == "Mail"
 
 
-@attack("a second billing has a key, and [whmcs] does not say whose it is", "nobody is told through the wrong one")
+@attack("a second billing has a key, and [whmcs] does not say whose it is", "nobody is notified through the wrong one")
 def test_orders_without_a_known_billing_notify_nobody(config_of):
     keys = ["first"]
     way = channels(config_of(**whmcs("a")), lambda: 0.0, lambda: keys)

@@ -1,1 +1,1 @@
-"""Nothing stops silently: alarms arrive, and monitoring is told the truth."""
+"""Nothing stops silently: alarms arrive, and monitoring gets the truth."""

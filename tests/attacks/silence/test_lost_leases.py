@@ -82,7 +82,7 @@ def test_a_step_that_lost_its_lease_while_it_finished_writes_nothing(world, meth
     assert world.job(job).state == "live" and len(world.mail.handed_over) == 1
 
 
-@attack("a worker has lost its job right before it tells the client", "the client is told by the other one alone")
+@attack("a worker has lost its job right before it notifies the client", "the other one alone notifies the client")
 def test_a_worker_that_lost_the_job_notifies_nobody(world, monkeypatch):
     job = finishing(world)
     found, real = [], world.panel.name_servers

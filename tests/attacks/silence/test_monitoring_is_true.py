@@ -1,4 +1,4 @@
-"""Monitoring is told the truth: whether jobs move, what waits too long, and that the database fails."""
+"""Monitoring gets the truth: whether jobs move, what waits too long, and that the database fails."""
 
 import sqlite3
 import threading
@@ -230,7 +230,7 @@ def test_the_numbers_ask_the_database_once(world, asked_of):
     assert sent == []
 
 
-@attack("a database stops answering while it is asked how it is", "who asks waits for nobody, and is told before long")
+@attack("a database stops answering while it is asked how it is", "who asks has an answer before long")
 def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth(world, monkeypatch):
     beat(world)
     ready = health.Readiness(world.engine, world.clock)

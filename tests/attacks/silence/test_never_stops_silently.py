@@ -1,4 +1,4 @@
-"""It never stops silently: the loop goes on whatever it meets, or its process ends and says so; monitoring is told."""
+"""It never stops silently: the loop goes on whatever it meets, or its process ends and says so; monitoring sees it."""
 
 import signal
 import threading

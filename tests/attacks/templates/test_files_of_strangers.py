@@ -41,7 +41,7 @@ MADE = {"pipe": pipe, "sparse": sparse, "device": device, "folder": folder}
 
 
 @attack("A template has a pipe, a device, a folder or an endless file where a configuration should be",
-        "it is no configuration, and that is told")  # fmt: skip
+        "it is no configuration, and that is reported")  # fmt: skip
 @pytest.mark.parametrize("kind", MADE)
 def test_only_plain_files_of_a_size_are_read(tmp_path, kind):
     MADE[kind](tmp_path / "wp-config.php")

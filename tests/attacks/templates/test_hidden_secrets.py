@@ -70,7 +70,7 @@ KEY = FORMS["key of Stripe"]
 
 
 @attack("A template's living database runs statements by the clock, with a secret in one of them",
-        "none of it is packed, and that is told")  # fmt: skip
+        "none of it is packed, and that is reported")  # fmt: skip
 def test_events_stay_behind_and_are_reported(mariadb_server):
     database = mariadb_server.new_database()[0]
     try:

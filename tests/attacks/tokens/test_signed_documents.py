@@ -83,7 +83,7 @@ def test_numbers_that_nothing_holds_are_refused(site, at):
 
 @attack(
     "a billing system whose clock is centuries ahead ends a service",
-    "the service can be sold again tomorrow, and its status is told",
+    "the service can be sold again tomorrow, and its status is shown",
 )
 def test_a_clock_far_ahead_ends_no_service_permanently(site):
     event = an_event()

@@ -60,7 +60,7 @@ def expired(world):
 
 @attack(
     "a client's token reports on and on once its job has expired",
-    "nothing changes, nobody is told, and the panel is not asked",
+    "nothing changes, nobody is notified, and the panel is not asked",
 )
 def test_behind_its_validity_a_token_wakes_nobody(world):
     job, agent = expired(world)
@@ -129,7 +129,7 @@ def test_one_job_alarms_once_an_hour(world):
         world.work_later(540, stride=60)
     assert world.clock.now - world.job(job).created_at >= 6 * HOUR
     assert 1 <= len(world.mail.alarms) <= 7
-    # What came within the hour is told when it is over
+    # What came within the hour is reported when it is over
     world.work_later(HOUR + 120, stride=60)
     assert world.job(job).alarm == "told" and world.mail.alarms[-1].state == "stalled"
 

@@ -1,7 +1,7 @@
 """A disk that loses what it took, as its kernel reports it: once, to the first that asks, and never again.
 
 `lose.json` in the home names the file ("path") that is lost when it is first flushed, and whether the agent dies before
-it can tell ("dies"). Without it nothing is lost; it is gone once it was told.
+it can tell ("dies"). Without it nothing is lost; it is gone once it was reported.
 """
 
 import errno

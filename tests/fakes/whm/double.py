@@ -1,4 +1,4 @@
-"""The double itself: started with `with WhmDouble() as whm:`, asked and told by tests, gone without a trace."""
+"""The double itself: started with `with WhmDouble() as whm:`, asked and changed by tests, gone without a trace."""
 
 import contextlib
 import itertools

@@ -71,7 +71,7 @@ def upgrade(whmcs, order, service):
     whmcs.fire("AfterProductUpgrade", {"upgradeid": number})
 
 
-#: sequence -> kinds of events the controller is told, in order
+#: sequence -> kinds of events the controller gets, in order
 TOLD = {
     create_then_accept: ["module_created", "accepted"],
     accept_then_create: ["accepted", "module_created"],

@@ -55,7 +55,7 @@ def test_pauses_grow_and_never_end(watched, told):
         watched.cron()
     assert [round(pause / 60) for pause in pauses] == [1, 2, 5, 10, 30, 60, 60, 60]
     waits = [line for line in watched.log() if "waits" in line]
-    assert len(waits) == 1, "the log is told once, not at every try"
+    assert len(waits) == 1, "one line in the log, not one for every try"
 
 
 def test_a_controller_that_is_down_breaks_nothing_and_everything_arrives_later_in_order(watched, told):

@@ -1,4 +1,4 @@
-"""The name of the option that chooses the variant: where a service has options and none of that name, it is told."""
+"""The name of the option that chooses the variant: a service with options and none of that name is reported."""
 
 import pytest
 

@@ -49,7 +49,7 @@ def working(box):
     box.write_plan(unpack={"wait": "go"}, **{"import": {"wait": "go"}})
     process = box.start()
     box.wait_for(begun(box, "import"))
-    # Both shards are there, so that the trace stands still until it is told to go on
+    # Both shards are there, so that the trace stands still until the test lets it go on
     box.wait_for(lambda: sum(" shard " in line for line in box.trace) == 2)
     return process
 

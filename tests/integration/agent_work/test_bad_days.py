@@ -114,7 +114,7 @@ def test_a_home_that_is_full_altogether_is_reported_and_goes_on_once_there_is_ro
         assert shop.run() == 1, shop.errors
         assert "Traceback" not in shop.errors
         if free:
-            # Without a byte for its outbox nobody can be told; the next tick tries again
+            # Without a byte for its outbox nothing can be reported; the next tick tries again
             assert failure(controller)["code"] == "quota_reached"
         assert only_the_page(shop)
         assert shop.id in shop.crontab

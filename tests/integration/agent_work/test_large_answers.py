@@ -15,7 +15,7 @@ from agent.database import access
 from agent.database.connection import OurConnection
 from shared.errors import ShoplaunchError
 
-#: Around what a length is told by one, two, three and more bytes, and a packet can hold.
+#: Around what a length takes one, two, three and more bytes, and a packet can hold.
 SIZES = (0, 1, 250, 251, 252, 65535, 65536, (1 << 24) - 13, (1 << 24) - 12, (1 << 24) - 11, (1 << 24) - 1, 1 << 24)
 
 

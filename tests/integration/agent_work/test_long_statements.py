@@ -23,7 +23,7 @@ WATCH_SECONDS = 0.5
 
 @pytest.fixture
 def values(mariadb_server):
-    """What an agent is told of a new database."""
+    """The values an agent gets for a new database."""
     name, user, password = mariadb_server.new_database()
     return {
         "db.host": "localhost", "db.socket": mariadb_server.socket, "db.name": name, "db.user": user,

@@ -1,4 +1,4 @@
-"""Servers that are too old, lack something, or limit more than the shop bears are told before anything is made."""
+"""Servers that are too old, lack something, or limit more than the shop bears are reported before anything is made."""
 
 import tempfile
 

@@ -1,4 +1,4 @@
-"""What billing tells of a service, in every order in which it may come."""
+"""Events of billing about a service, in every order in which they may come."""
 
 import itertools
 

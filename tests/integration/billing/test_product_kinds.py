@@ -1,4 +1,4 @@
-"""What clients are told calls a shop a shop, and a site that sells nothing a site."""
+"""Messages to clients call a shop a shop, and a site that sells nothing a site."""
 
 import email
 import email.policy

@@ -1,4 +1,4 @@
-"""The WHMCS driver against the double: what is told, in whose language, and once whatever happens to the answers."""
+"""The WHMCS driver against the double: what it sends, in whose language, and once whatever happens to the answers."""
 
 import pytest
 

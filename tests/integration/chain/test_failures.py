@@ -1,4 +1,4 @@
-"""What keeps a shop from being built: staff is told, the client hears of a delay, and once mended it lives."""
+"""What keeps a shop from being built: staff is notified, the client hears of a delay, and once mended it lives."""
 
 import subprocess
 
@@ -31,7 +31,7 @@ def server(servers):
 
 
 def failed(chain, sold, code):
-    """Return the job of what was sold once it has failed with `code` and staff was told."""
+    """Return the job of what was sold once it has failed with `code` and staff was notified."""
     job = chain.job(sold)
     status = chain.whole.wait(job, "failed", "live", "dropped")
     assert (status["state"], status["error"]["code"]) == ("failed", code), status["error"]
@@ -45,13 +45,13 @@ def notes(chain, sold):
 
 
 def retried(chain, sold, job, delayed=0):
-    """The operator tries again, and the shop lives; staff was told once."""
+    """The operator tries again, and the shop lives; staff was notified once."""
     chain.whole.world.run("retry", job["id"])
     assert_mended(chain, sold, build(chain, sold), delayed)
 
 
 def assert_mended(chain, sold, status, delayed=0):
-    """The shop lives, the client was told all that befits, staff was told once."""
+    """The shop lives, the client was notified of all that befits, staff was notified once."""
     assert status["state"] == "live"
     assert_told_once(chain, sold, delayed=delayed)
     assert_nothing_of_ours_stays(chain, sold)

@@ -11,7 +11,7 @@ from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import assert_everything_is_there_once, assert_prepared_once, build
 from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
-#: How an agent ends that is told that its job is cancelled.
+#: How an agent ends that learns that its job is cancelled.
 CANCELLED = 5
 #: Those that end in a shop, whatever else they say.
 BUILDING = [
@@ -84,7 +84,7 @@ def test_an_event_whose_answer_is_lost_is_sent_again_and_makes_no_second_shop(ch
         chain.tell(sold)
     chain.wire.cut("POST")
     chain.addon.create(sold.service) if event == "module_created" else chain.addon.accept(sold.order)
-    wait_for(lambda: chain.wire.lost, "nothing was told", pause=0.2)
+    wait_for(lambda: chain.wire.lost, "no event was sent", pause=0.2)
     assert chain.wire.lost.pop() == ("POST", "/api/v1/orders", 202)
     (told,) = [row for row in chain.addon.queue() if row["service_id"] == sold.service and row["state"] == "waiting"]
     assert told["attempts"] == 1

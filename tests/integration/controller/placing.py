@@ -38,7 +38,7 @@ def _tell_and_die(process, given=None, timeout=None):
 
 def die_at(number, when):
     """End this process by SIGKILL right "before" or "after" the write `number`, or "within": what was started to do it
-    has been told all, and does it without us. Return the list of writes begun so far."""
+    has got all, and does it without us. Return the list of writes begun so far."""
     writes = []
 
     def passing(what, work):

@@ -22,7 +22,7 @@ REMOTE = Answer(True, {"host": "127.0.0.1", "is_remote": "1"})
 
 @pytest.fixture
 def remote(monkeypatch):
-    """Call it to start a server that says what it is told to; return by what name the panel calls it."""
+    """Call it to start a server that says what it is given; return by what name the panel calls it."""
     started = []
 
     def start(**how):

@@ -42,7 +42,7 @@ CHECKS = [
 
 
 class Outbox(Billing):
-    """Billing that keeps what it is told; `codes` are raised by the next calls."""
+    """Billing that keeps its notifications; `codes` are raised by the next calls."""
 
     def __init__(self):
         self.handed_over = []

@@ -1,4 +1,4 @@
-"""A plain client for tests of the WHM double: sends exactly what it is told and hides nothing."""
+"""A plain client for tests of the WHM double: sends exactly what it is given and hides nothing."""
 
 import requests
 

@@ -48,7 +48,7 @@ class Hung(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def get_request(self):
-        """Noted before it is served: who comes while we close is told, too."""
+        """Noted before it is served: who comes while we close is in it, too."""
         caller, address = super().get_request()
         self._open.append(caller)
         return caller, address

@@ -1,4 +1,4 @@
-"""An account that is suspended, renamed or removed while its job waits for the agent is told as what it is."""
+"""An account that is suspended, renamed or removed while its job waits for the agent is reported as what it is."""
 
 import pytest
 

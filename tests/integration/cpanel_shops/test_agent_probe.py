@@ -21,7 +21,7 @@ def test_a_shop_lives_although_its_account_reaches_nobody(world, whm):
     world.network = False
     job = world.sold()
     assert world.run_agent(job) == 1
-    # The shop is open before anybody could be told
+    # The shop is open before anybody could be notified
     assert world.visit(job).status_code == 200
     unheard(world, job)
     assert (world.agent_folder(job) / "ack").exists(), world.trouble(job)

@@ -90,6 +90,6 @@ def test_the_way_to_https_ends_with_a_sign_in_while_the_password_waits(world, wh
     else:
         assert (later.state, later.error["code"]) == ("failed", "check_failed")
         assert "cannot sign in" in later.error["message"]
-        # The shop is put back as it was, and somebody is told
+        # The shop is put back as it was, and somebody is notified
         assert world.arrives(job) == [f"http://{job.domain}/"]
         assert any(news.job == later.id for news in world.mail.alarms)

@@ -1,4 +1,4 @@
-"""The operator of the demo's controller: the password is told whatever happened to an earlier start."""
+"""The operator of the demo's controller: the password is shown whatever happened to an earlier start."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Dumps of every tool, compressed in every way, load as the same shop; what is changed is told."""
+"""Dumps of every tool, compressed in every way, load as the same shop; what is changed is reported."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""What the final search finds is told in the template's terms, and goes the way the operator decided."""
+"""What the final search finds is reported in the template's terms, and goes the way the operator decided."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What goes wrong with the scratch server is told as its own trouble, never as the template's or the bundle's."""
+"""What goes wrong with the scratch server is reported as its own trouble, never as the template's or the bundle's."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Packing as a user whose rights count: what it may not read is told by name, what is never packed does not matter."""
+"""Packing as a user whose rights count: what it may not read is named, what is never packed does not matter."""
 
 import os
 import pwd

@@ -23,7 +23,7 @@ def test_a_blocked_network_ends_in_live(whole):
     job = whole.quiet_order()
     assert run_cut_off(whole, job) == 1
     assert whole.show(job)["state"] == "dropped"
-    # The shop is open before anybody could be told
+    # The shop is open before anybody could be notified
     assert whole.get(job).status_code == 200
     whole.later(job, 400)
     assert whole.show(job)["state"] in ("finishing", "live")

@@ -50,7 +50,7 @@ def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole
     job = whole.quiet_order()
     kill_controller(whole)
     process = whole.start_agent(job)
-    # The shop is open before anybody could be told
+    # The shop is open before anybody could be notified
     wait_for(lambda: whole.get(job).status_code == 200, pause=0.2)
     assert process.wait(WAIT_SECONDS) == 1
     assert f"shoplaunch:{job['id']}" in whole.crontab(job)

@@ -152,7 +152,7 @@ class Full(Fault):
     def felt(self, world):
         code = world.wait()
         if world.controller.accepted("finished"):
-            # To remove takes no room; and nobody waits for what there is to tell of a shop that was told ready
+            # To remove takes no room; and nobody waits for what there is to report of a shop that was reported ready
             assert set(world.errors()) <= {self.code}
         else:
             assert (code, world.told()) == (1, self.code)

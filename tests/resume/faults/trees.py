@@ -27,7 +27,7 @@ class InTheWay(Fault):
     name = "a file in the shop's place"
     moments = ("preflight", "unpack", "index", "configure", "prove")
     how = "the owner puts an index.php into the document root, and removes it after the message"
-    what = "it is never overwritten: told as `docroot_occupied`; `retry` goes on"
+    what = "it is never overwritten: reported as `docroot_occupied`; `retry` goes on"
 
     def begin(self, world):
         self._path = world.shop.root / "index.php"

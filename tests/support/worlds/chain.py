@@ -223,7 +223,7 @@ class Chain:
         return wait_for(lambda: self.find(sold), lambda: f"no job came; WHMCS says {self.addon.log()}")
 
     def tell(self, sold):
-        """WHMCS has told all there is of the service; what got no answer in the few seconds it waits is told again."""
+        """WHMCS has sent all events of the service; what got no answer in the few seconds it waits is sent again."""
 
         def is_told():
             self.addon.cron()

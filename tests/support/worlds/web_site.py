@@ -42,7 +42,7 @@ _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def application():
-    """Return the WSGI application of SHOPLAUNCH_HOME: what gunicorn is told to run."""
+    """Return the WSGI application of SHOPLAUNCH_HOME: what gunicorn runs."""
     return create_app(load_config())
 
 

@@ -149,7 +149,7 @@ class Whole:
         )  # fmt: skip
 
     def live(self, job, seconds=WAIT_SECONDS):
-        """Return the job's status once it is live and the client is told; fail at once when it ends otherwise."""
+        """Return the job's status once it is live and the client is notified; fail at once when it ends otherwise."""
         found = self.wait(job, *ENDED, seconds=seconds)
         assert found["state"] == "live", self.trouble(job)
         wait_for(

@@ -1,4 +1,4 @@
-"""The report of a packing at narrow terminals: what is told whole is broken nowhere, what only begins ends in …."""
+"""The report of a packing at narrow terminals: what is printed whole is broken nowhere, what only begins ends in …."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An element of a page that was just left is told as stale, in whatever words chromedriver tells it."""
+"""An element of a page that was just left is recognised as stale, in whatever words chromedriver reports it."""
 
 import json
 

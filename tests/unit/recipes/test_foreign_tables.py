@@ -1,4 +1,4 @@
-"""Tables of another application in the same database are told from the shop's own and its modules'."""
+"""Tables of another application in the same database are distinguished from the shop's own and its modules'."""
 
 import pytest
 

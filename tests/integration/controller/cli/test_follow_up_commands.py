@@ -1,4 +1,4 @@
-"""Beginning later jobs on the command line: what is said, what is asked, and that no password is told to anybody."""
+"""Starting follow-up jobs on the command line: what is said, what is asked, and that no password is shown."""
 
 import json
 

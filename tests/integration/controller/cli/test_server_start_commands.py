@@ -1,4 +1,4 @@
-"""How agents start on a server: asked at a terminal when it is added, and told by `server check`."""
+"""How agents start on a server: asked at a terminal when it is added, and shown by `server check`."""
 
 import json
 import os

@@ -135,5 +135,5 @@ def test_killed_at_any_write_the_next_controller_ends_in_the_same_shop(installat
         else:
             assert mails(folder) == 1, (number, when)
         shutil.rmtree(folder)
-    # One write notes the mail, and once it has come nobody is told again
+    # One write notes the mail, and once it has come nobody is notified again
     assert len(twice) <= 1 and not any(when == "after" for _number, when in twice)

@@ -48,7 +48,7 @@ def test_a_stage_counts_as_done_only_after_its_work(ctx, tmp_path):
 
 @pytest.fixture
 def ends(ctx, tmp_path):
-    """For every end of a stage that was told, whether it was on the disk by then."""
+    """For every end of a stage that was reported, whether it was on the disk by then."""
     found = []
     ctx.events.stage_finished = lambda *_: found.append(is_done(tmp_path))
     return found
@@ -118,7 +118,7 @@ def test_a_stage_s_end_is_written_with_the_next_one_s_beginning_and_whatever_it_
 
 
 class Ctx(context.Context):
-    """A context with nothing but what stages side by side need, and what it was told, in order."""
+    """A context with nothing but what stages side by side need, and what was reported to it, in order."""
 
     def __init__(self, tmp_path):
         self.told = []
@@ -171,7 +171,7 @@ class ParallelStage:
 
 
 def run_side_by_side(tmp_path, monkeypatch, **how):
-    """Run a job of two stages, the second of which needs what the first one makes; return what was told."""
+    """Run a job of two stages, the second of which needs what the first one makes; return what was reported."""
     ctx = Ctx(tmp_path)
     unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
 

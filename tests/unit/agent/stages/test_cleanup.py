@@ -84,7 +84,7 @@ def test_a_newer_attempt_that_appears_while_we_leave_keeps_its_job_and_what_is_n
 
 
 def test_the_keys_are_still_known_when_the_archive_they_lay_in_is_gone(monkeypatch):
-    """Until the very end a newer job of the controller's is told from what nobody vouches for."""
+    """Until the very end a newer job of the controller's is distinguished from what nobody vouches for."""
     archive = [b'{"keys": ["%s"]}' % (b"07" * 32)]
 
     def read(_module, _name):

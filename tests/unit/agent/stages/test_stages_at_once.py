@@ -1,4 +1,4 @@
-"""What is told while two stages run: which one, and how far all is, which never goes back."""
+"""What is reported while two stages run: which one, and how far all is, which never goes back."""
 
 import types
 

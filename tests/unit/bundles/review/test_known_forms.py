@@ -142,7 +142,7 @@ def test_a_key_that_is_the_name_of_a_file_or_folder_is_found_and_may_be_left_out
     (found,) = KnownForms([]).in_name(name)
     assert found.proven and (found.place.file, found.place.is_name) == (name.decode(), True)
     assert choices_of(found) == (REMOVE,)
-    # What lies below is not told again, nor what is searched for anyway
+    # What lies below is not reported again, nor what is searched for anyway
     assert KnownForms([]).in_name(b"modules/" + STRIPE + b"/index.php") == []
     assert KnownForms([STRIPE]).in_name(name) == []
     assert KnownForms([]).in_name(b"vendor/" + STRIPE) == []

@@ -1,4 +1,4 @@
-"""What is told of a finding, what may be decided, and how a value is taken out of whatever it stands in."""
+"""What is shown of a finding, what may be decided, and how a value is taken out of whatever it stands in."""
 
 import base64
 import json

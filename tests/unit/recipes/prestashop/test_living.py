@@ -1,4 +1,4 @@
-"""A PrestaShop from a developer's machine becomes a living shop, and each change is told."""
+"""A PrestaShop from a developer's machine becomes a living shop, and each change is reported."""
 
 from pathlib import Path
 

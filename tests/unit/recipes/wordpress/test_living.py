@@ -1,4 +1,4 @@
-"""A WordPress from a developer's machine becomes a living site, and each change is told."""
+"""A WordPress from a developer's machine becomes a living site, and each change is reported."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The operator is told of every refused order, once: whatever cannot be delivered, however many workers run."""
+"""The operator is notified of every refused order, once: whatever cannot be delivered, however many workers run."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def hindered(world, monkeypatch, hinder):
 
 
 @attack(
-    "the operator's mail server refuses the mail about one order", "all others are told of; that one is tried again"
+    "the operator's mail server refuses the mail about one order", "all others are reported; that one is tried again"
 )
 def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
     bad = {"bad.example.com"}
@@ -127,7 +127,7 @@ def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(
     assert [news.code for news in world.mail.alarms] == ["bundle_unknown", "server_unknown"]
 
 
-@attack("an order comes while its service is still being taken back", "nobody is told when billing's next try succeeds")
+@attack("an order comes while its service is still being taken back", "no alarm when billing's next try succeeds")
 @pytest.mark.parametrize("mended", [True, False])
 def test_a_refusal_that_mends_itself_is_reported_only_when_it_lasts(world, mended):
     refuse(world, "a.example.com", code="service_ending")
@@ -166,7 +166,7 @@ def test_the_open_rows_of_a_key_are_bounded(world, monkeypatch):
         assert rows.listed(connection, 1)[0].domain == "new.example.com"
 
 
-@attack("looking for forgotten orders fails by what nobody foresaw", "refused orders are told of all the same")
+@attack("looking for forgotten orders fails by what nobody foresaw", "refused orders are reported all the same")
 def test_what_belongs_to_no_job_fails_apart(world, monkeypatch, caplog):
     def odd(*_given):
         raise ValueError("odd")
