@@ -113,7 +113,7 @@ def test_a_shop_that_ends_while_a_follow_up_job_starts_takes_none(world):
     as_read = world.job(shop(world))
     set_row(world, as_read, ended_at=world.clock())
     own = world.service.installation
-    refused(lambda: follow_up.start(own.engine, own.keys, own.bundles, as_read, "remove", {}, own.now()))
+    refused(lambda: follow_up.start(own.engine, own.keys, own.bundles, as_read, follow_up.Wanted("remove"), own.now()))
     assert world.service.jobs.follow_ups(as_read.id) == []
 
 
