@@ -38,7 +38,7 @@ class Account:
         self.changes.append((function, arguments))
         return getattr(self, function)(**arguments)
 
-    def look(self, request):
+    def query(self, request):
         return self.list_files(request.arguments["dir"])
 
     def uapi(self, user, module, function, *, look=False, limit=0, **arguments):
