@@ -10,7 +10,7 @@ from controller.jobs.steps.follow_ups.site import front, site_of, visit
 
 
 def run(work: Work) -> Outcome:
-    """Check the change. Raises leftovers, check_failed, panel_*; Later while the agent cleans up."""
+    """Check the change. Raises leftovers, check_failed, panel_*; StepWaits while the agent cleans up."""
     confirmation = _front_over_http if work.is_back else change_of(work.job.kind).look
     seen, removed = during_cleanup(work, lambda: confirmation(work))
     now = work.tools.clock()
