@@ -82,7 +82,7 @@ class AccountCache:
 
     def _way(self, what: str) -> Callable[[], Answer]:
         if what == "crontab":
-            return lambda: self._whm.api2(self._user, "Cron", "listcron", look=True)
+            return lambda: self._whm.api2(self._user, "Cron", "listcron", read_only=True)
         return lambda: self._whm.query(self._request(what))
 
     def see_all(self, *keys: str) -> None:

@@ -31,7 +31,7 @@ class Account:
         self.tree = dict(tree)
         self.changes = []
 
-    def api2(self, user, module, function, *, look=False, **arguments):
+    def api2(self, user, module, function, *, read_only=False, **arguments):
         if function == "listcron":
             rows = [dict(row, linekey=f"{number}", count=number) for number, row in enumerate(self.lines, 1)]
             return Answer(True, [*rows, {"count": len(rows)}])
@@ -41,7 +41,7 @@ class Account:
     def query(self, request):
         return self.list_files(request.arguments["dir"])
 
-    def uapi(self, user, module, function, *, look=False, limit=0, **arguments):
+    def uapi(self, user, module, function, *, read_only=False, limit=0, **arguments):
         return self.list_files(arguments["dir"])
 
     def list_files(self, path):

@@ -104,8 +104,16 @@ class Session:
 
     def _make_live_anew(self):
         """The shop lives, and no later job of it is under way."""
-        wait_for(lambda: all(job["state"] in ("live", "failed", "cancelled") for job in self.world.json("jobs")))
+        whole, ended = self.whole, ("live", "failed", "cancelled")
+        listed = whole.service.jobs.listed
+        wait_for(lambda: all(job.state in ended for job in listed()), pause=0.2)
         return self.value("live")
+
+    def _make_restart(self):
+        """`serve` is ended and started anew."""
+        self.world.stop_controller()
+        self.world._serve()
+        return "true"
 
     def _make_failed(self):
         words = ("--server", "web1", "--bundle", "classic", "--account", self.whole.new_name())

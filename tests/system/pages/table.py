@@ -35,7 +35,7 @@ SESSION = (
     ),
     Step("shoplaunch serve --bind 127.0.0.1:8000 &", "{serve}", why="at a port that is free; seen to answer"),
     Step("shoplaunch server add web1 --panel local"),
-    Step("shoplaunch server check web1"),
+    Step("shoplaunch server check web1", codes=(3,), why="3: a note that the skeleton, which comes next, is not there"),
     Step("shoplaunch skeleton install web1"),
     # The first shop
     Step(
@@ -80,8 +80,14 @@ SESSION = (
     Step("shoplaunch show ID", "shoplaunch show {live}"),
     Step("show ID", "shoplaunch show {failed}"),
     Step("shoplaunch retry ID", "shoplaunch retry {failed}"),
-    Step("shoplaunch retry ID --step check", "shoplaunch retry {live} --step check"),
-    Step("retry ID --step notify", "shoplaunch retry {live} --step notify"),
+    Step(
+        "shoplaunch retry ID --step check", "shoplaunch retry {live} --step check", codes=(1,),
+        why="a shop that lives was checked: it is refused",
+    ),
+    Step(
+        "retry ID --step notify", "shoplaunch retry {live} --step notify", codes=(1,),
+        why="its client was told: it is refused",
+    ),
     Step("shoplaunch cancel ID", "shoplaunch cancel {failed}", answer="y\n"),
     Step("shoplaunch refused list"),
     Step("shoplaunch refused send NUMBER", "shoplaunch refused send {refused}", "y\n", (1,), "it is not mended"),
@@ -122,33 +128,33 @@ SESSION = (
     Step("key revoke NAME", "shoplaunch key revoke old", answer="y\n"),
     Step("key adopt NEW --of OLD", "shoplaunch key adopt new --of old", answer="y\n"),
     # Later jobs
-    Step("shoplaunch https-on ID", "shoplaunch https-on {live}", answer="y\n"),
-    Step("shoplaunch set-admin-password ID", "shoplaunch set-admin-password {live_anew}", answer="a long new one 7\n"),
-    Step("shoplaunch remove ID", "shoplaunch remove {live_anew}", answer="y\n"),
+    Step("shoplaunch set-admin-password ID", "shoplaunch set-admin-password {live}", answer="a long new one 7\n"),
+    Step("shoplaunch https-on ID", "shoplaunch https-on {live_anew}", answer="y\n"),
+    Step(
+        "shoplaunch remove ID", "shoplaunch remove {live}", "y\n", (1,),
+        "what https-on began waits for a certificate: it is refused meanwhile",
+    ),
     # Saving it, and new keys
     Step("shoplaunch backup FILE", "shoplaunch backup {saved}"),
     Step("shoplaunch backup --verify FILE", "shoplaunch backup --verify {saved}"),
     Step("backup - | …", "shoplaunch backup - | cat >/dev/null"),
     Step(
-        "shoplaunch restore FILE", "SHOPLAUNCH_HOME={second} shoplaunch restore {saved} --yes",
-        why="into an installation without jobs; what it replaces is not asked for in a pipe",
+        "shoplaunch restore FILE", "SHOPLAUNCH_HOME={second} shoplaunch restore {saved} --yes", codes=(3,),
+        why="into an installation without jobs; in a pipe nobody is asked; 3: the bundles are to be added again",
     ),
     Step("shoplaunch init --new-keys", why="its keys are there, so that none is made"),
     Step("shoplaunch key rotate", answer="y\n"),
     Step("key rotate", "shoplaunch key rotate", answer="y\n"),
-    Step("shoplaunch key retire", "shoplaunch key retire --at-once", "y\n", why="whatever is under way"),
+    Step(
+        "shoplaunch key retire", "{restart} && shoplaunch key retire --at-once", "y\n",
+        why="`serve` was restarted, as the page says; whatever is under way",
+    ),
     # The agent, on an account
     Step("python3 -I ~/.shoplaunch/agent.pyz status", "python3 -I {home}/agent/agent.pyz status", codes=(0, 1, 2)),
     # Packing
     Step(
         "pack --check --decisions classic.toml …",
         "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack --check --decisions classic.toml " + PACKED,
-    ),
-    Step(
-        "shoplaunch pack --check …", "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack --check " + PACKED,
-    ),
-    Step(
-        "pack -o …", "SHOPLAUNCH_SOURCE_PASSWORD={password} shoplaunch pack " + PACKED + " -o again.bundle",
     ),
     Step(
         "cp controller/recipes/skeleton.py.txt controller/recipes/YOURS.py",
@@ -206,6 +212,8 @@ BEGUN = {
 HELP = {
     "pack -o": ("-o", NAMED),
     "agent build -o": ("-o", NAMED),
+    "shoplaunch pack --check …": ("--check", "run with all that belongs to it in the session"),
+    "pack -o …": ("-o", "run with all that belongs to it in the session"),
     "pack --variants FILE": ("--variants", "variants are packed by their own tests"),
     "order --variant": ("--variant", NAMED),
     "server set NAME --token-file": ("--token-file", NAMED),
