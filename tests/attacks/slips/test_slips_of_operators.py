@@ -141,7 +141,7 @@ def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator,
     part = re.search(rf'data-locked="{name}".*?</section>', shown, re.DOTALL).group(0)
     assert "WHM answered 401: &lt;the token&gt; is invalid" in part and "panel_auth_failed" in part
     assert '<time datetime="2026-11-29T10:26:40+00:00"' in part
-    for command in ("server set NAME --token-file FILE", "server check NAME"):
+    for command in ("shoplaunch server set NAME --token-file FILE", "shoplaunch server check NAME"):
         assert f'<code dir="ltr">{command}</code>' in part
     assert words in shown
     transact(site.service.installation.engine, lambda connection: servers.unlock(connection, name))
