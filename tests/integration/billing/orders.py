@@ -79,7 +79,7 @@ def about(**changes):
     return About(**{
         "job": "j7k2m9q4x8", "domain": "shop.example.com", "email": "nora@example.com", "first_name": "Nora",
         "language": "en", "status_url": "https://control.example.com/status/TOKEN", "service_id": "1042",
-        "client_id": "5", "memory": Notebook(), **changes,
+        "client_id": "5", "log": Notebook(), **changes,
     })  # fmt: skip
 
 
