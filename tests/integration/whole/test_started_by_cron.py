@@ -211,7 +211,7 @@ def test_the_password_is_nowhere_but_in_the_mail_and_cannot_be_sent_again(whole,
     assert len(places_with(password, whole.world.mail)) == 1
     again = whole.world.run("retry", job["id"], "--step", "notify", check=False)
     assert again.returncode == 1
-    assert "the password is forgotten" in again.stderr
+    assert "the password is erased" in again.stderr
 
 
 def test_the_controller_forgets_a_living_shops_secrets(whole, shops):

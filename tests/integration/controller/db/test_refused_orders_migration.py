@@ -4,22 +4,17 @@ import json
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 
 from controller.db import migrate, refused_orders
 from controller.db.connection.engine import make_engine, reading
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
+from tests.support.migration_kills import bring_to
 
 
 class Killed(Exception):
     """The process was killed before a statement."""
-
-
-def bring_to(engine, revision):
-    with engine.begin() as connection:
-        command.upgrade(migrate._config(connection), revision)
 
 
 def killed_at(engine, number):

@@ -12,7 +12,8 @@ from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.events import created
-from tests.integration.controller.db.test_refused_orders_migration import bring_to, killed_at
+from tests.integration.controller.db.test_refused_orders_migration import killed_at
+from tests.support.migration_kills import bring_to
 
 ORDER = {"server": "web1", "bundle": "classic", "domain": "a.example.com", "email": "a@b.example", "account": "a"}
 
