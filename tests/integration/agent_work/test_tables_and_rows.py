@@ -160,8 +160,8 @@ def by_that_clock(monkeypatch, clock, sleep):
     """Everybody's patience goes by `clock()` and `sleep(seconds)`."""
 
     class Patience(patience.Patience):
-        def __init__(self, check, others=None, tell=None):
-            super().__init__(check, others, clock=clock, sleep=sleep, tell=tell)
+        def __init__(self, check, others=None, on_waiting=None):
+            super().__init__(check, others, clock=clock, sleep=sleep, on_waiting=on_waiting)
 
     monkeypatch.setattr(importer, "Patience", Patience)
     monkeypatch.setattr(patience, "Patience", Patience)
