@@ -12,6 +12,7 @@ import pytest
 from controller.db import servers
 from controller.db.connection.engine import reading, transact
 from controller.db.servers import Server
+from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.panels.registry import PANELS, here, is_here, starts
 from tests.integration.registries.shoplaunch import DUMMY
@@ -65,7 +66,7 @@ def test_it_is_added_checked_and_changed(house, shoplaunch):
 def test_a_job_is_prepared_on_it(house, monkeypatch):
     monkeypatch.setitem(PANELS, "dummy", DUMMY)
     transact(house.engine, lambda connection: servers.add(connection, Server("d1", "dummy"), time.time()))
-    service = Service(house.config, house.engine, house.keys, billing=house.mail, clock=house.clock)
+    service = Service(Installation(house.config, house.engine, house.keys, billing=house.mail, clock=house.clock))
     job = house.order(server="d1")
     worker = service.jobs.worker()
     while worker.run_due():
