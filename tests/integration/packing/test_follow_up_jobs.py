@@ -59,7 +59,7 @@ HERE = "http://" + token(NONCE, "domain").decode()
             "sql": "SELECT value FROM settings WHERE id=1", "params": [], "expect": ["y"]}))}, "cannot be read back"),
         ({"https_on": job(statement("UPDATE settings SET value='x'"), back=[statement("UPDATE gone SET a=1")])},
          "https_on: statement 1"),
-        ({"https_on": job(statement("UPDATE settings SET value='x'"))}, "does not tell how it is taken back"),
+        ({"https_on": job(statement("UPDATE settings SET value='x'"))}, "does not describe how it is rolled back"),
         ({"https-on": job(statement("UPDATE settings SET value='x'"))}, "there is no follow-up job"),
         ({"remove": job()}, "does nothing"),
         ({"remove": job(edits=[edit("no such text", "x")])}, "0 times"),
