@@ -297,8 +297,10 @@ def start(request: dict[str, Any], status_fd: int) -> None:
     stay until its session ends. Raises Refused, OSError when it cannot be started."""
     cron = cron_daemon()
     missed = ["no cron runs"] if cron is None else adopt(cron)
-    mask = UMASK if cron is None else int(status_of(cron).get("Umask", f"{UMASK:o}"), 8)
+    os.umask(UMASK if cron is None else int(status_of(cron).get("Umask", f"{UMASK:o}"), 8))
     held = session(request["user"])
+    # A session may change it (pam_umask), as it does for cron's jobs
+    mask = os.umask(UMASK)
     try:
         job = begun(request, mask, environment(request, {} if held is None else held.variables))
     except BaseException:
