@@ -1,4 +1,4 @@
-"""Probes a silent agent through the panel, and decides what follows for its job."""
+"""Asks the panel what a silent agent has done, and updates the agent's job."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module per revision."""
+"""One module per revision, all kept in this one folder: databases of every earlier version start from theirs."""
