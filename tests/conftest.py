@@ -1,9 +1,7 @@
 """Fixtures every test may use."""
 
 import os
-import shutil
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import leftovers, sampling
+from tests.support.servers import machines_cron
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import Keys
@@ -25,7 +24,7 @@ WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("wh
 #: No example fails because others took the processor for a moment.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
-CRON = pytest.StashKey[subprocess.Popen]()
+CRON = pytest.StashKey[subprocess.Popen | None]()
 
 
 def pytest_configure():
@@ -43,27 +42,15 @@ def pytest_report_header():
 
 def pytest_sessionstart(session):
     """A machine whose cron does not run gets one for the whole run: nobody may end what another process waits for."""
-    command = [shutil.which("cron", path="/usr/sbin:/usr/bin"), "-f"]
-    if hasattr(session.config, "workerinput") or os.geteuid() != 0 or command[0] is None or _cron_runs():
-        return
-    null = subprocess.DEVNULL
-    session.config.stash[CRON] = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
-    while not _cron_runs():
-        assert session.config.stash[CRON].poll() is None, "cron ends as soon as it is started"
-        time.sleep(0.02)
+    if not hasattr(session.config, "workerinput") and os.geteuid() == 0:
+        session.config.stash[CRON] = machines_cron.start_missing()
 
 
 def pytest_sessionfinish(session):
     """The cron that was started is ended."""
     if os.geteuid() == 0:
         leftovers.own_notes().unlink(missing_ok=True)
-    if CRON in session.config.stash:
-        session.config.stash[CRON].terminate()
-        session.config.stash[CRON].wait()
-
-
-def _cron_runs():
-    return subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0
+    machines_cron.end(session.config.stash.get(CRON, None))
 
 
 def group_of(nodeid):

@@ -38,14 +38,14 @@ _CREATE = (
 
 
 @contextlib.contextmanager
-def locked(ctx: "Work", prepare: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
+def locked(ctx: "Work", inspect: "Callable[[OurConnection], None] | None" = None) -> "Iterator[OurConnection]":
     """Yield a connection that holds the job's lock, with this attempt entered in the ledger.
 
-    A new connection is passed to `prepare(connection)` before anything is locked or changed. On success the connection
+    A new connection is passed to `inspect(connection)` before anything is locked or changed. On success the connection
     is kept for the next stage (`kept`, `release`). Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`,
     `db_*`.
     """
-    connection = kept(ctx) or open_locked(ctx, prepare)
+    connection = kept(ctx) or open_locked(ctx, inspect)
     try:
         yield connection
     except BaseException:
@@ -81,16 +81,16 @@ def _taken(ctx: "Work") -> "OurConnection | None":
     return connection
 
 
-def open_locked(ctx: "Work", prepare: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
-    """Return a connection that holds the job's lock, with this attempt in the ledger; `prepare` as for `locked`.
+def open_locked(ctx: "Work", inspect: "Callable[[OurConnection], None] | None" = None) -> "OurConnection":
+    """Return a connection that holds the job's lock, with this attempt in the ledger; `inspect` as for `locked`.
 
     The account's other connections are killed first: an earlier agent may still hold locks with them. Tables made
     with other values are dropped. Raises ShoplaunchError `superseded`, `db_locked`, `db_not_empty`, `db_*`.
     """
     connection = ctx.connect()
     try:
-        if prepare is not None:
-            prepare(connection)
+        if inspect is not None:
+            inspect(connection)
         take_lock(connection, ctx)
         take_over(connection, ctx)
     except BaseException:

@@ -115,12 +115,12 @@ def _room(used: int, soft: int, hard: int, unit: int) -> "int | None":
 def check_database(ctx: "Context") -> None:
     """Raise ShoplaunchError `db_*` when the database cannot hold the shop; take it over when it can."""
 
-    def look(connection: "OurConnection") -> None:
+    def inspect(connection: "OurConnection") -> None:
         ledger.check_own_tables(connection, ctx.job_id)
         check_server(connection, ctx.manifest)
         collations.of_job(ctx, connection)
 
-    with ledger.locked(ctx, look) as connection:
+    with ledger.locked(ctx, inspect) as connection:
         check_rights(connection, ctx.manifest["requirements"])
 
 

@@ -131,7 +131,7 @@ def _order(world: World, bundle: str) -> str:
     arguments += ["--email", "owner@example.com", "--account", account, "--create-account"]
     arguments += ["--shop-name", "Demo Shop", "--first-name", "Dana", "--last-name", "Demo", "--language", "en"]
     job = world.json("order", *arguments)["id"]
-    _say("Order accepted", f"job {job}; cron starts the agent within a minute")
+    _say("Order accepted", f"job {job}; the agent is started at once, by cron within a minute should that fail")
     return str(job)
 
 

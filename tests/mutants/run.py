@@ -7,16 +7,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.mutants.catalogue import PROJECT, DoesNotApply, mutants, mutated
+from tests.support.servers import machines_cron
 
 #: How long the tests of one mutant may take, and then what they leave to be taken away.
 LIMIT_SECONDS = 600
 END_SECONDS = 120
 RED, GREEN, BROKEN = "red", "GREEN", "broken"
+#: Mutants judged at the same time: their tests wait most of the time.
+LANES = 4
 #: What pytest's exit code says.
 ALL_PASSED, SOME_FAILED = 0, 1
 NOT_COPIED = (".venv", ".git", "__pycache__", ".*_cache", "*.egg-info", ".hypothesis", "build")
@@ -117,9 +121,28 @@ def check_undisturbed(chosen):
     tests = list(dict.fromkeys(test for mutant in chosen for test in mutant.tests))
     with copied() as copy:
         check_imports(copy)
-        code, _, said = tested(copy, tests, LIMIT_SECONDS * len(chosen))
+        lanes = ["-n", str(LANES), "--dist", "loadscope"] if len(chosen) >= LANES else []
+        code, _, said = tested(copy, [*lanes, *tests], LIMIT_SECONDS * len(chosen))
     if code != ALL_PASSED:
         raise SystemExit(f"{said}\nthe tests fail without any mutant, too")
+
+
+def timed(mutant):
+    """Return (mutant, its result, why, seconds)."""
+    began = time.monotonic()
+    return mutant, *judge(mutant), time.monotonic() - began
+
+
+def judged(chosen):
+    """Yield what `timed` returns of each mutant, in their order; several are judged at the same time."""
+    cron = machines_cron.start_missing()
+    lanes = ThreadPoolExecutor(LANES)
+    try:
+        yield from lanes.map(timed, chosen)
+    finally:
+        # Those under way end by themselves, and take away what they made
+        lanes.shutdown(cancel_futures=True)
+        machines_cron.end(cron)
 
 
 def main(names):
@@ -129,11 +152,9 @@ def main(names):
         raise SystemExit(f"no such mutant; there are: {', '.join(mutant.name for mutant in mutants())}")
     check_undisturbed(chosen)
     results = []
-    for mutant in chosen:
-        began = time.monotonic()
-        result, why = judge(mutant)
+    for mutant, result, why, seconds in judged(chosen):
         results.append(result)
-        print(f"{result:6} {time.monotonic() - began:4.0f} s  {mutant.name}.patch: {mutant.protection}")
+        print(f"{result:6} {seconds:4.0f} s  {mutant.name}.patch: {mutant.protection}")
         for test in mutant.tests:
             print(f"                {test}")
         print(f"{why}\n" if why else "", end="", flush=True)

@@ -25,7 +25,7 @@ _TEMPLATE_ERRORS = ("email template not found", "email template is disabled")
 
 
 class Changes:
-    """Changes made through `api`; what is requested and made is kept in the memory of the job they are about."""
+    """Changes made through `api`; what was asked for and made is noted in the delivery log of its job."""
 
     def __init__(self, api: WhmcsApi, clock: Callable[[], float]) -> None:
         self._api = api

@@ -217,11 +217,12 @@ def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
         undoing = facts.of(job).undo
         placed = undoing.placed_at or 0.0
-        was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
-        if undoing.state == facts.UNDO_DONE or was_just_heard:
+        if undoing.state == facts.UNDO_DONE:
             return {}
-        # Accepted only after a check through the panel
-        return {"wake_at": now, **facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))}
+        was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
+        # Accepted only after a check through the panel. Always noted: the agent may be placed anew at this moment
+        heard = facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))
+        return heard if was_just_heard else {"wake_at": now, **heard}
     if job.state == states.FINISHING and not facts.of(job).cleaned:
         # The step that checks whether the agent is gone need not wait for its next try
         steps.update(connection, job.id, plan.first(job.kind, plan.FINISH), not_before=None)

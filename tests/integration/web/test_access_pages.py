@@ -225,6 +225,14 @@ def test_the_audit_log_is_read_by_name(people, browser):
     assert "Signed in" in browser.get("/admin/audit?user=nora").text
 
 
+def test_the_audit_log_calls_roles_as_the_operators_page_does_in_both_languages(people, browser):
+    people.service.access.audit(COMMAND_LINE, "user role", None, "nora administer")
+    people.service.access.audit(COMMAND_LINE, "order", None, "of nora administer")
+    for lang, role in (("en", "administer"), ("fa", "مدیریت")):
+        page = browser.get(f"/admin/audit?lang={lang}").text
+        assert f"nora ({role})" in page and "of nora administer" in page
+
+
 def test_the_audit_log_says_in_persian_that_somebody_used_the_command_line(people, browser):
     people.service.access.audit(COMMAND_LINE, "order", None, "shop.example")
     page = browser.get("/admin/audit?lang=fa").text

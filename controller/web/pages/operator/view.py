@@ -133,10 +133,17 @@ def of_audit(entries: Iterable[Any]) -> list[dict[str, Any]]:
             "user": _COMMAND_LINE if entry.user == COMMAND_LINE else entry.user,
             "job": entry.job,
             "label": _action(entry.action),
-            "detail": entry.detail,
+            "detail": _detail(entry.action, entry.detail),
         }
         for entry in entries
     ]
+
+
+def _detail(action: str, detail: str) -> str:
+    """Return what an action was done to; a role is called as on the operators' page."""
+    name, _, role = detail.rpartition(" ")
+    is_of_role = action in ("user add", "user role") and role in labels.ROLES
+    return f"{name} ({labels.ROLES[role]})" if is_of_role else detail
 
 
 def _action(action: str) -> Any:

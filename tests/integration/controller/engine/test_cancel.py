@@ -103,6 +103,28 @@ def test_what_is_put_back_while_the_agent_leaves_is_soon_put_back_whole_for_the_
     assert world.panel.crontabs.get("alice", OWN_LINES) == OWN_LINES
 
 
+def test_an_agent_that_leaves_during_each_of_two_placements_is_soon_placed_again(world):
+    job, agent = world.dropped()
+    agent.send("started")
+    world.service.jobs.cancel(job.id)
+    leaving = [agent, agent]
+
+    def leave():
+        if leaving:
+            leaving.pop().clean()
+
+    world.panel.before["ensure_cron"] = leave
+    world.work()
+    world.work_later(6, stride=1)
+    assert not leaving and not agent.folder.exists() and cron_line(job.id) in world.panel.crontabs["alice"]
+    world.work_later(6, stride=1)
+    again = Agent(world, job)
+    assert (again.folder / "run").exists()
+    again.clean()
+    world.work()
+    assert world.job(job).facts["undo"] == "done"
+
+
 def test_an_account_that_says_farewell_all_the_time_does_not_keep_the_panel_busy(world):
     job, agent = world.dropped()
     agent.send("started")

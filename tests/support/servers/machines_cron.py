@@ -1,0 +1,29 @@
+"""The machine's cron: started where none runs, as on a machine that was never booted, and ended again."""
+
+import shutil
+import subprocess
+import time
+
+
+def start_missing():
+    """Start cron unless it runs; return the process, None where there is none to start or it ran before."""
+    program = shutil.which("cron", path="/usr/sbin:/usr/bin")
+    if program is None or _runs():
+        return None
+    null = subprocess.DEVNULL
+    process = subprocess.Popen([program, "-f"], stdin=null, stdout=null, stderr=null, start_new_session=True)
+    while not _runs():
+        assert process.poll() is None, "cron ends as soon as it is started"
+        time.sleep(0.02)
+    return process
+
+
+def end(process):
+    """End what `start_missing` returned."""
+    if process is not None:
+        process.terminate()
+        process.wait()
+
+
+def _runs():
+    return subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0
