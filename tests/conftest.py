@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import gc
 import os
 import subprocess
 from collections import Counter
@@ -25,6 +26,10 @@ WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("wh
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 CRON = pytest.StashKey[subprocess.Popen | None]()
+
+
+# What is collected stays: looking through it for garbage again and again costs a third of the time
+gc.disable()
 
 
 def pytest_configure():
@@ -85,6 +90,12 @@ def pytest_collection_modifyitems(config, items):
         if "nightly" in item.keywords:
             item.add_marker(skip)
     sampling.skip_the_rest(items, config.args, sampling.choose_day())
+
+
+def pytest_collection_finish():
+    """From here on garbage is collected, but not looked for among the tests themselves."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):

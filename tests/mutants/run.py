@@ -20,7 +20,7 @@ LIMIT_SECONDS = 600
 END_SECONDS = 120
 RED, GREEN, BROKEN = "red", "GREEN", "broken"
 #: Mutants judged at the same time: their tests wait most of the time.
-LANES = 4
+AT_ONCE = 4
 #: What pytest's exit code says.
 ALL_PASSED, SOME_FAILED = 0, 1
 NOT_COPIED = (".venv", ".git", "__pycache__", ".*_cache", "*.egg-info", ".hypothesis", "build")
@@ -121,8 +121,8 @@ def check_undisturbed(chosen):
     tests = list(dict.fromkeys(test for mutant in chosen for test in mutant.tests))
     with copied() as copy:
         check_imports(copy)
-        lanes = ["-n", str(LANES), "--dist", "loadscope"] if len(chosen) >= LANES else []
-        code, _, said = tested(copy, [*lanes, *tests], LIMIT_SECONDS * len(chosen))
+        shared = ["-n", str(AT_ONCE), "--dist", "loadscope"] if len(chosen) >= AT_ONCE else []
+        code, _, said = tested(copy, [*shared, *tests], LIMIT_SECONDS * len(chosen))
     if code != ALL_PASSED:
         raise SystemExit(f"{said}\nthe tests fail without any mutant, too")
 
@@ -136,12 +136,12 @@ def timed(mutant):
 def judged(chosen):
     """Yield what `timed` returns of each mutant, in their order; several are judged at the same time."""
     cron = machines_cron.start_missing()
-    lanes = ThreadPoolExecutor(LANES)
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        yield from lanes.map(timed, chosen)
+        yield from pool.map(timed, chosen)
     finally:
         # Those under way end by themselves, and take away what they made
-        lanes.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
         machines_cron.end(cron)
 
 

@@ -67,7 +67,9 @@ class Mails:
         except ShoplaunchError as error:
             if error.code == UNREACHABLE and not lost_before:
                 raise
-            LOG.warning("job %s: the mail about the beginning is given up: %s: %s", about.job, error.code, error.message)
+            LOG.warning(
+                "job %s: the mail about the beginning is given up: %s: %s", about.job, error.code, error.message
+            )
 
     def _send(self, about: About, client: Client, kind: str, template: str, values: dict[str, str]) -> str:
         """Send the client the mail once; return a note. Every mail contains its own status address."""
