@@ -179,7 +179,7 @@ def _whmcs(config: Config) -> Iterator[Check]:
     if not config.whmcs:
         return
     for key, settings in WhmcsSettings.sections(config.whmcs).items():
-        for name, ok, message, what in whmcs_check.examine(settings):
+        for name, ok, message, what in whmcs_check.permissions(settings):
             yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, what)
         yield from _port_of_whmcs(config, " ".join(filter(None, ("whmcs", key, "port"))), settings.url)
     in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))

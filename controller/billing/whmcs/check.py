@@ -19,7 +19,7 @@ ACTIONS = (
 Row = tuple[str, bool, str, str]
 
 
-def examine(settings: WhmcsSettings) -> Iterator[Row]:
+def permissions(settings: WhmcsSettings) -> Iterator[Row]:
     """Yield (name, fine, message, advice) for each check. Raises ShoplaunchError `config_invalid`."""
     api = WhmcsApi(settings)
     try:

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from controller.billing.whmcs.api import WhmcsApi
-from controller.billing.whmcs.check import ACTIONS, examine
+from controller.billing.whmcs.check import ACTIONS, permissions
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import load_config
 from controller.doctor import IN_VAIN, examine
@@ -18,7 +18,7 @@ def found(settings, whmcs):
     """Return a function: changes of the section -> {name: (fine, message, advice)}."""
 
     def make(**changes):
-        rows = {name: rest for name, *rest in examine(WhmcsSettings.from_dict(settings(**changes)))}
+        rows = {name: rest for name, *rest in permissions(WhmcsSettings.from_dict(settings(**changes)))}
         books = whmcs.books
         assert (books.mails, books.tickets) == ([], [])
         return rows
