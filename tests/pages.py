@@ -46,9 +46,9 @@ def faults():
     pairs = [{(case.fault.name, case.moment) for case in cases} for cases in (everything, usual)]
     left = len(pairs[0] - pairs[1])
     said = (
-        f"`make test TESTS=tests/resume/faults` runs {len(usual)} of the {len(everything)} crossings in two days,\n"
-        f"half of each fault's in one: every pair of two of these comes once, but for {left} of the {len(pairs[0])}\n"
-        "pairs of a fault and a moment, which with all the rest are for `make test-nightly`.\n"
+        f"`make test TESTS=tests/resume/faults` runs {len(usual)} of the {len(everything)} crossings in three days,\n"
+        f"a third of each fault's in one: every pair of two of these comes once, but for {left} of the\n"
+        f"{len(pairs[0])} pairs of a fault and a moment, which with all the rest are for `make test-nightly`.\n"
         "Where files cannot be mounted as disks, what needs one is skipped.\n\n"
     )
     return _FAULTS + said + "\n".join(rows()) + "\n"

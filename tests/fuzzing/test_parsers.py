@@ -17,7 +17,7 @@ from tests.fuzzing.targets import TARGETS
 
 PROJECT = Path(__file__).resolve().parents[2]
 NIGHTLY = bool(os.environ.get("SHOPLAUNCH_NIGHTLY"))
-SECONDS = 180 if NIGHTLY else 3
+SECONDS = 180 if NIGHTLY else 2
 #: libFuzzer ends a target that holds more; the modules alone are 100 MB.
 MEMORY = 1024
 #: Of one input: that long nothing takes, so it goes in circles.

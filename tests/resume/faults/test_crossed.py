@@ -33,8 +33,8 @@ def survives(fault_server, samples, keys, waiting_agent, places, wanted):
 
 
 def by_turns(case):
-    """Half of the crossings of each fault come each day."""
-    return pytest.param(case, marks=pytest.mark.sampled(of=2, kind=case.fault.name), id=str(case))
+    """A third of the crossings of each fault comes each day."""
+    return pytest.param(case, marks=pytest.mark.sampled(of=3, kind=case.fault.name), id=str(case))
 
 
 @pytest.mark.parametrize("case", [by_turns(case) for case in CHOSEN])
