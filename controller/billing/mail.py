@@ -8,7 +8,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from pathlib import Path
-from string import Template
 
 from controller.billing import texts
 from controller.billing.base import REFUSED, Alarm, Billing, Handover
@@ -25,60 +24,6 @@ STEP_SECONDS = 30
 #: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 
-#: language -> (subject, text)
-_HANDOVER = {
-    "en": (
-        "Your $noun $domain is ready",
-        """\
-Hello $first_name,
-
-your $noun is ready. Everything was installed and tested.
-
-$Noun: $shop_url
-Back office: $admin_url
-
-Login: $login
-Password: $password
-$name_servers_line
-Please keep this message safe, or change the password after your first login.
-""",
-    ),
-    "fa": (
-        "$noun $domain آماده است",
-        """\
-سلام $first_name،
-
-$noun شما آماده است. همه چیز نصب و آزمایش شده است.
-
-$Noun: $shop_url
-بخش مدیریت: $admin_url
-
-نام کاربری: $login
-گذرواژه / Password: $password
-$name_servers_line
-لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
-""",
-    ),
-}
-_ALARM = """\
-The shop $domain on $server needs you: it is $state at step "$step".
-
-$code: $message
-
-What to do: $advice
-
-$admin_url
-"""
-_ALARM_OF_ORDER = """\
-An order for $domain was refused: no shop is being made of it.
-
-$code: $message
-
-What to do: $advice
-
-Then send it again: $admin_url
-"""
-
 
 class Mail(Billing):
     """Notifications by mail, as section [mail] of the configuration sets."""
@@ -88,12 +33,13 @@ class Mail(Billing):
 
     def hand_over(self, news: Handover) -> None:
         """See Billing.hand_over."""
-        subject, text = _HANDOVER.get(news.language, _HANDOVER["en"])
         servers = texts.NAME_SERVERS if news.name_servers else ""
         called = texts.named(news.noun, news.language)
         line = texts.filled(servers, news.language, {"name_servers": ", ".join(news.name_servers), **called})
         values = {**vars(news), "first_name": news.first_name or news.domain, "name_servers_line": line, **called}
-        self._send(news.email, _filled(subject, values), _filled(text, values), f"{news.job}.ready", once=True)
+        subject = texts.filled(texts.MAIL_SUBJECT, news.language, values)
+        text = texts.filled(texts.MAIL, news.language, values)
+        self._send(news.email, subject, text, f"{news.job}.ready", once=True)
 
     def alarm(self, news: Alarm) -> None:
         """See Billing.alarm. Raises ShoplaunchError `operator_missing` without [mail] operator."""
@@ -101,8 +47,8 @@ class Mail(Billing):
             raise ShoplaunchError("operator_missing", "nobody was notified: [mail] operator is not set")
         values = {**vars(news), "step": news.step or "-"}
         subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
-        text = _ALARM_OF_ORDER if news.state == REFUSED else _ALARM
-        self._send(self._settings.operator, subject, _filled(text, values), f"{news.job}.alarm")
+        text = texts.filled(texts.ALARM_OF_ORDER if news.state == REFUSED else texts.ALARM, "en", values)
+        self._send(self._settings.operator, subject, text, f"{news.job}.alarm")
 
     def _identity(self, name: str, once: bool) -> str:
         domain = self._settings.sender.rpartition("@")[2] or "localhost"
@@ -144,8 +90,3 @@ def _to(recipient: str) -> str:
     if "=?" in recipient:
         raise ShoplaunchError("mail_failed", "the recipient's address is none that mails are sent to")
     return recipient
-
-
-def _filled(text: str, values: dict[str, str]) -> str:
-    # A single pass: a value that looks like a placeholder stays text
-    return Template(text).substitute(values)

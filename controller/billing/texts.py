@@ -1,4 +1,4 @@
-"""Texts of tickets, in English and Persian; names, numbers and times as the language writes them."""
+"""Texts of mails, tickets and alarms, in English and Persian; names, numbers and times as the language writes them."""
 
 from __future__ import annotations
 
@@ -77,6 +77,39 @@ NAME_SERVERS = {
     "en": "\nSet these name servers for your domain, so that visitors find it: $name_servers\n",
     "fa": "\nبرای اینکه بازدیدکنندگان $noun را پیدا کنند، این نام‌سرورها را برای دامنه تنظیم کنید: $name_servers\n",
 }
+#: The mail with the password, where no billing system sends one.
+MAIL_SUBJECT = {
+    "en": "Your $noun $domain is ready",
+    "fa": "$noun $domain آماده است",
+}
+MAIL = {
+    "en": """\
+Hello $first_name,
+
+your $noun is ready. Everything was installed and tested.
+
+$Noun: $shop_url
+Back office: $admin_url
+
+Login: $login
+Password: $password
+$name_servers_line
+Please keep this message safe, or change the password after your first login.
+""",
+    "fa": """\
+سلام $first_name،
+
+$noun شما آماده است. همه چیز نصب و آزمایش شده است.
+
+$Noun: $shop_url
+بخش مدیریت: $admin_url
+
+نام کاربری: $login
+گذرواژه / Password: $password
+$name_servers_line
+لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
+""",
+}
 #: For staff only, in English like all of the operator's texts.
 NOTE = """\
 Shoplaunch: the shop $domain on $server is $state at step "$step".
@@ -85,6 +118,25 @@ $code: $message
 What to do: $advice
 $admin_url
 Reference: $reference
+"""
+#: Alarms by mail, to the operator alone.
+ALARM = """\
+The shop $domain on $server needs your attention: it is $state at step "$step".
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+"""
+ALARM_OF_ORDER = """\
+An order for $domain was refused: no shop is being made of it.
+
+$code: $message
+
+What to do: $advice
+
+Then send it again: $admin_url
 """
 
 
