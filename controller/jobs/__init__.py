@@ -1,1 +1,3 @@
-"""The life of a job in packages: lifecycle, agent_link, shop, steps, engine, intake; each imports only earlier ones."""
+"""The life of a job. Each room imports only earlier ones: record, agent_judgement, lifecycle, agent_link, shop, steps,
+engine, intake.
+"""
