@@ -1,9 +1,9 @@
 <?php
 /**
- * Hooks of Shoplaunch: which moments of WHMCS concern it, and the guard of a service's pages.
+ * Hooks of Shoplaunch: the events of WHMCS that it handles, and the guard of a service's pages.
  *
  * WHMCS loads this file on every page. So it only registers closures and looks at the request; classes, settings and
- * database come in when a moment really concerns it, and no failure of the addon ever reaches WHMCS.
+ * database are loaded only for an event that it handles, and no failure of the addon ever reaches WHMCS.
  */
 
 if (!defined('WHMCS')) {

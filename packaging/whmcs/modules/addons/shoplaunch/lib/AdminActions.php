@@ -1,5 +1,5 @@
 <?php
-/** What an administrator can do on the addon's page: retry a step, let a client in, send a refused event again. */
+/** An administrator's actions on the addon's page: retry a step, let a client in, send a refused event again. */
 
 declare(strict_types=1);
 
@@ -7,7 +7,7 @@ namespace WHMCS\Module\Addon\Shoplaunch;
 
 final class AdminActions
 {
-    /** Do what the posted form asks; return ['good' => bool, 'text' => what to say]. The token was checked before. */
+    /** Execute the posted form's action; return ['good' => bool, 'text' => the message]. The token is already checked. */
     public static function perform(array $post, array $texts): array
     {
         $action = isset($post['do']) && is_string($post['do']) ? $post['do'] : '';
@@ -47,7 +47,7 @@ final class AdminActions
         return self::notRetried(Controller::problemIn($document, $answer['error']), $texts);
     }
 
-    /** Send the order of a service that has no job, as WHMCS has it now: what was wrong may have been corrected. */
+    /** Send the order of a service without a job, as WHMCS has it now: an error may have been corrected. */
     private static function order(int $serviceId, array $texts): array
     {
         if (!Orders::again($serviceId)) {

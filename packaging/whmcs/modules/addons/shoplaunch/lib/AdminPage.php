@@ -1,5 +1,5 @@
 <?php
-/** The administrator's page: every shop with stage, error, advice and what can be done; events that wait. */
+/** The administrator's page: every shop with stage, error, advice and actions; waiting events. */
 
 declare(strict_types=1);
 
@@ -22,7 +22,7 @@ final class AdminPage
         $this->link = $link;
     }
 
-    /** Return the page's HTML; a POST is checked for its token and done first. */
+    /** Return the page's HTML; a POST is executed first, after its token is checked. */
     public static function show(array $vars, string $method, array $post, array $get): string
     {
         $page = new self(Texts::of($vars), (string) ($vars['modulelink'] ?? 'addonmodules.php?module=shoplaunch'));
@@ -142,7 +142,7 @@ final class AdminPage
             . '<div class="sl-free sl-soft" dir="auto">' . Texts::html($error['advice'] ?? '') . '</div>';
     }
 
-    /** A shop was built as the template is, where the name that is set for the option may be misspelt. */
+    /** Warn that a shop was built without a variant: the configured name of the option may be misspelt. */
     private function withoutChoice(\stdClass $row, array $document): string
     {
         if (isset($document['variant']) || !Params::lacksVariant($row)) {

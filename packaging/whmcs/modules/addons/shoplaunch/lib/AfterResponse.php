@@ -1,5 +1,5 @@
 <?php
-/** Work that no visitor waits for: done once the answer has left, or left to cron where that cannot be known. */
+/** Work that no visitor waits for: done after the response is sent, or by cron where that cannot be known. */
 
 declare(strict_types=1);
 
@@ -18,7 +18,7 @@ final class AfterResponse
         });
     }
 
-    /** Do `$task` after the response; a task of the same name is done once. */
+    /** Run `$task` after the response; a task of the same name runs once. */
     public static function later(string $name, callable $task): void
     {
         if (!self::possible()) {

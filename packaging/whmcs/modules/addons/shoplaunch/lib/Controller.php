@@ -1,5 +1,5 @@
 <?php
-/** Signed requests to the controller: short time-outs, TLS always verified, nothing followed. */
+/** Signed requests to the controller: short time-outs, TLS always verified, no redirect followed. */
 
 declare(strict_types=1);
 
@@ -8,17 +8,17 @@ namespace WHMCS\Module\Addon\Shoplaunch;
 final class Controller
 {
     private const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
-    /** A job's document has a tenth of it; once read, an answer may take a hundred times its size of memory. */
+    /** A job's document has a tenth of it; a parsed answer may take a hundred times its size in memory. */
     private const MAX_ANSWER_BYTES = 262144;
 
-    /** So many letters of what a controller says are kept; all of a document's fields fit into one column of WHMCS's. */
+    /** Stored length of a field of the controller's answer; all fields together fit into one column of WHMCS's. */
     private const MAX_LETTERS = 330;
     private const MAX_LETTERS_OF_ERRORS = 800;
 
     /**
      * Send one request and return ['status' => HTTP status or 0, 'document' => array|null, 'error' => text].
      *
-     * `$event` is the event's id, the same at every try of the event; the signature is made anew. Times in seconds.
+     * `$event` is the event's id, the same at every try of the event; each try has a new signature. Times in seconds.
      */
     public static function send(string $method, string $path, string $body, string $event, int $connect, int $total): array
     {
@@ -33,7 +33,7 @@ final class Controller
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_HTTPHEADER => self::headers($method, $target, $body, $event),
-            // A number other than that of the bytes it was given ends the call
+            // Returning any other number than that of the received bytes ends the call
             CURLOPT_WRITEFUNCTION => static function ($curl, string $piece) use (&$answer): int {
                 $answer .= $piece;
                 return strlen($answer) > self::MAX_ANSWER_BYTES ? -1 : strlen($piece);
@@ -59,7 +59,7 @@ final class Controller
         return ['status' => $status, 'document' => is_array($document) ? $document : null, 'error' => 'HTTP ' . $status];
     }
 
-    /** Return what an answer says in one of its fields as a text that can be kept; '' for what is no text or number. */
+    /** Return a field of an answer as text that can be stored; '' for anything but text and numbers. */
     public static function text($value, int $letters = self::MAX_LETTERS): string
     {
         $text = is_string($value) || is_int($value) ? (string) $value : '';
@@ -109,7 +109,7 @@ final class Controller
             'X-Shoplaunch-Signature: v1=' . hash_hmac('sha256', $text, Settings::secret()),
             'Content-Type: application/json',
             'Accept: application/json',
-            // Asking first whether a body may follow costs a second where nobody answers that question
+            // `Expect: 100-continue` costs a second where nobody answers it
             'Expect:',
         ];
     }

@@ -1,5 +1,5 @@
 <?php
-/** AfterCronJob: what waits is sent, what is under way is looked at, what was held goes out. */
+/** AfterCronJob: sends waiting events, checks shops under way, sends held mails. */
 
 declare(strict_types=1);
 

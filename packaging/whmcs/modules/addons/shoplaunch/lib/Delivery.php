@@ -1,5 +1,5 @@
 <?php
-/** Brings waiting events to the controller: the pauses grow, the event's id stays, every try is signed anew. */
+/** Delivers waiting events to the controller: pauses grow, the event's id stays, every try has a new signature. */
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ final class Delivery
     /** Pause after the n-th failed try, in seconds; the last goes on for ever. */
     private const PAUSES = [60, 120, 300, 600, 1800, 3600];
 
-    /** What the controller answers while it cannot say yes or no yet. The rest of 4xx is its answer for good. */
+    /** Statuses of the controller that are not final. Every other 4xx is its final answer. */
     private const LATER = [401, 403, 404, 405, 408, 425, 429];
 
     /** Send what is due, for at most about `$seconds`; stop at once when the controller cannot be reached. */
@@ -27,7 +27,7 @@ final class Delivery
         }
     }
 
-    /** Try one event; tell whether the controller was there. */
+    /** Try one event; return whether the controller answered. */
     private static function deliver(\stdClass $row): bool
     {
         $pause = self::PAUSES[min((int) $row->attempts, count(self::PAUSES) - 1)];

@@ -24,7 +24,7 @@ final class Guard
         }
     }
 
-    /** ClientAreaProductDetails: the details page by whatever address. */
+    /** ClientAreaProductDetails: the details page, by any of its addresses. */
     public static function productDetails(array $vars): void
     {
         if (isset($vars['service']) && is_object($vars['service'])) {
@@ -46,7 +46,7 @@ final class Guard
         return self::isClosed((int) ($vars['serviceid'] ?? 0)) ? ['username' => '', 'password' => ''] : null;
     }
 
-    /** ClientAreaProductDetailsOutput: tells an administrator who looks as a client what the client sees. */
+    /** ClientAreaProductDetailsOutput: shows an administrator who acts as a client what the client sees. */
     public static function noticeForStaff(array $vars): ?string
     {
         $serviceId = isset($vars['service']) && is_object($vars['service']) ? (int) $vars['service']->id : 0;
@@ -59,19 +59,19 @@ final class Guard
         return '<div class="alert alert-info"><a href="' . Texts::html($link) . '">' . Texts::html($text) . '</a></div>';
     }
 
-    /** Tell whether the person at this page has to stay out of a service. */
+    /** Return whether the visitor of this page has to stay out of a service. */
     public static function isClosed(int $serviceId): bool
     {
         return $serviceId > 0 && Services::isHeldBack(Services::find($serviceId)) && !self::isMasquerading();
     }
 
-    /** Tell whether an administrator looks at the client area as one of its clients. */
+    /** Return whether an administrator visits the client area as one of its clients. */
     public static function isMasquerading(): bool
     {
         try {
             return class_exists(CurrentUser::class) && (new CurrentUser())->isMasqueradingAdmin();
         } catch (\Throwable $unknown) {
-            // Who cannot be told apart from a client is treated as one
+            // Anybody who cannot be distinguished from a client is treated as one
             return false;
         }
     }

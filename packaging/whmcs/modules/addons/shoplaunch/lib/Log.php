@@ -13,7 +13,7 @@ final class Log
         try {
             logActivity('Shoplaunch: ' . $message, $clientId);
         } catch (\Throwable $ignored) {
-            // There is nobody left to tell
+            // There is no other place to report it
         }
     }
 

@@ -1,5 +1,5 @@
 <?php
-/** Menus of the client area: what leads into an account whose shop is not ready is taken out. */
+/** Menus of the client area: removes entries that lead into an account whose shop is not ready. */
 
 declare(strict_types=1);
 
@@ -21,7 +21,7 @@ final class Menus
         }
     }
 
-    /** ClientAreaHomepagePanels: the held services' rows, or the panel where rows cannot be told apart. */
+    /** ClientAreaHomepagePanels: the held services' rows, or the panel where rows cannot be distinguished. */
     public static function homePanels($panels): void
     {
         $panel = $panels->getChild(self::PANEL);

@@ -1,5 +1,5 @@
 <?php
-/** Accounts made and removed, orders accepted: joined per service and told to the controller, each once. */
+/** Accounts created and removed, orders accepted: joined per service and sent to the controller, each once. */
 
 declare(strict_types=1);
 
@@ -68,7 +68,7 @@ final class Orders
         return true;
     }
 
-    /** Tell whether the controller wants another order of this service: of the last one it could make no job. */
+    /** Return whether the controller needs another order of this service: it could make no job of the last one. */
     private static function isRefused(int $serviceId): bool
     {
         $row = Services::find($serviceId);

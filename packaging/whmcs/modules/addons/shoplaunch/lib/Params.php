@@ -1,5 +1,5 @@
 <?php
-/** What WHMCS hands to modules about a service: kept of an order, and read again when it is sent once more. */
+/** Parameters that WHMCS passes to modules about a service: stored with an order, read when it is sent again. */
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ use WHMCS\Database\Capsule;
 
 final class Params
 {
-    /** Keep the options that were chosen with an order, as WHMCS hands them over, and the folder. */
+    /** Store the options that were chosen with an order, as WHMCS passes them, and the folder. */
     public static function remember(int $serviceId, array $params): void
     {
         $known = ['configoptions' => (array) ($params['configoptions'] ?? []), 'folder' => self::folder($params)];
@@ -17,7 +17,7 @@ final class Params
         Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->update(['configoptions' => $kept]);
     }
 
-    /** Return the parameters an order needs beside the service's row of `tblhosting`; `$row` is our own. */
+    /** Return the parameters an order needs besides the service's row of `tblhosting`; `$row` is our own. */
     public static function of(\stdClass $hosting, \stdClass $row): array
     {
         $client = Capsule::table('tblclients')->where('id', (int) $hosting->userid)->first();
@@ -39,7 +39,7 @@ final class Params
             foreach ((array) ($params[$kind] ?? []) as $name => $value) {
                 $folder = trim(html_entity_decode((string) $value, ENT_QUOTES));
                 if ($folder !== '' && self::folderName() !== '' && self::plain((string) $name) === self::folderName()) {
-                    // Longer ones are refused whatever they are, and would leave no room for the options
+                    // Longer ones are refused in any case, and would leave no room for the options
                     return (string) preg_replace('/^(.{200}).*$/us', '$1', $folder);
                 }
             }
@@ -122,8 +122,8 @@ final class Params
     }
 
     /**
-     * Return name => value of the options that the tables tell and that have values to choose from. These tables are
-     * not documented: another WHMCS may name things in another way.
+     * Return name => value of the options in the tables that have values to choose from. These tables are
+     * not documented: another version of WHMCS may use other names.
      */
     private static function tabled(int $serviceId): array
     {

@@ -13,7 +13,7 @@ final class Progress
     private const TROUBLED = ['failed', 'stalled'];
     private const CLOSED = ['cancelled', 'ignored'];
 
-    /** Return the page for WHMCS, or answer the page's own question for news and end. */
+    /** Return the page for WHMCS, or answer the page's own request for updates and end. */
     public static function page(array $vars): array
     {
         $texts = Texts::of($vars);
@@ -23,7 +23,7 @@ final class Progress
         }
         $shown = $row === null ? null : self::view($row, $texts);
         if ($shown !== null && $shown['moving']) {
-            // Asked once the page has left: a controller that is down delays nobody
+            // Asked after the page is sent: a controller that is down delays nobody
             AfterResponse::later('look ' . $row->service_id, static function () use ($row) {
                 Status::refresh($row);
             });
@@ -39,7 +39,7 @@ final class Progress
         ];
     }
 
-    /** Return what the page says: words, percent, milestones and where to go next. */
+    /** Return the content of the page: texts, percentage, milestones and the next link. */
     public static function view(\stdClass $row, array $texts): array
     {
         $document = Status::document($row);
@@ -83,7 +83,7 @@ final class Progress
         return ($document['waiting_for'] ?? null) === 'accepted' ? 'approval' : 'busy';
     }
 
-    /** Return [['label', 'state' => done|now|waiting]]; a job in trouble does not say where it was, its percent does. */
+    /** Return [['label', 'state' => done|now|waiting]]; a job in trouble does not say where it was, its percentage does. */
     private static function milestones(string $state, int $percent, array $texts): array
     {
         $state = $state === 'dropped' ? 'preparing' : $state;

@@ -1,5 +1,5 @@
 <?php
-/** Events that wait for the controller: kept in the same transaction as what they tell. */
+/** Events that wait for the controller: stored in the same transaction as what they report. */
 
 declare(strict_types=1);
 
@@ -21,15 +21,15 @@ final class Queue
     }
 
     /**
-     * Return `$document` as the JSON that is kept, signed and sent, to the byte. ASCII: the tables of an older WHMCS
-     * cannot hold every character, and a body that is cut would never be taken.
+     * Return `$document` as the JSON that is stored, signed and sent, to the byte. ASCII: the tables of an older WHMCS
+     * cannot hold every character, and a truncated body would never be accepted.
      */
     public static function encode(array $document): string
     {
         return (string) json_encode($document, JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE);
     }
 
-    /** Keep an event until the controller has taken it. */
+    /** Store an event until the controller has accepted it. */
     public static function add(int $serviceId, array $body): void
     {
         Capsule::table(Schema::QUEUE)->insert([
@@ -75,13 +75,13 @@ final class Queue
         return $found;
     }
 
-    /** Tell whether the controller has yet to hear something of a service. */
+    /** Return whether events of a service are still to be delivered. */
     public static function isWaiting(int $serviceId): bool
     {
         return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'waiting')->exists();
     }
 
-    /** Take an event for one try; tell whether nobody else has it. It is due again by itself after `$seconds`. */
+    /** Claim an event for one try; return whether it was free. It is due again automatically after `$seconds`. */
     public static function claim(\stdClass $row, int $seconds): bool
     {
         return Capsule::table(Schema::QUEUE)->where('id', $row->id)->where('state', 'waiting')
@@ -89,19 +89,19 @@ final class Queue
             ->update(['attempts' => (int) $row->attempts + 1, 'due_at' => time() + $seconds]) > 0;
     }
 
-    /** The controller took the event: what it said about a client is not kept any longer. */
+    /** The controller accepted the event: its data about a client is deleted. */
     public static function taken(\stdClass $row): void
     {
         self::end($row, 'taken', ['body' => '', 'error' => null]);
     }
 
-    /** The controller refused the event for good; `$error` is {code, message, advice}. */
+    /** The controller refused the event permanently; `$error` is {code, message, advice}. */
     public static function refused(\stdClass $row, array $error): void
     {
         self::end($row, 'refused', ['error' => self::encode($error)]);
     }
 
-    /** The event did not get through; it waits. */
+    /** The event was not delivered; it waits. */
     public static function failed(\stdClass $row, array $error): void
     {
         Capsule::table(Schema::QUEUE)->where('id', $row->id)->update(['error' => self::encode($error)]);
@@ -128,7 +128,7 @@ final class Queue
         Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')->delete();
     }
 
-    /** Keep an order instead of those that were refused; when one waits already and none was refused, that is it. */
+    /** Store an order in place of refused ones; when one waits already and none was refused, that one stays. */
     public static function replaceRefused(int $serviceId, array $body): void
     {
         if (self::refusedOrders($serviceId)->delete() > 0 || !self::isWaiting($serviceId)) {
@@ -149,7 +149,7 @@ final class Queue
         return Capsule::table(Schema::QUEUE)->where('id', $id)->where('state', 'refused')->first();
     }
 
-    /** An order says nothing of an end that was refused before it: that has to be told all the same. */
+    /** An order does not report an end that was refused before it: that has to be sent all the same. */
     private static function refusedOrders(int $serviceId)
     {
         return Capsule::table(Schema::QUEUE)->where('service_id', $serviceId)->where('state', 'refused')

@@ -1,5 +1,5 @@
 <?php
-/** The addon's own tables. Made by looking; never dropped: they hold events that wait and who has been let in. */
+/** The addon's own tables. Missing ones are created, none is dropped: they hold waiting events and clients let in. */
 
 declare(strict_types=1);
 

@@ -1,5 +1,5 @@
 <?php
-/** Our row per service: what has happened to its account and order, and whether its client has been let in. */
+/** Our row per service: the state of its account and order, and whether its client has been let in. */
 
 declare(strict_types=1);
 
@@ -11,10 +11,10 @@ final class Services
 {
     public const PER_PAGE = 25;
 
-    /** A creation that has not ended after this long was given up without a word. */
+    /** A creation that has not ended after this time was abandoned without a report. */
     private const CREATING_SECONDS = 900;
 
-    /** Return the row of a service, null when it never concerned us. */
+    /** Return the row of a service, null when it has none. */
     public static function find(int $serviceId): ?\stdClass
     {
         return Capsule::table(Schema::SERVICES)->where('service_id', $serviceId)->first();
@@ -36,7 +36,7 @@ final class Services
     }
 
     /**
-     * Set `$values` unless the column `$name` is `$value` already; tell whether this call was the one that did.
+     * Set `$values` unless the column `$name` is `$value` already; return whether this call has set it.
      *
      * @param array<string, mixed> $values
      */
@@ -47,7 +47,7 @@ final class Services
             ->where('service_id', $serviceId)->where($name, '!=', $value)->update($values) > 0;
     }
 
-    /** Tell whether the client of this row has to stay out: there is an account, and no proved shop in it yet. */
+    /** Return whether the client of this row has to stay out: there is an account, and no proved shop in it yet. */
     public static function isHeldBack(?\stdClass $row): bool
     {
         if ($row === null || (int) $row->ready_at > 0) {
@@ -84,7 +84,7 @@ final class Services
         return $hosting === null ? '' : (string) $hosting->domain;
     }
 
-    /** Let the client in; tell whether the door was closed before. */
+    /** Let the client in; return whether the service was closed before. */
     public static function letIn(int $serviceId): bool
     {
         return Capsule::table(Schema::SERVICES)

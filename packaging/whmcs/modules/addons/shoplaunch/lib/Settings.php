@@ -14,7 +14,7 @@ final class Settings
     /** @var array<string, string>|null */
     private static $values = null;
 
-    /** How the field or option with the shop's folder is called, where nobody has said otherwise. */
+    /** Default name of the field or option with the shop's folder. */
     public const FOLDER_OPTION = 'Shop folder';
 
     /** Return the setting `$name` as trimmed text; `$otherwise` when it was never saved. */
@@ -30,7 +30,7 @@ final class Settings
         return self::$values[$name] ?? $otherwise;
     }
 
-    /** Tell whether a yes/no setting is on. */
+    /** Return whether a yes/no setting is on. */
     public static function isOn(string $name): bool
     {
         return in_array(strtolower(self::get($name)), ['on', 'yes', '1', 'true'], true);

@@ -1,5 +1,5 @@
 <?php
-/** What the controller says about a service, kept for five seconds, so that pages never ask it themselves. */
+/** The controller's status of a service, stored for five seconds, so that pages never request it themselves. */
 
 declare(strict_types=1);
 
@@ -20,7 +20,7 @@ final class Status
     /** Jobs of these kinds exist only for a shop that was live. */
     private const AFTER_LIVE = ['https_on', 'set_admin_password'];
 
-    /** Ask the controller unless it was asked just now; tell whether it could be asked. */
+    /** Request the status unless that was done just now; return whether the controller answered. */
     public static function refresh(\stdClass $row, int $connect = 1, int $total = 2): bool
     {
         $now = time();
@@ -28,7 +28,7 @@ final class Status
             return true;
         }
         if (Queue::isWaiting((int) $row->service_id)) {
-            // Until the controller has heard of this account it would speak of an earlier one
+            // Until the controller knows this account, its answer would be about an earlier one
             return true;
         }
         $claimed = Capsule::table(Schema::SERVICES)->where('service_id', $row->service_id)
@@ -49,7 +49,7 @@ final class Status
         return $answer['status'] !== 0;
     }
 
-    /** Keep a status document; a live shop opens the door and sends the mail that was held. */
+    /** Store a status document; a live shop lets the client in and sends the held mail. */
     public static function keep(int $serviceId, array $document): void
     {
         $state = $document['state'] ?? null;
@@ -71,28 +71,28 @@ final class Status
         }
     }
 
-    /** Return the kept document of a row; empty before the controller has said anything. */
+    /** Return the stored document of a row; empty before the controller's first answer. */
     public static function document(\stdClass $row): array
     {
         $document = json_decode((string) $row->document, true);
         return is_array($document) ? $document : [];
     }
 
-    /** Tell whether the controller has said that it could make no job of this service's order. */
+    /** Return whether the controller could make no job of this service's order. */
     public static function isWithoutJob(\stdClass $row): bool
     {
         $document = self::document($row);
         return isset($document['error']) && empty($document['id']);
     }
 
-    /** A late answer about an account that is gone must not open the door of the next one. */
+    /** A late answer about a removed account must not let the client into the next one. */
     private static function isAccountThere(int $serviceId): bool
     {
         $row = Services::find($serviceId);
         return $row !== null && $row->account === 'created';
     }
 
-    /** Return what is kept of a status document: texts that pages can show, and that a column of WHMCS's can hold. */
+    /** Return the stored part of a status document: texts that pages can show and that a column of WHMCS's can hold. */
     private static function kept(array $document): array
     {
         $kept = ['failed_steps' => self::failedSteps($document)];

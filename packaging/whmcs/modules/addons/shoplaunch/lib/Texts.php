@@ -1,5 +1,5 @@
 <?php
-/** The addon's words in the reader's language, and numbers and markup as that language writes them. */
+/** The addon's texts in the reader's language, with numbers and markup as that language writes them. */
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ final class Texts
     private const DIGITS = ['۰', '۱', '۲', '۳', '۴', '۵', '۶', '۷', '۸', '۹'];
 
     /**
-     * Return the texts for a page: those WHMCS hands over, English for what a translation lacks.
+     * Return the texts for a page: those WHMCS passes, in English where a translation lacks one.
      *
      * @return array<string, string>
      */
@@ -33,7 +33,7 @@ final class Texts
     }
 
     /**
-     * Return `$texts` as they speak of what a service's status document says it is: a shop unless that says `site`.
+     * Return `$texts` for the product of a service's status document: a shop, or where it says `site` a site.
      *
      * @return array<string, string>
      */

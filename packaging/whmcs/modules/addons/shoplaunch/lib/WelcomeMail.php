@@ -11,10 +11,10 @@ final class WelcomeMail
 {
     public const STANDARD = 'Hosting Account Welcome Email';
 
-    /** A mail that was being sent this long ago was not: its process died. */
+    /** A mail whose sending began this long ago was not sent: its process died. */
     private const CLAIM_SECONDS = 900;
 
-    /** A mail that cannot be sent for this long is nobody's welcome any more. */
+    /** A mail that could not be sent for this long is outdated. */
     private const GIVE_UP_SECONDS = 3 * 86400;
 
     /** EmailPreSend: return `abortsend` for the welcome mail of a service whose shop is not ready. */
@@ -81,7 +81,7 @@ final class WelcomeMail
         }
     }
 
-    /** One look at the templates' names spares every other mail the rest. */
+    /** A check of the template's name spares every other mail the rest. */
     private static function mayBeWelcome(string $name): bool
     {
         return Capsule::table('tblemailtemplates')->where('name', $name)->where('type', 'product')->exists()
