@@ -35,7 +35,7 @@ from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 TIMEOUT_SECONDS = 10
 #: Variables that other programs use and this one ignores.
-IN_VAIN = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+IGNORED_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _READY_BYTES = 64 * 1024
 #: Only root may listen on ports up to this one.
 _LAST_CLOSED_PORT = 1023
@@ -96,7 +96,7 @@ def _version(config: Config, archive: zipfile.ZipFile) -> Check:
     try:
         current = is_current(archive, config.agent_pythons)
     except ShoplaunchError as error:
-        return Check(name, False, f"agent_pythons: {error.message}", "Mend agent_pythons in shoplaunch.toml.")
+        return Check(name, False, f"agent_pythons: {error.message}", "Correct agent_pythons in shoplaunch.toml.")
     current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
     message = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
     return Check(name, current, message, "Run `shoplaunch migrate`, then `skeleton install` per server.")
@@ -141,13 +141,13 @@ def _alarms(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         wanted = sum(health.alarms_wanted(connection))
     message = f"{wanted} not delivered" if wanted else "all are delivered"
-    yield Check("", not wanted, message, "Mend [mail], then restart the service: they are delivered within a minute.")
+    yield Check("", not wanted, message, "Correct [mail] and restart the service: they are delivered within a minute.")
 
 
 def _refused(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         found = health.open_refused(connection)
-    message = f"{found} wait for somebody" if found else "none"
+    message = f"{found} wait for an operator" if found else "none"
     yield Check("", not found, message, "Run `shoplaunch refused list`.")
 
 
@@ -158,7 +158,7 @@ def _restored(config: Config) -> Iterator[Check]:
         return
     at, back = found
     message = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
-    what = "End what had been revoked or removed since, as README.md says; this is shown for two weeks."
+    what = "End what had been revoked or removed since, as controller/OPERATING.md says; this is shown for two weeks."
     yield Check("", False, message, what, optional=True)
 
 
@@ -182,9 +182,9 @@ def _whmcs(config: Config) -> Iterator[Check]:
         for name, ok, message, what in whmcs_check.permissions(settings):
             yield Check(" ".join(filter(None, ("whmcs", key, name))), ok, message, what)
         yield from _port_of_whmcs(config, " ".join(filter(None, ("whmcs", key, "port"))), settings.url)
-    in_vain = ", ".join(name for name in IN_VAIN if os.environ.get(name))
-    if in_vain:
-        message = f"{in_vain}: not read; calls go straight, authorities are this machine's or those of SSL_CERT_FILE"
+    ignored = ", ".join(name for name in IGNORED_VARIABLES if os.environ.get(name))
+    if ignored:
+        message = f"{ignored}: not read; calls are direct, authorities are this machine's or those of SSL_CERT_FILE"
         yield Check("whmcs environment", True, message)
 
 
@@ -283,7 +283,7 @@ def _servers(config: Config) -> Iterator[Check]:
         if server.locked_at is not None:
             # Another login with the refused token would get this address locked out for longer
             reason = f"locked, not looked at: {server.locked_reason}"
-            what = f"Mend it, then `shoplaunch server check {server.name}`."
+            what = f"Fix it, then run `shoplaunch server check {server.name}`."
             yield Check(f"{server.name}: login", False, reason, what)
             continue
         try:

@@ -1,9 +1,9 @@
 """The registry of follow-up jobs: what may be done to a living shop, in the words of command line and pages.
 
 A new kind is one entry of KINDS and a module of its name in `controller/jobs/steps/follow_ups/`, which looks at the
-change from outside. The recipes say what it does to a shop of theirs (`jobs()`), the agent carries out whatever it is
-told. What is no Python follows by hand, and a test names what is missing (`tests/unit/house/test_registries.py`): the
-kind in the schemas `job`, `state` and `service` and in the addon for WHMCS, its words in Persian.
+change from outside. The recipes say what it does to a shop of theirs (`jobs()`), the agent carries that out.
+What is not in Python has to be added by hand, and a test names what is missing (`tests/unit/house/test_registries.py`):
+the kind in the schemas `job`, `state` and `service` and in the addon for WHMCS, its words in Persian.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ KINDS: dict[str, Kind] = _by_name(
         ),
         command_help="Give the administrator of the shop of job ID a new password: asked for, or the first line of "
         "standard input.",
-        command_question="The administrator's password of {shop} ends. Go on?",
+        command_question="The administrator's password of {shop} ends. Continue?",
         button="Set the password",
         asks_password=True,
         takes_from_client=True,

@@ -32,5 +32,6 @@ def check_request(packet: bytes) -> None:
     if name in SAFE:
         return
     if name in REVEALING:
-        raise ShoplaunchError("db_auth_unsafe", "the server asks for {}".format(name or "a digest of before MySQL 4.1"))
+        asked = name or "a password digest older than MySQL 4.1"
+        raise ShoplaunchError("db_auth_unsafe", "the server asks for {}".format(asked))
     raise ShoplaunchError("db_auth_plugin", "the server asks for {!r}".format(name[:64].encode("ascii", "replace")))

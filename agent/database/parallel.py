@@ -68,7 +68,7 @@ class _Workers:
             connection = self._ctx.connect()
         except ShoplaunchError as error:
             # An account may have few connections: the other workers do the work
-            self._ctx.log.info("one worker less: %s", error.message)
+            self._ctx.log.info("one connection fewer: %s", error.message)
             return
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._fail(error)

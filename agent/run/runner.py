@@ -157,7 +157,7 @@ def _see_to_its_end(ctx: "Context", helper: "Helper", parallel: "Stage", work: "
     if finished:
         finish(ctx, parallel.NAME, helper.seconds())
         return
-    ctx.log.info("the helper for stage %s is gone; going on without", parallel.NAME)
+    ctx.log.info("the helper for stage %s is gone; continuing without it", parallel.NAME)
     fail(ctx, parallel.NAME, helper.seconds())
     run_stage(ctx, parallel)
 

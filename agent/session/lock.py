@@ -110,7 +110,7 @@ def acquire(
         if not may_take_over(holder, job, attempt, hung_seconds):
             return None
         if time.monotonic() > deadline:
-            raise ShoplaunchError("db_locked", "the former agent was killed but does not go away")
+            raise ShoplaunchError("db_locked", "the former agent was killed but does not end")
         _kill(holder, log)
         time.sleep(0.05)
 

@@ -82,7 +82,7 @@ class Flushing:
 
     def _check(self) -> None:
         if isinstance(self._error, OSError):
-            problem = "not all of the new tree came to the disk: {}".format(self._error.strerror)
+            problem = "not all of the new tree reached the disk: {}".format(self._error.strerror)
             raise ShoplaunchError(as_failure(self._error).code, problem, stage="unpack")
         if self._error is not None:
             raise self._error

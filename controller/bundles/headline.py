@@ -49,12 +49,12 @@ def _needs(needs: Mapping[str, Any]) -> str:
 
 def _choices(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     languages, currencies = list(report.get("languages", [])), list(report.get("currencies", []))
-    told = [listed(languages)] if languages else []
-    told += [f"currencies {listed(currencies)}"] if currencies else []
+    choices = [listed(languages)] if languages else []
+    choices += [f"currencies {listed(currencies)}"] if currencies else []
     if manifest["variants"]:
-        told.append(f"{len(manifest['variants'])} variants")
-    if told:
-        yield "Languages" if languages else "To choose from", "; ".join(told)
+        choices.append(f"{len(manifest['variants'])} variants")
+    if choices:
+        yield "Languages" if languages else "To choose from", "; ".join(choices)
 
 
 def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -92,11 +92,11 @@ def _attention(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[
         places = [one.partition(": ")[0] for one in personal]
         yield "Personal data", f"remains in {listed(places, 2)}"
     rewriting = report.get("rewriting", {})
-    told = [*report.get("notes", []), *report.get("dump_changed", [])]
-    told += [f"{one['place']}: {one['what']}" for one in rewriting.get("notes", [])]
+    notes = [*report.get("notes", []), *report.get("dump_changed", [])]
+    notes += [f"{one['place']}: {one['what']}" for one in rewriting.get("notes", [])]
     left = sum(one["count"] for one in rewriting.get("left", []) if one["reason"] not in SOMETHING_ELSE)
-    told += [f"{left:,} spellings of the old address stay: see --full"] if left else []
-    for what in told[:_LOOKED_AT]:
+    notes += [f"{left:,} spellings of the old address stay: see --full"] if left else []
+    for what in notes[:_LOOKED_AT]:
         yield "Please look at", what
-    if len(told) > _LOOKED_AT:
-        yield "", f"and {len(told) - _LOOKED_AT} more: see --full"
+    if len(notes) > _LOOKED_AT:
+        yield "", f"and {len(notes) - _LOOKED_AT} more: see --full"

@@ -277,7 +277,7 @@ class TemplatePlan:
     def unsearched(self) -> Mapping[str, str]:
         """Return label -> reason of needles for which the bundle is not searched, or not everywhere."""
         narrowed = {
-            one.old.decode("utf-8", "replace"): "only with a mark beside it: it is part of other names, too"
+            one.old.decode("utf-8", "replace"): "only next to a delimiter: it is part of other names, too"
             for one in self._searched_for()
             if self._searched(one) != [one.old]
         }

@@ -23,7 +23,7 @@ VARIABLE = PREFIX + "BACKUP_PASSPHRASE"
 passphrase_option = click.option(
     "--passphrase-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=f"Where the passphrase stands; default: the variable {VARIABLE}, then the terminal.",
+    help=f"File with the passphrase; default: the variable {VARIABLE}, then the terminal.",
 )
 
 
@@ -36,7 +36,7 @@ def register(group: click.Group) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option(
-    "--encrypt", is_flag=True, help="Seal it with a passphrase; so does a passphrase given as file or variable."
+    "--encrypt", is_flag=True, help="Encrypt it with a passphrase; a passphrase in a file or variable does that, too."
 )
 @passphrase_option
 @click.option("--verify", is_flag=True, help="Read the backup FILE from end to end instead; nothing is changed.")
@@ -94,7 +94,7 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
     there = backups.replaced(config)
     if there:
         listed = ", ".join(f"{kind}: {count}" for kind, count in there.items())
-        confirm(f"What this installation has is replaced by what {file} holds ({listed}). Go on?", yes)
+        confirm(f"What this installation has is replaced by what {file} holds ({listed}). Continue?", yes)
     with bars_on_terminal() as progress:
         missing = backups.restore(config, file, lambda: _passphrase(passphrase_file), progress)
     click.echo("Restored.")

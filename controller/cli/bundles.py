@@ -79,7 +79,7 @@ def remove(name: str, yes: bool) -> None:
     config = load_config()
     inventory.require_database(config)
     removal.require_unused_bundle(config, name)
-    confirm(f"The bundle {name} and its file are deleted. Go on?", yes)
+    confirm(f"The bundle {name} and its file are deleted. Continue?", yes)
     removal.bundle(config, name)
     click.echo(f"{name} is removed.")
 

@@ -21,7 +21,7 @@ def register(group: click.Group) -> None:
 @json_option
 @errors_shown
 def errors(code: str | None, language: str, as_json: bool) -> None:
-    """Tell what to do about the error CODE; without one, about every error there is."""
+    """Show what to do about the error CODE; without one, about every error."""
     if code is not None and code not in CODES:
         raise click.UsageError(f"there is no error code {code[:60]!r}; `shoplaunch errors` lists them all")
     rows = [

@@ -43,13 +43,13 @@ def key() -> None:
 @yes_option
 @errors_shown
 def rotate(yes: bool) -> None:
-    """Make newer keys beside the old ones, and an agent that knows them.
+    """Make newer keys in addition to the old ones, and an agent that knows them.
 
     Restart the service and run `skeleton install` afterwards; jobs under way go on.
     """
     config = load_config()
     inventory.public_keys(config)
-    confirm("After the next restart agents of before refuse new jobs until `skeleton install` was run. Go on?", yes)
+    confirm("After the next restart, earlier agents refuse new jobs until `skeleton install` has run. Continue?", yes)
     installation.rotate_keys(config)
     click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
 
@@ -84,13 +84,13 @@ def retire(yes: bool, at_once: bool) -> None:
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for a key's permissions to a command."""
     options = (
-        click.option("--server", "servers", multiple=True, help="It orders for this server alone; * for all."),
-        click.option("--bundle", "bundles", multiple=True, help="It orders this bundle alone; * for all."),
+        click.option("--server", "servers", multiple=True, help="It may order for this server only; * for all."),
+        click.option("--bundle", "bundles", multiple=True, help="It may order this bundle only; * for all."),
         click.option(
             "--may",
             multiple=True,
             type=click.Choice([*OPERATIONS, _ANY, _NOTHING]),
-            help="It may do this besides ordering and asking, and nothing else; * for all.",
+            help="It may do only this besides placing and querying orders; * for all.",
         ),
         click.option("--rate", type=click.IntRange(1), help=f"Requests a minute; {RATE} unless it is said."),
     )
@@ -180,7 +180,7 @@ def renew(name: str, yes: bool, as_json: bool) -> None:
     """Give the key NAME another secret, shown this once; its services stay, and the secret before ends at once."""
     config = load_config()
     billing_keys.in_use(command_line(config), name)
-    confirm(f"What signs as {name} is refused until it has the new secret. Go on?", yes)
+    confirm(f"What signs as {name} is refused until it has the new secret. Continue?", yes)
     _show_secret(name, billing_keys.renew(command_line(config), name), as_json)
 
 
@@ -192,7 +192,7 @@ def revoke(name: str, yes: bool) -> None:
     """Revoke the key NAME permanently: what it signs is refused at once. Its jobs go on."""
     config = load_config()
     billing_keys.in_use(command_line(config), name)
-    confirm(f"Nothing that {name} signs is accepted any more, and this cannot be undone. Go on?", yes)
+    confirm(f"Nothing that {name} signs is accepted any more, and this cannot be undone. Continue?", yes)
     billing_keys.revoke(command_line(config), name)
     click.echo(
         f"{name} is revoked. A key with another name takes its services over: `shoplaunch key adopt NEW --of {name}`."
@@ -201,14 +201,14 @@ def revoke(name: str, yes: bool) -> None:
 
 @key.command()
 @click.argument("name")
-@click.option("--of", "former", default="", help="A revoked key; left out: what is no key's.")
+@click.option("--of", "former", default="", help="The revoked key; default: services without a key.")
 @yes_option
 @errors_shown
 def adopt(name: str, former: str, yes: bool) -> None:
-    """Let the key NAME have the services and jobs of a revoked key, or those that are no key's."""
+    """Give the key NAME the services and jobs of a revoked key, or those without a key."""
     config = load_config()
     billing_keys.require_adoptable(command_line(config), name, former)
-    confirm(f"{name} sees, retries and ends what is of {former or 'no key'} from now on. Go on?", yes)
+    confirm(f"{name} sees, retries and ends the services of {former or 'no key'} from now on. Continue?", yes)
     adopted = billing_keys.adopt(command_line(config), name, former)
     click.echo(f"{name} has {adopted.count} more services.")
     if adopted.left:

@@ -69,11 +69,11 @@ def _row(order: RefusedOrder) -> dict[str, Any]:
 @json_option
 @errors_shown
 def send(number: int, yes: bool, as_json: bool) -> None:
-    """Send the refused order NUMBER again, once what it was refused for is mended; prints its job's id."""
+    """Send the refused order NUMBER again, once the reason is fixed; prints its job's id."""
     service = open_service(load_config())
     order = service.orders.get_refused(number)
     if not order.settled:
-        confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
+        confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Continue?", yes)
     job = service.orders.resend(number, _WHO)
     made = None if job is None else job.id
     if as_json:
@@ -90,6 +90,6 @@ def dismiss(number: int, yes: bool) -> None:
     """Take the refused order NUMBER from the list: somebody has seen to it, and no shop is made of it."""
     service = open_service(load_config())
     order = service.orders.get_refused(number)
-    confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Go on?", yes)
+    confirm(f"No shop is made of the order for {shown_domain(order.domain) or '-'}. Continue?", yes)
     service.orders.dismiss_refused(number, _WHO)
     click.echo("Dismissed.")

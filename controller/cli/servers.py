@@ -65,9 +65,9 @@ _HELP = "\n\n".join(
 )
 
 
-def _each(told: str) -> str:
-    """Return what each kind of panel says of one option: the field `told` of the registry's entries."""
-    return "; ".join(f"{kind.title}: {getattr(kind, told)}" for kind in _CALLED)
+def _each(name: str) -> str:
+    """Return what each kind of panel says of one option: the field `name` of the registry's entries."""
+    return "; ".join(f"{kind.title}: {getattr(kind, name)}" for kind in _CALLED)
 
 
 @server.command(help=_HELP)
@@ -175,7 +175,7 @@ def remove(name: str, yes: bool) -> None:
     config = load_config()
     inventory.require_database(config)
     removal.require_unused_server(config, name)
-    confirm(f"The server {name} and its token are forgotten. Go on?", yes)
+    confirm(f"The server {name} and its token are forgotten. Continue?", yes)
     removal.server(config, name)
     click.echo(f"{name} is removed.")
 

@@ -40,7 +40,7 @@ def register(group: click.Group) -> None:
 @click.option(
     "--new-keys",
     is_flag=True,
-    help="Make missing keys though the database is in use: what the lost ones sealed is lost.",
+    help="Make missing keys although the database is in use: values that only the lost ones open are lost.",
 )
 @json_option
 @errors_shown

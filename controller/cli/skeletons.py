@@ -38,7 +38,7 @@ def register(group: click.Group) -> None:
 
 @click.group()
 def skeleton() -> None:
-    """What new accounts are born with: launcher, agent and, on request, a bundle."""
+    """What new accounts are created with: launcher, agent and, on request, a bundle."""
 
 
 @skeleton.command()
@@ -47,7 +47,7 @@ def skeleton() -> None:
 @yes_option
 @errors_shown
 def install(server: str, bundle: str | None, yes: bool) -> None:
-    """Let new accounts of SERVER be born with launcher and agent; older versions are replaced."""
+    """Create new accounts of SERVER with launcher and agent; older versions are replaced."""
     config = load_config()
     panel = inventory.panel_of(config, server)
     launcher, agent = agent_files(config)
@@ -67,7 +67,7 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
 @json_option
 @errors_shown
 def status(server: str, as_json: bool) -> None:
-    """Show what new accounts of SERVER are born with."""
+    """Show what new accounts of SERVER are created with."""
     config = load_config()
     _show(inventory.panel_of(config, server).skeleton_status(), config, as_json=as_json)
 
@@ -79,9 +79,9 @@ def status(server: str, as_json: bool) -> None:
 def remove(server: str, yes: bool) -> None:
     """Create new accounts of SERVER without launcher and agent. Existing accounts keep theirs; see `sweep`."""
     panel = inventory.panel_of(load_config(), server)
-    confirm(f"New accounts of {server} are born without launcher and agent. Go on?", yes)
+    confirm(f"New accounts of {server} are created without launcher and agent. Continue?", yes)
     panel.remove_skeleton()
-    click.echo(f"New accounts of {server} are born without launcher and agent.")
+    click.echo(f"New accounts of {server} are created without launcher and agent.")
 
 
 @skeleton.command()

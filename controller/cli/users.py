@@ -23,7 +23,7 @@ _COLUMNS = (
 )  # fmt: skip
 _SESSIONS = (("began_at", "Since"), ("seen_at", "Seen last"), ("address", "From"))
 _password_option = click.option(
-    "--password-file", type=click.File("r"), help="Where the password stands (- reads it); default: a new one."
+    "--password-file", type=click.File("r"), help="File with the password (-: standard input); default: a new one."
 )
 
 
@@ -75,7 +75,7 @@ def change_role(name: str, role: str, yes: bool) -> None:
     before = operators.get(actor, name, 0.0).role
     if role != ADMINISTER:
         operators.require_another(actor, name)
-    confirm(f"{name} may {before} until now, and {role} from the next page on. Go on?", yes)
+    confirm(f"{name} may {before} until now, and {role} from the next page on. Continue?", yes)
     operators.set_role(actor, name, role)
     click.echo(f"{name} may {role}.")
 
@@ -99,7 +99,7 @@ def totp(name: str, remove: bool, yes: bool, as_json: bool) -> None:
         click.echo(f"{name} has no second factor.")
         return
     change = f"The second factor {name} has now ends" if has else f"A second factor of {name} begins"
-    confirm(f"{change}, and every session ends. Go on?", yes)
+    confirm(f"{change}, and every session ends. Continue?", yes)
     if remove:
         second_factor.end(actor, name)
         click.echo(f"{name} signs in with the password alone.")
@@ -135,7 +135,7 @@ def change_password(name: str, password_file: TextIO | None, yes: bool) -> None:
     """Give operator NAME another password; every session of NAME ends."""
     actor = _actor()
     operators.get(actor, name, 0.0)
-    confirm(f"The password {name} has now ends, and so does every session. Go on?", yes)
+    confirm(f"The password {name} has now ends, and so does every session. Continue?", yes)
     password, shown = _password(password_file)
     operators.set_password(actor, name, password)
     click.echo(f"Operator: {name}{shown}")
@@ -174,7 +174,7 @@ def sessions(name: str, end: bool, yes: bool, as_json: bool) -> None:
         ]
         print_rows(rows, _SESSIONS, as_json=as_json, empty=f"{name} has no session.")
         return
-    confirm(f"{name} has to sign in again on every device. Go on?", yes)
+    confirm(f"{name} has to sign in again on every device. Continue?", yes)
     operators.end_sessions(actor, name)
     click.echo(f"Every session of {name} is over.")
 
@@ -187,6 +187,6 @@ def remove_user(name: str, yes: bool) -> None:
     """Remove operator NAME; every session of NAME ends. The last one stays."""
     actor = _actor()
     operators.require_another(actor, name)
-    confirm(f"{name} cannot sign in any more. Go on?", yes)
+    confirm(f"{name} cannot sign in any more. Continue?", yes)
     operators.remove(actor, name)
     click.echo(f"{name} is removed.")

@@ -51,8 +51,8 @@ def signs(connection: sa.Connection) -> tuple[frozenset[Beat], frozenset[Beat]]:
     """Return the last signs of (the workers' loops, their chores)."""
     rows = connection.execute(sa.select(workers.c.name, workers.c.beat_at))
     found = [(row.name, float(row.beat_at)) for row in rows]
-    beside = frozenset(one for one in found if one[0].endswith(CHORES))
-    return frozenset(found) - beside, beside
+    chores = frozenset(one for one in found if one[0].endswith(CHORES))
+    return frozenset(found) - chores, chores
 
 
 def loop_age(connection: sa.Connection) -> float | None:

@@ -44,7 +44,7 @@ def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, cont
     assert shop.run() == 1
     event = controller.accepted("failed")[-1]
     assert (event["stage"], event["error"]["code"], event["error"]["retryable"]) == ("unpack", "file_error", True)
-    assert event["error"]["message"] == "not all of the new tree came to the disk: Input/output error"
+    assert event["error"]["message"] == "not all of the new tree reached the disk: Input/output error"
     assert not (shop.root / "index.php").exists() and not (shop.root / "classes").exists()
     assert shop.run() == 0, controller.events[-1]
     assert shop.picture() == wanted

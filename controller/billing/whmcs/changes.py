@@ -40,7 +40,8 @@ class Changes:
             return found
         if left > 0:
             # The change may take effect well before
-            raise Unsettled(UNREACHABLE, "WHMCS did not answer and may still be at it", min(left, SETTLE_SECONDS))
+            message = "WHMCS did not answer and may still be processing the call"
+            raise Unsettled(UNREACHABLE, message, min(left, SETTLE_SECONDS))
         return act()
 
     def make(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:

@@ -27,11 +27,11 @@ def client_of(api: WhmcsApi, about: About) -> Client:
     answer = api.ask("GetClientsDetails", clientid=number, stats=0)
     details = answer.get("client")
     found = details if isinstance(details, dict) else answer
-    wishes = found.get("email_preferences")
+    preferences = found.get("email_preferences")
     return Client(
         id=number,
         language=texts.client_language(str(found.get("language") or ""), about.language),
-        no_mail=isinstance(wishes, dict) and "product" in wishes and is_off(wishes["product"]),
+        no_mail=isinstance(preferences, dict) and "product" in preferences and is_off(preferences["product"]),
         first_name=about.first_name or str(found.get("firstname") or "") or about.domain,
     )
 

@@ -218,7 +218,7 @@ def _title(variant: str, title: Any) -> str:
     return text
 
 
-def _folder(variant: str, declared: Mapping[str, Any], beside: Path) -> Path | None:
+def _folder(variant: str, declared: Mapping[str, Any], above: Path) -> Path | None:
     """Return the folder of a variant's files, which lies next to the declaration."""
     if "files" not in declared:
         return None
@@ -228,8 +228,8 @@ def _folder(variant: str, declared: Mapping[str, Any], beside: Path) -> Path | N
     try:
         check_path(name.rstrip("/").encode("utf-8"))
     except ShoplaunchError as problem:
-        raise wrong(variant, f"files: {name[:80]!r} is no folder beside the file that declares it") from problem
-    folder = (beside / name).resolve()
-    if not folder.is_dir() or not folder.is_relative_to(beside.resolve()):
-        raise wrong(variant, f"files: {name[:80]!r} is no folder beside the file that declares it")
+        raise wrong(variant, f"files: {name[:80]!r} is no folder next to the file that declares it") from problem
+    folder = (above / name).resolve()
+    if not folder.is_dir() or not folder.is_relative_to(above.resolve()):
+        raise wrong(variant, f"files: {name[:80]!r} is no folder next to the file that declares it")
     return folder

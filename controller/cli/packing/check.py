@@ -64,7 +64,7 @@ def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) ->
     checked = Checked()
 
     def looked_over(tree: Tree, source: Source) -> TemplatePlan:
-        progress.phase("looking over the template")
+        progress.phase("surveying the template")
         checked.template["database"] = survey_database(source)
         plan = _noted(checked, lambda: make_plan(tree, source))
         if plan is not None:

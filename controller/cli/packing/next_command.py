@@ -68,4 +68,4 @@ def after_failure(code: str, docroot: Path, dump: Path | None, *, checked: bool)
     check = command.removesuffix(" -o shop.bundle") + " --check"
     if code == "residue_in_bundle":
         return f"{check} --decisions decisions.toml   # then fill in each decision, and pack with --decisions"
-    return f"{check}   # again, once that is mended" if checked else check
+    return f"{check}   # again, once that is fixed" if checked else check

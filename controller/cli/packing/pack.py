@@ -84,7 +84,7 @@ class Asked:
 @click.option(
     "--release",
     type=click.Path(exists=True, path_type=Path),
-    help="The application's own release, a folder or ZIP: what its files hold is asked about no more.",
+    help="The application's own release, a folder or ZIP: its files need no decisions.",
 )
 @click.option("--variants", type=click.Path(path_type=Path), help="A TOML file that declares what orders may choose.")
 @click.option(
@@ -93,7 +93,7 @@ class Asked:
     type=click.Path(path_type=Path),
     help="A TOML file with decisions about findings; --check writes it.",
 )
-@click.option("--check", is_flag=True, help="Tell what the template holds and what is wrong with it; leave no bundle.")
+@click.option("--check", is_flag=True, help="Show what the template holds and what is wrong with it; keep no bundle.")
 @click.option("--full", is_flag=True, help="Show the whole report, not only how each part of it begins.")
 @json_option
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="The bundle to write.")

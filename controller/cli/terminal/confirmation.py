@@ -46,7 +46,7 @@ def confirm_replacing(file: Path, agreed: bool) -> bool:
 def require_name(file: Path) -> None:
     """Raise click.UsageError for "-", which means standard output elsewhere and would be the name of a file here."""
     if file == Path("-"):
-        raise click.UsageError("name a file; ./- is one that is called -")
+        raise click.UsageError("name a file; write ./- for one that is called -")
 
 
 def _answer(question: str, option: str) -> bool:

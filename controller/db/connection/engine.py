@@ -125,7 +125,7 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
     """Return the result of `work(connection)` with its changes committed; they are rolled back when it raises.
 
     After a deadlock it is repeated as a whole: `work` must have no effects outside the database. It is also repeated,
-    once, when another transaction added a row that `work` had looked for in vain: the repetition finds it. Raises what
+    once, when another transaction added a row that `work` had not found: the repetition finds it. Raises what
     `work` raises, ShoplaunchError `database_busy`.
     """
     looked_again = False

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 #: Between two alarms of one job: an account's owner can make its job fail any number of times.
 APART_SECONDS = 3600.0
 #: Instead of an error that may quote text of the account's owner, which must not get into mails and tickets.
-ELSEWHERE = "What exactly was met stands on the page named below, in the words of others."
+ELSEWHERE = "The exact message, which others have written, is on the page named below."
 
 
 def due_at(job: Job, now: float) -> float:

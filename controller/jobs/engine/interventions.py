@@ -50,7 +50,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         if job.state == states.RESTORING and agent_trouble.of(job) is None:
-            raise ShoplaunchError("illegal_transition", "the agent is at work and has met nothing")
+            raise ShoplaunchError("illegal_transition", "the agent is at work and reports no error")
         known = plan.of(job.kind)
         if step is not None and step not in known:
             raise ShoplaunchError("step_unknown", f"there is no step {step[:40]!r}; there are: {', '.join(known)}")
@@ -72,8 +72,8 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         if job.state == states.LIVE and part != AFTER:
             raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
         # A failed parallel step would keep the job from going on
-        beside = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
-        again = following([first, *beside])
+        parallel = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
+        again = following([first, *parallel])
         if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
             raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
         columns |= changes.asked_again(connection, job, again, now)

@@ -33,7 +33,7 @@ def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
         found = jobs.ahead(connection, far, far + lease.LONGEST_SECONDS, latest)
     for job_id in found:
         changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
-        LOG.warning("job %s was noted by a clock that was ahead; it is looked at now", job_id)
+        LOG.warning("job %s was stored by a clock that was ahead; it is due now", job_id)
     return len(found)
 
 

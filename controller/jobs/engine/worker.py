@@ -133,7 +133,7 @@ class Worker:
         try:
             self._listener = self._wakeup.listen()
         except OSError as problem:
-            LOG.warning("jobs of other processes are found by the next look: %s", problem)
+            LOG.warning("jobs of other processes are found by the next check: %s", problem)
 
     def _close_listener(self) -> None:
         if self._listener is not None:

@@ -121,7 +121,7 @@ class Lease:
                 self._renewed_long.set()
         elif not self._is_over:
             self.is_lost = True
-            LOG.warning("job %s: the lease is lost; another worker is at it", self.job)
+            LOG.warning("job %s: the lease is lost; another worker has the job", self.job)
 
 
 @contextmanager

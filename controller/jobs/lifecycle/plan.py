@@ -52,7 +52,7 @@ class Step:
     #: Whether it reads nothing in the account: then its errors are mailed in the panel's words. Other errors may quote
     #: text of the account's owner.
     is_quotable: bool = False
-    #: Whether it tells the client of the shop, which is not done for a shop that is gone.
+    #: Whether it notifies the client of the shop, which is not done for a shop that is gone.
     tells_client: bool = False
 
 
@@ -71,7 +71,7 @@ PLAN: dict[str, Step] = _by_name(
     Step("agent", "Agent", AGENT, ("cron",), None),
     Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0),
     Step("tls", "TLS certificate", FINISH, ("agent",), "tls"),
-    Step("notify", "Tell the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, tells_client=True),
+    Step("notify", "Notify the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, tells_client=True),
     Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", tells_client=True),
 )
 
@@ -84,7 +84,7 @@ FOLLOW_UP_PLAN: dict[str, Step] = _by_name(
     Step("drop", "Agent and job file", PREPARE, ("privileges",), "drop", longest=960.0),
     Step("cron", "Cron line", PREPARE, ("drop",), "cron"),
     Step("agent", "Agent", AGENT, ("cron",), None),
-    Step("confirm", "Look from outside", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
+    Step("confirm", "Check from outside", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
     Step("tidy", "Remove the database user", FINISH, ("confirm",), "tidy"),
 )
 

@@ -59,7 +59,7 @@ class Listener:
                 self._receiver.recv(len(MESSAGE))
             except OSError as problem:
                 if not self._closed:
-                    LOG.warning("jobs of other processes are found by the next look: %s", problem)
+                    LOG.warning("jobs of other processes are found by the next check: %s", problem)
                 return
             due_hint.notify()
 
@@ -79,7 +79,7 @@ class Wakeup:
             # No worker has ever run here
             return
         except OSError as problem:
-            LOG.warning("workers of other processes find the job by their next look: %s", problem)
+            LOG.warning("workers of other processes find the job by their next check: %s", problem)
 
     def listen(self) -> Listener:
         """Return a listener for every `notify` of other processes. Raises OSError where that is impossible."""

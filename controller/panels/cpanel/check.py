@@ -23,7 +23,7 @@ _FEATURES = (
     *(("cron", "cron"), ("mysql", "databases"), ("filemanager", "files")),
     *(("multiphp", "php"), ("autossl", "autossl")),
 )
-_NOTHING_TO_DO = "Nothing to do when the rows below are well."
+_NOTHING_TO_DO = "Nothing to do when the rows below are ok."
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 _QUERIES = ("features", "restrictions", "server", "home", "crontab", "installed_php", "autossl")
 #: Packages differ in what they allow: one account of each is checked, up to so many.
@@ -101,7 +101,7 @@ def _no_account(listing: Answer, granted: Answer) -> Check:
         what = "Give the token the privilege `list-accts`, then check again."
     else:
         message = f"accounts are not listed ({reason}): {unknown}"
-        what = "Mend what the server names, then check again."
+        what = "Fix what the server names, then check again."
     return Check("account", False, message, what, essential=False)
 
 
@@ -214,7 +214,7 @@ def _skeleton(panel: CpanelServer) -> Check:
 
 
 def _born_with(panel: CpanelServer, skeleton: Skeleton, status: SkeletonStatus) -> Check:
-    what = f"`shoplaunch skeleton install {panel.whm.server}` lets new accounts be born with the agent."
+    what = f"`shoplaunch skeleton install {panel.whm.server}` puts the agent into every new account."
     if status.agent_sha256 is None:
         missing = "no agent in it" if skeleton.is_there() else f"there is none{skeleton.instead}"
         message = f"{skeleton.name}: {missing}"

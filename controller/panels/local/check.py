@@ -105,7 +105,7 @@ def _apache(settings: LocalSettings) -> Iterator[Check]:
         listed = commands.run([*settings.apache, "-M"]).decode("utf-8", "replace")
         commands.run([*settings.apache, "-t"])
     except ShoplaunchError as error:
-        yield Check("apache", False, error.message, "Install apache2, or mend its configuration.")
+        yield Check("apache", False, error.message, "Install apache2, or correct its configuration.")
         return
     sites = Path(settings.apache_sites)
     yield Check("apache", sites.is_dir(), f"sites in {sites}", "" if sites.is_dir() else f"{sites} does not exist.")
@@ -154,7 +154,7 @@ def _php(settings: LocalSettings) -> Iterator[Check]:
             missing = COMMON_EXTENSIONS - php_versions.extensions_of(php)
             commands.run([*php.command, "-t"])
         except ShoplaunchError as error:
-            yield Check(f"php {php.version}", False, error.message, "Install it, or mend its configuration.")
+            yield Check(f"php {php.version}", False, error.message, "Install it, or correct its configuration.")
             continue
         yield Check(f"php {php.version}", Path(php.pools).is_dir(), f"pools in {php.pools}")
         yield _sockets(php)
@@ -167,7 +167,7 @@ def _php(settings: LocalSettings) -> Iterator[Check]:
 def _skeleton(settings: LocalSettings) -> Check:
     status = Skeleton(settings).status()
     if status.launcher_sha256 is None or status.agent_sha256 is None:
-        advice = "Optional: `shoplaunch skeleton install` lets new accounts be born with the agent."
+        advice = "Optional: `shoplaunch skeleton install` puts the agent into every new account."
         return Check("skeleton", False, f"no agent in {settings.skeleton}", advice, essential=False)
     bundle = f", bundle of {status.bundle_bytes} bytes" if status.bundle_sha256 else ""
     return Check("skeleton", True, f"agent {status.agent_sha256[:12]}{bundle}", essential=False)

@@ -22,7 +22,7 @@ DEFINES = (
 )  # fmt: skip
 _OFF = {
     "_PS_MODE_DEV_": "debug mode is off: pages of a living shop show no errors and are not compiled anew",
-    "_PS_DEBUG_PROFILING_": "no page tells how long it took",
+    "_PS_DEBUG_PROFILING_": "no page shows how long it took",
     "_PS_DISPLAY_COMPATIBILITY_WARNING_": "no page shows warnings of what will change",
     "_PS_MODE_DEMO_": "demonstration mode is off: the back office saves what is changed",
     "_PS_DEBUG_SQL_": "no page shows what a query failed with",

@@ -94,8 +94,8 @@ def _office(plugins: Plugins, nonce: str) -> list[dict[str, Any]]:
     """Return checks of the login form, with pages behind it, or of what answers in place of a hidden one."""
     path = plugins.login()
     if path is None:
-        beside = {"name": "office", "path": "/wp-admin/admin-ajax.php", "status": [400, 403, 200, 404]}
-        return [{**beside, "absent": list(_ABSENT)}]
+        ajax = {"name": "office", "path": "/wp-admin/admin-ajax.php", "status": [400, 403, 200, 404]}
+        return [{**ajax, "absent": list(_ABSENT)}]
     form = _page("login", path, contains=['type="password"'])
     if plugins.guards_login:
         return [form]

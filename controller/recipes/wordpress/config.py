@@ -133,7 +133,7 @@ def read(root: Path) -> Configuration:
     try:
         source = template_files.read(root / CONFIG)
     except FileNotFoundError:
-        above = " (it stands one folder above: move it beside wp-load.php)" if _is_above(root) else ""
+        above = " (it is one folder above: move it next to wp-load.php)" if _is_above(root) else ""
         raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 #: The reason for each: the address is the template owner's, and every client would have the same.
-MOVED = "the form for signing in is where clients are told: it was moved to an address of the template's"
+MOVED = "the sign-in form is at the address that clients are given: the template had moved it"
 #: Plug-ins (folders) that only move the form.
 PLUGINS = (
     "wps-hide-login", "rename-wp-login", "easy-hide-login", "hide-login-page", "lws-hide-login", "hide-wp-login-php",

@@ -95,7 +95,7 @@
         if (fresh) renew(part, fresh);
       }
     } catch {
-      // Offline for a moment: the next look will tell
+      // Offline for a moment: the next refresh will show it
     }
     wait(part);
   };

@@ -100,7 +100,7 @@ def _lead(path: Path, name: str) -> None:
 def agents_only(application: Application, folder: Path) -> Application:
     """Return `application` with only the agents' paths open to those who connect through a socket in `folder`.
 
-    Such clients have no address that tells one from another, so nothing may depend on it.
+    Such clients have no address that distinguishes them, so nothing may depend on it.
     """
     place = str(folder) + "/"
 

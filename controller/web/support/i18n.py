@@ -35,10 +35,10 @@ def select_language() -> str:
     """Return the request's language: requested, chosen earlier, the client's own, the browser's, English."""
     if not has_request_context():
         return "en"
-    wishes = (request.args.get("lang"), request.cookies.get(COOKIE), g.get("client_language"))
-    for wish in wishes:
-        if wish in LANGUAGES:
-            return str(wish)
+    choices = (request.args.get("lang"), request.cookies.get(COOKIE), g.get("client_language"))
+    for choice in choices:
+        if choice in LANGUAGES:
+            return str(choice)
     return request.accept_languages.best_match(list(LANGUAGES)) or "en"
 
 
@@ -158,10 +158,10 @@ def _element(moment: datetime, text: str) -> Markup:
 
 
 def _remember(response: Response) -> Response:
-    wish = request.args.get("lang")
-    if wish in LANGUAGES and request.cookies.get(COOKIE) != wish:
+    choice = request.args.get("lang")
+    if choice in LANGUAGES and request.cookies.get(COOKIE) != choice:
         secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
-        response.set_cookie(COOKIE, str(wish), YEAR_SECONDS, secure=secure, httponly=True, samesite="Lax")
+        response.set_cookie(COOKIE, str(choice), YEAR_SECONDS, secure=secure, httponly=True, samesite="Lax")
     response.headers.add("Vary", "Accept-Language, Cookie")
     return response
 

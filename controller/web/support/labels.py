@@ -37,13 +37,13 @@ STEP_STATES: dict[str, tuple[Any, str]] = {
 #: Stages of the agent, in the words of an operator; those of steps stand in the plan.
 STAGES: dict[str, Any] = {
     "verify": lazy_gettext("Verify job and bundle"),
-    "preflight": lazy_gettext("Look before touching"),
+    "preflight": lazy_gettext("Check before any change"),
     "unpack": lazy_gettext("Unpack files"),
     "import": lazy_gettext("Import database"),
     "configure": lazy_gettext("Fill in settings"),
     "edit": lazy_gettext("Change files"),
     "prove": lazy_gettext("Prove the copy"),
-    "switch": lazy_gettext("Open the doors"),
+    "switch": lazy_gettext("Switch to the new shop"),
     "report": lazy_gettext("Report"),
     "cleanup": lazy_gettext("Clean up"),
 }

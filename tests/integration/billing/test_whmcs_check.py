@@ -8,7 +8,7 @@ from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.check import ACTIONS, permissions
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import load_config
-from controller.doctor import IN_VAIN, examine
+from controller.doctor import IGNORED_VARIABLES, examine
 from shared.errors import ShoplaunchError
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Whmcs
 
@@ -75,15 +75,15 @@ def examined(settings, tmp_path):
 
 
 def test_doctor_shows_it(settings, tmp_path, monkeypatch):
-    for name in IN_VAIN:
+    for name in IGNORED_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     rows = examined(settings, tmp_path)
     assert rows["whmcs"].ok and rows["whmcs department"].ok
     assert "whmcs environment" not in rows
 
 
-@pytest.mark.parametrize("name", IN_VAIN)
-def test_doctor_notes_what_the_environment_says_in_vain(settings, tmp_path, monkeypatch, name):
+@pytest.mark.parametrize("name", IGNORED_VARIABLES)
+def test_doctor_notes_variables_it_ignores(settings, tmp_path, monkeypatch, name):
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     rows = examined(settings, tmp_path)
     assert rows["whmcs"].ok

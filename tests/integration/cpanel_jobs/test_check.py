@@ -162,7 +162,7 @@ def test_whose_skeleton_it_is_is_said_and_what_accounts_are_born_from_without_on
     row = rows(world)["skeleton"]
     assert not row.ok and row.message == f"{world.owner}'s, through WHM: no agent in it"
     shutil.rmtree(whm.skeleton(world.owner))
-    assert rows(world)["skeleton"].message.endswith("there is none; accounts are born from root's")
+    assert rows(world)["skeleton"].message.endswith("there is none; accounts are created from root's")
     whm.engine.make_skeleton(whm.account(world.owner))
     monkeypatch.setattr(skeleton, "ROOT_HOME", whm.skeleton().parent)
     monkeypatch.setattr(skeleton, "CPANEL", whm.server.directory)

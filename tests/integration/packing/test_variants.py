@@ -288,9 +288,9 @@ REFUSED = {
         '[a]\n[[a.rows]]\ntable = "hosts"\nwhere = { id = 1 }\nset = { host = "other.example" }\n',
         "made for every shop, in hosts.host",
     ),
-    "no folder": ('[a]\nfiles = "missing"\n', "no folder beside"),
-    "a folder elsewhere": ('[a]\nfiles = "../look"\n', "no folder beside"),
-    "an absolute folder": ('[a]\nfiles = "/etc"\n', "no folder beside"),
+    "no folder": ('[a]\nfiles = "missing"\n', "no folder next to"),
+    "a folder elsewhere": ('[a]\nfiles = "../look"\n', "no folder next to"),
+    "an absolute folder": ('[a]\nfiles = "/etc"\n', "no folder next to"),
     "files that are no text": ("[a]\nfiles = 3\n", "not the name of a folder"),
 }  # fmt: skip
 
@@ -359,7 +359,7 @@ def test_files_that_do_not_fit_are_refused_and_named(docroot, shop, url_of, tmp_
 
 def test_a_folder_that_is_a_link_elsewhere_is_refused(pack, tmp_path):
     (tmp_path / "look").symlink_to("/etc")
-    assert "no folder beside" in refused(pack, tmp_path, '[a]\nfiles = "look"\n')
+    assert "no folder next to" in refused(pack, tmp_path, '[a]\nfiles = "look"\n')
 
 
 def test_a_variants_file_that_is_not_there_is_reported(docroot, shop, url_of, tmp_path):

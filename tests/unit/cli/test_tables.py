@@ -17,7 +17,7 @@ ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 DATE = "2025-11-29T10:00:00+00:00"
 PERSIAN = "فروشگاه زیبای من با نامی بسیار طولانی در شهر تهران"
 HEADINGS = ["Job", "Domain", "State", "Changed", "Advice"]
-SENTENCE = "Mend what the message names, then run the command again; look with `shoplaunch doctor`. " * 3
+SENTENCE = "Correct what the message names, then run the command again; check with `shoplaunch doctor`. " * 3
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.run import runner
+from agent.stages import cleanup
 from agent.tree.residue import Residue
 from controller.bundles.encodings.table import ENCODINGS
 from controller.bundles.residue.search import Searcher
@@ -23,7 +25,9 @@ from controller.jobs.steps.registry import run_of
 from controller.panels.registry import PANELS
 from controller.recipes.base import Replacement
 from controller.web.api import metrics
+from controller.web.support import labels
 from shared.errors import ShoplaunchError
+from shared.events import FOLLOW_UP_PERCENT_AFTER, PERCENT_AFTER, STAGES
 from shared.job import RESTORE
 from shared.placeholders import ENCODERS, Renderer
 from shared.schema import load_schema
@@ -63,6 +67,24 @@ def test_every_step_and_change_is_loaded_at_once_so_that_no_upgrade_mixes_versio
     wanted = {f"controller.jobs.steps.{name}" for name in steps}
     wanted |= {f"controller.jobs.steps.follow_ups.{name}" for name in KINDS}
     assert wanted - set(loaded.split()) == set()
+
+
+def names_of(*orders):
+    """Return the names of the stages of these orders, and of cleanup, which follows each of them."""
+    return {stage.NAME for order in orders for group in order for stage in group} | {cleanup.NAME}
+
+
+def test_every_stage_of_the_agent_is_reported_and_has_its_label():
+    assert names_of(runner.ORDER, runner.FORTH, runner.BACK) == set(STAGES), "write it to STAGES in shared/events.py"
+    assert names_of(runner.ORDER) <= set(PERCENT_AFTER), "write its share to PERCENT_AFTER in shared/events.py"
+    assert names_of(runner.FORTH, runner.BACK) == set(FOLLOW_UP_PERCENT_AFTER), "write it to FOLLOW_UP_PERCENT_AFTER"
+    assert set(labels.STAGES) == set(STAGES), "write its label to STAGES in controller/web/support/labels.py"
+
+
+@pytest.mark.parametrize("schema", ["event", "state"])
+def test_the_schemas_know_every_stage_of_the_agent(schema):
+    known = load_schema(schema)["properties"]["stage"]["enum"]
+    assert known == [*STAGES, None], f"write the stages of shared/events.py to shared/schemas/{schema}.json"
 
 
 @pytest.mark.parametrize("schema", ["job", "state", "service"])
@@ -157,28 +179,28 @@ shoplaunch_jobs{state="ignored"} 0
 # HELP shoplaunch_ready Whether orders are taken and worked on.
 # TYPE shoplaunch_ready gauge
 shoplaunch_ready 1
-# HELP shoplaunch_loop_age_seconds Since a worker's loop last moved; +Inf without any.
+# HELP shoplaunch_loop_age_seconds Seconds since a worker's loop last moved; +Inf without a worker.
 # TYPE shoplaunch_loop_age_seconds gauge
 shoplaunch_loop_age_seconds 0.3
-# HELP shoplaunch_chores_age_seconds Since what belongs to no job last moved, where a worker says.
+# HELP shoplaunch_chores_age_seconds Seconds since the chores last made progress, where a worker reports it.
 # TYPE shoplaunch_chores_age_seconds gauge
 shoplaunch_chores_age_seconds 3.0
-# HELP shoplaunch_oldest_overdue_seconds Since when the job that waits longest is due.
+# HELP shoplaunch_oldest_overdue_seconds Seconds since the longest overdue job became due.
 # TYPE shoplaunch_oldest_overdue_seconds gauge
 shoplaunch_oldest_overdue_seconds 1.2
-# HELP shoplaunch_orders_without_job Orders no job was made of, by reason.
+# HELP shoplaunch_orders_without_job Orders without a job, by reason.
 # TYPE shoplaunch_orders_without_job gauge
 shoplaunch_orders_without_job{reason="refused"} 1
 shoplaunch_orders_without_job{reason="waiting"} 2
 shoplaunch_orders_without_job{reason="forgotten"} 3
-# HELP shoplaunch_alarms_undelivered Alarms the operator did not get.
+# HELP shoplaunch_alarms_undelivered Alarms that were not delivered.
 # TYPE shoplaunch_alarms_undelivered gauge
 shoplaunch_alarms_undelivered 9
-# HELP shoplaunch_agent_starts_total Agents of finished jobs by how they were started, and why so.
+# HELP shoplaunch_agent_starts_total Agents of finished jobs, by way of their start and reason.
 # TYPE shoplaunch_agent_starts_total counter
 shoplaunch_agent_starts_total{way="ssh",reason=""} 2
 shoplaunch_agent_starts_total{way="cron",reason="vanished"} 1
-# HELP shoplaunch_agent_start_wait_seconds_total From cron line to first report, all of them.
+# HELP shoplaunch_agent_start_wait_seconds_total Seconds from cron line to first report, added up.
 # TYPE shoplaunch_agent_start_wait_seconds_total counter
 shoplaunch_agent_start_wait_seconds_total{way="ssh",reason=""} 0.75
 shoplaunch_agent_start_wait_seconds_total{way="cron",reason="vanished"} 41.0

@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply the revision."""
     op.add_column("jobs", sa.Column("folder", sa.String(64), nullable=False, server_default=""))
-    # Bundles of before know no folders
+    # Earlier bundles know no folders
     op.add_column("bundles", sa.Column("folders", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 

@@ -161,7 +161,7 @@ class Accounts:
         cache = self._cache_of(user)
         found = place_of(cache, domain)
         if found is None:
-            # The client is not told which account holds a foreign domain
+            # The message does not tell the client which account holds a foreign domain
             reasons = Reasons(self._whm, cache, user, domain)
             if _summary(cache) is None:
                 raise reasons.gone(f"looking for {domain}")

@@ -190,6 +190,6 @@ def _without_prefix(user: str, most: int) -> str:
     name = f"{user}_shop"
     if len(name) + name.count("_") <= most:
         return name
-    # Names of which only the beginning fits are told apart by the digest of the whole
+    # Names of which only the beginning fits are distinguished by the digest of the whole
     digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:DIGEST_LETTERS]
     return f"{user.replace('_', '')[: max(LEAST_LIMIT, most) - DIGEST_LETTERS - 2]}{digest}"[:most]

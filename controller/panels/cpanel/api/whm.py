@@ -247,7 +247,7 @@ class Whm:
         """Close the circuit breaker after one refused login: more of them get our address locked out."""
         how = f"HTTP {status}" + (", a login page" if page else "")
         reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
-        LOG.error("%s: %s; no more calls until that is mended", self.server, reason)
+        LOG.error("%s: %s; no more calls until that is fixed", self.server, reason)
         self._breaker.close(reason)
         raise self._shut_out(reason)
 

@@ -155,7 +155,7 @@ def open_skeleton(panel: CpanelServer) -> Skeleton:
     if settings.skeleton == "none":
         raise ShoplaunchError("config_invalid", "this server's setting skeleton is none: new accounts stay as they are")
     of_root = user == "root" or settings.skeleton == "root"
-    whose, instead = ("root's", "") if of_root else (f"{user}'s", "; accounts are born from root's")
+    whose, instead = ("root's", "") if of_root else (f"{user}'s", "; accounts are created from root's")
     if settings.ssh:
         store = SshStore(settings.ssh, ssh_settings())
         owner = "root" if of_root else user

@@ -112,9 +112,9 @@ class Database(OwnTables):
             ("store", ""),
             ("address", " WHERE id_customer = 0"),
         ):
-            told = sorted(_OF_OWNER & self.columns(table)) if table in self.tables else []
-            if told:
-                rows = self.rows(f"SELECT {', '.join(told)} FROM {{{table}}}{condition}")
+            columns = sorted(_OF_OWNER & self.columns(table)) if table in self.tables else []
+            if columns:
+                rows = self.rows(f"SELECT {', '.join(columns)} FROM {{{table}}}{condition}")
                 values += [cell for row in rows for cell in row if cell]
         return Search(self.template, Own.of(values, hosts), Known(self._listed(_EMAILS), self._listed(_PHONES)))
 

@@ -59,7 +59,7 @@ def confirm_factor() -> Response:
     codes = second_factor.confirm(actor(), g.operator, secret, request.form.get("code", "")[:64], now)
     if codes is None:
         return _offer(
-            secret, sealed, gettext("That is not the present code. Wait for the next one and try again."), 401
+            secret, sealed, gettext("That is not the current code. Wait for the next one and try again."), 401
         )
     # All other sessions have ended
     go_on()

@@ -124,7 +124,7 @@ def _show_secret(name: str, secret: str) -> Response:
     return asking.shown_once(
         gettext("The secret of the key %(name)s", name=name),
         [(gettext("Key"), name), (gettext("Secret"), secret)],
-        gettext("The billing system signs its requests with it. Who has it orders in its name."),
+        gettext("The billing system signs its requests with it. Anybody who has it can order in its name."),
         back=url_for("admin.key", name=name),
         section="keys",
     )

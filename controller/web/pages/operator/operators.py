@@ -71,7 +71,7 @@ CHANGES = {
 #: This change shows a new password once.
 NEW_PASSWORD = (
     lazy_gettext("Give %(user)s a new password?"),
-    lazy_gettext("It is shown this once. The password of before ends, and so does every session of %(user)s."),
+    lazy_gettext("It is shown only once. The previous password ends, and so does every session of %(user)s."),
     lazy_gettext("Make a new password"),
 )
 

@@ -47,7 +47,7 @@ ACTIONS: dict[str, Any] = {
     "server set": lazy_gettext("Changed a server"),
     "bundle add": lazy_gettext("Added a bundle"),
     "key rotate": lazy_gettext("Made newer keys"),
-    "backup.restore": lazy_gettext("Brought a backup back"),
+    "backup.restore": lazy_gettext("Restored a backup"),
     "logout": lazy_gettext("Signed out"),
     "key retire": lazy_gettext("Retired old keys"),
     "key adopt": lazy_gettext("Let a key take services over"),

@@ -79,7 +79,7 @@ def test_without_a_further_connection_one_worker_does_it_all():
 
     ctx.connect = refuse
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["one worker less: too many connections"]
+    assert ctx.told == ["one connection fewer: too many connections"]
 
 
 def test_a_failure_of_the_second_worker_is_raised():

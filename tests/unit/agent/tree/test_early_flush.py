@@ -91,7 +91,7 @@ def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_rep
     disk.add(2)
     disk.gate.set()
     for _ in range(2):
-        with pytest.raises(ShoplaunchError, match="not all of the new tree came to the disk") as told:
+        with pytest.raises(ShoplaunchError, match="not all of the new tree reached the disk") as told:
             disk.flushing.finish()
         assert (told.value.code, told.value.retryable, told.value.details["stage"]) == ("file_error", True, "unpack")
     with pytest.raises(ShoplaunchError, match="Input/output error"):

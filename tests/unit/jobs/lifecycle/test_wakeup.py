@@ -97,7 +97,7 @@ def test_a_folder_that_others_can_enter_is_neither_listened_nor_sent_to(folder, 
         Wakeup(folder).notify()
         with pytest.raises(BlockingIOError):
             planted.recv(1)
-    assert "find the job by their next look" in caplog.text
+    assert "find the job by their next check" in caplog.text
     assert due_hint.wait(0)
 
 
