@@ -28,7 +28,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.setup import installation
 from tests.bench.many_jobs import fill
 from tests.support.resources import cpu_so_far
-from tests.support.worlds.web_site import OPERATOR, PASSWORD, csrf_of, furnish
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, csrf_of, populate
 
 OFFERED = 300
 CONNECTIONS = 16
@@ -57,7 +57,7 @@ class Controller:
         installation.ensure_installation(config)
         installation.set_operator(config, OPERATOR, PASSWORD)
         service = open_service(config)
-        transact(service.installation.engine, furnish)
+        transact(service.installation.engine, populate)
         working = fill(service.installation.engine, finished, active, time.time())
         self.tokens = {job: service.installation.tokens.for_agent(job, 1) for job in working}
         service.installation.engine.dispose()
@@ -135,17 +135,17 @@ def measure(options):
     """Return rows of (what, figure, unit)."""
     started = time.perf_counter()
     controller = Controller(options.jobs, options.active)
-    told(f"{options.jobs} finished jobs made in {time.perf_counter() - started:.0f} s")
+    announce(f"{options.jobs} finished jobs made in {time.perf_counter() - started:.0f} s")
     try:
         size = (controller.home / "shoplaunch.db").stat().st_size
         controller.start()
         controller.reports(0, 3)
         rows = [("jobs in the table", options.jobs, ""), ("size of the database", size / 1e9, "GB")]
-        told("reports as fast as they are answered")
+        announce("reports as fast as they are answered")
         rows += _fastest(controller.reports(0, options.seconds))
-        told(f"reports at {OFFERED} per second")
+        announce(f"reports at {OFFERED} per second")
         rows += _offered(controller.reports(OFFERED, options.seconds))
-        told("pages")
+        announce("pages")
         for name, spent in controller.pages(options.pages).items():
             rows.append((f"{name}: median", statistics.median(spent), "ms"))
             rows.append((f"{name}: p95", percentile(spent, 0.95), "ms"))
@@ -171,7 +171,7 @@ def _offered(found):
     return [*rows, (f"{name}: longest", waits[-1], "ms"), (f"{name}: processor", found["cpu"] / found["seconds"], "")]
 
 
-def told(text):
+def announce(text):
     """Say what is under way."""
     print(text, file=sys.stderr, flush=True)
 

@@ -108,12 +108,12 @@ class Bench:
         base = self._new_disk(material) / "accounts"
         base.mkdir(mode=0o755)
         with contextlib.closing(Box(self.controller, self.keys, self.folder / "agent.pyz", base)) as box:
-            self._furnish(box, material, (database, user, password))
+            self._populate(box, material, (database, user, password))
             if rate is not None:
                 slow_down(box.home, rate)
             return self._restore(box, python, look)
 
-    def _furnish(self, box, material, access):
+    def _populate(self, box, material, access):
         database, user, password = access
         shutil.copy(material.bundle, box.folder / "shop.bundle")
         box.pin = pin(material)

@@ -18,7 +18,7 @@ ENROLLED, CHANGED = "sara", "omid-of-a-long-name@hosting.example.com"
 LIMITED = ApiKey("whmcs-limited", ("web-1",), ("boutique",), ("retry", "cancel"), 60)
 
 
-def furnish(site):
+def populate(site):
     """There are two more operators and two more keys; return who made them."""
     actor = Actor("command line", site.service.installation.engine, lambda: site.service.installation.keys)
     if "old-one" in {key.name for key in billing_keys.listed(actor)}:
@@ -34,11 +34,11 @@ def furnish(site):
 
 
 def page(name, endpoint, path, **more):
-    """Register the page at `path` of a furnished site as a state."""
+    """Register the page at `path` of a populated site as a state."""
 
     @state(name, endpoint, **more)
     def show(site, driver):
-        furnish(site)
+        populate(site)
         open_path(site, driver, path)
 
 
@@ -55,7 +55,7 @@ def sent(name, endpoint, path, status=200, password=PASSWORD, /, **fields):
 
     @state(name, endpoint, status=status)
     def show(site, driver):
-        furnish(site)
+        populate(site)
         open_path(site, driver, path)
         answer(driver, password, **fields)
 
@@ -109,7 +109,7 @@ def keys_none(site, driver):
 
 def enrol(site, driver, steps):
     """Set up a second factor for ENROLLED with the code of so many steps from now."""
-    second_factor.end(furnish(site), ENROLLED)
+    second_factor.end(populate(site), ENROLLED)
     driver.delete_cookie("shoplaunch")
     open_path(site, driver, "/admin/login")
     for name, text in (("user", ENROLLED), ("password", PASSWORD)):

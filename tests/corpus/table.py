@@ -100,7 +100,7 @@ def may_be_written(path):
 
 
 def faults(shops, evidences):
-    """Return lines that say what failed where, for who mends it; with names."""
+    """Return lines that say what failed where, for the person who corrects it; with names."""
     lines = []
     for shop in shops:
         for stage, found in evidences[shop.id].stages.items():

@@ -1,7 +1,7 @@
 """SIGKILL before and after everything that becomes durable: the next tick goes on, and the shop is the same.
 
-Each day a quarter of the shares runs, by turns, with everybody as the victim, before the points one day and after them
-the next; all run in a night.
+Each day a quarter of the shares runs, in rotation, with everybody as the victim, before the points one day and after
+them the next; all run in a night.
 """
 
 import json

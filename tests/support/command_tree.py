@@ -1,4 +1,4 @@
-"""The commands of the command line, as click tells them."""
+"""The commands of the command line, as click lists them."""
 
 import click
 

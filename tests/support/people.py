@@ -9,7 +9,7 @@ from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from controller.web.app import create_app
-from tests.support.worlds.web_site import PASSWORD, csrf_of, furnish, let_in_soon
+from tests.support.worlds.web_site import PASSWORD, csrf_of, let_in_soon, populate
 
 
 def prepare(folder, **roles):
@@ -19,7 +19,7 @@ def prepare(folder, **roles):
     actor = command_line(config)
     for name, role in roles.items():
         operators.add(actor, name, PASSWORD, role)
-    transact(actor.engine, furnish)
+    transact(actor.engine, populate)
     transact(actor.engine, let_in_soon)
     actor.engine.dispose()
     return folder

@@ -1,4 +1,4 @@
-"""Long grids of cases of which some run each day, by turns, and all in a night.
+"""Long grids of cases: some run each day, in rotation, and all of them nightly.
 
 A test marked `sampled(of=N)` runs one in N of its cases; with `each=("name", …)` one in N of those with the same values
 of these parameters, so that every value comes every day; with `kind=…`, the mark of a case, one in N of its kind. Which

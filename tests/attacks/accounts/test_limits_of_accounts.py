@@ -24,7 +24,7 @@ class Small(Shop):
 
 
 @attack("An account's limits let its programs write no file of more than a few bytes, not even the agent's lock",
-        "the controller hears so with a code that says what to mend, and the next tick after that goes on")  # fmt: skip
+        "the controller gets a code that says what to correct, and the next tick after that goes on")  # fmt: skip
 @pytest.mark.parametrize("most", [0, 100, 4000])
 def test_limits_of_files_are_reported_and_the_next_tick_goes_on(mariadb_server, bundle, controller, keys, agent, most):  # noqa: F811
     with closing(Small(mariadb_server, bundle, controller, keys, agent)) as shop:

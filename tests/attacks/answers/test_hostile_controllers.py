@@ -1,6 +1,6 @@
 """Whatever a controller answers, and whatever clients type: billing's pages are made, cron goes on, orders go out.
 
-Each odd answer comes every day, for one of the states and with one of the statuses by turns; with all in a night.
+Each odd answer comes every day, for one of the states and with one of the statuses in rotation; nightly with all.
 """
 
 import json
@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.attacks.table import attack
-from tests.integration.addon.conftest import bare, told, watched  # noqa: F401 - fixtures
+from tests.integration.addon.conftest import bare, controller, watched  # noqa: F401 - fixtures
 from tests.integration.addon.test_admin_page import PAGE, admin_page
 from tests.integration.addon.test_folder_field import with_field
 
@@ -51,10 +51,10 @@ def pages_are_made(whmcs, service):
 @pytest.mark.sampled(of=2, each=("odd",))
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("state", ["failed", "live"])
-def test_no_answer_breaks_a_page_or_cron(watched, told, odd, state):  # noqa: F811
+def test_no_answer_breaks_a_page_or_cron(watched, controller, odd, state):  # noqa: F811
     _order, service = watched.order()
     watched.create(service)
-    told.answer(200, {**dict.fromkeys(FIELDS, ODD[odd]), "state": state})
+    controller.answer(200, {**dict.fromkeys(FIELDS, ODD[odd]), "state": state})
     watched.due_now()
     watched.cron()
     pages_are_made(watched, service)
@@ -70,15 +70,15 @@ def test_no_answer_breaks_a_page_or_cron(watched, told, odd, state):  # noqa: F8
 @pytest.mark.sampled(of=3, each=("odd",))
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("status", [200, 422, 503])
-def test_no_answer_to_an_order_breaks_a_page_or_the_next_order(watched, told, odd, status):  # noqa: F811
-    told.answer(status, {**dict.fromkeys(FIELDS, ODD[odd]), "state": "failed"})
+def test_no_answer_to_an_order_breaks_a_page_or_the_next_order(watched, controller, odd, status):  # noqa: F811
+    controller.answer(status, {**dict.fromkeys(FIELDS, ODD[odd]), "state": "failed"})
     _order, service = watched.order()
     watched.create(service)
     pages_are_made(watched, service)
     token = watched.page(PAGE, module="shoplaunch", admin=1).text.split('name="token" value="')[1].split('"')[0]
     done = watched.page(PAGE + "?module=shoplaunch", admin=1, post={"do": "retry", "id": service, "token": token})
     assert "could not be made" not in done.text
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     _order, other = watched.order()
     watched.due_now()
     watched.create(other)
@@ -88,18 +88,18 @@ def test_no_answer_to_an_order_breaks_a_page_or_the_next_order(watched, told, od
 @attack("A client types sixty kilobytes into the field for the shop's folder",
         "the order goes out, and is refused with its reason")  # fmt: skip
 @pytest.mark.parametrize("letter", ["x", "پ", "\U0001f6d2"])
-def test_a_field_of_any_length_keeps_no_order(watched, told, letter):  # noqa: F811
+def test_a_field_of_any_length_keeps_no_order(watched, controller, letter):  # noqa: F811
     _order, service = with_field(watched, letter * (60_000 // len(letter.encode())))
     watched.create(service)
-    assert told.told() == ["module_created"]
-    assert len(told.requests[0][3]["folder"]) <= 200
+    assert controller.events() == ["module_created"]
+    assert len(controller.requests[0][3]["folder"]) <= 200
     # Kept whole with the options that were paid for
     assert set(json.loads(watched.shop(service)["configoptions"])) == {"configoptions", "folder"}
 
 
 @attack("A controller neither takes nor refuses the orders of hundreds of services for good",
         "all others still go out, each service's in their order")  # fmt: skip
-def test_events_that_wait_keep_no_others_waiting(watched, told):  # noqa: F811
+def test_events_that_wait_keep_no_others_waiting(watched, controller):  # noqa: F811
     watched.query(
         "INSERT INTO mod_shoplaunch_queue (event_id, service_id, kind, body, due_at) "
         "SELECT CONCAT('stuck-', seq), seq, 'accepted', '{}', UNIX_TIMESTAMP() + 3600 FROM seq_1_to_600"
@@ -107,15 +107,15 @@ def test_events_that_wait_keep_no_others_waiting(watched, told):  # noqa: F811
     order, service = watched.order()
     watched.create(service)
     watched.accept(order)
-    assert told.told() == ["module_created", "accepted"]
+    assert controller.events() == ["module_created", "accepted"]
     # What comes after one that waits for its next try waits for it
-    told.answer(503, "{}")
+    controller.answer(503, "{}")
     order, service = watched.order()
     watched.create(service)
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     watched.accept(order)
-    assert told.told()[2:] == ["module_created"]
+    assert controller.events()[2:] == ["module_created"]
     watched.due_now()
     watched.query("DELETE FROM mod_shoplaunch_queue WHERE event_id LIKE 'stuck-%%'")
     watched.cron()
-    assert told.told()[3:] == ["module_created", "accepted"]
+    assert controller.events()[3:] == ["module_created", "accepted"]

@@ -220,7 +220,7 @@ def test_a_backup_of_a_newer_version_is_refused_as_such(places, tmp_path):
 
 @attack(
     "an installation is restored while its service runs",
-    "a code says to stop the service first: it would go on with the keys of before",
+    "a code says to stop the service first: it would go on with its earlier keys",
 )
 def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
     backups.backup(places.installed("sqlite"), tmp_path / "saved")

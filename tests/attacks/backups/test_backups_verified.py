@@ -99,7 +99,7 @@ def test_what_the_database_refuses_is_said_and_nothing_is_changed(places, tmp_pa
 
 
 def with_member(source, target, name, content, *, instead=False):
-    """Write the backup `source` again as `target`, with a member in it; its index is that of before."""
+    """Write the backup `source` again as `target`, with a member in it; its index is the earlier one."""
     with tarfile.open(source) as old, gzip.open(target, "wb", 1) as out, tarfile.open(fileobj=out, mode="w|") as new:
         for number, entry in enumerate(old):
             if number == (0 if instead else 1):

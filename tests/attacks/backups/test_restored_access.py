@@ -61,7 +61,7 @@ def with_cookie(restored, cookie):
 
 @attack(
     "somebody copied an operator's session, which ended after a backup that is brought back",
-    "no session of before the restore goes on",
+    "no session from before the restore goes on",
 )
 @pytest.mark.parametrize("meanwhile", ["nothing", "signed out", "another password"])
 def test_no_session_comes_back(people, again, meanwhile):
@@ -182,7 +182,7 @@ def waiting_link(people, mode):
 
 @attack(
     "somebody reads a mail whose link to a password was used after the backup that is brought back",
-    "no link of before the restore opens anything; the operator may send a new one",
+    "no link from before the restore opens anything; the operator may send a new one",
 )
 @pytest.mark.parametrize("mode", ["link", "set"])
 def test_no_used_link_to_a_password_comes_back(people, again, mode):

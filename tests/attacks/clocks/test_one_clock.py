@@ -1,8 +1,8 @@
 """One clock, the database's: machines that are ahead or behind, and clocks that are set, end no agent's attempt, tell
 no client twice, run no step twice.
 
-Each difference of clocks comes every day, for one of the two workers by turns; of those of the database, and of clocks
-that are set, half of the cases: some ahead, some behind. All of them run in a night.
+Each difference of clocks comes every day, for one of the two workers in rotation. Of those of the database and of
+clocks that are set, half of the cases come: some ahead, some behind. All of them run in a night.
 """
 
 import os

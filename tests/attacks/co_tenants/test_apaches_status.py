@@ -112,7 +112,7 @@ def test_modules_that_concern_all_accounts_are_named(server, with_modules):
 
 @attack("Sites of an earlier version are served by an Apache whose status names every account's requests",
         "`server check` names it until the first site is written anew")  # fmt: skip
-def test_a_status_that_sites_of_before_do_not_hide_is_named(tmp_path):
+def test_a_status_that_older_sites_do_not_hide_is_named(tmp_path):
     sites = tmp_path / "sites.conf"
     assert hides_requests(sites)
     sites.write_text("# shoplaunch account=alice domain=alice.example\n<VirtualHost *:80>\n</VirtualHost>\n")

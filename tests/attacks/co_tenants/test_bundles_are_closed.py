@@ -113,7 +113,7 @@ def test_what_a_killed_controller_left_open_is_closed(world):
 
 
 @attack("bundles of an earlier version are readable for everybody", "the first round of a worker closes them")
-def test_bundles_of_before_are_closed_and_jobs_under_way_go_on(world):
+def test_bundles_of_earlier_versions_are_closed_and_jobs_under_way_go_on(world):
     world.dropped()
     os.removexattr(bundle_of(world), "system.posix_acl_access")
     bundle_of(world).chmod(0o644)

@@ -303,8 +303,8 @@ REQUESTS = {
         "mysql_native_password", [switch("caching_sha2_password"), b"\x01\x04", PEM], "db_auth_unsafe",
     ),
     "a key nobody asked for": ("caching_sha2_password", [PEM], "db_auth_unsafe"),
-    "the hash of before 2004": ("mysql_native_password", [switch("mysql_old_password", SALT[:8])], "db_auth_unsafe"),
-    "the hash of before 2004 as it was": ("mysql_native_password", [b"\xfe"], "db_auth_unsafe"),
+    "the hash from before 2004": ("mysql_native_password", [switch("mysql_old_password", SALT[:8])], "db_auth_unsafe"),
+    "the hash from before 2004 as it was": ("mysql_native_password", [b"\xfe"], "db_auth_unsafe"),
     "what the agent does not know": ("mysql_native_password", [switch("parsec")], "db_auth_plugin"),
 }  # fmt: skip
 

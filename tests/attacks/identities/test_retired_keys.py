@@ -24,7 +24,7 @@ from controller.setup import installation, key_retirement
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of, furnish
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of, populate
 
 SECRET, TOKEN, OWN_TOKEN, PRIVATE = "billing's", "TOKEN12345", "OWNTOKEN12345", {"admin.password": "of the client"}
 
@@ -52,7 +52,7 @@ class Home:
         self.secret = installation.add_api_key(self.config, "billing")
         self.old = load_keys(self.config.keys)
         self.service = open_service(self.config)
-        transact(self.service.installation.engine, furnish)
+        transact(self.service.installation.engine, populate)
         encrypt = self.old.encrypt
         row = Server("cp1", "cpanel", url="https://cp1.example:2087", user="root", token_encrypted=encrypt(TOKEN))
         row = replace(row, settings={"cpanel_token": encrypt(OWN_TOKEN)})

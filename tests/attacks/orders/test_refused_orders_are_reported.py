@@ -16,7 +16,7 @@ def refuse(world, *domains, code="bundle_unknown", by="billing"):
         refused_orders.refuse(world.engine, refused_orders.API, by, document, error, world.clock())
 
 
-def told(world):
+def alarmed(world):
     return [news.domain for news in world.mail.alarms]
 
 
@@ -44,17 +44,17 @@ def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
     hindered(world, monkeypatch, refused)
     refuse(world, "bad.example.com", "a.example.com", "b.example.com")
     chores.run(world.service.installation)
-    assert told(world) == ["a.example.com", "b.example.com"]
+    assert alarmed(world) == ["a.example.com", "b.example.com"]
     for number in range(20):
         refuse(world, f"{number}.example.com")
     for _ in range(6):
         world.clock.pass_by(30)
         chores.run(world.service.installation)
-    assert len(told(world)) == 22
+    assert len(alarmed(world)) == 22
     bad.clear()
     world.clock.pass_by(chores.AGAIN_SECONDS)
     chores.run(world.service.installation)
-    assert told(world)[-1] == "bad.example.com"
+    assert alarmed(world)[-1] == "bad.example.com"
 
 
 @attack(
@@ -75,7 +75,7 @@ def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypa
     for _ in range(20):
         world.clock.pass_by(30)
         chores.run(world.service.installation)
-    assert sorted(told(world)) == sorted(set(tries)) and len(told(world)) == 9
+    assert sorted(alarmed(world)) == sorted(set(tries)) and len(alarmed(world)) == 9
 
 
 @attack("two workers find the same refused order", "one of them tells of it")
@@ -90,7 +90,7 @@ def test_two_workers_report_a_refused_order_once(world, monkeypatch):
     hindered(world, monkeypatch, meanwhile)
     refuse(world, "a.example.com", "b.example.com")
     chores.run(world.service.installation)
-    assert sorted(told(world)) == ["a.example.com", "b.example.com"]
+    assert sorted(alarmed(world)) == ["a.example.com", "b.example.com"]
 
 
 @attack("a worker is killed while it tells of a refused order", "another tells of it later")
@@ -111,12 +111,12 @@ def test_a_refused_order_whose_notifier_was_killed_is_reported_later(world, monk
     world.clock.pass_by(rows.CLAIM_SECONDS)
     chores.run(world.service.installation)
     chores.run(world.service.installation)
-    assert told(world) == ["a.example.com"]
+    assert alarmed(world) == ["a.example.com"]
 
 
 def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(world, monkeypatch):
     def meanwhile(_news):
-        if not told(world):
+        if not alarmed(world):
             refuse(world, "a.example.com", code="server_unknown")
 
     hindered(world, monkeypatch, meanwhile)
@@ -128,20 +128,20 @@ def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(
 
 
 @attack("an order comes while its service is still being taken back", "no alarm when billing's next try succeeds")
-@pytest.mark.parametrize("mended", [True, False])
-def test_a_refusal_that_mends_itself_is_reported_only_when_it_lasts(world, mended):
+@pytest.mark.parametrize("resolved", [True, False])
+def test_a_refusal_that_resolves_itself_is_reported_only_when_it_lasts(world, resolved):
     refuse(world, "a.example.com", code="service_ending")
     chores.run(world.service.installation)
     world.clock.pass_by(rows.GRACE_SECONDS - 1)
     refuse(world, "a.example.com", code="service_ending")
     chores.run(world.service.installation)
-    assert told(world) == []
-    if mended:
+    assert alarmed(world) == []
+    if resolved:
         which = rows.of_order("a.example.com", None, None)
         transact(world.engine, lambda connection: rows.settle(connection, which, rows.JOB, world.clock(), None))
     world.clock.pass_by(1)
     chores.run(world.service.installation)
-    assert told(world) == ([] if mended else ["a.example.com"])
+    assert alarmed(world) == ([] if resolved else ["a.example.com"])
 
 
 @attack(
@@ -174,4 +174,4 @@ def test_what_belongs_to_no_job_fails_apart(world, monkeypatch, caplog):
     monkeypatch.setattr(chores.health, "forgotten", odd)
     refuse(world, "a.example.com")
     chores.run(world.service.installation)
-    assert told(world) == ["a.example.com"] and "start_forgotten" in caplog.text
+    assert alarmed(world) == ["a.example.com"] and "start_forgotten" in caplog.text

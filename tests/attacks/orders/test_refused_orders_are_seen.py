@@ -1,4 +1,4 @@
-"""A paid order that is refused is seen by people, and sent again when its reason is mended; nobody else can do that."""
+"""A paid order that is refused is seen by people, and sent again when its reason is fixed; nobody else can do that."""
 
 import json
 import re
@@ -100,17 +100,17 @@ def test_a_refused_order_is_seen_everywhere_with_its_reason(site, operator, what
         time.sleep(0.2)
 
 
-@attack("the reason is mended and the order sent again", "its job is made, and the row is settled")
+@attack("the reason is fixed and the order sent again", "its job is made, and the row is settled")
 @pytest.mark.parametrize("by", ["page", "command"])
 @pytest.mark.parametrize("kind", ["event", "order"])
 def test_a_refused_order_is_sent_again(site, operator, monkeypatch, by, kind):
     wrong = an_event(server_host="web9.example.net") if kind == "event" else an_order(server="web9")
     assert send(site, wrong).status_code == 422
     order = only(site)
-    mended = {
+    corrected = {
         "web9": lambda c: c.execute(sa.text("UPDATE servers SET name='web9', url='https://web9.example.net:2087'"))
     }
-    transact(site.service.installation.engine, mended["web9"])
+    transact(site.service.installation.engine, corrected["web9"])
     try:
         if by == "page":
             answer = confirm(site, operator, order, "send")

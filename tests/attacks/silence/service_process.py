@@ -113,7 +113,7 @@ class Process:
                 env=environment, stdout=log, stderr=log, cwd=PROJECT, start_new_session=True,
             )  # fmt: skip
 
-    def told(self):
+    def output(self):
         """Return what it wrote."""
         return self.log.read_text()
 
@@ -126,7 +126,7 @@ class Process:
         try:
             return self._process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not end: {self.told()[-3000:]}") from None
+            raise AssertionError(f"it does not end: {self.output()[-3000:]}") from None
 
     def remove(self):
         """End it and all its processes."""

@@ -1,4 +1,4 @@
-"""An alarm counts as told when it is delivered: until then it waits, is counted and shown, whatever is in its way."""
+"""An alarm counts as sent when it is delivered: until then it waits, is counted and shown, whatever prevents it."""
 
 from controller.config import MailConfig
 from controller.db import servers

@@ -251,7 +251,7 @@ def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth
 
 
 @attack(
-    "a billing has told of more orders than anybody looks at, which wait for acceptance, and one was forgotten before",
+    "a billing has announced more orders than anybody checks, which wait for acceptance, and one was forgotten before",
     "all of them are counted, and the forgotten one is seen",
 )
 def test_every_service_without_a_job_is_counted(world):

@@ -196,8 +196,8 @@ COMMANDS = {"worker": ["worker"], "serve": ["serve", "--bind", "127.0.0.1:0"]}
 )  # fmt: skip
 def test_a_process_whose_loop_cannot_go_on_ends_and_says_so(process, command, trick, why):
     started, _world = process(trick, *COMMANDS[command])
-    assert started.ended() == 70, started.told()
-    assert "the worker cannot go on" in started.told() and why in started.told()
+    assert started.ended() == 70, started.output()
+    assert "the worker cannot go on" in started.output() and why in started.output()
 
 
 @attack("a panel never answers while the service is asked to end", "it ends in time; the job's lease keeps others away")
@@ -207,7 +207,7 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     job = world.order()
     eventually((tmp_path / "asked").exists, SECONDS)
     started.signal(signal.SIGTERM)
-    assert started.ended() == 0, started.told()
+    assert started.ended() == 0, started.output()
     left = world.job(job)
     # What the panel may still be doing nobody begins anew before the lease is over
     longest = plan.PLAN["account"].longest

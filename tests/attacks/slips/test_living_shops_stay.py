@@ -80,7 +80,7 @@ def test_a_cancellation_is_not_taken_back_over_the_jobs_own_shop(world):
 
 
 @attack("a cancelled job is taken back, and another job's shop has come into the account it had made",
-        "account, database and user stay, no agent works there, and the operator is told whose shop it is")  # fmt: skip
+        "account, database and user stay, no agent works there, and the operator learns whose shop it is")  # fmt: skip
 @pytest.mark.parametrize("was_heard", [False, True])
 def test_nothing_is_taken_from_a_shop_that_came_meanwhile(world, was_heard):
     job, agent = world.dropped()

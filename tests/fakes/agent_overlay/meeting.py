@@ -17,7 +17,7 @@ FOLDER = os.path.join(os.path.dirname(HOME), "meet")
 _right = time.time
 
 
-def _told_time():
+def _shifted_time():
     try:
         with open(os.path.join(FOLDER, "clock")) as stream:
             return _right() + float(stream.read())
@@ -114,7 +114,7 @@ def _in_the_settings(meeting):
 
 def install():
     """Do as `clock` and `meet.json` say; without them nothing changes."""
-    time.time = _told_time
+    time.time = _shifted_time
     try:
         with open(os.path.join(FOLDER, "meet.json")) as stream:
             meeting = _Meeting(json.load(stream))

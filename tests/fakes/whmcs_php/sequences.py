@@ -72,7 +72,7 @@ def upgrade(whmcs, order, service):
 
 
 #: sequence -> kinds of events the controller gets, in order
-TOLD = {
+EVENTS = {
     create_then_accept: ["module_created", "accepted"],
     accept_then_create: ["accepted", "module_created"],
     accept_without_create: ["accepted"],

@@ -1,4 +1,4 @@
-"""A WHMCS with the addon: before the controller's real web application, or before one that answers as told."""
+"""A WHMCS with the addon: before the controller's real web application, or before one that answers as configured."""
 
 import time
 
@@ -42,8 +42,8 @@ def whmcs(bare, site):
 
 
 @pytest.fixture
-def told():
-    """A controller that answers as told (recorder.Recorder); nothing unsigned may have come to it."""
+def controller():
+    """A controller that answers as configured (recorder.Recorder); nothing unsigned may have come to it."""
     made = recorder.Recorder()
     yield made
     made.close()
@@ -51,9 +51,9 @@ def told():
 
 
 @pytest.fixture
-def watched(bare, told):
-    """A WHMCS whose addon speaks with `told`."""
-    bare.activate(controller_url=told.url, api_key=recorder.KEY, api_secret=recorder.SECRET, products=PRODUCTS)
+def watched(bare, controller):
+    """A WHMCS whose addon speaks with `controller`."""
+    bare.activate(controller_url=controller.url, api_key=recorder.KEY, api_secret=recorder.SECRET, products=PRODUCTS)
     return bare
 
 

@@ -1,4 +1,4 @@
-"""A controller that answers as told and takes no request whose signature is not right."""
+"""A controller that answers as configured and takes no request whose signature is not right."""
 
 import json
 import threading
@@ -33,7 +33,7 @@ class Recorder:
         problem = {"code": code, "detail": f"detail of {code}", "message": code, "advice": f"advice for {code}"}
         self.answer(status, problem, "application/problem+json")
 
-    def told(self):
+    def events(self):
         """Return the kinds of the events that came, in order."""
         return [body["event"] for _id, method, _path, body in self.requests if method == "POST"]
 

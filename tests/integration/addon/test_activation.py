@@ -50,8 +50,8 @@ def test_a_template_that_was_there_before_the_addon_is_left_alone(bare):
     assert [row["message"] for row in bare.rows("tblemailtemplates", name=NAMES[0])] == ["OLDER"]
 
 
-def test_deactivation_lets_everybody_in_and_keeps_what_waits(watched, told):
-    told.answer(503, "down", "text/html")
+def test_deactivation_lets_everybody_in_and_keeps_what_waits(watched, controller):
+    controller.answer(503, "down", "text/html")
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
     watched.create(service)

@@ -105,7 +105,7 @@ def test_a_service_whose_server_is_unknown_can_be_retried_once_it_is_known(whmcs
     assert [row["state"] for row in whmcs.queue()] == ["taken"]
 
 
-def test_many_services_come_in_pages(watched, told):
+def test_many_services_come_in_pages(watched, controller):
     for _number in range(30):
         _order, service = watched.order()
         client = watched.rows("tblhosting", id=service)[0]["userid"]

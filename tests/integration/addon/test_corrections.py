@@ -159,8 +159,8 @@ def test_two_administrators_who_press_at_once_make_one_job(whmcs, jobs_of):
     assert [row for row in whmcs.queue() if row["state"] != "taken"] == []
 
 
-def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, told):
-    told.refuse(422, "bundle_unknown")
+def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, controller):
+    controller.refuse(422, "bundle_unknown")
     watched.setting("variant_option", "Theme")
     client = watched.client(firstname="O&#039;Brien", lastname="مرادی", language="farsi")
     _order, service = watched.order(client=client)
@@ -168,9 +168,9 @@ def test_the_order_sent_again_is_what_whmcs_would_have_sent(watched, told):
     watched.create(service)
     watched.query("UPDATE tblhostingconfigoptions SET optionid = %s", light)
     watched.query("UPDATE tblhosting SET username = 'renamed'")
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     press(watched, "send")
-    first, second = [body for _id, method, _path, body in told.requests if method == "POST"]
+    first, second = [body for _id, method, _path, body in controller.requests if method == "POST"]
     assert first["variant"] == "dark" and second["at"] >= first.pop("at")
     assert second == {**first, "variant": "light", "account": "renamed", "at": second["at"]}
 
@@ -191,80 +191,80 @@ SURPRISES = {
 
 
 @pytest.mark.parametrize("surprise", SURPRISES)
-def test_an_order_sent_again_keeps_its_variant_where_the_tables_lack_it(watched, told, surprise):
+def test_an_order_sent_again_keeps_its_variant_where_the_tables_lack_it(watched, controller, surprise):
     watched.setting("variant_option", "Theme")
     _order, service = watched.order()
     choose(watched, service, "dark|Dark")
-    told.refuse(422, "bundle_unknown")
+    controller.refuse(422, "bundle_unknown")
     watched.create(service)
     watched.query(SURPRISES[surprise])
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     press(watched, "send")
-    first, second = [body for _id, method, _path, body in told.requests if method == "POST"]
+    first, second = [body for _id, method, _path, body in controller.requests if method == "POST"]
     assert first["variant"] == second["variant"] == "dark"
 
 
 @pytest.mark.parametrize("again", [send_again, retry], ids=lambda way: way.__name__)
-def test_the_variant_of_an_order_that_was_taken_and_then_refused_is_still_known(watched, told, again):
+def test_the_variant_of_an_order_that_was_taken_and_then_refused_is_still_known(watched, controller, again):
     watched.setting("variant_option", "Theme")
     order, service = watched.order()
     choose(watched, service, "dark|Dark")
     watched.create(service)
-    told.refuse(422, "bundle_unknown")
+    controller.refuse(422, "bundle_unknown")
     watched.accept(order)
-    told.answer(200, {"state": "failed", "percent": 0, "error": {"code": "bundle_unknown"}})
+    controller.answer(200, {"state": "failed", "percent": 0, "error": {"code": "bundle_unknown"}})
     looked_at(watched)
     watched.query("DROP TABLE tblproductconfigoptionssub")
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     again(watched, service)
-    sent = [body for _id, method, _path, body in told.requests if method == "POST"]
+    sent = [body for _id, method, _path, body in controller.requests if method == "POST"]
     assert [body.get("variant") for body in sent if body["event"] == "module_created"] == ["dark", "dark"]
     assert any(f"reading the options of service {service} failed" in line for line in watched.log())
 
 
-def test_where_no_option_chooses_the_variant_or_the_folder_none_is_looked_for(watched, told):
+def test_where_no_option_chooses_the_variant_or_the_folder_none_is_looked_for(watched, controller):
     watched.setting("folder_option", "")
-    told.refuse(422, "bundle_unknown")
+    controller.refuse(422, "bundle_unknown")
     _order, service = watched.order()
     watched.create(service)
     for table in ("tblhostingconfigoptions", "tblproductconfigoptions", "tblproductconfigoptionssub"):
         watched.query(f"DROP TABLE {table}")
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     assert "The event is sent again" in press(watched, "send").text
-    assert [body["variant"] for _id, method, _path, body in told.requests if method == "POST"] == [None, None]
+    assert [body["variant"] for _id, method, _path, body in controller.requests if method == "POST"] == [None, None]
     assert [line for line in watched.log() if "failed" in line] == []
 
 
-def test_an_end_that_was_refused_is_no_refused_order(watched, told):
+def test_an_end_that_was_refused_is_no_refused_order(watched, controller):
     _order, service = watched.order()
     watched.create(service)
-    told.refuse(422, "order_invalid")
+    controller.refuse(422, "order_invalid")
     watched.terminate(service)
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     watched.create(service)
     watched.create(service)
-    assert told.told() == ["module_created", "terminated", "module_created"]
+    assert controller.events() == ["module_created", "terminated", "module_created"]
     assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated"]
 
 
-def test_an_order_sent_again_does_not_take_the_place_of_an_end_that_was_refused(watched, told):
+def test_an_order_sent_again_does_not_take_the_place_of_an_end_that_was_refused(watched, controller):
     _order, service = watched.order()
     watched.create(service)
-    told.refuse(422, "order_invalid")
+    controller.refuse(422, "order_invalid")
     watched.terminate(service)
     watched.create(service)
     assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated", "module_created"]
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     press(watched, "send", id=str(watched.queue()[-1]["id"]))
-    assert told.told() == ["module_created", "terminated", "module_created", "module_created"]
+    assert controller.events() == ["module_created", "terminated", "module_created", "module_created"]
     assert [row["kind"] for row in watched.queue() if row["state"] == "refused"] == ["terminated"]
 
 
-def test_an_order_is_not_sent_again_for_a_product_that_has_no_shop_any_more(watched, told):
-    told.refuse(422, "bundle_unknown")
+def test_an_order_is_not_sent_again_for_a_product_that_has_no_shop_any_more(watched, controller):
+    controller.refuse(422, "bundle_unknown")
     _order, service = watched.order()
     watched.create(service)
     page = admin_page(watched)
     watched.setting("products", "5 = boutique")
     assert "Nothing was done" in press(watched, "send", page).text
-    assert told.told() == ["module_created"]
+    assert controller.events() == ["module_created"]

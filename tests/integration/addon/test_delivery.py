@@ -27,24 +27,24 @@ from tests.integration.addon.forms import form
     ],
     ids=str,
 )
-def test_what_is_no_answer_is_tried_again_with_the_same_id(watched, told, answer):
-    told.answers = [answer]
+def test_what_is_no_answer_is_tried_again_with_the_same_id(watched, controller, answer):
+    controller.answers = [answer]
     _order, service = watched.order()
     watched.create(service)
     first = watched.queue()[0]
     assert (first["state"], first["attempts"]) == ("waiting", 1)
     assert first["due_at"] > first["created_at"]
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     watched.cron()
-    assert len(told.requests) == 1, "it was not due yet"
+    assert len(controller.requests) == 1, "it was not due yet"
     watched.due_now()
     watched.cron()
     assert [row["state"] for row in watched.queue()] == ["taken"]
-    assert {event for event, method, *_rest in told.requests if method == "POST"} == {first["event_id"]}
+    assert {event for event, method, *_rest in controller.requests if method == "POST"} == {first["event_id"]}
 
 
-def test_pauses_grow_and_never_end(watched, told):
-    told.answers = [(500, "text/html", "")]
+def test_pauses_grow_and_never_end(watched, controller):
+    controller.answers = [(500, "text/html", "")]
     _order, service = watched.order()
     watched.create(service)
     pauses = []
@@ -58,7 +58,7 @@ def test_pauses_grow_and_never_end(watched, told):
     assert len(waits) == 1, "one line in the log, not one for every try"
 
 
-def test_a_controller_that_is_down_breaks_nothing_and_everything_arrives_later_in_order(watched, told):
+def test_a_controller_that_is_down_breaks_nothing_and_everything_arrives_later_in_order(watched, controller):
     watched.setting("controller_url", "http://127.0.0.1:9")
     order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
@@ -71,51 +71,51 @@ def test_a_controller_that_is_down_breaks_nothing_and_everything_arrives_later_i
     assert json.loads(poll.text)["moving"] is True
     assert watched.page("/admin/addonmodules.php", module="shoplaunch", admin=1).status == 200
     assert watched.terminate(service) == "terminated"
-    watched.setting("controller_url", told.url)
+    watched.setting("controller_url", controller.url)
     for _event in range(3):
         watched.due_now()
         watched.cron()
-    assert told.told() == ["module_created", "accepted", "terminated"]
+    assert controller.events() == ["module_created", "accepted", "terminated"]
 
 
-def test_events_of_other_services_do_not_wait_for_a_refused_one(watched, told):
-    told.refuse(422, "server_unknown")
+def test_events_of_other_services_do_not_wait_for_a_refused_one(watched, controller):
+    controller.refuse(422, "server_unknown")
     _order, first = watched.order()
     watched.create(first)
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     _order, second = watched.order()
     watched.create(second)
     assert [row["state"] for row in watched.queue()] == ["refused", "taken"]
     assert "server_unknown" in " ".join(watched.log())
 
 
-def test_a_refused_event_is_sent_again_as_a_new_one(watched, told):
-    told.refuse(422, "server_unknown")
+def test_a_refused_event_is_sent_again_as_a_new_one(watched, controller):
+    controller.refuse(422, "server_unknown")
     _order, service = watched.order()
     watched.create(service)
     watched.due_now()
     watched.cron()
-    assert told.told() == ["module_created"], "the first answer stays the answer"
+    assert controller.events() == ["module_created"], "the first answer stays the answer"
     page = watched.page("/admin/addonmodules.php", module="shoplaunch", admin=1)
     assert "advice for server_unknown" in page.text
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     watched.page("/admin/addonmodules.php?module=shoplaunch", admin=1, post=form(page, "send"))
     assert [row["state"] for row in watched.queue()] == ["taken"]
-    first, second = [event for event, method, *_rest in told.requests if method == "POST"]
+    first, second = [event for event, method, *_rest in controller.requests if method == "POST"]
     assert first != second
 
 
-def test_what_was_refused_of_a_terminated_service_is_forgotten(watched, told):
-    told.refuse(422, "domain_invalid")
+def test_what_was_refused_of_a_terminated_service_is_forgotten(watched, controller):
+    controller.refuse(422, "domain_invalid")
     _order, service = watched.order(domain="")
     watched.create(service)
     assert [row["state"] for row in watched.queue()] == ["refused"]
-    told.answer(202, {"state": "cancelled", "percent": 0})
+    controller.answer(202, {"state": "cancelled", "percent": 0})
     watched.terminate(service)
     assert [(row["kind"], row["state"]) for row in watched.queue()] == [("terminated", "taken")]
 
 
-def test_events_that_ended_a_month_ago_are_forgotten_and_waiting_ones_are_not(watched, told):
+def test_events_that_ended_a_month_ago_are_forgotten_and_waiting_ones_are_not(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     watched.setting("controller_url", "http://127.0.0.1:9")
@@ -195,18 +195,18 @@ def test_nothing_is_sent_in_clear_over_a_network(watched, url):
     assert "https" in watched.queue()[0]["error"] or "not set" in watched.queue()[0]["error"]
 
 
-def test_a_secret_that_whmcs_keeps_encrypted_works_too(watched, told):
+def test_a_secret_that_whmcs_keeps_encrypted_works_too(watched, controller):
     watched.setting("api_secret", "enc:" + base64.b64encode(recorder.SECRET.encode()).decode())
     _order, service = watched.order()
     watched.create(service)
-    assert told.told() == ["module_created"]
+    assert controller.events() == ["module_created"]
 
 
-def test_a_url_with_a_path_is_signed_as_it_is_asked(watched, told):
-    watched.setting("controller_url", told.url + "/shops/")
+def test_a_url_with_a_path_is_signed_as_it_is_asked(watched, controller):
+    watched.setting("controller_url", controller.url + "/shops/")
     _order, service = watched.order()
     watched.create(service)
-    assert [path for _event, _method, path, _body in told.requests] == ["/shops/api/v1/orders"]
+    assert [path for _event, _method, path, _body in controller.requests] == ["/shops/api/v1/orders"]
 
 
 def test_hooks_survive_a_database_without_the_addons_tables(watched):

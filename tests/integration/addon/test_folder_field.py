@@ -21,18 +21,18 @@ def with_field(whmcs, value, name="Shop folder"):
 
 
 @pytest.mark.parametrize("name", ["Shop folder", "Shop folder|Where on your domain?"])
-def test_what_the_client_enters_into_the_field_goes_out_with_the_order(watched, told, name):
+def test_what_the_client_enters_into_the_field_goes_out_with_the_order(watched, controller, name):
     _order, service = with_field(watched, " /shop/ ", name)
     watched.create(service)
-    assert told.requests[0][3]["folder"] == "/shop/"
+    assert controller.requests[0][3]["folder"] == "/shop/"
 
 
-def test_a_configurable_option_may_offer_folders_and_counts_before_the_field(watched, told):
+def test_a_configurable_option_may_offer_folders_and_counts_before_the_field(watched, controller):
     _order, service = with_option(watched, "Shop folder", "boutique")
     field = watched.insert("tblcustomfields", type="product", relid=3, fieldname="Shop folder")
     watched.insert("tblcustomfieldsvalues", fieldid=field, relid=service, value="other")
     watched.create(service)
-    assert told.requests[0][3]["folder"] == "boutique"
+    assert controller.requests[0][3]["folder"] == "boutique"
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_a_configurable_option_may_offer_folders_and_counts_before_the_field(wat
         ("Shop folder", "shop Folder", ""),
     ],
 )
-def test_the_field_is_called_as_the_setting_says(watched, told, setting, name, folder):
+def test_the_field_is_called_as_the_setting_says(watched, controller, setting, name, folder):
     watched.setting("folder_option", setting)
     _order, service = with_field(watched, "shop", name)
     watched.create(service)
-    assert told.requests[0][3].get("folder", "") == folder
+    assert controller.requests[0][3].get("folder", "") == folder
 
 
 def test_a_folder_that_is_none_is_refused_reported_and_taken_once_it_is_corrected(whmcs, site):
@@ -66,20 +66,20 @@ def test_a_folder_that_is_none_is_refused_reported_and_taken_once_it_is_correcte
 
 
 @pytest.mark.parametrize("gone", ["DROP TABLE tblcustomfields", "DROP TABLE tblcustomfieldsvalues"])
-def test_an_order_sent_again_keeps_its_folder_where_the_tables_lack_it(watched, told, gone):
+def test_an_order_sent_again_keeps_its_folder_where_the_tables_lack_it(watched, controller, gone):
     _order, service = with_field(watched, "shop")
-    told.refuse(422, "bundle_unknown")
+    controller.refuse(422, "bundle_unknown")
     watched.create(service)
     watched.query(gone)
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     press(watched, "send")
-    assert [body["folder"] for _id, method, _path, body in told.requests if method == "POST"] == ["shop", "shop"]
+    assert [body["folder"] for _id, method, _path, body in controller.requests if method == "POST"] == ["shop", "shop"]
 
 
-def test_created_again_it_keeps_its_folder(watched, told):
+def test_created_again_it_keeps_its_folder(watched, controller):
     _order, service = with_field(watched, "shop")
-    told.refuse(422, "bundle_unknown")
+    controller.refuse(422, "bundle_unknown")
     watched.create(service)
-    told.answer(202, {"state": "received", "percent": 0, "id": "a"})
+    controller.answer(202, {"state": "received", "percent": 0, "id": "a"})
     create_again(watched, service)
-    assert told.requests[-1][3]["folder"] == "shop"
+    assert controller.requests[-1][3]["folder"] == "shop"

@@ -13,10 +13,10 @@ PHONE = {"width": 390, "height": 840}
 
 
 @pytest.fixture
-def held(watched, told):
+def held(watched, controller):
     """(WHMCS, client, service): the shop is at 47 per cent."""
     _order, service = watched.order(domain="a-rather-long-name-of-a-shop-that-has-to-break.example.com")
-    told.answer(202, {"state": "restoring", "percent": 47, "step": "agent", "id": "ab12cd34"})
+    controller.answer(202, {"state": "restoring", "percent": 47, "step": "agent", "id": "ab12cd34"})
     watched.create(service)
     return watched, watched.rows("tblhosting", id=service)[0]["userid"], service
 
@@ -28,15 +28,15 @@ def says(driver, text):
 @pytest.mark.parametrize(
     ("language", "words"), [("english", ("47%", "64%", "100%")), ("farsi", ("۴۷٪", "۶۴٪", "۱۰۰٪"))]
 )
-def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, told, language, words):
+def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, controller, language, words):
     whmcs, client, service = held
     with chrome(**PHONE) as driver:
         driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language=language))
         says(driver, words[0])
         assert not [door for door in driver.find_elements(By.CSS_SELECTOR, "[data-door]") if door.is_displayed()]
-        told.answer(200, {"state": "restoring", "percent": 64})
+        controller.answer(200, {"state": "restoring", "percent": 64})
         says(driver, words[1])
-        told.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
+        controller.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
         says(driver, words[2])
         doors = driver.find_elements(By.CSS_SELECTOR, "[data-door]")
         assert [door.is_displayed() for door in doors] == [True, True]
@@ -48,19 +48,19 @@ def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, tol
 
 
 @pytest.mark.parametrize("language", ["english", "farsi"])
-def test_nothing_in_the_addons_pages_keeps_anybody_out(held, told, language):
+def test_nothing_in_the_addons_pages_keeps_anybody_out(held, controller, language):
     whmcs, client, service = held
     with chrome() as driver:
         driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language=language))
         found = [f"under way: {said}" for said in barriers(driver, "#shoplaunch")]
-        told.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
+        controller.answer(200, {"state": "live", "percent": 100, "shop_url": "http://shop.example/"})
         until(driver, lambda: driver.find_element(By.CSS_SELECTOR, "[data-door=shop_url]").is_displayed())
         found += [f"ready: {said}" for said in barriers(driver, "#shoplaunch")]
         assert found == [], "\n".join(found)
 
 
 @pytest.mark.parametrize("language", ["english", "farsi"])
-def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, told, language):
+def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, controller, language):
     page = "/admin/addonmodules.php?module=shoplaunch"
     with chrome() as driver:
         driver.get(watched.login_url(page, adminid=1, Language=language))
@@ -68,10 +68,10 @@ def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, told, lan
         error = {"code": "privileges_missing", "message": "the user has none", "advice": "see the catalogue"}
         for number, state in enumerate(("failed", "live", "restoring")):
             _order, service = watched.order(domain=f"shop{number}.of-a-long-name-that-has-to-break.example.com")
-            told.answer(202, {"state": state, "percent": 31, "step": "privileges", "id": f"ab12cd3{number}",
+            controller.answer(202, {"state": state, "percent": 31, "step": "privileges", "id": f"ab12cd3{number}",
                               "error": error if state == "failed" else None})  # fmt: skip
             watched.create(service)
-        told.answer(503, {})
+        controller.answer(503, {})
         _order, service = watched.order(domain="waits.example.com")
         watched.create(service)
         driver.get(watched.url + page)
@@ -80,7 +80,7 @@ def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, told, lan
     assert found == [], "\n".join(found)
 
 
-def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, told):
+def test_a_controller_that_goes_down_leaves_the_page_as_it_was(held, controller):
     whmcs, client, service = held
     with chrome(**PHONE) as driver:
         driver.get(whmcs.login_url(f"/index.php?m=shoplaunch&service={service}", uid=client, Language="english"))

@@ -29,7 +29,7 @@ def api(watched):
 
 
 @pytest.fixture
-def told_to(watched, told, api, tmp_path):
+def written_to(watched, controller, api, tmp_path):
     """Return a function: the client's language, the addon's and WHMCS's own -> mails and ticket of a whole order."""
     (tmp_path / "secret").write_text(SECRET)
     settings = WhmcsSettings.from_dict(
@@ -43,7 +43,7 @@ def told_to(watched, told, api, tmp_path):
         api.books.templates = templates(watched, language or system)
         _order, service = watched.order(client=watched.client(language=language))
         watched.create(service)
-        ordered = told.requests[-1][3]
+        ordered = controller.requests[-1][3]
         job = about(language=ordered["language"], noun=noun)
         driver = Driver(settings)
         driver.announce(job)
@@ -67,8 +67,8 @@ def templates(whmcs, language):
     [("farsi", "english", True), ("english", "farsi", False), ("", "farsi", True), ("", "english", False),
      ("german", "farsi", False)],
 )  # fmt: skip
-def test_mails_and_ticket_are_in_the_same_language(told_to, language, default, persian, system):
-    mails, ticket = told_to(language, default, system)
+def test_mails_and_ticket_are_in_the_same_language(written_to, language, default, persian, system):
+    mails, ticket = written_to(language, default, system)
     texts = [ticket["subject"], *(reply["message"] for reply in ticket["replies"])]
     texts += [mail[part] for mail in mails for part in ("subject", "message")]
     assert len(texts) == 9
@@ -79,8 +79,8 @@ def test_mails_and_ticket_are_in_the_same_language(told_to, language, default, p
 
 @pytest.mark.parametrize(("language", "site", "shop"), [("english", "site", "shop"), ("farsi", "سایت", "فروشگاه")])
 @pytest.mark.parametrize("noun", ["shop", "site"])
-def test_mails_call_a_shop_a_shop_and_a_site_a_site(told_to, language, site, shop, noun):
-    mails, ticket = told_to(language, noun=noun, name_servers=("ns1.example.net",))
+def test_mails_call_a_shop_a_shop_and_a_site_a_site(written_to, language, site, shop, noun):
+    mails, ticket = written_to(language, noun=noun, name_servers=("ns1.example.net",))
     said, unsaid = (site, shop) if noun == "site" else (shop, site)
     texts = [ticket["subject"], *(mail[part] for mail in mails for part in ("subject", "message"))]
     assert len(texts) == 7
@@ -98,14 +98,14 @@ def test_mails_call_a_shop_a_shop_and_a_site_a_site(told_to, language, site, sho
         ("farsi", "set", "انتخاب کنید"),
     ],
 )
-def test_the_mail_says_which_way_the_client_comes_to_the_password(told_to, language, way, said):
-    mails, _ticket = told_to(language, way=way)
+def test_the_mail_says_which_way_the_client_comes_to_the_password(written_to, language, way, said):
+    mails, _ticket = written_to(language, way=way)
     ready = mails[-1]["message"]
     assert "credentials/T2" in ready
     every = ("The link works once", "Choose your password", "فقط یک بار", "انتخاب کنید")
     assert [words for words in every if words in ready] == [said]
 
 
-def test_a_mail_with_the_password_speaks_of_no_link(told_to):
-    mails, _ticket = told_to("english", way="mail", password="Pa$$w0rd-{1}", password_link="")
+def test_a_mail_with_the_password_speaks_of_no_link(written_to):
+    mails, _ticket = written_to("english", way="mail", password="Pa$$w0rd-{1}", password_link="")
     assert "Password: Pa$$w0rd-{1}" in mails[-1]["message"] and "link" not in mails[-1]["message"]

@@ -10,22 +10,22 @@ from tests.fakes.whmcs_php import sequences
 from tests.fakes.whmcs_php.harness import ORDERS
 
 
-@pytest.mark.parametrize("sequence", sequences.TOLD, ids=lambda sequence: sequence.__name__)
-def test_each_event_is_reported_once_in_every_sequence(watched, told, sequence):
+@pytest.mark.parametrize("sequence", sequences.EVENTS, ids=lambda sequence: sequence.__name__)
+def test_each_event_is_reported_once_in_every_sequence(watched, controller, sequence):
     order, service = watched.order()
     sequence(watched, order, service)
-    assert told.told() == sequences.TOLD[sequence]
-    for _event, _method, path, body in told.requests:
+    assert controller.events() == sequences.EVENTS[sequence]
+    for _event, _method, path, body in controller.requests:
         assert path == "/api/v1/orders"
         validate("billing-event", body, "order_invalid")
         assert body["service_id"] == str(service)
-    events = [event for event, *_rest in told.requests]
+    events = [event for event, *_rest in controller.requests]
     assert len(set(events)) == len(events)
     assert [row["state"] for row in watched.queue()] == ["taken"] * len(events)
 
 
 @pytest.mark.parametrize("order_of_acts", ORDERS, ids=lambda acts: "-".join(acts))
-def test_the_created_event_says_what_the_controller_needs(watched, told, order_of_acts):
+def test_the_created_event_says_what_the_controller_needs(watched, controller, order_of_acts):
     client = watched.client(
         firstname="O&#039;Brien &quot;Z&quot;", lastname="مرادی\u200c🎉", email="a+b@client.example", language="farsi"
     )
@@ -33,7 +33,7 @@ def test_the_created_event_says_what_the_controller_needs(watched, told, order_o
     watched.setting("wait_for_acceptance", "on")
     order, service = watched.order(client=client, domain="فروشگاه.example", username="abc")
     watched.create(service, order=order_of_acts, configoptions={"Theme": " text "})
-    body = told.requests[0][3]
+    body = controller.requests[0][3]
     assert body.pop("at") > 0
     assert body == {
         "event": "module_created", "service_id": str(service), "order_id": str(order), "client_id": str(client),
@@ -47,14 +47,14 @@ def test_the_created_event_says_what_the_controller_needs(watched, told, order_o
     ("language", "default", "code"),
     [("english", "farsi", "en"), ("", "farsi", "fa"), ("", "english", "en"), ("german", "farsi", "en")],
 )
-def test_a_client_without_a_language_has_the_addons_default(watched, told, language, default, code):
+def test_a_client_without_a_language_has_the_addons_default(watched, controller, language, default, code):
     watched.setting("default_language", default)
     _order, service = watched.order(client=watched.client(language=language))
     watched.create(service)
-    assert told.requests[0][3]["language"] == code
+    assert controller.requests[0][3]["language"] == code
 
 
-def test_other_products_and_service_addons_are_ignored(watched, told):
+def test_other_products_and_service_addons_are_ignored(watched, controller):
     order, plain = watched.order(product=4)
     watched.create(plain)
     watched.accept(order)
@@ -63,10 +63,10 @@ def test_other_products_and_service_addons_are_ignored(watched, told):
     watched.create(service, addonId=9)
     watched.create(service, moduletype="licensing")
     watched.create(service, pid=5)
-    assert told.requests == [] and watched.queue() == [] and watched.shop(plain) is None
+    assert controller.requests == [] and watched.queue() == [] and watched.shop(plain) is None
     watched.create(service)
     watched.terminate(service, addonId=9)
-    assert told.told() == ["module_created"]
+    assert controller.events() == ["module_created"]
 
 
 @pytest.mark.parametrize(
@@ -74,54 +74,54 @@ def test_other_products_and_service_addons_are_ignored(watched, told):
     [{"addonId": 9}, {"addonid": "9"}, {"moduletype": "licensing"}, {"username": "other"}, {"pid": 5}],
     ids=str,
 )
-def test_the_end_of_an_addon_of_the_service_is_not_the_end_of_the_shop(watched, told, of_the_addon):
+def test_the_end_of_an_addon_of_the_service_is_not_the_end_of_the_shop(watched, controller, of_the_addon):
     _order, service = watched.order()
     watched.create(service)
     watched.terminate(service, **of_the_addon)
-    assert told.told() == ["module_created"] and watched.shop(service)["account"] == "created"
+    assert controller.events() == ["module_created"] and watched.shop(service)["account"] == "created"
 
 
-def test_the_end_is_announced_although_the_product_comes_with_no_shop_any_more(watched, told):
+def test_the_end_is_announced_although_the_product_comes_with_no_shop_any_more(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     watched.setting("products", "")
     watched.terminate(service)
-    assert told.told() == ["module_created", "terminated"]
+    assert controller.events() == ["module_created", "terminated"]
 
 
-def test_the_end_is_announced_although_whmcs_keeps_no_account_name_any_more(watched, told):
+def test_the_end_is_announced_although_whmcs_keeps_no_account_name_any_more(watched, controller):
     _order, service = watched.order(username="abc")
     watched.create(service)
     watched.query("UPDATE tblhosting SET username = '' WHERE id = %s", service)
     watched.terminate(service, username="abc")
-    assert told.told() == ["module_created", "terminated"]
+    assert controller.events() == ["module_created", "terminated"]
 
 
 @pytest.mark.parametrize("kinds", [("accepted", "module_created"), ("module_created", "accepted")], ids="-".join)
-def test_an_order_accepted_and_created_in_one_request_is_reported_at_once(watched, told, kinds):
+def test_an_order_accepted_and_created_in_one_request_is_reported_at_once(watched, controller, kinds):
     order, service = watched.order()
     acts = {"accepted": watched.asked_accept(order), "module_created": watched.asked_create(service)}
     watched.together(*(acts[kind] for kind in kinds))
-    assert told.told() == list(kinds)
+    assert controller.events() == list(kinds)
     assert [row["state"] for row in watched.queue()] == ["taken", "taken"]
 
 
-def test_an_upgrade_to_a_product_with_a_shop_starts_nothing_and_locks_nobody_out(watched, told):
+def test_an_upgrade_to_a_product_with_a_shop_starts_nothing_and_locks_nobody_out(watched, controller):
     order, service = watched.order(product=4)
     watched.create(service)
     client = watched.rows("tblhosting", id=service)[0]["userid"]
     sequences.upgrade(watched, order, service)
-    assert told.requests == [] and watched.queue() == []
+    assert controller.requests == [] and watched.queue() == []
     page = watched.page("/clientarea.php", action="productdetails", id=service, client=client)
     assert page.redirect is None and "CLIENT-PASSWORD" in page.text
 
 
-def test_an_order_with_two_shops_and_a_plain_product_is_accepted_for_the_shops(watched, told):
+def test_an_order_with_two_shops_and_a_plain_product_is_accepted_for_the_shops(watched, controller):
     order, first = watched.order()
     client = watched.rows("tblhosting", id=first)[0]["userid"]
     second, plain = watched.service(order, client, product=5), watched.service(order, client, product=4)
     watched.accept(order)
-    assert [body["service_id"] for *_rest, body in told.requests] == [str(first), str(second)]
+    assert [body["service_id"] for *_rest, body in controller.requests] == [str(first), str(second)]
     assert watched.shop(plain) is None
 
 
@@ -152,21 +152,21 @@ def test_a_termination_cancels_the_job(whmcs, job_of):
     assert job_of(service).state == "cancelled"
 
 
-def test_no_password_and_no_access_hash_is_kept_logged_or_sent(watched, told):
+def test_no_password_and_no_access_hash_is_kept_logged_or_sent(watched, controller):
     order, service = watched.order()
-    told.answer(500, "sorry", "text/html")
+    controller.answer(500, "sorry", "text/html")
     sequences.created_again(watched, order, service)
-    told.answer(202, {"state": "received", "percent": 0})
+    controller.answer(202, {"state": "received", "percent": 0})
     for _event in range(4):
         watched.due_now()
         watched.cron()
     assert [row["state"] for row in watched.queue()] == ["taken"] * 4
-    kept = json.dumps([watched.queue(), watched.log(), watched.shop(service), told.requests], default=str)
+    kept = json.dumps([watched.queue(), watched.log(), watched.shop(service), controller.requests], default=str)
     for secret in ("CLIENT-PASSWORD", "SERVER-PASSWORD", "ACCESS-HASH", "5e5e5e"):
         assert secret not in kept
 
 
-def test_personal_data_of_a_client_is_forgotten_once_the_order_was_taken(watched, told):
+def test_personal_data_of_a_client_is_forgotten_once_the_order_was_taken(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     assert [row["body"] for row in watched.queue()] == [""]

@@ -65,26 +65,26 @@ def test_every_php_accepts_every_file_and_none_that_is_of_a_later_version(versio
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_order_goes_its_whole_way_on_every_php(version, mariadb_server, told):
+def test_an_order_goes_its_whole_way_on_every_php(version, mariadb_server, controller):
     php = binary(version, whole=True)
     if php is None:
         pytest.skip(f"no PHP {version} with pdo_mysql and curl here, nor in {BINARIES}")
     whmcs = Whmcs(mariadb_server, php)
     try:
         whmcs.activate(
-            controller_url=told.url, api_key=recorder.KEY, api_secret=recorder.SECRET, products="3 = boutique"
+            controller_url=controller.url, api_key=recorder.KEY, api_secret=recorder.SECRET, products="3 = boutique"
         )
         order, service = whmcs.order()
         sequences.created_again(whmcs, order, service)
         client = whmcs.rows("tblhosting", id=service)[0]["userid"]
         assert whmcs.page("/clientarea.php", action="productdetails", id=service, client=client).redirect
         assert whmcs.page("/index.php", m="shoplaunch", service=service, client=client).status == 200
-        told.answer(200, {"state": "live", "percent": 100, "kind": "restore"})
+        controller.answer(200, {"state": "live", "percent": 100, "kind": "restore"})
         whmcs.due_now()
         whmcs.cron()
         assert whmcs.shop(service)["ready_at"] > 0
         assert whmcs.page("/admin/addonmodules.php", module="shoplaunch", admin=1).status == 200
-        assert told.told() == sequences.TOLD[sequences.created_again]
+        assert controller.events() == sequences.EVENTS[sequences.created_again]
     finally:
         whmcs.close()
 

@@ -66,15 +66,15 @@ def test_persian_is_right_to_left_with_persian_digits(held, site):
     ],
     ids=["english", "farsi"],
 )
-def test_a_site_that_sells_nothing_is_called_a_site(watched, told, language, busy, installing, ready, visit):
-    told.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
+def test_a_site_that_sells_nothing_is_called_a_site(watched, controller, language, busy, installing, ready, visit):
+    controller.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
     watched.create(service)
     asked = {"m": "shoplaunch", "service": service, "client": client, "language": language}
     page = watched.page("/index.php", **asked).text
     assert busy in page and installing in page and visit in page
-    told.answer(200, {"state": "live", "percent": 100, "noun": "site", "shop_url": "http://tea.example/"})
+    controller.answer(200, {"state": "live", "percent": 100, "noun": "site", "shop_url": "http://tea.example/"})
     news = look(watched, client, service, language=language)
     assert (news["title"], news["visit"]) == (ready, visit)
     shown = re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]*>|shop\S*\.example\S*", " ", page, flags=re.S)
@@ -114,42 +114,42 @@ def test_nobody_sees_anothers_service(held):
         assert "nothing to see" in whmcs.page("/index.php", m="shoplaunch", client=client, **query).text
 
 
-def test_the_controller_is_asked_at_most_every_five_seconds(watched, told):
+def test_the_controller_is_asked_at_most_every_five_seconds(watched, controller):
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
-    told.answer(202, {"state": "restoring", "percent": 5})
+    controller.answer(202, {"state": "restoring", "percent": 5})
     watched.create(service)
     look(watched, client, service)
-    asked = len(told.requests)
+    asked = len(controller.requests)
     watched.query("UPDATE mod_shoplaunch_services SET checked_at = UNIX_TIMESTAMP() + 1000")
     for _time in range(3):
         watched.page("/index.php", m="shoplaunch", service=service, client=client, poll=1)
-    assert len(told.requests) == asked
+    assert len(controller.requests) == asked
 
 
 @pytest.mark.parametrize(
     "answer", ["hang", "cut", (200, "text/html", "<h1>hello</h1>"), (200, "application/json", "[]")]
 )
-def test_a_controller_that_talks_nonsense_changes_nothing(watched, told, answer):
-    told.answer(202, {"state": "restoring", "percent": 55})
+def test_a_controller_that_talks_nonsense_changes_nothing(watched, controller, answer):
+    controller.answer(202, {"state": "restoring", "percent": 55})
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
     watched.create(service)
-    told.answers = [answer]
+    controller.answers = [answer]
     assert look(watched, client, service)["percent"] == 55
-    told.release.set()
+    controller.release.set()
 
 
-def test_what_the_controller_says_is_never_markup(watched, told):
+def test_what_the_controller_says_is_never_markup(watched, controller):
     evil = '"><script>alert(1)</script>'
     error = {"code": evil, "message": evil, "advice": evil, "retryable": True}
-    told.answer(202, {"state": "failed", "percent": 5, "domain": evil, "error": error, "step": evil, "id": evil})
+    controller.answer(202, {"state": "failed", "percent": 5, "domain": evil, "error": error, "step": evil, "id": evil})
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]
     watched.create(service)
     assert evil not in watched.page("/index.php", m="shoplaunch", service=service, client=client).text
     assert evil not in watched.page("/admin/addonmodules.php", module="shoplaunch", admin=1).text
-    told.answer(200, {"state": "live", "percent": 100, "shop_url": "javascript:alert(1)"})
+    controller.answer(200, {"state": "live", "percent": 100, "shop_url": "javascript:alert(1)"})
     assert look(watched, client, service)["shop_url"] == ""
 
 

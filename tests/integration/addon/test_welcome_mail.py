@@ -8,8 +8,8 @@ WELCOME = "Hosting Account Welcome Email"
 OWN = "Second Welcome"
 
 
-def live(whmcs, told):
-    told.answer(200, {"state": "live", "percent": 100, "kind": "restore", "shop_url": "https://shop.example/"})
+def live(whmcs, controller):
+    controller.answer(200, {"state": "live", "percent": 100, "kind": "restore", "shop_url": "https://shop.example/"})
     whmcs.due_now()
     whmcs.cron()
 
@@ -17,15 +17,15 @@ def live(whmcs, told):
 @pytest.mark.parametrize("order_of_acts", ORDERS, ids=lambda acts: "-".join(acts))
 @pytest.mark.parametrize(("product", "name"), [(3, WELCOME), (5, OWN)])
 def test_it_is_held_whatever_whmcs_does_first_and_sent_once_the_shop_is_live(
-    watched, told, order_of_acts, product, name
+    watched, controller, order_of_acts, product, name
 ):
     _order, service = watched.order(product=product)
     watched.create(service, order=order_of_acts)
     watched.cron()
     assert watched.mails() == []
-    live(watched, told)
+    live(watched, controller)
     assert watched.mails() == [(name, service)]
-    live(watched, told)
+    live(watched, controller)
     assert watched.mails() == [(name, service)]
     assert watched.send_mail(name, service), "a ready shop's mail may be sent again by hand"
 
@@ -70,11 +70,11 @@ def test_a_general_mail_whose_client_has_the_number_of_a_held_service_goes_out(w
     assert watched.send_mail("Client Signup Email", service)
 
 
-def test_a_failed_sending_is_tried_again(watched, told):
+def test_a_failed_sending_is_tried_again(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     watched.query("UPDATE tblemailtemplates SET disabled = 1 WHERE name = %s", WELCOME)
-    live(watched, told)
+    live(watched, controller)
     assert watched.mails() == []
     assert any("welcome mail could not be sent" in line for line in watched.log())
     watched.query("UPDATE tblemailtemplates SET disabled = 0 WHERE name = %s", WELCOME)
@@ -83,26 +83,26 @@ def test_a_failed_sending_is_tried_again(watched, told):
     assert watched.mails() == [(WELCOME, service)]
 
 
-def test_a_mail_that_cannot_be_sent_for_days_is_left_to_the_administrator(watched, told):
+def test_a_mail_that_cannot_be_sent_for_days_is_left_to_the_administrator(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     watched.query("UPDATE tblemailtemplates SET disabled = 1 WHERE name = %s", WELCOME)
-    live(watched, told)
+    live(watched, controller)
     watched.query("UPDATE mod_shoplaunch_services SET mail_claimed_at = 0, ready_at = ready_at - 400000")
     watched.cron()
     assert any("send it by hand" in line for line in watched.log())
     assert watched.shop(service)["held_mail"] == ""
 
 
-def test_a_terminated_service_gets_no_welcome(watched, told):
+def test_a_terminated_service_gets_no_welcome(watched, controller):
     _order, service = watched.order()
     watched.create(service)
     watched.terminate(service)
-    live(watched, told)
+    live(watched, controller)
     assert watched.mails() == []
 
 
-def test_a_failed_creation_holds_nothing_for_ever(watched, told):
+def test_a_failed_creation_holds_nothing_for_ever(watched, controller):
     _order, service = watched.order()
     watched.create(service, failure="no licence")
     watched.query("UPDATE tblhosting SET domainstatus = 'Active' WHERE id = %s", service)

@@ -38,7 +38,7 @@ class Nested(Shop):
         (self.folder / "run").write_bytes(launcher())
         self.pin = self._bundle.write(self.folder / "shop.bundle")
 
-    def furnish(self):
+    def populate(self):
         """The outer site has a page, the inner root is there."""
         (self.outer / "index.html").write_text(ALREADY_SERVED)
         self.root.mkdir(mode=0o750)

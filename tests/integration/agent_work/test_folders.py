@@ -18,7 +18,7 @@ class Below(Nested):
 
     place = "shop"
 
-    def furnish(self):
+    def populate(self):
         """The site around the shop is there; return its picture."""
         (self.outer / "index.html").write_text(ALREADY_SERVED)
         (self.outer / ".htaccess").write_text(OUTER_RULES)
@@ -61,7 +61,7 @@ def below(web_server, mariadb_server, bundle, controller, keys, killable):
 @pytest.mark.parametrize("place", ["shop", "a/b.c"])
 def test_the_folder_is_made_and_visitors_of_the_site_around_meet_nothing_new(below, place):
     below.place = place
-    before = below.furnish()
+    before = below.populate()
     below.drop()
     assert below.die("switch", 1)
     assert below.state["staging"].startswith(f"{below.home}/.shoplaunch-staging-")
@@ -84,7 +84,7 @@ def test_the_folder_is_made_and_visitors_of_the_site_around_meet_nothing_new(bel
 @pytest.mark.parametrize("moment", ["preflight", "configure", "switch"])
 def test_cancelled_the_folder_is_gone_and_everything_around_it_as_before(below, controller, moment):
     below.place = "a/b"
-    before = below.furnish()
+    before = below.populate()
 
     def cancel(event):
         if event["event"] == "stage_finished" and event.get("stage") == moment:
@@ -101,7 +101,7 @@ def test_cancelled_the_folder_is_gone_and_everything_around_it_as_before(below, 
 
 def test_a_folder_that_was_there_stays_and_so_does_what_came_into_a_made_one(below, controller):
     below.place = "there/new"
-    below.furnish()
+    below.populate()
     (below.outer / "there").mkdir(mode=0o750)
     below.own()
     below.drop()
@@ -115,7 +115,7 @@ def test_a_folder_that_was_there_stays_and_so_does_what_came_into_a_made_one(bel
 
 
 def test_cancelled_in_a_folder_that_was_there_the_folder_stays_as_it_was(below, controller):
-    below.furnish()
+    below.populate()
     below.job()
     below.root.mkdir(mode=0o750)
     (below.root / ".htaccess").write_text("# BEGIN panel\n# END panel\n")
@@ -142,7 +142,7 @@ def changes(below, start):
 
 def test_killed_around_every_folder_it_makes_the_next_tick_goes_on_and_a_cancel_leaves_nothing(below, controller):
     below.place = "a/b"
-    before = below.furnish()
+    before = below.populate()
     below.drop()
     controller.answer = lambda event: (410, {}) if event.get("stage") == "unpack" else None
     code, noted = changes(below, "preflight")
@@ -163,7 +163,7 @@ def test_killed_around_every_folder_it_makes_the_next_tick_goes_on_and_a_cancel_
 
 @pytest.mark.parametrize("way", ["file", "link", "occupied"])
 def test_what_stands_in_the_way_is_reported_and_nothing_is_changed(below, way):
-    below.furnish()
+    below.populate()
     target = below.outer / "shop"
     if way == "file":
         target.write_text("mine")
@@ -182,7 +182,7 @@ def test_what_stands_in_the_way_is_reported_and_nothing_is_changed(below, way):
 
 
 def test_a_job_for_another_place_takes_page_and_folder_of_the_one_before_along(below):
-    before = below.furnish()
+    before = below.populate()
     below.drop()
     assert below.die("switch", 1)
     assert below.get("/shop/")[0] == 503
@@ -195,7 +195,7 @@ def test_a_job_for_another_place_takes_page_and_folder_of_the_one_before_along(b
 
 
 def test_a_job_whose_folder_is_not_the_end_of_its_path_is_refused(below):
-    below.furnish()
+    below.populate()
     rules = {"keep": [], "default_pages": [], "htaccess_blocks": [], "occupied": "refuse"}
     below.drop(document_root={**rules, "folder": "elsewhere"})
     assert below.run() == 3

@@ -17,9 +17,9 @@ from tests.support.shops.small_shop import (
     HTACCESS,
     OFF,
     ON,
-    furnish,
     is_on,
     password,
+    populate,
     settings,
     small_job,
 )
@@ -31,7 +31,7 @@ SHOP_TABLES = {"ps_configuration", "ps_employee"}
 @pytest.fixture
 def living(shop):
     """An account whose shop lives."""
-    furnish(shop)
+    populate(shop)
     return shop
 
 

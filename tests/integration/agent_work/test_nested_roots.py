@@ -23,13 +23,13 @@ def apart(nested):
     """The outer document root is a file system of its own: nothing can be renamed into it from the home."""
     options = f"size=64m,uid={nested.uid},gid={nested.gid},mode=750"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(nested.outer)], check=True)
-    nested.furnish()
+    nested.populate()
     yield nested
     subprocess.run(["umount", "-l", str(nested.outer)], check=True)
 
 
 def test_the_tree_is_built_outside_every_site(nested):
-    nested.furnish()
+    nested.populate()
     nested.drop()
     assert len(nested.die_before_the_switch()) > 5
     assert nested.staging.parent == nested.home
@@ -87,7 +87,7 @@ def test_a_new_attempt_goes_on_in_the_same_place(apart):
 
 
 def test_what_a_killed_agent_left_of_looking_is_no_occupation(nested):
-    nested.furnish()
+    nested.populate()
     for folder in (nested.root, nested.home):
         (folder / f".shoplaunch-probe-{nested.id}").mkdir()
     nested.own()

@@ -13,7 +13,7 @@ from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from tests.support.command_tree import commands_of
-from tests.support.worlds.web_site import an_order, furnish
+from tests.support.worlds.web_site import an_order, populate
 
 
 def leaves(group, before=()):
@@ -118,7 +118,7 @@ def test_a_server_nobody_knows_is_unknown(commands, words, server):
 
 def test_a_step_nobody_knows_is_named_with_those_there_are(commands):
     service = open_service(load_config(commands.environment))
-    transact(service.installation.engine, furnish)
+    transact(service.installation.engine, populate)
     job = service.orders.place(an_order("shop.example.com"), source="test")
     service.installation.engine.dispose()
     code, said = commands.refused("retry", job.id, "--step", "nonsense")

@@ -213,7 +213,7 @@ def test_another_bundle_never_takes_a_name_and_the_first_stays(commands, bundle)
     assert (commands.home / "bundles" / "shop.bundle").read_bytes() == first
 
 
-def test_a_kept_bundle_that_was_damaged_is_mended_by_adding_the_original_again(commands, bundle):
+def test_a_kept_bundle_that_was_damaged_is_repaired_by_adding_the_original_again(commands, bundle):
     commands.run("bundle", "add", "shop", bundle, code=0)
     kept = commands.home / "bundles" / "shop.bundle"
     kept.write_bytes(bundle.read_bytes()[:-100])

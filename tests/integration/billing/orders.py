@@ -56,13 +56,13 @@ class BilledWorld(World):
         assert self.job(job).state == "live", self.status(job)
         return self.job(job)
 
-    def told(self, job):
-        """Return what the job remembers of the news."""
+    def remembered(self, job):
+        """Return what the job has stored about its notifications."""
         return self.job(job).facts.get("billing", {})
 
 
 class Notebook(NotificationLog):
-    """A memory that outlives the driver under test."""
+    """A notification log that outlives the driver under test."""
 
     def __init__(self):
         self.known = {}

@@ -20,7 +20,7 @@ def subjects(whmcs):
 def test_a_client_hears_of_the_beginning_and_of_the_end_through_whmcs_alone(billed_world, whmcs):
     job = billed_world.begin()
     assert subjects(whmcs) == ["Received: shop1042.example.com"]
-    assert billed_world.told(job)["ticket"]["id"] == whmcs.books.tickets[0]["id"]
+    assert billed_world.remembered(job)["ticket"]["id"] == whmcs.books.tickets[0]["id"]
     billed_world.finish(job)
     assert subjects(whmcs)[1:] == ["Ready: shop1042.example.com"]
     [ticket] = whmcs.books.tickets
@@ -48,7 +48,7 @@ def test_the_plain_mail_names_an_international_domain_as_it_is_written(billed_wo
     assert "Hello فروشگاه.example" in letter and f"http://{job.domain}" in letter
 
 
-def test_orders_of_the_command_line_are_still_told_by_mail(billed_world, whmcs):
+def test_clients_of_orders_of_the_command_line_are_still_notified_by_mail(billed_world, whmcs):
     billed_world.live()
     assert len(billed_world.clients_mail()) == 1
     assert whmcs.calls == []
@@ -109,7 +109,7 @@ def test_a_failure_is_a_note_for_staff_and_the_client_hears_of_the_delay_once(bi
     assert subjects(whmcs)[2:] == ["Ready: shop1042.example.com"] and len(whmcs.books.tickets) == 1
 
 
-def test_a_failure_that_is_mended_in_time_is_no_delay(billed_world, whmcs):
+def test_a_failure_that_is_fixed_in_time_is_no_delay(billed_world, whmcs):
     job = billed_world.begin()
     Agent(billed_world, job).fail("disk_space")
     billed_world.work_later(60, stride=30)

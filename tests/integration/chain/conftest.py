@@ -13,7 +13,7 @@ from tests.support.worlds.chain import Chain, Sold
 from tests.support.worlds.whole import BUNDLE, wait_for
 
 SECONDS = 600
-#: Where accounts are born with what, and the languages of those who order there.
+#: What accounts are created with, and the languages of those who order there.
 BIRTHS = {
     "root, nothing in the skeleton": ("cp-root", None, ("farsi",)),
     "root, skeleton by SSH": ("cp-root", (), ("english", "farsi")),

@@ -65,7 +65,7 @@ HABITS_OF_CRON = {
     "percent signs escaped": {"cron_escapes_percent": True},
     "cron removes by line": {"cron_remove_by": "line"},
 }
-#: Habits that keep a shop from being built until somebody mends them, and those only a command meets: test_failures.
+#: Habits that keep a shop from being built until somebody fixes them, and those only a command meets: test_failures.
 ELSEWHERE = {
     "mysql_role": "the job fails, and lives once there are databases",
     "suspended_calls": "concerns suspended accounts",

@@ -1,4 +1,4 @@
-"""What keeps a shop from being built: staff is notified, the client hears of a delay, and once mended it lives."""
+"""What keeps a shop from being built: staff is notified, the client hears of a delay, and once fixed it lives."""
 
 import subprocess
 

@@ -13,7 +13,7 @@ from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import READY, WELCOME, assert_everything_is_there_once
 
 everywhere = pytest.mark.parametrize(("birth", "language"), SHOPS)
-#: What an account is born with.
+#: What an account is created with.
 SKELETONS = {
     "root, nothing in the skeleton": (),
     "root, skeleton by SSH": ("agent.pyz", "agent.sha256", "run"),

@@ -25,7 +25,7 @@ BUILDING = [
 
 @pytest.fixture(scope="module")
 def server(servers):
-    """Accounts are born with launcher and agent here."""
+    """Accounts are created with launcher and agent here."""
     return servers["cp-reseller"]
 
 

@@ -1,6 +1,6 @@
 """An order ends in a living shop whatever the habits and misfortunes of servers and of WHMCS are, all there once.
 
-Half of the habits come each day, by turns, and all in a night.
+Half of the habits come each day, in rotation, and all of them nightly.
 """
 
 import dataclasses

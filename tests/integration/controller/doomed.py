@@ -22,7 +22,7 @@ from controller.web.app import create_app
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.integration.controller.mortal import die_at
-from tests.support.worlds.web_site import an_order, csrf_of, furnish
+from tests.support.worlds.web_site import an_order, csrf_of, populate
 
 OPERATOR, PASSWORD, KEY, CHOSEN = "nora", "correct horse battery", "billing", "another long password"
 #: Who asks -> what is asked of the job (or refused order) of that name, by what the audit log calls it.
@@ -51,7 +51,7 @@ def prepare(home):
     installation.set_operator(config, OPERATOR, PASSWORD)
     secret = billing_keys.add(command_line(config), ApiKey(KEY))
     opened = service.open_service(config)
-    transact(opened.installation.engine, furnish)
+    transact(opened.installation.engine, populate)
     found = {"secret": secret}
     for name, columns in _states(opened).items():
         job = opened.orders.place(an_order(f"{name}.example"), source="test", signed_by=KEY)

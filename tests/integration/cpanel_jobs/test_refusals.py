@@ -1,4 +1,4 @@
-"""What a server refuses a job, or takes from it midway: told by its code, and mended by hand the job goes on."""
+"""What a server refuses a job, or takes from it midway: reported by its code; corrected by hand, the job goes on."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def failed(world, job, code, seconds=0):
 
 
 def goes_on(world, job):
-    """Once it is mended, the job gets into the account as if nothing had been."""
+    """Once that is corrected, the job gets into the account as if nothing had happened."""
     world.service.jobs.retry(job.id)
     world.work()
     assert world.job(job).state == "dropped", world.status(job)

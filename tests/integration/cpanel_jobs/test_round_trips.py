@@ -19,7 +19,7 @@ from tests.integration.cpanel_jobs.world import MODES, prepared
 from tests.support.worlds.agent_box import Keys
 
 pytestmark = pytest.mark.root
-#: What accounts are born with; "unstamped" as by an operator who copied the files by hand.
+#: What accounts are created with; "unstamped" as by an operator who copied the files by hand.
 SKELETONS = ["absent", "current", "old", "unstamped"]
 #: So long every answer takes: whatever does not wait for it is asked meanwhile. On a busy machine that may take longer:
 #: then it is all done once more, with slower answers.
@@ -46,7 +46,7 @@ def world(request, world_of, agents):
 
 @pytest.fixture
 def born(world, agents):
-    """Return a function that makes an account which was born from a skeleton."""
+    """Return a function that makes an account from a skeleton."""
     base = world.whm.skeleton(world.owner)
 
     def make(skeleton):

@@ -68,7 +68,7 @@ class Shops:
     # -- orders ------------------------------------------------------------------------------------------------------
 
     def hosting(self, server):
-        """Return a new account of the server, born from its skeleton, for which cron starts nothing."""
+        """Return a new account of the server, created from its skeleton, for which cron starts nothing."""
         made = self.whm.add_account(owner=self._owners[server])
         subprocess.run(["usermod", "--expiredate", "1", made.user], check=True)
         return made

@@ -11,7 +11,7 @@ def silent(world, job):
     return world.job(job)
 
 
-def told(world, found, code):
+def reported_message(world, found, code):
     assert (found.state, (found.error or {}).get("code")) == ("stalled", code), world.trouble(found)
     assert [alarm.code for alarm in world.mail.alarms] == [code]
     return found.error["message"]
@@ -22,7 +22,7 @@ def test_a_suspended_account_is_named_whatever_its_panel_still_answers(world, wh
     job = world.sold()
     whm.quirks.suspended_calls = calls
     whm.suspend(job.account, "bill 77 unpaid")
-    assert "bill 77 unpaid" in told(world, silent(world, job), "account_suspended")
+    assert "bill 77 unpaid" in reported_message(world, silent(world, job), "account_suspended")
     whm.unsuspend(job.account)
     world.keep_from_cron(job.account)
     world.service.jobs.retry(job.id)
@@ -37,17 +37,17 @@ def test_an_account_suspended_while_its_agent_works_is_named(world, whm, calls):
     whm.quirks.suspended_calls = calls
     whm.suspend(job.account)
     world.work_later(420, stride=20)
-    told(world, world.job(job), "account_suspended")
+    reported_message(world, world.job(job), "account_suspended")
 
 
 def test_a_renamed_account_is_reported_with_its_new_name(world, whm):
     job = world.sold()
     new = whm.new_user()
     whm.rename(job.account, new)
-    assert new in told(world, silent(world, job), "account_renamed")
+    assert new in reported_message(world, silent(world, job), "account_renamed")
 
 
 def test_a_removed_account_is_missing(world, whm):
     job = world.sold()
     whm.remove(job.account)
-    told(world, world.job(silent(world, job)), "account_missing")
+    reported_message(world, world.job(silent(world, job)), "account_missing")

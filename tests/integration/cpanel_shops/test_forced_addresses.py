@@ -1,4 +1,4 @@
-"""Templates whose `.htaccess` leads everybody to https and www: their shops are born on http and get https later."""
+"""Templates whose `.htaccess` leads everybody to https and www: their shops begin on http and get https later."""
 
 from pathlib import Path
 

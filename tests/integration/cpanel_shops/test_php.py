@@ -1,4 +1,4 @@
-"""PHP after the switch: the host's own blocks stay, the template's are gone, and what was changed since is mended."""
+"""PHP after the switch: the host's own blocks stay, the template's are gone, later changes are corrected."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ HABITS = {
 
 @pytest.fixture
 def hosting(request, world, whm):
-    """An account born with the host's blocks in its `.htaccess`; indirect parameters name a habit."""
+    """An account created with the host's blocks in its `.htaccess`; indirect parameters name a habit."""
     for name, value in {**HABITS[getattr(request, "param", "one block")], "php_block_at_birth": True}.items():
         setattr(whm.quirks, name, value)
     whm.calls.clear()
@@ -76,7 +76,7 @@ def test_blocks_that_were_dropped_come_back_before_anybody_visits(world, whm, ho
     world.arrives(job)
 
 
-def test_a_block_of_another_php_than_serves_the_site_is_mended(world, whm, hosting):
+def test_a_block_of_another_php_than_serves_the_site_is_corrected(world, whm, hosting):
     job = switched(world, hosting)
     path = world.root(job) / ".htaccess"
     path.write_text(re.sub(r"ea-php\d+", "ea-php74", htaccess(world, job)))

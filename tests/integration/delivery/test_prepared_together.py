@@ -1,4 +1,4 @@
-"""What a job lays into an account in one go, whether or not the account was born with the agent's folder."""
+"""What a job lays into an account in one go, whether or not the account was created with the agent's folder."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture(params=[False, True], ids=["without a folder", "with a folder"])
 def hosting(request, whm, panel_of, account_of, files):
-    """An account, born without the agent's folder or with it."""
+    """An account, created without the agent's folder or with it."""
     made = whm.add_account()
     if request.param:
         panel_of().ensure_agent(account_of(made), files)

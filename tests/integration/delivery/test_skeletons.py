@@ -1,4 +1,4 @@
-"""Skeletons of cPanel servers, by every way there is: accounts are born with launcher and agent that work."""
+"""Skeletons of cPanel servers, by every way there is: accounts are created with launcher and agent that work."""
 
 import os
 import pwd
@@ -134,7 +134,7 @@ def test_older_versions_are_replaced_and_the_skeletons_other_files_go(way, files
     assert sorted(os.listdir(way.folder)) == ["agent.pyz", "agent.sha256", "run"]
 
 
-def test_what_was_damaged_is_seen_and_mended(way, files):
+def test_what_was_damaged_is_found_and_repaired(way, files):
     way.panel.ensure_skeleton(files)
     whole = (way.folder / "agent.pyz").read_bytes()
     (way.folder / "agent.pyz").write_bytes(whole[:-200] + b"A" * 200)

@@ -1,4 +1,4 @@
-"""Accounts of the local panel: born from the skeleton, mended, never foreign, removed without a trace."""
+"""Accounts of the local panel: created from the skeleton, repaired, never foreign, removed without a trace."""
 
 import os
 import pwd
@@ -158,7 +158,7 @@ def test_a_folder_left_where_the_home_would_be_is_not_adopted(server):
 
 
 @pytest.mark.parametrize("left", ["no home", "home of root", "half a home"])
-def test_an_interrupted_creation_is_mended_by_the_next_call(server, left):
+def test_an_interrupted_creation_is_completed_by_the_next_call(server, left):
     user = server.new_user()
     home = Path(server.home_base) / user
     command = ["useradd", "--no-create-home", "--user-group", "--home-dir", str(home), "--comment", "shoplaunch", user]
@@ -353,7 +353,7 @@ def test_what_the_account_cannot_delete_stops_the_removal_and_is_named(server):
     assert not Path(account.home).exists()
 
 
-def test_the_number_of_an_account_of_before_is_retired_with_it(server):
+def test_the_number_of_an_earlier_account_is_retired_with_it(server):
     account = server.new_account()
     uid = pwd.getpwnam(account.user).pw_uid
     known = Path(server.settings().state_folder, "last-uid")

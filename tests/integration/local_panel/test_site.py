@@ -206,7 +206,7 @@ def test_a_site_that_apache_refuses_is_put_back_and_a_new_one_is_not_left(server
     assert {path.name: path.read_bytes() for path in sites.iterdir()} == content
     put(server, account, "static.txt", b"mine")
     assert server.get(account.domain, "/static.txt") == (200, b"mine")
-    # The failed step is mended by the same call with right settings.
+    # The failed step is repaired by the same call with right settings.
     again = server.panel().ensure_account(newcomer, f"{newcomer}.test", create=True, email="")
     assert server.get(again.domain)[0] in (403, 404)
 

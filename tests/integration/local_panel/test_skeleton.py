@@ -1,4 +1,4 @@
-"""What new accounts are born with: exact, private, replaced in one step, cleared when asked."""
+"""What new accounts are created with: exact, private, replaced in one step, cleared when asked."""
 
 import os
 import pwd
@@ -51,7 +51,7 @@ def test_a_second_install_changes_nothing_and_a_new_version_replaces_the_old(ser
     assert sorted(path.name for path in (folder(server) / ".shoplaunch").iterdir()) == ["agent.pyz", "run"]
 
 
-def test_an_interrupted_or_damaged_install_is_mended(server, bundle):
+def test_an_interrupted_or_damaged_install_is_repaired(server, bundle):
     panel = server.panel()
     files = SkeletonFiles(FILES.launcher, FILES.agent, str(bundle))
     panel.ensure_skeleton(files)

@@ -48,7 +48,7 @@ def shops(real):
     """Two shops started by cron, as (job, shown) pairs; the second, in an account born with the bundle, under a name in
     another script."""
     jobs = [real.order()]
-    # The account of the first order is born before the skeleton changes
+    # The account of the first order is created before the skeleton changes
     real.wait(jobs[0], "dropped", "restoring", "finishing", "live")
     real.world.run("skeleton", "install", SERVER, "--with-bundle", BUNDLE, "--yes")
     more = ("--country", "DE", "--option", f"time_zone={TIME_ZONE}")

@@ -12,7 +12,7 @@ from shared.events import make_event
 from tests.support.shops.real_shop import Disturbed, parameters
 
 
-def test_a_wrong_password_is_mended_by_retry_without_repeating_what_is_done(real, manifest):
+def test_a_wrong_password_is_corrected_by_retry_without_repeating_what_is_done(real, manifest):
     job = real.quiet_order()
     account = Disturbed(real, job, manifest)
     table = real.template.prefix + "configuration"

@@ -35,13 +35,13 @@ def test_numbers_show_how_agents_were_started_and_how_long_that_was_waited_for(s
         row = {**about, "job": site.order().id, "way": way, "reason": reason, "waited": waited}
         transact(site.service.installation.engine, lambda connection, row=row: starts.note(connection, row))
 
-    def told():
+    def metrics():
         return requests.get(site.url + "/metrics", timeout=TIMEOUT).text
 
-    eventually(lambda: 'shoplaunch_agent_starts_total{way="account",reason=""} 2' in told())
-    assert 'shoplaunch_agent_starts_total{way="cron",reason="no_answer"} 1' in told()
-    assert 'shoplaunch_agent_start_wait_seconds_total{way="account",reason=""} 0.75' in told()
-    assert "# TYPE shoplaunch_agent_starts_total counter" in told()
+    eventually(lambda: 'shoplaunch_agent_starts_total{way="account",reason=""} 2' in metrics())
+    assert 'shoplaunch_agent_starts_total{way="cron",reason="no_answer"} 1' in metrics()
+    assert 'shoplaunch_agent_start_wait_seconds_total{way="account",reason=""} 0.75' in metrics()
+    assert "# TYPE shoplaunch_agent_starts_total counter" in metrics()
 
 
 def test_readiness_ends_when_the_database_lost_its_tables_and_the_process_goes_on():

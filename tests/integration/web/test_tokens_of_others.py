@@ -177,8 +177,8 @@ def test_no_token_is_a_signed_job_answer_or_certificate(site, many):
                     load_signed(purpose, public, token.encode(), verify)
 
 
-def told_of_others(text, one, many):
-    """Return what a page tells of any job but `one`."""
+def other_jobs_named_in(text, one, many):
+    """Return the jobs besides `one` that a page names."""
     return [other.job for other in many if other is not one and (other.domain in text or other.password in text)]
 
 
@@ -192,5 +192,5 @@ def test_each_token_is_good_for_its_own_job_and_reveals_no_other(client, many):
         assert [status.status_code, looked.status_code, shown.status_code] == [200, 200, 200]
         assert one.domain in status.text and one.domain in looked.text and one.password in shown.text
         for page in (status, looked, shown):
-            assert not told_of_others(page.text, one, many)
+            assert not other_jobs_named_in(page.text, one, many)
         assert report(client, one.agent, one.job, ATTEMPT, number) == 202

@@ -8,7 +8,7 @@ from shared.job import cron_line
 from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 
-def furnish(whole, account):
+def populate(whole, account):
     """Somebody's site and crontab are in the account already."""
     root = whole.world.accounts / account / "public_html"
     root.mkdir(mode=0o750)
@@ -26,7 +26,7 @@ def furnish(whole, account):
 
 def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_after_all(whole):
     account = whole.handmade_account()
-    own = furnish(whole, account)
+    own = populate(whole, account)
     job = whole.quiet_order("--option", "occupied=move", account=account)
     before = whole.snapshot(job)
     whole.stopped_in_the_import(job)

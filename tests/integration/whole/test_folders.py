@@ -51,11 +51,11 @@ def ordered(whole, bundle, folder):
     )  # fmt: skip
     if folder:
         wait_for(lambda: whole.root(job).is_dir(), lambda: whole.trouble(job))
-        furnish(whole, job)
+        populate(whole, job)
     return job
 
 
-def furnish(whole, job):
+def populate(whole, job):
     """The domain has a site of its own, whose rules lead every address to its page."""
     page, rules = whole.root(job) / "index.html", whole.root(job) / ".htaccess"
     page.write_text(AROUND)
@@ -181,7 +181,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     root = whole.world.accounts / account / "public_html"
     root.mkdir(mode=0o750)
     job = {"account": account}
-    furnish(whole, job)
+    populate(whole, job)
     os.chown(root, whole.identity(job).pw_uid, whole.identity(job).pw_gid)
     job = whole.quiet_order("--folder", "my/shop", account=account)
     before = whole.snapshot(job)

@@ -1,4 +1,4 @@
-"""What may go wrong with one job: wrong password, silence of three kinds, and how `retry` mends it."""
+"""What may go wrong with one job: wrong password, silence of three kinds, and how `retry` corrects it."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def server_log(whole):
     whole.sql("SET GLOBAL general_log=OFF")
 
 
-def test_a_wrong_database_password_is_mended_by_retry_which_repeats_no_finished_chunk(whole, server_log):
+def test_a_wrong_database_password_is_corrected_by_retry_which_repeats_no_finished_chunk(whole, server_log):
     job = whole.quiet_order()
     whole.stopped_in_the_import(job)
     finished = set(whole.chunks(job))

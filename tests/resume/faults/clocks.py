@@ -10,7 +10,7 @@ class ClockAhead(Fault):
     usual = ("preflight", "chunk", "switch", "cleanup")
     moments = ("preflight", "chunk", "configure", "switch", "report", "cleanup")
     how = "the agent's clock is a day ahead until the agent has met it"
-    what = "told as `clock_skew` at the next start, since the controller knows better; goes on once it is right"
+    what = "reported as `clock_skew` at the next start, since the controller knows better; goes on once it is right"
     seconds = DAY
 
     def begin(self, world):
@@ -18,7 +18,7 @@ class ClockAhead(Fault):
         (world.folder / "clock.new").write_text(str(self.seconds))
         (world.folder / "clock.new").rename(world.folder / "clock")
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         code = world.wait()
         if world.is_restarted and world.moment != "cleanup":
             assert (code, world.errors()[-1]) == (1, "clock_skew")
@@ -33,7 +33,7 @@ class Behind(ClockAhead):
     name = "clock jumps back"
     usual = ("chunk", "configure", "report")
     how = "the agent's clock is a day behind until the agent has met it"
-    what = "told as `clock_skew` at the next start; goes on once it is right"
+    what = "reported as `clock_skew` at the next start; goes on once it is right"
     seconds = -DAY
 
 
@@ -45,7 +45,7 @@ class Minutes(ClockAhead):
     what = "nothing: ten minutes are tolerated"
     seconds = -300
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         assert world.wait() == 0
 
     def end(self, world):

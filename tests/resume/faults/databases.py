@@ -86,7 +86,7 @@ class LockWait(_Holder):
     def hold(self, world):
         self.execute("LOCK TABLES ps_image WRITE" if world.moment == "chunk" else "SELECT * FROM ps_product")
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         text = "INSERT INTO `ps_image`%" if world.moment == "chunk" else "ALTER TABLE%"
         waiting = "SELECT id, query_id FROM information_schema.PROCESSLIST WHERE user = %s AND info LIKE %s"
         seen = set()
@@ -131,7 +131,7 @@ class Deadlock(_Holder):
         # InnoDB's tables stay as they were for who asks again within a tenth of a second
         world.wait_for(lambda: world.server.query(asked, wanted), pause=0.3)
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         world.wait_for(lambda: deadlocks(world) > self._before)
 
     def end(self, world):

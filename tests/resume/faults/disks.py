@@ -140,7 +140,7 @@ class Full(Fault):
     disk = "memory"
     code = "quota_reached"
     how = "a file that fills the small file system with the home"
-    what = "told as `quota_reached` if anything has to be written; goes on once there is room"
+    what = "reported as `quota_reached` if anything has to be written; goes on once there is room"
 
     def begin(self, world):
         self._filler = world.shop.home / "filler"
@@ -149,13 +149,13 @@ class Full(Fault):
             while stream.write(bytes(65536)):
                 continue
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         code = world.wait()
         if world.controller.accepted("finished"):
             # To remove takes no room; and nobody waits for what there is to report of a shop that was reported ready
             assert set(world.errors()) <= {self.code}
         else:
-            assert (code, world.told()) == (1, self.code)
+            assert (code, world.reported_code()) == (1, self.code)
 
     def end(self, world):
         self._filler.unlink()

@@ -42,7 +42,7 @@ class Fault:
     def restart(self, world):
         """What happens between the death of the agent and the next tick."""
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         """Return once the agent has met the fault; fail when it does not."""
 
     def end(self, world):

@@ -49,7 +49,7 @@ class Hung(Fault):
         with open(world.shop.folder / "lock", "r+b") as stream:
             stream.write(json.dumps(record).encode().ljust(RECORD_BYTES - 1))
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         hung = world.process
         if not world.is_restarted:
             world.process = world.start()

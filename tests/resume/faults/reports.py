@@ -34,7 +34,7 @@ class Away(Fault):
         self._port = world.controller.port
         world.controller.close()
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         world.shop.wait_for(lambda: world.is_over() or world.shop.state.get("callback", {}).get("last_error"))
         goes_on(world)
 
@@ -55,7 +55,7 @@ class _Answers(Fault):
         self.heard += 1
         return self.status, {}
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         world.shop.wait_for(lambda: self.heard)
 
 
@@ -66,8 +66,8 @@ class Failing(_Answers):
     what = Away.what
     status = 503
 
-    def felt(self, world):
-        super().felt(world)
+    def wait_until_met(self, world):
+        super().wait_until_met(world)
         goes_on(world)
 
 
@@ -88,8 +88,8 @@ class Slow(_Answers):
         if event["seq"] and world.shop.state["callback"]["seq"] > event["seq"] + 1:
             self.went_on = True
 
-    def felt(self, world):
-        super().felt(world)
+    def wait_until_met(self, world):
+        super().wait_until_met(world)
         if world.moment != "report":
             world.shop.wait_for(lambda: self.went_on or world.is_over())
             assert self.went_on
@@ -104,8 +104,8 @@ class Superseded(_Answers):
     #: What the agent ends with.
     codes = (4,)
 
-    def felt(self, world):
-        super().felt(world)
+    def wait_until_met(self, world):
+        super().wait_until_met(world)
         assert world.wait() in self.codes
 
     def end(self, world):
@@ -129,7 +129,7 @@ class Cancelled(Superseded):
     what = "the account is as it was before; the new attempt starts at zero"
     status = 410
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         world.shop.wait_for(lambda: self.heard)
         world.wait()
         while world.shop.folder.exists():

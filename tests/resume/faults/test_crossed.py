@@ -1,6 +1,6 @@
 """Every fault at its moments, crossed with kills and with the engine of the source: the shop is the same in the end.
 
-Few of all crossings are chosen, which hold every pair of settings; of each fault's half run each day, by turns. All
+Few of all crossings are chosen, which hold every pair of settings; of each fault's half run each day, in rotation. All
 crossings run in a night.
 """
 

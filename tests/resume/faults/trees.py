@@ -11,14 +11,14 @@ class FilesGone(Fault):
     name = "files of the new tree are removed"
     moments = ("unpack", "chunk", "configure")
     how = "the owner removes unpacked folders before they are in the document root"
-    what = "told as `file_error`; the tree is unpacked again"
+    what = "reported as `file_error`; the tree is unpacked again"
 
     def begin(self, world):
         world.wait_for(lambda: "files/0001.tar.gz" in world.shop.state.get("shards", {}))
         for name in ("classes", "img", "empty"):
             shutil.rmtree(world.shop.home / f".shoplaunch-staging-{world.shop.id}" / name)
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         assert world.wait() == 1
         assert world.errors() == ["file_error"]
 
@@ -34,7 +34,7 @@ class InTheWay(Fault):
         self._path.write_text(OWN)
         world.shop.own()
 
-    def felt(self, world):
+    def wait_until_met(self, world):
         assert world.wait() == 3
         assert world.errors() == ["docroot_occupied"]
         assert self._path.read_text() == OWN

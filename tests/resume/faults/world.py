@@ -172,7 +172,7 @@ class World:
         self.fault.begin(self)
         self.look()
         self.kill(who, helper)
-        self.fault.felt(self)
+        self.fault.wait_until_met(self)
         self.fault.end(self)
         self.look()
         self.is_begun = False
@@ -212,7 +212,7 @@ class World:
         """Return the codes the agent reported."""
         return [event["error"]["code"] for event in self.controller.accepted("failed")]
 
-    def told(self):
+    def reported_code(self):
         """Return the code with which the agent that worked ended: as reported, else as said where it cannot even note
         it; None where there is none."""
         said = self.said[self.process.pid].partition(":")[0]

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers the agent as told and remembers what it was sent."""
+"""A real HTTP server that answers the agent as configured and remembers what it was sent."""
 
 import json
 import os

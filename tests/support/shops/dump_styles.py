@@ -1,4 +1,4 @@
-"""The same small shop as each tool writes its dump: six styles, told apart by their comments, keys and wrappings."""
+"""The same small shop as each tool writes its dump: six styles, distinguished by their comments, keys and wrappings."""
 
 # ruff: noqa: E501 - SQL is read by the row
 

@@ -1,4 +1,4 @@
-"""A live database as several tools would write its dump: told apart by their statements, the same in what they hold."""
+"""A live database as several tools would write its dump: their statements differ, what they hold is the same."""
 
 import os
 import re

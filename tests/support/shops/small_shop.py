@@ -35,7 +35,7 @@ EDITS = [
 ]
 
 
-def furnish(shop):
+def populate(shop):
     """The account `shop` (tests.integration.agent_work.conftest.Shop) holds a small shop; no bundle is there."""
     (shop.folder / "shop.bundle").unlink(missing_ok=True)
     shop.query("CREATE TABLE ps_configuration (name VARCHAR(40) PRIMARY KEY, value TEXT) ENGINE=InnoDB")

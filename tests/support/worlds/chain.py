@@ -176,7 +176,7 @@ class Chain:
         return f"{user}@{name}"
 
     def install_skeleton(self, server, *words):
-        """New accounts of the server are born with launcher and agent, as an operator gets them there."""
+        """New accounts of the server are created with launcher and agent, as an operator puts them there."""
         self.whole.world.run("skeleton", "install", server.name, *words)
 
     def remove_skeleton(self, server):
@@ -225,14 +225,14 @@ class Chain:
     def tell(self, sold):
         """WHMCS has sent all events of the service; what got no answer in the few seconds it waits is sent again."""
 
-        def is_told():
+        def is_notified():
             self.addon.cron()
             if all(row["state"] != "waiting" for row in self.addon.queue() if row["service_id"] == sold.service):
                 return True
             self.addon.due_now()
             return False
 
-        wait_for(is_told, self.addon.log)
+        wait_for(is_notified, self.addon.log)
 
     def page_of_the_account(self, sold, **options):
         """Return what the client gets for the service's own page in WHMCS."""

@@ -59,7 +59,7 @@ class Site:
         installation.set_operator(config, OPERATOR, PASSWORD)
         self.secret = installation.add_api_key(config, KEY)
         self.service = open_service(config)
-        transact(self.service.installation.engine, furnish)
+        transact(self.service.installation.engine, populate)
         transact(self.service.installation.engine, let_in_soon)
         self._server = None
 
@@ -235,7 +235,7 @@ def let_in_soon(connection):
     connection.execute(sa.update(operators).values(password_hash=hashed))
 
 
-def furnish(connection):
+def populate(connection):
     """The installation knows a server and a bundle."""
     servers.add(connection, Server(name="web-1", panel="local"), time.time())
     digest = hashlib.sha256(b"boutique").hexdigest()

@@ -34,14 +34,14 @@ class Session:
     def __enter__(self):
         with self._stack:
             self._stack.callback(self.whole.remove)
-            self._furnish()
+            self._populate()
             self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *reason):
         return self._stack.__exit__(*reason)
 
-    def _furnish(self):
+    def _populate(self):
         """The machine's services run and the template is installed; of Shoplaunch there is but the settings file."""
         from world import free_port, start_cron
 

@@ -90,7 +90,7 @@ SESSION = (
     ),
     Step("shoplaunch cancel ID", "shoplaunch cancel {failed}", answer="y\n"),
     Step("shoplaunch refused list"),
-    Step("shoplaunch refused send NUMBER", "shoplaunch refused send {refused}", "y\n", (1,), "it is not mended"),
+    Step("shoplaunch refused send NUMBER", "shoplaunch refused send {refused}", "y\n", (1,), "it is not fixed"),
     Step("shoplaunch refused dismiss NUMBER", "shoplaunch refused dismiss {refused}", answer="y\n"),
     Step("shoplaunch certificate ID", "shoplaunch certificate {live}"),
     Step("shoplaunch migrate"),

@@ -85,7 +85,7 @@ def test_the_parts_of_an_order_add_up_to_all_of_it():
     assert sum(seconds for part, seconds in found.items() if part != "in all") == found["in all"] == 7.25
 
 
-def test_what_one_version_does_beside_another_part_counts_once():
+def test_what_one_version_does_next_to_another_part_counts_once():
     """The agent reports before its cron line is noted; the certificate is asked for beside the visits."""
     ran = {"account": (1.0, 1.2), "cron": (1.8, 2.0), "check": (5.0, 7.0), "tls": (5.0, 5.5)}
     found = order_driver.split(0.0, ran, {"started": 1.9, "finished": 6.0})

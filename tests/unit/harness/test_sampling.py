@@ -1,4 +1,4 @@
-"""Of long grids some cases run each day, by turns: none is left out for good, and what a mutant names is never."""
+"""Of long grids some cases run each day, in rotation: none is left out for good, and what a mutant names never is."""
 
 import os
 import subprocess

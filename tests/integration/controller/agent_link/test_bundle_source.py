@@ -25,7 +25,7 @@ def remote(world):
 
 
 def born_with(world, content):
-    """The account exists and was born with a bundle of this content."""
+    """The account exists and was created with a bundle of this content."""
     world.panel.ensure_account("alice", DOMAIN, create=True, email="")
     folder = world.panel.base / "alice" / ".shoplaunch"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""A database that may not be written to is no busy one: the operator is notified what to mend, and it goes on then."""
+"""A database that may not be written to is no busy one: the operator learns what to correct, and it goes on then."""
 
 import os
 import shutil

@@ -13,7 +13,7 @@ from controller.setup import installation
 from controller.web.app import create_app
 from shared.events import make_event
 from tests.integration.controller.asking import asked
-from tests.support.worlds.web_site import OPERATOR, PASSWORD, an_order, furnish
+from tests.support.worlds.web_site import OPERATOR, PASSWORD, an_order, populate
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def controller(tmp_path):
     installation.ensure_installation(config)
     installation.set_operator(config, OPERATOR, PASSWORD)
     service = open_service(config)
-    transact(service.installation.engine, furnish)
+    transact(service.installation.engine, populate)
     pages = create_app(config, service).test_client()
     with pages.session_transaction(base_url="http://127.0.0.1:8000") as session:
         generation = service.access.session_generation(OPERATOR)

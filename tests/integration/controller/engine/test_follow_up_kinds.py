@@ -244,7 +244,7 @@ def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, sh
     nothing_left(world, job)
     assert world.status(shop)["tls"] != "on"
     assert world.status(shop)["shop_url"].startswith("http://")
-    # The shop is as before, and the operator may try again once the trouble is mended
+    # The shop is as before, and the operator may try again once the trouble is over
     secure.pages["/"] = (200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>")
     secure.use(tls_authority.issue("shop.example.com"))
     object.__setattr__(world.config, "tls_ca", str(tls_authority.file))

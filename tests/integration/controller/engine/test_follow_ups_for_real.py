@@ -81,7 +81,7 @@ def test_a_shop_that_would_send_its_visitors_round_and_round_is_put_back(real):
     assert (found["state"], found["error"]["code"], found["attempt"]) == ("failed", "check_failed", 2)
     is_on_http(real)
     nothing_left(real)
-    # With the front end mended the same job does it
+    # With the front end repaired the same job does it
     real.secure.honest = True
     real.service.jobs.retry(job.id)
     real.until(ended(real, job))

@@ -65,7 +65,7 @@ def test_retry_runs_the_failed_step_and_what_follows_and_nothing_before_it(world
     assert not again & {"ensure_account", "ensure_database", "ensure_database_user"}
 
 
-def test_a_step_beside_the_failed_one_stays_done(world):
+def test_a_step_parallel_to_the_failed_one_stays_done(world):
     world.panel.fail("ensure_database", "panel_refused")
     job = world.order()
     world.work()

@@ -1,4 +1,4 @@
-"""Silence told apart: cron never fired, the agent died, the network is blocked, the time is over."""
+"""Kinds of silence: cron never fired, the agent died, the network is blocked, the time is over."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.integration.controller.world import Agent
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def looks(world):
+def probes(world):
     return sum(call == ("read_file", ".shoplaunch/state.json") for call in world.panel.calls)
 
 
@@ -21,7 +21,7 @@ def code(world, job):
 def test_cron_that_never_fired_is_reported_after_three_ticks(world):
     job, _agent = world.dropped()
     world.work_later(260, stride=10)
-    assert (world.job(job).state, looks(world)) == ("dropped", 0)
+    assert (world.job(job).state, probes(world)) == ("dropped", 0)
     world.work_later(30, stride=10)
     found = world.job(job)
     assert (found.state, found.step, found.error["code"]) == ("stalled", "agent", "cron_never_fired")
@@ -64,7 +64,7 @@ def test_heartbeats_alone_keep_a_long_import_alive(world):
     for _ in range(40):
         world.work_later(30, stride=30)
         agent.send("heartbeat", stage="import", percent=50)
-    assert (world.job(job).state, looks(world)) == ("restoring", 0)
+    assert (world.job(job).state, probes(world)) == ("restoring", 0)
 
 
 def test_an_agent_that_works_but_cannot_be_heard_is_followed_through_the_panel(world):

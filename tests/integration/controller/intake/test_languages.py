@@ -57,7 +57,7 @@ def test_bundles_added_when_nobody_asked_take_any_language(polish):
     assert polish.order(bundle="polish", language="fa").state == "received"
 
 
-def test_a_language_billing_asks_for_and_the_bundle_lacks_is_reported_and_can_be_mended(polish):
+def test_a_language_billing_asks_for_and_the_bundle_lacks_is_reported_and_can_be_corrected(polish):
     event = created(bundle="polish", language="fa", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="language_missing"):
         billing_events.take(polish.engine, event, polish.clock.now)

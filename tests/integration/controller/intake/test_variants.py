@@ -83,7 +83,7 @@ def test_billing_sends_the_title_the_client_chose(looks):
     assert job.order["variant"] == "look9"
 
 
-def test_a_title_of_billing_the_bundle_does_not_have_is_reported_and_can_be_mended(looks):
+def test_a_title_of_billing_the_bundle_does_not_have_is_reported_and_can_be_corrected(looks):
     event = created(bundle="looks", variant="Lok 9", server_host="web1", domain=DOMAIN)
     with pytest.raises(ShoplaunchError, match="order_invalid"):
         billing_events.take(looks.engine, event, looks.clock.now)

@@ -18,7 +18,7 @@ from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from shared.events import make_event
-from tests.support.worlds.web_site import an_order, furnish
+from tests.support.worlds.web_site import an_order, populate
 
 PROJECT = Path(__file__).parents[4]
 #: What only stops a test that hangs.
@@ -49,7 +49,7 @@ class Separate:
         config = load_config(self.environment)
         installation.ensure_installation(config)
         self.service = open_service(config)
-        transact(self.service.installation.engine, furnish)
+        transact(self.service.installation.engine, populate)
         self.log = home / "worker.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

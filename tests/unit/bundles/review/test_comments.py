@@ -143,7 +143,7 @@ def test_what_has_an_effect_or_may_have_one_stays_a_question(path, content):
     assert all(one.proven for one in asked)
 
 
-def test_a_secret_in_code_is_asked_about_beside_one_that_is_blanked():
+def test_a_secret_in_code_is_asked_about_next_to_one_that_is_blanked():
     written = CODE + b"// %b\nf('%b'); /* %b */\n".replace(b"%b", KEY)
     made, (asked,), blanked = left(b"x/a.php", written)
     assert made.count(KEY) == 1 and asked.place.line == 4

@@ -124,7 +124,7 @@ def test_the_templates_own_secrets_are_looked_for_in_archives_too():
     assert "Kx7-own" not in found.sentence()
 
 
-def test_a_key_in_a_small_database_beside_the_code_is_found(tmp_path):
+def test_a_key_in_a_small_database_next_to_the_code_is_found(tmp_path):
     (found,) = KnownForms([]).in_file(b"modules/x/a.sqlite", stored(tmp_path)).findings
     assert found.proven and found.place.file == "modules/x/a.sqlite"
 

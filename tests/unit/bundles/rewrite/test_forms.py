@@ -299,7 +299,7 @@ def test_only_addresses_of_the_shop_take_its_folder_and_hosts_stay_hosts(text, w
     assert shop.moved(text.encode()).decode() == wanted.format(**names)
 
 
-def test_what_lies_beside_the_folder_of_the_template_is_not_the_shop():
+def test_what_lies_next_to_the_folder_of_the_template_is_not_the_shop():
     shop = moved_to("new", IN_FOLDER)
     text = "http://myshop.example/blog/ http://myshop.example/shopping http://myshop.example/shop?x"
     assert shop.moved(text.encode()).decode() == (

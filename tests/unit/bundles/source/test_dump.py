@@ -242,7 +242,7 @@ def test_of_several_databases_the_one_with_a_shop_is_meant(examined):
     [("table_uiprefs", "column_info", "pdf_pages"), ("societe", "facture", "const", "user"),
      ("setting", "product", "customer", "session")],
 )  # fmt: skip
-def test_the_database_of_another_application_beside_it_takes_no_choice_away(examined, names):
+def test_another_applications_database_next_to_it_takes_no_choice_away(examined, names):
     others = "".join(f"CREATE TABLE `x_{name}` (`a` int);\n" for name in names)
     assert examined(SEVERAL + b"USE `tools`;\n" + others.encode()).only == "shop"
 

@@ -37,7 +37,7 @@ def test_rows_that_name_a_customer_or_an_order_go_and_those_of_nobody_stay(colum
     assert found == {"ps_any": f"COALESCE(`{column}`, '') IN ('', '0')"}
 
 
-def test_a_guest_is_known_by_the_address_beside_an_empty_number():
+def test_a_guest_is_known_by_the_address_next_to_an_empty_number():
     found = rows_to_keep({"ps_comment": table("id_comment", "id_customer", "email")}, ())
     assert "`email`" in found["ps_comment"]
 

@@ -257,7 +257,7 @@ def test_products_that_nobody_is_shown_lend_their_pictures(shop):
     assert shop.paths("product", "product_image_by_name") == [None, "/12-home_default/picture.jpg"]
 
 
-def test_a_categorys_picture_is_asked_for_beside_a_products(shop):
+def test_a_categorys_picture_is_requested_besides_a_products(shop):
     pictured(shop)
     shop.category(3)
     shop.query("INSERT INTO ps_image_type (name, products, categories) VALUES ('cat_wide', 0, 1)")

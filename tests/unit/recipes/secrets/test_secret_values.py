@@ -238,7 +238,7 @@ def test_a_word_under_a_secrets_name_is_kept_and_reported():
     [b"prestashop", b"root", b"admin", b"1234", b"password", b"P@ssw0rd", b"Prestashop2024!", b"wordpress_db",
      b"123456", b"pears", b"welcome"],
 )  # fmt: skip
-def test_a_password_that_is_a_word_is_looked_for_only_beside_its_user(value):
+def test_a_password_that_is_a_word_is_searched_for_only_next_to_its_user(value):
     known = KnownSecrets()
     known.add("database_password", value)
     assert is_weak(value) and known.searched() == {}

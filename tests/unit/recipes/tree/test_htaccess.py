@@ -151,7 +151,7 @@ def test_rules_that_name_paths_of_the_domain_go_to_wherever_the_shop_goes(old, n
     assert moved(rules(old), old, new) == rules(new)
 
 
-def test_rules_for_what_lies_beside_the_folder_of_the_template_stay():
+def test_rules_for_what_lies_next_to_the_folder_of_the_template_stay():
     beside = "RewriteRule . /blog/index.php [L]\nRewriteRule ^shop/x$ - [F]\nErrorDocument 404 /shopping/x\n"
     assert moved(beside, "/shop/", "/new/") == beside
 
