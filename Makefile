@@ -2,8 +2,8 @@
 .PHONY: help demo test test-nightly mutants attacks pages lint bench clean
 .DEFAULT_GOAL := help
 
-# Most of the time is waiting, for servers, browsers and cron: four processes share the tests
-PYTEST = .venv/bin/pytest -n 4 --dist loadscope --no-loadscope-reorder
+# Most of the time is waiting, for servers, browsers and cron: six processes share the tests, more than there are processors
+PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
 
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"

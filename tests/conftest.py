@@ -17,11 +17,11 @@ from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
-#: Folders whose tests use the fixture `whole`.
-WHOLE = "whole"
-#: A file that takes as long as the rest of its folder.
+#: The groups that take longest begin first, beside all the rest; the first three make a whole Shoplaunch each.
+FIRST = ("tests/integration/whole", "tests/integration/chain", "tests/browser", "tests/resume")
+#: What shares its group's whole Shoplaunch with another folder; a file that takes as long as the rest of its folder.
+SHARED = {"tests/integration/cpanel_live": "tests/integration/chain"}
 LONG = "tests/resume/test_every_instant.py"
-WHOLE_FOLDERS = ["tests/browser", *(f"tests/integration/{name}" for name in ("whole", "chain", "cpanel_live"))]
 #: No example fails because others took the processor for a moment.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
@@ -59,12 +59,16 @@ def pytest_sessionfinish(session):
 
 
 def group_of(nodeid):
-    """Return what a test shares its process with: its folder, its file, or all that need a whole Shoplaunch."""
+    """Return what a test shares its process with: its folder or its file."""
     file = nodeid.partition("::")[0]
     folder = file.rpartition("/")[0]
-    if file == LONG:
-        return file
-    return WHOLE if folder in WHOLE_FOLDERS else folder
+    return file if file == LONG else SHARED.get(folder, folder)
+
+
+def turn_of(nodeid):
+    """Return the turn of a test's group, the first one 0."""
+    group = group_of(nodeid)
+    return next((turn for turn, first in enumerate(FIRST) if group.startswith(first)), len(FIRST))
 
 
 class ByFolder(LoadScopeScheduling):
@@ -82,7 +86,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(config, items):
     """The longest groups come first, beside all the rest; long tests are left out unless they are asked for."""
-    items.sort(key=lambda item: (group_of(item.nodeid) != WHOLE, not group_of(item.nodeid).startswith("tests/resume")))
+    items.sort(key=lambda item: turn_of(item.nodeid))
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
     skip = pytest.mark.skip(reason="nightly: run `make test-nightly`")
