@@ -15,7 +15,7 @@ from controller.backups import aftermath
 from controller.billing.whmcs import check as whmcs_check
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config
-from controller.db import bundles, health, migrate, servers
+from controller.db import breakers, bundles, health, migrate, servers
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
@@ -277,6 +277,8 @@ def _proxies(config: Config) -> Iterator[Check]:
 
 def _servers(config: Config) -> Iterator[Check]:
     known = servers_of(config)
+    with reading(make_engine(config.database_url)) as connection:
+        opened = breakers.opened(connection)
     if not known:
         yield Check("servers", False, "none", "Run `shoplaunch server add`.")
     for server in known:
@@ -286,12 +288,22 @@ def _servers(config: Config) -> Iterator[Check]:
             what = f"Fix it, then run `shoplaunch server check {server.name}`."
             yield Check(f"{server.name}: login", False, reason, what)
             continue
+        if server.name in opened:
+            yield _failing(opened[server.name])
+            continue
         try:
             rows = open_panel(config, server).check()
         except ShoplaunchError as error:
             rows = [Check("panel", False, error.message, advice(error.code))]
         for row in rows:
             yield replace(row, name=f"{server.name}: {row.name}")
+
+
+def _failing(breaker: breakers.Breaker) -> Check:
+    """Return the row of a server whose breaker is open: a call would only be waited for."""
+    message = f"fails since {iso(breaker.since)}, not looked at: {breaker.reason}; next look {iso(breaker.next_at)}"
+    what = f"Its jobs wait. Mend it, then `shoplaunch server check {breaker.server}`: they go on at once."
+    return Check(f"{breaker.server}: answers", False, message, what)
 
 
 _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {

@@ -334,6 +334,8 @@ class Service(TypedDict):
     status_url: NotRequired[str | None]
     steps: list[Step]
     waiting_for: NotRequired[str | None]
+    waiting_why: NotRequired[str | None]
+    next_look_at: NotRequired[str | None]
     parent: NotRequired[str | None]
     tls: NotRequired[str | None]
     tls_reason: NotRequired[str | None]

@@ -90,11 +90,14 @@ class Handover:
 
 #: The state in an alarm about an order that never became a job.
 REFUSED = "refused"
+#: The state in an alarm about a server that fails: its jobs wait.
+FAILING = "failing"
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """The notification to the operator when a job, or an order without one, needs attention; it holds no secret."""
+    """The notification to the operator when a job, an order without one, or a server needs attention; it holds no
+    secret."""
 
     job: str
     domain: str

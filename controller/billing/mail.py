@@ -10,7 +10,7 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 
 from controller.billing import texts
-from controller.billing.base import REFUSED, Alarm, Billing, Handover
+from controller.billing.base import FAILING, REFUSED, Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
@@ -23,6 +23,8 @@ TIMEOUT_SECONDS = 5 * 60
 STEP_SECONDS = 30
 #: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
+#: State in an alarm that is of no job -> its text.
+_ALARMS = {REFUSED: texts.ALARM_OF_ORDER, FAILING: texts.ALARM_OF_SERVER}
 
 
 class Mail(Billing):
@@ -47,7 +49,7 @@ class Mail(Billing):
             raise ShoplaunchError("operator_missing", "nobody was notified: [mail] operator is not set")
         values = {**vars(news), "step": news.step or "-"}
         subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
-        text = texts.filled(texts.ALARM_OF_ORDER if news.state == REFUSED else texts.ALARM, "en", values)
+        text = texts.filled(_ALARMS.get(news.state, texts.ALARM), "en", values)
         self._send(self._settings.operator, subject, text, f"{news.job}.alarm")
 
     def _identity(self, name: str, once: bool) -> str:

@@ -138,6 +138,15 @@ What to do: $advice
 
 Then send it again: $admin_url
 """
+ALARM_OF_SERVER = """\
+The server $server does not answer: its jobs wait, and go on by themselves once it does. They fail after a day.
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+"""
 
 
 def client_language(billing_language: str, ordered: str) -> str:

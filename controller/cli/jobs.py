@@ -35,7 +35,7 @@ _COLUMNS = (
 )  # fmt: skip
 _WHO = "command line"
 #: Shown only when they have a value.
-_MAYBE = ("folder", "variant", "parent", "tls", "tls_reason")
+_MAYBE = ("folder", "variant", "parent", "tls", "tls_reason", "waiting_for", "waiting_why", "next_look_at")
 
 
 def register(group: click.Group) -> None:
@@ -73,8 +73,8 @@ def show(job_id: str, as_json: bool) -> None:
         print_json({**status, "agent": agent})
         return
     labels = ("id", "domain", "folder", "server", "account", "bundle", "variant", "state", "step", "attempt", "percent",
-              "kind", "parent", "tls", "tls_reason", "created_at", "updated_at", "shop_url", "admin_url",
-              "status_url")  # fmt: skip
+              "kind", "parent", "waiting_for", "waiting_why", "next_look_at", "tls", "tls_reason", "created_at",
+              "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
     shown = [name for name in labels if name not in _MAYBE or status.get(name)]
     facts = [(name.replace("_", " "), status[name]) for name in shown]
     print_facts([*facts, *([("agent started", started(status["start"]))] if status["start"] else [])])

@@ -16,7 +16,9 @@ from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
 from controller.db import servers as rows
+from controller.db.breakers import Breaker
 from controller.db.servers import Server
+from controller.jobs.intake.view import iso
 from controller.panels.base import Check
 from controller.panels.registry import PANELS, is_here, open_panel, starts
 from controller.setup import inventory, removal
@@ -154,16 +156,20 @@ def _warn_of_namesakes(config: Config, row: Server) -> None:
 @errors_shown
 def list_servers(as_json: bool) -> None:
     """List the servers."""
-    shown = [_listed(one) for one in inventory.list_servers(load_config())]
+    config = load_config()
+    opened = inventory.open_breakers(config)
+    shown = [_listed(one, opened.get(one.name)) for one in inventory.list_servers(config)]
     print_rows(shown, _COLUMNS, as_json=as_json, empty="No servers yet. See `shoplaunch server add --help`.")
 
 
-def _listed(row: Server) -> dict[str, Any]:
-    """Return a server's row for the list, without its token."""
+def _listed(row: Server, breaker: Breaker | None) -> dict[str, Any]:
+    """Return a server's row for the list, without its token; `breaker` is its open one."""
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
-    state = "ready" if row.locked_at is None else "locked"
+    state, reason = "ready" if row.locked_at is None else "locked", row.locked_reason
+    if row.locked_at is None and breaker is not None:
+        state, reason = "failing", f"{breaker.reason}; next look {iso(breaker.next_at)}"
     started = {"start": starts(row), "last_start": server_starts.last(row)}
-    return {**shown, "state": state, "reason": row.locked_reason, **started}
+    return {**shown, "state": state, "reason": reason, **started}
 
 
 @server.command()

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from controller.db.facts import Facts, Problem, decode, stores
+from controller.db.jobs import NEED_SERVER
 from controller.db.services import BilledService
-from controller.db.tables import jobs, refused_orders, services
+from controller.db.tables import jobs, refused_orders, server_breakers, services
 
 
 class WantedAlarm(NamedTuple):
@@ -31,9 +32,12 @@ MANY = 1000
 
 
 def oldest_due(connection: sa.Connection, now: float) -> float | None:
-    """Return since when the longest waiting job is due, of those without a lease; None without any."""
+    """Return since when the longest waiting job is due, of those without a lease that do not wait for a server whose
+    breaker is open; None without any."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
-    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at)).where(free)).scalar()
+    opened = sa.select(server_breakers.c.server).where(server_breakers.c.next_at.is_not(None))
+    waits = sa.and_(jobs.c.state.in_(NEED_SERVER), jobs.c.server.in_(opened))
+    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at)).where(free, ~waits)).scalar()
 
 
 def open_refused(connection: sa.Connection) -> int:

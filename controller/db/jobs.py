@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db import breakers
 from controller.db.facts import decode
 from controller.db.tables import jobs, servers, steps
 from controller.product_kind import SHOP
@@ -19,6 +20,9 @@ from shared.job import RESTORE
 RECENT = 200
 #: Bookkeeping columns: changing only these leaves the job's `updated_at` as it was.
 COUNTED = ("wake_at", "events_kept", "events_bytes", "reports_until", "heartbeats_until")
+#: States in which a job waits while its server's breaker is open. In the others its agent works by itself, or all that
+#: is left to do is to notify people.
+NEED_SERVER = ("received", "preparing", "finishing", "cancelled")
 _DOCUMENTS = ("order", "error", "facts", "progress", "later")
 
 
@@ -230,10 +234,30 @@ def due(
     connection: sa.Connection, now: float, limit: int, without: Collection[str] = (), leases: float | None = None
 ) -> Sequence[tuple[str, str]]:
     """Return (id, server) of the due jobs that are not leased, the longest due first, without jobs of the servers
-    `without`. `leases`: the time by which leases are judged, when that is not `now`."""
-    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= (now if leases is None else leases))
-    query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free, jobs.c.server.not_in(without))
-    return [(row.id, row.server) for row in connection.execute(query.order_by(jobs.c.wake_at).limit(limit))]
+    `without`. `leases`: the time by which leases are judged, when that is not `now`.
+
+    Jobs that wait for a server whose breaker is open are left out, but for one that may be the probe, and those that
+    have waited in vain for a day.
+    """
+    leases = now if leases is None else leases
+    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= leases)
+    query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free)
+    opened = breakers.opened(connection)
+    waits = _waits(list(opened), now)
+    found = query.where(jobs.c.server.not_in(without), ~waits) if opened else query.where(jobs.c.server.not_in(without))
+    rows = list(connection.execute(found.order_by(jobs.c.wake_at).limit(limit)))
+    for name, breaker in opened.items():
+        if name not in without and breaker.may_probe(now, leases):
+            # The one that was moved longest ago: an account that hangs by itself must not be each probe
+            one = query.where(jobs.c.server == name, waits).order_by(jobs.c.updated_at).limit(1)
+            rows += connection.execute(one)
+    return [(row.id, row.server) for row in rows]
+
+
+def _waits(opened: Collection[str], now: float) -> sa.ColumnElement[bool]:
+    """Return the condition that a due job waits for one of the servers `opened`."""
+    is_patient = jobs.c.wake_at > now - breakers.PATIENCE_SECONDS
+    return sa.and_(jobs.c.server.in_(opened), jobs.c.state.in_(NEED_SERVER), is_patient)
 
 
 def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, until: float) -> bool:

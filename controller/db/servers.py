@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from controller.db.tables import jobs, servers
+from controller.db.tables import jobs, server_breakers, servers
 from shared.errors import ShoplaunchError
 
 _NOT_ALARMED = {"locked_told_at": None, "locked_told_by": None}
@@ -118,7 +118,8 @@ def listed(connection: sa.Connection) -> list[Server]:
 
 
 def remove(connection: sa.Connection, name: str) -> None:
-    """Forget the server."""
+    """Forget the server, and that it failed."""
+    connection.execute(sa.delete(server_breakers).where(server_breakers.c.server == name))
     connection.execute(sa.delete(servers).where(servers.c.name == name))
 
 

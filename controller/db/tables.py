@@ -88,6 +88,21 @@ servers = _table(
     #: Outcome of the last attempt there to start an agent at once: {"way", "reason", "since", "at"}.
     sa.Column("start_learned", Long),
 )
+#: Breakers of servers whose last call failed (controller.db.breakers). A row goes with the next answer, or its server.
+server_breakers = _table(
+    "server_breakers",
+    sa.Column("server", sa.String(63), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("since", sa.Double, nullable=False),
+    sa.Column("failed_at", sa.Double, nullable=False),
+    sa.Column("reason", sa.String(500), nullable=False, server_default=""),
+    sa.Column("opened", sa.Integer, nullable=False, server_default="0"),
+    #: Set while it is open: when the next call is made.
+    sa.Column("next_at", sa.Double),
+    sa.Column("probe_by", sa.String(64)),
+    sa.Column("probe_until", sa.Double),
+    sa.Column("alarmed_at", sa.Double),
+)
 bundles = _table(
     "bundles",
     sa.Column("name", sa.String(63), primary_key=True),

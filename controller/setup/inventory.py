@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.config import Config
-from controller.db import bundles, jobs, servers
+from controller.db import breakers, bundles, jobs, servers
+from controller.db.breakers import Breaker
 from controller.db.bundles import Bundle
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
@@ -51,6 +52,12 @@ def list_servers(config: Config) -> list[Server]:
     """Return the servers by name. Raises ShoplaunchError `not_initialised`."""
     with reading(_open_database(config)) as connection:
         return servers.listed(connection)
+
+
+def open_breakers(config: Config) -> dict[str, Breaker]:
+    """Return server -> breaker of those whose breaker is open. Raises ShoplaunchError `not_initialised`."""
+    with reading(_open_database(config)) as connection:
+        return breakers.opened(connection)
 
 
 def panel_of(config: Config, name: str) -> Panel:

@@ -5,7 +5,7 @@ import time
 
 import sqlalchemy as sa
 
-from controller.db import servers, workers
+from controller.db import breakers, servers, workers
 from controller.db.connection.engine import transact
 from controller.db.identities import access
 from controller.db.servers import Server
@@ -75,6 +75,16 @@ def locked_server(site):
 @state("servers, one locked", "admin.servers")
 def servers_locked(site, driver):
     locked_server(site)
+    open_path(site, driver, "/admin/servers")
+
+
+@state("servers, one failing", "admin.servers")
+def servers_failing(site, driver):
+    def fails(connection):
+        for _ in range(breakers.FAILURES):
+            breakers.note_failure(connection, "web-1", "https://web-1.example:2087 gave no answer in time", time.time())
+
+    transact(site.service.installation.engine, fails)
     open_path(site, driver, "/admin/servers")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from controller.db import health, jobs, migrate, starts, workers
+from controller.db import breakers, health, jobs, migrate, servers, starts, workers
 from controller.db.connection.engine import reading
 from controller.db.services import BilledService
 from controller.db.starts import Counted
@@ -46,6 +46,8 @@ class Health:
     jobs: Mapping[str, int] | None = None
     #: How agents were started.
     starts: Sequence[Counted] = ()
+    #: Server -> whether its breaker is open.
+    breakers: Mapping[str, bool] = field(default_factory=dict)
     error: ShoplaunchError | None = None
 
     @property
@@ -108,10 +110,16 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
                 starts=starts.counted(connection),
+                breakers=_breakers(connection),
                 error=_silent(age) or _hanging(chores_age),
             )
     except ShoplaunchError as error:
         return Health(error=error)
+
+
+def _breakers(connection: sa.Connection) -> dict[str, bool]:
+    opened = breakers.opened(connection)
+    return {server.name: server.name in opened for server in servers.listed(connection)}
 
 
 def forgotten(engine: sa.Engine, now: float) -> list[BilledService]:

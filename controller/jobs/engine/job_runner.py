@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, proofs, servers, steps
-from controller.db.connection.clock import Clock
+from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
@@ -25,7 +25,7 @@ from controller.jobs.engine import (
     step_runner,
     tls_follow_up,
 )
-from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, states
+from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
@@ -136,11 +136,20 @@ class JobRunner:
             elif job.state == states.CANCELLED:
                 return self._undo(job)
             else:
-                found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), self._clock())
+                found = self._ready(job, rows)
                 if found:
                     self._run(job, found)
                 elif not self._post(job, posted):
                     return self._rest(job, rows)
+
+    def _ready(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
+        """Return the steps that may run now; those that wait for their server only where that may be called."""
+        now = self._clock()
+        found = plan.ready(plan.of(job.kind), rows, plan.PARTS.get(job.state, ()), now)
+        if not any(server_outage.is_waiting(rows[step.name], now) for step in found):
+            return found
+        with reading(self._engine) as connection:
+            return server_outage.ready(connection, job, found, rows, at(self._clock, connection))
 
     def _post(self, job: Job, posted: set[str]) -> bool:
         """Do one thing due besides steps: erase a password, notify the client, check TLS; return whether any was."""
@@ -148,8 +157,8 @@ class JobRunner:
         if (due := credentials.expires_at(job)) is not None and now >= due:
             credentials.erase(self._engine, job.id, now, tools.lease)
             return True
-        for what, at in notifications.times(job, tools).items():
-            if at <= now and what not in posted:
+        for what, moment in notifications.times(job, tools).items():
+            if moment <= now and what not in posted:
                 posted.add(what)
                 notifications.send(job, tools, what)
                 return True
@@ -160,13 +169,13 @@ class JobRunner:
 
     def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
         """Nothing to do now: note when there will be."""
+        now = self._clock()
         waits = [
-            row.not_before
+            due
             for step in plan.of(job.kind).values()
             if step.part in plan.PARTS.get(job.state, ()) and (row := rows[step.name]).state == steps.WAITING
-            and row.not_before is not None
+            and (due := server_outage.wake_at(job, row, now)) is not None
         ]  # fmt: skip
-        now = self._clock()
         if job.alarm == "wanted":
             waits.append(max(now + AGAIN_SECONDS, alarms.due_at(job, now)))
         if follow_up.has_idle_user(job):

@@ -16,7 +16,7 @@ from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import follow_up
-from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, states
+from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.steps.registry import run_of
 from shared.errors import ShoplaunchError
@@ -165,6 +165,13 @@ def _note(
         return facts.column(replace(facts.of(job), cleaned=False)) if came else {}
     if isinstance(result, ShoplaunchError) and result.code == panel_lockout.CODE:
         return _locked_out(connection, job, step, row, changes.as_document(result), now)
+    if isinstance(result, ShoplaunchError) and result.code == server_outage.CODE:
+        since = server_outage.since(connection, job, row, now)
+        if since is not None and not server_outage.is_over(since, now):
+            return _held_up(connection, job, step, row, changes.as_document(result), since)
+        if since is not None:
+            # After a day of tries there is no next one
+            row = replace(row, failures=len(step.delays))
     return _failed(connection, job, step, row, changes.as_document(result), now)
 
 
@@ -175,6 +182,15 @@ def _locked_out(
     again = {"state": steps.WAITING, "not_before": now + panel_lockout.WAIT_SECONDS, "attempts": row.attempts - 1}
     steps.update(connection, job.id, step.name, **again, error=error)
     return panel_lockout.noted(connection, job, error, now) if job.state != states.CANCELLED else {}
+
+
+def _held_up(
+    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, error: Mapping[str, Any], since: float
+) -> dict[str, Any]:
+    """The server fails all calls: the step waits for it, which counts neither as a failure nor as a try."""
+    again = {"state": steps.WAITING, "not_before": since, "attempts": row.attempts - 1}
+    steps.update(connection, job.id, step.name, **again, error=error)
+    return {"error": dict(error)}
 
 
 def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:

@@ -9,28 +9,27 @@ import secrets
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
-from controller.db import jobs, workers
+from controller.db import breakers, jobs, workers
 from controller.db.connection.clock import Clock, DatabaseClock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.places import PER_SERVER as PER_SERVER
+from controller.jobs.engine.places import SILENT_SECONDS, THREADS, Places
 from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.lifecycle import changes, due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.lifecycle.wakeup import Listener, Wakeup
+from controller.panels.calls_under_way import CALLS
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
-#: Jobs moved at the same time, and those of one server: a server that does not answer holds up its own jobs alone.
-THREADS = 16
-PER_SERVER = 4
 #: A job that fails unexpectedly is left alone for this long.
 TROUBLE_SECONDS = 30.0
 #: Between two signs of life in the database.
@@ -162,14 +161,23 @@ class Worker:
     def _round(self) -> None:
         """Begin the jobs that are due and have room. Raises RuntimeError when the machine has no thread left."""
         self._under_way = {key: found for key, found in self._under_way.items() if found[1].is_alive()}
-        busy = Counter(server for server, _thread in self._under_way.values())
-        for job_id, server in self._due([name for name in busy if not _has_room(busy, name)]):
-            if job_id not in self._under_way and _has_room(busy, server):
+        # The first due jobs may all be of one server
+        while self._begin():
+            pass
+        self._begin_chores()
+
+    def _begin(self) -> int:
+        """Begin due jobs that have room; return how many."""
+        begun = 0
+        places, due = self._due([server for server, _thread in self._under_way.values()])
+        for job_id, server in due:
+            if job_id not in self._under_way and places.has_room(server):
                 thread = _thread("job", self._advance_safely, job_id, self._stopping.is_set)
                 thread.start()
                 self._under_way[job_id] = server, thread
-                busy[server] += 1
-        self._begin_chores()
+                places.take(server)
+                begun += 1
+        return begun
 
     def _begin_chores(self) -> None:
         if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
@@ -191,14 +199,18 @@ class Worker:
         except BaseException as problem:  # noqa: BLE001 - they are tried again
             report("what belongs to no job could not be done", problem)
 
-    def _due(self, without: Sequence[str]) -> Sequence[tuple[str, str]]:
+    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[tuple[str, str]]]:
+        """Return (the places while jobs of the servers `busy` are under way, the due jobs)."""
+        silent = CALLS.silent(SILENT_SECONDS)
         try:
             with reading(self._engine) as connection:
-                now = at(self._clock, connection)
-                return jobs.due(connection, now.now, THREADS, without, now.leases)
+                now, known = at(self._clock, connection), breakers.listed(connection)
+                opened = [one.server for one in known if one.is_open]
+                places = Places(busy, [one.server for one in known], opened, silent)
+                return places, jobs.due(connection, now.now, THREADS, places.full(), now.leases)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
-            return []
+            return Places(busy, (), (), silent), []
 
     def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Move one job on; an unforeseen failure stops neither the worker nor other jobs."""
@@ -243,9 +255,3 @@ class Worker:
 def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
     """Return a daemon thread: it keeps no process from ending."""
     return threading.Thread(target=work, args=given, name=name, daemon=True)
-
-
-def _has_room(busy: Counter[str], server: str) -> bool:
-    """Tell whether another job of `server` may begin: half of the threads are reserved for servers that have none."""
-    threads = THREADS // 2 if busy[server] else THREADS
-    return busy.total() < threads and busy[server] < PER_SERVER

@@ -1,4 +1,4 @@
-"""Chores, work that belongs to no job: alarms of refused orders, forgotten services, bundles to close."""
+"""Chores, work that belongs to no job: alarms of refused orders and servers, forgotten services, bundles to close."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import functools
 import logging
 from collections.abc import Callable
 
-from controller.billing.base import REFUSED, Alarm
-from controller.db import refused_orders, services
+from controller.billing.base import FAILING, REFUSED, Alarm
+from controller.db import breakers, refused_orders, services
+from controller.db.breakers import Breaker
 from controller.db.connection.engine import reading, transact
 from controller.db.refused_orders import RefusedOrder
 from controller.jobs.engine import alarms, health, set_back
 from controller.jobs.intake import billing_events, orders
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import bundle_readers
+from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.record.domains import readable
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
 #: Alarms per round: many refused orders have one cause, which the first alarms name.
@@ -25,6 +26,8 @@ ALARMS = 5
 FAILURES = 2
 #: Pause before an alarm that failed is tried again.
 AGAIN_SECONDS = 60.0
+#: A server that fails for less may only be restarted.
+OUTAGE_SECONDS = 900.0
 
 
 def _nobody() -> None:
@@ -36,7 +39,7 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
-    for chore in (start_forgotten, alarm_refused_orders, close_bundles, bring_back):
+    for chore in (start_forgotten, alarm_refused_orders, alarm_failing_servers, close_bundles, bring_back):
         move()
         try:
             chore(installation, move)
@@ -99,6 +102,36 @@ def alarm_refused_orders(installation: Installation, move: Callable[[], None] = 
         transact(installation.engine, functools.partial(refused_orders.put_off, claimed=claimed, until=again))
         if problem.code == "operator_missing" or failures == FAILURES:
             return
+
+
+def alarm_failing_servers(installation: Installation, move: Callable[[], None] = _nobody) -> None:
+    """Notify the operator of servers whose breaker has been open for long, once each, however many jobs wait."""
+    with reading(installation.engine) as connection:
+        found = breakers.opened(connection).values()
+    for breaker in found:
+        if breaker.alarmed_at is not None or installation.now() - breaker.since < OUTAGE_SECONDS:
+            continue
+        move()
+        claim = functools.partial(breakers.claim_alarm, server=breaker.server, now=installation.now())
+        if transact(installation.engine, claim):
+            problem = alarms.deliver(installation.billing("command", ""), _alarm_of_server(installation, breaker))
+            if problem is not None:
+                transact(installation.engine, functools.partial(breakers.alarm_failed, server=breaker.server))
+                return
+
+
+def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
+    return Alarm(
+        job=f"server-{breaker.server}",
+        domain=breaker.server,
+        server=breaker.server,
+        state=FAILING,
+        step=None,
+        admin_url=f"{installation.config.public_url.rstrip('/')}/admin/servers",
+        code=server_outage.CODE,
+        message=breaker.reason,
+        advice=advice(server_outage.CODE),
+    )
 
 
 def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.db import facts, steps
+from controller.db import breakers, facts, steps
+from controller.db.breakers import Breaker
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import plan, states
+from controller.jobs.lifecycle import plan, server_outage, states
 from shared.events import STAGES
 
+#: What a job waits for whose server fails.
+SERVER = "server"
 _WITH_URLS = (states.FINISHING, states.LIVE)
 #: States in which every step of the plan is still before the job, or behind it.
 _MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
@@ -30,12 +33,20 @@ def statuses(installation: Installation, many: Sequence[Job]) -> list[dict[str, 
     """Return the documents of shared/schemas/service.json of several jobs."""
     with reading(installation.engine) as connection:
         rows = steps.of_jobs(connection, [job.id for job in many])
+        opened = breakers.opened(connection)
     base = f"{installation.config.public_url.rstrip('/')}/status/"
-    return [service_status(job, rows[job.id], base + installation.tokens.for_status(job.id)) for job in many]
+    return [
+        service_status(
+            job, rows[job.id], base + installation.tokens.for_status(job.id), server_outage.of_job(job, opened)
+        )
+        for job in many
+    ]
 
 
-def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> dict[str, Any]:
-    """Return the document of shared/schemas/service.json."""
+def service_status(
+    job: Job, rows: Mapping[str, StepRow], status_url: str, breaker: Breaker | None = None
+) -> dict[str, Any]:
+    """Return the document of shared/schemas/service.json; `breaker` is the open one for which the job waits."""
     known = facts.of(job)
     return {
         "id": job.id,
@@ -58,7 +69,9 @@ def service_status(job: Job, rows: Mapping[str, StepRow], status_url: str) -> di
         "shop_url": known.shop_url,
         "admin_url": known.admin_url if job.state in _WITH_URLS else None,
         "status_url": status_url,
-        "waiting_for": None,
+        "waiting_for": None if breaker is None else SERVER,
+        "waiting_why": None if breaker is None else breaker.reason,
+        "next_look_at": None if breaker is None else iso(breaker.next_at),
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
         "start": _start(job),

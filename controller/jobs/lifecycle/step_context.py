@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -43,10 +43,17 @@ class Tools:
     #: The lease of the job being worked on: its data is written only while the lease is held.
     lease: Lease | None = None
 
-    @cached_property
+    #: The opened panel: steps side by side share one, which is known by it as the probe of a server that fails.
+    _opened: list[Panel] = field(init=False, default_factory=list, repr=False, compare=False)
+    _opening: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
     def panel(self) -> Panel:
         """Return the panel of the job's server, opened at first use. Raises server_unknown, config_invalid."""
-        return self.open_panel()
+        with self._opening:
+            if not self._opened:
+                self._opened.append(self.open_panel())
+            return self._opened[0]
 
     def check(self, job: Job) -> None:
         """Raise controller.jobs.lifecycle.lease.Lost when another worker holds `job`, read with its lock, by now."""

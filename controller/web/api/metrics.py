@@ -87,6 +87,11 @@ METRICS: list[Metric] = [
         lambda health: _by_start(health, lambda one: round(one.waited, 3)),
         COUNTER,
     ),
+    Metric(
+        "server_breaker_open",
+        "Whether jobs wait for a server that fails, which is called by one probe at a time.",
+        lambda health: [({"server": name}, int(is_open)) for name, is_open in health.breakers.items()],
+    ),
 ]
 
 

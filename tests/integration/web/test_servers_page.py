@@ -1,8 +1,9 @@
 """The servers' page tells how agents start on each, and what came of it last."""
 
+import pytest
 import requests
 
-from controller.db import servers
+from controller.db import breakers, servers
 from controller.db.connection.engine import transact
 from tests.integration.web.test_pages import TIMEOUT, sign_in
 
@@ -21,3 +22,28 @@ def test_how_agents_start_and_what_came_of_it_is_on_the_servers_page(site):
     assert 'data-start="auto">At once, as the account<' in page
     assert "By cron: PHP does not run as the account<" in page
     assert 'data-start="cron">By cron<' in page and 'data-start="auto">–<' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "next_look"),
+    [("en", ["does not answer: its jobs wait", "Does not answer<"], "Next look"),
+     ("fa", ["پاسخ نمی‌دهد: کارهای آن در انتظارند", "پاسخ نمی‌دهد<"], "بررسی بعدی")],
+)  # fmt: skip
+def test_a_server_that_fails_is_on_its_page_and_on_that_of_a_job_that_waits_for_it(site, language, words, next_look):
+    engine = site.service.installation.engine
+    job = site.put(site.order(), "preparing", step="account", wake_at=1.0)
+
+    def fails(connection):
+        for number in range(breakers.FAILURES):
+            breakers.note_failure(connection, job.server, "<b>no answer</b> to version", 1_900_000_000.0 + number)
+
+    transact(engine, fails)
+    browser = requests.Session()
+    sign_in(site, browser)
+    try:
+        page = browser.get(site.url + f"/admin/servers?lang={language}", timeout=TIMEOUT).text
+        assert [word for word in (*words, next_look, "&lt;b&gt;no answer") if word not in page] == []
+        page = browser.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
+        assert 'id="waits-for-server"' in page and next_look in page and "<b>no answer" not in page
+    finally:
+        transact(engine, lambda connection: breakers.note_answer(connection, job.server))

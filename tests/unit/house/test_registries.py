@@ -156,6 +156,7 @@ def test_the_metrics_are_written_as_they_always_were():
     health = Health(
         loop_age=0.26, chores_age=3.0, oldest_overdue=1.25, refused=1, waiting=2, forgotten=3, job_alarms=4,
         order_alarms=5, jobs={"live": 7}, starts=[Counted("ssh", "", 2, 0.75), Counted("cron", "vanished", 1, 41.0)],
+        breakers={"web1": False, "web2": True},
     )  # fmt: skip
     assert metrics.text(health) == METRICS
     without = metrics.text(Health(error=ShoplaunchError("database_busy", "away")))
@@ -204,4 +205,8 @@ shoplaunch_agent_starts_total{way="cron",reason="vanished"} 1
 # TYPE shoplaunch_agent_start_wait_seconds_total counter
 shoplaunch_agent_start_wait_seconds_total{way="ssh",reason=""} 0.75
 shoplaunch_agent_start_wait_seconds_total{way="cron",reason="vanished"} 41.0
+# HELP shoplaunch_server_breaker_open Whether jobs wait for a server that fails, which is called by one probe at a time.
+# TYPE shoplaunch_server_breaker_open gauge
+shoplaunch_server_breaker_open{server="web1"} 0
+shoplaunch_server_breaker_open{server="web2"} 1
 """

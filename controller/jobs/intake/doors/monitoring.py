@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.db import servers
+from controller.db import breakers, servers
+from controller.db.breakers import Breaker
 from controller.db.connection.engine import reading
 from controller.db.servers import Server
 from controller.jobs.engine import alarms
@@ -36,3 +37,8 @@ class Monitoring:
         """Return the servers by name. Raises database_busy."""
         with reading(self._engine) as connection:
             return servers.listed(connection)
+
+    def breakers(self) -> dict[str, Breaker]:
+        """Return server -> breaker of those whose breaker is open. Raises database_busy."""
+        with reading(self._engine) as connection:
+            return breakers.opened(connection)

@@ -1,7 +1,9 @@
-"""Limits on calls to a server: the circuit breaker after a refused login, and the number of calls in flight."""
+"""Limits on calls to a server: the circuit breaker after a refused login or failures, and the number in flight."""
 
 from __future__ import annotations
 
+import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +12,16 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from controller.db import servers
+from controller.db import breakers, servers
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading, transact
+from shared.errors import ShoplaunchError
 
+LOG = logging.getLogger(__name__)
 #: For so long after a successful call the next calls go in parallel: a job makes one call soon after another.
 LATELY_SECONDS = 10.0
+#: A probe's lease lasts so much longer than its call: who made it may need a moment to say how it ended.
+PROBE_SECONDS = 30.0
 #: An address, a user and a token.
 Login = tuple[str, str, str]
 
@@ -35,13 +41,37 @@ class CircuitBreaker(Protocol):
     def open(self) -> None:
         """Allow calls to the server again."""
 
+    def rests(self, seconds: float) -> str | None:
+        """Return why a call of `seconds` at most waits, as calls before it failed; None when it may be made. Where
+        only a probe may be made, this call is it."""
+
+    def failed(self, reason: str, *, late: bool = False) -> None:
+        """Note that a call failed for a reason of the server, not of an account or the login; `late`: it was answered,
+        after very long."""
+
+    def answered(self) -> None:
+        """Note that the server answered a call, whatever the answer."""
+
 
 class ServerBreaker:
-    """The circuit breaker in the server's row: the first refused login closes it, a successful login opens it."""
+    """The circuit breaker in the state database. A refused login closes it (the server's row) until one succeeds; a
+    server that fails is called by one probe at a time until it answers (controller.db.breakers).
 
-    def __init__(self, engine: Callable[[], sa.Engine], server: str) -> None:
+    `clock` returns the database's time within a transaction.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], sa.Engine],
+        server: str,
+        clock: Callable[[sa.Connection], float] = database_now,
+    ) -> None:
         self._engine = engine
         self._server = server
+        self._clock = clock
+        self._owner = secrets.token_hex(16)
+        #: Whether the last look found the server's calls failing; None before the first.
+        self._is_failing: bool | None = None
 
     def closed(self) -> str | None:
         """See CircuitBreaker.closed."""
@@ -52,7 +82,7 @@ class ServerBreaker:
         """See CircuitBreaker.close; the first reason stays."""
 
         def lock(connection: sa.Connection) -> None:
-            servers.lock(connection, self._server, reason, database_now(connection))
+            servers.lock(connection, self._server, reason, self._clock(connection))
 
         transact(self._engine(), lock)
 
@@ -60,6 +90,47 @@ class ServerBreaker:
         """See CircuitBreaker.open."""
         if self.closed() is not None:
             transact(self._engine(), lambda connection: servers.unlock(connection, self._server))
+
+    def rests(self, seconds: float) -> str | None:
+        """See CircuitBreaker.rests."""
+        with reading(self._engine()) as connection:
+            known = breakers.get(connection, self._server)
+            must_rest = known is not None and known.rests(self._clock(connection))
+        self._is_failing = known is not None
+        if known is None or not known.is_open:
+            return None
+        if not must_rest and transact(self._engine(), lambda connection: self._is_probe(connection, seconds)):
+            return None
+        return f"{self._server} is not called for a while, {known.failures} calls in a row failed: {known.reason}"
+
+    def _is_probe(self, connection: sa.Connection, seconds: float) -> bool:
+        now = self._clock(connection)
+        until = now + seconds + PROBE_SECONDS
+        return breakers.claim_probe(connection, self._server, self._owner, now, now, until)
+
+    def failed(self, reason: str, *, late: bool = False) -> None:
+        """See CircuitBreaker.failed. The job of a probe that is answered late goes on, as the only one."""
+        probe = self._owner if late else ""
+
+        def note(connection: sa.Connection) -> None:
+            breakers.note_failure(connection, self._server, reason, self._clock(connection), probe)
+
+        self._is_failing = True
+        self._note(note)
+
+    def answered(self) -> None:
+        """See CircuitBreaker.answered; nothing is written for a server that did not fail before."""
+        if self._is_failing is not False:
+            self._is_failing = False
+            self._note(lambda connection: breakers.note_answer(connection, self._server))
+
+    def _note(self, work: Callable[[sa.Connection], None]) -> None:
+        """Note how a call ended. Its result counts even while the database is away: the next call is noted."""
+        try:
+            transact(self._engine(), work)
+        except ShoplaunchError as error:
+            self._is_failing = None
+            LOG.warning("%s: how a call ended is not noted: %s", self._server, error.message)
 
 
 class ProcessBreaker:
@@ -79,6 +150,16 @@ class ProcessBreaker:
     def open(self) -> None:
         """See CircuitBreaker.open."""
         self._reason = None
+
+    def rests(self, seconds: float) -> str | None:
+        """See CircuitBreaker.rests: each failure is reported to the one process."""
+        return None
+
+    def failed(self, reason: str, *, late: bool = False) -> None:
+        """See CircuitBreaker.failed."""
+
+    def answered(self) -> None:
+        """See CircuitBreaker.answered."""
 
 
 class CallLimiter:

@@ -13,6 +13,7 @@ from controller.network import json_body
 from controller.network.failures import LARGE, UNTRUSTED, NetworkError
 from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
+from controller.panels.calls_under_way import CALLS
 from controller.panels.cpanel.api import answers
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.call_limits import CircuitBreaker, limiter_of
@@ -21,6 +22,8 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: For a whole call: from the first packet to the last byte of its answer.
 ANSWER_SECONDS = 120
+#: An answer to such a call that took longer counts as a failure of the server, though it is used.
+SLOW_SECONDS = 60
 #: For creating or removing an account.
 LONG_SECONDS = 600
 #: Tries of a query without an answer: it changes nothing.
@@ -36,6 +39,7 @@ LISTING_BYTES: Mapping[str, int] = {"listaccts": 16 * 1024 * 1024, "listpkgs": 1
 BATCH_BYTES = 16 * 1024 * 1024
 _REFUSED = (401, 403)
 _FORM = "application/x-www-form-urlencoded"
+_BROKEN = 500
 #: Errors for a missing or unusable answer: whether a change was made is unknown.
 SILENT = ("panel_unreachable", "panel_answer_too_large")
 
@@ -97,8 +101,8 @@ class Whm:
     """One server's WHM API. Thread-safe. A call either returns an Answer or raises ShoplaunchError:
 
     panel_auth_failed (login refused: the circuit breaker closes and stops all further calls), panel_untrusted (its
-    certificate), panel_refused (no WHM there), panel_unreachable (no answer), panel_answer_too_large; after the last
-    two it is unknown whether a change was made.
+    certificate), panel_refused (no WHM there), panel_unreachable (no answer, or not called as others got none),
+    panel_answer_too_large; after the last two it is unknown whether a change was made.
     """
 
     #: The scheme of the `Authorization` header, and the service's default port.
@@ -192,9 +196,12 @@ class Whm:
                     reason = self._breaker.closed()
                     if reason is not None:
                         raise self._shut_out(reason)
+                    rests = self._breaker.rests(call.seconds)
+                    if rests is not None:
+                        raise Rests("panel_unreachable", rests)
                     return self._post(call)
             except ShoplaunchError as error:
-                if error.code != "panel_unreachable" or left == 0:
+                if error.code != "panel_unreachable" or left == 0 or isinstance(error, Rests):
                     raise
                 LOG.info("%s: %s is asked again: %s", self.server, call.path, error.message)
                 time.sleep(READ_PAUSE_SECONDS)
@@ -204,11 +211,28 @@ class Whm:
         """Send everything in the body: addresses end up in logs."""
         headers = {**self._headers, "Content-Type": call.kind}
         limits = Limits(call.seconds, call.answer_bytes)
+        client, began = self._client(), time.monotonic()
         try:
-            answer = self._client().ask(HttpRequest("POST", f"/{call.path}", headers, call.body()), limits)
+            with CALLS.call(self.server):
+                answer = client.ask(HttpRequest("POST", f"/{call.path}", headers, call.body()), limits)
         except NetworkError as problem:
-            raise self._silence(call.path, problem) from None
+            error = self._silence(call.path, problem)
+            if error.code == "panel_unreachable":
+                self._breaker.failed(error.message)
+            else:
+                self._breaker.answered()
+            raise error from None
+        self._note(call, answer.status, time.monotonic() - began)
         return self._read(call.path, answer)
+
+    def _note(self, call: Call, status: int, seconds: float) -> None:
+        """Note for the circuit breaker how the call was answered."""
+        if status >= _BROKEN:
+            self._breaker.failed(f"{self._login.url} answered {call.path} with {status}")
+        elif seconds > SLOW_SECONDS and call.seconds <= ANSWER_SECONDS:
+            self._breaker.failed(f"{self._login.url} took {round(seconds)} seconds to answer {call.path}", late=True)
+        else:
+            self._breaker.answered()
 
     def _client(self) -> HttpClient:
         if self._made is None:
@@ -253,6 +277,10 @@ class Whm:
 
     def _shut_out(self, reason: str) -> ShoplaunchError:
         return ShoplaunchError("panel_auth_failed", reason)
+
+
+class Rests(ShoplaunchError):
+    """The server is not called for a while: asking again at once is useless."""
 
 
 @dataclass(frozen=True)

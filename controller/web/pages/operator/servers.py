@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from controller.jobs.lifecycle import panel_lockout
+from controller.jobs.lifecycle import panel_lockout, server_outage
 from controller.panels.registry import starts
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
@@ -17,7 +17,8 @@ def register(bp: Blueprint) -> None:
 
 
 def servers() -> str:
-    """List the servers, and what to do about those that refused the login; no credentials are shown."""
+    """List the servers, and what to do about those that refused the login or fail; no credentials are shown."""
     known = monitoring().list_servers()
     about = {"starts": starts, "locked_code": panel_lockout.CODE, "advice": view.own_advice}
+    about |= {"breakers": monitoring().breakers(), "failing_code": server_outage.CODE}
     return page("servers.html", "servers", servers=known, **about)

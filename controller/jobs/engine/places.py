@@ -1,0 +1,53 @@
+"""How the worker's threads are shared among servers: one that hangs holds up its own jobs alone. Pure decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+#: Jobs moved at the same time, and those of one server.
+THREADS = 16
+PER_SERVER = 4
+#: Those of all servers together whose breaker is open.
+OPENED = THREADS // 4
+#: Threads in calls that are not answered are no part of THREADS, up to this number.
+SILENT = 3 * THREADS
+#: A server that has answered no call for so long gets no further job.
+SILENT_SECONDS = 5.0
+
+
+class Places:
+    """The places of one round. `busy` are the servers of the jobs under way, one entry each; the last call to each of
+    `failing` failed, and the breakers of `opened` are open; `silent` ones leave a call unanswered."""
+
+    def __init__(
+        self, busy: Iterable[str], failing: Collection[str], opened: Collection[str], silent: Collection[str]
+    ) -> None:
+        self._busy = Counter(busy)
+        self._failing = failing
+        self._opened = opened
+        self._silent = silent
+
+    def take(self, server: str) -> None:
+        """Count another job of `server` as begun."""
+        self._busy[server] += 1
+
+    def has_room(self, server: str) -> bool:
+        """Tell whether another job of `server` may begin: half of the threads are reserved for servers that have
+        none, and one that fails or is silent gets one place."""
+        busy, under_way = self._busy[server], self._under_way()
+        if server in self._opened and self._sum(self._opened) >= OPENED:
+            return False
+        if server in self._failing or server in self._silent:
+            return not busy and under_way < THREADS
+        return under_way < (THREADS // 2 if busy else THREADS) and busy < PER_SERVER
+
+    def full(self) -> list[str]:
+        """Return the servers whose jobs need not be looked for."""
+        return [name for name in {*self._busy, *self._failing} if not self.has_room(name)]
+
+    def _under_way(self) -> int:
+        return self._busy.total() - min(self._sum(self._silent), SILENT)
+
+    def _sum(self, names: Collection[str]) -> int:
+        return sum(self._busy[name] for name in names)

@@ -1,0 +1,51 @@
+"""The worker's threads: a server that hangs gets one place, all that fail get few, and the others get the rest."""
+
+from controller.jobs.engine.places import OPENED, PER_SERVER, SILENT, THREADS, Places
+
+
+def places(busy=(), failing=(), opened=(), silent=()):
+    return Places(busy, [*failing, *opened], opened, silent)
+
+
+def taken(found, servers):
+    """Return the servers that get a place, asked one after the other."""
+    begun = []
+    for server in servers:
+        if found.has_room(server):
+            found.take(server)
+            begun.append(server)
+    return begun
+
+
+def test_a_server_that_answers_gets_its_share_and_half_of_the_threads_stay_for_others():
+    assert taken(places(), ["a"] * 10) == ["a"] * PER_SERVER
+    many = taken(places(), [name for name in "abcdef" for _ in range(PER_SERVER)])
+    assert len(many) == THREADS // 2 + 4 and set(many) == set("abcdef")
+
+
+def test_a_server_whose_last_call_failed_gets_one_place():
+    assert taken(places(failing=["a"]), ["a", "a", "b", "b"]) == ["a", "b", "b"]
+
+
+def test_servers_whose_breaker_is_open_get_a_quarter_of_the_threads_together():
+    opened = [f"hung{n}" for n in range(20)]
+    found = places(opened=opened)
+    assert taken(found, opened) == opened[:OPENED]
+    assert set(opened) == set(found.full())
+    assert found.has_room("healthy")
+
+
+def test_threads_in_calls_that_are_not_answered_are_not_missed_by_others():
+    hung = [f"hung{n}" for n in range(THREADS)]
+    assert not places(hung).has_room("healthy")
+    found = places(hung, silent=hung)
+    assert found.has_room("healthy") and not any(map(found.has_room, hung))
+
+
+def test_a_silent_server_without_a_job_under_way_gets_one_place():
+    assert taken(places(silent=["a"]), ["a", "a"]) == ["a"]
+
+
+def test_even_silent_threads_have_an_end():
+    hung = [f"hung{n}" for n in range(SILENT + THREADS)]
+    assert not places(hung, silent=hung).has_room("healthy")

@@ -1,0 +1,44 @@
+"""A server is silent while a call to it is under way for long, and it has answered no other one meanwhile."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from controller.panels.calls_under_way import CallsUnderWay
+from tests.support.clock import Clock
+
+
+@pytest.fixture
+def clock():
+    return Clock(100.0)
+
+
+def test_a_server_is_silent_from_then_on_until_its_call_ends(clock):
+    calls = CallsUnderWay(clock)
+    with calls.call("a"):
+        clock.pass_by(4.9)
+        assert calls.silent(5) == frozenset()
+        clock.pass_by(0.1)
+        assert calls.silent(5) == {"a"}
+    assert calls.silent(5) == frozenset()
+
+
+def test_a_server_that_answers_others_is_not_silent(clock):
+    calls = CallsUnderWay(clock)
+    with calls.call("a"):
+        clock.pass_by(60)
+        with calls.call("a"):
+            pass
+        assert calls.silent(5) == frozenset()
+        clock.pass_by(5)
+        assert calls.silent(5) == {"a"}
+
+
+def test_a_call_that_fails_is_no_answer(clock):
+    calls = CallsUnderWay(clock)
+    with ExitStack() as under_way:
+        under_way.enter_context(calls.call("a"))
+        clock.pass_by(10)
+        with pytest.raises(OSError), calls.call("a"):
+            raise OSError
+        assert calls.silent(5) == {"a"}
