@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import reading
 from controller.db.facts import Link
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.tables import jobs as rows
 from controller.follow_up_kinds import SET_ADMIN_PASSWORD
+from controller.jobs.lifecycle import changes
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.sealed_values import private_values, sealed
 from controller.keys import Keys
@@ -51,7 +52,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
         kept = sealed(keys, {PASSWORD: private[PASSWORD]}) if mode == "link" else {"secrets_encrypted": None}
         return {**kept, **_fact(job, Link(mode, nonce, now + SECONDS))}
 
-    _change(engine, job_id, now, work, lease)
+    changes.change(engine, job_id, now, work, lease)
     return found[0]
 
 
@@ -93,7 +94,7 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, not
             note.write(connection, now, job_id)
         return used(job, now)
 
-    _change(engine, job_id, now, work)
+    changes.change(engine, job_id, now, work)
     return shown[0] if shown else None
 
 
@@ -107,7 +108,7 @@ def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | N
             note.write(connection, now, job_id)
         return used(job, now) if taken[0] else {}
 
-    _change(engine, job_id, now, work)
+    changes.change(engine, job_id, now, work)
     return taken[0]
 
 
@@ -118,7 +119,7 @@ def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
         known = link(job)
         return _fact(job, replace(known, used_at=None)) if known is not None and is_of(job, nonce) else {}
 
-    _change(engine, job_id, now, work)
+    changes.change(engine, job_id, now, work)
 
 
 def used(job: Job, now: float) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def _has_fact(name: str) -> sa.ColumnElement[bool]:
 
 def withdraw(engine: sa.Engine, job_id: str, now: float) -> None:
     """Forget a password that waits behind a link: the shop gets another one."""
-    _change(engine, job_id, now, lambda _c, job: {} if expires_at(job) is None else {"secrets_encrypted": None})
+    changes.change(engine, job_id, now, lambda _c, job: {} if expires_at(job) is None else {"secrets_encrypted": None})
 
 
 def expires_at(job: Job) -> float | None:
@@ -176,24 +177,7 @@ def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None
         due = expires_at(job)
         return {"secrets_encrypted": None} if due is not None and now >= due else {}
 
-    return _change(engine, job_id, now, work, lease)
-
-
-def _change(
-    engine: sa.Engine,
-    job_id: str,
-    now: float,
-    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
-    lease: Lease | None = None,
-) -> Job:
-    def within(connection: sa.Connection) -> Job:
-        job = jobs.get(connection, job_id, lock=True)
-        if lease is not None:
-            lease.check(job)
-        columns = work(connection, job)
-        return jobs.update(connection, job, now, **columns) if columns else job
-
-    return transact(engine, within)
+    return changes.change(engine, job_id, now, work, lease)
 
 
 def link(job: Job) -> Link | None:

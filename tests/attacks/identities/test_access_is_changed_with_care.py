@@ -11,7 +11,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from tests.attacks.table import attack
-from tests.support.people import PASSWORD, People, prepare
+from tests.support.people import PASSWORD
 
 _SEALED = re.compile(r'name="sealed" value="([^"]+)"')
 _KEY = re.compile(r'id="secret"[^>]*>(.*?)</bdi>')
@@ -32,17 +32,11 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
-
-
 @pytest.fixture
-def people(prepared, tmp_path):
-    made = People(prepared, tmp_path / "home")
-    billing_keys.add(made.actor, ApiKey("billing"))
-    yield made
-    made.close()
+def people(people):
+    """The installation of every attack, with a key of a billing system."""
+    billing_keys.add(people.actor, ApiKey("billing"))
+    return people
 
 
 def everything(people):

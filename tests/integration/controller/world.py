@@ -12,6 +12,7 @@ from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.shop.certificate import verify
 from controller.keys import ensure_keys, load_keys
+from shared.errors import ShoplaunchError
 from shared.events import make_event
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.placeholders import token
@@ -58,8 +59,6 @@ class Outbox(Billing):
         self.alarms.append(news)
 
     def _fail(self):
-        from shared.errors import ShoplaunchError
-
         if self.codes:
             raise ShoplaunchError(self.codes.pop(0), "told to fail")
 
@@ -94,6 +93,15 @@ class World:
         self.worker = self.service.jobs.worker()
         transact(engine, lambda connection: servers.add(connection, servers.Server("web1", "local"), START))
         self.bundle = self.add_bundle("classic")
+
+    def take_event(self, event):
+        """Hand an agent's event to the controller; return None, or (status, body) of its refusal."""
+        bearer = self.service.installation.tokens.for_agent(event["job"], event["attempt"])
+        try:
+            self.service.agents.record(bearer, event)
+        except ShoplaunchError as error:
+            return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
+        return None
 
     def add_bundle(self, name, **manifest):
         """Add a small bundle; return what is known of it."""

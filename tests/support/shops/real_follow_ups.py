@@ -106,7 +106,7 @@ class RealWorld(World):
         self.plain = f"http://127.0.0.1:{self.port}"
         self.panel = RealPanel(self.box, server, self.names, self.port)
         self.panel.tls_port = self.secure.port
-        self.callbacks.answer = self._take
+        self.callbacks.answer = self.take_event
         try:
             self._install()
             self.shop = self._restored()
@@ -163,18 +163,6 @@ class RealWorld(World):
     def admin_folder(self, job):
         """Return the name of the back office's folder."""
         return self.job(job).facts["admin_url"].rstrip("/").rpartition("/")[2]
-
-    def _take(self, event):
-        """The agent's events go where the controller takes them."""
-        from shared.errors import ShoplaunchError
-
-        try:
-            self.service.agents.record(
-                self.service.installation.tokens.for_agent(event["job"], event["attempt"]), event
-            )
-        except ShoplaunchError as error:
-            return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
-        return None
 
     def tick(self):
         """As cron does: the agent works as far as it comes; then the controller does what is due."""

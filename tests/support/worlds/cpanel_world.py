@@ -21,7 +21,6 @@ from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.start.starter import starter_key
-from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.integration.controller.world import World
 from tests.support.servers.controller_stub import Controller
@@ -91,7 +90,7 @@ class CpanelWorld(World):
             "bundle_folder": str(shared),
         }
         self.callbacks = Controller()
-        self.callbacks.answer = self._take
+        self.callbacks.answer = self.take_event
         object.__setattr__(self.config, "public_url", self.callbacks.url.partition("/api/")[0])
         object.__setattr__(self.config, "tls_ca", whm.ca_file)
         build_agent(self.config.agent / "agent.pyz", self.keys.public_keys())
@@ -120,16 +119,6 @@ class CpanelWorld(World):
     def rings(self):
         """From now on agents of this server are started at once where that works."""
         transact(self.engine, lambda connection: servers.choose_start(connection, SERVER, servers.AUTO))
-
-    def _take(self, event):
-        """The agent's events go where the controller takes them."""
-        try:
-            self.service.agents.record(
-                self.service.installation.tokens.for_agent(event["job"], event["attempt"]), event
-            )
-        except ShoplaunchError as error:
-            return {"superseded": 409, "cancelled": 410}.get(error.code, 401), {}
-        return None
 
     # -- accounts and orders -----------------------------------------------------------------------------------------
 
@@ -183,7 +172,7 @@ class CpanelWorld(World):
     def heard(self, job, name, **more):
         """The controller hears of the agent's first event."""
         event = make_event(job.id, self.job(job).attempt, 1, name, self.clock(), **more)
-        assert self._take(event) is None
+        assert self.take_event(event) is None
 
     # -- time and agents ---------------------------------------------------------------------------------------------
 
