@@ -12,7 +12,7 @@ command -v apt-get >/dev/null || { echo "This runs on Debian and Ubuntu (apt-get
 packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql php-gd php-curl php-intl php-xml
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
-    packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara"
+    packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
     packages="$packages php wordpress wordpress-l10n"
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
@@ -67,6 +67,21 @@ remove_notes() {
     made_notes=
 }
 made_notes=
+
+# Debian makes a cluster with a server of PostgreSQL, which the machine would start with itself from then on: tests make
+# their own. For as long as it is being installed, this says so.
+clusters=/etc/postgresql-common/createcluster.d
+made_cluster_note=
+note_no_cluster() {
+    [ "$wanted" = test ] || return 0
+    mkdir -p "$clusters"
+    echo "create_main_cluster = false" >"$clusters/shoplaunch.conf"
+    made_cluster_note=$clusters/shoplaunch.conf
+}
+remove_cluster_note() {
+    [ -z "$made_cluster_note" ] || rm -f "$made_cluster_note"
+    made_cluster_note=
+}
 if [ -n "$missing$isolation" ]; then
     echo "Installing:$missing $isolation"
     policy=/usr/sbin/policy-rc.d
@@ -76,13 +91,15 @@ if [ -n "$missing$isolation" ]; then
         chmod 755 "$policy"
         made_policy=yes
     fi
-    trap 'remove_notes; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
+    trap 'remove_notes; remove_cluster_note; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >/dev/null
+    note_no_cluster
     # Never instead of something that is installed: MariaDB would take the place of a MySQL
     # shellcheck disable=SC2086
     [ -z "$missing" ] || apt-get install -y -q --no-remove --no-install-recommends $missing >/dev/null
     [ -z "$isolation" ] || install_isolation
+    remove_cluster_note
     [ -z "$made_policy" ] || rm -f "$policy"
     made_policy=
     trap - EXIT INT TERM

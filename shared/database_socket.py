@@ -5,6 +5,7 @@ the user of the process at the other end (SO_PEERCRED, read before the first byt
 write to any folder on the path. Both use the resolved path.
 """
 
+import collections
 import errno
 import grp
 import os
@@ -17,12 +18,14 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Iterator
+    from typing import Iterator, Tuple
 
 #: The usual places; the last is checked like the others, and an account's own /tmp never passes.
 SOCKETS = ("/var/lib/mysql/mysql.sock", "/run/mysqld/mysqld.sock", "/tmp/mysql.sock")  # noqa: S108
-SERVER_USERS = ("mysql", "mariadb")
-SERVER_GROUPS = ("root", "mysql", "mariadb")
+#: The users a kind of server runs as, and the groups that may write to a folder above its socket.
+Kind = collections.namedtuple("Kind", "users groups")
+MYSQL = Kind(("mysql", "mariadb"), ("root", "mysql", "mariadb"))
+POSTGRESQL = Kind(("postgres",), ("root", "postgres"))
 #: Users from this uid up that have a name are accounts: no setting makes one of them the database server.
 FIRST_ACCOUNT = 1000
 MOST_LINKS = 40
@@ -30,13 +33,16 @@ _CREDENTIALS = struct.Struct("3i")
 _WRITE_GROUP, _WRITE_OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
-def connect(path: str, seconds: float, uid: "int | None" = None, own: bool = False) -> "socket.socket":
+def connect(
+    path: str, seconds: float, uid: "int | None" = None, own: bool = False, kind: Kind = MYSQL
+) -> "socket.socket":
     """Return a socket connected to the database server at `path`, after checking its owner; `seconds` limits each step.
 
     `uid` is the server's user, where an operator had to name it; with `own` the calling user is accepted as well.
+    `kind` is MYSQL or POSTGRESQL.
     Raises ShoplaunchError `db_socket_foreign`, `db_socket_unnamed`; OSError where nothing listens.
     """
-    servers = Servers(uid, os.geteuid() if own else 0)
+    servers = Servers(uid, os.geteuid() if own else 0, kind)
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         for real in hops(path):
@@ -79,7 +85,7 @@ def check_place(real: str, servers: "Servers") -> None:
         path = os.path.dirname(path)
         status = os.lstat(path)
         servers.check(status.st_uid, "the owner of the folder " + path)
-        if _is_open(path, status):
+        if _is_open(path, status, servers.kind.groups):
             # In a folder writable by everybody, the sticky bit lets only an entry's owner replace it
             if not status.st_mode & stat.S_ISVTX:
                 raise ShoplaunchError("db_socket_foreign", "accounts may write to the folder {}".format(path))
@@ -89,19 +95,19 @@ def check_place(real: str, servers: "Servers") -> None:
         owner = status.st_uid
 
 
-def _is_open(path: str, status: "os.stat_result") -> bool:
-    """Return whether users other than root and the database server may write to folder `path`."""
+def _is_open(path: str, status: "os.stat_result", groups: "Tuple[str, ...]") -> bool:
+    """Return whether users other than root and the database server, of these `groups`, may write to folder `path`."""
     if status.st_mode & _WRITE_OTHERS:
         return True
-    return bool(status.st_mode & _WRITE_GROUP) and (not _is_servers_group(status.st_gid) or _has_access_list(path))
+    return bool(status.st_mode & _WRITE_GROUP) and (not _is_one_of(groups, status.st_gid) or _has_access_list(path))
 
 
-def _is_servers_group(gid: int) -> bool:
+def _is_one_of(groups: "Tuple[str, ...]", gid: int) -> bool:
     try:
         found = grp.getgrgid(gid)
     except KeyError:
         return False
-    return found.gr_name in SERVER_GROUPS and set(found.gr_mem) <= set(SERVER_GROUPS)
+    return found.gr_name in groups and set(found.gr_mem) <= set(groups)
 
 
 def _has_access_list(path: str) -> bool:
@@ -113,11 +119,12 @@ def _has_access_list(path: str) -> bool:
 
 
 class Servers:
-    """The users that may be the database server: root, its users, the `named` one (uid or None), and `own` (uid)."""
+    """The users that may be the database server: root, its kind's, the `named` one (uid or None), and `own` (uid)."""
 
-    def __init__(self, named: "int | None" = None, own: int = 0) -> None:
+    def __init__(self, named: "int | None" = None, own: int = 0, kind: Kind = MYSQL) -> None:
         self._named = named
         self._own = own
+        self.kind = kind
 
     def check(self, user: int, role: str, anybody: bool = False) -> None:
         """Raise ShoplaunchError unless `user` (uid) is one of them; `role` says how that user relates to the socket.
@@ -127,7 +134,7 @@ class Servers:
         if user in (0, self._own):
             return
         name = _name_of(user)
-        if name in SERVER_USERS:
+        if name in self.kind.users:
             return
         if name is None:
             if user == self._named:

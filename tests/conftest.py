@@ -11,9 +11,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import leftovers, sampling
-from tests.support.servers import machines_cron
+from tests.support.servers import machines_cron, mariadb, postgresql
 from tests.support.servers.controller_stub import Controller
-from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -115,9 +114,17 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def mariadb_server():
     """A private MariaDB for the whole run (tests.support.servers.mariadb.MariaDB)."""
-    server = start_private()
+    server = mariadb.start_private()
     yield server
-    stop_private(server)
+    mariadb.stop_private(server)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A private PostgreSQL for the whole run (tests.support.servers.postgresql.PostgreSQL)."""
+    server = postgresql.start_private()
+    yield server
+    postgresql.stop_private(server)
 
 
 @pytest.fixture(scope="session")

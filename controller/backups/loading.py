@@ -57,7 +57,14 @@ def was_loaded(engine: sa.Engine, token: str) -> bool:
     """Tell whether the database was made by `load` with this token."""
     # Locked: waits for a commit that is still under way
     query = sa.select(audit.c.id).where(audit.c.action == ACTION, audit.c.detail == token).with_for_update()
-    return transact(engine, lambda connection: connection.execute(query).first() is not None)
+
+    def work(connection: sa.Connection) -> bool:
+        if connection.dialect.name == "postgresql":
+            # It waits for no row that others add, but for those who write to a table
+            connection.exec_driver_sql("LOCK TABLE audit IN SHARE MODE")
+        return connection.execute(query).first() is not None
+
+    return transact(engine, work)
 
 
 def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None]) -> None:
@@ -70,6 +77,7 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
         fill(connection)
+        count_on(connection, metadata)
         # Workers of the installation that wrote the backup
         connection.execute(sa.delete(metadata.tables["workers"]))
         now = database_now(connection)
@@ -79,11 +87,24 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
     try:
         transact(engine, work)
     except ShoplaunchError as problem:
-        if problem.code == "database_busy" and not problem.details.get("passing", True):
+        lasting = problem.code == "database_busy" and not problem.details.get("passing", True)
+        if lasting or problem.details.get("denied"):
             raise ShoplaunchError("restore_failed", problem.message) from problem
         raise
     except DBAPIError as problem:
         raise ShoplaunchError("restore_failed", f"the controller's database: {problem.orig}"[:300]) from problem
+
+
+def count_on(connection: sa.Connection, tables: sa.MetaData) -> None:
+    """Let new rows be numbered after the highest loaded number: PostgreSQL alone does not do so by itself."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in tables.sorted_tables:
+        column = table.autoincrement_column
+        if column is not None:
+            sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+            following = sa.select(sa.func.coalesce(sa.func.max(column), 0) + 1).scalar_subquery()
+            connection.execute(sa.select(sa.func.setval(sequence, following, sa.false())))
 
 
 class Batches:

@@ -15,6 +15,9 @@ PAGE_ROWS = 500
 _BUFFERED = 10
 #: The target of the backup may be slow; the server waits this long.
 _SERVER_WAITS = ("SET SESSION net_write_timeout = 3600", "SET SESSION wait_timeout = 28800")
+#: The same for PostgreSQL, without end; older servers know not all of them. The first query also fixes the moment.
+_NO_LIMITS = """SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
+    ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')"""
 
 
 @contextmanager
@@ -24,6 +27,12 @@ def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
         with reading(engine) as connection:
             # The first query fixes the moment
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").all()
+            yield connection
+        return
+    if engine.dialect.name == "postgresql":
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            connection.exec_driver_sql(_NO_LIMITS).all()
             yield connection
         return
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:

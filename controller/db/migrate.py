@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from controller.db.connection import same_file
+from controller.db.connection import postgresql, same_file
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _REVISIONS = sa.table("alembic_version", sa.column("version_num", sa.String))
 #: How long to wait for another process that migrates the same database.
 WAIT_SECONDS = 30
+#: Between two tries to get PostgreSQL's lock.
+_AGAIN_SECONDS = 0.2
 
 
 def _config(connection: sa.Connection | None = None, applied: Callable[[], None] | None = None) -> Config:
@@ -48,12 +51,14 @@ def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None]
     SQLite is created.
 
     Raises ShoplaunchError `database_busy`, `migration_running` while another process migrates, `migration_failed` when
-    the database refuses.
+    the database refuses, `config_invalid` for one that cannot store every character.
     """
     from alembic import command
 
     same_file.create(engine.url)
     with engine.connect() as connection, _alone(connection):
+        if engine.dialect.name == "postgresql":
+            postgresql.require_unicode(connection)
         waiting = pending(connection)
 
         def count() -> None:
@@ -72,11 +77,17 @@ def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None]
 
 def _as_failure(problem: ShoplaunchError | DBAPIError, waiting: list[str]) -> ShoplaunchError:
     """Return `problem` as a failure of a migration: one that recurs at each try does not pass by itself."""
-    if isinstance(problem, ShoplaunchError) and (problem.code != "database_busy" or problem.details.get("passing")):
+    if isinstance(problem, ShoplaunchError) and not _recurs(problem):
         return problem
     text = problem.message if isinstance(problem, ShoplaunchError) else f"the controller's database: {problem.orig}"
     at = f"migration {waiting[0]}" if waiting else "the migrations"
     return ShoplaunchError("migration_failed", f"{at} stopped: {text}"[:500])
+
+
+def _recurs(problem: ShoplaunchError) -> bool:
+    return bool(problem.details.get("denied")) or (
+        problem.code == "database_busy" and not problem.details.get("passing")
+    )
 
 
 @contextmanager
@@ -85,20 +96,39 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     if connection.dialect.name == "sqlite":
         yield
         return
-    # Lock names are shared by all databases of a server
-    name = "shoplaunch-migrate-" + hashlib.sha256(str(connection.engine.url.database).encode()).hexdigest()[:32]
-    taken = connection.execute(sa.text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": WAIT_SECONDS})
-    if taken.scalar() != 1:
+    lock = _of_postgresql if connection.dialect.name == "postgresql" else _of_mysql
+    if not lock(connection, taken=True):
         raise ShoplaunchError("migration_running", "another process has been migrating this database for long")
     connection.rollback()
     try:
         yield
-        connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+        lock(connection, taken=False)
         connection.rollback()
     except BaseException:
         # Closing the connection releases the lock
         connection.invalidate()
         raise
+
+
+def _of_mysql(connection: sa.Connection, *, taken: bool) -> bool:
+    """Take the lock of this database, or release it; return whether it is as wanted."""
+    # Lock names are shared by all databases of a server
+    name = "shoplaunch-migrate-" + hashlib.sha256(str(connection.engine.url.database).encode()).hexdigest()[:32]
+    text = "SELECT GET_LOCK(:name, :seconds)" if taken else "SELECT RELEASE_LOCK(:name)"
+    values = {"name": name, "seconds": WAIT_SECONDS} if taken else {"name": name}
+    return bool(connection.execute(sa.text(text), values).scalar() == 1)
+
+
+def _of_postgresql(connection: sa.Connection, *, taken: bool) -> bool:
+    """As `_of_mysql`: each database has its own locks, which are numbers."""
+    call = sa.func.pg_try_advisory_lock if taken else sa.func.pg_advisory_unlock
+    number = int.from_bytes(hashlib.sha256(b"shoplaunch-migrate").digest()[:8], "big", signed=True)
+    query, end = sa.select(call(sa.cast(number, sa.BigInteger))), time.monotonic() + WAIT_SECONDS
+    while not connection.execute(query).scalar():
+        if not taken or time.monotonic() >= end:
+            return False
+        time.sleep(_AGAIN_SECONDS)
+    return True
 
 
 def known() -> set[str]:

@@ -54,9 +54,9 @@ def people(prepared, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory, mariadb_server):
+def places(tmp_path_factory, request):
     """Places for installations (tests.support.saved.Places)."""
-    return Places(tmp_path_factory.mktemp("saved"), mariadb_server)
+    return Places(tmp_path_factory.mktemp("saved"), request)
 
 
 @pytest.fixture(scope="module", params=KINDS)

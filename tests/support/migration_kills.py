@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
+from controller.backups.loading import count_on
 from controller.db import migrate
 from controller.db.connection.engine import make_engine
 from tests.support.servers import mariadb
@@ -89,6 +90,7 @@ def fill(engine):
             if table.name != "alembic_version" and connection.execute(sa.select(table).limit(1)).first() is None:
                 rows = [{c.name: _value(c, number) for c in table.columns} for number in range(1, _ROWS + 1)]
                 connection.execute(sa.insert(table), rows)
+        count_on(connection, tables)
 
 
 def _folder(engine):

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import closing
-from urllib.parse import quote_plus
 
 import sqlalchemy as sa
 
@@ -13,8 +12,9 @@ from controller.db.tables import audit, events, jobs, metadata, operators
 from controller.setup import installation
 from tests.integration.controller.rows import NOW
 from tests.support.migration_kills import fill
+from tests.support.state_database import new_url
 
-#: Of databases.
+#: Of databases, for long grids; PostgreSQL has tests of its own.
 KINDS = ("sqlite", "mariadb")
 #: What counts of sessions and codes until a backup is brought back.
 ENDED = (operators.c.generation, operators.c.totp_last, operators.c.recovery)
@@ -23,10 +23,10 @@ FACTS_CHARS, EVENTS, EVENT_CHARS = 6_000, 10, 2_500
 
 
 class Places:
-    """Makes empty places for installations, with SQLite or on a server."""
+    """Makes empty places for installations, with SQLite or on a server of the tests (pytest's `request` knows them)."""
 
-    def __init__(self, folder, server):
-        self._folder, self._server, self._number = folder, server, 0
+    def __init__(self, folder, request):
+        self._folder, self._request, self._number = folder, request, 0
 
     def config(self, kind):
         """Return the configuration of a new home whose database is of this kind and empty."""
@@ -34,10 +34,8 @@ class Places:
         home = self._folder / f"home{self._number}"
         home.mkdir()
         environment = {"SHOPLAUNCH_HOME": str(home)}
-        if kind == "mariadb":
-            name, user, password = self._server.new_database()
-            place = f"localhost/{name}?unix_socket={self._server.socket}"
-            environment["SHOPLAUNCH_DATABASE_URL"] = f"mysql://{user}:{quote_plus(password)}@{place}"
+        if kind != "sqlite":
+            environment["SHOPLAUNCH_DATABASE_URL"] = new_url(self._request, home, kind)
         return load_config(environment)
 
     def installed(self, kind):

@@ -4,14 +4,34 @@ import functools
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import quote_plus
 
+import pytest
 import sqlalchemy as sa
 
 from controller.db import migrate
 from controller.db.connection.engine import make_engine
 
+#: Databases that hold a controller's state.
+KINDS = ("sqlite", "mariadb", "postgresql")
+#: Parameters of many tests that need a server: each meets one of the two a day, by turns.
+SERVERS = [pytest.param(kind, marks=pytest.mark.sampled(of=2, kind="server")) for kind in KINDS[1:]]
 #: Version of a server -> the statements that make the tables there.
 _made = {}
+
+
+def new_url(request, folder, kind, name="state"):
+    """Return the URL of a new, empty state database of a `kind`: a file, or one of a real server of the tests."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/{name}.db"
+    server = request.getfixturevalue(f"{kind}_server")
+    return url_at(server) if kind == "mariadb" else server.url(server.new_database())
+
+
+def url_at(server):
+    """Return the URL of a new, empty database of a server of MariaDB or MySQL."""
+    name, user, password = server.new_database()
+    return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
 
 
 def make_tables(engine):
@@ -20,6 +40,9 @@ def make_tables(engine):
         # Closed to others, as the engine makes it
         with open(os.open(engine.url.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(_sqlite())
+        return
+    if engine.dialect.name == "postgresql":
+        _make_on_postgresql(engine)
         return
     with engine.connect() as connection:
         version = connection.exec_driver_sql("SELECT @@version").scalar()
@@ -57,3 +80,44 @@ def _statements(connection):
     assert rows == {"alembic_version"}
     revision = migrate.revision(connection)
     return [*made, f"INSERT INTO alembic_version VALUES ('{revision}')", "SET foreign_key_checks = 1"]
+
+
+def _make_on_postgresql(engine):
+    if engine.dialect.name not in _made:
+        _made[engine.dialect.name] = _recorded(engine)
+        return
+    with engine.begin() as connection:
+        # In one go, which the driver does for a text without values
+        connection.connection.driver_connection.execute(";\n".join(_made[engine.dialect.name]))
+
+
+def _recorded(engine):
+    """Migrate the database; return the statements that changed something."""
+    sent = []
+
+    def note(_connection, _cursor, statement, values, *_more):
+        if not statement.lstrip().startswith(("SELECT", "SHOW")):
+            assert not values, statement
+            sent.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        migrate.upgrade(engine)
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    return sent
+
+
+#: Columns, indexes and constraints of a database of PostgreSQL.
+_CATALOGUES = (
+    """SELECT table_name, column_name, data_type, character_maximum_length, collation_name, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'public'""",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    """SELECT conrelid::regclass::text, conname::text, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace""",
+)
+
+
+def catalogue(connection):
+    """Return what makes the tables of a database of PostgreSQL, as values that compare."""
+    return [sorted(map(repr, connection.exec_driver_sql(query))) for query in _CATALOGUES]

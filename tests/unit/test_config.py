@@ -128,3 +128,24 @@ def test_a_database_address_that_is_none_is_named(url):
         make_engine(url)
     assert caught.value.code == "config_invalid"
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["oracle://u:secret@h/x", "mssql+pyodbc://u:secret@h/x"])
+def test_a_database_of_another_kind_is_answered_with_those_there_are(url):
+    with pytest.raises(ShoplaunchError, match=r"sqlite://, mysql:// .* or postgresql://") as caught:
+        make_engine(url)
+    assert caught.value.code == "config_invalid"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("mariadb://u@h/x", "mysql+pymysql"),
+        ("mysql+mysqldb://u@h/x", "mysql+pymysql"),
+        ("postgres://u@h/x", "postgresql+psycopg"),
+        ("postgresql+asyncpg://u@h/x", "postgresql+psycopg"),
+    ],
+)
+def test_every_spelling_of_a_database_leads_to_the_driver_there_is(url, driver):
+    assert make_engine(url).url.drivername == driver

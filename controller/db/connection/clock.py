@@ -27,6 +27,8 @@ SETTLING_SECONDS = 30.0
 AHEAD_SECONDS = 600.0
 #: Never through local time: at the end of summer time an hour of it comes twice.
 _NOW = sa.text("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1e6")
+#: PostgreSQL's; its other functions of time stand still within a transaction.
+_NOW_OF_POSTGRESQL = sa.text("SELECT extract(epoch FROM clock_timestamp())")
 
 
 class Moment(NamedTuple):
@@ -40,7 +42,8 @@ def database_now(connection: sa.Connection) -> float:
     """Return the database's time in unix seconds; SQLite uses this machine's clock."""
     if connection.dialect.name == "sqlite":
         return time.time()
-    return float(connection.execute(_NOW).scalar_one())
+    query = _NOW_OF_POSTGRESQL if connection.dialect.name == "postgresql" else _NOW
+    return float(connection.execute(query).scalar_one())
 
 
 def at(clock: Clock, connection: sa.Connection) -> Moment:

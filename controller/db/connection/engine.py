@@ -1,4 +1,4 @@
-"""The connection to the controller's own database: SQLite by default, MySQL/MariaDB the same way."""
+"""The connection to the controller's own database: SQLite by default, MySQL, MariaDB and PostgreSQL the same way."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from controller.database_client import ProvenConnection
-from controller.db.connection import same_file
+from controller.db.connection import postgresql, same_file, sqlstates
 from controller.db.connection.full_disk import is_full
 from controller.db.connection.write_protection import is_protected
 from shared.errors import ShoplaunchError
 
 BUSY_SECONDS = 30
+#: Connections of one engine: those that stay open, and the most at a time. `serve` has two engines,
+#: and PostgreSQL takes a hundred connections unless it is set up otherwise.
+KEPT, MOST = 10, 40
+#: What a URL begins with -> the driver that is installed.
+_DRIVERS = {
+    "sqlite": "sqlite", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}  # fmt: skip
 #: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and can be repeated as a whole.
 _REPEATABLE = (1213, 1205)
 #: MySQL's and MariaDB's errors while they are away, full, or shut down; numbers from 2000 on are the client's.
@@ -27,6 +36,7 @@ _CLIENT_NUMBERS = range(2000, 3000)
 #: MySQL's "duplicate entry": another transaction added the row since this one looked for it.
 _DUPLICATE = 1062
 TRIES = 5
+_OF_SERVERS: dict[str, Any] = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_recycle": 600}
 _READ = "shoplaunch_read"
 Result = TypeVar("Result")
 #: Database -> lock of the thread of this process that writes to it.
@@ -39,28 +49,46 @@ def make_engine(url: str) -> sa.Engine:
 
     Raises config_invalid for an invalid URL.
     """
-    try:
-        parsed = sa.make_url(url)
-    except (ArgumentError, ValueError):
-        raise ShoplaunchError("config_invalid", "database_url is not a database URL") from None
-    if parsed.drivername in ("mysql", "mariadb"):
-        parsed = parsed.set(drivername="mysql+pymysql")
-    if parsed.get_backend_name() not in ("sqlite", "mysql"):
-        raise ShoplaunchError("config_invalid", "database_url must begin with sqlite:// or mysql://")
-    # Connections for all threads that ask: with any other limit some would wait, and fail
-    common: dict[str, Any] = {"hide_parameters": True, "poolclass": sa.QueuePool, "max_overflow": -1}
+    parsed = _parsed(url)
+    common: dict[str, Any] = {"hide_parameters": True, "poolclass": BoundedPool, "pool_size": KEPT}
+    common |= {"max_overflow": MOST - KEPT, "pool_timeout": BUSY_SECONDS}
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **common)
         _prepare_sqlite(engine)
         same_file.keep(engine)
-    else:
+    elif parsed.get_backend_name() == "mysql":
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
-        engine = sa.create_engine(
-            parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_recycle=600, **common
-        )
+        engine = sa.create_engine(parsed, **_OF_SERVERS, **common)
         sa.event.listen(engine, "do_connect", _proven)
+    else:
+        engine = sa.create_engine(parsed, use_native_hstore=False, **_OF_SERVERS, **common)
+        postgresql.prepare(engine, BUSY_SECONDS)
     sa.event.listen(engine, "handle_error", _as_known, retval=True)
     return engine
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        raise ShoplaunchError("config_invalid", "database_url is not a database URL") from None
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        known = "sqlite://, mysql:// (for MySQL and MariaDB) or postgresql://"
+        raise ShoplaunchError("config_invalid", f"database_url must begin with {known}")
+    return parsed.set(drivername=driver)
+
+
+class BoundedPool(sa.QueuePool):
+    """A pool in which a thread waits for a connection when all are lent."""
+
+    def connect(self) -> sa.PoolProxiedConnection:
+        """Lend a connection. Raises database_busy when none becomes free."""
+        try:
+            return super().connect()
+        except PoolTimeoutError:
+            message = f"the controller's database: all {MOST} connections of this process have been in use for long"
+            raise ShoplaunchError("database_busy", message, passing=True) from None
 
 
 def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
@@ -95,22 +123,27 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
     if context.is_pre_ping:
         # A stale connection whose server restarted: the pool opens another one
         return None
+    problem = context.original_exception
+    sqlstates.without_rows(problem, context.sqlalchemy_exception)
     # The driver's text may name host and user, never a password
-    text = str(context.original_exception)[:200]
-    if context.engine is not None and is_full(context.original_exception, context.engine.url):
+    text = " ".join(str(problem).split())[:200]
+    if context.engine is not None and is_full(problem, context.engine.url):
         return ShoplaunchError("database_full", f"the controller's database: {text}")
-    if context.engine is not None and is_protected(context.original_exception, context.engine.url):
-        return ShoplaunchError("database_unwritable", f"the controller's database: {text}")
-    if isinstance(context.sqlalchemy_exception, OperationalError):
-        numbers: tuple[Any, ...] = getattr(context.original_exception, "args", ())
-        repeatable = bool(numbers) and numbers[0] in _REPEATABLE
-        passing = _passes(context.original_exception)
+    if context.engine is not None and is_protected(problem, context.engine.url):
         message = f"the controller's database: {text}"
-        return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=passing)
+        return ShoplaunchError("database_unwritable", message, denied=sqlstates.is_denied(problem))
     # Exactly this class, no subclass, when the file itself is no (intact) database
-    if type(context.original_exception) is sqlite3.DatabaseError:
+    if type(problem) is sqlite3.DatabaseError or sqlstates.is_damaged(problem):
         return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
+    if isinstance(context.sqlalchemy_exception, OperationalError) or sqlstates.is_of_the_server(problem):
+        message, repeatable = f"the controller's database: {text}", _is_repeatable(problem)
+        return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=_passes(problem))
     return None
+
+
+def _is_repeatable(problem: BaseException) -> bool:
+    """Tell whether the transaction was rolled back and can be repeated as a whole."""
+    return (bool(problem.args) and problem.args[0] in _REPEATABLE) or sqlstates.is_repeatable(problem)
 
 
 def _passes(problem: BaseException) -> bool:
@@ -118,7 +151,7 @@ def _passes(problem: BaseException) -> bool:
     if isinstance(problem, sqlite3.Error):
         return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     number = problem.args[0] if problem.args else 0
-    return number in _PASSING or number in _CLIENT_NUMBERS
+    return number in _PASSING or number in _CLIENT_NUMBERS or sqlstates.passes(problem)
 
 
 def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
@@ -146,7 +179,7 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
 def _is_duplicate(error: IntegrityError) -> bool:
     """Tell whether two transactions added the same row at once; where one writes at a time, that is impossible."""
     numbers: tuple[Any, ...] = getattr(error.orig, "args", ())
-    return bool(numbers) and numbers[0] == _DUPLICATE
+    return (bool(numbers) and numbers[0] == _DUPLICATE) or sqlstates.is_duplicate(error.orig)
 
 
 @contextmanager

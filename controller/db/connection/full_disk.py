@@ -11,6 +11,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from controller.db.connection import sqlstates
+
 #: MySQL's "table is full" and "disk full".
 _FULL = (1114, 1021)
 #: Error numbers of files and storage, whose text contains the system's own number: MySQL's and MariaDB's below 1000
@@ -29,6 +31,8 @@ def is_full(problem: BaseException, url: sa.URL) -> bool:
     if isinstance(problem, sqlite3.Error):
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or (code in _UNNAMED and _has_no_room(url))
+    if sqlstates.is_one(problem):
+        return sqlstates.is_full(problem)
     number, *texts = problem.args or (0,)
     if number in _FULL:
         return True

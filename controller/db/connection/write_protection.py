@@ -8,6 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from controller.db.connection import sqlstates
+
 #: MySQL's "running with an option such as --read-only" and "running in read-only mode".
 _OPTION, _MODE = 1290, 1836
 
@@ -19,6 +21,8 @@ def is_protected(problem: BaseException, url: sa.URL) -> bool:
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return True
         return code == sqlite3.SQLITE_CANTOPEN and not _may_write(Path(url.database or "").absolute())
+    if sqlstates.is_one(problem):
+        return sqlstates.is_protected(problem)
     number, *texts = problem.args or (0,)
     return number == _MODE or (number == _OPTION and any("read-only" in str(text) for text in texts))
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from alembic import context
 
-# Importing it registers it with Alembic for MySQL and MariaDB
-from controller.db.migrations import resuming
+# Importing them registers them with Alembic: for PostgreSQL, for MySQL and MariaDB
+from controller.db.migrations import exact_text, resuming
 from controller.db.tables import metadata
 
-__all__ = ["resuming"]
+__all__ = ["exact_text", "resuming"]
 
 _attributes = context.config.attributes
 

@@ -1,6 +1,7 @@
-"""Every file that `backup` can write comes back, as it was at one moment, into either kind of database."""
+"""Every file that `backup` can write comes back, as it was at one moment, into every kind of database."""
 
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -63,11 +64,38 @@ def test_a_backup_comes_back_into_either_kind_of_database(places, installed, tar
     assert all(written.tables.values())
 
 
+def test_a_backup_goes_through_all_kinds_of_databases_and_what_is_new_is_numbered_on(places, tmp_path):
+    configs = [places.installed("sqlite"), *map(places.config, ("postgresql", "mariadb", "postgresql", "sqlite"))]
+    for number, (source, target) in enumerate(itertools.pairwise(configs)):
+        backups.backup(source, tmp_path / str(number))
+        backups.restore(target, tmp_path / str(number))
+        assert content(target) == content(configs[0])
+        assert keys_of(target) == keys_of(configs[0])
+    with closing_engine(configs[1]) as engine:
+        for table in metadata.sorted_tables:
+            if table.autoincrement_column is not None:
+                assert number_of_a_new_row(engine, table) > 3, table.name
+
+
+def number_of_a_new_row(engine, table):
+    """Copy the table's last row, with another value where one is unique; return the number it gets."""
+
+    def work(connection):
+        row = dict(connection.execute(sa.select(table).order_by(table.c.id.desc()).limit(1)).one()._mapping)
+        del row["id"]
+        for name in ("seq", "order_key"):
+            if name in row:
+                row[name] = 99 if name == "seq" else "another"
+        return connection.execute(sa.insert(table).values(**row)).inserted_primary_key[0]
+
+    return transact(engine, work)
+
+
 @attack(
     "orders, events and workers write while the backup is made",
     "the backup is of one moment: every row it refers to is in it, and it comes back",
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "postgresql"])
 def test_a_backup_is_of_one_moment(places, kind, tmp_path):
     config = places.installed(kind)
     before = content(config)
@@ -120,7 +148,7 @@ def test_keys_and_rows_are_of_one_moment(places, tmp_path, monkeypatch):
 
 @attack("a hundred thousand jobs are saved and brought back", "memory stays flat, below 150 MB")
 @pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, pytest.param("postgresql", marks=pytest.mark.nightly)])
 def test_memory_is_flat_however_many_jobs_there_are(places, kind, count, tmp_path):
     config = places.config(kind)
     installation.ensure_installation(config)
@@ -180,7 +208,7 @@ backups.backup(load_config(), Path(sys.argv[1]))
 # -- files of earlier versions ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "postgresql"])
 def test_a_backup_of_an_earlier_version_comes_back(places, kind):
     config = places.config(kind)
     assert backups.restore(config, EARLIER) == ["sample", "second"]

@@ -3,17 +3,23 @@
 import fcntl
 import multiprocessing
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller import backups
+from controller.backups import loading
+from controller.backups.aftermath import ACTION
 from controller.cli import main
+from controller.db.identities import access
 from controller.keys import load_keys
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
+from tests.integration.controller.world import eventually
 from tests.support import restoring
 from tests.support.saved import closing_engine, content, keys_of
 
@@ -72,15 +78,18 @@ def which(config, before, saved):
     "the machine dies in the middle of a restore, at any statement, commit or rename",
     "the next command finds the old installation or the new one, keys and rows of the same",
 )
-@pytest.mark.parametrize(("kind", "empty"), [("sqlite", False), ("sqlite", True), ("mariadb", False)])
+@pytest.mark.parametrize(
+    ("kind", "empty"),
+    [("sqlite", False), ("sqlite", True), ("mariadb", False), ("postgresql", False)],
+)
 def test_a_restore_killed_anywhere_is_done_or_has_not_been(places, saved, kind, empty):
     file, source = saved
     count = killed(fresh(places, kind, empty=empty), file, 0)
     assert 20 < count < restoring.KILLED - 1
     config, found = None, []
     # Of the many statements before the last ones some stand for all
-    stride = 2 if kind == "sqlite" else 4
-    for number in (number for number in range(1, count + 1) if number % stride == 0 or number > count - 14):
+    stride, last = {"sqlite": (2, 14), "mariadb": (4, 14), "postgresql": (16, 8)}[kind]
+    for number in (number for number in range(1, count + 1) if number % stride == 0 or number > count - last):
         if config is None:
             config = fresh(places, kind, empty=empty)
             before = (keys_of(config), content(config)) if not empty else ({}, None)
@@ -115,6 +124,21 @@ def test_nothing_runs_while_a_restore_is_under_way(places, saved):
         os.close(descriptor)
     done = CliRunner().invoke(main, ["jobs"], env=environment_of(config))
     assert done.exit_code == 0 and not (config.home / ".restoring").exists()
+
+
+def test_a_commit_that_the_server_is_still_at_is_waited_for(places):
+    """Who was killed in it may have left it behind: "not restored" would take the files away."""
+    config = fresh(places, "postgresql", empty=False)
+    waiting = sa.text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    with closing_engine(config) as engine, ThreadPoolExecutor(1) as pool:
+        with engine.begin() as left:
+            access.add_audit(left, 1.0, "command line", ACTION, None, "token")
+            found = pool.submit(loading.was_loaded, engine, "token")
+            with engine.connect() as other:
+                eventually(lambda: found.done() or other.execute(waiting).first())
+            assert not found.done()
+        assert found.result(SECONDS) is True
+        assert loading.was_loaded(engine, "another") is False
 
 
 def test_a_database_that_is_away_decides_nothing(places, saved):

@@ -1,26 +1,15 @@
-"""State databases of both kinds."""
+"""State databases of the kinds that most tests need; those of the engine and of the database itself meet all."""
 
 import pytest
 
 from controller.db.connection.engine import make_engine
-from tests.support.state_database import make_tables
-
-
-def url_of(request, folder, kind, name="state"):
-    """Return the URL of a new, empty state database of a `kind`: an SQLite file, or one of a real MariaDB."""
-    if kind == "sqlite":
-        return f"sqlite:///{folder}/{name}.db"
-    from urllib.parse import quote_plus
-
-    server = request.getfixturevalue("mariadb_server")
-    name, user, password = server.new_database()
-    return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
+from tests.support.state_database import make_tables, new_url
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def database_url(request, tmp_path):
     """The URL of a new, empty state database: an SQLite file, then one of a real MariaDB."""
-    return url_of(request, tmp_path, request.param)
+    return new_url(request, tmp_path, request.param)
 
 
 @pytest.fixture

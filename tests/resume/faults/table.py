@@ -99,7 +99,7 @@ ELSEWHERE = (
     (
         "controller's database gone for a minute",
         "in a step, under a report, in the last check",
-        "SIGKILL to its MariaDB",
+        "its MariaDB or PostgreSQL crashes",
         "nothing is done twice",
         "tests/integration/controller/db/test_database_gone.py",
         "test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing",

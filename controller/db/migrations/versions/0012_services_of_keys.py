@@ -44,9 +44,12 @@ def _looked() -> sa.Inspector:
 
 
 def _renew_primary_key(columns: list[str]) -> None:
-    if op.get_bind().dialect.name != "sqlite":
+    kind, names = op.get_bind().dialect.name, ", ".join(columns)
+    if kind != "sqlite":
         # One statement: there is no moment without a key
-        op.execute(f"ALTER TABLE services DROP PRIMARY KEY, ADD PRIMARY KEY ({', '.join(columns)})")
+        name = "CONSTRAINT pk_services" if kind == "postgresql" else ""
+        former = name or "PRIMARY KEY"
+        op.execute(f"ALTER TABLE services DROP {former}, ADD {name} PRIMARY KEY ({names})")
         return
     table = _services(columns)
     names = ", ".join(column.name for column in table.columns)

@@ -9,21 +9,37 @@ import sqlalchemy as sa
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
 from controller.db.tables import jobs
+from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, World, eventually
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers import mariadb, postgresql
 
-#: The connection of the same user that waits for a row.
-WAITING = """SELECT id FROM information_schema.processlist
-    WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND RIGHT(info, 10) = 'FOR UPDATE'"""
+#: Kind -> (what finds the connections to the same database that wait for a row, what ends one of them).
+ENDS = {
+    "mysql": (
+        """SELECT id FROM information_schema.processlist
+        WHERE user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND RIGHT(info, 10) = 'FOR UPDATE'""",
+        "KILL {}",
+    ),
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        "SELECT pg_terminate_backend({})",
+    ),
+}
 
 
-@pytest.fixture
-def mortal_server():
-    made = start_private(["--innodb-flush-log-at-trx-commit=1"])
-    yield made
-    stop_private(made)
+@pytest.fixture(params=["mariadb", "postgresql"])
+def mortal(request):
+    """(A server that may die, the URL of a database of it)."""
+    if request.param == "mariadb":
+        made = mariadb.start_private(["--innodb-flush-log-at-trx-commit=1"])
+        yield made, f"mysql://root@localhost/{made.new_database()[0]}?unix_socket={made.socket}"
+        mariadb.stop_private(made)
+    else:
+        made = postgresql.start_private(["synchronous_commit=on"])
+        yield made, made.url(made.new_database())
+        postgresql.stop_private(made)
 
 
 def busy(call):
@@ -32,9 +48,11 @@ def busy(call):
     assert (caught.value.code, caught.value.retryable) == ("database_busy", True)
 
 
-def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(mortal_server, tmp_path):
-    name = mortal_server.new_database()[0]
-    engine = make_engine(f"mysql://root@localhost/{name}?unix_socket={mortal_server.socket}")
+def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(mortal, tmp_path, monkeypatch):
+    # As many tries to note what a step was about, sooner after each other
+    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.1)
+    mortal_server, url = mortal
+    engine = make_engine(url)
     upgrade(engine)
     world = World(tmp_path, engine)
 
@@ -79,7 +97,7 @@ def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(
         engine.dispose()
 
 
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 def test_an_agent_whose_report_the_database_breaks_off_is_not_refused(world):
     """A refused token ends its attempt for good: nothing but the job's own row says that."""
     job, agent = world.dropped()
@@ -95,9 +113,10 @@ def test_an_agent_whose_report_the_database_breaks_off_is_not_refused(world):
         connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update())
         sender = threading.Thread(target=send)
         sender.start()
+        waiting, end = ENDS[world.engine.dialect.name]
         with world.engine.connect() as other:
-            eventually(lambda: other.exec_driver_sql(WAITING).first())
-            other.exec_driver_sql(f"KILL {other.exec_driver_sql(WAITING).scalar()}")
+            eventually(lambda: other.exec_driver_sql(waiting).first())
+            other.exec_driver_sql(end.format(other.exec_driver_sql(waiting).scalar()))
         sender.join(60)
         assert not sender.is_alive()
 

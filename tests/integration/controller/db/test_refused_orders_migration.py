@@ -12,6 +12,9 @@ from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
 from tests.support.migration_kills import bring_to
 
+#: No state was ever on PostgreSQL before these migrations.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
+
 
 class Killed(Exception):
     """The process was killed before a statement."""

@@ -16,6 +16,8 @@ from tests.integration.controller.db.test_refused_orders_migration import killed
 from tests.support.migration_kills import bring_to
 
 ORDER = {"server": "web1", "bundle": "classic", "domain": "a.example.com", "email": "a@b.example", "account": "a"}
+#: No state was ever on PostgreSQL before this migration.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 
 
 def execute(connection, text, **values):

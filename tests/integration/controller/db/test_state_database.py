@@ -1,7 +1,8 @@
-"""The state database behaves the same on SQLite and on a real MariaDB."""
+"""The state database behaves the same on SQLite, on a real MariaDB and on a real PostgreSQL."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import sqlalchemy as sa
@@ -15,15 +16,14 @@ from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
 from controller.jobs.engine import worker
 from shared.errors import ShoplaunchError
-from tests.integration.controller.conftest import url_of
 from tests.integration.controller.rows import NOW, add_job, read
+from tests.support.state_database import catalogue, new_url
 
 
 @pytest.fixture
 def migrated(request, database_url, tmp_path):
     """An engine on another database of the kind, to which every migration was applied; others get copies of tables."""
-    kind = "sqlite" if database_url.startswith("sqlite") else "mariadb"
-    made = make_engine(url_of(request, tmp_path, kind, "migrated"))
+    made = make_engine(new_url(request, tmp_path, request.node.callspec.params["database_url"], "migrated"))
     upgrade(made)
     yield made
     made.dispose()
@@ -36,11 +36,13 @@ def test_migrations_make_exactly_the_tables_the_queries_use(migrated):
 
 
 def definitions(engine):
-    """Return table -> the statements that make it and its indexes."""
+    """Return what makes the tables and their indexes, as values that compare."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             rows = connection.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master ORDER BY tbl_name, name")
             return [tuple(row) for row in rows]
+        if engine.dialect.name == "postgresql":
+            return catalogue(connection)
         tables = sorted(name for (name,) in connection.exec_driver_sql("SHOW TABLES"))
         return [tuple(connection.exec_driver_sql(f"SHOW CREATE TABLE `{name}`").one()) for name in tables]
 
@@ -228,6 +230,21 @@ def test_all_of_a_workers_threads_have_a_connection_at_the_same_time(engine):
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(look, range(threads)))
+
+
+def test_a_thread_waits_when_as_many_connections_are_lent_as_the_server_has_for_it(database_url, monkeypatch):
+    for name, value in {"BUSY_SECONDS": 1, "KEPT": 1, "MOST": 3}.items():
+        monkeypatch.setattr(f"controller.db.connection.engine.{name}", value)
+    made = make_engine(database_url)
+    upgrade(made)
+    with ExitStack() as lent:
+        for _ in range(3):
+            lent.enter_context(reading(made))
+        with pytest.raises(ShoplaunchError, match="all 3 connections") as caught, reading(made):
+            pass
+    assert caught.value.code == "database_busy"
+    assert add_job(made).state == "received"
+    made.dispose()
 
 
 def test_deleting_a_job_takes_what_belongs_to_it_along(engine):
