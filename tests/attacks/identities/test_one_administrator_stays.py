@@ -1,7 +1,6 @@
 """Somebody may always administer: no slip and no race leaves an installation without an administrator."""
 
 import threading
-from urllib.parse import quote_plus
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +17,7 @@ from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.people import People, prepare
-from tests.support.state_database import make_tables
+from tests.support.state_database import SERVERS, make_tables, new_url
 
 PASSWORD = "correct horse battery"
 
@@ -27,11 +26,10 @@ def administrators(actor):
     return [one.user for one in operators.listed(actor, 0.0) if one.role == "administer"]
 
 
-@pytest.fixture
-def actor(tmp_path, mariadb_server):
+@pytest.fixture(params=SERVERS)
+def actor(request, tmp_path):
     """Two administrators of an installation whose database lets many write at once."""
-    name, user, password = mariadb_server.new_database()
-    engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
+    engine = make_engine(new_url(request, tmp_path, request.param))
     make_tables(engine)
     made = Actor("test", engine, lambda: None)
     for name in ("nora", "omid"):

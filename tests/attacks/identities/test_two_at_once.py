@@ -19,6 +19,7 @@ from controller.db.request_log import RequestLog
 from controller.db.servers import Server
 from controller.setup import installation
 from tests.attacks.table import attack
+from tests.support.state_database import SERVERS
 
 PASSWORD = "correct horse battery"
 #: How long one waits for the other at the place where both have looked; where they come one by one it is in vain.
@@ -28,9 +29,9 @@ NOW = 1_700_000_000.0
 END_SECONDS = 120
 
 
-@pytest.fixture
-def config(places):
-    made = places.config("mariadb")
+@pytest.fixture(params=SERVERS)
+def config(request, places):
+    made = places.config(request.param)
     installation.ensure_installation(made)
     return made
 

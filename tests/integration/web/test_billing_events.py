@@ -8,8 +8,15 @@ import pytest
 
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
+from tests.support.state_database import SERVERS
 
 PATH = "/api/v1/orders"
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def site(request, sites):
+    """A controller on SQLite, then on MariaDB or PostgreSQL, by turns."""
+    return sites(request.param)
 
 
 def an_event(**changes):

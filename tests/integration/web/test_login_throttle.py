@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from controller.db.connection.engine import make_engine
 from controller.db.identities.logins import (
     MAX_PER_ADDRESS,
     MAX_PER_USER,
@@ -14,7 +13,9 @@ from controller.db.identities.logins import (
 )
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
-from tests.support.state_database import make_tables
+from tests.support.state_database import KINDS
+
+pytestmark = pytest.mark.parametrize("engine", KINDS, indirect=True)
 
 
 @pytest.fixture
@@ -23,11 +24,8 @@ def clock():
 
 
 @pytest.fixture
-def throttle(tmp_path, clock):
-    engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    make_tables(engine)
-    yield LoginThrottle(engine, clock)
-    engine.dispose()
+def throttle(engine, clock):
+    return LoginThrottle(engine, clock)
 
 
 def attempts_until_refused(throttle, pairs):

@@ -7,9 +7,16 @@ import uuid
 import pytest
 
 from shared.schema import validate
+from tests.support.state_database import SERVERS
 from tests.support.worlds.web_site import an_order
 
 PATH = "/api/v1/orders"
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def site(request, sites):
+    """A controller on SQLite, then on MariaDB or PostgreSQL, by turns."""
+    return sites(request.param)
 
 
 def as_body(order):

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from controller.db.connection.engine import make_engine
 from controller.db.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
-from tests.support.state_database import make_tables
+from tests.support.state_database import KINDS
 
 EVENT = "billing:11111111-2222-3333-4444-555555555555"
+pytestmark = pytest.mark.parametrize("engine", KINDS, indirect=True)
 
 
 @pytest.fixture
@@ -19,11 +19,8 @@ def clock():
 
 
 @pytest.fixture
-def log(tmp_path, clock):
-    engine = make_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    make_tables(engine)
-    yield RequestLog(engine, clock)
-    engine.dispose()
+def log(engine, clock):
+    return RequestLog(engine, clock)
 
 
 def refused(call, *arguments):
