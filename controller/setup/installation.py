@@ -31,7 +31,7 @@ _SETTINGS = """\
 #trusted_proxies = 1
 # Where agents of this very machine reach it; agents/socket in this folder unless named.
 #agent_socket = "/run/shoplaunch/socket"
-# SQLite below this folder unless a MySQL or MariaDB is given.
+# SQLite below this folder unless a MySQL, a MariaDB or a PostgreSQL (postgresql://) is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
 #agent_pythons = ["/usr/bin/python3.9"]
