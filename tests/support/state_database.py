@@ -14,7 +14,7 @@ from controller.db.connection.engine import make_engine
 
 #: Databases that hold a controller's state.
 KINDS = ("sqlite", "mariadb", "postgresql")
-#: Parameters of many tests that need a server: each meets one of the two a day, by turns.
+#: Parameters of many tests that need a server: each uses one of the two, the other one the next day.
 SERVERS = [pytest.param(kind, marks=pytest.mark.sampled(of=2, kind="server")) for kind in KINDS[1:]]
 #: Version of a server -> the statements that make the tables there.
 _made = {}

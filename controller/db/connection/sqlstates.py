@@ -27,7 +27,7 @@ _DAMAGED = ("XX001", "XX002")
 
 def is_one(problem: BaseException) -> bool:
     """Tell whether `problem` is an error of PostgreSQL's driver."""
-    # Whoever uses another database does not load the driver
+    # With another database the driver is not loaded
     return type(problem).__module__.partition(".")[0] == "psycopg"
 
 

@@ -15,7 +15,7 @@ PATH = "/api/v1/orders"
 
 @pytest.fixture(params=["sqlite", *SERVERS])
 def site(request, sites):
-    """A controller on SQLite, then on MariaDB or PostgreSQL, by turns."""
+    """A controller on SQLite, then on MariaDB or PostgreSQL, in alternation."""
     return sites(request.param)
 
 
