@@ -95,7 +95,8 @@ def pytest_collection_modifyitems(config, items):
     sampling.skip_the_rest(items, config.args, sampling.choose_day())
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():
     """From here on garbage is collected, but not looked for among the tests themselves."""
     gc.enable()
     gc.freeze()
