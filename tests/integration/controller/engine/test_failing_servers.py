@@ -344,3 +344,14 @@ def test_a_server_that_answers_very_late_makes_one_job_after_the_other(world, se
     world.clock.pass_by(breakers.PAUSES[0])
     world.work()
     assert sorted(world.job(job).state for job in placed) == ["dropped", "preparing", "preparing"]
+
+
+def test_a_job_that_has_waited_for_a_day_fails_though_nobody_may_call(world, server_of):
+    job, server = failing(world, server_of)
+    world.clock.pass_by(DAY)
+    # Another one's probe has just failed
+    transact(world.engine, lambda c: breakers.note_failure(c, "web1", "no answer", world.clock()))
+    asked = server.asked
+    world.work()
+    found = world.job(job)
+    assert (found.state, found.error["code"], server.asked) == ("failed", "panel_unreachable", asked)
