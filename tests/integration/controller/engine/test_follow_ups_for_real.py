@@ -120,7 +120,7 @@ def test_cancelled_after_the_switch_the_shop_is_back_on_http(real):
     def take(event):
         if event["event"] == "stage_finished" and event.get("stage") == "configure" and not cancelled:
             cancelled.append(real.service.jobs.cancel(job.id))
-        return real._take(event)
+        return real.take_event(event)
 
     real.callbacks.answer = take
     real.until(lambda: real.job(job).facts.get("undo") == "done")
@@ -138,7 +138,7 @@ def test_killed_within_the_switch_it_is_completed_by_the_next_tick(real, stage):
         if event["event"] == "stage_started" and event.get("stage") == stage and not killed:
             killed.append(stage)
             os.killpg(process.pid, signal.SIGKILL)
-        return real._take(event)
+        return real.take_event(event)
 
     real.callbacks.answer = take
     process = real.box.start()
