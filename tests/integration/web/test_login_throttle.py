@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from controller.db.connection.engine import transact
+from controller.db.identities import access
 from controller.db.identities.logins import (
     MAX_PER_ADDRESS,
     MAX_PER_USER,
@@ -25,6 +27,8 @@ def clock():
 
 @pytest.fixture
 def throttle(engine, clock):
+    # The rows of the operators are what attempts wait for each other at
+    transact(engine, lambda connection: access.set_operator(connection, "nora", "a hash", clock()))
     return LoginThrottle(engine, clock)
 
 
