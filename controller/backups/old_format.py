@@ -9,6 +9,8 @@ from typing import IO, Any
 
 _READ_BYTES = 256 * 1024
 _SPACE = " \t\r\n"
+#: No value is longer, a row included.
+_MAX_VALUE = 64 * 1024 * 1024
 
 
 def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, Any] | None]]]:
@@ -55,6 +57,8 @@ class _Text:
         self._text, self._place, self._ended = "", 0, False
 
     def _more(self) -> None:
+        if len(self._text) - self._place > _MAX_VALUE:
+            raise ValueError("a value without end")
         # Double the buffer: a value of any size is parsed only a few times
         data = self._stream.read(max(_READ_BYTES, len(self._text) - self._place))
         self._ended = not data

@@ -11,19 +11,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 from controller.backups import archive, old_format
 from controller.backups.archive import Summary
 from controller.backups.sealing import MAGIC, SealedReader
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.db.tables import metadata
+from controller.recipes.tree.archive_streams import Tar
 from shared.errors import ShoplaunchError
 
 _COPY_BYTES = 256 * 1024
 _MAX_HEADER_BYTES = 64 * 1024 * 1024
 #: Maximum length of a row: the longest holds the statements for follow-up jobs of a large shop.
 _MAX_LINE_BYTES = 64 * 1024 * 1024
+#: All files of an installation are small; a member is a file or up to a megabyte of rows.
+_MAX_FILES, _MAX_FILE_BYTES, _MAX_MEMBERS = 1000, 256 * 1024 * 1024, 100_000
 #: Returns the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
 Passphrase = Callable[[], str]
 
@@ -93,9 +96,9 @@ class _Counted:
 
 
 @contextmanager
-def _opened(source: Any, passphrase: Passphrase) -> Iterator[tuple[tarfile.TarFile, gzip.GzipFile]]:
+def _opened(source: Any, passphrase: Passphrase) -> Iterator[tuple[Tar, gzip.GzipFile]]:
     inner = SealedReader(source, passphrase()) if source.sealed else source
-    with gzip.GzipFile(fileobj=inner, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+    with gzip.GzipFile(fileobj=inner, mode="rb") as unzipped, Tar(cast(IO[bytes], unzipped)) as tar:
         yield tar, unzipped
 
 
@@ -107,17 +110,18 @@ class _Reading:
         self._found = Summary(format=0)
         self._members: list[list[Any]] = []
         self._columns: dict[str, list[str]] = {}
+        self._file_bytes = 0
         self._references = _References()
 
-    def run(self, opened: tuple[tarfile.TarFile, gzip.GzipFile]) -> Summary:
+    def run(self, opened: tuple[Tar, gzip.GzipFile]) -> Summary:
         """Read everything. Raises the errors of `read`."""
         tar, unzipped = opened
         index: dict[str, Any] | None = None
         for entry in tar:
-            _forget(tar)
-            stream = tar.extractfile(entry) if entry.isfile() else None
-            if stream is None or index is not None:
+            # A sparse file would have any size it states
+            if not entry.isfile() or entry.issparse() or index is not None or len(self._members) == _MAX_MEMBERS:
                 raise _unknown(entry.name)
+            stream = tar.content(entry)
             if entry.name == archive.INDEX and self._found.format == archive.FORMAT:
                 index = _document(stream)
             else:
@@ -136,15 +140,27 @@ class _Reading:
             self._old_database(digest)
         elif first:
             raise ShoplaunchError("backup_damaged", "this is no whole backup: there is no database in it")
-        elif archive.is_file_of_installation(name) and name not in self._found.files:
+        elif self._is_another_file(name):
             self._found.files.append(name)
-            self._taker.file(name, iter(lambda: digest.read(_COPY_BYTES), b""))
+            self._taker.file(name, self._content(digest))
         elif self._found.format == archive.FORMAT and name.startswith(f"{archive.DATABASE}/"):
             self._piece(name, digest)
         else:
             raise _unknown(name)
         digest.read_rest()
         self._members.append([name, digest.size, digest.hexdigest()])
+
+    def _is_another_file(self, name: str) -> bool:
+        known = self._found.files
+        return archive.is_file_of_installation(name) and len(known) < _MAX_FILES and name not in known
+
+    def _content(self, stream: _Digest) -> Iterator[bytes]:
+        """Yield the content of a file. Raises ValueError where all files together have no end."""
+        while piece := stream.read(_COPY_BYTES):
+            self._file_bytes += len(piece)
+            if self._file_bytes > _MAX_FILE_BYTES:
+                raise ValueError("files without end")
+            yield piece
 
     def _header(self, document: dict[str, Any]) -> None:
         if document["format"] != archive.FORMAT:
@@ -250,11 +266,6 @@ class _References:
             if missing:
                 text = f"{len(missing)} rows refer to {table} that are not there"
                 raise ShoplaunchError("backup_damaged", f"the backup is of no one moment: {text}")
-
-
-def _forget(tar: Any) -> None:
-    """Drop the list of members, which tarfile would keep in memory."""
-    tar.members.clear()
 
 
 def _document(stream: Any) -> dict[str, Any]:

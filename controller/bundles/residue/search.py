@@ -9,7 +9,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from controller.bundles.encodings.table import searched
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.bundles.residue.exclusion import Wanted, absent_from, is_ruled_out
 from controller.recipes import escaped_signs
+from controller.recipes.places import Places
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
@@ -103,13 +104,12 @@ class Searcher:
 
     def spots(self, data: bytes, thorough: bool) -> Iterator[tuple[str, int, int]]:
         """Yield (label, start, end) of the needles in `data`; of overlapping forms only the first."""
-        taken: dict[str, list[tuple[int, int]]] = {}
+        taken: dict[str, Places] = defaultdict(Places)
         for label, core, form in self._needles(thorough):
             at = data.find(form) if core in data else -1
             while at >= 0:
                 end = at + len(form)
-                if not any(at < last and first < end for first, last in taken.setdefault(label, [])):
-                    taken[label].append((at, end))
+                if taken[label].take(at, end):
                     yield label, at, end
                 at = data.find(form, end)
 

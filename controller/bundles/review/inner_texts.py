@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, cast
 
-from controller.recipes.tree.archive_streams import ZipStream, is_bounded
+from controller.recipes.tree.archive_streams import Tar, ZipStream, is_bounded
 
 #: Limits for one archive: bytes to unpack, however much it holds, and members to read.
 MOST_BYTES = 8 * 1024 * 1024
@@ -66,12 +66,11 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
     if content[_TAR_AT : _TAR_AT + len(_TAR)] != _TAR:
         yield "", content
         return
-    with contextlib.suppress(tarfile.TarError, OSError, EOFError), tarfile.open(fileobj=io.BytesIO(content)) as archive:
+    with contextlib.suppress(tarfile.TarError, OSError, EOFError), Tar(io.BytesIO(content)) as archive:
         for _, member in zip(range(_MOST_MEMBERS), archive, strict=False):
             # A sparse file would expand to any size it states
-            stream = archive.extractfile(member) if member.isfile() and not member.issparse() else None
-            if stream is not None and not _NO_TEXT.search(member.name):
-                yield member.name, stream.read()
+            if member.isfile() and not member.issparse() and not _NO_TEXT.search(member.name):
+                yield member.name, archive.content(member).read()
 
 
 def _inflated(content: bytes, room: _Room) -> bytes:

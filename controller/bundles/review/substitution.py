@@ -12,8 +12,6 @@ from controller.recipes.php import serialized
 from controller.recipes.secrets import forms as secret_forms
 from controller.recipes.secrets import parts as secret_parts
 
-_EMBEDDED = re.compile(rb"(?<![A-Za-z0-9_])(?:[sSOCa]):\+?[0-9]+:[\"{]")
-
 
 def substituted(data: bytes, old: bytes, new: bytes) -> bytes:
     """Return `data` with `old` replaced by `new` wherever it stands; the same object when it stands nowhere."""
@@ -35,16 +33,10 @@ def _changed(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 def _in_text(text: bytes, change: Callable[[bytes], bytes]) -> bytes:
     parts, last = [], 0
-    for found in _EMBEDDED.finditer(text):
-        if found.start() < last:
-            continue
-        try:
-            _, end = serialized.scan(text, found.start())
-        except serialized.Broken:
-            continue
-        if (found.start(), end) == (0, len(text)):
+    for start, _, end in serialized.embedded(text):
+        if (start, end) == (0, len(text)):
             break
-        parts += [change(text[last : found.start()]), _changed(text[found.start() : end], change)]
+        parts += [change(text[last:start]), _changed(text[start:end], change)]
         last = end
     return b"".join(parts) + change(text[last:])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controller.bundles.encodings.encoding import Decode, Wrapped
@@ -21,6 +21,8 @@ _HEAD = re.compile(
 )
 #: The greatest number of bytes that any encoding makes of one.
 _LONGEST_ENCODED = 16
+#: How much of a text is looked at in vain, for each of its bytes.
+_MOST_IN_VAIN = 8
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,12 @@ class Embedded:
     wrapped: Wrapped | None
 
 
-def embedded_strings(data: bytes) -> Iterator[Embedded]:
-    """Yield the serialized strings in `data` whose quotes are encoded, from left to right."""
+def embedded_strings(data: bytes, gives_up: Callable[[], object] = lambda: None) -> Iterator[Embedded]:
+    """Yield the serialized strings in `data` whose quotes are encoded, from left to right.
+
+    `gives_up` is called for a text in which strings begin all the time, with one end for all; the rest is left out.
+    """
+    in_vain = 0
     closings: dict[tuple[bytes, bool], re.Match[bytes] | None] = {}
     for head in _HEAD.finditer(data):
         colon, quote = head.group("colon"), head.group("quote")
@@ -54,6 +60,10 @@ def embedded_strings(data: bytes) -> Iterator[Embedded]:
         is_whole = wrapped is not None and len(wrapped.inner) == length
         if not is_whole or wrapped is None or wrapped.encode(wrapped.inner) != body:
             wrapped = None
+            in_vain += len(body)
+            if in_vain > _MOST_IN_VAIN * len(data):
+                gives_up()
+                return
         yield Embedded(
             head.start(), closing.end(), b"s" + colon, colon + quote, body, closing.group(), wrapped
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from controller.bundles.encodings import compressed, in_base64, in_json
 from controller.bundles.encodings.table import encodings
@@ -22,6 +23,7 @@ from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.templates import encoded, length_token
 from controller.recipes.base import Replacement
 from controller.recipes.php import serialized
+from controller.recipes.places import Places
 from shared.placeholders import token
 
 #: Nested encodings beyond this depth are not decoded (fragments may nest 32 deep).
@@ -32,6 +34,7 @@ _JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 #: All bytes but A to Z.
 _NO_CAPITALS = bytes(set(range(256)) - set(range(ord("A"), ord("Z") + 1)))
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
+_WITHOUT_END = "serialized values without end, rewritten as text"
 
 
 class Rewriter:
@@ -269,18 +272,10 @@ class Rewriter:
         found: list[tuple[int, int, bytes]] = []
         if len(inside) >= _MAX_DEPTH:
             return found
-        taken = 0
-        for start in sorted({hit.start() for hit in serialized.START.finditer(data)}):
-            if start < taken:
-                continue
-            try:
-                texts, end = serialized.scan(data, start)
-            except serialized.Broken:
-                continue
+        for start, texts, end in serialized.embedded(data, partial(self._report.note, place, _WITHOUT_END)):
             template = self._with_texts(data, start, end, texts, place, inside)
             if template is not data:
                 found.append((start, end, template))
-            taken = end
         found += self._embedded_strings(data, place, inside, found)
         if has_coded:
             found += self._base64_runs(data, place, inside, found)
@@ -291,9 +286,10 @@ class Rewriter:
     ) -> list[tuple[int, int, bytes]]:
         """Return serialized strings whose quotes are encoded (inside code, markup, an address or another string)."""
         found: list[tuple[int, int, bytes]] = []
-        for one in embedded_strings(data):
+        known = Places((start, end) for start, end, _ in taken)
+        for one in embedded_strings(data, partial(self._report.note, place, _WITHOUT_END)):
             concerned = self._needles.any_in(one.body) or self._has_link(one.body)
-            if not concerned or _overlaps(one.start, one.end, taken) or _overlaps(one.start, one.end, found[-1:]):
+            if not concerned or not known.take(one.start, one.end):
                 continue
             as_it_is = data[one.start : one.end]
             if one.wrapped is None:
@@ -312,8 +308,9 @@ class Rewriter:
         self, data: bytes, place: str, inside: tuple[str, ...], taken: list[tuple[int, int, bytes]]
     ) -> list[tuple[int, int, bytes]]:
         found: list[tuple[int, int, bytes]] = []
+        known = Places((start, end) for start, end, _ in taken)
         for run in _BASE64_RUN.finditer(data):
-            if not self._has_coded(run.group()) or _overlaps(run.start(), run.end(), taken):
+            if not self._has_coded(run.group()) or known.meet(run.start(), run.end()):
                 continue
             template = self._base64(run.group(), place, inside)
             if template is not None and template is not run.group():
@@ -383,10 +380,6 @@ def _coded_as(old: bytes) -> tuple[bytes, ...]:
 
 def _is_structure(data: bytes) -> bool:
     return serialized.is_start(data) or data.lstrip()[:1] in (b"{", b"[")
-
-
-def _overlaps(start: int, end: int, taken: list[tuple[int, int, bytes]]) -> bool:
-    return any(start < other_end and other_start < end for other_start, other_end, _ in taken)
 
 
 def _form(steps: str, inside: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -61,7 +62,7 @@ class Bundles:
         folder = self._config.bundles
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
-        with _copied(source, folder / f".{name}.new") as copy:
+        with _alone(folder), _copied(source, folder / f".{name}.new") as copy:
             bundle = _inspected(name, copy, DatabaseClock(self._engine)())
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
@@ -97,6 +98,17 @@ class Bundles:
             if opened.manifest_sha256 != bundle.manifest_sha256:
                 raise ShoplaunchError("bundle_digest", f"{bundle.name}'s manifest is not the one that was added")
             return opened.manifest
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process adds a bundle: two of the same name would write into one copy."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -34,9 +34,15 @@ def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site
 
 
 def proved(
-    secure: Site, checks: Sequence[Mapping[str, Any]], renderer: Renderer, password: str
+    secure: Site,
+    checks: Sequence[Mapping[str, Any]],
+    renderer: Renderer,
+    password: str,
+    end: float | None = None,
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the rows of the visits behind the form, and a note for the operator; no rows while TLS is missing.
+
+    `end` is the deadline of all visits, as in shop_checks.run_checks.
 
     Raises ShoplaunchError `check_failed` when the form answers and the administrator is not let in.
     """
@@ -45,12 +51,13 @@ def proved(
         return [], ""
     if not tls.probe(secure.ip, secure.port, secure.host.partition(":")[0], secure.context, _LOOK_SECONDS).valid:
         return [], NOT_YET
+    end = shop_checks.deadline() if end is None else end
     try:
-        shop_checks.run_checks(secure, wanted, renderer)
+        shop_checks.run_checks(secure, wanted, renderer, end=end)
     except ShoplaunchError:
         # Another site may answer over TLS; the shop itself was checked over http
         return [], NO_FORM
-    rows = shop_checks.run_checks(secure, wanted, renderer, password=password)
+    rows = shop_checks.run_checks(secure, wanted, renderer, password=password, end=end)
     names = {check["name"] for check in wanted}
     inside = [row for row in rows if row["name"] not in names]
     return inside, SIGNED_IN if inside else ""

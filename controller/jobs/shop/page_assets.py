@@ -43,7 +43,7 @@ def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any]) -> dict[st
     own = {kind: _own(page, kind, site) for kind in _KINDS}
     if not any(own.values()):
         raise failed(f"{name}: {answer.path} names no address of its own", "another site answers for this name")
-    end, misses, answered = time.monotonic() + SECONDS, 0, 0
+    end, misses, answered = min(visitor.end, time.monotonic() + SECONDS), 0, 0
     for kind, limit in check["assets"].items():
         found: dict[str, list[str]] = defaultdict(list)
         for path in own.get(kind, [])[:limit]:

@@ -11,6 +11,8 @@ from controller.jobs.shop.check_failure import failed
 from controller.jobs.shop.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
 from shared.placeholders import Renderer
 
+#: For all visits of one look at a shop: one that answers slowly each time would hold up other jobs of its server.
+ALL_SECONDS = 300
 _OK = 200
 _HTML = "text/html"
 #: Status -> its most likely cause on a hosting account.
@@ -27,23 +29,30 @@ _CAUSES: Mapping[int, str] = {
 }
 
 
+def deadline() -> float:
+    """Return when a look at a shop that begins now has to be over (monotonic)."""
+    return time.monotonic() + ALL_SECONDS
+
+
 def run_checks(
     site: Site,
     checks: Sequence[Mapping[str, Any]],
     renderer: Renderer,
     timeout: float = TIMEOUT_SECONDS,
     password: str = "",
+    end: float | None = None,
 ) -> list[dict[str, Any]]:
     """Return one row {"name", "path", "status", "bytes", "seconds", "redirects"} per page that was visited.
 
     With the administrator's `password` the checks that say how also sign in, where nobody can read what is sent.
+    `end` is the deadline of all visits; without it, `deadline()`.
     Raises ShoplaunchError `check_failed` for the first page that is not as expected.
     """
-    rows = []
+    rows, end = [], deadline() if end is None else end
     for check in checks:
         filled = _filled(check, renderer)
         name, path = str(check["name"]), site.base_uri.rstrip("/") + filled["path"]
-        visitor, started = Visitor(site, timeout), time.monotonic()
+        visitor, started = Visitor(site, timeout, end), time.monotonic()
         answer = visitor.open(path, name)
         _compare(filled, answer)
         row = _row(name, path, answer, started)

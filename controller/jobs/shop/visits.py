@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import ssl
 import time
@@ -78,10 +79,11 @@ class Answer:
 
 
 class Visitor:
-    """One visitor of a site: keeps cookies from one address to the next."""
+    """One visitor of a site: keeps cookies between addresses, and asks for nothing after `end` (monotonic)."""
 
-    def __init__(self, site: Site, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, site: Site, timeout: float = TIMEOUT_SECONDS, end: float = math.inf) -> None:
         self.site = site
+        self.end = end
         self._timeout = timeout
         self._cookies: dict[str, str] = {}
 
@@ -92,7 +94,7 @@ class Visitor:
         Raises ShoplaunchError `check_failed` for a redirect to another host, too many of them, or no answer,
         `page_encoded` for one that cannot be decoded.
         """
-        end = time.monotonic() + 2 * self._timeout
+        end = min(self.end, time.monotonic() + 2 * self._timeout)
         for redirects in range(MAX_REDIRECTS + 1):
             answer = self.ask(path, name, form, most, end)
             target, form = answer.headers.get("Location"), None
@@ -114,7 +116,10 @@ class Visitor:
         `check_failed`, `page_encoded`."""
         where = _shown(path.partition("?")[0] if form is not None else path)
         sent = None if form is None else urlencode(form).encode("ascii")
-        left = self._timeout if end is None else max(0.0, min(self._timeout, end - time.monotonic()))
+        now = time.monotonic()
+        if now >= self.end:
+            raise ShoplaunchError("check_failed", f"{name}: {where} was not asked for: the visits take too long in all")
+        left = max(0.0, min(self._timeout, (self.end if end is None else end) - now))
         limits = Limits(left, most or MAX_BODY_BYTES, is_cut=most is not None)
         request = HttpRequest(
             "GET" if form is None else "POST", quote(path, safe=_SAFE), self._headers(path, form), sent

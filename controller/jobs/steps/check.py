@@ -87,11 +87,12 @@ def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple
     address = work.tools.panel.site_address(work.account)
     site = visits.Site(address.ip, address.port, filled["domain"], filled["base_uri"])
     password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], filled)
-    answers = shop_checks.run_checks(site, manifest["checks"], renderer, password=password)
+    end = shop_checks.deadline()
+    answers = shop_checks.run_checks(site, manifest["checks"], renderer, password=password, end=end)
     signed_in = ""
     if not site.keeps_secrets:
         secure = office_proof.over_tls(site, address, tls.context(work.tools.config))
-        inside, signed_in = office_proof.proved(secure, manifest["checks"], renderer, password)
+        inside, signed_in = office_proof.proved(secure, manifest["checks"], renderer, password, end)
         answers += inside
     return answers, signed_in
 

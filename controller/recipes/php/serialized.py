@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 #: PHP's own default limit (unserialize_max_depth).
 MAX_DEPTH = 4096
+#: How much of a text is looked at in vain, for each of its bytes: values that are cut short nest a few deep.
+_MOST_IN_VAIN = 4
 
 _SCALAR = re.compile(
     rb"N;|b:[01];|i:[+-]?[0-9]+;|[rR]:[0-9]+;"
@@ -58,6 +61,27 @@ def scan(data: bytes, start: int = 0) -> tuple[list[Text], int]:
     return scanner.texts, scanner.run()
 
 
+def embedded(data: bytes, gives_up: Callable[[], object] = lambda: None) -> Iterator[tuple[int, list[Text], int]]:
+    """Yield (start, strings in order, end) of each value in a text, from left to right.
+
+    `gives_up` is called for a text in which values begin all the time and never end: what follows is none then.
+    """
+    taken = in_vain = 0
+    for found in START.finditer(data):
+        if found.start() < taken:
+            continue
+        scanner = _Scanner(data, found.start())
+        try:
+            taken = scanner.run()
+        except Broken:
+            in_vain += scanner.steps
+            if in_vain > _MOST_IN_VAIN * len(data):
+                gives_up()
+                return
+            continue
+        yield found.start(), scanner.texts, taken
+
+
 def unescaped(body: bytes) -> bytes:
     """Return the decoded body of an `S` string."""
     return _ESCAPED.sub(lambda found: bytes([int(found.group(1), 16)]), body)
@@ -70,6 +94,8 @@ class _Scanner:
         self._data = data
         self._at = start
         self.texts: list[Text] = []
+        #: Values that were looked at, and bytes that may be escaped.
+        self.steps = 0
         #: Per open array or object: [values and keys still to come, whether it is an object].
         self._open: list[list[int]] = []
 
@@ -89,6 +115,7 @@ class _Scanner:
         return self._at
 
     def _value(self, is_property: bool) -> None:
+        self.steps += 1
         scalar = _SCALAR.match(self._data, self._at)
         if scalar:
             self._at = scalar.end()
@@ -124,6 +151,7 @@ class _Scanner:
     def _escaped_end(self, length: int) -> int:
         end = self._at
         for _ in range(length):
+            self.steps += 1
             if end >= len(self._data):
                 raise Broken(end)
             if self._data[end : end + 1] == b"\\":

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from controller.recipes.places import Places
+
 #: What may stand before a token: no character of a word, except as the end of an escape.
 _BEGIN = rb"(?:(?<![0-9A-Za-z_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 _END = rb"(?![0-9A-Za-z_])"
@@ -58,7 +60,7 @@ _FORMS = (
     _form("token of GitHub", (b"ghp_", b"gho_", b"ghs_"), _BEGIN + rb"gh[pos]_[0-9A-Za-z]{36,}"),
     _form("token of GitHub", (b"github_pat_",), rb"github_pat_[0-9A-Za-z]{20,}_[0-9A-Za-z]{20,}"),
     _form("token of GitLab", (b"glpat-",), _BEGIN + rb"glpat-[\w-]{20,}"),
-    _form("token of Slack", (b"xox",), _BEGIN + rb"xox[abeoprs]-(?=[\w-]*[0-9])[0-9A-Za-z]{6,}-[\w-]{10,}"),
+    _form("token of Slack", (b"xox",), _BEGIN + rb"xox[abeoprs]-(?=[\w-]{0,200}[0-9])[0-9A-Za-z]{6,}-[\w-]{10,}"),
     _form(
         "webhook of Slack", (b"hooks.slack.com",),
         rb"hooks\.slack\.com" + _SLASH + rb"services" + (_SLASH + rb"[0-9A-Za-z]{8,}") * 3,
@@ -88,7 +90,7 @@ _FORMS = (
         "token of a Telegram bot", (b":AA", b"%3AAA", b"%3aAA"),
         _BEGIN + rb"[0-9]{8,10}(?::|%3[Aa])AA[\w-]{33}(?![\w-])", 10,
     ),
-    _form("web token", (b"eyJ",), _BEGIN + rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{20,}"),
+    _form("web token", (b"eyJ",), _BEGIN + rb"eyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]{20,}"),
 )  # fmt: skip
 #: Characters that many files lack, the rarest first: a missing one is found at once.
 _RARE = "%\\XKJ9V1320GEAIPRT:-._x"
@@ -156,9 +158,9 @@ def has_run(data: bytes) -> bool:
 def met(data: bytes, care: str = WRAPPED) -> list[Met]:
     """Return the secrets in `data` from left to right, searched with `care`."""
     found = list(_plain(data, care))
-    taken = [(one.start, one.end) for one in found]
+    taken = Places((one.start, one.end) for one in found)
     for start, end in _runs(data) if care == WRAPPED else ():
-        if any(start < last and first < end for first, last in taken):
+        if taken.meet(start, end):
             continue
         for inner, _ in _unwrapped(data[start:end]):
             inside = _first_in(inner, _DEEPEST - 1)
@@ -193,14 +195,12 @@ def labels() -> frozenset[str]:
 
 
 def _plain(data: bytes, care: str = WRAPPED) -> Iterator[Met]:
-    taken: list[tuple[int, int]] = []
+    taken = Places()
     present = set(_anchors_in(data, care))
     for form, anchor in [(one, anchor) for one in _FORMS for anchor in one.anchors if anchor in present]:
         for start, end in _hits(data, form, anchor):
-            if _is_example(data[start:end]) or any(start < last and first < end for first, last in taken):
-                continue
-            taken.append((start, end))
-            yield Met(form.label, start, end, data[start:end])
+            if not _is_example(data[start:end]) and taken.take(start, end):
+                yield Met(form.label, start, end, data[start:end])
 
 
 def _hits(data: bytes, form: _Form, anchor: bytes) -> Iterator[tuple[int, int]]:

@@ -7,15 +7,17 @@ import lzma
 import os
 import tarfile
 import zipfile
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, cast
 
 from shared.errors import ShoplaunchError
 
 PIECE_BYTES = 256 * 1024
 #: Eight times the memory that `xz -9` needs.
 MOST_FOR_XZ = 512 * 1024 * 1024
-#: Members have no longer names and attributes.
-_MOST_AT_ONCE = 1024 * 1024
+#: Names, attributes and holes of a member take less; each header may be in memory many times.
+_MOST_OF_HEADERS = 128 * 1024
 #: Bytes of a ZIP's directory: 60,000 files need half of it. `zipfile` needs twenty times as much memory to hold it.
 MOST_DIRECTORY_BYTES = 16 * 1024 * 1024
 #: A whole site in one archive has a fraction of that.
@@ -96,19 +98,78 @@ def _unpacker() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(memlimit=MOST_FOR_XZ)
 
 
-class TarStream:
-    """A stream for `tarfile`: an oversized header is refused before it is read."""
+class _Headers:
+    """A stream for `tarfile`: headers of one member that have no end are refused before they are read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.seek = stream.seek
         self.tell = stream.tell
+        #: How much of a member's headers may still be read; None while its content is read.
+        self.left: int | None = _MOST_OF_HEADERS
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes. Raises tarfile.ReadError for very many."""
-        if not 0 <= size <= _MOST_AT_ONCE:
-            raise tarfile.ReadError(f"a header of {size} bytes")
+        """Return up to `size` bytes. Raises tarfile.ReadError for more headers than any member has."""
+        if self.left is not None:
+            if not 0 <= size <= self.left:
+                raise tarfile.ReadError("headers without end")
+            self.left -= size
         return self._stream.read(size)
+
+
+class Tar:
+    """A stranger's tar archive. Reading it, and making this object, raises tarfile.TarError where it is damaged."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._headers = _Headers(stream)
+        with _as_damage():
+            self._archive = tarfile.open(fileobj=cast(IO[bytes], self._headers), mode="r:")  # noqa: SIM115 - see `__exit__`
+
+    def __enter__(self) -> Tar:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        self._archive.close()
+
+    def __iter__(self) -> Iterator[tarfile.TarInfo]:
+        """Yield the members, each once; the content of each can be read before the next one is asked for."""
+        last = -1
+        while True:
+            self._headers.left = _MOST_OF_HEADERS
+            with _as_damage():
+                member = self._archive.next()
+            self._headers.left = None
+            if member is None:
+                return
+            if member.offset <= last:
+                # With a length below zero, in a Python that takes it
+                raise tarfile.ReadError("its members lead in a circle")
+            last = member.offset
+            # tarfile keeps all members otherwise, and what headers say of all that follow
+            self._archive.members.clear()  # type: ignore[attr-defined]
+            cast(dict[str, str], self._archive.pax_headers).clear()
+            yield member
+
+    @property
+    def offset(self) -> int:
+        """The number of bytes of the archive up to the next member."""
+        return self._archive.offset
+
+    def content(self, member: tarfile.TarInfo) -> IO[bytes]:
+        """Return the content of a file."""
+        self._headers.left = None
+        found = self._archive.extractfile(member)
+        assert found is not None
+        return found
+
+
+@contextmanager
+def _as_damage() -> Iterator[None]:
+    """Raise what tarfile meets in headers nobody wrote as tarfile.ReadError."""
+    try:
+        yield
+    except (LookupError, ArithmeticError, ValueError, RecursionError) as problem:
+        raise tarfile.ReadError(f"a header nobody can read: {type(problem).__name__}") from problem
 
 
 class ZipStream:
@@ -131,20 +192,17 @@ class ZipStream:
         return data
 
 
-def files_of(archive: tarfile.TarFile, ending: str) -> list[tarfile.TarInfo]:
+def files_of(archive: Tar, ending: str) -> list[tarfile.TarInfo]:
     """Return the archive's files with this ending, all of its files if there is none; the first two hundred of many.
 
     Raises ShoplaunchError `dump_unreadable`.
     """
     named: list[tarfile.TarInfo] = []
     others: list[tarfile.TarInfo] = []
-    for _ in range(MOST_MEMBERS):
-        member = archive.next()
-        if member is None:
-            return named or others
-        # tarfile keeps all members otherwise
-        archive.members.clear()  # type: ignore[attr-defined]
+    for number, member in enumerate(archive):
+        if number == MOST_MEMBERS:
+            raise ShoplaunchError("dump_unreadable", f"the archive holds more than {MOST_MEMBERS} files")
         found = named if member.name.lower().endswith(ending) else others
         if member.isfile() and len(found) < 200:
             found.append(member)
-    raise ShoplaunchError("dump_unreadable", f"the archive holds more than {MOST_MEMBERS} files")
+    return named or others

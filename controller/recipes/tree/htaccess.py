@@ -52,7 +52,9 @@ _BEFORE_PATH = (
 )
 #: A redirect names two paths.
 _BEFORE_PATHS = rb"^([ \t]*Redirect(?:Match|Permanent|Temp)?[ \t](?:[^\n]*?[ \t\"^])??)"
-_NO_POLICY = re.compile(rb"content-security-policy[\"']?\s*(?:\"\s*\"|'\s*')?\s*(?:env=\S*\s*)?\Z", re.IGNORECASE)
+_NO_POLICY = re.compile(
+    rb"content-security-policy[\"']?+\s*+(?:\"\s*+\"|'\s*+')?+\s*+(?:env=\S*+\s*+)?+\Z", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,14 @@ class _File:
 
 def _lines(content: bytes) -> Iterator[bytes]:
     """Yield the lines with their ends; a line that continues on the next is yielded with it."""
-    whole = b""
+    parts: list[bytes] = []
     for line in content.splitlines(keepends=True):
-        whole += line
+        parts.append(line)
         if not line.rstrip(b"\r\n").endswith(b"\\"):
-            yield whole
-            whole = b""
-    if whole:
-        yield whole
+            yield b"".join(parts)
+            parts.clear()
+    if parts:
+        yield b"".join(parts)
 
 
 def _words(line: bytes) -> tuple[bytes, list[bytes]]:

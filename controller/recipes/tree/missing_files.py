@@ -11,10 +11,10 @@ from controller.recipes.tree import template_files
 _HEAD_BYTES = 256 * 1024
 #: Loaded in any case: at the beginning of a line, without a condition.
 _LOADED = re.compile(
-    rb"^(?:require|require_once)\b[ \t]*\(?[ \t]*"
+    rb"^(?:require|require_once)\b[ \t]*+(?:\([ \t]*+)?+"
     rb"(?P<base>__DIR__|dirname\([ \t]*__FILE__[ \t]*\)|plugin_dir_path\([ \t]*__FILE__[ \t]*\)"
     rb"|get_stylesheet_directory\([ \t]*\))[ \t]*\.[ \t]*"
-    rb"(?:'(?P<single>[^'\\\r\n]+)'|\"(?P<double>[^\"\\$\r\n]+)\")[ \t]*\)?[ \t]*;",
+    rb"(?:'(?P<single>[^'\\\r\n]+)'|\"(?P<double>[^\"\\$\r\n]+)\")[ \t]*+(?:\)[ \t]*+)?+;",
     re.MULTILINE,
 )
 _SHOWN = 3

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from controller.recipes.tree import zip_names
-from controller.recipes.tree.archive_streams import TarStream, Xz
+from controller.recipes.tree.archive_streams import Tar, Xz
 
 _HEAD = 4096
 #: Bytes of a dump to read to determine whose it is.
@@ -230,8 +230,7 @@ class Content:
             if path.lower().endswith(b".zip"):
                 yield from zip_names.names(stream)
                 return
-            unpacked = cast(IO[bytes], TarStream(_unpacked(stream, self._head(path))))
-            with tarfile.open(fileobj=unpacked, mode="r:") as packed:
+            with Tar(_unpacked(stream, self._head(path))) as packed:
                 for number, member in enumerate(packed):
                     yield member.name.removeprefix("./")
                     if number >= _MEMBERS or packed.offset > _MOST_UNPACKED:

@@ -110,6 +110,19 @@ def with_member(source, target, name, content, *, instead=False):
                 new.addfile(entry, old.extractfile(entry))
 
 
+def refused_in_little_memory(config, file):
+    """`backup --verify` calls the file damaged, and holds little of it."""
+    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "backup", "--verify", str(file)],
+        env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "backup_damaged" in done.stderr, done.stderr
+    # A row as long as one may be, and what reads it
+    assert int(done.stderr.rpartition("peak ")[2]) < 4 * MOST_BYTES
+
+
 WITHOUT_END = {
     "a row": ("database/jobs/00000001.jsonl", lambda: b'["' + 400 * 1024 * 1024 * b"a" + b'"]', False),
     "lists in lists": ("backup.json", lambda: b'{"format": ' + 200_000 * b"[" + 200_000 * b"]" + b"}", True),
@@ -126,13 +139,87 @@ def test_what_has_no_end_is_damage(places, tmp_path, what):
     backups.backup(config, tmp_path / "whole")
     name, content, instead = WITHOUT_END[what]
     with_member(tmp_path / "whole", tmp_path / "other", name, content(), instead=instead)
-    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home)}
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, "backup", "--verify", str(tmp_path / "other")],
-        env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "backup_damaged" in done.stderr, done.stderr
-    peak = int(done.stderr.rpartition("peak ")[2])
-    # A row as long as one may be, and what reads it
-    assert peak < 4 * MOST_BYTES
+    refused_in_little_memory(config, tmp_path / "other")
+
+
+def header(name, kind=tarfile.REGTYPE, size=0):
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return bytearray(member.tobuf(tarfile.GNU_FORMAT))
+
+
+def summed(block):
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+MEGABYTE = 1024 * 1024
+
+
+def a_name(stream):
+    stream.write(summed(header("././@LongLink", tarfile.GNUTYPE_LONGNAME, 1024 * MEGABYTE)))
+    for _ in range(1024):
+        stream.write(bytes(MEGABYTE))
+
+
+def a_hole(stream):
+    block = header("keys/hole", tarfile.GNUTYPE_SPARSE)
+    block[386:410] = b"%011o\0%011o\0" % (8 * 1024 * MEGABYTE - 512, 0)
+    block[483:495] = b"%011o\0" % (8 * 1024 * MEGABYTE - 512)
+    stream.write(summed(block))
+
+
+def a_file(stream):
+    stream.write(summed(header("keys/large", size=1024 * MEGABYTE)))
+    for _ in range(1024):
+        stream.write(bytes(MEGABYTE))
+
+
+def many_members(stream):
+    for _ in range(1024):
+        stream.write(summed(header("database/events/00000001.jsonl")) * 2048)
+
+
+@attack(
+    "somebody who can write where backups lie makes one that unpacks to a name, a file, a hole or members without end",
+    "it is called damaged before more of it is in memory, or on the disk, than any backup has",
+)
+@pytest.mark.parametrize("what", [a_name, a_hole, a_file, many_members])
+def test_what_unpacks_without_end_is_damage(places, tmp_path, what):
+    config = places.installed("sqlite")
+    backups.backup(config, tmp_path / "whole")
+    with tarfile.open(tmp_path / "whole") as old, gzip.open(tmp_path / "other", "wb", 1) as out:
+        first = old.next()
+        out.write(first.tobuf() + old.extractfile(first).read().ljust(-(-first.size // 512) * 512, b"\0"))
+        what(out)
+    refused_in_little_memory(config, tmp_path / "other")
+    empty = places.config("sqlite")
+    taken = Staged()
+    assert refusal(backups.read, tmp_path / "other", str, taken) == "backup_damaged"
+    assert taken.bytes <= 256 * MEGABYTE
+    assert refusal(backups.restore, empty, tmp_path / "other") == "backup_damaged"
+    assert list(empty.home.iterdir()) == []
+
+
+class Staged(backups.Nobody):
+    """Counts what a restore would write."""
+
+    def __init__(self):
+        self.bytes = 0
+
+    def file(self, name, content):
+        self.bytes += sum(map(len, content))
+
+
+@attack(
+    "somebody puts a value without end into a backup of the form of earlier versions",
+    "it is called damaged, and nothing of such a size is held in memory",
+)
+def test_a_value_without_end_in_the_earlier_form_is_damage(places, tmp_path):
+    document = b'{"format": 1, "revision": "0009", "tables": {"jobs": [{"id": "'
+    with gzip.open(tmp_path / "old", "wb", 1) as out:
+        out.write(summed(header("database.json", size=len(document) + 2048 * MEGABYTE)) + document)
+        for _ in range(2048):
+            out.write(b"a" * MEGABYTE)
+    refused_in_little_memory(places.installed("sqlite"), tmp_path / "old")

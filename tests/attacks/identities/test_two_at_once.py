@@ -17,6 +17,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.db.identities.logins import LoginThrottle
 from controller.db.request_log import RequestLog
 from controller.db.servers import Server
+from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.setup import installation
 from tests.attacks.table import attack
 from tests.support.state_database import SERVERS
@@ -160,3 +161,31 @@ def test_a_recovery_code_serves_once_at_two_servers(actors):
         *(partial(second_factor.accepts, actor.engine, actor.keys(), "nora", codes[0], NOW) for actor in actors)
     )
     assert sorted(map(str, found)) == ["False", "True"]
+
+
+@attack(
+    "two operators add different bundles by the same name at the same instant",
+    "the one that is added is whole, and the other gets the answer that the name is taken",
+)
+def test_the_bundle_of_a_row_is_the_one_that_was_added(world):
+    sources = [world.folder / f"{name}.bundle" for name in ("one", "two")]
+    for number, source in enumerate(sources):
+        world.add_bundle(source.stem, application={"name": "prestashop", "version": f"8.1.{number}"})
+    refused = []
+    second = threading.Thread(target=lambda: refused.extend(at_once(partial(add, world, sources[1]))))
+
+    def reached(_connection, _cursor, text, *_rest):
+        if text.startswith("INSERT INTO bundles") and not second.ident:
+            second.start()
+            second.join(TOGETHER_SECONDS)
+
+    sa.event.listen(world.engine, "before_cursor_execute", reached)
+    added = add(world, sources[0])
+    second.join(END_SECONDS)
+    assert [one.code for one in refused] == ["name_taken"]
+    assert world.service.installation.bundles.path("both").read_bytes() == sources[0].read_bytes()
+    assert world.service.installation.bundles.manifest(added)
+
+
+def add(world, source):
+    return Bundles(world.config, world.engine).add("both", source)

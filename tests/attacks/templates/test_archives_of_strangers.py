@@ -81,6 +81,74 @@ def long_header_tar(kind):
     return packed.getvalue()
 
 
+def tar_header(kind, size=0, name="a", extended=False):
+    """A header as nobody writes it."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    if extended:
+        block[482] = 1
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def endless_holes(length=BOMB):
+    """A member that has ever more holes, in blocks that pack to nothing."""
+    more = b"%011o\0%011o\0" % (1, 1) * 21 + b"\1" + bytes(7)
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream:
+        stream.write(tar_header(tarfile.GNUTYPE_SPARSE, extended=True))
+        for _ in range(length // MEGABYTE):
+            stream.write(more * (MEGABYTE // 512))
+    return packed.getvalue()
+
+
+def endless_list_of_holes():
+    """The same in the newer spelling: a list whose length its attributes state."""
+    attributes = b"".join(b"%d %b\n" % (len(text) + 4, text) for text in (b"GNU.sparse.major=1", b"GNU.sparse.minor=0"))
+    head = (
+        tar_header(tarfile.XHDTYPE, len(attributes)) + attributes.ljust(512, b"\0") + tar_header(tarfile.REGTYPE, 512)
+    )
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream:
+        stream.write(head + b"999999999\n")
+        for _ in range(BOMB // MEGABYTE):
+            stream.write(b"1\n" * (MEGABYTE // 2))
+    return packed.getvalue()
+
+
+def names_upon_names(count=100_000):
+    """A name for the name for the name of a member."""
+    return gzip.compress((tar_header(tarfile.GNUTYPE_LONGNAME, 512) + b"b" * 512) * count, 1)
+
+
+def holes_cut_short():
+    """A member with more holes, of which nothing follows."""
+    return gzip.compress(tar_header(tarfile.GNUTYPE_SPARSE, extended=True))
+
+
+def attributes_of_all():
+    """What each header says of all members that follow, ever longer."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream:
+        for number in range(2000):
+            record = b"100000 " + (b"%d" % number).ljust(99_990, b"k") + b"=1\n"
+            stream.write(tar_header(tarfile.XGLTYPE, len(record)) + record.ljust(100_352, b"\0"))
+            stream.write(tar_header(tarfile.REGTYPE))
+        stream.write(bytes(1024))
+    return packed.getvalue()
+
+
+def led_in_a_circle():
+    """A member whose length leads back to its own header, for every Python that takes a length below zero."""
+    block = bytearray(tar_header(tarfile.REGTYPE))
+    block[124:136] = b"\xff" * 10 + b"\xfe\0"
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return gzip.compress(tar_header(tarfile.REGTYPE) + bytes(block) + bytes(1024))
+
+
 def large_dictionary():
     """So much of what was unpacked is to be kept as the archive itself says: 1.5 GB."""
     packed = bytearray(lzma.compress(b"CREATE TABLE t (a int);\n"))
@@ -110,6 +178,9 @@ IN_TREES = {
     "zip of bzip2": lambda: zip_bomb(zipfile.ZIP_BZIP2),
     "zip of lzma": lambda: zip_bomb(zipfile.ZIP_LZMA),
     "a member of tar that is a hole": sparse_tar,
+    "holes of a tar that are cut short": holes_cut_short,
+    "names upon names in a tar": lambda: names_upon_names(2000),
+    "a tar with a list of holes without end": endless_list_of_holes,
     "many archives in one": nested_zip,
 }
 DUMPS = {
@@ -117,6 +188,10 @@ DUMPS = {
     "zip of lzma": lambda: zip_bomb(zipfile.ZIP_LZMA),
     "tar with a name without end": lambda: long_header_tar(tarfile.GNUTYPE_LONGNAME),
     "tar with attributes without end": lambda: long_header_tar(tarfile.XHDTYPE),
+    "tar with a list of holes without end": endless_holes,
+    "tar with a longer list of holes than it has": endless_list_of_holes,
+    "tar with names upon names": names_upon_names,
+    "tar with holes that are cut short": holes_cut_short,
     "xz with a dictionary of its own choice": large_dictionary,
 }
 
@@ -147,6 +222,12 @@ NEAR_TREES = {
     "old/x.tar.xz": lambda: lying_header_tar(lzma.compress),
     "old/y.tgz": lambda: long_header_tar(tarfile.GNUTYPE_LONGNAME),
     "old/z.tar.xz": large_dictionary,
+    "old/holes.tgz": endless_holes,
+    "old/list.tgz": endless_list_of_holes,
+    "old/names.tgz": names_upon_names,
+    "old/cut.tgz": holes_cut_short,
+    "old/all.tgz": attributes_of_all,
+    "old/circle.tgz": led_in_a_circle,
 }
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from controller.bundles.source.database import open_source
-from controller.bundles.source.dumps import dump, sql_judge
-from controller.bundles.source.dumps.splitter import Statement
 from controller.bundles.source.servers import connections
 from controller.bundles.source.servers.private_server import private_server
 from controller.bundles.source.servers.scratch import LOADER, open_scratch
@@ -219,20 +217,6 @@ def test_a_statement_that_never_ends_is_ended(load, mariadb_server, monkeypatch,
     if not is_private:
         running = "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE %s"
         assert not mariadb_server.query(running, "INSERT INTO t VALUES (1,%")
-
-
-@attack("Words of a routine are such that judging them takes the square of their number in steps, for hours",
-        "each is looked at once")  # fmt: skip
-def test_judging_takes_no_longer_than_reading():
-    text = b"CREATE PROCEDURE p() BEGIN " + b"GRANT " * 400_000 + b"END"
-    sql_judge.judge(Statement(text, 0, len(text)), "routine")
-
-
-@attack("A statement is larger than any server takes", "it is refused before more of it is held in memory")
-def test_a_statement_without_end_is_refused_while_it_is_read(refused, monkeypatch):
-    monkeypatch.setattr(dump, "MAX_STATEMENT_BYTES", 1024 * 1024)
-    endless = b"INSERT INTO `t` VALUES (1,'" + b"x" * 3 * 1024 * 1024
-    assert "more than 1048576 bytes" in refused(TABLE + endless, "dump_failed")
 
 
 def test_rows_of_every_tool_are_literals_and_are_loaded(load):

@@ -6,11 +6,18 @@ import subprocess
 import pytest
 
 from controller.bundles.encodings import in_base64
+from controller.bundles.residue.search import Searcher
+from controller.bundles.review import substitution
 from controller.bundles.rewrite.embedded_strings import embedded_strings
+from controller.bundles.rewrite.fragments import Fragments
+from controller.bundles.rewrite.rewrite_report import Report
+from controller.bundles.rewrite.rewriter import Rewriter
 from controller.bundles.source.tree.walk import DEEPEST, Tree
 from controller.recipes import living
+from controller.recipes.base import Replacement
 from controller.recipes.php import definitions, literal
-from controller.recipes.tree import htaccess
+from controller.recipes.secrets import forms
+from controller.recipes.tree import htaccess, missing_files
 from controller.recipes.wordpress import facts
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -72,6 +79,47 @@ LOOKS = {
 @pytest.mark.parametrize("look", LOOKS)
 def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
     assert not LOOKS[look](piece * (MEGABYTES // len(piece)))
+
+
+OLD, NEW = b"shop.example", b"new.example"
+DECIDED = lambda text: substitution.substituted(text, OLD, NEW)  # noqa: E731
+SECRETS = forms.met
+#: A look at a text, and what the text is made of: each takes up what the one before it has left.
+SQUARES = {
+    "strings whose bytes may be escaped": (DECIDED, b'S:1000000:"'),
+    "values within values, none of which ends": (DECIDED, b"a:1:{i:0;"),
+    "encoded strings with one end for all": (lambda text: list(embedded_strings(text + b'\\";')), b's:4000000:\\"'),
+    "shorter ones": (lambda text: list(embedded_strings(text + b'\\";')), b's:5:\\"'),
+    "tokens that lack a digit": (SECRETS, b"xoxa-"),
+    "tokens that lack their second part": (SECRETS, b"-eyJ"),
+    "tokens one after the other": (SECRETS, b"ghp_Qw7eRt9yUi3oPa5sDf1gHj8kLz2xCv4bNm6Q "),
+    "lines that continue on the next": (htaccess.names_outside, b"\\\n"),
+    "a policy that ends in blanks": (
+        lambda text: [
+            htaccess.adapted(b"Header set Content-Security-Policy" + text + b"x upgrade-insecure-requests", ())
+        ],
+        b" ",
+    ),
+    "a file that is loaded behind blanks": (lambda text: missing_files._LOADED.findall(b"require" + text), b" "),
+    "places of what must not leave the template": (lambda text: list(Searcher({"host": OLD}).spots(text, False)), OLD),
+}
+
+
+@attack("A text of a template begins values, strings or tokens all the time and ends none, or has very many",
+        "each of its bytes is looked at a few times")  # fmt: skip
+@pytest.mark.parametrize("case", SQUARES)
+def test_looking_for_values_and_secrets_takes_no_longer_than_reading_a_text(case):
+    look, piece = SQUARES[case]
+    text = piece * (MEGABYTES // len(piece))
+    assert len(look(text)) <= len(text)
+
+
+def test_values_behind_what_never_ends_are_left_as_they_are_and_that_is_reported():
+    report = Report()
+    text = b"a:1:{i:0;" * 20_000 + OLD
+    replaced = Rewriter("0123abcd", [Replacement(OLD, "domain", "domain")], Fragments("0123abcd"), report)
+    assert OLD not in replaced.rewrite_text(text, "a cell")
+    assert "without end" in str(vars(report))
 
 
 def test_a_version_of_thousands_of_digits_is_no_version(tmp_path):

@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 from controller.recipes.tree.archive_streams import (
     METHOD_NAMES,
     PIECE_BYTES,
-    TarStream,
+    Tar,
     Xz,
     ZipStream,
     files_of,
@@ -106,12 +106,10 @@ def _is_tar(stream: IO[bytes]) -> bool:
 @contextmanager
 def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """Yield the one dump of a tar archive; the archive is a stream and can be read only once."""
-    with tarfile.open(fileobj=cast(IO[bytes], TarStream(stream)), mode="r:") as archive:
+    with Tar(stream) as archive:
         named = files_of(archive, ".sql")
         _require_one([one.name for one in named])
-        found = archive.extractfile(named[0])
-        assert found is not None
-        with found:
+        with archive.content(named[0]) as found:
             yield found
 
 

@@ -15,6 +15,8 @@ _QUOTED = {b"'": _IN_SINGLE, b'"': _IN_DOUBLE, b"`": _IN_BACKTICK}
 _BLANK = re.compile(rb"[\s\x00]*+")
 _CONDITIONAL = re.compile(rb"/\*(M?)!([0-9]{5,6})?")
 _SHOWN_BYTES = 300
+#: What is kept of a comment that was removed, and of the text before it.
+_CUT_BYTES = 256
 _LOOKAHEAD_BYTES = 16
 #: What must follow two dashes to begin a comment: blanks and control characters, as on servers, or the end.
 _AFTER_DASHES = (*(bytes([code]) for code in (*range(0x21), 0x7F)), b"")
@@ -93,8 +95,8 @@ class Splitter:
         self.open_statement = self._quote != b"" or self._depth > 0 or bool(rest.strip(b" \t\r\n\0\x1a"))
 
     def held(self) -> int:
-        """Return the bytes of an unfinished statement in memory."""
-        return self._length + len(self._buffer) - self._piece
+        """Return the bytes of an unfinished statement in memory, with what its comments take there."""
+        return self._length + len(self._buffer) - self._piece + _CUT_BYTES * len(self._cuts)
 
     def opened(self) -> tuple[int, bytes]:
         """Return where the unfinished statement begins, in bytes, and its first bytes."""

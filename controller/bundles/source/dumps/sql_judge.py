@@ -103,11 +103,11 @@ _IN_TABLES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), why)
     for pattern, why in (
         (rb"\bSELECT\b", "it takes rows from a query"),
-        (rb"\bENGINE\s*=?\s*(?:FEDERATEDX?|CONNECT|SPIDER|S3|OQGRAPH)\b", _FOREIGN),
+        (rb"\bENGINE\s*+(?:=\s*+)?+(?:FEDERATEDX?|CONNECT|SPIDER|S3|OQGRAPH)\b", _FOREIGN),
     )
 )
 #: Directories of a table's files: they have a meaning only on the template's own disk.
-_DIRECTORY = re.compile(rb"\b(?:DATA|INDEX)\s+DIRECTORY\s*=?\s*(?:%b)" % _STRING, re.IGNORECASE | re.DOTALL)
+_DIRECTORY = re.compile(rb"\b(?:DATA|INDEX)\s+DIRECTORY\s*+(?:=\s*+)?+(?:%b)" % _STRING, re.IGNORECASE | re.DOTALL)
 #: Together they open every conditional comment.
 _READERS = (Server(True, 999999), Server(False, 999999))
 _TABLES = frozenset({"table", "alter"})

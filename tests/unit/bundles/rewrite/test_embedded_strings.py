@@ -28,5 +28,6 @@ def test_strings_that_never_end_are_not_read_to_the_end_of_the_text_each(monkeyp
 
     monkeypatch.setitem(DECODERS, b"%22", counted)
     found = list(embedded_strings(b"s%3A1%3A%22x%7B" * 5000 + b"%22%3B"))
-    assert len(found) == 5000 and all(one.wrapped is None for one in found)
+    assert found and all(one.wrapped is None for one in found)
+    assert sum(len(one.body) for one in found) < 1_000_000
     assert sum(read) < 1000
