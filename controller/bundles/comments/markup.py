@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from controller.bundles.comments import javascript, stylesheets
 from controller.bundles.comments.spans import Comment, Unclear
@@ -25,9 +25,13 @@ _DIRECTIVE = re.compile(
 )
 #: Marks of code that runs wherever it stands: a placeholder for PHP, tags of templates.
 _TEMPLATE_CODE = re.compile(rb"\0|\{[{%$]|<%")
-_SMARTY = re.compile(rb"\{\*|\{(?P<literal>literal)\}|\{(?P<code>php)\}")
-_TWIG = re.compile(rb"\{#|(?P<raw>\{%[-~]?\s*(?:verbatim|raw)\b)")
+#: Per language: the marks after which no other mark counts, and the end of each; one without an end is not read.
 _XML = re.compile(rb"(?P<comment><!--)|(?P<data><!\[CDATA\[)|(?P<instruction><\?)")
+_XML_ENDS = {"comment": b"-->", "data": b"]]>", "instruction": b"?>"}
+_SMARTY = re.compile(rb"(?P<comment>\{\*)|(?P<literal>\{literal\})|(?P<code>\{php\})")
+_SMARTY_ENDS = {"comment": b"*}", "literal": b"{/literal}"}
+_TWIG = re.compile(rb"(?P<comment>\{#)|(?P<raw>\{%[-~]?\s*(?:verbatim|raw)\b)")
+_TWIG_ENDS = {"comment": b"#}"}
 
 
 def page_comments(data: bytes, *, is_template: bool = False) -> list[Comment]:
@@ -83,62 +87,42 @@ def _inside(element: bytes, attributes: bytes, content: bytes, at: int) -> list[
 
 
 def xml_comments(data: bytes) -> list[Comment]:
-    """Return the comments of an XML document."""
-    found: list[Comment] = []
-    at = 0
-    try:
-        while (hit := _XML.search(data, at)) is not None:
-            kind = hit.lastgroup
-            closing = b"-->" if kind == "comment" else b"]]>" if kind == "data" else b"?>"
-            end = _end(data, closing, hit.end())
-            if kind == "comment":
-                found.append(Comment(hit.end(), end))
-            at = end + len(closing)
-    except Unclear:
-        pass
-    return found
+    """Return the comments of an XML document, as far as they are certain."""
+    return _marked(data, _XML, _XML_ENDS)[0]
 
 
 def smarty_comments(data: bytes) -> list[Comment]:
     """Return the comments of a Smarty template, and of the page in it."""
-    own: list[Comment] = []
-    at = 0
-    try:
-        while (hit := _SMARTY.search(data, at)) is not None:
-            if hit["code"]:
-                raise Unclear
-            closing = b"{/literal}" if hit["literal"] else b"*}"
-            end = _end(data, closing, hit.end())
-            if not hit["literal"]:
-                own.append(Comment(hit.end(), end))
-            at = end + len(closing)
-    except Unclear:
-        data = data[:at]
-    return _with_page(data, own)
+    return _with_page(data, *_marked(data, _SMARTY, _SMARTY_ENDS))
 
 
 def twig_comments(data: bytes) -> list[Comment]:
     """Return the comments of a Twig template, and of the page in it."""
-    own: list[Comment] = []
+    return _with_page(data, *_marked(data, _TWIG, _TWIG_ENDS))
+
+
+def _marked(data: bytes, marks: re.Pattern[bytes], ends: Mapping[str, bytes]) -> tuple[list[Comment], int]:
+    """Return the comments, and where reading becomes uncertain: at a mark without an end, or after everything."""
+    found: list[Comment] = []
     at = 0
-    try:
-        while (hit := _TWIG.search(data, at)) is not None:
-            if hit["raw"]:
-                raise Unclear
-            end = _end(data, b"#}", hit.end())
-            own.append(Comment(hit.end(), end))
-            at = end + len(b"#}")
-    except Unclear:
-        data = data[:at]
-    return _with_page(data, own)
+    while (hit := marks.search(data, at)) is not None:
+        closing = ends.get(str(hit.lastgroup), b"")
+        end = data.find(closing, hit.end()) if closing else -1
+        if end < 0:
+            return found, at
+        if hit.lastgroup == "comment":
+            found.append(Comment(hit.end(), end))
+        at = end + len(closing)
+    return found, len(data)
 
 
-def _with_page(data: bytes, own: list[Comment]) -> list[Comment]:
+def _with_page(data: bytes, own: list[Comment], certain: int) -> list[Comment]:
+    """Return the template's own comments and those of the page around them, up to where reading is certain."""
     parts, last = [], 0
     for one in own:
         parts += [data[last : one.start], bytes(one.end - one.start)]
         last = one.end
-    return sorted([*own, *page_comments(b"".join(parts) + data[last:], is_template=True)])
+    return sorted([*own, *page_comments(b"".join(parts) + data[last:certain], is_template=True)])
 
 
 def _end(data: bytes, closing: bytes, at: int) -> int:
