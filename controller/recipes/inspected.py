@@ -33,7 +33,7 @@ class InspectedTemplate(Template):
     _tree: TreeRules
     _statements: Statements
     _checks: Sequence[Mapping[str, Any]]
-    _notes: Sequence[str]
+    _notes: list[str]
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry is left out, None for one that is packed."""

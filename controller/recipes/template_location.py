@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,6 +14,11 @@ TOO_SHORT = "so short that it may stand below other folders: only as file://"
 #: The shortest password to search for without finding ordinary words.
 _SHORTEST_SEARCHED = 6
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def nonce_of(version: str, host: str, folder: str, root: str) -> str:
+    """Return the nonce of the template's placeholders: the same whenever this template is packed."""
+    return hashlib.sha256(f"{version}\0{host}\0{folder}\0{root}".encode()).hexdigest()[:8]
 
 
 def is_no_word(value: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,7 +37,7 @@ from controller.recipes.prestashop.storefront.checks import checks_of
 from controller.recipes.secrets.known import KEPT, KnownSecrets
 from controller.recipes.secrets.tables import secrets_of
 from controller.recipes.table_prefix import other_prefix
-from controller.recipes.template_location import Replacements, is_no_word, unsearched
+from controller.recipes.template_location import Replacements, is_no_word, nonce_of, unsearched
 from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
 from shared.errors import ShoplaunchError
@@ -110,36 +109,16 @@ class PrestaShopTemplate(InspectedTemplate):
         self._database = Database(database, configuration.prefix)
         self._hosts, base_uri = self._address(options)
         if not hosts.are_one_site(self._hosts):
-            self._notes = [
-                *self._notes,
-                f"addresses of the same shop, all become the new one's: {', '.join(self._hosts)}",
-            ]
+            self._notes += [f"addresses of the same shop, all become the new one's: {', '.join(self._hosts)}"]
         self._admin = self._database.administrator()
         self._settings = self._database.settings()
         require_same_release(version, self._settings.get("PS_VERSION_DB", ""))
         admin_folder = find_admin_folder(root, options)
         former = former_roots(root, series, self._settings.values(), base_uri.rstrip("/"))
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
-        resolved = self._roots[0]
-        self.nonce = hashlib.sha256(f"{version}\0{self._hosts[0]}\0{base_uri}\0{resolved}".encode()).hexdigest()[:8]
+        self.nonce = nonce_of(version, self._hosts[0], base_uri, self._roots[0])
         self._rows = RowRules(self._database, self._admin, self.nonce, options.keep_customers, self._hosts)
-        secrets, credentials = self._secrets(), self._credentials()
-        self.facts = TemplateFacts(
-            application="prestashop",
-            version=version,
-            domain=self._hosts[0],
-            base_uri=base_uri,
-            root=resolved,
-            home=options.home or home_of(resolved),
-            table_prefix=configuration.prefix,
-            admin_folder=admin_folder,
-            secrets=secrets.searched(),
-            credentials={label: value for label, value in credentials.items() if is_no_word(value)},
-            unsearched=self._unsearched(secrets, credentials),
-            suspected=secrets.suspected(),
-            weak={label: value for label, value in secrets.weak().items() if label == DATABASE_ACCESS},
-            credentials_of=tuple(filter(None, credentials.values())),
-        )
+        self.facts = self._facts(version, base_uri, admin_folder, options.home)
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, base_uri, self.nonce)
@@ -149,9 +128,8 @@ class PrestaShopTemplate(InspectedTemplate):
         in_use = self._database.folders_in_use()
         self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
         self._tree = TreeRules(root, series, admin_folder, options, in_use)
-        modules = (one for one in in_use if one.startswith("modules/"))
-        programs = [f"{one}/{one.removeprefix('modules/')}.php" for one in modules]
-        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
+        modules = [one.removeprefix("modules/") for one in in_use if one.startswith("modules/")]
+        self._notes += missing_files.sentences(root, [f"modules/{one}/{one}.php" for one in modules], self.left_out)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 
@@ -274,6 +252,26 @@ class PrestaShopTemplate(InspectedTemplate):
         if options.domain:
             found = list(dict.fromkeys([hosts.plain(options.domain), *found]))
         return found, base_uri
+
+    def _facts(self, version: str, base_uri: str, admin_folder: str, home: str | None) -> TemplateFacts:
+        """Return what is known of the template and what the packer searches for."""
+        secrets, credentials = self._secrets(), self._credentials()
+        return TemplateFacts(
+            application="prestashop",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=base_uri,
+            root=self._roots[0],
+            home=home or home_of(self._roots[0]),
+            table_prefix=self._configuration.prefix,
+            admin_folder=admin_folder,
+            secrets=secrets.searched(),
+            credentials={label: value for label, value in credentials.items() if is_no_word(value)},
+            unsearched=self._unsearched(secrets, credentials),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == DATABASE_ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
+        )
 
     def _secrets(self) -> KnownSecrets:
         found = KnownSecrets()

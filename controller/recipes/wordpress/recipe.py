@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -115,30 +114,11 @@ class WordPressTemplate(InspectedTemplate):
         texts = [*ends_of_logs(root, _LOGS), *self._options.values(), *self._database.recorded_paths()]
         former = [*self._database.download_roots(), *former_roots(root, texts, self._folder)]
         self._roots = list(dict.fromkeys([*roots_of(root), *former]))
-        resolved = self._roots[0]
-        self.nonce = hashlib.sha256(f"{version}\0{host}\0{self._folder}\0{resolved}".encode()).hexdigest()[:8]
+        self.nonce = template_location.nonce_of(version, host, self._folder, self._roots[0])
         self._rows = RowRules(
             self._database, self._admin, self.nonce, pack.keep_customers, facts.signs_in_by_email(version), self._own()
         )
-        secrets = self._secrets()
-        credentials = {name: configuration.text(name).encode("utf-8", "replace") for name in ("DB_NAME", "DB_USER")}
-        self.facts = TemplateFacts(
-            application="wordpress",
-            version=version,
-            domain=self._hosts[0],
-            base_uri=self._folder + "/",
-            root=resolved,
-            home=pack.home or home_of(resolved),
-            table_prefix=configuration.prefix,
-            admin_folder=ADMIN_FOLDER,
-            secrets=secrets.searched(),
-            credentials={label: value for label, value in credentials.items() if template_location.is_no_word(value)},
-            unsearched=secrets.unsearched(_ACCESS) | template_location.unsearched({}, credentials, self._roots),
-            suspected=secrets.suspected(),
-            weak={label: value for label, value in secrets.weak().items() if label == _ACCESS},
-            credentials_of=tuple(filter(None, credentials.values())),
-            noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
-        )
+        self.facts = self._facts(version, pack.home)
         self._homes = list(dict.fromkeys(filter(None, [self.facts.home, *map(home_in, former)])))
         names = [name for host in self._hosts for name in hosts.names_of(host)]
         self._owners_rules = OwnersRules(names, self.facts.base_uri, self.nonce)
@@ -149,7 +129,7 @@ class WordPressTemplate(InspectedTemplate):
         self._php = needs_of(root, self._options)
         themes = (one / "functions.php" for one in themes_of(root, self._options))
         programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
-        self._notes = [*self._notes, *missing_files.sentences(root, programs, self.left_out)]
+        self._notes += missing_files.sentences(root, programs, self.left_out)
         self._languages = packs(root)
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
         self._checks = checks_of(self._database, root, self._options, self.nonce)
@@ -248,6 +228,29 @@ class WordPressTemplate(InspectedTemplate):
         other = next((code for code, locale in self._languages.items() if locale), None)
         zones = {"shop.country": ("US", "IR"), "shop.time_zone": ("Europe/Berlin", "")}
         return {**zones, **({} if other is None else {"shop.language": ("en", other)})}
+
+    def _facts(self, version: str, home: str | None) -> TemplateFacts:
+        """Return what is known of the template and what the packer searches for."""
+        secrets = self._secrets()
+        names = ("DB_NAME", "DB_USER")
+        credentials = {name: self._configuration.text(name).encode("utf-8", "replace") for name in names}
+        return TemplateFacts(
+            application="wordpress",
+            version=version,
+            domain=self._hosts[0],
+            base_uri=self._folder + "/",
+            root=self._roots[0],
+            home=home or home_of(self._roots[0]),
+            table_prefix=self._configuration.prefix,
+            admin_folder=ADMIN_FOLDER,
+            secrets=secrets.searched(),
+            credentials={label: value for label, value in credentials.items() if template_location.is_no_word(value)},
+            unsearched=secrets.unsearched(_ACCESS) | template_location.unsearched({}, credentials, self._roots),
+            suspected=secrets.suspected(),
+            weak={label: value for label, value in secrets.weak().items() if label == _ACCESS},
+            credentials_of=tuple(filter(None, credentials.values())),
+            noun=SHOP if tables.SHOP_MARK in self._database.tables else SITE,
+        )
 
     def _own(self) -> Own:
         """Return the owner's data: options that consist of it, and the administrator's address."""
