@@ -350,6 +350,7 @@ class Advice(TypedDict):
 
 class ErrorCode(TypedDict):
     retryable: bool
+    status: NotRequired[int]
     advice: Advice
 
 class ErrorCodes(TypedDict):

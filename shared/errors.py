@@ -18,7 +18,7 @@ def _load() -> "dict[str, ErrorCode]":
     return document["codes"]
 
 
-#: code -> {"retryable": bool, "advice": {"en": str, "fa": str}}
+#: code -> {"retryable": bool, "status": int or missing (HTTP, 400), "advice": {"en": str, "fa": str}}
 CODES: "dict[str, ErrorCode]" = _load()
 
 

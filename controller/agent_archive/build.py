@@ -171,10 +171,11 @@ def _carried(path: Path, content: bytes) -> bytes:
 
 
 def _in_english(catalogue: bytes) -> bytes:
-    """Return the catalogue of error codes with English advice only: the agent gives no other, and reads it at start."""
+    """Return the catalogue of error codes with what the agent needs at its start: whether to retry, English advice."""
     document = json.loads(catalogue)
     for entry in document["codes"].values():
         entry["advice"] = {"en": entry["advice"]["en"]}
+        entry.pop("status", None)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 

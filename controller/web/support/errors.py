@@ -29,7 +29,7 @@ def known(error: ShoplaunchError) -> Response:
     """Answer a failure that has a code."""
     if problems.wants_problem():
         return problems.problem(error)
-    status = problems.STATUS.get(error.code, 400)
+    status = problems.status_of(error.code)
     title = gettext("Not found") if status == 404 else gettext("That did not work")
     return _page(title, advice(error.code, language()), status)
 

@@ -9,75 +9,25 @@ from contextlib import suppress
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from shared.errors import ShoplaunchError
+from shared.errors import CODES, ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-#: Codes with an HTTP status other than 400.
-STATUS = {
-    "body_too_large": 413,
-    "bundle_missing": 404,
-    "bundle_unknown": 422,
-    "cancelled": 410,
-    "certificate_missing": 404,
-    "credentials_gone": 404,
-    "currency_missing": 422,
-    "database_busy": 503,
-    "database_full": 503,
-    "database_unwritable": 503,
-    "domain_busy": 409,
-    "domain_invalid": 422,
-    "folder_invalid": 422,
-    "folder_reserved": 422,
-    "folder_unsupported": 422,
-    "downloads_busy": 503,
-    "email_invalid": 422,
-    "event_conflict": 409,
-    "event_running": 503,
-    "event_too_large": 413,
-    "events_full": 413,
-    "events_too_fast": 429,
-    "illegal_transition": 409,
-    "in_use": 409,
-    "internal": 500,
-    "job_unknown": 404,
-    "key_forbidden": 422,
-    "key_throttled": 429,
-    "key_unknown": 404,
-    "kind_unsupported": 409,
-    "language_missing": 422,
-    "login_invalid": 422,
-    "login_throttled": 429,
-    "name_taken": 409,
-    "not_initialised": 503,
-    "order_invalid": 422,
-    "password_unfit": 422,
-    "refused_unknown": 404,
-    "request_unsigned": 401,
-    "account_invalid": 422,
-    "role_missing": 403,
-    "server_ambiguous": 422,
-    "server_unknown": 422,
-    "service_ending": 503,
-    "service_unknown": 404,
-    "status_unknown": 404,
-    "superseded": 409,
-    "token_invalid": 401,
-    "user_unknown": 404,
-    "worker_silent": 503,
-    "chores_hang": 503,
-    # Not the sender's fault: the request may be repeated
-    "config_invalid": 503,
-    "database_damaged": 503,
-}
+#: The HTTP status of codes that name none in the catalogue: the request is wrong, and the same again would be.
+USUAL_STATUS = 400
 #: A refused body is read and discarded up to this size, so that the sender gets to read the refusal.
 DRAIN_BYTES = 16 * 1024 * 1024
 RETRY_AFTER_SECONDS = 10
 
 
+def status_of(code: str, otherwise: int = USUAL_STATUS) -> int:
+    """Return the HTTP status of the code in the catalogue, or `otherwise` where it names none."""
+    return CODES[code].get("status", otherwise)
+
+
 def problem(error: ShoplaunchError, status: int | None = None) -> Response:
     """Return `error` as a problem document; `status` defaults to the code's own HTTP status."""
-    status = status or STATUS.get(error.code, 400)
+    status = status or status_of(error.code)
     document = {"type": "about:blank", "title": error.message, "status": status, **error.as_dict()}
     document["instance"] = request.path
     response = Response(json.dumps(document, ensure_ascii=False), status, content_type=MEDIA_TYPE)

@@ -45,8 +45,9 @@ def test_the_agent_knows_every_error_code_and_advises_in_english_alone(tmp_path)
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
     with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
         carried = json.loads(archive.read("shared/error_codes.json"))["codes"]
-    assert {code: (entry["retryable"], entry["advice"]) for code, entry in carried.items()} == {
-        code: (entry["retryable"], {"en": entry["advice"]["en"]}) for code, entry in CODES.items()
+    assert carried == {
+        code: {"retryable": entry["retryable"], "advice": {"en": entry["advice"]["en"]}}
+        for code, entry in CODES.items()
     }
 
 

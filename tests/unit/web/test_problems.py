@@ -3,7 +3,7 @@
 import pytest
 
 from controller.jobs.intake.refused_orders import is_refusal
-from controller.web.support.problems import STATUS
+from controller.web.support.problems import status_of
 from shared.errors import CODES, ShoplaunchError
 
 OURS = [code for code in CODES if not is_refusal(ShoplaunchError(code, ""))]
@@ -16,4 +16,11 @@ def test_some_failures_are_the_controllers():
 @pytest.mark.parametrize("code", OURS)
 def test_a_failure_of_the_controller_is_never_reported_as_the_senders_fault(code):
     """Billing gives an order up, and an agent a report, that is answered by 400."""
-    assert STATUS.get(code, 400) >= 500
+    assert status_of(code) >= 500
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("job_unknown", 404), ("key_throttled", 429), ("order_invalid", 422), ("event_invalid", 400)]
+)
+def test_the_catalogue_says_the_http_status_of_an_error(code, status):
+    assert status_of(code) == status == CODES[code].get("status", 400)

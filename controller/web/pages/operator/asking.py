@@ -30,7 +30,7 @@ def problem_of(error: ShoplaunchError) -> tuple[str, int]:
     """Return (advice, status) for an error in the form; raise `error` when it is about something else."""
     if error.code not in _OF_FORMS:
         raise error
-    return advice(error.code, language()), problems.STATUS.get(error.code, 422)
+    return advice(error.code, language()), problems.status_of(error.code, 422)
 
 
 @dataclass(frozen=True)
