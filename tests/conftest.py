@@ -148,7 +148,7 @@ def keys():
 
 @pytest.fixture
 def controller():
-    """A controller that answers agents as told (tests.support.servers.controller_stub.Controller)."""
+    """A controller that answers agents as a test sets it (tests.support.servers.controller_stub.Controller)."""
     server = Controller()
     yield server
     server.close()

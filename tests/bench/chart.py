@@ -60,8 +60,8 @@ def draw_waits(versions, waits):
             if part in ("in all", "follow-up job"):
                 continue
             style, width = _WAIT if part in waits else _WORK, seconds * scale
-            told = f"<title>{escape(part)}: {seconds:.2f} s</title>"
-            bar = f'<rect class="{style}" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BAR}">{told}</rect>'
+            title = f"<title>{escape(part)}: {seconds:.2f} s</title>"
+            bar = f'<rect class="{style}" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BAR}">{title}</rect>'
             drawn.append(bar)
             left += width
         drawn.append(_text(left + 8, top + 16, f"{parts['in all']:.1f} s", ""))

@@ -30,13 +30,13 @@ def pack(shop, folder, thorough=False):
     document |= {"exit_code": code, "max_rss_kb": kilobytes, "phases": _phases(complaints)}
     if code is None:
         return document | {"code": "timeout", "message": f"not packed after {SECONDS} s"}
-    told = _as_json(said)
-    if code != 0 or "manifest" not in told:
-        return document | _error(told, complaints, code)
+    output = _as_json(said)
+    if code != 0 or "manifest" not in output:
+        return document | _error(output, complaints, code)
     document |= {"state": PASSED, "size": target.stat().st_size, "sha256": _digest(target)}
-    document |= _summary(told["manifest"], told["report"])
-    (folder / "report.json").write_text(json.dumps(told["report"], ensure_ascii=False, indent=1), "utf-8")
-    (folder / "manifest.json").write_text(json.dumps(told["manifest"], ensure_ascii=False), "utf-8")
+    document |= _summary(output["manifest"], output["report"])
+    (folder / "report.json").write_text(json.dumps(output["report"], ensure_ascii=False, indent=1), "utf-8")
+    (folder / "manifest.json").write_text(json.dumps(output["manifest"], ensure_ascii=False), "utf-8")
     if thorough:
         document |= _again(shop, folder, document["sha256"])
     return document
@@ -72,8 +72,8 @@ def _as_json(text):
         return {}
 
 
-def _error(told, complaints, code):
-    error = told.get("error") or {}
+def _error(output, complaints, code):
+    error = output.get("error") or {}
     last = complaints.strip().splitlines()[-3:]
     return {
         "code": error.get("code", f"exit {code}"),

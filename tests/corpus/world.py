@@ -85,10 +85,10 @@ class CorpusWorld(Whole):
         import json
 
         try:
-            told = json.loads(done.stdout)
+            document = json.loads(done.stdout)
         except ValueError:
-            told = {"error": {"code": f"exit {done.returncode}", "message": done.stderr[-1000:]}}
-        return (None, told["error"]) if done.returncode else (told, None)
+            document = {"error": {"code": f"exit {done.returncode}", "message": done.stderr[-1000:]}}
+        return (None, document["error"]) if done.returncode else (document, None)
 
     def php_of(self, job):
         """Return the PHP that serves the account, such as "8.4" or "5.6 (7.0 as WebAssembly without intl)"."""

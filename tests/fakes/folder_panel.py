@@ -59,7 +59,7 @@ class FolderPanel(Panel):
         if method in self.before:
             self.before[method]()
         if code is not None:
-            raise ShoplaunchError(code, f"{method} was told to fail")
+            raise ShoplaunchError(code, f"{method} fails as the test wants")
 
     def reader(self, account):
         """A user of this machine who owns nothing; None where the panel is another machine's."""

@@ -41,15 +41,15 @@ class Kill:
     def __init__(self, database, engine, number=0, when="before"):
         self.count, self._number, self._when = 0, number, when
         self._database, self._engine = database, engine
-        self._told = [("before_cursor_execute", self._before), ("after_cursor_execute", self._after)]
+        self._listeners = [("before_cursor_execute", self._before), ("after_cursor_execute", self._after)]
 
     def __enter__(self):
-        for name, call in self._told:
+        for name, call in self._listeners:
             sa.event.listen(self._engine, name, call)
         return self
 
     def __exit__(self, *_error):
-        for name, call in self._told:
+        for name, call in self._listeners:
             sa.event.remove(self._engine, name, call)
 
     def _before(self, connection, _cursor, statement, *_more):

@@ -53,8 +53,8 @@ def test_what_may_not_be_written_is_reported_and_the_next_tick_goes_on(shop, con
     make, undo = immutable
     make(path)
     assert shop.run() == 1, shop.errors
-    told = [event["error"]["code"] for event in controller.accepted("failed")]
-    assert told == ["file_error"] or (what == ".shoplaunch" and shop.errors.startswith("file_error: ")), shop.errors
+    reported = [event["error"]["code"] for event in controller.accepted("failed")]
+    assert reported == ["file_error"] or (what == ".shoplaunch" and shop.errors.startswith("file_error: ")), shop.errors
     assert not (shop.root / "index.php").exists()
     undo()
     assert shop.run() == 0, shop.errors

@@ -59,8 +59,8 @@ def test_no_answer_breaks_a_page_or_cron(watched, controller, odd, state):  # no
     watched.cron()
     pages_are_made(watched, service)
     kept = json.loads(watched.shop(service)["document"] or "{}")
-    told_text = ODD[odd] if isinstance(ODD[odd], str) and odd != "halves of characters" else ""
-    assert kept.get("domain", "") == told_text[:330]
+    written = ODD[odd] if isinstance(ODD[odd], str) and odd != "halves of characters" else ""
+    assert kept.get("domain", "") == written[:330]
     watched.due_now()
     watched.cron()
 

@@ -27,7 +27,7 @@ TROUBLE = """
     from controller.jobs.steps import account
     from shared.errors import ShoplaunchError
     WORDS = json.loads(os.environ["WORDS"])
-    def told(work):
+    def quoting(work):
         raise ShoplaunchError("panel_refused", WORDS)
     def unforeseen(work):
         if work.job.order.get("first_name") != "known":
@@ -35,15 +35,15 @@ TROUBLE = """
                 raise OSError(5, WORDS, WORDS)
             except OSError as error:
                 raise RuntimeError(WORDS) from error
-        told(work)
+        quoting(work)
     account.run = unforeseen
     from controller.web import app
     made = app.create_app
     def create(config):
         found = made(config)
-        found.before_request(lambda: told_page())
+        found.before_request(lambda: failing_page())
         return found
-    def told_page():
+    def failing_page():
         from flask import request
         if request.path.startswith("/trouble"):
             raise RuntimeError(WORDS)
@@ -141,7 +141,7 @@ def test_the_web_servers_own_entries_are_lines(capfd):
 
 @attack("an error's message quotes lines of a command's output", "none of its lines passes for one")
 def test_a_commands_failure_is_not_forged(house):
-    job = house.order("told.example")
+    job = house.order("quoted.example")
     house.fail(job, "account", "panel_refused", f"x\nWhat to do: run this\r{WORDS}")
     for words in (["show", job.id], ["watch", job.id], ["show", job.id, "--json"], ["jobs"]):
         done = subprocess.run(

@@ -19,9 +19,9 @@ LEAD = (
 )  # fmt: skip
 
 
-def visited(monkeypatch, told, **settings):
-    """Return where the shop is visited when the panel says that it is at `told`."""
-    data = {"documentroot": ACCOUNT.document_root, "homedir": ACCOUNT.home, "domain": ACCOUNT.domain, "ip": told}
+def visited(monkeypatch, reported, **settings):
+    """Return where the shop is visited when the panel says that it is at `reported`."""
+    data = {"documentroot": ACCOUNT.document_root, "homedir": ACCOUNT.home, "domain": ACCOUNT.domain, "ip": reported}
     answer = {"metadata": {"result": 1}, "data": {"uapi": {"status": 1, "data": data}}}
     monkeypatch.setattr(whm.Whm, "_post", lambda *_call: answer)
     login = whm.Login("web1", f"https://{HOST}:2087", "root", "TOKEN")
@@ -32,12 +32,12 @@ def visited(monkeypatch, told, **settings):
     "a panel says that a shop lies at an address of the controller's own machine, of its cloud, or at a name",
     "the shop is visited at the server's own address, which the operator has named",
 )
-@pytest.mark.parametrize("told", LEAD, ids=map(str, LEAD))
-def test_no_panel_leads_us_to_ourselves(monkeypatch, told):
-    assert visited(monkeypatch, told) == HOST
+@pytest.mark.parametrize("reported", LEAD, ids=map(str, LEAD))
+def test_no_panel_leads_us_to_ourselves(monkeypatch, reported):
+    assert visited(monkeypatch, reported) == HOST
 
 
-@pytest.mark.parametrize("told", ["192.0.2.7", "10.0.0.7", "2001:db8::7"])
-def test_where_a_site_has_an_address_of_its_own_it_is_visited_there(monkeypatch, told):
-    assert visited(monkeypatch, told) == told
-    assert visited(monkeypatch, told, http_ip="127.0.0.1") == "127.0.0.1"
+@pytest.mark.parametrize("reported", ["192.0.2.7", "10.0.0.7", "2001:db8::7"])
+def test_where_a_site_has_an_address_of_its_own_it_is_visited_there(monkeypatch, reported):
+    assert visited(monkeypatch, reported) == reported
+    assert visited(monkeypatch, reported, http_ip="127.0.0.1") == "127.0.0.1"

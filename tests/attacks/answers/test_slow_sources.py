@@ -90,14 +90,14 @@ def test_a_source_that_is_too_slow_is_given_up_and_what_came_is_kept(quick, serv
 
 
 @attack("an operator's own limit makes downloads slow", "the controller says so, and its agents wait for it")
-@pytest.mark.parametrize("told", [None, "", "0", "-5", "x", "\u00b2", "9" * 5000, "16385", "500"])
-def test_the_controllers_own_limit_is_no_slow_source(told):
+@pytest.mark.parametrize("limit", [None, "", "0", "-5", "x", "\u00b2", "9" * 5000, "16385", "500"])
+def test_the_controllers_own_limit_is_no_slow_source(limit):
     class Response:
-        status, length, headers = 200, 1, {} if told is None else {LEAST_RATE_HEADER: told}
+        status, length, headers = 200, 1, {} if limit is None else {LEAST_RATE_HEADER: limit}
 
     exchange = downloads.exchange(15)
     found = downloads.Download(Response, exchange, [], 1).promised_rate()
-    assert exchange._rate == found == (500 if told == "500" else downloads.LEAST_RATE)
+    assert exchange._rate == found == (500 if limit == "500" else downloads.LEAST_RATE)
 
 
 @attack("a foreign server of bundles says that it sends a byte a second", "it is held to what every source is")

@@ -135,8 +135,8 @@ def test_what_may_have_been_revoked_is_named(people, tmp_path):
     assert done.exit_code == 3, done.output
     for words in ("leaked (`shoplaunch key revoke NAME`", "nora (administer), omid (operate)", "web-1", "session"):
         assert words in done.stdout
-    told = CliRunner(env=environment).invoke(main, ["doctor"]).output
-    assert "leaked" in told and "brought back" in told
+    output = CliRunner(env=environment).invoke(main, ["doctor"]).output
+    assert "leaked" in output and "brought back" in output
     engine = open_service(load_config(environment)).installation.engine
     with reading(engine) as connection:
         at, back = aftermath.to_review(connection, 0.0)
@@ -212,9 +212,9 @@ def test_links_to_passwords_that_a_restore_has_ended_are_named_until_there_are_n
     backups.backup(people.config, tmp_path / "saved")
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "other")}
     runner = CliRunner(env=environment)
-    told = runner.invoke(main, ["restore", str(tmp_path / "saved")]).stdout
+    output = runner.invoke(main, ["restore", str(tmp_path / "saved")]).stdout
     words = "job1 shop.example.com (`shoplaunch retry ID --step notify`"
-    assert words in told
+    assert words in output
     assert words in runner.invoke(main, ["doctor"]).output
     config = load_config(environment)
     service = open_service(config)

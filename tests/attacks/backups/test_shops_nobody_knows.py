@@ -71,7 +71,7 @@ def test_a_job_of_a_backup_changes_no_login_of_its_own_shop(world):
 
 @attack(
     "an operator cancels a job that a backup brought back and that never ends, as its shop lives since then",
-    "the shop keeps database and login, and the operator is told",
+    "the shop keeps database and login, and the operator is notified",
 )
 @pytest.mark.parametrize("found_there", [(), ("ensure_database",)], ids=["a new database", "one that was there"])
 def test_cancelling_a_job_of_a_backup_leaves_its_shop_alone(world, found_there):

@@ -133,6 +133,6 @@ class Impostor:
             self._lines += self._process.stdout.read().splitlines()
             self._process.wait()
             self._process.stdout.close()
-        told = [json.loads(line) for line in self._lines]
-        packets = [bytes.fromhex(one.get("heard", one.get("rest", ""))) for one in told]
-        return [one for one in packets if one], sum("connected" in one for one in told)
+        entries = [json.loads(line) for line in self._lines]
+        packets = [bytes.fromhex(one.get("heard", one.get("rest", ""))) for one in entries]
+        return [one for one in packets if one], sum("connected" in one for one in entries)

@@ -204,9 +204,9 @@ def test_the_launchers_own_report_never_goes_to_the_port(callback, box, launched
             assert neighbour.heard() == []
     finally:
         controller.close()
-    told = program == "curl"
-    assert [event["error"]["code"] for event in controller.accepted("failed")] == ["python_missing"] * told
-    assert box.state.get("reported", False) == told
+    is_reported = program == "curl"
+    assert [event["error"]["code"] for event in controller.accepted("failed")] == ["python_missing"] * is_reported
+    assert box.state.get("is_reported", False) == is_reported
 
 
 @attack(

@@ -164,7 +164,7 @@ def test_the_server_itself_is_reached_by_its_socket_and_by_its_port(postgresql_s
     postgresql_server.drop_database(name)
 
 
-def test_a_server_that_still_keeps_digests_of_md5_is_told_what_to_change(postgresql_server):
+def test_for_a_server_with_digests_of_md5_the_error_says_what_to_change(postgresql_server):
     name = postgresql_server.new_database()
     postgresql_server.query("SET password_encryption = 'md5'; CREATE ROLE digested LOGIN PASSWORD 'known'")
     hba = postgresql_server.data / "pg_hba.conf"

@@ -247,7 +247,7 @@ def test_another_key_takes_the_services_of_a_revoked_one_over(site, key):
     command(site, "revoke", old, "--yes")
     assert "1 more" in command(site, "adopt", new, "--of", old, "--yes")
     assert as_new("GET", f"/api/v1/services/{service}").json()["id"] == job
-    # The same order told again by its new key
+    # The same order sent again by its new key
     assert as_new("POST", ORDERS, order).json()["id"] == other
 
 

@@ -257,12 +257,12 @@ def test_those_who_ask_while_a_look_hangs_get_the_last_answer_and_then_the_truth
 def test_every_service_without_a_job_is_counted(world):
     wanted = {"order": {}, "wait_for_acceptance": True}
     many = health_rows.MANY + 200
-    told = [
+    known = [
         *(BilledService(f"{number}", wanted=wanted, updated_at=NOW) for number in range(many)),
         BilledService("said", wanted={"wait_for_acceptance": False, "name": '"wait_for_acceptance": true'}),
         BilledService("accepted", wanted=wanted, accepted_at=NOW - 900, updated_at=NOW - 900),
     ]
-    transact(world.engine, lambda connection: [services.put(connection, service) for service in told])
+    transact(world.engine, lambda connection: [services.put(connection, service) for service in known])
     found = health.examine(world.engine, NOW, health.Loops())
     assert (found.waiting, found.forgotten) == (many, 2)
     assert {one.service_id for one in health.forgotten(world.engine, NOW)} == {"said", "accepted"}

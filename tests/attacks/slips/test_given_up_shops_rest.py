@@ -148,7 +148,7 @@ def test_a_follow_up_job_is_not_taken_back_in_the_successor(world):
 
 
 @attack("an operator closes a replaced shop by the command line", "it is refused with the new one's job")
-def test_the_command_line_is_told_which_job_replaced_it(site):
+def test_the_command_line_names_the_job_that_replaced_it(site):
     jobs = [site.put(site.order(f"{name}.followed.example"), "live") for name in ("one", "two")]
     same = {"account": "followed", "server": jobs[0].server}
     for number, job in enumerate(jobs):

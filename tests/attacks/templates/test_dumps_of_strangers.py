@@ -300,9 +300,9 @@ def test_the_private_server_has_a_uid_of_its_own_and_a_closed_folder():
             assert status.st_mode & 0o077 == 0
             owners.add(status.st_uid)
             pid = (folder / "pid").read_text().strip()
-            told = Path(f"/proc/{pid}/status").read_text()
-            assert f"Uid:\t{status.st_uid}\t{status.st_uid}\t{status.st_uid}\t{status.st_uid}" in told
-            assert "NoNewPrivs:\t1" in told
+            text = Path(f"/proc/{pid}/status").read_text()
+            assert f"Uid:\t{status.st_uid}\t{status.st_uid}\t{status.st_uid}\t{status.st_uid}" in text
+            assert "NoNewPrivs:\t1" in text
             as_other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "mariadb", "--no-defaults"]
             done = subprocess.run([*as_other, f"--socket={address.socket}", "-uroot", "-e", "SELECT 1"],
                                   capture_output=True, check=False)  # fmt: skip

@@ -225,7 +225,7 @@ def job(site):
 
 
 def drip(site, job, stop):
-    """Take the bundle of `job` at four kilobytes a second until told to stop."""
+    """Take the bundle of `job` at four kilobytes a second until asked to stop."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", site.port))

@@ -64,13 +64,13 @@ def expired(world):
 )
 def test_behind_its_validity_a_token_wakes_nobody(world):
     job, agent = expired(world)
-    before, calls, told = world.job(job), len(world.panel.calls), len(world.mail.alarms)
+    before, calls, alarms = world.job(job), len(world.panel.calls), len(world.mail.alarms)
     for _ in range(10):
         attempts(agent)
         world.work_later(HOUR, stride=900)
     now = world.job(job)
     assert (now.state, now.error, now.updated_at) == (before.state, before.error, before.updated_at)
-    assert (len(world.panel.calls), len(world.mail.alarms)) == (calls, told) and told == 1
+    assert (len(world.panel.calls), len(world.mail.alarms)) == (calls, alarms) and alarms == 1
     assert [event["event"] for event in kept(world, job)] == ["started"]
 
 
@@ -91,13 +91,13 @@ def test_one_end_only_is_taken_behind_the_validity(world):
     agent.fail("db_packet")
     world.work()
     assert world.job(job).state == "failed"
-    before, told = world.job(job), len(world.mail.alarms)
+    before, alarms = world.job(job), len(world.mail.alarms)
     for number in range(20):
         agent.fail(("db_packet", "db_error", "disk_full")[number % 3])
         agent.send("finished", stage="report", percent=98, evidence=EVIDENCE)
     world.work_later(2 * HOUR, stride=900)
     assert (world.job(job).state, world.job(job).error) == ("failed", before.error)
-    assert len(world.mail.alarms) <= told + 1
+    assert len(world.mail.alarms) <= alarms + 1
     assert [event["event"] for event in kept(world, job)] == ["started", "failed"]
 
 

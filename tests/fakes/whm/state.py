@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-#: What a reseller's token may do unless told otherwise; the reference names these.
+#: What a reseller's token may do unless a test says otherwise; the reference names these.
 INITIAL_ACLS = ("cpanel-api", "acct-summary", "list-accts", "create-acct", "kill-acct", "suspend-acct")
 ALL_ACLS = (*INITIAL_ACLS, "passwd", "create-user-session", "manage-api-tokens")
 

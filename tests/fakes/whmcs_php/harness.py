@@ -241,8 +241,8 @@ class Whmcs:
     def environment(self):
         """Return the environment in which PHP finds this installation."""
         dsn = f"mysql:unix_socket={self.server.socket};dbname={self.database};charset=utf8mb4"
-        told = {"dsn": dsn, "user": self.user, "password": self.password, "addon": str(ADDON)}
-        return {**os.environ, "WHMCS_DOUBLE": json.dumps(told)}
+        settings = {"dsn": dsn, "user": self.user, "password": self.password, "addon": str(ADDON)}
+        return {**os.environ, "WHMCS_DOUBLE": json.dumps(settings)}
 
     def _wait(self):
         deadline = time.monotonic() + WAIT_SECONDS

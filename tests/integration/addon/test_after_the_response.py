@@ -1,4 +1,4 @@
-"""What the controller is asked or told costs no visitor anything: it happens once the page has left, or by cron."""
+"""Requests to the controller cost no visitor anything: they are sent once the page has left, or by cron."""
 
 import base64
 import json

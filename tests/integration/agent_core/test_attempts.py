@@ -99,12 +99,12 @@ def test_every_start_after_done_only_cleans_up(box, controller):
     assert box.state["status"] == "done"
     assert not (box.folder / "shop.bundle").exists() and not (box.folder / "job").exists()
     assert box.id in box.crontab
-    done, told = len(box.trace), len(controller.events)
+    done, events = len(box.trace), len(controller.events)
     assert box.run() == 1
     box.write_plan()
     assert box.run() == 0
     assert box.trace[done:] == ["ledger dropped"]
-    assert len(controller.events) == told
+    assert len(controller.events) == events
     assert not box.folder.exists()
     assert box.id not in box.crontab
 

@@ -237,7 +237,7 @@ def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, serv
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "gets_it"),
     [
         ("https://control.example.com/api/v1/agent/bundle/x", True),
         ("https://control.example.com:443/x", True),
@@ -247,9 +247,9 @@ def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(bundle, serv
         ("http://control.example.com/x", False),
     ],
 )
-def test_only_the_controllers_own_address_gets_the_token(url, told):
+def test_only_the_controllers_own_address_gets_the_token(url, gets_it):
     callback = {"url": "https://Control.example.com/api/v1/agent/events", "token": "secret"}
-    assert token_for({"callback": callback, "bundle": {"url": url}}) == ("secret" if told else None)
+    assert token_for({"callback": callback, "bundle": {"url": url}}) == ("secret" if gets_it else None)
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "superseded"), (410, "cancelled"), (401, "bundle_missing")])

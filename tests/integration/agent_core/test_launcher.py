@@ -152,7 +152,7 @@ def test_where_it_cannot_be_noted_the_interpreter_is_taken_all_the_same(world, b
 
 
 @pytest.mark.parametrize(
-    ("command", "came_back", "told"),
+    ("command", "came_back", "expected"),
     [
         ("status", None, "job: -"),
         ("--version", None, f"shoplaunch agent {VERSION}"),
@@ -160,14 +160,14 @@ def test_where_it_cannot_be_noted_the_interpreter_is_taken_all_the_same(world, b
         ("run", "1", ""),
     ],
 )
-def test_only_the_work_needs_everything_and_nobody_comes_back_twice(box, command, came_back, told):
+def test_only_the_work_needs_everything_and_nobody_comes_back_twice(box, command, came_back, expected):
     script = "import sys; sys.modules['_ssl'] = None; sys.argv = sys.argv[1:]; import runpy"
     script += "; sys.path.insert(0, sys.argv[0]); runpy.run_path(sys.argv[0], run_name='__main__')"
     (box.folder / "run").write_text("echo came back\n")
     words = ["/usr/bin/python3", "-I", "-S", "-c", script, str(box.folder / "agent.pyz"), command]
     environment = {} if came_back is None else {"SHOPLAUNCH_CAME_BACK": came_back}
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment)
-    assert done.stdout.partition("\n")[0] == told
+    assert done.stdout.partition("\n")[0] == expected
 
 
 @pytest.mark.parametrize("present", [{}, {"usr/bin/python3": OLD}, {"usr/bin/python3": LIKE_35}])

@@ -226,18 +226,18 @@ def test_patience_ends_before_a_hung_agent_would_be_killed_and_the_next_tick_goe
 
 
 def test_what_is_waited_for_is_reported_once_and_again_only_after_something_got_through():
-    hours, told = Hours(), []
-    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep, on_waiting=told.append)
+    hours, reported = Hours(), []
+    patience = Patience(lambda: None, clock=hours, sleep=hours.sleep, on_waiting=reported.append)
     busy = ShoplaunchError("db_busy", "1040 Too many connections")
     patience.failure(busy)
-    assert told == []
+    assert reported == []
     for _ in range(50):
         patience.failure(busy)
-    assert told == [busy]
+    assert reported == [busy]
     patience.success()
     for _ in range(50):
         patience.failure(busy)
-    assert told == [busy, busy]
+    assert reported == [busy, busy]
 
 
 def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controller():
@@ -246,14 +246,16 @@ def test_what_is_waited_for_is_an_error_that_passes_in_the_eyes_of_the_controlle
         redact = staticmethod(lambda text: text.replace("geheim", "***"))
 
     class Events:
-        told = []
+        reported = []
 
         def event(self, name, **fields):
-            self.told.append((name, fields["error"]["code"], fields["error"]["retryable"], fields["error"]["message"]))
+            self.reported.append(
+                (name, fields["error"]["code"], fields["error"]["retryable"], fields["error"]["message"])
+            )
 
     ctx = types.SimpleNamespace(log=Log(), events=Events())
     Context.report_waiting(ctx, ShoplaunchError("db_busy", "1040 geheim"))
-    assert Events.told == [("failed", "db_busy", True, "1040 ***")]
+    assert Events.reported == [("failed", "db_busy", True, "1040 ***")]
 
 
 def test_what_others_got_through_counts_as_well_but_not_that_they_begin():

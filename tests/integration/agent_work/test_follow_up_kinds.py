@@ -63,8 +63,8 @@ def test_settings_and_redirects_are_switched_on_and_nothing_of_the_agent_stays(l
     assert stat.S_IMODE((living.root / "backoffice77" / "config.php").stat().st_mode) == 0o640
     assert (living.root / "backoffice77" / "config.php").stat().st_uid == living.uid
     nothing_of_ours(living)
-    told = [event.get("stage") for event in controller.accepted("stage_finished")]
-    assert told == ["verify", "preflight", "configure", "edit"]
+    reported = [event.get("stage") for event in controller.accepted("stage_finished")]
+    assert reported == ["verify", "preflight", "configure", "edit"]
     assert [event["percent"] for event in controller.accepted("stage_finished")] == [10, 30, 60, 90]
     assert controller.accepted("finished") and controller.accepted("cleaned")
 

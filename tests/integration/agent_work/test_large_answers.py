@@ -157,9 +157,10 @@ def test_a_server_that_asks_for_a_local_file_gets_none():
 
 
 @pytest.mark.parametrize(
-    ("problem", "told"), [(TimeoutError("timed out"), pymysql.err.OperationalError), (MemoryError("no"), MemoryError)]
+    ("problem", "expected"),
+    [(TimeoutError("timed out"), pymysql.err.OperationalError), (MemoryError("no"), MemoryError)],
 )
-def test_over_a_line_on_which_something_failed_nobody_goes_on(problem, told):
+def test_over_a_line_on_which_something_failed_nobody_goes_on(problem, expected):
     made = OurConnection(defer_connect=True)
     made._next_seq_id = 1
 
@@ -168,7 +169,7 @@ def test_over_a_line_on_which_something_failed_nobody_goes_on(problem, told):
 
     made._rfile = types.SimpleNamespace(read=read, close=lambda: None)
     made._sock = types.SimpleNamespace(close=lambda: None)
-    with pytest.raises(told, match=str(problem)):
+    with pytest.raises(expected, match=str(problem)):
         next(made._packets())
     assert not made.open
 

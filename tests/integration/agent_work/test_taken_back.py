@@ -37,8 +37,8 @@ ROOT_RULES = {"keep": [], "default_pages": [], "htaccess_blocks": [], "occupied"
 @pytest.mark.parametrize("moment", ["preflight", "configure", "switch", "finished"])
 def test_a_job_cancelled_late_leaves_the_account_as_it_was(shop, controller, occupied, moment):
     def cancel(event):
-        told = event["event"] == "finished" if moment == "finished" else event.get("stage") == moment
-        if told and event["event"] in ("stage_finished", "finished"):
+        is_it = event["event"] == "finished" if moment == "finished" else event.get("stage") == moment
+        if is_it and event["event"] in ("stage_finished", "finished"):
             controller.answer = lambda event: (410, {})
             return 410, {}
         return None

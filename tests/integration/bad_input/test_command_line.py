@@ -226,10 +226,10 @@ def test_refusals_of_the_system_have_codes_of_their_own(number, code):
 def test_a_program_that_stops_reading_is_no_failure_of_the_agent():
     @click.command()
     @errors_shown
-    def told():
+    def printing():
         raise BrokenPipeError(32, "Broken pipe")
 
-    done = CliRunner().invoke(told)
+    done = CliRunner().invoke(printing)
     assert "What to do" not in done.output
 
 

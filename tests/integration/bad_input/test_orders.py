@@ -76,8 +76,8 @@ def jobs(commands):
     ids=str,
 )
 def test_a_wrong_order_is_named_in_both_forms_and_makes_no_job(shop, changes, code):
-    told, _ = shop.refused(*words(**changes))
-    assert told == code
+    refusal, _ = shop.refused(*words(**changes))
+    assert refusal == code
     assert shop.refused_json(*words(**changes))["code"] == code
     assert jobs(shop) == []
 

@@ -36,12 +36,12 @@ def refused(commands, sample, mariadb_server, tmp_path):  # noqa: F811
         if "--scratch" not in words:
             words = (*words, "--scratch", server_url(mariadb_server))
         before = mariadb_server.query("SHOW DATABASES")
-        told = commands.refused(
+        refusal = commands.refused(
             "pack", "--docroot", docroot or sample[0], "-o", out / "shop.bundle", *words, **environment
         )
         assert list(out.iterdir()) == []
         assert mariadb_server.query("SHOW DATABASES") == before
-        return told
+        return refusal
 
     return attempt
 

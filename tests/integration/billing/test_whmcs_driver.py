@@ -8,7 +8,7 @@ from controller.billing.whmcs.changes import SETTLE_SECONDS, SLOW_SECONDS
 from controller.billing.whmcs.mails import READY, RECEIVED
 from shared.errors import ShoplaunchError
 from tests.integration.billing.orders import about, handover
-from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_told_once, code_of, everything, subjects
+from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_notified_once, code_of, everything, subjects
 
 
 def patience(mood):
@@ -18,7 +18,7 @@ def patience(mood):
 
 def test_one_order_is_one_ticket_with_an_answer_a_note_for_staff_and_three_mails(driver, whmcs):
     everything(driver(), about())
-    assert_told_once(whmcs)
+    assert_notified_once(whmcs)
     [ticket] = whmcs.books.tickets
     assert ticket["service"] == "S1042" and ticket["userid"] == "5" and ticket["deptid"] == "2"
     assert "https://control.example.com/status/TOKEN" in ticket["replies"][0]["message"]
@@ -36,13 +36,13 @@ def test_a_repeated_notification_sends_nothing_again(driver, whmcs):
     news = about()
     everything(driver(), news)
     everything(driver(), news)
-    assert_told_once(whmcs)
+    assert_notified_once(whmcs)
 
 
 def test_a_controller_without_its_notification_log_checks_whmcs_before_it_notifies(driver, whmcs):
     everything(driver(), about())
     everything(driver(), about())
-    assert_told_once(whmcs)
+    assert_notified_once(whmcs)
 
 
 @pytest.mark.parametrize("shape", ["normal", "flat", "lists", "numbers"])
@@ -66,9 +66,9 @@ def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock,
                 clock.pass_by(SETTLE_SECONDS)
                 whmcs.rest()
         else:
-            raise AssertionError("never told")
+            raise AssertionError("never reported")
     assert whmcs.moods == {action: [] for action in CHANGES}
-    assert_told_once(whmcs)
+    assert_notified_once(whmcs)
 
 
 def test_what_was_done_although_its_answer_was_lost_is_found_at_once(driver, whmcs):

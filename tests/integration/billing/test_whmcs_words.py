@@ -11,12 +11,12 @@ from tests.integration.billing.whmcs_news import TROUBLE, code_of, everything, s
 
 
 @pytest.mark.parametrize(
-    ("told", "ordered", "wanted"),
+    ("known", "ordered", "wanted"),
     [("farsi", "en", "fa"), ("persian", "en", "fa"), ("english", "fa", "en"), ("", "fa", "fa"), ("german", "fa", "fa"),
      ("", "de", "en")],
 )  # fmt: skip
-def test_the_client_is_written_to_in_the_language_the_client_has_in_whmcs(driver, whmcs, told, ordered, wanted):
-    whmcs.books.add_client("5", language=told)
+def test_the_client_is_written_to_in_the_language_the_client_has_in_whmcs(driver, whmcs, known, ordered, wanted):
+    whmcs.books.add_client("5", language=known)
     news = about(language=ordered)
     driver().announce(news)
     driver().hand_over(handover(news))

@@ -31,7 +31,7 @@ def subjects(whmcs):
     return [mail["subject"] for mail in whmcs.books.mails]
 
 
-def assert_told_once(whmcs):
+def assert_notified_once(whmcs):
     [ticket] = whmcs.books.tickets
     assert len(ticket["replies"]) == 2 and len(ticket["notes"]) == 1
     assert subjects(whmcs) == ["Received: shop.example.com", "Delayed: shop.example.com", "Ready: shop.example.com"]

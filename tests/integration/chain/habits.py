@@ -24,7 +24,7 @@ HABITS = {
     "API 2 as text": {"api2_content_type": "text/plain"},
     "transformed": {"transformed": True},
     "one call at a time": {"batch": False},
-    "no name servers told": {"tells_name_servers": False},
+    "no name servers shown": {"tells_name_servers": False},
     "other name servers": {"name_servers": ("ns1.other.example", "ns2.other.example", "ns3.other.example")},
     "privileges summed up": {"privileges_listed": "summary"},
     "failures of API 2 as texts": {"api2_failure": "str", "api2_refusal": "error"},

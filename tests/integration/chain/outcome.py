@@ -27,12 +27,12 @@ def assert_everything_is_there_once(chain, sold, status):
     account = sold.server.whm.account(sold.account)
     assert status["state"] == "live"
     assert (len(account.databases), len(account.database_users)) == (1, 1)
-    assert_told_once(chain, sold)
+    assert_notified_once(chain, sold)
     assert [ticket["notes"] for ticket in chain.tickets(sold)] == [[]], "staff was alarmed"
     assert_nothing_of_ours_stays(chain, sold)
 
 
-def assert_told_once(chain, sold, delayed=0):
+def assert_notified_once(chain, sold, delayed=0):
     """The client has each mail once, in the client's language, and one ticket with the shop's details."""
     assert [len(chain.mails(sold, name)) for name in (RECEIVED, READY, DELAYED)] == [1, 1, delayed]
     for mail in chain.mails(sold):

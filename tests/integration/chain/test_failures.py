@@ -12,7 +12,7 @@ from tests.integration.chain.outcome import (
     RECEIVED,
     assert_language,
     assert_nothing_of_ours_stays,
-    assert_told_once,
+    assert_notified_once,
     build,
 )
 from tests.integration.chain.test_variations import SETTLED_SECONDS
@@ -53,7 +53,7 @@ def retried(chain, sold, job, delayed=0):
 def assert_mended(chain, sold, status, delayed=0):
     """The shop lives, the client was notified of all that befits, staff was notified once."""
     assert status["state"] == "live"
-    assert_told_once(chain, sold, delayed=delayed)
+    assert_notified_once(chain, sold, delayed=delayed)
     assert_nothing_of_ours_stays(chain, sold)
     assert len(notes(chain, sold)) == 1
 

@@ -86,8 +86,8 @@ def test_an_event_whose_answer_is_lost_is_sent_again_and_makes_no_second_shop(ch
     chain.addon.create(sold.service) if event == "module_created" else chain.addon.accept(sold.order)
     wait_for(lambda: chain.wire.lost, "no event was sent", pause=0.2)
     assert chain.wire.lost.pop() == ("POST", "/api/v1/orders", 202)
-    (told,) = [row for row in chain.addon.queue() if row["service_id"] == sold.service and row["state"] == "waiting"]
-    assert told["attempts"] == 1
+    (waiting,) = [row for row in chain.addon.queue() if row["service_id"] == sold.service and row["state"] == "waiting"]
+    assert waiting["attempts"] == 1
     chain.addon.due_now()
     assert_everything_is_there_once(chain, sold, build(chain, sold))
     assert jobs_of(chain, sold) == 1
@@ -105,7 +105,7 @@ def test_an_account_that_is_terminated_during_the_restore_leaves_nothing(chain, 
     found = {name for (name,) in whm.engine.sql("SHOW DATABASES")} & databases
     found |= {name for (name,) in whm.engine.sql("SELECT user FROM mysql.user")} & users
     assert found == set()
-    assert_told_of_no_shop(chain, sold)
+    assert_notified_of_no_shop(chain, sold)
 
 
 def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, server, monkeypatch):
@@ -129,7 +129,7 @@ def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, serve
     wait_for(lambda: not os.path.exists(f"{account.home}/.shoplaunch"), lambda: chain.whole.trouble(job))
     assert chain.cron_lines(sold) == []
     assert sorted(os.listdir(account.document_root_path)) == before
-    assert_told_of_no_shop(chain, sold)
+    assert_notified_of_no_shop(chain, sold)
 
 
 def begin(chain, sold, job):
@@ -143,7 +143,7 @@ def begin(chain, sold, job):
     return set(account.databases), set(account.database_users), agent
 
 
-def assert_told_of_no_shop(chain, sold):
+def assert_notified_of_no_shop(chain, sold):
     """The client heard that the shop is being built and nothing after that."""
     (ticket,) = chain.tickets(sold)
     assert len(ticket["replies"]) == 1

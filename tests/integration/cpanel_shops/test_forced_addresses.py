@@ -20,7 +20,7 @@ FORCED = f"""\
 RewriteEngine On
 {GOES["https"]}{GOES["no www"]}{GOES["www"]}{GOES["required"]}\
 Redirect 301 /old-page https://www.{TEMPLATE_DOMAIN}/3-table
-{GOES["told to browsers"]}\
+{GOES["sent to browsers"]}\
 """
 
 

@@ -100,18 +100,18 @@ def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, 
     assert len(world.service.jobs.follow_ups(job.id)) == 1
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["public_ip set", "public_ip not set"])
-def test_behind_nat_https_follows_where_the_address_visitors_use_is_configured(world, whm, hosting, told):
+@pytest.mark.parametrize("is_configured", [True, False], ids=["public_ip set", "public_ip not set"])
+def test_behind_nat_https_follows_where_the_address_visitors_use_is_configured(world, whm, hosting, is_configured):
     outside = "203.0.113.80"
     world.settings["http_ip"] = whm.ip
-    if told:
+    if is_configured:
         world.settings["public_ip"] = outside
     whm.engine.tls.serve(hosting.user, whm.authority.issue(hosting.domain, f"www.{hosting.domain}"))
     job = world.opened(hosting)
     for name in (hosting.domain, f"www.{hosting.domain}"):
         whm.dns[name] = outside
     wait(world, job, 3600)
-    if told:
+    if is_configured:
         is_on_https(world, job)
     else:
         assert world.status(job)["tls"] == "waiting"

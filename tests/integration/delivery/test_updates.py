@@ -69,9 +69,9 @@ def test_an_agent_of_another_version_is_reported_and_built_anew_by_migrate(comma
     new = (folder / "agent.pyz").read_bytes()
     assert version(commands)["ok"]
     age(folder)
-    told = version(commands)
-    assert not told["ok"]
-    assert "shoplaunch migrate" in told["advice"] and "skeleton install" in told["advice"]
+    check = version(commands)
+    assert not check["ok"]
+    assert "shoplaunch migrate" in check["advice"] and "skeleton install" in check["advice"]
     said = commands.run("migrate", code=0).stdout
     assert "skeleton install" in said
     assert version(commands)["ok"]
@@ -94,8 +94,8 @@ def test_a_python_that_is_not_there_keeps_the_agent_as_it_is_and_is_named(comman
     assert "The database is of this version" in done.stdout
     assert "config_invalid" in done.stderr and "/nowhere/python3" in done.stderr
     assert (commands.home / "agent" / "agent.pyz").read_bytes() == before
-    told = version(commands)
-    assert not told["ok"] and "/nowhere/python3" in told["message"] and "agent_pythons" in told["advice"]
+    check = version(commands)
+    assert not check["ok"] and "/nowhere/python3" in check["message"] and "agent_pythons" in check["advice"]
     assert named(commands, "agent")["ok"]
 
 

@@ -75,14 +75,14 @@ def test_the_launcher_runs_as_the_account_detached_with_nothing_of_the_controlle
     monkeypatch.setenv("SHOPLAUNCH_SECRET", "of the controller")
     found = start(panel, account)
     assert (found.way, found.reason) == ("account", "")
-    entry, told = pwd.getpwnam(account.user), started(account)
-    assert told["ids"] == [[entry.pw_uid] * 3, [entry.pw_gid] * 3, [entry.pw_gid]]
-    assert told["environment"]["SHOPLAUNCH_START"] == "account"
-    assert "SHOPLAUNCH_SECRET" not in told["environment"]
-    assert (told["open"], told["others"]) == (dict.fromkeys("012", "/dev/null"), [])
-    assert told["own_session"] and told["folder"] == account.home
-    assert set(told["capabilities"]) == {"0" * 16}
-    assert told["signals"][0] == "0" * 16
+    entry, reported = pwd.getpwnam(account.user), started(account)
+    assert reported["ids"] == [[entry.pw_uid] * 3, [entry.pw_gid] * 3, [entry.pw_gid]]
+    assert reported["environment"]["SHOPLAUNCH_START"] == "account"
+    assert "SHOPLAUNCH_SECRET" not in reported["environment"]
+    assert (reported["open"], reported["others"]) == (dict.fromkeys("012", "/dev/null"), [])
+    assert reported["own_session"] and reported["folder"] == account.home
+    assert set(reported["capabilities"]) == {"0" * 16}
+    assert reported["signals"][0] == "0" * 16
 
 
 #: What an account may have above its jobs.
@@ -126,10 +126,10 @@ def test_it_finds_what_a_job_of_this_machines_cron_finds(panel, account):
     # Cron's own names for it differ from one cron to the next
     at_once["environment"].pop("USER")
     by_cron["environment"].pop("USER", None)
-    for told in (at_once, by_cron):
+    for reported in (at_once, by_cron):
         # Cron waits for its jobs and stays above them; what its own starter left to it is no wish of anybody's
         for name in ("parent", "open", "others", "own_session", "signals"):
-            told.pop(name)
+            reported.pop(name)
     assert at_once == by_cron
     assert by_cron["environment"]["SPACED"] == "with blanks  inside" and "PASSED" not in by_cron["environment"]
 
@@ -220,10 +220,10 @@ def test_an_account_that_may_begin_no_session_is_left_to_cron(panel, account, se
 def test_limits_of_cron_are_the_launchers(panel, account, daemon):
     daemon("prlimit", "--nofile=500:600", "--cpu=1000", "nice", "-n", "7")
     assert start(panel, account).way == "account"
-    told = started(account)
-    assert told["limits"]["RLIMIT_NOFILE"] == [500, 600]
-    assert told["limits"]["RLIMIT_CPU"] == [1000, 1000]
-    assert told["nice"] == min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)
+    process = started(account)
+    assert process["limits"]["RLIMIT_NOFILE"] == [500, 600]
+    assert process["limits"]["RLIMIT_CPU"] == [1000, 1000]
+    assert process["nice"] == min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)
 
 
 def test_an_account_without_room_for_a_process_is_left_to_cron(panel, account, daemon):

@@ -1,4 +1,4 @@
-"""Rights that MySQL asks for beside those MariaDB asks for: told before anything is imported."""
+"""Rights that MySQL asks for beside those MariaDB asks for: reported before anything is imported."""
 
 import pytest
 

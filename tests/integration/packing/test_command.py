@@ -116,9 +116,9 @@ def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, tm
     (shop / "Makefile").write_text("all:")
     (shop / "notes.txt").write_text("mine")
     words = ("pack", "--docroot", shop, "--database", url, "--check", "--keep", "docker", "--leave-out", "/notes.txt")
-    told = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
-    assert told.returncode == 0, told.stderr
-    assert "--keep PATTERN" in told.stdout and "--leave-out PATTERN" in told.stdout
+    done = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    assert done.returncode == 0, done.stderr
+    assert "--keep PATTERN" in done.stdout and "--leave-out PATTERN" in done.stdout
     left_out = json.loads(run(*words, "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)["report"]["left_out"]
     assert left_out["--leave-out /notes.txt"] == {"count": 1, "bytes": 4, "examples": ["notes.txt"]}
     assert left_out[DEVELOPMENT]["examples"] == ["Makefile"]
@@ -215,10 +215,10 @@ def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_
     words = ("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle")
     done = run(*words, "--full", SHOPLAUNCH_SOURCE_PASSWORD=password)
     assert done.returncode == 0, done.stderr
-    told = done.stdout[done.stdout.index("Not searched") :]
-    assert re.search(r"secret database_password +too common", told), done.stdout[-3000:]
-    assert re.search(r"files without placeholders +in base64", told)
-    assert "modules/sounds[/b].zip" in told[told.index("Compressed files not searched") :]
+    reported = done.stdout[done.stdout.index("Not searched") :]
+    assert re.search(r"secret database_password +too common", reported), done.stdout[-3000:]
+    assert re.search(r"files without placeholders +in base64", reported)
+    assert "modules/sounds[/b].zip" in reported[reported.index("Compressed files not searched") :]
     shown = run("bundle", "show", tmp_path / "x.bundle", "--json").stdout
     for text in ("too common", "sounds[/b].zip", common):
         assert text not in shown

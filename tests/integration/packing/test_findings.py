@@ -217,8 +217,8 @@ def test_a_decision_that_fits_nothing_is_reported_and_no_failure(packing):
         decisions.put(Decision("secret one", place, "blank"))
     decisions.put(Decision("secret two", Place(file="no/such.txt"), "accept"))
     decisions.put(Decision("secret one", Place("urls", "host", (("id", "99"),)), "remove"))
-    told = packing(decisions).report["decisions_without_effect"]
-    assert len(told) == 5
+    reported = packing(decisions).report["decisions_without_effect"]
+    assert len(reported) == 5
 
 
 def test_a_finding_that_nobody_decided_still_ends_the_packing(packing):

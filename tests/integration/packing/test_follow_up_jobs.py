@@ -51,7 +51,7 @@ HERE = "http://" + token(NONCE, "domain").decode()
 
 
 @pytest.mark.parametrize(
-    ("jobs", "told"),
+    ("jobs", "expected"),
     [
         ({"remove": job(statement("UPDATE absent SET a=1"))}, "remove: statement 1"),
         ({"remove": job(statement("UPDATE settings SET value='x' WHERE id=99", min_rows=1))}, "changed 0 rows"),
@@ -69,10 +69,10 @@ HERE = "http://" + token(NONCE, "domain").decode()
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )  # fmt: skip
-def test_a_follow_up_job_that_would_fail_in_a_clients_shop_fails_when_it_is_packed(manifest_with, jobs, told):
+def test_a_follow_up_job_that_would_fail_in_a_clients_shop_fails_when_it_is_packed(manifest_with, jobs, expected):
     with pytest.raises(ShoplaunchError) as error:
         manifest_with(**jobs)
-    assert error.value.code == "recipe_invalid" and told in error.value.message
+    assert error.value.code == "recipe_invalid" and expected in error.value.message
 
 
 def test_follow_up_jobs_that_fit_are_tried_and_leave_nothing_of_the_trial(manifest_with):

@@ -104,7 +104,7 @@ def test_sixty_are_found_at_their_places_cannot_be_accepted_and_are_gone_once_de
     assert sorted(root.rglob("*")) == before and [one.name for one in tmp_path.iterdir()] == ["decisions.toml"]
     findings = json.loads(checked.stdout)["findings"]
     assert all(one["proven"] for one in findings)
-    told = {(one["what"], json.dumps(one["place"], sort_keys=True)) for one in findings}
+    reported = {(one["what"], json.dumps(one["place"], sort_keys=True)) for one in findings}
     unkeyed = Counter(one["what"] for one in findings if one["place"].get("table") == "ps_x_log")
     assert unkeyed == Counter(f"secret {kind}" for _, kind, _, _, place in planted() if place == "row without a key")
     for number, kind, _, way, place in planted():
@@ -114,7 +114,7 @@ def test_sixty_are_found_at_their_places_cannot_be_accepted_and_are_gone_once_de
             where = {"file": FILES[way].format(n=number), "line": line}
         elif place == "row without a key":
             continue
-        assert (f"secret {kind}", json.dumps(where, sort_keys=True)) in told, (number, kind, way, where)
+        assert (f"secret {kind}", json.dumps(where, sort_keys=True)) in reported, (number, kind, way, where)
     assert len(findings) == COUNT
     written = file.read_text()
     for _, kind, secret, _, _ in planted():
@@ -130,10 +130,10 @@ def test_sixty_are_found_at_their_places_cannot_be_accepted_and_are_gone_once_de
         done = run("pack", *arguments, "--json", "--decisions", file, "-o", tmp_path / name, **environment)
         assert done.returncode == 0, done.stderr
         assert "fits nothing" not in done.stderr
-    told = json.loads(done.stdout)["report"]["blanked_comments"]
+    reported = json.loads(done.stdout)["report"]["blanked_comments"]
     expected = {path: f"secret {kind}" for path, (kind, _) in IN_COMMENTS.items()}
-    assert {one["file"]: one["what"] for one in told} == expected
-    assert all(one["line"] == 2 for one in told) and not any(secret in done.stdout for secret in FORMS.values())
+    assert {one["file"]: one["what"] for one in reported} == expected
+    assert all(one["line"] == 2 for one in reported) and not any(secret in done.stdout for secret in FORMS.values())
     assert (tmp_path / "x.bundle").read_bytes() == (tmp_path / "y.bundle").read_bytes()
     content = content_of(tmp_path / "x.bundle")
     for kind, secret in FORMS.items():

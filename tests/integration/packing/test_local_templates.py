@@ -63,9 +63,9 @@ def bundle(mariadb_server, tmp_path_factory):
 class Opened:
     """A bundle's files and rows as they were packed, placeholders by their names: `<domain>`."""
 
-    def __init__(self, bundle, told):
+    def __init__(self, bundle, reported):
         self.manifest = bundle.manifest
-        self.report = told["report"]
+        self.report = reported["report"]
         self.files, self.rows = {}, b""
         for member, packed in bundle.members():
             if member["kind"] == "files":
@@ -106,8 +106,8 @@ def test_the_web_servers_rules_ask_for_the_new_host_and_folder(bundle):
     rules = bundle.files[".htaccess"]
     assert b"localhost" not in rules and b"/shop/" not in rules
     assert b"REWRITEBASE:<base_uri>" in rules and b"%{HTTP_HOST} ^<domain>$" in rules
-    (told,) = [one["what"] for one in bundle.report["rewriting"]["notes"] if one["place"] == ".htaccess"]
-    assert told.startswith("written anew")
+    (reported,) = [one["what"] for one in bundle.report["rewriting"]["notes"] if one["place"] == ".htaccess"]
+    assert reported.startswith("written anew")
 
 
 def test_addresses_are_searched_for_afterwards_and_other_hosts_are_not(bundle):

@@ -123,8 +123,8 @@ def test_all_of_them_are_known_found_at_their_place_and_gone_once_decided(plante
         by_row, by_file = f'"id": "{number}"', f"planted/{number}.txt"
         assert any(by_row in place or by_file in place or secret in place for place in places), (number, secret)
     assert not any(one.place.table == "ps_configuration" for one in findings)
-    told = error.value.message + json.dumps([one for one in error.value.details["findings"]])
-    assert not any(secret in told for _, secret in SECRETS if not any(secret in place for place in places))
+    reported = error.value.message + json.dumps([one for one in error.value.details["findings"]])
+    assert not any(secret in reported for _, secret in SECRETS if not any(secret in place for place in places))
 
     decisions = Decisions()
     for one in findings:

@@ -41,9 +41,9 @@ def test_members_are_stored_in_order_without_dates_and_extras(bundle):
 
 
 def test_show_prints_what_the_bundle_holds(bundle):
-    told = describe(bundle)
-    assert told["manifest"]["application"] == {"name": "plain", "version": "1", "recipe": "plain"}
-    assert told["size"] == bundle.stat().st_size
+    reported = describe(bundle)
+    assert reported["manifest"]["application"] == {"name": "plain", "version": "1", "recipe": "plain"}
+    assert reported["size"] == bundle.stat().st_size
 
 
 def test_a_flipped_bit_anywhere_is_noticed(bundle):

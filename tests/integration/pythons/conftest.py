@@ -15,7 +15,7 @@ from tests.support.worlds.agent_box import killing_agent
 
 
 class Restored:
-    """One restore by launcher and agent: what the shop became, what the agent told, what the kernel saw.
+    """One restore by launcher and agent: what the shop became, what the agent reported, what the kernel saw.
 
     `picture` is what has to be the same for all, `evidence` the final event's; `size` the bundle's bytes and `files`
     those of the shop's files.

@@ -38,11 +38,14 @@ def shoplaunch(house, tmp_path):
     return run
 
 
-def test_it_is_offered_and_told_what_it_is_asked_for(shoplaunch):
-    told = " ".join(shoplaunch("server", "add", "--help").split())
-    assert "[local|cpanel|dummy]" in told
-    assert "Settings of Dummy servers: color (red, green)" in told and "Settings of cPanel servers: package" in told
-    assert "cPanel: https://host:2087; Dummy: a name, without a scheme" in told
+def test_it_is_offered_and_the_help_says_what_it_needs(shoplaunch):
+    help_text = " ".join(shoplaunch("server", "add", "--help").split())
+    assert "[local|cpanel|dummy]" in help_text
+    assert (
+        "Settings of Dummy servers: color (red, green)" in help_text
+        and "Settings of cPanel servers: package" in help_text
+    )
+    assert "cPanel: https://host:2087; Dummy: a name, without a scheme" in help_text
     assert "a Dummy server needs --url" in shoplaunch("server", "add", "d1", "--panel", "dummy", code=2)
 
 

@@ -1,4 +1,4 @@
-"""Billing's events over HTTP: signed, told once, answered with the service's status; retries."""
+"""Billing's events over HTTP: signed, counted once, answered with the service's status; retries."""
 
 import json
 import time
@@ -23,8 +23,8 @@ def an_event(**changes):
     return created(server_host="web-1", bundle="boutique", **changes)
 
 
-def send(site, told, path=PATH, **options):
-    return site.signed("POST", path, json.dumps(told, ensure_ascii=False).encode("utf-8"), **options)
+def send(site, reported, path=PATH, **options):
+    return site.signed("POST", path, json.dumps(reported, ensure_ascii=False).encode("utf-8"), **options)
 
 
 def status_of(site, service_id):

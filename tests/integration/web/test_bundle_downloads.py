@@ -140,9 +140,9 @@ def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
 
 
 def test_an_agent_learns_how_slow_its_operators_limit_makes_it(site, job):
-    for rate, told in ((80_000, "10000"), (4, "1"), (0, None)):
+    for rate, reported in ((80_000, "10000"), (4, "1"), (0, None)):
         token = site.agent_token(site.service.jobs.get(job(fetch_rate=rate).id))
-        assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == told
+        assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == reported
 
 
 def test_a_cut_download_goes_on(site, job, agent):
@@ -267,10 +267,10 @@ def test_the_token_is_sent_to_the_controller_alone(site, job, agent, pin):
         # Another port is another server: the bundle's one hears no token and says so
         box = agent(job(), callback=stub.url)
         assert box.run() == 1
-        told = [event for event in stub.accepted("failed") if event["error"]["code"] == "bundle_missing"]
+        reported = [event for event in stub.accepted("failed") if event["error"]["code"] == "bundle_missing"]
     finally:
         stub.close()
-    assert "401" in told[0]["error"]["message"]
+    assert "401" in reported[0]["error"]["message"]
 
 
 def test_no_token_is_in_the_servers_log(site, job):

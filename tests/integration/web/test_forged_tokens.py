@@ -137,15 +137,15 @@ REFUSALS = {"agent": {401, 409, 410}, "status": {404, 308, 405}, "credentials": 
 
 @pytest.mark.parametrize("place", REFUSALS)
 def test_of_ten_thousands_of_forged_tokens_none_is_accepted_and_none_is_our_failure(world, place):
-    before, told = world.picture(), Counter()
+    before, answers = world.picture(), Counter()
     for token in world.forgeries(place, MANY):
         if token.strip() in world.good[place] or not token.strip("./"):
             continue
         if place == "agent" and not token.isprintable():
             continue
-        told.update(ask(world, place, token))
-    assert set(told) <= REFUSALS[place], told
-    assert sum(told.values()) > 4 * MANY
+        answers.update(ask(world, place, token))
+    assert set(answers) <= REFUSALS[place], answers
+    assert sum(answers.values()) > 4 * MANY
     assert world.picture() == before
 
 
@@ -200,12 +200,12 @@ def is_sendable(method, path, headers, body):
 
 def test_of_thousands_of_wrongly_signed_requests_none_is_accepted(world, site):
     other = installation.add_api_key(load_config(site.environment), "other")
-    before, told = world.picture(), Counter()
+    before, answers = world.picture(), Counter()
     for method, path, headers, body in forged_requests(world, MANY // 2, other):
         if is_sendable(method, path, headers, body) and not was_right(world, method, path, headers, body):
-            told[world.client.open(path, method=method, headers=headers, data=body).status_code] += 1
-    assert set(told) <= {401, 404, 405}, told
-    assert told[401] > 3 * MANY
+            answers[world.client.open(path, method=method, headers=headers, data=body).status_code] += 1
+    assert set(answers) <= {401, 404, 405}, answers
+    assert answers[401] > 3 * MANY
     assert world.picture() == before
 
 
@@ -241,7 +241,7 @@ def test_a_signed_request_counts_once_however_often_it_is_replayed(world):
 
 
 def test_over_a_real_connection_they_are_refused_alike_whatever_bytes_they_hold(world, site):
-    before, told = world.picture(), Counter()
+    before, answers = world.picture(), Counter()
     connection = HTTPConnection("127.0.0.1", site.port, timeout=120)
     tokens = [token for token in world.forgeries("agent", SENT // 4) if token.strip() not in world.good["agent"]]
     for token in world.random.sample(tokens, SENT):
@@ -255,10 +255,10 @@ def test_over_a_real_connection_they_are_refused_alike_whatever_bytes_they_hold(
         connection.endheaders(body)
         answer = connection.getresponse()
         answer.read()
-        told[answer.status] += 1
+        answers[answer.status] += 1
     connection.close()
     # 400: the web server itself, for a header that is none
-    assert set(told) <= {400, 401, 409, 410}, told
-    assert told[401] > SENT // 2
+    assert set(answers) <= {400, 401, 409, 410}, answers
+    assert answers[401] > SENT // 2
     assert world.picture() == before
     assert "Traceback" not in site.log()

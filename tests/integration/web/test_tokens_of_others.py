@@ -104,34 +104,34 @@ def pairs(many):
 
 @pytest.mark.usefixtures("unchanged")
 def test_no_agents_token_reports_for_any_other_job(client, many):
-    told = Counter()
+    answers = Counter()
     for number, (mine, other) in enumerate(pairs(many)):
-        told[report(client, mine.agent, other.job, ATTEMPT, number)] += 1
-    assert told == {401: JOBS * (JOBS - 1)}
+        answers[report(client, mine.agent, other.job, ATTEMPT, number)] += 1
+    assert answers == {401: JOBS * (JOBS - 1)}
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_no_agents_token_reports_for_another_attempt_of_its_own_job(site, client, many):
-    attempts, told = (ATTEMPT - 1, ATTEMPT, ATTEMPT + 1), Counter()
+    attempts, answers = (ATTEMPT - 1, ATTEMPT, ATTEMPT + 1), Counter()
     for number, one in enumerate(many):
         for held in attempts:
             token = site.service.installation.tokens.for_agent(one.job, held)
             for said in attempts:
                 if (held, said) != (ATTEMPT, ATTEMPT):
-                    told[held, said, report(client, token, one.job, said, number)] += 1
+                    answers[held, said, report(client, token, one.job, said, number)] += 1
     # Of an attempt that was, its agent hears that another has taken over
     superseded = (ATTEMPT - 1, ATTEMPT - 1, 409)
-    assert told.pop(superseded) == JOBS
-    assert {status for *_, status in told} == {401} and sum(told.values()) == 7 * JOBS
+    assert answers.pop(superseded) == JOBS
+    assert {status for *_, status in answers} == {401} and sum(answers.values()) == 7 * JOBS
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_no_agents_token_opens_the_bundle_of_any_other_job(client, many):
-    told = Counter()
+    answers = Counter()
     for mine, other in pairs(many):
         answer = client.get(BUNDLE_PATH + other.bundle, headers=bearer(mine.agent))
-        told[answer.status_code, other.content in answer.data] += 1
-    assert told == {(401, False): JOBS * (JOBS - 1)}
+        answers[answer.status_code, other.content in answer.data] += 1
+    assert answers == {(401, False): JOBS * (JOBS - 1)}
 
 
 def doors(client, one, token):
@@ -157,14 +157,14 @@ def doors(client, one, token):
 
 @pytest.mark.usefixtures("unchanged")
 def test_no_token_opens_what_is_of_another_purpose_not_even_of_its_own_job(client, many):
-    told = {}
+    answers = {}
     for one in many:
         for purpose in ("agent", "status", "credentials"):
             for door, looks in doors(client, one, getattr(one, purpose)).items():
                 if door != purpose:
-                    told.setdefault(door, Counter()).update(look() for look in looks)
+                    answers.setdefault(door, Counter()).update(look() for look in looks)
     wanted = {"agent": (401, 4), "status": (404, 2), "credentials": (404, 4), "billing": (401, 6)}
-    assert told == {door: {status: looks * JOBS} for door, (status, looks) in wanted.items()}
+    assert answers == {door: {status: looks * JOBS} for door, (status, looks) in wanted.items()}
 
 
 def test_no_token_is_a_signed_job_answer_or_certificate(site, many):

@@ -1,4 +1,4 @@
-"""Variants of the sample shop: chosen by order, built by the real controller and agent, told apart over HTTP."""
+"""Variants of the sample shop: chosen by order, built by the real controller and agent, distinguished over HTTP."""
 
 from tests.support.worlds.whole import BUNDLE, SERVER
 

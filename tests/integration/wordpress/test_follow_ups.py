@@ -78,8 +78,8 @@ def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, 
 
 def carried_out(sites, job, kind, *more, **options):
     """Order a later job by command line, start its agent as cron would; return it once it is done."""
-    told = sites.world.run(kind, job["id"], *more, **options).stdout
-    small = {"id": told.partition(":")[0], "account": job["account"]}
+    done = sites.world.run(kind, job["id"], *more, **options).stdout
+    small = {"id": done.partition(":")[0], "account": job["account"]}
     if sites.wait(small, "dropped", "restoring", "finishing", "live", "failed")["state"] == "dropped":
         # Cron may have been faster
         sites.start_agent(small).wait(300)

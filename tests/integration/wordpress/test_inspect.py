@@ -134,8 +134,8 @@ def test_another_sites_tables_in_the_same_database_stay_empty_and_are_reported(s
         template, _ = stack.enter_context(looked_at(sites))
         assert [template.condition(name) for name in others] == [None] * 4
         assert template.condition("plugins_own") == ""
-        told = {one.table: one.reason for one in template.dropped() if one.table in others}
-        assert told == dict.fromkeys(others, "of another application in the same database")
+        reported = {one.table: one.reason for one in template.dropped() if one.table in others}
+        assert reported == dict.fromkeys(others, "of another application in the same database")
 
 
 def test_the_tables_of_a_network_of_sites_are_refused(sites, site):

@@ -43,7 +43,7 @@ ELSEWHERE = (
     (
         "the disk loses what it took (EIO)",
         "unpack",
-        "a file is emptied behind the agent's back, of which the kernel tells once; then SIGKILL",
+        "a file is emptied behind the agent's back, which the kernel reports once; then SIGKILL",
         "reported as `file_error`; the shard is unpacked again, whichever process got the error",
         "tests/resume/test_lost_writes.py",
         "test_nor_when_the_process_that_was_woken_dies_at_once",
@@ -52,7 +52,7 @@ ELSEWHERE = (
         "a write is refused (ENOSPC, EDQUOT, EIO, EROFS, EPERM)",
         "at any file made, written, renamed or removed; a few of all in every run, the rest nightly",
         "the call fails, alone or until there is room",
-        "told with a code that says why; no half shop is served; the next tick after there is room goes on",
+        "reported with a code that says why; no half shop is served; the next tick after there is room goes on",
         "tests/resume/test_refused_writes.py",
         "test_whatever_write_a_disk_refuses_the_shop_is_whole_once_there_is_room",
     ),

@@ -69,13 +69,13 @@ class World:
         self.controller = Controller(port, self.controller and self.controller.events, self._answer)
 
     def _answer(self, event):
-        told = self.fault.answer(self, event) if self.is_begun else None
-        if told is None and event["event"] == "finished":
+        answer = self.fault.answer(self, event) if self.is_begun else None
+        if answer is None and event["event"] == "finished":
             try:
                 self.ledger = ledger_of(self.shop)
             except pymysql.err.MySQLError:
                 return 503, {}
-        return told
+        return answer
 
     def close(self):
         self._cleanup.close()
@@ -193,10 +193,10 @@ class World:
 
         Beyond are those of an agent whose disk was so full that it could not note its numbers.
         """
-        told = {}
+        reported = {}
         for event in self.controller.accepted():
             if 0 < event["seq"] <= MAX_KEPT_SEQ:
-                first = told.setdefault((event["attempt"], event["seq"]), event)
+                first = reported.setdefault((event["attempt"], event["seq"]), event)
                 assert first == event, (first, event)
 
     def picture(self):

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 class BundleServer:
-    """Serves one file; breaks off after `budget` bytes of an answer, honours ranges unless told not to.
+    """Serves one file; breaks off after `budget` bytes of an answer, honours ranges unless a test says not to.
 
     With `pause` it sends so many bytes of an answer and the others once `go` (threading.Event) is set. `asked` are the
     ranges asked for, `marks` what they were said to belong to, None where there was none.

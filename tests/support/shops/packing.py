@@ -131,7 +131,7 @@ class Written:
 
 
 class Quiet:
-    """Progress told to nobody; keeps the phases' names."""
+    """Progress reported to nobody; keeps the phases' names."""
 
     def __init__(self):
         self.phases = []

@@ -61,7 +61,7 @@ SESSION = (
     # WHMCS
     Step("shoplaunch key add whmcs"),
     Step("$EDITOR /var/lib/shoplaunch/shoplaunch.toml", "test -f {home}/shoplaunch.toml", why="as above"),
-    Step("shoplaunch doctor", codes=(0, 1), why="1: mail goes to a folder here, and something is told of it"),
+    Step("shoplaunch doctor", codes=(0, 1), why="1: mail goes to a folder here, and doctor says so"),
     # cPanel servers
     Step(
         "shoplaunch server add cp1 --panel cpanel --url https://cp1.example.com:2087 --user reseller "
@@ -86,7 +86,7 @@ SESSION = (
     ),
     Step(
         "retry ID --step notify", "shoplaunch retry {live} --step notify", codes=(1,),
-        why="its client was told: it is refused",
+        why="its client has the message: it is refused",
     ),
     Step("shoplaunch cancel ID", "shoplaunch cancel {failed}", answer="y\n"),
     Step("shoplaunch refused list"),

@@ -4,9 +4,9 @@ import pytest
 
 from controller.cli import main
 from tests.support.command_tree import commands_of
+from tests.system.pages.page_commands import blocks_of, in_blocks, in_sentences, is_of_commands, pages
 from tests.system.pages.session import Session
 from tests.system.pages.table import BEGUN, HELP, PICTURES, SESSION
-from tests.system.pages.told import blocks_of, in_blocks, in_sentences, is_of_commands, pages
 
 pytestmark = pytest.mark.root
 STEPS = {step.text for step in SESSION}
@@ -43,15 +43,15 @@ def in_order(part, whole):
 
 
 def test_every_command_of_the_pages_is_in_the_table():
-    told = {one.text for one in [*in_blocks(), *in_sentences()]}
-    unknown = {text for text in told - KNOWN if not is_only_named(text)}
+    written = {one.text for one in [*in_blocks(), *in_sentences()]}
+    unknown = {text for text in written - KNOWN if not is_only_named(text)}
     assert not unknown, "add these to tests/system/pages/table.py"
-    assert len(told) > 100
+    assert len(written) > 100
 
 
 def test_nothing_is_in_the_table_that_no_page_tells():
-    told = {one.text for one in [*in_blocks(), *in_sentences()]}
-    assert told >= KNOWN
+    written = {one.text for one in [*in_blocks(), *in_sentences()]}
+    assert written >= KNOWN
     assert len(KNOWN) == len(STEPS) + len(BEGUN) + len(HELP)
 
 
@@ -62,8 +62,8 @@ def test_a_block_of_commands_is_known_as_one():
 
 @pytest.mark.parametrize("page", sorted({one.page for one in in_blocks()}))
 def test_a_pages_blocks_are_run_in_their_order(page):
-    told = [one.text for one in in_blocks() if one.page == page and one.text in STEPS]
-    assert in_order(told, [step.text for step in SESSION])
+    written = [one.text for one in in_blocks() if one.page == page and one.text in STEPS]
+    assert in_order(written, [step.text for step in SESSION])
 
 
 def test_the_session_that_the_pages_tell_is_what_happens(session):
@@ -81,7 +81,7 @@ def test_a_command_that_would_not_end_begins(session, text):
 
 
 @pytest.mark.parametrize("text", HELP)
-def test_an_option_that_is_named_is_told_by_the_help(session, text):
+def test_the_help_names_every_option_of_the_pages(session, text):
     option, why = HELP[text]
     code, said = session.run(f"shoplaunch {' '.join(named_in(text)[0])} --help")
     assert code == 0 and option in said, why

@@ -40,7 +40,7 @@ def test_ten_lines_at_most_however_much_there_is_to_say():
         "notes": ["n"] * 50,
     }
     assert len(lines(much)) <= LINES
-    assert all(len(told) <= 200 for _, told in lines(much))
+    assert all(len(shown) <= 200 for _, shown in lines(much))
 
 
 def test_application_size_and_what_a_server_must_offer_come_first():
@@ -72,8 +72,8 @@ def test_of_many_things_to_look_at_the_number_is_reported():
 
 
 def test_nothing_is_said_of_what_there_is_not():
-    told = dict(headline({**MANIFEST, "personal_data": []}, 1, {}))
-    assert set(told) == {"Application", "Size", "Server needs"}
+    shown = dict(headline({**MANIFEST, "personal_data": []}, 1, {}))
+    assert set(shown) == {"Application", "Size", "Server needs"}
 
 
 def test_the_rest_is_grouped_by_reason_not_by_place():
@@ -85,8 +85,8 @@ def test_the_rest_is_grouped_by_reason_not_by_place():
 
 def test_secrets_blanked_in_comments_are_reported_by_place_and_masked():
     one = {"file": "plugins/x/a.php", "line": 63, "what": "secret key of Mailchimp", "shown": "24…20 (37 characters)"}
-    told = dict(lines({"blanked_comments": [one]}))["Blanked"]
-    assert told == "in comments, plugins/x/a.php line 63: secret key of Mailchimp, 24…20 (37 characters)"
-    assert dict(lines({"blanked_comments": [one, one]}))["Blanked"] == f"{told} and 1 more: see --full"
+    shown = dict(lines({"blanked_comments": [one]}))["Blanked"]
+    assert shown == "in comments, plugins/x/a.php line 63: secret key of Mailchimp, 24…20 (37 characters)"
+    assert dict(lines({"blanked_comments": [one, one]}))["Blanked"] == f"{shown} and 1 more: see --full"
     (section,) = [s for s in sections(MANIFEST, 1, {"blanked_comments": [one, one]}) if "comments" in s.title]
     assert section.rows == [("plugins/x/a.php line 63", "secret key of Mailchimp, 24…20 (37 characters)")] * 2

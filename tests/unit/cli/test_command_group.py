@@ -15,7 +15,7 @@ SERVICE = ("sqlalchemy", "alembic", "flask", "controller.network")
 
 
 def loaded_for(command):
-    """Return which of SERVICE a new Python has loaded once it has told what `command` is."""
+    """Return which of SERVICE a new Python has loaded once it has shown what `command` is."""
     code = f"import sys; from controller.cli import main; main(['{command}', '--help'], standalone_mode=False); "
     code += f"print(*[name for name in {SERVICE!r} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

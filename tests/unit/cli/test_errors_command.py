@@ -13,11 +13,11 @@ from shared.errors import CODES, LANGUAGES
 def test_every_code_is_reported_with_its_advice(language):
     done = CliRunner().invoke(main, ["errors", "--language", language, "--json"])
     assert done.exit_code == 0
-    told = {row["code"]: row for row in json.loads(done.stdout)}
-    assert {code: row["advice"] for code, row in told.items()} == {
+    rows = {row["code"]: row for row in json.loads(done.stdout)}
+    assert {code: row["advice"] for code, row in rows.items()} == {
         code: entry["advice"][language] for code, entry in CODES.items()
     }
-    assert {code: row["retry"] for code, row in told.items()} == {
+    assert {code: row["retry"] for code, row in rows.items()} == {
         code: entry["retryable"] for code, entry in CODES.items()
     }
 

@@ -29,7 +29,7 @@ def words(text):
 def test_what_matters_is_whole(width, capsys):
     report.print_headline(HEADLINE)
     said = capsys.readouterr().out
-    assert words(" ".join(f"{what} {told}" for what, told in HEADLINE)) <= words(said)
+    assert words(" ".join(f"{what} {text}" for what, text in HEADLINE)) <= words(said)
     if width is None:
         assert len(said.rstrip().splitlines()) == len(HEADLINE)
 
@@ -43,11 +43,11 @@ def test_all_rows_of_a_section_are_whole(width, capsys):
 
 
 def test_how_a_section_begins_is_one_line_cut_between_words(width, capsys):
-    told = [Section("Findings", ROWS), Section("A title that is longer than any that is shown whole", [PERSIAN])]
-    report.print_folded(told)
+    sections = [Section("Findings", ROWS), Section("A title that is longer than any that is shown whole", [PERSIAN])]
+    report.print_folded(sections)
     lines = capsys.readouterr().out.splitlines()
-    known = words(" ".join(f"{what} {told};" for section in told for what, told in section.rows))
-    for line, section in zip(lines, told, strict=False):
+    known = words(" ".join(f"{what} {text};" for section in sections for what, text in section.rows))
+    for line, section in zip(lines, sections, strict=False):
         assert len(line) <= (width or 120)
         shown = line.split(f" {len(section.rows)} ")[1].split()
         assert {word.rstrip(";") for word in shown} - {"…"} <= {word.rstrip(";") for word in known}

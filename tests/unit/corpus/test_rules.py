@@ -152,10 +152,10 @@ def test_of_a_file_with_a_blanked_comment_blanks_alone_are_explained(trees, made
     old, new = trees
     (old / "config.php").write_text("// key KEY-KEY of http://old.example/shop/\n")
     (new / "config.php").write_text(made)
-    for told in ("config.php", "another.php"):
-        report = {"blanked_comments": [{"file": told, "line": 1, "what": "secret key", "shown": "K…"}]}
+    for file in ("config.php", "another.php"):
+        report = {"blanked_comments": [{"file": file, "line": 1, "what": "secret key", "shown": "K…"}]}
         found = compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))
-        explained = rule is not None and told == "config.php"
+        explained = rule is not None and file == "config.php"
         assert found["explained"] == ({rule: 1} if explained else {}) and len(found["unexplained"]) == (not explained)
 
 

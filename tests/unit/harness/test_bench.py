@@ -56,8 +56,8 @@ def test_seconds_on_a_slow_disk_are_shown_with_those_its_bytes_take(tmp_path, ca
     floor = slow_disk.floor_of(material, rate=100)
     assert floor == 54.0
     slow_disk.show(Console(width=120), material, floor, 100, seconds)
-    told = capsys.readouterr().out
-    assert f"{ratio}, at most 1.05 is wanted" in told and "56.70" in told
+    output = capsys.readouterr().out
+    assert f"{ratio}, at most 1.05 is wanted" in output and "56.70" in output
 
 
 def test_a_domain_is_replaced_by_key_and_serialized_lengths_follow(mariadb_server):

@@ -66,8 +66,8 @@ class Repository:
 
     def git(self, *arguments):
         who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
-        told = subprocess.run(["git", *who, *arguments], cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True)
-        return told.stdout.strip()
+        done = subprocess.run(["git", *who, *arguments], cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.strip()
 
     def write(self, path, text):
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -112,9 +112,9 @@ def test_tests_are_named_where_they_are_now_and_what_only_looks_like_one_stays(r
     repository.move("tests/unit/test_heap.py", "tests/unit/rows/test_claims.py")
     repository.commit()
     repository.carry(tmp_path)
-    told = repository.index.read_text()
-    assert '"tests/unit/rows/test_claims.py::test_claim_is_made_once"' in told
-    assert '"tests/unit/test_other.py::test_it[old/heap.py]"' in told
+    text = repository.index.read_text()
+    assert '"tests/unit/rows/test_claims.py::test_claim_is_made_once"' in text
+    assert '"tests/unit/test_other.py::test_it[old/heap.py]"' in text
 
 
 def test_a_patch_that_fits_is_left_as_it_is(repository, tmp_path):

@@ -26,15 +26,15 @@ def answer(error, message):
     ],
 )
 def test_an_element_of_a_page_that_was_left_is_stale(error, message):
-    with pytest.raises(StaleElementReferenceException) as told:
+    with pytest.raises(StaleElementReferenceException) as caught:
         StaleIsStale().check_response(answer(error, message))
-    assert told.value.msg.startswith(message)
+    assert caught.value.msg.startswith(message)
 
 
 def test_another_error_stays_what_it_is():
-    with pytest.raises(WebDriverException) as told:
+    with pytest.raises(WebDriverException) as caught:
         StaleIsStale().check_response(answer("unknown error", "unknown error: cannot determine loading status"))
-    assert not isinstance(told.value, StaleElementReferenceException)
+    assert not isinstance(caught.value, StaleElementReferenceException)
 
 
 def test_an_answer_without_an_error_passes():

@@ -14,8 +14,8 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 def pages():
     """Return the path of every page of the project."""
-    told = subprocess.run(["git", "ls-files", "*.md"], cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
-    return told.stdout.split()
+    done = subprocess.run(["git", "ls-files", "*.md"], cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.split()
 
 
 def links_of(page):

@@ -97,9 +97,9 @@ def test_the_schemas_know_every_kind_of_job(schema):
 
 def test_the_addon_for_whmcs_knows_every_kind_after_which_a_shop_still_lives():
     page = ROOT / "packaging/whmcs/modules/addons/shoplaunch/lib/Status.php"
-    told = re.search(r"AFTER_LIVE = \[([^\]]*)\]", page.read_text()).group(1)
+    listed = re.search(r"AFTER_LIVE = \[([^\]]*)\]", page.read_text()).group(1)
     expected = [name for name, kind in KINDS.items() if not kind.closes_shop]
-    assert re.findall(r"'(\w+)'", told) == expected, f"write the kinds that close no shop to AFTER_LIVE in {page}"
+    assert re.findall(r"'(\w+)'", listed) == expected, f"write the kinds that close no shop to AFTER_LIVE in {page}"
 
 
 def test_every_kind_of_follow_up_job_has_its_module():

@@ -142,7 +142,7 @@ def test_its_follow_up_jobs_lead_to_https_and_close_the_shop(recipe, shop, maria
 
 
 @pytest.mark.parametrize(
-    ("method", "answer", "told"),
+    ("method", "answer", "expected"),
     [
         ("password_format", "rot13", "rot13"),
         ("checks", [{"name": "front", "path": "/index.php", "status": [200]}], "first check"),
@@ -150,7 +150,7 @@ def test_its_follow_up_jobs_lead_to_https_and_close_the_shop(recipe, shop, maria
     ],
 )
 def test_a_recipe_that_would_fail_at_an_order_or_prove_nothing_packs_nothing(
-    recipe, shop, mariadb_server, monkeypatch, method, answer, told
+    recipe, shop, mariadb_server, monkeypatch, method, answer, expected
 ):
     root, database = shop
     monkeypatch.setitem(registry.RECIPES, "theapp", recipe)
@@ -164,7 +164,7 @@ def test_a_recipe_that_would_fail_at_an_order_or_prove_nothing_packs_nothing(
             make_plan(Tree(root), source, "theapp")
     finally:
         connection.close()
-    assert caught.value.code == "recipe_invalid" and told in caught.value.message
+    assert caught.value.code == "recipe_invalid" and expected in caught.value.message
 
 
 def test_what_it_does_not_know_is_refused(recipe, shop, tmp_path):

@@ -1,4 +1,4 @@
-"""Tables that begin with another prefix than the tree says: taken where only one can be meant, told otherwise."""
+"""Tables that begin with another prefix than the tree says: taken where only one can be meant, refused otherwise."""
 
 import pytest
 

@@ -151,9 +151,9 @@ def test_what_was_blanked_in_comments_is_reported_once_however_often_and_whereve
         made = one.file(b"modules/x/a.php", b"<?php\nf('http://" + SEARCHED + b"/'); // " + key + b"\n")
         assert key not in made and SEARCHED not in made
     plan.absorb(branch.seen())
-    told = {"file": "modules/x/a.php", "line": 2, "what": "secret key of Mailchimp"}
+    reported = {"file": "modules/x/a.php", "line": 2, "what": "secret key of Mailchimp"}
     (entry,) = plan.report()["blanked_comments"]
-    assert {key: entry[key] for key in told} == told and key.decode() not in entry["shown"]
+    assert {key: entry[key] for key in reported} == reported and key.decode() not in entry["shown"]
     assert not [one for one in plan.noticed() if one.place.file == "modules/x/a.php"]
     # Places of files are for the operator alone
     assert "blanked_comments" not in without_places(plan.report())

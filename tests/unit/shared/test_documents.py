@@ -114,7 +114,7 @@ def changed(path, value):
 
 
 @pytest.mark.parametrize(
-    ("schema", "told"),
+    ("schema", "expected"),
     [
         (changed(("properties", "account", "properties", "shell"), {"type": "string"}), "job.account: other names"),
         (changed(("properties", "account", "required"), ["user"]), "job.account: others required"),
@@ -124,5 +124,5 @@ def changed(path, value):
         (changed(("properties", "edits", "items"), {"type": "string"}), "job.edits[]"),
     ],
 )
-def test_a_schema_that_says_something_else_is_seen(schema, told):
-    assert any(one.startswith(told) for one in differences(schema, schema, load_types().Job, "job"))
+def test_a_schema_that_says_something_else_is_seen(schema, expected):
+    assert any(one.startswith(expected) for one in differences(schema, schema, load_types().Job, "job"))

@@ -1,4 +1,4 @@
-"""What only PostgreSQL says or refuses is told and stored as on the other databases."""
+"""What only PostgreSQL says or refuses is reported and stored as on the other databases."""
 
 import os
 import pwd

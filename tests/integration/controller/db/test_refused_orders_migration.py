@@ -41,7 +41,7 @@ def killed_at(engine, number):
 
 
 def refused_before(engine):
-    """Billing told of a service that no job could be made of, and of one that was terminated since."""
+    """Billing reported a service that no job could be made of, and of one that was terminated since."""
     rows = [("1042", None), ("1043", 5.0)]
     with engine.begin() as connection:
         for service_id, terminated_at in rows:

@@ -1,4 +1,4 @@
-"""Migration 0012 goes on after a kill, and gives stored services to the key that told of them, or to none."""
+"""Migration 0012 goes on after a kill, and gives stored services to the key that reported them, or to none."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_the_only_key_gets_everything_wherever_the_migration_was_killed(engine):
         (row,) = refused_orders.listed(connection, 10)
         job = jobs.get(connection, "job1")
         assert services.get(connection, "billing", "1").wanted["service_id"] == "1"
-    # The same order told again meets what there is
+    # The same order sent again meets what there is
     assert row.signed_by == "billing"
     assert jobs_of_the_same_order(engine, job) == "job1"
     with pytest.raises(ShoplaunchError):

@@ -1,4 +1,4 @@
-"""An order's variant: taken by name or title where the bundle has it, told to the agent, shown to the operator."""
+"""An order's variant: taken by name or title where the bundle has it, passed to the agent, shown to the operator."""
 
 import pytest
 

@@ -30,9 +30,9 @@ class Pages(dict):
         self.path = None
 
     def get(self, path, default=None):
-        told = json.loads(self.path.read_text()) if self.path.exists() else {}
-        if path in told:
-            status, headers, body = told[path]
+        reported = json.loads(self.path.read_text()) if self.path.exists() else {}
+        if path in reported:
+            status, headers, body = reported[path]
             return status, headers, body.encode()
         return super().get(path, default)
 
@@ -85,14 +85,14 @@ def outcome(folder, port):
     steps = [(step["name"], step["state"]) for step in status["steps"]]
     kept = world.panel.kept()
     assert world.service.jobs.certificate(job.id)
-    told = [json.loads(line) for line in (folder / "mail").read_text().splitlines()]
+    reported = [json.loads(line) for line in (folder / "mail").read_text().splitlines()]
     assert cron_line(job.id) not in kept["crontabs"]["alice"]
     facts = (job.state, status["percent"], status["error"], job.secrets_encrypted, steps)
     # How often, see `mails`
-    told = {"the address" if line == status["admin_url"] else str(line) for line in told}
+    reported = {"the address" if line == status["admin_url"] else str(line) for line in reported}
     world.engine.dispose()
     panel = {name: sorted(kept[name]) for name in ("accounts", "databases", "users", "grants")}
-    return facts, panel, kept["crontabs"]["alice"], told
+    return facts, panel, kept["crontabs"]["alice"], reported
 
 
 def mails(folder):

@@ -177,9 +177,9 @@ def test_certificate_and_counters_show_how_agents_were_started(world):
     job, agent = world.dropped()
     world.clock.pass_by(0.5)
     finish(world, job, agent, start="account")
-    told = world.service.jobs.certificate(job.id)
-    assert (told["started_by"], told["start_waited_seconds"]) == ("account", 0.5)
-    assert "start_reason" not in told
+    shown = world.service.jobs.certificate(job.id)
+    assert (shown["started_by"], shown["start_waited_seconds"]) == ("account", 0.5)
+    assert "start_reason" not in shown
     counted = world.service.monitoring.health().starts
     assert [(one.way, one.reason, one.number, one.waited) for one in counted] == [("account", "", 1, 0.5)]
 

@@ -1,4 +1,4 @@
-"""A JSON list read entry by entry: the same entries as read at once, none of them held, what is broken told."""
+"""A JSON list read entry by entry: the same entries as read at once, none of them held, what is broken reported."""
 
 import gc
 import json

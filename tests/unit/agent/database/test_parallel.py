@@ -18,13 +18,13 @@ class Connection:
 
 
 class Ctx:
-    """What workers need of a context; `told` keeps what was logged."""
+    """What workers need of a context; `lines` keeps what was logged."""
 
     def __init__(self):
-        self.made, self.told, self.log = [], [], self
+        self.made, self.lines, self.log = [], [], self
 
     def info(self, message, *values):
-        self.told.append(message % values)
+        self.lines.append(message % values)
 
     def connect(self):
         self.made.append(Connection())
@@ -79,7 +79,7 @@ def test_without_a_further_connection_one_worker_does_it_all():
 
     ctx.connect = refuse
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["one connection fewer: too many connections"]
+    assert ctx.lines == ["one connection fewer: too many connections"]
 
 
 def test_a_failure_of_the_second_worker_is_raised():
@@ -102,7 +102,7 @@ def test_without_a_further_thread_one_worker_does_it_all(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
     ctx = Ctx()
     assert run(ctx, [lambda _connection, n=n: n for n in range(30)]) == list(range(30))
-    assert ctx.told == ["workers besides the first: 0: can't start new thread"]
+    assert ctx.lines == ["workers besides the first: 0: can't start new thread"]
 
 
 def test_an_attempt_that_is_no_longer_current_ends_both():

@@ -257,8 +257,8 @@ def dripping():
         found, _ = listener.accept()
         with found:
             found.recv(65536)
-            found.sendall(answer[: told.cut])
-            for position in range(told.cut, len(answer)):
+            found.sendall(answer[: server.cut])
+            for position in range(server.cut, len(answer)):
                 if over.wait(0.05):
                     return
                 try:
@@ -266,10 +266,10 @@ def dripping():
                 except OSError:
                     return
 
-    told = types.SimpleNamespace(cut=0, port=listener.getsockname()[1])
+    server = types.SimpleNamespace(cut=0, port=listener.getsockname()[1])
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
-    yield told
+    yield server
     over.set()
     listener.close()
     thread.join(120)

@@ -79,15 +79,15 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
     state, log = State(str(tmp_path)), Log(str(tmp_path))
     outbox = Outbox(str(tmp_path), "j1", 1, log)
     events = EventLog({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, log)
-    told, append = [], outbox.append
+    reported, append = [], outbox.append
     outbox.append = lambda event: (
-        told.append((event["seq"], State(str(tmp_path)).get("callback")["seq"])),
+        reported.append((event["seq"], State(str(tmp_path)).get("callback")["seq"])),
         append(event),
     )
     del synced[:]
     runner.begin(types.SimpleNamespace(state=state, log=log, events=events, unsent=[]), "unpack")
     # The state's file and its folder, once
-    assert told == [(1, 1)] and len(synced) == 2
+    assert reported == [(1, 1)] and len(synced) == 2
 
 
 def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path):

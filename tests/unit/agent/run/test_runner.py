@@ -121,19 +121,19 @@ class Ctx(context.Context):
     """A context with nothing but what stages side by side need, and what was reported to it, in order."""
 
     def __init__(self, tmp_path):
-        self.told = []
+        self.happened = []
         self.state = State(str(tmp_path))
         self.log = types.SimpleNamespace(info=lambda *_: None)
         self.events = types.SimpleNamespace(
-            stage_started=lambda name, _: self.told.append(f"{name} begins"),
+            stage_started=lambda name, _: self.happened.append(f"{name} begins"),
             stage_ended=lambda _: None,
-            stage_finished=lambda name, *_, **_evidence: self.told.append(f"{name} is done"),
+            stage_finished=lambda name, *_, **_evidence: self.happened.append(f"{name} is done"),
             next_number=lambda: 1,
         )
         self.delivery = None
         self._listeners, self._wait_for_tree, self._guard, self.waited = [], None, None, 0.0
         self.unsent = []
-        self._flushing = types.SimpleNamespace(finish=lambda: self.told.append("on the disk"))
+        self._flushing = types.SimpleNamespace(finish=lambda: self.happened.append("on the disk"))
 
     def count(self, *_):
         """Nothing is counted."""
@@ -157,7 +157,7 @@ class ParallelStage:
         """Nothing failed."""
 
     def wait(self, _tick):
-        self.ctx.told.append("waited")
+        self.ctx.happened.append("waited")
         return not self.is_killed
 
     def is_done(self):
@@ -167,23 +167,23 @@ class ParallelStage:
         return 1.0
 
     def end(self):
-        self.ctx.told.append("no helper")
+        self.ctx.happened.append("no helper")
 
 
 def run_side_by_side(tmp_path, monkeypatch, **how):
     """Run a job of two stages, the second of which needs what the first one makes; return what was reported."""
     ctx = Ctx(tmp_path)
-    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
+    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.happened.append("unpacked here"))
 
     def prove(ctx):
-        ctx.told.append("proved without the tree")
-        assert ctx.wait_for_tree(lambda: ctx.told.append("counted") or 7) == 7
-        ctx.told.append("proved with the tree")
+        ctx.happened.append("proved without the tree")
+        assert ctx.wait_for_tree(lambda: ctx.happened.append("counted") or 7) == 7
+        ctx.happened.append("proved with the tree")
         assert ctx.wait_for_tree(lambda: 8) == 8
 
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
     runner.run(ctx, ParallelStage(ctx, **how))
-    return ctx.told
+    return ctx.happened
 
 
 def test_what_needs_the_database_alone_does_not_wait_for_the_tree(tmp_path, monkeypatch):
@@ -225,7 +225,7 @@ def test_what_the_helper_has_done_is_reported_and_kept_though_another_stage_fail
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=fail)),))
     with pytest.raises(ShoplaunchError, match="db_error"):
         runner.run(ctx, ParallelStage(ctx, is_through=True))
-    assert "unpack is done" in ctx.told
+    assert "unpack is done" in ctx.happened
     kept = State(str(tmp_path))
     assert kept.stage_done("unpack") and not kept.stage_done("prove")
 
@@ -238,12 +238,12 @@ def test_a_tree_of_which_the_disk_lost_something_is_not_unpacked(tmp_path, monke
         raise ShoplaunchError("file_error", "lost")
 
     ctx._flushing = types.SimpleNamespace(finish=lose)
-    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.told.append("unpacked here"))
+    unpack = types.SimpleNamespace(NAME="unpack", run=lambda ctx: ctx.happened.append("unpacked here"))
     prove = types.SimpleNamespace(NAME="prove", run=lambda ctx: ctx.wait_for_tree(lambda: None))
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, prove),))
     with pytest.raises(ShoplaunchError, match="file_error"):
         runner.run(ctx, ParallelStage(ctx, is_killed=is_killed))
-    assert "unpack is done" not in ctx.told and "unpacked here" not in ctx.told
+    assert "unpack is done" not in ctx.happened and "unpacked here" not in ctx.happened
     kept = State(str(tmp_path))
     assert not kept.stage_done("unpack") and not kept.stage_done("prove")
 

@@ -50,10 +50,10 @@ def test_without_any_output_it_ends_all_the_same(code):
     assert subprocess.run(["/bin/sh", "-c", closed], cwd=PROJECT, check=False).returncode == code
 
 
-@pytest.mark.parametrize(("code", "told"), [(0, 1), (3, 3)])
-def test_where_not_even_a_message_can_be_written_the_exit_code_says_why(code, told):
+@pytest.mark.parametrize(("code", "expected"), [(0, 1), (3, 3)])
+def test_where_not_even_a_message_can_be_written_the_exit_code_says_why(code, expected):
     full = f"import sys; from agent.run.command_line import leave; sys.stdout.write(chr(65)); leave({code})"
     with open("/dev/full", "w") as nowhere:
         command = [sys.executable, "-c", full]
         done = subprocess.run(command, cwd=PROJECT, env=BUFFERED, check=False, stdout=nowhere, stderr=nowhere)
-    assert done.returncode == told
+    assert done.returncode == expected

@@ -91,9 +91,13 @@ def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_rep
     disk.add(2)
     disk.gate.set()
     for _ in range(2):
-        with pytest.raises(ShoplaunchError, match="not all of the new tree reached the disk") as told:
+        with pytest.raises(ShoplaunchError, match="not all of the new tree reached the disk") as caught:
             disk.flushing.finish()
-        assert (told.value.code, told.value.retryable, told.value.details["stage"]) == ("file_error", True, "unpack")
+        assert (caught.value.code, caught.value.retryable, caught.value.details["stage"]) == (
+            "file_error",
+            True,
+            "unpack",
+        )
     with pytest.raises(ShoplaunchError, match="Input/output error"):
         disk.add(3)
     assert disk.noted == []
@@ -101,9 +105,9 @@ def test_of_what_was_lost_nothing_is_noted_nor_of_what_comes_later_and_it_is_rep
 
 def test_what_is_lost_at_the_end_is_reported_by_its_own_code(monkeypatch, tmp_path):
     disk = Disk(monkeypatch, tmp_path, [OSError(28, "No space left on device")])
-    with pytest.raises(ShoplaunchError) as told:
+    with pytest.raises(ShoplaunchError) as caught:
         disk.flushing.finish()
-    assert told.value.code == "quota_reached"
+    assert caught.value.code == "quota_reached"
 
 
 def test_notes_that_are_somebody_elses_by_now_are_reported_as_that(monkeypatch, tmp_path):
@@ -114,9 +118,9 @@ def test_notes_that_are_somebody_elses_by_now_are_reported_as_that(monkeypatch, 
     disk.gate.clear()
     disk.add(1)
     disk.gate.set()
-    with pytest.raises(ShoplaunchError) as told:
+    with pytest.raises(ShoplaunchError) as caught:
         disk.flushing.finish()
-    assert told.value.code == "superseded"
+    assert caught.value.code == "superseded"
 
 
 def test_where_no_thread_can_be_started_it_is_done_here(monkeypatch, tmp_path):

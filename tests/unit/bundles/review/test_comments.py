@@ -73,10 +73,10 @@ def test_a_secret_in_a_comment_is_blanked_and_reported(path, content):
     written = content.replace(b"%b", KEY)
     made, asked, blanked = left(path, written)
     assert made == content.replace(b"%b", b" " * len(KEY)) and asked == []
-    (told,) = blanked
+    (reported,) = blanked
     line = content[: content.index(b"%b")].count(b"\n") + 1
-    assert (told.place.file, told.place.line, told.what) == (path.decode(), line, "secret key of Mailchimp")
-    assert KEY.decode() not in told.sentence() and KEY.decode()[:2] in told.shown
+    assert (reported.place.file, reported.place.line, reported.what) == (path.decode(), line, "secret key of Mailchimp")
+    assert KEY.decode() not in reported.sentence() and KEY.decode()[:2] in reported.shown
 
 
 def test_every_language_has_a_sample():

@@ -69,11 +69,11 @@ def test_every_listener_is_woken_by_each_notification(folder):
 
 
 def test_the_own_process_is_woken_without_a_message(folder, listener, monkeypatch):
-    told = []
-    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: told.append(name))
+    notified = []
+    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: notified.append(name))
     Wakeup(folder).notify()
     assert due_hint.wait(0)
-    assert told == []
+    assert notified == []
 
 
 def test_where_no_worker_ever_ran_nothing_is_made_or_said(folder, caplog):
@@ -137,10 +137,10 @@ def test_of_a_folder_full_of_entries_only_some_are_looked_at(folder, listener, m
     monkeypatch.setattr(wakeup, "MOST_ENTRIES", 5)
     for number in range(40):
         left_by_a_killed_worker(folder, f"worker-{number:016x}")
-    told = []
-    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: told.append(name))
+    notified = []
+    monkeypatch.setattr(wakeup, "_wake", lambda _sender, _folder, name: notified.append(name))
     Wakeup(folder).notify()
-    assert len(told) <= 5
+    assert len(notified) <= 5
 
 
 def test_what_is_no_workers_socket_is_left_alone(folder, listener):

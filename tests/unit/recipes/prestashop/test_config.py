@@ -148,8 +148,8 @@ def test_keys_and_addresses_with_passwords_that_others_put_there_are_emptied_and
     seen = read_by_php(target)
     assert (seen["paying_api_secret"], seen["cache_dsn"]) == ("", "")
     assert (seen["paying_token_url"], seen["paying_license"]) == ("https://pay.example/token", "standard")
-    told = {name: [(one.value, one.proven) for one in held] for name, held in configuration.more_secrets()}
-    assert told == {
+    reported = {name: [(one.value, one.proven) for one in held] for name, held in configuration.more_secrets()}
+    assert reported == {
         "paying_api_secret": [(b"9f3c7a1be04d5862a7c91d3e", False)],
         "cache_dsn": [(b"redis://:pears%%7@127.0.0.1:6379", True)],
     }

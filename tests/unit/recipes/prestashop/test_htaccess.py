@@ -111,7 +111,7 @@ def test_where_there_is_none_it_is_written_only_if_addresses_need_it():
 def test_lines_of_other_versions_are_no_loss_and_lines_of_others_are_reported(version, other):
     old = filled(block(version, ALL_ON), "localhost:8080", "/").encode()
     assert block(other, ON).warnings(old) == []
-    (told,) = block(other, ON).warnings(
+    (reported,) = block(other, ON).warnings(
         old.replace(b"RewriteEngine on\n", b"RewriteEngine on\nRewriteRule ^x$ /y [R]\n")
     )
-    assert told.endswith("left out:\nRewriteRule ^x$ /y [R]")
+    assert reported.endswith("left out:\nRewriteRule ^x$ /y [R]")

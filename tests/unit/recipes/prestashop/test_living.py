@@ -115,11 +115,11 @@ def test_each_change_is_reported_with_its_place_and_no_value(own_sample):
                          name, value)  # fmt: skip
     with own_sample.source() as source:
         template = PrestaShop().inspect(root, source, PackOptions())
-    told = dict(template.adjustments())
-    assert told["setting PS_MAIL_METHOD"].startswith("mail is sent")
-    assert {"config/defines.inc.php _PS_MODE_DEV_", "setting PS_SMARTY_FORCE_COMPILE", ".env"} <= set(told)
-    assert "setting PS_SMARTY_CACHE" not in told
-    assert "hidden-word" not in str(told) and "MAILER_PASSWORD" in told[".env"]
+    reported = dict(template.adjustments())
+    assert reported["setting PS_MAIL_METHOD"].startswith("mail is sent")
+    assert {"config/defines.inc.php _PS_MODE_DEV_", "setting PS_SMARTY_FORCE_COMPILE", ".env"} <= set(reported)
+    assert "setting PS_SMARTY_CACHE" not in reported
+    assert "hidden-word" not in str(reported) and "MAILER_PASSWORD" in reported[".env"]
     assert b"APP_ENV" not in template.file(b".htaccess", (root / ".htaccess").read_bytes())
     assert template.file(DEFINES, defines.read_bytes()) == b"<?php\ndefine('_PS_MODE_DEV_', false);\n"
     assert any(entry.path == DEFINES for entry in Tree(root).entries(template.left_out))

@@ -137,8 +137,8 @@ def test_addresses_of_strangers_in_a_table_that_stays_are_named_and_those_of_the
                      "INSERT INTO ps_team VALUES (1, 'ann@elsewhere.example', ''), (2, 'x@template.shop.example', ''),"
                      " (3, 'no address', 'a@b.example');\n")  # fmt: skip
     with own_sample.source() as source:
-        told = PrestaShop().inspect(own_sample.root, source, PackOptions()).personal_data()
-    assert "ps_team.contact: 1 e-mail addresses of others" in told
+        reported = PrestaShop().inspect(own_sample.root, source, PackOptions()).personal_data()
+    assert "ps_team.contact: 1 e-mail addresses of others" in reported
 
 
 def test_the_texts_of_customers_vouchers_go_with_the_vouchers(own_sample):

@@ -32,8 +32,8 @@ GOES = {
     "alias without status": "Redirect / https://shop.example/\n",
     "alias for good": "RedirectPermanent / https://shop.example/\n",
     "alias by pattern": "RedirectMatch 301 ^/(.*)$ https://www.shop.example/$1\n",
-    "told to browsers": 'Header always set Content-Security-Policy "upgrade-insecure-requests;"\n',
-    "told to browsers over https": "Header set Content-Security-Policy upgrade-insecure-requests env=HTTPS\n",
+    "sent to browsers": 'Header always set Content-Security-Policy "upgrade-insecure-requests;"\n',
+    "sent to browsers over https": "Header set Content-Security-Policy upgrade-insecure-requests env=HTTPS\n",
 }
 #: What is not about scheme or host.
 STAYS = {

@@ -74,25 +74,25 @@ def read_by_php(tmp_path, content):
 
 def test_php_reads_the_new_sites_values(tmp_path):
     configuration = config.read(site_with(tmp_path, SOURCE))
-    told = read_by_php(tmp_path, filled(configuration))
-    assert {name: told[name] for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST")} == {
+    read = read_by_php(tmp_path, filled(configuration))
+    assert {name: read[name] for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST")} == {
         "DB_NAME": "alice_site", "DB_USER": "alice", "DB_PASSWORD": VALUES["db.password"], "DB_HOST": "localhost:3307"
     }  # fmt: skip
-    assert {name: told[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
-    assert (told["WP_HOME"], told["FORCE_SSL_ADMIN"]) == ("http://new.site.test:8080", False)
-    assert (told["ACME_LICENSE_KEY"], told["FTP_PASS"]) == ("", "")
-    assert (told["prefix"], told["OWN"]) == ("xy_", f"{tmp_path}/own")
-    assert told["shown"] == "define( 'DB_HOST', 'in a string' );"
-    assert told["WP_CACHE_KEY_SALT"] == "WP_C" * 16
+    assert {name: read[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
+    assert (read["WP_HOME"], read["FORCE_SSL_ADMIN"]) == ("http://new.site.test:8080", False)
+    assert (read["ACME_LICENSE_KEY"], read["FTP_PASS"]) == ("", "")
+    assert (read["prefix"], read["OWN"]) == ("xy_", f"{tmp_path}/own")
+    assert read["shown"] == "define( 'DB_HOST', 'in a string' );"
+    assert read["WP_CACHE_KEY_SALT"] == "WP_C" * 16
 
 
 def test_a_site_in_a_folder_has_its_address_and_its_cookies_there(tmp_path):
     more = b"define('COOKIEPATH', '/'); define('SITECOOKIEPATH', '/old/'); define('ADMIN_COOKIE_PATH', '/wp-admin');"
     configuration = config.read(site_with(tmp_path, SOURCE.replace(b"<?php\n", b"<?php\n" + more, 1)))
     values = {**VALUES, **address("http", "new.site.test", "a/b")}
-    told = read_by_php(tmp_path, Renderer(NONCE, values).render(configuration.template(NONCE)))
-    assert told["WP_HOME"] == "http://new.site.test/a/b"
-    assert [told[name] for name in ("COOKIEPATH", "SITECOOKIEPATH", "ADMIN_COOKIE_PATH")] == [
+    read = read_by_php(tmp_path, Renderer(NONCE, values).render(configuration.template(NONCE)))
+    assert read["WP_HOME"] == "http://new.site.test/a/b"
+    assert [read[name] for name in ("COOKIEPATH", "SITECOOKIEPATH", "ADMIN_COOKIE_PATH")] == [
         "/a/b/", "/a/b/", "/a/b/wp-admin",
     ]  # fmt: skip
 
@@ -114,8 +114,8 @@ def test_the_templates_own_secrets_are_reported_and_none_is_left(tmp_path):
 def test_every_site_gets_all_eight_salts_even_where_the_template_had_none(tmp_path):
     source = b"<?php\ndefine('DB_NAME','a');define('DB_USER','b');define('DB_PASSWORD','c');define('DB_HOST','d');"
     configuration = config.read(site_with(tmp_path, source + b"\n$table_prefix='wp_'; $shown = '';\n"))
-    told = read_by_php(tmp_path, filled(configuration))
-    assert {name: told[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
+    read = read_by_php(tmp_path, filled(configuration))
+    assert {name: read[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
 
 
 def test_a_restored_sites_configuration_becomes_the_same_template_again(tmp_path):
@@ -133,7 +133,7 @@ def test_a_network_of_sites_is_refused(tmp_path, mark):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         (b"'tpl_1' );", b"of_a_secret( 'NAME' ) );", "line 10: DB_NAME would have to be run"),
         (b"$table_prefix = 'xy_';", b"$table_prefix = getenv('P') ?: 'x y';", "no prefix of tables"),
@@ -143,8 +143,8 @@ def test_a_network_of_sites_is_refused(tmp_path, mark):
         (b"const AUTH_KEY", b"define('DB_NAME', 'other'); const AUTH_KEY", "says DB_NAME twice"),
     ],
 )
-def test_what_cannot_be_known_is_refused_with_its_place(tmp_path, old, new, told):
-    with pytest.raises(ShoplaunchError, match=told.replace("$", r"\$")) as caught:
+def test_what_cannot_be_known_is_refused_with_its_place(tmp_path, old, new, expected):
+    with pytest.raises(ShoplaunchError, match=expected.replace("$", r"\$")) as caught:
         config.read(site_with(tmp_path, SOURCE.replace(old, new)))
     assert caught.value.code == "config_unreadable"
 

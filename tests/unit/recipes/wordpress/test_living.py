@@ -79,8 +79,8 @@ def test_plug_ins_that_close_the_site_catch_its_mail_or_force_https_are_switched
 def test_each_change_is_reported_with_its_place():
     source = b"<?php\ndefine('WP_DEBUG', true);\ndefine('WP_CACHE', true);\n@ini_set('display_errors', 1);\n"
     known = {"woocommerce_coming_soon": b"yes", "blog_public": b"1", "active_plugins": plugins("maintenance/m.php")}
-    told = dict(living.adjustments(source, list(definitions(source, "wp-config.php")), known))
-    assert set(told) == {
+    reported = dict(living.adjustments(source, list(definitions(source, "wp-config.php")), known))
+    assert set(reported) == {
         "wp-config.php WP_DEBUG", "wp-config.php ini_set", "option woocommerce_coming_soon", "plug-in maintenance"
     }  # fmt: skip
     assert dict(living.adjustments(b"<?php\n", [], {})) == {}

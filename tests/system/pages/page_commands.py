@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"^```\n(.*?)^```", re.S | re.M)
 
 
 @dataclass(frozen=True)
-class Told:
+class Written:
     """`text` of a command, as it stands on `page`."""
 
     page: str
@@ -27,7 +27,7 @@ class Told:
 
 
 def pages():
-    """Return the paths of the pages that people write; the changelog tells of commands as they were."""
+    """Return the paths of the pages that people write; the changelog shows commands as they were."""
     listed = subprocess.run(["git", "ls-files", "*.md"], cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
     return [page for page in listed.stdout.split() if page not in MADE and page != "CHANGELOG.md"]
 
@@ -60,7 +60,7 @@ def _begins_with_a_program(text):
 def in_blocks():
     """Return every command that stands in a block, page by page, in order."""
     blocks = ((page, block) for page in pages() for block in blocks_of(page))
-    return [Told(page, plain(line)) for page, block in blocks if is_of_commands(block) for line in block]
+    return [Written(page, plain(line)) for page, block in blocks if is_of_commands(block) for line in block]
 
 
 def in_sentences():
@@ -69,7 +69,7 @@ def in_sentences():
     for page in pages():
         text = _BLOCK.sub("", (PROJECT / page).read_text("utf-8"))
         spans = (plain(span.replace("\\|", "|")) for span in re.findall(r"`([^`]+)`", text))
-        found += [Told(page, span) for span in spans if _is_command(span)]
+        found += [Written(page, span) for span in spans if _is_command(span)]
     return found
 
 
