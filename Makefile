@@ -1,6 +1,8 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
 .PHONY: help demo test test-nightly mutants attacks pages lint bench clean
 .DEFAULT_GOAL := help
+# Where this is set, each of thousands of processes compiles the project's modules again
+unexport PYTHONDONTWRITEBYTECODE
 
 # Most of the time is waiting, for servers, browsers and cron: six processes share the tests, more than there are processors
 PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
