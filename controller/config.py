@@ -30,7 +30,7 @@ _ADDRESS = re.compile(
 MOST_JOB_HOURS = 1_000_000
 #: More proxies in a row are a mistake.
 MOST_PROXIES = 16
-_TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "local", "whmcs"}
+_TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "engine", "local", "whmcs"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,13 @@ class MailConfig:
 
 
 @dataclass(frozen=True)
+class EngineConfig:
+    """What moves the jobs: one of controller.jobs.engine.registry."""
+
+    kind: str = "embedded"
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of an installation; paths below `home` are fixed."""
 
@@ -78,6 +85,7 @@ class Config:
     #: Pythons (paths) for which the agent is compiled, in addition to the controller's own.
     agent_pythons: Sequence[str] = ()
     mail: MailConfig = field(default_factory=MailConfig)
+    engine: EngineConfig = EngineConfig()
     #: Section [local] unparsed; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
     #: Section [whmcs] unparsed; the billing driver reads it. Empty: clients of WHMCS orders are notified by mail.
@@ -135,7 +143,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
         if environment.get(PREFIX + name.upper()):
             values[name] = environment[PREFIX + name.upper()]
     values.setdefault("database_url", f"sqlite:///{home}/shoplaunch.db")
-    mail = _mail(values.pop("mail", {}))
+    mail, engine = _mail(values.pop("mail", {})), _engine(values.pop("engine", {}))
     sections = {name: values.pop(name, {}) for name in ("local", "whmcs")}
     for name, section in sections.items():
         if not isinstance(section, dict):
@@ -143,7 +151,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
     for name in ("trusted_proxies", "job_hours"):
         if name in values:
             values[name] = _number(name, values[name])
-    config = Config(home=home, mail=mail, **sections, **values)
+    config = Config(home=home, mail=mail, engine=engine, **sections, **values)
     _check(config)
     return config
 
@@ -177,6 +185,18 @@ def _mail(values: Any) -> MailConfig:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise ShoplaunchError("config_invalid", f"[mail] {name} must be a {kind.__name__}")
     return MailConfig(**found)
+
+
+def _engine(values: Any) -> EngineConfig:
+    if not isinstance(values, dict):
+        raise ShoplaunchError("config_invalid", "[engine] must be a section")
+    unknown = sorted(set(values) - set(EngineConfig.__dataclass_fields__))
+    if unknown:
+        raise ShoplaunchError("config_invalid", f"[engine] has no setting {unknown[0]!r}")
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise ShoplaunchError("config_invalid", f"[engine] {name} must be a str")
+    return EngineConfig(**values)
 
 
 def _number(name: str, value: Any) -> int:

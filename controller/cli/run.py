@@ -22,8 +22,8 @@ from gunicorn.sock import UnixSocket
 from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
+from controller.jobs.engine.port import Engine
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
-from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service, require_ready
 from controller.web.app import create_app
 from controller.web.support import agent_socket
@@ -57,7 +57,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._config = config
         self._bind = bind
         self._with_worker = with_worker
-        self._worker: Worker | None = None
+        self._worker: Engine | None = None
         #: Shared with the process of the web server: whether its worker has failed.
         self._lost = mmap.mmap(-1, 1)
         super().__init__()
@@ -109,7 +109,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             follow = threading.Thread(target=self._stop_with, args=(process, self._worker), daemon=True)
             follow.start()
 
-    def _stop_with(self, process: Any, worker: Worker) -> None:
+    def _stop_with(self, process: Any, worker: Engine) -> None:
         """Stop taking on new work from the moment on when the web server is asked to end."""
         while process.alive:
             time.sleep(LOOK_SECONDS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import breakers
 from controller.db.facts import decode
 from controller.db.tables import jobs, servers, steps
 from controller.product_kind import SHOP
@@ -230,36 +229,6 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     return {state: number for state, number in rows}
 
 
-def due(
-    connection: sa.Connection, now: float, limit: int, without: Collection[str] = (), leases: float | None = None
-) -> Sequence[tuple[str, str]]:
-    """Return (id, server) of the due jobs that are not leased, the longest due first, without jobs of the servers
-    `without`. `leases`: the time by which leases are judged, when that is not `now`.
-
-    Jobs that wait for a server whose breaker is open are left out, but for one that may be the probe, and those that
-    have waited in vain for a day.
-    """
-    leases = now if leases is None else leases
-    free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= leases)
-    query = sa.select(jobs.c.id, jobs.c.server).where(jobs.c.wake_at <= now, free)
-    opened = breakers.opened(connection)
-    waits = _waits(list(opened), now)
-    found = query.where(jobs.c.server.not_in(without), ~waits) if opened else query.where(jobs.c.server.not_in(without))
-    rows = list(connection.execute(found.order_by(jobs.c.wake_at).limit(limit)))
-    for name, breaker in opened.items():
-        if name not in without and breaker.may_probe(now, leases):
-            # The one that was moved longest ago: an account that hangs by itself must not be each probe
-            one = query.where(jobs.c.server == name, waits).order_by(jobs.c.updated_at).limit(1)
-            rows += connection.execute(one)
-    return [(row.id, row.server) for row in rows]
-
-
-def _waits(opened: Collection[str], now: float) -> sa.ColumnElement[bool]:
-    """Return the condition that a due job waits for one of the servers `opened`."""
-    is_patient = jobs.c.wake_at > now - breakers.PATIENCE_SECONDS
-    return sa.and_(jobs.c.server.in_(opened), jobs.c.state.in_(NEED_SERVER), is_patient)
-
-
 def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, until: float) -> bool:
     """Take the job's lease; return False when another owner holds it or there is no such job."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
@@ -274,10 +243,10 @@ def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float
     return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
 
 
-def free_lease(connection: sa.Connection, job_id: str, owner: str) -> None:
-    """Give back the lease that `owner` holds; the job is due as before."""
+def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: Any) -> None:
+    """Give back the lease that `owner` holds; the job is due as before, or as `columns` say."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
-    connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1))
+    connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1, **columns))
 
 
 def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from controller.db.tables import jobs, server_breakers, servers
+from controller.db.tables import jobs, server_breakers, server_slots, servers
 from shared.errors import ShoplaunchError
 
 _NOT_ALARMED = {"locked_told_at": None, "locked_told_by": None}
@@ -118,8 +118,9 @@ def listed(connection: sa.Connection) -> list[Server]:
 
 
 def remove(connection: sa.Connection, name: str) -> None:
-    """Forget the server, and that it failed."""
+    """Forget the server, that it failed, and its slots."""
     connection.execute(sa.delete(server_breakers).where(server_breakers.c.server == name))
+    connection.execute(sa.delete(server_slots).where(server_slots.c.server == name))
     connection.execute(sa.delete(servers).where(servers.c.name == name))
 
 

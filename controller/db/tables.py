@@ -103,6 +103,14 @@ server_breakers = _table(
     sa.Column("probe_until", sa.Double),
     sa.Column("alarmed_at", sa.Double),
 )
+#: How many jobs of a server are moved at once, over all processes: each number is a lease (controller.db.slots).
+server_slots = _table(
+    "server_slots",
+    sa.Column("server", sa.String(63), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("until", sa.Double),
+)
 bundles = _table(
     "bundles",
     sa.Column("name", sa.String(63), primary_key=True),
@@ -188,6 +196,7 @@ jobs = _table(
     sa.Index("ix_jobs_updated_at_id", "updated_at", "id"),
     sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),
     sa.Index("ix_jobs_server_updated_at", "server", "updated_at"),
+    sa.Index("ix_jobs_server_wake_at", "server", "wake_at"),
     sa.Index("ix_jobs_server_account", "server", "account"),
     sa.Index("ix_jobs_alarm", "alarm"),
 )
@@ -252,6 +261,12 @@ workers = _table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("started_at", sa.Double, nullable=False),
     sa.Column("beat_at", sa.Double, nullable=False),
+    #: Since it started: claims of jobs, those that missed, and hints that came.
+    sa.Column("claims", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("missed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("hints", sa.BigInteger, nullable=False, server_default="0"),
+    #: Patterns of the servers that are its own; "": all.
+    sa.Column("serves", sa.String(500), nullable=False, server_default=""),
 )
 steps = _table(
     "steps",

@@ -4,6 +4,7 @@ import pytest
 
 from controller.config import load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.engine import registry
 from shared.errors import ShoplaunchError
 
 
@@ -149,3 +150,19 @@ def test_a_database_of_another_kind_is_answered_with_those_there_are(url):
 )
 def test_every_spelling_of_a_database_leads_to_the_driver_there_is(url, driver):
     assert make_engine(url).url.drivername == driver
+
+
+def test_jobs_are_moved_by_the_embedded_engine_unless_another_is_named(settings):
+    assert settings().engine.kind == "embedded"
+    assert registry.of(settings('[engine]\nkind = "embedded"')).name == "embedded"
+
+
+def test_an_engine_that_does_not_exist_is_refused_with_those_that_do(settings):
+    with pytest.raises(ShoplaunchError) as caught:
+        registry.of(settings('[engine]\nkind = "steam"'))
+    assert caught.value.code == "config_invalid" and '"embedded"' in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["engine = 1", "[engine]\nkind = 1", "[engine]\nspeed = 'full'"])
+def test_a_section_of_the_engine_that_makes_no_sense_is_refused(settings, text):
+    assert "engine" in refusal(settings, text)

@@ -26,6 +26,7 @@ from controller.jobs.engine import (
     tls_follow_up,
 )
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
+from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
 from shared.errors import ShoplaunchError
@@ -34,6 +35,8 @@ from shared.job import RESTORE
 LOG = logging.getLogger(__name__)
 #: Pause before a panel or mail server that failed is asked again.
 AGAIN_SECONDS = 60.0
+#: A job that fails unexpectedly is left alone for this long.
+TROUBLE_SECONDS = 30.0
 #: Longest duration of work outside of steps: a mail is sent, a panel answers, or removes an account.
 ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
@@ -64,13 +67,25 @@ class JobRunner:
         with lease.held(self._engine, job_id, self._owner, self._clock) as held:
             if held is None:
                 return False
-            self._held[job_id] = held
-            try:
-                self._move_held(held, is_stopping)
-            finally:
-                self._kept.pop(job_id, None)
-                self._held.pop(job_id, None)
+            self._move_kept(held, is_stopping)
         return True
+
+    def lease_of(self, job_id: str) -> lease.Lease:
+        """Return a new lease of the job in this worker's name, to be claimed."""
+        return lease.Lease(self._engine, job_id, self._owner, self._clock)
+
+    def move(self, claimed: lease.Lease, is_stopping: Callable[[], bool]) -> None:
+        """As `advance`, for a job whose lease was claimed already. Raises database_busy."""
+        with lease.kept(claimed) as held:
+            self._move_kept(held, is_stopping)
+
+    def _move_kept(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
+        self._held[held.job] = held
+        try:
+            self._move_held(held, is_stopping)
+        finally:
+            self._kept.pop(held.job, None)
+            self._held.pop(held.job, None)
 
     def outlive(self, seconds: float = 0.0) -> None:
         """This process is about to end: keep jobs being worked on held as long as a panel may still be at them.
@@ -91,9 +106,20 @@ class JobRunner:
             self._tools(job).bundles.leave(job, self._clock())
         except lease.Lost as lost:
             LOG.warning("%s: what was done for it meanwhile is not noted", lost)
+        except BaseException:
+            self._put_off(held)
+            raise
         finally:
             held.end()
             self._give_back(job, held.owner)
+
+    def _put_off(self, held: lease.Lease) -> None:
+        """Give back a job that failed unexpectedly; at once it would meet the same."""
+        until = self._clock() + TROUBLE_SECONDS
+        try:
+            transact(self._engine, lambda connection: jobs.free_lease(connection, held.job, held.owner, wake_at=until))
+        except BaseException as problem:  # noqa: BLE001 - the job is then tried again sooner
+            report(f"job {held.job} could not be put off", problem)
 
     def _give_back(self, job: Job, owner: str) -> None:
         now = self._clock()

@@ -42,10 +42,6 @@ class Places:
             return not busy and under_way < THREADS
         return under_way < (THREADS // 2 if busy else THREADS) and busy < PER_SERVER
 
-    def full(self) -> list[str]:
-        """Return the servers whose jobs need not be looked for."""
-        return [name for name in {*self._busy, *self._failing} if not self.has_room(name)]
-
     def _under_way(self) -> int:
         return self._busy.total() - min(self._sum(self._silent), SILENT)
 

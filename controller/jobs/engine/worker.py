@@ -1,4 +1,4 @@
-"""The worker: a thread that moves every due job on; any number of them may run, on this machine or on others."""
+"""The embedded engine: a worker whose threads move due jobs; any number of workers may run, on any machine."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
 
-from controller.db import breakers, jobs, workers
+from controller.db import due, workers
 from controller.db.connection.clock import Clock, DatabaseClock, at
 from controller.db.connection.engine import reading, transact
+from controller.db.due import DueServer
 from controller.db.jobs import Job
+from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
-from controller.jobs.engine.places import PER_SERVER as PER_SERVER
-from controller.jobs.engine.places import SILENT_SECONDS, THREADS, Places
+from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places
+from controller.jobs.engine.port import Slot
+from controller.jobs.engine.slots import Slots
 from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process
-from controller.jobs.lifecycle import changes, due_hint
+from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.lifecycle.wakeup import Listener, Wakeup
@@ -29,9 +34,10 @@ from controller.panels.calls_under_way import CALLS
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-POLL_SECONDS = 0.5
-#: A job that fails unexpectedly is left alone for this long.
-TROUBLE_SECONDS = 30.0
+#: Between two looks without a hint.
+POLL_SECONDS = 1.0
+#: Pause after a round that failed.
+FAILED_SECONDS = 0.5
 #: Between two signs of life in the database.
 BEAT_SECONDS = 10.0
 #: Until the next try while no sign of life has been written yet, or writing it failed.
@@ -69,13 +75,21 @@ class Worker:
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
+        self._slots = Slots(engine, self.name, clock)
+        #: Moves the due jobs of a server (controller.jobs.engine.drain).
+        self.drain = Drain(engine, self, self._job_runner, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
         self._pulse = Pulse()
         self._end = end or end_process
         self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
-        self._under_way: dict[str, tuple[str, threading.Thread]] = {}
+        #: The drains under way, and how many of a server have not claimed a job yet.
+        self._under_way: dict[object, tuple[str, threading.Thread]] = {}
+        self._looking: Counter[str] = Counter()
+        self._guard = threading.Lock()
+        #: Whether jobs were due in the last round that had no room.
+        self._is_short = False
         self._chores = chores
         self._chores_thread: threading.Thread | None = None
         self._chores_pulse = Pulse()
@@ -85,14 +99,19 @@ class Worker:
         """Move one job on as far as it goes now; return False when another worker holds it."""
         return self._job_runner.advance(job_id)
 
+    def hint(self, _server: str) -> None:
+        """Let every worker of this machine look at once."""
+        due_hint.notify() if self._wakeup is None else self._wakeup.notify()
+
+    def slot(self, server: str) -> AbstractContextManager[Slot]:
+        """Yield a slot of the server to be taken; it is given back at the end."""
+        return self._slots.slot(server)
+
     def run_due(self) -> int:
         """Move every due job on, one after the other; return how many there were."""
         with reading(self._engine) as connection:
-            now = at(self._clock, connection)
-            found = jobs.due(connection, now.now, THREADS, (), now.leases)
-        for job_id, _server in found:
-            self._advance_safely(job_id)
-        return len(found)
+            found, _breakers = due.servers(connection, at(self._clock, connection))
+        return sum(self.drain(one.server) for one in found)
 
     def start(self) -> None:
         """Start working in a thread; a second thread watches it, a third writes signs of life."""
@@ -114,7 +133,8 @@ class Worker:
             if first is not None:
                 first.join(max(0.0, end - time.monotonic()))
         self._close_listener()
-        under_way = [self._thread, self._chores_thread, *(thread for _server, thread in self._under_way.values())]
+        drains = [thread for _server, thread in list(self._under_way.values())]
+        under_way = [self._thread, self._chores_thread, *drains]
         for thread in under_way:
             if thread is not None:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -123,6 +143,7 @@ class Worker:
     def ask_to_stop(self) -> None:
         """Begin nothing new from now on, and keep the leases of jobs under way until no panel can still be at them."""
         self._stopping.set()
+        self._slots.outlive()
         self._job_runner.outlive()
         due_hint.notify()
 
@@ -141,6 +162,7 @@ class Worker:
 
     def _give_up(self, why: str) -> None:
         """End the process although jobs are under way: the loop cannot go on."""
+        self._slots.outlive()
         self._job_runner.outlive(LEASES_SECONDS)
         self._end(why)
 
@@ -155,29 +177,60 @@ class Worker:
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
                 self._pulse.failures += 1
                 report("a round of the worker failed", problem)
-                time.sleep(POLL_SECONDS)
+                time.sleep(FAILED_SECONDS)
             self._pulse.rounds += 1
 
     def _round(self) -> None:
-        """Begin the jobs that are due and have room. Raises RuntimeError when the machine has no thread left."""
-        self._under_way = {key: found for key, found in self._under_way.items() if found[1].is_alive()}
-        # The first due jobs may all be of one server
-        while self._begin():
-            pass
+        """Begin drains of the servers with due jobs. Raises RuntimeError when the machine has no thread left."""
+        self._under_way = {key: found for key, found in list(self._under_way.items()) if found[1].is_alive()}
+        self._begin()
         self._begin_chores()
 
-    def _begin(self) -> int:
-        """Begin due jobs that have room; return how many."""
-        begun = 0
-        places, due = self._due([server for server, _thread in self._under_way.values()])
-        for job_id, server in due:
-            if job_id not in self._under_way and places.has_room(server):
-                thread = _thread("job", self._advance_safely, job_id, self._stopping.is_set)
-                thread.start()
-                self._under_way[job_id] = server, thread
-                places.take(server)
-                begun += 1
-        return begun
+    def _begin(self) -> None:
+        """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
+        places, found = self._due([server for server, _thread in list(self._under_way.values())])
+        with self._guard:
+            wanted = {one.server: one.jobs - self._looking[one.server] for one in found}
+        for _ in range(PER_SERVER):
+            for server in wanted:
+                if wanted[server] > 0 and places.has_room(server):
+                    self._begin_drain(server)
+                    places.take(server)
+                    wanted[server] -= 1
+        self._is_short = any(number > 0 for number in wanted.values())
+
+    def _begin_drain(self, server: str) -> None:
+        key = object()
+        thread = _thread("job", self._drain_safely, key, server, self._stopping.is_set)
+        self._under_way[key] = server, thread
+        with self._guard:
+            self._looking[server] += 1
+        try:
+            thread.start()
+        except BaseException:
+            self._looked(server)
+            raise
+
+    def _looked(self, server: str) -> None:
+        """One of the server's drains has claimed its first job, or will claim none."""
+        with self._guard:
+            self._looking[server] -= 1
+            if self._looking[server] <= 0:
+                del self._looking[server]
+
+    def _drain_safely(self, key: object, server: str, is_stopping: Callable[[], bool]) -> None:
+        looked = _once(functools.partial(self._looked, server))
+        try:
+            self.drain(server, is_stopping, looked)
+        except ShoplaunchError as error:
+            LOG.warning("%s: %s", error.code, error.message)
+        except BaseException as problem:  # noqa: BLE001 - the next round begins another drain
+            report(f"the jobs of {server} could not be moved on", problem)
+        finally:
+            looked()
+            self._under_way.pop(key, None)
+            if self._is_short:
+                due_hint.notify()
 
     def _begin_chores(self) -> None:
         if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
@@ -199,33 +252,17 @@ class Worker:
         except BaseException as problem:  # noqa: BLE001 - they are tried again
             report("what belongs to no job could not be done", problem)
 
-    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[tuple[str, str]]]:
-        """Return (the places while jobs of the servers `busy` are under way, the due jobs)."""
+    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+        """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
         silent = CALLS.silent(SILENT_SECONDS)
         try:
             with reading(self._engine) as connection:
-                now, known = at(self._clock, connection), breakers.listed(connection)
-                opened = [one.server for one in known if one.is_open]
-                places = Places(busy, [one.server for one in known], opened, silent)
-                return places, jobs.due(connection, now.now, THREADS, places.full(), now.leases)
+                found, known = due.servers(connection, at(self._clock, connection))
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return Places(busy, (), (), silent), []
-
-    def _advance_safely(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
-        """Move one job on; an unforeseen failure stops neither the worker nor other jobs."""
-        try:
-            self._job_runner.advance(job_id, is_stopping)
-        except BaseException as problem:  # noqa: BLE001 - unhandled, the job would be tried again at once
-            report(f"job {job_id} could not be moved on", problem)
-            self._put_off(job_id)
-
-    def _put_off(self, job_id: str) -> None:
-        try:
-            now = self._clock()
-            changes.change(self._engine, job_id, now, lambda _c, _job: {"wake_at": now + TROUBLE_SECONDS})
-        except BaseException as problem:  # noqa: BLE001 - the job is then tried again sooner
-            report(f"job {job_id} could not be put off", problem)
+        opened = [one.server for one in known if one.is_open]
+        return Places(busy, [one.server for one in known], opened, silent), found
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""
@@ -255,3 +292,9 @@ class Worker:
 def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
     """Return a daemon thread: it keeps no process from ending."""
     return threading.Thread(target=work, args=given, name=name, daemon=True)
+
+
+def _once(work: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that does the work when it is called first, by one thread."""
+    left = [work]
+    return lambda: left.pop()() if left else None

@@ -19,8 +19,9 @@ from shared.errors import ShoplaunchError
 def take(installation: Installation, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
     """Take billing's event; return the service's status. Raises as controller.jobs.intake.billing_events.take does."""
     billing_events.take(installation.engine, event, installation.now(), signed_by)
-    installation.wakeup.notify()
-    return status(installation, event["service_id"], signed_by)
+    found = status(installation, event["service_id"], signed_by)
+    installation.hints.hint(found["server"])
+    return found
 
 
 def status(installation: Installation, service_id: str, signed_by: str = "") -> dict[str, Any]:
@@ -58,8 +59,7 @@ def retry(installation: Installation, service_id: str, step: str | None, signed_
     if known is not None and known.terminated_at is not None:
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
-        billing_events.start(installation.engine, known, installation.now())
-        installation.wakeup.notify()
+        installation.due(billing_events.start(installation.engine, known, installation.now()))
     elif job is not None:
         own = installation
         own.due(interventions.retry(own.engine, own.keys, job.id, step, own.now()))

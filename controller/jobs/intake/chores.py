@@ -65,7 +65,7 @@ def start_forgotten(installation: Installation, move: Callable[[], None] = _nobo
             LOG.exception("service %s: no job can be made", service_id)
             continue
         LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
-        installation.wakeup.notify()
+        installation.due(job)
 
 
 def close_bundles(installation: Installation, _move: Callable[[], None] = _nobody) -> None:

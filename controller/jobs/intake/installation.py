@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -9,19 +10,23 @@ import sqlalchemy as sa
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import servers
+from controller.db import jobs, servers
 from controller.db.connection.clock import Clock, DatabaseClock
 from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
 from controller.db.servers import Server
+from controller.jobs.engine import registry
+from controller.jobs.engine.port import Hints
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
 
 
 class Installation:
@@ -44,7 +49,7 @@ class Installation:
         self.now: Clock = clock or DatabaseClock(engine)
         self.bundles = Bundles(config, engine)
         self.tokens = Tokens(keys.tokens, self.now, config.job_hours)
-        self.wakeup = Wakeup(config.wakeups)
+        self.hints: Hints = registry.of(config).hints(config)
         #: (source of an order, key that signed it) -> how its people are notified.
         self.billing: Way = channels(config, self.now, self._key_names)
         if billing is not None:
@@ -55,9 +60,19 @@ class Installation:
             return api_keys.names(connection)
 
     def due(self, job: Job) -> Job:
-        """Wake up workers for the job; return it."""
-        self.wakeup.notify()
+        """Let a worker look at the job's server; return the job."""
+        self.hints.hint(job.server)
         return job
+
+    def due_by_id(self, job_id: str) -> None:
+        """As `due`, for a job of which only the id is known."""
+        try:
+            with reading(self.engine) as connection:
+                server = jobs.get(connection, job_id).server
+        except ShoplaunchError as error:
+            LOG.warning("job %s is found by the next look: %s", job_id, error.message)
+        else:
+            self.hints.hint(server)
 
     def panel(self, server: str) -> Panel:
         """Return the server's panel. Raises server_unknown, config_invalid."""

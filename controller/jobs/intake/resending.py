@@ -42,8 +42,7 @@ def send(installation: Installation, number: int, user: str) -> Job | None:
         raise
     if row is not None:
         _complete(installation, row, None if made is None else made.id, str(number))
-    installation.wakeup.notify()
-    return made
+    return None if made is None else installation.due(made)
 
 
 def _audit(installation: Installation, user: str, number: int) -> int:

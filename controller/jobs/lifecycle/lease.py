@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from controller.db import jobs
-from controller.db.connection.clock import Clock, at
+from controller.db import due, jobs
+from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.emergency_log import report
@@ -84,6 +84,10 @@ class Lease:
 
         return transact(self._engine, work)
 
+    def claim(self, connection: sa.Connection, moment: Moment) -> bool:
+        """As `take`, within a transaction and for a job that is due; return False also when its row is locked."""
+        return due.claim(connection, self.job, self.owner, moment, moment.now + self.seconds)
+
     def free(self) -> None:
         """Give the lease back; the job is due as before. Raises database_busy."""
         transact(self._engine, lambda connection: jobs.free_lease(connection, self.job, self.owner))
@@ -128,13 +132,22 @@ class Lease:
 def held(engine: sa.Engine, job_id: str, worker: str, clock: Clock) -> Iterator[Lease | None]:
     """Yield the job's lease while it is held, None when another worker holds it (then nothing may be done).
 
-    The caller gives it back, as it knows when the job is due next. Raises RuntimeError, with the lease given back, when
-    there is no thread for its renewal.
+    The caller gives it back, as it knows when the job is due next. Raises RuntimeError as `kept` does.
     """
     lease = Lease(engine, job_id, worker, clock)
     if not lease.take():
         yield None
         return
+    with kept(lease):
+        yield lease
+
+
+@contextmanager
+def kept(lease: Lease) -> Iterator[Lease]:
+    """Renew a lease that was taken while the block runs; the caller gives it back.
+
+    Raises RuntimeError, with the lease given back, when there is no thread for its renewal.
+    """
     renewer = threading.Thread(target=lease.keep, name="lease", daemon=True)
     try:
         renewer.start()

@@ -81,6 +81,10 @@ class Wakeup:
         except OSError as problem:
             LOG.warning("workers of other processes find the job by their next check: %s", problem)
 
+    def hint(self, _server: str) -> None:
+        """Let every worker look: a message names no server."""
+        self.notify()
+
     def listen(self) -> Listener:
         """Return a listener for every `notify` of other processes. Raises OSError where that is impossible."""
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)

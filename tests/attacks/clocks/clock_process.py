@@ -178,15 +178,15 @@ class SharedWorld(World):
 
 def main(folder, url, name, port, *hold):
     """Be the worker."""
-    from controller.db import jobs
+    from controller.db import due, jobs
     from controller.jobs.engine import worker
     from controller.jobs.lifecycle import lease
 
     folder, notes = Path(folder), Notes(folder, name, hold)
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     panel = SharedPanel(folder / "accounts", int(port), notes)
-    due, renew = jobs.due, jobs.renew_lease
-    jobs.due = lambda *about: (due(*about), notes.count("looks"))[0]
+    look, renew = due.servers, jobs.renew_lease
+    due.servers = lambda *about: (look(*about), notes.count("looks"))[0]
     jobs.renew_lease = lambda *about, **more: (renew(*about, **more), notes.count("renewals"))[0]
     lease.RENEWALS, worker.POLL_SECONDS = 300, 0.02
     service = Service(

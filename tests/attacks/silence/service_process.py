@@ -32,10 +32,10 @@ def hung_step(world):
 
 def hung_loop(_world):
     """The database of due jobs never answers."""
-    from controller.db import jobs
+    from controller.db import due
     from controller.jobs.engine import watchdog
 
-    jobs.due = _never
+    due.servers = _never
     watchdog.LOOK_SECONDS = 0.05
 
 
@@ -56,7 +56,7 @@ def failing_loop(_world):
         raise RuntimeError("can't start new thread")
 
     worker.Worker._round = fail
-    worker.POLL_SECONDS = 0.01
+    worker.FAILED_SECONDS = 0.01
     watchdog.LOOK_SECONDS = 0.05
 
 

@@ -7,9 +7,9 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from controller.db import jobs
+from controller.db import due, jobs
 from controller.db.connection.engine import make_engine
-from controller.jobs.engine import worker
+from controller.jobs.engine import job_runner, worker
 from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
@@ -59,15 +59,15 @@ def test_the_loop_outlives_a_machine_without_threads(world, running, monkeypatch
     ids=lambda problem: type(problem).__name__,
 )  # fmt: skip
 def test_the_loop_outlives_whatever_looking_for_jobs_meets(world, running, monkeypatch, problem):
-    real, met = jobs.due, []
+    real, met = due.servers, []
 
-    def due(*about):
+    def look(*about):
         if len(met) < 3:
             met.append(problem)
             raise problem
         return real(*about)
 
-    monkeypatch.setattr(jobs, "due", due)
+    monkeypatch.setattr(due, "servers", look)
     job = world.order()
     eventually(lambda: is_dropped(world, job))
     assert len(met) == 3
@@ -85,11 +85,11 @@ def test_an_ended_thread_is_reported_and_its_job_put_off(world, running, caplog)
     world.panel.before["ensure_account"] = die
     job = world.order()
     eventually(lambda: f"job {job.id} could not be moved on" in caplog.text)
-    eventually(lambda: world.job(job).wake_at == world.clock() + worker.TROUBLE_SECONDS)
+    eventually(lambda: world.job(job).wake_at == world.clock() + job_runner.TROUBLE_SECONDS)
     other = world.order(domain="other.example.com", account="bob")
     eventually(lambda: is_dropped(world, other))
     assert len(times) == 1 and world.job(job).state == "preparing"
-    world.clock.pass_by(worker.TROUBLE_SECONDS + 1)
+    world.clock.pass_by(job_runner.TROUBLE_SECONDS + 1)
     eventually(lambda: is_dropped(world, job))
 
 

@@ -29,7 +29,7 @@ class Agents:
         self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
         attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
         if event["event"] in agent_events.MOVING:
-            self._installation.wakeup.notify()
+            self._installation.due_by_id(holder.job)
         return attempt
 
     def download(self, token: str, name: str) -> Download:

@@ -10,8 +10,8 @@ from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.engine import follow_up, interventions
-from controller.jobs.engine.worker import Worker
+from controller.jobs.engine import follow_up, interventions, registry
+from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
@@ -96,7 +96,8 @@ class Jobs:
         """Return the content of a birth certificate that this installation signed. Raises certificate_missing."""
         return certificate.read(signed, self._installation.keys.public_keys())
 
-    def worker(self, end: Callable[[str], None] | None = None) -> Worker:
-        """Return a worker of this installation; see controller.jobs.engine.worker.Worker for `end`."""
+    def worker(self, end: Callable[[str], None] | None = None) -> Engine:
+        """Return a worker of this installation, of the kind it is set up for; for `end` see registry.Parts."""
         own = self._installation
-        return Worker(own.engine, own.tools_for, own.now, functools.partial(chores.run, own), end, own.wakeup)
+        parts = registry.Parts(own.config, own.engine, own.now, own.tools_for, functools.partial(chores.run, own), end)
+        return registry.of(own.config).engine(parts)

@@ -10,11 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import jobs, proofs, steps
+from controller.db import due, jobs, proofs, steps
+from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
-from controller.jobs.engine import worker
+from controller.jobs.engine import places
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.state_database import catalogue, new_url
@@ -162,8 +163,10 @@ def test_a_job_is_due_when_its_time_came_and_nobody_holds_it(engine):
     add_job(engine, "job00005", wake_at=NOW, lease_owner="somebody", lease_until=NOW + 5)
     add_job(engine, "job00006", wake_at=NOW, lease_owner="nobody any more", lease_until=NOW)
     with reading(engine) as connection:
-        found = [job for job, _server in jobs.due(connection, NOW, 10)]
-        assert jobs.due(connection, NOW, 10, [read(engine).server]) == []
+        server = jobs.get(connection, "job00001").server
+        found = due.candidates(connection, server, Moment(NOW, NOW), 10)
+        assert due.candidates(connection, "another", Moment(NOW, NOW), 10) == []
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [(server, 3)]
     assert found[0] == "job00002"
     assert sorted(found) == ["job00001", "job00002", "job00006"]
 
@@ -220,7 +223,7 @@ def test_looking_does_not_wait_for_a_writer(engine):
 
 
 def test_all_of_a_workers_threads_have_a_connection_at_the_same_time(engine):
-    threads = 2 * worker.THREADS + 1  # jobs, what renews their leases, and the look for due ones
+    threads = 2 * places.THREADS + 2  # jobs, what renews their leases and slots, and the look for due ones
     together = threading.Barrier(threads)
 
     def look(_number):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.db import jobs
+from controller.db import due, jobs
 from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
@@ -97,7 +97,7 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
 def test_a_worker_takes_up_what_became_due_without_waiting_for_its_next_look(world, monkeypatch):
     monkeypatch.setattr(worker, "POLL_SECONDS", 3600.0)
     looked = threading.Event()
-    monkeypatch.setattr(jobs, "due", lambda *about, real=jobs.due: (looked.set(), real(*about))[1])
+    monkeypatch.setattr(due, "servers", lambda *about, real=due.servers: (looked.set(), real(*about))[1])
     world.worker.start()
     try:
         assert looked.wait(120)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.db import jobs, steps
+from controller.db import due, jobs, steps
+from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
 from controller.db.migrate import upgrade
@@ -14,7 +15,8 @@ QUESTIONS = {
     "the newest jobs": lambda c: jobs.listed(c, None, 25, 50_000),
     "the newest jobs of a state": lambda c: jobs.listed(c, "live", 25, 50_000),
     "how many jobs are in which state": jobs.counts,
-    "what is due": lambda c: jobs.due(c, NOW, 16, ["web2"]),
+    "which servers have due jobs": lambda c: due.servers(c, Moment(NOW, NOW)),
+    "what is due on a server": lambda c: due.candidates(c, "web1", Moment(NOW, NOW), 8),
     "who lives in an account": lambda c: jobs.living_in(c, "web1", "alice"),
     "the accounts of a server": lambda c: jobs.accounts_with_jobs(c, "web1"),
     "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
@@ -25,7 +27,10 @@ QUESTIONS = {
     "the newest of the audit log": lambda c: access.list_audit(c, 50, 0),
 }
 #: Sorting these few is no matter of how many jobs there are.
-FEW = ("how often cron runs on a server", "the job of a service", "the jobs of a shop")
+FEW = (
+    "which servers have due jobs", "what is due on a server", "how often cron runs on a server",
+    "the job of a service", "the jobs of a shop",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,154 @@
+"""The slots that this process holds: taken for a drain, renewed by one thread, given back; their rows are the judge."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from controller.db import slots
+from controller.db.connection.clock import Clock, Moment, at
+from controller.db.connection.engine import transact
+from controller.jobs.engine.places import PER_SERVER
+from controller.jobs.lifecycle.emergency_log import report
+from controller.jobs.lifecycle.lease import LONGEST_SECONDS
+from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
+#: As long as a job's lease: a slot must survive renewals that fail meanwhile.
+SECONDS = 90.0
+#: Between two renewals.
+RENEW_SECONDS = 15.0
+
+
+def counted() -> float:
+    """Return seconds of a steady counter that includes time in which the machine was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class HeldSlot:
+    """A slot of a server (controller.jobs.engine.port.Slot); `owner` names this period of holding alone."""
+
+    def __init__(self, keeper: Slots, server: str, worker: str) -> None:
+        self.server = server
+        self.owner = f"{worker}:{secrets.token_hex(4)}"
+        self.number: int | None = None
+        self.is_lost = False
+        self._keeper = keeper
+        self._taken: int | None = None
+        self._taken_at = self.renewed_at = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether it is held; a slot that was not renewed in time, whatever kept its process, counts as lost."""
+        return self.number is not None and not self.is_lost and counted() - self.renewed_at < SECONDS
+
+    @property
+    def to_give_back(self) -> int | None:
+        """Return the number of the slot that may be this holder's, also when its commit was not answered."""
+        return None if self.is_lost else self._taken
+
+    def take(self, connection: sa.Connection, moment: Moment) -> bool:
+        """Take a free slot within a transaction, unless one is held; return False when others hold all."""
+        if self.number is not None:
+            return self.is_held
+        self._taken_at = counted()
+        until = moment.now + self._keeper.seconds
+        self._taken = slots.take(connection, self.server, PER_SERVER, self.owner, moment, until)
+        return self._taken is not None
+
+    def confirm(self) -> None:
+        """What `take` took is committed: it is renewed from now on."""
+        if self.number is None and self._taken is not None:
+            self.number, self.renewed_at = self._taken, self._taken_at
+            self._keeper.keep(self)
+
+
+class Slots:
+    """The slots of one worker; `worker` is its name."""
+
+    def __init__(self, engine: sa.Engine, worker: str, clock: Clock) -> None:
+        self._engine = engine
+        self._worker = worker
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._held: list[HeldSlot] = []
+        self._renewer: threading.Thread | None = None
+        self._renew_now = threading.Event()
+        self._is_last = False
+
+    @property
+    def seconds(self) -> float:
+        """For how long a slot is taken and renewed."""
+        return LONGEST_SECONDS if self._is_last else SECONDS
+
+    @contextmanager
+    def slot(self, server: str) -> Iterator[HeldSlot]:
+        """Yield a slot of the server to be taken; it is given back at the end."""
+        slot = HeldSlot(self, server, self._worker)
+        try:
+            yield slot
+        finally:
+            self._give_back(slot)
+
+    def keep(self, slot: HeldSlot) -> None:
+        """Renew the slot from now on. Raises RuntimeError when there is no thread for it."""
+        with self._guard:
+            self._held.append(slot)
+            if self._renewer is None or not self._renewer.is_alive():
+                self._renewer = threading.Thread(target=self._renew_all, name="slots", daemon=True)
+                self._renewer.start()
+
+    def outlive(self) -> None:
+        """This process is about to end: hold the slots as long as calls under way may go on without it."""
+        self._is_last = True
+        self._renew_now.set()
+
+    def _give_back(self, slot: HeldSlot) -> None:
+        with self._guard:
+            if slot in self._held:
+                self._held.remove(slot)
+        number = slot.to_give_back
+        if number is None:
+            return
+        try:
+            transact(self._engine, lambda connection: slots.free(connection, slot.server, number, slot.owner))
+        except ShoplaunchError as error:
+            LOG.warning("a slot of %s is free only when its lease is over: %s", slot.server, error.message)
+
+    def _renew_all(self) -> None:
+        """Renew what is held, until nothing is."""
+        while True:
+            self._renew_now.wait(RENEW_SECONDS)
+            self._renew_now.clear()
+            with self._guard:
+                held = list(self._held)
+                if not held:
+                    self._renewer = None
+                    return
+            for slot in held:
+                try:
+                    self._renew(slot)
+                except ShoplaunchError as error:
+                    LOG.warning("a slot of %s is not renewed: %s", slot.server, error.message)
+                except BaseException as problem:  # noqa: BLE001 - without renewals another one takes it
+                    report(f"a slot of {slot.server} is not renewed", problem)
+
+    def _renew(self, slot: HeldSlot) -> None:
+        number, began = slot.number, counted()
+        assert number is not None
+
+        def work(connection: sa.Connection) -> bool:
+            until = at(self._clock, connection).now + self.seconds
+            return slots.renew(connection, slot.server, number, slot.owner, until)
+
+        if transact(self._engine, work):
+            slot.renewed_at = began
+        elif slot in self._held:
+            slot.is_lost = True
+            LOG.warning("a slot of %s is lost; another worker has it", slot.server)

@@ -1,0 +1,188 @@
+"""However many workers there are: no more jobs of a server are moved at once than it has slots."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from controller.db import due, servers, slots
+from controller.db.connection.clock import Moment
+from controller.db.connection.engine import reading, transact
+from controller.jobs.engine import drain
+from controller.jobs.engine import slots as held_slots
+from controller.jobs.engine.places import PER_SERVER
+from tests.integration.controller.rows import NOW, add_job, read
+from tests.integration.controller.world import eventually
+from tests.support.clock import START
+
+LONG = 90.0
+
+
+def take(engine, owner, now=NOW, server="web1"):
+    moment = Moment(now, now)
+    return transact(engine, lambda c: slots.take(c, server, PER_SERVER, owner, moment, now + LONG))
+
+
+def held(engine):
+    with reading(engine) as connection:
+        return slots.held(connection)
+
+
+def test_a_server_has_so_many_slots_and_each_server_its_own(engine):
+    assert [take(engine, f"w{n}") for n in range(PER_SERVER + 1)] == [*range(1, PER_SERVER + 1), None]
+    assert take(engine, "w9", server="web2") == 1
+
+
+def test_a_slot_that_was_given_back_or_not_renewed_is_taken_again(engine):
+    for number in range(PER_SERVER):
+        take(engine, f"w{number}")
+    transact(engine, lambda c: slots.free(c, "web1", 2, "w1"))
+    assert (take(engine, "x"), take(engine, "y")) == (2, None)
+    assert transact(engine, lambda c: slots.renew(c, "web1", 1, "w0", NOW + 2 * LONG))
+    assert take(engine, "y", NOW + LONG) == 2
+    assert not transact(engine, lambda c: slots.renew(c, "web1", 2, "x", NOW + 3 * LONG))
+
+
+def test_nobody_gives_back_the_slot_of_another(engine):
+    take(engine, "mine")
+    take(engine, "other", NOW + LONG)
+    transact(engine, lambda c: slots.free(c, "web1", 1, "mine"))
+    assert [slot.owner for slot in held(engine)] == ["other"]
+
+
+def test_a_slot_that_a_clock_ahead_has_taken_is_free(engine):
+    take(engine, "ahead", NOW + 2 * slots.LONGEST_SECONDS)
+    assert take(engine, "now") == 1
+
+
+def test_of_many_that_take_at_once_no_more_get_a_slot_than_there_are(engine):
+    start, got = threading.Barrier(3 * PER_SERVER), []
+
+    def work(number):
+        start.wait(60)
+        got.append(take(engine, f"w{number}"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3 * PER_SERVER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    taken = [number for number in got if number is not None]
+    assert len(got) == 3 * PER_SERVER and sorted(taken) == sorted(set(taken)) and len(taken) <= PER_SERVER
+    assert len(held(engine)) == len(taken)
+
+
+def test_a_job_whose_row_is_locked_is_left_to_who_works_on_it(engine):
+    with engine.connect() as connection:
+        if not due.skips_locked(connection):
+            pytest.skip("writes one after the other, or knows no other way than to wait")
+    add_job(engine, wake_at=NOW)
+    with engine.begin() as other:
+        other.execute(sa.text("UPDATE jobs SET percent = 1 WHERE id = 'job00001'"))
+        assert not transact(engine, lambda c: due.claim(c, "job00001", "me", Moment(NOW, NOW), NOW + LONG))
+    assert transact(engine, lambda c: due.claim(c, "job00001", "me", Moment(NOW, NOW), NOW + LONG))
+    assert not transact(engine, lambda c: due.claim(c, "job00001", "you", Moment(NOW, NOW), NOW + LONG))
+    assert read(engine).lease_owner == "me"
+
+
+def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others(engine):
+    add_job(engine, "new1", wake_at=NOW - 50)
+    add_job(engine, "new2", wake_at=NOW - 60)
+    add_job(engine, "done1", state="finishing", wake_at=NOW - 1)
+    add_job(engine, "away1", server="web2", wake_at=NOW - 70)
+    with reading(engine) as connection:
+        assert due.candidates(connection, "web1", Moment(NOW, NOW), 8) == ["done1", "new2", "new1"]
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3), ("web2", 1)]
+
+
+def many(world, number):
+    return [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(number)]
+
+
+def test_workers_together_keep_to_the_slots_of_a_server(world, monkeypatch):
+    leave, guard, most, now = threading.Event(), threading.Lock(), [], []
+
+    def enter():
+        with guard:
+            now.append(1)
+            most.append(len(now))
+        leave.wait(60)
+        with guard:
+            now.pop()
+
+    world.panel.before["ensure_account"] = enter
+    placed = many(world, 3 * PER_SERVER)
+    workers = [world.service.jobs.worker() for _ in range(3)]
+    for one in workers:
+        one.start()
+    try:
+        eventually(lambda: len(now) == PER_SERVER)
+        assert len(held(world.engine)) == PER_SERVER
+        leave.set()
+        eventually(lambda: {world.job(job).state for job in placed} == {"dropped"}, 240)
+    finally:
+        leave.set()
+        for one in workers:
+            one.stop()
+    assert max(most) == PER_SERVER
+    assert held(world.engine) == []
+
+
+def test_a_drain_moves_all_that_is_due_within_one_slot_and_counts_what_it_claims(world):
+    many(world, 3)
+    assert world.worker.drain("web1") == 3
+    assert (world.worker.drain.tally.claims, world.worker.drain.tally.missed) == (3, 0)
+    with reading(world.engine) as connection:
+        assert [slot.number for slot in slots.of_server(connection, "web1")] == [1]
+    assert held(world.engine) == []
+
+
+def test_a_drain_ends_after_its_time_and_hints_for_the_rest(world, monkeypatch):
+    monkeypatch.setattr(drain, "SECONDS", 0.0)
+    hinted = []
+    monkeypatch.setattr(world.worker, "hint", hinted.append)
+    many(world, 2)
+    assert (world.worker.drain("web1"), hinted) == (1, ["web1"])
+    assert (world.worker.drain("web1"), hinted) == (1, ["web1"])
+
+
+def test_without_a_free_slot_nothing_is_moved(world):
+    (job,) = many(world, 1)
+    for number in range(PER_SERVER):
+        take(world.engine, f"other{number}", world.clock())
+    assert world.worker.drain("web1") == 0
+    assert world.job(job).state == "received"
+    world.clock.pass_by(LONG)
+    assert world.worker.drain("web1") == 1
+
+
+@pytest.mark.parametrize("server", ["nobody-knows-it", "", "x" * 5000, "web1'; DROP TABLE jobs; --"])
+def test_a_hint_for_a_server_that_nobody_knows_does_nothing(world, server):
+    world.worker.hint(server)
+    assert world.worker.drain(server) == 0
+    with reading(world.engine) as connection:
+        assert slots.of_server(connection, server[:63]) == []
+
+
+def test_who_lost_the_slot_begins_no_other_step(world, monkeypatch):
+    monkeypatch.setattr(held_slots, "RENEW_SECONDS", 0.02)
+    (job,) = many(world, 1)
+
+    def lose():
+        world.panel.before.clear()
+        transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other'")))
+        eventually(lambda: "lost" in [slot.is_lost and "lost" for slot in world.worker._slots._held])
+
+    world.panel.before["ensure_account"] = lose
+    assert world.worker.drain("web1") == 1
+    rows = world.steps(job)
+    assert (rows["account"].state, rows["database"].attempts) == ("done", 0)
+    assert [slot.owner for slot in held(world.engine)] == ["other"]
+    assert world.job(job).lease_owner is None
+
+
+def test_a_server_that_is_removed_leaves_no_slot(engine):
+    transact(engine, lambda c: servers.add(c, servers.Server("web1", "local"), START))
+    take(engine, "mine")
+    transact(engine, lambda c: servers.remove(c, "web1"))
+    assert held(engine) == []
