@@ -30,6 +30,8 @@ _ADDRESS = re.compile(
 MOST_JOB_HOURS = 1_000_000
 #: More proxies in a row are a mistake.
 MOST_PROXIES = 16
+#: Of section [engine]: variable -> setting.
+_OF_ENGINE = {"ENGINE": "kind", "BROKER_URL": "broker_url", "BROKER_URL_FILE": "broker_url_file"}
 _TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "engine", "local", "whmcs"}
 
 
@@ -62,6 +64,13 @@ class EngineConfig:
     """What moves the jobs: one of controller.jobs.engine.registry."""
 
     kind: str = "embedded"
+    #: Of "celery": its broker's URL, with user and password; or a file that holds nothing but it.
+    broker_url: str = field(default="", repr=False)
+    broker_url_file: str = ""
+    #: A PEM file of the authority of the broker's certificate, instead of the machine's own ones.
+    broker_ca: str = ""
+    #: The queue of this installation's hints; each installation at a broker has its own.
+    queue: str = "shoplaunch"
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
         if environment.get(PREFIX + name.upper()):
             values[name] = environment[PREFIX + name.upper()]
     values.setdefault("database_url", f"sqlite:///{home}/shoplaunch.db")
-    mail, engine = _mail(values.pop("mail", {})), _engine(values.pop("engine", {}))
+    mail, engine = _mail(values.pop("mail", {})), _engine(values.pop("engine", {}), environment)
     sections = {name: values.pop(name, {}) for name in ("local", "whmcs")}
     for name, section in sections.items():
         if not isinstance(section, dict):
@@ -187,9 +196,10 @@ def _mail(values: Any) -> MailConfig:
     return MailConfig(**found)
 
 
-def _engine(values: Any) -> EngineConfig:
+def _engine(values: Any, environment: Mapping[str, str]) -> EngineConfig:
     if not isinstance(values, dict):
         raise ShoplaunchError("config_invalid", "[engine] must be a section")
+    values |= {name: environment[PREFIX + key] for key, name in _OF_ENGINE.items() if environment.get(PREFIX + key)}
     unknown = sorted(set(values) - set(EngineConfig.__dataclass_fields__))
     if unknown:
         raise ShoplaunchError("config_invalid", f"[engine] has no setting {unknown[0]!r}")

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what this machine lacks and makes the virtual environment. Usage: bootstrap.sh run|test
+# Installs what this machine lacks and makes the virtual environment. Usage: bootstrap.sh run|celery|test
+# `celery` is `run` with the packages of [engine] kind = "celery".
 # Packages that are installed here are not started: the machine's own services stay as they are.
 set -eu
-wanted=${1:?run or test}
+wanted=${1:?run, celery or test}
 project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$project"
 
@@ -129,8 +130,11 @@ for candidate in python3.14 python3.13 python3.12 python3.11 python3; do
 done
 [ -n "$python" ] || { echo "Python 3.11 or newer with venv is needed (Debian 12+, Ubuntu 24.04+)." >&2; exit 1; }
 
-lock=requirements.lock
-[ "$wanted" = run ] || lock=requirements-dev.lock
+case $wanted in
+    run) lock=requirements.lock ;;
+    celery) lock=requirements-celery.lock ;;
+    *) lock=requirements-dev.lock ;;
+esac
 stamp=.venv/$lock.sha256
 if [ ! -x .venv/bin/python ] || [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --status -c "$stamp" 2>/dev/null; then
     echo "Making the virtual environment with $("$python" --version)"

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import sqlalchemy as sa
+from types import ModuleType
 
 from controller.config import Config
-from controller.db.connection.clock import Clock
-from controller.db.jobs import Job
+from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine, Hints
-from controller.jobs.engine.worker import Chores, Worker
-from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What an installation gives to its engine: settings, database, clock, the tools of a job's server; see Worker."""
-
-    config: Config
-    database: sa.Engine
-    clock: Clock
-    tools_for: Callable[[Job], Tools]
-    chores: Chores
-    #: Called with the reason when the worker cannot go on; None: its process ends.
-    end: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +28,32 @@ def _embedded(parts: Parts) -> Engine:
     return Worker(parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, wakeup)
 
 
+def _celery(parts: Parts) -> Engine:
+    made: Engine = _with_celery().CeleryEngine(parts)
+    return made
+
+
+def _celery_hints(config: Config) -> Hints:
+    made: Hints = _with_celery().hints(config)
+    return made
+
+
+def _with_celery() -> ModuleType:
+    """Return the module of the engine that needs an extra package. Raises config_invalid without it."""
+    try:
+        from controller.jobs.engine.broker import engine
+    except ModuleNotFoundError as missing:
+        message = f'[engine] kind "celery": the package {missing.name} is not installed (packaging/bootstrap.sh celery)'
+        raise ShoplaunchError("config_invalid", message) from None
+    return engine
+
+
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Kind("embedded", lambda config: Wakeup(config.wakeups), _embedded),)
+    kind.name: kind
+    for kind in (
+        Kind("embedded", lambda config: Wakeup(config.wakeups), _embedded),
+        Kind("celery", _celery_hints, _celery),
+    )
 }
 
 

@@ -165,6 +165,7 @@ SESSION = (
 #: Commands that are only begun or asked for their help: text -> (what is run, why).
 BEGUN = {
     "packaging/bootstrap.sh run": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
+    "packaging/bootstrap.sh celery": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
     "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
     "make demo": ("make -n demo", NO_END),
     "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle", NO_END),

@@ -11,6 +11,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up, interventions, registry
+from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
@@ -97,7 +98,7 @@ class Jobs:
         return certificate.read(signed, self._installation.keys.public_keys())
 
     def worker(self, end: Callable[[str], None] | None = None) -> Engine:
-        """Return a worker of this installation, of the kind it is set up for; for `end` see registry.Parts."""
+        """Return a worker of this installation, of the kind it is set up for; for `end` see Parts."""
         own = self._installation
-        parts = registry.Parts(own.config, own.engine, own.now, own.tools_for, functools.partial(chores.run, own), end)
+        parts = Parts(own.config, own.engine, own.now, own.tools_for, functools.partial(chores.run, own), end)
         return registry.of(own.config).engine(parts)

@@ -1,0 +1,86 @@
+"""The engine on many machines: hints come through a broker, and every worker looks by itself what is due."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from controller.config import Config
+from controller.db.due import DueServer
+from controller.jobs.engine.broker import link
+from controller.jobs.engine.broker.listener import Listener
+from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.places import Places
+from controller.jobs.engine.port import Hints
+from controller.jobs.engine.worker import Worker
+from controller.jobs.lifecycle import due_hint
+from controller.jobs.lifecycle.wakeup import Wakeup
+
+#: Between two looks at all servers while hints come; without them it is each round.
+SWEEP_SECONDS = 2.0
+#: Hints that are kept in mind; what is more is found by the next look at all.
+MOST_HINTED = 10_000
+
+
+def hints(config: Config) -> Hints:
+    """Return what passes on hints. Raises config_invalid."""
+    return BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
+
+
+class CeleryEngine(Worker):
+    """A worker that begins with the servers it gets hints for. What no hint came for is begun when it was due at two
+    looks in a row: a hint for it was lost, or its time has come."""
+
+    def __init__(self, parts: Parts) -> None:
+        wakeup = Wakeup(parts.config.wakeups)
+        super().__init__(parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, wakeup)
+        broker = link.of(parts.config.engine)
+        self._hints = BrokerHints(broker, wakeup)
+        self.listener = Listener(broker, self.hinted, lambda: not self._is_short)
+        self._hinted: set[str] = set()
+        self._hinted_guard = threading.Lock()
+        #: Servers that this worker has begun with, and that were due at the last look at all.
+        self._begun: set[str] = set()
+        self._seen: set[str] = set()
+        self._sweep_at = 0.0
+
+    def hint(self, server: str) -> None:
+        """Let a worker of any machine look at the server's jobs soon."""
+        self._hints.hint(server)
+
+    def hinted(self, server: str) -> None:
+        """Look at the server's jobs now. A name that no server has costs a query."""
+        with self._hinted_guard:
+            if len(self._hinted) < MOST_HINTED:
+                self._hinted.add(server)
+        due_hint.notify()
+
+    def start(self) -> None:
+        """Start working, and listening."""
+        super().start()
+        self.listener.start()
+
+    def ask_to_stop(self) -> None:
+        """Begin nothing new from now on, and leave hints to others."""
+        self.listener.ask_to_stop()
+        super().ask_to_stop()
+
+    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+        with self._hinted_guard:
+            wanted, self._hinted = self._hinted | self._begun, set()
+        hears, now = self.listener.is_healthy, time.monotonic()
+        sweeps = not hears or now >= self._sweep_at
+        if not wanted and not sweeps:
+            return Places(busy, (), (), ()), []
+        places, found = super()._due(busy)
+        if sweeps:
+            names = {one.server for one in found}
+            wanted |= names & self._seen if hears else names
+            self._seen = names
+            self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
+        mine = [one for one in found if one.server in wanted]
+        self._begun = {one.server for one in mine}
+        return places, mine

@@ -1,0 +1,150 @@
+"""The way to the broker: Celery's application, connections bounded in time, the queues."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import celery
+import kombu
+
+from controller.config import EngineConfig
+from shared.errors import ShoplaunchError
+
+#: No call to the broker takes longer.
+CALL_SECONDS = 5.0
+#: A hint that nobody took for so long is of no use: a worker's own look was sooner.
+HINT_SECONDS = 60
+#: Hints that wait; the oldest ones make room.
+MOST_HINTS = 10_000
+#: A worker's own queue is gone some time after the worker.
+OWN_SECONDS = 120
+#: Of a connection to RabbitMQ.
+HEARTBEAT_SECONDS = 20
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_REDIS, _RABBITMQ = ("redis", "rediss"), ("amqp", "amqps")
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where the broker is. Its URL holds a password, and is in no text and no log."""
+
+    queue: str
+    is_redis: bool
+    application: Any = field(repr=False)
+
+    def connection(self) -> Any:
+        """Return a new connection (kombu), not open yet."""
+        return self.application.connection_for_write()
+
+    def shared(self) -> Any:
+        """Return the queue of all workers."""
+        bounds = {"x-message-ttl": HINT_SECONDS * 1000, "x-max-length": MOST_HINTS}
+        return _queue(self.queue, durable=True, queue_arguments=None if self.is_redis else bounds)
+
+    def own(self, number: str) -> Any:
+        """Return the queue of one connection of a worker, gone with it."""
+        return _queue(f"{self.queue}.{number}", durable=False, exclusive=True, auto_delete=True)
+
+    def publish(self, channel: Any, queue: str, task: str, text: str) -> None:
+        """Send a message. Raises what the connection raises."""
+        number = secrets.token_hex(16)
+        message = self.application.amqp.as_task_v2(number, task, (text,), {}, ignore_result=True, origin="shoplaunch")
+        # Without an exchange: nothing is left behind at the broker but the message
+        kombu.Producer(channel, auto_declare=False).publish(
+            message.body, exchange="", routing_key=queue, serializer="json", headers=message.headers,
+            delivery_mode="transient", expiration=HINT_SECONDS, **message.properties,
+        )  # fmt: skip
+
+    def bound(self, channel: Any) -> None:
+        """Redis keeps lists however long they are: the oldest hints go, and all when nobody is left to take one."""
+        if self.is_redis:
+            channel.client.ltrim(self.queue, 0, MOST_HINTS - 1)
+            channel.client.expire(self.queue, OWN_SECONDS)
+
+    def forget(self, channel: Any, number: str) -> None:
+        """What a killed worker leaves in its own queue goes away; RabbitMQ does that by itself."""
+        if self.is_redis:
+            channel.client.expire(f"{self.queue}.{number}", OWN_SECONDS)
+
+
+def _queue(name: str, **more: Any) -> Any:
+    return kombu.Queue(name, exchange=kombu.Exchange(""), routing_key=name, **more)
+
+
+def of(config: EngineConfig) -> Link:
+    """Return the link that is set up. Raises config_invalid, which quotes nothing of the URL."""
+    url = _url(config)
+    if _QUEUE.match(config.queue) is None:
+        raise _invalid("queue must be a name of at most 63 letters, digits, dots, hyphens and underscores")
+    try:
+        parts = urlsplit(url)
+        is_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_place, parts = False, urlsplit("")
+    if not is_place or parts.scheme not in (*_REDIS, *_RABBITMQ):
+        raise _invalid("broker_url must be redis://, rediss://, amqp:// or amqps:// with a host")
+    is_redis = parts.scheme in _REDIS
+    application = celery.Celery("shoplaunch", broker=url, set_as_current=False, changes=None)
+    application.conf.update(
+        accept_content=["json"], task_serializer="json", result_backend=None, task_ignore_result=True,
+        task_send_sent_event=False, worker_enable_remote_control=False, broker_pool_limit=0,
+        broker_connection_timeout=CALL_SECONDS, broker_heartbeat=0 if is_redis else HEARTBEAT_SECONDS,
+        broker_use_ssl=_tls(config, parts.scheme, parts.hostname), broker_transport_options=_options(is_redis),
+        task_publish_retry=False, argsrepr_maxsize=64,
+    )  # fmt: skip
+    return Link(config.queue, is_redis, application)
+
+
+def _url(config: EngineConfig) -> str:
+    if config.broker_url and config.broker_url_file:
+        raise _invalid("give either broker_url or broker_url_file")
+    if not config.broker_url_file:
+        return config.broker_url
+    try:
+        return Path(config.broker_url_file).read_text("utf-8").strip()
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "no text"
+        raise _invalid(f"broker_url_file: {why}") from None
+
+
+def _tls(config: EngineConfig, scheme: str, host: str | None) -> Any:
+    """Return what checks the broker's certificate, by the machine's authorities or the one that is set."""
+    if scheme == "rediss":
+        trust = {"ssl_ca_certs": config.broker_ca} if config.broker_ca else {}
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **trust}
+    if scheme == "amqps":
+        trust = {"ca_certs": config.broker_ca} if config.broker_ca else {}
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": host, **trust}
+    return None
+
+
+def _options(is_redis: bool) -> dict[str, Any]:
+    if not is_redis:
+        return {"read_timeout": CALL_SECONDS, "write_timeout": CALL_SECONDS, "max_retries": 0}
+    return {
+        "socket_timeout": CALL_SECONDS, "socket_connect_timeout": CALL_SECONDS, "socket_keepalive": True,
+        "retry_on_timeout": False, "max_retries": 0,
+    }  # fmt: skip
+
+
+def _invalid(why: str) -> ShoplaunchError:
+    return ShoplaunchError("config_invalid", f"[engine] {why}")
+
+
+def reason(problem: BaseException) -> str:
+    """Return what may be logged of a problem with the broker: no text that could quote its URL or a message."""
+    why = problem.strerror if isinstance(problem, OSError) and problem.strerror else ""
+    return f"{type(problem).__name__}: {why}" if why else type(problem).__name__
+
+
+def closed(connection: Any) -> None:
+    """The connection is closed, without a word that a broker would have to answer."""
+    with suppress(Exception):
+        connection.collect(socket_timeout=0.1)

@@ -1,0 +1,27 @@
+"""What an installation gives to its engine, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller.config import Config
+from controller.db.connection.clock import Clock
+from controller.db.jobs import Job
+from controller.jobs.engine.worker import Chores
+from controller.jobs.lifecycle.step_context import Tools
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an installation gives to its engine: settings, database, clock, the tools of a job's server; see Worker."""
+
+    config: Config
+    database: sa.Engine
+    clock: Clock
+    tools_for: Callable[[Job], Tools]
+    chores: Chores
+    #: Called with the reason when the worker cannot go on; None: its process ends.
+    end: Callable[[str], None] | None = None

@@ -1,0 +1,120 @@
+"""A worker with a broker: hints begin its work at once; without them it looks by itself, whatever the broker does."""
+
+import secrets
+import socket
+import sys
+from dataclasses import replace
+
+import pytest
+
+from controller.config import EngineConfig, load_config
+from controller.db.connection.engine import make_engine
+from controller.jobs.engine import registry
+from controller.jobs.engine.broker import engine as broker_engine
+from controller.jobs.engine.broker import link
+from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.jobs.engine.parts import Parts
+from controller.jobs.lifecycle.wakeup import Wakeup
+from shared.errors import ShoplaunchError
+from tests.integration.controller.world import World, eventually
+from tests.support.state_database import make_tables, url_at
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def world(tmp_path, mariadb_server):
+    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
+    database = make_engine(url_at(mariadb_server))
+    make_tables(database)
+    made = World(tmp_path, database)
+    yield made
+    made.close()
+    database.dispose()
+
+
+@pytest.fixture
+def started(world):
+    """Return a function that starts a worker whose broker is at a URL."""
+    made = []
+
+    def start(url):
+        config = replace(world.config, engine=EngineConfig("celery", broker_url=url, queue="q" + secrets.token_hex(6)))
+        tools_for = world.service.installation.tools_for
+        made.append(registry.of(config).engine(Parts(config, world.engine, world.clock, tools_for, lambda _move: None)))
+        made[-1].start()
+        return made[-1], config
+
+    yield start
+    for one in made:
+        assert one.stop(60)
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def url(request):
+    """The URL of a broker of each kind."""
+    return request.getfixturevalue(f"{request.param}_server").url()
+
+
+def test_jobs_are_moved_though_there_is_no_broker(world, started):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        started(f"redis://127.0.0.1:{taken.getsockname()[1]}/")
+        job = world.order()
+        eventually(lambda: world.job(job).state == "dropped")
+
+
+def test_jobs_are_moved_though_the_broker_accepts_and_never_answers(world, started):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started(f"amqp://u:p@127.0.0.1:{silent.getsockname()[1]}/")
+        job = world.order()
+        eventually(lambda: world.job(job).state == "dropped")
+
+
+def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, monkeypatch):
+    monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
+    worker, config = started(url)
+    eventually(lambda: worker.listener.is_healthy)
+    # Until now it looked by itself
+    eventually(lambda: worker._sweep_at > 0)
+    job = world.order()
+    hints = BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
+    hints.hint("web9")
+    eventually(lambda: worker.listener.counts["hints"] == 1)
+    assert world.job(job).state == "received"
+    hints.hint("web1")
+    eventually(lambda: world.job(job).state == "dropped")
+
+
+def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url):
+    worker, _config = started(url)
+    eventually(lambda: worker.listener.is_healthy)
+    job = world.order()
+    eventually(lambda: world.job(job).state == "dropped")
+    assert worker.listener.counts["hints"] == 0
+
+
+def test_settings_name_the_broker_in_a_file_or_by_the_environment(tmp_path):
+    home = {"SHOPLAUNCH_HOME": str(tmp_path)}
+    (tmp_path / "shoplaunch.toml").write_text('[engine]\nkind = "celery"\nbroker_url_file = "/run/secrets/broker"\n')
+    assert load_config(home).engine == EngineConfig("celery", broker_url_file="/run/secrets/broker")
+    by_variable = {**home, "SHOPLAUNCH_ENGINE": "embedded", "SHOPLAUNCH_BROKER_URL_FILE": "/other"}
+    assert load_config(by_variable).engine == EngineConfig(broker_url_file="/other")
+
+
+def test_a_secret_file_holds_the_url_and_one_that_is_not_there_is_named(tmp_path):
+    secret = tmp_path / "broker"
+    with pytest.raises(ShoplaunchError, match="broker_url_file"):
+        link.of(EngineConfig("celery", broker_url_file=str(secret)))
+    secret.write_text("redis://:p@127.0.0.1/\n")
+    assert link.of(EngineConfig("celery", broker_url_file=str(secret))).is_redis
+
+
+def test_without_the_extra_package_the_setting_says_what_is_missing(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("controller.jobs.engine.broker")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "celery", None)
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_ENGINE": "celery"})
+    with pytest.raises(ShoplaunchError, match="celery is not installed") as caught:
+        registry.of(config).hints(config)
+    assert caught.value.code == "config_invalid"
