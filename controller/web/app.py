@@ -22,6 +22,7 @@ from controller.web.pages.operator import starts
 from controller.web.support import context, csrf, errors, i18n, labels, security
 from controller.web.support.agent_socket import agents_only
 from controller.web.support.parsing import MAX_BODY_BYTES
+from controller.web.support.plain_paths import plain_paths
 from controller.web.support.session_cookies import SessionCookies
 
 STATIC_DAYS = 30
@@ -75,10 +76,14 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     )
     app.jinja_env.filters["readable"] = readable
     app.jinja_env.globals["asset_version"] = _asset_version(Path(app.static_folder or ""))
+    # It would send senders on to the host and scheme of their own headers
+    app.url_map.merge_slashes = False
     hops = config.trusted_proxies
     if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        # No address of ours is made of a header: scheme and host are those of `public_url`
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = agents_only(app.wsgi_app, config.agent_door.parent)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = plain_paths(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 def _asset_version(folder: Path) -> str:

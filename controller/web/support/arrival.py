@@ -31,7 +31,7 @@ class Arrival:
         self._whole: int | None = None
         self._chunk: int | None = None
         self._chunks = 0
-        self._ended = self._too_large = False
+        self._ended = False
         self.add(data)
 
     def add(self, piece: bytes) -> None:
@@ -50,12 +50,6 @@ class Arrival:
             return self._ended or len(self.data) > LARGEST_BYTES
         return len(self.data) >= (self._whole or 0)
 
-    def is_cut(self) -> bool:
-        """Return whether a request that counts as complete is not: more of it may come."""
-        if self._chunk is not None:
-            return self._too_large or not self._ended
-        return self._whole is None or self._too_large
-
     def _find_body(self) -> None:
         end = self.data.find(_END, self._searched)
         self._searched = max(0, len(self.data) - len(_END) + 1)
@@ -68,8 +62,7 @@ class Arrival:
             self._chunk = self._start
         else:
             size = 0 if length is None else int(length[1])
-            self._too_large = size > LARGEST_BYTES
-            self._whole = self._start + (0 if self._too_large else size)
+            self._whole = self._start + (0 if size > LARGEST_BYTES else size)
 
     def _find_last_chunk(self, at: int) -> None:
         while found := _CHUNK.match(self.data, at):
@@ -82,7 +75,7 @@ class Arrival:
             at = found.end() + size + 2
             self._chunks += 1
             if self._chunks > MOST_CHUNKS:
-                self._chunk, self._ended, self._too_large = at, True, True
+                self._chunk, self._ended = at, True
                 return
         self._chunk = at
         line = self.data[at : at + _CHUNK_LINE]

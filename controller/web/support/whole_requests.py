@@ -51,6 +51,8 @@ class _Arrived(Unreader):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._left = memoryview(b"")
+        #: Whether the parser looked for more than had arrived: what comes next on the connection may be the rest.
+        self.lacked = False
 
     def put(self, data: bytes) -> None:
         """Set what has arrived; what came before has been read, or taken by `take_buffered`."""
@@ -60,6 +62,7 @@ class _Arrived(Unreader):  # type: ignore[misc]
         """See Unreader.chunk."""
         size = max(PARSED_BYTES, size_hint or 0)
         piece, self._left = self._left[:size], self._left[size:]
+        self.lacked = self.lacked or not piece
         return bytes(piece)
 
     def take_buffered(self) -> bytes:
@@ -74,8 +77,6 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.arrival: Arrival | None = None
-        #: Whether more of the request may come that nobody reads.
-        self.is_cut = False
         #: Deadline for its request to be complete, or for reading on at its end.
         self.until = 0.0
         self.drained = 0
@@ -154,8 +155,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._part_from(self.keepalived_conns[0])
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """See ThreadWorker._keepalive_after; no thread waits for the rest of a refused request."""
-        return not getattr(conn, "is_cut", False) and bool(super()._keepalive_after(conn, keepalive))
+        """See ThreadWorker._keepalive_after. Of a request that was not all there no thread awaits the rest, and nobody
+        takes it for the next request."""
+        goes_on = bool(super()._keepalive_after(conn, keepalive))
+        # Asked last: what the application did not read was looked for only now
+        return goes_on and not getattr(conn.parser.unreader, "lacked", False)
 
     def murder_pending(self) -> None:
         """See ThreadWorker.murder_pending; called once a second at least."""
@@ -233,7 +237,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self._stop_waiting(conn)
         conn.data_ready = True
-        conn.is_cut = conn.arrival is not None and conn.arrival.is_cut()
         self.enqueue_req(conn)
 
     def _stop_waiting(self, conn: Connection) -> None:

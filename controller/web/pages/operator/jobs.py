@@ -25,7 +25,8 @@ PER_PAGE = 25
 
 def register(bp: Blueprint) -> None:
     """Add the pages about jobs to `bp`."""
-    bp.add_url_rule("/", "home", lambda: redirect(url_for("admin.jobs")))
+    # Without its slash it would be sent on to the host that the sender names
+    bp.add_url_rule("/", "home", lambda: redirect(url_for("admin.jobs")), strict_slashes=False)
     bp.add_url_rule("/jobs", "jobs", list_jobs)
     bp.add_url_rule("/jobs/<job_id>", "job", show)
     bp.add_url_rule("/jobs/<job_id>/certificate", "certificate", certificate)

@@ -25,14 +25,14 @@ def test_a_request_is_whole_with_its_last_byte(request_bytes, stride):
     for at in range(0, len(request_bytes), stride):
         assert not arrival.is_whole(), bytes(arrival.data)
         arrival.add(request_bytes[at : at + stride])
-    assert arrival.is_whole() and not arrival.is_cut()
+    assert arrival.is_whole()
     assert bytes(arrival.data) == request_bytes
 
 
 @pytest.mark.parametrize("request_bytes", WHOLE.values(), ids=WHOLE)
 def test_what_follows_belongs_to_the_next(request_bytes):
     arrival = Arrival(request_bytes + b"GET /next HTTP/1.1\r\n")
-    assert arrival.is_whole() and not arrival.is_cut()
+    assert arrival.is_whole()
 
 
 REFUSED = {
@@ -50,13 +50,6 @@ def test_what_is_refused_anyway_is_not_waited_for(request_bytes):
     assert Arrival(request_bytes).is_whole()
 
 
-def test_more_may_come_of_what_is_too_large():
-    assert Arrival(REFUSED["a length of a terabyte"]).is_cut()
-    assert Arrival(REFUSED["a header without end"]).is_cut()
-    assert Arrival(REFUSED["chunks without end"]).is_cut()
-    assert Arrival(REFUSED["very many chunks"]).is_cut()
-
-
 @pytest.mark.parametrize("stride", [7, 1000, 65536])
 def test_as_many_chunks_as_anybody_sends_are_waited_for(stride):
     sent = CHUNKED + MOST_CHUNKS * b"1\r\nx\r\n" + b"0\r\n\r\n"
@@ -64,7 +57,7 @@ def test_as_many_chunks_as_anybody_sends_are_waited_for(stride):
     for at in range(0, len(sent), stride):
         assert not arrival.is_whole()
         arrival.add(sent[at : at + stride])
-    assert arrival.is_whole() and not arrival.is_cut()
+    assert arrival.is_whole()
 
 
 def test_who_waits_for_a_word_is_known():
