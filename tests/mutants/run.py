@@ -23,7 +23,8 @@ RED, GREEN, BROKEN = "red", "GREEN", "broken"
 AT_ONCE = 4
 #: What pytest's exit code says.
 ALL_PASSED, SOME_FAILED = 0, 1
-NOT_COPIED = (".venv", ".git", "__pycache__", ".*_cache", "*.egg-info", ".hypothesis", "build")
+#: What is compiled is copied, too: it holds for each file that the mutant leaves alone.
+NOT_COPIED = (".venv", ".git", ".*_cache", "*.egg-info", ".hypothesis", "build")
 
 
 @contextmanager
@@ -87,7 +88,8 @@ def tested(copy, tests, seconds):
     Raises subprocess.TimeoutExpired.
     """
     report = copy / "report.xml"
-    process = in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
+    # One that fails is enough
+    process = in_copy(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
     said = output_of(process, seconds)
     failed = 0
     if report.exists():
