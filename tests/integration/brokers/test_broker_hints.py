@@ -131,7 +131,7 @@ def test_what_is_no_hint_is_ignored_and_counted_and_hints_come_on(broker, caplog
         eventually(lambda: came == ["web1"])
     assert made.counts["failed"] == 0
     assert not os.path.exists("/tmp/never")
-    assert "were no hints" in caplog.text and "touch" not in caplog.text
+    assert "are no hints were ignored" in caplog.text and "touch" not in caplog.text
 
 
 def test_what_a_message_asks_for_besides_is_not_done(broker):
@@ -248,6 +248,13 @@ def test_hints_reach_workers_again_once_a_frozen_broker_goes_on(broker, monkeypa
         return "web2" in came
 
     eventually(is_heard)
+
+
+def test_a_worker_hears_itself_again_and_again_by_one_connection(broker, monkeypatch):
+    monkeypatch.setattr(listener, "ECHO_SECONDS", 0.1)
+    made, _came = broker.listener()
+    eventually(lambda: made.counts["echoes"] >= 20)
+    assert made.counts["failed"] == 0
 
 
 def test_a_worker_that_went_deaf_notices_and_connects_anew(broker, monkeypatch):

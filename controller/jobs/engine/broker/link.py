@@ -65,13 +65,16 @@ class Link:
     def bound(self, channel: Any) -> None:
         """Redis keeps lists however long they are: the oldest hints go, and all when nobody is left to take one."""
         if self.is_redis:
-            channel.client.ltrim(self.queue, 0, MOST_HINTS - 1)
-            channel.client.expire(self.queue, OWN_SECONDS)
+            with channel.conn_or_acquire() as redis:
+                redis.ltrim(self.queue, 0, MOST_HINTS - 1)
+                redis.expire(self.queue, OWN_SECONDS)
 
     def forget(self, channel: Any, number: str) -> None:
         """What a killed worker leaves in its own queue goes away; RabbitMQ does that by itself."""
         if self.is_redis:
-            channel.client.expire(f"{self.queue}.{number}", OWN_SECONDS)
+            # Not the channel's own connection, on which a wait for messages is under way
+            with channel.conn_or_acquire() as redis:
+                redis.expire(f"{self.queue}.{number}", OWN_SECONDS)
 
 
 def _queue(name: str, **more: Any) -> Any:
