@@ -10,7 +10,7 @@ from controller.db.connection.engine import transact
 from controller.db.identities import access
 from controller.db.servers import Server
 from controller.db.tables import audit as audit_table
-from tests.browser.states import open_path, stalled, state
+from tests.browser.states import appears, open_path, stalled, state
 from tests.integration.billing.events import created
 from tests.support.worlds.web_site import OPERATOR
 
@@ -86,6 +86,14 @@ def servers_failing(site, driver):
 
     transact(site.service.installation.engine, fails)
     open_path(site, driver, "/admin/servers")
+
+
+@state("job, waits for its server", "admin.job")
+def job_waits_for_server(site, driver):
+    job = site.put(site.order(), "preparing", step="account", wake_at=time.time() + 60)
+    servers_failing(site, driver)
+    open_path(site, driver, f"/admin/jobs/{job.id}")
+    appears(driver, "#waits-for-server")
 
 
 @state("audit, nothing", "admin.audit_log", empty=True)

@@ -21,7 +21,7 @@ def test_how_agents_start_and_what_came_of_it_is_on_the_servers_page(site):
     page = browser.get(site.url + "/admin/servers", timeout=TIMEOUT).text
     assert 'data-start="auto">At once, as the account<' in page
     assert "By cron: PHP does not run as the account<" in page
-    assert 'data-start="cron">By cron<' in page and 'data-start="auto">–<' in page
+    assert 'data-start="cron">By cron<' in page and 'data-start="auto">At once, where possible<' in page
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from controller.jobs.lifecycle import panel_lockout, server_outage
-from controller.panels.registry import starts
+from controller.panels.registry import PANELS, starts
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
 from controller.web.support.context import monitoring
@@ -21,4 +21,5 @@ def servers() -> str:
     known = monitoring().list_servers()
     about = {"starts": starts, "locked_code": panel_lockout.CODE, "advice": view.own_advice}
     about |= {"breakers": monitoring().breakers(), "failing_code": server_outage.CODE}
+    about["titles"] = {name: kind.title for name, kind in PANELS.items()}
     return page("servers.html", "servers", servers=known, **about)
