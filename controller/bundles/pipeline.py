@@ -193,12 +193,17 @@ def _prove(packing: _Packing, data: DataFacts, routines: list[Routine]) -> Evide
     _prove_variants(packing, databases, renderers, evidence)
     with scratch.connection(databases[1], counts_found=True) as connection:
         follow_up_trial.try_statements(connection, plan.manifest()["jobs"], renderers[1])
+    _add_proved(bundle, evidence)
+    return evidence
+
+
+def _add_proved(bundle: BundleWriter, evidence: Evidence) -> None:
+    """Add the cells and the routines as the evidence says them."""
     tables = {name: table.table for name, table in evidence.tables.items()}
     cells = scratch_load.cells_documents(evidence.cells, tables)
     bundle.add_document("cells", "db/cells.json.gz", _document(cells), bool(cells))
     made = [{"kind": one.kind, "name": one.name, "create": one.create} for one in evidence.ordered]
     bundle.add_document("routines", "db/routines.json.gz", _document(made), False)
-    return evidence
 
 
 def _prove_variants(

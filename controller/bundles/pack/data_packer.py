@@ -54,10 +54,7 @@ def pack_data(
 
     Raises ShoplaunchError `template_occupied`, `template_too_large`, `row_too_large`, `dump_failed`.
     """
-    for reserved in (LEDGER_TABLE, ATTEMPT_TABLE):
-        if reserved in source.tables:
-            raise ShoplaunchError("template_occupied", f"the database holds the table {reserved}")
-    _require_reportable(source.tables)
+    _require_packable(source.tables)
     facts = DataFacts(notes=list(source.notes))
     writer = ChunkWriter(lambda chunk: _add(bundle, chunk))
     progress.phase("tables", len(source.tables))
@@ -89,8 +86,13 @@ def pack_data(
     return facts
 
 
-def _require_reportable(tables: Collection[str]) -> None:
-    """Raise ShoplaunchError `template_too_large` for more tables than fit into an agent's report."""
+def _require_packable(tables: Collection[str]) -> None:
+    """Raise ShoplaunchError `template_occupied` for a table of one of the agent's names, `template_too_large` for more
+    tables than fit into an agent's report.
+    """
+    for reserved in (LEDGER_TABLE, ATTEMPT_TABLE):
+        if reserved in tables:
+            raise ShoplaunchError("template_occupied", f"the database holds the table {reserved}")
     size = len(json.dumps(dict.fromkeys(tables, _MANY_ROWS)))
     if size > MAX_TABLES_BYTES:
         message = f"{len(tables)} tables take up to {size} bytes in an agent's report, {MAX_TABLES_BYTES} at most"

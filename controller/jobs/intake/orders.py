@@ -192,14 +192,7 @@ def place(
         _require_allowed(connection, found, source, signed_by)
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
-    if "folder" in found and not bundle.folders:
-        raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
-    if "variant" in found:
-        found["variant"] = variant_of(bundle, found["variant"])
-    language = language_of(bundle, found.get("language"))
-    _require_currency(bundle, found)
-    recipe = RECIPES.get(bundle.application)
-    _fit(found, {} if recipe is None else recipe.limits_of(bundle.version))
+    language = _fitted(found, bundle)
     key = claims.order_key(found, signed_by)
     whose = {"source": source, "signed_by": signed_by, "order_key": key}
 
@@ -218,6 +211,19 @@ def place(
         # A concurrent order was faster; the rows there now tell which
         with reading(engine) as connection:
             return _existing(connection, found, key)
+
+
+def _fitted(order: dict[str, Any], bundle: Bundle) -> str:
+    """Fit the order to the bundle, in place; return the shop's language. Raises what `place` does for this bundle."""
+    if "folder" in order and not bundle.folders:
+        raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
+    if "variant" in order:
+        order["variant"] = variant_of(bundle, order["variant"])
+    language = language_of(bundle, order.get("language"))
+    _require_currency(bundle, order)
+    recipe = RECIPES.get(bundle.application)
+    _fit(order, {} if recipe is None else recipe.limits_of(bundle.version))
+    return language
 
 
 def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source: str, signed_by: str) -> None:

@@ -1,9 +1,17 @@
-"""No module grows beyond what one reads at a sitting."""
+"""No module and no function grows beyond what one reads at a sitting."""
 
+import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 MOST_LINES = 400
+MOST_LINES_OF_A_FUNCTION = 40
+#: Longer functions -> why they are in one piece.
+LONGER = {
+    "agent/session/context.py __init__": "the attributes of an attempt, most with a remark",
+    "controller/jobs/engine/cancellation.py _next": "one decision after the other, in the order in which they count",
+    "controller/jobs/engine/interventions.py retry": "one decision after the other, in the order in which they count",
+}
 
 
 def test_every_module_has_fewer_than_four_hundred_lines():
@@ -15,3 +23,18 @@ def test_every_module_has_fewer_than_four_hundred_lines():
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules}
     assert len(lengths) > 300
     assert {name: length for name, length in lengths.items() if length >= MOST_LINES} == {}
+
+
+def functions(path):
+    """Yield (name, lines) of the module's functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            yield f"{path.relative_to(ROOT)} {node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_no_function_has_more_than_forty_lines_without_a_reason():
+    modules = [path for folder in ("agent", "controller", "shared") for path in (ROOT / folder).rglob("*.py")]
+    lengths = {name: lines for path in modules for name, lines in functions(path)}
+    assert len(lengths) > 2000
+    longer = {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION}
+    assert {name: lines for name, lines in longer.items() if name not in LONGER} == {}
