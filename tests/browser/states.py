@@ -266,7 +266,7 @@ def later_busy(site, driver):
     click(driver, By.ID, "confirm")
 
 
-@state("job, with later jobs", "admin.job")
+@state("job, with follow-up jobs", "admin.job")
 def job_with_later(site, driver):
     job = live(site)
     ended = site.service.jobs.start_follow_up(job.id, "set_admin_password", {"admin.password": "correct horse"})
@@ -275,8 +275,8 @@ def job_with_later(site, driver):
     open_path(site, driver, f"/admin/jobs/{job.id}")
 
 
-@state("job, a later one", "admin.job")
-def later_job(site, driver):
+@state("job, a follow-up job", "admin.job")
+def follow_up_job(site, driver):
     child = site.service.jobs.start_follow_up(live(site).id, "https_on", {})
     open_path(site, driver, f"/admin/jobs/{child.id}")
 

@@ -16,7 +16,7 @@ def require_living(shop_job: Job) -> None:
     """Raise ShoplaunchError `illegal_transition` unless the shop of `shop_job` lives, as far as its own row tells."""
     if shop_job.state != states.LIVE or shop_job.ended_at is not None:
         state = "ended" if shop_job.state == states.LIVE else shop_job.state
-        raise ShoplaunchError("illegal_transition", f"the shop is {state}; later jobs are for shops that live")
+        raise ShoplaunchError("illegal_transition", f"the shop is {state}; follow-up jobs are for shops that live")
 
 
 def require_own(connection: sa.Connection, shop_job: Job) -> None:
@@ -24,7 +24,7 @@ def require_own(connection: sa.Connection, shop_job: Job) -> None:
     require_living(shop_job)
     other = _successor(connection, shop_job)
     if other is not None:
-        message = f"the shop was given up for that of job {other.job}; later jobs are for shops that live"
+        message = f"the shop was given up for that of job {other.job}; follow-up jobs are for shops that live"
         raise ShoplaunchError("illegal_transition", message)
 
 

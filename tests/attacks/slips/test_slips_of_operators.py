@@ -149,7 +149,7 @@ def test_a_locked_server_is_shown_with_its_reason_and_the_way_on(site, operator,
 
 
 def again(site, shop, kind, way):
-    """Return a later job of `kind` that failed, or that waits for its next try."""
+    """Return a follow-up job of `kind` that failed, or that waits for its next try."""
     given = {"admin.password": "correct horse"} if kind == "set_admin_password" else {}
     job = site.service.jobs.start_follow_up(shop.id, kind, given)
     error = {"code": "panel_unreachable", "message": "no answer", "advice": "a", "retryable": True}

@@ -1,4 +1,4 @@
-"""Small jobs on a shop that lives: real agent, account, database; dropped, fenced and reported like a restore."""
+"""Follow-up jobs on a shop that lives: real agent, account, database; dropped, fenced and reported like a restore."""
 
 import os
 import random
@@ -36,7 +36,7 @@ def living(shop):
 
 
 def drop(shop, kind="https_on", **changes):
-    """Drop a small job, its pin of a bundle taken out."""
+    """Drop a follow-up job, its pin of a bundle taken out."""
     job = small_job(kind, **changes)
     original = shop.job
     shop.job = lambda **more: {key: value for key, value in original(**more).items() if key != "bundle"}

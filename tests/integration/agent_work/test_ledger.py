@@ -295,7 +295,7 @@ def test_what_was_made_to_try_the_rights_is_gone_also_after_a_run_that_was_kille
 
 
 def test_the_same_attempt_of_another_job_is_fenced_off(site):
-    """A small job has a database user of its own: it cannot kill the connections of a forgotten restore."""
+    """A follow-up job has a database user of its own: it cannot kill the connections of a forgotten restore."""
     site.take(1)
     site.query(MANY)
     forgotten = site.attempt(1).connect()

@@ -246,7 +246,7 @@ def test_with_set_the_client_chooses_and_no_password_is_kept(billed_world, whmcs
     billed_world.work()
     [child] = billed_world.service.jobs.follow_ups(job.id)
     assert child.state == "dropped" and billed_world.service.clients.password_progress(job) == "setting"
-    # A later job is no order: nothing is announced
+    # A follow-up job is no order: nothing is announced
     assert len(whmcs.books.tickets) == 1 and len(whmcs.books.mails) == 2
     billed_world.service.orders.take_event(terminated("1042"))
     assert billed_world.job(child).state == "cancelled"

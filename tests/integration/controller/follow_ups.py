@@ -18,7 +18,7 @@ JOBS = {
 
 
 def begin(world, shop, kind, **given):
-    """Begin a later job and let it be dropped; return it and its agent."""
+    """Begin a follow-up job and let it be dropped; return it and its agent."""
     job = world.service.jobs.start_follow_up(shop.id, kind, given)
     world.work()
     assert world.job(job).state == "dropped", world.status(job)
@@ -26,7 +26,7 @@ def begin(world, shop, kind, **given):
 
 
 def finish(agent):
-    """Play an agent that does its small job and goes."""
+    """Play an agent that does its follow-up job and goes."""
     agent.send("started")
     for stage in ("verify", "preflight", "configure", "edit"):
         agent.send("stage_started", stage=stage)

@@ -18,7 +18,7 @@ PASSWORD = "a new and long one"
 
 
 def carried_out(world, shop, kind, **values):
-    """Return the later job of `kind` once it is over."""
+    """Return the follow-up job of `kind` once it is over."""
     later = world.service.jobs.start_follow_up(shop.id, kind, values)
     world.work()
     assert world.job(later).state == "dropped", world.trouble(later)

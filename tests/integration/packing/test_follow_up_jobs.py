@@ -1,4 +1,4 @@
-"""What later jobs will do to a client's shop is tried when its bundle is packed."""
+"""What follow-up jobs will do to a client's shop is tried when its bundle is packed."""
 
 import pytest
 
@@ -14,7 +14,7 @@ INSERT INTO settings VALUES (1,'Old'),(2,'shop.template.example'),(3,'0');
 
 @pytest.fixture
 def manifest_with(docroot, tmp_path, url_of):
-    """A function: pack the document root with a dump and these later jobs; return the manifest."""
+    """A function: pack the document root with a dump and these follow-up jobs; return the manifest."""
 
     def pack(**jobs):
         dump = tmp_path / "shop.sql"
@@ -29,7 +29,7 @@ def statement(sql, **more):
 
 
 class WithJobs(PlainPlan):
-    """A plan whose shops have later jobs."""
+    """A plan whose shops have follow-up jobs."""
 
     def __init__(self, **jobs):
         super().__init__()

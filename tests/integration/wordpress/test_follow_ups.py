@@ -13,7 +13,7 @@ CHOSEN = "A new password, چای 7"
 
 
 class FollowUps:
-    """Carries out what the bundle's manifest says of later jobs, as the agent does, on the site of `job`."""
+    """Carries out what the bundle's manifest says of follow-up jobs, as the agent does, on the site of `job`."""
 
     def __init__(self, sites, manifest, job, shown):
         self._sites, self._job = sites, job
@@ -77,7 +77,7 @@ def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, 
 
 
 def carried_out(sites, job, kind, *more, **options):
-    """Order a later job by command line, start its agent as cron would; return it once it is done."""
+    """Order a follow-up job by command line, start its agent as cron would; return it once it is done."""
     done = sites.world.run(kind, job["id"], *more, **options).stdout
     small = {"id": done.partition(":")[0], "account": job["account"]}
     if sites.wait(small, "dropped", "restoring", "finishing", "live", "failed")["state"] == "dropped":

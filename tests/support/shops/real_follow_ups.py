@@ -1,5 +1,5 @@
 """A living sample shop in a real account, served by PHP over http and, through a TLS proxy, over https; the controller
-reaches account, crontab and MariaDB for real, and its later jobs are done by the real agent."""
+reaches account, crontab and MariaDB for real, and its follow-up jobs are done by the real agent."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""A shop that lives already, and the small jobs that come to it later."""
+"""A shop that lives already, and the follow-up jobs that come to it later."""
 
 import os
 

@@ -35,7 +35,7 @@ STAGES = {
     "prove": "prove",
     "switch": "switch",
 }
-#: The same of small jobs.
+#: The same of follow-up jobs.
 FOLLOW_UP_STAGES = {"preflight": "follow_up_preflight", "configure": "follow_up_configure", "edit": "edit"}
 NONCE = "1a2b3c4d"
 

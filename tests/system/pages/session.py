@@ -103,7 +103,7 @@ class Session:
         return job["id"]
 
     def _make_live_anew(self):
-        """The shop lives, and no later job of it is under way."""
+        """The shop lives, and no follow-up job of it is under way."""
         whole, ended = self.whole, ("live", "failed", "cancelled")
         listed = whole.service.jobs.listed
         wait_for(lambda: all(job.state in ended for job in listed()), pause=0.2)

@@ -127,7 +127,7 @@ SESSION = (
     Step("key renew NAME", "shoplaunch key renew old", answer="y\n"),
     Step("key revoke NAME", "shoplaunch key revoke old", answer="y\n"),
     Step("key adopt NEW --of OLD", "shoplaunch key adopt new --of old", answer="y\n"),
-    # Later jobs
+    # Follow-up jobs
     Step("shoplaunch set-admin-password ID", "shoplaunch set-admin-password {live}", answer="a long new one 7\n"),
     Step("shoplaunch https-on ID", "shoplaunch https-on {live_anew}", answer="y\n"),
     Step(
