@@ -143,7 +143,7 @@ class Helper:
             self._thread.join(0.5)
             tick()
         if self._done:
-            self._let_go()
+            self._release()
         else:
             # A helper that does not answer must not run in parallel with what follows
             self._kill()
@@ -169,7 +169,7 @@ class Helper:
         if self._thread is not None:
             self._thread.join(5.0)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Reap the process if it has ended: an account may have few processes."""
         if self._pid is not None and os.waitpid(self._pid, os.WNOHANG)[0]:
             self._pid = None

@@ -108,7 +108,7 @@ class HttpClient:
         except BROKEN as problem:
             raise failure(problem, was_connected=True) from None
         finally:
-            self._let_go(line, may_stay)
+            self._release(line, may_stay)
         return answer
 
     def _opened(self, exchange: Exchange) -> socket.socket:
@@ -163,7 +163,7 @@ class HttpClient:
                 return found
             found.close()
 
-    def _let_go(self, line: socket.socket, may_stay: bool) -> None:
+    def _release(self, line: socket.socket, may_stay: bool) -> None:
         with self._guard:
             if may_stay and len(self._idle) < self._kept:
                 self._idle.append(line)

@@ -105,7 +105,7 @@ class World:
         assert "5 5 * * * true" in self.shop.crontab
 
 
-def telling(changes):
+def without_repeated_notes(changes):
     """Return (number, change) of each change, of several notes of state in a row only the first and the last."""
     notes = [change.endswith("state.json.tmp") for change in changes]
     inner = [all(notes[max(0, at - 1) : at + 2]) for at in range(len(changes))]
@@ -138,7 +138,7 @@ def test_killed_at_every_change_from_the_switch_to_the_end_the_shop_is_the_same(
     assert len(changes) > 25
     assert wanted[0]["index.php"][1] == b"<?php echo 'shop';\n"
     assert wanted[0][".well-known/acme/token"][1] == b"token"
-    for at, change in telling(changes):
+    for at, change in without_repeated_notes(changes):
         world.reset("switch", at)
         assert world.shop.run() == -9, change
         world.finish()
@@ -157,7 +157,7 @@ def test_killed_at_every_change_while_it_is_taken_back_the_account_is_as_it_was(
     assert len(changes) > 25
     # From the bundle on it is the cleaning up that the other series dies in
     (cleaning,) = [at for at, change in enumerate(changes) if change.endswith("/shop.bundle")]
-    for at, change in telling(changes[: cleaning + 1]):
+    for at, change in without_repeated_notes(changes[: cleaning + 1]):
         world.reset("undo", at)
         assert world.shop.run() == -9, change
         world.finish()

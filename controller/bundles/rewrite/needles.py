@@ -175,7 +175,7 @@ def _judged(present: tuple[_Spelling, ...], data: bytes, start: int, last: int, 
         one, end = spelling.replacement, start + len(spelling.text)
         if end > last or _folded(data[start:end], one) != spelling.text:
             continue
-        problem = _beside(data, start, end, one, holds)
+        problem = _problem_around(data, start, end, one, holds)
         if not problem:
             steps = _context(data, start, end, one.kind, spelling.steps)
             if one.kind in _OF_ADDRESSES and (one.value != "domain" or _begins_an_address(data, start, end, one)):
@@ -222,7 +222,7 @@ def _in_order(old: bytes) -> re.Pattern[bytes]:
     return re.compile((b".{0,%d}" % between).join(parts), re.DOTALL)
 
 
-def _beside(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -> str:
+def _problem_around(data: bytes, start: int, end: int, one: Replacement, holds: Holds) -> str:
     """Return why the needle at `start` is part of something else; "" when it stands as a whole."""
     before, after = data[max(0, start - LOOK_BACK) : start], data[end : end + LOOK_BACK]
     if one.kind in _HOSTS:

@@ -41,7 +41,7 @@ def rows_to_keep(tables: Mapping[str, Any], skip: Collection[str]) -> dict[str, 
     grown = True
     while grown:
         grown = False
-        keys = _telling_keys(tables, found, skip)
+        keys = _unique_keys(tables, found, skip)
         for name, table in tables.items():
             if name in skip or name in found:
                 continue
@@ -76,7 +76,7 @@ def _is_visits(names: Iterable[str]) -> bool:
     return bool(times) and all(_OF_VISIT.fullmatch(name) for name in others if name not in times)
 
 
-def _telling_keys(tables: Mapping[str, Any], found: Mapping[str, str | None], skip: Collection[str]) -> dict[str, str]:
+def _unique_keys(tables: Mapping[str, Any], found: Mapping[str, str | None], skip: Collection[str]) -> dict[str, str]:
     """Return column -> table for the tables found whose key name no other table uses for its own key."""
     holders: dict[str, list[str]] = {}
     for name, table in tables.items():

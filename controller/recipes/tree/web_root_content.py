@@ -244,9 +244,9 @@ class Content:
         needle = re.compile(rb"(?<![A-Za-z0-9_-])" + re.escape(name) + rb"(?![A-Za-z0-9_-])", re.IGNORECASE)
         # Compiled scripts name the folders from which they were built
         kinds = _PAGES if name.lower() in _BUILT_FROM else (*_PAGES, b".js")
-        return any(needle.search(self._text(one)) for one in self._code_beside(parent, name, kinds))
+        return any(needle.search(self._text(one)) for one in self._sibling_code(parent, name, kinds))
 
-    def _code_beside(self, parent: bytes, name: bytes, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
+    def _sibling_code(self, parent: bytes, name: bytes, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
         """Yield the files of `kinds` below `parent`, except the folder `name` and files that no page uses."""
         top = os.path.join(self._root, parent)  # noqa: PTH118 - bytes paths
         for place, folders, files in os.walk(top):

@@ -29,7 +29,7 @@ class QuietPanel(LocalPanel):
         return account
 
 
-def _tell_and_die(process, given=None, timeout=None):
+def _notify_and_die(process, given=None, timeout=None):
     if given:
         process.stdin.write(given)
         process.stdin.close()
@@ -47,7 +47,7 @@ def die_at(number, when):
         if is_here and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         if is_here and when == "within":
-            subprocess.Popen.communicate = _tell_and_die
+            subprocess.Popen.communicate = _notify_and_die
         result = work()
         if is_here:
             os.kill(os.getpid(), signal.SIGKILL)

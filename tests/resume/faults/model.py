@@ -9,7 +9,7 @@ from tests.resume.sample import ENGINES
 #: Where the agent is when the fault comes, in the order of its stages.
 MOMENTS = ("preflight", "unpack", "chunk", "index", "configure", "prove", "switch", "report", "cleanup")
 #: Until the database is proved, the agent has a helper that unpacks.
-BESIDE_THE_HELPER = ("unpack", "chunk", "index", "configure", "prove")
+WITH_A_HELPER = ("unpack", "chunk", "index", "configure", "prove")
 #: Who is killed while the fault is there.
 WHO = ("nobody", "group", "parent", "helper")
 
@@ -80,7 +80,7 @@ def all_cases(faults):
         Case(fault, moment, who, engine)
         for fault in faults
         for moment, who, engine in product(fault.moments, fault.who, ENGINES)
-        if who != "helper" or moment in BESIDE_THE_HELPER
+        if who != "helper" or moment in WITH_A_HELPER
     ]
 
 

@@ -131,7 +131,7 @@ def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
             return ANOTHER_SERVICE
         if not in_url and not _names_its_port(domain):
             return COMMON_WORD
-    problem = _beside(before, after, in_url)
+    problem = _problem_around(before, after, in_url)
     port = _PORT_AFTER.match(after)
     if not problem and port and not _has_port(domain) and port.group(1).decode() not in hosts.USUAL_PORTS:
         return ANOTHER_PORT
@@ -140,13 +140,13 @@ def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
 
 def _problem_of_host(before: bytes, after: bytes, in_url: bool) -> str:
     if _HOST_ASKED.search(before):
-        return _beside(before, after, in_url)
+        return _problem_around(before, after, in_url)
     if in_url:
         return ANOTHER_PORT if _PORT_AFTER.match(after) else ANOTHER_FOLDER
     return COMMON_WORD
 
 
-def _beside(before: bytes, after: bytes, in_url: bool) -> str:
+def _problem_around(before: bytes, after: bytes, in_url: bool) -> str:
     """Return why a host is part of another name; "" when it stands as a whole."""
     if not ESCAPE_BEFORE.search(before) and _SUBDOMAIN_BEFORE.search(before):
         return SUBDOMAIN

@@ -271,7 +271,7 @@ def _become(uid: int, command: str, variables: dict[str, str]) -> NoReturn:
     os.execve(shell, [shell, "-c", command], variables)  # noqa: S606 - the cron line's own command
 
 
-def let_go() -> None:
+def detach() -> None:
     """Release all descriptors that others wait on, and leave the session, which may be ended as a whole."""
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
@@ -307,7 +307,7 @@ def start(request: dict[str, Any], status_fd: int) -> None:
         if held is not None:
             held.close()
         raise
-    let_go()
+    detach()
     answer(status_fd, {"missed": missed})
     if held is not None:
         see_out(held, job)

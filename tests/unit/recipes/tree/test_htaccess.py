@@ -152,8 +152,8 @@ def test_rules_that_name_paths_of_the_domain_go_to_wherever_the_shop_goes(old, n
 
 
 def test_rules_for_what_lies_next_to_the_folder_of_the_template_stay():
-    beside = "RewriteRule . /blog/index.php [L]\nRewriteRule ^shop/x$ - [F]\nErrorDocument 404 /shopping/x\n"
-    assert moved(beside, "/shop/", "/new/") == beside
+    others = "RewriteRule . /blog/index.php [L]\nRewriteRule ^shop/x$ - [F]\nErrorDocument 404 /shopping/x\n"
+    assert moved(others, "/shop/", "/new/") == others
 
 
 @pytest.mark.parametrize(

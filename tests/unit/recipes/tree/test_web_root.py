@@ -96,14 +96,14 @@ def tarred(*names):
 def left_out(tmp_path):
     """A function: is this path, made with `content`, left out, and why? A path with a slash at its end is a folder."""
 
-    def judge(path, content=b"", needed=(), beside=(), **options):
+    def judge(path, content=b"", needed=(), also=(), **options):
         place = tmp_path / path
         if path.endswith("/"):
             place.mkdir(parents=True, exist_ok=True)
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content if isinstance(content, bytes) else content.encode())
-        for name, text in dict(beside).items():
+        for name, text in dict(also).items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
         rules = WebRoot(tmp_path, PackOptions(**options), [one.encode() for one in needed])
@@ -207,17 +207,17 @@ def test_an_archive_is_a_copy_by_what_it_holds(left_out):
 
 
 def test_an_installer_is_one_by_what_it_holds_whatever_it_is_called(left_out):
-    assert left_out("neu/", beside={"neu/install_version.php": "<?php"}) == web_root.INSTALLERS
-    assert left_out("setup/", beside={"setup/readme.txt": "x"}) is None
+    assert left_out("neu/", also={"neu/install_version.php": "<?php"}) == web_root.INSTALLERS
+    assert left_out("setup/", also={"setup/readme.txt": "x"}) is None
 
 
 def test_a_release_that_was_unpacked_and_never_installed_stays_out_wherever_it_lies(left_out):
     release = {"install/install_version.php": "<?php", "classes/Shop.php": "<?php", "index.php": "<?php"}
-    assert left_out("spare/", beside={f"spare/{name}": text for name, text in release.items()}) == web_root.INSTALLERS
+    assert left_out("spare/", also={f"spare/{name}": text for name, text in release.items()}) == web_root.INSTALLERS
     deeper = {f"files/spare/{name}": text for name, text in release.items()}
-    assert left_out("files/spare/install/", beside=deeper) == web_root.INSTALLERS
-    assert left_out("files/other/install/", beside={"files/other/install/readme.txt": "x"}) is None
-    assert left_out("modules/mine/install/", beside={"modules/mine/install/install_version.php": "<?php"}) is None
+    assert left_out("files/spare/install/", also=deeper) == web_root.INSTALLERS
+    assert left_out("files/other/install/", also={"files/other/install/readme.txt": "x"}) is None
+    assert left_out("modules/mine/install/", also={"modules/mine/install/install_version.php": "<?php"}) is None
 
 
 def test_a_page_that_only_shows_php_is_a_door(left_out):
@@ -228,30 +228,30 @@ def test_a_page_that_only_shows_php_is_a_door(left_out):
 
 
 def test_a_site_of_its_own_below_the_root_stays_out(left_out):
-    assert left_out("blog/", beside={"blog/wp-includes/version.php": "<?php"}) == web_root.OTHER_SITE
-    assert left_out("la/", beside={"la/config/settings.inc.php": "", "la/classes/x": ""}) == web_root.OTHER_SITE
-    assert left_out("config/", beside={"config/settings.inc.php": ""}) is None
+    assert left_out("blog/", also={"blog/wp-includes/version.php": "<?php"}) == web_root.OTHER_SITE
+    assert left_out("la/", also={"la/config/settings.inc.php": "", "la/classes/x": ""}) == web_root.OTHER_SITE
+    assert left_out("config/", also={"config/settings.inc.php": ""}) is None
     erp = {"erp/htdocs/conf/conf.php": "<?php", "erp/htdocs/main.inc.php": "<?php"}
-    assert left_out("erp/", beside=erp) == web_root.OTHER_SITE
-    assert left_out("panel/", beside={"panel/artisan": "", "panel/bootstrap/app.php": ""}) == web_root.OTHER_SITE
-    assert left_out("wiki/", beside={"wiki/LocalSettings.php": "", "wiki/includes/x.php": ""}) == web_root.OTHER_SITE
+    assert left_out("erp/", also=erp) == web_root.OTHER_SITE
+    assert left_out("panel/", also={"panel/artisan": "", "panel/bootstrap/app.php": ""}) == web_root.OTHER_SITE
+    assert left_out("wiki/", also={"wiki/LocalSettings.php": "", "wiki/includes/x.php": ""}) == web_root.OTHER_SITE
 
 
 def test_tests_stay_where_code_of_their_module_names_them(left_out):
-    assert left_out("modules/a/tests/", beside={"modules/a/a.php": "<?php class A {}"}) == web_root.TESTS
-    assert left_out("modules/b/tests/", beside={"modules/b/b.php": "<?php require __DIR__ . '/tests/x.php';"}) is None
+    assert left_out("modules/a/tests/", also={"modules/a/a.php": "<?php class A {}"}) == web_root.TESTS
+    assert left_out("modules/b/tests/", also={"modules/b/b.php": "<?php require __DIR__ . '/tests/x.php';"}) is None
     loaded = {"modules/c/vendor/composer/autoload_files.php": "$baseDir . '/tests/functions.php'"}
-    assert left_out("modules/c/tests/", beside=loaded) is None
+    assert left_out("modules/c/tests/", also=loaded) is None
     only_if_asked = {"modules/d/vendor/composer/autoload_classmap.php": "$baseDir . '/tests/T.php'"}
-    assert left_out("modules/d/tests/", beside=only_if_asked) == web_root.TESTS
-    assert left_out("tests/", beside={"config/config.inc.php": "<?php"}) == web_root.TESTS
+    assert left_out("modules/d/tests/", also=only_if_asked) == web_root.TESTS
+    assert left_out("tests/", also={"config/config.inc.php": "<?php"}) == web_root.TESTS
     assert left_out("src/App/Tests/") is None
 
 
 def test_node_modules_stay_where_a_page_is_served_from_them(left_out):
-    assert left_out("themes/a/node_modules/", beside={"themes/a/js/app.js": "'./node_modules/x'"}) == web_root.MODULES
-    assert left_out("themes/b/node_modules/", beside={"themes/b/head.tpl": "<script src=node_modules/x.js>"}) is None
-    assert left_out("themes/c/_dev/node_modules/", beside={"themes/c/_dev/webpack.config.js": ""}) == web_root.MODULES
+    assert left_out("themes/a/node_modules/", also={"themes/a/js/app.js": "'./node_modules/x'"}) == web_root.MODULES
+    assert left_out("themes/b/node_modules/", also={"themes/b/head.tpl": "<script src=node_modules/x.js>"}) is None
+    assert left_out("themes/c/_dev/node_modules/", also={"themes/c/_dev/webpack.config.js": ""}) == web_root.MODULES
 
 
 def test_what_the_database_names_is_no_old_copy(left_out):
