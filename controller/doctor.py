@@ -203,7 +203,7 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
 
 
 def _is_shared(config: Config) -> bool:
-    """Tell whether accounts live on the controller's own machine."""
+    """Return whether accounts live on the controller's own machine."""
     return any(is_here(server.panel) for server in servers_of(config))
 
 

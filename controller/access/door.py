@@ -35,7 +35,7 @@ class Access:
         return Actor(name, self._engine, lambda: self._keys)
 
     def check_login(self, user: str, password: str, address: str, device: str = "", code: str = "") -> bool:
-        """Tell whether this is an operator's password, and `code` a valid one where they have a second factor; `device`
+        """Return whether it is an operator's password, and `code` a valid one where they have a second factor; `device`
         has signed in as the user before ("": it has not).
 
         Raises login_throttled after too many failures.
@@ -54,7 +54,7 @@ class Access:
         return accepted
 
     def check_password(self, user: str, password: str, address: str, device: str = "") -> bool:
-        """Tell whether this is the password of a signed-in operator; a wrong one is noted.
+        """Return whether this is the password of a signed-in operator; a wrong one is noted.
 
         Raises login_throttled.
         """

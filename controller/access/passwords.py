@@ -21,6 +21,6 @@ def hashed(password: str) -> str:
 
 
 def is_right(kept: str, password: str) -> bool:
-    """Tell whether `kept` is the hash of this password."""
+    """Return whether `kept` is the hash of this password."""
     with _TURNS:
         return check_password_hash(kept, password)

@@ -18,7 +18,7 @@ OFFER_SECONDS = 900
 
 
 def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
-    """Tell whether trying codes of this form could succeed: it is as short as an app's code."""
+    """Return whether trying codes of this form could succeed: it is as short as an app's code."""
     if len(totp.plain(code)) > 2 * totp.DIGITS:
         return False
     with reading(engine) as connection:
@@ -26,7 +26,7 @@ def may_be_guessed(engine: sa.Engine, user: str, code: str) -> bool:
 
 
 def accepts(engine: sa.Engine, keys: Keys, user: str, code: str, now: float) -> bool:
-    """Tell whether the operator has no second factor, or `code` is a current or a recovery code; each works once."""
+    """Return whether the operator has no second factor, or `code` is a current or a recovery code; each works once."""
     with reading(engine) as connection:
         encrypted, recovery = operators.second_factor(connection, user)
     if encrypted is None:

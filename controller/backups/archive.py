@@ -38,7 +38,7 @@ class Summary:
 
 
 def is_file_of_installation(name: str) -> bool:
-    """Tell whether a backup may contain a file of this name."""
+    """Return whether a backup may contain a file of this name."""
     folder, _, last = name.rpartition("/")
     return name == FILE_NAME or (folder in FOLDERS and last not in ("", ".", ".."))
 

@@ -54,7 +54,7 @@ def load(engine: sa.Engine, source: Source, token: str, scratch: Path, progress:
 
 
 def was_loaded(engine: sa.Engine, token: str) -> bool:
-    """Tell whether the database was made by `load` with this token."""
+    """Return whether the database was made by `load` with this token."""
     # Locked: waits for a commit that is still under way
     query = sa.select(audit.c.id).where(audit.c.action == ACTION, audit.c.detail == token).with_for_update()
 

@@ -30,7 +30,7 @@ class PanelOptions:
     options: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        """Tell whether it says anything."""
+        """Return whether it says anything."""
         return any(vars(self).values())
 
 

@@ -46,15 +46,15 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether calls wait."""
+        """Return whether calls wait."""
         return self.next_at is not None
 
     def rests(self, now: float) -> bool:
-        """Tell whether no call at all is made now. A time beyond the longest pause is of a clock that was ahead."""
+        """Return whether no call at all is made now. A time beyond the longest pause is of a clock that was ahead."""
         return self.next_at is not None and now < self.next_at <= now + PAUSES[-1]
 
     def may_probe(self, now: float, leases: float, owner: str = "") -> bool:
-        """Tell whether a call by `owner` may be the probe; `leases` is the time by which others' leases are judged."""
+        """Return whether a call by `owner` may be the probe; `leases` is the time that others' leases are judged by."""
         if self.next_at is None or self.rests(now):
             return False
         until = self.probe_until

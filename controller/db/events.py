@@ -26,7 +26,7 @@ def last_seq(connection: sa.Connection, job_id: str, attempt: int) -> int:
 
 
 def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) -> bool:
-    """Tell whether this event was stored already."""
+    """Return whether this event was stored already."""
     return connection.execute(_STORED, {"job": job_id, "attempt": attempt, "seq": seq}).first() is not None
 
 

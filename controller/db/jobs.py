@@ -151,7 +151,7 @@ def living_in(connection: sa.Connection, server: str, account: str) -> dict[str,
 
 
 def is_claimed(connection: sa.Connection, account_key: str, job_id: str) -> bool:
-    """Tell whether another job than `job_id` holds the key of an account."""
+    """Return whether another job than `job_id` holds the key of an account."""
     query = sa.select(jobs.c.id).where(jobs.c.account_key == account_key, jobs.c.id != job_id)
     return connection.execute(query).first() is not None
 
@@ -177,7 +177,7 @@ def follow_ups(connection: sa.Connection, parent: str) -> list[Job]:
 
 
 def last_was_unheard(connection: sa.Connection, server: str) -> bool:
-    """Tell whether the agent that finished last on the server was only seen through the panel."""
+    """Return whether the agent that finished last on the server was only seen through the panel."""
     query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
     found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
     return found is not None and decode(json.loads(found)).ack_seq is not None

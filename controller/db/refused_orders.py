@@ -106,7 +106,7 @@ def of_order(domain: str, service_id: str | None, signed_by: str | None) -> sa.C
 
 
 def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
-    """Tell whether one that meets `which` is open."""
+    """Return whether one that meets `which` is open."""
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
 
 

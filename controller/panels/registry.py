@@ -89,7 +89,7 @@ def kind_named(panel: str) -> Kind:
 
 
 def is_here(panel: str) -> bool:
-    """Tell whether accounts of this kind of panel live on the controller's own machine."""
+    """Return whether accounts of this kind of panel live on the controller's own machine."""
     kind = PANELS.get(panel)
     return kind is not None and kind.is_here
 

@@ -66,7 +66,7 @@ def _with(text: str, line: str) -> str:
 
 
 def _differs_only_so(before: str, after: str, address: str) -> bool:
-    """Tell whether only the address has changed: the file may be written in unforeseen ways."""
+    """Return whether only the address has changed: the file may be written in unforeseen ways."""
     try:
         old, new = tomllib.loads(before), tomllib.loads(after)
     except ValueError:

@@ -97,7 +97,7 @@ class Result:
 
 
 def may_be_published(results):
-    """Tell whether B was steady enough in each of `results`."""
+    """Return whether B was steady enough in each of `results`."""
     return all(result.spread <= LARGEST_SPREAD for result in results)
 
 

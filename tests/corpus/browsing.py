@@ -174,7 +174,7 @@ class Visitor:
         return list(dict.fromkeys(found))
 
     def is_picture(self, url):
-        """Tell whether the address of a picture that is not loaded yet answers with one."""
+        """Return whether the address of a picture that is not loaded yet answers with one."""
         script = "const one = new XMLHttpRequest(); one.open('GET', arguments[0], false); one.send();"
         script += "return one.status + ' ' + one.getResponseHeader('content-type');"
         return self._ask(script, "", url).startswith("200 image/")

@@ -222,7 +222,7 @@ class _Comparison:
 
 
 def is_fresh(text):
-    """Tell whether `text` is a moment since the order, in whatever time zone."""
+    """Return whether `text` is a moment since the order, in whatever time zone."""
     try:
         return abs(datetime.now() - datetime.fromisoformat(text)) < timedelta(hours=FRESH_HOURS)
     except (ValueError, TypeError):
@@ -230,13 +230,13 @@ def is_fresh(text):
 
 
 def _is_brought_up(before, after, place, name):
-    """Tell whether a value is the version of a module, noted when the back office first loads its newer files."""
+    """Return whether a value is the version of a module, noted when the back office first loads its newer files."""
     is_noted = place.endswith("module.version") or name.endswith("_VERSION")
     return is_noted and all(re.fullmatch(rb"[0-9]+(\.[0-9]+)+", value or b"") for value in (before, after))
 
 
 def _is_made_by_visits(before, after, name):
-    """Tell whether `after` is the time of a visit, a number it counts, or the sizes WordPress has made of a picture."""
+    """Return whether `after` is the time of a visit, a number it counts, or the sizes WordPress made of a picture."""
     if before is None or after is None:
         return False
     if before.isdigit() and after.isdigit():

@@ -101,7 +101,7 @@ def compare(template, restored, report, canonical):
 
 
 def is_size(path, old):
-    """Tell whether `path` is a size of a picture that is among the paths `old`."""
+    """Return whether `path` is a size of a picture that is among the paths `old`."""
     size = SIZE.match(path)
     return size is not None and any(f"{size[1]}.{ending}" in old for ending in ("jpg", "jpeg", "png", "gif", "webp"))
 
@@ -115,7 +115,7 @@ def _why_missing(path, entry, said):
 
 
 def is_said(path, said):
-    """Tell whether the report names the file, a folder above it or a pattern it fits."""
+    """Return whether the report names the file, a folder above it or a pattern it fits."""
     parts = path.split("/")
     above = {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
     names, patterns = said
@@ -139,7 +139,7 @@ def _why_different(path, old, new, said, canonical):
 
 
 def _has_blanks(old, new, canonical):
-    """Tell whether the shop's file is the template's but for blanks."""
+    """Return whether the shop's file is the template's but for blanks."""
     if max(old[1], new[1]) > MOST_COMPARED:
         return False
     with open(old[0], "rb") as first, open(new[0], "rb") as second:

@@ -53,7 +53,7 @@ class Run:
         self.evidences = {shop.id: Evidence(output / shop.id) for shop in self.shops}
 
     def wanted(self, shop, stage):
-        """Tell whether `stage` of `shop` is to be done now."""
+        """Return whether `stage` of `shop` is to be done now."""
         options, evidence = self.options, self.evidences[shop.id]
         if (options.stage and stage not in options.stage) or (stage == "walk" and options.no_browser):
             return False

@@ -55,11 +55,11 @@ class Evidence:
         self.stages = json.loads(self._path.read_text("utf-8")) if self._path.exists() else {}
 
     def has_passed(self, stage):
-        """Tell whether `stage` has come to its end without a fault."""
+        """Return whether `stage` has come to its end without a fault."""
         return self.stages.get(stage, {}).get("state") == PASSED
 
     def is_done(self, stage):
-        """Tell whether `stage` has come to an end, a good or a bad one."""
+        """Return whether `stage` has come to an end, a good or a bad one."""
         return self.stages.get(stage, {}).get("state") in (PASSED, FAILED)
 
     def keep(self, stage, document):

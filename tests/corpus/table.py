@@ -92,7 +92,7 @@ def markdown(shops, evidences):
 
 
 def may_be_written(path):
-    """Tell whether nothing is lost when the table is written to `path`: no file, or a table as `markdown` makes it."""
+    """Return whether writing the table to `path` loses nothing: no file, or a table as `markdown` makes it."""
     if not path.exists():
         return True
     with path.open("rb") as stream:

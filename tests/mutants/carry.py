@@ -74,7 +74,7 @@ def merged(ours, base, theirs):
 
 
 def fits(mutant, project):
-    """Tell whether the mutant's patch applies to the code as it is."""
+    """Return whether the mutant's patch applies to the code as it is."""
     try:
         mutated(mutant, project)
     except DoesNotApply:

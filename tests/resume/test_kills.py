@@ -56,7 +56,7 @@ def files_in_staging(shop):
 
 
 def has_left(shop):
-    """Tell whether the agent is gone. One that was killed in its last moment may have left what nobody can use."""
+    """Return whether the agent is gone. One that was killed in its last moment may have left what nobody can use."""
     if (shop.folder / "run").exists():
         return False
     if shop.folder.exists():

@@ -67,7 +67,7 @@ def _spread(count):
 
 
 def is_half(shop, wanted):
-    """Tell whether visitors get something of the shop, and not all of it."""
+    """Return whether visitors get something of the shop, and not all of it."""
     page = shop.root / ".htaccess"
     is_closed = page.exists() and MARK in page.read_bytes()
     if is_closed or not (shop.root / "index.php").exists():

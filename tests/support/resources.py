@@ -53,7 +53,7 @@ def usage_of(process, seconds=600, pause=PAUSE_SECONDS):
 
 
 def has_ended(process):
-    """Tell whether `process` (a subprocess.Popen of this process) has ended; its exit code is left for `usage_of`."""
+    """Return whether `process` (a subprocess.Popen of this process) has ended; its exit code is left for `usage_of`."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 

@@ -29,7 +29,7 @@ class Release:
         self._path = path
 
     def holds(self, content: bytes) -> bool:
-        """Tell whether a file with this content is in the release. Raises ShoplaunchError `release_unreadable`."""
+        """Return whether a file with this content is in the release. Raises ShoplaunchError `release_unreadable`."""
         return bool(content) and hashlib.sha256(content).digest() in self._digests
 
     @cached_property

@@ -142,12 +142,12 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
 
 
 def _is_repeatable(problem: BaseException) -> bool:
-    """Tell whether the transaction was rolled back and can be repeated as a whole."""
+    """Return whether the transaction was rolled back and can be repeated as a whole."""
     return (bool(problem.args) and problem.args[0] in _REPEATABLE) or sqlstates.is_repeatable(problem)
 
 
 def _passes(problem: BaseException) -> bool:
-    """Tell whether the database may answer differently at the next try."""
+    """Return whether the database may answer differently at the next try."""
     if isinstance(problem, sqlite3.Error):
         return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     number = problem.args[0] if problem.args else 0
@@ -177,7 +177,7 @@ def transact(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Resu
 
 
 def _is_duplicate(error: IntegrityError) -> bool:
-    """Tell whether two transactions added the same row at once; where one writes at a time, that is impossible."""
+    """Return whether two transactions added the same row at once; where one writes at a time, that is impossible."""
     numbers: tuple[Any, ...] = getattr(error.orig, "args", ())
     return (bool(numbers) and numbers[0] == _DUPLICATE) or sqlstates.is_duplicate(error.orig)
 

@@ -27,7 +27,7 @@ _PIECE_BYTES = 32 * 1024
 
 
 def is_full(problem: BaseException, url: sa.URL) -> bool:
-    """Tell whether the driver's `problem` means that the disk of the database at `url` is full."""
+    """Return whether the driver's `problem` means that the disk of the database at `url` is full."""
     if isinstance(problem, sqlite3.Error):
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         return code == sqlite3.SQLITE_FULL or (code in _UNNAMED and _has_no_room(url))
@@ -52,7 +52,7 @@ def _has_no_room(url: sa.URL) -> bool:
 
 
 def _takes_nothing(folder: Path) -> bool:
-    """Tell whether this user can write nothing to the folder: a quota does not show in the disk's numbers."""
+    """Return whether this user can write nothing to the folder: a quota does not show in the disk's numbers."""
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             left = memoryview(bytes(_PIECE_BYTES))

@@ -103,7 +103,7 @@ def _proven(how: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_verified(how: dict[str, Any]) -> bool:
-    """Tell whether the server's certificate has to be valid for its name."""
+    """Return whether the server's certificate has to be valid for its name."""
     default = "verify-full" if how.get("sslrootcert") == "system" else ""
     return bool(how.get("sslmode", default) == "verify-full")
 

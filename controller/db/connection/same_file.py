@@ -92,7 +92,7 @@ def create(url: sa.URL) -> bool:
 
 
 def is_missing(url: sa.URL) -> bool:
-    """Tell whether the folder of the SQLite file of `url` is there and the file is not."""
+    """Return whether the folder of the SQLite file of `url` is there and the file is not."""
     path = Path(url.database or "").absolute()
     return _is_in_file(url) and path.parent.is_dir() and not path.exists() and not path.is_symlink()
 

@@ -26,7 +26,7 @@ _DAMAGED = ("XX001", "XX002")
 
 
 def is_one(problem: BaseException) -> bool:
-    """Tell whether `problem` is an error of PostgreSQL's driver."""
+    """Return whether `problem` is an error of PostgreSQL's driver."""
     # With another database the driver is not loaded
     return type(problem).__module__.partition(".")[0] == "psycopg"
 
@@ -36,43 +36,43 @@ def _code(problem: BaseException | None) -> str:
 
 
 def is_full(problem: BaseException) -> bool:
-    """Tell whether `problem` means that the server's disk is full."""
+    """Return whether `problem` means that the server's disk is full."""
     return _code(problem) == _FULL or (is_one(problem) and _QUOTA.search(str(problem)) is not None)
 
 
 def is_protected(problem: BaseException) -> bool:
-    """Tell whether `problem` means that this user may not write, or nobody may."""
+    """Return whether `problem` means that this user may not write, or nobody may."""
     return _code(problem) in (_READ_ONLY, _DENIED)
 
 
 def is_denied(problem: BaseException) -> bool:
-    """Tell whether `problem` means that this user lacks a right."""
+    """Return whether `problem` means that this user lacks a right."""
     return _code(problem) == _DENIED
 
 
 def is_damaged(problem: BaseException) -> bool:
-    """Tell whether `problem` means that the database itself is damaged."""
+    """Return whether `problem` means that the database itself is damaged."""
     return _code(problem) in _DAMAGED
 
 
 def is_of_the_server(problem: BaseException) -> bool:
-    """Tell whether `problem` is a failure of the server and no answer to the statement."""
+    """Return whether `problem` is a failure of the server and no answer to the statement."""
     return _code(problem)[:2] in _OF_THE_SERVER or _code(problem) in _TIMEOUTS
 
 
 def is_repeatable(problem: BaseException) -> bool:
-    """Tell whether the transaction can be repeated as a whole."""
+    """Return whether the transaction can be repeated as a whole."""
     return _code(problem) in _REPEATABLE
 
 
 def passes(problem: BaseException) -> bool:
-    """Tell whether the server may answer differently at the next try; without a code there was no connection."""
+    """Return whether the server may answer differently at the next try; without a code there was no connection."""
     code = _code(problem)
     return is_one(problem) and (not code or code[:2] in _PASSING or code in _TIMEOUTS)
 
 
 def is_duplicate(problem: BaseException | None) -> bool:
-    """Tell whether `problem` says that a row with the same key is there."""
+    """Return whether `problem` says that a row with the same key is there."""
     return _code(problem) == _DUPLICATE
 
 

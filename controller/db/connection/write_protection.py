@@ -15,7 +15,7 @@ _OPTION, _MODE = 1290, 1836
 
 
 def is_protected(problem: BaseException, url: sa.URL) -> bool:
-    """Tell whether the driver's `problem` means that the database at `url` is write-protected."""
+    """Return whether the driver's `problem` means that the database at `url` is write-protected."""
     if isinstance(problem, sqlite3.Error):
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
@@ -28,13 +28,13 @@ def is_protected(problem: BaseException, url: sa.URL) -> bool:
 
 
 def _may_write(path: Path) -> bool:
-    """Tell whether this process may write to the file and create others next to it, as far as they exist."""
+    """Return whether this process may write to the file and create others next to it, as far as they exist."""
     if not path.parent.is_dir():
         return not _is_closed(path.parent)
     return os.access(path.parent, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.R_OK | os.W_OK))
 
 
 def _is_closed(folder: Path) -> bool:
-    """Tell whether the folder may exist, and a folder above it is closed to this process."""
+    """Return whether the folder may exist, and a folder above it is closed to this process."""
     above = next((one for one in folder.parents if one.is_dir()), folder)
     return not os.access(above, os.X_OK)

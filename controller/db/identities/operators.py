@@ -48,7 +48,7 @@ def _operator(user: str, role: str, factor: bool, created_at: float, *rest: Any)
 
 
 def allows(role: str, needed: str) -> bool:
-    """Tell whether `role` includes the role `needed`."""
+    """Return whether `role` includes the role `needed`."""
     return role in ROLES and ROLES.index(role) >= ROLES.index(needed)
 
 

@@ -34,7 +34,7 @@ class ResumingImpl(MySQLImpl):
 
 
 def _is_done(connection: sa.Connection, construct: Any) -> bool:
-    """Tell whether `construct` was applied already; False for anything that does not change a table."""
+    """Return whether `construct` was applied already; False for anything that does not change a table."""
     there = sa.inspect(connection)
     match construct:
         case schema.CreateTable():

@@ -33,7 +33,7 @@ def met(
 
 
 def is_over(known: Trouble, percent: int | None, finished: str | None = None) -> bool:
-    """Tell whether an agent at `percent`, or one that `finished` that stage, has got past the trouble `known`."""
+    """Return whether an agent at `percent`, or one that `finished` that stage, has got past the trouble `known`."""
     return (percent or 0) > known.percent or (finished is not None and finished == known.stage)
 
 

@@ -55,7 +55,7 @@ def patience(job: Job) -> float:
 
 
 def is_blocked(job: Job, heard_at: float | None = None) -> bool:
-    """Tell whether the last sign of the agent's work came through the panel, not by its reports."""
+    """Return whether the last sign of the agent's work came through the panel, not by its reports."""
     return facts.of(job).blocked_at > max(heard_at or 0.0, job.heard_at or 0.0)
 
 
@@ -81,7 +81,7 @@ def deadline(job: Job, heard_at: float | None = None) -> float:
 
 
 def is_due(job: Job, now: float) -> bool:
-    """Tell whether the agent has to be probed through the panel."""
+    """Return whether the agent has to be probed through the panel."""
     return now >= deadline(job)
 
 
@@ -111,7 +111,7 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
 
 
 def _refused(job: Job, state: Mapping[str, Any]) -> bool:
-    """Tell whether the agent refused this attempt's job file: its state names the attempt if the file was authentic,
+    """Return whether the agent refused this attempt's job file: its state names the attempt if the file was authentic,
     else it must be newer than the file."""
     if state["error"].get("code") not in REFUSALS:
         return False
@@ -122,7 +122,7 @@ def _refused(job: Job, state: Mapping[str, Any]) -> bool:
 
 
 def _moved(job: Job, state: Mapping[str, Any], now: float) -> bool:
-    """Tell whether the agent's state was written since the last probe; the clocks may differ, so only the first probe
+    """Return whether the agent's state was written since the last probe; the clocks may differ, so only the first probe
     compares it with the controller's."""
     updated = state.get("updated_at")
     if updated is None:

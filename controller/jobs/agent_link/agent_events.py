@@ -66,7 +66,7 @@ def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False)
 
 
 def is_over(job: Job, now: float, late: float = 0.0) -> bool:
-    """Tell whether the validity of the job's current attempt ended at least `late` seconds ago.
+    """Return whether the validity of the job's current attempt ended at least `late` seconds ago.
 
     The file of an attempt being prepared may lie in the account before its validity is noted, and an agent that rolls
     back has a new one.

@@ -53,7 +53,7 @@ def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
 
 
 def _is_as_put(line: str, job_id: str) -> bool:
-    """Tell whether it is the job's line, scheduled as often as the host allows."""
+    """Return whether it is the job's line, scheduled as often as the host allows."""
     times, command = line.split(None, 5)[:5], line.split(None, 5)[5:]
     wanted = cron_command(job_id)
     often = bool(_OFTEN.match(times[0])) and times[1:] == ["*"] * 4

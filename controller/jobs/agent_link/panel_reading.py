@@ -28,7 +28,7 @@ def marker(job_id: str) -> str:
 
 
 def has_cron_line(panel: Panel, account: Account, job_id: str) -> bool:
-    """Tell whether the job's cron line is in the account's crontab."""
+    """Return whether the job's cron line is in the account's crontab."""
     return any(line.rstrip().endswith(f"# {marker(job_id)}") for line in panel.cron_lines(account))
 
 

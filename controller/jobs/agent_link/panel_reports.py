@@ -21,7 +21,7 @@ _NOT_FINISHED = ("failed", "cancelled")
 
 
 def is_of(job: Job, state: Mapping[str, Any] | None) -> bool:
-    """Tell whether the state belongs to this job's current attempt."""
+    """Return whether the state belongs to this job's current attempt."""
     return state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
 
 

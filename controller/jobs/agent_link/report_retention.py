@@ -25,7 +25,7 @@ _WORDS = 1900
 
 
 def is_known(connection: sa.Connection, job: Job, event: Mapping[str, Any]) -> bool:
-    """Tell whether the event was taken before; no event up to the last dropped one is new."""
+    """Return whether the event was taken before; no event up to the last dropped one is new."""
     if event["seq"] <= facts.of(job).events_dropped:
         return True
     return events.is_stored(connection, event["job"], event["attempt"], event["seq"])

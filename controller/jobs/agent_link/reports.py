@@ -53,7 +53,7 @@ def checked(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_final(event: Mapping[str, Any]) -> bool:
-    """Tell whether the report ends its attempt."""
+    """Return whether the report ends its attempt."""
     if event["event"] == "finished":
         return True
     return event["event"] == "failed" and bool(event.get("error")) and not event["error"]["retryable"]

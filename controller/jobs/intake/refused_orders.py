@@ -38,7 +38,7 @@ _OWN_CODES = (
 
 
 def is_refusal(error: ShoplaunchError) -> bool:
-    """Tell whether `error` answers the order, and is no temporary failure of the controller."""
+    """Return whether `error` answers the order, and is no temporary failure of the controller."""
     return error.code not in _OWN_CODES
 
 

@@ -49,7 +49,7 @@ def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) 
 
 
 def keeps_lists(folder: Path) -> bool:
-    """Tell whether access lists can open files of `folder` to single accounts; the trial file is removed."""
+    """Return whether access lists can open files of `folder` to single accounts; the trial file is removed."""
     if not others_may_enter(folder):
         return False
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".trial.") as file:
@@ -61,7 +61,7 @@ def keeps_lists(folder: Path) -> bool:
 
 
 def others_may_enter(folder: Path) -> bool:
-    """Tell whether any user can open a file in `folder` by its name."""
+    """Return whether any user can open a file in `folder` by its name."""
     return all(one.stat().st_mode & 0o001 for one in (folder, *folder.parents))
 
 
@@ -115,7 +115,7 @@ def _opened(path: Path, users: set[int]) -> set[int]:
 
 
 def _is_own(path: Path) -> bool:
-    """Tell whether there is a file whose access the controller may change: `doctor` names the others."""
+    """Return whether there is a file whose access the controller may change: `doctor` names the others."""
     if not path.is_file() or path.is_symlink():
         return False
     return os.geteuid() in (0, path.stat().st_uid)

@@ -64,12 +64,12 @@ def neighbour(shop: Shop, others: Iterable[Shop]) -> Shop | None:
 
 
 def is_later(one: Shop, shop: Shop) -> bool:
-    """Tell whether `one` came when `shop` had been ordered: what is there is not what the job of `shop` found."""
+    """Return whether `one` came when `shop` had been ordered: what is there is not what the job of `shop` found."""
     return one.came_at > shop.ordered_at
 
 
 def _meet(shop: Shop, other: Shop) -> bool:
-    """Tell whether two jobs' shops cannot both be there: an account has one database, an address one shop."""
+    """Return whether two jobs' shops cannot both be there: an account has one database, an address one shop."""
     if shop.job == other.job or shop.server != other.server:
         return False
     return shop.account == other.account or (shop.domain, shop.folder) == (other.domain, other.folder)

@@ -50,7 +50,7 @@ def kept_for(engine: sa.Engine, job: Job) -> str:
 
 
 def is_anothers(engine: sa.Engine, job: Job) -> bool:
-    """Tell whether a shop came where the cancelled `job` works after that was ordered: its agent must not work there.
+    """Return whether a shop came where the cancelled `job` works after that was ordered: its agent must not work there.
 
     A shop that was there before is put back by the agent. Of a follow-up job it is its shop's successor that counts.
     """
@@ -62,7 +62,7 @@ def is_anothers(engine: sa.Engine, job: Job) -> bool:
 
 
 def is_claimed(engine: sa.Engine, job: Job) -> bool:
-    """Tell whether another job claims the account by now: the agent there is that one's."""
+    """Return whether another job claims the account by now: the agent there is that one's."""
     with reading(engine) as connection:
         return jobs.is_claimed(connection, claims.keys(job.server, job.domain, job.account)["account_key"], job.id)
 

@@ -100,7 +100,7 @@ def named(name: str) -> Step | None:
 
 
 def is_quotable(name: str | None) -> bool:
-    """Tell whether errors of the step `name` are mailed as they are."""
+    """Return whether errors of the step `name` are mailed as they are."""
     step = named(name or "")
     return step is not None and step.is_quotable
 
@@ -145,7 +145,7 @@ def ready(steps: Mapping[str, Step], rows: Mapping[str, StepRow], parts: Iterabl
 
 
 def all_over(steps: Mapping[str, Step], rows: Mapping[str, StepRow], part: str) -> bool:
-    """Tell whether every step of `part` is done or skipped."""
+    """Return whether every step of `part` is done or skipped."""
     return all(rows[step.name].state in OVER for step in steps.values() if step.part == part)
 
 

@@ -34,12 +34,12 @@ def since(connection: sa.Connection, job: Job, row: StepRow, now: float) -> floa
 
 
 def is_over(began: float, now: float) -> bool:
-    """Tell whether a server is waited for no longer."""
+    """Return whether a server is waited for no longer."""
     return now - began >= PATIENCE_SECONDS
 
 
 def is_waiting(row: StepRow, now: float) -> bool:
-    """Tell whether the step waits for its server: then `not_before` is the time since when."""
+    """Return whether the step waits for its server: then `not_before` is the time since when."""
     return row.state == steps.WAITING and _met_it(row) and row.not_before is not None and row.not_before <= now
 
 

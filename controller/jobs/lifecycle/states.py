@@ -65,5 +65,5 @@ def after(state: str, event: str) -> str:
 
 
 def may(state: str, event: str) -> bool:
-    """Tell whether `event` may happen in `state`."""
+    """Return whether `event` may happen in `state`."""
     return (state, event) in TRANSITIONS

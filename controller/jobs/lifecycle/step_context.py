@@ -114,7 +114,7 @@ class Work:
 
     @property
     def is_back(self) -> bool:
-        """Tell whether a follow-up job is rolling back its change."""
+        """Return whether a follow-up job is rolling back its change."""
         return self.facts.direction == "back"
 
     @property

@@ -29,7 +29,7 @@ def _readable_label(label: str) -> str:
 
 
 def _may_be_misread(text: str) -> bool:
-    """Tell whether people may misread the label: it mixes scripts, or looks like Latin."""
+    """Return whether people may misread the label: it mixes scripts, or looks like Latin."""
     letters = [letter for letter in text if unicodedata.category(letter).startswith("L")]
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
     if len(scripts) > 1:

@@ -97,7 +97,7 @@ def _started(job: Job) -> dict[str, Any]:
 
 
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:
-    """Tell whether `signature` over `data` was made by the owner of the public `key` (32 bytes)."""
+    """Return whether `signature` over `data` was made by the owner of the public `key` (32 bytes)."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
     except (InvalidSignature, ValueError):

@@ -57,7 +57,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
 
 
 def may_be_chosen(job: Job) -> bool:
-    """Tell whether the shop's bundle says how a password is set by a follow-up job."""
+    """Return whether the shop's bundle says how a password is set by a follow-up job."""
     return bool(((job.later or {}).get("jobs") or {}).get(SET_ADMIN_PASSWORD))
 
 
@@ -73,7 +73,7 @@ def state(job: Job, now: float) -> str:
 
 
 def is_of(job: Job, nonce: str) -> bool:
-    """Tell whether `nonce` belongs to the job's newest link."""
+    """Return whether `nonce` belongs to the job's newest link."""
     known = link(job)
     return secrets.compare_digest(("" if known is None else known.nonce).encode(), nonce.encode("utf-8"))
 
@@ -139,7 +139,7 @@ def end_links(connection: sa.Connection, now: float) -> None:
 
 
 def may_be_offered(job: Job) -> bool:
-    """Tell whether there is a password for the client; one that the client is to choose need not be known."""
+    """Return whether there is a password for the client; one that the client is to choose need not be known."""
     return job.secrets_encrypted is not None or (_is_ended(job) and mode_of(job) == "set")
 
 

@@ -78,7 +78,7 @@ def _linked(visitor: Visitor, links: Sequence[str], marks: Sequence[str]) -> str
 
 
 def _changes(site: Site, path: str) -> bool:
-    """Tell whether a request to the address changes something, whatever the folders of shop and back office are."""
+    """Return whether a request to the address changes something, whatever the folders of shop and back office are."""
     return bool(_CHANGES.search("/" + path.removeprefix(site.base_uri).partition("/")[2]))
 
 

@@ -80,12 +80,12 @@ def addresses(host: str) -> set[str]:
 
 
 def leads_to(address: SiteAddress, domain: str) -> bool:
-    """Tell whether public name servers lead the shop's `domain` to its server."""
+    """Return whether public name servers lead the shop's `domain` to its server."""
     return (address.public_ip or address.ip) in addresses(domain)
 
 
 def probe(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:
-    """Tell whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
+    """Return whether the server at `ip`:`port` serves a valid certificate for the name `host` (without a port)."""
     try:
         probes.handshake(ip, port, trusted, host, timeout)
     except NetworkError as problem:

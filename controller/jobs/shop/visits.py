@@ -52,7 +52,7 @@ class Site:
 
     @property
     def keeps_secrets(self) -> bool:
-        """Tell whether nobody can read what is sent: it goes over TLS, or never leaves this machine."""
+        """Return whether nobody can read what is sent: it goes over TLS, or never leaves this machine."""
         return self.context is not None or is_of_this_machine(self.ip)
 
     def own_path(self, url: SplitResult) -> str | None:
@@ -155,7 +155,7 @@ class Visitor:
 
 
 def is_of_this_machine(ip: str) -> bool:
-    """Tell whether an address belongs to this machine."""
+    """Return whether an address belongs to this machine."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

@@ -63,7 +63,7 @@ def fresh(places, kind, *, empty):
 
 
 def which(config, before, saved):
-    """Tell whether the installation is the "old" or the "new" one; fail when it is neither."""
+    """Return whether the installation is the "old" or the "new" one; fail when it is neither."""
     if (config.keys.exists() and keys_of(config) == keys_of(saved)) and content(config) == content(saved):
         with closing_engine(config) as engine:
             assert load_keys(config.keys).decrypt(read(engine).secrets_encrypted) == "s3cret"

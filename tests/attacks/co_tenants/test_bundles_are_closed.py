@@ -48,7 +48,7 @@ def bundle_of(world, name="classic"):
 
 
 def can_read(user, path):
-    """Tell whether a process of `user` (an id), which knows the name, gets the bytes."""
+    """Return whether a process of `user` (an id), which knows the name, gets the bytes."""
     done = subprocess.run(["cat", path], user=user, group=user, extra_groups=[], capture_output=True)
     assert not done.stdout or done.stdout == path.read_bytes()
     return bool(done.stdout)

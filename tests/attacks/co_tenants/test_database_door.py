@@ -56,7 +56,7 @@ def known(server):
 
 
 def reveals(packets, password, key):
-    """Tell whether a listener that got `packets` and has the private `key` knows `password`, or what is as good."""
+    """Return whether a listener that got `packets` and has the private `key` knows `password`, or what is as good."""
     plain = password.encode()
     secret = [plain, hashlib.sha1(plain).digest(), hashlib.sha256(plain).digest()]
     if any(one in packet for one in secret for packet in packets):

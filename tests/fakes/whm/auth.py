@@ -28,7 +28,7 @@ class Door:
 
     @property
     def locked(self):
-        """Tell whether the address is locked out."""
+        """Return whether the address is locked out."""
         limit = self._double.quirks.lockout_after
         return bool(limit) and self.failures >= limit
 

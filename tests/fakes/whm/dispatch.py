@@ -28,7 +28,7 @@ def label(request):
 
 
 def changes(request):
-    """Tell whether the function that is called changes anything."""
+    """Return whether the function that is called changes anything."""
     name = label(request)
     module, _, function = name.partition("::")
     tables = (WHM,) if not function else (UAPI.get(module, {}), API2.get(module, {}))

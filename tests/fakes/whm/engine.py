@@ -153,7 +153,7 @@ class Engine:
         return self.server.query(statement, *params)
 
     def logs_in(self, user, password, database=None):
-        """Tell whether a database user can log in."""
+        """Return whether a database user can log in."""
         try:
             pymysql.connect(
                 unix_socket=str(self.server.stack.mariadb_socket),
@@ -179,7 +179,7 @@ class Engine:
 
 
 def can_bind(ip, port):
-    """Tell whether nobody holds this address and port."""
+    """Return whether nobody holds this address and port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

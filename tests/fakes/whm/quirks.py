@@ -104,7 +104,7 @@ class Quirks:
         return number, number in self.cuts_before.get(function, ()), first or number in self.cuts.get(function, ())
 
     def fails_now(self, function):
-        """Tell whether this call is answered with HTTP 500, and count it."""
+        """Return whether this call is answered with HTTP 500, and count it."""
         with self._guard:
             for name in (function, "*"):
                 if self.server_error.get(name, 0) > 0:

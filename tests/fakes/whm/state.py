@@ -143,7 +143,7 @@ class State:
         ]
 
     def feature(self, account, name):
-        """Tell whether the account has the feature; None when there is no such feature."""
+        """Return whether the account has the feature; None when there is no such feature."""
         if name not in FEATURES:
             return None
         package = self.packages.get(account.plan)

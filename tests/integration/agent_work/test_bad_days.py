@@ -24,7 +24,7 @@ def failure(controller):
 
 
 def only_the_page(shop):
-    """Tell whether the document root holds nothing but the 503 page, at most."""
+    """Return whether the document root holds nothing but the 503 page, at most."""
     return {path.name for path in shop.root.iterdir()} <= {".htaccess", ".shoplaunch-holding.html"}
 
 

@@ -28,7 +28,7 @@ def importing(site):
 
 
 def complete(site, worker, chunks):
-    """Tell whether the import comes to its end, each of `chunks` chunks of one row being there once."""
+    """Return whether the import comes to its end, each of `chunks` chunks of one row being there once."""
     worker.join(300)
     assert not worker.is_alive()
     assert site.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM many") == ((chunks, chunks),)

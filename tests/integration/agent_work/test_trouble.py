@@ -19,7 +19,7 @@ def failure(controller):
 
 
 def untouched(shop):
-    """Tell whether document root and database are as they were born."""
+    """Return whether document root and database are as they were born."""
     return list(shop.root.iterdir()) == [] and shop.tables() == set()
 
 
@@ -280,7 +280,7 @@ def test_residue_of_the_template_in_a_file_stops_the_shop(shop, controller, bund
 
 
 def imported_anew(shop, controller):
-    """Tell whether the next attempt does not believe the tables of the one before."""
+    """Return whether the next attempt does not believe the tables of the one before."""
     shop.drop(attempt=2)
     assert shop.run() == 0
     done = [event["attempt"] for event in controller.accepted("stage_finished") if event["stage"] == "import"]

@@ -59,7 +59,7 @@ def watched(chain, sold):
 
 
 def is_of(path, home):
-    """Tell whether a process runs as the account that owns `home`."""
+    """Return whether a process runs as the account that owns `home`."""
     try:
         return path.stat().st_uid == home.stat().st_uid
     except FileNotFoundError:

@@ -181,7 +181,7 @@ def test_no_condition_is_evaluated_with_more_rights_than_the_account_s(server, v
 
 
 def shows(headers, body, word):
-    """Tell whether an answer shows `word`, plain, in base64, or by the agreed header."""
+    """Return whether an answer shows `word`, plain, in base64, or by the agreed header."""
     text = headers + body.decode("utf-8", "replace")
     for piece in text.replace(":", " ").split():
         with contextlib.suppress(ValueError):

@@ -47,7 +47,7 @@ MYSQLS = "utf8mb4_0900_ai_ci"
 
 
 def knows(query, collation):
-    """Tell whether the server behind `query` takes the name `collation`."""
+    """Return whether the server behind `query` takes the name `collation`."""
     try:
         query(f"SELECT CONVERT('' USING utf8mb4) COLLATE {collation}")
     except pymysql.err.OperationalError:

@@ -221,7 +221,7 @@ def test_an_address_that_was_not_signed_is_refused_over_a_real_connection(world,
 
 
 def was_right(world, method, path, headers, body):
-    """Tell whether bending has changed nothing that counts."""
+    """Return whether bending has changed nothing that counts."""
     names = ("Timestamp", "Event", "Signature", "Key")
     stamp, event, given, key = (headers.get(f"X-Shoplaunch-{name}", "") for name in names)
     return key == KEY and signature(world.site.secret.encode(), stamp, event, method, path, body) == given

@@ -25,7 +25,7 @@ def at_once(whole, *orders):
 
 
 def reads_bundle(whole, account):
-    """Tell whether the account, which knows its name, can copy the bundle."""
+    """Return whether the account, which knows its name, can copy the bundle."""
     path = whole.world.home / "bundles" / f"{BUNDLE}.bundle"
     done = subprocess.run(["head", "-c", "1", path], user=account, group=account, extra_groups=[], capture_output=True)
     return bool(done.stdout)

@@ -127,7 +127,7 @@ class World:
         return process.returncode
 
     def is_over(self):
-        """Tell whether the agent that works now has ended."""
+        """Return whether the agent that works now has ended."""
         return self.process.poll() is not None
 
     def wait_for(self, condition, pause=0.02):

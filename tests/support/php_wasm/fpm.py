@@ -93,7 +93,7 @@ class Pool:
             self._workers = [self._worker() for _ in range(WORKERS)]
 
     def is_awake(self):
-        """Tell whether workers run."""
+        """Return whether workers run."""
         return any(one.poll() is None for one in self._workers)
 
     def _worker(self):

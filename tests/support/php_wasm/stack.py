@@ -21,7 +21,7 @@ SUBSTITUTED = "intl"
 
 
 def lacks_intl(series):
-    """Tell whether no build of that series has intl."""
+    """Return whether no build of that series has intl."""
     return version_number(series) < (7, 2)
 
 
@@ -107,7 +107,7 @@ def _end(pid):
 
 
 def _runs(pid):
-    """Tell whether the process runs; our own child stays in the process table until we ask for it."""
+    """Return whether the process runs; our own child stays in the process table until we ask for it."""
     try:
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False

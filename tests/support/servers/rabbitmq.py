@@ -123,7 +123,7 @@ class RabbitMQ:
         )  # fmt: skip
 
     def _takes_connections(self):
-        """Tell whether the server answers the beginning of its protocol: its port is open some time before."""
+        """Return whether the server answers the beginning of its protocol: its port is open some time before."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
                 connection.settimeout(10)

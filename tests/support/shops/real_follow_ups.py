@@ -196,7 +196,7 @@ class RealWorld(World):
         return found.status_code, dict(found.headers), found.content
 
     def sign_in(self, password):
-        """Tell whether the back office lets its owner in with `password`."""
+        """Return whether the back office lets its owner in with `password`."""
         headers = {"Host": f"{DOMAIN}:{self.port}", "X-Requested-With": "XMLHttpRequest"}
         where = f"{self.plain}/{self.admin_folder(self.shop)}/index.php?controller=AdminLogin"
         form = {"submitLogin": "1", "ajax": "1", "email": OWNER, "passwd": password}

@@ -54,7 +54,7 @@ def parameters(root):
 
 
 def is_1_6(root):
-    """Tell whether the shop below `root` is configured by constants."""
+    """Return whether the shop below `root` is configured by constants."""
     return not (Path(root) / "app" / "config" / "parameters.php").exists() and (Path(root) / SETTINGS).exists()
 
 
@@ -208,7 +208,7 @@ class Disturbed:
             return {}
 
     def is_done(self, stage):
-        """Tell whether `stage` is done."""
+        """Return whether `stage` is done."""
         return self.state.get("stages", {}).get(stage, {}).get("state") == "done"
 
     def wait_for(self, condition, process=None, seconds=240):
@@ -267,16 +267,16 @@ class Disturbed:
             thread.join()
 
     def has_chunk(self, name):
-        """Tell whether the chunk `name` is there."""
+        """Return whether the chunk `name` is there."""
         return bool(self.has_table(LEDGER_TABLE) and self.sql(f"SELECT 1 FROM {LEDGER_TABLE} WHERE chunk = %s", name))
 
     def has_table(self, name):
-        """Tell whether the table `name` is there."""
+        """Return whether the table `name` is there."""
         statement = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
         return bool(self._real.sql(statement, self.database, name))
 
     def has_rows(self, table):
-        """Tell whether there is a row in `table`."""
+        """Return whether there is a row in `table`."""
         return self.has_table(table) and bool(self.sql(f"SELECT 1 FROM `{table}` LIMIT 1"))
 
     def job_file(self):
@@ -299,7 +299,7 @@ class Disturbed:
             yield
 
     def waits_in(self, word):
-        """Tell whether a connection of the shop's user waits for a lock with a statement that holds `word`."""
+        """Return whether a connection of the shop's user waits for a lock with a statement that holds `word`."""
         rows = self._real.sql(
             "SELECT info FROM information_schema.processlist WHERE user = %s AND state LIKE 'Waiting for table%%'",
             self.database,

@@ -48,7 +48,7 @@ def _uncommented(block):
 
 
 def is_of_commands(block):
-    """Tell whether the block shows commands, not a picture, settings or folders."""
+    """Return whether the block shows commands, not a picture, settings or folders."""
     return _begins_with_a_program(block[0])
 
 

@@ -31,13 +31,13 @@ def named_in(text):
 
 
 def is_only_named(text):
-    """Tell whether `text` names a command without what it needs to be run."""
+    """Return whether `text` names a command without what it needs to be run."""
     words, command = named_in(text)
     return words == text.removeprefix("shoplaunch ").split() and any(param.required for param in command.params)
 
 
 def in_order(part, whole):
-    """Tell whether every entry of `part` comes in `whole`, in this order."""
+    """Return whether every entry of `part` comes in `whole`, in this order."""
     rest = iter(whole)
     return all(one in rest for one in part)
 

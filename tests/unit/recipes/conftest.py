@@ -76,7 +76,7 @@ def own_sample(mariadb_server, tmp_path, sample):
 
 
 def is_real_shop(root):
-    """Tell whether `root` holds a PrestaShop whose database runs beside it."""
+    """Return whether `root` holds a PrestaShop whose database runs beside it."""
     return (root / "app/config/parameters.php").is_file() and (root.parent / "mysql.sock").exists()
 
 

@@ -49,7 +49,7 @@ def outcome_of(work, progress=None):
 
 
 def is_there(pid):
-    """Tell whether a process lives; a dead one that nobody has waited for has no command line."""
+    """Return whether a process lives; a dead one that nobody has waited for has no command line."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except (FileNotFoundError, ProcessLookupError):

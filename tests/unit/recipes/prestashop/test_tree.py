@@ -25,7 +25,7 @@ RULES = rules_of("8.2.1")
 
 
 def out(path, is_directory=False, rules=RULES):
-    """Tell whether a path is left out, itself or by a folder above it."""
+    """Return whether a path is left out, itself or by a folder above it."""
     parts = path.split("/")
     above = ["/".join(parts[:count]) for count in range(1, len(parts))]
     return any(rules.left_out(one.encode(), True) for one in above) or rules.left_out(path.encode(), is_directory)
