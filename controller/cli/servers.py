@@ -51,9 +51,11 @@ def server() -> None:
 _CALLED = [kind for kind in PANELS.values() if not kind.is_here]
 _TITLES = ", ".join(kind.title for kind in _CALLED)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_token_option = click.option("--token-file", type=_FILE, help=f"{_TITLES}: file with the API token")
+_token_option = click.option("--token-file", type=_FILE, help=f"{_TITLES}: file with the API token of --user")
 _own_token_option = click.option(
-    "--cpanel-token-file", type=_FILE, help="cPanel: file with a token of the reseller's own account, for skeletons"
+    "--cpanel-token-file",
+    type=_FILE,
+    help="cPanel: file with an API token of the reseller's own cPanel account (--token-file is WHM's), for skeletons",
 )
 _ca_option = click.option("--ca", type=_FILE, help=f"{_TITLES}: certificates (PEM) its own is verified with")
 _start_option = click.option(
