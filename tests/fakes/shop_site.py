@@ -11,7 +11,7 @@ class ShopSite:
     """`pages` maps a path to (status, headers, body); what is not there is a 404. `posts` maps a path to a function
     of (form, cookies) that returns the same, `inside` is a page's answer to who sends the cookie it names."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.pages = {"/": (200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>")}
         self.posts = {}
         #: path -> (cookie, answer): only who sends that cookie gets it.
@@ -37,7 +37,7 @@ class ShopSite:
             def log_message(self, *arguments):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

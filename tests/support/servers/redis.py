@@ -22,11 +22,10 @@ _ROLE = {"user": USER, "group": USER, "extra_groups": ()}
 class Redis:
     """A running server on this machine's port `port`; everybody logs in with `password`. It stores nothing."""
 
-    def __init__(self, directory, host="127.0.0.1", command=()):
+    def __init__(self, directory, host="127.0.0.1"):
         self.directory = Path(directory)
         self.host, self.port = host, free_port()
         self.password = "p'%/@:" + secrets.token_hex(8)
-        self._command = list(command)
         self.process = None
 
     def start(self, *more):
@@ -39,8 +38,9 @@ class Redis:
         os.chown(file, user.pw_uid, user.pw_gid)
         file.chmod(0o600)
         with (self.directory / "log").open("ab") as log:
-            command = [*self._command, "redis-server", str(file)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, **_ROLE)
+            self.process = subprocess.Popen(
+                ["redis-server", str(file)], stdout=log, stderr=log, cwd=self.directory, **_ROLE
+            )
         deadline = time.monotonic() + START_SECONDS
         while self._answer("PING") != "+PONG":
             if time.monotonic() > deadline or self.process.poll() is not None:

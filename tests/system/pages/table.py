@@ -178,6 +178,7 @@ BEGUN = {
     "make mutants MUTANTS=ledger-fence": ("make -n mutants MUTANTS=ledger-fence", NO_END),
     "make lint": ("make -n lint", NO_END),
     "make bench": ("make -n bench", NO_END),
+    "make cluster": ("make -n cluster", NO_END),
     "make clean": ("make -n clean", OTHERS),
     "make pages": ("make -n pages", "writes pages anew; another test compares them"),
     "SHOPLAUNCH_REAL_DOCROOT=/srv/template/public_html "
@@ -200,6 +201,9 @@ BEGUN = {
     "python -m tests.bench.controller": ("python -m tests.bench.controller --help", NO_END),
     "python -m tests.bench.order_to_live [--panel cpanel] [--against FOLDER] [--svg FILE]": (
         "python -m tests.bench.order_to_live --help | grep -e --against", NO_END,
+    ),
+    "python -m tests.bench.engine [--orders N] [--rate R] [--against COMMIT]": (
+        "python -m tests.bench.engine --help | grep -e --against", NO_END,
     ),
     "python -m tests.corpus.run DIR": ("python -m tests.corpus.run --help", NO_END),
     "python -m tests.browser.picture": ("python -c 'import tests.browser.picture'", "writes the picture anew"),

@@ -1,0 +1,127 @@
+"""Many orders on many servers, moved by several workers of which one is killed every few seconds.
+
+Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--runs N] [--against COMMIT]
+[--json]. The servers are doubles that answer each call after 50 to 500 ms, the state is in a MariaDB of its own; agents
+and sites are played. Without a rate all orders come at once; with one, so many per second, which shows how soon they
+are picked up. With `--against` (another version's commit) each run is one there and one here, in turn.
+"""
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.engine.fleet import Fleet, running, version_of, waited
+from tests.support import leftovers
+from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.state_database import url_at
+
+PROJECT = Path(__file__).resolve().parents[3]
+KILL_SECONDS = 5
+#: Four times what it is to take, and room for the leases of killed workers.
+SECONDS_PER_ORDER, LONGEST_LEASE_SECONDS = 0.7, 600
+#: Of a MariaDB for several processes with bounded pools each.
+CONNECTIONS = 600
+HERE, THERE = "this version", "the other version"
+
+
+def main():
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, default=2000)
+    parser.add_argument("--servers", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=0.0, help="orders per second; 0: all at once")
+    parser.add_argument("--kill", type=float, default=KILL_SECONDS, help="seconds between two kills; 0: none")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--against", metavar="COMMIT")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    found = {}
+    leftovers.clear()
+    leftovers.note_folders()
+    with contextlib.ExitStack() as stack:
+        stack.callback(leftovers.own_notes().unlink, missing_ok=True)
+        folders = {HERE: PROJECT}
+        if options.against:
+            folders = {THERE: version_of(options.against, PROJECT, stack), HERE: PROJECT}
+        server = start_private([f"--max-connections={CONNECTIONS}"])
+        stack.callback(stop_private, server)
+        for _ in range(options.runs):
+            for name, folder in folders.items():
+                found.setdefault(name, []).append(measured(folder, url_at(server), options))
+                print(f"{name}: {json.dumps(found[name][-1])}", file=sys.stderr, flush=True)
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        Console(width=100).print(table_of(found, options))
+
+
+def measured(folder, database_url, options):
+    """Return what -> figure of one run."""
+    with running(Fleet(folder, database_url, options.servers, options.workers)) as fleet:
+        fleet.begin(options.orders, options.rate, options.orders * SECONDS_PER_ORDER + LONGEST_LEASE_SECONDS)
+        if options.kill:
+            fleet.kill_every(options.kill)
+        looks = fleet.seen()
+        while True:
+            try:
+                next(looks)
+            except StopIteration as end:
+                found = end.value
+                break
+        for trouble in found["troubles"]:
+            print(trouble, file=sys.stderr)
+        return figures_of(found["figures"], fleet)
+
+
+def figures_of(rows, fleet):
+    """Return what -> figure; rows are (job, state, ordered, taken up, visited, notified, agent done)."""
+    live = [row for row in rows if row[1] == "live"]
+    counts, sent = fleet.counts(), fleet.notified()
+    span = max((row[4] for row in live), default=0.0) - min((row[2] for row in rows), default=0.0)
+    taken = [row[3] and row[3] - row[2] for row in rows]
+    visited = [row[4] and row[6] and row[4] - row[6] for row in rows]
+    return {
+        "orders": len(rows),
+        "live": len(live),
+        "notified twice": len(sent) - len(set(sent)),
+        "workers killed": fleet.killed,
+        "live per second": len(live) / span if span > 0 else 0.0,
+        "statements per job": counts["statements"] / max(1, len(rows)),
+        "commits per job": counts["commits"] / max(1, len(rows)),
+        "claims that miss, %": 100 * counts["missed"] / max(1, counts["claims"]),
+        "taken up: p50, s": waited(taken, 0.5),
+        "taken up: p99, s": waited(taken, 0.99),
+        "agent done to visited: p50, s": waited(visited, 0.5),
+        "agent done to visited: p99, s": waited(visited, 0.99),
+        "accounts at once on a server": fleet.at_once(),
+    }
+
+
+def table_of(found, options):
+    """Return the table of the medians, with least and most."""
+    way = f"{options.rate:g} per second" if options.rate else "at once"
+    title = f"{options.orders} orders {way}, {options.servers} servers, {options.workers} workers"
+    table = Table("what", *found, title=title)
+    for what in next(iter(found.values()))[0]:
+        table.add_row(what, *(text_of([run[what] for run in runs]) for runs in found.values()))
+    return table
+
+
+def text_of(values):
+    """Return the median of the values that are known, with their range."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    middle = f"{statistics.median(known):.4g}"
+    return middle if len(known) == 1 else f"{middle} ({min(known):.4g}–{max(known):.4g})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A server double that outlives the processes which call it: its accounts are folders, every call takes its time.
+
+Runs in every version that is measured, and imports only what each of them has.
+"""
+
+import fcntl
+import functools
+import json
+import os
+import pickle
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+from tests.fakes.folder_panel import FolderPanel
+
+FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.5
+_KEPT = ("accounts", "databases", "users", "tables", "grants", "crontabs")
+#: What a real panel is asked by the network.
+_CALLS = ("ensure_", "remove_", "has_", "holds_", "find_", "list_", "read_", "put_", "home_", "cron_", "start_")
+_DEPTH = threading.local()
+
+
+def latency_of(number, servers, slowest):
+    """Return how long each call to the server of a `number` takes, in seconds: from the fastest to the slowest."""
+    return FASTEST_SECONDS + (slowest - FASTEST_SECONDS) * number / max(1, servers - 1)
+
+
+class Double(FolderPanel):
+    """The server whose folder is `base`; its shops are visited at `site` (address, port). What was done is noted in its
+    folder as a line of JSON: (began, ended, account, process, call)."""
+
+    def __init__(self, base, site, latency):
+        super().__init__(base / "homes", site[1])
+        self._host = site[0]
+        self._state, self._log, self._latency = base / "state", base / "calls", latency
+        for name in dir(FolderPanel):
+            if name.startswith(_CALLS) and callable(getattr(FolderPanel, name)):
+                setattr(self, name, functools.partial(self._answer, getattr(self, name), name))
+
+    def ensure_account(self, user, domain, *, create, email):
+        """As a panel that was killed in between: what it began is begun anew."""
+        if user not in self.accounts and create:
+            shutil.rmtree(self.base / user, ignore_errors=True)
+        return super().ensure_account(user, domain, create=create, email=email)
+
+    def site_address(self, account):
+        """The site may be on another machine than who visits it."""
+        return replace(super().site_address(account), ip=self._host)
+
+    def reload(self):
+        """Take over what other processes have done."""
+        with self._locked():
+            pass
+
+    def _answer(self, real, name, *arguments, **more):
+        if getattr(_DEPTH, "busy", False):
+            # Part of another call
+            return real(*arguments, **more)
+        began = time.time()
+        time.sleep(self._latency)
+        _DEPTH.busy = True
+        try:
+            with self._locked():
+                return real(*arguments, **more)
+        finally:
+            _DEPTH.busy = False
+            first = arguments[0] if arguments else ""
+            line = json.dumps([began, time.time(), getattr(first, "user", first), os.getpid(), name])
+            with self._log.open("a") as log:
+                log.write(line + "\n")
+
+    @contextmanager
+    def _locked(self):
+        with self._state.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            content = file.read()
+            if content:
+                self.__dict__.update(pickle.loads(content))
+            yield
+            after = pickle.dumps({name: getattr(self, name) for name in _KEPT})
+            if after != content:
+                new = self._state.with_suffix(".new")
+                new.write_bytes(after)
+                # Written in place: the lock is this file's; who is killed in between has not begun
+                file.truncate(0)
+                file.write(after)

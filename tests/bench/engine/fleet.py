@@ -1,0 +1,177 @@
+"""A desk and its workers, each a process of the version that is measured, and what kills the workers."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+
+from tests.bench.engine.double import SLOWEST_SECONDS
+
+DRIVER = Path(__file__).with_name("driver.py")
+COUNTS = ("statements", "commits", "claims", "missed")
+_FORMAT = f"{len(COUNTS)}q"
+END_SECONDS = 30
+SEED = 23
+
+
+class Fleet:
+    """The desk and `workers` workers of the version in `folder`, in an installation of their own.
+
+    `more` are settings (name in the environment -> value); `wrap` begins the command of the worker of a number.
+    """
+
+    def __init__(self, folder, database_url, servers, workers, more=None, wrap=lambda _number: []):
+        self._folder, self._wrap = folder, wrap
+        self.home = Path(tempfile.mkdtemp(prefix="slbench-engine-"))
+        (self.home / "counts").mkdir()
+        names = [f"web{number}" for number in range(1, servers + 1)]
+        self.plan(servers=names, site=0, host="127.0.0.1", webs=[], slowest=SLOWEST_SECONDS)
+        own = {"HOME": self.home / "home", "DATABASE_URL": database_url, "PUBLIC_URL": "http://127.0.0.1:8000"}
+        self.environment = {**os.environ, "PYTHONPATH": str(folder), **(more or {})}
+        self.environment |= {f"SHOPLAUNCH_{name}": str(value) for name, value in own.items()}
+        self._desk = None
+        #: Number of a worker -> its process; how often one was killed.
+        self.workers, self.kills = dict.fromkeys(range(workers)), Counter()
+        self._ended = threading.Event()
+        self._killer = None
+
+    def plan(self, **changes):
+        """What every process is told of the others."""
+        path = self.home / "plan.json"
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**before, **changes}))
+
+    def begin(self, orders, rate, seconds, prepare=lambda: None):
+        """The desk is ready, and what `prepare` adds to it; then the workers run, and orders come."""
+        command = self._driver("desk", str(self.home), str(orders), str(rate), str(seconds))
+        self._desk = self.process("desk", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._line()
+        prepare()
+        for number in self.workers:
+            self._start(number)
+        self._desk.stdin.write("go\n")
+        self._desk.stdin.flush()
+
+    def kill_every(self, seconds):
+        """From now on one worker after the other is killed, and started again by who watches over services."""
+        self._killer = threading.Thread(target=self._kill, args=(seconds,), daemon=True)
+        self._killer.start()
+
+    @property
+    def killed(self):
+        """Return how many workers were killed."""
+        return self.kills.total()
+
+    def seen(self):
+        """Yield state -> number of jobs as the desk sees them, until all is over; then return what it found out."""
+        while "figures" not in (found := self._line()):
+            yield found["states"]
+        return found
+
+    def counts(self):
+        """Return name -> what all workers have counted, killed ones as well."""
+        rows = [struct.unpack(_FORMAT, path.read_bytes()) for path in (self.home / "counts").iterdir()]
+        return dict(zip(COUNTS, map(sum, zip(*rows, strict=True)), strict=True))
+
+    def notified(self):
+        """Return the jobs whose clients were notified, one entry each time."""
+        path = self.home / "mail"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def at_once(self):
+        """Return the largest number of accounts that calls to one server were about at the same time."""
+        return max((_most(path) for path in self.home.glob("web*/calls")), default=0)
+
+    def close(self):
+        """Nothing of it is left."""
+        self._ended.set()
+        if self._killer is not None:
+            self._killer.join()
+        # Hard: what a step under way would still do is done to doubles
+        for process in filter(None, [*self.workers.values(), self._desk]):
+            process.kill()
+            process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    @staticmethod
+    def end(process):
+        """The process has ended, by itself if it can."""
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _kill(self, seconds):
+        chance = random.Random(SEED)
+        while not self._ended.wait(seconds):
+            number = chance.choice(list(self.workers))
+            self.workers[number].send_signal(signal.SIGKILL)
+            self.workers[number].wait()
+            self.kills[number] += 1
+            if not self._ended.is_set():
+                self._start(number)
+
+    def _start(self, number):
+        words = [*self._wrap(number), *self._driver("worker", str(self.home))]
+        self.workers[number] = self.process(number, words)
+
+    def _driver(self, *words):
+        return [sys.executable, str(DRIVER), *words]
+
+    def process(self, name, command, **more):
+        """Start a process of the installation, with a log of its `name`."""
+        with (self.home / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                command, cwd=self._folder, env=self.environment, stderr=log, text=True, **{"stdout": log, **more}
+            )  # fmt: skip
+
+    def _line(self):
+        line = self._desk.stdout.readline()
+        if not line:
+            raise RuntimeError((self.home / "desk.log").read_text("utf-8", "replace")[-4000:])
+        return json.loads(line)
+
+
+def _most(path):
+    calls = [json.loads(line) for line in path.read_text().splitlines()]
+    moments = [(began, 1, account) for began, _ended, account, *_more in calls]
+    moments += [(ended, 0, account) for _began, ended, account, *_more in calls]
+    under_way, most = {}, 0
+    for _at, begins, account in sorted(moments):
+        under_way[account] = under_way.get(account, 0) + (1 if begins else -1)
+        most = max(most, sum(number > 0 for number in under_way.values()))
+    return most
+
+
+@contextlib.contextmanager
+def running(fleet):
+    """Close the fleet at the end, however that comes."""
+    try:
+        yield fleet
+    finally:
+        fleet.close()
+
+
+def version_of(commit, project, stack):
+    """Return a folder with the files of a commit, which is gone with `stack`; they run with this version's packages."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench-version-")))
+    archive = subprocess.run(["git", "-C", project, "archive", commit], check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+    return folder
+
+
+def waited(seconds, share):
+    """Return the smallest of `seconds` that `share` of them do not exceed; None of none."""
+    known = sorted(one for one in seconds if one is not None)
+    return known[min(len(known) - 1, int(len(known) * share))] if known else None
