@@ -163,6 +163,7 @@ def test_a_list_of_redis_that_a_stranger_fills_with_garbage_ends_no_listener(red
     eventually(lambda: made.counts["ignored"] >= len(garbage))
     broker.hints().hint("web1")
     eventually(lambda: came == ["web1"])
+    assert made.counts["failed"] == 0
     broker.close()
 
 
