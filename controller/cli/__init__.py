@@ -19,6 +19,7 @@ MODULES = {
     "users": ("user",),
     "keys": ("key",),
     "run": ("serve", "worker"),
+    "engines": ("engine",),
     "packing.pack": ("pack",),
     "bundles": ("bundle",),
     "servers": ("server",),

@@ -22,6 +22,7 @@ from gunicorn.sock import UnixSocket
 from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
+from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
 from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.intake.service import open_service, require_ready
@@ -35,6 +36,8 @@ REQUEST_SECONDS = 10
 #: How long the end waits for steps under way. An interrupted step keeps its lease until that expires, and is then
 #: repeated by the next worker: no other works on it while a panel may still be busy with it.
 WORKER_SECONDS = 15.0
+#: When a worker that was asked to end has ended, whatever hangs.
+LATEST_SECONDS = 19
 #: When gunicorn kills a process that has not ended by itself.
 GRACEFUL_SECONDS = 25
 #: Between two checks whether the process was asked to end.
@@ -169,11 +172,18 @@ def serve(bind: str | None, no_worker: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="NAME",
+    help="Only jobs of this server, or of those whose names match, such as 'eu-*'; may be given several times.",
+)
 @errors_shown
-def worker() -> None:
+def worker(servers: tuple[str, ...]) -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     log_entries.begin()
-    running = open_service(load_config()).jobs.worker()
+    running = open_service(load_config()).jobs.worker(servers=OwnServers(servers))
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -186,5 +196,8 @@ def worker() -> None:
     # A signal that arrives in another thread is noticed only at the next check
     while not stop.wait(LOOK_SECONDS):
         pass
+    # Whatever hangs, the log included, the kernel ends the process
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(LATEST_SECONDS)
     if not running.stop(WORKER_SECONDS):
         _cut_off()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 from controller.db.connection.clock import database_now
@@ -20,17 +22,46 @@ ENDED = "ended"
 Beat = tuple[str, float]
 
 
-def beat(connection: sa.Connection, name: str, *, chores: bool = False) -> None:
+class Counted(NamedTuple):
+    """What a worker has counted since it started: claims of jobs, those that missed, hints; patterns of its servers."""
+
+    claims: int = 0
+    missed: int = 0
+    hints: int = 0
+    serves: str = ""
+
+
+class WorkerRow(NamedTuple):
+    """A worker, and its last sign of life."""
+
+    name: str
+    started_at: float
+    beat_at: float
+    counted: Counted
+
+
+def beat(connection: sa.Connection, name: str, *, chores: bool = False, counted: Counted | None = None) -> None:
     """Note that the worker's loop goes on now, and with `chores` its chores as well."""
-    for sign in (name, name + CHORES) if chores else (name,):
-        _beat(connection, sign)
+    _beat(connection, name, counted or Counted())
+    if chores:
+        _beat(connection, name + CHORES, Counted())
 
 
-def _beat(connection: sa.Connection, name: str) -> None:
-    now = database_now(connection)
-    if connection.execute(sa.update(workers).where(workers.c.name == name).values(beat_at=now)).rowcount == 0:
+def _beat(connection: sa.Connection, name: str, counted: Counted) -> None:
+    now, values = database_now(connection), counted._asdict()
+    same = sa.update(workers).where(workers.c.name == name)
+    if connection.execute(same.values(beat_at=now, **values)).rowcount == 0:
         connection.execute(sa.delete(workers).where(workers.c.beat_at < now - KEPT_SECONDS))
-        connection.execute(sa.insert(workers).values(name=name, started_at=now, beat_at=now))
+        connection.execute(sa.insert(workers).values(name=name, started_at=now, beat_at=now, **values))
+
+
+def listed(connection: sa.Connection) -> list[WorkerRow]:
+    """Return the workers that have not ended, the first started first."""
+    counted = [workers.c[name] for name in Counted._fields]
+    query = sa.select(workers.c.name, workers.c.started_at, workers.c.beat_at, *counted)
+    query = query.where(workers.c.name != ENDED, ~workers.c.name.endswith(CHORES))
+    rows = connection.execute(query.order_by(workers.c.started_at, workers.c.name))
+    return [WorkerRow(name, started, beat_at, Counted(*more)) for name, started, beat_at, *more in rows]
 
 
 def end(connection: sa.Connection, name: str) -> None:

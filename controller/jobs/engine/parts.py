@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from controller.config import Config
 from controller.db.connection.clock import Clock
 from controller.db.jobs import Job
+from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.worker import Chores
 from controller.jobs.lifecycle.step_context import Tools
 
@@ -25,3 +26,5 @@ class Parts:
     chores: Chores
     #: Called with the reason when the worker cannot go on; None: its process ends.
     end: Callable[[str], None] | None = None
+    #: The servers whose jobs the worker moves.
+    own: OwnServers = ALL

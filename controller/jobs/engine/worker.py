@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -22,6 +23,7 @@ from controller.db.due import DueServer
 from controller.db.jobs import Job
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.slots import Slots
@@ -52,12 +54,20 @@ CHORES_SECONDS = 30.0
 Chores = Callable[[Callable[[], None]], None]
 
 
+@dataclass(frozen=True)
+class Means:
+    """What a worker may have: `wakeup` lets it check at once when another process made a job due; `own` are the servers
+    whose jobs it moves."""
+
+    wakeup: Wakeup | None = None
+    own: OwnServers = ALL
+
+
 class Worker:
     """Moves due jobs on, several at a time. `clock` is by default the database's.
 
     `chores` is called now and then in parallel with the jobs; its argument is a function that it calls at each
-    progress. `end(why)` is called when loop or chores cannot go on; by default it ends the process. `wakeup` lets the
-    worker check at once when another process made a job due.
+    progress. `end(why)` is called when loop or chores cannot go on; by default it ends the process.
     """
 
     def __init__(
@@ -67,10 +77,12 @@ class Worker:
         clock: Clock | None = None,
         chores: Chores | None = None,
         end: Callable[[str], None] | None = None,
-        wakeup: Wakeup | None = None,
+        means: Means | None = None,
     ) -> None:
         self._engine = engine
-        self._wakeup = wakeup
+        means = means or Means()
+        self._wakeup = means.wakeup
+        self._own = means.own
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -82,6 +94,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
         self._pulse = Pulse()
+        self._woken = 0
         self._end = end or end_process
         self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
         #: The drains under way, and how many of a server have not claimed a job yet.
@@ -111,7 +124,7 @@ class Worker:
         """Move every due job on, one after the other; return how many there were."""
         with reading(self._engine) as connection:
             found, _breakers = due.servers(connection, at(self._clock, connection))
-        return sum(self.drain(one.server) for one in found)
+        return sum(self.drain(one.server) for one in found if one.server in self._own)
 
     def start(self) -> None:
         """Start working in a thread; a second thread watches it, a third writes signs of life."""
@@ -173,7 +186,7 @@ class Worker:
             try:
                 self._round()
                 self._pulse.failures = 0
-                due_hint.wait(POLL_SECONDS)
+                self._woken += due_hint.wait(POLL_SECONDS)
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
                 self._pulse.failures += 1
                 report("a round of the worker failed", problem)
@@ -190,7 +203,7 @@ class Worker:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
         places, found = self._due([server for server, _thread in list(self._under_way.values())])
         with self._guard:
-            wanted = {one.server: one.jobs - self._looking[one.server] for one in found}
+            wanted = {one.server: one.jobs - self._looking[one.server] for one in found if one.server in self._own}
         for _ in range(PER_SERVER):
             for server in wanted:
                 if wanted[server] > 0 and places.has_room(server):
@@ -270,12 +283,17 @@ class Worker:
         while not stopping.is_set():
             rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
             go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
-            written = rounds != seen and self._tried(functools.partial(workers.beat, chores=go_on))
+            sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
+            written = rounds != seen and self._tried(sign)
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
             stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
         # Two workers that end first may both insert the row
         if not self._tried(workers.end):
             self._tried(workers.end)
+
+    def _counted(self) -> workers.Counted:
+        tally = self.drain.tally
+        return workers.Counted(tally.claims, tally.missed, self._woken, self._own.text)
 
     def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:
         try:

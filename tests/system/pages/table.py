@@ -100,6 +100,7 @@ SESSION = (
     Step("bundle list"),
     Step("bundle add NAME FILE --paid", "shoplaunch bundle add bought classic.bundle --paid"),
     Step("server list"),
+    Step("shoplaunch engine status"),
     Step("shoplaunch server check NAME", "shoplaunch server check web1"),
     Step("shoplaunch server set NAME --start auto|cron", "shoplaunch server set web1 --start cron"),
     Step("shoplaunch server set cp1 --option KEY=VALUE", "shoplaunch server set cp1 --option fetch_rate=0"),

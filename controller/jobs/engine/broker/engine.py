@@ -15,7 +15,7 @@ from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.places import Places
 from controller.jobs.engine.port import Hints
-from controller.jobs.engine.worker import Worker
+from controller.jobs.engine.worker import Means, Worker
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 
@@ -36,7 +36,9 @@ class CeleryEngine(Worker):
 
     def __init__(self, parts: Parts) -> None:
         wakeup = Wakeup(parts.config.wakeups)
-        super().__init__(parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, wakeup)
+        super().__init__(
+            parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, Means(wakeup, parts.own)
+        )
         broker = link.of(parts.config.engine)
         self._hints = BrokerHints(broker, wakeup)
         self.listener = Listener(broker, self.hinted, lambda: not self._is_short)

@@ -11,6 +11,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.engine import follow_up, interventions, registry
+from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
@@ -97,8 +98,12 @@ class Jobs:
         """Return the content of a birth certificate that this installation signed. Raises certificate_missing."""
         return certificate.read(signed, self._installation.keys.public_keys())
 
-    def worker(self, end: Callable[[str], None] | None = None) -> Engine:
-        """Return a worker of this installation, of the kind it is set up for; for `end` see Parts."""
+    def worker(self, end: Callable[[str], None] | None = None, servers: OwnServers = ALL) -> Engine:
+        """Return a worker of this installation, of the kind it is set up for, for all servers or those of `servers`.
+
+        For `end` see Parts.
+        """
         own = self._installation
-        parts = Parts(own.config, own.engine, own.now, own.tools_for, functools.partial(chores.run, own), end)
+        do_chores = functools.partial(chores.run, own)
+        parts = Parts(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers)
         return registry.of(own.config).engine(parts)

@@ -8,8 +8,9 @@ from controller.db import breakers, servers
 from controller.db.breakers import Breaker
 from controller.db.connection.engine import reading
 from controller.db.servers import Server
-from controller.jobs.engine import alarms
+from controller.jobs.engine import alarms, status
 from controller.jobs.engine.health import Health, Readiness
+from controller.jobs.engine.status import EngineStatus
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
 
@@ -19,6 +20,8 @@ class Monitoring:
 
     def __init__(self, installation: Installation) -> None:
         self._engine = installation.engine
+        self._clock = installation.now
+        self._kind = installation.config.engine.kind
         self._readiness = Readiness(installation.engine, installation.now)
 
     def health(self) -> Health:
@@ -42,3 +45,7 @@ class Monitoring:
         """Return server -> breaker of those whose breaker is open. Raises database_busy."""
         with reading(self._engine) as connection:
             return breakers.opened(connection)
+
+    def work_status(self) -> EngineStatus:
+        """Return the engine's workers, slots, breakers and due jobs. Raises database_busy."""
+        return status.examine(self._engine, self._clock, self._kind)

@@ -36,6 +36,7 @@ SHOWING = {
     "bundle show": ["{bundle}"],
     "key list": [],
     "key trail": ["billing"],
+    "engine status": [],
     "user list": [],
     "user sessions": [OPERATOR],
     "refused list": ["--all"],

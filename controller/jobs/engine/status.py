@@ -1,0 +1,56 @@
+"""The engine as operators see it: its workers, the slots and breakers of servers, what is due. Read-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller.db import breakers, due, health, slots, workers
+from controller.db.breakers import Breaker
+from controller.db.connection.clock import Clock, at
+from controller.db.connection.engine import reading
+from controller.db.workers import WorkerRow
+from controller.jobs.engine.places import PER_SERVER
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """A server on which something goes on: its slots that are held, its due jobs, its breaker unless it is closed."""
+
+    name: str
+    held: int
+    due: int
+    breaker: Breaker | None
+    slots: int = PER_SERVER
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """The engine at `now`; `oldest_due` is since when the longest due job waits, None without any."""
+
+    kind: str
+    now: float
+    workers: list[WorkerRow]
+    servers: list[ServerStatus]
+    oldest_due: float | None
+
+    @property
+    def due(self) -> int:
+        """How many jobs are due that nobody holds."""
+        return sum(one.due for one in self.servers)
+
+
+def examine(engine: sa.Engine, clock: Clock, kind: str) -> EngineStatus:
+    """Return the state of the engine, which is of `kind`. Raises database_busy."""
+    with reading(engine) as connection:
+        moment = at(clock, connection)
+        counts = {one.server: one.jobs for one in due.servers(connection, moment)[0]}
+        opened = {one.server: one for one in breakers.listed(connection)}
+        held: dict[str, int] = {}
+        for slot in slots.held(connection):
+            held[slot.server] = held.get(slot.server, 0) + (not slot.is_free(moment))
+        names = sorted({*counts, *opened, *held})
+        found = [ServerStatus(name, held.get(name, 0), counts.get(name, 0), opened.get(name)) for name in names]
+        oldest = health.oldest_due(connection, moment.now)
+        return EngineStatus(kind, moment.now, workers.listed(connection), found, oldest)
