@@ -11,7 +11,7 @@ from controller.db import breakers
 from controller.db.breakers import Breaker
 from controller.db.connection.clock import Moment
 from controller.db.jobs import NEED_SERVER
-from controller.db.tables import jobs
+from controller.db.tables import jobs, server_breakers
 
 #: The version from which a database leaves out locked rows; of MariaDB, and of MySQL.
 _SKIPS = {True: (10, 6), False: (8, 0, 1)}
@@ -80,10 +80,11 @@ def candidates(connection: sa.Connection, server: str, moment: Moment, limit: in
     """
     query = sa.select(jobs.c.id).where(jobs.c.server == server, *_free(moment))
     found = query.order_by(_FIRST, jobs.c.wake_at).limit(limit)
-    rows = list(connection.execute(found).scalars())
-    breaker = breakers.get(connection, server) if rows else None
+    opened = sa.select(server_breakers.c.next_at).where(server_breakers.c.server == server).scalar_subquery()
+    first = list(connection.execute(found.add_columns(opened)))
+    breaker = breakers.get(connection, server) if any(next_at is not None for _id, next_at in first) else None
     if breaker is None or not breaker.is_open:
-        return rows
+        return [job_id for job_id, _next_at in first]
     waiting = _waits([server], moment.now)
     rows = list(connection.execute(found.where(~waiting)).scalars())
     if not rows and _may_probe(breaker, moment):
@@ -94,13 +95,13 @@ def candidates(connection: sa.Connection, server: str, moment: Moment, limit: in
 
 def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> bool:
     """Take the lease of a due job; return False when another owner holds it, or its row is locked."""
-    free = sa.select(jobs.c.id).where(jobs.c.id == job_id, *_free(moment))
-    locked = free.with_for_update(skip_locked=skips_locked(connection))
-    if connection.execute(locked).first() is None:
-        return False
+    free = (jobs.c.id == job_id, *_free(moment))
+    if skips_locked(connection):
+        locked = sa.select(jobs.c.id).where(*free).with_for_update(skip_locked=True)
+        if connection.execute(locked).first() is None:
+            return False
     values: Mapping[str, object] = {"lease_owner": owner, "lease_until": until, "version": jobs.c.version + 1}
-    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(values))
-    return True
+    return connection.execute(sa.update(jobs).where(*free).values(values)).rowcount == 1
 
 
 def skips_locked(connection: sa.Connection) -> bool:

@@ -75,6 +75,16 @@ def _step(values: dict[str, Any]) -> StepRow:
     return StepRow(**values)
 
 
+def begin(connection: sa.Connection, job_id: str, names: Sequence[str], now: float) -> None:
+    """Note that these steps begin another run; steps that a job stored earlier lacks get their rows."""
+    which = sa.update(steps).where(steps.c.job == job_id)
+    values = {"state": RUNNING, "attempts": steps.c.attempts + 1, "started_at": now, "finished_at": None}
+    if connection.execute(which.where(steps.c.name.in_(names)).values(values)).rowcount < len(names):
+        missing = [name for name in names if name not in of_job(connection, job_id)]
+        insert(connection, job_id, missing)
+        connection.execute(which.where(steps.c.name.in_(missing)).values(values))
+
+
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:
     """Change a step; a step that a job stored earlier lacks gets its row."""
     if values.get("error") is not None:

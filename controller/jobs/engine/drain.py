@@ -83,7 +83,10 @@ class Drain:
         def work(connection: sa.Connection) -> tuple[Lease | None, int]:
             moment = at(self._clock, connection)
             found = due.candidates(connection, server, moment, CANDIDATES)
-            if not found or not slot.take(connection, moment):
+            if not found:
+                slot.give_back(connection)
+                return None, 0
+            if not slot.take(connection, moment):
                 return None, 0
             for missed, job_id in enumerate(found):
                 lease = self._runner.lease_of(job_id)

@@ -100,9 +100,10 @@ class JobRunner:
             one.is_long(max(0.0, end - time.monotonic()))
 
     def _move_held(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
-        job = self._read(held.job)[0]
+        job, rows = self._read(held.job)
+        wake_at = job.wake_at
         try:
-            job = self._move(held, is_stopping)
+            job, wake_at = self._move(held, is_stopping, job, rows)
             self._tools(job).bundles.leave(job, self._clock())
         except lease.Lost as lost:
             LOG.warning("%s: what was done for it meanwhile is not noted", lost)
@@ -111,7 +112,7 @@ class JobRunner:
             raise
         finally:
             held.end()
-            self._give_back(job, held.owner)
+            self._give_back(job, held.owner, wake_at)
 
     def _put_off(self, held: lease.Lease) -> None:
         """Give back a job that failed unexpectedly; at once it would meet the same."""
@@ -121,9 +122,8 @@ class JobRunner:
         except BaseException as problem:  # noqa: BLE001 - the job is then tried again sooner
             report(f"job {held.job} could not be put off", problem)
 
-    def _give_back(self, job: Job, owner: str) -> None:
+    def _give_back(self, job: Job, owner: str, wake_at: float | None) -> None:
         now = self._clock()
-        wake_at = job.wake_at
         if transact(self._engine, lambda connection: jobs.release_lease(connection, job, owner, now, wake_at)):
             due_hint.notify()
 
@@ -135,20 +135,21 @@ class JobRunner:
     def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
         return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
 
-    def _move(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> Job:
-        """Do what is to be done now; return the job as last read, with `wake_at` saying when it is due next.
+    def _move(
+        self, held: lease.Lease, is_stopping: Callable[[], bool], job: Job, rows: Mapping[str, StepRow]
+    ) -> tuple[Job, float | None]:
+        """Do what is to be done now to the job as it was read; return (the job as last read, when it is due next).
 
         Raises lease.Lost.
         """
         alarmed = idle = False
         posted: set[str] = set()
         while True:
-            job, rows = self._read(held.job)
             held.check(job)
             held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
             if is_stopping():
                 # The next worker goes on from here
-                return job
+                return job, job.wake_at
             if job.alarm == "wanted" and not alarmed and alarms.due_at(job, self._clock()) <= self._clock():
                 alarmed = True
                 self._alarm(job)
@@ -160,13 +161,16 @@ class JobRunner:
                 idle = True
                 follow_up.forget_idle_user(self._tools(job), job)
             elif job.state == states.CANCELLED:
-                return self._undo(job)
+                job = self._undo(job)
+                return job, job.wake_at
             else:
                 found = self._ready(job, rows)
                 if found:
-                    self._run(job, found)
-                elif not self._post(job, posted):
-                    return self._rest(job, rows)
+                    job, rows = self._run(job, found, is_stopping)
+                    continue
+                if not self._post(job, posted):
+                    return job, self._rest(job, rows)
+            job, rows = self._read(held.job)
 
     def _ready(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
         """Return the steps that may run now; those that wait for their server only where that may be called."""
@@ -193,8 +197,8 @@ class JobRunner:
             return True
         return False
 
-    def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> Job:
-        """Nothing to do now: note when there will be."""
+    def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> float | None:
+        """Nothing to do now: return when there will be."""
         now = self._clock()
         waits = [
             due
@@ -211,15 +215,7 @@ class JobRunner:
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])
-        if wake_at == job.wake_at:
-            return job
-        seen = job.version
-
-        def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-            # An event that came meanwhile has set a better time
-            return {"wake_at": wake_at} if now_job.version == seen else {}
-
-        return self._change(job.id, work)
+        return wake_at
 
     def _prepare(self, job: Job) -> None:
         """Make the job's private values, and begin its first attempt."""
@@ -251,7 +247,7 @@ class JobRunner:
         return changes.failed(job, "fail", "account", error, self._clock())
 
     def _make_private_values(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
-        manifest = tools.bundles.manifest(tools.bundles.get(job.bundle))
+        manifest = tools.bundles.manifest(tools.bundle(job))
         private = values.make_private_values(manifest)
         salt = tools.keys.fingerprint_salt
         wanted = values.fingerprinted(manifest, private)
@@ -270,22 +266,43 @@ class JobRunner:
             raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
         return changes.sealed(tools.keys, private)
 
-    def _run(self, job: Job, found: list[plan.Step]) -> None:
-        """Run steps that do not depend on each other in parallel."""
+    def _run(
+        self, job: Job, found: list[plan.Step], is_stopping: Callable[[], bool]
+    ) -> tuple[Job, Mapping[str, StepRow]]:
+        """Run steps that do not depend on each other in parallel, and those that follow them: what ends and what begins
+        is noted together. Return the job and its steps as they were noted last."""
         held = self._held[job.id]
         held.longest = max(step.longest for step in found)
-        runs = step_runner.begin(self._engine, [step.name for step in found], held, self._clock())
-        results: list[step_runner.Result]
+        begun = step_runner.begin(self._engine, found, held, self._clock())
+        while begun.steps:
+            results = self._results(begun)
+
+            def following(job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
+                found = [] if is_stopping() else self._following(job, rows)
+                held.longest = max((step.longest for step in found), default=held.longest)
+                return found
+
+            begun = step_runner.finish(self._engine, held, begun, results, self._clock(), following)
+        return begun.job, begun.rows
+
+    def _results(self, begun: step_runner.Begun) -> list[step_runner.Result]:
         try:
-            work = self._work(job)
+            work = self._work(begun.job)
         except lease.Lost:
             raise
         except Exception as error:
-            LOG.exception("job %s: no step can run", job.id)
-            results = [error] * len(found)
-        else:
-            results = step_runner.side_by_side(found, work)
-        step_runner.finish(self._engine, held, list(zip(found, results, strict=True)), runs, self._clock())
+            LOG.exception("job %s: no step can run", begun.job.id)
+            return [error] * len(begun.steps)
+        return step_runner.side_by_side(begun.steps, work)
+
+    def _following(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
+        """Return the steps that may run right after others, where nothing else is to be done before."""
+        if job.state not in plan.PARTS or job.alarm == "wanted" or follow_up.has_idle_user(job):
+            return []
+        now = self._clock()
+        found = plan.ready(plan.of(job.kind), rows, plan.PARTS[job.state], now)
+        # What waits for its server begins only where that may be called
+        return [] if any(server_outage.is_waiting(rows[step.name], now) for step in found) else found
 
     def _work(self, job: Job) -> Work:
         """Return the context of the job's steps; forgotten private values are made anew."""

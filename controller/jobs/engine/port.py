@@ -36,8 +36,14 @@ class Slot(Protocol):
         Call `confirm` once the transaction is committed.
         """
 
+    def give_back(self, connection: sa.Connection) -> None:
+        """Give back the slot within a transaction, if one is held; the end of the `with` block does so otherwise.
+
+        Call `confirm` once the transaction is committed.
+        """
+
     def confirm(self) -> None:
-        """What `take` took is committed: it is held from now on."""
+        """What `take` took, or `give_back` gave, is committed."""
 
 
 class Engine(Hints, Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +15,7 @@ from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.lifecycle.emergency_log import report
-from controller.jobs.lifecycle.lease import LONGEST_SECONDS
+from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -24,11 +23,6 @@ LOG = logging.getLogger(__name__)
 SECONDS = 90.0
 #: Between two renewals.
 RENEW_SECONDS = 15.0
-
-
-def counted() -> float:
-    """Return seconds of a steady counter that includes time in which the machine was suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class HeldSlot:
@@ -41,6 +35,7 @@ class HeldSlot:
         self.is_lost = False
         self._keeper = keeper
         self._taken: int | None = None
+        self.is_given_back = False
         self._taken_at = self.renewed_at = 0.0
 
     @property
@@ -55,6 +50,7 @@ class HeldSlot:
 
     def take(self, connection: sa.Connection, moment: Moment) -> bool:
         """Take a free slot within a transaction, unless one is held; return False when others hold all."""
+        self.is_given_back = False
         if self.number is not None:
             return self.is_held
         self._taken_at = counted()
@@ -62,9 +58,18 @@ class HeldSlot:
         self._taken = slots.take(connection, self.server, PER_SERVER, self.owner, moment, until)
         return self._taken is not None
 
+    def give_back(self, connection: sa.Connection) -> None:
+        """Give back the slot within a transaction, if one is held."""
+        if self.to_give_back is not None:
+            slots.free(connection, self.server, self.to_give_back, self.owner)
+            self.is_given_back = True
+
     def confirm(self) -> None:
-        """What `take` took is committed: it is renewed from now on."""
-        if self.number is None and self._taken is not None:
+        """What `take` took is committed: it is renewed from now on; or what `give_back` gave: it is another's."""
+        if self.is_given_back:
+            self.number = self._taken = None
+            self._keeper.let_go(self)
+        elif self.number is None and self._taken is not None:
             self.number, self.renewed_at = self._taken, self._taken_at
             self._keeper.keep(self)
 
@@ -104,15 +109,19 @@ class Slots:
                 self._renewer = threading.Thread(target=self._renew_all, name="slots", daemon=True)
                 self._renewer.start()
 
+    def let_go(self, slot: HeldSlot) -> None:
+        """Renew the slot no more."""
+        with self._guard:
+            if slot in self._held:
+                self._held.remove(slot)
+
     def outlive(self) -> None:
         """This process is about to end: hold the slots as long as calls under way may go on without it."""
         self._is_last = True
         self._renew_now.set()
 
     def _give_back(self, slot: HeldSlot) -> None:
-        with self._guard:
-            if slot in self._held:
-                self._held.remove(slot)
+        self.let_go(slot)
         number = slot.to_give_back
         if number is None:
             return
@@ -149,6 +158,6 @@ class Slots:
 
         if transact(self._engine, work):
             slot.renewed_at = began
-        elif slot in self._held:
+        elif slot in self._held and not slot.is_given_back:
             slot.is_lost = True
             LOG.warning("a slot of %s is lost; another worker has it", slot.server)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
+from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
@@ -32,24 +33,43 @@ NOTE_PAUSE_SECONDS = 3.0
 Result = Outcome | StepWaits | Exception
 
 
-def begin(engine: sa.Engine, names: Sequence[str], held: lease.Lease, now: float) -> dict[str, int]:
-    """Note that steps of the held job are running; return name -> number of this run. Raises lease.Lost."""
-    job_id = held.job
+#: The steps that follow, as the job and its steps are once others ended.
+Following = Callable[[Job, Mapping[str, StepRow]], Sequence[plan.Step]]
 
-    def work(connection: sa.Connection) -> dict[str, int]:
-        job = jobs.get(connection, job_id, lock=True)
+
+class Begun(NamedTuple):
+    """Steps that run now, the number of this run by name; the job as it is then, and its steps as they were before."""
+
+    job: Job
+    steps: Sequence[plan.Step]
+    runs: Mapping[str, int]
+    rows: Mapping[str, StepRow]
+
+
+def begin(engine: sa.Engine, found: Sequence[plan.Step], held: lease.Lease, now: float) -> Begun:
+    """Note that steps of the held job are running. Raises lease.Lost."""
+
+    def work(connection: sa.Connection) -> Begun:
+        job = jobs.get(connection, held.job, lock=True)
         held.check(job)
         rows = plan.rows(connection, job)
-        for name in names:
-            steps.update(
-                connection, job_id, name,
-                state=steps.RUNNING, attempts=rows[name].attempts + 1, started_at=now, finished_at=None,
-            )  # fmt: skip
-        step = names[0] if job.state != states.LIVE else job.step
-        jobs.update(connection, job, now, step=step, lease_until=now + held.seconds)
-        return {name: rows[name].attempts + 1 for name in names}
+        columns, runs = _begun(connection, job, rows, found, now)
+        job = jobs.update(connection, job, now, lease_until=now + held.seconds, **columns)
+        return Begun(job, found, runs, rows)
 
     return transact(engine, work)
+
+
+def _begun(
+    connection: sa.Connection, job: Job, rows: Mapping[str, StepRow], found: Sequence[plan.Step], now: float
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Note that the steps begin; return (the job's columns, the number of this run by name)."""
+    names = [step.name for step in found]
+    if not names:
+        return {}, {}
+    steps.begin(connection, job.id, names, now)
+    step = names[0] if job.state != states.LIVE else job.step
+    return {"step": step}, {name: rows[name].attempts + 1 for name in names}
 
 
 def attempt(step: plan.Step, work: Work) -> Result:
@@ -113,35 +133,73 @@ def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
 def finish(
     engine: sa.Engine,
     held: lease.Lease,
-    results: Iterable[tuple[plan.Step, Result]],
-    runs: Mapping[str, int],
+    begun: Begun,
+    results: Iterable[Result],
     now: float,
-) -> None:
-    """Note how the steps ended and move the job on; steps that were requested again meanwhile are left alone.
+    following: Following,
+) -> Begun:
+    """Note how the steps ended, move the job on, and begin those that follow; return these.
 
-    Raises lease.Lost, and notes nothing, when another worker holds the job by now. Raises database_busy.
+    Steps that were requested again meanwhile are left alone. Raises lease.Lost, and notes nothing, when another worker
+    holds the job by now. Raises database_busy.
     """
-    job_id = held.job
     # Failures last: they may end the job's run, and the finished steps must be noted before
-    ordered = sorted(results, key=lambda pair: not isinstance(pair[1], Outcome))
+    pairs = list(zip(begun.steps, results, strict=True))
+    ordered = sorted(pairs, key=lambda pair: not isinstance(pair[1], Outcome))
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection) -> Begun:
+        job = jobs.get(connection, held.job, lock=True)
+        held.check(job)
         columns: dict[str, Any] = {}
+        noted = _Noted(connection, job)
         for step, result in ordered:
-            row = plan.rows(connection, job)[step.name]
-            if row.state == steps.RUNNING and row.attempts == runs[step.name]:
-                columns |= _note(connection, _after(job, columns), step, row, result, now)
-        return columns
+            row = noted.rows[step.name]
+            if row.state == steps.RUNNING and row.attempts == begun.runs[step.name]:
+                columns |= _note(noted, _after(job, columns), step, result, now)
+        after = _after(job, columns)
+        found = following(after, noted.rows)
+        more, runs = _begun(connection, after, noted.rows, found, now)
+        if found:
+            more["lease_until"] = now + held.seconds
+        columns |= more
+        job = jobs.update(connection, job, now, **columns) if columns else job
+        return Begun(job, found, runs, noted.rows)
 
+    return _noted_patiently(engine, held.job, work)
+
+
+def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connection], Begun]) -> Begun:
+    """Return the result of `work`, which is tried for some minutes while the database is away."""
     for left in reversed(range(NOTE_TRIES)):
         try:
-            changes.change(engine, job_id, now, work, held)
-            return
+            return transact(engine, work)
         except ShoplaunchError as error:
             if error.code not in ("database_busy", "database_full", "database_unwritable") or left == 0:
                 raise
             LOG.warning("job %s: what was done is not noted yet: %s", job_id, error.message)
             time.sleep(NOTE_PAUSE_SECONDS)
+    raise AssertionError("unreachable")
+
+
+class _Noted:
+    """The steps of a job within the transaction that notes them: read once."""
+
+    def __init__(self, connection: sa.Connection, job: Job) -> None:
+        self.connection = connection
+        self._job = job
+        self.rows = self._read()
+
+    def _read(self) -> dict[str, StepRow]:
+        return plan.rows(self.connection, self._job)
+
+    def read_again(self) -> None:
+        """Read the steps anew: something else has changed them."""
+        self.rows = self._read()
+
+    def update(self, name: str, **values: Any) -> None:
+        """Change a step."""
+        steps.update(self.connection, self._job.id, name, **values)
+        self.rows[name] = replace(self.rows[name], **values)
 
 
 def _after(job: Job, columns: Mapping[str, Any]) -> Job:
@@ -149,61 +207,57 @@ def _after(job: Job, columns: Mapping[str, Any]) -> Job:
     return replace(job, **{name: value for name, value in columns.items() if name in known})
 
 
-def _note(
-    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, result: Result, now: float
-) -> dict[str, Any]:
+def _note(noted: _Noted, job: Job, step: plan.Step, result: Result, now: float) -> dict[str, Any]:
+    row = noted.rows[step.name]
     if isinstance(result, Outcome):
-        return _done(connection, job, step, result, now)
+        return _done(noted, job, step, result, now)
     if isinstance(result, StepWaits):
         # The event it waits for may have come during the check: then it checks again at once
         came = facts.of(job).cleaned
-        steps.update(
-            connection, job.id, step.name,
+        noted.update(
+            step.name,
             state=steps.WAITING, not_before=None if came else now + result.seconds, note=result.note,
             attempts=row.attempts - 1,
         )  # fmt: skip
         return facts.column(replace(facts.of(job), cleaned=False)) if came else {}
     if isinstance(result, ShoplaunchError) and result.code == panel_lockout.CODE:
-        return _locked_out(connection, job, step, row, changes.as_document(result), now)
+        return _locked_out(noted, job, step, changes.as_document(result), now)
     if isinstance(result, ShoplaunchError) and result.code == server_outage.CODE:
-        since = server_outage.since(connection, job, row, now)
+        since = server_outage.since(noted.connection, job, row, now)
         if since is not None and not server_outage.is_over(since, now):
-            return _held_up(connection, job, step, row, changes.as_document(result), since)
+            return _held_up(noted, step, changes.as_document(result), since)
         if since is not None:
             # After a day of tries there is no next one
-            row = replace(row, failures=len(step.delays))
-    return _failed(connection, job, step, row, changes.as_document(result), now)
+            noted.rows[step.name] = replace(row, failures=len(step.delays))
+    return _failed(noted, job, step, changes.as_document(result), now)
 
 
-def _locked_out(
-    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, error: Mapping[str, Any], now: float
-) -> dict[str, Any]:
+def _locked_out(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, Any], now: float) -> dict[str, Any]:
     """The server is not called until an operator unlocks it; this counts neither as a failure nor as a try."""
-    again = {"state": steps.WAITING, "not_before": now + panel_lockout.WAIT_SECONDS, "attempts": row.attempts - 1}
-    steps.update(connection, job.id, step.name, **again, error=error)
-    return panel_lockout.noted(connection, job, error, now) if job.state != states.CANCELLED else {}
+    attempts = noted.rows[step.name].attempts - 1
+    not_before = now + panel_lockout.WAIT_SECONDS
+    noted.update(step.name, state=steps.WAITING, not_before=not_before, attempts=attempts, error=error)
+    return panel_lockout.noted(noted.connection, job, error, now) if job.state != states.CANCELLED else {}
 
 
-def _held_up(
-    connection: sa.Connection, job: Job, step: plan.Step, row: steps.StepRow, error: Mapping[str, Any], since: float
-) -> dict[str, Any]:
+def _held_up(noted: _Noted, step: plan.Step, error: Mapping[str, Any], since: float) -> dict[str, Any]:
     """The server fails all calls: the step waits for it, which counts neither as a failure nor as a try."""
-    again = {"state": steps.WAITING, "not_before": since, "attempts": row.attempts - 1}
-    steps.update(connection, job.id, step.name, **again, error=error)
+    attempts = noted.rows[step.name].attempts - 1
+    noted.update(step.name, state=steps.WAITING, not_before=since, attempts=attempts, error=error)
     return {"error": dict(error)}
 
 
-def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
+def _done(noted: _Noted, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
     if outcome.effect is not None and job.state != states.CANCELLED:
-        outcome.effect(connection)
+        outcome.effect(noted.connection)
     state = steps.SKIPPED if outcome.skipped else steps.DONE
     values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
-    steps.update(connection, job.id, step.name, **values, note=outcome.note[:500])
+    noted.update(step.name, **values, note=outcome.note[:500])
     known = facts.of(job)
     columns = {**outcome.columns, **facts.column(known if outcome.learned is None else outcome.learned(known))}
     if job.state == states.CANCELLED:
         return columns
-    rows = plan.rows(connection, job)
+    rows = noted.rows
     # The error of a parallel step that waits for its next try is worth showing
     pending = any(row.error and row.state == steps.WAITING for row in rows.values())
     if (
@@ -214,11 +268,11 @@ def _done(connection: sa.Connection, job: Job, step: plan.Step, outcome: Outcome
     ):
         columns["error"] = None
     if step.part == plan.PREPARE:
-        columns |= _prepared(connection, job, rows, now)
+        columns |= _prepared(noted, job, now)
     elif not _finished(job, rows, step):
         return columns
     elif job.kind != RESTORE:
-        columns |= follow_up.over(connection, replace(job, facts=columns["facts"]), now)
+        columns |= follow_up.over(noted.connection, replace(job, facts=columns["facts"]), now)
     else:
         columns |= {**changes.moved(job, "prove"), "step": None, "percent": 100, "domain_key": None}
         columns |= {"account_key": None, "stage": None, "wake_at": now}
@@ -230,46 +284,42 @@ def _finished(job: Job, rows: Mapping[str, steps.StepRow], step: plan.Step) -> b
     return over and states.may(job.state, "prove")
 
 
-def _prepared(connection: sa.Connection, job: Job, rows: Mapping[str, steps.StepRow], now: float) -> dict[str, Any]:
-    known = plan.of(job.kind)
+def _prepared(noted: _Noted, job: Job, now: float) -> dict[str, Any]:
+    known, rows = plan.of(job.kind), noted.rows
     if not plan.all_over(known, rows, plan.PREPARE):
         over = sum(rows[name].state in steps.OVER for name in known if known[name].part == plan.PREPARE)
         return {"percent": min(over, PREPARED_PERCENT)} if job.state == states.PREPARING else {}
     agent = rows["agent"]
     if not states.may(job.state, "drop"):
-        return _overtaken(connection, job, agent, now)
-    steps.update(connection, job.id, "agent", state=steps.RUNNING, attempts=agent.attempts + 1, started_at=now)
+        return _overtaken(noted, job, agent, now)
+    noted.update("agent", state=steps.RUNNING, attempts=agent.attempts + 1, started_at=now)
     columns = {**changes.moved(job, "drop"), "step": "agent", "dropped_at": now, "percent": PREPARED_PERCENT}
     waited = now + silence.TICKS * silence.cron_seconds(job) + silence.START_SECONDS
     return columns | {"wake_at": waited}
 
 
-def _overtaken(connection: sa.Connection, job: Job, agent: steps.StepRow, now: float) -> dict[str, Any]:
+def _overtaken(noted: _Noted, job: Job, agent: steps.StepRow, now: float) -> dict[str, Any]:
     """The agent reported before step cron was noted: the agent's step began with its first report."""
     if job.dropped_at is not None or not job.attempt or job.state not in (states.RESTORING, states.FINISHING):
         return {}
     first = facts.of(job).first_event
     began = now if first is None else min(now, first.at)
-    steps.update(connection, job.id, "agent", attempts=agent.attempts + 1, started_at=began)
+    noted.update("agent", attempts=agent.attempts + 1, started_at=began)
     return {"dropped_at": began}
 
 
-def _failed(
-    connection: sa.Connection,
-    job: Job,
-    step: plan.Step,
-    row: steps.StepRow,
-    error: Mapping[str, Any],
-    now: float,
-) -> dict[str, Any]:
+def _failed(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+    row = noted.rows[step.name]
     if error["retryable"] and row.failures < len(step.delays):
         wait = step.delays[row.failures]
         again = {"state": steps.WAITING, "failures": row.failures + 1, "not_before": now + wait}
-        steps.update(connection, job.id, step.name, **again, error=error)
+        noted.update(step.name, **again, error=error)
         return {"error": dict(error)} if job.state != states.CANCELLED else {}
-    steps.update(connection, job.id, step.name, state=steps.FAILED, finished_at=now, error=error)
+    noted.update(step.name, state=steps.FAILED, finished_at=now, error=error)
     if follow_up.may_take_back(job, step.name) and states.may(job.state, "take_back"):
-        return follow_up.taken_back(connection, job, error, now)
+        columns = follow_up.taken_back(noted.connection, job, error, now)
+        noted.read_again()
+        return columns
     if states.may(job.state, "fail"):
         return changes.failed(job, "fail", step.name, error, now)
     if job.state == states.LIVE:

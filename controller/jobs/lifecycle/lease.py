@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,11 @@ HURRIED_SECONDS = 1.0
 LONGEST_SECONDS = 660.0
 
 
+def counted() -> float:
+    """Return seconds of a steady counter that includes time in which the process or the machine stood still."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Lost(Exception):
     """Another worker holds the job by now: write nothing that belongs to it, and notify nobody."""
 
@@ -45,6 +51,7 @@ class Lease:
         self.is_lost = False
         self._engine = engine
         self._clock = clock
+        self._renewed_at = float("-inf")
         self._is_last = False
         self._is_over = False
         self._renew_now = threading.Event()
@@ -66,6 +73,12 @@ class Lease:
         with reading(self._engine) as connection:
             self.check(jobs.get(connection, self.job))
 
+    def require_current(self) -> None:
+        """As `require`, but without a query while it was renewed in time: what kept this process may have kept the
+        renewals, and for long enough that another worker has the job."""
+        if counted() - self._renewed_at >= SECONDS:
+            self.require()
+
     def outlive(self) -> None:
         """This process is about to end: hold the job as long as calls under way may go on without it."""
         self._is_last = True
@@ -77,6 +90,7 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease; return False when another worker holds it or there is no such job. Raises database_busy."""
+        self._renewed_at = counted()
 
         def work(connection: sa.Connection) -> bool:
             now = at(self._clock, connection)
@@ -86,6 +100,7 @@ class Lease:
 
     def claim(self, connection: sa.Connection, moment: Moment) -> bool:
         """As `take`, within a transaction and for a job that is due; return False also when its row is locked."""
+        self._renewed_at = counted()
         return due.claim(connection, self.job, self.owner, moment, moment.now + self.seconds)
 
     def free(self) -> None:
@@ -114,13 +129,14 @@ class Lease:
                 report(f"job {self.job}: lease not renewed", problem)
 
     def _renew(self) -> None:
-        is_last = self._is_last
+        is_last, began = self._is_last, counted()
 
         def work(connection: sa.Connection) -> bool:
             until = at(self._clock, connection).now + self.seconds
             return jobs.renew_lease(connection, self.job, self.owner, until)
 
         if transact(self._engine, work):
+            self._renewed_at = began
             if is_last:
                 self._renewed_long.set()
         elif not self._is_over:

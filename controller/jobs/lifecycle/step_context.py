@@ -47,9 +47,23 @@ class Tools:
     _opened: list[Panel] = field(init=False, default_factory=list, repr=False, compare=False)
     _opening: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
 
+    _bundles: dict[str, Bundle] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def bundle(self, job: Job) -> Bundle:
+        """Return the job's bundle, looked up at first use. Raises bundle_unknown."""
+        if job.bundle not in self._bundles:
+            self._bundles[job.bundle] = self.bundles.get(job.bundle)
+        return self._bundles[job.bundle]
+
     @property
     def panel(self) -> Panel:
-        """Return the panel of the job's server, opened at first use. Raises server_unknown, config_invalid."""
+        """Return the panel of the job's server, opened at first use.
+
+        Raises server_unknown, config_invalid, and controller.jobs.lifecycle.lease.Lost when this process stood still
+        until another worker got the job: it calls no panel then.
+        """
+        if self.lease is not None:
+            self.lease.require_current()
         with self._opening:
             if not self._opened:
                 self._opened.append(self.open_panel())
@@ -91,8 +105,8 @@ class Work:
 
     @property
     def bundle(self) -> Bundle:
-        """Return the job's bundle. Raises bundle_unknown."""
-        return self.tools.bundles.get(self.job.bundle)
+        """Return the job's bundle, looked up once in one go. Raises bundle_unknown."""
+        return self.tools.bundle(self.job)
 
     def remember(self, change: Callable[[Facts], Facts]) -> None:
         """Write facts before the action they describe: a worker that goes on after an interruption finds them.

@@ -71,7 +71,14 @@ def hung_chores(_world):
     watchdog.MOST_STILL = 100_000
 
 
-TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop, hung_chores)}
+def hung_end(_world):
+    """Whatever is done to end it hangs."""
+    from controller.jobs.engine.worker import Worker
+
+    Worker.stop = _never
+
+
+TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)}
 
 
 def main(folder, trick, *command):

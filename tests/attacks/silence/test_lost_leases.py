@@ -1,6 +1,7 @@
 """A worker that lost its job to another one, since it stood still or had no database, notices and writes nothing."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -175,3 +176,25 @@ def test_a_process_that_gives_up_leaves_leases_that_last_as_long_as_a_panel_may_
         leave.set()
         first.join(SECONDS)
     assert world.job(job).lease_owner is None
+
+
+@attack("a worker stands still within a step, and wakes up when another one has its job", "it calls no panel any more")
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_worker_that_wakes_up_looks_whether_the_job_is_its_own(world, monkeypatch, is_taken):
+    job, now = world.order(), world.clock()
+    mine = lease.Lease(world.engine, job.id, "mine", world.clock)
+    assert mine.take()
+    tools = replace(world.service.installation.tools_for(job), lease=mine)
+    assert tools.panel is world.panel
+    if is_taken:
+        transact(world.engine, lambda c: c.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
+    # Renewed in time, it is nobody else's: no query is made
+    assert tools.panel is world.panel
+    awake = lease.counted() + lease.SECONDS
+    monkeypatch.setattr(lease, "counted", lambda: awake)
+    if is_taken:
+        with pytest.raises(lease.Lost):
+            _ = tools.panel
+    else:
+        assert tools.panel is world.panel
+    assert world.clock() == now

@@ -220,6 +220,14 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     assert is_dropped(world, job)
 
 
+@attack("a worker hangs in its very end, whatever it waits for", "the kernel ends it in time")
+def test_a_worker_that_hangs_in_its_end_is_ended(process):
+    started, _world = process("hung_end", "worker")
+    eventually(lambda: "working as" in started.output(), SECONDS)
+    started.signal(signal.SIGTERM)
+    assert started.ended() == -signal.SIGALRM, started.output()
+
+
 @attack("a service is stopped while it tells of refused orders", "it ends what it has begun, or is cut off in time")
 def test_stopping_waits_for_what_belongs_to_no_job(world):
     entered, leave, ended = threading.Event(), threading.Event(), []

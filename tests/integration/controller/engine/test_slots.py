@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from controller.db import due, servers, slots
 from controller.db.connection.clock import Moment
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import MOST, reading, transact
 from controller.jobs.engine import drain
 from controller.jobs.engine import slots as held_slots
 from controller.jobs.engine.places import PER_SERVER
+from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.integration.controller.world import eventually
 from tests.support.clock import START
@@ -186,3 +187,60 @@ def test_a_server_that_is_removed_leaves_no_slot(engine):
     take(engine, "mine")
     transact(engine, lambda c: servers.remove(c, "web1"))
     assert held(engine) == []
+
+
+def test_two_workers_with_one_name_share_neither_a_slot_nor_a_job(world):
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        world.panel.before.clear()
+        entered.set()
+        assert leave.wait(60)
+
+    world.panel.before["ensure_account"] = hold
+    first, second = many(world, 2)
+    twin = world.service.jobs.worker()
+    twin._slots._worker = twin._job_runner._owner = world.worker.name
+    thread = threading.Thread(target=world.worker.drain, args=("web1",))
+    thread.start()
+    try:
+        assert entered.wait(60)
+        busy = next(job for job in (first, second) if world.job(job).lease_owner is not None)
+        assert twin.advance(busy.id) is False
+        assert twin.drain("web1") == 1
+        (left,) = held(world.engine)
+        assert left.owner.startswith(world.worker.name)
+    finally:
+        leave.set()
+        thread.join(60)
+    assert {world.job(job).state for job in (first, second)} == {"dropped"}
+    assert sum(call[0] == "ensure_cron" for call in world.panel.calls) == 2
+    assert held(world.engine) == []
+
+
+@pytest.mark.parametrize("step", [-120, -2, 2, 120])
+def test_a_clock_that_is_set_takes_no_slot_from_its_holder(engine, step):
+    for number in range(PER_SERVER):
+        take(engine, f"w{number}")
+    # As the database's clock tells it until holders have renewed their leases (controller.db.connection.clock)
+    moment = Moment(NOW + step, min(NOW, NOW + step))
+    assert transact(engine, lambda c: slots.take(c, "web1", PER_SERVER, "x", moment, NOW + step + LONG)) is None
+    later = Moment(NOW + LONG + 121, NOW + LONG + 121)
+    assert transact(engine, lambda c: slots.take(c, "web1", PER_SERVER, "x", later, NOW + 3 * LONG)) == 1
+
+
+def test_a_drain_without_a_free_connection_fails_and_the_next_one_moves_the_job(world, monkeypatch):
+    (job,) = many(world, 1)
+    pool = world.engine.pool
+    monkeypatch.setattr(pool, "_timeout", 0.2)
+    lent = [world.engine.connect() for _ in range(MOST)]
+    try:
+        with pytest.raises(ShoplaunchError) as caught:
+            world.worker.drain("web1")
+        assert caught.value.code == "database_busy"
+    finally:
+        for connection in lent:
+            connection.close()
+    assert world.job(job).state == "received"
+    assert world.worker.drain("web1") == 1
+    assert held(world.engine) == []

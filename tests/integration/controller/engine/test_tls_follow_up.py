@@ -171,7 +171,7 @@ def test_a_panel_that_will_not_have_it_is_asked_no_more_often(world, shop, names
     pass_by(world, DAY, 600)
     assert asked(world) == 4
     assert world.status(shop)["tls"] == "waiting"
-    assert "told to fail" in world.job(shop).facts["tls_reason"]
+    assert "request_tls" in world.job(shop).facts["tls_reason"]
 
 
 def test_a_panel_that_is_away_is_asked_again_at_the_next_look(world, shop, names):

@@ -1,0 +1,66 @@
+"""A worker without work asks little, however many jobs there were: few statements a round, found by an index."""
+
+import pytest
+import sqlalchemy as sa
+
+from controller.db import due
+from controller.db.connection.clock import Moment
+from controller.db.connection.engine import reading, transact
+from controller.db.tables import jobs
+from controller.jobs.engine import worker
+from tests.integration.controller.asking import asked
+from tests.integration.controller.rows import NOW, add_job
+
+FINISHED, RUNNING = 20_000, 500
+#: What a round may ask, so that signs of life and chores included three statements a second are not reached.
+A_ROUND, ROUNDS_A_SECOND = 2, 1
+
+
+@pytest.fixture
+def full(engine):
+    """The state database of an installation that has made many shops, and makes some now; none is due."""
+    add_job(engine, "first", state="live")
+    with reading(engine) as connection:
+        (one,) = connection.execute(sa.select(jobs)).mappings()
+    rows = [{**one, "id": f"old{n}", "server": f"web{n % 50}"} for n in range(FINISHED)]
+    later = {"state": "restoring", "wake_at": NOW * 2}
+    rows += [{**one, **later, "id": f"new{n}", "server": f"web{n % 50}"} for n in range(RUNNING)]
+    for first in range(0, len(rows), 500):
+        transact(engine, lambda c, some=rows[first : first + 500]: c.execute(sa.insert(jobs).values(some)))
+    with engine.connect() as connection:
+        words = "ANALYZE TABLE jobs" if engine.dialect.name == "mysql" else "ANALYZE jobs"
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(words)
+    return engine
+
+
+QUESTIONS = {
+    "which servers have due jobs": lambda c: due.servers(c, Moment(NOW, NOW)),
+    "what is due on a server": lambda c: due.candidates(c, "web1", Moment(NOW, NOW), 8),
+}
+
+
+def plan(connection, statement, values):
+    """Return how the database finds the rows of `jobs`."""
+    kind = connection.dialect.name
+    found = connection.exec_driver_sql(f"{'EXPLAIN QUERY PLAN' if kind == 'sqlite' else 'EXPLAIN'} {statement}", values)
+    return " | ".join(" ".join(map(str, row)) for row in found)
+
+
+def test_what_a_worker_asks_all_the_time_is_found_by_an_index(full):
+    for words, question in QUESTIONS.items():
+        with asked(full) as seen, reading(full) as connection:
+            question(connection)
+        for statement, values in list(seen):
+            with reading(full) as connection:
+                found = plan(connection, statement, values)
+            assert "wake_at" in found, (words, found)
+            assert not any(bad in found for bad in ("Seq Scan on jobs", "SCAN jobs")), (words, found)
+
+
+def test_a_round_without_work_asks_little(full):
+    made = worker.Worker(full, lambda _job: None)
+    made._round()
+    with asked(full) as seen:
+        for _ in range(3):
+            made._round()
+    assert len(seen) <= 3 * A_ROUND and 1 / worker.POLL_SECONDS <= ROUNDS_A_SECOND
