@@ -273,6 +273,12 @@ def _proxies(config: Config) -> Iterator[Check]:
     message = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
     what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
     yield Check("", not missing, message, what)
+    place = config.bind.partition("unix:")[2]
+    folder = Path(place).parent
+    if hops and place and folder.is_dir() and bundle_readers.others_may_enter(folder):
+        message = f"any account of this machine may connect to {place} and pass for a proxy: for anybody's address"
+        what = "Put the socket into a folder that only root and the web server's group may enter (mode 710)."
+        yield Check("proxies' socket", False, message, what)
 
 
 def _servers(config: Config) -> Iterator[Check]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -88,10 +90,11 @@ def missing(folder: Path) -> list[str]:
 
 def rotate(folder: Path) -> None:
     """Add a newer key to every file of keys that can be rotated."""
-    for name, make in MAKERS.items():
-        path = folder / name
-        # The file stays the service user's, also when run as root
-        replace_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"))
+    with _alone(folder):
+        for name, make in MAKERS.items():
+            path = folder / name
+            # The file stays the service user's, also when run as root
+            replace_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"))
 
 
 def old_files(folder: Path) -> list[Path]:
@@ -102,9 +105,22 @@ def old_files(folder: Path) -> list[Path]:
 def trim(folder: Path, name: str) -> None:
     """Remove all keys but the newest from the file `name`."""
     path = folder / name
-    lines = path.read_bytes().split()
-    if len(lines) > 1:
-        replace_durably(path, lines[-1] + b"\n")
+    with _alone(folder):
+        lines = path.read_bytes().split()
+        if len(lines) > 1:
+            replace_durably(path, lines[-1] + b"\n")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else changes the keys: of two who replaced a file at once one key would be gone, and with it
+    what a process that was started in between has sealed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def load_keys(folder: Path) -> Keys:

@@ -1,6 +1,10 @@
 """The circuit breakers of servers that fail: one for all processes, judged by the database's clock.
 
 A server without a row is closed: its last call was answered. The first failure makes the row, an answer removes it.
+
+Only calls of a remote panel's API feed it. Panel `local` runs programs of this very machine, each bounded by itself;
+what hangs there is mostly one account's doing (a file system of its own) and must not hold up its neighbours. SSH
+brings skeletons, by hand, and starts agents at once: where it fails cron starts them, and `db.starts` remembers that.
 """
 
 from __future__ import annotations

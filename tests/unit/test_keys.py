@@ -1,13 +1,14 @@
 """The controller's keys: made once, rotated without breaking what exists, readable by nobody else."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from agent.base.ed25519 import verify as agent_verifies
 from controller.jobs.agent_link.job_file import sign
 from controller.jobs.shop.certificate import verify as controller_verifies
-from controller.keys import ensure_keys, load_keys, rotate
+from controller.keys import MAKERS, ensure_keys, load_keys, rotate
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE, PURPOSE_JOB, load_signed, serializer
 
@@ -61,6 +62,15 @@ def test_after_a_rotation_the_newest_key_signs(folder):
     new = load_keys(folder)
     with pytest.raises(ShoplaunchError):
         load_signed(PURPOSE_JOB, old.public_keys(), signed(new, {}), agent_verifies)
+
+
+def test_rotations_at_the_same_time_lose_no_key(folder):
+    began = {name: (folder / name).read_bytes() for name in MAKERS}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(rotate, [folder] * 8))
+    for name, first in began.items():
+        lines = (folder / name).read_bytes()
+        assert lines.startswith(first) and len(lines.split()) == 9, name
 
 
 def test_fingerprints_stay_comparable_over_a_rotation(folder):

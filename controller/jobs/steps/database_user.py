@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.db import facts, jobs
+from controller.db.connection.engine import reading
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -13,23 +15,27 @@ def run(work: Work) -> Outcome:
     """Ensure the user. Raises panel_*, name_taken, db_not_empty."""
     account = work.account
     _name, user = work.database_names
-    if work.job.kind == RESTORE:
-        if work.tools.panel.has_database_user(account, user):
-            _require_no_shop(work)
-        else:
-            work.remember(lambda known: replace(known, made=replace(known.made, database_user=user)))
+    if work.job.kind == RESTORE and not require_no_shop(work):
+        work.remember(lambda known: replace(known, made=replace(known.made, database_user=user)))
     work.tools.panel.ensure_database_user(account, user, work.private["db.password"])
     return Outcome(lambda known: replace(known, user_made=work.job.kind != RESTORE), note=user)
 
 
-def _require_no_shop(work: Work) -> None:
-    """Raise db_not_empty where the user belongs to tables that this job has not made: with another password the shop
-    they are of would be down. The controller need not know of it, as after a restore from an older backup."""
-    made, panel = work.facts.made, work.tools.panel
+def require_no_shop(work: Work) -> bool:
+    """Return whether the user exists. Raise db_not_empty where it belongs to tables that this job has not made: with
+    another password, or another PHP, the shop they are of would be down. The controller need not know of it, as after a
+    restore from an older backup."""
+    panel = work.tools.panel
     database, user = work.database_names
+    if not panel.has_database_user(work.account, user):
+        return False
+    # Read anew: steps side by side may have made it just now
+    with reading(work.tools.engine) as connection:
+        made = facts.of(jobs.get(connection, work.job.id)).made
     # Once there was a job file, its agent may have made the tables
     if user == made.database_user or database == made.database or work.job.expires_at is not None:
-        return
+        return True
     if panel.has_database(work.account, database) and panel.holds_tables(work.account, database):
         message = f"the database {database} is not (or not known to be) empty; its user {user} keeps the password"
         raise ShoplaunchError("db_not_empty", message)
+    return True

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Outcome, Work
+from controller.jobs.steps.database_user import require_no_shop
 from controller.panels.base import Account
 from shared.errors import ShoplaunchError
 
@@ -17,7 +18,9 @@ Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
 
 
 def run(work: Work) -> Outcome:
-    """Choose the PHP version. Raises panel_*, bundle_*."""
+    """Choose the PHP version. Raises panel_*, bundle_*, db_not_empty."""
+    # The step database_user, which refuses such an account, runs beside this one
+    require_no_shop(work)
     version = chosen(work.tools.panel.ensure_php, work.account, work.manifest())
     return Outcome(note=version)
 

@@ -49,8 +49,23 @@ def test_an_order_for_a_shop_nobody_knows_changes_no_login(world):
     job = world.order()
     world.work()
     found = world.job(job)
-    assert (found.state, found.step, found.error["code"]) == ("failed", "database_user", "db_not_empty")
+    assert (found.state, found.error["code"]) == ("failed", "db_not_empty")
     assert world.panel.users == logins
+
+
+@attack(
+    "the same order would give the shop nobody knows another PHP, in a step beside the one that refuses",
+    "no PHP is chosen for it",
+)
+def test_an_order_for_a_shop_nobody_knows_changes_no_php(world):
+    copy = saved(world)
+    opened(world, *world.dropped())
+    bring_back(world, copy)
+    world.panel.calls.clear()
+    job = world.order()
+    world.work()
+    assert world.job(job).error["code"] == "db_not_empty"
+    assert "ensure_php" not in [name for name, *_ in world.panel.calls]
 
 
 @attack(

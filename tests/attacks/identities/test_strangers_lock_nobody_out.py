@@ -1,6 +1,8 @@
 """Wrong passwords of strangers keep no operator out: of the same proxy, network or user."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -114,6 +116,24 @@ def test_what_counts_as_one_sender():
     assert network("::ffff:192.0.2.1") == network("192.0.2.1") == "192.0.2.1"
     assert network("fe80::1%eth0") == network("fe80::2") == "fe80::/64"
     assert network("") == "" and network("unix:") == "unix:"
+
+
+@attack(
+    "an account of the machine connects to the web server's socket as if it were the proxy, and names addresses",
+    "doctor is red as long as accounts may enter the socket's folder",
+)
+@pytest.mark.parametrize(("mode", "red"), [(0o755, True), (0o711, True), (0o710, False), (0o700, False)])
+def test_doctor_looks_at_the_folder_of_the_proxys_socket(mode, red):
+    with tempfile.TemporaryDirectory(prefix="slproxy") as folder:
+        Path(folder).chmod(0o755)
+        place = Path(folder, "web")
+        place.mkdir()
+        place.chmod(mode)
+        home = {"SHOPLAUNCH_HOME": f"{folder}/home", "SHOPLAUNCH_PUBLIC_URL": "https://control.invalid"}
+        home |= {"SHOPLAUNCH_TRUSTED_PROXIES": "1", "SHOPLAUNCH_BIND": f"unix:{place}/socket"}
+        installation.ensure_installation(load_config(home))
+        rows = json.loads(CliRunner().invoke(main, ["doctor", "--json"], env=home).stdout)
+        assert ([row["ok"] for row in rows if row["name"] == "proxies' socket"] == [False]) is red
 
 
 @attack("the proxy in front is not named in the settings", "doctor is red: everybody would be one sender")
