@@ -8,7 +8,7 @@ import pytest
 
 from agent.tree.holding_page import MARK
 from tests.integration.agent_work.conftest import Shop
-from tests.resume.test_switch_kills import MANY, RULES, killable, telling, tree  # noqa: F401 - a fixture
+from tests.resume.test_switch_kills import MANY, RULES, killable, tree, without_repeated_notes  # noqa: F401 - a fixture
 from tests.support.shops.handmade import Handmade
 
 #: Room for the account twice.
@@ -128,7 +128,7 @@ def test_a_power_cut_at_any_change_of_the_switch_leaves_the_page_or_the_whole_sh
     seen = set()
     # The bundle goes first of all that is cleaned up
     (end,) = [at for at, change in enumerate(changes) if change.endswith("/shop.bundle")]
-    for at, change in telling(changes[:end]):
+    for at, change in without_repeated_notes(changes[:end]):
         disk.reset()
         disk.dies(at)
         disk.cut()
