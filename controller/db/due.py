@@ -15,8 +15,10 @@ from controller.db.tables import jobs, server_breakers
 
 #: The version from which a database leaves out locked rows; of MariaDB, and of MySQL.
 _SKIPS = {True: (10, 6), False: (8, 0, 1)}
+#: The state in which shops are visited.
+_VISITED = "finishing"
 #: A shop whose agent is done is visited before another order begins.
-_FIRST = sa.case((jobs.c.state == "finishing", 0), else_=1)
+_FIRST = sa.case((jobs.c.state == _VISITED, 0), else_=1)
 
 
 class DueServer(NamedTuple):
@@ -73,12 +75,17 @@ def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] 
     return [DueServer(*row) for row in connection.execute(query)]
 
 
-def candidates(connection: sa.Connection, server: str, moment: Moment, limit: int) -> Sequence[str]:
-    """Return the server's due jobs that nobody holds, finished shops first, then the longest due.
+def candidates(
+    connection: sa.Connection, server: str, moment: Moment, limit: int, *, visits: bool = True
+) -> Sequence[str]:
+    """Return the server's due jobs that nobody holds, finished shops first, then the longest due; without `visits` no
+    finished shops.
 
     While its breaker is open: those that do not wait for it, and one that may be the probe.
     """
     query = sa.select(jobs.c.id).where(jobs.c.server == server, *_free(moment))
+    if not visits:
+        query = query.where(jobs.c.state != _VISITED)
     found = query.order_by(_FIRST, jobs.c.wake_at).limit(limit)
     opened = sa.select(server_breakers.c.next_at).where(server_breakers.c.server == server).scalar_subquery()
     first = list(connection.execute(found.add_columns(opened)))
@@ -105,7 +112,7 @@ def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, un
 
 
 def skips_locked(connection: sa.Connection) -> bool:
-    """Tell whether the database can leave out rows that another transaction has locked."""
+    """Return whether the database can leave out rows that another transaction has locked."""
     dialect = connection.dialect
     if dialect.name == "sqlite":
         return False

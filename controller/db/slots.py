@@ -26,7 +26,7 @@ class SlotRow(NamedTuple):
     until: float | None
 
     def is_free(self, moment: Moment) -> bool:
-        """Tell whether another owner may take it."""
+        """Return whether another owner may take it."""
         is_over = self.until is None or self.until <= moment.leases or self.until > moment.now + LONGEST_SECONDS
         return self.owner is None or is_over
 

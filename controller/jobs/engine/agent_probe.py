@@ -90,7 +90,7 @@ def _answer(work: Work, sight: Sight) -> None:
 
 
 def _is_final(error: Mapping[str, Any]) -> bool:
-    """Tell whether asking the panel again is useless until an operator acts."""
+    """Return whether asking the panel again is useless until an operator acts."""
     return not error["retryable"] and error["code"] != panel_lockout.CODE
 
 

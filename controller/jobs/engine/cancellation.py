@@ -182,19 +182,19 @@ def _left(work: Work, why: str) -> Progress:
 
 
 def _is_overdue(work: Work, ran: bool) -> bool:
-    """Tell whether the rollback has lasted as long as anything in the account is waited for."""
+    """Return whether the rollback has lasted as long as anything in the account is waited for."""
     now, began = work.tools.clock(), work.facts.undo.began_at
     return began is not None and now - began >= (RAN_SECONDS if ran else NEVER_RAN_SECONDS)
 
 
 def _ran(work: Work, sight: Sight) -> bool:
-    """Tell whether the agent ever worked in the account."""
+    """Return whether the agent ever worked in the account."""
     is_of_job = sight.state is not None and sight.state.get("job") == work.job.id
     return is_of_job or _was_heard(work)
 
 
 def _was_heard(work: Work) -> bool:
-    """Tell whether the agent reported any work to the controller."""
+    """Return whether the agent reported any work to the controller."""
     return work.facts.cancelled_from not in (states.RECEIVED, states.PREPARING, states.DROPPED)
 
 
@@ -226,7 +226,7 @@ def _answer(work: Work) -> None:
 
 
 def was_complete(work: Work) -> bool:
-    """Tell whether the agent had finished the shop before the job was cancelled."""
+    """Return whether the agent had finished the shop before the job was cancelled."""
     with reading(work.tools.engine) as connection:
         return plan.rows(connection, work.job)["agent"].state == steps.DONE
 

@@ -83,10 +83,13 @@ class Drain:
         def work(connection: sa.Connection) -> tuple[Lease | None, int]:
             moment = at(self._clock, connection)
             found = due.candidates(connection, server, moment, CANDIDATES)
+            if found and not slot.take(connection, moment):
+                return None, 0
+            if found and slot.is_last:
+                # How long a visit takes is up to the shop's owner: visits alone never hold all slots
+                found = due.candidates(connection, server, moment, CANDIDATES, visits=False)
             if not found:
                 slot.give_back(connection)
-                return None, 0
-            if not slot.take(connection, moment):
                 return None, 0
             for missed, job_id in enumerate(found):
                 lease = self._runner.lease_of(job_id)

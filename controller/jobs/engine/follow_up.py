@@ -120,7 +120,7 @@ def require(engine: sa.Engine, parent: Job, kind: str) -> None:
 def check(parent: Job, kind: str) -> None:
     """Raise ShoplaunchError `kind_unsupported` or `illegal_transition` for a shop that takes no job of `kind`."""
     if kind not in KINDS or parent.kind != RESTORE:
-        raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no later job {kind[:30]!r}")
+        raise ShoplaunchError("kind_unsupported", f"a job of kind {parent.kind} has no follow-up job {kind[:30]!r}")
     places.require_living(parent)
 
 
@@ -175,12 +175,12 @@ def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
 
 
 def is_back(job: Job) -> bool:
-    """Tell whether the job is rolling back its change."""
+    """Return whether the job is rolling back its change."""
     return facts.of(job).direction == BACK
 
 
 def may_take_back(job: Job, step: str) -> bool:
-    """Tell whether a failure of `step` means that the shop is restored to what it was."""
+    """Return whether a failure of `step` means that the shop is restored to what it was."""
     return job.kind in KINDS and KINDS[job.kind].needs_back and step == "confirm" and not is_back(job)
 
 
@@ -200,7 +200,7 @@ def prepare_user(work: Work) -> None:
 
 
 def has_idle_user(job: Job) -> bool:
-    """Tell whether a follow-up job that is not being worked on still has its database user."""
+    """Return whether a follow-up job that is not being worked on still has its database user."""
     return job.kind != RESTORE and job.state in (states.FAILED, states.STALLED) and facts.of(job).user_made
 
 

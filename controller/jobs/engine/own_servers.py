@@ -32,7 +32,7 @@ class OwnServers:
         return ", ".join(self.patterns)
 
     def __contains__(self, server: str) -> bool:
-        """Tell whether the server is one's own."""
+        """Return whether the server is one's own."""
         return not self.patterns or any(fnmatchcase(server, pattern) for pattern in self.patterns)
 
 

@@ -33,7 +33,7 @@ class Places:
         self._busy[server] += 1
 
     def has_room(self, server: str) -> bool:
-        """Tell whether another job of `server` may begin: half of the threads are reserved for servers that have
+        """Return whether another job of `server` may begin: half of the threads are reserved for servers that have
         none, and one that fails or is silent gets one place."""
         busy, under_way = self._busy[server], self._under_way()
         if server in self._opened and self._sum(self._opened) >= OPENED:

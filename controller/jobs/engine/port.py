@@ -28,7 +28,11 @@ class Slot(Protocol):
 
     @property
     def is_held(self) -> bool:
-        """Tell whether it is still this holder's, as far as this process knows."""
+        """Return whether it is still this holder's, as far as this process knows."""
+
+    @property
+    def is_last(self) -> bool:
+        """Return whether it is the one that visits of shops leave to everything else."""
 
     def take(self, connection: sa.Connection, moment: Moment) -> bool:
         """Take a free slot within a transaction, unless one is held; return False when others hold all.

@@ -40,8 +40,13 @@ class HeldSlot:
 
     @property
     def is_held(self) -> bool:
-        """Tell whether it is held; a slot that was not renewed in time, whatever kept its process, counts as lost."""
+        """Return whether it is held; a slot that was not renewed in time, whatever kept its process, counts as lost."""
         return self.number is not None and not self.is_lost and counted() - self.renewed_at < SECONDS
+
+    @property
+    def is_last(self) -> bool:
+        """Return whether it is the one that visits of shops leave to everything else."""
+        return self._taken == PER_SERVER
 
     @property
     def to_give_back(self) -> int | None:
@@ -68,7 +73,7 @@ class HeldSlot:
         """What `take` took is committed: it is renewed from now on; or what `give_back` gave: it is another's."""
         if self.is_given_back:
             self.number = self._taken = None
-            self._keeper.let_go(self)
+            self._keeper.release(self)
         elif self.number is None and self._taken is not None:
             self.number, self.renewed_at = self._taken, self._taken_at
             self._keeper.keep(self)
@@ -109,7 +114,7 @@ class Slots:
                 self._renewer = threading.Thread(target=self._renew_all, name="slots", daemon=True)
                 self._renewer.start()
 
-    def let_go(self, slot: HeldSlot) -> None:
+    def release(self, slot: HeldSlot) -> None:
         """Renew the slot no more."""
         with self._guard:
             if slot in self._held:
@@ -121,7 +126,7 @@ class Slots:
         self._renew_now.set()
 
     def _give_back(self, slot: HeldSlot) -> None:
-        self.let_go(slot)
+        self.release(slot)
         number = slot.to_give_back
         if number is None:
             return

@@ -232,9 +232,9 @@ class Worker:
                 del self._looking[server]
 
     def _drain_safely(self, key: object, server: str, is_stopping: Callable[[], bool]) -> None:
-        looked = _once(functools.partial(self._looked, server))
+        looked, moved = _once(functools.partial(self._looked, server)), 0
         try:
-            self.drain(server, is_stopping, looked)
+            moved = self.drain(server, is_stopping, looked)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
         except BaseException as problem:  # noqa: BLE001 - the next round begins another drain
@@ -242,7 +242,8 @@ class Worker:
         finally:
             looked()
             self._under_way.pop(key, None)
-            if self._is_short:
+            # One that found no slot would look again and again
+            if self._is_short and moved:
                 due_hint.notify()
 
     def _begin_chores(self) -> None:

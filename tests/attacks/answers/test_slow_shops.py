@@ -6,15 +6,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.shop import shop_checks
 from controller.jobs.shop.visits import Site
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.attacks.table import attack
+from tests.integration.controller.world import eventually
 
-#: Seconds of one answer, and of all visits: a third of the pages would take longer.
-ANSWER, ALL = 0.3, 1.5
-PAGES = 15
+#: Seconds of one answer, and of all visits: half of the pages would take longer.
+ANSWER, ALL = 0.3, 3.0
+PAGES = 30
 CHECKS = [{"name": f"page{number}", "path": f"/{number}", "status": [200]} for number in range(PAGES)]
 RENDERER = Renderer("0123abcd", {})
 
@@ -91,3 +93,39 @@ def test_a_look_without_a_deadline_of_its_callers_has_the_usual_one(shop, monkey
 
 def test_a_shop_that_answers_in_time_passes(shop):
     assert len(shop_checks.run_checks(shop.site, CHECKS[:2], RENDERER)) == 2
+
+
+class Held(dict):
+    """Pages of a site that answers nobody before it is `opened`."""
+
+    def __init__(self, pages):
+        super().__init__(pages)
+        self.opened = threading.Event()
+
+    def get(self, *arguments):
+        self.opened.wait(60)
+        return super().get(*arguments)
+
+
+@attack(
+    "as many clients of one server as it has slots let the visits of their shops take as long as they may",
+    "visits leave one slot to everything else, so that the server's next order is prepared meanwhile",
+)
+def test_slow_shops_leave_their_server_to_others(world, request):
+    dropped = [
+        world.dropped(domain=f"slow{number}.example.com", account=f"slow{number}") for number in range(PER_SERVER)
+    ]
+    for _job, agent in dropped:
+        agent.restore()
+        agent.clean()
+    pages = world.site.pages = Held(world.site.pages)
+    worker = world.service.jobs.worker(lambda _why: None)
+    request.addfinalizer(worker.stop)
+    request.addfinalizer(pages.opened.set)
+    worker.start()
+    eventually(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER - 1)
+    order = world.order(domain="next.example.com", account="next")
+    eventually(lambda: world.job(order).state == "dropped")
+    assert [world.steps(job)["check"].error for job, _agent in dropped] == [None] * PER_SERVER
+    pages.opened.set()
+    eventually(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER)

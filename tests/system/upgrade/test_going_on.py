@@ -56,7 +56,7 @@ def agent_of(machine, job):
 
 
 def is_password(machine, job, password):
-    """Tell whether the shop's administrator signs in with it."""
+    """Return whether the shop's administrator signs in with it."""
     ((kept,),) = machine.sql("SELECT passwd FROM ps_employee", database=machine.database(job))
     return bcrypt.checkpw(password.encode(), kept.replace("$2y$", "$2b$").encode())
 

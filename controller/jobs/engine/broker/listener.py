@@ -49,7 +49,7 @@ class Listener:
 
     @property
     def is_healthy(self) -> bool:
-        """Tell whether this worker has heard itself over the broker lately."""
+        """Return whether this worker has heard itself over the broker lately."""
         heard_at = self._heard_at
         return heard_at is not None and time.monotonic() - heard_at < DEAF_SECONDS
 
