@@ -74,7 +74,8 @@ class Cluster:
             shutil.copytree(self.fleet.home / "home", home)
             words = ["serve", "--no-worker", "--bind", url.partition("//")[2]]
             command = machine.command(*self._own(name), Path(sys.executable).with_name("shoplaunch"), *words)
-            process = self.fleet.process(name, command)
+            # There, whoever clears up after a killed run finds it
+            process = self.fleet.process(name, command, cwd=home)
             self._stack.callback(self.fleet.end, process)
         for name, url in zip(MACHINES, self.urls, strict=True):
             self._await(name, url)

@@ -55,6 +55,7 @@ def test_what_a_cluster_that_is_interrupted_or_killed_leaves_is_nothing(tmp_path
         assert bool(cleared) == left_to_the_next, cleared
         assert [folder for folder in folders if os.path.exists(folder)] == []
         assert [line for line in processes() if any(folder in line for folder in folders)] == []
+        assert [line for line in processes() if "--bind 10.231." in line] == []
 
 
 def noted(notes, running):
