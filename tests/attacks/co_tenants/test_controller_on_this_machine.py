@@ -206,7 +206,7 @@ def test_the_launchers_own_report_never_goes_to_the_port(callback, box, launched
         controller.close()
     is_reported = program == "curl"
     assert [event["error"]["code"] for event in controller.accepted("failed")] == ["python_missing"] * is_reported
-    assert box.state.get("is_reported", False) == is_reported
+    assert box.state.get("reported", False) == is_reported
 
 
 @attack(
