@@ -98,26 +98,32 @@ def _next(work: Work) -> Progress:
         return _given_up(work, _NO_TICKS if ran else _NEVER_RAN)
     placed = known.undo.placed_at
     if now >= _due_at(work.job, known):
-        if work.job.kind != RESTORE:
-            # The agent rolls statements back in the database
-            follow_up.prepare_user(work)
-        try:
-            # The files placed before may have been damaged, as their agent did not come
-            put = drop.place(work, needs_bundle=False, anew=placed is not None)
-            _answer(work)
-        except ShoplaunchError as error:
-            if error.code not in panel_reading.NO_FOLDER:
-                raise
-            return _given_up(work, error.message)
-        work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
-        ring.ring(work, put.unprepared)
+        problem = _place_again(work, anew=placed is not None)
+        if problem is not None:
+            return _given_up(work, problem)
         placed = now
+    # What was noted meanwhile is kept
+    return Progress(
+        lambda found: replace(found, undo=replace(found.undo, state=UNDO_PLACED, placed_at=placed, began_at=began))
+    )
 
-    def placed_then(found: Facts) -> Facts:
-        # Keep what was noted meanwhile
-        return replace(found, undo=replace(found.undo, state=UNDO_PLACED, placed_at=placed, began_at=began))
 
-    return Progress(placed_then)
+def _place_again(work: Work, *, anew: bool) -> str | None:
+    """Put job file and cron line back; return why there is no folder for them, None when they are there."""
+    if work.job.kind != RESTORE:
+        # The agent rolls statements back in the database
+        follow_up.prepare_user(work)
+    try:
+        # The files placed before may have been damaged, as their agent did not come
+        put = drop.place(work, needs_bundle=False, anew=anew)
+        _answer(work)
+    except ShoplaunchError as error:
+        if error.code not in panel_reading.NO_FOLDER:
+            raise
+        return error.message
+    work.tools.panel.ensure_cron(work.account, cron_line(work.job.id))
+    ring.ring(work, put.unprepared)
+    return None
 
 
 def _over(found: Facts) -> Facts:

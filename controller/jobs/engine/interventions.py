@@ -66,17 +66,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         if job.state == states.LIVE:
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
         first = _first(job, wanted, asked=step is not None)
-        part = PLAN[first].part
-        _check_order(PLAN, rows, first)
-        columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
-        if job.state == states.LIVE and part != AFTER:
-            raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
-        # A failed parallel step would keep the job from going on
-        parallel = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
-        again = following([first, *parallel])
-        if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
-            raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
-        columns |= changes.asked_again(connection, job, again, now)
+        columns = _restart_order(connection, job, rows, first, now)
         code = (job.error or {}).get("code")
         if code in DAMAGED_BUNDLE:
             columns |= facts.column(replace(facts.after(job, columns), copies_distrusted=True))
@@ -85,6 +75,23 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
         return columns
 
     return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
+
+
+def _restart_order(
+    connection: sa.Connection, job: Job, rows: Mapping[str, steps.StepRow], first: str, now: float
+) -> dict[str, Any]:
+    """Ask again for the step `first` of an order and those that depend on it; return the changed columns."""
+    part = PLAN[first].part
+    _check_order(PLAN, rows, first)
+    columns = moved(job, "retry" if part in (PREPARE, AGENT) else "recheck")
+    if job.state == states.LIVE and part != AFTER:
+        raise ShoplaunchError("illegal_transition", f"the shop lives; step {first} cannot run again")
+    # A failed parallel step would keep the job from going on
+    parallel = [name for name, row in rows.items() if row.state == FAILED and PLAN[name].part == part == PREPARE]
+    again = following([first, *parallel])
+    if job.state == states.LIVE and "notify" in again and not credentials.may_be_offered(job):
+        raise ShoplaunchError("illegal_transition", "the client was notified already; the password is erased")
+    return {**columns, **changes.asked_again(connection, job, again, now)}
 
 
 def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> list[str]:

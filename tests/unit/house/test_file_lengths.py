@@ -9,8 +9,6 @@ MOST_LINES_OF_A_FUNCTION = 40
 #: Longer functions -> why they are in one piece.
 LONGER = {
     "agent/session/context.py __init__": "the attributes of an attempt, most with a remark",
-    "controller/jobs/engine/cancellation.py _next": "one decision after the other, in the order in which they count",
-    "controller/jobs/engine/interventions.py retry": "one decision after the other, in the order in which they count",
 }
 
 
