@@ -226,8 +226,9 @@ HELP = {
     "shoplaunch show --json": ("--json", NAMED),
     "serve --no-worker": ("--no-worker", "a second one is refused beside the first"),
     "shoplaunch serve": ("--bind", "one runs already"),
+    "shoplaunch worker --server NAME": ("--server", "it moves jobs until it is stopped"),
     "shoplaunch pack --docroot tree --dump dump.sql -o …": ("--dump", "dumps are packed by their own tests"),
 }  # fmt: skip
 
 #: What blocks show besides commands: how they begin.
-PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "DIR/")
+PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "[engine]", "DIR/")
