@@ -74,8 +74,11 @@ def set_start(world, server, start):
         world.run("server", "set", server, "--start", start)
 
 
-def order(whole, panel, moment):
-    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was notified."""
+def order(whole, panel, moment, follows):
+    """Order a shop at the second `moment` of a minute; return its parts once it lives and the client was notified.
+
+    With `follows` a follow-up job of the shop is measured, too.
+    """
     place = panel.place()
     time.sleep((moment - time.time()) % MINUTE)
     document = {"bundle": NAME, "email": f"{place['account']}@example.com", **place}
@@ -88,7 +91,7 @@ def order(whole, panel, moment):
     wait_for(lambda: {row.state for row in rows_of(whole, job).values()} <= {"done", "skipped", "failed"})
     if whole.show(job)["state"] != "live":
         raise RuntimeError(whole.trouble(job))
-    return {**parts_of(whole, job, sent), **followed(whole, job)}
+    return {**parts_of(whole, job, sent), **(followed(whole, job) if follows else {})}
 
 
 def engine_of(service):
@@ -154,7 +157,7 @@ def panel_of(kind, whole, bundle, start, stack):
     return Local(whole, bundle, start)
 
 
-def main(bundle, kind, start):
+def main(bundle, kind, start, follow_ups):
     """Order at each moment read, in a world of its own with the `bundle`, on a panel of this `kind`."""
     whole = Whole()
     with contextlib.ExitStack() as stack:
@@ -165,7 +168,7 @@ def main(bundle, kind, start):
         whole.signed("GET", "/api/v1/jobs")
         print("ready", flush=True)
         for line in sys.stdin:
-            print(json.dumps(order(whole, panel, float(line))), flush=True)
+            print(json.dumps(order(whole, panel, float(line), follow_ups == "follow-ups")), flush=True)
 
 
 if __name__ == "__main__":

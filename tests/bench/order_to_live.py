@@ -1,11 +1,12 @@
 """From an order to the shop that lives, with the machine's own cron, and where the time goes.
 
 Usage: python -m tests.bench.order_to_live [BUNDLE] [--size SHAPE] [--panel local|cpanel] [--runs N] [--against FOLDER]
-[--cron] [--svg FILE] [--json]. `cpanel` is a double of WHM, its accounts, web server and cron real.
+[--cron] [--orders-only] [--svg FILE] [--json]. `cpanel` is a double of WHM, its accounts, web server and cron real.
 Without a bundle it is one of tests.bench.shapes, as large as a PrestaShop 8, made at the first time. Orders come by
 HTTP as billing sends them, one after the other, at moments spread over the minute (the same every time), and count from
 the signed order to the certificate, every visit made. With `--against` (another version's folder, its `.venv` made)
 each moment is one order here and one there, in turn; with `--cron` one more here, on a server that cron alone starts.
+`--orders-only` leaves out follow-up jobs, which wait for cron another minute.
 """
 
 import argparse
@@ -70,10 +71,10 @@ def made(size):
 class Version:
     """A version's own driver, started in its folder with its own Python."""
 
-    def __init__(self, folder, bundle, panel, start, disk):
+    def __init__(self, folder, bundle, panel, start, disk, follow_ups=True):
         # As text: the version may be older than this measurement, and finds its own modules first
         source = Path(__file__).with_name("order_driver.py").read_text("utf-8")
-        command = [folder / ".venv/bin/python", "-c", source, bundle, panel, start]
+        command = [folder / ".venv/bin/python", "-c", source, bundle, panel, start, "follow-ups" if follow_ups else ""]
         self._process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "TMPDIR": str(disk)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -109,7 +110,7 @@ def new_disk(stack, runs):
     return path
 
 
-def measured(folders, bundle, panel, runs):
+def measured(folders, bundle, panel, runs, follow_ups=True):
     """Return version -> [part -> seconds], one order of each version in turn at every moment.
 
     `folders` is version -> (its folder, how its server starts agents: "auto" or "cron").
@@ -117,7 +118,9 @@ def measured(folders, bundle, panel, runs):
     found = {name: [] for name in folders}
     with contextlib.ExitStack() as stack:
         versions = {
-            name: stack.enter_context(contextlib.closing(Version(where, bundle, panel, start, new_disk(stack, runs))))
+            name: stack.enter_context(
+                contextlib.closing(Version(where, bundle, panel, start, new_disk(stack, runs), follow_ups))
+            )
             for name, (where, start) in folders.items()
         }
         for number, moment in enumerate(moments(runs), 1):
@@ -137,6 +140,7 @@ def main():
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--against", type=Path, metavar="FOLDER")
     parser.add_argument("--cron", action="store_true")
+    parser.add_argument("--orders-only", action="store_true")
     parser.add_argument("--svg", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -147,7 +151,7 @@ def main():
     if options.against:
         folders[THERE] = (oldest, "auto")
     bundle = (options.bundle or made_by(oldest, options.size)).resolve()
-    found = measured(folders, bundle, options.panel, options.runs)
+    found = measured(folders, bundle, options.panel, options.runs, not options.orders_only)
     if options.svg:
         options.svg.write_text(draw_waits({name: medians(orders) for name, orders in found.items()}, WAITS), "utf-8")
     if options.json:
