@@ -19,6 +19,8 @@ NOTES = Path("/var/tmp/shoplaunch-test-runs")
 #: How the names of the tests' own folders begin.
 OURS = ("sl", "shoplaunch-")
 WAIT_SECONDS = 20
+#: The variable that names a controller's home.
+HOME = "SHOPLAUNCH_HOME="
 
 
 def began(pid):
@@ -94,7 +96,8 @@ def _is_below(path, folder):
 
 
 def _processes(folder, accounts):
-    """Return the processes that work in `folder`, name something in it, or are of one of the `accounts`."""
+    """Return the processes that work in `folder`, name something in it, have their home there, or are of one of the
+    `accounts`."""
     uids = {pwd.getpwnam(name).pw_uid for name in accounts}
     found = []
     for entry in Path("/proc").iterdir():
@@ -104,9 +107,15 @@ def _processes(folder, accounts):
             words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
             works = os.readlink(entry / "cwd")
             named = any(_is_below(part, folder) for word in words for part in word.replace("=", " ").split())
-            if named or _is_below(works, folder) or entry.stat().st_uid in uids:
+            if named or _is_below(works, folder) or entry.stat().st_uid in uids or _is_below(_home(entry), folder):
                 found.append(int(entry.name))
     return found
+
+
+def _home(process):
+    """Return the home of a controller's process, "" of every other one: `ip netns exec` takes its folder away."""
+    variables = (process / "environ").read_bytes().decode("utf-8", "replace").split("\0")
+    return next((one.partition("=")[2] for one in variables if one.startswith(HOME)), "")
 
 
 def _mounts(folder):

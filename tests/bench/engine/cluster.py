@@ -74,8 +74,7 @@ class Cluster:
             shutil.copytree(self.fleet.home / "home", home)
             words = ["serve", "--no-worker", "--bind", url.partition("//")[2]]
             command = machine.command(*self._own(name), Path(sys.executable).with_name("shoplaunch"), *words)
-            # Found there by the next run, which clears up after a killed one
-            process = self.fleet.process(name, command, cwd=home)
+            process = self.fleet.process(name, command)
             self._stack.callback(self.fleet.end, process)
         for name, url in zip(MACHINES, self.urls, strict=True):
             self._await(name, url)

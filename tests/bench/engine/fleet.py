@@ -133,7 +133,7 @@ class Fleet:
         """Start a process of the installation, with a log of its `name`."""
         with (self.home / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                command, env=self.environment, stderr=log, text=True, **{"cwd": self._folder, "stdout": log, **more}
+                command, cwd=self._folder, env=self.environment, stderr=log, text=True, **{"stdout": log, **more}
             )  # fmt: skip
 
     def _line(self):
