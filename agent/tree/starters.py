@@ -22,9 +22,9 @@ def is_starter_file(path: str) -> bool:
     """Return whether the file at `path`, named like a starter, is one; a file of the account's owner is not."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        # A link, or missing: a starter is readable
-        return False
+    except OSError as error:
+        # A link, or missing. A scanner of the host may have taken away every right to a starter
+        return error.errno == errno.EACCES and _is_plain(path)
     try:
         found = os.fstat(handle)
         content = os.read(handle, len(MARK)) if stat.S_ISREG(found.st_mode) else None
@@ -33,6 +33,13 @@ def is_starter_file(path: str) -> bool:
     finally:
         os.close(handle)
     return content is not None and is_starter(content)
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def remove(job: "Job", log: "Log") -> None:

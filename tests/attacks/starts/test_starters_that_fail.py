@@ -2,6 +2,7 @@
 # ruff: noqa: F811
 
 import contextlib
+import os
 import pwd
 import subprocess
 from pathlib import Path
@@ -59,6 +60,50 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     assert start_of(rung, third)["way"] == "web"
     # Its clock is a month behind the job file's
     rung.wait_for_agent(third)
+
+
+@attack(
+    "A malware scanner empties the starter, or closes it to everybody, instead of taking it away",
+    "that is as good as gone: no starter is put on that server for a month; the file is in nobody's way, and goes",
+)
+@pytest.mark.parametrize("quarantine", [lambda path: path.write_bytes(b""), lambda path: path.chmod(0)],
+                         ids=["emptied", "closed"])  # fmt: skip
+def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung, monkeypatch, quarantine):
+    real = web_start.ask
+
+    def ask_late(place, starter, until):
+        (path,) = Path(rung.whm.server.directory).glob(f"home*/*/public_html/{starter.name}")
+        quarantine(path)
+        return real(place, starter, until)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(web_start, "ask", ask_late)
+        job = rung.sold()
+    assert start_of(rung, job)["reason"] == "vanished"
+    assert len(starters(rung, job)) == 1
+    second = rung.sold()
+    assert start_of(rung, second)["reason"] == "vanished" and starters(rung, second) == []
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
+
+
+@attack(
+    "A malware scanner closes the starter while the agent is at work already",
+    "the controller takes it away before the shop is called ready",
+)
+def test_a_closed_starter_that_the_agent_left_is_taken_away_by_the_controller(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    (left,) = starters(rung, job)
+    text, owner = left.read_bytes(), pwd.getpwnam(job.account)
+    rung.run_agent(job)
+    left.write_bytes(text)
+    os.chown(left, owner.pw_uid, owner.pw_gid)
+    left.chmod(0)
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    assert starters(rung, job) == []
 
 
 @attack(

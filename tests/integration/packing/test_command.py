@@ -251,3 +251,18 @@ def test_a_failure_ends_with_the_command_that_helps(sample, tmp_path):
     assert done.returncode == 1
     assert "at line 2 (byte 28): GRANT ALL" in done.stderr
     assert done.stderr.splitlines()[-1] == f"Next: shoplaunch pack --docroot {root} --dump {tmp_path}/shop.sql --check"
+
+
+def test_a_name_that_stands_in_a_large_part_of_the_programs_is_refused(sample, tmp_path):
+    root, url, password = sample
+    shop = tmp_path / "shop"
+    shutil.copytree(root, shop, symlinks=True, ignore=shutil.ignore_patterns("bundles"))
+    (shop / "modules" / "common").mkdir()
+    for number in range(150):
+        (shop / "modules" / "common" / f"{number}.php").write_text(f"<?php // http://{DOMAIN}/\n")
+    target = tmp_path / "x.bundle"
+    done = run("pack", "--docroot", shop, "--database", url, "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 1 and "needle_too_common" in said
+    assert re.search(rf"'{DOMAIN}' would be replaced [0-9]+ times in 1[0-9]{{2}} of ", said), said
+    assert not target.exists()

@@ -13,6 +13,7 @@ from typing import Any
 from controller.network.http_client import Origin
 from controller.panels.base import Account
 from controller.panels.cpanel.account import agent_files
+from controller.panels.cpanel.account.file_rows import mode_of, size_of
 from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.account_cache import Started as Call
 from controller.panels.cpanel.api.answers import Answer
@@ -101,22 +102,25 @@ class Ring:
         return Started(way, reason, time.monotonic() - began)
 
     def _asked(self, end: float) -> tuple[str, str]:
-        if self.panel.files(self.account).wait_for_extra(end - time.monotonic()) is False:
+        written = self.panel.files(self.account).wait_for_extra(end - time.monotonic())
+        if written is False:
             return "", "not_written"
         found = web_start.ask(self._place(), self.starter, end - LOOK_SECONDS)
         if found.started:
             return WEB, ""
-        if not (found.gone or found.unsure or found.reason == "refused_by_site"):
+        if not (found.gone or found.unsure or found.reason in ("refused_by_site", "wrong_answer")):
             return "", found.reason
-        return "", self._explained(found, end)
+        return "", self._explained(found, end, is_written=bool(written))
 
-    def _explained(self, found: web_start.Outcome, end: float) -> str:
+    def _explained(self, found: web_start.Outcome, end: float, *, is_written: bool) -> str:
         """Return why it was not started, where the account's files explain more than the site's answers."""
         folder, files = str(self.folder()), self.panel.files(self.account)
         calls = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
         answers = [call.within(end - time.monotonic()) for call in calls]
         site, agent = (answer.data if answer is not None and answer.ok else None for answer in answers)
-        if site is None:
+        if is_written and self._is_changed((site or {}).get(self.starter.name)):
+            return "vanished"
+        if site is None or (found.reason == "wrong_answer" and not found.unsure):
             return found.reason
         if found.reason == "refused_by_site":
             # The account's own rules may refuse as well, and so does a site that cannot read the folder
@@ -141,14 +145,20 @@ class Ring:
         names = _name(domain, address.port, 80), _name(domain, address.tls_port, 443)
         return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
+    def _is_changed(self, row: Mapping[str, Any] | None) -> bool:
+        """Return whether the starter of the panel's `row` was emptied, or closed to everybody, as some scanners do."""
+        ((content, _mode),) = self._starter_file().values()
+        return row is not None and (_is_closed(row) or size_of(row) not in (None, len(content)))
+
     def end(self) -> None:
         """See Panel.end_start. A file that the account has put there under such a name is its own."""
         folder, names = self.folder(), with_probes(self.names())
         if folder is None or not names:
             return
         files = self.panel.files(self.account)
-        for name in (files.entries(folder) or {}).keys() & set(names):
-            content = files.read(f"{folder}/{name}", len(MARK))
+        found = files.entries(folder) or {}
+        for name in found.keys() & set(names):
+            content = b"" if _is_closed(found[name]) else files.read(f"{folder}/{name}", len(MARK))
             if content is not None and is_starter(content):
                 files.remove(f"{folder}/{name}")
 
@@ -161,6 +171,12 @@ def put_files(files: Files, wanted: Mapping[str, tuple[bytes, int]]) -> None:
         else:
             files.put(path, content, mode)
     files.finish()
+
+
+def _is_closed(row: Mapping[str, Any]) -> bool:
+    """Return whether nobody may read a listed file."""
+    mode = mode_of(row)
+    return str(row.get("type")) == "file" and mode is not None and not mode & 0o444
 
 
 def _entries(files: Files, folder: str) -> Answer:
