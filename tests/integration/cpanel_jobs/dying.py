@@ -13,13 +13,17 @@ from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
+from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.api.whm import Whm
+from controller.panels.cpanel.start import web_start
 from tests.integration.controller.placing import place
 from tests.integration.controller.world import Outbox
 from tests.support.clock import Clock
 
 #: So long nothing is noted any more.
 CALM_SECONDS = 1.0
+#: A file is written long before.
+WRITE_SECONDS = 60.0
 
 
 def _die():
@@ -87,11 +91,34 @@ def die_at(number, when, service):
     return calls
 
 
-def run(folder, now, number=0, when=""):
-    """Be the controller of the installation in `folder` until its job lies in its account, or until the kill."""
+def die_at_start(moment):
+    """End this process by SIGKILL once its job's starter is "written", or right "before" or "after" it is asked for."""
+    put, ask = Files.put_extra, web_start.ask
+
+    def putting(self, path, content):
+        put(self, path, content)
+        if moment == "written":
+            self.wait_for_extra(WRITE_SECONDS)
+            _die()
+
+    def asking(place, starter, until):
+        if moment == "before":
+            _die()
+        answer = ask(place, starter, until)
+        if moment == "after":
+            _die()
+        return answer
+
+    Files.put_extra, web_start.ask = putting, asking
+
+
+def run(folder, now, number=0, when="", at_start=""):
+    """Be the controller of the installation in `folder` until its job lies in its account, or until the kill: at a call
+    (die_at), or at the start of the agent (die_at_start)."""
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     engine, clock = make_engine(config.database_url), Clock(now)
     service = Service(Installation(config, engine, load_keys(config.keys), billing=Outbox(), clock=clock))
     calls = die_at(number, when, service)
+    die_at_start(at_start)
     place(service, clock)
     (folder / "calls").write_text(json.dumps(calls))

@@ -89,6 +89,14 @@ ELSEWHERE = (
         "test_killed_at_any_of_them_the_next_controller_leaves_one_of_each",
     ),
     (
+        "controller killed",
+        "once an agent's starter is written, right before and after it is asked for",
+        "SIGKILL",
+        "the next controller finds it by its name: the agent is started once, no starter stays",
+        "tests/integration/cpanel_jobs/test_killed_at_the_start.py",
+        "test_the_agent_is_started_once_and_no_starter_stays",
+    ),
+    (
         "controller's database locked",
         "while an agent reports; while mail is sent",
         "another connection holds SQLite's lock",
