@@ -23,6 +23,7 @@ from shared.job import LAUNCHER_FILE
 from tests.bench.material import KNOWN
 from tests.resume.compare import finish
 from tests.resume.test_kills import helper_of
+from tests.support.sampling import choose_day
 from tests.support.servers.controller_stub import Controller
 from tests.support.worlds.agent_box import Box, killing_agent
 from tests.support.worlds.cpanel_world import install_template, pack_template
@@ -39,8 +40,10 @@ WITH_HELPER = "unpack"
 CROSSINGS = [
     one for one in product(STAGES, STARTS, STARTS, KILLS) if one[0] == WITH_HELPER or not one[3].startswith("helper")
 ]
-#: Of all of them these every day, the same ones.
-DAILY = random.Random(21).sample(CROSSINGS, 5)
+#: Of all of them these today, in rotation: after some weeks every one has run.
+A_DAY = 5
+_TURNS = random.Random(21).sample(CROSSINGS, len(CROSSINGS))
+DAILY = [_TURNS[(choose_day() * A_DAY + one) % len(_TURNS)] for one in range(A_DAY)]
 #: What a start at once finds itself in: neither the first of its session nor of a group.
 RUNG = ("env", "SHOPLAUNCH_START=web", "sh", "-c", '"$@"; code=$?; exit $code', "sh")
 RESTORED = "of the restore"

@@ -3,6 +3,7 @@
 import os
 import pwd
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -157,4 +158,9 @@ def test_links_in_the_launchers_place_are_met_by_the_account_alone(server, accou
         (tmp_path / "run").chmod(0o600)
     found = server.panel().start_now(account, "job-1", 1, 5.0)
     assert (found.way, found.reason) == ("account", "")
+    deadline = time.monotonic() + 60
+    # What waits at a pipe waits for ever
+    while kind != "pipe" and subprocess.run(["pgrep", "-u", account.user, "-x", "sh"], capture_output=True).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert not (Path(account.home) / "stolen").exists()

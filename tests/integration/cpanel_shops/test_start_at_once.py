@@ -51,6 +51,22 @@ def test_the_shop_lives_without_a_tick_of_cron(rung):
     assert not rung.agent_folder(job).exists()
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "left"])
+def test_a_follow_up_job_starts_through_the_living_shop_and_leaves_no_starter_in_it(rung, monkeypatch, asked):
+    shop = rung.sold()
+    until_over(rung, shop)
+    if not asked:
+        monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    later = rung.service.jobs.start_follow_up(shop.id, "set_admin_password", {"admin.password": "a new and long one"})
+    rung.work()
+    assert start_of(rung, later)["way"] == ("web" if asked else "")
+    assert asked or len(starters(rung, shop)) == 1
+    until_over(rung, later) if asked else rung.until(later)
+    assert rung.job(later).state == "live", rung.trouble(later)
+    assert starters(rung, shop) == []
+    assert rung.visit(shop).status_code == 200
+
+
 def test_nothing_is_put_there_where_the_operator_has_not_said_so(world, whm):
     whm.calls.clear()
     job = world.sold()

@@ -50,8 +50,7 @@ def test_where_no_function_starts_programs_the_starter_says_so(host_of, kind):
 
 @pytest.mark.parametrize("kind", AS_ACCOUNT)
 def test_open_basedir_does_not_keep_the_starter_from_its_work(host_of, kind):
-    host = host_of(kind)
-    host = host_of(kind, {"open_basedir": str(host.folder.parent)})
+    host = host_of(kind, {"open_basedir": "{home}/:/tmp/"})
     answer = host.ask(f"/{host.starter.name}")
     assert host.starter.outcome(answer.body) == (True, ""), (answer.body, host.log())
     wait_for_start(host.home)
@@ -59,7 +58,7 @@ def test_open_basedir_does_not_keep_the_starter_from_its_work(host_of, kind):
 
 @pytest.mark.parametrize("kind", AS_ACCOUNT)
 def test_open_basedir_of_the_document_root_alone_and_without_posix(host_of, kind):
-    host = host_of(kind, {"open_basedir": "/tmp/", "disable_functions": "posix_geteuid"})
+    host = host_of(kind, {"open_basedir": "{root}/", "disable_functions": "posix_geteuid"})
     answer = host.ask(f"/{host.starter.name}")
     assert host.starter.outcome(answer.body) == (True, ""), (answer.body, host.log())
     wait_for_start(host.home)

@@ -57,6 +57,7 @@ def test_the_launcher_runs_as_the_account_with_the_surroundings_of_cron(server, 
     assert (started.way, started.reason) == ("ssh", "")
     found = wait_for_start(account[1])
     assert found["uid"] == [str(pwd.getpwnam(account[0]).pw_uid)]
+    assert found["session"] == found["pid"]
     assert found["umask"] == ["0022"]
     assert found["cwd"] == [str(account[1])]
     assert [one for one in found["fd"] if int(one.split()[0]) > 2 and not one.endswith("/run")] == []

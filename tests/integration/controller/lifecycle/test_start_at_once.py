@@ -31,6 +31,14 @@ def test_the_panel_is_asked_once_the_cron_line_is_there_and_its_answer_is_noted(
     assert [call for call in world.panel.calls if call[0] == "start_now"] == [("start_now", "alice", job.id, 1)]
 
 
+def test_the_panel_is_asked_after_it_has_read_back_what_lies_there(world):
+    seen = []
+    world.panel.verify_prepared = lambda _account, _prepared: seen.append("read back")
+    world.panel.before["start_now"] = lambda: seen.append("asked")
+    world.dropped()
+    assert seen == ["read back", "asked"]
+
+
 def test_a_panel_without_a_way_says_so_and_cron_has_the_job(world):
     job, _agent = world.dropped()
     assert noted(world, job) == {"way": "", "reason": "not_offered"}
