@@ -44,8 +44,10 @@ def planted():
     for number in range(COUNT):
         kind = KINDS[number % len(KINDS)]
         secret = FORMS[kind]
-        way = list(WRITTEN)[number % len(WRITTEN)]
-        yield number, kind, secret, way, PLACES[number // 3 % len(PLACES)]
+        # Each time round a kind is written in another way and place
+        turn = number // len(KINDS)
+        way = list(WRITTEN)[(number + turn) % len(WRITTEN)]
+        yield number, kind, secret, way, PLACES[(number // 3 + turn) % len(PLACES)]
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,9 @@ def planted(mariadb_server, tmp_path_factory):
     )
     (root / "img" / "planted").mkdir()
     for number, (setting, secret) in enumerate(SECRETS):
-        kept, coded = KEEPING[number % len(KEEPING)](setting, secret), secret.encode()
+        # Half of the ways would meet half of the kinds alone
+        kept = KEEPING[(number + number // 30) % len(KEEPING)](setting, secret)
+        coded = secret.encode()
         mariadb_server.query(
             "INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, NOW(), NOW())",
             setting, kept, database=name,
@@ -92,7 +94,7 @@ def planted(mariadb_server, tmp_path_factory):
         if number % 3 == 0:
             (root / "img" / "planted" / f"{number}.txt").write_bytes(IN_FILES[number // 3 % len(IN_FILES)](coded))
         elif number % 3 == 1 or "/" in secret or "\n" in secret:
-            note = IN_ROWS[number % len(IN_ROWS)](coded)
+            note = IN_ROWS[number // 3 % len(IN_ROWS)](coded)
             mariadb_server.query("INSERT INTO ps_planted VALUES (%s, %s, NULL)", number, note, database=name)
         elif number % 2:
             mariadb_server.query("INSERT INTO ps_planted VALUES (%s, 'a', %s)", number, coded + b"\xff", database=name)

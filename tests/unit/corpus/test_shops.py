@@ -1,5 +1,6 @@
 """Which folders are shops, what is kept about them, and the table that names nobody."""
 
+import contextlib
 import json
 
 import pytest
@@ -112,3 +113,21 @@ def test_a_table_replaces_nothing_but_a_table(tmp_path, capsys):
     mine.write_text(table.markdown([], {}))
     for path in (mine, tmp_path / "new.md"):
         assert run.arguments([str(tmp_path), "--markdown", str(path)]).markdown == path
+
+
+def test_the_command_leaves_what_is_done_and_ends_with_the_table_and_what_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "cron", contextlib.nullcontext)
+    make_shop(tmp_path / "shops", "one")
+    make_shop(tmp_path / "shops", "half", dump=None)
+    kept = Evidence(tmp_path / "out" / "one")
+    kept.keep("pack", {"state": PASSED})
+    page = tmp_path / "table.md"
+    words = [str(tmp_path / "shops"), "--output", str(tmp_path / "out"), "--stage", "pack", "--markdown", str(page)]
+    assert run.main(words) == 0
+    assert "half: has no dump.sql" in capsys.readouterr().out
+    assert "1 of 1 at the first try." in page.read_text()
+    kept.keep("live", {"state": FAILED, "code": "check_failed"})
+    assert run.main(words) == 1
+    assert "one live: check_failed" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    assert run.main([str(tmp_path / "none"), "--output", str(tmp_path / "out")]) == 1
