@@ -1,21 +1,24 @@
-"""`shoplaunch pack` against what it does at least: `python -m tests.bench.pack [--runs N]`.
+"""`shoplaunch pack` against what it does at least: `python -m tests.bench.pack [--runs N] [--against FOLDER]`.
 
 A: `tar -cz` and `mariadb-dump`, then a new server, as the packer starts one, and `mariadb <`. B: the packer, which
 rewrites, loads twice, proves and searches besides. The template is the PrestaShop that SHOPLAUNCH_REAL_DOCROOT and
 SHOPLAUNCH_REAL_DATABASE name, or the sample shop with as many files and rows as a PrestaShop has. Then the memory the
-packer takes for the sample shop with few files and with many.
+packer takes for the sample shop with few files and with many. With `--against` all of it also of another version, in
+turn: its folder, with a `.venv` of its own.
 """
 
 import argparse
 import os
 import random
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -35,6 +38,8 @@ FILES, FILE_BYTES = 27_000, 9_000
 ROWS, ROW_BYTES = 5_000, 200
 #: Enough for several shards: what a shard takes is there at either size.
 FEW_FILES = 9_000
+#: Titles of the two ways.
+BY_HAND, PACK = "tar, dump, load", "pack"
 _WORDS = random.Random(1)
 WORDS = ["".join(_WORDS.choices("abcdefghijklmnopqrstuvwxyz_$", k=_WORDS.randint(2, 11))) for _ in range(3000)]
 
@@ -83,25 +88,27 @@ class Template:
                 subprocess.run(client, stdin=dump, check=True)
         return parts
 
-    def started(self, folder):
+    def started(self, folder, shoplaunch=SHOPLAUNCH):
         """Return the packer, just started (subprocess.Popen)."""
-        command = [SHOPLAUNCH, "pack", "--docroot", str(self.root), "--database", self.url]
+        command = [shoplaunch, "pack", "--docroot", str(self.root), "--database", self.url]
         return subprocess.Popen(
             [*command, "-o", str(folder / "shop.bundle")],
             env={**os.environ, "SHOPLAUNCH_SOURCE_PASSWORD": self.password},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def packed(self, folder):
+    def packed(self, folder, shoplaunch=SHOPLAUNCH):
         """B: the packer; return phase -> seconds. The files are packed beside the phases before their own."""
-        process = self.started(folder)
+        before = processor_seconds()
+        process = self.started(folder, shoplaunch)
         said = process.communicate()[1]
         assert process.returncode == 0, said
-        return {name: float(seconds) for name, seconds in re.findall(r"^(.+): ([0-9.]+) s$", said, re.MULTILINE)}
+        phases = {name: float(seconds) for name, seconds in re.findall(r"^(.+): ([0-9.]+) s$", said, re.MULTILINE)}
+        return {**phases, "processor": processor_seconds() - before}
 
-    def peak_bytes(self, folder):
+    def peak_bytes(self, folder, shoplaunch=SHOPLAUNCH):
         """Return the most memory the packer's own processes take together, the scratch server apart."""
-        process, peak = self.started(folder), 0
+        process, peak = self.started(folder, shoplaunch), 0
         while process.poll() is None:
             peak = max(peak, pss_of(process.pid, without="mariadbd"))
             time.sleep(0.02)
@@ -137,48 +144,63 @@ def real():
     return Template(os.environ[DOCROOT], url, unquote(parts.password or ""))
 
 
-def measure(template, runs):
-    """Measure both ways in turn; print the medians of all, of their parts, and of the ratio of pairs."""
-    seconds, parts = {template.by_hand: [], template.packed: []}, {template.by_hand: [], template.packed: []}
+def processor_seconds():
+    """Return the processor time of all that this process has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(template, runs, packers):
+    """Measure all ways in turn, `packers` being title -> command; print the medians of all, of their parts, and of the
+    ratio of pairs."""
+    ways = {BY_HAND: template.by_hand}
+    ways |= {title: partial(template.packed, shoplaunch=command) for title, command in packers.items()}
+    seconds, parts = {title: [] for title in ways}, {title: [] for title in ways}
     for _ in track(range(runs), "Measuring"):
-        for way, taken in seconds.items():
+        for title, way in ways.items():
             with tempfile.TemporaryDirectory(prefix="slbench") as folder:
                 started = time.perf_counter()
-                parts[way].append(way(Path(folder)))
-                taken.append(time.perf_counter() - started)
-    for title, way in (("tar, dump, load", template.by_hand), ("pack", template.packed)):
-        print(f"{title:<28}{statistics.median(seconds[way]):6.1f} s")
-        for name in parts[way][0]:
-            print(f"  {name:<26}{statistics.median(one[name] for one in parts[way]):6.1f} s")
-    by_hand, packed = seconds.values()
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(packed, by_hand, strict=True))
-    print(f"{'ratio of pairs':<28}{ratio:7.2f}   ({runs} runs each, in turn)")
+                parts[title].append(way(Path(folder)))
+                seconds[title].append(time.perf_counter() - started)
+    for title in ways:
+        print(f"{title:<28}{statistics.median(seconds[title]):6.1f} s")
+        for name in parts[title][0]:
+            print(f"  {name:<26}{statistics.median(one.get(name, 0.0) for one in parts[title]):6.1f} s")
+    for other in [title for title in ways if title != PACK]:
+        ratio = statistics.median(mine / theirs for mine, theirs in zip(seconds[PACK], seconds[other], strict=True))
+        print(f"{'ratio to ' + other:<28}{ratio:7.2f}   ({runs} runs each, in turn)")
 
 
-def measure_memory(template, files):
-    """Print the packer's peak memory for the sample shop."""
-    with tempfile.TemporaryDirectory(prefix="slbench") as folder:
-        print(f"peak memory, {files:>6} files   {template.peak_bytes(Path(folder)) / 1e6:6.1f} MB")
+def measure_memory(template, files, packers):
+    """Print the packers' peak memory for the sample shop."""
+    for title, command in packers.items():
+        with tempfile.TemporaryDirectory(prefix="slbench") as folder:
+            peak = template.peak_bytes(Path(folder), command) / 1e6
+            print(f"peak memory, {files:>6} files   {peak:6.1f} MB   {title}")
 
 
 def main():
     """Measure the template there is, and the memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another version, measured in turn")
     options = parser.parse_args()
+    packers = {PACK: SHOPLAUNCH}
+    if options.against:
+        packers["the other version"] = str(options.against.resolve() / ".venv/bin/shoplaunch")
     is_real = DOCROOT in os.environ and DATABASE in os.environ
     if is_real:
-        measure(real(), options.runs)
+        measure(real(), options.runs, packers)
     server = start_private()
     try:
         with tempfile.TemporaryDirectory(prefix="slbench") as folder:
             template = sample(Path(folder), server)
             add_files(template.root, 0, FEW_FILES)
-            measure_memory(template, FEW_FILES)
+            measure_memory(template, FEW_FILES, packers)
             add_files(template.root, FEW_FILES, FILES)
-            measure_memory(template, FILES)
+            measure_memory(template, FILES, packers)
             if not is_real:
-                measure(template, options.runs)
+                measure(template, options.runs, packers)
     finally:
         stop_private(server)
 
