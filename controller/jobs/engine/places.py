@@ -18,15 +18,22 @@ SILENT_SECONDS = 5.0
 
 class Places:
     """The places of one round. `busy` are the servers of the jobs under way, one entry each; the last call to each of
-    `failing` failed, and the breakers of `opened` are open; `silent` ones leave a call unanswered."""
+    `failing` failed, and the breakers of `opened` are open; `silent` ones leave a call unanswered, those `alone` only
+    calls about one account."""
 
     def __init__(
-        self, busy: Iterable[str], failing: Collection[str], opened: Collection[str], silent: Collection[str]
+        self,
+        busy: Iterable[str],
+        failing: Collection[str],
+        opened: Collection[str],
+        silent: Collection[str],
+        alone: Collection[str] = (),
     ) -> None:
         self._busy = Counter(busy)
         self._failing = failing
         self._opened = opened
         self._silent = silent
+        self._hung = set(silent) - set(alone)
 
     def take(self, server: str) -> None:
         """Count another job of `server` as begun."""
@@ -34,11 +41,11 @@ class Places:
 
     def has_room(self, server: str) -> bool:
         """Return whether another job of `server` may begin: half of the threads are reserved for servers that have
-        none, and one that fails or is silent gets one place."""
+        none, and one that fails or hangs gets one place; one of whose accounts only one hangs is as any other."""
         busy, under_way = self._busy[server], self._under_way()
         if server in self._opened and self._sum(self._opened) >= OPENED:
             return False
-        if server in self._failing or server in self._silent:
+        if server in self._failing or server in self._hung:
             return not busy and under_way < THREADS
         return under_way < (THREADS // 2 if busy else THREADS) and busy < PER_SERVER
 

@@ -268,7 +268,7 @@ class Worker:
 
     def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
-        silent = CALLS.silent(SILENT_SECONDS)
+        silent, alone = CALLS.silent(SILENT_SECONDS), CALLS.one_account_hangs(SILENT_SECONDS)
         try:
             with reading(self._engine) as connection:
                 found, known = due.servers(connection, at(self._clock, connection))
@@ -276,7 +276,7 @@ class Worker:
             LOG.warning("%s: %s", error.code, error.message)
             return Places(busy, (), (), silent), []
         opened = [one.server for one in known if one.is_open]
-        return Places(busy, [one.server for one in known], opened, silent), found
+        return Places(busy, [one.server for one in known], opened, silent, alone), found
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""

@@ -131,6 +131,7 @@ CALLERS = [name for name in vars(Callers) if not name.startswith("_")]
 def quick(monkeypatch):
     """Deadlines a test can wait for."""
     monkeypatch.setattr(whm, "ANSWER_SECONDS", DEADLINE)
+    monkeypatch.setattr(whm, "QUICK_SECONDS", DEADLINE)
     monkeypatch.setattr(whm, "READ_PAUSE_SECONDS", 0)
     monkeypatch.setattr(own_account, "UPLOAD_SECONDS", DEADLINE)
     monkeypatch.setattr(doctor, "TIMEOUT_SECONDS", DEADLINE)

@@ -29,6 +29,8 @@ class PanelServer(socketserver.ThreadingTCPServer):
 
     def __init__(self, mode=ANSWERS):
         self.mode, self.asked = mode, 0
+        #: The account whose owner makes each look into it hang.
+        self.hanging = None
         self._guard, self._closed = threading.Lock(), threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -62,8 +64,9 @@ class _Handler(socketserver.StreamRequestHandler):
             while line := self.rfile.readline().strip():
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
-            self.rfile.read(length)
-            mode = self.server.next_mode()
+            body = self.rfile.read(length)
+            held = self.server.hanging is not None and self.server.hanging.encode() in body
+            mode = HANGS if held else self.server.next_mode()
             if mode == HANGS:
                 self.server.hang()
                 return
@@ -73,9 +76,9 @@ class _Handler(socketserver.StreamRequestHandler):
             if mode == LATE:
                 time.sleep(LATE_SECONDS)
             status = {BREAKS: "503 Busy", REFUSES_LOGIN: "403 Forbidden"}.get(mode, "200 OK")
-            body = {REFUSES_ACCOUNT: REFUSAL, BREAKS: b"<html>", REFUSES_LOGIN: b""}.get(mode, ANSWER)
-            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
-            self.wfile.write(head.encode() + body)
+            answer = {REFUSES_ACCOUNT: REFUSAL, BREAKS: b"<html>", REFUSES_LOGIN: b""}.get(mode, ANSWER)
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(answer)}\r\n\r\n"
+            self.wfile.write(head.encode() + answer)
 
 
 class WirePanel(FolderPanel):

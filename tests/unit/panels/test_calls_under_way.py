@@ -42,3 +42,16 @@ def test_a_call_that_fails_is_no_answer(clock):
         with pytest.raises(OSError), calls.call("a"):
             raise OSError
         assert calls.silent(5) == {"a"}
+
+
+def test_of_one_account_that_hangs_it_is_known_that_the_server_may_be_well(clock):
+    calls = CallsUnderWay(clock)
+    with calls.call("a", "nora"), calls.call("a", "nora"):
+        clock.pass_by(60)
+        with calls.call("a", "omid"):
+            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, {"a"})
+            clock.pass_by(5)
+            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, frozenset())
+        with calls.call("a"):
+            clock.pass_by(5)
+            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, frozenset())

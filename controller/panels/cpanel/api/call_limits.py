@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -20,6 +21,8 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: For so long after a successful call the next calls go in parallel: a job makes one call soon after another.
 LATELY_SECONDS = 10.0
+#: Others wait so long for a call about an account that tries the login.
+ACCOUNT_SECONDS = 5.0
 #: A probe's lease lasts so much longer than its call: who made it may need a moment to say how it ended.
 PROBE_SECONDS = 30.0
 #: An address, a user and a token.
@@ -166,28 +169,29 @@ class CallLimiter:
     """Limits all calls of this process with one login: at most `places` of them run in parallel.
 
     When the login has not worked lately, one call goes ahead and the others wait for its end: several refused at once
-    could get our address locked out.
+    could get our address locked out. For a call about an account they do not wait long: its owner may make it hang.
     """
 
     def __init__(self, places: threading.BoundedSemaphore, clock: Callable[[], float] = time.monotonic) -> None:
         self._places = places
         self._clock = clock
         self._changed = threading.Condition()
-        self._is_tried = False
+        #: Until when others wait for the call that tries the login; infinite: for its end.
+        self._awaited_until = 0.0
         self._tries = 0
         self._let_in_at: float | None = None
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Wait for a place and hold it in the `with` block."""
-        is_first = self._goes_first()
+    def passed(self, account: str = "") -> Iterator[None]:
+        """Wait for a place and hold it in the `with` block, for a call about `account`, or "" about the server."""
+        is_first = self._goes_first(ACCOUNT_SECONDS if account else math.inf)
         try:
             with self._places:
                 yield
         finally:
             if is_first:
                 with self._changed:
-                    self._is_tried = False
+                    self._awaited_until = 0.0
                     self._tries += 1
                     self._changed.notify_all()
 
@@ -195,18 +199,23 @@ class CallLimiter:
         """Record that the login works."""
         with self._changed:
             self._let_in_at = self._clock()
+            self._changed.notify_all()
 
-    def _goes_first(self) -> bool:
-        """Return whether this call tries the login; when another does, wait for its end, whatever its result."""
+    def _goes_first(self, seconds: float) -> bool:
+        """Return whether this call tries the login, which others await for `seconds`; when another does, wait for its
+        end, whatever its result."""
         with self._changed:
-            if self._let_in_at is not None and self._clock() - self._let_in_at <= LATELY_SECONDS:
-                return False
-            if not self._is_tried:
-                self._is_tried = True
-                return True
             tries = self._tries
-            self._changed.wait_for(lambda: self._tries != tries)
+            while not self._was_let_in() and self._tries == tries:
+                left = self._awaited_until - self._clock()
+                if left <= 0:
+                    self._awaited_until = self._clock() + seconds
+                    return True
+                self._changed.wait(None if left == math.inf else left)
             return False
+
+    def _was_let_in(self) -> bool:
+        return self._let_in_at is not None and self._clock() - self._let_in_at <= LATELY_SECONDS
 
 
 _guard = threading.Lock()

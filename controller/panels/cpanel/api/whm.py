@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from controller.network import json_body
-from controller.network.failures import LARGE, UNTRUSTED, NetworkError
+from controller.network.failures import LARGE, SLOW, UNTRUSTED, NetworkError
 from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
 from controller.panels.calls_under_way import CALLS
@@ -24,8 +24,13 @@ LOG = logging.getLogger(__name__)
 ANSWER_SECONDS = 120
 #: An answer to such a call that took longer counts as a failure of the server, though it is used.
 SLOW_SECONDS = 60
+#: For the call that shows whether only an account hangs.
+QUICK_SECONDS = 5
+_QUICK = "json-api/myprivs"
 #: For creating or removing an account.
 LONG_SECONDS = 600
+#: Functions that take as long as the files of an account are many.
+LASTING = ("removeacct",)
 #: Tries of a query without an answer: it changes nothing.
 READ_TRIES = 3
 READ_PAUSE_SECONDS = 1.0
@@ -148,7 +153,9 @@ class Whm:
         return self._send(Request(f"{module}::{function}", arguments, account, limit), read_only, ANSWER_SECONDS)
 
     def _send(self, request: Request, read_only: bool, seconds: int) -> Answer:
-        call = Call(f"json-api/{request.name}", {"api.version": "1", **request.fields}, seconds, request.answer_bytes)
+        form = {"api.version": "1", **request.fields}
+        account = request.account or (form.get("username", "") if request.function in LASTING else "")
+        call = Call(f"json-api/{request.name}", form, seconds, request.answer_bytes, account=account)
         return request.read(self._ask(call, read_only))
 
     def query(self, request: Request) -> Answer:
@@ -159,7 +166,9 @@ class Whm:
         """Return the answers to all `requests`, made in one call; None where the server does not support batches."""
         commands = [f"{one.name}?{urlencode(one.fields)}" for one in requests]
         most = sum(one.answer_bytes for one in requests)
-        call = Call("json-api/batch", {"api.version": "1", "command": commands}, ANSWER_SECONDS, min(most, BATCH_BYTES))
+        form = {"api.version": "1", "command": commands}
+        account = next((one.account for one in requests if one.account), "")
+        call = Call("json-api/batch", form, ANSWER_SECONDS, min(most, BATCH_BYTES), account=account)
         answer = answers.whm(self._ask(call, True))
         found = answer.data.get("result") if answer.ok and isinstance(answer.data, dict) else None
         if not isinstance(found, list) or len(found) != len(requests):
@@ -177,7 +186,8 @@ class Whm:
             "cpanel_jsonapi_module": module,
             "cpanel_jsonapi_func": function,
         }
-        call = Call("json-api/cpanel", {**about, **_fields(arguments)}, ANSWER_SECONDS, ANSWER_BYTES)
+        form = {**about, **_fields(arguments)}
+        call = Call("json-api/cpanel", form, ANSWER_SECONDS, ANSWER_BYTES, account=account)
         return answers.api2(self._ask(call, read_only), _hidden(arguments))
 
     def probe(self) -> Answer:
@@ -191,7 +201,7 @@ class Whm:
         """Return the document in the answer."""
         for left in reversed(range(READ_TRIES if read_only else 1)):
             try:
-                with self._limiter.passed():
+                with self._limiter.passed(call.account):
                     # Checked only now: it may have been closed during the wait
                     reason = self._breaker.closed()
                     if reason is not None:
@@ -213,14 +223,14 @@ class Whm:
         limits = Limits(call.seconds, call.answer_bytes)
         client, began = self._client(), time.monotonic()
         try:
-            with CALLS.call(self.server):
+            with CALLS.call(self.server, call.account):
                 answer = client.ask(HttpRequest("POST", f"/{call.path}", headers, call.body()), limits)
         except NetworkError as problem:
             error = self._silence(call.path, problem)
-            if error.code == "panel_unreachable":
-                self._breaker.failed(error.message)
-            else:
+            if error.code != "panel_unreachable":
                 self._breaker.answered()
+            elif not self._failed(call, error.message) and problem.kind == SLOW:
+                raise Rests(error.code, error.message) from None
             raise error from None
         self._note(call, answer.status, time.monotonic() - began)
         return self._read(call.path, answer)
@@ -228,11 +238,28 @@ class Whm:
     def _note(self, call: Call, status: int, seconds: float) -> None:
         """Note for the circuit breaker how the call was answered."""
         if status >= _BROKEN:
-            self._breaker.failed(f"{self._login.url} answered {call.path} with {status}")
+            self._failed(call, f"{self._login.url} answered {call.path} with {status}")
         elif seconds > SLOW_SECONDS and call.seconds <= ANSWER_SECONDS:
-            self._breaker.failed(f"{self._login.url} took {round(seconds)} seconds to answer {call.path}", late=True)
+            self._failed(call, f"{self._login.url} took {round(seconds)} seconds to answer {call.path}", late=True)
         else:
             self._breaker.answered()
+
+    def _failed(self, call: Call, reason: str, *, late: bool = False) -> bool:
+        """Note for the circuit breaker that the call failed, and return True; unless it is the account alone that
+        hangs, by its owner's doing: a file system of the owner's, a pipe in the place of a file, a million files."""
+        if call.account and self._answers():
+            self._breaker.answered()
+            return False
+        self._breaker.failed(reason, late=late)
+        return True
+
+    def _answers(self) -> bool:
+        """Return whether the server answers a call that looks into no account."""
+        request = HttpRequest("POST", f"/{_QUICK}", {**self._headers, "Content-Type": _FORM}, b"api.version=1")
+        try:
+            return self._client().ask(request, Limits(QUICK_SECONDS, ANSWER_BYTES)).status < _BROKEN
+        except (NetworkError, ShoplaunchError):
+            return False
 
     def _client(self) -> HttpClient:
         if self._made is None:
@@ -280,7 +307,7 @@ class Whm:
 
 
 class Rests(ShoplaunchError):
-    """The server is not called for a while: asking again at once is useless."""
+    """The server is not called for a while, or an account of it hangs: asking again at once is useless."""
 
 
 @dataclass(frozen=True)
@@ -292,6 +319,8 @@ class Call:
     seconds: int
     answer_bytes: int
     kind: str = _FORM
+    #: The account whose files and settings the server looks into meanwhile; "" for calls about the server.
+    account: str = ""
 
     def body(self) -> bytes | Body:
         """Return the body to send."""

@@ -49,3 +49,8 @@ def test_a_silent_server_without_a_job_under_way_gets_one_place():
 def test_even_silent_threads_have_an_end():
     hung = [f"hung{n}" for n in range(SILENT + THREADS)]
     assert not places(hung, silent=hung).has_room("healthy")
+
+
+def test_a_server_of_which_one_account_hangs_has_room_for_its_other_jobs():
+    found = Places(["a"], (), (), ["a"], alone=["a"])
+    assert taken(found, ["a"] * PER_SERVER) == ["a"] * (PER_SERVER - 1)
