@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import time
+import zlib
 
 import kombu
 import pytest
@@ -117,6 +118,11 @@ STRANGE = {
         "body": b"cos\nsystem\n(S'touch /tmp/never'\ntR.", "task": messages.HINT,
         "content_type": "application/x-python-serialize",
     },
+    "a hint that says it is packed": {
+        "body": zlib.compress(json.dumps([["web1"], {}, {}]).encode()), "task": messages.HINT,
+        "compression": "application/x-gzip",
+    },
+    "something packed that is not": {"body": b"web1", "task": messages.HINT, "compression": "application/x-bz2"},
     "an echo of somebody else": {"body": json.dumps([["0" * 32], {}, {}]).encode(), "task": messages.ECHO},
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import ssl
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,14 @@ class Link:
             delivery_mode="transient", expiration=HINT_SECONDS, **message.properties,
         )  # fmt: skip
 
+    def open(self, connection: Any) -> Any:
+        """Open the connection; return its channel, which hands on every message as it was sent: the library would
+        unpack one that says it is packed, to any size."""
+        connection.connect()
+        channel = connection.default_channel
+        channel.Message = _never_unpacked(channel.Message)
+        return channel
+
     def bound(self, channel: Any) -> None:
         """Redis keeps lists however long they are: the oldest hints go, and all when nobody is left to take one."""
         if self.is_redis:
@@ -75,6 +84,18 @@ class Link:
             # Not the channel's own connection, on which a wait for messages is under way
             with channel.conn_or_acquire() as redis:
                 redis.expire(f"{self.queue}.{number}", OWN_SECONDS)
+
+
+def _never_unpacked(kind: Any) -> Any:
+    """Return the class of messages `kind` without what would unpack them."""
+
+    def begin(self: Any, sent: Any, channel: Any = None, **more: Any) -> None:
+        headers = sent.get("headers") if isinstance(sent, Mapping) else sent.properties.get("application_headers")
+        if isinstance(headers, MutableMapping):
+            headers.pop("compression", None)
+        kind.__init__(self, sent, channel=channel, **more)
+
+    return type("Message", (kind,), {"__init__": begin})
 
 
 def _queue(name: str, **more: Any) -> Any:

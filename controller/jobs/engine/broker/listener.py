@@ -80,8 +80,7 @@ class Listener:
         number = secrets.token_hex(8)
         connection = self._link.connection()
         try:
-            connection.connect()
-            channel = connection.default_channel
+            channel = self._link.open(connection)
             queues = [self._link.shared(), self._link.own(number)]
             # RabbitMQ holds back more than one message only from who confirms them
             consumer = self._link.application.amqp.TaskConsumer(
