@@ -12,7 +12,7 @@ from controller.access import totp
 from controller.db import servers
 from controller.db.identities import access, api_keys, operators
 from controller.db.tables import api_keys as key_rows
-from controller.db.tables import audit, bundles, metadata, operator_sessions
+from controller.db.tables import audit, bundles, metadata, operator_sessions, refused_orders, services
 from controller.db.tables import operators as operator_rows
 from controller.db.tables import servers as server_rows
 from controller.jobs.shop import credentials
@@ -23,8 +23,11 @@ ACTION = "backup.restore"
 REVIEW_SECONDS = 14 * 86_400
 #: At most this many of a kind are listed.
 _NAMED = 100
-#: Name -> table of what a restore into an installation without jobs replaces.
-_REPLACED = {"operators": operator_rows, "keys": key_rows, "servers": server_rows, "bundles": bundles}
+#: Name -> table of what a restore into an installation without jobs replaces: also orders that have no job yet.
+_REPLACED = {
+    "operators": operator_rows, "keys": key_rows, "servers": server_rows, "bundles": bundles,
+    "services": services, "refused orders": refused_orders,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

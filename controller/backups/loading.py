@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 
 from controller.access.actor import COMMAND_LINE
 from controller.backups import aftermath, archive, snapshot
@@ -91,7 +91,7 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
         if lasting or problem.details.get("denied"):
             raise ShoplaunchError("restore_failed", problem.message) from problem
         raise
-    except DBAPIError as problem:
+    except StatementError as problem:
         raise ShoplaunchError("restore_failed", f"the controller's database: {problem.orig}"[:300]) from problem
 
 
@@ -112,10 +112,13 @@ class Batches:
 
     def __init__(self, connection: sa.Connection, tables: sa.MetaData) -> None:
         self._connection, self._tables = connection, tables.tables
+        self._columns = {name: frozenset(column.name for column in table.c) for name, table in tables.tables.items()}
         self._name, self._rows, self._chars = "", list[dict[str, Any]](), 0
 
     def add(self, table: str, row: dict[str, Any]) -> None:
-        """Insert the row, now or with a later batch."""
+        """Insert the row, now or with a later batch. Raises LookupError for what the database has no place for."""
+        if not row.keys() <= self._columns[table]:
+            raise LookupError(table)
         if table != self._name or len(self._rows) >= _BATCH_ROWS or self._chars >= _BATCH_CHARS:
             self.flush()
         self._name = table
@@ -177,9 +180,13 @@ def _of_this_version(source: Source, scratch: Path, progress: Progress) -> sa.En
     progress.phase("Reading the earlier version's database", source.file.stat().st_size)
     try:
         transact(engine, work)
-    except DBAPIError as problem:
+    except StatementError as problem:
         raise ShoplaunchError("backup_damaged", f"{source.file}: {problem.orig}"[:300]) from problem
-    migrate.upgrade(engine)
+    try:
+        migrate.upgrade(engine)
+    except (ValueError, TypeError, LookupError, AttributeError) as problem:
+        message = f"{source.file}: its rows are none of an earlier version ({type(problem).__name__})"
+        raise ShoplaunchError("backup_damaged", message[:300]) from problem
     return engine
 
 

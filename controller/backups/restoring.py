@@ -17,6 +17,7 @@ from pathlib import Path
 
 from controller.backups import aftermath, loading
 from controller.backups.aftermath import Review
+from controller.backups.archive import STAGING
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import NoProgress, Progress
@@ -28,7 +29,6 @@ from shared.errors import ShoplaunchError
 
 #: File for a backup's settings when this machine has settings already.
 OTHER_SETTINGS = FILE_NAME + ".backup"
-STAGING = ".restoring"
 _FILES, _JOURNAL, _SCRATCH = "files", "journal.json", "scratch.db"
 
 
@@ -60,8 +60,8 @@ def restore(
 
 
 def replaced(config: Config) -> dict[str, int]:
-    """Return {kind: number} of what a restore would replace: operators, keys, servers and bundles. Raises
-    `database_busy`."""
+    """Return {kind: number} of what a restore would replace: operators, keys, servers, bundles, and orders without a
+    job. Raises `database_busy`."""
     engine = make_engine(config.database_url)
     path = engine.url.database
     try:

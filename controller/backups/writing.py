@@ -9,7 +9,7 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +39,8 @@ def backup(
     """Write the backup to `output` (0600: it holds the keys), completely or not at all; return its summary. Bundles are
     not included: their files are large, and the operator has them.
 
-    Raises ShoplaunchError `name_taken` when the file exists, `not_initialised`, `database_busy`, OSError.
+    Raises ShoplaunchError `name_taken` when the file exists, `not_initialised`, `restore_running`, `database_busy`,
+    OSError.
     """
     if output.exists() or output.is_symlink():
         raise ShoplaunchError("name_taken", f"{output} exists already")
@@ -81,11 +82,14 @@ def write_backup(
         for _try in range(_TRIES):
             keys = _keys(config.home)
             with snapshot.snapshot(engine) as connection:
+                if (config.home / archive.STAGING).exists():
+                    # The rows may be the restored ones already, and the keys those before
+                    raise ShoplaunchError("restore_running", f"a restore into {config.home} is under way")
                 # Rows and the keys that decrypt them must be of the same moment
                 if _keys(config.home) == keys:
                     _check(connection)
                     with _Output(stream, passphrase) as output:
-                        return _write(config, connection, output, progress or NoProgress())
+                        return _write(_files(config.home, keys), connection, output, progress or NoProgress())
     finally:
         engine.dispose()
     raise ShoplaunchError("database_busy", "the keys change all the time")
@@ -171,15 +175,16 @@ class _Output:
             self._sealing.finish()
 
 
-def _write(config: Config, connection: sa.Connection, output: _Output, progress: Progress) -> archive.Summary:
+def _write(
+    files: Mapping[str, bytes | Path], connection: sa.Connection, output: _Output, progress: Progress
+) -> archive.Summary:
     tables = metadata.sorted_tables
     progress.phase("Saving the database", sum(snapshot.count(connection, table) for table in tables))
     written = archive.Summary(revision=str(newest()))
     columns = {table.name: [column.name for column in table.columns] for table in tables}
     output.add(archive.HEADER, _json({"format": archive.FORMAT, "revision": written.revision, "columns": columns}))
-    for path in _files(config.home):
-        name = path.relative_to(config.home).as_posix()
-        output.add_file(name, path)
+    for name, content in files.items():
+        output.add(name, content) if isinstance(content, bytes) else output.add_file(name, content)
         written.files.append(name)
     for table in tables:
         written.tables[table.name] = 0
@@ -197,10 +202,12 @@ def _json(document: object) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode("utf-8")
 
 
-def _files(home: Path) -> list[Path]:
-    settings = home / FILE_NAME
-    folders = [path for name in archive.FOLDERS for path in _in_folder(home, name)]
-    return [*([settings] if settings.exists() else []), *folders]
+def _files(home: Path, keys: Mapping[str, bytes]) -> dict[str, bytes | Path]:
+    """Return name -> content, or where it is, of the installation's files: of `keys` as they were at the moment of the
+    rows, whatever becomes of their files meanwhile."""
+    settings = {FILE_NAME: home / FILE_NAME} if (home / FILE_NAME).exists() else {}
+    agent = {f"agent/{path.name}": path for path in _in_folder(home, "agent")}
+    return {**settings, **{f"keys/{name}": content for name, content in keys.items()}, **agent}
 
 
 def _pieces(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[bytes, int]]:

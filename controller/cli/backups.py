@@ -87,7 +87,7 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
 
     Every operator's session ends, recovery codes and clients' links to passwords as well. What was revoked, removed or
     changed since FILE was made is as it was: it is listed, for you to look through. Asks where there are operators,
-    keys, servers or bundles already.
+    keys, servers, bundles or orders already.
     """
     config = load_config()
     ensure_folders(config)

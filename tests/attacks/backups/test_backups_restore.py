@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
 from controller import backups
-from controller.backups import snapshot
+from controller.backups import loading, snapshot
 from controller.cli import main
 from controller.db import steps, workers
 from controller.db.connection.engine import reading, transact
@@ -134,9 +134,9 @@ def test_keys_and_rows_are_of_one_moment(places, tmp_path, monkeypatch):
 
     @contextmanager
     def retiring(engine):
+        if not retired:
+            retired.append(retire(config))
         with real(engine) as connection:
-            if not retired:
-                retired.append(retire(config))
             yield connection
 
     monkeypatch.setattr(snapshot, "snapshot", retiring)
@@ -144,6 +144,45 @@ def test_keys_and_rows_are_of_one_moment(places, tmp_path, monkeypatch):
     other = places.config("sqlite")
     backups.restore(other, tmp_path / "saved")
     assert load_keys(other.keys).decrypt(read_job(other).secrets_encrypted) == "s3cret" and retired
+
+
+@attack("a key is retired while the rows of a backup are counted", "the keys of the backup are those of its rows")
+def test_the_keys_are_those_of_the_rows_whatever_becomes_of_their_files(places, tmp_path, monkeypatch):
+    config = places.config("sqlite")
+    installation.ensure_installation(config)
+    with closing_engine(config) as engine:
+        add_job(engine, secrets_encrypted=load_keys(config.keys).encrypt("s3cret"))
+    real, retired = snapshot.count, []
+
+    def retiring(connection, table):
+        if not retired:
+            retired.append(retire(config))
+        return real(connection, table)
+
+    monkeypatch.setattr(snapshot, "count", retiring)
+    backups.backup(config, tmp_path / "saved")
+    other = places.config("sqlite")
+    backups.restore(other, tmp_path / "saved")
+    assert load_keys(other.keys).decrypt(read_job(other).secrets_encrypted) == "s3cret" and retired
+
+
+@attack(
+    "a backup is made while a restore has changed the rows, and not yet the keys",
+    "it is refused: its keys would not open its rows",
+)
+def test_no_backup_is_made_in_the_middle_of_a_restore(places, tmp_path, monkeypatch):
+    source, config = places.installed("sqlite"), places.config("sqlite")
+    backups.backup(source, tmp_path / "saved")
+    installation.ensure_installation(config)
+    real, refused = loading.was_loaded, []
+
+    def looking(engine, token):
+        refused.append(refusal(backups.backup, config, tmp_path / "half"))
+        return real(engine, token)
+
+    monkeypatch.setattr(loading, "was_loaded", looking)
+    backups.restore(config, tmp_path / "saved")
+    assert refused == ["restore_running"] and not (tmp_path / "half").exists()
 
 
 @attack("a hundred thousand jobs are saved and brought back", "memory stays flat, below 150 MB")

@@ -1,7 +1,9 @@
 """A backup that is damaged, altered or without end is called so, and nothing is changed by it."""
 
 import gzip
+import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -223,3 +225,89 @@ def test_a_value_without_end_in_the_earlier_form_is_damage(places, tmp_path):
         for _ in range(2048):
             out.write(b"a" * MEGABYTE)
     refused_in_little_memory(places.installed("sqlite"), tmp_path / "old")
+
+
+def forged(source, target, change):
+    """Write the backup `source` again as `target`: `change(members)` of name -> content, with an index that fits."""
+    with tarfile.open(source) as old:
+        members = {entry.name: old.extractfile(entry).read() for entry in old}
+    del members[archive.INDEX]
+    change(members)
+    tables = dict.fromkeys(json.loads(members[archive.HEADER])["columns"], 0)
+    for name, data in members.items():
+        if name.startswith("database/"):
+            tables[name.split("/")[1]] += data.count(b"\n")
+    digests = [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in members.items()]
+    members[archive.INDEX] = json.dumps({"members": digests, "tables": tables}).encode()
+    with tarfile.open(target, "w:gz") as new:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            new.addfile(entry, io.BytesIO(data))
+
+
+def with_columns(members, change):
+    header = json.loads(members[archive.HEADER])
+    change(header["columns"])
+    members[archive.HEADER] = json.dumps(header).encode()
+
+
+def another_table(members):
+    with_columns(members, lambda columns: columns.update(strangers=["id"]))
+    members["database/strangers/00000001.jsonl"] = b"[1]\n"
+
+
+def another_column(members):
+    with_columns(members, lambda columns: columns.update(bundles=["strange", *columns["bundles"][1:]]))
+
+
+def first_of_bundles(value):
+    def change(members):
+        name = "database/bundles/00000001.jsonl"
+        row = json.loads(members[name].splitlines()[0])
+        members[name] = json.dumps([value, *row[1:]]).encode() + b"\n"
+
+    return change
+
+
+def twice(members):
+    members["database/bundles/00000001.jsonl"] *= 2
+
+
+FORGED = {
+    "a table that does not exist": another_table,
+    "a column that does not exist": another_column,
+    "a list for a text": first_of_bundles([["a"]]),
+    "bytes that are none": first_of_bundles({"base64": 1}),
+    "nothing for what there has to be": first_of_bundles(None),
+    "a row twice": twice,
+}
+
+
+@attack(
+    "somebody who can write where backups lie makes one with tables, columns, values or rows no installation has",
+    "it is refused with a code, and nothing is changed",
+)
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
+def test_what_no_installation_has_is_refused(places, tmp_path, change):
+    source, config = places.installed("sqlite"), places.config("sqlite")
+    installation.ensure_installation(config)
+    before, keys = content(config), keys_of(config)
+    backups.backup(source, tmp_path / "saved")
+    forged(tmp_path / "saved", tmp_path / "forged", change)
+    assert refusal(backups.restore, config, tmp_path / "forged") in ("backup_damaged", "restore_failed")
+    assert (content(config), keys_of(config)) == (before, keys)
+
+
+@attack(
+    "somebody who can write where backups lie puts rows that no version had into a backup of an earlier version",
+    "it is called damaged, and nothing is changed",
+)
+def test_rows_that_no_earlier_version_had_are_damage(places, tmp_path):
+    tables = old_tables()
+    odd = {"service_id": "odd", "wanted": "no JSON", "error": "{}", "terminated_at": None, "updated_at": 1.0}
+    tables["services"] = [{**dict.fromkeys(tables["services"][0]), **odd}]
+    old_backup(tmp_path / "saved", tables)
+    config = places.config("sqlite")
+    assert refusal(backups.restore, config, tmp_path / "saved") == "backup_damaged"
+    assert not (config.home / "keys").exists()
