@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from controller.billing.base import About, Handover, Unsettled
 from controller.billing.whmcs.answers import items
@@ -80,8 +81,7 @@ class Mails:
             about.log.put(what, "unwanted")
             return "the client wants no mail about products"
         address = f"{about.status_url}?m={kind}"
-        # Edited templates may lack one or the other; no other mail has either
-        marks = [mark for mark in (address, values.get("shop_admin_url"), values.get("shop_password_link")) if mark]
+        marks = _marks(address, values, was_lost=was_lost(about, what))
         flags = {"shop_persian": _flag(client.language == "fa"), "shop_is_site": _flag(about.noun == SITE)}
         known = {"shop_domain": about.domain, "shop_status_url": address, **flags, **values}
         variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
@@ -107,6 +107,18 @@ class Mails:
             if not rows or str(seen) == str(answer.get("totalresults")):
                 break
         return False
+
+
+def _marks(address: str, values: Mapping[str, str], *, was_lost: bool) -> list[str]:
+    """Return texts one of which is in the mail if it was sent; edited templates may lack one or the other.
+
+    The back office's address may stand in the mail about an earlier shop of the same domain as well: it is a sign only
+    where there is no better one, or an answer to this very mail was lost.
+    """
+    own = [address, values.get("shop_password_link", ""), values.get("shop_password", "")]
+    if was_lost or not any(own[1:]):
+        own.append(values.get("shop_admin_url", ""))
+    return [mark for mark in own if mark]
 
 
 def _flag(is_so: bool) -> str:

@@ -38,12 +38,13 @@ SHORTEST_PASSWORD = 8
 class Wanted:
     """A follow-up job of `kind`; `given` are values the kind needs; of `admin.password` only the hash is stored.
 
-    A new job is written with `note`.
+    A new job is written with `note`. `anew`: it must not be one that is open already, which has other values.
     """
 
     kind: str
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     note: Note | None = None
+    anew: bool = False
 
 
 def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: Wanted, now: float) -> Job:
@@ -61,11 +62,11 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
     }
     row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
     try:
-        return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted.note))
+        return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted))
     except IntegrityError:
         with reading(engine) as connection:
             known = jobs.open_follow_up(connection, parent.id, kind)
-        if known is None:
+        if known is None or wanted.anew:
             raise ShoplaunchError("domain_busy", f"another job is at work in account {parent.account}") from None
         return known
 
@@ -147,16 +148,18 @@ def _private_values(kind: str, given: Mapping[str, str], password_format: str) -
     return found
 
 
-def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], note: Note | None) -> Job:
+def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], wanted: Wanted) -> Job:
     # The shop may have been ended or given up since it was read
     places.require_own(connection, jobs.get(connection, parent, lock=True))
     known = jobs.open_follow_up(connection, parent, row["kind"])
+    if known is not None and wanted.anew:
+        raise ShoplaunchError("domain_busy", f"job {known.id} of this kind is {known.state} already")
     if known is not None:
         return known
     jobs.insert(connection, row)
     steps.insert(connection, row["id"], plan.of(row["kind"]))
-    if note is not None:
-        note.about(row["id"]).write(connection, row["created_at"], parent)
+    if wanted.note is not None:
+        wanted.note.about(row["id"]).write(connection, row["created_at"], parent)
     return jobs.get(connection, row["id"])
 
 

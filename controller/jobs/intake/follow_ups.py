@@ -15,13 +15,20 @@ from controller.jobs.shop import credentials
 
 
 def start(
-    installation: Installation, parent_id: str, kind: str, given: Mapping[str, str], note: Note | None = None
+    installation: Installation,
+    parent_id: str,
+    kind: str,
+    given: Mapping[str, str],
+    note: Note | None = None,
+    *,
+    anew: bool = False,
 ) -> Job:
-    """Return the open follow-up job of `kind` on the shop of job `parent_id`; see follow_up.start."""
+    """Return the open follow-up job of `kind` on the shop of job `parent_id`, with `anew` a new one; see
+    follow_up.start."""
     own = installation
     with reading(own.engine) as connection:
         parent = jobs.get(connection, parent_id)
-    wanted = follow_up.Wanted(kind, given, note)
+    wanted = follow_up.Wanted(kind, given, note, anew)
     job = follow_up.start(own.engine, own.keys, own.bundles, parent, wanted, own.now())
     if KINDS[kind].asks_password:
         # A password that still waits behind a link is about to be outdated

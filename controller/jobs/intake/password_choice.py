@@ -42,7 +42,9 @@ def choose(installation: Installation, job: Job, nonce: str, password: str, note
     if not credentials.claim(installation.engine, job.id, nonce, installation.now(), note):
         return False
     try:
-        follow_ups.start(installation, job.id, SET_ADMIN_PASSWORD, {"admin.password": password})
+        given = {"admin.password": password}
+        # One that is open already sets another password: the client would be told that this one is set
+        follow_ups.start(installation, job.id, SET_ADMIN_PASSWORD, given, anew=True)
     except ShoplaunchError as error:
         if note is not None:
             _note_failure(installation, replace(note, detail=f"{note.detail} {error.code}"), job)

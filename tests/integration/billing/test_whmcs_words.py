@@ -166,3 +166,15 @@ def test_without_a_note_and_without_an_operator_nobody_was_notified(driver, whmc
     whmcs.moods = {"*": ["html"]}
     assert code_of(made.alarm, Alarm(**TROUBLE, about=about())) == "operator_missing"
     assert code_of(made.alarm, Alarm(**TROUBLE, about=about(service_id=None))) == "operator_missing"
+
+
+@pytest.mark.parametrize("secret", ["password_link", "password"])
+def test_the_mail_about_an_earlier_shop_of_the_same_domain_is_not_taken_for_this_one(driver, whmcs, secret):
+    ways = {"password": {"password": "Kq7mVd3xTb9p", "password_link": "", "way": "mail"}, "password_link": {}}
+    driver().hand_over(handover(admin_url="https://shop.example.com/wp-admin/"))
+    news = about(job="another1", status_url="https://control.example.com/status/OTHER")
+    link = "https://control.example.com/credentials/T9"
+    known = {"admin_url": "https://shop.example.com/wp-admin/", "password_link": link}
+    driver().hand_over(handover(news, **{**known, **ways[secret]}))
+    ready = [mail["message"] for mail in whmcs.books.mails if mail["subject"].startswith("Ready")]
+    assert len(ready) == 2 and {**known, **ways[secret]}[secret] in ready[1]

@@ -171,6 +171,18 @@ def test_a_client_chooses_a_password_once_and_sees_when_it_works(site, choosing)
     assert CHOSEN not in site.log()
 
 
+def test_a_password_is_not_said_to_be_set_while_another_job_sets_another_one(site, choosing):
+    job, address = choosing()
+    given = {"admin.password": "what the operator chose"}
+    begun = site.service.jobs.start_follow_up(job.id, "set_admin_password", given)
+    assert "not possible at this moment" in choose(address).text
+    site.put(begun, "failed")
+    assert "not possible at this moment" in choose(address).text
+    site.put(begun, "live", domain_key=None, account_key=None)
+    assert "being set" in choose(address).text
+    assert len(site.service.jobs.follow_ups(job.id)) == 2
+
+
 @pytest.mark.parametrize(
     ("password", "again", "said"),
     [
