@@ -37,6 +37,8 @@ class Keys:
     tokens: tuple[bytes, ...] = field(repr=False)
     sessions: tuple[bytes, ...] = field(repr=False)
     fingerprint_salt: bytes = field(repr=False)
+    #: Where the files are from which they were read.
+    folder: Path | None = field(default=None, repr=False, compare=False)
 
     def public_keys(self) -> list[bytes]:
         """Return the public half of every signing key, 32 bytes each, newest last."""
@@ -51,6 +53,9 @@ class Keys:
         try:
             return self._fernet().decrypt(text.encode("ascii")).decode("utf-8")
         except InvalidToken:
+            current = self.current()
+            if current != self:
+                return current.decrypt(text)
             raise ShoplaunchError("config_invalid", "an encrypted value was made with a key that is gone") from None
 
     def sealed_anew(self, text: str) -> str:
@@ -64,10 +69,19 @@ class Keys:
             return self.encrypt(self.decrypt(text))
         return text
 
+    def current(self) -> Keys:
+        """Return the keys as their files are now: newer ones may have been made since, which other processes use."""
+        if self.folder is None:
+            return self
+        try:
+            return load_keys(self.folder)
+        except ShoplaunchError:
+            return self
+
     def newest(self) -> Keys:
         """Return these keys without the old ones."""
         newest = {name: getattr(self, name)[-1:] for name in MAKERS}
-        return replace(self, **newest)
+        return replace(self, folder=None, **newest)
 
     def _fernet(self) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in reversed(self.encryption)])
@@ -140,6 +154,7 @@ def load_keys(folder: Path) -> Keys:
             tokens=tuple(bytes.fromhex(line) for line in lines["tokens"]),
             sessions=tuple(bytes.fromhex(line) for line in lines["sessions"]),
             fingerprint_salt=bytes.fromhex(lines[SALT][0]),
+            folder=folder,
         )
     except ValueError:
         raise ShoplaunchError("config_invalid", f"a key file in {folder} is damaged") from None

@@ -48,7 +48,7 @@ class Installation:
         self.panel_of = panel_of
         self.now: Clock = clock or DatabaseClock(engine)
         self.bundles = Bundles(config, engine)
-        self.tokens = Tokens(keys.tokens, self.now, config.job_hours)
+        self.tokens = Tokens(keys.tokens, self.now, config.job_hours, lambda: keys.current().tokens)
         self.hints: Hints = registry.of(config).hints(config)
         #: (source of an order, key that signed it) -> how its people are notified.
         self.billing: Way = channels(config, self.now, self._key_names)

@@ -31,10 +31,18 @@ class AgentToken:
 class Tokens:
     """Makes and reads tokens with `keys` (newest last) by `clock`: unix seconds, this process's own without one.
 
-    Jobs are valid for `job_hours`; tokens live longer, for late final events.
+    Jobs are valid for `job_hours`; tokens live longer, for late final events. `renewed` returns the keys as they are by
+    now, as a worker that was restarted since may sign by newer ones.
     """
 
-    def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] | None = None, job_hours: int = 24) -> None:
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        clock: Callable[[], float] | None = None,
+        job_hours: int = 24,
+        renewed: Callable[[], Sequence[bytes]] | None = None,
+    ) -> None:
+        self._made_of, self._renewed = (tuple(keys), clock, job_hours), renewed
         self._max_age = max(MAX_AGE_SECONDS, job_hours * 3600 + LATE_SECONDS)
         self._agent = URLSafeTimedSerializer(
             list(keys), salt="shoplaunch/agent", signer=lenient_signer(clock), signer_kwargs=_SIGNER
@@ -51,6 +59,10 @@ class Tokens:
         try:
             found = self._agent.loads(token, max_age=self._max_age)
         except (BadData, ValueError):
+            keys, clock, hours = self._made_of
+            current = keys if self._renewed is None else tuple(self._renewed())
+            if current != keys:
+                return Tokens(current, clock, hours).read_agent(token, scope)
             raise ShoplaunchError(
                 "token_invalid", "the token was not issued by this controller, or is too old"
             ) from None
