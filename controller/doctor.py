@@ -60,6 +60,16 @@ def _keys(config: Config) -> Iterator[Check]:
     yield Check("", mode == 0, f"{len(keys.signing)} signing key(s)", f"chmod 700 {config.keys}" if mode else "")
 
 
+def _secret_files(config: Config) -> Iterator[Check]:
+    sections = WhmcsSettings.sections(config.whmcs).values()
+    named = [config.mail.password_file, config.engine.broker_url_file]
+    named += [name for one in sections for name in (one.secret_file, one.access_key_file)]
+    for path in (config.file, *(Path(name) for name in named if name)):
+        if path.exists() and path.stat().st_mode & 0o004 and bundle_readers.others_may_enter(path.absolute().parent):
+            what = f"chmod 600 {path}, and chown it to the user of the service; then change the passwords in it."
+            yield Check("", False, f"every user of this machine can read {path}", what)
+
+
 def _sealed(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         opened, closed = key_possession.opens(connection, load_keys(config.keys))
@@ -314,6 +324,7 @@ def _failing(breaker: breakers.Breaker) -> Check:
 
 _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "keys": _keys,
+    "secret files": _secret_files,
     "database": _database,
     "sealed values": _sealed,
     "agent": _agent,

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from controller import doctor
 from controller.agent_archive.build import build_agent
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.review import decisions
+from controller.config import Config, EngineConfig, MailConfig
 from tests.attacks.table import attack
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
@@ -126,3 +128,28 @@ def test_what_packing_leaves_is_closed(home):
     (home / "decisions.toml").chmod(0o640)
     decisions.write(home / "decisions.toml", decisions.Decisions())
     assert stat.S_IMODE((home / "decisions.toml").stat().st_mode) == 0o640
+
+
+@attack(
+    "an account reads the settings or a secret's file, which an operator's editor or copy has left open to everybody",
+    "`doctor` is red and names each until it is closed; one in a folder that others may not enter is left alone",
+)
+def test_secrets_that_everybody_can_read_are_named(home):
+    for folder, mode in ((home, 0o711), (home / "closed", 0o700)):
+        folder.mkdir()
+        folder.chmod(mode)
+    files = [home / "shoplaunch.toml", home / "closed" / "mail", home / "broker", home / "whmcs-secret"]
+    for file in files:
+        file.write_text("s3cret\n")
+        file.chmod(0o644)
+    named = {"secret_file": str(files[3]), "department": 1, "admin": "a"}
+    whmcs = {"url": "https://w.example", "identifier": "id", **named}
+    mail, engine = MailConfig(password_file=str(files[1])), EngineConfig(broker_url_file=str(files[2]))
+    config = Config(home=home, mail=mail, engine=engine, whmcs=whmcs)
+    look = doctor._CHECKS["secret files"]
+    found = list(look(config))
+    assert [one.message.rpartition(" ")[2] for one in found] == [str(files[number]) for number in (0, 2, 3)]
+    assert not any(one.ok for one in found)
+    for file in files:
+        file.chmod(0o640)
+    assert list(look(config)) == []
