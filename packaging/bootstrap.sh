@@ -14,7 +14,7 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
-    packages="$packages iproute2 redis-server rabbitmq-server clamav"
+    packages="$packages iproute2 redis-server rabbitmq-server"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
     packages="$packages php wordpress wordpress-l10n"
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
@@ -85,20 +85,16 @@ remove_cluster_note() {
     made_cluster_note=
 }
 
-# Tests start brokers of their own, and give ClamAV rules of their own: what is installed here for them does not start at the
-# next boot either
-unwanted=
+# Tests start brokers of their own: those that are installed here for them do not start at the next boot either
+brokers=
 for package in redis-server rabbitmq-server; do
-    case "$missing " in *" $package "*) unwanted="$unwanted $package" ;; esac
+    case "$missing " in *" $package "*) brokers="$brokers $package" ;; esac
 done
 # Erlang's port mapper comes with the second
-installed erlang-base || unwanted="$unwanted epmd.service epmd.socket"
-installed clamav-freshclam || unwanted="$unwanted clamav-freshclam"
-leave_unwanted_off() {
-    [ "$wanted" = test ] || return 0
-    for unit in $unwanted; do
-        systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
-    done
+installed erlang-base || brokers="$brokers epmd.service epmd.socket"
+leave_brokers_off() {
+    # shellcheck disable=SC2086
+    [ "$wanted" != test ] || systemctl --quiet disable $brokers >/dev/null 2>&1 || true
 }
 if [ -n "$missing$isolation" ]; then
     echo "Installing:$missing $isolation"
@@ -117,7 +113,7 @@ if [ -n "$missing$isolation" ]; then
     # shellcheck disable=SC2086
     [ -z "$missing" ] || apt-get install -y -q --no-remove --no-install-recommends $missing >/dev/null
     [ -z "$isolation" ] || install_isolation
-    leave_unwanted_off
+    leave_brokers_off
     remove_cluster_note
     [ -z "$made_policy" ] || rm -f "$policy"
     made_policy=
