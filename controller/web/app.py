@@ -76,11 +76,11 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     )
     app.jinja_env.filters["readable"] = readable
     app.jinja_env.globals["asset_version"] = _asset_version(Path(app.static_folder or ""))
-    # It would send senders on to the host and scheme of their own headers
+    # Merging redirects to the host and scheme that the request names
     app.url_map.merge_slashes = False
     hops = config.trusted_proxies
     if hops:
-        # No address of ours is made of a header: scheme and host are those of `public_url`
+        # Scheme and host come from `public_url`, never from a header
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = agents_only(app.wsgi_app, config.agent_door.parent)  # type: ignore[assignment, method-assign]
     app.wsgi_app = plain_paths(app.wsgi_app)  # type: ignore[assignment, method-assign]
