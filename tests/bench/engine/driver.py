@@ -51,20 +51,29 @@ COUNTS = ("statements", "commits", "claims", "missed")
 _FORMAT = f"{len(COUNTS)}q"
 LOOK_SECONDS = 0.1
 AGENTS = 6
+#: What a notification takes.
+BILLING_SECONDS = 0.05
 KEY = "bench"
 LOCAL = "127.0.0.1"
 
 
-class Mail(Outbox):
-    """Every notification is a line of a file."""
+class Billing(Outbox):
+    """A billing system that outlives who asks it: each client it has notified is a line of a file.
+
+    As with a real one a change is looked for before it is made (controller.billing.whmcs.changes), so that a worker
+    which was killed before it noted the change repeats nothing; two at once are not kept apart.
+    """
 
     def __init__(self, path):
         super().__init__()
         self._path = path
 
     def hand_over(self, news):
-        with self._path.open("a") as stream:
-            stream.write(f"{news.admin_url}\n")
+        line = f"{news.admin_url}\n"
+        if not self._path.exists() or line not in self._path.read_text():
+            time.sleep(BILLING_SECONDS)
+            with self._path.open("a") as stream:
+                stream.write(line)
 
     def alarm(self, news):
         with self._path.with_name("alarms").open("a") as stream:
@@ -82,7 +91,7 @@ class Place(World):
         ensure_keys(self.config.keys)
         self.keys = load_keys(self.config.keys)
         self._latencies = latencies
-        own = {"panel_of": self.panel_of, "billing": Mail(folder / "mail")}
+        own = {"panel_of": self.panel_of, "billing": Billing(folder / "notified")}
         parts = (self.config, self.engine, self.keys)
         self.service = Service(Installation(*parts, **own)) if Installation else Service(*parts, **own)
 

@@ -84,7 +84,7 @@ class Fleet:
 
     def notified(self):
         """Return the jobs whose clients were notified, one entry each time."""
-        path = self.home / "mail"
+        path = self.home / "notified"
         return path.read_text().splitlines() if path.exists() else []
 
     def at_once(self):
