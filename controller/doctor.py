@@ -15,10 +15,11 @@ from controller.backups import aftermath
 from controller.billing.whmcs import check as whmcs_check
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config
-from controller.db import breakers, bundles, health, migrate, servers
+from controller.db import bundles, health, migrate
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
+from controller.db.machines import breakers, servers
 from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle import bundle_readers
 from controller.keys import load_keys

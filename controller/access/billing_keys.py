@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from controller.access import alike
 from controller.access.actor import Actor
-from controller.db import bundles, claims, jobs, servers
+from controller.db import bundles, claims, jobs
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading
 from controller.db.identities import access, api_keys
 from controller.db.identities.api_keys import Adopted, ApiKey
+from controller.db.machines import servers
 from shared.errors import ShoplaunchError
 
 #: The form of names in signed requests.

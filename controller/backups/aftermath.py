@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from controller.access import totp
-from controller.db import servers
 from controller.db.identities import access, api_keys, operators
+from controller.db.machines import servers
 from controller.db.tables import api_keys as key_rows
 from controller.db.tables import audit, bundles, metadata, operator_sessions, refused_orders, services
 from controller.db.tables import operators as operator_rows

@@ -15,10 +15,11 @@ from controller.backups.aftermath import ACTION
 from controller.backups.archive import Summary
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import Progress
-from controller.db import migrate, workers
+from controller.db import migrate
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, transact
 from controller.db.identities import access
+from controller.db.machines import workers
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
 

@@ -8,9 +8,9 @@ import click
 
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
-from controller.db.workers import WorkerRow
-from controller.jobs.engine.health import MAX_LOOP_SECONDS
-from controller.jobs.engine.status import EngineStatus, ServerStatus
+from controller.db.machines.workers import WorkerRow
+from controller.jobs.engine.monitoring.health import MAX_LOOP_SECONDS
+from controller.jobs.engine.monitoring.status import EngineStatus, ServerStatus
 from controller.jobs.intake.service import open_service
 from controller.jobs.intake.view import iso
 

@@ -22,9 +22,9 @@ from gunicorn.sock import UnixSocket
 from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
+from controller.jobs.engine.monitoring.watchdog import EXIT_CODE, end_process
 from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
-from controller.jobs.engine.watchdog import EXIT_CODE, end_process
 from controller.jobs.intake.service import open_service, require_ready
 from controller.web.app import create_app
 from controller.web.support import agent_socket

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.config import Config
-from controller.db.servers import Server
+from controller.db.machines.servers import Server
 from controller.panels.registry import kind_named
 from controller.setup import inventory
 from shared.errors import ShoplaunchError

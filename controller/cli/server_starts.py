@@ -7,8 +7,8 @@ import sys
 import click
 
 from controller.cli.terminal.confirmation import chosen
-from controller.db import servers
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.panels.base import Check
 from controller.panels.registry import is_here, starts
 from controller.panels.start import REASONS, stops

@@ -15,9 +15,9 @@ from controller.cli import server_rows, server_starts
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config
-from controller.db import servers as rows
-from controller.db.breakers import Breaker
-from controller.db.servers import Server
+from controller.db.machines import servers as rows
+from controller.db.machines.breakers import Breaker
+from controller.db.machines.servers import Server
 from controller.jobs.intake.view import iso
 from controller.panels.base import Check
 from controller.panels.registry import PANELS, is_here, open_panel, starts

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from controller.db import breakers
-from controller.db.breakers import Breaker
 from controller.db.connection.clock import Moment
 from controller.db.jobs import NEED_SERVER
+from controller.db.machines import breakers
+from controller.db.machines.breakers import Breaker
 from controller.db.tables import jobs, server_breakers
 
 #: The version from which a database leaves out locked rows; of MariaDB, and of MySQL.

@@ -8,7 +8,7 @@ from controller.db.facts import UNDO_DONE, Facts, Undo, stores
 from controller.db.identities import api_keys
 from controller.db.tables import jobs
 
-#: A cancelled job that was rolled back (controller.jobs.engine.cancellation).
+#: A cancelled job that was rolled back (controller.jobs.engine.operations.cancellation).
 _TAKEN_BACK = Facts(undo=Undo(UNDO_DONE))
 
 

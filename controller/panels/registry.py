@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from controller.config import Config
-from controller.db import servers
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 

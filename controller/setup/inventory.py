@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.config import Config
-from controller.db import breakers, bundles, jobs, servers
-from controller.db.breakers import Breaker
+from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
+from controller.db.machines import breakers, servers
+from controller.db.machines.breakers import Breaker
+from controller.db.machines.servers import Server
 from controller.db.migrate import revisions
-from controller.db.servers import Server
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
 from controller.panels.base import Panel

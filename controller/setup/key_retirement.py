@@ -19,8 +19,8 @@ from controller.db import tables
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
+from controller.db.machines.workers import ENDED
 from controller.db.tables import jobs, workers
-from controller.db.workers import ENDED
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate

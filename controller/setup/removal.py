@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.config import Config
-from controller.db import bundles, servers, usage
+from controller.db import bundles, usage
 from controller.db.connection.engine import reading
+from controller.db.machines import servers
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
 

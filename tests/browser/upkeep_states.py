@@ -5,10 +5,10 @@ import time
 
 import sqlalchemy as sa
 
-from controller.db import breakers, servers, workers
 from controller.db.connection.engine import transact
 from controller.db.identities import access
-from controller.db.servers import Server
+from controller.db.machines import breakers, servers, workers
+from controller.db.machines.servers import Server
 from controller.db.tables import audit as audit_table
 from tests.browser.states import appears, open_path, stalled, state
 from tests.integration.billing.events import created

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from controller.db import bundles, servers
+from controller.db import bundles
 from controller.db.connection.engine import reading
+from controller.db.machines import servers
 from controller.jobs.agent_link import agent_events
 from controller.jobs.lifecycle import states
 from controller.jobs.record.tokens import Tokens

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from controller.db import facts, servers
+from controller.db import facts
 from controller.db.connection.engine import reading
 from controller.db.facts import Asked
+from controller.db.machines import servers
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.registry import starts
 from controller.panels.start import REASONS, WAYS, Started, stops

@@ -10,21 +10,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import facts, jobs, proofs, servers, steps
+from controller.db import facts, jobs, proofs, steps
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
+from controller.db.machines import servers
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import (
-    agent_probe,
-    alarms,
-    cancellation,
-    follow_up,
-    interventions,
-    step_runner,
-    tls_follow_up,
-)
+from controller.jobs.engine import step_runner
+from controller.jobs.engine.monitoring import agent_probe, alarms
+from controller.jobs.engine.operations import cancellation, follow_up, interventions, tls_follow_up
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools, Work

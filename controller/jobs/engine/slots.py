@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from controller.db import slots
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
+from controller.db.machines import slots
 from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted

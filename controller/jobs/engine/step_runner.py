@@ -16,7 +16,7 @@ from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.steps.registry import run_of

@@ -16,18 +16,19 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.db import due, workers
+from controller.db import due
 from controller.db.connection.clock import Clock, DatabaseClock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.due import DueServer
 from controller.db.jobs import Job
+from controller.db.machines import workers
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.slots import Slots
-from controller.jobs.engine.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools

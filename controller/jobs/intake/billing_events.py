@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import facts, jobs, servers, services
+from controller.db import facts, jobs, services
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
+from controller.db.machines import servers
 from controller.db.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host

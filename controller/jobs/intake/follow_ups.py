@@ -9,7 +9,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from controller.jobs.intake.installation import Installation
 from controller.jobs.shop import credentials
 

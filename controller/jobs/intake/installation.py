@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
 from controller.config import Config
-from controller.db import jobs, servers
+from controller.db import jobs
 from controller.db.connection.clock import Clock, DatabaseClock
 from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.jobs.engine import registry
 from controller.jobs.engine.port import Hints
 from controller.jobs.lifecycle.bundle_store import Bundles

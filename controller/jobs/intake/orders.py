@@ -13,13 +13,14 @@ from babel.core import get_global
 from sqlalchemy.exc import IntegrityError
 
 from controller.bundles.variants.declaration import spellings
-from controller.db import bundles, claims, facts, jobs, servers, steps
+from controller.db import bundles, claims, facts, jobs, steps
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.db.facts import Facts
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
+from controller.db.machines import servers
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import PLAN
 from controller.jobs.record.domains import readable

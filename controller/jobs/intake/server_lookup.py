@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from controller.db.servers import Server
+from controller.db.machines.servers import Server
 from shared.errors import ShoplaunchError
 
 

@@ -12,7 +12,7 @@ from controller.db import facts, jobs, steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.services import BilledService
-from controller.jobs.engine import interventions
+from controller.jobs.engine.operations import interventions
 from controller.jobs.lifecycle import changes, plan, states
 from shared.job import RESTORE
 

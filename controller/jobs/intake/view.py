@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.db import breakers, facts, steps
-from controller.db.breakers import Breaker
+from controller.db import facts, steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
+from controller.db.machines import breakers
+from controller.db.machines.breakers import Breaker
 from controller.db.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from controller.db import facts, starts
+from controller.db import facts
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
+from controller.db.machines import starts
 from controller.jobs.agent_judgement import starting
 from controller.jobs.lifecycle import states
 from shared.job import RESTORE

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import servers
 from controller.db.jobs import Job
+from controller.db.machines import servers
 
 CODE = "panel_auth_failed"
 #: How often a waiting job checks whether the server may be called again; that needs no network.

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from controller.db import breakers, steps
-from controller.db.breakers import PATIENCE_SECONDS, Breaker
+from controller.db import steps
 from controller.db.connection.clock import Moment
 from controller.db.jobs import NEED_SERVER, Job
+from controller.db.machines import breakers
+from controller.db.machines.breakers import PATIENCE_SECONDS, Breaker
 from controller.db.steps import StepRow
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import Step

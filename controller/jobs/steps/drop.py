@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.db import servers
 from controller.db.connection.engine import reading
+from controller.db.machines import servers
 from controller.jobs.agent_link import delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from controller.config import Config
-from controller.db import jobs, servers
+from controller.db import jobs
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.keys import load_keys
 from controller.panels.base import Panel
 from controller.panels.cpanel.api.call_limits import ServerBreaker

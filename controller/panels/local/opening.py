@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.config import Config
-from controller.db.servers import Server
+from controller.db.machines.servers import Server
 from controller.panels.base import Panel
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings

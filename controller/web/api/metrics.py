@@ -1,7 +1,7 @@
 """The registry of metrics: name, help text and samples of each number that /metrics shows.
 
 A new metric is one entry of METRICS. What it needs of the database is a field of `Health`, read in
-`controller/jobs/engine/health.py`.
+`controller/jobs/engine/monitoring/health.py`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.db.starts import Counted
-from controller.jobs.engine.health import Health
+from controller.db.machines.starts import Counted
+from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle.states import STATES
 
 PREFIX = "shoplaunch_"

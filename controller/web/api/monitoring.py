@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response
 
-from controller.jobs.engine.health import Health
+from controller.jobs.engine.monitoring.health import Health
 from controller.web.api.metrics import text
 from controller.web.support.context import monitoring
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs.engine import cancellation
+from controller.jobs.engine.operations import cancellation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 

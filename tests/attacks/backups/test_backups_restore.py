@@ -17,8 +17,9 @@ from cryptography.fernet import Fernet
 from controller import backups
 from controller.backups import loading, snapshot
 from controller.cli import main
-from controller.db import steps, workers
+from controller.db import steps
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import workers
 from controller.db.tables import jobs, metadata
 from controller.keys import load_keys
 from controller.setup import installation

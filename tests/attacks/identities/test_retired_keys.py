@@ -10,9 +10,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from controller import keys
 from controller.cli import main
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import reading, transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.db.tables import jobs, metadata, workers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service

@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
-from controller.db import bundles, servers
+from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
 from controller.db.identities import logins
 from controller.db.identities.api_keys import ApiKey
 from controller.db.identities.logins import LoginThrottle
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.db.request_log import RequestLog
-from controller.db.servers import Server
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.setup import installation
 from tests.attacks.table import attack

@@ -78,7 +78,8 @@ def more_to_order(site):
     """There is a second server and a second bundle."""
     from dataclasses import replace
 
-    from controller.db import bundles, servers
+    from controller.db import bundles
+    from controller.db.machines import servers
 
     def work(connection):
         servers.add(

@@ -33,7 +33,7 @@ def hung_step(world):
 def hung_loop(_world):
     """The database of due jobs never answers."""
     from controller.db import due
-    from controller.jobs.engine import watchdog
+    from controller.jobs.engine.monitoring import watchdog
 
     due.servers = _never
     watchdog.LOOK_SECONDS = 0.05
@@ -41,7 +41,7 @@ def hung_loop(_world):
 
 def dead_loop(_world):
     """The thread of the loop ends, whatever ended it."""
-    from controller.jobs.engine import watchdog
+    from controller.jobs.engine.monitoring import watchdog
     from controller.jobs.engine.worker import Worker
 
     Worker.run = lambda _worker: None
@@ -50,7 +50,8 @@ def dead_loop(_world):
 
 def failing_loop(_world):
     """Each round of the loop fails."""
-    from controller.jobs.engine import watchdog, worker
+    from controller.jobs.engine import worker
+    from controller.jobs.engine.monitoring import watchdog
 
     def fail(*_about):
         raise RuntimeError("can't start new thread")
@@ -62,7 +63,7 @@ def failing_loop(_world):
 
 def hung_chores(_world):
     """What belongs to no job waits for a disk that never answers."""
-    from controller.jobs.engine import watchdog
+    from controller.jobs.engine.monitoring import watchdog
     from controller.jobs.intake import chores
 
     chores.close_bundles = _never

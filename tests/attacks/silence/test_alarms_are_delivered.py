@@ -1,8 +1,8 @@
 """An alarm counts as sent when it is delivered: until then it waits, is counted and shown, whatever prevents it."""
 
 from controller.config import MailConfig
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app

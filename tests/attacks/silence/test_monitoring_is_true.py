@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from controller.db import health as health_rows
-from controller.db import services, tables, workers
+from controller.db import services, tables
 from controller.db.connection.engine import transact
+from controller.db.machines import workers
 from controller.db.services import BilledService
-from controller.jobs.engine import health, worker
+from controller.jobs.engine import worker
+from controller.jobs.engine.monitoring import health
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.db import breakers, servers
 from controller.db.connection.engine import reading
+from controller.db.machines import breakers, servers
 from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

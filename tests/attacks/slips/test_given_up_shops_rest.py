@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import changes, comes, set_row, shop, successor_of
 from tests.attacks.table import attack

@@ -6,9 +6,10 @@ import re
 import pytest
 import requests
 
-from controller.db import servers, steps
+from controller.db import steps
 from controller.db.connection.engine import transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.jobs.lifecycle import plan
 from tests.attacks.table import attack
 from tests.support.worlds.web_site import csrf_of

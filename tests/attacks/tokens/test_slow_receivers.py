@@ -12,10 +12,11 @@ import pytest
 import requests
 
 from controller.cli.run import THREADS
-from controller.db import bundles, servers
+from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.jobs.agent_link.downloads import Download
 from controller.web.api import throttle
 from controller.web.api.throttle import AT_ONCE, OF_A_SERVER, Downloads, Pieces

@@ -25,7 +25,8 @@ import sqlalchemy as sa
 from double import Double, latency_of
 
 from controller.config import load_config
-from controller.db import migrate, servers
+from controller.db import migrate
+from controller.db.machines import servers
 from controller.keys import ensure_keys, load_keys
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.world import Agent, Outbox, World

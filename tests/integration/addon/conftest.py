@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from controller.db import servers
 from controller.db.connection.engine import transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.integration.addon import recorder
 from tests.support.services import job_of_service

@@ -88,9 +88,9 @@ def test_settings_that_cannot_work_are_named(bare):
 def test_a_service_whose_server_is_unknown_can_be_retried_once_it_is_known(whmcs, site, job_of):
     import time
 
-    from controller.db import servers
     from controller.db.connection.engine import transact
-    from controller.db.servers import Server
+    from controller.db.machines import servers
+    from controller.db.machines.servers import Server
 
     whmcs.query("UPDATE tblservers SET hostname = 'web7.example.net'")
     _order, service = whmcs.order()

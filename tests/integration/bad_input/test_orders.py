@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
+from controller.db.machines import servers
 from tests.support.worlds.agent_box import sample_members, write_bundle
 
 ORDER = {

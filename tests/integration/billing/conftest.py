@@ -7,9 +7,9 @@ import pytest
 
 from controller.billing.whmcs.driver import Whmcs
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from tests.support.clock import Clock
 from tests.support.state_database import make_tables
 

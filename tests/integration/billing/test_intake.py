@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from controller.db import health as rows
-from controller.jobs.engine import health
+from controller.jobs.engine.monitoring import health
 from controller.jobs.intake import billing_events, chores
 from shared.errors import ShoplaunchError
 from shared.schema import validate

@@ -6,8 +6,8 @@ import socketserver
 import threading
 import time
 
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.panels.cpanel.api.call_limits import ServerBreaker
 from controller.panels.cpanel.api.whm import Login, Whm
 from tests.fakes.folder_panel import FolderPanel

@@ -5,8 +5,9 @@ import time
 
 from controller.billing.base import Billing
 from controller.config import load_config
-from controller.db import servers, steps
+from controller.db import steps
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import servers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle.bundle_store import Bundles

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import breakers
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers
 from controller.doctor import examine
 
 pytestmark = pytest.mark.root

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.jobs.engine import places
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient

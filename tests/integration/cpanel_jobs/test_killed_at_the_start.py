@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.jobs.lifecycle import lease
 from controller.panels.cpanel.start.starter import Starter, starter_key
 from tests.integration.cpanel_jobs import dying

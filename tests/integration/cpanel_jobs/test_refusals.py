@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import breakers
+from controller.db.machines import breakers
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import Prepared
 from controller.panels.cpanel.account import accounts

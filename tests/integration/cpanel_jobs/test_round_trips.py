@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from controller.agent_archive.build import build_agent, launcher
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.jobs.steps.drop import agent_files
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.skeleton.local_store import LocalStore

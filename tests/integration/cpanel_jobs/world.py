@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from controller.agent_archive.ascii_armor import agent_digest
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
+from controller.db.machines import servers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import servers
 from controller.db.connection.engine import reading
+from controller.db.machines import servers
 from controller.panels.cpanel.start import at_once
 from controller.panels.start import stops
 from tests.integration.cpanel_shops.test_start_at_once import key_of, start_of, starters, until_over

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import servers
 from controller.db.connection.engine import reading, transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.panels.registry import PANELS, here, is_here, starts

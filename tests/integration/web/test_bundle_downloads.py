@@ -9,10 +9,11 @@ import time
 import pytest
 import requests
 
-from controller.db import bundles, servers
+from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.web.api.throttle import AT_ONCE
 from shared.bundle import LEAST_RATE_HEADER
 from tests.support.servers.controller_stub import Controller

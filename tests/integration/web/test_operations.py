@@ -5,8 +5,8 @@ import re
 import requests
 import sqlalchemy as sa
 
-from controller.db import starts, workers
 from controller.db.connection.engine import transact
+from controller.db.machines import starts, workers
 from controller.db.tables import agent_starts
 from tests.integration.controller.world import eventually
 from tests.support.worlds.web_site import Site

@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from controller.db import breakers, servers
 from controller.db.connection.engine import transact
+from controller.db.machines import breakers, servers
 from tests.integration.web.test_pages import TIMEOUT, sign_in
 
 

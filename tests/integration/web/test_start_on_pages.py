@@ -5,8 +5,8 @@ import time
 import pytest
 import requests
 
-from controller.db import starts
 from controller.db.connection.engine import transact
+from controller.db.machines import starts
 
 TIMEOUT = 120
 

@@ -11,8 +11,8 @@ import requests
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles import pipeline as compiler
 from controller.bundles.template_plan import make_plan
-from controller.db import servers
 from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.panels.base import Account
 from controller.panels.cpanel.api.call_limits import ServerBreaker

@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
 from controller.config import load_config
-from controller.db import bundles, jobs, proofs, servers, steps
+from controller.db import bundles, jobs, proofs, steps
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
-from controller.db.servers import Server
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.db.tables import operators
 from controller.jobs.intake.service import open_service
 from controller.jobs.shop import certificate

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.db.breakers import LONGEST_PROBE_SECONDS, PAUSES, after_failure
+from controller.db.machines.breakers import LONGEST_PROBE_SECONDS, PAUSES, after_failure
 from tests.support.clock import START as NOW
 
 

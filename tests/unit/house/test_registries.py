@@ -16,9 +16,9 @@ from controller.bundles.rewrite.fragments import Fragments
 from controller.bundles.rewrite.needles import spellings
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
-from controller.db.starts import Counted
+from controller.db.machines.starts import Counted
 from controller.follow_up_kinds import KINDS
-from controller.jobs.engine.health import Health
+from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle import plan
 from controller.jobs.steps.follow_ups.registry import change_of
 from controller.jobs.steps.registry import run_of

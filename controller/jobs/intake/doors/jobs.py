@@ -10,7 +10,8 @@ from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.jobs.engine import follow_up, interventions, registry
+from controller.jobs.engine import registry
+from controller.jobs.engine.operations import follow_up, interventions
 from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine
@@ -59,17 +60,17 @@ class Jobs:
         return expectation.left(self._installation.engine, job, self._installation.now())
 
     def retry(self, job_id: str, step: str | None = None, note: Note | None = None) -> Job:
-        """Retry the failed step; see controller.jobs.engine.interventions.retry."""
+        """Retry the failed step; see controller.jobs.engine.operations.interventions.retry."""
         own = self._installation
         return own.due(interventions.retry(own.engine, own.keys, job_id, step, own.now(), note))
 
     def cancel(self, job_id: str, note: Note | None = None) -> Job:
-        """Cancel the job; see controller.jobs.engine.interventions.cancel."""
+        """Cancel the job; see controller.jobs.engine.operations.interventions.cancel."""
         own = self._installation
         return own.due(interventions.cancel(own.engine, job_id, own.now(), note))
 
     def undo_cancel(self, job_id: str, note: Note | None = None) -> Job:
-        """Undo the cancellation; see controller.jobs.engine.interventions.undo_cancel."""
+        """Undo the cancellation; see controller.jobs.engine.operations.interventions.undo_cancel."""
         own = self._installation
         return own.due(interventions.undo_cancel(own.engine, job_id, own.now(), note))
 
@@ -78,7 +79,7 @@ class Jobs:
         return follow_ups.start(self._installation, parent_id, kind, given, note)
 
     def require_follow_up(self, parent: Job, kind: str) -> None:
-        """Raise unless the shop of `parent` takes a follow-up job of `kind`; see controller.jobs.engine.follow_up."""
+        """Raise unless the shop of `parent` takes a follow-up job of `kind`; see controller.jobs.engine.operations.follow_up."""
         follow_up.require(self._installation.engine, parent, kind)
 
     def follow_ups(self, job_id: str) -> list[Job]:

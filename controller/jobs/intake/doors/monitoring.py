@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from controller.db import breakers, servers
-from controller.db.breakers import Breaker
 from controller.db.connection.engine import reading
-from controller.db.servers import Server
-from controller.jobs.engine import alarms, status
-from controller.jobs.engine.health import Health, Readiness
-from controller.jobs.engine.status import EngineStatus
+from controller.db.machines import breakers, servers
+from controller.db.machines.breakers import Breaker
+from controller.db.machines.servers import Server
+from controller.jobs.engine.monitoring import alarms, status
+from controller.jobs.engine.monitoring.health import Health, Readiness
+from controller.jobs.engine.monitoring.status import EngineStatus
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
 
@@ -33,7 +33,7 @@ class Monitoring:
         return self._readiness.known()
 
     def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, Any]]:
-        """Return undelivered alarms of jobs; see controller.jobs.engine.alarms.undelivered."""
+        """Return undelivered alarms of jobs; see controller.jobs.engine.monitoring.alarms.undelivered."""
         return alarms.undelivered(self._engine, limit)
 
     def list_servers(self) -> list[Server]:

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from controller.db import breakers, servers
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers, servers
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class CircuitBreaker(Protocol):
 
 class ServerBreaker:
     """The circuit breaker in the state database. A refused login closes it (the server's row) until one succeeds; a
-    server that fails is called by one probe at a time until it answers (controller.db.breakers).
+    server that fails is called by one probe at a time until it answers (controller.db.machines.breakers).
 
     `clock` returns the database's time within a transaction.
     """

@@ -9,7 +9,7 @@ from controller.db.identities.access import Note
 from controller.db.identities.operators import allows
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
 from controller.web.pages.operator import evidence, roles, view

@@ -7,9 +7,9 @@ from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import transact
 from controller.db.identities.api_keys import ApiKey
+from controller.db.machines import servers
 from controller.setup import installation
 
 PASSWORD = "correct horse battery"

@@ -10,8 +10,8 @@ import pytest
 
 from controller.cli import server_starts
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.machines import servers
 from controller.panels.registry import starts
 from controller.setup.installation import ensure_installation
 from tests.support.terminal import at_terminal

@@ -5,9 +5,9 @@ import json
 from click.testing import CliRunner
 
 from controller.cli import engines, main
-from controller.db import breakers, servers, slots, workers
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers, servers, slots, workers
 from controller.jobs.engine.own_servers import OwnServers
 from tests.integration.controller.world import eventually
 from tests.support.clock import START

@@ -6,9 +6,10 @@ import threading
 import pytest
 
 from controller.billing.base import FAILING
-from controller.db import breakers, due, servers
+from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers, servers
 from controller.jobs.engine import worker
 from controller.jobs.intake import chores
 from controller.jobs.intake.service import Service

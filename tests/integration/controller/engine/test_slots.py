@@ -5,9 +5,10 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from controller.db import due, servers, slots
+from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import MOST, reading, transact
+from controller.db.machines import servers, slots
 from controller.jobs.engine import drain
 from controller.jobs.engine import slots as held_slots
 from controller.jobs.engine.places import PER_SERVER

@@ -13,8 +13,8 @@ import pytest
 
 from controller.agent_archive.build import build_agent, launcher
 from controller.config import load_config
-from controller.db import servers
 from controller.db.connection.engine import make_engine, transact
+from controller.db.machines import servers
 from controller.db.migrate import upgrade
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs as job_rows
-from controller.db import servers
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import servers
 from controller.jobs.agent_link import ring
 from controller.panels.registry import starts
 from controller.panels.start import Started

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from controller.db import facts, servers
+from controller.db import facts
 from controller.db.connection.engine import reading, transact
+from controller.db.machines import servers
 from controller.jobs.lifecycle import changes, expectation
 from controller.jobs.shop import certificate
 from controller.panels.start import Started

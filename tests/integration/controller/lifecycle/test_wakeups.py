@@ -60,7 +60,7 @@ class Separate:
 
     def _has_beaten(self):
         """Its first round is over: from here on it only waits."""
-        from controller.db import workers
+        from controller.db.machines import workers
 
         with reading(self.service.installation.engine) as connection:
             return workers.loop_age(connection) is not None

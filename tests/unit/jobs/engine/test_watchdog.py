@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from controller.jobs.engine import watchdog
-from controller.jobs.engine.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_CHORES, Pulse, Watchdog
+from controller.jobs.engine.monitoring import watchdog
+from controller.jobs.engine.monitoring.watchdog import MOST_FAILURES, MOST_STILL, MOST_STILL_CHORES, Pulse, Watchdog
 from controller.jobs.lifecycle import emergency_log
 
 

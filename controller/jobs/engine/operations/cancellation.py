@@ -13,7 +13,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.steps import drop, rollback

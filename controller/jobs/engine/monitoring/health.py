@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from controller.db import breakers, health, jobs, migrate, servers, starts, workers
+from controller.db import health, jobs, migrate
 from controller.db.connection.engine import reading
+from controller.db.machines import breakers, servers, starts, workers
+from controller.db.machines.starts import Counted
 from controller.db.services import BilledService
-from controller.db.starts import Counted
 from shared.errors import ShoplaunchError
 
 #: An answer is shared by all requests for this long.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.db import breakers, due, health, slots, workers
-from controller.db.breakers import Breaker
+from controller.db import due, health
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading
-from controller.db.workers import WorkerRow
+from controller.db.machines import breakers, slots, workers
+from controller.db.machines.breakers import Breaker
+from controller.db.machines.workers import WorkerRow
 from controller.jobs.engine.places import PER_SERVER
 
 

@@ -17,7 +17,7 @@ from controller.db import facts
 from controller.db.facts import Tls
 from controller.db.jobs import Job
 from controller.follow_up_kinds import HTTPS_ON
-from controller.jobs.engine import follow_up
+from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import tls

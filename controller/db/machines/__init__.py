@@ -1,0 +1,1 @@
+"""Rows about machines: servers with their breakers, slots and starts of agents, and workers."""
