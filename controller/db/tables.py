@@ -88,7 +88,7 @@ servers = _table(
     #: Outcome of the last attempt there to start an agent at once: {"way", "reason", "since", "at"}.
     sa.Column("start_learned", Long),
 )
-#: Breakers of servers whose last call failed (controller.db.machines.breakers). A row goes with the next answer, or its server.
+#: Breakers of servers whose last call failed (`machines/breakers.py`). A row goes with the next answer, or its server.
 server_breakers = _table(
     "server_breakers",
     sa.Column("server", sa.String(63), primary_key=True),
@@ -103,7 +103,7 @@ server_breakers = _table(
     sa.Column("probe_until", sa.Double),
     sa.Column("alarmed_at", sa.Double),
 )
-#: How many jobs of a server are moved at once, over all processes: each number is a lease (controller.db.machines.slots).
+#: How many jobs of a server are moved at once, over all processes: each number is a lease (`machines/slots.py`).
 server_slots = _table(
     "server_slots",
     sa.Column("server", sa.String(63), primary_key=True),

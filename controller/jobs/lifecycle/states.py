@@ -46,7 +46,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{(state, "stall"): STALLED for state in _WAITING},
     (FINISHING, "prove"): LIVE,
     (FINISHING, "take_back"): PREPARING,
-    # Where an agent retries by itself, only once it has reported an error (controller.jobs.engine.operations.interventions)
+    # Where an agent retries by itself, only once it has reported an error (engine.operations.interventions)
     **{(state, "retry"): PREPARING for state in (FAILED, STALLED, RESTORING)},
     **{(state, "recheck"): FINISHING for state in (FAILED, STALLED)},
     # Steps that follow the certificate may be repeated without doubting the shop

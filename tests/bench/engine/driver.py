@@ -26,7 +26,6 @@ from double import Double, latency_of
 
 from controller.config import load_config
 from controller.db import migrate
-from controller.db.machines import servers
 from controller.keys import ensure_keys, load_keys
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.world import Agent, Outbox, World
@@ -46,6 +45,11 @@ except ModuleNotFoundError:
     from controller.jobs import lease
 
     Installation = add_api_key = signature = None
+
+try:
+    from controller.db.machines import servers
+except ModuleNotFoundError:
+    from controller.db import servers
 
 #: What a worker counts, as whole numbers in a file that outlives it.
 COUNTS = ("statements", "commits", "claims", "missed")

@@ -79,7 +79,7 @@ class Jobs:
         return follow_ups.start(self._installation, parent_id, kind, given, note)
 
     def require_follow_up(self, parent: Job, kind: str) -> None:
-        """Raise unless the shop of `parent` takes a follow-up job of `kind`; see controller.jobs.engine.operations.follow_up."""
+        """Raise unless the shop of `parent` takes a follow-up job of `kind`; see engine.operations.follow_up."""
         follow_up.require(self._installation.engine, parent, kind)
 
     def follow_ups(self, job_id: str) -> list[Job]:
