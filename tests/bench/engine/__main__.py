@@ -68,16 +68,7 @@ def measured(folder, database_url, options):
         fleet.begin(options.orders, options.rate, options.orders * SECONDS_PER_ORDER + LONGEST_LEASE_SECONDS)
         if options.kill:
             fleet.kill_every(options.kill)
-        looks = fleet.seen()
-        while True:
-            try:
-                next(looks)
-            except StopIteration as end:
-                found = end.value
-                break
-        for trouble in found["troubles"]:
-            print(trouble, file=sys.stderr)
-        return figures_of(found["figures"], fleet)
+        return figures_of(fleet.followed(), fleet)
 
 
 def figures_of(rows, fleet):

@@ -140,16 +140,9 @@ def run(cluster, options, show):
     fleet.begin(options.orders, options.rate, seconds, cluster.start_webs)
     if options.kill:
         fleet.kill_every(options.kill)
-    began, looks = time.monotonic(), fleet.seen()
-    while True:
-        try:
-            show(picture(cluster, next(looks), options.orders, began))
-        except StopIteration as end:
-            found = end.value
-            break
-    for trouble in found["troubles"]:
-        print(trouble, file=sys.stderr)
-    return figures_of(found["figures"], fleet)
+    began = time.monotonic()
+    rows = fleet.followed(lambda states: show(picture(cluster, states, options.orders, began)))
+    return figures_of(rows, fleet)
 
 
 def parsed(words=None):

@@ -71,11 +71,13 @@ class Fleet:
         """Return how many workers were killed."""
         return self.kills.total()
 
-    def seen(self):
-        """Yield state -> number of jobs as the desk sees them, until all is over; then return what it found out."""
+    def followed(self, show=lambda _states: None):
+        """Return the desk's rows when all is over; until then `show` is given state -> number of jobs."""
         while "figures" not in (found := self._line()):
-            yield found["states"]
-        return found
+            show(found["states"])
+        for trouble in found["troubles"]:
+            print(trouble, file=sys.stderr)
+        return found["figures"]
 
     def counts(self):
         """Return name -> what all workers have counted, killed ones as well."""
