@@ -23,6 +23,8 @@ REASONS: Mapping[str, str] = {
     "no_answer": "the site did not answer yet",
     "wrong_answer": "something other than the starter answered",
     "vanished": "the starter was gone before the request",
+    "emptied": "the starter was emptied or changed before the request",
+    "closed": "the starter was closed to everybody before the request",
     "took_too_long": "it exceeded its time limit",
     "account_closed": "the account may not start programs",
     "home_closed": "the account's home cannot be entered",
@@ -34,7 +36,8 @@ REASONS: Mapping[str, str] = {
 #: Reasons that hold for every account of a server, and how many accounts in a row have to meet one until no start is
 #: tried there for a month, unless the operator changes it. One account may have rules that look like the server's.
 OF_THE_SERVER: Mapping[str, int] = {
-    "php_not_the_account": 1, "functions_disabled": 1, "vanished": 1, "refused_by_firewall": 2,
+    "php_not_the_account": 1, "functions_disabled": 1, "vanished": 1, "emptied": 1, "closed": 1,
+    "refused_by_firewall": 2,
 }  # fmt: skip
 #: After so long the knowledge about a server may be outdated.
 FORGET_SECONDS = 30 * 24 * 3600.0

@@ -82,7 +82,12 @@ def number(value: object) -> str:
 def amount(value: float) -> str:
     """Return the number `value` with the language's digits and thousands separators."""
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
-    return number(text).replace(",", "٬") if language() == "fa" else text
+    return _separated(text)
+
+
+def _separated(text: str) -> str:
+    """Return the digits and separators of a number in the language's own."""
+    return number(text).replace(",", "٬").replace(".", "٫") if language() == "fa" else text
 
 
 def parse_time(value: object) -> datetime | None:
@@ -128,7 +133,7 @@ def duration(seconds: object) -> str:
     if not isinstance(seconds, (int, float)):
         return "–"
     if seconds < 10 and isinstance(seconds, float):
-        return gettext("%(seconds)s s", seconds=number(f"{seconds:.1f}"))
+        return gettext("%(seconds)s s", seconds=_separated(f"{seconds:.1f}"))
     if seconds < 60:
         return gettext("%(seconds)s s", seconds=number(round(seconds)))
     minutes, rest = divmod(round(seconds), 60)

@@ -9,15 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 
 from controller.jobs.agent_link import ring
-from controller.panels.cpanel.start import web_start
+from controller.panels.cpanel.start import at_once, web_start
 from controller.panels.cpanel.start.starter import Starter
+from shared.starter import NAME
 from tests.attacks.table import attack
 from tests.integration.cpanel_shops.conftest import bundle, template, whm, whm_server, world  # noqa: F401
 from tests.integration.cpanel_shops.test_start_at_once import key_of, rung, start_of, starters  # noqa: F401
 
 pytestmark = pytest.mark.root
+TIMEOUT = 120
+#: A launcher's line: one that is started at once dies before it is an agent.
+DIES = b'test -z "$SHOPLAUNCH_START" || kill -9 $$\n'
 
 
 @attack(
@@ -66,9 +71,11 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     "A malware scanner empties the starter, or closes it to everybody, instead of taking it away",
     "that is as good as gone: no starter is put on that server for a month; the file is in nobody's way, and goes",
 )
-@pytest.mark.parametrize("quarantine", [lambda path: path.write_bytes(b""), lambda path: path.chmod(0)],
-                         ids=["emptied", "closed"])  # fmt: skip
-def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung, monkeypatch, quarantine):
+@pytest.mark.parametrize(
+    ("quarantine", "reason"), [(lambda path: path.write_bytes(b""), "emptied"), (lambda path: path.chmod(0), "closed")],
+    ids=["emptied", "closed"],
+)  # fmt: skip
+def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung, monkeypatch, quarantine, reason):
     real = web_start.ask
 
     def ask_late(place, starter, until):
@@ -79,10 +86,10 @@ def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung,
     with monkeypatch.context() as patch:
         patch.setattr(web_start, "ask", ask_late)
         job = rung.sold()
-    assert start_of(rung, job)["reason"] == "vanished"
+    assert start_of(rung, job)["reason"] == reason
     assert len(starters(rung, job)) == 1
     second = rung.sold()
-    assert start_of(rung, second)["reason"] == "vanished" and starters(rung, second) == []
+    assert start_of(rung, second)["reason"] == reason and starters(rung, second) == []
     rung.until(job)
     assert rung.job(job).state == "live", rung.trouble(job)
     assert starters(rung, job) == []
@@ -129,6 +136,48 @@ def test_an_agent_that_cron_started_first_is_distinguished_from_a_scanner(rung, 
     second = rung.sold()
     assert start_of(rung, second)["way"] == "web"
     rung.wait_for_agent(second)
+
+
+@attack(
+    "A stranger asks for the starter before the job file lies there",
+    "an agent finds no job, as at a tick of cron, and cron starts the one that does the work",
+)
+def test_a_starter_that_is_asked_before_the_job_file_lies_there_leaves_the_start_to_cron(rung, monkeypatch):
+    real, hosting, answers = at_once.put_files, rung.new_account(), []
+
+    def put_late(files, wanted):
+        (path,) = [path for path in wanted if NAME.match(Path(path).name)]
+        files.put_extra(path, wanted[path][0])
+        assert files.wait_for_extra(TIMEOUT)
+        address = f"http://{rung.whm.ip}:{rung.whm.http_port}/{Path(path).name}"
+        answers.append(requests.post(address, headers={"Host": hosting.domain}, timeout=TIMEOUT))
+        rung.wait_for_agent(SimpleNamespace(account=hosting.user))
+        real(files, {other: about for other, about in wanted.items() if other != path})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at_once, "put_files", put_late)
+        job = rung.sold(hosting)
+    (answer,) = answers
+    assert answer.json()["started"], answer.text
+    assert start_of(rung, job)["way"] == "" and starters(rung, job) == []
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+
+
+@attack(
+    "The agent dies as soon as it was started at once",
+    "its cron line lies there as ever: cron starts the one that does the work, and that is what is reported",
+)
+def test_an_agent_that_dies_as_soon_as_it_was_started_at_once_leaves_the_work_to_cron(rung):
+    launcher = rung.config.agent / "run"
+    head, rest = launcher.read_bytes().split(b"\n", 1)
+    launcher.write_bytes(head + b"\n" + DIES + rest)
+    job = rung.sold()
+    assert start_of(rung, job)["way"] == "web" and starters(rung, job) == []
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+    start = rung.status(job)["start"]
+    assert (start["way"], start["reason"]) == ("cron", "unheard")
 
 
 @contextlib.contextmanager

@@ -92,17 +92,20 @@ def die_at(number, when, service):
 
 
 def die_at_start(moment):
-    """End this process by SIGKILL once its job's starter is "written", or right "before" or "after" it is asked for."""
+    """End this process by SIGKILL once its job's starter is "written", or right "before" or "after" it is asked for;
+    "unwritten": before it is asked for, and the starter was not written either."""
     put, ask = Files.put_extra, web_start.ask
 
     def putting(self, path, content):
+        if moment == "unwritten":
+            return
         put(self, path, content)
         if moment == "written":
             self.wait_for_extra(WRITE_SECONDS)
             _die()
 
     def asking(place, starter, until):
-        if moment == "before":
+        if moment in ("before", "unwritten"):
             _die()
         answer = ask(place, starter, until)
         if moment == "after":

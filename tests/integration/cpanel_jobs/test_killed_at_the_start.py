@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from controller.db.connection.engine import transact
+from controller.db.connection.engine import reading, transact
 from controller.db.machines import servers
 from controller.jobs.lifecycle import lease
 from controller.panels.cpanel.start.starter import Starter, starter_key
+from controller.panels.start import stops
 from tests.integration.cpanel_jobs import dying
 from tests.integration.cpanel_jobs.test_killed_between_calls import PROCESSES, SECONDS
 from tests.support.clock import START
@@ -31,13 +32,19 @@ def starters(hosting):
     return [path.name for path in Path(hosting.document_root_path).glob("shoplaunch-start-*")]
 
 
-@pytest.mark.parametrize(
-    ("moment", "way", "reason"), [("written", "web", ""), ("before", "web", ""), ("after", "", "overtaken")]
-)
-def test_the_agent_is_started_once_and_no_starter_stays(world_of, moment, way, reason):
+@pytest.fixture
+def world(world_of):
+    """A controller whose server starts agents at once."""
     world = world_of()
     (world.config.agent / "run").write_bytes(LAUNCHER)
     transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("moment", "way", "reason"), [("written", "web", ""), ("before", "web", ""), ("after", "", "overtaken")]
+)
+def test_the_agent_is_started_once_and_no_starter_stays(world, moment, way, reason):
     hosting = world.hosting()
     job = world.sell(hosting)
     assert work(world, 0.0, moment) == -signal.SIGKILL
@@ -57,3 +64,15 @@ def test_the_agent_is_started_once_and_no_starter_stays(world_of, moment, way, r
         time.sleep(0.02)
     assert starts.read_text() == "started\n" and starters(hosting) == []
     assert len(world.server_panel().cron_lines(world.server_panel().find_account(hosting.user))) == 1
+
+
+def test_a_starter_that_was_never_written_teaches_nothing_about_the_server(world):
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    assert work(world, 0.0, "unwritten") == -signal.SIGKILL
+    assert starters(hosting) == []
+    assert work(world, lease.SECONDS + 1) == 0
+    start = world.job(job).facts["start"]
+    assert (start["way"], start["reason"]) == ("", "not_written"), start
+    with reading(world.engine) as connection:
+        assert stops(servers.get(connection, "cp1").start_learned, START + lease.SECONDS + 60) == ""

@@ -49,13 +49,13 @@ def starts(home):
     return found
 
 
-def wait_for_start(home):
-    """Return what the first start left, once there is one."""
+def wait_for_start(home, number=1):
+    """Return what one of the starts left, once there are so many; None for none."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while not starts(home):
+    while len(starts(home)) < number:
         assert time.monotonic() < deadline, "nothing was started"
         time.sleep(0.02)
-    return starts(home)[0]
+    return next(iter(starts(home)), None)
 
 
 def said(body):

@@ -1,5 +1,7 @@
 """How agents were started, and what is left of the time, on operators' and clients' pages."""
 
+import html
+import re
 import time
 
 import pytest
@@ -9,6 +11,8 @@ from controller.db.connection.engine import transact
 from controller.db.machines import starts
 
 TIMEOUT = 120
+#: A fact of a page: its name, and its value.
+FACT = re.compile(r"<dt>([^<]*)</dt><dd>(?:<bdi>)?([^<]*)<")
 
 
 def given_to_the_account(site, **start):
@@ -51,6 +55,39 @@ def test_the_page_of_a_job_shows_why_its_agent_was_left_to_cron(site, operator):
     site.report(site.agent_token(job), begun).raise_for_status()
     page = operator.get(site.url + f"/admin/jobs/{job.id}?lang=en", timeout=TIMEOUT).text
     assert "By cron" in page and "PHP may not start programs there" in page
+
+
+def certified(site, way, reason=""):
+    """Return a job whose agent was started by `way`, by cron for `reason`, and whose shop has its certificate."""
+    job = given_to_the_account(site, way=way, reason=reason)
+    begun = {"job": job.id, "attempt": 1, "seq": 1, "event": "started", "at": time.time()}
+    site.report(site.agent_token(job), begun if reason else {**begun, "start": way}).raise_for_status()
+    facts = site.service.jobs.get(job.id).facts
+    facts |= {"shop_url": "http://x.example/", "admin_url": "http://x.example/admin77/"}
+    facts["first_event"]["at"] = facts["start"]["at"] + 3.4
+    job = site.put(job, "live", percent=100, facts=facts)
+    site.certify(job, {"files": 27062}, [])
+    return job
+
+
+IN_ENGLISH = {"how": "Agent started", "why": "Left to cron because", "waited": "Waited for the agent"}
+IN_PERSIAN = {"how": "اجرای عامل", "why": "دلیل سپردن به کرون", "waited": "انتظار برای عامل"}
+
+
+@pytest.mark.parametrize(("language", "names", "way", "reason", "facts"), [
+    ("en", IN_ENGLISH, "web", "", {"how": "At once, by the site's PHP", "waited": "3.4 s"}),
+    ("fa", IN_PERSIAN, "web", "", {"how": "بی‌درنگ، با PHP سایت", "waited": "۳٫۴ ثانیه"}),
+    ("en", IN_ENGLISH, "", "no_answer",
+     {"how": "By cron", "why": "the site did not answer yet", "waited": "3.4 s"}),
+    ("fa", IN_PERSIAN, "", "no_answer", {"how": "با کرون", "why": "سایت هنوز پاسخ نداد", "waited": "۳٫۴ ثانیه"}),
+])  # fmt: skip
+def test_the_page_of_a_certificate_shows_how_its_agent_was_started_and_what_was_waited_for(
+    site, operator, language, names, way, reason, facts
+):
+    job = certified(site, way, reason)
+    page = operator.get(site.url + f"/admin/jobs/{job.id}/certificate?lang={language}", timeout=TIMEOUT).text
+    found = {html.unescape(name): html.unescape(value) for name, value in FACT.findall(page)}
+    assert {what: found[name] for what, name in names.items() if name in found} == facts
 
 
 def test_an_agent_cannot_say_that_something_else_started_it(site):

@@ -118,8 +118,9 @@ class Ring:
         calls = [Call(lambda place=place: _entries(files, place)) for place in (folder, FOLDER)]  # type: ignore[misc]
         answers = [call.within(end - time.monotonic()) for call in calls]
         site, agent = (answer.data if answer is not None and answer.ok else None for answer in answers)
-        if is_written and self._is_changed((site or {}).get(self.starter.name)):
-            return "vanished"
+        changed = self._changed((site or {}).get(self.starter.name)) if is_written else ""
+        if changed:
+            return changed
         if site is None or (found.reason == "wrong_answer" and not found.unsure):
             return found.reason
         if found.reason == "refused_by_site":
@@ -131,7 +132,9 @@ class Ring:
         if not agent or agent_files.has_begun(agent):
             # An agent removes starters, and nothing else is left of one that has ended
             return "overtaken"
-        return "took_too_long" if found.unsure else "vanished"
+        # The controller that was to write it may have been killed before
+        missing = "vanished" if is_written else "not_written"
+        return "took_too_long" if found.unsure else missing
 
     def _place(self) -> web_start.Place:
         address, domain = self.panel.site_address(self.account), self.account.domain
@@ -145,10 +148,14 @@ class Ring:
         names = _name(domain, address.port, 80), _name(domain, address.tls_port, 443)
         return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
-    def _is_changed(self, row: Mapping[str, Any] | None) -> bool:
-        """Return whether the starter of the panel's `row` was emptied, or closed to everybody, as some scanners do."""
+    def _changed(self, row: Mapping[str, Any] | None) -> str:
+        """Return what a scanner did to the starter of the panel's `row`, as a reason; "" where it lies there whole."""
+        if row is None:
+            return ""
         ((content, _mode),) = self._starter_file().values()
-        return row is not None and (_is_closed(row) or size_of(row) not in (None, len(content)))
+        if _is_closed(row):
+            return "closed"
+        return "" if size_of(row) in (None, len(content)) else "emptied"
 
     def end(self) -> None:
         """See Panel.end_start. A file that the account has put there under such a name is its own."""

@@ -47,8 +47,8 @@ NAMES: dict[str, Any] = {
     "shop_url": lazy_gettext("Shop"),
     "sql_bytes": lazy_gettext("Bytes of SQL sent"),
     "stages": lazy_gettext("Time per stage"),
-    "start_reason": lazy_gettext("Left to cron since"),
-    "start_waited_seconds": lazy_gettext("Waited for the agent (seconds)"),
+    "start_reason": lazy_gettext("Left to cron because"),
+    "start_waited_seconds": lazy_gettext("Waited for the agent"),
     "started_by": lazy_gettext("Agent started"),
     "status": lazy_gettext("Status"),
     "tables": lazy_gettext("Tables"),
@@ -67,8 +67,12 @@ DIGEST_CHARS = 64
 ASSETS = {"asked", "answered"}
 #: Sections in this order, all others after them.
 ORDER = ("stages", "probes", "evidence", "bundle", "fingerprints")
-#: Values that are codes.
-_WORDS: Mapping[str, Callable[[str], Any]] = {"started_by": starts.way_label, "start_reason": starts.reason_label}
+#: Values that are codes or seconds.
+_WORDS: Mapping[str, Callable[[Any], Any]] = {
+    "started_by": lambda way: starts.way_label(str(way)),
+    "start_reason": lambda reason: starts.reason_label(str(reason)),
+    "start_waited_seconds": lambda seconds: duration(seconds) if isinstance(seconds, (int, float)) else seconds,
+}
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -88,9 +92,9 @@ def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: st
 
 
 def _worded(key: str, value: Any) -> Any:
-    """Return a code in the operators' words, every other value as it is."""
+    """Return a code in the operators' words and a wait as a duration, every other value as it is."""
     words = _WORDS.get(key)
-    return words(value) if words is not None and isinstance(value, str) else value
+    return value if words is None else words(value)
 
 
 def _rank(key: str) -> int:

@@ -31,6 +31,8 @@ REASONS: dict[str, Any] = {
     "no_answer": lazy_gettext("the site did not answer yet"),
     "wrong_answer": lazy_gettext("something other than the starter answered"),
     "vanished": lazy_gettext("the starter was gone before the request"),
+    "emptied": lazy_gettext("the starter was emptied or changed before the request"),
+    "closed": lazy_gettext("the starter was closed to everybody before the request"),
     "took_too_long": lazy_gettext("it exceeded its time limit"),
     "account_closed": lazy_gettext("the account may not start programs"),
     "home_closed": lazy_gettext("the account's home cannot be entered"),
