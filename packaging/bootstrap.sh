@@ -42,6 +42,10 @@ for package in $modules; do
     installed "$package" || isolation="$isolation $package"
 done
 
+# A scanner reads the starter with rules of the tests' own; where it cannot be had, these tests are skipped
+scanner=
+[ "$wanted" != test ] || installed clamav || scanner=clamav
+
 # These packages would switch the machine's own Apache over to themselves, and only private ones are meant to use them.
 # What the administrator has switched off they leave alone: for as long as they are being installed, this says so.
 install_isolation() {
@@ -85,19 +89,25 @@ remove_cluster_note() {
     made_cluster_note=
 }
 
-# Tests start brokers of their own: those that are installed here for them do not start at the next boot either
-brokers=
+# Tests start brokers of their own, and no scanner needs its signatures: what is installed here for them does not start at
+# the next boot either
+unwanted=
 for package in redis-server rabbitmq-server; do
-    case "$missing " in *" $package "*) brokers="$brokers $package" ;; esac
+    case "$missing " in *" $package "*) unwanted="$unwanted $package" ;; esac
 done
 # Erlang's port mapper comes with the second
-installed erlang-base || brokers="$brokers epmd.service epmd.socket"
-leave_brokers_off() {
-    # shellcheck disable=SC2086
-    [ "$wanted" != test ] || systemctl --quiet disable $brokers >/dev/null 2>&1 || true
+installed erlang-base || unwanted="$unwanted epmd.service epmd.socket"
+installed clamav-freshclam ||
+    unwanted="$unwanted clamav-freshclam.service clamav-freshclam-once.timer clamav-freshclam-once.service"
+leave_unwanted_off() {
+    [ "$wanted" = test ] || return 0
+    # Each by itself: where one is unknown, the others are disabled all the same
+    for unit in $unwanted; do
+        systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
+    done
 }
-if [ -n "$missing$isolation" ]; then
-    echo "Installing:$missing $isolation"
+if [ -n "$missing$isolation$scanner" ]; then
+    echo "Installing:$missing $isolation $scanner"
     policy=/usr/sbin/policy-rc.d
     made_policy=
     if [ ! -e "$policy" ]; then
@@ -107,13 +117,16 @@ if [ -n "$missing$isolation" ]; then
     fi
     trap 'remove_notes; remove_cluster_note; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q >/dev/null
+    # Without the optional one alone nothing is lost
+    apt-get update -q >/dev/null || [ -z "$missing$isolation" ]
     note_no_cluster
     # Never instead of something that is installed: MariaDB would take the place of a MySQL
     # shellcheck disable=SC2086
     [ -z "$missing" ] || apt-get install -y -q --no-remove --no-install-recommends $missing >/dev/null
     [ -z "$isolation" ] || install_isolation
-    leave_brokers_off
+    [ -z "$scanner" ] || apt-get install -y -q --no-remove --no-install-recommends "$scanner" >/dev/null 2>&1 ||
+        echo "$scanner could not be installed: tests that need it are skipped." >&2
+    leave_unwanted_off
     remove_cluster_note
     [ -z "$made_policy" ] || rm -f "$policy"
     made_policy=
