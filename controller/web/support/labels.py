@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from controller.jobs.lifecycle import plan
 from controller.web.support.i18n import gettext
 from shared.job import RESTORE
 
+#: A command, with what no line may begin or end with without it.
+_COMMAND = re.compile(r"([(«]*)`([^`]*)`([.,:;?!)»]*)")
+_HELD = Markup('<span class="held">{}<code dir="ltr">{}</code>{}</span>')
 #: state -> (label, tone: how it is coloured)
 STATES: dict[str, tuple[Any, str]] = {
     "received": (lazy_gettext("Received"), "idle"),
@@ -203,12 +207,14 @@ def with_labels(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def with_code(text: str) -> Markup:
-    """Return `text` as HTML, with `commands between backticks` marked up as code."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
+    """Return `text` as HTML, with `commands between backticks` marked up as code, held to brackets and full stops."""
+    if text.count("`") % 2:
         return escape(text)
-    code = Markup('<code dir="ltr">{}</code>')
-    return Markup("").join(code.format(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+    plain, *commands = _COMMAND.split(text)
+    made = escape(plain)
+    for opening, command, closing, after in zip(*(iter(commands),) * 4, strict=True):
+        made += _HELD.format(opening, command, closing) + escape(after)
+    return made
 
 
 def init_app(app: Flask) -> None:

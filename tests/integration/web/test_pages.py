@@ -6,7 +6,11 @@ import time
 import pytest
 import requests
 
+from controller.access import operators
+from controller.access.actor import command_line
+from controller.config import load_config
 from controller.db.identities.logins import MAX_PER_ADDRESS
+from controller.setup import installation
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of
 
 TIMEOUT = 120
@@ -185,6 +189,31 @@ def test_the_list_is_filtered_and_turned_page_by_page(site, operator):
     text = operator.get(site.url + "/admin/jobs?state=ignored", timeout=TIMEOUT).text
     assert other.id not in text
     assert other.id in operator.get(site.url + "/admin/jobs?state=nonsense", timeout=TIMEOUT).text
+
+
+def test_who_may_only_look_sees_no_empty_box_of_follow_up_jobs(site):
+    config = load_config(site.environment)
+    installation.set_operator(config, "mina", PASSWORD)
+    operators.set_role(command_line(config), "mina", "look")
+    job = site.put(site.order(), "live", percent=100)
+    for user, seen in ((OPERATOR, True), ("mina", False)):
+        page = site.signed_in(user).get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+        assert ('id="follow-ups"' in page) == seen
+
+
+@pytest.mark.parametrize("state", ["cancelled", "ignored"])
+def test_an_order_that_is_closed_shows_no_progress_and_no_step_that_waits(site, operator, state):
+    job = site.put(site.order(), state)
+    page = operator.get(site.url + f"/admin/jobs/{job.id}", timeout=TIMEOUT).text
+    assert "<progress" not in page and "Skipped" in page and "Waiting" not in page
+    status = site.service.jobs.status(job)["status_url"]
+    page = requests.get(status, timeout=TIMEOUT).text
+    assert job.domain in page and "<progress" not in page and "0%" not in page
+
+
+def test_a_state_without_jobs_is_not_an_installation_without_orders(site, operator):
+    page = operator.get(site.url + "/admin/jobs?state=stalled", timeout=TIMEOUT).text
+    assert "No job is in this state." in page and "Orders arrive from billing" not in page
 
 
 def test_what_an_agent_tries_again_by_itself_is_shown_with_a_button_to_retry_at_once(site, operator):
