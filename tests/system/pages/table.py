@@ -113,7 +113,6 @@ SESSION = (
     Step("user password NAME", "shoplaunch user password {operator}", answer="y\n"),
     Step("user sessions NAME", "shoplaunch user sessions {operator}"),
     Step("shoplaunch user role NAME look|operate|administer", "shoplaunch user role {operator} operate", answer="y\n"),
-    Step("user totp NAME", "shoplaunch user totp {operator}", answer="y\n"),
     Step("shoplaunch user totp NAME", "shoplaunch user totp {operator}", answer="y\n"),
     Step("shoplaunch user totp NAME --remove", "shoplaunch user totp {operator} --remove", answer="y\n"),
     Step("shoplaunch user sessions NAME --end", "shoplaunch user sessions {operator} --end", answer="y\n"),
