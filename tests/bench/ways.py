@@ -98,16 +98,20 @@ class Bench:
         _flush(target)
         return Run(time.perf_counter() - started, _children_cpu() - cpu)
 
-    def agent(self, material, python=None, look=False, rate=None):
+    def agent(self, material, python=None, look=False, rate=None, files=None):
         """C: the agent, from the launcher's start to its own removal; with `python` that interpreter's.
 
         With `look` the bundle is in no cache, and the memory is looked at all the time, which makes it slower. With
-        `rate` no more than so many bytes a second come from the disk and go to it.
+        `rate` no more than so many bytes a second come from the disk and go to it. `files` are another agent and its
+        launcher.
         """
         database, user, password = self._database()
         base = self._new_disk(material) / "accounts"
         base.mkdir(mode=0o755)
-        with contextlib.closing(Box(self.controller, self.keys, self.folder / "agent.pyz", base)) as box:
+        agent, launcher = files or (self.folder / "agent.pyz", None)
+        with contextlib.closing(Box(self.controller, self.keys, agent, base)) as box:
+            if launcher is not None:
+                (box.folder / "run").write_bytes(launcher.read_bytes())
             self._populate(box, material, (database, user, password))
             if rate is not None:
                 slow_down(box.home, rate)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from tests.bench import order_driver, order_to_live, restore, results, search_replace, slow_disk
+from tests.bench import agents, order_driver, order_to_live, restore, results, search_replace, slow_disk
 from tests.bench.chart import draw_waits
 from tests.bench.ways import Run
 
@@ -116,3 +116,12 @@ def test_the_picture_has_work_and_waiting_to_one_scale():
     work, waiting, other, longest = map(float, bars)
     assert other == work and waiting == pytest.approx(3 * work, abs=0.2) and longest == pytest.approx(35 * work, abs=2)
     assert "36.0 s" in drawn and "follow-up" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("number", "least", "most"),
+    # As in tables of the sign test: of 15 pairs the fourth and the twelfth, of five the outermost two
+    [(15, 3, 11), (11, 1, 9), (9, 1, 7), (5, 0, 4), (1, 0, 0)],
+)
+def test_the_interval_of_a_median_is_that_of_the_order_of_its_pairs(number, least, most):
+    assert agents.interval([float(one) for one in reversed(range(number))]) == (least, most)
