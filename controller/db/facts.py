@@ -133,6 +133,8 @@ class Facts:
     # The agent of the attempt
     start: Asked | None = None
     first_event: FirstReport | None = None
+    #: An agent that was started at once reported that its limits were too small.
+    limited: bool = False
     trouble: Trouble | None = None
     seen_at: float = 0.0
     looked_at: float = 0.0
@@ -193,7 +195,8 @@ def of_next_attempt(found: Facts) -> Facts:
     """Return the facts without those of the finished attempt."""
     return replace(
         found, seen_at=0.0, looked_at=0.0, look_failures=0, look_at=0.0, finished_at=None, cleaned=False, ack_seq=None,
-        trouble=None, events_dropped=0, start=None, first_event=None, looked_early=False,
+        trouble=None, events_dropped=0, start=None, first_event=None, limited=False,
+        looked_early=False,
     )  # fmt: skip
 
 

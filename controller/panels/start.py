@@ -29,6 +29,7 @@ REASONS: Mapping[str, str] = {
     "account_closed": "the account may not start programs",
     "home_closed": "the account's home cannot be entered",
     "unheard": "an agent was started at once, and sent no report",
+    "limited": "an agent was started at once, and its limits were too small",
     "limits": "the account's limits leave no room for another process",
     "failed": "it failed; the controller's log says how",
 }

@@ -13,6 +13,8 @@ from controller.db.jobs import Job
 from controller.panels.start import WAYS
 
 CRON = "cron"
+#: The error of an agent that was started at once and leaves the work to the one that cron starts.
+LIMITS = "limits_too_small"
 #: An agent that was started at once reports within this time; after that, cron's next tick is expected.
 ANSWER_SECONDS = 10.0
 DEFAULT_CRON_SECONDS = 60
@@ -28,8 +30,13 @@ class Start(NamedTuple):
 
 
 def first_event(known: Facts, event: Mapping[str, Any], now: float) -> Facts | None:
-    """Return the facts including the attempt's first report; None where `event` is not the first."""
-    if event["event"] != "started" or known.first_event is not None:
+    """Return the facts including the attempt's first report, or that of an agent which leaves the work to cron's; None
+    where `event` is neither."""
+    if known.first_event is not None:
+        return None
+    if event["event"] == "failed" and (event.get("error") or {}).get("code") == LIMITS:
+        return replace(known, limited=True)
+    if event["event"] != "started":
         return None
     way = str(event.get("start"))
     return replace(known, first_event=FirstReport(now, way if way in WAYS else CRON))
@@ -44,12 +51,14 @@ def of(job: Job) -> Start | None:
     # A report may come before step cron is noted, and the clock may be set back meanwhile
     asked = known.start or Asked()
     waited = None if asked.at is None else max(0.0, first.at - asked.at)
-    return Start(first.way, _reason(asked) if first.way == CRON else "", waited)
+    return Start(first.way, _reason(known) if first.way == CRON else "", waited)
 
 
-def _reason(asked: Asked) -> str:
-    """Return why cron had to start the agent; one that was started at once and never reported has vanished."""
-    return "unheard" if asked.way else asked.reason
+def _reason(known: Facts) -> str:
+    """Return why cron had to start the agent; one that was started at once may have been limited, or never reported."""
+    asked = known.start or Asked()
+    without_report = "limited" if known.limited else "unheard"
+    return without_report if asked.way else asked.reason
 
 
 def expected_in(job: Job, now: float) -> float | None:

@@ -10,11 +10,12 @@ AS_ACCOUNT = ("fpm", "suexec")
 WAYS = ("proc_open", "popen", "exec", "shell_exec", "system", "passthru")
 
 
-@pytest.mark.parametrize("kind", AS_ACCOUNT)
-def test_the_launcher_runs_as_the_account_with_the_surroundings_of_cron_and_nothing_of_the_web_servers(host_of, kind):
-    host = host_of(kind)
-    answer = host.ask(f"/{host.starter.name}", headers={"X-Secret": "from-the-request", "Cookie": "a=from-the-request"})
-    assert host.starter.outcome(answer.body) == (True, ""), (answer.status, answer.body, host.log())
+#: What comes with a request that is no plain one.
+HEADERS = {"X-Secret": "from-the-request", "Cookie": "a=from-the-request"}
+
+
+def started_as_by_cron(host):
+    """The launcher was started with cron's surroundings, and has nothing of the web server's or of the request."""
     start = wait_for_start(host.home)
     assert start["uid"] == [str(pwd.getpwnam(host.user).pw_uid)]
     assert start["session"] == start["pid"]
@@ -27,16 +28,24 @@ def test_the_launcher_runs_as_the_account_with_the_surroundings_of_cron_and_noth
     names = {one.partition("=")[0] for one in start["env"]}
     assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"HOME", "LOGNAME", "USER", "SHELL", "PATH", "SHOPLAUNCH_START"}
     assert "from-the-request" not in " ".join(start["env"])
+
+
+@pytest.mark.parametrize("kind", AS_ACCOUNT)
+def test_the_launcher_runs_as_the_account_with_the_surroundings_of_cron_and_nothing_of_the_web_servers(host_of, kind):
+    host = host_of(kind)
+    answer = host.ask(f"/{host.starter.name}", headers=HEADERS)
+    assert host.starter.outcome(answer.body) == (True, ""), (answer.status, answer.body, host.log())
+    started_as_by_cron(host)
     assert not list(host.root.glob("shoplaunch-start-*"))
 
 
 @pytest.mark.parametrize("kind", AS_ACCOUNT)
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_of_starting_programs_does_alone(host_of, kind, way):
+def test_every_way_of_starting_programs_does_alone_and_as_cleanly(host_of, kind, way):
     host = host_of(kind, {"disable_functions": ",".join(one for one in WAYS if one != way)})
-    answer = host.ask(f"/{host.starter.name}")
+    answer = host.ask(f"/{host.starter.name}", headers=HEADERS)
     assert f'"started": "{way}"'.encode() in answer.body, (answer.body, host.log())
-    wait_for_start(host.home)
+    started_as_by_cron(host)
 
 
 @pytest.mark.parametrize("kind", AS_ACCOUNT)

@@ -74,6 +74,22 @@ def test_other_functions_that_hosts_switch_off_are_not_needed(home, also):
     assert left(home) == []
 
 
+#: What it calls, the ways of starting programs apart.
+CALLED = sorted(set(re.findall(r"(?<![$\w])([a-z_]+)\(", TEMPLATE.read_text())) - {"if", "isset", "array", *WAYS})
+
+
+@needs_php
+@pytest.mark.parametrize("missing", CALLED)
+def test_without_any_function_it_calls_it_starts_once_at_most_and_nothing_before_it_is_gone(home, missing):
+    outcome = STARTER.outcome(run(home, missing))
+    if left(home):
+        # Nobody hears of a start that was none: it is good for one, as before
+        assert left(home) == [STARTER.name] and outcome in (None, (False, "failed"))
+        assert STARTER.outcome(run(home)) == (True, "")
+        wait_for_start(home)
+    assert len(starts(home)) <= 1 and left(home) == []
+
+
 @needs_php
 def test_one_that_runs_twice_starts_once(home, tmp_path):
     text = (home / "public_html" / STARTER.name).read_bytes()

@@ -38,6 +38,7 @@ REASONS: dict[str, Any] = {
     "home_closed": lazy_gettext("the account's home cannot be entered"),
     "limits": lazy_gettext("the account's limits leave no room for another process"),
     "unheard": lazy_gettext("an agent was started at once, and sent no report"),
+    "limited": lazy_gettext("an agent was started at once, and its limits were too small"),
     "failed": lazy_gettext("it failed; the controller's log says how"),
 }
 

@@ -72,6 +72,23 @@ def test_an_agent_that_was_started_at_once_and_died_unheard_counts_as_started_by
 
 
 @KINDS
+@pytest.mark.parametrize("is_faster", [False, True], ids=["after the note", "before the note"])
+def test_an_agent_whose_limits_are_too_small_is_reported_as_that_once_cron_has_started_another(world, is_faster):
+    job = world.order()
+
+    def leave():
+        Agent(world, job).fail("limits_too_small", retryable=True)
+
+    ringing(world, Started("account"), leave if is_faster else lambda: None)
+    world.work()
+    if not is_faster:
+        leave()
+    world.clock.pass_by(30)
+    Agent(world, job).send("started")
+    assert world.status(job)["start"] == {"way": "cron", "reason": "limited", "waited_seconds": 30.0}
+
+
+@KINDS
 def test_only_the_first_start_of_an_attempt_counts(world):
     ringing(world, Started("account"))
     job, agent = world.dropped()
