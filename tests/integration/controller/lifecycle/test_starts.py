@@ -74,17 +74,18 @@ def test_an_agent_that_was_started_at_once_and_died_unheard_counts_as_started_by
 @KINDS
 @pytest.mark.parametrize("is_faster", [False, True], ids=["after the note", "before the note"])
 def test_an_agent_whose_limits_are_too_small_is_reported_as_that_once_cron_has_started_another(world, is_faster):
-    job = world.order()
+    job, agents = world.order(), []
 
     def leave():
-        Agent(world, job).fail("limits_too_small", retryable=True)
+        agents.append(Agent(world, job))
+        agents[0].fail("limits_too_small", retryable=True)
 
     ringing(world, Started("account"), leave if is_faster else lambda: None)
     world.work()
     if not is_faster:
         leave()
     world.clock.pass_by(30)
-    Agent(world, job).send("started")
+    agents[0].send("started")
     assert world.status(job)["start"] == {"way": "cron", "reason": "limited", "waited_seconds": 30.0}
 
 
