@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from controller.panels.local.private_stack.stack import free_port
+from tests.support.servers.broker_certificate import CERTIFICATE, issue_once
 
 START_SECONDS = 180
 COMMAND_SECONDS = 120
@@ -28,11 +29,13 @@ def programs():
 
 
 class RabbitMQ:
-    """A running server on this machine's port `port`; everybody logs in as NAME with `password`."""
+    """A running server on this machine's port `port`, and over TLS on `tls_port`; everybody logs in as NAME with
+    `password`. `ca` is the file of the authority that issued its certificate, for the name localhost."""
 
     def __init__(self, directory):
         self.directory = Path(directory)
-        self.port, self._distribution, self._mapper = free_port(), free_port(), free_port()
+        self.port, self.tls_port, self._distribution, self._mapper = (free_port() for _ in range(4))
+        self.ca = self.directory / "authority.pem"
         self.password = "p%/@?" + secrets.token_hex(8)
         self.process = self._epmd = None
 
@@ -40,6 +43,7 @@ class RabbitMQ:
         """Start the server with what it kept; return once it takes connections."""
         user = pwd.getpwnam(USER)
         os.chown(self.directory, user.pw_uid, user.pw_gid)
+        issue_once(self.directory, user)
         self._write("rabbitmq.conf", "\n".join(self._settings()) + "\n")
         self._write("plugins", "[].\n")
         with (self.directory / "log").open("ab") as log:
@@ -83,6 +87,10 @@ class RabbitMQ:
         """Return the URL of a virtual host, with the password; "" is the one that is always there."""
         return f"amqp://{NAME}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{quote(host, safe='')}"
 
+    def tls_url(self, host="localhost"):
+        """Return the URL over TLS, by a name of this machine."""
+        return f"amqps://{NAME}:{quote(self.password, safe='')}@{host}:{self.tls_port}/"
+
     def new_host(self):
         """Return the name of a new virtual host, empty."""
         name = "t" + secrets.token_hex(6)
@@ -100,6 +108,9 @@ class RabbitMQ:
     def _settings(self):
         return [
             f"listeners.tcp.1 = 127.0.0.1:{self.port}", f"default_user = {NAME}", f"default_pass = {self.password}",
+            f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}", f"ssl_options.cacertfile = {self.ca}",
+            f"ssl_options.certfile = {self.directory}/{CERTIFICATE}", "ssl_options.verify = verify_none",
+            f"ssl_options.keyfile = {self.directory}/{CERTIFICATE}",
             "vm_memory_high_watermark.absolute = 512MB", "disk_free_limit.absolute = 1MB", "log.console = true",
         ]  # fmt: skip
 

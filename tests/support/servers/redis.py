@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from controller.panels.local.private_stack.stack import free_port
+from tests.support.servers.broker_certificate import CERTIFICATE, issue_once
 
 START_SECONDS = 60
 USER = "redis"
@@ -20,11 +21,13 @@ _ROLE = {"user": USER, "group": USER, "extra_groups": ()}
 
 
 class Redis:
-    """A running server on this machine's port `port`; everybody logs in with `password`. It stores nothing."""
+    """A running server on this machine's port `port`, and over TLS on `tls_port`; everybody logs in with `password`. It
+    stores nothing. `ca` is the file of the authority that issued its certificate, for the name localhost."""
 
     def __init__(self, directory, host="127.0.0.1"):
         self.directory = Path(directory)
-        self.host, self.port = host, free_port()
+        self.host, self.port, self.tls_port = host, free_port(), free_port()
+        self.ca = self.directory / "authority.pem"
         self.password = "p'%/@:" + secrets.token_hex(8)
         self.process = None
 
@@ -32,6 +35,7 @@ class Redis:
         """Start the server, empty; `more` are lines of its configuration. Return once it answers."""
         user = pwd.getpwnam(USER)
         os.chown(self.directory, user.pw_uid, user.pw_gid)
+        issue_once(self.directory, user)
         file = self.directory / "redis.conf"
         # Not in the arguments, where everybody of the machine would read it
         file.write_text("\n".join([*self._settings(), *more]) + "\n", "utf-8")
@@ -76,9 +80,15 @@ class Redis:
         """Return the URL of the database of a `number`, with its password."""
         return f"redis://:{quote(self.password, safe='')}@{self.host}:{self.port}/{number}"
 
+    def tls_url(self, host="localhost"):
+        """Return the URL over TLS, by a name of this machine."""
+        return f"rediss://:{quote(self.password, safe='')}@{host}:{self.tls_port}/0"
+
     def _settings(self):
         return [
             f"bind {self.host}", f"port {self.port}", "unixsocket \"\"", f"dir {self.directory}", 'save ""',
+            f"tls-port {self.tls_port}", f"tls-cert-file {self.directory}/{CERTIFICATE}", "tls-auth-clients no",
+            f"tls-key-file {self.directory}/{CERTIFICATE}", f"tls-ca-cert-file {self.ca}",
             "appendonly no", "daemonize no", "databases 64", f'requirepass "{self.password}"',
         ]  # fmt: skip
 

@@ -165,6 +165,11 @@ def _invalid(why: str) -> ShoplaunchError:
 def reason(problem: BaseException) -> str:
     """Return what may be logged of a problem with the broker: no text that could quote its URL or a message."""
     why = problem.strerror if isinstance(problem, OSError) and problem.strerror else ""
+    behind: BaseException | None = problem
+    while behind is not None:
+        if isinstance(behind, ssl.SSLCertVerificationError):
+            why = f"its certificate is refused: {behind.verify_message}"
+        behind = behind.__cause__ or behind.__context__
     return f"{type(problem).__name__}: {why}" if why else type(problem).__name__
 
 

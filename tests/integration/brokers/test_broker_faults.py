@@ -1,0 +1,158 @@
+"""Brokers in bad times: certificates of others, twenty restarts, no memory left. Jobs are moved all the same."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from controller.config import EngineConfig
+from controller.db.connection.engine import make_engine
+from controller.jobs.engine import registry
+from controller.jobs.engine.broker import link, listener, publisher
+from controller.jobs.engine.broker.listener import Listener
+from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.jobs.engine.parts import Parts
+from tests.integration.controller.world import World, eventually
+from tests.support.servers import redis
+from tests.support.servers.tls_site import Authority
+from tests.support.state_database import make_tables, url_at
+
+pytestmark = pytest.mark.root
+
+
+class Local:
+    """This machine's own workers."""
+
+    def __init__(self):
+        self.hinted = []
+
+    def hint(self, server):
+        self.hinted.append(server)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """What waits for a broker waits little."""
+    for module, name, seconds in (
+        (link, "CALL_SECONDS", 1.0), (listener, "DEAF_SECONDS", 3.0), (listener, "ECHO_SECONDS", 0.3),
+        (listener, "PAUSE_SECONDS", 0.1), (listener, "LONGEST_PAUSE_SECONDS", 0.3),
+        (publisher, "PAUSE_SECONDS", 0.1), (publisher, "LONGEST_PAUSE_SECONDS", 0.3),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, seconds)
+
+
+@pytest.fixture
+def listening():
+    """Return a function that starts a listener with settings of the engine; it ends with the test."""
+    made = []
+
+    def start(config):
+        came = []
+        made.append(Listener(link.of(config), came.append, lambda: True))
+        made[-1].start()
+        return made[-1], came
+
+    yield start
+    for one in made:
+        one.ask_to_stop()
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_hints_come_over_tls_from_a_broker_with_the_authoritys_certificate(request, listening, kind):
+    server = request.getfixturevalue(f"{kind}_server")
+    config = EngineConfig("celery", broker_url=server.tls_url(), queue=_queue(), broker_ca=str(server.ca))
+    made, came = listening(config)
+    eventually(lambda: made.is_healthy)
+    BrokerHints(link.of(config), Local()).hint("web1")
+    eventually(lambda: came == ["web1"])
+
+
+@pytest.mark.sampled(of=3, each=("kind",))
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+@pytest.mark.parametrize("wrong", ["another authority", "another name", "the machine's authorities"])
+def test_a_broker_whose_certificate_is_anothers_gets_neither_password_nor_hint(
+    request, listening, tmp_path, caplog, kind, wrong
+):
+    server = request.getfixturevalue(f"{kind}_server")
+    authorities = {"another authority": Authority(tmp_path).file, "another name": server.ca}
+    url = server.tls_url("127.0.0.1" if wrong == "another name" else "localhost")
+    config = EngineConfig("celery", broker_url=url, queue=_queue(), broker_ca=str(authorities.get(wrong, "")))
+    made, _came = listening(config)
+    local = Local()
+    BrokerHints(link.of(config), local).hint("web1")
+    eventually(lambda: local.hinted == ["web1"] and made.counts["failed"] >= 2)
+    assert not made.is_healthy and "its certificate is refused" in caplog.text
+    assert server.password not in caplog.text
+
+
+@pytest.fixture
+def own_redis(tmp_path):
+    """A Redis of the test's own, which may be restarted."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    for one in (tmp_path, *tmp_path.parents[:2]):
+        one.chmod(one.stat().st_mode | 0o011)
+    server = redis.Redis(folder)
+    server.start()
+    yield server
+    server.stop(hard=True)
+
+
+@pytest.fixture
+def world(tmp_path, mariadb_server):
+    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
+    database = make_engine(url_at(mariadb_server))
+    make_tables(database)
+    made = World(tmp_path, database)
+    yield made
+    made.close()
+    database.dispose()
+
+
+def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_times(world, own_redis):
+    config = replace(world.config, engine=EngineConfig("celery", broker_url=own_redis.url(), queue=_queue()))
+    parts = Parts(config, world.engine, world.clock, world.service.installation.tools_for, lambda _move: None)
+    worker, jobs = registry.of(config).engine(parts), []
+    worker.start()
+    try:
+        for number in range(20):
+            if number % 2:
+                own_redis.command("FLUSHALL")
+            else:
+                own_redis.stop(hard=True)
+                own_redis.start()
+            jobs.append(world.order(account=f"shop{number}", domain=f"shop{number}.example.com"))
+        eventually(lambda: {world.job(job).state for job in jobs} == {"dropped"})
+        # And it hears again
+        eventually(lambda: worker.listener.is_healthy)
+    finally:
+        assert worker.stop(60)
+
+
+def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them_again(rabbitmq_server, listening):
+    config = EngineConfig("celery", broker_url=rabbitmq_server.url(), queue=_queue())
+    made, came = listening(config)
+    eventually(lambda: made.is_healthy)
+    local = Local()
+    hints = BrokerHints(link.of(config), local)
+
+    def local_workers_are_hinted_at():
+        hints.hint("web1")
+        return local.hinted
+
+    rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1MB")
+    try:
+        eventually(local_workers_are_hinted_at)
+        eventually(lambda: not made.is_healthy)
+    finally:
+        rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "512MB")
+
+    def is_heard():
+        hints.hint("web2")
+        return "web2" in came
+
+    eventually(is_heard)
+
+
+def _queue():
+    return "q" + secrets.token_hex(6)
