@@ -62,12 +62,18 @@ def mark(connection: sa.Connection, name: str, *, paid: bool) -> None:
     connection.execute(sa.update(bundles).where(bundles.c.name == name).values(paid=paid))
 
 
+def find(connection: sa.Connection, name: str) -> Bundle | None:
+    """Return the bundle, None when there is none."""
+    row = connection.execute(sa.select(bundles).where(bundles.c.name == name)).first()
+    return None if row is None else _bundle(row)
+
+
 def get(connection: sa.Connection, name: str) -> Bundle:
     """Return the bundle. Raises ShoplaunchError `bundle_unknown`."""
-    row = connection.execute(sa.select(bundles).where(bundles.c.name == name)).first()
-    if row is None:
+    found = find(connection, name)
+    if found is None:
         raise ShoplaunchError("bundle_unknown", f"there is no bundle {name[:80]!r}")
-    return _bundle(row)
+    return found
 
 
 def remove(connection: sa.Connection, name: str) -> None:

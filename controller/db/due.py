@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from controller.db import jobs as job_rows
 from controller.db.connection.clock import Moment
-from controller.db.jobs import NEED_SERVER
+from controller.db.jobs import NEED_SERVER, Job
 from controller.db.machines import breakers
 from controller.db.machines.breakers import Breaker
 from controller.db.tables import jobs, server_breakers
@@ -100,15 +101,15 @@ def candidates(
     return rows
 
 
-def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> bool:
-    """Take the lease of a due job; return False when another owner holds it, or its row is locked."""
-    free = (jobs.c.id == job_id, *_free(moment))
-    if skips_locked(connection):
-        locked = sa.select(jobs.c.id).where(*free).with_for_update(skip_locked=True)
-        if connection.execute(locked).first() is None:
-            return False
-    values: Mapping[str, object] = {"lease_owner": owner, "lease_until": until, "version": jobs.c.version + 1}
-    return connection.execute(sa.update(jobs).where(*free).values(values)).rowcount == 1
+def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> Job | None:
+    """Take the lease of a due job and return it; None when another owner holds it, or its row is locked."""
+    job = lock(connection, job_id, moment)
+    return None if job is None else job_rows.hold(connection, job, owner, until)
+
+
+def lock(connection: sa.Connection, job_id: str, moment: Moment) -> Job | None:
+    """Return the due job, its row locked; None when another owner holds it, or its row is locked."""
+    return job_rows.lock(connection, skips_locked(connection), jobs.c.id == job_id, *_free(moment))
 
 
 def skips_locked(connection: sa.Connection) -> bool:

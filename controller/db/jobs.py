@@ -117,6 +117,12 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     return _job(row)
 
 
+def lock(connection: sa.Connection, skip_locked: bool, *which: sa.ColumnElement[bool]) -> Job | None:
+    """Return the job, its row locked; None for none, and with `skip_locked` when another transaction has locked it."""
+    row = connection.execute(sa.select(*_COLUMNS).where(*which).with_for_update(skip_locked=skip_locked)).first()
+    return None if row is None else _job(row)
+
+
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
     """Change the row if it still has the version of `job`; return it as it is now. Raises Conflict.
 
@@ -237,6 +243,13 @@ def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, u
     return connection.execute(query.values(**values)).rowcount == 1
 
 
+def hold(connection: sa.Connection, job: Job, owner: str, until: float, **columns: Any) -> Job:
+    """Take the lease of the job, whose row is locked and free, and change columns; return it as it is now."""
+    values = {"lease_owner": owner, "lease_until": until, "version": job.version + 1, **columns}
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    return replace(job, **values)
+
+
 def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float) -> bool:
     """Extend the lease; return False when `owner` no longer holds it."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
@@ -252,6 +265,10 @@ def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: An
 def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
     """Give the lease back; the job is due at `wake_at`. If it changed since `job` was read, it is due at once: return
     True."""
+    free: dict[str, Any] = {"lease_owner": None, "lease_until": None, "version": jobs.c.version + 1}
+    same = (jobs.c.id == job.id, jobs.c.version == job.version, jobs.c.lease_owner == owner)
+    if connection.execute(sa.update(jobs).where(*same).values(**free, wake_at=wake_at)).rowcount == 1:
+        return False
     current = connection.execute(
         sa.select(jobs.c.version, jobs.c.state, jobs.c.wake_at, jobs.c.lease_owner)
         .where(jobs.c.id == job.id)
@@ -260,9 +277,8 @@ def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, w
     if current is None or current.lease_owner != owner:
         return False
     changed = bool(current.state != job.state or current.wake_at != job.wake_at)
-    values: dict[str, Any] = {"lease_owner": None, "lease_until": None, "version": jobs.c.version + 1}
-    values["wake_at"] = now if changed else wake_at
-    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    due = now if changed else wake_at
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**free, wake_at=due))
     return changed
 
 

@@ -11,14 +11,14 @@ from controller.db.tables import certificates, fingerprints
 
 def claim_fingerprints(connection: sa.Connection, job_id: str, found: Mapping[str, str]) -> str | None:
     """Note name -> fingerprint for the job; return a name whose fingerprint another job has, None if all are unique."""
-    taken = sa.select(fingerprints.c.fingerprint).where(
-        fingerprints.c.fingerprint.in_(list(found.values())), fingerprints.c.job != job_id
-    )
-    foreign = set(connection.execute(taken).scalars())
+    which = sa.or_(fingerprints.c.fingerprint.in_(list(found.values())), fingerprints.c.job == job_id)
+    known = connection.execute(sa.select(fingerprints.c.fingerprint, fingerprints.c.job).where(which)).all()
+    foreign = {row.fingerprint for row in known if row.job != job_id}
     for name, fingerprint in found.items():
         if fingerprint in foreign:
             return name
-    connection.execute(sa.delete(fingerprints).where(fingerprints.c.job == job_id))
+    if any(row.job == job_id for row in known):
+        connection.execute(sa.delete(fingerprints).where(fingerprints.c.job == job_id))
     rows = [{"fingerprint": value, "job": job_id, "name": name} for name, value in found.items()]
     if rows:
         connection.execute(sa.insert(fingerprints), rows)

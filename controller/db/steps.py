@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,14 +75,38 @@ def _step(values: dict[str, Any]) -> StepRow:
     return StepRow(**values)
 
 
-def begin(connection: sa.Connection, job_id: str, names: Sequence[str], now: float) -> None:
-    """Note that these steps begin another run; steps that a job stored earlier lacks get their rows."""
-    which = sa.update(steps).where(steps.c.job == job_id)
-    values = {"state": RUNNING, "attempts": steps.c.attempts + 1, "started_at": now, "finished_at": None}
-    if connection.execute(which.where(steps.c.name.in_(names)).values(values)).rowcount < len(names):
-        missing = [name for name in names if name not in of_job(connection, job_id)]
-        insert(connection, job_id, missing)
-        connection.execute(which.where(steps.c.name.in_(missing)).values(values))
+def begun(row: StepRow, now: float) -> StepRow:
+    """Return the step as it begins another run."""
+    return replace(row, state=RUNNING, attempts=row.attempts + 1, started_at=now, finished_at=None)
+
+
+def write(connection: sa.Connection, job_id: str, before: Mapping[str, StepRow], after: Mapping[str, StepRow]) -> None:
+    """Write those of the steps `after` that were not so `before`, in one statement; a step that a job stored earlier
+    lacks gets its row. The caller holds the job's row, and has read the steps as of that."""
+    changed = {name: row for name, row in after.items() if row != before[name]}
+    if not changed:
+        return
+    differ = [
+        column for column in _COLUMNS
+        if any(getattr(row, column.name) != getattr(before[name], column.name) for name, row in changed.items())
+    ]  # fmt: skip
+    query = sa.update(steps).where(steps.c.job == job_id, steps.c.name.in_(list(changed)))
+    query = query.values({column: _by_name(column, changed) for column in differ})
+    if connection.execute(query).rowcount < len(changed):
+        stored = of_job(connection, job_id)
+        insert(connection, job_id, [name for name in changed if name not in stored])
+        connection.execute(query)
+
+
+def _by_name(column: sa.Column[Any], rows: Mapping[str, StepRow]) -> sa.ColumnElement[Any]:
+    """Return what the column becomes in each of the rows."""
+    found = {name: getattr(row, column.name) for name, row in rows.items()}
+    if column.name == "error":
+        found = {name: None if error is None else json.dumps(error, sort_keys=True) for name, error in found.items()}
+    values = {name: sa.literal(value, column.type) for name, value in found.items()}
+    if len(set(found.values())) == 1:
+        return next(iter(values.values()))
+    return sa.case(*((steps.c.name == name, value) for name, value in values.items()), else_=column)
 
 
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:

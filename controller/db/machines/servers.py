@@ -104,12 +104,18 @@ def note_start(connection: sa.Connection, name: str, way: str, reason: str, now:
     connection.execute(sa.update(servers).where(servers.c.name == name).values(start_learned=learned))
 
 
+def find(connection: sa.Connection, name: str) -> Server | None:
+    """Return the server, None when there is none."""
+    row = connection.execute(sa.select(servers).where(servers.c.name == name)).first()
+    return None if row is None else _server(row)
+
+
 def get(connection: sa.Connection, name: str) -> Server:
     """Return the server. Raises ShoplaunchError `server_unknown`."""
-    row = connection.execute(sa.select(servers).where(servers.c.name == name)).first()
-    if row is None:
+    found = find(connection, name)
+    if found is None:
         raise ShoplaunchError("server_unknown", f"there is no server {name[:80]!r}")
-    return _server(row)
+    return found
 
 
 def listed(connection: sa.Connection) -> list[Server]:

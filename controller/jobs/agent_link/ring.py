@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from controller.db import facts
-from controller.db.connection.engine import reading
 from controller.db.facts import Asked
 from controller.db.machines import servers
 from controller.jobs.lifecycle.step_context import Work
@@ -25,8 +24,7 @@ WITHIN_SECONDS = 5.0
 
 def why_not(work: Work) -> str:
     """Return "" where the agent is to be started at once, else the reason why cron starts it."""
-    with reading(work.tools.engine) as connection:
-        server = servers.get(connection, work.job.server)
+    server = work.tools.server
     if starts(server) != servers.AUTO:
         return "switched_off"
     reason = stops(server.start_learned, work.tools.clock())
@@ -77,9 +75,8 @@ def ring(work: Work, unprepared: str | None) -> Asked:
 
 def note(connection: sa.Connection, work: Work, came: Asked, unprepared: str | None) -> None:
     """Store the outcome of a start for the server: only a start that was tried adds knowledge."""
-    learned = servers.get(connection, work.job.server).start_learned
     # The start was skipped for a reason that is known already
-    is_known = stops(learned, came.at or 0.0) == came.reason != ""
+    is_known = stops(work.tools.server.start_learned, came.at or 0.0) == came.reason != ""
     if not unprepared and not is_known:
         found = came.way, came.reason, came.at or 0.0
         servers.note_start(connection, work.job.server, *found, work.job.account)

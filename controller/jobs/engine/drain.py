@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import due
-from controller.db.connection.clock import Clock, at
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.clock import Clock, Moment, at
+from controller.db.connection.engine import transact
+from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.port import Engine, Slot
+from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
-from controller.jobs.lifecycle.lease import Lease
-from shared.errors import ShoplaunchError
 
-LOG = logging.getLogger(__name__)
 #: A slot is given back after this time, so that others get their turn; a job under way is moved to its end.
 SECONDS = 10.0
 #: As many due jobs are looked at for one that nobody else claims just now.
@@ -59,63 +57,76 @@ class Drain:
         Without a free slot, or when nothing is due, nothing is done: a hint for an unknown server is harmless. `looked`
         is called once the first job is claimed, or none. Raises database_busy, database_full, database_unwritable.
         """
-        moved, end = 0, time.monotonic() + SECONDS
+        moved, end, rest = 0, time.monotonic() + SECONDS, None
         with self._engine.slot(server) as slot:
             while not is_stopping():
                 try:
-                    claimed = self._claim(server, slot)
+                    claimed = self._claim(server, slot, rest)
                 finally:
                     looked()
                 if claimed is None:
                     return moved
-                if not self._move(claimed, lambda: is_stopping() or not slot.is_held):
+                rest = self._move(claimed, lambda: is_stopping() or not slot.is_held)
+                if rest is None:
                     break
                 moved += 1
                 if time.monotonic() >= end or not slot.is_held:
                     break
-        if not is_stopping() and self._is_due(server):
+            is_due = self._leave(server, slot, rest)
+        if is_due and not is_stopping():
             self._engine.hint(server)
         return moved
 
-    def _claim(self, server: str, slot: Slot) -> Lease | None:
-        """Return the claimed lease of the next due job, in the same transaction as the slot; None without either."""
+    def _claim(self, server: str, slot: Slot, rest: Rest | None) -> Claimed | None:
+        """Give back the job that rests, and claim the next due one, in the same transaction as the slot; return None
+        without either."""
 
-        def work(connection: sa.Connection) -> tuple[Lease | None, int]:
+        def work(connection: sa.Connection) -> tuple[Claimed | None, int, bool]:
             moment = at(self._clock, connection)
-            found = due.candidates(connection, server, moment, CANDIDATES)
-            if found and not slot.take(connection, moment):
-                return None, 0
-            if found and slot.is_last:
-                # How long a visit takes is up to the shop's owner: visits alone never hold all slots
-                found = due.candidates(connection, server, moment, CANDIDATES, visits=False)
-            if not found:
-                slot.give_back(connection)
-                return None, 0
-            for missed, job_id in enumerate(found):
-                lease = self._runner.lease_of(job_id)
-                if lease.claim(connection, moment):
-                    return lease, missed
-            return None, len(found)
+            changed = rest is not None and self._runner.release(connection, rest, moment.now)
+            return *self._next(connection, server, slot, moment), changed
 
-        claimed, missed = transact(self._database, work)
+        claimed, missed, changed = transact(self._database, work)
         self.tally.missed += missed
         slot.confirm()
         self.tally.claims += claimed is not None
+        if changed:
+            due_hint.notify()
         return claimed
 
-    def _move(self, claimed: Lease, is_stopping: Callable[[], bool]) -> bool:
-        """Move one job on; an unforeseen failure stops neither the worker nor other jobs: return False then."""
-        try:
-            self._runner.move(claimed, is_stopping)
-        except BaseException as problem:  # noqa: BLE001 - unhandled, it would end the thread
-            report(f"job {claimed.job} could not be moved on", problem)
-            return False
-        return True
+    def _next(self, connection: sa.Connection, server: str, slot: Slot, moment: Moment) -> tuple[Claimed | None, int]:
+        """Return (the next due job, claimed; how many claims missed); without one the slot is given back."""
+        found = due.candidates(connection, server, moment, CANDIDATES)
+        if found and not slot.take(connection, moment):
+            return None, 0
+        if found and slot.is_last:
+            # How long a visit takes is up to the shop's owner: visits alone never hold all slots
+            found = due.candidates(connection, server, moment, CANDIDATES, visits=False)
+        if not found:
+            slot.give_back(connection)
+            return None, 0
+        for missed, job_id in enumerate(found):
+            if (claimed := self._runner.claim(connection, job_id, moment)) is not None:
+                return claimed, missed
+        return None, len(found)
 
-    def _is_due(self, server: str) -> bool:
+    def _leave(self, server: str, slot: Slot, rest: Rest | None) -> bool:
+        """Give back the job that rests, and the slot; return whether another job is due. Raises database_busy."""
+
+        def work(connection: sa.Connection) -> bool:
+            moment = at(self._clock, connection)
+            changed = rest is not None and self._runner.release(connection, rest, moment.now)
+            slot.give_back(connection)
+            return changed or bool(due.candidates(connection, server, moment, 1))
+
+        is_due = transact(self._database, work)
+        slot.confirm()
+        return is_due
+
+    def _move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest | None:
+        """Move one job on; an unforeseen failure stops neither the worker nor other jobs: return None then."""
         try:
-            with reading(self._database) as connection:
-                return bool(due.candidates(connection, server, at(self._clock, connection), 1))
-        except ShoplaunchError as error:
-            LOG.warning("%s: %s", error.code, error.message)
-            return False
+            return self._runner.move(claimed, is_stopping)
+        except BaseException as problem:  # noqa: BLE001 - unhandled, it would end the thread
+            report(f"job {claimed.lease.job} could not be moved on", problem)
+            return None

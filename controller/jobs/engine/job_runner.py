@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import facts, jobs, proofs, steps
-from controller.db.connection.clock import Clock, at
+from controller.db import due, facts, jobs, steps
+from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import step_runner
+from controller.jobs.engine import preparation, step_runner
+from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import cancellation, follow_up, interventions, tls_follow_up
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
 from controller.jobs.lifecycle.emergency_log import report
-from controller.jobs.lifecycle.step_context import Tools, Work
-from controller.jobs.shop import credentials, notification_log, notifications, shop_secrets, values
+from controller.jobs.lifecycle.step_context import Surroundings, Tools, Work
+from controller.jobs.shop import credentials, notification_log, notifications
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -46,12 +47,13 @@ class JobRunner:
         self._clock = clock
         #: One panel for all work on a job in one go: it may cache what it read.
         self._kept: dict[str, Tools] = {}
-        #: The leases of the jobs being worked on now.
-        self._held: dict[str, lease.Lease] = {}
+        #: The jobs being worked on now.
+        self._held: dict[str, Claimed] = {}
 
     def _tools(self, job: Job) -> Tools:
         if job.id not in self._kept:
-            self._kept[job.id] = replace(self._tools_for(job), lease=self._held.get(job.id))
+            held = self._held[job.id]
+            self._kept[job.id] = replace(self._tools_for(job), lease=held.lease, known=held.known)
         return self._kept[job.id]
 
     def advance(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -62,25 +64,52 @@ class JobRunner:
         with lease.held(self._engine, job_id, self._owner, self._clock) as held:
             if held is None:
                 return False
-            self._move_kept(held, is_stopping)
+            with reading(self._engine) as connection:
+                job = jobs.get(connection, job_id)
+                begun = step_runner.Begun(job, (), plan.rows(connection, job))
+                claimed = Claimed(held, begun, Surroundings.of(connection, job))
+            rest = self._move_kept(claimed, is_stopping)
+        self.give_back(rest)
         return True
 
-    def lease_of(self, job_id: str) -> lease.Lease:
-        """Return a new lease of the job in this worker's name, to be claimed."""
-        return lease.Lease(self._engine, job_id, self._owner, self._clock)
+    def claim(self, connection: sa.Connection, job_id: str, moment: Moment) -> Claimed | None:
+        """Claim a due job within a transaction, and begin its steps where nothing else is to be done before; return
+        None when another worker has it. Raises database_busy."""
+        job = due.lock(connection, job_id, moment)
+        if job is None:
+            return None
+        held = lease.Lease(self._engine, job_id, self._owner, self._clock)
+        rows = plan.rows(connection, job)
+        found = self._following(job, rows, moment.now) if job.state != states.RESTORING else []
+        if any(step.only_notes for step in found):
+            found = []
+        held.longest = max((step.longest for step in found), default=held.longest)
+        begun = step_runner.claim(connection, held, step_runner.Begun(job, found, rows), moment)
+        return Claimed(held, begun, Surroundings.of(connection, job))
 
-    def move(self, claimed: lease.Lease, is_stopping: Callable[[], bool]) -> None:
-        """As `advance`, for a job whose lease was claimed already. Raises database_busy."""
-        with lease.kept(claimed) as held:
-            self._move_kept(held, is_stopping)
+    def move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+        """As `advance`, for a claimed job, which the caller gives back. Raises database_busy."""
+        with lease.kept(claimed.lease):
+            return self._move_kept(claimed, is_stopping)
 
-    def _move_kept(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
-        self._held[held.job] = held
+    def release(self, connection: sa.Connection, rest: Rest, now: float) -> bool:
+        """Give the job back within a transaction; return whether it changed meanwhile, and is due at once."""
+        return jobs.release_lease(connection, rest.job, rest.owner, now, rest.wake_at)
+
+    def give_back(self, rest: Rest) -> None:
+        """Give the job back. Raises database_busy."""
+        now = self._clock()
+        if transact(self._engine, lambda connection: self.release(connection, rest, now)):
+            due_hint.notify()
+
+    def _move_kept(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+        job_id = claimed.lease.job
+        self._held[job_id] = claimed
         try:
-            self._move_held(held, is_stopping)
+            return self._move_held(claimed, is_stopping)
         finally:
-            self._kept.pop(held.job, None)
-            self._held.pop(held.job, None)
+            self._kept.pop(job_id, None)
+            self._held.pop(job_id, None)
 
     def outlive(self, seconds: float = 0.0) -> None:
         """This process is about to end: keep jobs being worked on held as long as a panel may still be at them.
@@ -88,18 +117,19 @@ class JobRunner:
         Wait at most `seconds` until the leases are extended.
         """
         end = time.monotonic() + seconds
-        under_way = list(self._held.values())
+        under_way = [claimed.lease for claimed in list(self._held.values())]
         for one in under_way:
             one.outlive()
         for one in under_way:
             one.is_long(max(0.0, end - time.monotonic()))
 
-    def _move_held(self, held: lease.Lease, is_stopping: Callable[[], bool]) -> None:
-        job, rows = self._read(held.job)
+    def _move_held(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+        held, job = claimed.lease, claimed.begun.job
         wake_at = job.wake_at
         try:
-            job, wake_at = self._move(held, is_stopping, job, rows)
-            self._tools(job).bundles.leave(job, self._clock())
+            job, wake_at = self._move(held, is_stopping, claimed.begun)
+            if claimed.begun.job.state != job.state:
+                self._tools(job).bundles.leave(job, self._clock())
         except lease.Lost as lost:
             LOG.warning("%s: what was done for it meanwhile is not noted", lost)
         except BaseException:
@@ -107,38 +137,35 @@ class JobRunner:
             raise
         finally:
             held.end()
-            self._give_back(job, held.owner, wake_at)
+        return Rest(job, held.owner, wake_at)
 
     def _put_off(self, held: lease.Lease) -> None:
         """Give back a job that failed unexpectedly; at once it would meet the same."""
         until = self._clock() + TROUBLE_SECONDS
         try:
             transact(self._engine, lambda connection: jobs.free_lease(connection, held.job, held.owner, wake_at=until))
-        except BaseException as problem:  # noqa: BLE001 - the job is then tried again sooner
+        except BaseException as problem:  # noqa: BLE001 - the job is tried again when its lease is over
             report(f"job {held.job} could not be put off", problem)
 
-    def _give_back(self, job: Job, owner: str, wake_at: float | None) -> None:
-        now = self._clock()
-        if transact(self._engine, lambda connection: jobs.release_lease(connection, job, owner, now, wake_at)):
-            due_hint.notify()
-
-    def _read(self, job_id: str) -> tuple[Job, dict[str, StepRow]]:
+    def _read(self, held: lease.Lease) -> tuple[Job, dict[str, StepRow]]:
         with reading(self._engine) as connection:
-            job = jobs.get(connection, job_id)
-            return job, plan.rows(connection, job)
+            job = jobs.get(connection, held.job)
+            rows = plan.rows(connection, job)
+        held.noted(job)
+        return job, rows
 
     def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
-        return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id])
+        return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id].lease)
 
     def _move(
-        self, held: lease.Lease, is_stopping: Callable[[], bool], job: Job, rows: Mapping[str, StepRow]
+        self, held: lease.Lease, is_stopping: Callable[[], bool], begun: step_runner.Begun
     ) -> tuple[Job, float | None]:
-        """Do what is to be done now to the job as it was read; return (the job as last read, when it is due next).
-
-        Raises lease.Lost.
-        """
+        """Do what is to be done now; return (the job as last read, when it is due next). Raises lease.Lost."""
         alarmed = idle = False
         posted: set[str] = set()
+        job, rows = begun.job, begun.rows
+        if begun.steps:
+            job, rows = self._carry_out(held, begun, self._way(held, job, is_stopping))
         while True:
             held.check(job)
             held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
@@ -149,7 +176,9 @@ class JobRunner:
                 alarmed = True
                 self._alarm(job)
             elif job.state == states.RECEIVED:
-                self._prepare(job)
+                if (prepared := self._prepare(held, job, rows, is_stopping)) is not None:
+                    job, rows = prepared
+                    continue
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
                 agent_probe.probe(self._tools(job), job, self._clock())
             elif follow_up.has_idle_user(job) and not idle:
@@ -161,11 +190,11 @@ class JobRunner:
             else:
                 found = self._ready(job, rows)
                 if found:
-                    job, rows = self._run(job, found, is_stopping)
+                    job, rows = self._run(held, rows, self._way(held, job, is_stopping, found))
                     continue
                 if not self._post(job, posted):
                     return job, self._rest(job, rows)
-            job, rows = self._read(held.job)
+            job, rows = self._read(held)
 
     def _ready(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
         """Return the steps that may run now; those that wait for their server only where that may be called."""
@@ -212,72 +241,49 @@ class JobRunner:
             wake_at = min([*waits, silence.deadline(job)])
         return wake_at
 
-    def _prepare(self, job: Job) -> None:
-        """Make the job's private values, and begin its first attempt."""
+    def _prepare(
+        self, held: lease.Lease, job: Job, rows: Mapping[str, StepRow], is_stopping: Callable[[], bool]
+    ) -> tuple[Job, Mapping[str, StepRow]] | None:
+        """Begin the job's first attempt, and go on as `_run`; return None when it cannot begin."""
         try:
-            tools = self._tools(job)
-            # A follow-up job got its private values when it was created
-            private, prints = self._make_private_values(job, tools) if job.kind == RESTORE else ({}, {})
-
-            def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-                if now_job.state != states.RECEIVED:
-                    return {}
-                columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
-                if now_job.kind != RESTORE:
-                    return columns
-                return columns | self._keep_private_values(connection, now_job, tools, private, prints)
-
-            self._change(job.id, work)
+            way = self._way(held, job, is_stopping)
+            change = preparation.begin(way.tools, job)
+            begun = step_runner.begin(held, rows, way, self._clock(), change)
         except lease.Lost:
             raise
         except Exception as error:
             LOG.exception("job %s cannot begin", job.id)
-            document = changes.as_document(error)
-            self._change(job.id, lambda c, now_job: self._failed_early(c, now_job, document))
+            document, now = changes.as_document(error), self._clock()
+            self._change(job.id, lambda c, now_job: preparation.fail(c, now_job, document, now))
+            return None
+        return self._carry_out(held, begun, way)
 
-    def _failed_early(self, connection: sa.Connection, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
-        if job.state != states.RECEIVED:
-            return {}
-        steps.update(connection, job.id, "account", state=steps.FAILED, error=error)
-        return changes.failed(job, "fail", "account", error, self._clock())
+    def _way(
+        self, held: lease.Lease, job: Job, is_stopping: Callable[[], bool], found: Sequence[plan.Step] = ()
+    ) -> step_runner.Way:
+        """Return how the job goes on: by the steps `found` first, then by those that follow what was done."""
+        first = [found] if found else []
 
-    def _make_private_values(self, job: Job, tools: Tools) -> tuple[dict[str, str], dict[str, str]]:
-        manifest = tools.bundles.manifest(tools.bundle(job))
-        private = values.make_private_values(manifest)
-        salt = tools.keys.fingerprint_salt
-        wanted = values.fingerprinted(manifest, private)
-        return private, {name: shop_secrets.fingerprint(salt, value) for name, value in wanted.items()}
+        def following(job: Job, rows: Mapping[str, StepRow]) -> Sequence[plan.Step]:
+            found = first.pop() if first else [] if is_stopping() else self._following(job, rows, self._clock())
+            held.longest = max((step.longest for step in found), default=held.longest)
+            return found
 
-    def _keep_private_values(
-        self,
-        connection: sa.Connection,
-        job: Job,
-        tools: Tools,
-        private: Mapping[str, str],
-        prints: Mapping[str, str],
-    ) -> dict[str, Any]:
-        taken = proofs.claim_fingerprints(connection, job.id, prints)
-        if taken is not None:
-            raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
-        return changes.sealed(tools.keys, private)
+        return step_runner.Way(following, self._tools(job))
 
     def _run(
-        self, job: Job, found: list[plan.Step], is_stopping: Callable[[], bool]
+        self, held: lease.Lease, rows: Mapping[str, StepRow], way: step_runner.Way
+    ) -> tuple[Job, Mapping[str, StepRow]]:
+        """Begin the steps that follow, and carry them out."""
+        return self._carry_out(held, step_runner.begin(held, rows, way, self._clock()), way)
+
+    def _carry_out(
+        self, held: lease.Lease, begun: step_runner.Begun, way: step_runner.Way
     ) -> tuple[Job, Mapping[str, StepRow]]:
         """Run steps that do not depend on each other in parallel, and those that follow them: what ends and what begins
         is noted together. Return the job and its steps as they were noted last."""
-        held = self._held[job.id]
-        held.longest = max(step.longest for step in found)
-        begun = step_runner.begin(self._engine, found, held, self._clock())
         while begun.steps:
-            results = self._results(begun)
-
-            def following(job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
-                found = [] if is_stopping() else self._following(job, rows)
-                held.longest = max((step.longest for step in found), default=held.longest)
-                return found
-
-            begun = step_runner.finish(self._engine, held, begun, results, self._clock(), following)
+            begun = step_runner.finish(held, begun, self._results(begun), way, self._clock())
         return begun.job, begun.rows
 
     def _results(self, begun: step_runner.Begun) -> list[step_runner.Result]:
@@ -290,11 +296,10 @@ class JobRunner:
             return [error] * len(begun.steps)
         return step_runner.side_by_side(begun.steps, work)
 
-    def _following(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
+    def _following(self, job: Job, rows: Mapping[str, StepRow], now: float) -> list[plan.Step]:
         """Return the steps that may run right after others, where nothing else is to be done before."""
         if job.state not in plan.PARTS or job.alarm == "wanted" or follow_up.has_idle_user(job):
             return []
-        now = self._clock()
         found = plan.ready(plan.of(job.kind), rows, plan.PARTS[job.state], now)
         # What waits for its server begins only where that may be called
         return [] if any(server_outage.is_waiting(rows[step.name], now) for step in found) else found
@@ -303,8 +308,7 @@ class JobRunner:
         """Return the context of the job's steps; forgotten private values are made anew."""
         tools = self._tools(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
-            private, prints = self._make_private_values(job, tools)
-            job = self._change(job.id, lambda c, now_job: self._keep_private_values(c, now_job, tools, private, prints))
+            job = self._change(job.id, preparation.private_values(tools))
         return Work(job, changes.private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:

@@ -39,6 +39,11 @@ class Places:
         """Count another job of `server` as begun."""
         self._busy[server] += 1
 
+    @property
+    def is_full(self) -> bool:
+        """Return whether no server has room."""
+        return self._under_way() >= THREADS
+
     def has_room(self, server: str) -> bool:
         """Return whether another job of `server` may begin: half of the threads are reserved for servers that have
         none, and one that fails or hangs gets one place; one of whose accounts only one hangs is as any other."""

@@ -6,19 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
+from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
-from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
+from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
 from controller.jobs.steps.registry import run_of
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -33,43 +34,62 @@ NOTE_PAUSE_SECONDS = 3.0
 Result = Outcome | StepWaits | Exception
 
 
-#: The steps that follow, as the job and its steps are once others ended.
-Following = Callable[[Job, Mapping[str, StepRow]], Sequence[plan.Step]]
+@dataclass(frozen=True)
+class Way:
+    """How a job goes on: `following` are the steps that begin, as the job and its steps are once others ended."""
+
+    following: Callable[[Job, Mapping[str, StepRow]], Sequence[plan.Step]]
+    tools: Tools
 
 
 class Begun(NamedTuple):
-    """Steps that run now, the number of this run by name; the job as it is then, and its steps as they were before."""
+    """Steps that run now; the job and all its steps as they are then."""
 
     job: Job
     steps: Sequence[plan.Step]
-    runs: Mapping[str, int]
     rows: Mapping[str, StepRow]
 
 
-def begin(engine: sa.Engine, found: Sequence[plan.Step], held: lease.Lease, now: float) -> Begun:
-    """Note that steps of the held job are running. Raises lease.Lost."""
+def _unchanged(_connection: sa.Connection, _job: Job) -> Mapping[str, Any]:
+    return {}
+
+
+def claim(connection: sa.Connection, held: lease.Lease, begun: Begun, moment: Moment) -> Begun:
+    """Take the lease of a job, whose row is locked and free, and note in the same transaction that `begun.steps` run;
+    return what is noted then."""
+    job, rows = begun.job, dict(begun.rows)
+    for step in begun.steps:
+        rows[step.name] = steps.begun(rows[step.name], moment.now)
+    columns = {"step": _shown(job, begun.steps), "updated_at": moment.now} if begun.steps else {}
+    job = held.hold(connection, job, moment, **columns)
+    steps.write(connection, job.id, begun.rows, rows)
+    return Begun(job, begun.steps, rows)
+
+
+def _shown(job: Job, found: Sequence[plan.Step]) -> str | None:
+    """Return the step that is shown while `found` run."""
+    return found[0].name if job.state != states.LIVE else job.step
+
+
+def begin(
+    held: lease.Lease,
+    rows: Mapping[str, StepRow],
+    way: Way,
+    now: float,
+    change: Callable[[sa.Connection, Job], Mapping[str, Any]] = _unchanged,
+) -> Begun:
+    """Change the held job, whose steps were `rows`, and note that the steps which follow are running.
+
+    Raises lease.Lost, database_busy, and what `change` raises.
+    """
 
     def work(connection: sa.Connection) -> Begun:
-        job = jobs.get(connection, held.job, lock=True)
-        held.check(job)
-        rows = plan.rows(connection, job)
-        columns, runs = _begun(connection, job, rows, found, now)
-        job = jobs.update(connection, job, now, lease_until=now + held.seconds, **columns)
-        return Begun(job, found, runs, rows)
+        noted = _Noted(connection, held, rows)
+        return noted.close(dict(change(connection, noted.job)), way, now)
 
-    return transact(engine, work)
-
-
-def _begun(
-    connection: sa.Connection, job: Job, rows: Mapping[str, StepRow], found: Sequence[plan.Step], now: float
-) -> tuple[dict[str, Any], dict[str, int]]:
-    """Note that the steps begin; return (the job's columns, the number of this run by name)."""
-    names = [step.name for step in found]
-    if not names:
-        return {}, {}
-    steps.begin(connection, job.id, names, now)
-    step = names[0] if job.state != states.LIVE else job.step
-    return {"step": step}, {name: rows[name].attempts + 1 for name in names}
+    begun = transact(way.tools.engine, work)
+    held.noted(begun.job)
+    return begun
 
 
 def attempt(step: plan.Step, work: Work) -> Result:
@@ -130,14 +150,7 @@ def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
     return [ended[number] for number in range(len(found))]
 
 
-def finish(
-    engine: sa.Engine,
-    held: lease.Lease,
-    begun: Begun,
-    results: Iterable[Result],
-    now: float,
-    following: Following,
-) -> Begun:
+def finish(held: lease.Lease, begun: Begun, results: Iterable[Result], way: Way, now: float) -> Begun:
     """Note how the steps ended, move the job on, and begin those that follow; return these.
 
     Steps that were requested again meanwhile are left alone. Raises lease.Lost, and notes nothing, when another worker
@@ -148,24 +161,17 @@ def finish(
     ordered = sorted(pairs, key=lambda pair: not isinstance(pair[1], Outcome))
 
     def work(connection: sa.Connection) -> Begun:
-        job = jobs.get(connection, held.job, lock=True)
-        held.check(job)
+        noted = _Noted(connection, held, begun.rows)
         columns: dict[str, Any] = {}
-        noted = _Noted(connection, job)
         for step, result in ordered:
             row = noted.rows[step.name]
-            if row.state == steps.RUNNING and row.attempts == begun.runs[step.name]:
-                columns |= _note(noted, _after(job, columns), step, result, now)
-        after = _after(job, columns)
-        found = following(after, noted.rows)
-        more, runs = _begun(connection, after, noted.rows, found, now)
-        if found:
-            more["lease_until"] = now + held.seconds
-        columns |= more
-        job = jobs.update(connection, job, now, **columns) if columns else job
-        return Begun(job, found, runs, noted.rows)
+            if row.state == steps.RUNNING and row.attempts == begun.rows[step.name].attempts:
+                columns |= _note(noted, _after(noted.job, columns), step, result, now)
+        return noted.close(columns, way, now)
 
-    return _noted_patiently(engine, held.job, work)
+    next_begun = _noted_patiently(way.tools.engine, held.job, work)
+    held.noted(next_begun.job)
+    return next_begun
 
 
 def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connection], Begun]) -> Begun:
@@ -182,24 +188,50 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
 
 
 class _Noted:
-    """The steps of a job within the transaction that notes them: read once."""
+    """A held job and its steps within the transaction that notes them: each is read once, and written once."""
 
-    def __init__(self, connection: sa.Connection, job: Job) -> None:
+    def __init__(self, connection: sa.Connection, held: lease.Lease, known: Mapping[str, StepRow]) -> None:
         self.connection = connection
-        self._job = job
-        self.rows = self._read()
-
-    def _read(self) -> dict[str, StepRow]:
-        return plan.rows(self.connection, self._job)
+        self._held = held
+        self.job = jobs.get(connection, held.job, lock=True)
+        held.check(self.job)
+        self._before = dict(known) if held.knows_steps(self.job) else plan.rows(connection, self.job)
+        self.rows = dict(self._before)
 
     def read_again(self) -> None:
         """Read the steps anew: something else has changed them."""
-        self.rows = self._read()
+        self._before = plan.rows(self.connection, self.job)
+        self.rows = dict(self._before)
 
     def update(self, name: str, **values: Any) -> None:
         """Change a step."""
-        steps.update(self.connection, self._job.id, name, **values)
         self.rows[name] = replace(self.rows[name], **values)
+
+    def write(self) -> None:
+        """Write the steps that were changed."""
+        steps.write(self.connection, self.job.id, self._before, self.rows)
+        self._before = dict(self.rows)
+
+    def close(self, columns: dict[str, Any], way: Way, now: float) -> Begun:
+        """Begin the steps that follow, and write everything; the job's `columns` are changed already."""
+        while found := way.following(_after(self.job, columns), self.rows):
+            columns |= self._begin(found, _after(self.job, columns), now)
+            if not all(step.only_notes for step in found):
+                break
+            for step in found:
+                after = _after(self.job, columns)
+                columns |= _note(self, after, step, attempt(step, Work(after, {}, way.tools)), now)
+        self.write()
+        job = jobs.update(self.connection, self.job, now, **columns) if columns else self.job
+        return Begun(job, found, self.rows)
+
+    def _begin(self, found: Sequence[plan.Step], job: Job, now: float) -> dict[str, Any]:
+        """Note that the steps begin another run; return the job's columns."""
+        for step in found:
+            self.rows[step.name] = steps.begun(self.rows[step.name], now)
+        # A renewal may have made it longer meanwhile
+        until = max(self.job.lease_until or 0.0, now + self._held.seconds)
+        return {"step": _shown(job, found), "lease_until": until}
 
 
 def _after(job: Job, columns: Mapping[str, Any]) -> Job:
@@ -317,6 +349,7 @@ def _failed(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, Any], 
         return {"error": dict(error)} if job.state != states.CANCELLED else {}
     noted.update(step.name, state=steps.FAILED, finished_at=now, error=error)
     if follow_up.may_take_back(job, step.name) and states.may(job.state, "take_back"):
+        noted.write()
         columns = follow_up.taken_back(noted.connection, job, error, now)
         noted.read_again()
         return columns

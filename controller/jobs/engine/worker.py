@@ -39,6 +39,8 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: Between two looks without a hint.
 POLL_SECONDS = 1.0
+#: From the beginning of one look to that of the next, however many hints come.
+LEAST_SECONDS = 0.1
 #: Pause after a round that failed.
 FAILED_SECONDS = 0.5
 #: Between two signs of life in the database.
@@ -184,10 +186,13 @@ class Worker:
         """Work until `stop`. A failed round is logged, and the next one follows."""
         stopping = self._stopping
         while not stopping.is_set():
+            began = time.monotonic()
             try:
                 self._round()
                 self._pulse.failures = 0
                 self._woken += due_hint.wait(POLL_SECONDS)
+                # Hints that come one upon the other are one
+                stopping.wait(began + LEAST_SECONDS - time.monotonic())
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
                 self._pulse.failures += 1
                 report("a round of the worker failed", problem)
@@ -202,7 +207,12 @@ class Worker:
 
     def _begin(self) -> None:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
-        places, found = self._due([server for server, _thread in list(self._under_way.values())])
+        busy = [server for server, _thread in list(self._under_way.values())]
+        if Places(busy, (), (), CALLS.silent(SILENT_SECONDS)).is_full:
+            # Hints stay with workers that have room; the end of a drain is the next reason to look
+            self._is_short = True
+            return
+        places, found = self._due(busy)
         with self._guard:
             wanted = {one.server: one.jobs - self._looking[one.server] for one in found if one.server in self._own}
         for _ in range(PER_SERVER):

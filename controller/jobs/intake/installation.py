@@ -15,7 +15,6 @@ from controller.db.connection.clock import Clock, DatabaseClock
 from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
-from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.jobs.engine import registry
 from controller.jobs.engine.port import Hints
@@ -75,12 +74,6 @@ class Installation:
         else:
             self.hints.hint(server)
 
-    def panel(self, server: str) -> Panel:
-        """Return the server's panel. Raises server_unknown, config_invalid."""
-        with reading(self.engine) as connection:
-            found = servers.get(connection, server)
-        return self.panel_of(self.config, found)
-
     def tools_for(self, job: Job) -> Tools:
         """Return the tools of this job's steps."""
         return Tools(
@@ -90,6 +83,7 @@ class Installation:
             self.tokens,
             self.bundles,
             self.billing(job.source, job.signed_by),
-            lambda: self.panel(job.server),
+            lambda server: self.panel_of(self.config, server),
             self.now,
+            job,
         )

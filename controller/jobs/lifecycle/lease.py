@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import due, jobs
+from controller.db import jobs
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
@@ -52,6 +53,8 @@ class Lease:
         self._engine = engine
         self._clock = clock
         self._renewed_at = float("-inf")
+        self._guard = threading.Lock()
+        self._latest: Job | None = None
         self._is_last = False
         self._is_over = False
         self._renew_now = threading.Event()
@@ -68,6 +71,26 @@ class Lease:
             self.is_lost = True
             raise Lost(f"job {self.job} is another worker's by now")
 
+    @property
+    def latest(self) -> Job | None:
+        """The job as this holder changed or read it last."""
+        return self._latest
+
+    def noted(self, job: Job) -> None:
+        """The holder knows the job, and its steps as they are as of that."""
+        with self._guard:
+            self._latest = job
+
+    def left_steps_alone(self, before: Job, after: Job) -> None:
+        """The holder has changed its job from `before` to `after`, and no step."""
+        with self._guard:
+            if self._latest is not None and self._latest.version == before.version:
+                self._latest = after
+
+    def knows_steps(self, job: Job) -> bool:
+        """Return whether the steps are what the holder knows: a change of one is a change of the job's version."""
+        return self._latest is not None and self._latest.version == job.version
+
     def require(self) -> None:
         """Raise Lost unless the job is still held; for actions that cannot be undone. Raises database_busy."""
         with reading(self._engine) as connection:
@@ -76,7 +99,7 @@ class Lease:
     def require_current(self) -> None:
         """As `require`, but without a query while it was renewed in time: what kept this process may have kept the
         renewals, and for long enough that another worker has the job."""
-        if counted() - self._renewed_at >= SECONDS:
+        if self.is_lost or counted() - self._renewed_at >= SECONDS:
             self.require()
 
     def outlive(self) -> None:
@@ -98,10 +121,12 @@ class Lease:
 
         return transact(self._engine, work)
 
-    def claim(self, connection: sa.Connection, moment: Moment) -> bool:
-        """As `take`, within a transaction and for a job that is due; return False also when its row is locked."""
+    def hold(self, connection: sa.Connection, job: Job, moment: Moment, **columns: Any) -> Job:
+        """As `take`, within a transaction that has locked the free `job`, and change columns; return it."""
         self._renewed_at = counted()
-        return due.claim(connection, self.job, self.owner, moment, moment.now + self.seconds)
+        held = jobs.hold(connection, job, self.owner, moment.now + self.seconds, **columns)
+        self.noted(held)
+        return held
 
     def free(self) -> None:
         """Give the lease back; the job is due as before. Raises database_busy."""

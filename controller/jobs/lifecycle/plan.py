@@ -54,6 +54,8 @@ class Step:
     is_quotable: bool = False
     #: Whether it notifies the client of the shop, which is not done for a shop that is gone.
     tells_client: bool = False
+    #: Whether it does nothing but note something: it begins and ends where those before it are noted.
+    only_notes: bool = False
 
 
 def _by_name(*steps: Step) -> dict[str, Step]:
@@ -72,7 +74,7 @@ PLAN: dict[str, Step] = _by_name(
     Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0),
     Step("tls", "TLS certificate", FINISH, ("agent",), "tls"),
     Step("notify", "Notify the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, tells_client=True),
-    Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", tells_client=True),
+    Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", tells_client=True, only_notes=True),
 )
 
 

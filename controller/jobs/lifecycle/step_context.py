@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from controller.billing.base import Billing
 from controller.config import Config
-from controller.db import facts, jobs
+from controller.db import bundles, facts, jobs
 from controller.db.bundles import Bundle
-from controller.db.connection.engine import transact
+from controller.db.connection.engine import reading, transact
 from controller.db.facts import Facts
 from controller.db.jobs import Job
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.tokens import Tokens
@@ -28,6 +30,18 @@ if TYPE_CHECKING:
     from shared.documents import Manifest
 
 
+class Surroundings(NamedTuple):
+    """A job's server and bundle, None where there is none by that name."""
+
+    server: Server | None
+    bundle: Bundle | None
+
+    @classmethod
+    def of(cls, connection: sa.Connection, job: Job) -> Surroundings:
+        """Return those of the job."""
+        return cls(servers.find(connection, job.server), bundles.find(connection, job.bundle))
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the installation gives to every step."""
@@ -38,22 +52,42 @@ class Tools:
     tokens: Tokens
     bundles: Bundles
     billing: Billing
-    open_panel: Callable[[], Panel]
+    open_panel: Callable[[Server], Panel]
     clock: Callable[[], float]
+    #: The job they are for, as it was when they were made.
+    job: Job
     #: The lease of the job being worked on: its data is written only while the lease is held.
     lease: Lease | None = None
+    #: What was read together with the job.
+    known: Surroundings | None = None
 
     #: The opened panel: steps side by side share one, which is known by it as the probe of a server that fails.
     _opened: list[Panel] = field(init=False, default_factory=list, repr=False, compare=False)
     _opening: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
 
-    _bundles: dict[str, Bundle] = field(init=False, default_factory=dict, repr=False, compare=False)
+    _looked_up: list[Surroundings] = field(init=False, default_factory=list, repr=False, compare=False)
 
-    def bundle(self, job: Job) -> Bundle:
-        """Return the job's bundle, looked up at first use. Raises bundle_unknown."""
-        if job.bundle not in self._bundles:
-            self._bundles[job.bundle] = self.bundles.get(job.bundle)
-        return self._bundles[job.bundle]
+    @property
+    def bundle(self) -> Bundle:
+        """The job's bundle, looked up once in one go. Raises bundle_unknown."""
+        return self._surroundings.bundle or self.bundles.get(self.job.bundle)
+
+    @property
+    def server(self) -> Server:
+        """The job's server, looked up once in one go. Raises server_unknown."""
+        found = self._surroundings.server
+        if found is None:
+            raise ShoplaunchError("server_unknown", f"there is no server {self.job.server[:80]!r}")
+        return found
+
+    @property
+    def _surroundings(self) -> Surroundings:
+        if self.known is not None:
+            return self.known
+        if not self._looked_up:
+            with reading(self.engine) as connection:
+                self._looked_up.append(Surroundings.of(connection, self.job))
+        return self._looked_up[0]
 
     @property
     def panel(self) -> Panel:
@@ -66,7 +100,7 @@ class Tools:
             self.lease.require_current()
         with self._opening:
             if not self._opened:
-                self._opened.append(self.open_panel())
+                self._opened.append(self.open_panel(self.server))
             return self._opened[0]
 
     def check(self, job: Job) -> None:
@@ -106,7 +140,7 @@ class Work:
     @property
     def bundle(self) -> Bundle:
         """Return the job's bundle, looked up once in one go. Raises bundle_unknown."""
-        return self.tools.bundle(self.job)
+        return self.tools.bundle
 
     def remember(self, change: Callable[[Facts], Facts]) -> None:
         """Write facts before the action they describe: a worker that goes on after an interruption finds them.
@@ -114,12 +148,22 @@ class Work:
         Raises database_busy, controller.jobs.lifecycle.lease.Lost.
         """
 
-        def note(connection: sa.Connection) -> None:
+        lease = self.tools.lease
+        known = None if lease is None else lease.latest
+        try:
+            before, after = transact(self.tools.engine, lambda connection: self._noted(connection, change, known))
+        except jobs.Conflict:
+            # Another process, or a step beside this one, has changed it since
+            before, after = transact(self.tools.engine, lambda connection: self._noted(connection, change, None))
+        if lease is not None:
+            lease.left_steps_alone(before, after)
+
+    def _noted(self, connection: sa.Connection, change: Callable[[Facts], Facts], known: Job | None) -> tuple[Job, Job]:
+        """Change the facts of the job, which is as `known`; return it as it was, and as it is now. Raises Conflict."""
+        if (job := known) is None:
             job = jobs.get(connection, self.job.id, lock=True)
             self.tools.check(job)
-            jobs.update(connection, job, self.tools.clock(), **facts.column(change(facts.of(job))))
-
-        transact(self.tools.engine, note)
+        return job, jobs.update(connection, job, self.tools.clock(), **facts.column(change(facts.of(job))))
 
     @property
     def later(self) -> Mapping[str, Any]:

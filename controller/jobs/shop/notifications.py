@@ -33,8 +33,10 @@ _TROUBLED = (states.FAILED, states.STALLED)
 
 def about(tools: Tools, job: Job) -> About:
     """Return the context of this job's notifications."""
-    with reading(tools.engine) as connection:
-        service = services.get(connection, job.signed_by, job.service_id) if job.service_id else None
+    service = None
+    if job.service_id:
+        with reading(tools.engine) as connection:
+            service = services.get(connection, job.signed_by, job.service_id)
     return About(
         job=job.id,
         domain=readable(job.domain, job.folder),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import sqlalchemy as sa
+
 from controller.db import jobs
-from controller.db.connection.engine import reading
 from controller.jobs.agent_link import ring
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop
@@ -21,15 +22,15 @@ def run(work: Work) -> Outcome:
     agent = drop.agent_files(work.tools.config.agent)
     panel.ensure_cron(account, line)
     panel.verify_prepared(account, Prepared(*work.database_names, line, agent))
-    every, blocked_at = panel.cron_interval_seconds(account), work.facts.blocked_at
-    with reading(work.tools.engine) as connection:
-        if jobs.last_was_unheard(connection, work.job.server):
-            # The account's network lets nothing out: probe this agent from the beginning
-            blocked_at = work.tools.clock()
+    every, blocked_at = panel.cron_interval_seconds(account), [work.facts.blocked_at]
     # Last: the started agent may report before this step is noted
     unprepared = work.facts.start_prepared
     came = ring.ring(work, unprepared)
-    return Outcome(
-        lambda known: replace(known, cron_seconds=every, blocked_at=blocked_at, start=came),
-        effect=lambda connection: ring.note(connection, work, came, unprepared),
-    )
+
+    def note(connection: sa.Connection) -> None:
+        ring.note(connection, work, came, unprepared)
+        if jobs.last_was_unheard(connection, work.job.server):
+            # The account's network lets nothing out: probe this agent from the beginning
+            blocked_at[:] = [work.tools.clock()]
+
+    return Outcome(lambda known: replace(known, cron_seconds=every, blocked_at=blocked_at[0], start=came), effect=note)

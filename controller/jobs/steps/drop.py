@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.db.connection.engine import reading
-from controller.db.machines import servers
 from controller.jobs.agent_link import delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
@@ -140,8 +138,7 @@ def _shared_folder(work: Work, *, paid: bool) -> str | None:
 
     A paid bundle is not placed where every account can copy it, unless the server's settings allow that.
     """
-    with reading(work.tools.engine) as connection:
-        settings = servers.get(connection, work.job.server).settings
+    settings = work.tools.server.settings
     folder = settings.get("bundle_folder")
     if folder is None or (paid and not settings.get("share_paid", False)):
         return None

@@ -1,5 +1,7 @@
 """A worker without work asks little, however many jobs there were: few statements a round, found by an index."""
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 
@@ -8,6 +10,7 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.tables import jobs
 from controller.jobs.engine import worker
+from controller.jobs.engine.places import THREADS
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
 
@@ -64,3 +67,19 @@ def test_a_round_without_work_asks_little(full):
         for _ in range(3):
             made._round()
     assert len(seen) <= 3 * A_ROUND and 1 / worker.POLL_SECONDS <= ROUNDS_A_SECOND
+
+
+def test_a_worker_without_room_asks_nothing_until_a_drain_ends(full):
+    made, leave = worker.Worker(full, lambda _job: None), threading.Event()
+    threads = [threading.Thread(target=leave.wait, args=(120,)) for _ in range(THREADS)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        made._under_way[number] = f"web{number}", thread
+    with asked(full) as seen:
+        made._round()
+        assert seen == [] and made._is_short
+        leave.set()
+        for thread in threads:
+            thread.join(120)
+        made._round()
+    assert len(seen) > 0 and not made._is_short

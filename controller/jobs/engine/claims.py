@@ -1,0 +1,26 @@
+"""A job as an engine has claimed it, and as it gives it back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from controller.db.jobs import Job
+from controller.jobs.engine.step_runner import Begun
+from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.lifecycle.step_context import Surroundings
+
+
+class Claimed(NamedTuple):
+    """A job whose lease was taken, what was begun together with that, and what was read: its server and bundle."""
+
+    lease: Lease
+    begun: Begun
+    known: Surroundings
+
+
+class Rest(NamedTuple):
+    """A job that was moved on as far as it goes: its lease is given back by its owner, and it is due at `wake_at`."""
+
+    job: Job
+    owner: str
+    wake_at: float | None
