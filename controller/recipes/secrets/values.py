@@ -50,6 +50,8 @@ _PASSWORD_WORD = re.compile(
     r"|salasana|şifre|sifre|пароль|парол|κωδικ|סיסמ|رمز|گذرواژه|كلمة|密码|密碼|パスワード|비밀번호|mật khẩu|kata sandi",
     re.IGNORECASE,
 )
+#: What is shown in the place of a secret: one sign again and again, or the letter X, also in groups.
+_MASK = re.compile(r"([^\w\s]|[xX])(?:[ -]?\1)+")
 #: Letters of any script and the signs between words.
 _WORDS = re.compile(r"[^\W\d_]+(?:(?:['’-]|[.,:;!?…]*\s+)[^\W\d_]+)*[\s.:;!?…*]*")
 #: Names with their values, and signs of keys.
@@ -68,7 +70,7 @@ def judge(name: str, value: bytes) -> str:
     Take arrays and documents apart first: see `secrets.parts`.
     """
     value = value.strip()
-    if not value or is_content_free(value):
+    if not value or is_content_free(value) or is_mask(value):
         return NONE
     if is_proven(value):
         return PROVEN
@@ -90,7 +92,7 @@ def is_proven(value: bytes) -> bool:
     if _PRIVATE_KEY.search(value) or _KNOWN.fullmatch(value):
         return True
     access = _WITH_PASSWORD.fullmatch(value)
-    return access is not None and b"{" not in access.group(1)
+    return access is not None and b"{" not in access.group(1) and not is_mask(access.group(1))
 
 
 def is_doubtful(name: str, value: bytes) -> bool:
@@ -98,7 +100,7 @@ def is_doubtful(name: str, value: bytes) -> bool:
     value = value.strip()
     if not value or judge(name, value) or not (is_called(name) or is_password(name)) or is_about(name):
         return False
-    if words.is_switch(value) or is_content_free(value):
+    if words.is_switch(value) or is_content_free(value) or is_mask(value):
         return False
     return value.isalnum() and (len(value) >= SHORTEST or not value.isdigit())
 
@@ -106,6 +108,11 @@ def is_doubtful(name: str, value: bytes) -> bool:
 def is_content_free(value: bytes) -> bool:
     """Return whether a serialized value or a JSON document is empty."""
     return re.fullmatch(rb"a:0:\{\}|N;|b:[01];|i:[0-9]+;|s:0:\"\";|\[\s*\]|\{\s*\}|null|\"\"", value) is not None
+
+
+def is_mask(value: bytes) -> bool:
+    """Return whether a value only shows that there is a secret: `********`, `XXXX-XXXX`."""
+    return _MASK.fullmatch(value.decode("utf-8", "replace")) is not None
 
 
 def is_plain(value: bytes) -> bool:
@@ -123,7 +130,7 @@ def is_plain(value: bytes) -> bool:
 
 def is_weak(value: bytes) -> bool:
     """Return whether a secret is a word or number that may stand in third-party files by chance."""
-    if len(value) < SHORTEST or words.is_common(value):
+    if len(value) < SHORTEST or words.is_common(value) or is_mask(value):
         return True
     if value.isdigit():
         return len(value) < 2 * SHORTEST

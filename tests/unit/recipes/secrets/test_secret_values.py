@@ -34,6 +34,12 @@ HARMLESS = [
     # nothing at all
     *((f"x_license_{at}", value) for at, value in enumerate(
         [b"", b"a:0:{}", b"[]", b"{}", b"null", b"N;", b"b:0;", b"[ ]", b'""', b's:0:"";', b"   "])),
+    # signs in the place of a secret
+    *((f"x_license_key_{at}", value) for at, value in enumerate(
+        [b"*********", "••••••••••••".encode(), b"................", b"xxxxxxxxxxxxxxxxxxxxxxxx",
+         b"XXXX-XXXX-XXXX-XXXX", b"**** **** **** ****"])),
+    ("X_PASSWORD", b"**********"),
+    ("X_DATABASE", b"mysql://shop:******@db.vendor.example/shop"),
     # paths, numbers, dates, versions, switches
     ("X_PRIVATE_KEY_PATH", b"/etc/ssl/private/shop.pem"),
     ("X_PRIVATE_KEY", b"modules/paying/keys/private.pem"),
@@ -236,7 +242,7 @@ def test_a_word_under_a_secrets_name_is_kept_and_reported():
 @pytest.mark.parametrize(
     "value",
     [b"prestashop", b"root", b"admin", b"1234", b"password", b"P@ssw0rd", b"Prestashop2024!", b"wordpress_db",
-     b"123456", b"pears", b"welcome"],
+     b"123456", b"pears", b"welcome", b"**********"],
 )  # fmt: skip
 def test_a_password_that_is_a_word_is_searched_for_only_next_to_its_user(value):
     known = KnownSecrets()
