@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.bundles.pack import literals
 from controller.bundles.pack.plan import Plan
@@ -78,7 +78,8 @@ class Locator:
             if hit.kind != "fragments":
                 continue
             used = Searcher({hit.label: f"fragment.{hit.name}:".encode()})
-            for finding in self._located(fragment_hits.get(hit.name, ()), used):
+            uses = (replace(one, label=hit.label) for one in fragment_hits.get(hit.name, ()))
+            for finding in self._located(uses, used):
                 found.setdefault((finding.what, finding.place), finding)
         everywhere = {what for what, place in found if not place.part}
         # Cells and fragments only repeat the content of rows and files

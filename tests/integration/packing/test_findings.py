@@ -1,6 +1,7 @@
 """What the final search finds is reported in the template's terms, and goes the way the operator decided."""
 
 import gzip
+import hashlib
 import json
 import re
 import zipfile
@@ -12,6 +13,7 @@ from controller.bundles.residue.findings import Place, ResidueFound
 from controller.bundles.review import decisions as files
 from controller.bundles.review.decisions import Decision, Decisions
 from shared.errors import ShoplaunchError
+from shared.placeholders import token
 from tests.support.shops.packing import PlainPlan, Quiet
 
 SECRET = b"Zx9kk2/aaQ-77-longer"
@@ -269,6 +271,22 @@ def test_what_the_recipe_itself_puts_there_is_reported_as_well(packing):
             return {b"made.php": b"<?php // " + SECRET}
 
     assert Place(part="made.php") in [one.place for one in found_in(packing, plan=Adding()).findings]
+
+
+def test_what_stands_in_a_fragment_is_reported_at_the_rows_that_use_it_and_nowhere_else(packing):
+    name = hashlib.sha256(SUSPECTED).hexdigest()[:12]
+
+    class Fragmented(Leaky):
+        def fragments(self):
+            return {name: b"before " + SUSPECTED + b" behind " + self.token}
+
+        def row(self, table, row):
+            used = token(self.nonce, f"fragment.{name}")
+            return tuple(used if cell and SUSPECTED in cell else cell for cell in super().row(table, row))
+
+    assert [one.place for one in found_in(packing, plan=Fragmented()).findings if one.what != "secret one"] == [
+        Place("settings", "value", (("name", "doubtful"), ("shop", "7")))
+    ]
 
 
 def test_a_file_of_the_applications_own_release_is_asked_about_no_more(packing, docroot, tmp_path):
