@@ -27,10 +27,12 @@ UNLOADED = "Failed to load resource: the server responded with"
 #: What an application's own interface answers to who may not ask, or about what is not installed.
 REFUSED = re.compile(r"/wp-json/\S* - .*status of 40[134]\b")
 STATUS = "const [one] = performance.getEntriesByType('navigation'); return one ? one.responseStatus : 0;"
-#: The pictures of this host that are there, and those that are not, once the page has been scrolled through.
+#: The pictures of this host that are there, and those that are not, once the page has been scrolled through. A hidden
+#: one without an address is a place for one.
 PICTURES = """
 const source = one => one.currentSrc || one.src;
-const own = [...document.images].filter(one => { try {
+const isThere = one => one.currentSrc || one.getAttribute('src') || one.getClientRects().length;
+const own = [...document.images].filter(isThere).filter(one => { try {
   return source(one) && new URL(source(one)).host === location.host; } catch (problem) { return false; } });
 own.forEach(one => { one.loading = 'eager'; });
 window.scrollTo(0, document.body ? document.body.scrollHeight : 0);

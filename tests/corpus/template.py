@@ -15,6 +15,8 @@ COMMON = {
     "localhost", "127.0.0.1", "root", "admin", "password", "prestashop", "wordpress", "woocommerce", "mysql", "test",
     "database", "secret", "changeme", "123456", "12345678", "student", "passwd", "put your unique phrase here", "",
 }  # fmt: skip
+#: Of a WordPress's configuration.
+ADDRESSES = ("WP_HOME", "WP_SITEURL")
 SHORTEST = 6
 #: A password of one word stands in texts of that language.
 WORD = re.compile(r"[A-Z]?[a-z]{5,9}")
@@ -114,9 +116,9 @@ def _wordpress(server, database, tables, settings):
     listed = "'siteurl', 'home', 'admin_email', 'blogname'"
     query = f"SELECT option_name, option_value FROM `{prefix}options` WHERE option_name IN ({listed})"
     values = dict(_texts(server, query, database))
-    addresses = {
-        re.sub(r"^https?://", "", values[name]).rstrip("/") + "/" for name in ("siteurl", "home") if name in values
-    }
+    # Those of the configuration count; the options may name a former one
+    named = [values.get(name) for name in ("siteurl", "home")] + [settings.get(name) for name in ADDRESSES]
+    addresses = {re.sub(r"^https?://", "", one).rstrip("/") + "/" for one in named if one}
     emails = {row[0] for row in _texts(server, f"SELECT user_email FROM `{prefix}users`", database)}
     emails |= {values.get("admin_email", "")} - {""}
     return Template("wordpress", prefix, settings, sorted(addresses), sorted(emails), name=values.get("blogname", ""))
