@@ -79,12 +79,14 @@ class Replacements:
     def add_former(self, host: str, folder: str) -> None:
         """Replace a former host of the template by the shop's address in rows, with `folder` and without.
 
-        Files may name it as their maker's: many shops began with a theme's demonstration shop.
+        Files may name it as their maker's: many shops began with a theme's demonstration shop. A name that every
+        machine has is one of the template only with its port or the folder.
         """
         for name in hosts.names_of(host):
             if folder:
                 self.add(name + folder, "shop.address", "former")
-            self.add(name, "domain", "former", "shop.address")
+            if not hosts.is_weak(name) or hosts.split(name)[1]:
+                self.add(name, "domain", "former", "shop.address")
 
     def add_paths(self, roots: Iterable[str], homes: Iterable[str]) -> None:
         """Replace the template's roots and homes by the account's; only absolute paths are searched for."""

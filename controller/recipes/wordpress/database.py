@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.customers.people import Known, Own, Search, unprefixed
 from controller.recipes.foreign_tables import foreign_tables
-from controller.recipes.location.hosts import plain
+from controller.recipes.location import hosts
 from controller.recipes.location.paths import absolute, is_weak
 from controller.recipes.own_tables import Administrator, OwnTables
 from shared.errors import ShoplaunchError
@@ -159,8 +159,23 @@ def address(options: Mapping[str, bytes], overridden: Mapping[str, str]) -> tupl
         parts = urlsplit(url.strip())
         if not parts.hostname:
             raise ShoplaunchError("domain_unknown", f"{name} names no address: {url[:80]!r}")
-        found[name] = (plain(parts.netloc.rpartition("@")[2]), parts.path.rstrip("/"))
+        found[name] = (hosts.plain(parts.netloc.rpartition("@")[2]), parts.path.rstrip("/"))
     bare = {host.removeprefix("www.") for host, _ in found.values()}
     if len(bare) > 1 or len({folder for _, folder in found.values()}) > 1:
         raise ShoplaunchError("several_domains", f"siteurl is {addresses['siteurl']}, home is {addresses['home']}")
     return found["home"]
+
+
+def former_addresses(options: Mapping[str, bytes], host: str, folder: str) -> list[tuple[str, str]]:
+    """Return (host, folder) of the addresses in the options that wp-config.php overrides: where the site was before.
+
+    Of a name that every machine has, only a port or a folder makes an address of the site.
+    """
+    found: dict[tuple[str, str], None] = {}
+    for name in ("siteurl", "home"):
+        parts = urlsplit(options.get(name, b"").decode("utf-8", "replace").strip())
+        if parts.hostname:
+            named = hosts.plain(parts.netloc.rpartition("@")[2])
+            if hosts.split(named)[1] or parts.path.strip("/") or not hosts.is_weak(named):
+                found[named, parts.path.rstrip("/")] = None
+    return [one for one in found if one != (host, folder)]

@@ -39,8 +39,11 @@ _LEFT_OUT = (
     "can_compress_scripts", "woocommerce_helper_data", "jetpack_options", "jetpack_private_options",
     "woocommerce_tracker_ua", "woocommerce_store_id", "fs_accounts", "elementor_log",
 )  # fmt: skip
+#: Updaters of sold plug-ins keep the answers of their makers' servers, with the licence in them, for some hours.
+_ANSWER = '^a:2:[{]s:7:"timeout";i:[0-9]+;s:5:"value";'
 CONDITION = (
     "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"
+    f" AND option_value NOT REGEXP '{_ANSWER}'"
     " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
 )
 #: The folder of each entry in the list of active plug-ins.

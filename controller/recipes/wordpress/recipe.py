@@ -33,7 +33,7 @@ from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
 from controller.recipes.wordpress import config, facts, living, options, tables
 from controller.recipes.wordpress.checks import checks_of
-from controller.recipes.wordpress.database import Database, address
+from controller.recipes.wordpress.database import Database, address, former_addresses
 from controller.recipes.wordpress.htaccess import OwnBlock
 from controller.recipes.wordpress.languages import packs
 from controller.recipes.wordpress.php_versions import active_plugins, needs_of, themes_of
@@ -147,6 +147,10 @@ class WordPressTemplate(InspectedTemplate):
                 if not (is_derived and hosts.is_weak(name)):
                     found.add(f"https://{written}{self._folder}", "shop.url", "domain")
                 found.add_host(written, self._folder, is_derived)
+        for host, below in former_addresses(self._options, self._hosts[-1], self._folder):
+            for name in hosts.names_of(host) if below or not hosts.is_weak(host) else ():
+                found.add(f"https://{name}{below}", "shop.url", "former")
+            found.add_former(host, below)
         found.add_paths(self._roots, self._homes)
         if self._folder:
             found.add(self._folder + "/", "base_uri", "uri")

@@ -12,6 +12,7 @@ from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress.recipe import WordPress
 from shared.errors import ShoplaunchError
+from tests.support.shops.wordpress_site import DOMAIN
 
 COPY = "slwp_7_copy"
 
@@ -94,6 +95,36 @@ def test_the_download_folders_of_woocommerce_reveal_an_earlier_location(sites, s
         site(f"DROP TABLE `{name}`")
     assert (root in paths) is (root is not None)
     assert "/app" not in paths and "/srv/elsewhere" not in paths
+
+
+def test_an_address_that_the_configuration_overrides_follows_in_rows(sites, site):
+    file = sites.site.root / "wp-config.php"
+    before = file.read_bytes()
+    given = "".join(f"define( '{name}', 'https://now.example' );\n" for name in ("WP_HOME", "WP_SITEURL"))
+    try:
+        file.write_bytes(before.replace(b"<?php\n", b"<?php\n" + given.encode(), 1))
+        site("INSERT INTO wp_options (option_name, option_value) VALUES ('own_link', %s)", f"http://{DOMAIN}/a")
+        with looked_at(sites) as (template, source):
+            plan = TemplatePlan(template, "wordpress")
+            (row,) = (one for one in source.rows(source.tables["wp_options"], "option_name = 'own_link'"))
+            link = plan.row(source.tables["wp_options"], row)[2]
+    finally:
+        file.write_bytes(before)
+        site("DELETE FROM wp_options WHERE option_name = 'own_link'")
+    assert b"shop.address" in link and b"/a" in link and DOMAIN.encode() not in link
+
+
+def test_an_answer_that_a_plugin_keeps_for_some_hours_stays_behind_and_a_setting_like_it_does_not(sites, site):
+    value = '{"license":"valid","package":"https://vendor.example/zip/token"}'
+    answer = f'a:2:{{s:7:"timeout";i:1694638465;s:5:"value";s:{len(value)}:"{value}";}}'
+    options = {"edd_sl_1a2b": answer, "acme_slider": 'a:2:{s:7:"timeout";i:5;s:5:"speed";i:300;}'}
+    for name, held in options.items():
+        site("INSERT INTO wp_options (option_name, option_value) VALUES (%s, %s)", name, held)
+    try:
+        with looked_at(sites) as (template, _):
+            assert kept(site, template, "options", "option_name") & set(options) == {"acme_slider"}
+    finally:
+        site("DELETE FROM wp_options WHERE option_name IN ('edd_sl_1a2b', 'acme_slider')")
 
 
 def test_pictures_found_by_yoast_reveal_an_earlier_location(sites, site):

@@ -267,3 +267,20 @@ def test_a_former_domain_follows_in_rows_and_stays_in_files_where_it_is_the_make
                    for needle in searched.needles_of(one, shop.report.left))  # fmt: skip
     own = Shop(found.all(), NEW)
     assert own.fill(own.rewriter.rewrite_file(b"http://shop.example/", "x.php")) == b"http://new.example/s/"
+
+
+@pytest.mark.parametrize(
+    ("former", "moved", "kept"),
+    [
+        (("localhost", "/before"), b"http://localhost/before/a.png", b"http://localhost/other/a.png"),
+        (("localhost:8000", ""), b"http://localhost:8000/a.png", b"http://localhost:9200/a.png"),
+        (("127.0.0.1:8000", "/before"), b"http://127.0.0.1:8000/before/a.png", b"redis://127.0.0.1"),
+    ],
+)
+def test_of_a_former_name_that_every_machine_has_only_the_port_or_the_folder_is_the_templates(former, moved, kept):
+    found = Replacements()
+    found.add_hosts(["shop.example"], "/shop")
+    found.add_former(*former)
+    shop = Shop(found.all(), NEW)
+    assert shop.moved(moved) == b"http://new.example/s/a.png"
+    assert shop.moved(kept) == kept

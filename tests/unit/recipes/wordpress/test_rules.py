@@ -8,7 +8,7 @@ from controller.recipes.base import PackOptions
 from controller.recipes.own_tables import Administrator
 from controller.recipes.tree import web_root
 from controller.recipes.wordpress import options
-from controller.recipes.wordpress.database import address
+from controller.recipes.wordpress.database import address, former_addresses
 from controller.recipes.wordpress.facts import find_version, series_of
 from controller.recipes.wordpress.languages import packs, time_zones
 from controller.recipes.wordpress.recipe import WordPress
@@ -147,6 +147,22 @@ def test_the_address_in_the_configuration_counts_before_that_in_the_options():
     assert address({"siteurl": b"http://A.example:8080/", "home": b"http://a.example:8080"}, {"WP_HOME": ""}) == (
         "a.example:8080", ""
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("siteurl", "former"),
+    [
+        ("http://localhost/before", [("localhost", "/before")]),
+        ("http://Old.example/", [("old.example", "")]),
+        ("http://localhost:8000", [("localhost:8000", "")]),
+        ("http://localhost", []),
+        ("http://localhost/now/", []),
+        ("", []),
+    ],
+)
+def test_an_address_that_the_configuration_overrides_is_where_the_site_was_before(siteurl, former):
+    known = {"siteurl": siteurl.encode(), "home": siteurl.encode()}
+    assert former_addresses(known, "localhost", "/now") == former
 
 
 def test_of_several_packs_for_a_language_the_plainest_counts(tmp_path):
