@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from urllib.parse import quote_plus
 
 import pytest
 import sqlalchemy as sa
@@ -93,6 +94,39 @@ def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(
         calls = [call[0] for call in world.panel.calls]
         assert calls.count("ensure_database") == calls.count("ensure_database_user") == 1
     finally:
+        world.close()
+        engine.dispose()
+
+
+def test_a_database_that_takes_no_changes_for_a_while_in_a_step_costs_nothing(mariadb_server, tmp_path, monkeypatch):
+    """As when the address leads to a replica until the next server is the first one."""
+    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.1)
+    name, user, password = mariadb_server.new_database()
+    engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
+    upgrade(engine)
+    world = World(tmp_path, engine)
+
+    def take_no_changes():
+        world.panel.before.clear()
+        mariadb_server.query("SET GLOBAL read_only = 1")
+
+    try:
+        job = world.order()
+        world.panel.before["ensure_privileges"] = take_no_changes
+        with suppress(ShoplaunchError):
+            world.work()
+        world.clock.pass_by(lease.SECONDS)
+        with pytest.raises(ShoplaunchError) as caught:
+            world.work()
+        assert caught.value.code == "database_unwritable"
+        assert world.job(job).state == "preparing"
+        mariadb_server.query("SET GLOBAL read_only = 0")
+        world.work()
+        assert world.job(job).state == "dropped"
+        calls = [call[0] for call in world.panel.calls]
+        assert calls.count("ensure_database") == calls.count("ensure_database_user") == 1
+    finally:
+        mariadb_server.query("SET GLOBAL read_only = 0")
         world.close()
         engine.dispose()
 
