@@ -137,7 +137,7 @@ def get(address, host, path):
 DRIVERS = {"local": LocalDriver, "cpanel-root": CpanelDriver, "cpanel-reseller": ResellerDriver}
 
 
-@pytest.fixture(scope="session", params=sorted(DRIVERS))
+@pytest.fixture(scope="package", params=sorted(DRIVERS))
 def driver(request):
     """One driver with a real server behind it."""
     driver = DRIVERS[request.param]()

@@ -17,9 +17,14 @@ from controller.panels.local.services.php_fpm import Pools
 from tests.fakes.whm import hands
 from tests.fakes.whm.more_sites import MoreSites
 from tests.fakes.whm.tls_sites import TlsSites
-from tests.support.servers.local_server import LocalServer
+from tests.support.servers.local_server import LocalServer, end_account
 
 CLIENT_CONFIGURATION = "[client]\nsocket={socket}\n"
+#: A program that is never asked whether it understands a configuration: the panel that writes it is tested elsewhere.
+_UNASKED = """#!/bin/sh
+for word; do [ "$word" != -t ] || exit 0; done
+exec {program} "$@"
+"""
 
 
 class Engine:
@@ -35,6 +40,7 @@ class Engine:
         """The services run; root's skeleton is there."""
         self.server.start()
         self.http_port = self.server.stack.http_port
+        self._unasked = self._services_unasked()
         port = 443 if can_bind(self.ip, 443) else free_port(self.ip)
         self.tls = TlsSites(self.server.settings(), self.ip, port)
         self.more = MoreSites(self.server.settings())
@@ -45,14 +51,22 @@ class Engine:
         """Nothing is left; without its services an account is gone at once."""
         self.server.stack.stop()
         for hosting in hostings:
-            subprocess.run(["crontab", "-u", hosting.user, "-r"], capture_output=True, check=False)
-            accounts = Accounts(self.panel(hosting)._settings)
-            found = accounts.find(hosting.user)
-            if found is not None:
-                accounts.hands(found).kill_processes()
-                # It says no while a process that was just killed is still there.
-                subprocess.run(["userdel", "--force", hosting.user], capture_output=True, check=False)
+            end_account(hosting.user)
         self.server.stop()
+
+    def _services_unasked(self):
+        """Return the panel's settings under which sites are written without Apache and PHP having been asked before:
+        that takes longer than everything else about an account."""
+
+        def unasked(command):
+            program = self.server.directory / f"unasked-{os.path.basename(command[0])}"
+            program.write_text(_UNASKED.format(program=command[0]))
+            program.chmod(0o755)
+            return [str(program), *command[1:]]
+
+        known = self.server.stack.local_settings()
+        php = [{**one, "command": unasked(one["command"])} for one in known["php"]]
+        return {"apache": unasked(known["apache"]), "php": php}
 
     def base(self, name):
         """Return the folder of homes of that name, made when missing."""
@@ -64,7 +78,8 @@ class Engine:
 
     def panel(self, hosting, **more):
         """Return a local panel that looks after `hosting`."""
-        return self.server.panel(home_base=hosting.base, document_root=hosting.document_root, **more)
+        places = {"home_base": hosting.base, "document_root": hosting.document_root}
+        return self.server.panel(**self._unasked, **places, **more)
 
     def record(self, hosting):
         """Return the local panel's idea of the account."""

@@ -15,7 +15,7 @@ from tests.support.worlds.web_site import KEY, Site
 PRODUCTS = "3 = boutique\r\n5=boutique\r\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site():
     """A running controller that knows WHMCS's server by its host name."""
     server = Server("web1", "local", url="https://web1.example.net:2087")

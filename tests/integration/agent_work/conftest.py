@@ -98,7 +98,7 @@ def site(mariadb_server):
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_server():
     """A server whose Apache serves accounts."""
     server = LocalServer().start()

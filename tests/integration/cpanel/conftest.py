@@ -6,7 +6,7 @@ from tests.fakes.whm import Quirks, WhmDouble
 from tests.integration.cpanel.whm_client import Client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whm_server():
     """The running double."""
     with WhmDouble() as double:

@@ -6,7 +6,7 @@ from tests.fakes.whm import Quirks, WhmDouble
 from tests.integration.cpanel_jobs.world import CpanelWorld
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server():
     """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
     with WhmDouble() as double:

@@ -28,7 +28,7 @@ def bundle(template, mariadb_server, tmp_path_factory):
     return target
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whm_server():
     """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
     with WhmDouble() as double:

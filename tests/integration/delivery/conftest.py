@@ -16,7 +16,7 @@ from tests.fakes.whm.quirks import Quirks
 from tests.support.worlds.agent_box import Keys
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server():
     """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
     with WhmDouble() as double:

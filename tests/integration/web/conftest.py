@@ -9,7 +9,7 @@ from tests.support.state_database import make_tables, new_url
 from tests.support.worlds.web_site import Site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites(request):
     """Return a function: kind of state database -> the controller behind gunicorn that is on one of it, the same each
     time (tests.support.worlds.web_site.Site)."""
@@ -25,7 +25,7 @@ def sites(request):
         yield site_on
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(sites):
     """A controller behind gunicorn (tests.support.worlds.web_site.Site)."""
     return sites("sqlite")

@@ -67,7 +67,7 @@ def write_variants(site, folder):
     return declared
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites():
     made = Sites()
     try:
@@ -76,13 +76,13 @@ def sites():
         made.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def manifest(sites):
     with zipfile.ZipFile(sites.bundle) as bundle:
         return json.loads(bundle.read("manifest.json"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def agents(sites):
     """(agent in an account ordered for the sample shop, agent in one ordered for WordPress), as bytes."""
     root, url, password = sites.world.install_sample()
@@ -97,7 +97,7 @@ def agents(sites):
     return tuple(found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(sites):
     """Two sites started by cron as (job, shown) pairs, the second in Persian, for Iran, its domain in that script."""
     persian = ("--language", "fa", "--country", "IR")

@@ -18,7 +18,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fault_server():
     """A database server of its own: it is killed and started again (tests.support.servers.mariadb.MariaDB)."""
     server = start_private(OPTIONS)
@@ -26,7 +26,7 @@ def fault_server():
     stop_private(server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def samples(fault_server):
     """Engine of the source's tables -> bundle."""
     return {engine: Sample(fault_server, engine) for engine in ENGINES}
@@ -48,7 +48,7 @@ def places(tmp_path_factory):
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wanted(fault_server, samples, keys, waiting_agent):
     """Engine -> what an undisturbed restore leaves (tests.resume.compare.picture)."""
     found = {}

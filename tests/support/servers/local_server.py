@@ -15,6 +15,7 @@ from controller.panels.local import commands
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.private_stack.stack import Stack
 from controller.panels.local.settings import LocalSettings
+from tests.support.worlds.accounts import remove_account
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
 #: Hundreds of shops are made in a run: each is 14 MB on the disk instead of 40, the log 32 MB instead of 96.
@@ -41,26 +42,30 @@ class LocalServer:
             http_ip=http_ip,
         )
         self._users = []
+        self._known = None
 
     def start(self):
         """Start the services."""
         self.stack.start()
+        # It has chosen its port
+        self._known = None
         return self
 
     def stop(self):
-        """Remove everything."""
+        """Remove everything; without its services an account is gone at once."""
         try:
+            self.stack.stop()
             for user in self._users:
-                account = self.panel().find_account(user)
-                if account is not None:
-                    self.panel().remove_account(account)
+                end_account(user)
         finally:
             self.stack.remove()
             shutil.rmtree(self.directory)
 
     def settings(self, **changes):
         """Return the panel's settings, with `changes`."""
-        return LocalSettings.from_dict({**self.stack.local_settings(), **changes})
+        # Asked once: each PHP is started to learn its version
+        self._known = self._known or self.stack.local_settings()
+        return LocalSettings.from_dict({**self._known, **changes})
 
     def panel(self, **changes):
         """Return a new driver object."""
@@ -99,6 +104,14 @@ class LocalServer:
                 return cursor.fetchall()
         finally:
             connection.close()
+
+
+def end_account(user):
+    """The account `user` is gone with its crontab and its processes, its home stays; no service knows it any more."""
+    quiet = {"capture_output": True, "check": False}
+    if subprocess.run(["getent", "passwd", user], **quiet).returncode == 0:
+        subprocess.run(["crontab", "-u", user, "-r"], **quiet)
+        remove_account(user, lambda: subprocess.run(["pkill", "-KILL", "-u", user], **quiet))
 
 
 def as_user(user, *command, **options):
