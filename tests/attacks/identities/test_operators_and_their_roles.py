@@ -17,7 +17,7 @@ from controller.jobs.lifecycle import plan
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
-from tests.support.worlds.web_site import an_order, csrf_of, populate
+from tests.support.worlds.web_site import an_order, csrf_of, let_in_soon, populate
 
 PASSWORD = "correct horse battery"
 ROLES = ("look", "operate", "administer")
@@ -60,6 +60,7 @@ class House:
             operators.add(command_line(self.config), role, PASSWORD, role)
         self.service = open_service(self.config)
         transact(self.service.installation.engine, populate)
+        transact(self.service.installation.engine, let_in_soon)
         self.app = create_app(self.config, self.service)
 
     def command(self, *words, code=0):
