@@ -67,7 +67,9 @@ class Pools:
             elif maximum is not None and php.number() > version_number(maximum):
                 reasons.append(f"{php.version} is newer than {maximum}")
             else:
-                missing = {name.lower() for name in extensions} - php_versions.extensions_of(php)
+                # To ask PHP takes longer than most of an account's steps
+                held = php_versions.extensions_of(php) if extensions else frozenset()
+                missing = {name.lower() for name in extensions} - held
                 if not missing:
                     return php
                 reasons.append(f"{php.version} lacks {', '.join(sorted(missing))}")
