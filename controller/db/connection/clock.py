@@ -23,6 +23,9 @@ AGAIN_SECONDS = 5.0
 STEP_SECONDS = 5.0
 #: After the clock was set forward, leases are judged this long by the time before: holders renew theirs meanwhile.
 SETTLING_SECONDS = 30.0
+#: A database that was not read for longer may have been away for everybody: leases are judged without that time, for as
+#: long. A worker that judges leases reads it more often.
+AWAY_SECONDS = 10.0
 #: Times further in the future were written by a clock that was ahead, and are ignored.
 AHEAD_SECONDS = 600.0
 #: Never through local time: at the end of summer time an hour of it comes twice.
@@ -72,9 +75,12 @@ class DatabaseClock:
         self._guard = threading.Lock()
         self._asking = threading.Lock()
         self._ask_at = float("-inf")
+        #: The counter at the last reading.
+        self._read_at: float | None = None
         #: The database's time when the counter was zero.
         self._zero: float | None = None
-        #: The same before the clock was set forward, and the counter's value until which that is valid.
+        #: The same before the clock was set forward or the database was away, and until when, by the counter, leases
+        #: are judged by that.
         self._before: tuple[float, float] | None = None
 
     def __call__(self) -> float:
@@ -98,8 +104,12 @@ class DatabaseClock:
     def _learn(self, least: float, most: float, counted: float) -> None:
         """Learn that the zero lies between `least` and `most`; a known value in that range stays."""
         known, self._ask_at = self._zero, counted + FRESH_SECONDS
+        unread, self._read_at = 0.0 if self._read_at is None else counted - self._read_at, counted
         if self._before is not None and counted >= self._before[1]:
             self._before = None
+        if known is not None and unread > AWAY_SECONDS:
+            earliest = known - unread if self._before is None else min(known - unread, self._before[0])
+            self._before = earliest, counted + SETTLING_SECONDS
         if known is not None and least <= known <= most:
             return
         if known is not None and least - known > STEP_SECONDS:

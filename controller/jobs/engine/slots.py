@@ -14,15 +14,16 @@ from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.machines import slots
 from controller.jobs.engine.places import PER_SERVER
+from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: As long as a job's lease: a slot must survive renewals that fail meanwhile.
-SECONDS = 90.0
-#: Between two renewals.
-RENEW_SECONDS = 15.0
+#: As long as a job's lease, and renewed as often.
+SECONDS, RENEW_SECONDS = lease.SECONDS, lease.SECONDS / lease.RENEWALS
+#: Pause before the next try of a renewal that failed.
+HURRIED_SECONDS = 1.0
 
 
 class HeldSlot:
@@ -137,9 +138,11 @@ class Slots:
 
     def _renew_all(self) -> None:
         """Renew what is held, until nothing is."""
+        has_failed = False
         while True:
-            self._renew_now.wait(RENEW_SECONDS)
+            self._renew_now.wait(min(HURRIED_SECONDS, RENEW_SECONDS) if has_failed else RENEW_SECONDS)
             self._renew_now.clear()
+            has_failed = False
             with self._guard:
                 held = list(self._held)
                 if not held:
@@ -149,8 +152,10 @@ class Slots:
                 try:
                     self._renew(slot)
                 except ShoplaunchError as error:
+                    has_failed = True
                     LOG.warning("a slot of %s is not renewed: %s", slot.server, error.message)
                 except BaseException as problem:  # noqa: BLE001 - without renewals another one takes it
+                    has_failed = True
                     report(f"a slot of {slot.server} is not renewed", problem)
 
     def _renew(self, slot: HeldSlot) -> None:

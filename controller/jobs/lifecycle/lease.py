@@ -20,11 +20,12 @@ from controller.jobs.lifecycle.emergency_log import report
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: Longer than a state database may be locked: a lease must survive renewals that fail meanwhile.
-SECONDS = 90.0
+#: A killed worker's jobs are at work again after this time. A renewal may take two thirds of it: while the database
+#: answers nobody, nobody's lease runs out (controller.db.connection.clock).
+SECONDS = 30.0
 #: Renewals per lease time.
-RENEWALS = 6
-#: Pause before the next try to extend it, when this process is about to end.
+RENEWALS = 4
+#: Pause before the next try to extend it, when the last one failed or this process is about to end.
 HURRIED_SECONDS = 1.0
 #: How long a panel or a mail server may be busy, where the step sets no longer time.
 LONGEST_SECONDS = 660.0
@@ -139,14 +140,17 @@ class Lease:
 
     def keep(self) -> None:
         """Renew the lease until `end`, or until it is lost."""
+        has_failed = False
         while not self.is_lost:
-            hurries = self._is_last and not self._renewed_long.is_set()
+            hurries = has_failed or (self._is_last and not self._renewed_long.is_set())
             self._renew_now.wait(HURRIED_SECONDS if hurries else SECONDS / RENEWALS)
             self._renew_now.clear()
             if self._is_over:
                 return
+            has_failed = True
             try:
                 self._renew()
+                has_failed = False
             except ShoplaunchError as error:
                 # The next renewal may succeed; until the lease runs out it is held
                 LOG.warning("job %s: lease not renewed: %s", self.job, error.message)

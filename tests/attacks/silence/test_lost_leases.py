@@ -178,6 +178,19 @@ def test_a_process_that_gives_up_leaves_leases_that_last_as_long_as_a_panel_may_
     assert world.job(job).lease_owner is None
 
 
+@attack("a renewal finds that another worker has the job, while a step runs", "the step calls no panel any more")
+def test_a_step_whose_lease_is_known_to_be_lost_calls_no_panel(world):
+    job = world.order()
+    mine = lease.Lease(world.engine, job.id, "mine", world.clock)
+    assert mine.take()
+    tools = replace(world.service.installation.tools_for(job), lease=mine)
+    assert tools.panel is world.panel
+    transact(world.engine, lambda c: c.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
+    mine._renew()
+    with pytest.raises(lease.Lost):
+        _ = tools.panel
+
+
 @attack("a worker stands still within a step, and wakes up when another one has its job", "it calls no panel any more")
 @pytest.mark.parametrize("is_taken", [True, False])
 def test_a_worker_that_wakes_up_looks_whether_the_job_is_its_own(world, monkeypatch, is_taken):

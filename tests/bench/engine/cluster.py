@@ -35,7 +35,7 @@ MACHINES = ("north", "south")
 PORT = 8000
 START_SECONDS = 90
 #: What the leases of killed workers take to end, one after the other.
-LEASES_SECONDS = 600
+LEASES_SECONDS = 200
 ORDER = ("received", "preparing", "dropped", "restoring", "finishing", "live", "failed", "stalled")
 COLOURS = {"live": "green", "failed": "red", "stalled": "red"}
 

@@ -149,6 +149,14 @@ def die_at(engine, number, when):
     return writes
 
 
+def hang(folder, now, port):
+    """Be a worker in `folder` that stays within the first step of the job, until it is killed."""
+    world = Mortal(folder, now, port)
+    job = world.order()
+    world.panel.before["ensure_account"] = lambda: ((folder / "within").touch(), signal.pause())
+    world.worker.drain(job.server)
+
+
 def run(folder, now, port, number=0, when=""):
     """Be the controller in `folder` until the shop lives, or until the kill (die_at)."""
     world = Mortal(folder, now, port)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from controller.db.connection import clock
 from controller.db.connection.clock import DatabaseClock
+from controller.jobs.engine import slots, worker
 from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
 from controller.panels.local.as_account import run
@@ -32,6 +33,13 @@ class Server:
     def at(self):
         with self.engine.connect() as connection:
             return self.clock.at(connection)
+
+
+def wait(server, seconds):
+    """Let time pass, in which the database answers as always."""
+    for _ in range(int(seconds)):
+        server.counted += 1
+        server.at()
 
 
 @pytest.fixture
@@ -83,9 +91,26 @@ def test_after_the_clock_was_set_forward_leases_are_judged_by_the_time_before_fo
     server.ahead += 50
     server.counted += 10
     assert server.at() == (START + 1061 + seconds, START + 1011)
-    server.counted += clock.SETTLING_SECONDS
+    wait(server, clock.SETTLING_SECONDS)
     assert server.at() == (server.counted + server.ahead,) * 2
     assert caplog.text.count("was set by") == 2
+
+
+def test_while_the_database_answered_nobody_no_lease_ran_out(server):
+    server.at()
+    server.counted += 60
+    # Its holders could not renew them
+    assert server.at() == (START + 1060, START + 1000)
+    wait(server, clock.SETTLING_SECONDS - 1)
+    assert server.at() == (START + 1089, START + 1029)
+    server.counted += 1
+    assert server.at() == (START + 1090, START + 1090)
+
+
+def test_a_database_that_is_merely_slow_makes_no_lease_longer(server):
+    server.at()
+    server.counted += clock.AWAY_SECONDS
+    assert server.at() == (START + 1010, START + 1010)
 
 
 def test_after_the_clock_was_set_back_leases_last_as_long_as_they_say(server):
@@ -110,6 +135,13 @@ def test_readings_that_differ_by_what_they_took_do_not_make_time_jump(server, mo
 
 def test_every_holder_has_renewed_its_lease_before_it_is_judged_by_a_clock_that_was_set(server):
     assert clock.SETTLING_SECONDS >= 2 * lease.SECONDS / lease.RENEWALS
+    # A lease that was about to be renewed outlasts a database that is away for less
+    assert clock.AWAY_SECONDS + lease.SECONDS / lease.RENEWALS < lease.SECONDS
+    assert worker.POLL_SECONDS < clock.AWAY_SECONDS
+
+
+def test_jobs_of_a_killed_worker_are_at_work_again_within_35_seconds():
+    assert max(lease.SECONDS, slots.SECONDS) + worker.POLL_SECONDS + worker.LEAST_SECONDS < 35
 
 
 @pytest.mark.parametrize("steps", [plan.PLAN, plan.FOLLOW_UP_PLAN], ids=["restore", "small"])

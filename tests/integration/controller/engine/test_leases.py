@@ -8,6 +8,7 @@ from controller.db import due, jobs
 from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
+from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, eventually
 
 
@@ -92,6 +93,52 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     leave.set()
     first.join(120)
     assert world.job(job).state == "dropped"
+
+
+def test_a_renewal_that_failed_is_tried_again_at_once(world, monkeypatch):
+    # Alone, the next renewal would never come
+    monkeypatch.setattr(lease, "RENEWALS", 1e-6)
+    monkeypatch.setattr(lease, "HURRIED_SECONDS", 0.01)
+    real, tries = jobs.renew_lease, []
+
+    def renew(*about):
+        tries.append(1)
+        if len(tries) < 3:
+            raise ShoplaunchError("database_busy", "the controller's database: away")
+        return real(*about)
+
+    monkeypatch.setattr(jobs, "renew_lease", renew)
+    job = world.order()
+    held = lease.Lease(world.engine, job.id, "mine", world.clock)
+    assert held.take()
+    world.clock.pass_by(lease.SECONDS - 1)
+    with lease.kept(held):
+        held._renew_now.set()
+        eventually(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize("seconds", [10, 20])
+def test_a_renewal_that_takes_long_loses_nothing(world, monkeypatch, seconds):
+    monkeypatch.setattr(lease, "RENEWALS", 600)
+    job, first, leave = held_in_a_step(world)
+    real, within, go_on = jobs.renew_lease, threading.Event(), threading.Event()
+
+    def renew(*about):
+        within.set()
+        assert go_on.wait(120)
+        return real(*about)
+
+    monkeypatch.setattr(jobs, "renew_lease", renew)
+    assert within.wait(120)
+    # The database has let it wait
+    world.clock.pass_by(seconds)
+    go_on.set()
+    eventually(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
+    assert world.service.jobs.worker().advance(job.id) is False
+    leave.set()
+    first.join(120)
+    assert world.job(job).state == "dropped" and world.steps(job)["account"].attempts == 1
 
 
 def test_a_worker_takes_up_what_became_due_without_waiting_for_its_next_look(world, monkeypatch):

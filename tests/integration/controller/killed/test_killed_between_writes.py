@@ -7,12 +7,13 @@ import signal
 
 import pytest
 
-from controller.db.connection.engine import make_engine
+from controller.db.connection.engine import make_engine, reading
+from controller.db.machines import slots
 from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.job import cron_line
 from tests.integration.controller import mortal
-from tests.integration.controller.world import World
+from tests.integration.controller.world import World, eventually
 from tests.support.clock import START
 
 #: The kills are shared out, so that a failure tells more than one.
@@ -137,3 +138,25 @@ def test_killed_at_any_write_the_next_controller_ends_in_the_same_shop(installat
         shutil.rmtree(folder)
     # One write notes the mail, and once it has come nobody is notified again
     assert len(twice) <= 1 and not any(when == "after" for _number, when in twice)
+
+
+def test_the_jobs_of_a_killed_worker_go_on_once_its_leases_are_over(installation):
+    folder = installation.copy()
+    process = PROCESSES.Process(target=mortal.hang, args=(folder, START, installation.port))
+    process.start()
+    eventually((folder / "within").exists)
+    process.kill()
+    process.join(SECONDS)
+    world = mortal.Mortal(folder, START + lease.SECONDS - 0.001, installation.port)
+    (job,) = world.service.jobs.listed()
+    with reading(world.engine) as connection:
+        (slot,) = slots.held(connection)
+    # By the database's clock, whatever the step might have taken
+    assert job.lease_until == slot.until == START + lease.SECONDS
+    assert world.worker.run_due() == 0
+    world.clock.now = job.lease_until
+    assert world.worker.run_due() == 1
+    assert world.job(job).state == "dropped" and world.steps(job)["account"].attempts == 2
+    with reading(world.engine) as connection:
+        assert slots.held(connection) == []
+    world.engine.dispose()
