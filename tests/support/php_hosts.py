@@ -4,6 +4,7 @@ Each is an Apache of its own in a folder of its own; the packages' modules stay 
 """
 
 import contextlib
+import grp
 import os
 import pwd
 import secrets
@@ -89,7 +90,7 @@ pid = {folder}/fpm.pid
 error_log = {folder}/log/fpm.log
 [account]
 user = {user}
-group = {user}
+group = {group}
 listen = {folder}/fpm.sock
 listen.mode = 0666
 pm = static
@@ -205,7 +206,9 @@ class PhpHost:
     def _start_fpm(self):
         values = "\n".join(f"php_admin_value[{name}] = {value}" for name, value in self.ini.items())
         config = self.folder / "fpm.conf"
-        config.write_text(_POOL.format(folder=self.folder, user=self._runs_as or self.user, values=values))
+        user = self._runs_as or self.user
+        group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+        config.write_text(_POOL.format(folder=self.folder, user=user, group=group, values=values))
         binary = next(iter(sorted(Path("/usr/sbin").glob("php-fpm[0-9]*"))))
         self._run([str(binary), "--fpm-config", str(config), "--daemonize"])
         self._wait(self.folder / "fpm.sock")

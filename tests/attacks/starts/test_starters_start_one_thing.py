@@ -46,7 +46,9 @@ def test_apaches_own_php_is_not_the_account_and_starts_nothing(host_of, ini):
 )
 @pytest.mark.parametrize("ini", [{}, {"disable_functions": "posix_geteuid"}], ids=["posix", "without posix"])
 @pytest.mark.parametrize("mode", [0o755, 0o777], ids=["closed", "open to all"])
-@pytest.mark.parametrize(("kind", "more"), [("mod_php", {}), ("fpm", {"runs_as": "games"})], ids=["www-data", "games"])
+@pytest.mark.parametrize(
+    ("kind", "more"), [("mod_php", {}), ("fpm", {"runs_as": "nobody"})], ids=["www-data", "nobody"]
+)
 def test_another_users_php_starts_nothing(host_of, ini, mode, kind, more):
     host = host_of(kind, ini, **more)
     host.root.chmod(mode)
