@@ -47,6 +47,7 @@ def untouched(world, hosting):
 FEATURES = [("mysql", "databases"), ("cron", "cron"), ("multiphp", "PHP"), ("filemanager", "files")]
 
 
+@pytest.mark.sampled(of=2, each=("feature",))
 @pytest.mark.parametrize(("feature", "word"), FEATURES)
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_a_feature_the_package_lacks_is_named(whm, world, feature, word, language):
@@ -245,6 +246,7 @@ def test_what_the_panel_said_was_done_and_does_not_show_is_named(whm, world, los
     assert caught.value.retryable
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_a_home_that_its_owner_closed_is_named_and_opened_again_the_job_goes_on(whm, world, language):
     whm.quirks.language = language

@@ -88,12 +88,14 @@ def worked(world, sell, line, in_all):
     raise AssertionError((found, world.whm.calls.functions()))
 
 
+@pytest.mark.sampled(of=2, each=("skeleton",))
 @pytest.mark.parametrize("skeleton", SKELETONS)
 def test_the_cron_line_is_there_after_four_round_trips_and_everything_is_seen_in_a_fifth(world, born, skeleton):
     job = worked(world, lambda: world.sell(born(skeleton)), 4, 5)
     assert prepared(world, world.whm.account(job.account), job) == MODES
 
 
+@pytest.mark.sampled(of=2)
 def test_what_a_server_took_of_the_modes_is_not_asked_back(world, born):
     world.whm.quirks.skeleton_keeps_execute = False
     job = worked(world, lambda: world.sell(born("current")), 4, 5)
@@ -101,6 +103,7 @@ def test_what_a_server_took_of_the_modes_is_not_asked_back(world, born):
     assert prepared(world, world.whm.account(job.account), job) == {**MODES, "run": 0o600}
 
 
+@pytest.mark.sampled(of=2, each=("is_there",))
 @pytest.mark.parametrize(("is_there", "more"), [(True, 0), (False, 2)], ids=["an account that is there", "a new one"])
 def test_an_order_that_may_make_the_account_takes_two_more_when_it_does(world, is_there, more):
     def sell():
@@ -118,6 +121,7 @@ def test_a_server_that_carries_out_no_calls_together_is_asked_side_by_side(whm, 
     assert whm.calls.max_in_flight > 2
 
 
+@pytest.mark.sampled(of=2)
 def test_starting_at_once_takes_no_further_round_trip(world, born):
     transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
     job = worked(world, lambda: world.sell(born("current")), 4, 5)
@@ -125,6 +129,7 @@ def test_starting_at_once_takes_no_further_round_trip(world, born):
     end_agents(world, job)
 
 
+@pytest.mark.sampled(of=2)
 def test_a_starter_that_nobody_takes_costs_no_round_trip_before_the_cron_line(world, born):
     transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
     world.set(http_port=1)

@@ -62,6 +62,7 @@ def as_together(panel, account, together):
     return panel
 
 
+@pytest.mark.sampled(of=2, each=("quirks",))
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(
     "quirks",
@@ -204,6 +205,7 @@ def test_what_is_written_down_of_an_agent_is_never_ahead_of_it(panel_of, account
     assert (folder / "agent.pyz").read_bytes() == armored(other.agent)
 
 
+@pytest.mark.sampled(of=2, each=("function",))
 @pytest.mark.parametrize("function", CHANGES)
 @pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -32,6 +32,7 @@ def test_what_was_put_is_found_as_it_was_put(panel_of, account, put):
     assert delivery.changed_files(panel_of(), account, put) == []
 
 
+@pytest.mark.sampled(of=3, each=("name",))
 @pytest.mark.parametrize("at", [0, 3000, -2])
 @pytest.mark.parametrize("name", ["run", "agent.pyz", "job"])
 def test_one_changed_byte_is_seen(panel_of, account, folder, put, name, at):
@@ -51,6 +52,7 @@ def test_an_agent_that_has_been_started_is_no_text_and_is_not_judged(panel_of, a
     assert delivery.changed_files(panel_of(), account, put) == []
 
 
+@pytest.mark.sampled(of=2, each=("name",))
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("name", ["run", "agent.pyz"])
 def test_a_damaged_file_of_the_right_size_with_its_stamp_is_put_anew(

@@ -98,6 +98,7 @@ def replace(home, path, make):
     os.chown(full, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("where", OUR_FILES + OUR_FOLDERS)
 def test_a_symbolic_link_to_root_s_things_is_never_followed(server, account, canary, bundle, where):
     before = snapshot(canary)
@@ -145,6 +146,7 @@ def test_a_hard_link_to_a_file_of_the_same_account_is_not_written(server, accoun
     assert (home / "public_html" / "other-name").read_bytes() == b"first"
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("where", OUR_FILES + OUR_FOLDERS)
 def test_links_to_another_account_s_things_lead_nowhere(server, account, neighbour, bundle, where):
     before = snapshot(neighbour)
@@ -254,6 +256,7 @@ def start_swapper(account, one, two, counter):
     return swapper
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("where", [".shoplaunch", "public_html", ".php", ".shoplaunch/agent.pyz", ".shoplaunch/job"])
 def test_swapping_a_link_in_while_we_work_never_reaches_root_s_things(server, account, canary, bundle, where):
     panel = server.panel()
