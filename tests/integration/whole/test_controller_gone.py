@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from controller.panels.local.config_files import exclusive
+from tests.support.dead_leases import let_run_out
 from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
 
@@ -35,13 +36,14 @@ def running_again(whole):
 
 @pytest.fixture(scope="module", autouse=True)
 def interrupted(whole):
-    """Jobs whose controller was killed while it prepared them; the dead worker's lease lasts a while."""
+    """Jobs whose controller was killed while it prepared them."""
     # The panel's own lock: nobody gets past the first step before the end
     with exclusive(whole.world.stack.local_settings()["state_folder"], "accounts"):
         jobs = [whole.order(account=whole.handmade_account()) for _ in range(2)]
         wait_for(lambda: any(whole.show(job)["state"] == "preparing" for job in jobs))
         kill_controller(whole)
         assert any(whole.show(job)["state"] == "preparing" for job in jobs)
+    let_run_out(whole.service.installation.engine)
     whole.world.start()
     return jobs
 

@@ -17,6 +17,7 @@ from controller.jobs.agent_link.panel_reading import has_cron_line
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.stack import free_port
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
+from tests.support.dead_leases import let_run_out
 from tests.support.servers.local_server import FILES, LocalServer
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
@@ -24,7 +25,7 @@ SHOPLAUNCH = str(Path(sys.executable).parent / "shoplaunch")
 SECONDS = 400
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
     made = LocalServer()
     try:
@@ -97,9 +98,13 @@ def installation(tmp_path, server):
     made.end(signal.SIGKILL)
 
 
+def database_of(installation):
+    return make_engine(f"sqlite:///{installation.home}/shoplaunch.db")
+
+
 def states_of(installation, job):
     """Return step -> state, read from the database: asking the command line takes longer than a step."""
-    with reading(make_engine(f"sqlite:///{installation.home}/shoplaunch.db")) as connection:
+    with reading(database_of(installation)) as connection:
         return {name: row.state for name, row in steps.of_job(connection, job).items()}
 
 
@@ -122,6 +127,7 @@ def test_a_service_killed_in_a_step_goes_on_when_it_is_started_again(server, ins
         installation.wait_for(lambda: states_of(installation, job)["account"] == "running")
         installation.end(signal.SIGKILL)
         assert states_of(installation, job)["account"] == "running"
+    let_run_out(database_of(installation))
     installation.serve()
     installation.wait_for(lambda: states_of(installation, job)["cron"] == "done", 1.0)
     found = installation.json("show", job)
