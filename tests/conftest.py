@@ -17,7 +17,11 @@ from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
 #: The groups that take longest begin first, beside all the rest; the first three make a whole Shoplaunch each.
-FIRST = ("tests/integration/whole", "tests/integration/chain", "tests/browser", "tests/resume")
+FIRST = (
+    *("tests/integration/whole", "tests/integration/chain", "tests/browser", "tests/resume"),
+    *("tests/integration/packing", "tests/integration/controller/engine", "tests/integration/cpanel_shops"),
+    *("tests/integration/cpanel_jobs", "tests/integration/local_panel", "tests/integration/delivery"),
+)
 #: What shares its group's whole Shoplaunch with another folder; a file that takes as long as the rest of its folder.
 SHARED = {"tests/integration/cpanel_live": "tests/integration/chain"}
 LONG = "tests/resume/test_every_instant.py"
@@ -55,6 +59,7 @@ def pytest_sessionfinish(session):
     if os.geteuid() == 0:
         leftovers.own_notes().unlink(missing_ok=True)
     machines_cron.end(session.config.stash.get(CRON, None))
+    mariadb.remove_templates()
 
 
 def group_of(nodeid):

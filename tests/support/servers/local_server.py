@@ -1,5 +1,6 @@
 """A whole hosting server of one's own for tests: private services, own home base, accounts that go away again."""
 
+import functools
 import http.client
 import os
 import pwd
@@ -13,8 +14,10 @@ from pathlib import Path
 from controller.panels.base import SkeletonFiles
 from controller.panels.local import commands
 from controller.panels.local.driver import LocalPanel
+from controller.panels.local.private_stack.config import install_mariadb
 from controller.panels.local.private_stack.stack import Stack
 from controller.panels.local.settings import LocalSettings
+from tests.support.servers.mariadb import copy_data, template_folder
 from tests.support.worlds.accounts import remove_account
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
@@ -46,6 +49,7 @@ class LocalServer:
 
     def start(self):
         """Start the services."""
+        copy_new_data(self.stack)
         self.stack.start()
         # It has chosen its port
         self._known = None
@@ -104,6 +108,23 @@ class LocalServer:
                 return cursor.fetchall()
         finally:
             connection.close()
+
+
+@functools.cache
+def new_stacks_data():
+    """Return the folder of a private MariaDB that a stack has made, once in a process: it takes as long as a shop."""
+    folder = Path(template_folder())
+    folder.chmod(0o755)
+    install_mariadb(folder / "mariadb")
+    return folder / "mariadb"
+
+
+def copy_new_data(stack):
+    """A stack that was never started finds its new database made."""
+    if not stack.mariadb.exists():
+        stack.mariadb.mkdir(parents=True)
+        stack.directory.chmod(0o755)
+        copy_data(new_stacks_data(), stack.mariadb)
 
 
 def end_account(user):

@@ -27,7 +27,7 @@ from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
-from tests.support.servers.local_server import SMALL_DATABASE
+from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data
 from tests.support.worlds.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -74,6 +74,7 @@ class Whole:
         """Everything runs; the sample shop is packed; bundle, server and skeleton are known."""
         from world import SAMPLE_VARIANTS
 
+        copy_new_data(self.world.stack)
         self.operator = self.world.start()
         root, url, password = self.world.install_sample(TEMPLATE_DOMAIN)
         self.template = {"root": str(root), "url": url, "password": password}

@@ -14,6 +14,7 @@ from controller.cli import main
 from controller.config import load_config
 from controller.setup.installation import ensure_installation
 from tests.fakes.whm.double import WhmDouble
+from tests.support.servers.local_server import copy_new_data
 from tests.support.worlds.whole import PROJECT, TEMPLATE_DOMAIN, Whole, wait_for
 
 OPERATOR = "nora"
@@ -49,6 +50,7 @@ class Session:
         world.accounts.mkdir(parents=True)
         world.accounts.chmod(0o755)
         world.mail.mkdir()
+        copy_new_data(world.stack)
         world.stack.start()
         start_cron(world.directory)
         world.home.mkdir()
