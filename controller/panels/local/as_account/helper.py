@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import json
 import os
-import secrets
 import signal
 import stat
 import sys
@@ -309,7 +308,7 @@ def do_put(home: int, request: Request) -> tuple[Request, bytes]:
         same = (stat.S_IMODE(os.fstat(present).st_mode), os.fstat(present).st_size) == (request["mode"], size)
         if same and hash_file(present, size) == request["sha256"]:
             return {"changed": False}, b""
-    temporary = f".{name[:100]}.{secrets.token_hex(8)}.new"
+    temporary = f".{name[:100]}.{os.urandom(8).hex()}.new"
     file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         copy(request["source"], file)

@@ -7,7 +7,6 @@ Standard library only.
 import contextlib
 import itertools
 import os
-import secrets
 import stat
 
 from controller.panels.local.as_account.helper import (
@@ -67,7 +66,7 @@ def clear_level(top: int, folder: int, depth: int) -> int:
             if not is_folder:
                 os.unlink(name, dir_fd=folder)
             elif depth == MAX_DEPTH:
-                os.rename(name, f".shoplaunch-removing-{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
+                os.rename(name, f".shoplaunch-removing-{os.urandom(8).hex()}", src_dir_fd=folder, dst_dir_fd=top)
             else:
                 removed += clear_folder(top, folder, name, depth)
         except (Missing, FileNotFoundError, NotADirectoryError, IsADirectoryError):
