@@ -45,8 +45,8 @@ class Keys:
         return [Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw() for seed in self.signing]
 
     def encrypt(self, text: str) -> str:
-        """Return `text` encrypted by the newest key."""
-        return self._fernet().encrypt(text.encode("utf-8")).decode("ascii")
+        """Return `text` encrypted by the newest key that there is: one that was retired since opens nothing."""
+        return self.current()._fernet().encrypt(text.encode("utf-8")).decode("ascii")
 
     def decrypt(self, text: str) -> str:
         """Decrypt text encrypted by any of the keys. Raises ShoplaunchError `config_invalid` for a lost key."""
@@ -66,7 +66,7 @@ class Keys:
         try:
             Fernet(self.encryption[-1]).decrypt(text.encode("ascii"))
         except InvalidToken:
-            return self.encrypt(self.decrypt(text))
+            return self.newest()._fernet().encrypt(self.decrypt(text).encode("utf-8")).decode("ascii")
         return text
 
     def current(self) -> Keys:
@@ -82,6 +82,11 @@ class Keys:
         """Return these keys without the old ones."""
         newest = {name: getattr(self, name)[-1:] for name in MAKERS}
         return replace(self, folder=None, **newest)
+
+    def since(self, earlier: Keys) -> Keys:
+        """Return these keys without those that are older than the newest of `earlier`."""
+        kept = {name: getattr(self, name)[_place(self, earlier, name) :] for name in MAKERS}
+        return replace(self, folder=None, **kept)
 
     def _fernet(self) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in reversed(self.encryption)])
@@ -104,7 +109,7 @@ def missing(folder: Path) -> list[str]:
 
 def rotate(folder: Path) -> None:
     """Add a newer key to every file of keys that can be rotated."""
-    with _alone(folder):
+    with alone(folder):
         for name, make in MAKERS.items():
             path = folder / name
             # The file stays the service user's, also when run as root
@@ -116,17 +121,23 @@ def old_files(folder: Path) -> list[Path]:
     return [folder / name for name in MAKERS if len((folder / name).read_bytes().split()) > 1]
 
 
-def trim(folder: Path, name: str) -> None:
-    """Remove all keys but the newest from the file `name`."""
+def trim(folder: Path, name: str, known: Keys) -> None:
+    """Remove all keys that are older than the newest of `known` from the file `name`; call it within `alone`."""
     path = folder / name
-    with _alone(folder):
-        lines = path.read_bytes().split()
-        if len(lines) > 1:
-            replace_durably(path, lines[-1] + b"\n")
+    lines = path.read_bytes().split()
+    first = _place(load_keys(folder), known, name)
+    if first:
+        replace_durably(path, b"\n".join(lines[first:]) + b"\n")
+
+
+def _place(keys: Keys, earlier: Keys, name: str) -> int:
+    """Return the place of the newest key of `earlier` among `keys`; 0 where it is gone, so that all of them stay."""
+    newest, found = getattr(earlier, name)[-1], getattr(keys, name)
+    return found.index(newest) if newest in found else 0
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Wait until nobody else changes the keys: of two who replaced a file at once one key would be gone, and with it
     what a process that was started in between has sealed."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

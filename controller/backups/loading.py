@@ -23,8 +23,8 @@ from controller.db.machines import workers
 from controller.db.tables import audit, metadata
 from shared.errors import ShoplaunchError
 
-#: A worker without a sign of life for this long has ended.
-WORKER_SECONDS = 60.0
+#: A worker or web server without a sign of life for this long has ended.
+PROCESS_SECONDS = 60.0
 _BATCH_ROWS = 200
 _BATCH_CHARS = 1024 * 1024
 
@@ -72,9 +72,10 @@ def _replace(engine: sa.Engine, token: str, fill: Callable[[sa.Connection], None
     def work(connection: sa.Connection) -> None:
         if connection.execute(sa.select(metadata.tables["jobs"].c.id).limit(1)).first() is not None:
             raise ShoplaunchError("name_taken", "this installation has jobs already; restore into an empty one")
-        age = workers.loop_age(connection)
-        if age is not None and age < WORKER_SECONDS:
-            raise ShoplaunchError("service_running", f"a worker gave a sign of life {age:.0f} seconds ago")
+        age = workers.process_age(connection)
+        if age is not None and age < PROCESS_SECONDS:
+            message = f"a worker or web server gave a sign of life {age:.0f} seconds ago"
+            raise ShoplaunchError("service_running", message)
         for table in reversed(metadata.sorted_tables):
             connection.execute(sa.delete(table))
         fill(connection)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +12,7 @@ from controller import log_entries
 from controller.cli.terminal.output import errors_shown
 from controller.config import home_folder, load_config
 from controller.follow_up_kinds import KINDS
+from shared.errors import ShoplaunchError
 
 #: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.
 RESTORING = ".restoring"
@@ -49,8 +52,20 @@ class Commands(click.Group):
         """Return a command, None when there is none of that name."""
         for module, names in modules().items():
             if cmd_name in names and cmd_name not in self.commands:
-                importlib.import_module(f"controller.cli.{module}").register(self)
+                _load(module).register(self)
         return super().get_command(ctx, cmd_name)
+
+
+@errors_shown
+def _load(module: str) -> Any:
+    """Return the module. Raises file_error for a server in a folder that is gone: its library asks for it at once."""
+    if module == "run":
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            message = "the folder this is started in is gone; start it in another one, such as /"
+            raise ShoplaunchError("file_error", message) from None
+    return importlib.import_module(f"controller.cli.{module}")
 
 
 @click.group(cls=Commands)

@@ -25,6 +25,7 @@ from controller.config import Config, load_config
 from controller.jobs.engine.monitoring.watchdog import EXIT_CODE, end_process
 from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
+from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
 from controller.web.app import create_app
 from controller.web.support import agent_socket
@@ -61,6 +62,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._bind = bind
         self._with_worker = with_worker
         self._worker: Engine | None = None
+        self._presence: Presence | None = None
         #: Shared with the process of the web server: whether its worker has failed.
         self._lost = mmap.mmap(-1, 1)
         super().__init__()
@@ -111,6 +113,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self._worker.start()
             follow = threading.Thread(target=self._stop_with, args=(process, self._worker), daemon=True)
             follow.start()
+        else:
+            self._presence = Presence(self._config.database_url)
+            self._presence.start()
 
     def _stop_with(self, process: Any, worker: Engine) -> None:
         """Stop taking on new work from the moment on when the web server is asked to end."""
@@ -124,6 +129,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         end_process(why)
 
     def _end(self, _server: Any, _process: Any) -> None:
+        if self._presence is not None:
+            self._presence.stop()
         if self._worker is not None and not self._worker.stop(WORKER_SECONDS):
             _cut_off()
 

@@ -77,16 +77,24 @@ def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] 
 
 
 def candidates(
-    connection: sa.Connection, server: str, moment: Moment, limit: int, *, visits: bool = True
+    connection: sa.Connection,
+    server: str,
+    moment: Moment,
+    limit: int,
+    *,
+    visits: bool = True,
+    without: Collection[str] = (),
 ) -> Sequence[str]:
     """Return the server's due jobs that nobody holds, finished shops first, then the longest due; without `visits` no
-    finished shops.
+    finished shops, and none of the accounts `without`.
 
     While its breaker is open: those that do not wait for it, and one that may be the probe.
     """
     query = sa.select(jobs.c.id).where(jobs.c.server == server, *_free(moment))
     if not visits:
         query = query.where(jobs.c.state != _VISITED)
+    if without:
+        query = query.where(jobs.c.account.not_in(without))
     found = query.order_by(_FIRST, jobs.c.wake_at).limit(limit)
     opened = sa.select(server_breakers.c.next_at).where(server_breakers.c.server == server).scalar_subquery()
     first = list(connection.execute(found.add_columns(opened)))

@@ -18,7 +18,7 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from controller.files import write_durably
-from controller.keys import Keys, ensure_keys, load_keys, rotate
+from controller.keys import Keys, alone, ensure_keys, load_keys, rotate
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 _SETTINGS = """\
@@ -128,7 +128,9 @@ def rotate_keys(config: Config) -> None:
     # Fail here, before adding keys, when no agent can be built
     install_own_agent(config)
     rotate(config.keys)
-    install_own_agent(config)
+    with alone(config.keys):
+        # Nobody retires keys meanwhile that this agent would go on trusting
+        install_own_agent(config)
     command_line(config).change("key rotate", "", lambda _connection: None)
 
 

@@ -1,7 +1,7 @@
 """Retires all keys but the newest: re-encrypts what they sealed, re-signs certificates; old signatures become invalid.
 
 It may be killed at any instant and repeated: values are sealed anew one by one, each readable before and after; the
-old keys are removed file by file when nothing needs them any more.
+old keys are removed file by file when nothing needs them any more. Keys that are made meanwhile stay.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from controller.db import tables
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
-from controller.db.machines.workers import ENDED
-from controller.db.tables import jobs, workers
+from controller.db.machines import workers
+from controller.db.tables import jobs
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate
-from controller.keys import Keys, load_keys, old_files, trim
+from controller.keys import Keys, alone, load_keys, old_files, trim
 from controller.panels.registry import PANELS
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
@@ -41,6 +41,8 @@ ROWS_AT_ONCE = 200
 #: A value sealed by an old key during a pass needs another pass; a process that keeps doing so was not restarted since
 #: the last rotation.
 PASSES = 5
+#: What the audit log calls the making of newer keys.
+ROTATED = "key rotate"
 #: States in which agents hold tokens.
 _UNDER_WAY = (states.DROPPED, states.RESTORING, states.FINISHING)
 
@@ -70,22 +72,28 @@ def retire(
     keys = load_keys(config.keys)
     sealed, unreadable = _seal_anew(engine, keys, progress)
     resigned = _sign_anew(engine, keys, progress)
-    # The agent that trusts only the new key is installed first: job files are signed by the newest already
-    install_agent(keys.newest())
-    for name in ("encryption", "signing", "tokens", "sessions"):
-        trim(config.keys, name)
+    with alone(config.keys):
+        # Newer ones may have been made meanwhile. The agent that trusts only those that stay is installed first: job
+        # files are signed by them already
+        install_agent(load_keys(config.keys).since(keys))
+        for name in ("encryption", "signing", "tokens", "sessions"):
+            trim(config.keys, name, keys)
     noted = ("command line", "key retire", None, "")
     transact(engine, lambda connection: access.add_audit(connection, database_now(connection), *noted))
     return Retired(sealed, resigned, unreadable)
 
 
-def _require_unused(engine: sa.Engine, rotated_at: float, at_once: bool) -> None:
+def _require_unused(engine: sa.Engine, changed_at: float, at_once: bool) -> None:
     with reading(engine) as connection:
-        running = sa.select(sa.func.min(workers.c.started_at)).where(workers.c.name != ENDED)
-        oldest = connection.execute(running).scalar()
-        if oldest is not None and oldest < rotated_at:
-            raise ShoplaunchError("keys_in_use", "a worker runs that was started before the newest keys were made")
-        since = database_now(connection) if oldest is None else oldest
+        # The files' time is this machine's, the other ones are the database's
+        rotated_at = max(changed_at, access.last_time(connection, ROTATED) or 0.0)
+        running = [one for one in workers.processes(connection) if one.is_alive]
+        for one in running:
+            if one.started_at < rotated_at:
+                message = f"{one.name} runs, and was started before the newest keys were made"
+                raise ShoplaunchError("keys_in_use", message)
+        # While the last of them was not started again, jobs were still given tokens of old keys
+        since = max((one.started_at for one in running if one.moves_jobs), default=database_now(connection))
         query = sa.select(jobs.c.id).where(jobs.c.state.in_(_UNDER_WAY), jobs.c.dropped_at < since)
         found = list(connection.execute(query.order_by(jobs.c.dropped_at)).scalars())
     if found and not at_once:

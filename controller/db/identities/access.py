@@ -87,6 +87,11 @@ def complete_audit(connection: sa.Connection, number: int, job: str | None, deta
     connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=detail[:500]))
 
 
+def last_time(connection: sa.Connection, action: str) -> float | None:
+    """Return when `action` was noted last in the audit log, None where it was not."""
+    return connection.execute(sa.select(sa.func.max(audit.c.at)).where(audit.c.action == action)).scalar()
+
+
 def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
     """Return rows (at, user, action, job, detail), newest first; only those of `user` when it is given."""
     query = sa.select(audit.c.at, audit.c.user, audit.c.action, audit.c.job, audit.c.detail)

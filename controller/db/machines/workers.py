@@ -1,7 +1,9 @@
-"""Queries on the workers' signs of life; all times are the database's, so that one clock is used."""
+"""Queries on the signs of life of workers, and of web servers without one; all times are the database's, so that one
+clock is used."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -11,15 +13,21 @@ from controller.db.tables import workers
 
 #: The last sign of a worker that has ended is removed after this time.
 KEPT_SECONDS = 86_400.0
+#: A process without a sign for this long is gone: what hangs is ended sooner (engine/monitoring/watchdog.py).
+GONE_SECONDS = 1200.0
 #: Signs further in the future than this are ignored; smaller steps of the database's clock are tolerated.
 AHEAD_SECONDS = 5.0
 #: Suffix of a worker's name: the sign that its chores go on.
 CHORES = "/chores"
+#: Suffix of a process's name: the sign of a web server without a worker. It moves no job.
+WEB = "/web"
 #: Name under which the last sign of the worker that ended last stays.
 ENDED = "ended"
 
 #: (name of a worker, time of its sign).
 Beat = tuple[str, float]
+#: What writes or takes back the sign of a process by its name.
+Sign = Callable[[sa.Connection, str], None]
 
 
 class Counted(NamedTuple):
@@ -38,6 +46,16 @@ class WorkerRow(NamedTuple):
     started_at: float
     beat_at: float
     counted: Counted
+
+
+class Process(NamedTuple):
+    """A worker, or a web server without one."""
+
+    name: str
+    started_at: float
+    #: Whether it has given a sign lately: one that was killed leaves its last.
+    is_alive: bool
+    moves_jobs: bool
 
 
 def beat(connection: sa.Connection, name: str, *, chores: bool = False, counted: Counted | None = None) -> None:
@@ -59,7 +77,7 @@ def listed(connection: sa.Connection) -> list[WorkerRow]:
     """Return the workers that have not ended, the first started first."""
     counted = [workers.c[name] for name in Counted._fields]
     query = sa.select(workers.c.name, workers.c.started_at, workers.c.beat_at, *counted)
-    query = query.where(workers.c.name != ENDED, ~workers.c.name.endswith(CHORES))
+    query = query.where(workers.c.name != ENDED, ~workers.c.name.endswith(CHORES), ~workers.c.name.endswith(WEB))
     rows = connection.execute(query.order_by(workers.c.started_at, workers.c.name))
     return [WorkerRow(name, started, beat_at, Counted(*more)) for name, started, beat_at, *more in rows]
 
@@ -73,6 +91,11 @@ def end(connection: sa.Connection, name: str) -> None:
         connection.execute(sa.insert(workers).values(name=ENDED, started_at=now, beat_at=now))
 
 
+def leave(connection: sa.Connection, name: str) -> None:
+    """Take back the sign of a process that has ended and moved no job."""
+    connection.execute(sa.delete(workers).where(workers.c.name == name))
+
+
 def beats(connection: sa.Connection) -> frozenset[Beat]:
     """Return the last sign of each worker's loop, including workers that ended recently."""
     return signs(connection)[0]
@@ -81,14 +104,27 @@ def beats(connection: sa.Connection) -> frozenset[Beat]:
 def signs(connection: sa.Connection) -> tuple[frozenset[Beat], frozenset[Beat]]:
     """Return the last signs of (the workers' loops, their chores)."""
     rows = connection.execute(sa.select(workers.c.name, workers.c.beat_at))
-    found = [(row.name, float(row.beat_at)) for row in rows]
+    found = [(row.name, float(row.beat_at)) for row in rows if not row.name.endswith(WEB)]
     chores = frozenset(one for one in found if one[0].endswith(CHORES))
     return frozenset(found) - chores, chores
 
 
-def loop_age(connection: sa.Connection) -> float | None:
-    """Return how many seconds ago the loop of a running worker last gave a sign, None without any."""
-    return age(connection, frozenset(one for one in beats(connection) if one[0] != ENDED))
+def processes(connection: sa.Connection) -> list[Process]:
+    """Return the processes that have not ended by themselves."""
+    now = database_now(connection)
+    query = sa.select(workers.c.name, workers.c.started_at, workers.c.beat_at).where(workers.c.name != ENDED)
+    rows = connection.execute(query.where(~workers.c.name.endswith(CHORES)))
+    return [
+        Process(name, started_at, beat_at >= now - GONE_SECONDS, not name.endswith(WEB))
+        for name, started_at, beat_at in rows
+    ]
+
+
+def process_age(connection: sa.Connection) -> float | None:
+    """Return how many seconds ago a process that goes on, a worker or a web server, last gave a sign; None without
+    any."""
+    rows = connection.execute(sa.select(workers.c.name, workers.c.beat_at).where(workers.c.name != ENDED))
+    return age(connection, frozenset((row.name, float(row.beat_at)) for row in rows))
 
 
 def age(connection: sa.Connection, known: frozenset[Beat]) -> float | None:

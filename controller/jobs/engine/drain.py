@@ -16,6 +16,7 @@ from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.port import Engine, Slot
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
+from controller.panels.calls_under_way import CALLS
 
 #: A slot is given back after this time, so that others get their turn; a job under way is moved to its end.
 SECONDS = 10.0
@@ -99,9 +100,11 @@ class Drain:
         found = due.candidates(connection, server, moment, CANDIDATES)
         if found and not slot.take(connection, moment):
             return None, 0
-        if found and slot.is_last:
-            # How long a visit takes is up to the shop's owner: visits alone never hold all slots
-            found = due.candidates(connection, server, moment, CANDIDATES, visits=False)
+        hanging = CALLS.hanging(server) if slot.is_spare else frozenset()
+        if found and (slot.is_last or hanging):
+            # How long a visit or a look into an account takes is up to its owner: they never hold all slots
+            visits = not slot.is_last
+            found = due.candidates(connection, server, moment, CANDIDATES, visits=visits, without=hanging)
         if not found:
             slot.give_back(connection)
             return None, 0

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 #: Jobs moved at the same time, and those of one server.
 THREADS = 16
 PER_SERVER = 4
 #: Those of all servers together whose breaker is open.
 OPENED = THREADS // 4
+#: Jobs at the same time of a server's accounts that are known to hang; its last slots are left to the others.
+HANGING = PER_SERVER // 2
 #: Threads in calls that are not answered are no part of THREADS, up to this number.
 SILENT = 3 * THREADS
-#: A server that has answered no call for so long gets no further job.
+#: A call without an answer for so long hangs, and a server that has answered no other one gets no further job.
 SILENT_SECONDS = 5.0
+
+
+class Waiting(NamedTuple):
+    """The calls without an answer: servers that leave one unanswered and answered no other, and those of them of which
+    only accounts hang; for each server how many of its jobs wait for such an answer."""
+
+    silent: Collection[str] = ()
+    accounts_hang: Collection[str] = ()
+    waiting: Mapping[str, int] = {}
+
+
+ALL_ANSWERED = Waiting()
 
 
 class Places:
     """The places of one round. `busy` are the servers of the jobs under way, one entry each; the last call to each of
-    `failing` failed, and the breakers of `opened` are open; `silent` ones leave a call unanswered, those `alone` only
-    calls about one account."""
+    `failing` failed, and the breakers of `opened` are open."""
 
     def __init__(
         self,
         busy: Iterable[str],
         failing: Collection[str],
         opened: Collection[str],
-        silent: Collection[str],
-        alone: Collection[str] = (),
+        calls: Waiting = ALL_ANSWERED,
     ) -> None:
         self._busy = Counter(busy)
         self._failing = failing
         self._opened = opened
-        self._silent = silent
-        self._hung = set(silent) - set(alone)
+        self._calls = calls
+        self._hung = set(calls.silent) - set(calls.accounts_hang)
 
     def take(self, server: str) -> None:
         """Count another job of `server` as begun."""
@@ -46,7 +59,7 @@ class Places:
 
     def has_room(self, server: str) -> bool:
         """Return whether another job of `server` may begin: half of the threads are reserved for servers that have
-        none, and one that fails or hangs gets one place; one of whose accounts only one hangs is as any other."""
+        none, and one that fails or hangs gets one place; one of which only accounts hang is as any other."""
         busy, under_way = self._busy[server], self._under_way()
         if server in self._opened and self._sum(self._opened) >= OPENED:
             return False
@@ -55,7 +68,9 @@ class Places:
         return under_way < (THREADS // 2 if busy else THREADS) and busy < PER_SERVER
 
     def _under_way(self) -> int:
-        return self._busy.total() - min(self._sum(self._silent), SILENT)
+        waiting = {**self._calls.waiting, **dict.fromkeys(self._calls.silent, self._busy.total())}
+        idle = sum(min(number, self._busy[server]) for server, number in waiting.items())
+        return self._busy.total() - min(idle, SILENT)
 
     def _sum(self, names: Collection[str]) -> int:
         return sum(self._busy[name] for name in names)

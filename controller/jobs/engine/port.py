@@ -34,6 +34,10 @@ class Slot(Protocol):
     def is_last(self) -> bool:
         """Return whether it is the one that visits of shops leave to everything else."""
 
+    @property
+    def is_spare(self) -> bool:
+        """Return whether it is one of those that accounts that hang leave to the others."""
+
     def take(self, connection: sa.Connection, moment: Moment) -> bool:
         """Take a free slot within a transaction, unless one is held; return False when others hold all.
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.machines import slots
-from controller.jobs.engine.places import PER_SERVER
+from controller.jobs.engine.places import HANGING, PER_SERVER
 from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted
@@ -48,6 +48,11 @@ class HeldSlot:
     def is_last(self) -> bool:
         """Return whether it is the one that visits of shops leave to everything else."""
         return self._taken == PER_SERVER
+
+    @property
+    def is_spare(self) -> bool:
+        """Return whether it is one of those that accounts that hang leave to the others."""
+        return self._taken is not None and self._taken > HANGING
 
     @property
     def to_give_back(self) -> int | None:

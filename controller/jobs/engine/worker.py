@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
 from collections import Counter
@@ -26,8 +23,9 @@ from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.own_servers import ALL, OwnServers
-from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places
+from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places, Waiting
 from controller.jobs.engine.port import Slot
+from controller.jobs.engine.presence import process_name
 from controller.jobs.engine.slots import Slots
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
@@ -88,7 +86,7 @@ class Worker:
         self._own = means.own
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
-        self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.name = process_name()
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
         #: Moves the due jobs of a server (controller.jobs.engine.drain).
@@ -208,7 +206,7 @@ class Worker:
     def _begin(self) -> None:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
         busy = [server for server, _thread in list(self._under_way.values())]
-        if Places(busy, (), (), CALLS.silent(SILENT_SECONDS)).is_full:
+        if Places(busy, (), (), _waiting()).is_full:
             # Hints stay with workers that have room; the end of a drain is the next reason to look
             self._is_short = True
             return
@@ -279,15 +277,15 @@ class Worker:
 
     def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
-        silent, alone = CALLS.silent(SILENT_SECONDS), CALLS.one_account_hangs(SILENT_SECONDS)
+        calls = _waiting()
         try:
             with reading(self._engine) as connection:
                 found, known = due.servers(connection, at(self._clock, connection))
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
-            return Places(busy, (), (), silent), []
+            return Places(busy, (), (), calls), []
         opened = [one.server for one in known if one.is_open]
-        return Places(busy, [one.server for one in known], opened, silent, alone), found
+        return Places(busy, [one.server for one in known], opened, calls), found
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""
@@ -317,6 +315,12 @@ class Worker:
             report("the worker's sign of life could not be written", problem)
             return False
         return True
+
+
+def _waiting() -> Waiting:
+    """Return the calls of this process that are not answered."""
+    silent, accounts_hang = CALLS.silent(SILENT_SECONDS), CALLS.accounts_hang(SILENT_SECONDS)
+    return Waiting(silent, accounts_hang, CALLS.waiting(SILENT_SECONDS))
 
 
 def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,9 +23,11 @@ from controller.db.connection.engine import reading, transact
 from controller.db.machines import workers
 from controller.db.tables import jobs, metadata
 from controller.keys import load_keys
+from controller.panels.local.private_stack.stack import free_port
 from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
+from tests.integration.controller.world import eventually
 from tests.support.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of
 from tests.support.saved_files import (
     EARLIER,
@@ -36,6 +39,8 @@ from tests.support.saved_files import (
     old_tables,
     refusal,
 )
+
+PROJECT = Path(__file__).parents[3]
 
 
 class Busy:
@@ -303,4 +308,39 @@ def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
     backups.restore(config, tmp_path / "saved")
     # Workers of the machine that was saved do not run here
     with closing_engine(config) as engine, reading(engine) as connection:
-        assert workers.loop_age(connection) is None
+        assert workers.process_age(connection) is None
+
+
+@attack(
+    "an installation is restored while a web server runs that has no worker",
+    "the same: it notes itself as workers do, and passes for none of them",
+)
+def test_a_web_server_without_a_worker_keeps_its_installation(places, tmp_path):
+    backups.backup(places.installed("sqlite"), tmp_path / "saved")
+    config, port = places.config("sqlite"), free_port()
+    installation.ensure_installation(config)
+    command = [sys.executable, "-c", "from controller.cli import main; main()", "serve", "--no-worker"]
+    environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_PUBLIC_URL": "https://c.example"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--bind", f"127.0.0.1:{port}"], env=environment, stdout=log, stderr=log, cwd=PROJECT
+        )
+    try:
+        with closing_engine(config) as engine:
+
+            def signs():
+                with reading(engine) as connection:
+                    return workers.process_age(connection), workers.beats(connection), workers.listed(connection)
+
+            eventually(lambda: signs()[0] is not None)
+            assert signs()[1:] == (frozenset(), [])
+            before = content(config), keys_of(config)
+            assert refusal(backups.restore, config, tmp_path / "saved") == "service_running"
+            assert (content(config), keys_of(config)) == before
+            process.terminate()
+            assert process.wait(60) == 0
+            assert signs()[0] is None
+    finally:
+        process.kill()
+        process.wait()
+    backups.restore(config, tmp_path / "saved")

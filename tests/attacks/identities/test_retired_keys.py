@@ -11,8 +11,10 @@ from controller import keys
 from controller.cli import main
 from controller.config import load_config
 from controller.db.connection.engine import reading, transact
+from controller.db.identities import access
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
+from controller.db.machines.workers import leave
 from controller.db.tables import jobs, metadata, workers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service
@@ -215,12 +217,80 @@ def test_keys_in_use_are_not_retired(home):
     assert home.retire(at_once=True) is not None
 
 
+def note(home, name, started_at, beat_at):
+    """A process of this name noted itself, and gave its last sign then."""
+    row = {"name": name, "started_at": started_at, "beat_at": beat_at}
+    transact(home.service.installation.engine, lambda connection: connection.execute(sa.insert(workers).values(**row)))
+
+
+@attack(
+    "keys are retired while a web server without a worker runs that was never started again",
+    "it is named, and nothing is changed; a process that was killed long ago keeps nobody waiting",
+)
+def test_a_web_server_of_old_keys_is_seen(home):
+    now = (home.config.keys / "tokens").stat().st_mtime
+    note(home, "killed", now - 9000, now - 8000)
+    note(home, "host:7:aa/web", now - 100, now)
+    with pytest.raises(ShoplaunchError, match="host:7:aa/web runs, and was started before"):
+        home.retire()
+    assert len(keys.old_files(home.config.keys)) == 4
+    transact(home.service.installation.engine, lambda connection: leave(connection, "host:7:aa/web"))
+    assert home.retire() is not None
+
+
+@attack(
+    "keys are retired while an agent has a token of a worker that was started again after another one was",
+    "its job is named: the token is of an old key, whatever the other worker knows",
+)
+def test_tokens_of_the_worker_that_was_started_again_last_are_waited_for(home):
+    rotated = (home.config.keys / "tokens").stat().st_mtime
+    note(home, "first", rotated + 1, rotated + 9)
+    note(home, "second", rotated + 5, rotated + 9)
+    home.put(home.service.jobs.get(home.waiting), "restoring", dropped_at=rotated + 3)
+    with pytest.raises(ShoplaunchError, match=home.waiting):
+        home.retire()
+    home.put(home.service.jobs.get(home.waiting), "restoring", dropped_at=rotated + 6)
+    assert home.retire() is not None
+
+
+@attack(
+    "keys are rotated once more, or a process is started with another clock than the machine's, while they are retired",
+    "the newer keys stay with those that everything was sealed by; the time of a rotation is the database's",
+)
+def test_keys_that_are_made_while_others_are_retired_stay(home):
+    now = (home.config.keys / "tokens").stat().st_mtime
+    transact(home.service.installation.engine, lambda c: access.add_audit(c, now + 60, "nora", "key rotate", None, ""))
+    note(home, "by another clock", now + 50, now)
+    with pytest.raises(ShoplaunchError, match="by another clock runs"):
+        home.retire()
+    transact(home.service.installation.engine, lambda connection: leave(connection, "by another clock"))
+
+    class Meanwhile(Silence):
+        rotated = False
+
+        def phase(self, name, total=None):
+            if not self.rotated and name.startswith("certificates"):
+                self.rotated = True
+                keys.rotate(home.config.keys)
+
+    known = load_keys(home.config.keys).newest()
+    assert key_retirement.retire(home.config, home.agents.append, Meanwhile(), at_once=False) is not None
+    assert home.opened() == all_there(home)
+    left = load_keys(home.config.keys)
+    assert [getattr(left, name)[0] for name in keys.MAKERS] == [getattr(known, name)[0] for name in keys.MAKERS]
+    assert all(len(getattr(left, name)) == 2 for name in keys.MAKERS)
+    assert [agent.signing for agent in home.agents] == [left.signing]
+
+
 def test_what_a_forgotten_process_goes_on_sealing_stops_it(home, monkeypatch):
     real = key_retirement._put
 
     def put(engine, *about):
         done = real(engine, *about)
-        seal = sa.update(jobs).where(jobs.c.id == home.waiting).values(**sealed(home.old, PRIVATE))
+        # Of another machine, which has no newer keys
+        seal = (
+            sa.update(jobs).where(jobs.c.id == home.waiting).values(**sealed(replace(home.old, folder=None), PRIVATE))
+        )
         transact(engine, lambda connection: connection.execute(seal))
         return done
 

@@ -1,13 +1,20 @@
 """A server that hangs holds up its own jobs alone, and these wait; an account that hangs holds up its own alone."""
 
+import threading
+
 import pytest
 
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers
+from controller.jobs.engine import drain
+from controller.jobs.engine import worker as engine
+from controller.jobs.engine.places import HANGING, PER_SERVER
+from controller.panels.calls_under_way import CallsUnderWay
 from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.failing import ANSWERS, BREAKS, HANGS, PanelServer, connect
+from tests.integration.controller.world import eventually
 
 
 @attack(
@@ -42,6 +49,8 @@ def test_an_account_that_hangs_opens_no_breaker_of_its_server(world, request, mo
     connect(world, "web1", server.url)
     monkeypatch.setattr(whm, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(whm, "READ_PAUSE_SECONDS", 0.0)
+    calls = CallsUnderWay()
+    monkeypatch.setattr(whm, "CALLS", calls)
     with reading(world.engine) as connection:
         row = servers.get(connection, "web1")
     panel = world.service.installation.panel_of(world.config, row)
@@ -55,3 +64,39 @@ def test_an_account_that_hangs_opens_no_breaker_of_its_server(world, request, mo
             look()
     with reading(world.engine) as connection:
         assert set(breakers.opened(connection)) == ({"web1"} if server_too else set())
+    assert calls.hanging("web1") == (set() if server_too else {"nora"})
+
+
+@attack(
+    "as many accounts of one server as it has slots let each look into them hang, again and again",
+    "those that hung before get half of the slots, so that the server's next order is prepared meanwhile",
+)
+def test_accounts_that_hang_leave_their_server_to_others(world, request, monkeypatch):
+    calls, ended, held, called = CallsUnderWay(), threading.Event(), set(), world.panel._called
+    for module in (drain, engine):
+        monkeypatch.setattr(module, "CALLS", calls)
+    monkeypatch.setattr(engine, "SILENT_SECONDS", 0.05)
+    hung = [f"hung{number}" for number in range(PER_SERVER)]
+
+    def hang(method, *about):
+        if about and about[0] in hung:
+            with calls.call("web1", about[0]):
+                held.add(about[0])
+                ended.wait(60)
+        called(method, *about)
+
+    monkeypatch.setattr(world.panel, "_called", hang)
+    for account in hung:
+        # As the client of a panel notes it
+        calls.hangs("web1", account)
+        world.order(domain=f"{account}.example.com", account=account)
+    worker = world.service.jobs.worker(lambda _why: None)
+    request.addfinalizer(worker.stop)
+    request.addfinalizer(ended.set)
+    worker.start()
+    eventually(lambda: calls.waiting(0.05) == {"web1": HANGING} and "web1" in calls.silent(0.05))
+    order = world.order(domain="next.example.com", account="next")
+    eventually(lambda: world.job(order).state == "dropped", 30)
+    assert len(held) == HANGING
+    ended.set()
+    eventually(lambda: held == set(hung))

@@ -226,6 +226,20 @@ def test_what_builds_or_changes_shops_again_is_asked(house, stroke):
     assert "not_confirmed" not in command([*words, "--yes"], house.environment).output
 
 
+@attack(
+    "an operator starts the service in a folder that is gone since, such as that of an earlier version",
+    "it says so, and what to do, in one sentence",
+)
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_service_is_not_started_in_a_folder_that_is_gone(house, tmp_path, command):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = ["sh", "-c", 'cd "$1" && rmdir "$1" && exec "$2" "$3"', "sh", gone, SHOPLAUNCH, command]
+    done = subprocess.run(words, env={**os.environ, **house.environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "the folder this is started in is gone" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @attack("an operator takes the agent out of a server's skeleton by a wrong line of his history", "he is asked first")
 def test_a_skeleton_is_taken_away_by_no_single_stroke(house):
     done = command(["skeleton", "remove", "web-1"], house.environment)

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 
 import kombu
@@ -101,6 +102,8 @@ def test_a_worker_without_room_leaves_hints_to_others(broker, monkeypatch):
     eventually(lambda: len(kept) + len(came) == 20)
 
 
+#: Far more than any hint has, and than a library of Redis' or RabbitMQ's takes by itself.
+LARGE = 8 * 1024 * 1024
 STRANGE = {
     "no JSON": {"body": b"\xff\xfe"},
     "JSON that is no task": {"body": json.dumps({"server": "web1"}).encode()},
@@ -149,6 +152,22 @@ def test_what_a_message_asks_for_besides_is_not_done(broker):
     )  # fmt: skip
     broker.hints().hint("web3")
     eventually(lambda: came == ["web1", "web3"])
+
+
+def test_of_a_message_of_megabytes_nothing_is_held_and_hints_come_on(broker):
+    with broker.link.connection() as connection:
+        # RabbitMQ drops what it has no queue for
+        broker.link.shared()(connection.default_channel).declare()
+    for _ in range(2):
+        broker.send(b'[["web1"], {}, {"x": "' + LARGE * b"y" + b'"}]', task=messages.HINT)
+    tracemalloc.start()
+    try:
+        made, came = broker.listener()
+        broker.hints().hint("web2")
+        eventually(lambda: came == ["web2"] and made.is_healthy)
+        assert tracemalloc.get_traced_memory()[1] < LARGE / 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_list_of_redis_that_a_stranger_fills_with_garbage_ends_no_listener(redis_server):

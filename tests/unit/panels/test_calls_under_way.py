@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from controller.panels.calls_under_way import CallsUnderWay
+from controller.panels.calls_under_way import HANGS_SECONDS, CallsUnderWay
 from tests.support.clock import Clock
 
 
@@ -44,14 +44,46 @@ def test_a_call_that_fails_is_no_answer(clock):
         assert calls.silent(5) == {"a"}
 
 
+def test_of_accounts_that_hung_before_it_is_known_that_the_server_may_be_well(clock):
+    calls = CallsUnderWay(clock)
+    calls.hangs("a", "nora")
+    with calls.call("a", "nora"), calls.call("a", "omid"):
+        clock.pass_by(60)
+        assert calls.accounts_hang(5) == calls.silent(5) == {"a"}
+        with calls.call("a", "kian"):
+            clock.pass_by(60)
+            assert calls.accounts_hang(5) == frozenset()
+            calls.hangs("a", "omid")
+            assert calls.accounts_hang(5) == {"a"}
+    # Both calls above were answered after all
+    assert calls.hanging("a") == frozenset()
+
+
+def test_an_account_that_hung_counts_as_such_for_a_while_on_its_server(clock):
+    calls = CallsUnderWay(clock)
+    calls.hangs("a", "nora")
+    assert (calls.hanging("a"), calls.hanging("b")) == ({"nora"}, frozenset())
+    clock.pass_by(HANGS_SECONDS)
+    assert calls.hanging("a") == frozenset()
+
+
+def test_accounts_and_servers_that_are_waited_for_are_counted(clock):
+    calls = CallsUnderWay(clock)
+    with calls.call("a", "nora"), calls.call("a", "nora"), calls.call("a", "omid"), calls.call("b"):
+        assert calls.waiting(5) == {}
+        clock.pass_by(5)
+        with calls.call("c"):
+            assert calls.waiting(5) == {"a": 2, "b": 1}
+
+
 def test_of_one_account_that_hangs_it_is_known_that_the_server_may_be_well(clock):
     calls = CallsUnderWay(clock)
     with calls.call("a", "nora"), calls.call("a", "nora"):
         clock.pass_by(60)
         with calls.call("a", "omid"):
-            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, {"a"})
+            assert (calls.silent(5), calls.accounts_hang(5)) == ({"a"}, {"a"})
             clock.pass_by(5)
-            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, frozenset())
+            assert (calls.silent(5), calls.accounts_hang(5)) == ({"a"}, frozenset())
         with calls.call("a"):
             clock.pass_by(5)
-            assert (calls.silent(5), calls.one_account_hangs(5)) == ({"a"}, frozenset())
+            assert (calls.silent(5), calls.accounts_hang(5)) == ({"a"}, frozenset())

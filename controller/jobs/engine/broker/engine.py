@@ -76,7 +76,7 @@ class CeleryEngine(Worker):
         hears, now = self.listener.is_healthy, time.monotonic()
         sweeps = not hears or now >= self._sweep_at
         if not wanted and not sweeps:
-            return Places(busy, (), (), ()), []
+            return Places(busy, (), ()), []
         places, found = super()._due(busy)
         if sweeps:
             names = {one.server for one in found}

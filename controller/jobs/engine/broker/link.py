@@ -16,6 +16,7 @@ import celery
 import kombu
 
 from controller.config import EngineConfig
+from controller.jobs.engine.broker import bounds
 from shared.errors import ShoplaunchError
 
 #: No call to the broker takes longer.
@@ -41,8 +42,11 @@ class Link:
     application: Any = field(repr=False)
 
     def connection(self) -> Any:
-        """Return a new connection (kombu), not open yet."""
-        return self.application.connection_for_write()
+        """Return a new connection (kombu), not open yet; no message larger than a hint may be comes into memory."""
+        made = self.application.connection_for_write()
+        if self.is_redis:
+            made.transport.Channel = bounds.channel(made.transport.Channel)
+        return made
 
     def shared(self) -> Any:
         """Return the queue of all workers."""
@@ -151,7 +155,8 @@ def _tls(config: EngineConfig, scheme: str, host: str | None) -> Any:
 
 def _options(is_redis: bool) -> dict[str, Any]:
     if not is_redis:
-        return {"read_timeout": CALL_SECONDS, "write_timeout": CALL_SECONDS, "max_retries": 0}
+        timeouts = {"read_timeout": CALL_SECONDS, "write_timeout": CALL_SECONDS}
+        return {**timeouts, "max_retries": 0, "frame_handler": bounds.frames}
     return {
         "socket_timeout": CALL_SECONDS, "socket_connect_timeout": CALL_SECONDS, "socket_keepalive": True,
         "retry_on_timeout": False, "max_retries": 0,

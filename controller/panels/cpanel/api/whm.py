@@ -248,6 +248,7 @@ class Whm:
         """Note for the circuit breaker that the call failed, and return True; unless it is the account alone that
         hangs, by its owner's doing: a file system of the owner's, a pipe in the place of a file, a million files."""
         if call.account and self._answers():
+            CALLS.hangs(self.server, call.account)
             self._breaker.answered()
             return False
         self._breaker.failed(reason, late=late)

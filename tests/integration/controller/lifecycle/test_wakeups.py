@@ -63,7 +63,7 @@ class Separate:
         from controller.db.machines import workers
 
         with reading(self.service.installation.engine) as connection:
-            return workers.loop_age(connection) is not None
+            return workers.process_age(connection) is not None
 
     def wait(self, condition):
         """Wait until `condition()` holds; fail when it never does."""

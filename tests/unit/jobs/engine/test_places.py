@@ -1,10 +1,10 @@
 """The worker's threads: a server that hangs gets one place, all that fail get few, and the others get the rest."""
 
-from controller.jobs.engine.places import OPENED, PER_SERVER, SILENT, THREADS, Places
+from controller.jobs.engine.places import OPENED, PER_SERVER, SILENT, THREADS, Places, Waiting
 
 
 def places(busy=(), failing=(), opened=(), silent=()):
-    return Places(busy, [*failing, *opened], opened, silent)
+    return Places(busy, [*failing, *opened], opened, Waiting(silent))
 
 
 def taken(found, servers):
@@ -51,6 +51,15 @@ def test_even_silent_threads_have_an_end():
     assert not places(hung, silent=hung).has_room("healthy")
 
 
-def test_a_server_of_which_one_account_hangs_has_room_for_its_other_jobs():
-    found = Places(["a"], (), (), ["a"], alone=["a"])
+def test_a_server_of_which_accounts_hang_has_room_for_its_other_jobs():
+    found = Places(["a"], (), (), Waiting(["a"], ["a"]))
     assert taken(found, ["a"] * PER_SERVER) == ["a"] * (PER_SERVER - 1)
+
+
+def test_threads_that_wait_for_accounts_are_not_missed_though_their_servers_answer_others():
+    servers = [f"server{n}" for n in range(THREADS // PER_SERVER)]
+    busy = servers * PER_SERVER
+    assert not Places(busy, (), ()).has_room("healthy")
+    assert Places(busy, (), (), Waiting(waiting=dict.fromkeys(servers, 2))).has_room("healthy")
+    # Two calls at a time for one job are one job
+    assert not Places(busy, (), (), Waiting(waiting={"server0": 99, "none": 99})).has_room("server1")
