@@ -199,6 +199,9 @@ BEGUN = {
     "python -m tests.bench.slow_disk": ("python -m tests.bench.slow_disk --help", NO_END),
     "python -m tests.bench.restore": ("python -m tests.bench.restore --help", NO_END),
     "python -m tests.bench.controller": ("python -m tests.bench.controller --help", NO_END),
+    "python -m tests.bench.agents --against FOLDER": (
+        "python -m tests.bench.agents --help | grep -e --against", NO_END,
+    ),
     "python -m tests.bench.pack [--against FOLDER]": ("python -m tests.bench.pack --help | grep -e --against", NO_END),
     "python -m tests.bench.order_to_live [--panel cpanel] [--against FOLDER] [--svg FILE]": (
         "python -m tests.bench.order_to_live --help | grep -e --against", NO_END,
