@@ -135,7 +135,7 @@ def test_every_kind_of_point_is_passed(undisturbed):
     assert len(undisturbed[1]) > 100
 
 
-@pytest.mark.sampled(of=4)
+@pytest.mark.sampled(of=6)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_at_any_durable_point_the_shop_is_the_same(mariadb_server, sample, keys, mortal, undisturbed, share):
     wanted, points = undisturbed

@@ -145,6 +145,7 @@ def test_what_autossl_found_wrong_is_shown(whm, world):
     assert row.ok and "does not resolve" in row.message
 
 
+@pytest.mark.sampled(of=3, each=("habit",))
 @pytest.mark.parametrize("minutes", [1, 5, 15])
 @pytest.mark.parametrize("habit", ["rewrite", "list", "refuse"])
 def test_how_often_cron_runs_is_said_as_the_last_jobs_line_was_read_back(whm, world, minutes, habit):

@@ -70,6 +70,7 @@ def test_what_holds_for_the_server_is_learned_and_cron_starts_the_agents(rung, k
     assert starters(rung, job) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("answer", ["Require all denied", "Redirect 406"])
 def test_a_firewall_is_believed_once_two_accounts_have_met_it(rung, answer):  # noqa: F811
     hostings = [rung.new_account() for _ in range(3)]
@@ -87,6 +88,7 @@ def test_a_firewall_is_believed_once_two_accounts_have_met_it(rung, answer):  # 
     assert starters(rung, jobs[0]) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("closed", ["folder", "home", "rules above"])
 def test_one_accounts_closed_folder_teaches_nothing_about_the_server(rung, closed):  # noqa: F811
     hosting, other = rung.new_account(), rung.new_account()

@@ -36,6 +36,7 @@ def peaks_of(found):
     return [found.evidence["counters"][name] for name in PEAKS]
 
 
+@pytest.mark.sampled(of=2, each=("ahead",))
 @pytest.mark.parametrize("ahead", [True, False], ids=["all read ahead that may be", "nothing read ahead"])
 def test_a_large_shop_takes_no_more_memory_than_a_small_one(restore, bulk, large, on, ahead):
     found = [restore(shop, on, ahead) for shop in (bulk, large)]
@@ -45,6 +46,7 @@ def test_a_large_shop_takes_no_more_memory_than_a_small_one(restore, bulk, large
         assert oflarge <= FLAT * ofsmall
 
 
+@pytest.mark.sampled(of=2)
 def test_whatever_is_read_ahead_in_time_takes_no_more_than_all_that_may_be(restore, bulk, large, on):
     most = restore(bulk, on, True)
     for shop in (bulk, large):
@@ -61,6 +63,7 @@ def test_shards_of_all_sizes_take_no_more_memory_than_what_is_read_ahead(mariadb
     assert peaks[1] <= peaks[0] + AHEAD_BYTES + PIECES_BYTES
 
 
+@pytest.mark.sampled(of=2, each=("rows",))
 @pytest.mark.parametrize("rows", [[4], [8], [15, 15]], ids=["one of 4 MiB", "one of 8 MiB", "two of 15 MiB"])
 def test_of_rows_only_what_the_largest_has_above_four_mebibytes_costs_and_thrice_that(
     mariadb_server, restore, on, rows
