@@ -98,6 +98,10 @@ def pytest_collection_modifyitems(config, items):
         if "nightly" in item.keywords:
             item.add_marker(skip)
     sampling.skip_the_rest(items, config.args, sampling.choose_day())
+    if not any("::" in argument for argument in config.args):
+        misnamed = sampling.misnamed([item.nodeid for item in items])
+        if misnamed:
+            raise pytest.UsageError("tests/mutants/mutants.toml names no test: " + ", ".join(misnamed))
 
 
 @pytest.hookimpl(tryfirst=True)

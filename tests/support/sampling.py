@@ -32,6 +32,14 @@ def skip_the_rest(items, arguments, day):
             item.add_marker(pytest.mark.skip(reason=REASON))
 
 
+def misnamed(nodeids):
+    """Return what mutants name and is no test, of the files whose tests all have these ids."""
+    files, found = {one.partition("::")[0] for one in nodeids}, set(nodeids)
+    found |= {one.partition("[")[0] for one in nodeids}
+    named = sorted({test for mutant in mutants() for test in mutant.tests})
+    return [test for test in named if "::" in test and test.partition("::")[0] in files and test not in found]
+
+
 def _is_asked_for(nodeid, asked):
     return any(nodeid == one or nodeid.startswith((f"{one}[", f"{one}::")) for one in asked)
 

@@ -34,6 +34,13 @@ def ran(items, day):
     return {item.nodeid for item in items} - left
 
 
+def test_what_a_mutant_names_and_is_no_test_is_named_once_its_file_is_collected(monkeypatch):
+    named = ["t.py::test_one[a]", "t.py::test_two", "t.py::test_gone", "other.py::test_one", "t.py::test_two[gone]"]
+    monkeypatch.setattr(sampling, "mutants", lambda: [SimpleNamespace(tests=named)])
+    collected = ["t.py::test_one[a]", "t.py::test_two[x]"]
+    assert sampling.misnamed(collected) == ["t.py::test_gone", "t.py::test_two[gone]"]
+
+
 @pytest.mark.parametrize("of", [2, 3, 4, 100])
 def test_each_case_comes_once_in_so_many_days(of):
     items = [Item(f"t.py::test_one[{number}]", of=of) for number in range(13)]
