@@ -27,9 +27,10 @@ from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
 from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
+from controller.setup import worker_needs
 from controller.web.app import create_app
 from controller.web.support import agent_socket
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice
 
 THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
@@ -190,7 +191,13 @@ def serve(bind: str | None, no_worker: bool) -> None:
 def worker(servers: tuple[str, ...]) -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     log_entries.begin()
-    running = open_service(load_config()).jobs.worker(servers=OwnServers(servers))
+    config = load_config()
+    worker_needs.require_keys(config)
+    service = open_service(config)
+    worker_needs.require_agent(config)
+    for problem in worker_needs.lacking(service.installation):
+        LOG.warning("%s: %s. %s", problem.code, problem.message, advice(problem.code))
+    running = service.jobs.worker(servers=OwnServers(servers))
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

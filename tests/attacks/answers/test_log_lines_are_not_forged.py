@@ -15,6 +15,7 @@ from agent.base.log import Log
 from controller.jobs.lifecycle import changes
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.support.server_log import ServerLog
+from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
 from tests.support.worlds.web_site import Site
 
@@ -66,6 +67,10 @@ def harmless(text):
 @pytest.fixture
 def house():
     with Site() as made:
+        agent = made.home / "agent"
+        agent.mkdir(exist_ok=True)
+        for name in (LAUNCHER_FILE, AGENT_FILE):
+            (agent / name).touch()
         yield made
 
 

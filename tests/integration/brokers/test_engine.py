@@ -11,8 +11,9 @@ from controller.config import EngineConfig, load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import registry
 from controller.jobs.engine.broker import engine as broker_engine
-from controller.jobs.engine.broker import link
+from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
@@ -38,10 +39,12 @@ def started(world):
     """Return a function that starts a worker whose broker is at a URL."""
     made = []
 
-    def start(url):
-        config = replace(world.config, engine=EngineConfig("celery", broker_url=url, queue="q" + secrets.token_hex(6)))
+    def start(url, *own, queue=None):
+        queue = queue or "q" + secrets.token_hex(6)
+        config = replace(world.config, engine=EngineConfig("celery", broker_url=url, queue=queue))
         tools_for = world.service.installation.tools_for
-        made.append(registry.of(config).engine(Parts(config, world.engine, world.clock, tools_for, lambda _move: None)))
+        parts = Parts(config, world.engine, world.clock, tools_for, lambda _move: None, own=OwnServers(own))
+        made.append(registry.of(config).engine(parts))
         made[-1].start()
         return made[-1], config
 
@@ -84,6 +87,23 @@ def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, 
     assert world.job(job).state == "received"
     hints.hint("web1")
     eventually(lambda: world.job(job).state == "dropped")
+
+
+def test_a_hint_for_a_server_of_others_is_passed_on_until_one_of_these_has_it(started, url, monkeypatch):
+    foreign, config = started(url, "eu-*")
+    eventually(lambda: foreign.listener.is_healthy)
+    hints = BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
+    hints.hint("us-1")
+    # Alone it does not do so for ever
+    eventually(lambda: foreign.listener.counts["hints"] == 1 + messages.MOST_PASSED)
+    own, _config = started(url, "us-*", queue=config.engine.queue)
+    eventually(lambda: own.listener.is_healthy)
+    came, names = [], [f"us-{number}" for number in range(10)]
+    monkeypatch.setattr(own.listener, "_received", came.append)
+    for name in names:
+        hints.hint(name)
+    eventually(lambda: sorted(came) == names)
+    assert foreign.listener.counts["hints"] > 1 + messages.MOST_PASSED
 
 
 def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from controller.config import Config
 from controller.db.due import DueServer
-from controller.jobs.engine.broker import link
+from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.parts import Parts
@@ -41,9 +41,11 @@ class CeleryEngine(Worker):
         )
         broker = link.of(parts.config.engine)
         self._hints = BrokerHints(broker, wakeup)
-        self.listener = Listener(broker, self.hinted, lambda: not self._is_short)
+        self.listener = Listener(broker, self.hinted, lambda: not self._is_short, self._take_foreign)
         self._hinted: set[str] = set()
         self._hinted_guard = threading.Lock()
+        #: Servers of other workers, whose hints are passed on in the next round: how often they were before.
+        self._foreign: dict[str, int] = {}
         #: Servers that this worker has begun with, and that were due at the last look at all.
         self._begun: set[str] = set()
         self._seen: set[str] = set()
@@ -59,6 +61,23 @@ class CeleryEngine(Worker):
             if len(self._hinted) < MOST_HINTED:
                 self._hinted.add(server)
         due_hint.notify()
+
+    def _take_foreign(self, server: str, passed: int) -> bool:
+        """Pass the hint on in the next round if the server is not one's own; return whether that is so."""
+        if server in self._own:
+            return False
+        with self._hinted_guard:
+            if passed < messages.MOST_PASSED and len(self._foreign) < MOST_HINTED:
+                self._foreign[server] = min(passed, self._foreign.get(server, passed))
+        due_hint.notify()
+        return True
+
+    def _round(self) -> None:
+        with self._hinted_guard:
+            foreign, self._foreign = self._foreign, {}
+        for server, passed in foreign.items():
+            self._hints.pass_on(server, passed + 1)
+        super()._round()
 
     def start(self) -> None:
         """Start working, and listening."""

@@ -57,10 +57,12 @@ class Link:
         """Return the queue of one connection of a worker, gone with it."""
         return _queue(f"{self.queue}.{number}", durable=False, exclusive=True, auto_delete=True)
 
-    def publish(self, channel: Any, queue: str, task: str, text: str) -> None:
-        """Send a message. Raises what the connection raises."""
+    def publish(self, channel: Any, queue: str, task: str, text: str, passed: int = 0) -> None:
+        """Send a message, which was `passed` on so often. Raises what the connection raises."""
         number = secrets.token_hex(16)
-        message = self.application.amqp.as_task_v2(number, task, (text,), {}, ignore_result=True, origin="shoplaunch")
+        message = self.application.amqp.as_task_v2(
+            number, task, (text,), {}, retries=passed, ignore_result=True, origin="shoplaunch"
+        )
         # Without an exchange: nothing is left behind at the broker but the message
         kombu.Producer(channel, auto_declare=False).publish(
             message.body, exchange="", routing_key=queue, serializer="json", headers=message.headers,

@@ -35,11 +35,22 @@ class Deaf(Exception):
     """The connection takes messages and brings none."""
 
 
-class Listener:
-    """Passes hints on to `received`. While `has_room` says no, hints are left to other workers."""
+def _none_is_foreign(_server: str, _passed: int) -> bool:
+    return False
 
-    def __init__(self, link: Link, received: Callable[[str], None], has_room: Callable[[], bool]) -> None:
-        self._link, self._received, self._has_room = link, received, has_room
+
+class Listener:
+    """Passes hints on to `received`, but for those that `foreign` takes, with how often they were passed on before; it
+    returns whether it does. While `has_room` says no, hints are left to other workers."""
+
+    def __init__(
+        self,
+        link: Link,
+        received: Callable[[str], None],
+        has_room: Callable[[], bool],
+        foreign: Callable[[str, int], bool] = _none_is_foreign,
+    ) -> None:
+        self._link, self._received, self._has_room, self._foreign = link, received, has_room, foreign
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._heard_at: float | None = None
@@ -139,7 +150,8 @@ class Listener:
                 self._nonce, self._answered, self._heard_at = "", self._nonce, time.monotonic()
         else:
             self.counts["hints"] += 1
-            self._received(said.text)
+            if not self._foreign(said.text, said.passed):
+                self._received(said.text)
 
     def _ignored(self) -> None:
         self.counts["ignored"] += 1

@@ -30,7 +30,8 @@ class BrokerHints:
 
     def __init__(self, link: Link, local: Hints) -> None:
         self._link, self._local = link, local
-        self._pending: dict[str, None] = {}
+        #: Server -> how often its hint was passed on.
+        self._pending: dict[str, int] = {}
         self._guard = threading.Lock()
         self._news, self._idle = threading.Event(), threading.Event()
         self._owner = 0
@@ -41,6 +42,10 @@ class BrokerHints:
 
     def hint(self, server: str) -> None:
         """Let a worker look at the server's jobs soon; returns at once."""
+        self.pass_on(server, 0)
+
+    def pass_on(self, server: str, passed: int) -> None:
+        """As `hint`, for a hint that was `passed` on so often."""
         if self._is_paused():
             self._local.hint(server)
             return
@@ -48,7 +53,7 @@ class BrokerHints:
             if len(self._pending) >= MOST_PENDING:
                 return
             self._idle.clear()
-            self._pending[server] = None
+            self._pending[server] = min(passed, self._pending.get(server, passed))
         try:
             self._ensure_thread()
         except RuntimeError as problem:
@@ -78,22 +83,22 @@ class BrokerHints:
             self._news.wait()
             self._news.clear()
             with self._guard:
-                servers, self._pending = list(self._pending), {}
+                servers, self._pending = self._pending, {}
             try:
-                for server in servers:
-                    self._send(server)
+                for server, passed in servers.items():
+                    self._send(server, passed)
                 self._pause = 0.0
             except Exception as problem:  # noqa: BLE001 - of whatever kind: nobody may wait for it
-                self._give_up(problem, servers)
+                self._give_up(problem, list(servers))
             with self._guard:
                 if not self._pending:
                     self._idle.set()
 
-    def _send(self, server: str) -> None:
+    def _send(self, server: str, passed: int) -> None:
         if self._connection is None:
             self._connection = self._opened()
         channel = self._connection.default_channel
-        self._link.publish(channel, self._link.queue, HINT, server)
+        self._link.publish(channel, self._link.queue, HINT, server, passed)
         self._sent += 1
         if self._sent % BOUND_EVERY == 1:
             self._link.bound(channel)

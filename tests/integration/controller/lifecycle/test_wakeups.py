@@ -18,6 +18,7 @@ from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
 from controller.setup import installation
 from shared.events import make_event
+from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.support.worlds.web_site import an_order, populate
 
 PROJECT = Path(__file__).parents[4]
@@ -48,6 +49,8 @@ class Separate:
         self.environment = {"SHOPLAUNCH_HOME": str(home), "SHOPLAUNCH_DATABASE_URL": database_url}
         config = load_config(self.environment)
         installation.ensure_installation(config)
+        for name in (LAUNCHER_FILE, AGENT_FILE):
+            (config.agent / name).touch()
         self.service = open_service(config)
         transact(self.service.installation.engine, populate)
         self.log = home / "worker.log"

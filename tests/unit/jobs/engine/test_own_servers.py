@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.jobs.engine.broker import messages
 from controller.jobs.engine.own_servers import ALL, OwnServers
 from shared.errors import ShoplaunchError
 
@@ -26,3 +27,13 @@ def test_what_is_no_name_of_a_server_is_refused(pattern):
 def test_more_than_can_be_stored_is_refused():
     with pytest.raises(ShoplaunchError):
         OwnServers(tuple(f"server-with-a-long-name-{n}" for n in range(30)))
+
+
+@pytest.mark.parametrize(
+    ("retries", "passed"),
+    [(0, 0), (3, 3), (messages.MOST_PASSED - 1,) * 2]
+    + [(other, messages.MOST_PASSED) for other in (messages.MOST_PASSED, 10**30, -1, True, 1.5, "1", None, [1])],
+)
+def test_a_hint_says_how_often_it_was_passed_on_and_nonsense_is_passed_on_no_more(retries, passed):
+    said = messages.read("application/json", {"task": messages.HINT, "retries": retries}, b'[["web1"], {}, {}]')
+    assert said == (messages.HINT, "web1", passed)

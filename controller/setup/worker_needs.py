@@ -1,0 +1,30 @@
+"""What a worker needs on its own machine beside the state database: the installation's keys, agent and bundles."""
+
+from __future__ import annotations
+
+from controller.access import key_possession
+from controller.config import Config
+from controller.jobs.intake.installation import Installation
+from controller.jobs.steps.drop import agent_files
+from shared.errors import ShoplaunchError
+
+
+def require_keys(config: Config) -> None:
+    """Raise keys_lost where a key file is missing that the installation has."""
+    key_possession.require_makeable(config)
+
+
+def require_agent(config: Config) -> None:
+    """Raise agent_not_built without the agent: every job would fail."""
+    agent_files(config.agent)
+
+
+def lacking(own: Installation) -> list[ShoplaunchError]:
+    """Return what is wrong with bundles here, one error for each: its jobs would fail, those of others get on."""
+    found = []
+    for bundle in own.bundles.listed():
+        try:
+            own.bundles.manifest(bundle)
+        except ShoplaunchError as error:
+            found.append(ShoplaunchError(error.code, f"bundle {bundle.name}: {error.message}"))
+    return found

@@ -1,0 +1,1 @@
+"""What the setup of an installation does and asks for."""
