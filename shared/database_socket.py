@@ -15,6 +15,7 @@ import stat
 import struct
 
 from shared.errors import ShoplaunchError
+from shared.system_users import find
 
 MYPY = False
 if MYPY:
@@ -103,11 +104,8 @@ def _is_open(path: str, status: "os.stat_result", groups: "Tuple[str, ...]") -> 
 
 
 def _is_one_of(groups: "Tuple[str, ...]", gid: int) -> bool:
-    try:
-        found = grp.getgrgid(gid)
-    except KeyError:
-        return False
-    return found.gr_name in groups and set(found.gr_mem) <= set(groups)
+    found = find(grp.getgrgid, gid)
+    return found is not None and found.gr_name in groups and set(found.gr_mem) <= set(groups)
 
 
 def _has_access_list(path: str) -> bool:
@@ -150,10 +148,8 @@ def _name_of(user: int) -> "str | None":
     """Return the name of `user` (uid), None where it has none, like every user outside the container."""
     if user == _overflow_uid() and not _is_mapped(user):
         return None
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return None
+    found = find(pwd.getpwuid, user)
+    return None if found is None else found.pw_name
 
 
 def _overflow_uid() -> int:

@@ -5,12 +5,16 @@ import os
 
 from shared.errors import ShoplaunchError
 
+#: The account's processes may have too few of something.
+ACCOUNT_LIMITS = "account_limits"
 CODES: "dict[int | None, str]" = {
     errno.EDQUOT: "quota_reached",
     # RLIMIT_FSIZE: the account may not write a larger file
     errno.EFBIG: "quota_reached",
     errno.ENOSPC: "quota_reached",
     errno.EROFS: "read_only",
+    errno.EMFILE: ACCOUNT_LIMITS,
+    errno.ENOMEM: ACCOUNT_LIMITS,
 }
 
 
@@ -22,6 +26,8 @@ def as_failure(error: BaseException) -> "ShoplaunchError":
         name = error.filename if isinstance(error.filename, str) else ""
         message = "{} {}".format(error.strerror or type(error).__name__, name).strip()
         return ShoplaunchError(CODES.get(error.errno, "file_error"), message.encode("ascii", "replace").decode("ascii"))
+    if isinstance(error, MemoryError):
+        return ShoplaunchError(ACCOUNT_LIMITS, "the agent may use no more memory")
     return ShoplaunchError("internal", "{} at {}".format(type(error).__name__, _place(error)))
 
 

@@ -5,7 +5,7 @@ import os
 from agent import VERSION
 from agent.base import exit_codes
 from agent.base.compat import python_version
-from agent.base.failures import as_failure
+from agent.base.failures import ACCOUNT_LIMITS, as_failure
 from agent.base.log import printable
 from agent.bundle.reader import forget_fetched
 from agent.database import ledger
@@ -49,7 +49,7 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
 
     With `shortage` (ShoplaunchError), only report that: the agent that cron starts does the work.
 
-    Raises ShoplaunchError `superseded`; OSError.
+    Raises ShoplaunchError `superseded`, `account_limits`; OSError.
     """
     outbox = Outbox(ctx.folder, ctx.job_id, ctx.attempt, ctx.log)
     ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, job_file.public_keys())
@@ -75,14 +75,21 @@ def _with_room_for(threads: "Iterable[Delivery | Watch]", helper: "Helper | None
     """Start `threads`; return `helper`, or None when it had to end because the account may not start as many."""
     for one in threads:
         try:
-            one.start()
-        except RuntimeError:
+            _start(one)
+        except ShoplaunchError:
             if helper is None:
                 raise
             helper.end()
             helper = None
-            one.start()
+            _start(one)
     return helper
+
+
+def _start(one: "Delivery | Watch") -> None:
+    try:
+        one.start()
+    except RuntimeError:
+        raise ShoplaunchError(ACCOUNT_LIMITS, "the account may start no further process or thread") from None
 
 
 def _attempt(ctx: "Context", helper: "Helper | None", is_queued: bool) -> int:

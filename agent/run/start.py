@@ -3,6 +3,7 @@
 from agent import VERSION
 from agent.base import exit_codes, limits, permissions
 from agent.base.compat import keep_modules, python_version
+from agent.base.failures import ACCOUNT_LIMITS, as_failure
 from agent.base.log import Log, secrets_of
 from agent.base.state import FINAL, State
 from agent.run import helper
@@ -44,10 +45,16 @@ def run(folder: str) -> int:
         return exit_codes.SUPERSEDED
     try:
         return _work(folder, raw, job, state, log, lock)
-    except ShoplaunchError as error:
-        if error.code != "superseded":
+    except (ShoplaunchError, MemoryError) as error:
+        failure = as_failure(error)
+        if failure.code == "superseded":
+            return exit_codes.SUPERSEDED
+        if failure.code != ACCOUNT_LIMITS:
             raise
-        return exit_codes.SUPERSEDED
+        # Nothing can be reported, so it stands where the controller looks
+        log.info("%s: %s", failure.code, failure.message)
+        state.update(status="waiting", error=failure.as_dict(), refused=job_file.named_by(job))
+        return exit_codes.WAITING
 
 
 def _read_job(folder: str) -> "tuple[bytes, Job] | ShoplaunchError":

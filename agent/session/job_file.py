@@ -14,6 +14,7 @@ from shared import data
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, check_job
 from shared.signing import PURPOSE_JOB, load_signed
+from shared.system_users import find
 
 MYPY = False
 if MYPY:
@@ -81,13 +82,10 @@ def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "Any":
 
 
 def check_account(job: "Job", folder: str) -> None:
-    """Raise ShoplaunchError `wrong_account` unless `job` is for the current user and `folder` is in that home."""
+    """Raise ShoplaunchError `wrong_account` unless `job` is for the current user and `folder` in that home; OSError."""
     user = job["account"]["user"]
-    try:
-        own: "str | None" = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        own = None
-    if own != user:
+    own = find(pwd.getpwuid, os.geteuid())
+    if own is None or own.pw_name != user:
         raise ShoplaunchError("wrong_account", "the job is for account {}".format(user))
     wanted = os.path.join(job["account"]["home"], FOLDER)
     if os.path.realpath(wanted) != os.path.realpath(folder):

@@ -1,5 +1,6 @@
 """Writes files, folders and links below one folder without ever following a link, each file once."""
 
+import errno
 import os
 
 from shared.bundle import check_link, check_path
@@ -11,6 +12,8 @@ if MYPY:
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Errors of open() where a link, or anything but a folder, stands there.
+_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 #: Folders kept open at once: small accounts may open few files, and in a process with threads the system takes long to
 #: grow the table of descriptors beyond 64.
 KEPT_FOLDERS = 40
@@ -105,6 +108,8 @@ class TreeWriter:
         try:
             descriptor = os.open(name, _FOLDER_FLAGS, dir_fd=parent)
         except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
             raise ShoplaunchError(
                 "unsafe_path", "{!r} is not a folder: {}".format(path[:120], error.strerror)
             ) from None

@@ -90,7 +90,7 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     state = sight.state or {}
     if state.get("error") == PYTHON_MISSING:
         return Verdict("failed", ShoplaunchError(PYTHON_MISSING, "the launcher found no Python").as_dict())
-    is_of_attempt = (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
+    is_of_attempt = (state.get("job"), state.get("attempt")) == (job.id, job.attempt) or _cannot_begin(job, state)
     gave_up = state.get("status") == "failed" and isinstance(state.get("error"), dict)
     if gave_up and (is_of_attempt or _refused(job, state)):
         return Verdict("failed", _reported(state["error"]))
@@ -108,6 +108,12 @@ def verdict(job: Job, sight: Sight, now: float) -> Verdict:
     else:
         message = f"cron did not start the agent within {TICKS} ticks of {cron_seconds(job)} seconds"
     return Verdict("stalled", ShoplaunchError("cron_never_fired", message).as_dict())
+
+
+def _cannot_begin(job: Job, state: Mapping[str, Any]) -> bool:
+    """Return whether limits of the account keep the agent of this attempt from beginning."""
+    named = state.get("refused") or {}
+    return state.get("status") == "waiting" and (named.get("job"), named.get("attempt")) == (job.id, job.attempt)
 
 
 def _refused(job: Job, state: Mapping[str, Any]) -> bool:

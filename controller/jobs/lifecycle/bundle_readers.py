@@ -21,6 +21,7 @@ from controller.jobs.lifecycle import states
 from controller.panels.registry import here
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+from shared.system_users import find
 
 LOG = logging.getLogger(__name__)
 #: An agent may work this much longer than its job is valid: its clock may be behind.
@@ -95,11 +96,8 @@ def _user_of(job: Job) -> int | None:
     if known is not None or job.state == states.PREPARING:
         return known
     # Jobs of a version that let every account read bundles have no user noted
-    try:
-        user = pwd.getpwnam(job.account).pw_uid
-    except KeyError:
-        return None
-    return user if user >= FIRST_ACCOUNT else None
+    found = find(pwd.getpwnam, job.account)
+    return found.pw_uid if found is not None and found.pw_uid >= FIRST_ACCOUNT else None
 
 
 def _opened(path: Path, users: set[int]) -> set[int]:

@@ -16,6 +16,7 @@ from controller.panels.local.as_account.run import AsAccount, Identity
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.uids import FIRST_UID, LAST_UID
 from controller.processes import Ended
+from shared import system_users
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER
 
@@ -66,19 +67,18 @@ class Accounts:
         return user
 
     def find(self, user: str) -> SystemAccount | None:
-        """Return the account, None when there is none. Raises account_invalid, account_foreign."""
+        """Return the account, None when there is none. Raises account_invalid, account_foreign, OSError."""
         self.check_name(user)
-        try:
-            entry = pwd.getpwnam(user)
-            same_number = pwd.getpwuid(entry.pw_uid).pw_name
-        except KeyError:
+        entry = system_users.find(pwd.getpwnam, user)
+        same = None if entry is None else system_users.find(pwd.getpwuid, entry.pw_uid)
+        if entry is None or same is None:
             return None
         expected = f"{self._settings.home_base.rstrip('/')}/{user}"
         if not FIRST_UID <= entry.pw_uid <= LAST_UID or entry.pw_gid < FIRST_UID:
             raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
         if entry.pw_dir != expected:
             raise ShoplaunchError("account_foreign", f"the home of {user} is not {expected}")
-        if same_number != user:
+        if same.pw_name != user:
             raise ShoplaunchError("account_foreign", f"{user} shares its number with another account")
         is_managed = entry.pw_gecos.split(",")[0] == MARK
         return SystemAccount(user=user, uid=entry.pw_uid, gid=entry.pw_gid, home=expected, is_managed=is_managed)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from controller.files import write_durably
 from shared.errors import ShoplaunchError
+from shared.system_users import find
 
 FIRST_UID = 1000
 #: Debian's `nobody` and the range above it belong to the system.
@@ -63,10 +64,4 @@ def _highest() -> int:
 
 
 def _is_free(uid: int) -> bool:
-    for look in (pwd.getpwuid, grp.getgrgid):
-        try:
-            look(uid)
-        except KeyError:
-            continue
-        return False
-    return True
+    return find(pwd.getpwuid, uid) is None and find(grp.getgrgid, uid) is None
