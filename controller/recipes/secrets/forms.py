@@ -4,6 +4,7 @@ hexadecimal."""
 from __future__ import annotations
 
 import base64
+import json
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
@@ -121,6 +122,10 @@ _EXAMPLES = re.compile(
 )
 #: SHA-256 of the letters and digits of private keys that libraries bring for tests: that of TCPDF's certificate.
 PUBLISHED = frozenset({"47b33b1af916e250b890be633218e808ba75c2f6f60acc6b8f085e9dbbcf4d68"})
+#: Claims of a software statement (RFC 7591), by which a program introduces itself, and of a token that opens something.
+_OF_PROGRAMS = frozenset({"software_id", "client_name"})
+_OF_ACCESS = frozenset({"sub", "scope", "client_id", "client_secret", "email"})
+_LONGEST_STATEMENT = 8192
 _BARE = re.compile(rb"\\+[rnt]|[^0-9A-Za-z]")
 _FEWEST_CHARACTERS = 8
 _LONGEST_EXAMPLE = 400
@@ -199,7 +204,7 @@ def _plain(data: bytes, care: str = WRAPPED) -> Iterator[Met]:
     present = set(_anchors_in(data, care))
     for form, anchor in [(one, anchor) for one in _FORMS for anchor in one.anchors if anchor in present]:
         for start, end in _hits(data, form, anchor):
-            if not _is_example(data[start:end]) and taken.take(start, end):
+            if not (_is_example(data[start:end]) or _is_statement(data[start:end])) and taken.take(start, end):
                 yield Met(form.label, start, end, data[start:end])
 
 
@@ -219,6 +224,18 @@ def _is_example(value: bytes) -> bool:
     if len(value) < _LONGEST_EXAMPLE:
         return _EXAMPLES.search(value) is not None or len(set(value[8:])) < _FEWEST_CHARACTERS
     return sha256(_BARE.sub(b"", value)).hexdigest() in PUBLISHED
+
+
+def _is_statement(token: bytes) -> bool:
+    """Return whether a web token is a software statement: its program shows it to every server that asks."""
+    parts = token.split(b".")
+    if len(parts) != 3 or len(token) > _LONGEST_STATEMENT or not token.startswith(b"eyJ"):
+        return False
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + b"=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(claims, dict) and claims.keys() >= _OF_PROGRAMS and not claims.keys() & _OF_ACCESS
 
 
 def _runs(data: bytes, depth: int = _DEEPEST) -> Iterator[tuple[int, int]]:

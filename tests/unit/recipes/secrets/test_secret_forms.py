@@ -1,6 +1,7 @@
 """Secrets are known by their form alone, in whatever they are written, and nothing else is taken for one."""
 
 import base64
+import json
 import re
 from hashlib import sha256
 
@@ -78,6 +79,26 @@ def test_two_secrets_of_one_kind_are_two():
 )  # fmt: skip
 def test_what_handbooks_show_and_code_speaks_of_is_none(data):
     assert forms.met(data) == []
+
+
+def web_token(claims):
+    def part(value):
+        return base64.urlsafe_b64encode(value).rstrip(b"=")
+
+    return b".".join([part(b'{"alg":"EdDSA","typ":"JWT"}'), part(json.dumps(claims).encode()), part(bytes(range(64)))])
+
+
+PROGRAM = {"software_id": "acme/tea", "client_name": "Acme Tea", "iss": "https://id.acme.example", "jti": "7901ea2e"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "is_one"),
+    [(PROGRAM, False), ({**PROGRAM, "sub": "boss"}, True), ({**PROGRAM, "scope": "read"}, True),
+     ({"software_id": "acme/tea"}, True)],
+)  # fmt: skip
+def test_a_web_token_that_introduces_a_program_is_everybodys_and_one_that_opens_something_is_not(claims, is_one):
+    data = b"<?php const STATEMENT = '" + web_token(claims) + b"';"
+    assert [one.label for one in forms.met(data)] == ["web token"] * is_one
 
 
 def test_a_private_key_that_breaks_off_ends_with_its_last_line():
