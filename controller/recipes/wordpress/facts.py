@@ -49,9 +49,10 @@ SERIES = (
     # Proven with 6.8.12 of Debian 13
     Series((6, 8), (6, 9), "7.2.24", "8.3", "8.4", "wordpress"),
     Series((6, 9), (7,), "7.2.24", "8.3", "8.5", "wordpress"),
+    Series((7,), (7, 1), "7.4", "8.3", "8.5", "wordpress"),
 )
 #: The message for any other version.
-KNOWN = "4.0 to 6.9"
+KNOWN = "4.0 to 7.0"
 
 
 def find_version(root: Path) -> str | None:

@@ -199,9 +199,9 @@ def test_the_version_is_what_the_tree_says(tmp_path, line, version):
 
 
 def test_versions_out_of_the_table_are_unknown_and_newer_ones_keep_passwords_their_own_way():
-    assert [series_of(version) for version in ("3.9.40", "7.0")] == [None, None]
-    kinds = [series_of(version).password_format for version in ("4.0", "5.9", "6.7.2", "6.8", "6.9.1")]
-    assert kinds == ["phpass", "phpass", "phpass", "wordpress", "wordpress"]
+    assert [series_of(version) for version in ("3.9.40", "7.1")] == [None, None]
+    kinds = [series_of(version).password_format for version in ("4.0", "5.9", "6.7.2", "6.8", "6.9.1", "7.0.2")]
+    assert kinds == ["phpass", "phpass", "phpass", "wordpress", "wordpress", "wordpress"]
 
 
 @pytest.mark.parametrize(
