@@ -42,7 +42,7 @@ _LEFT_OUT = (
 #: Updaters of sold plug-ins keep the answers of their makers' servers, with the licence in them, for some hours.
 _ANSWER = '^a:2:[{]s:7:"timeout";i:[0-9]+;s:5:"value";'
 CONDITION = (
-    "option_name NOT REGEXP '^_(site_)?transient_|^_w[cp]_session_|^_transient_timeout_'"
+    "option_name NOT REGEXP '^_([a-z]+_)?transient_|^_w[cp]_session_'"
     f" AND option_value NOT REGEXP '{_ANSWER}'"
     " AND option_name NOT IN (" + ", ".join(f"'{name}'" for name in _LEFT_OUT) + ")"
 )
