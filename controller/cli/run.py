@@ -195,7 +195,7 @@ def worker(servers: tuple[str, ...]) -> None:
     worker_needs.require_keys(config)
     service = open_service(config)
     worker_needs.require_agent(config)
-    for problem in worker_needs.lacking(service.installation):
+    for problem in worker_needs.lacking(service):
         LOG.warning("%s: %s. %s", problem.code, problem.message, advice(problem.code))
     running = service.jobs.worker(servers=OwnServers(servers))
     stop = threading.Event()

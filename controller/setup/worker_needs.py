@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.access import key_possession
 from controller.config import Config
-from controller.jobs.intake.installation import Installation
+from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from shared.errors import ShoplaunchError
 
@@ -19,9 +19,9 @@ def require_agent(config: Config) -> None:
     agent_files(config.agent)
 
 
-def lacking(own: Installation) -> list[ShoplaunchError]:
+def lacking(service: Service) -> list[ShoplaunchError]:
     """Return what is wrong with bundles here, one error for each: its jobs would fail, those of others get on."""
-    found = []
+    found, own = [], service.installation
     for bundle in own.bundles.listed():
         try:
             own.bundles.manifest(bundle)

@@ -27,7 +27,7 @@ def config(world):
 
 def lacking(world):
     """Return the codes and messages of what bundles lack."""
-    return [(one.code, one.message) for one in worker_needs.lacking(world.service.installation)]
+    return [(one.code, one.message) for one in worker_needs.lacking(world.service)]
 
 
 def begun(config):
