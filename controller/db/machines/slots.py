@@ -5,6 +5,7 @@ A slot's row stays when it is given back: only its owner goes. Times are unix se
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -44,6 +45,11 @@ def held(connection: sa.Connection) -> list[SlotRow]:
     """Return the slots that have an owner, by server."""
     query = sa.select(*_COLUMNS).where(server_slots.c.owner.is_not(None))
     return [SlotRow(*row) for row in connection.execute(query.order_by(server_slots.c.server, server_slots.c.number))]
+
+
+def taken(connection: sa.Connection, moment: Moment) -> dict[str, int]:
+    """Return server -> how many of its slots nobody else may take now."""
+    return Counter(row.server for row in held(connection) if not row.is_free(moment))
 
 
 def take(connection: sa.Connection, server: str, most: int, owner: str, moment: Moment, until: float) -> int | None:

@@ -18,7 +18,7 @@ from controller.db.connection.clock import Clock, DatabaseClock, at
 from controller.db.connection.engine import reading, transact
 from controller.db.due import DueServer
 from controller.db.jobs import Job
-from controller.db.machines import workers
+from controller.db.machines import slots, workers
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
@@ -280,10 +280,14 @@ class Worker:
         calls = _waiting()
         try:
             with reading(self._engine) as connection:
-                found, known = due.servers(connection, at(self._clock, connection))
+                moment = at(self._clock, connection)
+                found, known = due.servers(connection, moment)
+                taken = slots.taken(connection, moment) if found else {}
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return Places(busy, (), (), calls), []
+        # A drain without a slot would ask for nothing
+        found = [DueServer(one.server, min(one.jobs, PER_SERVER - taken.get(one.server, 0))) for one in found]
         opened = [one.server for one in known if one.is_open]
         return Places(busy, [one.server for one in known], opened, calls), found
 

@@ -130,6 +130,22 @@ def test_workers_together_keep_to_the_slots_of_a_server(world, monkeypatch):
     assert held(world.engine) == []
 
 
+def test_a_worker_begins_no_drain_for_a_server_whose_slots_are_all_held(world, monkeypatch):
+    many(world, 2)
+    begun = []
+    monkeypatch.setattr(world.worker, "_begin_drain", begun.append)
+    for number in range(PER_SERVER - 1):
+        take(world.engine, f"other{number}", world.clock())
+    world.worker._begin()
+    assert begun == ["web1"]
+    take(world.engine, "last", world.clock())
+    world.worker._begin()
+    assert begun == ["web1"] and not world.worker._is_short
+    world.clock.pass_by(LONG)
+    world.worker._begin()
+    assert begun == ["web1"] * 3
+
+
 def test_a_drain_moves_all_that_is_due_within_one_slot_and_counts_what_it_claims(world):
     many(world, 3)
     assert world.worker.drain("web1") == 3
