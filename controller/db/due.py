@@ -76,6 +76,21 @@ def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] 
     return [DueServer(*row) for row in connection.execute(query)]
 
 
+class Candidate(NamedTuple):
+    """A due job, and its rank: that of finished shops is lower, and they come first."""
+
+    job: str
+    rank: int
+
+
+def in_turn(found: Sequence[Candidate], turn: int) -> Sequence[Candidate]:
+    """Return the candidates for one of several who claim at once: each begins with another one of those of the first
+    rank, so that few claims miss."""
+    same = [one for one in found if one.rank == found[0].rank]
+    start = turn % max(1, len(same))
+    return [*same[start:], *same[:start], *found[len(same) :]]
+
+
 def candidates(
     connection: sa.Connection,
     server: str,
@@ -84,13 +99,13 @@ def candidates(
     *,
     visits: bool = True,
     without: Collection[str] = (),
-) -> Sequence[str]:
+) -> Sequence[Candidate]:
     """Return the server's due jobs that nobody holds, finished shops first, then the longest due; without `visits` no
     finished shops, and none of the accounts `without`.
 
     While its breaker is open: those that do not wait for it, and one that may be the probe.
     """
-    query = sa.select(jobs.c.id).where(jobs.c.server == server, *_free(moment))
+    query = sa.select(jobs.c.id, _FIRST).where(jobs.c.server == server, *_free(moment))
     if not visits:
         query = query.where(jobs.c.state != _VISITED)
     if without:
@@ -98,15 +113,15 @@ def candidates(
     found = query.order_by(_FIRST, jobs.c.wake_at).limit(limit)
     opened = sa.select(server_breakers.c.next_at).where(server_breakers.c.server == server).scalar_subquery()
     first = list(connection.execute(found.add_columns(opened)))
-    breaker = breakers.get(connection, server) if any(next_at is not None for _id, next_at in first) else None
+    breaker = breakers.get(connection, server) if any(row[2] is not None for row in first) else None
     if breaker is None or not breaker.is_open:
-        return [job_id for job_id, _next_at in first]
+        return [Candidate(*row[:2]) for row in first]
     waiting = _waits([server], moment.now)
-    rows = list(connection.execute(found.where(~waiting)).scalars())
+    rows = list(connection.execute(found.where(~waiting)))
     if not rows and _may_probe(breaker, moment):
         # The one that was moved longest ago: an account that hangs by itself must not be each probe
-        rows += connection.execute(query.where(waiting).order_by(jobs.c.updated_at).limit(1)).scalars()
-    return rows
+        rows += connection.execute(query.where(waiting).order_by(jobs.c.updated_at).limit(1))
+    return [Candidate(*row) for row in rows]
 
 
 def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> Job | None:

@@ -108,8 +108,8 @@ class Drain:
         if not found:
             slot.give_back(connection)
             return None, 0
-        for missed, job_id in enumerate(found):
-            if (claimed := self._runner.claim(connection, job_id, moment)) is not None:
+        for missed, one in enumerate(due.in_turn(found, slot.turn)):
+            if (claimed := self._runner.claim(connection, one.job, moment)) is not None:
                 return claimed, missed
         return None, len(found)
 

@@ -31,6 +31,10 @@ class Slot(Protocol):
         """Return whether it is still this holder's, as far as this process knows."""
 
     @property
+    def turn(self) -> int:
+        """Return how many slots of the server come before it: whoever holds them begins with other jobs."""
+
+    @property
     def is_last(self) -> bool:
         """Return whether it is the one that visits of shops leave to everything else."""
 

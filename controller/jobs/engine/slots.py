@@ -45,6 +45,11 @@ class HeldSlot:
         return self.number is not None and not self.is_lost and counted() - self.renewed_at < SECONDS
 
     @property
+    def turn(self) -> int:
+        """Return how many slots of the server come before it; the first free one is always taken first."""
+        return 0 if self._taken is None else self._taken - 1
+
+    @property
     def is_last(self) -> bool:
         """Return whether it is the one that visits of shops leave to everything else."""
         return self._taken == PER_SERVER

@@ -90,8 +90,8 @@ class Fleet:
         return path.read_text().splitlines() if path.exists() else []
 
     def at_once(self):
-        """Return the largest number of accounts that calls to one server were about at the same time."""
-        return max((_most(path) for path in self.home.glob("web*/calls")), default=0)
+        """Return the largest number of accounts that calls of workers to one server were about at the same time."""
+        return max((_most(path, self._desk.pid) for path in self.home.glob("web*/calls")), default=0)
 
     def close(self):
         """Nothing of it is left."""
@@ -145,8 +145,10 @@ class Fleet:
         return json.loads(line)
 
 
-def _most(path):
+def _most(path, desk):
+    """The agents that the process `desk` plays clear up in their accounts, whoever else is at work."""
     calls = [json.loads(line) for line in path.read_text().splitlines()]
+    calls = [call for call in calls if call[3] != desk]
     moments = [(began, 1, account) for began, _ended, account, *_more in calls]
     moments += [(ended, 0, account) for _began, ended, account, *_more in calls]
     under_way, most = {}, 0

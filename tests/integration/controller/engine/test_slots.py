@@ -93,7 +93,8 @@ def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others
     add_job(engine, "done1", state="finishing", wake_at=NOW - 1)
     add_job(engine, "away1", server="web2", wake_at=NOW - 70)
     with reading(engine) as connection:
-        assert due.candidates(connection, "web1", Moment(NOW, NOW), 8) == ["done1", "new2", "new1"]
+        found = due.candidates(connection, "web1", Moment(NOW, NOW), 8)
+        assert [one.job for one in found] == ["done1", "new2", "new1"]
         assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3), ("web2", 1)]
 
 
@@ -144,6 +145,20 @@ def test_a_worker_begins_no_drain_for_a_server_whose_slots_are_all_held(world, m
     world.clock.pass_by(LONG)
     world.worker._begin()
     assert begun == ["web1"] * 3
+
+
+def test_beside_another_drain_the_second_job_is_claimed_first(world, monkeypatch):
+    first, second, third = many(world, 3)
+    claimed, claim = [], world.worker._job_runner.claim
+
+    def noted(connection, job_id, moment):
+        claimed.append(job_id)
+        return claim(connection, job_id, moment)
+
+    monkeypatch.setattr(world.worker._job_runner, "claim", noted)
+    take(world.engine, "other", world.clock())
+    assert world.worker.drain("web1") == 3
+    assert claimed == [second.id, third.id, first.id]
 
 
 def test_a_drain_moves_all_that_is_due_within_one_slot_and_counts_what_it_claims(world):
