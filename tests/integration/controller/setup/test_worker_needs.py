@@ -30,6 +30,16 @@ def lacking(world):
     return [(one.code, one.message) for one in worker_needs.lacking(world.service)]
 
 
+@pytest.fixture(autouse=True)
+def never_started(monkeypatch):
+    """A worker that starts although it lacks something works until it is stopped: here it fails."""
+
+    def start(_worker):
+        raise AssertionError("it starts")
+
+    monkeypatch.setattr(Worker, "start", start)
+
+
 def begun(config):
     """Start `shoplaunch worker`, which cannot; return what it says."""
     home = {"SHOPLAUNCH_HOME": str(config.agent.parent), "SHOPLAUNCH_DATABASE_URL": config.database_url}
