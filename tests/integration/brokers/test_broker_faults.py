@@ -86,16 +86,11 @@ def test_a_broker_whose_certificate_is_anothers_gets_neither_password_nor_hint(
 
 
 @pytest.fixture
-def own_redis(tmp_path):
+def own_redis():
     """A Redis of the test's own, which may be restarted."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    for one in (tmp_path, *tmp_path.parents[:2]):
-        one.chmod(one.stat().st_mode | 0o011)
-    server = redis.Redis(folder)
-    server.start()
+    server = redis.start_private()
     yield server
-    server.stop(hard=True)
+    redis.stop_private(server)
 
 
 @pytest.fixture
