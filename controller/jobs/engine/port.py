@@ -32,7 +32,7 @@ class Slot(Protocol):
 
     @property
     def turn(self) -> int:
-        """Return how many slots of the server come before it: whoever holds them begins with other jobs."""
+        """Return how many slots of the server come before it: their holders begin with other jobs."""
 
     @property
     def is_last(self) -> bool:

@@ -146,7 +146,7 @@ class Fleet:
 
 
 def _most(path, desk):
-    """The agents that the process `desk` plays clear up in their accounts, whoever else is at work."""
+    """The agents that the process `desk` plays clear up in their accounts as well: those are no calls of workers."""
     calls = [json.loads(line) for line in path.read_text().splitlines()]
     calls = [call for call in calls if call[3] != desk]
     moments = [(began, 1, account) for began, _ended, account, *_more in calls]
