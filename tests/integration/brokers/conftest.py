@@ -2,7 +2,10 @@
 
 import pytest
 
+from controller.db.connection.engine import make_engine
+from tests.integration.controller.world import World
 from tests.support.servers import rabbitmq, redis
+from tests.support.state_database import make_tables, url_at
 
 
 @pytest.fixture(scope="package")
@@ -19,3 +22,14 @@ def rabbitmq_server():
     server = rabbitmq.start_private()
     yield server
     rabbitmq.stop_private(server)
+
+
+@pytest.fixture
+def world(tmp_path, mariadb_server):
+    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
+    database = make_engine(url_at(mariadb_server))
+    make_tables(database)
+    made = World(tmp_path, database)
+    yield made
+    made.close()
+    database.dispose()

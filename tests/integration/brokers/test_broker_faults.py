@@ -6,28 +6,17 @@ from dataclasses import replace
 import pytest
 
 from controller.config import EngineConfig
-from controller.db.connection.engine import make_engine
 from controller.jobs.engine import registry
 from controller.jobs.engine.broker import link, listener, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.parts import Parts
-from tests.integration.controller.world import World, eventually
+from tests.integration.brokers.local_hints import LocalHints
+from tests.integration.controller.world import eventually
 from tests.support.servers import redis
 from tests.support.servers.tls_site import Authority
-from tests.support.state_database import make_tables, url_at
 
 pytestmark = pytest.mark.root
-
-
-class Local:
-    """This machine's own workers."""
-
-    def __init__(self):
-        self.hinted = []
-
-    def hint(self, server):
-        self.hinted.append(server)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +52,7 @@ def test_hints_come_over_tls_from_a_broker_with_the_authoritys_certificate(reque
     config = EngineConfig("celery", broker_url=server.tls_url(), queue=_queue(), broker_ca=str(server.ca))
     made, came = listening(config)
     eventually(lambda: made.is_healthy)
-    BrokerHints(link.of(config), Local()).hint("web1")
+    BrokerHints(link.of(config), LocalHints()).hint("web1")
     eventually(lambda: came == ["web1"])
 
 
@@ -78,7 +67,7 @@ def test_a_broker_whose_certificate_is_anothers_gets_neither_password_nor_hint(
     url = server.tls_url("127.0.0.1" if wrong == "another name" else "localhost")
     config = EngineConfig("celery", broker_url=url, queue=_queue(), broker_ca=str(authorities.get(wrong, "")))
     made, _came = listening(config)
-    local = Local()
+    local = LocalHints()
     BrokerHints(link.of(config), local).hint("web1")
     eventually(lambda: local.hinted == ["web1"] and made.counts["failed"] >= 2)
     assert not made.is_healthy and "its certificate is refused" in caplog.text
@@ -91,17 +80,6 @@ def own_redis():
     server = redis.start_private()
     yield server
     redis.stop_private(server)
-
-
-@pytest.fixture
-def world(tmp_path, mariadb_server):
-    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
-    database = make_engine(url_at(mariadb_server))
-    make_tables(database)
-    made = World(tmp_path, database)
-    yield made
-    made.close()
-    database.dispose()
 
 
 def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_times(world, own_redis):
@@ -128,7 +106,7 @@ def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them
     config = EngineConfig("celery", broker_url=rabbitmq_server.url(), queue=_queue())
     made, came = listening(config)
     eventually(lambda: made.is_healthy)
-    local = Local()
+    local = LocalHints()
     hints = BrokerHints(link.of(config), local)
 
     def local_workers_are_hinted_at():

@@ -17,19 +17,10 @@ from controller.config import EngineConfig
 from controller.jobs.engine.broker import link, listener, messages, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
+from tests.integration.brokers.local_hints import LocalHints
 from tests.integration.controller.world import eventually
 
 pytestmark = pytest.mark.root
-
-
-class Local:
-    """This machine's own workers."""
-
-    def __init__(self):
-        self.hinted = []
-
-    def hint(self, server):
-        self.hinted.append(server)
 
 
 class Broker:
@@ -39,7 +30,7 @@ class Broker:
         self.server = server
         self.config = EngineConfig("celery", broker_url=server.url(), queue="q" + secrets.token_hex(6))
         self.link = link.of(self.config)
-        self.local, self._made = Local(), []
+        self.local, self._made = LocalHints(), []
 
     def hints(self):
         return BrokerHints(self.link, self.local)
@@ -222,7 +213,7 @@ def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_worke
         server.close()
     if kind == "another protocol":
         threading.Thread(target=_answers_nonsense, args=(server,), daemon=True).start()
-    local = Local()
+    local = LocalHints()
     hints = BrokerHints(link.of(EngineConfig("celery", broker_url=f"{scheme}://u:p@127.0.0.1:{port}/")), local)
     given = threading.Event()
 
@@ -243,7 +234,7 @@ def test_an_order_is_through_while_the_broker_that_never_answers_is_still_waited
     monkeypatch.setattr(link, "CALL_SECONDS", 3600.0)
     server = silent()
     config = EngineConfig("celery", broker_url=f"{scheme}://u:p@127.0.0.1:{server.getsockname()[1]}/")
-    local, given = Local(), threading.Event()
+    local, given = LocalHints(), threading.Event()
     hints = BrokerHints(link.of(config), local)
 
     def order():
@@ -348,7 +339,7 @@ def test_a_wrong_password_is_in_no_log(request, kind, caplog):
         EngineConfig("celery", broker_url=server.url().replace(server.url().split(":")[2].split("@")[0], "hush%2Fhush"))
     )
     assert "hush" not in repr(wrong)
-    local = Local()
+    local = LocalHints()
     with caplog.at_level(logging.DEBUG):
         BrokerHints(wrong, local).hint("web1")
         made = Listener(wrong, lambda _server: None, lambda: True)

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from controller.config import EngineConfig, load_config
-from controller.db.connection.engine import make_engine
 from controller.jobs.engine import registry
 from controller.jobs.engine.broker import engine as broker_engine
 from controller.jobs.engine.broker import link, messages
@@ -17,21 +16,9 @@ from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import World, eventually
-from tests.support.state_database import make_tables, url_at
+from tests.integration.controller.world import eventually
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def world(tmp_path, mariadb_server):
-    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
-    database = make_engine(url_at(mariadb_server))
-    make_tables(database)
-    made = World(tmp_path, database)
-    yield made
-    made.close()
-    database.dispose()
 
 
 @pytest.fixture
