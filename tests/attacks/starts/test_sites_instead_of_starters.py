@@ -76,6 +76,18 @@ def test_what_the_host_puts_around_every_page_does_no_harm():
         assert site.ask().started
 
 
+@pytest.mark.parametrize(("first", "reason"), [
+    ((301, {"Location": "https://elsewhere.example/"}, b""), "redirected"),
+    ((200, {}, b"<html>It works!</html>"), "wrong_answer"),
+    ((404, {}, b"not found"), "no_answer"),
+])  # fmt: skip
+def test_what_a_site_answered_stays_the_reason_when_the_last_request_gets_no_answer(first, reason):
+    with Site(first, silent) as site:
+        found = site.ask(1.0)
+        assert (found.started, found.reason, found.gone, found.unsure) == (False, reason, False, True)
+        assert len(site.asked) == 2
+
+
 @attack("A host's default site answers 200 to everything", "that is no start: only the starter's own nonce is one")
 @pytest.mark.parametrize("body", [
     b"<html>It works!</html>",

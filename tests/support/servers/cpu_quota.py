@@ -58,12 +58,13 @@ class CpuQuota:
             thread.start()
 
     @property
-    def times_held_back(self):
-        """How often the processes had to wait for their share; None where the kernel does not tell."""
+    def is_in_force(self):
+        """Whether the kernel counted the periods of the share while the processes ran; None where it does not tell."""
         if self._group is None:
             return None
         fields = dict(line.split() for line in (self._group / "cpu.stat").read_text().splitlines())
-        return int(fields["nr_throttled"])
+        # On a busy machine they may never get as much as their share: then nobody had to hold them back
+        return int(fields["nr_periods"]) > 0
 
     def _stop_and_go(self, process):
         # Until it has ended, and who waited for it knows

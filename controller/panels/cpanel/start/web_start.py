@@ -50,8 +50,8 @@ def ask(place: Place, starter: Starter, until: float) -> Outcome:
         try:
             answer = _asked(origin, name, starter, left)
         except NetworkError as problem:
-            # A broken connection may have carried the request
-            found = replace(found, reason="no_answer", gone=False, unsure=found.unsure or problem.was_connected)
+            # A broken connection may have carried the request; what the site answered before explains more
+            found = replace(found, gone=False, unsure=found.unsure or problem.was_connected)
         else:
             if origin is place.plain and _leads_to(answer, place, starter):
                 origin, name = place.secure(), place.secure_name
