@@ -80,7 +80,9 @@ def _sealed(config: Config) -> Iterator[Check]:
 
 def _database(config: Config) -> Iterator[Check]:
     revision, head = migrate.revisions(make_engine(config.database_url))
-    yield Check("", revision == head, f"schema {revision or 'none'} of {head}", "Run `shoplaunch migrate`.")
+    newer = revision is not None and revision not in migrate.known()
+    todo = advice("database_newer") if newer else "Run `shoplaunch migrate`."
+    yield Check("", revision == head, f"schema {revision or 'none'} of {head}", todo)
     if revision == head:
         with reading(make_engine(config.database_url)) as connection:
             users = access.list_operators(connection)

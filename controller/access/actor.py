@@ -12,6 +12,7 @@ from controller.config import Config
 from controller.db.connection.clock import DatabaseClock, database_now
 from controller.db.connection.engine import make_engine, transact
 from controller.db.identities import access
+from controller.db.migrate import require_current
 from controller.keys import Keys, load_keys
 
 COMMAND_LINE = "command line"
@@ -42,5 +43,8 @@ class Actor:
 
 
 def command_line(config: Config) -> Actor:
-    """Return the actor of the command line."""
-    return Actor(COMMAND_LINE, make_engine(config.database_url), lambda: load_keys(config.keys))
+    """Return the actor of the command line. Raises not_initialised and database_newer for another version's tables:
+    this version's commands would miss, or spoil, what is in them."""
+    engine = make_engine(config.database_url)
+    require_current(engine)
+    return Actor(COMMAND_LINE, engine, lambda: load_keys(config.keys))

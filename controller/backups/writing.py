@@ -20,9 +20,9 @@ from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.config import FILE_NAME, Config
+from controller.db import migrate
 from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import newest, revision
 from controller.db.tables import metadata
 from controller.files import give_new_name, sync_folder
 from shared.errors import ShoplaunchError
@@ -96,8 +96,7 @@ def write_backup(
 
 
 def _check(connection: sa.Connection) -> None:
-    if revision(connection) != newest():
-        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+    migrate.require_revision(migrate.revision(connection))
 
 
 def _keys(home: Path) -> dict[str, bytes]:
@@ -180,7 +179,7 @@ def _write(
 ) -> archive.Summary:
     tables = metadata.sorted_tables
     progress.phase("Saving the database", sum(snapshot.count(connection, table) for table in tables))
-    written = archive.Summary(revision=str(newest()))
+    written = archive.Summary(revision=str(migrate.newest()))
     columns = {table.name: [column.name for column in table.columns] for table in tables}
     output.add(archive.HEADER, _json({"format": archive.FORMAT, "revision": written.revision, "columns": columns}))
     for name, content in files.items():

@@ -50,8 +50,8 @@ def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None]
     """Run every missing migration, also one that was interrupted; `applied` is called after each. A missing file of
     SQLite is created.
 
-    Raises ShoplaunchError `database_busy`, `migration_running` while another process migrates, `migration_failed` when
-    the database refuses, `config_invalid` for one that cannot store every character.
+    Raises ShoplaunchError `database_busy`, `database_newer`, `migration_running` while another process migrates,
+    `migration_failed` when the database refuses, `config_invalid` for one that cannot store every character.
     """
     from alembic import command
 
@@ -131,9 +131,10 @@ def _of_postgresql(connection: sa.Connection, *, taken: bool) -> bool:
     return True
 
 
-def known() -> set[str]:
-    """Return every known revision."""
-    return {step.revision for step in _scripts().walk_revisions()}
+@functools.cache
+def known() -> frozenset[str]:
+    """Return every known revision: migrations are in files whose names begin with their numbers."""
+    return frozenset(path.name.partition("_")[0] for path in Path(_folder(), "versions").glob("[0-9]*.py"))
 
 
 def _scripts() -> ScriptDirectory:
@@ -143,8 +144,9 @@ def _scripts() -> ScriptDirectory:
 
 
 def pending(connection: sa.Connection) -> list[str]:
-    """Return the revisions still to be applied, the oldest first."""
+    """Return the revisions still to be applied, the oldest first. Raises database_newer."""
     found = revision(connection)
+    _require_known(found)
     steps = _scripts().iterate_revisions("head", found or "base")
     return [step.revision for step in reversed(list(steps))]
 
@@ -157,6 +159,25 @@ def revisions(engine: sa.Engine) -> tuple[str | None, str | None]:
         return revision(connection), newest()
 
 
+def require_current(engine: sa.Engine) -> None:
+    """Raise what `require_revision` does for the engine's database, database_busy when it does not answer."""
+    same_file.require_there(engine.url)
+    require_revision(revisions(engine)[0])
+
+
+def require_revision(found: str | None) -> None:
+    """Raise not_initialised for a database without this version's tables, database_newer for a newer version's."""
+    _require_known(found)
+    if found != newest():
+        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+
+
+def _require_known(found: str | None) -> None:
+    if found is not None and found not in known():
+        message = f"the database is of revision {found[:20]}, this version's is {newest()}"
+        raise ShoplaunchError("database_newer", message)
+
+
 def revision(connection: sa.Connection) -> str | None:
     """Return the database's revision, None for one without tables."""
     if not sa.inspect(connection).has_table(_REVISIONS.name):
@@ -167,5 +188,5 @@ def revision(connection: sa.Connection) -> str | None:
 
 @functools.cache
 def newest() -> str | None:
-    """Return the newest known revision: migrations are in files whose names begin with their numbers."""
-    return max((path.name.partition("_")[0] for path in Path(_folder(), "versions").glob("[0-9]*.py")), default=None)
+    """Return the newest known revision."""
+    return max(known(), default=None)

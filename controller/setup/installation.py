@@ -125,13 +125,14 @@ def install_own_agent(config: Config) -> str:
 
 def rotate_keys(config: Config) -> None:
     """Add newer keys, and build an agent that knows them. Raises as `install_agent`, and then adds no keys."""
-    # Fail here, before adding keys, when no agent can be built
+    # Fail here, before adding keys, when the database is of another version or no agent can be built
+    actor = command_line(config)
     install_own_agent(config)
     rotate(config.keys)
     with alone(config.keys):
         # Nobody retires keys meanwhile that this agent would go on trusting
         install_own_agent(config)
-    command_line(config).change("key rotate", "", lambda _connection: None)
+    actor.change("key rotate", "", lambda _connection: None)
 
 
 def set_operator(config: Config, user: str, password: str) -> None:

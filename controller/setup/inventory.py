@@ -15,7 +15,7 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.machines import breakers, servers
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.servers import Server
-from controller.db.migrate import revisions
+from controller.db.migrate import require_current
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
 from controller.panels.base import Panel
@@ -24,7 +24,8 @@ from shared.errors import ShoplaunchError
 
 
 def require_database(config: Config) -> None:
-    """Raise ShoplaunchError `not_initialised` where there is no installation yet, or one of another version."""
+    """Raise ShoplaunchError `not_initialised` where there is no installation yet, or one of an earlier version,
+    `database_newer` for one of a newer version."""
     _open_database(config)
 
 
@@ -32,9 +33,7 @@ def _open_database(config: Config) -> sa.Engine:
     if not config.keys.is_dir():
         raise ShoplaunchError("not_initialised", f"there is no installation in {config.home}")
     engine = make_engine(config.database_url)
-    found, newest = revisions(engine)
-    if found != newest:
-        raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+    require_current(engine)
     return engine
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.access.actor import command_line
 from controller.bundles.pack.progress import Progress
 from controller.config import Config
 from controller.db import tables
 from controller.db.connection.clock import database_now
-from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import workers
 from controller.db.tables import jobs
@@ -67,7 +68,7 @@ def retire(
     old = old_files(config.keys)
     if not old:
         return None
-    engine = make_engine(config.database_url)
+    engine = command_line(config).engine
     _require_unused(engine, max(path.stat().st_mtime for path in old), at_once)
     keys = load_keys(config.keys)
     sealed, unreadable = _seal_anew(engine, keys, progress)

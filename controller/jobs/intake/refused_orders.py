@@ -31,6 +31,7 @@ _OWN_CODES = (
     "database_busy",
     "database_damaged",
     "database_full",
+    "database_newer",
     "database_unwritable",
     "internal",
     "not_initialised",

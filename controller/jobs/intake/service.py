@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from controller.access import key_possession
 from controller.access.door import Access
 from controller.config import Config
-from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine
-from controller.db.migrate import revisions
+from controller.db.migrate import require_current
 from controller.jobs.intake.doors.agents import Agents
 from controller.jobs.intake.doors.clients import Clients
 from controller.jobs.intake.doors.jobs import Jobs
@@ -17,7 +14,6 @@ from controller.jobs.intake.doors.monitoring import Monitoring
 from controller.jobs.intake.doors.orders import Orders
 from controller.jobs.intake.installation import Installation
 from controller.keys import load_keys
-from shared.errors import ShoplaunchError
 
 
 class Service:
@@ -37,20 +33,13 @@ class Service:
 
 
 def open_service(config: Config) -> Service:
-    """Return the installation's service. Raises not_initialised, config_invalid, database_busy, keys_lost."""
+    """Return the installation's service. Raises not_initialised, config_invalid, database_busy, database_newer,
+    keys_lost."""
     keys = load_keys(config.keys)
     engine = make_engine(config.database_url)
-    require_tables(engine)
+    require_current(engine)
     key_possession.require_own(engine, keys)
     return Service(Installation(config, engine, keys))
-
-
-def require_tables(engine: sa.Engine) -> None:
-    """Raise database_busy when the database does not answer, not_initialised when it has another version."""
-    same_file.require_there(engine.url)
-    revision, newest = revisions(engine)
-    if revision != newest:
-        raise ShoplaunchError("not_initialised", "the database lacks this version's tables")
 
 
 def require_ready(config: Config) -> None:

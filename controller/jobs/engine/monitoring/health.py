@@ -95,8 +95,7 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
     """Return the installation's health; nothing is written, no other process has to wait."""
     try:
         with reading(engine) as connection:
-            if migrate.revision(connection) != migrate.newest():
-                return Health(error=ShoplaunchError("not_initialised", "the database lacks this version's tables"))
+            migrate.require_revision(migrate.revision(connection))
             age, chores_age = loops.ages(connection)
             due = health.oldest_due(connection, now)
             job_alarms, order_alarms = health.alarms_wanted(connection)
