@@ -88,16 +88,15 @@ def _proven(how: dict[str, Any]) -> dict[str, Any]:
     how["host"] = how.get("host") or _SOCKETS
     hosts = str(how["host"]).split(",")
     ports = str(how.get("port") or _PORT).split(",")
-    paths = [
-        f"{host}/.s.PGSQL.{ports[min(number, len(ports) - 1)] or _PORT}"
-        for number, host in enumerate(hosts)
-        if host.startswith("/")
-    ]
-    names = {_listener(path, None if uid is None else int(uid)) for path in paths}
+    places = [(host, ports[min(number, len(ports) - 1)] or _PORT) for number, host in enumerate(hosts)]
+    listeners = _listeners(places, None if uid is None else int(uid))
+    how["host"], how["port"] = (",".join(place[number] for place, _ in listeners) for number in (0, 1))
+    over_tcp = how.get("hostaddr") or any(not host.startswith("/") for (host, _), _ in listeners)
+    names = {name for (host, _), name in listeners if host.startswith("/")}
     if len(names) == 1 and None not in names:
         # Checked again by the driver, on its own connection
         how.setdefault("requirepeer", names.pop())
-    if (len(paths) < len(hosts) or how.get("hostaddr")) and not _is_verified(how):
+    if over_tcp and not _is_verified(how):
         how.setdefault("require_auth", _PROVES if how.get("password") else _REVEALS_NOTHING)
     return how
 
@@ -106,6 +105,25 @@ def _is_verified(how: dict[str, Any]) -> bool:
     """Return whether the server's certificate has to be valid for its name."""
     default = "verify-full" if how.get("sslrootcert") == "system" else ""
     return bool(how.get("sslmode", default) == "verify-full")
+
+
+def _listeners(places: list[tuple[str, str]], uid: int | None) -> list[tuple[tuple[str, str], str | None]]:
+    """Return the (host, port) of each server with the name of the user who listens at its socket, None over TCP. Of
+    several servers those whose sockets are dead are left out. Raises database_busy, psycopg.OperationalError."""
+    import psycopg
+
+    found: list[tuple[tuple[str, str], str | None]] = []
+    for host, port in places:
+        try:
+            name = _listener(f"{host}/.s.PGSQL.{port}", uid) if host.startswith("/") else None
+        except psycopg.OperationalError:
+            if len(places) == 1:
+                raise
+            continue
+        found.append(((host, port), name))
+    if not found:
+        raise psycopg.OperationalError(f"Can't connect to any of {', '.join(host for host, _ in places)}")
+    return found
 
 
 def _listener(path: str, uid: int | None) -> str | None:
