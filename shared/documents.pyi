@@ -344,14 +344,15 @@ class Service(TypedDict):
 
 # error-codes.json
 
-class Advice(TypedDict):
+class InBothLanguages(TypedDict):
     en: str
     fa: str
 
 class ErrorCode(TypedDict):
     retryable: bool
     status: NotRequired[int]
-    advice: Advice
+    title: InBothLanguages
+    advice: InBothLanguages
 
 class ErrorCodes(TypedDict):
     codes: dict[str, ErrorCode]

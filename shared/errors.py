@@ -18,7 +18,8 @@ def _load() -> "dict[str, ErrorCode]":
     return document["codes"]
 
 
-#: code -> {"retryable": bool, "status": int or missing (HTTP, 400), "advice": {"en": str, "fa": str}}
+#: code -> {"retryable": bool, "status": int or missing (HTTP, 400), "title" and "advice": {"en": str, "fa": str}}; an
+#: agent has no titles, and its advice is English
 CODES: "dict[str, ErrorCode]" = _load()
 
 
@@ -50,6 +51,12 @@ class ShoplaunchError(Exception):
 def advice(code: str, language: str = "en") -> str:
     """Return the catalogue's advice for `code` in `language` ("en" or "fa"); English for any other language."""
     texts = CODES[code]["advice"]
+    return str(texts.get(language) or texts["en"])
+
+
+def title(code: str, language: str = "en") -> str:
+    """Return in a few words of `language` what the error `code` is; English for any other language."""
+    texts = CODES[code]["title"]
     return str(texts.get(language) or texts["en"])
 
 

@@ -12,12 +12,12 @@ COMMAND = "make pages"
 _ERRORS = f"""\
 # Every error code, and what to do
 
-Written by `{COMMAND}` from `error_codes.json`, which has each advice in Persian, too. The command line, the operator's
+Written by `{COMMAND}` from `error_codes.json`, which has all of it in Persian, too. The command line, the operator's
 pages and WHMCS show the advice beside the error; `shoplaunch errors CODE --language fa` shows one in Persian. What says
 "yes" is tried again by itself first.
 
-| code | tried again | what to do |
-|---|---|---|
+| code | what happened | tried again | what to do |
+|---|---|---|---|
 """
 _FAULTS = f"""\
 # Faults: what happens to an agent, and what comes of it
@@ -36,7 +36,7 @@ def errors():
     lines = []
     for code, entry in CODES.items():
         advice = entry["advice"]["en"].replace("|", "\\|")
-        lines.append(f"| `{code}` | {'yes' if entry['retryable'] else 'no'} | {advice} |")
+        lines.append(f"| `{code}` | {entry['title']['en']} | {'yes' if entry['retryable'] else 'no'} | {advice} |")
     return _ERRORS + "\n".join(lines) + "\n"
 
 

@@ -175,6 +175,7 @@ def _in_english(catalogue: bytes) -> bytes:
     document = json.loads(catalogue)
     for entry in document["codes"].values():
         entry["advice"] = {"en": entry["advice"]["en"]}
+        del entry["title"]
         entry.pop("status", None)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from controller.cli.terminal.output import errors_shown, json_option, print_rows
-from shared.errors import CODES, LANGUAGES, advice
+from shared.errors import CODES, LANGUAGES, advice, title
 
-_COLUMNS = (("code", "Code"), ("retry", "Retried automatically"), ("advice", "What to do"))
+_COLUMNS = (("code", "Code"), ("title", "What happened"), ("retry", "Retried automatically"), ("advice", "What to do"))
 
 
 def register(group: click.Group) -> None:
@@ -25,7 +25,7 @@ def errors(code: str | None, language: str, as_json: bool) -> None:
     if code is not None and code not in CODES:
         raise click.UsageError(f"there is no error code {code[:60]!r}; `shoplaunch errors` lists them all")
     rows = [
-        {"code": name, "retry": entry["retryable"], "advice": advice(name, language)}
+        {"code": name, "title": title(name, language), "retry": entry["retryable"], "advice": advice(name, language)}
         for name, entry in CODES.items()
         if code in (None, name)
     ]

@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 
 from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle import plan
-from controller.web.support.i18n import gettext
+from controller.web.support.i18n import gettext, language
+from shared.errors import is_known, title
 from shared.job import RESTORE
 
 #: A command, with what no line may begin or end with without it.
@@ -143,6 +144,11 @@ def known_step(name: str) -> Any:
     return STAGES.get(name) if step is None else lazy_gettext(step.label)
 
 
+def error_title(code: str) -> str:
+    """Return in a few words of the page's language what the error `code` is; an unknown one keeps its own name."""
+    return title(code, language()) if is_known(code) else code
+
+
 def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:
     """Return whether the job may change by itself, so that its page refreshes; `steps` are those of its status."""
     after_all = any(step["state"] in ("waiting", "running") for step in steps)
@@ -230,5 +236,6 @@ def init_app(app: Flask) -> None:
         role_sentence=role_sentence,
         operation_label=operation_label,
         step_state_label=step_state_label,
+        error_title=error_title,
         states=tuple(STATES),
     )

@@ -253,6 +253,14 @@ def test_a_check_that_waits_for_its_next_try_is_shown_with_a_button_to_try_at_on
     assert after.wake_at <= time.time()
 
 
+def test_an_error_is_named_in_the_page_s_language_before_its_technical_message(site, operator):
+    job = site.order()
+    site.fail(job, "php", "panel_refused", "no PHP 8.1 here")
+    for language, title in (("en", "The panel refused the operation"), ("fa", "پنل عملیات را نپذیرفت")):
+        page = operator.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
+        assert re.search(rf'{title}</p>\s*<p [^>]*dir="ltr" lang="en">no PHP 8.1 here</p>', page), language
+
+
 def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):
     job = site.order()
     site.fail(job, "php", "panel_refused", "no PHP 8.1 here")

@@ -10,13 +10,14 @@ from shared.errors import CODES, LANGUAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_code_is_reported_with_its_advice(language):
+def test_every_code_is_reported_with_its_title_and_advice(language):
     done = CliRunner().invoke(main, ["errors", "--language", language, "--json"])
     assert done.exit_code == 0
     rows = {row["code"]: row for row in json.loads(done.stdout)}
-    assert {code: row["advice"] for code, row in rows.items()} == {
-        code: entry["advice"][language] for code, entry in CODES.items()
-    }
+    for text in ("title", "advice"):
+        assert {code: row[text] for code, row in rows.items()} == {
+            code: entry[text][language] for code, entry in CODES.items()
+        }
     assert {code: row["retry"] for code, row in rows.items()} == {
         code: entry["retryable"] for code, entry in CODES.items()
     }

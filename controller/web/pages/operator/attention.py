@@ -13,6 +13,7 @@ from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
 from controller.web.support.context import monitoring, orders
 from controller.web.support.i18n import gettext
+from controller.web.support.labels import error_title
 from shared.errors import ShoplaunchError
 
 #: More than this many have one common cause.
@@ -57,7 +58,7 @@ def resend(number: int) -> Response:
     except ShoplaunchError as error:
         if error.code == "refused_unknown":
             raise
-        flash(gettext("It was refused again: %(reason)s", reason=error.message))
+        flash(gettext("It was refused again: %(reason)s", reason=error_title(error.code)))
         return redirect(url_for("admin.attention"), 303)
     if job is None:
         flash(gettext("The order is taken; it waits until billing accepts it."))
