@@ -215,13 +215,13 @@ def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
 
 def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     if job.state == states.CANCELLED:
-        undoing = facts.of(job).undo
-        placed = undoing.placed_at or 0.0
-        if undoing.state == facts.UNDO_DONE:
+        undo = facts.of(job).undo
+        placed = undo.placed_at or 0.0
+        if undo.state == facts.UNDO_DONE:
             return {}
-        was_just_heard = undoing.heard_at >= placed and 0.0 <= now - undoing.heard_at < CLEANED_SECONDS
+        was_just_heard = undo.heard_at >= placed and 0.0 <= now - undo.heard_at < CLEANED_SECONDS
         # Accepted only after a check through the panel. Always noted: the agent may be placed anew at this moment
-        heard = facts.column(replace(facts.of(job), undo=replace(undoing, heard_at=now)))
+        heard = facts.column(replace(facts.of(job), undo=replace(undo, heard_at=now)))
         return heard if was_just_heard else {"wake_at": now, **heard}
     if job.state == states.FINISHING and not facts.of(job).cleaned:
         # The step that checks whether the agent is gone need not wait for its next try

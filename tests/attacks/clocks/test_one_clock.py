@@ -19,7 +19,7 @@ from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shifted_clock import ShiftedClock
 from tests.support.state_database import make_tables
 
-PREPARES, TELLS = "ensure_account:alice", f"hand_over:{DOMAIN}"
+PREPARES, NOTIFIES = "ensure_account:alice", f"hand_over:{DOMAIN}"
 
 
 def installation(folder, server):
@@ -47,7 +47,7 @@ def clock(tmp_path):
 
 def begin(shared, holder, other):
     """A worker with clock `holder` stays within the preparation of a job; one with clock `other` looks for work."""
-    shared.start("holder", holder.environment, PREPARES, TELLS)
+    shared.start("holder", holder.environment, PREPARES, NOTIFIES)
     job = shared.order()
     shared.is_in(PREPARES)
     process = shared.start("other", other.environment)
@@ -66,11 +66,11 @@ def ends_once(shared, job, other):
     agent = Agent(shared, job)
     agent.restore()
     agent.clean()
-    shared.is_in(TELLS)
+    shared.is_in(NOTIFIES)
     other.send_signal(signal.SIGCONT)
     shared.more("looks", "other")
     shared.more("renewals", "holder")
-    shared.go(TELLS)
+    shared.go(NOTIFIES)
     eventually(lambda: shared.steps(job)["unblock"].state in ("done", "skipped"), SECONDS)
     assert shared.job(job).state == "live"
     assert shared.notes.calls("ensure_account", "alice") == ["holder"]

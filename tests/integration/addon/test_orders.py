@@ -24,15 +24,15 @@ def test_each_event_is_reported_once_in_every_sequence(watched, controller, sequ
     assert [row["state"] for row in watched.queue()] == ["taken"] * len(events)
 
 
-@pytest.mark.parametrize("order_of_acts", ORDERS, ids=lambda acts: "-".join(acts))
-def test_the_created_event_says_what_the_controller_needs(watched, controller, order_of_acts):
+@pytest.mark.parametrize("order_of_events", ORDERS, ids=lambda acts: "-".join(acts))
+def test_the_created_event_says_what_the_controller_needs(watched, controller, order_of_events):
     client = watched.client(
         firstname="O&#039;Brien &quot;Z&quot;", lastname="مرادی\u200c🎉", email="a+b@client.example", language="farsi"
     )
     watched.setting("variant_option", "Theme")
     watched.setting("wait_for_acceptance", "on")
     order, service = watched.order(client=client, domain="فروشگاه.example", username="abc")
-    watched.create(service, order=order_of_acts, configoptions={"Theme": " text "})
+    watched.create(service, order=order_of_events, configoptions={"Theme": " text "})
     body = controller.requests[0][3]
     assert body.pop("at") > 0
     assert body == {

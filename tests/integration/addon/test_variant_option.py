@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.addon.test_admin_page import admin_page
 
-TOLD = "none of its configurable options is called"
+NOTE = "none of its configurable options is called"
 SHOWN = "None of its configurable options is called “Theme” (setting Variant option)"
 
 
@@ -18,7 +18,7 @@ def with_option(whmcs, name, value):
 
 
 def logged(whmcs):
-    return [line for line in map(str, whmcs.log()) if TOLD in line]
+    return [line for line in map(str, whmcs.log()) if NOTE in line]
 
 
 @pytest.mark.parametrize("name", ["Thema", "theme", "Themes|Theme"])

@@ -14,13 +14,13 @@ def live(whmcs, controller):
     whmcs.cron()
 
 
-@pytest.mark.parametrize("order_of_acts", ORDERS, ids=lambda acts: "-".join(acts))
+@pytest.mark.parametrize("order_of_events", ORDERS, ids=lambda acts: "-".join(acts))
 @pytest.mark.parametrize(("product", "name"), [(3, WELCOME), (5, OWN)])
 def test_it_is_held_whatever_whmcs_does_first_and_sent_once_the_shop_is_live(
-    watched, controller, order_of_acts, product, name
+    watched, controller, order_of_events, product, name
 ):
     _order, service = watched.order(product=product)
-    watched.create(service, order=order_of_acts)
+    watched.create(service, order=order_of_events)
     watched.cron()
     assert watched.mails() == []
     live(watched, controller)

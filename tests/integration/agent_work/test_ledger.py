@@ -202,7 +202,7 @@ def test_what_fails_in_a_chunk_leaves_its_connection_without_a_transaction(site)
     assert site.query("SELECT id, name FROM many ORDER BY id") == ((1, "a"), (2, "b"))
 
 
-def test_a_chunk_whose_connection_is_lost_leaves_nothing_and_tells_its_own_failure(site):
+def test_a_chunk_whose_connection_is_lost_leaves_nothing_and_reports_its_own_failure(site):
     connection = site.take(1)
     run(connection, MANY)
     ctx, member = site.attempt(1), site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\n", 1)

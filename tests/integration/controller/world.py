@@ -61,7 +61,7 @@ class Outbox(Billing):
 
     def _fail(self):
         if self.codes:
-            raise ShoplaunchError(self.codes.pop(0), "told to fail")
+            raise ShoplaunchError(self.codes.pop(0), "it was to fail")
 
 
 class World:

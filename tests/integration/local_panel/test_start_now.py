@@ -19,7 +19,7 @@ from tests.support.servers.local_server import as_user
 pytestmark = pytest.mark.root
 
 #: Writes down what it finds itself in; the last line last, so that a file that is there is whole.
-TELLS = b"""#!/usr/bin/python3 -IS
+EVIDENCE = b"""#!/usr/bin/python3 -IS
 import json, os, resource, sys
 names = sorted(name for name in vars(resource) if name.startswith("RLIMIT_"))
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
@@ -57,7 +57,7 @@ def wait_for(condition, seconds=150):
 def account(server, panel):
     """An account whose launcher writes down what it finds itself in."""
     account = server.new_account()
-    panel.put_file(account, f"{FOLDER}/tells", TELLS, 0o600)
+    panel.put_file(account, f"{FOLDER}/tells", EVIDENCE, 0o600)
     panel.put_file(account, f"{FOLDER}/run", RUN, 0o600)
     return account
 

@@ -6,7 +6,7 @@ from agent.reporting.outbox import FOLDER
 from tests.resume.faults.model import Fault
 
 #: Before the last answer is there.
-TELLING = ("preflight", "unpack", "chunk", "index", "configure", "prove", "switch", "report")
+REPORTING = ("preflight", "unpack", "chunk", "index", "configure", "prove", "switch", "report")
 SLOW_SECONDS = 1.5
 
 
@@ -26,7 +26,7 @@ def goes_on(world):
 class Away(Fault):
     name = "controller down"
     usual = ("preflight", "chunk", "configure", "switch", "report")
-    moments = TELLING
+    moments = REPORTING
     how = "its port is closed, and opened again later"
     what = "events wait in the account, the work goes on"
 
@@ -45,7 +45,7 @@ class Away(Fault):
 class _Answers(Fault):
     """The controller answers with `status`."""
 
-    moments = TELLING
+    moments = REPORTING
     status = 0
 
     def begin(self, world):

@@ -66,7 +66,7 @@ def test_a_pages_blocks_are_run_in_their_order(page):
     assert in_order(written, [step.text for step in SESSION])
 
 
-def test_the_session_that_the_pages_tell_is_what_happens(session):
+def test_the_session_that_the_pages_describe_is_what_happens(session):
     for step in SESSION:
         line = step.run or (step.text if step.text.startswith("shoplaunch ") else f"shoplaunch {step.text}")
         code, said = session.run(line, step.answer)
@@ -88,6 +88,6 @@ def test_the_help_names_every_option_of_the_pages(session, text):
 
 
 @pytest.mark.parametrize("text", sorted({one.text for one in in_sentences() if is_only_named(one.text)} - KNOWN))
-def test_a_command_that_is_only_named_tells_how_it_is_called(session, text):
+def test_a_command_that_is_only_named_says_how_it_is_called(session, text):
     code, said = session.run(f"shoplaunch {' '.join(named_in(text)[0])} --help")
     assert code == 0 and "Usage:" in said

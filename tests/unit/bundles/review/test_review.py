@@ -63,12 +63,12 @@ def test_what_can_be_decided_depends_on_the_place_and_on_the_proof(place, kind, 
     assert choices_of(Finding("x", place, kind, "")) == choices
 
 
-WRAPPINGS = {
+ENCODED = {
     "plain": lambda value: b"key=" + value + b";",
     "serialized": lambda value: serialize({b"a": value, b"b": b"kept"}),
     "twice": lambda value: serialize({b"in": serialize({b"a": b"x " + value})}),
     "json": lambda value: json.dumps({"a": value.decode(), "b": ["kept"]}).replace("/", "\\/").encode(),
-    "json in serialized": lambda value: serialize({b"in": WRAPPINGS["json"](value)}),
+    "json in serialized": lambda value: serialize({b"in": ENCODED["json"](value)}),
     "base64 of serialized": lambda value: base64.b64encode(serialize({b"a": value})),
     "serialized in text": lambda value: b"<?php $a = '" + serialize({0: value}) + b"';",
     "hexadecimal": lambda value: b"x'" + value.hex().encode() + b"'",
@@ -77,10 +77,10 @@ WRAPPINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRAPPINGS)
+@pytest.mark.parametrize("name", ENCODED)
 @pytest.mark.parametrize("new", [b"", b"other/text"])
 def test_a_value_is_taken_out_of_whatever_it_stands_in_and_lengths_follow(name, new):
-    wrap = WRAPPINGS[name]
+    wrap = ENCODED[name]
     old = OLD.replace(b"'", b"") if name == "serialized in text" else OLD
     assert substituted(wrap(old), old, new) == wrap(new)
     untouched = wrap(b"nothing of it")

@@ -99,14 +99,14 @@ def test_a_loop_that_ended_because_it_was_asked_to_is_no_trouble(monkeypatch):
 
 
 def test_a_chore_that_hangs_is_ended_and_a_slow_one_is_not(alive):
-    pulse, beside, ends = Pulse(), Pulse(), []
-    under_way = [beside]
+    pulse, chores, ends = Pulse(), Pulse(), []
+    under_way = [chores]
     dog = Watchdog(lambda: alive, pulse, ends.append, lambda: under_way[0])
 
     def look(times, moved=0):
         for _ in range(times):
             pulse.rounds += 1
-            beside.rounds += moved
+            chores.rounds += moved
             dog.look()
 
     look(3 * MOST_STILL_CHORES, moved=1)
@@ -114,7 +114,7 @@ def test_a_chore_that_hangs_is_ended_and_a_slow_one_is_not(alive):
     # It ended, and was begun again
     under_way[0] = None
     look(1)
-    under_way[0] = beside
+    under_way[0] = chores
     look(MOST_STILL_CHORES)
     assert ends == []
     look(1)

@@ -50,7 +50,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 ?>
 define( 'DB_NAME', 'no PHP any more' );
 """
-TOLD = (
+PRINTING = (
     "ob_start(); $_SERVER['HTTPS'] = 'on'; require $argv[1]; ob_end_clean();"
     "echo json_encode(get_defined_constants(true)['user'] + ['prefix' => $table_prefix, 'shown' => $shown]);"
 )
@@ -68,7 +68,7 @@ def filled(configuration):
 def read_by_php(tmp_path, content):
     path = tmp_path / "filled.php"
     path.write_bytes(content)
-    done = subprocess.run(["php", "-r", TOLD, str(path)], capture_output=True, check=True)
+    done = subprocess.run(["php", "-r", PRINTING, str(path)], capture_output=True, check=True)
     return json.loads(done.stdout)
 
 
