@@ -1,4 +1,7 @@
-"""The signs of life of a process that only answers: `restore` and `key retire` look for them as for workers'."""
+"""Signs of life in the database: what is written of every process, and those of a web server without a worker.
+
+`restore` and `key retire` look for them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import os
 import secrets
 import socket
 import threading
+
+import sqlalchemy as sa
 
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import workers
@@ -20,11 +25,26 @@ BEAT_SECONDS = 10.0
 FIRST_BEAT_SECONDS = 0.5
 #: How long the end waits until the last sign is taken back; one that stays counts for a minute.
 END_SECONDS = 5.0
+#: What the log calls the processes.
+WEB_SERVER, WORKER = "web server", "worker"
 
 
 def process_name() -> str:
     """Return a name of this process that no other has."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def write_sign(engine: sa.Engine, sign: workers.Sign, name: str, what: str) -> bool:
+    """Write or take back the sign of the process `name`, which the log calls `what`; return False where that failed."""
+    try:
+        transact(engine, lambda connection: sign(connection, name))
+    except ShoplaunchError as error:
+        LOG.warning("the %s's sign of life could not be written: %s: %s", what, error.code, error.message)
+        return False
+    except BaseException as problem:  # noqa: BLE001 - the next one may succeed
+        report(f"the {what}'s sign of life could not be written", problem)
+        return False
+    return True
 
 
 class Presence:
@@ -48,17 +68,6 @@ class Presence:
 
     def _beats(self) -> None:
         while not self._stopping.is_set():
-            written = self._tried(workers.beat)
+            written = write_sign(self._engine, workers.beat, self._name, WEB_SERVER)
             self._stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
-        self._tried(workers.leave)
-
-    def _tried(self, work: workers.Sign) -> bool:
-        try:
-            transact(self._engine, lambda connection: work(connection, self._name))
-        except ShoplaunchError as error:
-            LOG.warning("the web server's sign of life could not be written: %s: %s", error.code, error.message)
-            return False
-        except BaseException as problem:  # noqa: BLE001 - the next one may succeed
-            report("the web server's sign of life could not be written", problem)
-            return False
-        return True
+        write_sign(self._engine, workers.leave, self._name, WEB_SERVER)

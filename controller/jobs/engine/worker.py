@@ -15,17 +15,17 @@ import sqlalchemy as sa
 
 from controller.db import due
 from controller.db.connection.clock import Clock, DatabaseClock, at
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import reading
 from controller.db.due import DueServer
 from controller.db.jobs import Job
 from controller.db.machines import slots, workers
+from controller.jobs.engine import presence
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places, Waiting
 from controller.jobs.engine.port import Slot
-from controller.jobs.engine.presence import process_name
 from controller.jobs.engine.slots import Slots
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
@@ -41,10 +41,6 @@ POLL_SECONDS = 1.0
 LEAST_SECONDS = 0.1
 #: Pause after a round that failed.
 FAILED_SECONDS = 0.5
-#: Between two signs of life in the database.
-BEAT_SECONDS = 10.0
-#: Until the next try while no sign of life has been written yet, or writing it failed.
-FIRST_BEAT_SECONDS = 0.5
 #: How long extending the leases may take before the process ends.
 LEASES_SECONDS = 5.0
 #: Between two rounds of chores: work that belongs to no job.
@@ -86,7 +82,7 @@ class Worker:
         self._own = means.own
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
-        self.name = process_name()
+        self.name = presence.process_name()
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
         #: Moves the due jobs of a server (controller.jobs.engine.drain).
@@ -298,27 +294,19 @@ class Worker:
             rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
             go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
             sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
-            written = rounds != seen and self._tried(sign)
+            written = rounds != seen and self._write(sign)
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
-            stopping.wait(BEAT_SECONDS if written else FIRST_BEAT_SECONDS)
+            stopping.wait(presence.BEAT_SECONDS if written else presence.FIRST_BEAT_SECONDS)
         # Two workers that end first may both insert the row
-        if not self._tried(workers.end):
-            self._tried(workers.end)
+        if not self._write(workers.end):
+            self._write(workers.end)
 
     def _counted(self) -> workers.Counted:
         tally = self.drain.tally
         return workers.Counted(tally.claims, tally.missed, self._woken, self._own.text)
 
-    def _tried(self, work: Callable[[sa.Connection, str], None]) -> bool:
-        try:
-            transact(self._engine, lambda connection: work(connection, self.name))
-        except ShoplaunchError as error:
-            LOG.warning("the worker's sign of life could not be written: %s: %s", error.code, error.message)
-            return False
-        except BaseException as problem:  # noqa: BLE001 - the next one may succeed
-            report("the worker's sign of life could not be written", problem)
-            return False
-        return True
+    def _write(self, sign: workers.Sign) -> bool:
+        return presence.write_sign(self._engine, sign, self.name, presence.WORKER)
 
 
 def _waiting() -> Waiting:

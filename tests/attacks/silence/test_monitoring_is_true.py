@@ -13,7 +13,7 @@ from controller.db import services, tables
 from controller.db.connection.engine import transact
 from controller.db.machines import workers
 from controller.db.services import BilledService
-from controller.jobs.engine import worker
+from controller.jobs.engine import presence, worker
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
@@ -97,7 +97,7 @@ def test_an_installation_whose_chores_hang_is_not_ready(world, asked_of, monkeyp
 
 @attack("a chore hangs while the loop goes on", "the worker's sign of it stops, the loop's does not")
 def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
-    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(worker, "CHORES_SECONDS", 0.0)
     leave, hanging = threading.Event(), threading.Event()
 
