@@ -48,7 +48,7 @@ def attention() -> str:
 
 def confirm_resend(number: int) -> str:
     """Ask for confirmation before the refused order is sent again."""
-    return page("refused_send.html", "attention", order=_open(number), advice=view.own_advice)
+    return page("refused_send.html", "attention", order=_open(number))
 
 
 def resend(number: int) -> Response:
@@ -69,7 +69,7 @@ def resend(number: int) -> Response:
 
 def confirm_dismiss(number: int) -> str:
     """Ask for confirmation before the refused order is dismissed."""
-    return page("refused_dismiss.html", "attention", order=_open(number), advice=view.own_advice)
+    return page("refused_dismiss.html", "attention", order=_open(number))
 
 
 def dismiss(number: int) -> Response:
