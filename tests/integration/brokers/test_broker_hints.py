@@ -205,7 +205,7 @@ def silent():
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 @pytest.mark.parametrize("kind", ["gone", "silent", "another protocol"])
-def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_workers_are_notified(scheme, kind, monkeypatch):
+def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_workers_look(scheme, kind, monkeypatch):
     monkeypatch.setattr(link, "CALL_SECONDS", 0.5)
     server = silent()
     port = server.getsockname()[1]

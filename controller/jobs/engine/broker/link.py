@@ -50,8 +50,8 @@ class Link:
 
     def shared(self) -> Any:
         """Return the queue of all workers."""
-        bounds = {"x-message-ttl": HINT_SECONDS * 1000, "x-max-length": MOST_HINTS}
-        return _queue(self.queue, durable=True, queue_arguments=None if self.is_redis else bounds)
+        limits = {"x-message-ttl": HINT_SECONDS * 1000, "x-max-length": MOST_HINTS}
+        return _queue(self.queue, durable=True, queue_arguments=None if self.is_redis else limits)
 
     def own(self, number: str) -> Any:
         """Return the queue of one connection of a worker, gone with it."""
@@ -78,14 +78,14 @@ class Link:
         return channel
 
     def bound(self, channel: Any) -> None:
-        """Redis keeps lists however long they are: the oldest hints go, and all when nobody is left to take one."""
+        """Drop the oldest hints, and all when nobody is left to take one: Redis keeps lists however long they are."""
         if self.is_redis:
             with channel.conn_or_acquire() as redis:
                 redis.ltrim(self.queue, 0, MOST_HINTS - 1)
                 redis.expire(self.queue, OWN_SECONDS)
 
     def forget(self, channel: Any, number: str) -> None:
-        """What a killed worker leaves in its own queue goes away; RabbitMQ does that by itself."""
+        """Let Redis drop what a killed worker leaves in its own queue; RabbitMQ does that by itself."""
         if self.is_redis:
             # Not the channel's own connection, on which a wait for messages is under way
             with channel.conn_or_acquire() as redis:
@@ -180,7 +180,7 @@ def reason(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {why}" if why else type(problem).__name__
 
 
-def closed(connection: Any) -> None:
-    """The connection is closed, without a word that a broker would have to answer."""
+def close(connection: Any) -> None:
+    """Close the connection without a word that a broker would have to answer."""
     with suppress(Exception):
         connection.collect(socket_timeout=0.1)

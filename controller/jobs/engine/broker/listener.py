@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.jobs.engine.broker import messages
-from controller.jobs.engine.broker.link import Link, closed, reason
+from controller.jobs.engine.broker.link import Link, close, reason
 
 LOG = logging.getLogger(__name__)
 #: A worker asks itself over the broker so often, and counts as deaf after this time without an answer.
@@ -101,7 +101,7 @@ class Listener:
             consumer.consume()
             self._hear(connection, channel, number)
         finally:
-            closed(connection)
+            close(connection)
 
     def _hear(self, connection: Any, channel: Any, number: str) -> None:
         """Take messages until asked to stop. Raises Deaf, and what the connection raises."""

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from controller.jobs.engine.broker.link import Link, closed, reason
+from controller.jobs.engine.broker.link import Link, close, reason
 from controller.jobs.engine.broker.messages import HINT
 from controller.jobs.engine.port import Hints
 
@@ -108,14 +108,14 @@ class BrokerHints:
         try:
             connection.connect()
         except BaseException:
-            closed(connection)
+            close(connection)
             raise
         return connection
 
     def _give_up(self, problem: BaseException, servers: list[str]) -> None:
         LOG.warning("hints reach this machine's workers alone, the broker does not take them: %s", reason(problem))
         if self._connection is not None:
-            closed(self._connection)
+            close(self._connection)
             self._connection = None
         self._failed_at = time.monotonic()
         self._pause = min(max(PAUSE_SECONDS, self._pause * 2), LONGEST_PAUSE_SECONDS)
