@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.panels.base import Check
 from controller.panels.local import blocks, commands, php_versions
 from controller.panels.local.php_versions import PhpFpm
+from controller.panels.local.services import php_memory
 from controller.panels.local.services.apache import (
     ISOLATION_MODULE,
     REQUIRED_MODULES,
@@ -18,7 +19,7 @@ from controller.panels.local.services.apache import (
     hides_requests,
 )
 from controller.panels.local.services.mariadb import CONNECT_SECONDS, Databases
-from controller.panels.local.services.php_fpm import sockets_are_safe
+from controller.panels.local.services.php_fpm import Pools, sockets_are_safe
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
 from shared import database_socket
@@ -146,6 +147,27 @@ def _sockets(php: PhpFpm) -> Check:
     return Check(name, False, f"others than root can change the sockets in {folder}", advice)
 
 
+def _memory(php: PhpFpm) -> Check:
+    name = f"php {php.version} memory"
+    if not php_memory.shares_scripts(php):
+        return Check(name, True, "no account's scripts are in memory that is one for all accounts")
+    message = "opcache's memory is one for all accounts, each of which can read it: their PHP runs without opcache"
+    advice = (
+        "For faster pages put `opcache.file_cache=/var/cache` and `opcache.file_cache_only=1` into a file of conf.d "
+        "and restart it: each account then keeps compiled scripts in files of its own. The next order uses that."
+    )
+    return Check(name, False, message, advice, essential=False)
+
+
+def _open_pools(settings: LocalSettings) -> Check:
+    users, name = Pools(settings).open_to_others(), "php pools"
+    if not users:
+        return Check(name, True, "what accounts keep in PHP's memory is open to none of them")
+    some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
+    message = f"any account can read what the PHP of {len(users)} keeps in memory ({some})"
+    return Check(name, False, message, "The next order, or `shoplaunch retry` of a job here, writes them anew.")
+
+
 def _php(settings: LocalSettings) -> Iterator[Check]:
     if not settings.php:
         yield Check("php", False, "no PHP-FPM found", "apt-get install php-fpm php-mysql php-gd php-intl php-zip …")
@@ -153,15 +175,17 @@ def _php(settings: LocalSettings) -> Iterator[Check]:
         try:
             missing = COMMON_EXTENSIONS - php_versions.extensions_of(php)
             commands.run([*php.command, "-t"])
+            memory = _memory(php)
         except ShoplaunchError as error:
             yield Check(f"php {php.version}", False, error.message, "Install it, or correct its configuration.")
             continue
         yield Check(f"php {php.version}", Path(php.pools).is_dir(), f"pools in {php.pools}")
-        yield _sockets(php)
+        yield from (_sockets(php), memory)
         if missing:
             names = ", ".join(sorted(missing))
             advice = "Install them: a shop that needs one is refused on this version."
             yield Check(f"php {php.version} extensions", False, f"missing: {names}", advice, essential=False)
+    yield _open_pools(settings)
 
 
 def _skeleton(settings: LocalSettings) -> Check:

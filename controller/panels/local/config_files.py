@@ -98,6 +98,12 @@ def remove(service: Service, name: str, gone: Callable[[], bool]) -> bool:
     return True
 
 
+def replace(service: Service, parts: dict[str, bytes], taken: Callable[[], bool]) -> None:
+    """Make the file hold `parts` (account -> part) and wait until the service has noticed. Under `exclusive`; raises as
+    `ensure` does."""
+    _change(service, parts, taken)
+
+
 def _change(service: Service, found: dict[str, bytes], taken: Callable[[], bool]) -> None:
     _begin(service.path, service.note)
     files.write_durably(service.path, blocks.joined(found, service.comment), MODE)

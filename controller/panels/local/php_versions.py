@@ -107,6 +107,11 @@ def extensions_of(php: PhpFpm) -> frozenset[str]:
     return frozenset(names)
 
 
+def settings_of(php: PhpFpm) -> str:
+    """Return what `php` says of its settings: a line "NAME => own value => value of its files" for each."""
+    return _output([*php.command, "-i"])
+
+
 def _output(command: list[str]) -> str:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", timeout=TIMEOUT_SECONDS)

@@ -24,7 +24,7 @@ WORKERS = 2
 BACKLOG = 128
 TICK_SECONDS = 0.2
 #: What only a real PHP understands, or what keeps the files of the runtime itself from being read.
-LEFT_OUT = ("open_basedir", "opcache.validate_permission", "max_execution_time")
+LEFT_OUT = ("open_basedir", "disable_functions", "max_execution_time")
 
 
 def node(folder):
@@ -179,6 +179,9 @@ def main(words):
     folder, version, *options = words
     if "-v" in options:
         print(ask(folder, version, "version"))
+    elif "-i" in options:
+        # Its PHP keeps nothing in memory of several pools
+        pass
     elif "-m" in options:
         print(ask(folder, version, "modules"))
     else:

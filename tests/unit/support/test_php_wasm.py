@@ -10,7 +10,7 @@ from controller.panels.local.services.php_fpm import _POOL
 from tests.support.php_wasm import fpm, stack
 
 VALUES = {"user": "alice", "group": "alice", "socket": "/run/alice.sock", "home": "/home/alice", "memory_limit": "512M",
-          "database_socket": "/run/mysqld.sock", "upload_limit": "64M"}  # fmt: skip
+          "database_socket": "/run/mysqld.sock", "upload_limit": "64M", "memory": ""}  # fmt: skip
 
 
 def test_it_serves_every_pool_of_the_configuration_with_the_settings_php_understands(tmp_path):

@@ -23,6 +23,7 @@ ISOLATION_MODULE = APACHE_MODULES / "mpm_itk.so"
 WEB_USER = "www-data"
 
 _PHP_CONFIG = """; Written by Shoplaunch for a private PHP-FPM; rewritten at every start.
+; Its options let opcache keep scripts in files of each account's.
 [global]
 pid = {folder}/php-fpm.pid
 error_log = {folder}/php-fpm.log
@@ -142,6 +143,18 @@ def mariadb_options(folder: Path, socket: Path) -> list[str]:
         "--character-set-server=utf8mb4",
         "--max-allowed-packet=64M",
     ]
+
+
+def php_memory(folder: Path) -> list[str]:
+    """Return the options by which opcache keeps compiled scripts in files, and none in memory of all pools."""
+    # Each account's pool names a folder of its own
+    return ["-d", f"opcache.file_cache={folder}", "-d", "opcache.file_cache_only=1"]
+
+
+def php_config(folder: Path) -> bytes | None:
+    """Return the configuration of a private PHP-FPM, None before it is written."""
+    path = folder / "php-fpm.conf"
+    return path.read_bytes() if path.exists() else None
 
 
 def write_php(folder: Path) -> Path:

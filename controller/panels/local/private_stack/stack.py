@@ -86,7 +86,7 @@ class Stack:
             versions.append(
                 PhpFpm(
                     version=version,
-                    command=(binary, "--fpm-config", str(folder / "php-fpm.conf")),
+                    command=(binary, "--fpm-config", str(folder / "php-fpm.conf"), *config.php_memory(folder)),
                     pools=str(folder / "pools"),
                     sockets=str(folder / "sockets"),
                     reload=processes.signal_command("USR2", folder / "php-fpm.pid", binary),
@@ -155,10 +155,12 @@ class Stack:
     def _start_php(self, php: PhpFpm) -> None:
         folder = Path(php.pools).parent
         log = folder / "php-fpm.log"
+        before = config.php_config(folder)
         idle = config.write_php(folder)
-        if not processes.runs(self._php_pid(php), php.command[0]):
+        # An earlier version started it with other options, which a reload cannot change
+        if before != config.php_config(folder) or not processes.runs(self._php_pid(php), php.command[0]):
             processes.stop(self._php_pid(php), php.command[0])
-            processes.run([*php.command, "--daemonize", "-d", "opcache.validate_permission=1"], log)
+            processes.run([*php.command, "--daemonize"], log)
         processes.wait(f"php{php.version}", lambda: processes.accepts(idle), log)
 
     def _start_apache(self) -> None:

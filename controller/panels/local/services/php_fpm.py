@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.panels.local import blocks, config_files, php_versions
 from controller.panels.local.accounts import SystemAccount
 from controller.panels.local.php_versions import PhpFpm, version_number
+from controller.panels.local.services import php_memory
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 
@@ -38,7 +39,6 @@ php_admin_value[session.gc_probability] = 1
 php_admin_value[session.gc_divisor] = 1000
 php_admin_value[sys_temp_dir] = {home}/.php/tmp
 php_admin_value[upload_tmp_dir] = {home}/.php/tmp
-php_admin_value[opcache.validate_permission] = 1
 php_value[mysqli.default_socket] = {database_socket}
 php_value[pdo_mysql.default_socket] = {database_socket}
 php_value[memory_limit] = {memory_limit}
@@ -46,7 +46,7 @@ php_value[upload_max_filesize] = {upload_limit}
 php_value[post_max_size] = {upload_limit}
 php_value[max_execution_time] = 300
 php_value[max_input_vars] = 20000
-"""
+{memory}"""
 
 
 class Pools:
@@ -84,9 +84,28 @@ class Pools:
         socket_path = self.socket(php, account.user)
         with config_files.exclusive(self._settings.state_folder, "php"):
             _ensure_sockets(Path(php.sockets))
-            content = self._content(account, socket_path).encode("utf-8")
+            self._close()
+            content = self._content(account, php, socket_path).encode("utf-8")
             config_files.ensure(self._service(php, write=True), account.user, content, lambda: _accepts(socket_path))
         return socket_path
+
+    def open_to_others(self) -> list[str]:
+        """Return the accounts whose pools may keep what is theirs where any account can read it."""
+        open_ones = [
+            user
+            for php in self._settings.php
+            for user, part in self._service(php).parts().items()
+            if php_memory.closed(php, part) != part
+        ]
+        return sorted(open_ones)
+
+    def _close(self) -> None:
+        """Write the pools of all accounts anew that earlier versions, or other settings of PHP, have left open."""
+        for php in self._settings.php:
+            found = self._service(php).parts()
+            closed = {user: php_memory.closed(php, part) for user, part in found.items()}
+            if closed != found:
+                config_files.replace(self._service(php, write=True), closed, lambda: True)
 
     def remove(self, user: str, keep: PhpFpm | None = None) -> None:
         """Remove the account's pools, except that under `keep`."""
@@ -120,7 +139,7 @@ class Pools:
             test_aside=[php.command[0], "--fpm-config", str(main), "-t"],
         )
 
-    def _content(self, account: SystemAccount, socket_path: str) -> str:
+    def _content(self, account: SystemAccount, php: PhpFpm, socket_path: str) -> str:
         settings = self._settings
         return _POOL.format(
             user=account.user,
@@ -130,6 +149,7 @@ class Pools:
             database_socket=settings.mariadb_socket,
             memory_limit=settings.php_memory_limit,
             upload_limit=settings.php_upload_limit,
+            memory=php_memory.lines(php, account.home),
         )
 
 
