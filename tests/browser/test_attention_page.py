@@ -5,6 +5,7 @@ import json
 import pytest
 from selenium.webdriver.common.by import By
 
+from shared.errors import title
 from tests.browser.chrome import chrome, complaints
 from tests.browser.test_operator_pages import overflow, sign_in
 from tests.browser.waiting import click, text_of, until
@@ -29,7 +30,7 @@ def test_refused_orders_fit_every_screen_and_are_seen_to(site, refused, width, l
         assert refused in text_of(driver, "[data-refused]") and overflow(driver) == 0
         click(driver, By.CSS_SELECTOR, "[data-refused] a.primary")
         click(driver, By.ID, "confirm")
-        until(driver, lambda: "nothing" in text_of(driver, "p.note"))
+        until(driver, lambda: title("bundle_unknown", language) in text_of(driver, "p.note"))
         assert refused in text_of(driver, "[data-refused]")
         click(driver, By.CSS_SELECTOR, "[data-refused] .actions a:nth-of-type(2)")
         click(driver, By.ID, "confirm")

@@ -35,7 +35,7 @@ def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]
     if job.kind == RESTORE and job.state == states.LIVE and job.ended_at is None:
         rows = plan.rows(connection, job)
         # The client gets no notification about a shop that is gone
-        for name in (step.name for step in plan.of(job.kind).values() if step.tells_client):
+        for name in (step.name for step in plan.of(job.kind).values() if step.for_client):
             if rows[name].state not in steps.OVER:
                 steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
         # The account may be given to somebody else; its secrets are not needed any more

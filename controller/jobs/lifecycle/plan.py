@@ -52,8 +52,8 @@ class Step:
     #: Whether it reads nothing in the account: then its errors are mailed in the panel's words. Other errors may quote
     #: text of the account's owner.
     is_quotable: bool = False
-    #: Whether it notifies the client of the shop, which is not done for a shop that is gone.
-    tells_client: bool = False
+    #: Whether it is done for the client alone, and so not for a shop that is gone.
+    for_client: bool = False
     #: Whether it does nothing but note something: it begins and ends where those before it are noted.
     only_notes: bool = False
 
@@ -73,8 +73,8 @@ PLAN: dict[str, Step] = _by_name(
     Step("agent", "Agent", AGENT, ("cron",), None),
     Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0),
     Step("tls", "TLS certificate", FINISH, ("agent",), "tls"),
-    Step("notify", "Notify the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, tells_client=True),
-    Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", tells_client=True, only_notes=True),
+    Step("notify", "Notify the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, for_client=True),
+    Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", for_client=True, only_notes=True),
 )
 
 

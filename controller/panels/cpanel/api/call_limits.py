@@ -57,8 +57,8 @@ class CircuitBreaker(Protocol):
 
 
 class ServerBreaker:
-    """The circuit breaker in the state database. A refused login closes it (the server's row) until one succeeds; a
-    server that fails is called by one probe at a time until it answers (controller.db.machines.breakers).
+    """The circuit breaker in the state database. A refused login locks the server's row until one succeeds; a server
+    that fails is called by one probe at a time until it answers (controller.db.machines.breakers).
 
     `clock` returns the database's time within a transaction.
     """
