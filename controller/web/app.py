@@ -15,7 +15,7 @@ from controller.config import LOOPBACK, Config
 from controller.db.identities.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.record.domains import readable
-from controller.web.api import agent_events, bundles, monitoring, orders
+from controller.web.api import agent_events, bundles, monitoring, openapi, orders
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status
 from controller.web.pages.operator import starts
@@ -48,6 +48,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
         orders.bp,
         agent_events.bp,
         bundles.bp,
+        openapi.bp,
         status.bp,
         credentials.bp,
         monitoring.bp,

@@ -143,6 +143,11 @@ def old_form(site, driver):
     click(driver, By.ID, "confirm")
 
 
+@state("interface for programs", "openapi.page")
+def interface_for_programs(site, driver):
+    open_path(site, driver, "/docs/api")
+
+
 @state("error, wrong method", None, status=405)
 def wrong_method(site, driver):
     open_path(site, driver, f"/admin/jobs/{site.order().id}/retry")
