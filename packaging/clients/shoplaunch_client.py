@@ -1,4 +1,4 @@
-"""A client of Shoplaunch's interface for programs: orders shops and asks for their status. Needs Python 3.8, no library.
+"""A client of Shoplaunch: orders shops and asks for their status. Needs Python 3.8, no library.
 
     client = Client("https://control.example.com", "shop-portal", secret)
     client.order({"server": "web1", "bundle": "boutique", "domain": "shop.example", "email": "a@shop.example"})
