@@ -130,46 +130,50 @@ def read_job(config):
         return read(engine)
 
 
-@attack("a key is retired while the backup is made", "rows and the keys that open them are of the same moment")
-def test_keys_and_rows_are_of_one_moment(places, tmp_path, monkeypatch):
+@pytest.fixture
+def sealing(places):
+    """The configuration of an installation with one job, which keeps a sealed value."""
     config = places.config("sqlite")
     installation.ensure_installation(config)
     with closing_engine(config) as engine:
         add_job(engine, secrets_encrypted=load_keys(config.keys).encrypt("s3cret"))
+    return config
+
+
+def restored_secret(places, config, saved):
+    """Back up to `saved` and bring that back elsewhere; return the job's value, opened with the keys that came."""
+    backups.backup(config, saved)
+    other = places.config("sqlite")
+    backups.restore(other, saved)
+    return load_keys(other.keys).decrypt(read_job(other).secrets_encrypted)
+
+
+@attack("a key is retired while the backup is made", "rows and the keys that open them are of the same moment")
+def test_keys_and_rows_are_of_one_moment(places, sealing, tmp_path, monkeypatch):
     real, retired = snapshot.snapshot, []
 
     @contextmanager
     def retiring(engine):
         if not retired:
-            retired.append(retire(config))
+            retired.append(retire(sealing))
         with real(engine) as connection:
             yield connection
 
     monkeypatch.setattr(snapshot, "snapshot", retiring)
-    backups.backup(config, tmp_path / "saved")
-    other = places.config("sqlite")
-    backups.restore(other, tmp_path / "saved")
-    assert load_keys(other.keys).decrypt(read_job(other).secrets_encrypted) == "s3cret" and retired
+    assert restored_secret(places, sealing, tmp_path / "saved") == "s3cret" and retired
 
 
 @attack("a key is retired while the rows of a backup are counted", "the keys of the backup are those of its rows")
-def test_the_keys_are_those_of_the_rows_whatever_becomes_of_their_files(places, tmp_path, monkeypatch):
-    config = places.config("sqlite")
-    installation.ensure_installation(config)
-    with closing_engine(config) as engine:
-        add_job(engine, secrets_encrypted=load_keys(config.keys).encrypt("s3cret"))
+def test_the_keys_are_those_of_the_rows_whatever_becomes_of_their_files(places, sealing, tmp_path, monkeypatch):
     real, retired = snapshot.count, []
 
     def retiring(connection, table):
         if not retired:
-            retired.append(retire(config))
+            retired.append(retire(sealing))
         return real(connection, table)
 
     monkeypatch.setattr(snapshot, "count", retiring)
-    backups.backup(config, tmp_path / "saved")
-    other = places.config("sqlite")
-    backups.restore(other, tmp_path / "saved")
-    assert load_keys(other.keys).decrypt(read_job(other).secrets_encrypted) == "s3cret" and retired
+    assert restored_secret(places, sealing, tmp_path / "saved") == "s3cret" and retired
 
 
 @attack(
