@@ -116,7 +116,7 @@ class Config:
         return self.home / "bundles"
 
     @property
-    def agent_door(self) -> Path:
+    def agent_socket_path(self) -> Path:
         """The socket for agents of this machine; only its owner may write to its folder."""
         return Path(self.agent_socket) if self.agent_socket else self.home / "agents" / "socket"
 

@@ -253,7 +253,7 @@ def _agents(config: Config) -> Iterator[Check]:
     is_shared = _is_shared(config)
     if not is_shared and urlsplit(config.public_url).scheme != "http":
         return
-    path, owner = config.agent_door, config.keys.stat().st_uid
+    path, owner = config.agent_socket_path, config.keys.stat().st_uid
     try:
         controller_socket.connect(str(path), TIMEOUT_SECONDS, owner).close()
     except OSError as problem:

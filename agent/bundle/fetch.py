@@ -36,16 +36,16 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 class Source:
     """The server of a bundle: `pinned` (of the job) says where and what, `token` (str) is sent with each request."""
 
-    __slots__ = ("_door", "pinned", "token")
+    __slots__ = ("_client", "pinned", "token")
 
-    def __init__(self, pinned: "PinnedBundle", door: "HttpClient", token: "str | None" = None) -> None:
+    def __init__(self, pinned: "PinnedBundle", client: "HttpClient", token: "str | None" = None) -> None:
         self.pinned = pinned
         self.token = token
-        self._door = door
+        self._client = client
 
     def get(self, part: "Part") -> "Download":
         """Return the open Download of what `part` lacks. Raises ShoplaunchError like http.HttpClient.get_from."""
-        return self._door.get_from(self.pinned["url"], part.stream.tell(), part.headers(), self.pinned["size"] + 1)
+        return self._client.get_from(self.pinned["url"], part.stream.tell(), part.headers(), self.pinned["size"] + 1)
 
 
 def fetch(

@@ -122,13 +122,13 @@ def _pread_all(descriptor: int, size: int, start: int) -> bytes:
 def open_bundle(
     job: "Job",
     folder: str,
-    door: "HttpClient | None" = None,
+    client: "HttpClient | None" = None,
     check: "Callable[[], None] | None" = None,
     progress: "Callable[[float], None] | None" = None,
 ) -> "Bundle":
     """Return the job's Bundle: from the path the job names, the account's own, or fetched from the job's address.
 
-    Where the job names an address, the next place is tried after one without the right bundle. `door`
+    Where the job names an address, the next place is tried after one without the right bundle. `client`
     (http.HttpClient) is needed to fetch; `check()` and `progress(fraction)` are called while fetching. Raises
     ShoplaunchError `bundle_missing` and those of Bundle; OSError.
     """
@@ -144,11 +144,11 @@ def open_bundle(
             if "url" not in pinned or error.code not in ELSEWHERE:
                 raise
             problem = error
-    if door is None:
+    if client is None:
         raise problem
     from agent.bundle.fetch import Source, fetch
 
-    fetch(Source(pinned, door, token_for(job)), own, check, progress)
+    fetch(Source(pinned, client, token_for(job)), own, check, progress)
     return Bundle(own, pinned)
 
 

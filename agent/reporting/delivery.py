@@ -48,7 +48,7 @@ def leave_at_once() -> None:
 
 
 class Delivery:
-    """Sends the waiting `events` (EventLog) to the controller of `job` (payload). `door` is an http.HttpClient; `ack`
+    """Sends the waiting `events` (EventLog) to the controller of `job` (payload). `client` is an http.HttpClient; `ack`
     is an agent.reporting.acknowledgement.AckFile.
 
     `on_superseded` is called in the delivery's thread when the controller names a newer attempt.
@@ -58,7 +58,7 @@ class Delivery:
         self,
         job: "Job",
         events: "EventLog",
-        door: "HttpClient",
+        client: "HttpClient",
         log: "Log",
         ack: "AckFile | None" = None,
         on_superseded: "Callable[[], object]" = leave_at_once,
@@ -66,7 +66,7 @@ class Delivery:
         self._callback = job["callback"]
         self._period = job.get("heartbeat_seconds", HEARTBEAT_SECONDS)
         self._events = events
-        self._door = door
+        self._client = client
         self._log = log
         self._ack = ack
         self._on_superseded = on_superseded
@@ -206,7 +206,7 @@ class Delivery:
     def _post(self, event: "Event") -> "Answer":
         body = json.dumps(event, sort_keys=True).encode("utf-8")
         token = {"Authorization": "Bearer " + self._callback["token"]}
-        return self._door.post(self._callback["url"], body, token)
+        return self._client.post(self._callback["url"], body, token)
 
     def _send(self, event: "Event") -> bool:
         """Send `event` once; return whether it is settled."""

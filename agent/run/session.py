@@ -38,13 +38,15 @@ ANSWER_SECONDS = 20.0
 DELIVER_SECONDS = 30.0
 
 
-def door_of(job: "Job") -> "HttpClient":
+def client_of(job: "Job") -> "HttpClient":
     """Return the http.HttpClient to the controller of `job`. Raises ShoplaunchError for a forbidden address."""
     check_address(job["callback"]["url"])
     return HttpClient(job["callback"].get("ca"), job["callback"])
 
 
-def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "ShoplaunchError | None" = None) -> int:
+def run(
+    ctx: "Context", client: "HttpClient", helper: "Helper | None", shortage: "ShoplaunchError | None" = None
+) -> int:
     """Work for the job as far as it goes, with `helper` (agent.run.helper.Helper or None); return the exit code.
 
     With `shortage` (ShoplaunchError), only report that: the agent that cron starts does the work.
@@ -54,7 +56,7 @@ def run(ctx: "Context", door: "HttpClient", helper: "Helper | None", shortage: "
     outbox = Outbox(ctx.folder, ctx.job_id, ctx.attempt, ctx.log)
     ack = AckFile(ctx.folder, ctx.job_id, ctx.attempt, job_file.public_keys())
     ctx.events = EventLog(ctx.job, ctx.state, outbox, ctx.log, ctx.lock)
-    ctx.delivery = Delivery(ctx.job, ctx.events, door, ctx.log, ack)
+    ctx.delivery = Delivery(ctx.job, ctx.events, client, ctx.log, ack)
     watch = Watch(ctx.connect, ctx.lock.touch, ctx.log)
     # Checked before anything is sent: an event in the outbox need not be reported again
     is_queued = ctx.events.waits("started")

@@ -111,10 +111,10 @@ def _work(folder: str, raw: bytes, job: "Job", state: "State", log: "Log", lock:
 
         keep_modules()
         try:
-            door = session.door_of(job)
+            client = session.client_of(job)
         except ShoplaunchError as error:
             return _refuse(state, error, job_file.named_by(job), log)
-        return session.run(ctx, door, reading, problem)
+        return session.run(ctx, client, reading, problem)
     finally:
         if reading is not None:
             reading.end()

@@ -32,13 +32,13 @@ def run(ctx: "Context") -> None:
         return
     if "bundle" not in ctx.job:
         raise ShoplaunchError("job_invalid", "a restore needs a bundle")
-    door = None
+    client = None
     if "url" in ctx.job["bundle"]:
         check_address(ctx.job["bundle"]["url"])
-        door = HttpClient(ctx.job["callback"].get("ca"), ctx.job["callback"])
+        client = HttpClient(ctx.job["callback"].get("ca"), ctx.job["callback"])
     if ctx.bundle is None:
         ctx.bundle = open_bundle(
-            ctx.job, ctx.folder, door, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
+            ctx.job, ctx.folder, client, ctx.check_current, lambda fraction: ctx.progress(NAME, fraction)
         )
     ctx.manifest = ctx.bundle.manifest
     if ctx.variant is not None:

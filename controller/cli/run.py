@@ -97,7 +97,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _hear_agents(self, server: Any) -> None:
         """Listen at the agents' socket as well, once all other addresses are bound."""
         try:
-            listener = agent_socket.listen(self._config.agent_door)
+            listener = agent_socket.listen(self._config.agent_socket_path)
         except ShoplaunchError as error:
             if urlsplit(self._config.public_url).scheme == "http":
                 raise

@@ -83,7 +83,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
     if hops:
         # Scheme and host come from `public_url`, never from a header
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = agents_only(app.wsgi_app, config.agent_door.parent)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = agents_only(app.wsgi_app, config.agent_socket_path.parent)  # type: ignore[assignment, method-assign]
     app.wsgi_app = plain_paths(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 

@@ -96,8 +96,8 @@ class Answering:
     def __init__(self, config, service):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         port = int(config.public_url.rpartition(":")[2])
-        app, self._listener = create_app(config, service), listen(config.agent_door)
-        door = {"host": f"unix://{config.agent_door}", "port": 0, "fd": self._listener.fileno()}
+        app, self._listener = create_app(config, service), listen(config.agent_socket_path)
+        door = {"host": f"unix://{config.agent_socket_path}", "port": 0, "fd": self._listener.fileno()}
         doors = ({"host": "127.0.0.1", "port": port}, door)
         self._servers = [make_server(**one, app=app, threaded=True) for one in doors]
         for server in self._servers:

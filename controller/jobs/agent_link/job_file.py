@@ -104,7 +104,7 @@ def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool)
     by_port = urlsplit(config.public_url).scheme == "http"
     if not (by_port or same_machine):
         return document
-    path = config.agent_door
+    path = config.agent_socket_path
     if not (by_port and same_machine) and not os.path.lexists(path):
         return document
     callback = {**document["callback"], "socket": str(path), **_user(config)}

@@ -20,7 +20,7 @@ _OWN_LINES = re.compile(rb"^.*// shoplaunch:(?:https|open)\r?\n", re.MULTILINE)
 _OPEN_TAG = re.compile(rb"<\?php(?:\r?\n|\s)", re.IGNORECASE)
 
 
-def with_door(source: bytes, *more: bytes) -> bytes:
+def with_guard(source: bytes, *more: bytes) -> bytes:
     """Return PHP source that begins with both lines and then `more`; lines of an earlier packing are removed.
 
     Not for a file that begins with `declare` or `namespace`: PHP requires these first.

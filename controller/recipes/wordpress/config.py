@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.recipes.base import Secret
 from controller.recipes.php import literal
 from controller.recipes.php.definitions import TABLE_PREFIX, Definition, definitions, redefined
-from controller.recipes.php.guard import with_door
+from controller.recipes.php.guard import with_guard
 from controller.recipes.secrets import parts
 from controller.recipes.secrets.parts import Held
 from controller.recipes.tree import template_files
@@ -93,7 +93,7 @@ class Configuration:
         filled = redefined(self.source, CONFIG, lambda one: self._value(one, nonce))
         missing = [name for name in SALTS if not self.has(name)]
         added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
-        return with_door(living.without_shown_errors(filled), *added)
+        return with_guard(living.without_shown_errors(filled), *added)
 
     def _value(self, one: Definition, nonce: str) -> bytes | None:
         """Return the replacement of a definition's value, None where it stays."""

@@ -37,7 +37,7 @@ class Serve:
 
     def __init__(self, site, port=None, **settings):
         self.site = site
-        self.path = site.service.config.agent_door
+        self.path = site.service.config.agent_socket_path
         where = f"127.0.0.1:{port or site.port}"
         environment = {**os.environ, **site.environment, **settings}
         with (site.home / f"serve-{free_port()}.log").open("wb") as log:
@@ -79,7 +79,7 @@ def report(site, attempt=1):
     document = job_file.with_socket(site.service.config, _document(callback), same_machine=True)
     event = make_event(job.id, attempt, 1, "started", time.time())
     headers = {"Authorization": "Bearer " + token}
-    return session.door_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
+    return session.client_of(document).post(callback["url"], json.dumps(event).encode(), headers).status
 
 
 def _document(callback):
@@ -155,7 +155,7 @@ def test_nothing_but_what_agents_need_is_behind_the_socket(site, serve, target):
     "`serve` does not start by plain http, and says which folder it is.",
 )
 def test_serve_refuses_a_folder_that_an_account_may_write_to(site, serve):
-    folder = site.service.config.agent_door.parent
+    folder = site.service.config.agent_socket_path.parent
     folder.mkdir()
     os.chown(folder, MALLORY, MALLORY)
     refused = serve()
@@ -165,7 +165,7 @@ def test_serve_refuses_a_folder_that_an_account_may_write_to(site, serve):
 
 
 def test_behind_https_serve_goes_on_without_a_socket(site, serve):
-    folder = site.service.config.agent_door.parent
+    folder = site.service.config.agent_socket_path.parent
     folder.mkdir()
     folder.chmod(0o777)
     running = serve(SHOPLAUNCH_PUBLIC_URL="https://control.example.com").wait()
@@ -183,6 +183,6 @@ def test_while_serve_is_down_no_other_process_receives_wakeups(site, serve):
             report(site)
         assert neighbour.heard() == []
     assert caught.value.code == "callback_failed"
-    assert str(site.service.config.agent_door) in caught.value.message
+    assert str(site.service.config.agent_socket_path) in caught.value.message
     serve().wait()
     assert report(site) == 202

@@ -60,7 +60,7 @@ def box(keys, tmp_path):
 
 def report(callback):
     """Let an agent report once; return the status that was answered."""
-    door = session.door_of({"callback": callback})
+    door = session.client_of({"callback": callback})
     return door.post(callback["url"], b'{"attempt": 1}', {"Authorization": "Bearer " + callback["token"]}).status
 
 
@@ -157,7 +157,7 @@ def test_the_controllers_own_user_counts_when_the_job_names_it_and_nobody_else_d
 def test_a_bundle_of_the_controller_is_fetched_through_its_socket(callback, place):
     url = callback["url"].replace("/events", "/bundle/classic")
     pinned = {"url": url, "manifest_sha256": "0" * 64, "size": 5}
-    door = session.door_of({"callback": callback})
+    door = session.client_of({"callback": callback})
     with FalseController(port_of(callback)) as neighbour:
         with pytest.raises(ShoplaunchError) as caught:
             fetch(Source(pinned, door, callback["token"]), str(place / "b"), idle_seconds=0, sleep=lambda _: None)

@@ -29,7 +29,7 @@ class OwnAccount(Whm):
     Raises config_invalid when the token is refused: only skeletons need it.
     """
 
-    door: ClassVar[str] = "cpanel"
+    scheme: ClassVar[str] = "cpanel"
     port: ClassVar[int] = 2083
 
     def batch(self, requests: Sequence[Request]) -> list[Answer] | None:

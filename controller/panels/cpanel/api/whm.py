@@ -105,13 +105,13 @@ class Request:
 class Whm:
     """One server's WHM API. Thread-safe. A call either returns an Answer or raises ShoplaunchError:
 
-    panel_auth_failed (login refused: the circuit breaker closes and stops all further calls), panel_untrusted (its
+    panel_auth_failed (login refused: the server is locked, and no further call is made), panel_untrusted (its
     certificate), panel_refused (no WHM there), panel_unreachable (no answer, or not called as others got none),
     panel_answer_too_large; after the last two it is unknown whether a change was made.
     """
 
     #: The scheme of the `Authorization` header, and the service's default port.
-    door: ClassVar[str] = "whm"
+    scheme: ClassVar[str] = "whm"
     port: ClassVar[int] = 2087
 
     def __init__(self, login: Login, breaker: CircuitBreaker, calls_in_flight: int) -> None:
@@ -120,7 +120,7 @@ class Whm:
         self._limiter = limiter_of(login.server, (login.url, login.user, login.token), calls_in_flight)
         self._calls_in_flight = calls_in_flight
         self._made: HttpClient | None = None
-        self._headers = {"Authorization": f"{self.door} {login.user}:{login.token}", "Accept": "application/json"}
+        self._headers = {"Authorization": f"{self.scheme} {login.user}:{login.token}", "Accept": "application/json"}
 
     @property
     def server(self) -> str:
@@ -191,7 +191,7 @@ class Whm:
         return answers.api2(self._ask(call, read_only), _hidden(arguments))
 
     def probe(self) -> Answer:
-        """Try the login even when the circuit breaker is closed; open it on success. Return `myprivs`' answer."""
+        """Try the login even when the server is locked; unlock it on success. Return `myprivs`' answer."""
         with self._limiter.passed():
             document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
         self._breaker.open()

@@ -73,7 +73,7 @@ class Order:
         self.url = f"http://127.0.0.1:{controller.port}"
         engine = make_engine(f"sqlite:///{self.folder}/state.db")
         config = load_config({"SHOPLAUNCH_HOME": str(self.folder), "SHOPLAUNCH_PUBLIC_URL": self.url})
-        controller.listen_at(config.agent_door)
+        controller.listen_at(config.agent_socket_path)
         service = Service(Installation(config, engine, load_keys(config.keys), billing=Outbox()))
         order = {"server": "here", "bundle": "classic", "domain": f"{self.user}.test", "email": "owner@example.com"}
         more = {"account": self.user, "create_account": True, "shop_name": "Anna's Shop", "language": "en"}
