@@ -30,18 +30,16 @@ Login = tuple[str, str, str]
 
 
 class CircuitBreaker(Protocol):
-    """Says whether a server may be called; while it is closed, no call passes.
+    """Says whether a server may be called: not while it is locked, after a refused login; while it fails, by one probe
+    at a time. What is noted counts in every process of the installation."""
 
-    Closing it affects every process of the installation.
-    """
-
-    def closed(self) -> str | None:
+    def locked(self) -> str | None:
         """Return why the server must not be called, None when it may be."""
 
-    def close(self, reason: str) -> None:
+    def lock(self, reason: str) -> None:
         """Stop all calls to the server."""
 
-    def open(self) -> None:
+    def unlock(self) -> None:
         """Allow calls to the server again."""
 
     def rests(self, seconds: float) -> str | None:
@@ -76,22 +74,22 @@ class ServerBreaker:
         #: Whether the last look found the server's calls failing; None before the first.
         self._is_failing: bool | None = None
 
-    def closed(self) -> str | None:
-        """See CircuitBreaker.closed."""
+    def locked(self) -> str | None:
+        """See CircuitBreaker.locked."""
         with reading(self._engine()) as connection:
             return servers.locked(connection, self._server)
 
-    def close(self, reason: str) -> None:
-        """See CircuitBreaker.close; the first reason stays."""
+    def lock(self, reason: str) -> None:
+        """See CircuitBreaker.lock; the first reason stays."""
 
-        def lock(connection: sa.Connection) -> None:
+        def note(connection: sa.Connection) -> None:
             servers.lock(connection, self._server, reason, self._clock(connection))
 
-        transact(self._engine(), lock)
+        transact(self._engine(), note)
 
-    def open(self) -> None:
-        """See CircuitBreaker.open."""
-        if self.closed() is not None:
+    def unlock(self) -> None:
+        """See CircuitBreaker.unlock."""
+        if self.locked() is not None:
             transact(self._engine(), lambda connection: servers.unlock(connection, self._server))
 
     def rests(self, seconds: float) -> str | None:
@@ -142,16 +140,16 @@ class ProcessBreaker:
     def __init__(self) -> None:
         self._reason: str | None = None
 
-    def closed(self) -> str | None:
-        """See CircuitBreaker.closed."""
+    def locked(self) -> str | None:
+        """See CircuitBreaker.locked."""
         return self._reason
 
-    def close(self, reason: str) -> None:
-        """See CircuitBreaker.close."""
+    def lock(self, reason: str) -> None:
+        """See CircuitBreaker.lock."""
         self._reason = self._reason or reason
 
-    def open(self) -> None:
-        """See CircuitBreaker.open."""
+    def unlock(self) -> None:
+        """See CircuitBreaker.unlock."""
         self._reason = None
 
     def rests(self, seconds: float) -> str | None:

@@ -194,7 +194,7 @@ class Whm:
         """Try the login even when the server is locked; unlock it on success. Return `myprivs`' answer."""
         with self._limiter.passed():
             document = self._post(Call("json-api/myprivs", {"api.version": "1"}, ANSWER_SECONDS, ANSWER_BYTES))
-        self._breaker.open()
+        self._breaker.unlock()
         return answers.whm(document)
 
     def _ask(self, call: Call, read_only: bool) -> Any:
@@ -202,8 +202,8 @@ class Whm:
         for left in reversed(range(READ_TRIES if read_only else 1)):
             try:
                 with self._limiter.passed(call.account):
-                    # Checked only now: it may have been closed during the wait
-                    reason = self._breaker.closed()
+                    # Checked only now: it may have been locked during the wait
+                    reason = self._breaker.locked()
                     if reason is not None:
                         raise self._shut_out(reason)
                     rests = self._breaker.rests(call.seconds)
@@ -296,11 +296,11 @@ class Whm:
         return document
 
     def _refused(self, status: int, page: bool) -> None:
-        """Close the circuit breaker after one refused login: more of them get our address locked out."""
+        """Lock the server after one refused login: more of them get our address locked out."""
         how = f"HTTP {status}" + (", a login page" if page else "")
         reason = f"{self._login.url} does not accept the token of {self._login.user} ({how})"
         LOG.error("%s: %s; no more calls until that is fixed", self.server, reason)
-        self._breaker.close(reason)
+        self._breaker.lock(reason)
         raise self._shut_out(reason)
 
     def _shut_out(self, reason: str) -> ShoplaunchError:
