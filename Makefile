@@ -82,6 +82,6 @@ clean:
 		[ -x .venv/bin/shoplaunch ] || packaging/bootstrap.sh run && \
 		.venv/bin/python packaging/demo/demo.py --clean; \
 	fi
-	[ "$$(id -u)" != 0 ] || python3 -m tests.support.leftovers
+	@[ "$$(id -u)" != 0 ] || python3 -m tests.support.leftovers
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
