@@ -170,3 +170,23 @@ def test_personal_data_of_a_client_is_forgotten_once_the_order_was_taken(watched
     _order, service = watched.order()
     watched.create(service)
     assert [row["body"] for row in watched.queue()] == [""]
+
+
+def test_a_creation_that_the_database_did_not_take_is_queued_by_cron(watched, controller):
+    """Nobody else knows of it: the client has paid, and no job would ever be made."""
+    lost, failed = watched.order()[1], watched.order()[1]
+    watched.query("RENAME TABLE mod_shoplaunch_queue TO away")
+    watched.create(lost, configoptions={"Shop folder": "laden"})
+    watched.query("RENAME TABLE away TO mod_shoplaunch_queue")
+    watched.query("UPDATE mod_shoplaunch_services SET account = 'creating'")
+    watched.fire("PreModuleCreate", {"params": watched.params(failed)})
+    watched.cron()
+    assert controller.events() == []
+    watched.query("UPDATE mod_shoplaunch_services SET changed_at = changed_at - 900")
+    watched.cron()
+    watched.cron()
+    assert [(body["event"], body["service_id"]) for *_request, body in controller.requests] == [
+        ("module_created", str(lost))
+    ]
+    validate("billing-event", controller.requests[0][3], "order_invalid")
+    assert (watched.shop(lost)["account"], watched.shop(failed)["account"]) == ("created", "")

@@ -1,5 +1,5 @@
 <?php
-/** AfterCronJob: sends waiting events, checks shops under way, sends held mails. */
+/** AfterCronJob: queues creations that were lost, sends waiting events, checks shops under way, sends held mails. */
 
 declare(strict_types=1);
 
@@ -16,6 +16,7 @@ final class Cron
     /** One round; a controller that is down costs it a few seconds. */
     public static function run(): void
     {
+        Orders::catchUp();
         Delivery::run(self::DELIVER_SECONDS);
         self::look();
         WelcomeMail::sendAllHeld();

@@ -53,6 +53,21 @@ final class Orders
         AfterResponse::deliver();
     }
 
+    /** Queue creations that WHMCS completed and whose hook failed, as with a database that was away at that moment. */
+    public static function catchUp(): void
+    {
+        foreach (Services::abandoned() as $row) {
+            $serviceId = (int) $row->service_id;
+            $hosting = self::ours(['serviceid' => $serviceId]);
+            if ($hosting !== null && $hosting->domainstatus === 'Active') {
+                self::afterModuleCreate(['params' => ['serviceid' => $serviceId] + Params::of($hosting, $row)]);
+                Log::activity(sprintf('service %d: its creation was not noted at its time, and is now', $serviceId));
+            } else {
+                Services::changeUnless($serviceId, 'account', 'created', ['account' => '']);
+            }
+        }
+    }
+
     /** Queue the order of a service as WHMCS has it now, in place of what was refused; false when it has none. */
     public static function again(int $serviceId): bool
     {

@@ -54,7 +54,28 @@ final class Services
             return false;
         }
         return $row->account === 'created'
-            || ($row->account === 'creating' && (int) $row->changed_at > time() - self::CREATING_SECONDS);
+            || (in_array($row->account, ['creating', 'expected'], true) && !self::isAbandoned($row));
+    }
+
+    /**
+     * Return rows of creations that began long ago and have not ended, the oldest first.
+     *
+     * @return \stdClass[]
+     */
+    public static function abandoned(): array
+    {
+        $found = [];
+        $rows = Capsule::table(Schema::SERVICES)->where('account', 'creating')
+            ->where('changed_at', '<=', time() - self::CREATING_SECONDS)->orderBy('changed_at')->limit(50)->get();
+        foreach ($rows as $row) {
+            $found[] = $row;
+        }
+        return $found;
+    }
+
+    private static function isAbandoned(\stdClass $row): bool
+    {
+        return (int) $row->changed_at <= time() - self::CREATING_SECONDS;
     }
 
     /**

@@ -33,7 +33,7 @@ final class WelcomeMail
         // WHMCS may send it before any hook of the creation has run: such a service is still pending
         if ($hosting->domainstatus === 'Pending' && ($row === null || $row->account === '')) {
             Services::ensure($hosting);
-            Services::changeUnless($serviceId, 'account', 'created', ['account' => 'creating']);
+            Services::changeUnless($serviceId, 'account', 'created', ['account' => 'expected']);
             $row = Services::find($serviceId);
         }
         if (!Services::isHeldBack($row)) {
