@@ -19,7 +19,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
 from gunicorn.sock import UnixSocket
 
-from controller import log_entries
+from controller import log_entries, measures
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.monitoring.watchdog import EXIT_CODE, end_process
@@ -159,6 +159,13 @@ def _checked_address(_context: click.Context, _option: click.Parameter, value: s
     return value
 
 
+def _tcp(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8001", param_hint="--metrics")
+    return host.strip("[]"), int(port)
+
+
 @click.command()
 @click.option(
     "--bind",
@@ -187,10 +194,18 @@ def serve(bind: str | None, no_worker: bool) -> None:
     metavar="NAME",
     help="Only jobs of this server, or of those whose names match, such as 'eu-*'; may be given several times.",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    callback=_checked_address,
+    help="Show Prometheus at http://HOST:PORT/metrics what this worker measures.",
+)
 @errors_shown
-def worker(servers: tuple[str, ...]) -> None:
+def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     log_entries.begin()
+    if metrics is not None:
+        measures.serve(*_tcp(metrics))
     config = load_config()
     worker_needs.require_keys(config)
     service = open_service(config)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from controller import measures
+
 #: So long an account whose call hung while its server answered counts as one that hangs, unless it answers before.
 HANGS_SECONDS = 1800.0
 
@@ -38,7 +40,8 @@ class CallsUnderWay:
         with self._guard:
             self._calls.setdefault(server, {})[key] = _UnderWay(self._clock(), account)
         try:
-            yield
+            with measures.panel_call(server):
+                yield
             with self._guard:
                 self._answered[server] = self._clock()
                 self._hung.pop((server, account), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller import measures
 from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import GroupCommit
 from controller.db.jobs import Job
@@ -167,6 +168,7 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     if kind == "stage_started":
         known[stage] = {"state": "running", "started_at": at}
     elif kind == "stage_finished":
+        measures.stage_ended(stage, event.get("seconds"))
         known[stage] = {
             "state": "done",
             "started_at": known.get(stage, {}).get("started_at"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from controller import measures
 from controller.db import facts, jobs, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
@@ -93,7 +94,16 @@ def begin(
 
 
 def attempt(step: plan.Step, work: Work) -> Result:
-    """Run the step; return its outcome, or the error that kept it from one."""
+    """Run the step and measure it; return its outcome, or the error that kept it from one."""
+    began = time.monotonic()
+    ended = _attempt(step, work)
+    kinds = {StepWaits: "waits", lease.Lost: "lost"}
+    outcome = kinds.get(type(ended), "failed") if isinstance(ended, Exception) else "done"
+    measures.STEPS.labels(step.name, outcome).observe(time.monotonic() - began)
+    return ended
+
+
+def _attempt(step: plan.Step, work: Work) -> Result:
     assert step.work is not None
     LOG.info("job %s: step %s", work.job.id, step.name)
     try:

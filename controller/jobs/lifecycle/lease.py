@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller import measures
 from controller.db import jobs
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
@@ -69,6 +70,8 @@ class Lease:
     def check(self, job: Job) -> None:
         """Raise Lost when another worker holds `job`, read with its lock, by now; other jobs are ignored."""
         if job.id == self.job and (self.is_lost or job.lease_owner != self.owner):
+            if not self.is_lost:
+                measures.LEASES_LOST.inc()
             self.is_lost = True
             raise Lost(f"job {self.job} is another worker's by now")
 

@@ -6,9 +6,16 @@ A new metric is one entry of METRICS. What it needs of the database is a field o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import SupportsFloat
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as MetricFamily
+from prometheus_client.registry import Collector
+
+from controller import measures
 from controller.db.machines.starts import Counted
 from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle.states import STATES
@@ -16,7 +23,7 @@ from controller.jobs.lifecycle.states import STATES
 PREFIX = "shoplaunch_"
 GAUGE, COUNTER = "gauge", "counter"
 #: (labels, value): several of one metric differ in their labels.
-Sample = tuple[Mapping[str, str], object]
+Sample = tuple[Mapping[str, str], SupportsFloat | str]
 
 
 @dataclass(frozen=True)
@@ -28,18 +35,16 @@ class Metric:
     samples: Callable[[Health], Iterable[Sample]]
     type: str = GAUGE
 
-    def lines(self, health: Health) -> list[str]:
-        """Return the metric in Prometheus' text format."""
-        name = PREFIX + self.name
-        samples = [f"{name}{_labelled(labels)} {value}" for labels, value in self.samples(health)]
-        return [f"# HELP {name} {self.help}", f"# TYPE {name} {self.type}", *samples]
+    def family(self, health: Health) -> MetricFamily:
+        """Return the metric with its samples."""
+        made = CounterMetricFamily if self.type == COUNTER else GaugeMetricFamily
+        found: MetricFamily = made(PREFIX + self.name, self.help)
+        for labels, value in self.samples(health):
+            found.add_sample(PREFIX + self.name, dict(labels), float(value))
+        return found
 
 
-def _labelled(labels: Mapping[str, str]) -> str:
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}" if labels else ""
-
-
-def _one(value: object) -> list[Sample]:
+def _one(value: SupportsFloat | str) -> list[Sample]:
     return [({}, value)]
 
 
@@ -51,7 +56,7 @@ def _orders_without_job(health: Health) -> list[Sample]:
     return [({"reason": reason}, getattr(health, reason)) for reason in ("refused", "waiting", "forgotten")]
 
 
-def _by_start(health: Health, number: Callable[[Counted], object]) -> list[Sample]:
+def _by_start(health: Health, number: Callable[[Counted], float]) -> list[Sample]:
     return [({"way": one.way, "reason": one.reason}, number(one)) for one in health.starts]
 
 
@@ -88,6 +93,11 @@ METRICS: list[Metric] = [
         COUNTER,
     ),
     Metric(
+        "server_slots_taken",
+        "How many jobs of the server are moved at this moment, over all workers.",
+        lambda health: [({"server": name}, health.slots.get(name, 0)) for name in health.breakers],
+    ),
+    Metric(
         "server_breaker_open",
         "Whether jobs wait for a server that fails, which is called by one probe at a time.",
         lambda health: [({"server": name}, int(is_open)) for name, is_open in health.breakers.items()],
@@ -95,6 +105,19 @@ METRICS: list[Metric] = [
 ]
 
 
+class _Now(Collector):
+    """All metrics of the installation, from one look at its health."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[MetricFamily]:
+        """Yield each metric with its samples."""
+        return (metric.family(self._health) for metric in METRICS)
+
+
 def text(health: Health) -> str:
-    """Return all metrics in Prometheus' text format."""
-    return "\n".join(line for metric in METRICS for line in metric.lines(health)) + "\n"
+    """Return the installation's metrics, and what this process measured, in Prometheus' text format."""
+    now = CollectorRegistry()
+    now.register(_Now(health))
+    return (generate_latest(now) + generate_latest(measures.REGISTRY)).decode("utf-8")

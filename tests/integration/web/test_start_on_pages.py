@@ -120,10 +120,10 @@ def test_metrics_count_starts_by_way_and_reason_with_the_seconds_waited_for(site
     transact(site.service.installation.engine, note)
     # What is counted is kept for a moment
     wanted = [
-        'shoplaunch_agent_starts_total{way="ssh",reason=""} 2',
-        'shoplaunch_agent_start_wait_seconds_total{way="ssh",reason=""} 0.75',
-        'shoplaunch_agent_starts_total{way="cron",reason="vanished"} 1',
-        'shoplaunch_agent_start_wait_seconds_total{way="cron",reason="vanished"} 41.0',
+        'shoplaunch_agent_starts_total{reason="",way="ssh"} 2',
+        'shoplaunch_agent_start_wait_seconds_total{reason="",way="ssh"} 0.75',
+        'shoplaunch_agent_starts_total{reason="vanished",way="cron"} 1',
+        'shoplaunch_agent_start_wait_seconds_total{reason="vanished",way="cron"} 41.0',
     ]
     deadline = time.monotonic() + TIMEOUT
     while missing := [one for one in wanted if one not in requests.get(site.url + "/metrics", timeout=TIMEOUT).text]:

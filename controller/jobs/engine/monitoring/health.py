@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from controller.db import health, jobs, migrate
+from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading
-from controller.db.machines import breakers, servers, starts, workers
+from controller.db.machines import breakers, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
 from controller.db.services import BilledService
 from shared.errors import ShoplaunchError
@@ -47,6 +48,8 @@ class Health:
     jobs: Mapping[str, int] | None = None
     #: How agents were started.
     starts: Sequence[Counted] = ()
+    #: Server -> how many of its jobs are moved now.
+    slots: Mapping[str, int] = field(default_factory=dict)
     #: Server -> whether its breaker is open.
     breakers: Mapping[str, bool] = field(default_factory=dict)
     error: ShoplaunchError | None = None
@@ -110,6 +113,7 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
                 starts=starts.counted(connection),
+                slots=slots.taken(connection, Moment(now, now)),
                 breakers=_breakers(connection),
                 error=_silent(age) or _hanging(chores_age),
             )
