@@ -222,8 +222,8 @@ def _fitted(order: dict[str, Any], bundle: Bundle) -> str:
         order["variant"] = variant_of(bundle, order["variant"])
     language = language_of(bundle, order.get("language"))
     _require_currency(bundle, order)
-    recipe = RECIPES.get(bundle.application)
-    _fit(order, {} if recipe is None else recipe.limits_of(bundle.version))
+    entry = RECIPES.get(bundle.application)
+    _fit(order, {} if entry is None else entry.recipe.limits_of(bundle.version))
     return language
 
 

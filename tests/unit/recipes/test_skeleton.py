@@ -3,9 +3,11 @@
 import gzip
 import importlib.util
 import json
+import sys
 import zipfile
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,7 +155,8 @@ def test_a_recipe_that_would_fail_at_an_order_or_prove_nothing_packs_nothing(
     recipe, shop, mariadb_server, monkeypatch, method, answer, expected
 ):
     root, database = shop
-    monkeypatch.setitem(registry.RECIPES, "theapp", recipe)
+    monkeypatch.setitem(sys.modules, "theapp_recipe", SimpleNamespace(Made=lambda: recipe))
+    monkeypatch.setitem(registry.RECIPES, "theapp", registry.Entry("theapp_recipe", "Made"))
     connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
     try:
         source = Source(connection)
