@@ -27,9 +27,8 @@ PERCENT_AFTER = {
 }
 #: The same for a follow-up job, which has only these stages.
 FOLLOW_UP_PERCENT_AFTER = {"verify": 10, "preflight": 30, "configure": 60, "edit": 90, "report": 98, "cleanup": 100}
-#: How an agent may be started other than by cron, and the environment variable that says how.
+#: How an agent may be started other than by cron.
 START_WAYS = ("account", "ssh", "web")
-START_VARIABLE = "SHOPLAUNCH_START"
 #: Events that stay in the outbox until they are acknowledged; the others are sent once and may be lost.
 STORED = ("started", "stage_started", "stage_finished", "failed", "finished", "cleaned")
 #: Those that matter most: synced to disk, and kept when the controller rejects them.

@@ -18,6 +18,8 @@ FOLDER = ".shoplaunch"
 JOB_FILE = "job"
 AGENT_FILE = "agent.pyz"
 LAUNCHER_FILE = "run"
+#: In the environment of an agent that cron did not start: by which of shared.events.START_WAYS it was started.
+START_VARIABLE = "SHOPLAUNCH_START"
 #: The digest of the agent that a panel uploaded but cannot read back.
 STAMP_FILE = "agent.sha256"
 BUNDLE_FILE = "shop.bundle"

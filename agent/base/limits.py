@@ -6,6 +6,7 @@ import resource
 import signal
 
 from shared.errors import ShoplaunchError
+from shared.job import START_VARIABLE
 
 MYPY = False
 if MYPY:
@@ -13,8 +14,6 @@ if MYPY:
 
     from shared.documents import Job
 
-#: Set by everything that starts the agent directly; cron does not set it.
-VARIABLE = "SHOPLAUNCH_START"
 MIB = 1024 * 1024
 #: A web server's limits may be a fraction of cron's. No shop can be restored with less than this: address space
 #: including thread stacks, CPU seconds, processes and threads, bytes of a file.
@@ -26,7 +25,7 @@ MOST_FILES = 1024
 
 def is_rung() -> bool:
     """Return whether this agent was started directly, and not by cron."""
-    return bool(os.environ.get(VARIABLE))
+    return bool(os.environ.get(START_VARIABLE))
 
 
 def release() -> None:

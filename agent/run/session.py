@@ -20,7 +20,8 @@ from agent.session import crontab, job_file, resume
 from agent.stages import cleanup, undo
 from agent.tree import starters
 from shared.errors import ShoplaunchError
-from shared.events import START_VARIABLE, START_WAYS
+from shared.events import START_WAYS
+from shared.job import START_VARIABLE
 
 MYPY = False
 if MYPY:
@@ -137,6 +138,8 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
     message = printable(ctx.log.redact(error.message))[:4000]
     document = dict(error.as_dict(), message=message)
     ctx.log.info("%s: %s", error.code, message)
+    # One that nobody requested would stay until the next attempt
+    starters.remove(ctx.job, ctx.log)
     try:
         ctx.state.update(status="waiting" if error.retryable else "failed", error=document)
         if not error.retryable:

@@ -108,11 +108,13 @@ def _work(folder: str, raw: bytes, job: "Job", state: "State", log: "Log", lock:
     try:
         # Imported here: that takes as long as reading a small shop
         from agent.run import session
+        from agent.tree import starters
 
         keep_modules()
         try:
             client = session.client_of(job)
         except ShoplaunchError as error:
+            starters.remove(job, log)
             return _refuse(state, error, job_file.named_by(job), log)
         return session.run(ctx, client, reading, problem)
     finally:

@@ -33,7 +33,7 @@ def last(row: Server) -> str:
     learned = row.start_learned
     if learned is None:
         return ""
-    return f"by {learned.way}" if learned.way else REASONS.get(learned.reason, learned.reason)
+    return REASONS.get(learned.reason, learned.reason) if learned.reason else f"by {learned.way}"
 
 
 def check(row: Server, now: float) -> Check:

@@ -130,6 +130,9 @@ class Facts:
     put_sha256: Mapping[str, Sequence[str]] | None = None
     #: "" where the panel's files for a start are in place, else why not; None: an earlier version placed the job file.
     start_prepared: str | None = None
+    #: How often the panel could not remove them after the job had failed or stalled, and when it is asked again.
+    start_left: int = 0
+    start_left_at: float = 0.0
     # The agent of the attempt
     start: Asked | None = None
     first_event: FirstReport | None = None
@@ -196,7 +199,7 @@ def of_next_attempt(found: Facts) -> Facts:
     return replace(
         found, seen_at=0.0, looked_at=0.0, look_failures=0, look_at=0.0, finished_at=None, cleaned=False, ack_seq=None,
         trouble=None, events_dropped=0, start=None, first_event=None, limited=False,
-        looked_early=False,
+        looked_early=False, start_left=0, start_left_at=0.0,
     )  # fmt: skip
 
 

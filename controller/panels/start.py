@@ -38,7 +38,7 @@ REASONS: Mapping[str, str] = {
 #: tried there for a month, unless the operator changes it. One account may have rules that look like the server's.
 OF_THE_SERVER: Mapping[str, int] = {
     "php_not_the_account": 1, "functions_disabled": 1, "vanished": 1, "emptied": 1, "closed": 1,
-    "refused_by_firewall": 2,
+    "refused_by_firewall": 2, "limited": 2,
 }  # fmt: skip
 #: After so long the knowledge about a server may be outdated.
 FORGET_SECONDS = 30 * 24 * 3600.0
@@ -53,7 +53,11 @@ class Started(NamedTuple):
 
 
 class Lesson(Protocol):
-    """The result of starts on a server: the reason, how many accounts in a row met it, and when it last occurred."""
+    """The result of starts on a server: the way, the reason, how many accounts in a row met it, and when it last
+    occurred."""
+
+    @property
+    def way(self) -> str: ...
 
     @property
     def reason(self) -> str: ...

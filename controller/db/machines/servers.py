@@ -23,8 +23,8 @@ MOST_ACCOUNTS = 2
 
 
 class Learned(NamedTuple):
-    """Outcome of starting agents at once on a server: the way, or the reason why not; when it first and last came; in
-    how many accounts in a row, counted to MOST_ACCOUNTS, and the last of these."""
+    """Outcome of starting agents at once on a server: the way, or the reason why not, or both: it was in vain; when it
+    first and last came; in how many accounts in a row, counted to MOST_ACCOUNTS, and the last of these."""
 
     way: str
     reason: str
@@ -91,16 +91,33 @@ def choose_start(connection: sa.Connection, name: str, start: str) -> None:
 
 
 def note_start(connection: sa.Connection, name: str, way: str, reason: str, now: float, account: str = "") -> None:
-    """Note the outcome of starting the agent of `account` at once on the server."""
-    text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
-    known = None if text is None else Learned(**json.loads(text))
-    same = known is not None and (known.way, known.reason) == (way, reason)
-    since, accounts = (known.since, known.accounts) if known is not None and same else (now, 1)
-    is_another = known is not None and same and account != known.account and accounts < MOST_ACCOUNTS
-    if known is not None and same and not is_another and now - known.at < _SAME_SECONDS:
+    """Note the outcome of starting the agent of `account` at once on the server. Where agents have reported that this
+    way is in vain, only a report of another one ends that."""
+    known = _learned(connection, name)
+    if way and known is not None and known.way == way and known.reason:
         return
-    noted = Learned(way, reason, since, now, accounts + is_another, account)
-    learned = json.dumps(noted._asdict(), sort_keys=True)
+    _note(connection, name, known, Learned(way, reason, now, now, 1, account))
+
+
+def note_report(connection: sa.Connection, name: str, way: str, reason: str, now: float, account: str) -> None:
+    """Note what the agents of `account` reported about such a start by `way`: "", or the `reason` why it was in
+    vain."""
+    _note(connection, name, _learned(connection, name), Learned(way, reason, now, now, 1, account))
+
+
+def _learned(connection: sa.Connection, name: str) -> Learned | None:
+    text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
+    return None if text is None else Learned(**json.loads(text))
+
+
+def _note(connection: sa.Connection, name: str, known: Learned | None, new: Learned) -> None:
+    """Write `new`, which came of one account, after `known`."""
+    if known is not None and (known.way, known.reason) == (new.way, new.reason):
+        is_another = new.account != known.account and known.accounts < MOST_ACCOUNTS
+        if not is_another and new.at - known.at < _SAME_SECONDS:
+            return
+        new = new._replace(since=known.since, accounts=known.accounts + is_another)
+    learned = json.dumps(new._asdict(), sort_keys=True)
     connection.execute(sa.update(servers).where(servers.c.name == name).values(start_learned=learned))
 
 

@@ -42,6 +42,15 @@ def first_event(known: Facts, event: Mapping[str, Any], now: float) -> Facts | N
     return replace(known, first_event=FirstReport(now, way if way in WAYS else CRON))
 
 
+def reported(known: Facts) -> tuple[str, str] | None:
+    """Return by which way the attempt's agent was started at once and, where that was in vain, the reason, as agents
+    have reported it; None as long as they have not."""
+    first, way = known.first_event, (known.start or Asked()).way
+    if first is not None and first.way in WAYS:
+        return first.way, ""
+    return (way, _reason(known)) if way and (first is not None or known.limited) else None
+
+
 def of(job: Job) -> Start | None:
     """Return how the attempt's agent was started, None before its first report."""
     known = facts.of(job)

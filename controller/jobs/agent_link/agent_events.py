@@ -12,6 +12,7 @@ from controller import measures
 from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import GroupCommit
 from controller.db.jobs import Job
+from controller.db.machines import servers
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
 from controller.jobs.agent_link import rates, report_retention
 from controller.jobs.agent_link.reports import checked, is_final
@@ -113,7 +114,11 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
             return {}
     columns = stored | _effect(connection, replace(job, **stored), event, now)
     first = starting.first_event(facts.after(job, columns), event, now)
-    return columns if first is None or not states.may(job.state, "agent_works") else columns | facts.column(first)
+    if first is None or not states.may(job.state, "agent_works"):
+        return columns
+    if (came := starting.reported(first)) is not None:
+        servers.note_report(connection, job.server, *came, now, job.account)
+    return columns | facts.column(first)
 
 
 def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -6,20 +6,23 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from controller.db import facts
-from controller.db.facts import Asked
+from controller.db.facts import Asked, Facts
 from controller.db.machines import servers
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.registry import starts
-from controller.panels.start import REASONS, WAYS, Started, stops
+from controller.panels.start import REASONS, SSH, WAYS, Started, stops
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 #: The job goes on without an answer after this time in total.
 WITHIN_SECONDS = 5.0
+#: Instead of the fact `start_prepared`: the files were placed, and removed again when the job failed or stalled.
+TAKEN_AWAY = "taken_away"
 
 
 def why_not(work: Work) -> str:
@@ -27,8 +30,11 @@ def why_not(work: Work) -> str:
     server = work.tools.server
     if starts(server) != servers.AUTO:
         return "switched_off"
-    reason = stops(server.start_learned, work.tools.clock())
-    return "" if reason and work.tools.panel.has_other_start() else reason
+    learned = server.start_learned
+    reason = stops(learned, work.tools.clock())
+    # What starters met says nothing about SSH; what agents reported that were started by SSH does
+    is_of_ssh = learned is not None and learned.way == SSH
+    return "" if reason and not is_of_ssh and work.tools.panel.has_other_start() else reason
 
 
 def files(work: Work) -> Mapping[str, tuple[bytes, int]]:
@@ -65,30 +71,43 @@ def ring(work: Work, unprepared: str | None) -> Asked:
     all the same: failures here are logged, and waited for no longer than WITHIN_SECONDS.
     """
     at, began = work.tools.clock(), time.monotonic()
+    anew = unprepared == TAKEN_AWAY
     if unprepared is None:
         unprepared = why_not(work) or ("not_offered" if files(work) else "")
-    found = Started(reason=unprepared) if unprepared else _started(work, WITHIN_SECONDS)
+    elif anew:
+        unprepared = why_not(work)
+    found = Started(reason=unprepared) if unprepared else _started(work, WITHIN_SECONDS, anew=anew)
     way = found.way if found.way in WAYS else ""
     reason = "" if way else found.reason if found.reason in REASONS else "failed"
     return Asked(way, reason, round(time.monotonic() - began, 3), at)
+
+
+def noted(known: Facts, came: Asked) -> Facts:
+    """Return the facts of a job whose agent was to be started at once, and what came of that."""
+    if known.start_prepared == TAKEN_AWAY:
+        # They were placed anew
+        known = replace(known, start_prepared="", start_left=0)
+    return replace(known, start=came)
 
 
 def note(connection: sa.Connection, work: Work, came: Asked, unprepared: str | None) -> None:
     """Store the outcome of a start for the server: only a start that was tried adds knowledge."""
     # The start was skipped for a reason that is known already
     is_known = stops(work.tools.server.start_learned, came.at or 0.0) == came.reason != ""
-    if not unprepared and not is_known:
+    if unprepared in (None, "", TAKEN_AWAY) and not is_known:
         found = came.way, came.reason, came.at or 0.0
         servers.note_start(connection, work.job.server, *found, work.job.account)
 
 
-def _started(work: Work, within_seconds: float) -> Started:
-    """Call the panel in a thread of its own, which is abandoned when it hangs."""
+def _started(work: Work, within_seconds: float, *, anew: bool) -> Started:
+    """Call the panel in a thread of its own, which is abandoned when it hangs; `anew`: place its files before."""
     ended: list[Started | BaseException] = []
 
     def ask() -> None:
         try:
             job = work.job
+            if anew and (wanted := files(work)):
+                work.tools.panel.put_files(work.account, wanted)
             ended.append(work.tools.panel.start_now(work.account, job.id, job.attempt, within_seconds))
         except BaseException as problem:  # noqa: BLE001 - the waiting thread distinguishes them
             ended.append(problem)

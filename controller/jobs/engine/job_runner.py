@@ -20,7 +20,7 @@ from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import preparation, step_runner
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
-from controller.jobs.engine.operations import cancellation, follow_up, interventions, tls_follow_up
+from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Surroundings, Tools, Work
@@ -184,6 +184,8 @@ class JobRunner:
             elif follow_up.has_idle_user(job) and not idle:
                 idle = True
                 follow_up.forget_idle_user(self._tools(job), job)
+            elif (left := start_leftovers.due_at(job, rows)) is not None and left <= self._clock():
+                start_leftovers.remove(self._tools(job), job)
             elif job.state == states.CANCELLED:
                 job = self._undo(job)
                 return job, job.wake_at
@@ -235,7 +237,8 @@ class JobRunner:
         if follow_up.has_idle_user(job):
             waits.append(now + AGAIN_SECONDS)
         waits += notifications.times(job, self._tools(job)).values()
-        waits += [due for due in (credentials.expires_at(job), tls_follow_up.next_check_at(job)) if due is not None]
+        more = credentials.expires_at(job), tls_follow_up.next_check_at(job), start_leftovers.due_at(job, rows)
+        waits += [due for due in more if due is not None]
         wake_at = min(waits, default=None)
         if job.state in (states.DROPPED, states.RESTORING):
             wake_at = min([*waits, silence.deadline(job)])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from controller.db import jobs
+from controller.db.facts import Facts
 from controller.jobs.agent_link import ring
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop
@@ -33,4 +34,7 @@ def run(work: Work) -> Outcome:
             # The account's network lets nothing out: probe this agent from the beginning
             blocked_at[:] = [work.tools.clock()]
 
-    return Outcome(lambda known: replace(known, cron_seconds=every, blocked_at=blocked_at[0], start=came), effect=note)
+    def learned(known: Facts) -> Facts:
+        return ring.noted(replace(known, cron_seconds=every, blocked_at=blocked_at[0]), came)
+
+    return Outcome(learned, effect=note)

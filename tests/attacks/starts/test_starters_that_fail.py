@@ -14,10 +14,17 @@ import requests
 from controller.jobs.agent_link import ring
 from controller.panels.cpanel.start import at_once, web_start
 from controller.panels.cpanel.start.starter import Starter
+from shared.job import cron_line
 from shared.starter import NAME
 from tests.attacks.table import attack
 from tests.integration.cpanel_shops.conftest import bundle, template, whm, whm_server, world  # noqa: F401
-from tests.integration.cpanel_shops.test_start_at_once import key_of, rung, start_of, starters  # noqa: F401
+from tests.integration.cpanel_shops.test_start_at_once import (  # noqa: F401
+    key_of,
+    left_unasked,
+    rung,
+    start_of,
+    starters,
+)
 
 pytestmark = pytest.mark.root
 TIMEOUT = 120
@@ -30,7 +37,7 @@ DIES = b'test -z "$SHOPLAUNCH_START" || kill -9 $$\n'
     "the agent that cron starts takes it away, and it occupies nothing",
 )
 def test_a_starter_nobody_asked_for_goes_with_the_agent_that_cron_starts(rung, monkeypatch):
-    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    left_unasked(monkeypatch)
     job = rung.sold()
     (left,) = starters(rung, job)
     assert left.name == Starter(key_of(rung), job.id, 1).name
@@ -84,6 +91,7 @@ def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung,
         return real(place, starter, until)
 
     with monkeypatch.context() as patch:
+        left_unasked(patch)
         patch.setattr(web_start, "ask", ask_late)
         job = rung.sold()
     assert start_of(rung, job)["reason"] == reason
@@ -100,7 +108,7 @@ def test_a_starter_that_is_quarantined_where_it_lies_stops_the_ringing_too(rung,
     "the controller takes it away before the shop is called ready",
 )
 def test_a_closed_starter_that_the_agent_left_is_taken_away_by_the_controller(rung, monkeypatch):
-    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    left_unasked(monkeypatch)
     job = rung.sold()
     (left,) = starters(rung, job)
     text, owner = left.read_bytes(), pwd.getpwnam(job.account)
@@ -174,6 +182,8 @@ def test_an_agent_that_dies_as_soon_as_it_was_started_at_once_leaves_the_work_to
     launcher.write_bytes(head + b"\n" + DIES + rest)
     job = rung.sold()
     assert start_of(rung, job)["way"] == "web" and starters(rung, job) == []
+    panel = rung.open_panel()
+    assert cron_line(job.id) in panel.cron_lines(panel.find_account(job.account))
     rung.until(job)
     assert rung.job(job).state == "live", rung.trouble(job)
     start = rung.status(job)["start"]

@@ -2,15 +2,18 @@
 
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from controller.panels.cpanel.start import web_start
+from controller.panels.cpanel.start import at_once, web_start
 from controller.panels.cpanel.start.starter import Starter, starter_key
 
 pytestmark = pytest.mark.root
 TICKS = 60
+#: So long something hangs unless it is let go.
+PATIENCE = 120
 
 
 def starters(world, job):
@@ -30,6 +33,12 @@ def until_over(world, job):
 
 def start_of(world, job):
     return world.job(job).facts["start"]
+
+
+def left_unasked(patch):
+    """From now on controllers are killed between writing a starter and asking for it, as far as the starter sees."""
+    patch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    patch.setattr(at_once.Ring, "take_away", lambda *_: None)
 
 
 def key_of(world):
@@ -56,7 +65,7 @@ def test_a_follow_up_job_starts_through_the_living_shop_and_leaves_no_starter_in
     shop = rung.sold()
     until_over(rung, shop)
     if not asked:
-        monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+        left_unasked(monkeypatch)
     later = rung.service.jobs.start_follow_up(shop.id, "set_admin_password", {"admin.password": "a new and long one"})
     rung.work()
     assert start_of(rung, later)["way"] == ("web" if asked else "")
@@ -77,7 +86,7 @@ def test_nothing_is_put_there_where_the_operator_has_not_said_so(world, whm):
 
 
 def test_what_an_agent_could_not_take_away_the_controller_does(rung, monkeypatch):
-    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    left_unasked(monkeypatch)
     job = rung.sold()
     (left,) = starters(rung, job)
     text = left.read_bytes()
@@ -92,6 +101,41 @@ def test_what_an_agent_could_not_take_away_the_controller_does(rung, monkeypatch
     rung.until(job)
     assert rung.job(job).state == "live", rung.trouble(job)
     assert starters(rung, job) == sorted([mine, other])
+
+
+def test_a_starter_that_was_of_no_use_is_taken_away_when_its_start_is_over(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    job = rung.sold()
+    assert (start_of(rung, job)["reason"], starters(rung, job)) == ("no_answer", [])
+    rung.until(job)
+    assert rung.job(job).state == "live", rung.trouble(job)
+
+
+def test_a_panel_that_does_not_take_it_away_holds_nobody_up(rung, monkeypatch):
+    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    over = threading.Event()
+    monkeypatch.setattr(at_once.Ring, "end", lambda _ring: over.wait(PATIENCE))
+    try:
+        job = rung.sold()
+        assert (start_of(rung, job)["reason"], over.is_set()) == ("no_answer", False)
+    finally:
+        over.set()
+
+
+@pytest.mark.parametrize("end", ["stalled", "failed"])
+def test_a_starter_of_a_job_that_stops_is_taken_away(rung, monkeypatch, end):
+    left_unasked(monkeypatch)
+    job = rung.sold()
+    assert starters(rung, job)
+    if end == "failed":
+        # An agent that refuses its job file trusts no name in it
+        (rung.agent_folder(job) / "job").write_bytes(b"damaged")
+        rung.run_agent(job)
+        assert starters(rung, job)
+    rung.clock.pass_by(400)
+    rung.work()
+    assert rung.job(job).state == end, rung.trouble(job)
+    assert starters(rung, job) == []
 
 
 def test_an_occupied_document_root_is_refused_as_ever_and_keeps_what_it_held(rung):
@@ -120,7 +164,7 @@ def test_rules_of_the_accounts_own_leave_the_start_to_cron_and_teach_nothing_abo
 
 
 def test_a_cancelled_jobs_starter_goes_as_well(rung, monkeypatch):
-    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    left_unasked(monkeypatch)
     job = rung.sold()
     assert starters(rung, job)
     rung.service.jobs.cancel(job.id)
@@ -130,7 +174,7 @@ def test_a_cancelled_jobs_starter_goes_as_well(rung, monkeypatch):
 
 
 def test_the_starter_is_no_more_open_than_any_page_and_holds_no_secret(rung, monkeypatch):
-    monkeypatch.setattr(web_start, "ask", lambda *_: web_start.Outcome())
+    left_unasked(monkeypatch)
     job = rung.sold()
     (left,) = starters(rung, job)
     assert stat.S_IMODE(left.stat().st_mode) & 0o022 == 0

@@ -99,7 +99,18 @@ class Ring:
 
     def _by_the_site(self, began: float, end: float) -> Started:
         way, reason = self._asked(end)
+        if not way:
+            self.take_away(end)
         return Started(way, reason, time.monotonic() - began)
+
+    def take_away(self, until: float) -> None:
+        """Remove a starter that is of no use any more; wait for that no longer than `until` (monotonic)."""
+        if Call(self._ended).within(until - time.monotonic()) is None:
+            LOG.info("%s: a starter may stay in the document root for now", self.account.user)
+
+    def _ended(self) -> Answer:
+        self.end()
+        return Answer(True, None)
 
     def _asked(self, end: float) -> tuple[str, str]:
         written = self.panel.files(self.account).wait_for_extra(end - time.monotonic())

@@ -11,7 +11,7 @@ from controller import processes
 from controller.panels.cpanel.skeleton.ssh_store import TARGET, options
 from controller.panels.start import SSH, Started
 from controller.processes import Bounds, TooMuchOutput
-from shared.job import FOLDER, LAUNCHER_FILE
+from shared.job import FOLDER, LAUNCHER_FILE, START_VARIABLE
 
 #: The user that may become every account.
 ROOT = "root"
@@ -20,7 +20,7 @@ _STARTED = b"started"
 #: Runs as the account: nothing of root's environment, only what cron provides.
 _AS_ACCOUNT = (
     "cd {home} && umask 022 && test -f {run} && exec env -i HOME={home} LOGNAME={user} USER={user} SHELL=/bin/sh"
-    " PATH=/usr/bin:/bin SHOPLAUNCH_START=ssh /bin/sh {run}"
+    " PATH=/usr/bin:/bin {start} /bin/sh {run}"
 )
 # By `su`, like sessions on the server: limits and the account's own view of the file system apply
 _AS_ROOT = (
@@ -38,7 +38,7 @@ def start(target: str, settings: Path | None, user: str, home: str, within_secon
     """Start the launcher of the account `user` with its `home` (both safe as words of a shell)."""
     began = time.monotonic()
     run = f"{home}/{FOLDER}/{LAUNCHER_FILE}"
-    inner = _AS_ACCOUNT.format(home=home, run=run, user=user)
+    inner = _AS_ACCOUNT.format(home=home, run=run, user=user, start=f"{START_VARIABLE}={SSH}")
     script = f"sh -c {shlex.quote(_AS_ROOT.format(user=user))} sh {shlex.quote(inner)}"
     seconds = max(1, int(within_seconds))
     command = ["ssh", "-o", f"ConnectTimeout={seconds}", *options(settings), "--", target, f"exec {script}"]

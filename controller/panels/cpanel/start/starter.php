@@ -17,7 +17,7 @@ if ($no === '' && (!isset($_SERVER['REQUEST_METHOD']) || $_SERVER['REQUEST_METHO
 if ($no === '' && $me < 0) $no = 'unproven';
 if ($no !== 'not_first' && $me >= 0 && $me !== $owner) $no = 'not_owner';
 $run = '(cd /; umask 022; PATH=/usr/bin:/bin; s=/bin/bash; test -x $s || s=/bin/sh; exec env -i HOME=@HOME@'
-    . ' LOGNAME=@USER@ USER=@USER@ SHELL=/bin/sh PATH=/usr/bin:/bin SHOPLAUNCH_START=web $(command -v setsid) $s -c \''
+    . ' LOGNAME=@USER@ USER=@USER@ SHELL=/bin/sh PATH=/usr/bin:/bin @START@ $(command -v setsid) $s -c \''
     . 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; test -z "$BASH_VERSION" || for n in /proc/self/fd/*; do n=${n##*/};'
     . ' test "$n" -gt 2 && exec {n}>&-; done; cd @HOME@; test ! -f @RUN@ || exec /bin/sh @RUN@\''
     . ') </dev/null >/dev/null 2>&1 & echo started';

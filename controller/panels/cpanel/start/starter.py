@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.job import FOLDER, LAUNCHER_FILE
+from controller.panels.start import WEB
+from shared.job import FOLDER, LAUNCHER_FILE, START_VARIABLE
 from shared.starter import MOST, PREFIX, SUFFIX
 
 MODE = 0o644
@@ -58,7 +59,13 @@ class Starter:
         """Return the file's text, None for an account whose home or name is unsafe in a shell."""
         if not _HOME.match(home) or not _USER.match(user):
             return None
-        values = {"@NONCE@": self.nonce, "@HOME@": home, "@USER@": user, "@RUN@": f"{home}/{FOLDER}/{LAUNCHER_FILE}"}
+        values = {
+            "@NONCE@": self.nonce,
+            "@HOME@": home,
+            "@USER@": user,
+            "@RUN@": f"{home}/{FOLDER}/{LAUNCHER_FILE}",
+            "@START@": f"{START_VARIABLE}={WEB}",
+        }
         text = _TEMPLATE.read_text("ascii")
         for name, value in values.items():
             text = text.replace(name, value)

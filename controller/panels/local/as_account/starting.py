@@ -15,11 +15,10 @@ from controller.panels.local.as_account import sources
 from controller.panels.local.as_account.run import ENVIRONMENT, Identity
 from controller.panels.start import ACCOUNT, REASONS, Started
 from controller.processes import Bounds, TooMuchOutput
+from shared.job import START_VARIABLE
 
 LOG = logging.getLogger(__name__)
 ANSWER_BYTES = 64 * 1024
-#: Tells the agent how it was started; cron does not set it.
-VARIABLE = "SHOPLAUNCH_START"
 SOURCE = sources.with_helper("start_helper.py")
 
 
@@ -35,7 +34,7 @@ def start(identity: Identity, command: str, variables: Mapping[str, str], within
         "groups": sorted(os.getgrouplist(identity.name, identity.gid)),
         "command": command,
         "variables": dict(variables),
-        "environment": {VARIABLE: ACCOUNT},
+        "environment": {START_VARIABLE: ACCOUNT},
     }
     try:
         answer = _asked(request, within_seconds)

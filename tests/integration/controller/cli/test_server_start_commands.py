@@ -96,7 +96,8 @@ def row_of(house, *learned, start="auto", now=100.0):
 
     def note(connection):
         for number, (way, reason, account) in enumerate(learned):
-            servers.note_start(connection, "cp1", way, reason, float(number), account)
+            noted = servers.note_report if way and reason else servers.note_start
+            noted(connection, "cp1", way, reason, float(number), account)
 
     transact(house.engine, note)
     return server_starts.check(house.server(), now)
@@ -112,6 +113,8 @@ def row_of(house, *learned, start="auto", now=100.0):
         ([("", "refused_by_firewall", "a")], True, "last time: a firewall before the sites refused the request"),
         ([("", "refused_by_firewall", "a"), ("", "refused_by_firewall", "b")], False, "last time: a firewall"),
         ([("", "vanished", "a"), ("web", "", "b")], True, "last time: by web"),
+        ([("web", "limited", "a"), ("web", "", "b")], True, "last time: an agent was started at once, and its limits"),
+        ([("web", "limited", "a"), ("web", "limited", "b")], False, "last time: an agent was started at once, and its"),
     ],
 )
 def test_server_check_shows_what_came_of_it_and_whether_it_is_tried_again(house, learned, ok, message):
