@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from pathlib import Path
 
+from controller.agent_archive.locations import PACKAGING
 from shared.encoding import sha256_hex
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "armour"
+TEMPLATE = PACKAGING / "armour"
 #: Characters of the alphabet that forms need not escape; lines short enough for every editor and proxy.
 LINE_CHARS = 120
 _ARMORED = re.compile(

@@ -14,15 +14,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from controller.agent_archive.bytecode import BYTECODE, code_names, compiled_modules
+from controller.agent_archive.locations import PACKAGING, PROJECT, WHEELS
 from controller.agent_archive.untyped import untyped
 from controller.files import write_durably
 from shared.errors import ShoplaunchError
 
-PROJECT = Path(__file__).resolve().parents[2]
-PACKAGING = PROJECT / "packaging" / "agent"
 VENDOR_LIST = PACKAGING / "vendor.txt"
 LAUNCHER = PACKAGING / "run"
-WHEELS = PROJECT / "build" / "vendor"
 #: The oldest date a ZIP can hold.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 PUBLIC_KEY_BYTES = 32

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.util import MAGIC_NUMBER
-from pathlib import Path
 
+from controller.agent_archive.locations import PACKAGING
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 
-COMPILER = Path(__file__).resolve().parents[2] / "packaging" / "agent" / "compile.py"
+COMPILER = PACKAGING / "compile.py"
 #: The archive's folder for bytecode; each member is named by a Python's magic number in hexadecimal.
 BYTECODE = "bytecode"
 #: The slowest Python takes two seconds.

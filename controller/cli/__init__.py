@@ -10,6 +10,7 @@ import click
 
 from controller import log_entries
 from controller.cli.terminal.output import errors_shown
+from controller.cli.version_option import version_options
 from controller.config import home_folder, load_config
 from controller.follow_up_kinds import KINDS
 from shared.errors import ShoplaunchError
@@ -69,7 +70,7 @@ def _load(module: str) -> Any:
 
 
 @click.group(cls=Commands)
-@click.version_option(package_name="shoplaunch")
+@version_options
 @errors_shown
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""

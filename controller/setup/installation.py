@@ -21,7 +21,8 @@ from controller.files import write_durably
 from controller.keys import Keys, alone, ensure_keys, load_keys, rotate
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
-_SETTINGS = """\
+#: What a new installation begins with: it describes the settings and sets none.
+SETTINGS = """\
 # Settings of Shoplaunch; those that are no list and in no section may also be given as a variable SHOPLAUNCH_NAME.
 
 # Where accounts and clients reach the controller; https unless it is this very machine.
@@ -29,9 +30,9 @@ _SETTINGS = """\
 #bind = "127.0.0.1:8000"
 # How many reverse proxies are in front, each of which sets X-Forwarded-For: with https mostly one.
 #trusted_proxies = 1
-# Where agents of this very machine reach it; agents/socket in this folder unless named.
+# Where agents of this very machine reach it; agents/socket in the folder of the state unless named.
 #agent_socket = "/run/shoplaunch/socket"
-# SQLite below this folder unless a MySQL, a MariaDB or a PostgreSQL (postgresql://) is given.
+# SQLite in the folder of the state unless a MySQL, a MariaDB or a PostgreSQL (postgresql://) is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
 #agent_pythons = ["/usr/bin/python3.9"]
@@ -68,7 +69,7 @@ def ensure_settings(config: Config) -> None:
     """Create a settings file if there is none; it only describes the possible settings."""
     settings = config.home / FILE_NAME
     if not settings.exists():
-        write_durably(settings, _SETTINGS.encode("utf-8"), 0o600)
+        write_durably(settings, SETTINGS.encode("utf-8"), 0o600)
 
 
 def ensure_installation(config: Config, *, new_keys: bool = False) -> None:

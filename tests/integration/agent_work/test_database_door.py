@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.database.access import OPENING
-from controller.agent_archive.build import PROJECT, fetch_wheels
+from controller.agent_archive.build import fetch_wheels
+from controller.agent_archive.locations import PROJECT
 from controller.panels.local.private_stack.stack import free_port
 from shared.bundle import SESSION
 from tests.support.interpreters import interpreter

@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from agent.database import access, ledger
-from controller.agent_archive.build import PROJECT, fetch_wheels
+from controller.agent_archive.build import fetch_wheels
+from controller.agent_archive.locations import PROJECT
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.support.servers.mariadb import stop_private
