@@ -14,7 +14,7 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
-    packages="$packages iproute2 redis-server rabbitmq-server prometheus"
+    packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
     packages="$packages php wordpress wordpress-l10n"
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
@@ -92,7 +92,7 @@ remove_cluster_note() {
 # Tests start brokers of their own, and no scanner needs its signatures: what is installed here for them does not start at
 # the next boot either
 unwanted=
-for package in redis-server rabbitmq-server prometheus; do
+for package in redis-server rabbitmq-server prometheus nginx; do
     case "$missing " in *" $package "*) unwanted="$unwanted $package" ;; esac
 done
 # Erlang's port mapper comes with the second
