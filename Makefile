@@ -1,5 +1,5 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
-.PHONY: help demo cluster test test-nightly mutants attacks pages lint bench clean
+.PHONY: help deb demo cluster test test-nightly mutants attacks pages lint bench clean
 .DEFAULT_GOAL := help
 # Where this is set, each of thousands of processes compiles the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,6 +10,7 @@ PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
+	@echo "make deb             a package for this release of Debian or Ubuntu, in build/deb"
 	@echo "make cluster         two machines share the work, workers are killed meanwhile; CLUSTER=OPTIONS, such as --orders 50"
 	@echo "make test            linters, types, import rules, every test"
 	@echo "make test TESTS=F    only the tests in F, a file or folder"
@@ -24,6 +25,11 @@ help:
 demo:
 	@packaging/bootstrap.sh run
 	@.venv/bin/python packaging/demo/demo.py $(if $(BUNDLE),--bundle "$(BUNDLE)")
+
+# Of the last commit's moment and the pinned wheels: the same commit gives the same bytes
+deb:
+	@packaging/bootstrap.sh run
+	@.venv/bin/python packaging/debian/build.py
 
 # Machines, servers and shops are doubles; Redis and MariaDB are real ones of its own, and nothing of it is left
 cluster:

@@ -29,6 +29,7 @@ SESSION = (
         'cd {project} && export PATH="$PWD/.venv/bin:$PATH" && command -v shoplaunch',
     ),
     Step("shoplaunch init"),
+    Step("shoplaunch --version --json"),
     Step(
         "$EDITOR /var/lib/shoplaunch/shoplaunch.toml", "true {home}/shoplaunch.toml && test -f {home}/shoplaunch.toml",
         why="an editor waits for a person; the settings are those of the private services",
@@ -167,6 +168,13 @@ BEGUN = {
     "packaging/bootstrap.sh run": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
     "packaging/bootstrap.sh celery": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
     "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
+    "make deb": ("make -n deb", "builds a package; tests/system/packages does, and installs it in a system of its own"),
+    "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
+    "$EDITOR /etc/shoplaunch/shoplaunch.toml": ("true", OTHERS),
+    "shoplaunch init --operator-email you@example.com": (
+        "shoplaunch init --help | grep -e --operator-email", "of the package: the session has its own installation",
+    ),
+    "systemctl start shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
     "make demo": ("make -n demo", NO_END),
     "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle", NO_END),
     "make demo BUNDLE=…": ("make -n demo BUNDLE=x.bundle", NO_END),

@@ -1,0 +1,99 @@
+"""`make deb`: a package that a host installs in a minute, without network, and that leaves nothing behind."""
+
+import hashlib
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.pages import PROJECT
+from tests.system.packages.conftest import build
+from tests.system.packages.tree import wait_until
+
+pytestmark = pytest.mark.root
+STATE, SETTINGS, BACKUPS = "/var/lib/shoplaunch", "/etc/shoplaunch/shoplaunch.toml", "/var/backups/shoplaunch"
+
+
+def install(tree, package):
+    return tree.run("dpkg", "-i", tree.give(package))
+
+
+def left_in(tree):
+    """Return what the package and its commands have written in the tree, and not removed."""
+    upper = tree.folder / "upper"
+    # What a layer takes away of the system below is a device there
+    found = (path for path in upper.rglob("*shoplaunch*") if not path.is_char_device())
+    return [name for name in (str(path.relative_to(upper)) for path in found) if not name.startswith("var/tmp/")]
+
+
+def red_rows(tree):
+    rows = json.loads(tree.run("shoplaunch", "doctor", "--json", code=1))
+    return {row["name"] for row in rows if not row["ok"]}
+
+
+def test_two_builds_of_a_commit_give_the_same_bytes(package, tmp_path):
+    again = build(tmp_path)
+    assert Path(again).name == Path(package).name
+    assert Path(again).read_bytes() == Path(package).read_bytes()
+
+
+@pytest.mark.skipif(not (PROJECT / ".git").exists(), reason="not a clone: git does not say which files there are")
+def test_the_package_carries_every_module_page_and_script(package, tmp_path):
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    (wheel,) = (tmp_path / "opt" / "shoplaunch" / "wheels").glob("shoplaunch-*.whl")
+    listed = ["git", "-C", str(PROJECT), "ls-files", "agent", "controller", "shared"]
+    known = subprocess.run(listed, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in known if not name.endswith((".md", "/babel.cfg"))} - carried == set()
+    page = (
+        subprocess.run(
+            ["man", "--warnings", "-l", str(tmp_path / "usr/share/man/man1/shoplaunch.1.gz")],
+            capture_output=True,
+            text=True,
+        )
+        if Path("/usr/bin/man").exists()
+        else None
+    )
+    assert page is None or (page.stderr == "" and "skeleton install" in page.stdout)
+
+
+def test_the_bill_of_materials_names_every_wheel_by_its_digest(package, tmp_path):
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    bill = json.loads(Path(package).with_suffix(".cdx.json").read_text())
+    named = {one["hashes"][0]["content"] for one in bill["components"]}
+    assert named == {
+        hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in tmp_path.glob("opt/shoplaunch/*/*.whl")
+    }
+    assert {"Flask", "ecdsa", "shoplaunch"} <= {one["name"] for one in bill["components"]}
+
+
+def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(package, tree):
+    said = install(tree, package)
+    assert "shoplaunch init" in said
+    tree.run("dpkg", "--verify", "shoplaunch")
+
+    shown = json.loads(tree.run("shoplaunch", "init", "--operator-email", "operator@example.com", "--json"))
+    assert (shown["home"], shown["agent"], shown["operator_email"]) == (STATE, True, "operator@example.com")
+    assert 'operator = "operator@example.com"' in tree.path(SETTINGS).read_text()
+    owners = set(tree.run("find", STATE, "-printf", "%u\n").split())
+    assert owners <= {"shoplaunch", "root"} and tree.run("find", STATE, "-user", "root").split() == [
+        f"{STATE}/shoplaunch.toml"
+    ]
+
+    service = tree.start("shoplaunch", "serve")
+    # Nobody delivers mail there, and no server is known yet
+    wait_until(lambda: red_rows(tree) <= {"mail", "servers"})
+    assert tree.stop(service, "shoplaunch", "serve") == 0
+    versions = json.loads(tree.run("shoplaunch", "--version", "--json"))
+    assert bool(versions["commit"]) == (PROJECT / ".git").exists() and versions["python"].startswith("3.")
+
+    tree.run("shoplaunch", "backup", f"{BACKUPS}/last.backup")
+    tree.run("dpkg", "--remove", "shoplaunch")
+    assert tree.path(f"{STATE}/keys").is_dir() and tree.path(SETTINGS).exists()
+    said = tree.run("dpkg", "--purge", "shoplaunch")
+    assert BACKUPS in said
+    tree.run("rm", "-r", BACKUPS)
+    assert left_in(tree) == []
+    tree.run("getent", "passwd", "shoplaunch", code=2)

@@ -1,0 +1,77 @@
+"""The units of the package are hardened and explained, and the service manager understands them."""
+
+import configparser
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.pages import PROJECT
+
+UNITS = PROJECT / "packaging" / "systemd"
+SERVICES = sorted(UNITS.glob("*.service"))
+#: Of 100, which is a service without any limit; root's has 96.
+MOST_EXPOSED = 20
+
+
+def analyze(*arguments):
+    """Return how `systemd-analyze` ended, and what it said."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not there")
+    command = ["systemd-analyze", *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_service_is_hardened(unit):
+    code, said = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", unit)
+    assert code == 0, said
+
+
+def verified(folder):
+    """Return what the service manager says about the units in `folder`, where the program is as if installed."""
+    for unit in folder.glob("*.service"):
+        text = unit.read_text("utf-8")
+        unit.write_text(text.replace("/opt/shoplaunch/current/bin/shoplaunch", "/bin/true"))
+    return analyze("verify", "--man=no", *folder.glob("*.service"), *folder.glob("*.timer"))
+
+
+def test_the_service_manager_understands_every_line(tmp_path):
+    folder = shutil.copytree(UNITS, tmp_path / "units")
+    assert verified(folder) == (0, "")
+
+
+def test_the_service_manager_understands_the_lines_for_root(tmp_path):
+    folder = shutil.copytree(UNITS, tmp_path / "units")
+    for unit in folder.glob("*.service"):
+        (folder / f"{unit.name}.d").mkdir()
+        shutil.copy(folder / "local-panel.conf", folder / f"{unit.name}.d")
+    assert verified(folder) == (0, "")
+
+
+def test_a_line_it_does_not_understand_is_seen(tmp_path):
+    folder = shutil.copytree(UNITS, tmp_path / "units")
+    unit = folder / SERVICES[0].name
+    unit.write_text(unit.read_text("utf-8").replace("ProtectHome=", "ProtectHomes="))
+    assert "ProtectHomes" in verified(folder)[1]
+
+
+@pytest.mark.parametrize("unit", [*SERVICES, UNITS / "local-panel.conf"], ids=lambda unit: unit.name)
+def test_every_line_of_a_service_stands_below_a_comment(unit):
+    section = unit.read_text("utf-8").partition("[Service]\n")[2].partition("\n[")[0]
+    for block in re.split(r"\n\n", section):
+        assert block.startswith("#"), block
+
+
+def test_web_and_worker_are_limited_alike():
+    limits = []
+    for name in ("web", "worker"):
+        parser = configparser.RawConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str
+        parser.read_string((UNITS / f"shoplaunch-{name}.service").read_text("utf-8"))
+        limits.append(set(parser["Service"].items()))
+    assert {key for key, _ in limits[0] ^ limits[1]} == {
+        "ExecStart", "ExecStartPre", "KillMode", "RuntimeDirectory", "RuntimeDirectoryMode",
+    }  # fmt: skip

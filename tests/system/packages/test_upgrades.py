@@ -1,0 +1,131 @@
+"""Upgrades and other systems: a job in flight, an upgrade that is killed, a system with nothing else installed."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
+from tests.system.packages.conftest import build
+from tests.system.packages.tree import SECONDS, Tree, wait_until
+
+pytestmark = [pytest.mark.root, pytest.mark.nightly]
+STATE, BACKUPS, ENVIRONMENTS = "/var/lib/shoplaunch", "/var/backups/shoplaunch", "/opt/shoplaunch/environments"
+#: Nobody listens there: its jobs wait.
+NOWHERE = "https://127.0.0.1:2087"
+
+
+@pytest.fixture(scope="module")
+def newer(package, tmp_path_factory):
+    """The package of a later version."""
+    shown = subprocess.run(["dpkg-deb", "-f", package, "Version"], check=True, stdout=subprocess.PIPE, text=True)
+    return build(tmp_path_factory.mktemp("newer"), "--version", "9" + shown.stdout.strip())
+
+
+def in_use(tree, package, tmp_path):
+    """Install the package and place an order whose server does not answer; return the job's id."""
+    tree.run("dpkg", "-i", tree.give(package))
+    tree.run("shoplaunch", "init", "--operator-email", "operator@example.com")
+    bundle, token = tmp_path / "small.bundle", tmp_path / "token"
+    members = sample_members()
+    write_bundle(bundle, members, small_manifest(members))
+    token.write_text("A" * 32)
+    for name in (tree.give(bundle), tree.give(token)):
+        tree.run("chown", "shoplaunch", name)
+    tree.run("shoplaunch", "bundle", "add", "small", "/var/tmp/small.bundle")
+    known = ["--panel", "cpanel", "--url", NOWHERE, "--user", "reseller", "--token-file", "/var/tmp/token"]
+    tree.run("shoplaunch", "server", "add", "cp1", *known)
+    order = ["--server", "cp1", "--bundle", "small", "--domain", "shop.example.com", "--account", "alice"]
+    return tree.run("shoplaunch", "order", *order, "--email", "owner@example.com").strip()
+
+
+def state_of(tree, job):
+    return json.loads(tree.run("shoplaunch", "show", job, "--json"))
+
+
+def tried(tree, job):
+    """Return what the job's steps have met."""
+    return json.dumps(state_of(tree, job)["steps"])
+
+
+def test_a_job_in_flight_goes_on_after_an_upgrade(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    worker = tree.start("shoplaunch", "worker")
+    wait_until(lambda: "panel_unreachable" in tried(tree, job))
+    before = state_of(tree, job)
+    said = tree.run("dpkg", "-i", tree.give(newer))
+    assert "before-9" in said
+    # As the service manager would, which is not there
+    tree.stop(worker, "shoplaunch", "worker")
+    assert state_of(tree, job)["state"] == before["state"]
+    worker = tree.start("shoplaunch", "worker")
+    wait_until(lambda: tried(tree, job) != json.dumps(before["steps"]))
+    tree.stop(worker, "shoplaunch", "worker")
+    (saved,) = tree.path(BACKUPS).iterdir()
+    tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
+    assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
+
+
+def test_an_installation_moves_to_another_host_and_back_to_the_former_version(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    tree.run("dpkg", "-i", tree.give(newer))
+    tree.run("dpkg", "-i", tree.give(package))
+    assert state_of(tree, job)["id"] == job
+    tree.run("shoplaunch", "backup", f"{BACKUPS}/moving.backup")
+    other = Tree(tmp_path / "other")
+    try:
+        other.run("dpkg", "-i", other.give(package))
+        other.run("shoplaunch", "init")
+        moved = other.give(tree.path(f"{BACKUPS}/moving.backup"))
+        other.run("chown", "shoplaunch", moved)
+        # 3: its bundles are to be added again
+        other.run("shoplaunch", "restore", moved, "--yes", code=3)
+        assert state_of(other, job)["id"] == job
+    finally:
+        other.close()
+
+
+def test_an_upgrade_that_is_killed_goes_on(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    upgrade = subprocess.Popen(tree.words("dpkg", "-i", tree.give(newer)), stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(list(tree.path(ENVIRONMENTS).iterdir())) == 2 or upgrade.poll() is not None)
+    tree.run("pkill", "-KILL", "-f", "postinst|pip install|-m venv", code=0)
+    assert upgrade.wait(SECONDS) != 0
+    # The former version still works
+    assert state_of(tree, job)["id"] == job
+    tree.run("dpkg", "--configure", "-a")
+    assert state_of(tree, job)["id"] == job
+    assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
+    assert tree.run("dpkg-query", "-W", "-f", "${Status}", "shoplaunch") == "install ok installed"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A system with nothing but what the package depends on."""
+    if shutil.which("debootstrap") is None:
+        pytest.skip("debootstrap is not installed")
+    folder = tmp_path_factory.mktemp("base")
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    command = ["debootstrap", "--variant=minbase", "--include=python3-venv,man-db", release["VERSION_CODENAME"]]
+    done = subprocess.run([*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"debootstrap makes no system here: {done.stdout[-200:]}")
+    return folder
+
+
+def test_a_system_with_nothing_else_has_all_it_needs(package, base, tmp_path):
+    tree = Tree(tmp_path / "tree", base)
+    try:
+        tree.run("dpkg", "-i", tree.give(package))
+        shown = json.loads(tree.run("shoplaunch", "init", "--json"))
+        assert shown["agent"] is True
+        # What is red there is what an operator has yet to say
+        rows = json.loads(tree.run("shoplaunch", "doctor", "--json", code=1))
+        assert {row["name"] for row in rows if row["ok"]} >= {"keys", "database", "agent"}
+        assert "SHOPLAUNCH" in tree.run("man", "shoplaunch")
+        tree.run("dpkg", "--purge", "shoplaunch")
+        assert not tree.path(STATE).exists()
+    finally:
+        tree.close()
