@@ -298,7 +298,7 @@ class Desk:
             agent.seq = 0
             agent.restore()
             agent.clean()
-        except Exception as trouble:  # noqa: BLE001 - it is told, and tried again
+        except Exception as trouble:  # noqa: BLE001 - it is reported, and tried again
             self.troubles.append(f"{row.id}: {trouble!r}")
             print(self.troubles[-1], file=sys.stderr, flush=True)
             self._seen.discard(row.id)

@@ -45,7 +45,7 @@ class Fleet:
         self._killer = None
 
     def plan(self, **changes):
-        """What every process is told of the others."""
+        """What every process knows of the others."""
         path = self.home / "plan.json"
         before = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps({**before, **changes}))

@@ -75,11 +75,11 @@ final class Tree
     {
         $rules = '';
         for ($digits = 1; $digits <= 5; ++$digits) {
-            $folders = '$' . implode('/$', range(1, $digits)) . '/';
-            $number = '$' . implode('$', range(1, $digits));
+            $folders = '$' . implode('/$', range(2, $digits + 1)) . '/';
             $rules .= 'RewriteCond %{HTTP_HOST} ^' . $this->options->domain . "$\n"
-                . 'RewriteRule ^' . str_repeat('([0-9])', $digits) . '(-[_a-zA-Z0-9-]*)?/.+\.jpg$ %{ENV:REWRITEBASE}img/p/'
-                . $folders . $number . '$' . ($digits + 1) . ".jpg [L]\n";
+                . 'RewriteRule ^(' . str_repeat('([\d])', $digits)
+                . '(?:\-[\w-]*)?)/.+(\.(?:jpe?g|webp|png|avif))$ %{ENV:REWRITEBASE}img/p/'
+                . $folders . '$1$' . ($digits + 2) . " [L]\n";
         }
 
         return strtr($text, [
