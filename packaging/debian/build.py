@@ -163,7 +163,9 @@ def _describe(tree: Path, version: str, architecture: str) -> None:
     """Write what dpkg reads: the description, the scripts, the files that are settings, the digests."""
     installed = sorted(path for path in tree.rglob("*") if path.is_file())
     minor = _said(PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-    environment = hashlib.sha256((tree / "opt" / "shoplaunch" / "requirements.lock").read_bytes()).hexdigest()[:16]
+    # Each version's own, whatever it shares with another: what runs from the former one does until it is restarted
+    lock = (tree / "opt" / "shoplaunch" / "requirements.lock").read_bytes()
+    environment = hashlib.sha256(version.encode() + lock).hexdigest()[:16]
     values = {
         "VERSION": version, "ARCHITECTURE": architecture, "PYTHON": minor, "ENVIRONMENT": environment,
         "NEXT": f"{minor.split('.')[0]}.{int(minor.split('.')[1]) + 1}",

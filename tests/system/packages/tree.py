@@ -22,6 +22,10 @@ chmod 755 "$2/root/usr/sbin/policy-rc.d"
 echo ready
 exec chroot "$2/root" sleep infinity
 """
+#: A run that is killed leaves nothing behind either.
+_HELD = (
+    "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--net", "--fork", "--kill-child",
+)  # fmt: skip
 _CLEAN = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -47,7 +51,7 @@ class Tree:
         self.folder, self.root = Path(folder), Path(folder) / "root"
         for name in ("upper", "work", "root"):
             (self.folder / name).mkdir(parents=True)
-        command = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-ec", _HOLD, "sh"]
+        command = [*_HELD, "sh", "-ec", _HOLD, "sh"]
         self._holder = subprocess.Popen([*command, str(base), str(folder)], stdout=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
             self.close()
