@@ -9,6 +9,7 @@ from agent.database.connection import OurConnection
 from agent.database.door import host_of, opened
 from agent.database.under_way import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
+from shared.database_disk import FULL, cause
 from shared.database_login import BUSY
 from shared.errors import ShoplaunchError
 
@@ -46,13 +47,16 @@ CODES = {
     "db_collation": (1115, 1267, 1273),
     # 1193: a server without InnoDB does not know its settings, so the agent's sessions cannot begin
     "db_engine": (1193, 1286),
-    "quota_reached": (1021, 1114),
+    "quota_reached": FULL,
     "read_only": (1290, 1836),
-    "db_busy": BUSY,
+    # 1037, 1041: out of memory; 1135: no further thread
+    "db_busy": (*BUSY, 1037, 1041, 1135),
     "db_unreachable": (1043, 1053, 1077, 1129, 1152, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2005, 2006, 2013, 2014,
                        2026, 2027, 2055, 4031),
     "db_error": (1020, 1180, 1205, 1206, 1213, 1317, 1399, 1614, 1615, 1637, 1969, 3024, 3572),
 }  # fmt: skip
+#: What the machine of the server lacks, as its text says -> code.
+CODE_OF_CAUSE: "dict[str | None, str]" = {"full": "quota_reached", "read_only": "read_only", "busy": "db_busy"}
 CODE_OF = {number: code for code, numbers in CODES.items() for number in numbers}
 
 
@@ -67,7 +71,7 @@ def as_database_failure(error: Exception) -> "ShoplaunchError":
     elif isinstance(error, RuntimeError):
         code = "db_auth_plugin"
     else:
-        code = CODE_OF.get(number, "db_data_error")
+        code = CODE_OF_CAUSE.get(cause(number, text)) or CODE_OF.get(number, "db_data_error")
     return ShoplaunchError(code, "{} {}".format(number, text)[:1000], number=number)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -12,14 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.db.connection import sqlstates
+from shared.database_disk import cause
 
-#: MySQL's "table is full" and "disk full".
-_FULL = (1114, 1021)
-#: Error numbers of files and storage, whose text contains the system's own number: MySQL's and MariaDB's below 1000
-#: are those of files.
-_OF_FILES = (*range(1, 1000), 1002, 1003, 1004, 1005, 1006, 1026, 1030)
-#: "No space left on device", "disk quota exceeded".
-_SYSTEM_SAYS = re.compile(r"\b(?:errcode: ?|errno: ?|error )(?:28|122)\b", re.IGNORECASE)
 #: SQLite's other error codes on a full disk: it cannot create its journal's shared memory or an empty file.
 _UNNAMED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 #: SQLite allocates this much at once for that memory.
@@ -34,9 +27,7 @@ def is_full(problem: BaseException, url: sa.URL) -> bool:
     if sqlstates.is_one(problem):
         return sqlstates.is_full(problem)
     number, *texts = problem.args or (0,)
-    if number in _FULL:
-        return True
-    return number in _OF_FILES and any(_SYSTEM_SAYS.search(str(text)) for text in texts)
+    return isinstance(number, int) and cause(number, " ".join(str(text) for text in texts)) == "full"
 
 
 def _has_no_room(url: sa.URL) -> bool:

@@ -216,6 +216,39 @@ def test_a_server_restarted_in_the_middle_costs_no_chunk(bundle, controller, key
         stop_private(server)
 
 
+#: Takes more room for temporary files than the server's disk has.
+LARGE_SORT = (
+    "SET @largest = (SELECT MAX(y) FROM (SELECT y FROM (SELECT REPEAT(SHA1(seq), 5) AS y FROM seq_1_to_60000) AS a"
+    " ORDER BY y LIMIT 50000, 1000) AS b);"
+)
+
+
+def test_a_full_disk_of_the_database_server_is_reported_as_such_and_waited_for(bundle, controller, keys, agent):
+    from tests.integration.agent_work.conftest import Shop
+
+    server = start_private()
+    server.stop()
+    place_of_temporary_files = server.directory / "tmp"
+    disk = ["mount", "-t", "tmpfs", "-o", "size=200k,mode=777", "shoplaunch-test", str(place_of_temporary_files)]
+    subprocess.run(disk, check=True)
+    try:
+        server.start()
+        changed = bundle.changed("db/data/0004.sql.gz", f"{LARGE_SORT}\n{bundle.texts[3][0]}".encode())
+        account = Shop(server, changed, controller, keys, agent)
+        account.drop()
+        account.cron()
+        assert (account.run(), failure(controller)["code"]) == (1, "quota_reached"), failure(controller)
+        assert "shoplaunch" in account.crontab
+        subprocess.run(["mount", "-o", "remount,size=100m", str(place_of_temporary_files)], check=True)
+        assert account.run() == 0
+        assert account.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
+        account.close()
+    finally:
+        server.stop(hard=True)
+        subprocess.run(["umount", "--lazy", str(place_of_temporary_files)], check=True)
+        stop_private(server)
+
+
 def test_a_lock_wait_that_times_out_repeats_the_chunk(shop):
     holder = shop.server.root_connection(shop.database)
     shop.drop()

@@ -18,6 +18,7 @@ import pymysql.cursors
 from pymysql.constants import CLIENT
 
 from controller.database_client import ProvenConnection
+from shared import database_disk
 from shared.bundle import SESSION
 from shared.database_socket import SOCKETS
 from shared.errors import ShoplaunchError
@@ -30,12 +31,6 @@ STATEMENT_SECONDS = 3600
 #: Error codes for the two servers the packer connects to.
 SOURCE = "source_database"
 SCRATCH = "scratch_failed"
-#: Errors of a server whose disk is full: ER_DISK_FULL, ER_RECORD_FILE_FULL.
-_NO_ROOM = frozenset({1021, 1114})
-#: Errors when the system refused to write, with errno in the text: EE_WRITE, ER_CANT_CREATE_FILE,
-#: ER_CANT_CREATE_TABLE, ER_CANT_CREATE_DB, ER_ERROR_ON_WRITE, ER_GET_ERRNO.
-_NOT_WRITTEN = frozenset({3, 1004, 1005, 1006, 1026, 1030})
-_FULL = re.compile(r"\berr(?:or|no|code):? 28\b", re.IGNORECASE)
 #: The server has not proven its identity.
 UNPROVEN = ("db_socket_foreign", "db_socket_unnamed", "db_auth_unsafe", "db_auth_plugin")
 #: The connection or the server is gone: the client's own error, ER_SERVER_SHUTDOWN, ER_QUERY_INTERRUPTED,
@@ -192,7 +187,7 @@ class Connection:
             return Refused(self._code, number, f"it does not end within {STATEMENT_SECONDS} s")
         if number in _LOST:
             return ShoplaunchError(self._code, said or "the connection is closed")
-        if number in _NO_ROOM or (number in _NOT_WRITTEN and _FULL.search(said)):
+        if database_disk.cause(number, said) == "full":
             return ShoplaunchError("disk_full", f"the database server at {self._place}: {said}")
         return Refused(self._code, number, said)
 
