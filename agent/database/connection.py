@@ -4,6 +4,7 @@ parsing the column definitions.
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
 """
 
+import contextlib
 import struct
 
 from pymysql import err
@@ -104,10 +105,24 @@ class OurConnection(Connection):
 
     def _read_query_result(self, unbuffered: bool = False) -> int:
         try:
-            return super()._read_query_result(unbuffered)
+            with self._protocol():
+                return super()._read_query_result(unbuffered)
         except RuntimeError:
             # PyMySQL's answer to LOAD DATA LOCAL where that is not allowed
             raise self._asked_for_a_file() from None
+
+    @contextlib.contextmanager
+    def _protocol(self) -> "Iterator[None]":
+        """Count the connection as lost within this context where an answer violates the protocol."""
+        try:
+            yield
+        except NO_PROTOCOL as error:
+            raise self._lost("what it says is none of the protocol: {}".format(type(error).__name__)) from None
+        except err.InternalError as error:
+            # PyMySQL's own for a packet of a wrong number, without a number of an error
+            if error.args and isinstance(error.args[0], int):
+                raise
+            raise self._lost("an answer is incomplete") from None
 
     def _asked_for_a_file(self) -> "ShoplaunchError":
         self._force_close()
@@ -139,6 +154,10 @@ class OurConnection(Connection):
         Raises what PyMySQL raises.
         """
         self._execute_command(COMMAND.COM_QUERY, query)
+        with self._protocol():
+            return self._texts()
+
+    def _texts(self) -> "list[tuple[bytes | None, ...]]":
         columns = self._read_packet().read_length_encoded_integer()
         if columns is None:
             raise self._asked_for_a_file()
