@@ -28,11 +28,13 @@ _ADDRESS = re.compile(
 )
 #: More than a century is a mistake.
 MOST_JOB_HOURS = 1_000_000
+#: More than a century is a mistake.
+MOST_DAYS = 36_525
 #: More proxies in a row are a mistake.
 MOST_PROXIES = 16
 #: Of section [engine]: variable -> setting.
 _OF_ENGINE = {"ENGINE": "kind", "BROKER_URL": "broker_url", "BROKER_URL_FILE": "broker_url_file"}
-_TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "engine", "local", "whmcs"}
+_TOP = {*_ENVIRONMENT, "agent_pythons", "mail", "engine", "retention", "local", "whmcs"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,18 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
+class RetentionConfig:
+    """For how many days what is over is stored (controller.jobs.retention.registry); 0: forever."""
+
+    events: int = 30
+    request_log: int = 90
+    audit: int = 730
+    finished_jobs: int = 30
+    personal_data: int = 90
+    spools: int = 30
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of an installation; paths below `home` are fixed."""
 
@@ -95,6 +109,7 @@ class Config:
     agent_pythons: Sequence[str] = ()
     mail: MailConfig = field(default_factory=MailConfig)
     engine: EngineConfig = EngineConfig()
+    retention: RetentionConfig = RetentionConfig()
     #: Section [local] unparsed; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
     #: Section [whmcs] unparsed; the billing driver reads it. Empty: clients of WHMCS orders are notified by mail.
@@ -153,6 +168,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
             values[name] = environment[PREFIX + name.upper()]
     values.setdefault("database_url", f"sqlite:///{home}/shoplaunch.db")
     mail, engine = _mail(values.pop("mail", {})), _engine(values.pop("engine", {}), environment)
+    retention = _retention(values.pop("retention", {}))
     sections = {name: values.pop(name, {}) for name in ("local", "whmcs")}
     for name, section in sections.items():
         if not isinstance(section, dict):
@@ -160,7 +176,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
     for name in ("trusted_proxies", "job_hours"):
         if name in values:
             values[name] = _number(name, values[name])
-    config = Config(home=home, mail=mail, engine=engine, **sections, **values)
+    config = Config(home=home, mail=mail, engine=engine, retention=retention, **sections, **values)
     _check(config)
     return config
 
@@ -207,6 +223,20 @@ def _engine(values: Any, environment: Mapping[str, str]) -> EngineConfig:
         if not isinstance(value, str):
             raise ShoplaunchError("config_invalid", f"[engine] {name} must be a str")
     return EngineConfig(**values)
+
+
+def _retention(values: Any) -> RetentionConfig:
+    if not isinstance(values, dict):
+        raise ShoplaunchError("config_invalid", "[retention] must be a section")
+    unknown = sorted(set(values) - set(RetentionConfig.__dataclass_fields__))
+    if unknown:
+        raise ShoplaunchError("config_invalid", f"[retention] has no setting {unknown[0]!r}")
+    for name, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_DAYS:
+            raise ShoplaunchError(
+                "config_invalid", f"[retention] {name} must be days, from 1 to {MOST_DAYS}; 0: forever"
+            )
+    return RetentionConfig(**values)
 
 
 def _number(name: str, value: Any) -> int:

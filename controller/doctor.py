@@ -15,7 +15,7 @@ from controller.backups import aftermath
 from controller.billing.whmcs import check as whmcs_check
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import Config
-from controller.db import bundles, health, migrate
+from controller.db import bundles, health, migrate, retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
@@ -38,6 +38,8 @@ TIMEOUT_SECONDS = 10
 #: Variables that other programs use and this one ignores.
 IGNORED_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _READY_BYTES = 64 * 1024
+#: Workers remove what is over every hour.
+SWEEP_SECONDS = 2 * 86_400.0
 #: Only root may listen on ports up to this one.
 _LAST_CLOSED_PORT = 1023
 
@@ -162,6 +164,15 @@ def _refused(config: Config) -> Iterator[Check]:
         found = health.open_refused(connection)
     message = f"{found} wait for an operator" if found else "none"
     yield Check("", not found, message, "Run `shoplaunch refused list`.")
+
+
+def _retention(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        last, now = retention.swept_at(connection), database_now(connection)
+    late = last is not None and now - last > SWEEP_SECONDS
+    periods = ", ".join(f"{name} {days or 'forever'}" for name, days in vars(config.retention).items())
+    when = "nothing was removed yet" if last is None else f"what is over was removed last on {iso(last)}"
+    yield Check("", not late, f"days: {periods}; {when}", "Start a worker, or run `shoplaunch prune` by a timer.")
 
 
 def _restored(config: Config) -> Iterator[Check]:
@@ -337,6 +348,7 @@ _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "mail": _mail,
     "alarms": _alarms,
     "refused orders": _refused,
+    "retention": _retention,
     "whmcs": _whmcs,
     "whmcs key": _keys_of_whmcs,
     "trusted proxies": _proxies,

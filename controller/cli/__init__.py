@@ -34,6 +34,7 @@ MODULES = {
     "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
     "errors": ("errors",),
     "backups": ("backup", "restore"),
+    "retention": ("retention", "prune", "forget"),
 }
 
 

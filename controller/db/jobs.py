@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from controller.db.facts import decode
-from controller.db.tables import jobs, servers, steps
+from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -70,6 +71,9 @@ class Job:
     domain_key: str | None
     parent: str | None
     later: Mapping[str, Any] | None
+    pruned_at: float | None = None
+    forgotten_at: float | None = None
+    parts: str | None = None
 
     @property
     def noun(self) -> str:
@@ -78,7 +82,10 @@ class Job:
 
 
 _NAMES = frozenset(one.name for one in fields(Job))
-_COLUMNS = [jobs.c[one.name] for one in fields(Job)]
+#: The name of a column for what the job shares with others instead of its own `later`.
+_SHARED = "shared_later"
+_shared = sa.select(follow_up_parts.c.content).where(follow_up_parts.c.digest == jobs.c.parts).scalar_subquery()
+_COLUMNS = [*(jobs.c[one.name] for one in fields(Job)), _shared.label(_SHARED)]
 # Built once: used for every report of every agent
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
@@ -92,9 +99,17 @@ class Conflict(Exception):
 
 def _job(row: sa.Row[Any]) -> Job:
     values = dict(row._mapping)
+    shared = values.pop(_SHARED)
     for name in _DOCUMENTS:
         values[name] = None if values[name] is None else json.loads(values[name])
+    if values["later"] is None and shared is not None:
+        values["later"] = {**json.loads(shared), "admin_folder": admin_folder(values["facts"])}
     return Job(**values)
+
+
+def admin_folder(known: Mapping[str, Any]) -> str:
+    """Return the back office's folder, as a job's stored facts name it."""
+    return urlsplit(decode(known).admin_url or "").path.strip("/").rpartition("/")[2]
 
 
 def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,10 +141,12 @@ def lock(connection: sa.Connection, skip_locked: bool, *which: sa.ColumnElement[
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
     """Change the row if it still has the version of `job`; return it as it is now. Raises Conflict.
 
-    `updated_at` changes only with columns outside of COUNTED, unless `values` hold an `updated_at` of their own.
+    `updated_at` changes only with columns outside of COUNTED, unless `values` hold an `updated_at` of their own. With
+    it the job's details count as new to retention.
     """
-    changed = now if values.keys() - set(COUNTED) else job.updated_at
-    values = {"updated_at": changed, **values, "version": job.version + 1}
+    if values.keys() - set(COUNTED):
+        values = {"updated_at": now, "pruned_at": None, **values}
+    values = {"updated_at": job.updated_at, **values, "version": job.version + 1}
     same = {"same_id": job.id, "same_version": job.version}
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:

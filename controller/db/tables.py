@@ -192,6 +192,11 @@ jobs = _table(
     sa.Column("ended_at", sa.Double),
     #: When the worker checks next; null: only an event or an operator moves the job on.
     sa.Column("wake_at", sa.Double, index=True),
+    #: Retention: when details of the job as it is now were removed, and when its client's data were erased.
+    sa.Column("pruned_at", sa.Double),
+    sa.Column("forgotten_at", sa.Double),
+    #: Instead of `later`, once details were removed: the row of follow_up_parts that many jobs share.
+    sa.Column("parts", sa.String(64)),
     # Lists start with the last change, of all jobs or of one state; orders query a server's account
     sa.Index("ix_jobs_updated_at_id", "updated_at", "id"),
     sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),
@@ -199,6 +204,23 @@ jobs = _table(
     sa.Index("ix_jobs_server_wake_at", "server", "wake_at"),
     sa.Index("ix_jobs_server_account", "server", "account"),
     sa.Index("ix_jobs_alarm", "alarm"),
+    sa.Index("ix_jobs_pruned_at_updated_at", "pruned_at", "updated_at"),
+    sa.Index("ix_jobs_forgotten_at_ended_at", "forgotten_at", "ended_at"),
+)
+#: `jobs.later` without what is the job's own, by the SHA-256 of the content.
+follow_up_parts = _table(
+    "follow_up_parts", sa.Column("digest", sa.String(64), primary_key=True), sa.Column("content", Long, nullable=False)
+)
+#: What retention removed of each kind (controller.jobs.retention.registry), and how old the oldest is that is left. Row
+#: "sweep" is the lease of the one process that removes; its `at` is when a sweep was last complete.
+retention = _table(
+    "retention",
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("removed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("oldest_at", sa.Double),
+    sa.Column("at", sa.Double),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("until", sa.Double),
 )
 #: How the agents of finished jobs were started. `waited`: seconds from the cron line to the first report; `worked`:
 #: the other seconds of a shop made in one attempt.

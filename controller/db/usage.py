@@ -21,7 +21,8 @@ def of_server(connection: sa.Connection, name: str) -> list[str]:
 def of_bundle(connection: sa.Connection, name: str) -> list[str]:
     """Return the jobs that need the bundle, and the keys that are limited to it, as people read them."""
     # A live shop needs it only if the parts for its follow-up jobs were not stored with its job
-    done = sa.and_(jobs.c.state == "live", sa.or_(jobs.c.later.is_not(None), jobs.c.ended_at.is_not(None)))
+    stored = sa.or_(jobs.c.later.is_not(None), jobs.c.parts.is_not(None), jobs.c.ended_at.is_not(None))
+    done = sa.and_(jobs.c.state == "live", stored)
     return _jobs(connection, jobs.c.bundle == name, ~_is_over(), ~done) + _keys(connection, "bundles", name)
 
 

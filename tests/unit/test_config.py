@@ -166,3 +166,20 @@ def test_an_engine_that_does_not_exist_is_refused_with_those_that_do(settings):
 @pytest.mark.parametrize("text", ["engine = 1", "[engine]\nkind = 1", "[engine]\nspeed = 'full'"])
 def test_a_section_of_the_engine_that_makes_no_sense_is_refused(settings, text):
     assert "engine" in refusal(settings, text)
+
+
+def test_what_is_over_goes_by_itself_unless_periods_are_said(settings):
+    assert all(days > 0 for days in vars(settings().retention).values())
+    found = settings("[retention]\nevents = 7\naudit = 0").retention
+    assert (found.events, found.audit, found.spools) == (7, 0, settings().retention.spools)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "retention = 30",
+        *(f"[retention]\n{one}" for one in ("events = -1", "events = true", "mail = 3", "audit = 40000")),
+    ],
+)
+def test_a_section_of_periods_that_makes_no_sense_is_refused(settings, text):
+    assert "retention" in refusal(settings, text)

@@ -108,7 +108,9 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
         # BEGIN is sent by the listener below
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
+        # What is deleted is overwritten: not every SQLite is compiled so
+        pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+        for pragma in (*pragmas, f"busy_timeout={BUSY_SECONDS}000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -202,3 +204,24 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Yield a connection for reading only; it makes no writer wait."""
     with engine.connect().execution_options(**{_READ: True}) as connection, connection.begin():
         yield connection
+
+
+def clear_of_traces(engine: sa.Engine) -> bool:
+    """Let nothing of what was deleted stay in SQLite's log or in what is free of its file; return whether that could be
+    done now. Servers do it by themselves in time."""
+    if engine.dialect.name != "sqlite":
+        return True
+    with _turn(engine):
+        # The driver's own connection: within a transaction, as SQLAlchemy would begin one, SQLite refuses both
+        lent = engine.raw_connection()
+        cursor = lent.cursor()
+        try:
+            cursor.execute("VACUUM")
+            busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:
+            # Others read or write for long, or the disk is full: the next one does it
+            return False
+        finally:
+            cursor.close()
+            lent.close()
+    return not busy

@@ -1,4 +1,5 @@
-"""Chores, work that belongs to no job: alarms of refused orders and servers, forgotten services, bundles to close."""
+"""Chores, work that belongs to no job: alarms of refused orders and servers, forgotten services, bundles to close, what
+is over to remove."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.record.domains import readable
+from controller.jobs.retention import sweep
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
-    for chore in (start_forgotten, alarm_refused_orders, alarm_failing_servers, close_bundles, bring_back):
+    for chore in (start_forgotten, alarm_refused_orders, alarm_failing_servers, close_bundles, bring_back, remove_over):
         move()
         try:
             chore(installation, move)
@@ -79,6 +81,13 @@ def close_bundles(installation: Installation, _move: Callable[[], None] = _nobod
 def bring_back(installation: Installation, _move: Callable[[], None] = _nobody) -> None:
     """Reschedule jobs that were written while the database's clock was ahead."""
     set_back.bring_back(installation.engine, installation.now(), installation.config.job_hours)
+
+
+def remove_over(installation: Installation, move: Callable[[], None] = _nobody) -> None:
+    """Remove some of what is over, when the last sweep was long ago; the next round goes on with it."""
+    means = installation.sweep
+    if sweep.is_due(means):
+        sweep.run(means, sweep.ROUND_SECONDS, move)
 
 
 def alarm_refused_orders(installation: Installation, move: Callable[[], None] = _nobody) -> None:

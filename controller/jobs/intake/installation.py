@@ -21,6 +21,7 @@ from controller.jobs.engine.port import Hints
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record.tokens import Tokens
+from controller.jobs.retention.sweep import Means as SweepMeans
 from controller.keys import Keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel
@@ -54,6 +55,11 @@ class Installation:
         self.billing: Way = channels(config, self.now, self._key_names)
         if billing is not None:
             self.billing = lambda _source, _key: billing
+
+    @property
+    def sweep(self) -> SweepMeans:
+        """What removes what is over."""
+        return SweepMeans(self.config, self.engine, self.keys, self.now)
 
     def _key_names(self) -> list[str]:
         with reading(self.engine) as connection:

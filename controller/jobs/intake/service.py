@@ -12,6 +12,7 @@ from controller.jobs.intake.doors.clients import Clients
 from controller.jobs.intake.doors.jobs import Jobs
 from controller.jobs.intake.doors.monitoring import Monitoring
 from controller.jobs.intake.doors.orders import Orders
+from controller.jobs.intake.doors.retention import Retention
 from controller.jobs.intake.installation import Installation
 from controller.keys import load_keys
 
@@ -29,6 +30,7 @@ class Service:
         self.clients = Clients(installation)
         self.agents = Agents(installation)
         self.monitoring = Monitoring(installation)
+        self.retention = Retention(installation)
         self.access = Access(installation.engine, installation.keys, self.now)
 
 

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from controller import measures
 from controller.db.machines.starts import Counted
+from controller.db.retention import Kept
 from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle.states import STATES
 
@@ -54,6 +55,11 @@ def _jobs(health: Health) -> list[Sample]:
 
 def _orders_without_job(health: Health) -> list[Sample]:
     return [({"reason": reason}, getattr(health, reason)) for reason in ("refused", "waiting", "forgotten")]
+
+
+def _by_kind(health: Health, number: Callable[[Kept], float | None]) -> list[Sample]:
+    found = ((one.kind, number(one)) for one in health.kept)
+    return [({"kind": kind}, value) for kind, value in found if value is not None]
 
 
 def _by_start(health: Health, number: Callable[[Counted], float]) -> list[Sample]:
@@ -101,6 +107,17 @@ METRICS: list[Metric] = [
         "server_breaker_open",
         "Whether jobs wait for a server that fails, which is called by one probe at a time.",
         lambda health: [({"server": name}, int(is_open)) for name, is_open in health.breakers.items()],
+    ),
+    Metric(
+        "retention_removed_total",
+        "Rows that retention has removed, by kind.",
+        lambda health: _by_kind(health, lambda one: one.removed),
+        COUNTER,
+    ),
+    Metric(
+        "retention_oldest_timestamp_seconds",
+        "When the oldest row left was written, by kind, at the last sweep.",
+        lambda health: _by_kind(health, lambda one: one.oldest_at),
     ),
 ]
 

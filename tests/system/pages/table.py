@@ -136,6 +136,12 @@ SESSION = (
         "what https-on began waits for a certificate: it is refused meanwhile",
     ),
     # Saving it, and new keys
+    Step("shoplaunch retention"),
+    Step("shoplaunch prune"),
+    Step(
+        "shoplaunch forget KEY/SERVICE", "shoplaunch forget whmcs/4711", codes=(1,),
+        why="no such service was ordered: it is refused",
+    ),
     Step("shoplaunch backup FILE", "shoplaunch backup {saved}"),
     Step("shoplaunch backup --verify FILE", "shoplaunch backup --verify {saved}"),
     Step("backup - | …", "shoplaunch backup - | cat >/dev/null"),
@@ -242,4 +248,4 @@ HELP = {
 }  # fmt: skip
 
 #: What blocks show besides commands: how they begin.
-PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "[engine]", "DIR/")
+PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "[engine]", "[retention]", "DIR/")

@@ -17,6 +17,7 @@ from controller.bundles.rewrite.needles import spellings
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
 from controller.db.machines.starts import Counted
+from controller.db.retention import Kept
 from controller.follow_up_kinds import KINDS
 from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle import plan
@@ -157,6 +158,7 @@ def test_the_metrics_are_written_as_they_always_were():
         loop_age=0.26, chores_age=3.0, oldest_overdue=1.25, refused=1, waiting=2, forgotten=3, job_alarms=4,
         order_alarms=5, jobs={"live": 7}, starts=[Counted("ssh", "", 2, 0.75), Counted("cron", "vanished", 1, 41.0)],
         slots={"web2": 3}, breakers={"web1": False, "web2": True},
+        kept=[Kept("events", 12, 5.5), Kept("spools", 0, None)],
     )  # fmt: skip
     assert metrics.text(health).startswith(METRICS)
     without = metrics.text(Health(error=ShoplaunchError("database_busy", "away")))
@@ -213,4 +215,11 @@ shoplaunch_server_slots_taken{server="web2"} 3.0
 # TYPE shoplaunch_server_breaker_open gauge
 shoplaunch_server_breaker_open{server="web1"} 0.0
 shoplaunch_server_breaker_open{server="web2"} 1.0
+# HELP shoplaunch_retention_removed_total Rows that retention has removed, by kind.
+# TYPE shoplaunch_retention_removed_total counter
+shoplaunch_retention_removed_total{kind="events"} 12.0
+shoplaunch_retention_removed_total{kind="spools"} 0.0
+# HELP shoplaunch_retention_oldest_timestamp_seconds When the oldest row left was written, by kind, at the last sweep.
+# TYPE shoplaunch_retention_oldest_timestamp_seconds gauge
+shoplaunch_retention_oldest_timestamp_seconds{kind="events"} 5.5
 """

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from controller.db import health, jobs, migrate
+from controller.db import health, jobs, migrate, retention
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
+from controller.db.retention import Kept
 from controller.db.services import BilledService
 from shared.errors import ShoplaunchError
 
@@ -50,6 +51,8 @@ class Health:
     starts: Sequence[Counted] = ()
     #: Server -> how many of its jobs are moved now.
     slots: Mapping[str, int] = field(default_factory=dict)
+    #: What retention has removed, of each kind.
+    kept: Sequence[Kept] = ()
     #: Server -> whether its breaker is open.
     breakers: Mapping[str, bool] = field(default_factory=dict)
     error: ShoplaunchError | None = None
@@ -112,6 +115,7 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 job_alarms=job_alarms,
                 order_alarms=order_alarms,
                 jobs=jobs.counts(connection),
+                kept=retention.listed(connection),
                 starts=starts.counted(connection),
                 slots=slots.taken(connection, Moment(now, now)),
                 breakers=_breakers(connection),

@@ -177,6 +177,8 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
         if job.kind != RESTORE:
             raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
+        if job.forgotten_at is not None:
+            raise ShoplaunchError("service_forgotten", f"what was ordered with job {job.id} was erased")
         columns = moved(job, "undo_cancel")
         _require_nothing_there(connection, job)
         asked = changes.asked_again(connection, job, PLAN, now)

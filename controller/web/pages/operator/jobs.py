@@ -10,6 +10,7 @@ from controller.db.identities.operators import allows
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
 from controller.jobs.engine.operations import follow_up
+from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
 from controller.web.pages.operator import evidence, roles, view
@@ -64,6 +65,8 @@ def show(job_id: str) -> str:
         follow_ups=follow_ups,
         ticket=notifications.ticket(job),
         announcement_problem=notifications.given_up_code(job),
+        removed_at=iso(job.pruned_at),
+        erased_at=iso(job.forgotten_at),
         **shown,
     )
 

@@ -1,0 +1,1 @@
+"""How long what is kept: the kinds and their periods, the sweep that removes what is over, what names a client."""

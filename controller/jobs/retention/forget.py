@@ -1,0 +1,111 @@
+"""Erases what is stored of one client's service, at once, and keeps the figures of its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from controller.db import jobs, refused_orders, services
+from controller.db import retention as rows
+from controller.db.connection.engine import clear_of_traces, reading, transact
+from controller.db.identities.access import Note
+from controller.db.jobs import Job
+from controller.db.tables import jobs as job_table
+from controller.db.tables import refused_orders as refused
+from controller.jobs.retention import people, spools
+from controller.jobs.retention.sweep import Means
+from shared.errors import ShoplaunchError
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was erased: the jobs, and rows and files in all; nothing where it was erased before."""
+
+    jobs: list[str]
+    rows: int
+    files: int
+
+
+def named(means: Means, given: str) -> tuple[str, str]:
+    """Return (key, service) of KEY/SERVICE, or of a job's id: (key of its order, its service or its id).
+
+    Raises ShoplaunchError `job_unknown`.
+    """
+    key, slash, number = given.partition("/")
+    if slash:
+        return key, number
+    with reading(means.engine) as connection:
+        job = jobs.get(connection, given)
+        job = job if job.parent is None else jobs.get(connection, job.parent)
+    return job.signed_by, job.service_id or job.id
+
+
+def require(means: Means, signed_by: str, service_id: str) -> list[Job]:
+    """Return the service's jobs that still name the client. Raises service_unknown, job_under_way."""
+    with reading(means.engine) as connection:
+        found = _jobs(connection, signed_by, service_id)
+        _require_over(connection, found, means.clock())
+    return found
+
+
+def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgotten:
+    """Erase everything that is stored of the service of the key `signed_by`, or of the job with that id; it may be
+    repeated. The audit log gets `note`.
+
+    Raises ShoplaunchError `service_unknown`, `job_under_way` while one of its jobs is being worked on, database_busy.
+    """
+    found = require(means, signed_by, service_id)
+    # The files first: what they belong to is in the rows
+    files = sum(spools.remove(spools.mails(means.config, one.id)) for one in _with_follow_ups(means, found))
+
+    def work(connection: sa.Connection) -> Forgotten:
+        now = means.clock()
+        mine = [jobs.get(connection, one.id, lock=True) for one in _jobs(connection, signed_by, service_id)]
+        _require_over(connection, mine, now)
+        gone = _erase_service(connection, signed_by, service_id, now)
+        for job in mine:
+            job = jobs.update(connection, job, now, ended_at=job.ended_at or now)
+            gone += people.erase(connection, means.keys, job, now)
+        note.about(f"{len(mine)} jobs of {signed_by}/{service_id}").write(connection, now, None)
+        return Forgotten([job.id for job in mine], gone, files)
+
+    done = transact(means.engine, work)
+    clear_of_traces(means.engine)
+    return done
+
+
+def _jobs(connection: sa.Connection, signed_by: str, service_id: str) -> list[Job]:
+    """Return the service's jobs that name the client still. Raises service_unknown where there never was one."""
+    same = sa.and_(job_table.c.service_id == service_id, job_table.c.signed_by == signed_by)
+    which = sa.or_(same, sa.and_(job_table.c.id == service_id, job_table.c.signed_by == signed_by))
+    query = sa.select(job_table.c.id, job_table.c.forgotten_at).where(which, job_table.c.parent.is_(None))
+    found = connection.execute(query.order_by(job_table.c.created_at)).all()
+    known = found or services.get(connection, signed_by, service_id)
+    if not known and not refused_orders.is_open(connection, refused_orders.of_service(signed_by, service_id)):
+        raise ShoplaunchError("service_unknown", f"nothing is stored of a service {service_id[:64]!r} of this key")
+    return [jobs.get(connection, row.id) for row in found if row.forgotten_at is None]
+
+
+def _require_over(connection: sa.Connection, found: list[Job], now: float) -> None:
+    """Raise job_under_way unless nothing works on the jobs, nor on their follow-up jobs."""
+    for job in found:
+        for one in (job, *jobs.follow_ups(connection, job.id)):
+            if not rows.still(connection, one.id, now):
+                message = f"job {one.id} is {one.state}, and is worked on or waits for an operator"
+                raise ShoplaunchError("job_under_way", message)
+
+
+def _with_follow_ups(means: Means, found: list[Job]) -> list[Job]:
+    with reading(means.engine) as connection:
+        return [one for job in found for one in (job, *jobs.follow_ups(connection, job.id))]
+
+
+def _erase_service(connection: sa.Connection, signed_by: str, service_id: str, now: float) -> int:
+    """Erase what came of the service before there was a job, and what was answered to that; return how many rows."""
+    known = services.get(connection, signed_by, service_id)
+    wanted = {} if known is None else dict(known.wanted or {})
+    named = {str(wanted.get(name) or "") for name in ("domain", "email", "account")} - {""}
+    gone = people.scrub_answers(connection, named)
+    gone += connection.execute(sa.delete(refused).where(refused_orders.of_service(signed_by, service_id))).rowcount
+    return gone + people.empty_service(connection, signed_by, service_id, now)

@@ -1,0 +1,190 @@
+"""The sweep: removes what is over, a little at a time beside the traffic, in one process of the installation at a time.
+
+Every transaction holds the lease, removes at most some hundred rows and counts them: a process that is killed leaves
+nothing half done, and one that stood still until another took its lease removes nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from controller.config import Config, RetentionConfig
+from controller.db import retention as rows
+from controller.db.connection.clock import Clock, at
+from controller.db.connection.engine import reading, transact
+from controller.jobs.engine.presence import process_name
+from controller.jobs.retention import spools
+from controller.jobs.retention.registry import KINDS, Kind, Moment
+from controller.keys import Keys
+
+LOG = logging.getLogger(__name__)
+DAY_SECONDS = 86_400.0
+#: Between two sweeps of an installation, and how long one round of a worker's chores sweeps.
+PERIOD_SECONDS = 3600.0
+ROUND_SECONDS = 5.0
+#: Between two transactions: others write meanwhile.
+PAUSE_SECONDS = 0.05
+#: Keys that are looked up at once.
+FOUND = 1000
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a sweep works with."""
+
+    config: Config
+    engine: sa.Engine
+    keys: Keys
+    clock: Clock
+
+
+@dataclass
+class Swept:
+    """What a sweep has removed, rows by kind. It `has_begun` unless another process was at it; it `is_complete` when
+    nothing is left."""
+
+    removed: dict[str, int] = field(default_factory=dict)
+    has_begun: bool = False
+    is_complete: bool = False
+
+
+class _LeaseLost(Exception):
+    """Another process took the lease: this one stood still for too long."""
+
+
+def days(config: RetentionConfig, kind: Kind) -> int:
+    """Return the kind's period in days; 0: forever."""
+    return int(getattr(config, kind.name))
+
+
+def moment(config: RetentionConfig, kind: Kind, now: float) -> Moment | None:
+    """Return the moment before which the kind's rows are over, None where they stay forever."""
+    period = days(config, kind)
+    return Moment(now, now - period * DAY_SECONDS) if period else None
+
+
+def is_due(means: Means) -> bool:
+    """Return whether the last complete sweep was long ago."""
+    with reading(means.engine) as connection:
+        last = rows.swept_at(connection)
+    now = means.clock()
+    # A time to come was written by a clock that was ahead
+    return last is None or not now - PERIOD_SECONDS < last <= now
+
+
+def run(means: Means, seconds: float | None, move: Callable[[], None] = lambda: None) -> Swept:
+    """Remove what is over, for at most so many `seconds`; None: until nothing is left. `move` is called at each
+    progress. Raises database_busy."""
+    swept, owner = Swept(), process_name()
+    end = None if seconds is None else time.monotonic() + seconds
+    if not transact(means.engine, lambda connection: rows.take(connection, owner, at(means.clock, connection))):
+        return swept
+    swept.has_begun = True
+    try:
+        for one in KINDS:
+            for number in _batches(means, one, owner):
+                swept.removed[one.name] = swept.removed.get(one.name, 0) + number
+                move()
+                if end is not None and time.monotonic() >= end:
+                    return swept
+                time.sleep(PAUSE_SECONDS)
+        swept.removed["spools"] = swept.removed.get("spools", 0) + _files(means, owner)
+        swept.is_complete = True
+    except _LeaseLost:
+        LOG.warning("another process removes what is over")
+    finally:
+        done = means.clock() if swept.is_complete else None
+        transact(means.engine, lambda connection: _end(connection, means, owner, done))
+    return swept
+
+
+def _batches(means: Means, kind: Kind, owner: str) -> Iterator[int]:
+    """Remove the kind's rows that are over; yield after each transaction how many it removed."""
+    tried: set[Any] = set()
+    while True:
+        found_at = moment(means.config.retention, kind, means.clock())
+        if found_at is None:
+            return
+        with reading(means.engine) as connection:
+            found = [one for one in kind.find(connection, found_at, FOUND) if one not in tried]
+        if not found:
+            return
+        for first in range(0, len(found), kind.at_once):
+            some = found[first : first + kind.at_once]
+            yield _removed(means, kind, some, owner)
+        # What stays although it was found is needed still
+        tried.update(found)
+
+
+def _removed(means: Means, kind: Kind, some: Sequence[Any], owner: str) -> int:
+    def work(connection: sa.Connection) -> int:
+        _require_lease(connection, means, owner)
+        when = moment(means.config.retention, kind, means.clock())
+        number = 0 if when is None else kind.remove(connection, means.keys, some, when)
+        rows.count(connection, kind.name, number)
+        return number
+
+    return transact(means.engine, work)
+
+
+def _require_lease(connection: sa.Connection, means: Means, owner: str) -> None:
+    if not rows.take(connection, owner, at(means.clock, connection)):
+        raise _LeaseLost
+
+
+def _files(means: Means, owner: str) -> int:
+    """Remove files that were never finished; return how many."""
+    period = means.config.retention.spools
+    if not period:
+        return 0
+    gone = spools.remove(spools.unfinished(means.config, means.clock() - period * DAY_SECONDS))
+
+    def work(connection: sa.Connection) -> None:
+        _require_lease(connection, means, owner)
+        rows.count(connection, "spools", gone)
+
+    transact(means.engine, work)
+    return gone
+
+
+def _end(connection: sa.Connection, means: Means, owner: str, swept_at: float | None) -> None:
+    if swept_at is not None:
+        for one in KINDS:
+            rows.note_oldest(connection, one.name, one.oldest(connection, swept_at))
+    rows.release(connection, owner, swept_at)
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is known of a kind: its period, what is over now (`jobs` or rows, `over`), what was removed so far, and the
+    time of the oldest row that is left."""
+
+    kind: Kind
+    days: int
+    over: int
+    removed: int
+    oldest_at: float | None
+    #: When the oldest row that is left goes.
+    next_at: float | None
+
+
+def outlook(means: Means) -> list[Due]:
+    """Return what would go now, of each kind, and when the next goes; nothing is changed. Raises database_busy."""
+    found = []
+    with reading(means.engine) as connection:
+        known = {one.kind: one for one in rows.listed(connection)}
+        now = means.clock()
+        for kind in KINDS:
+            period, when = days(means.config.retention, kind), moment(means.config.retention, kind, now)
+            over = 0 if when is None else len(kind.find(connection, when, FOUND))
+            oldest = kind.oldest(connection, now)
+            goes_at = None if when is None or oldest is None else oldest + period * DAY_SECONDS
+            removed = known[kind.name].removed if kind.name in known else 0
+            found.append(Due(kind, period, over, removed, oldest, goes_at))
+    return found

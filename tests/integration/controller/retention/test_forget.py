@@ -1,0 +1,172 @@
+"""A client's data are erased on request, from every table, and the figures of the certificate stay."""
+
+import json
+
+import pytest
+
+from controller.db.identities.access import Note
+from controller.db.request_log import Answer
+from controller.db.services import BilledService
+from controller.jobs.intake import termination
+from shared.errors import ShoplaunchError
+from tests.integration.controller import follow_ups
+from tests.integration.controller.retention.stored import DAY, dump, rows
+from tests.integration.controller.retention.stored import sweep as swept
+from tests.integration.controller.world import Agent
+
+NOTE = Note("command line", "forget")
+KEY = "whmcs"
+#: Texts that name the client, and what the test has planted them in.
+PLANTED = {
+    "domain": "planted-place.example.com", "email": "planted.owner@mail.example", "account": "planteda",
+    "first_name": "Plantedfirst", "last_name": "Plantedlast", "shop_name": "Planted Goods",
+}  # fmt: skip
+ADDRESS = "203.0.113.77"
+
+
+def live(world, service_id="42", **changes):
+    """Return the living shop of a service, ordered with what names its client; every table says something of it."""
+    if "shop" not in {bundle.name for bundle in world.service.installation.bundles.listed()}:
+        world.add_bundle("shop", jobs=follow_ups.JOBS)
+    order = {
+        "server": "web1", "bundle": "shop", "create_account": True, "language": "en", "service_id": service_id,
+        **PLANTED, **changes,
+    }  # fmt: skip
+    order = {name: value for name, value in order.items() if value is not None}
+    job = world.service.orders.place(order, source="api", signed_by=KEY)
+    world.work()
+    agent = Agent(world, world.job(job))
+    agent.restore()
+    agent.clean()
+    world.serve(world.job(job))
+    world.work()
+    assert world.job(job).state == "live"
+    access, log = world.service.access, world.service.access.request_log
+    access.audit("client", "password shown", job.id, ADDRESS)
+    access.audit("anna", "dismiss_refused", None, f"7 {PLANTED['domain']}")
+    log.claim("whmcs:1", "a" * 64)
+    log.keep("whmcs:1", Answer(202, "application/json", json.dumps(world.status(job))))
+    return world.job(job)
+
+
+def named(world, *, files=True):
+    """Return which of the planted texts the database holds somewhere."""
+    text = dump(world.engine, files=files)
+    wanted = [*PLANTED.values(), ADDRESS]
+    return [one for one in wanted if one in text]
+
+
+def forget(world, service_id="42", key=KEY):
+    return world.service.retention.forget(key, service_id, NOTE)
+
+
+def test_nothing_that_names_the_client_is_left_anywhere(world):
+    job = live(world)
+    follow_up, agent = follow_ups.begin(world, job, "set_admin_password", **{"admin.password": "another long one"})
+    follow_ups.finish(agent)
+    world.work()
+    assert world.job(follow_up).state == "live"
+    assert named(world) == [*PLANTED.values(), ADDRESS]
+    done = forget(world)
+    assert done.jobs == [job.id] and done.rows > 10
+    assert named(world) == []
+
+
+def test_the_figures_of_the_certificate_stay_and_it_verifies(world):
+    job = live(world)
+    before = world.service.jobs.certificate(job.id)
+    forget(world)
+    after = world.service.jobs.certificate(job.id)
+    kept = ("job", "server", "issued_at", "bundle", "bytes_read", "sql_bytes", "stages", "fingerprints")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert after["evidence"]["tables"] == before["evidence"]["tables"] and "domain" not in after
+
+
+def test_it_may_be_repeated_and_an_unknown_service_is_said(world):
+    job = live(world)
+    forget(world)
+    assert forget(world).jobs == []
+    assert world.job(job).state == "live" and world.service.jobs.status(world.job(job))["ended_at"] is not None
+    with pytest.raises(ShoplaunchError) as caught:
+        forget(world, "43")
+    assert caught.value.code == "service_unknown"
+    with pytest.raises(ShoplaunchError):
+        forget(world, key="another")
+
+
+def test_a_job_that_is_worked_on_is_refused_and_stays_whole(world):
+    order = {"server": "web1", "bundle": "classic", "create_account": True, "language": "en", "service_id": "42"}
+    job = world.service.orders.place({**order, **PLANTED}, source="api", signed_by=KEY)
+    world.work()
+    before = dump(world.engine)
+    with pytest.raises(ShoplaunchError) as caught:
+        forget(world)
+    assert (caught.value.code, world.job(job).email) == ("job_under_way", PLANTED["email"])
+    assert dump(world.engine) == before
+
+
+def test_a_follow_up_job_that_is_worked_on_is_refused(world):
+    job = live(world)
+    follow_ups.begin(world, job, "remove")
+    with pytest.raises(ShoplaunchError) as caught:
+        forget(world)
+    assert caught.value.code == "job_under_way" and PLANTED["email"] in named(world)
+
+
+def test_another_clients_data_stay(world):
+    live(world)
+    other = live(world, "43", domain="another.example.com", account="anothera", email="another@mail.example")
+    answer = world.service.access.request_log.claim
+    forget(world)
+    assert (world.job(other).email, world.job(other).state) == ("another@mail.example", "live")
+    assert answer("whmcs:1", "a" * 64).status in (202, 410)
+
+
+def test_a_repeated_request_of_the_service_learns_that_it_was_erased(world):
+    live(world)
+    forget(world)
+    found = world.service.access.request_log.claim("whmcs:1", "a" * 64)
+    assert (found.status, json.loads(found.body)["code"]) == (410, "service_forgotten")
+
+
+def test_the_audit_log_says_it_without_naming_anybody(world):
+    live(world)
+    forget(world)
+    (row,) = (one for one in world.service.access.list_audit(50, 0) if one.action == "forget")
+    assert (row.user, row.detail) == ("command line", f"1 jobs of {KEY}/42")
+
+
+def test_mails_that_lie_in_a_folder_go_as_well(world, tmp_path):
+    job = live(world)
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    object.__setattr__(world.config.mail, "folder", str(folder))
+    for name in (job.id, "another1"):
+        (folder / f"17.4.{name}.ready.eml").write_text("To: somebody")
+    assert forget(world).files == 1
+    assert [path.name for path in folder.iterdir()] == ["17.4.another1.ready.eml"]
+
+
+def test_data_of_a_client_whose_service_ended_go_by_themselves(world):
+    job = live(world)
+    swept(world, 200)
+    assert PLANTED["email"] in named(world)
+    termination.end(world.engine, BilledService("42", KEY), world.clock(), None)
+    world.work()
+    swept(world, 89)
+    assert world.job(job).email == PLANTED["email"]
+    swept(world, 2)
+    assert world.job(job).email == "" and named(world, files=False) == []
+    assert world.service.jobs.certificate(job.id)["job"] == job.id
+
+
+def test_a_shop_that_another_one_replaced_is_not_taken_for_living_again(world):
+    first = live(world)
+    world.clock.pass_by(DAY)
+    second = live(world, "43", domain="second.example.com", create_account=None, options={"occupied": "move"})
+    assert world.job(second).account == world.job(first).account
+    forget(world, "43")
+    with pytest.raises(ShoplaunchError) as caught:
+        world.service.jobs.start_follow_up(first.id, "remove", {})
+    assert caught.value.code == "illegal_transition"
+    assert rows(world.engine, "jobs", id=first.id)[0].email == PLANTED["email"]
