@@ -19,8 +19,7 @@ mount --rbind /dev "$2/root/dev"
 rm -rf "$2/root/var/lib/shoplaunch" "$2/root/etc/shoplaunch" "$2/root/opt/shoplaunch" "$2/root/var/backups/shoplaunch"
 printf '#!/bin/sh\\nexit 101\\n' >"$2/root/usr/sbin/policy-rc.d"
 chmod 755 "$2/root/usr/sbin/policy-rc.d"
-echo ready
-exec chroot "$2/root" sleep infinity
+exec chroot "$2/root" sh -c 'echo ready; exec sleep infinity'
 """
 #: A run that is killed leaves nothing behind either.
 _HELD = (
