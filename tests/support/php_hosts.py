@@ -221,9 +221,10 @@ class PhpHost:
         (SUEXEC / self._web).write_text(f"{self.home.parent}\npublic_html/cgi-bin\n")
         place.mkdir(mode=0o755)
         self.own(place)
-        values = " ".join(f"-d {name}={value}" for name, value in self.ini.items())
+        words = [word for name, value in self.ini.items() for word in ("-d", f"{name}={value}")]
         wrapper = place / "php"
-        wrapper.write_text(f'#!/bin/sh\nexec /usr/bin/php-cgi {values} "$@"\n')
+        plain = f'#!/bin/sh\nexec /usr/bin/php-cgi {" ".join(words)} "$@"\n'
+        wrapper.write_text(_ENDS_GROUP.format(words=words) if self._ends_group else plain)
         wrapper.chmod(0o755)
         self.own(wrapper)
 

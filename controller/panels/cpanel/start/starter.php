@@ -18,9 +18,9 @@ if ($no === '' && $me < 0) $no = 'unproven';
 if ($no !== 'not_first' && $me >= 0 && $me !== $owner) $no = 'not_owner';
 $run = '(cd /; umask 022; PATH=/usr/bin:/bin; s=/bin/bash; test -x $s || s=/bin/sh; exec env -i HOME=@HOME@'
     . ' LOGNAME=@USER@ USER=@USER@ SHELL=/bin/sh PATH=/usr/bin:/bin @START@ $(command -v setsid) $s -c \''
-    . 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; test -z "$BASH_VERSION" || for n in /proc/self/fd/*; do n=${n##*/};'
-    . ' test "$n" -gt 2 && exec {n}>&-; done; cd @HOME@; test ! -f @RUN@ || exec /bin/sh @RUN@\''
-    . ') </dev/null >/dev/null 2>&1 & echo started';
+    . 'echo started; exec >/dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; test -z "$BASH_VERSION" ||'
+    . ' for n in /proc/self/fd/*; do n=${n##*/}; test "$n" -gt 2 && exec {n}>&-; done; cd @HOME@;'
+    . ' test ! -f @RUN@ || exec /bin/sh @RUN@\') </dev/null 2>/dev/null &';
 $by = $said = '';
 if ($no === '' && function_exists('proc_open') && ($by = 'proc_open')
     && ($p = proc_open($run, array(1 => array('pipe', 'w')), $pipes, '/', array()))) $said = trim(fgets($pipes[1]));
