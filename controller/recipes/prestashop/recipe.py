@@ -91,6 +91,7 @@ class PrestaShopTemplate(InspectedTemplate):
     folders = True
     _rows: RowRules
     _statements: Statements
+    _tree: TreeRules
 
     def __init__(
         self,
@@ -177,10 +178,10 @@ class PrestaShopTemplate(InspectedTemplate):
         return self._with_names(content) if path == ROBOTS else living.file(path, content)
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return the web server's rules if the shop's addresses need them and the tree has none."""
+        """Return what is missing: the web server's rules if addresses need them, guards of folders the menu lists."""
         if self._has_rules or not self._own_block.is_needed:
-            return {}
-        return {HTACCESS: self._own_block.put_into(b"", self._owners)}
+            return self._tree.guards
+        return {HTACCESS: self._own_block.put_into(b"", self._owners), **self._tree.guards}
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return sentences about the changed lines of a `.htaccess`, and about what the owner's may do."""

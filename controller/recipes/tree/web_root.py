@@ -87,7 +87,8 @@ RULES: tuple[Rule, ...] = (
          rb"|codeception[^/]*\.ya?ml|wp-cli(?:\.local)?\.ya?ml", TOP),
     Rule(KEYS, rb"\.htpasswds?|\.ssh|\.gnupg|\.aws|\.netrc|\.pgpass|\.my\.cnf|\.npmrc|\.yarnrc(?:\.ya?ml)?"
          rb"|\.s?ftp[^/]*\.json|\.ftpconfig|\.remote-sync\.json|\.sftp|sftp(?:-config)?[^/]*\.json|\.s3cfg"
-         rb"|id_(?:rsa|dsa|ecdsa|ed25519)(?:\..*)?|authorized_keys|known_hosts|.*\.(?:ppk|kdbx)"),
+         rb"|id_(?:rsa|dsa|ecdsa|ed25519)(?:\..*)?|authorized_keys|known_hosts|.*\.(?:ppk|kdbx)"
+         rb"|gha-creds-[0-9a-f]+\.json"),
     Rule(KEYS, rb"auth\.json|\.composer|\.config", TOP),
     Rule(KEYS, rb"auth\.json", kind=FILE, judge=Content.is_composers_auth),
     Rule(KEYS, rb".*\.(?:pem|key|priv)", kind=FILE, judge=Content.is_private_key),

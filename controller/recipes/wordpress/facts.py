@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from controller.recipes.tree import template_files
 VERSION_FILE = "wp-includes/version.php"
 _VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:[-+][^']*)?'", re.MULTILINE)
 _PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
+
+_DATABASE = re.compile(rb"^[^\S\n]*+\$wp_db_version\s*=\s*([0-9]{1,9})\s*;", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,17 @@ def least_php(root: Path, series: Series) -> str:
     """Return the oldest PHP that this tree's own code states; that of its series if it states none."""
     found = _PHP.search(template_files.read(root / VERSION_FILE))
     return found.group(1).decode("ascii") if found else series.minimum
+
+
+def older_database(root: Path, options: Mapping[str, bytes]) -> list[str]:
+    """Return a sentence where the database is older than the tree: WordPress lets nobody work before its update."""
+    found = _DATABASE.search(template_files.read(root / VERSION_FILE))
+    level = options.get("db_version", b"")
+    if found is None or not level.isdigit() or int(level) >= int(found.group(1)):
+        return []
+    levels = f"db_version {int(level)}, {VERSION_FILE} {int(found.group(1))}"
+    advice = "sign in to the template, let WordPress update it, and dump it again"
+    return [f"the database is older than the files ({levels}): the back office first asks for its update; {advice}"]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -129,6 +129,7 @@ class WordPressTemplate(InspectedTemplate):
         self._php = needs_of(root, self._options)
         themes = (one / "functions.php" for one in themes_of(root, self._options))
         programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
+        self._notes += facts.older_database(root, self._options)
         self._notes += missing_files.sentences(root, programs, self.left_out)
         self._languages = packs(root)
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)

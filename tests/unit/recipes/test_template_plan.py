@@ -1,5 +1,7 @@
 """The packer's plan: the recipe's own templates and the rewriter together, and what is searched for at the end."""
 
+import shutil
+
 import pytest
 
 from controller.bundles.manifest import without_places
@@ -99,6 +101,20 @@ def test_a_shop_whose_addresses_need_rules_gets_them_where_the_tree_has_none(own
     own_sample.query("UPDATE ps_configuration SET value = '0' WHERE name = 'PS_REWRITING_SETTINGS'")
     with own_sample.source() as source:
         assert make_plan(Tree(own_sample.root), source).added() == {}
+
+
+@pytest.mark.parametrize(("is_active", "is_there", "made"), [(True, False, 1), (True, True, 0), (False, False, 0)])
+def test_a_folder_the_menu_lists_at_every_page_is_made_where_the_tree_lost_it(own_sample, is_active, is_there, made):
+    folder = own_sample.root / "img/c"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_there:
+        shutil.rmtree(folder)
+    if is_active:
+        own_sample.query("INSERT INTO ps_module (name, active, version) VALUES ('ps_mainmenu', 1, '2.3.4')")
+    with own_sample.source() as source:
+        plan = make_plan(Tree(own_sample.root), source)
+        assert list(plan.added()) == [b"img/c/index.php"] * made
+        assert [note["place"] for note in plan.report()["rewriting"]["notes"]] == ["img/c/index.php"] * made
 
 
 def test_a_copied_tree_names_its_former_place_in_its_caches(own_sample):

@@ -16,6 +16,7 @@ from pathlib import Path
 from controller.recipes.base import PackOptions
 from controller.recipes.location import evidence, paths
 from controller.recipes.prestashop.facts import Series
+from controller.recipes.prestashop.files import listed_folders
 from controller.recipes.tree import template_files, web_root
 from controller.recipes.tree.web_root import WebRoot
 from shared.errors import ShoplaunchError
@@ -75,6 +76,8 @@ class TreeRules:
         self._root, self._admin = root, admin
         self._keep_customers = options.keep_customers
         needed = {name.lower().encode() for name in (*series.needed, *in_use)}
+        #: What keeps visitors out of folders that are made.
+        self.guards: dict[bytes, bytes] = listed_folders.guards(root, in_use)
         self._web_root = WebRoot(root, options, {*needed, *_CONFIGURATION, admin.lower()}, self._own)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:

@@ -35,6 +35,7 @@ LEFT_OUT = {
     ],
     web_root.KEYS: [
         ".htpasswd", "admin/.htpasswd", "id_rsa", ".npmrc", "sftp-config.json", ".sftp.json", ".composer/",
+        "modules/x/gha-creds-0123456789abcdef.json",
     ],
     web_root.ENVIRONMENT: [
         ".env", ".env.local", ".env.prod", "modules/x/.env.local", "app/.env.dev.local",

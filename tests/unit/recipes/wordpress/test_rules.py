@@ -9,7 +9,7 @@ from controller.recipes.own_tables import Administrator
 from controller.recipes.tree import web_root
 from controller.recipes.wordpress import options
 from controller.recipes.wordpress.database import address, former_addresses
-from controller.recipes.wordpress.facts import find_version, series_of
+from controller.recipes.wordpress.facts import find_version, older_database, series_of
 from controller.recipes.wordpress.languages import packs, time_zones
 from controller.recipes.wordpress.recipe import WordPress
 from controller.recipes.wordpress.rows import RowRules
@@ -196,6 +196,18 @@ def test_the_version_is_what_the_tree_says(tmp_path, line, version):
     (tmp_path / "wp-includes").mkdir()
     (tmp_path / "wp-includes" / "version.php").write_text(f"<?php\n$wp_version = {line};\n")
     assert find_version(tmp_path) == version
+
+
+@pytest.mark.parametrize(
+    ("files", "database", "is_older"),
+    [("49752", b"47018", True), ("49752", b"49752", False), ("47018", b"49752", False), ("49752", b"", False),
+     ("later()", b"47018", False)],
+)  # fmt: skip
+def test_a_database_that_is_older_than_the_files_is_told(tmp_path, files, database, is_older):
+    (tmp_path / "wp-includes").mkdir()
+    (tmp_path / "wp-includes" / "version.php").write_text(f"<?php\n$wp_version = '5.7.2';\n$wp_db_version = {files};\n")
+    said = older_database(tmp_path, {"db_version": database})
+    assert [one.split(" (")[0] for one in said] == ["the database is older than the files"] * is_older
 
 
 def test_versions_out_of_the_table_are_unknown_and_newer_ones_keep_passwords_their_own_way():
