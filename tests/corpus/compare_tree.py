@@ -21,6 +21,11 @@ OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.
 NOTED = re.compile(r"^modules/(?:[^/]+/config(?:_\w+)?\.xml|gamification/views/css/advice-[\w.]+\.css)$")
 #: A size of a picture, made when it is first asked for, as `a-433x516.jpg` (WordPress) or `3-medium_default.jpg`.
 SIZE = re.compile(r"^(.+?)(?:_thumb)?-(?:\d+x\d+|[a-z][a-z0-9_]*)\.(?:avif|gif|jpe?g|png|webp)$")
+#: A theme's record of its settings, and the document root in it: `/app` is too short to be looked for elsewhere.
+RECORD = re.compile(r"^config/themes/[^/]+/shop[0-9]+\.json$")
+_ROOT = re.compile(rb'("directory":")[^"]*?(?=[\\/]+themes[\\/])')
+#: How the report begins to tell of a file that a shop needs and the template has not.
+WRITTEN_ANEW = "written anew"
 MOST_COMPARED = 8 * 1024 * 1024
 SHOWN = 60
 
@@ -65,6 +70,7 @@ def compare(template, restored, report, canonical):
     old, new = listing(template, admin), listing(restored, admin_folder(restored))
     said = _paths_of(report, admin)
     blanked = {_shown(one["file"], admin) for one in report.get("blanked_comments", ())}
+    anew = _written_anew(report)
     explained, found = Counter(), []
     for path in sorted(old.keys() - new.keys()):
         rule = _why_missing(path, old[path], said)
@@ -73,10 +79,9 @@ def compare(template, restored, report, canonical):
         else:
             found.append({"file": path, "what": f"is missing ({old[path][1]} bytes)"})
     for path in sorted(new.keys() - old.keys()):
-        if any(one.search(path) for one in (CACHES, OWN_FILES, NOTED)) or ".shoplaunch" in path:
-            explained["written by the shop itself"] += 1
-        elif is_size(path, old):
-            explained["sizes of pictures the shop makes"] += 1
+        rule = _why_new(path, old, anew)
+        if rule:
+            explained[rule] += 1
         else:
             found.append({"file": path, "what": f"is new ({new[path][1]} bytes)"})
     same = 0
@@ -100,10 +105,23 @@ def compare(template, restored, report, canonical):
     }
 
 
+def _written_anew(report):
+    notes = report.get("rewriting", {}).get("notes", ())
+    return {one["place"] for one in notes if one["what"].startswith(WRITTEN_ANEW)}
+
+
 def is_size(path, old):
     """Return whether `path` is a size of a picture that is among the paths `old`."""
     size = SIZE.match(path)
     return size is not None and any(f"{size[1]}.{ending}" in old for ending in ("jpg", "jpeg", "png", "gif", "webp"))
+
+
+def _why_new(path, old, anew):
+    if any(one.search(path) for one in (CACHES, OWN_FILES, NOTED)) or ".shoplaunch" in path:
+        return "written by the shop itself"
+    if path in anew:
+        return "written anew, as the report says"
+    return "sizes of pictures the shop makes" if is_size(path, old) else None
 
 
 def _why_missing(path, entry, said):
@@ -135,7 +153,10 @@ def _why_different(path, old, new, said, canonical):
     if max(old[1], new[1]) > MOST_COMPARED:
         return None
     with open(old[0], "rb") as first, open(new[0], "rb") as second:
-        return "replaced" if canonical(first.read()) == canonical(second.read()) else None
+        before, after = canonical(first.read()), canonical(second.read())
+    if RECORD.search(path):
+        before = _ROOT.sub(rb"\1<path>", before)
+    return "replaced" if before == after else None
 
 
 def _has_blanks(old, new, canonical):

@@ -128,6 +128,30 @@ def test_a_changed_a_lost_and_a_foreign_file_are_differences(trees):
     assert found["unexplained_total"] == 3
 
 
+@pytest.mark.parametrize(("what", "left"), [("written anew: the template has none", 0), ("a line is left out", 1)])
+def test_a_file_the_report_says_is_written_anew_is_no_difference(trees, what, left):
+    (trees[1] / "img" / "c").mkdir()
+    (trees[1] / "img" / "c" / "index.php").write_text("")
+    report = {"rewriting": {"notes": [{"place": "img/c/index.php", "what": what}]}}
+    assert compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))["unexplained_total"] == left
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "left"),
+    [
+        ("config/themes/classic/shop1.json", "/home/tea/public_html", 0),
+        ("config/themes/classic/shop1.json", "/home/other/public_html", 1),
+        ("modules/a/shop1.json", "/home/tea/public_html", 1),
+    ],
+)
+def test_a_root_of_one_part_is_replaced_in_a_themes_record_and_nowhere_else(trees, name, made, left):
+    for root, path in zip(trees, ("/app", made), strict=True):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(f'{{"directory":"{path}/themes/classic/"}}'.replace("/", "\\/"))
+    found = compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"))
+    assert [one["file"] for one in found["unexplained"] if one["file"] == name] == [name] * left
+
+
 @pytest.mark.parametrize("said", ["backup", "backup/shop.sql", "*.sql"])
 def test_a_file_the_report_leaves_out_is_explained(trees, said):
     old, _new = trees
@@ -210,6 +234,22 @@ def test_only_what_counts_visits_may_have_grown_and_little():
     assert compare_tables._is_made_by_visits(b"1", b"3", "meta_value product_views_count")
     assert not compare_tables._is_made_by_visits(b"1", b"3", "meta_value price")
     assert not compare_tables._is_made_by_visits(b"1", b"300", "meta_value product_views_count")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "left"),
+    [
+        ("woocommerce_coming_soon", b"yes", b"no", 0), ("coming_soon", b"yes", b"no", 1),
+        ("woocommerce_share_key", b"A1b2C3d4", b"", 0), ("woocommerce_share_key", b"A1b2C3d4", b"E5f6G7h8", 1),
+        ("shop_link_text", b"A1b2C3d4", b"", 1),
+    ],
+)  # fmt: skip
+def test_a_setting_of_a_living_shop_and_the_key_to_a_closed_one_are_explained(name, before, after, left):
+    report = {"living_shop": {"option woocommerce_coming_soon": "the shop is open"}}
+    work = compare_tables._Comparison(None, "old", "new", report, bytes, "wp_", frozenset())
+    key = name.encode()
+    work._row("wp_options", ["option_name", "option_value"], [key, before], [key, after], (key,))
+    assert work.result(1)["unexplained_total"] == left
 
 
 @pytest.mark.parametrize("table, left", [("ps_configuration_kpi", 0), ("ps_configuration", 1)])
