@@ -1,9 +1,11 @@
 """Many orders on many servers, moved by several workers of which one is killed every few seconds.
 
-Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--runs N] [--against COMMIT]
-[--json]. The servers are doubles that answer each call after 50 to 500 ms, the state is in a MariaDB of its own; agents
-and sites are played. Without a rate all orders come at once; with one, so many per second, which shows how soon they
-are picked up. With `--against` (another version's commit) each run is one there and one here, in turn.
+Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--kill SECONDS] [--hung SHARE]
+[--runs N] [--against COMMIT] [--json]. The servers are doubles that answer each call after 50 to 500 ms, the state is
+in a MariaDB of its own; agents and sites are played. Without a rate all orders come at once; with one, so many per
+second, which shows how soon they are picked up. With `--hung` a share of the servers takes calls and never answers:
+measured are the orders of the others. With `--against` (another version's commit) each run is one there and one here,
+in turn.
 """
 
 import argparse
@@ -38,6 +40,7 @@ def main():
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--rate", type=float, default=0.0, help="orders per second; 0: all at once")
     parser.add_argument("--kill", type=float, default=KILL_SECONDS, help="seconds between two kills; 0: none")
+    parser.add_argument("--hung", type=float, default=0.0, help="share of the servers that never answer")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--against", metavar="COMMIT")
     parser.add_argument("--json", action="store_true")
@@ -65,19 +68,27 @@ def main():
 def measured(folder, database_url, options):
     """Return what -> figure of one run."""
     with running(Fleet(folder, database_url, options.servers, options.workers)) as fleet:
+        fleet.plan(hung=hung_of(fleet.names, options.hung))
         fleet.begin(options.orders, options.rate, options.orders * SECONDS_PER_ORDER + LONGEST_LEASE_SECONDS)
         if options.kill:
             fleet.kill_every(options.kill)
         return figures_of(fleet.followed(), fleet)
 
 
+def hung_of(names, share):
+    """Return a share of the servers: of the fast ones as well as of the slow ones."""
+    return [name for number, name in enumerate(names) if int((number + 1) * share) > int(number * share)]
+
+
 def figures_of(rows, fleet):
-    """Return what -> figure; rows are (job, state, ordered, taken up, visited, notified, agent done)."""
+    """Return what -> figure; rows are (job, state, ordered, taken up, visited, notified, agent done, visit begun)."""
     live = [row for row in rows if row[1] == "live"]
     counts, sent = fleet.counts(), fleet.notified()
     span = max((row[4] for row in live), default=0.0) - min((row[2] for row in rows), default=0.0)
     taken = [row[3] and row[3] - row[2] for row in rows]
     visited = [row[4] and row[6] and row[4] - row[6] for row in rows]
+    begun = [row[7] and row[6] and row[7] - row[6] for row in rows]
+    back = fleet.back_at_work()
     return {
         "orders": len(rows),
         "live": len(live),
@@ -89,8 +100,12 @@ def figures_of(rows, fleet):
         "claims that miss, %": 100 * counts["missed"] / max(1, counts["claims"]),
         "taken up: p50, s": waited(taken, 0.5),
         "taken up: p99, s": waited(taken, 0.99),
+        "agent done to visit begun: p50, s": waited(begun, 0.5),
+        "agent done to visit begun: p99, s": waited(begun, 0.99),
         "agent done to visited: p50, s": waited(visited, 0.5),
         "agent done to visited: p99, s": waited(visited, 0.99),
+        "killed worker's job at work again: p50, s": waited(back, 0.5),
+        "killed worker's job at work again: last, s": max(back, default=None),
         "accounts at once on a server": fleet.at_once(),
     }
 

@@ -14,9 +14,18 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+from shared.errors import ShoplaunchError
 from tests.fakes.folder_panel import FolderPanel
 
+try:
+    from controller.panels.calls_under_way import CALLS
+except ImportError:
+    # A version that knows no server that hangs
+    CALLS = None
+
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.5
+#: A call that is never answered is given up after this time.
+HUNG_SECONDS = 60.0
 _KEPT = ("accounts", "databases", "users", "tables", "grants", "crontabs")
 #: What a real panel is asked by the network.
 _CALLS = ("ensure_", "remove_", "has_", "holds_", "find_", "list_", "read_", "put_", "home_", "cron_", "start_")
@@ -67,10 +76,13 @@ class Double(FolderPanel):
                 return real(*arguments, **more)
         finally:
             _DEPTH.busy = False
-            first = arguments[0] if arguments else ""
-            line = json.dumps([began, time.time(), getattr(first, "user", first), os.getpid(), name])
-            with self._log.open("a") as log:
-                log.write(line + "\n")
+            self._note(began, name, arguments)
+
+    def _note(self, began, name, arguments):
+        first = arguments[0] if arguments else ""
+        line = json.dumps([began, time.time(), getattr(first, "user", first), os.getpid(), name])
+        with self._log.open("a") as log:
+            log.write(line + "\n")
 
     @contextmanager
     def _locked(self):
@@ -88,3 +100,26 @@ class Double(FolderPanel):
                 # Written in place: the lock is this file's; who is killed in between has not begun
                 file.truncate(0)
                 file.write(after)
+
+
+class Hung(Double):
+    """The server `base` takes calls and never answers: what a remote panel's driver makes of that, with the server's
+    `breaker` (controller.panels.cpanel.api.whm)."""
+
+    def __init__(self, base, breaker):
+        super().__init__(base, ("127.0.0.1", 0), 0.0)
+        self._server, self._breaker = base.name, breaker
+
+    def _answer(self, _real, name, *arguments, **_more):
+        rests = self._breaker.rests(HUNG_SECONDS)
+        if rests is not None:
+            raise ShoplaunchError("panel_unreachable", rests)
+        began = time.time()
+        try:
+            with CALLS.call(self._server):
+                time.sleep(HUNG_SECONDS)
+                raise TimeoutError
+        except TimeoutError:
+            self._note(began, name, arguments)
+            self._breaker.failed("no answer")
+            raise ShoplaunchError("panel_unreachable", "no answer") from None

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 
 import requests
 import sqlalchemy as sa
-from double import Double, latency_of
+from double import Double, Hung, latency_of
 
 from controller.config import load_config
 from controller.db import migrate
@@ -45,6 +45,11 @@ except ModuleNotFoundError:
     from controller.jobs import lease
 
     Installation = add_api_key = signature = None
+
+try:
+    from controller.panels.cpanel.api.call_limits import ServerBreaker
+except ImportError:
+    ServerBreaker = None
 
 try:
     from controller.db.machines import servers
@@ -102,6 +107,8 @@ class Place(World):
 
     def panel_of(self, _config, server):
         """Return the double of a server."""
+        if server.name in self.plan["hung"]:
+            return Hung(self.folder / server.name, ServerBreaker(lambda: self.engine, server.name))
         number = self.plan["servers"].index(server.name)
         latency = latency_of(number, len(self.plan["servers"]), self.plan["slowest"]) if self._latencies else 0.0
         return Double(self.folder / server.name, (self.plan["host"], self.plan["site"]), latency)
@@ -273,10 +280,10 @@ class Desk:
             place.place(order)
 
     def look(self):
-        """Return state -> number of jobs; agents begin to work where they were dropped."""
+        """Return state -> number of jobs, but those of hung servers; agents begin to work where they were dropped."""
         query = sa.text("SELECT id, server, account, domain, state FROM jobs")
         with reading(self._place.engine) as connection:
-            rows = list(connection.execute(query))
+            rows = [row for row in connection.execute(query) if row.server not in self._place.plan["hung"]]
         for row in rows:
             if row.state == "dropped" and row.id not in self._seen:
                 self._seen.add(row.id)
@@ -308,13 +315,21 @@ class Desk:
         return place.service.jobs.get(job.id) if Installation else place.service.get_job(job.id)
 
     def figures(self):
-        """Return what the rows say of every job, in seconds."""
+        """Return what the rows say of every job, in seconds; but of those of hung servers."""
         query = """SELECT j.id, j.state, j.created_at, a.started_at, c.finished_at, n.state,
-            (SELECT MIN(e.received_at) FROM events e WHERE e.job = j.id AND e.event = 'finished')
+            (SELECT MIN(e.received_at) FROM events e WHERE e.job = j.id AND e.event = 'finished'),
+            c.started_at, j.server
             FROM jobs j JOIN steps a ON a.job = j.id AND a.name = 'account'
             JOIN steps c ON c.job = j.id AND c.name = 'check' JOIN steps n ON n.job = j.id AND n.name = 'notify'"""
         with reading(self._place.engine) as connection:
-            return [list(row) for row in connection.execute(sa.text(query))]
+            rows = [list(row) for row in connection.execute(sa.text(query))]
+        return [row[:-1] for row in rows if row[-1] not in self._place.plan["hung"]]
+
+    @property
+    def wanted(self):
+        """Return how many shops are to live."""
+        names, hung = self._place.plan["servers"], self._place.plan["hung"]
+        return sum(names[number % len(names)] not in hung for number in range(self._orders))
 
 
 def serve(folder, orders, rate, seconds):
@@ -331,7 +346,7 @@ def serve(folder, orders, rate, seconds):
         print(json.dumps({"states": states}), flush=True)
         if not ordering.is_alive() and set(states) <= {"live", "failed", "stalled"}:
             rows = desk.figures()
-            if len(rows) == orders and all(row[5] in ("done", "skipped", "failed") for row in rows):
+            if len(rows) == desk.wanted and all(row[5] in ("done", "skipped", "failed") for row in rows):
                 break
         time.sleep(LOOK_SECONDS)
     print(json.dumps({"figures": desk.figures(), "troubles": desk.troubles[:20]}), flush=True)

@@ -11,9 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from controller.db.connection.engine import make_engine
 from tests.bench.engine.double import SLOWEST_SECONDS
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -30,11 +34,14 @@ class Fleet:
     """
 
     def __init__(self, folder, database_url, servers, workers, more=None, wrap=lambda _number: []):
+        self._engine = make_engine(database_url)
+        #: What a killed worker held: (when it was killed, its process, [(server, account)]).
+        self._cut_off = []
         self._folder, self._wrap = folder, wrap
         self.home = Path(tempfile.mkdtemp(prefix="slbench-engine-"))
         (self.home / "counts").mkdir()
-        names = [f"web{number}" for number in range(1, servers + 1)]
-        self.plan(servers=names, site=0, host="127.0.0.1", webs=[], slowest=SLOWEST_SECONDS)
+        self.names = [f"web{number}" for number in range(1, servers + 1)]
+        self.plan(servers=self.names, hung=[], site=0, host="127.0.0.1", webs=[], slowest=SLOWEST_SECONDS)
         own = {"HOME": self.home / "home", "DATABASE_URL": database_url, "PUBLIC_URL": "http://127.0.0.1:8000"}
         self.environment = {**os.environ, "PYTHONPATH": str(folder), **(more or {})}
         self.environment |= {f"SHOPLAUNCH_{name}": str(value) for name, value in own.items()}
@@ -102,6 +109,7 @@ class Fleet:
         for process in filter(None, [*self.workers.values(), self._desk]):
             process.kill()
             process.wait()
+        self._engine.dispose()
         shutil.rmtree(self.home, ignore_errors=True)
 
     @staticmethod
@@ -121,8 +129,28 @@ class Fleet:
             self.workers[number].send_signal(signal.SIGKILL)
             self.workers[number].wait()
             self.kills[number] += 1
+            self._cut_off.append((time.time(), self.workers[number].pid, self._held_by(self.workers[number].pid)))
             if not self._ended.is_set():
                 self._start(number)
+
+    def _held_by(self, pid):
+        query = sa.text("SELECT server, account FROM jobs WHERE lease_owner LIKE :owner")
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query, {"owner": f"%:{pid}:%"})]
+
+    def back_at_work(self):
+        """Return for each job that a killed worker held after how many seconds another one called its server for it."""
+        calls = {}
+        for path in self.home.glob("web*/calls"):
+            for began, _ended, account, process, _call in map(json.loads, path.read_text().splitlines()):
+                if process != self._desk.pid:
+                    calls.setdefault((path.parent.name, account), []).append((began, process))
+        found = []
+        for at, killed, held in self._cut_off:
+            for job in held:
+                later = [began for began, process in calls.get(job, ()) if began > at and process != killed]
+                found += [min(later) - at] if later else []
+        return found
 
     def _start(self, number):
         words = [*self._wrap(number), *self._driver("worker", str(self.home))]
