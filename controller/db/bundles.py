@@ -40,8 +40,9 @@ class Bundle:
     paid: bool = False
 
 
-def _bundle(row: sa.Row[Any]) -> Bundle:
-    known = dict(row._mapping)
+def of_columns(columns: Mapping[Any, Any]) -> Bundle:
+    """Return the bundle that a row is."""
+    known = dict(columns)
     return Bundle(**known | {name: json.loads(known[name] or "[]") for name in _LISTS})
 
 
@@ -65,7 +66,7 @@ def mark(connection: sa.Connection, name: str, *, paid: bool) -> None:
 def find(connection: sa.Connection, name: str) -> Bundle | None:
     """Return the bundle, None when there is none."""
     row = connection.execute(sa.select(bundles).where(bundles.c.name == name)).first()
-    return None if row is None else _bundle(row)
+    return None if row is None else of_columns(row._mapping)
 
 
 def get(connection: sa.Connection, name: str) -> Bundle:
@@ -83,4 +84,4 @@ def remove(connection: sa.Connection, name: str) -> None:
 
 def listed(connection: sa.Connection) -> list[Bundle]:
     """Return all bundles by name."""
-    return [_bundle(row) for row in connection.execute(sa.select(bundles).order_by(bundles.c.name))]
+    return [of_columns(row._mapping) for row in connection.execute(sa.select(bundles).order_by(bundles.c.name))]

@@ -135,6 +135,12 @@ def lock(connection: sa.Connection, job_id: str, moment: Moment) -> Job | None:
     return job_rows.lock(connection, skips_locked(connection), jobs.c.id == job_id, *_free(moment))
 
 
+def free(connection: sa.Connection, job_ids: Collection[str], moment: Moment) -> int:
+    """Return how many of the jobs are due and held by nobody."""
+    query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.id.in_(job_ids), *_free(moment))
+    return connection.execute(query).scalar_one()
+
+
 def skips_locked(connection: sa.Connection) -> bool:
     """Return whether the database can leave out rows that another transaction has locked."""
     dialect = connection.dialect

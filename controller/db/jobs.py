@@ -90,7 +90,11 @@ _COLUMNS = [*(jobs.c[one.name] for one in fields(Job)), _shared.label(_SHARED)]
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 
-_CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"), jobs.c.version == sa.bindparam("same_version"))
+_CHANGE = sa.update(jobs).where(
+    jobs.c.id == sa.bindparam("same_id"),
+    jobs.c.version == sa.bindparam("same_version"),
+    sa.func.coalesce(jobs.c.lease_owner, "") == sa.bindparam("same_owner"),
+)
 
 
 class Conflict(Exception):
@@ -139,7 +143,7 @@ def lock(connection: sa.Connection, skip_locked: bool, *which: sa.ColumnElement[
 
 
 def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
-    """Change the row if it still has the version of `job`; return it as it is now. Raises Conflict.
+    """Change the row if it still has the version and the holder of `job`; return it as it is now. Raises Conflict.
 
     `updated_at` changes only with columns outside of COUNTED, unless `values` hold an `updated_at` of their own. With
     it the job's details count as new to retention.
@@ -147,7 +151,7 @@ def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Jo
     if values.keys() - set(COUNTED):
         values = {"updated_at": now, "pruned_at": None, **values}
     values = {"updated_at": job.updated_at, **values, "version": job.version + 1}
-    same = {"same_id": job.id, "same_version": job.version}
+    same = {"same_id": job.id, "same_version": job.version, "same_owner": job.lease_owner or ""}
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:
         raise Conflict(job.id)
@@ -268,9 +272,12 @@ def hold(connection: sa.Connection, job: Job, owner: str, until: float, **column
 
 
 def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float) -> bool:
-    """Extend the lease; return False when `owner` no longer holds it."""
+    """Extend the lease; return False when `owner` no longer holds it.
+
+    The row's version stays: what its holder knows of the job has not changed.
+    """
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
-    return connection.execute(query.values(lease_until=until, version=jobs.c.version + 1)).rowcount == 1
+    return connection.execute(query.values(lease_until=until)).rowcount == 1
 
 
 def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: Any) -> None:

@@ -57,6 +57,11 @@ def at(clock: Clock, connection: sa.Connection) -> Moment:
     return Moment(now, now)
 
 
+def about(clock: Clock, connection: sa.Connection) -> Moment:
+    """As `at`, for a look that decides nothing: a DatabaseClock's last reading serves as long as it is fresh."""
+    return clock.about(connection) if isinstance(clock, DatabaseClock) else at(clock, connection)
+
+
 def _counted() -> float:
     """Return seconds of a steady counter that includes time in which the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -89,6 +94,15 @@ class DatabaseClock:
         with self._guard:
             # Without a reading, `_ask` has raised
             return self._counted() + (self._zero or 0.0)
+
+    def about(self, connection: sa.Connection) -> Moment:
+        """As `at`, but the last reading serves as long as it is fresh."""
+        with self._guard:
+            counted = self._counted()
+            if self._zero is not None and counted < self._ask_at:
+                now = counted + self._zero
+                return Moment(now, now if self._before is None else min(now, counted + self._before[0]))
+        return self.at(connection)
 
     def at(self, connection: sa.Connection) -> Moment:
         """Return the database's time within this transaction. Raises database_busy."""

@@ -56,8 +56,9 @@ class Server:
     start_learned: Learned | None = None
 
 
-def _server(row: sa.Row[Any]) -> Server:
-    values = dict(row._mapping)
+def of_columns(columns: Mapping[Any, Any]) -> Server:
+    """Return the server that a row is."""
+    values = dict(columns)
     del values["created_at"], values["locked_told_by"]
     learned = values["start_learned"]
     values["start_learned"] = None if learned is None else Learned(**json.loads(learned))
@@ -124,7 +125,7 @@ def _note(connection: sa.Connection, name: str, known: Learned | None, new: Lear
 def find(connection: sa.Connection, name: str) -> Server | None:
     """Return the server, None when there is none."""
     row = connection.execute(sa.select(servers).where(servers.c.name == name)).first()
-    return None if row is None else _server(row)
+    return None if row is None else of_columns(row._mapping)
 
 
 def get(connection: sa.Connection, name: str) -> Server:
@@ -137,7 +138,7 @@ def get(connection: sa.Connection, name: str) -> Server:
 
 def listed(connection: sa.Connection) -> list[Server]:
     """Return all servers by name."""
-    return [_server(row) for row in connection.execute(sa.select(servers).order_by(servers.c.name))]
+    return [of_columns(row._mapping) for row in connection.execute(sa.select(servers).order_by(servers.c.name))]
 
 
 def remove(connection: sa.Connection, name: str) -> None:

@@ -6,13 +6,13 @@ A slot's row stays when it is given back: only its owner goes. Times are unix se
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from controller.db.connection.clock import Moment
-from controller.db.tables import server_slots
+from controller.db.tables import jobs, server_slots
 
 #: No slot's lease is longer; one that seems to be was taken by a clock that was ahead.
 LONGEST_SECONDS = 1200.0
@@ -53,26 +53,26 @@ def taken(connection: sa.Connection, moment: Moment) -> dict[str, int]:
 
 
 def take(connection: sa.Connection, server: str, most: int, owner: str, moment: Moment, until: float) -> int | None:
-    """Take one of the server's `most` slots until `until`; return its number, None when others hold them all."""
-    known = {row.number: row for row in of_server(connection, server)}
-    for number in range(1, most + 1):
-        row = known.get(number)
-        if row is None:
-            if _added(connection, SlotRow(server, number, owner, until)):
-                return number
-        elif row.is_free(moment) and _replaced(connection, row, owner, until):
-            return number
+    """Take one of the server's `most` slots until `until`; return its number, None when others hold them all, or none
+    were made."""
+    for row in of_server(connection, server):
+        if row.number <= most and row.is_free(moment) and _replaced(connection, row, owner, until):
+            return row.number
     return None
 
 
-def _added(connection: sa.Connection, row: SlotRow) -> bool:
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.insert(server_slots).values(row._asdict()))
-    except IntegrityError:
-        # Another process has added it since
-        return False
-    return True
+def make(connection: sa.Connection, server: str, most: int) -> bool:
+    """Make those of the server's `most` slots that are missing; return whether any was."""
+    known = {row.number for row in of_server(connection, server)}
+    missing = [SlotRow(server, number, None, None) for number in range(1, most + 1) if number not in known]
+    if missing:
+        connection.execute(sa.insert(server_slots), [row._asdict() for row in missing])
+    return bool(missing)
+
+
+def is_known(connection: sa.Connection, server: str) -> bool:
+    """Return whether any job is of a server of that name."""
+    return connection.execute(sa.select(jobs.c.id).where(jobs.c.server == server).limit(1)).first() is not None
 
 
 def _replaced(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> bool:
@@ -84,10 +84,12 @@ def _replaced(connection: sa.Connection, row: SlotRow, owner: str, until: float)
     return connection.execute(query.values(owner=owner, until=until)).rowcount == 1
 
 
-def renew(connection: sa.Connection, server: str, number: int, owner: str, until: float) -> bool:
-    """Extend the lease; return False when `owner` no longer holds the slot."""
-    query = sa.update(server_slots).where(server_slots.c.server == server, server_slots.c.number == number)
-    return connection.execute(query.where(server_slots.c.owner == owner).values(until=until)).rowcount == 1
+def renew(connection: sa.Connection, holders: Mapping[str, str], until: float) -> Collection[str]:
+    """Extend the leases of `holders` (owner -> server); return the owners that hold their slot still."""
+    mine = (server_slots.c.server.in_(set(holders.values())), server_slots.c.owner.in_(holders))
+    if connection.execute(sa.update(server_slots).where(*mine).values(until=until)).rowcount == len(holders):
+        return holders.keys()
+    return set(connection.execute(sa.select(server_slots.c.owner).where(*mine)).scalars())
 
 
 def free(connection: sa.Connection, server: str, number: int, owner: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from controller.db import due
-from controller.db.connection.clock import Clock, Moment, at
-from controller.db.connection.engine import transact
+from controller.db.connection.clock import Clock, Moment, about, at
+from controller.db.connection.engine import reading, transact
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.port import Engine, Slot
@@ -22,6 +25,10 @@ from controller.panels.calls_under_way import CALLS
 SECONDS = 10.0
 #: As many due jobs are looked at for one that nobody else claims just now.
 CANDIDATES = 8
+#: A due job whose row is locked, mostly by a report of its agent, is looked for again after this time, so often.
+WRITTEN_SECONDS, WRITTEN_TRIES = 0.05, 3
+#: Nobody waits longer for another drain of this process to claim: the database may hold that one up.
+TURN_SECONDS = 1.0
 
 
 @dataclass
@@ -49,6 +56,7 @@ class Drain:
         self._runner = runner
         self._clock = clock
         self.tally = Tally()
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __call__(
         self, server: str, is_stopping: Callable[[], bool] = _never, looked: Callable[[], None] = _nothing
@@ -58,13 +66,16 @@ class Drain:
         Without a free slot, or when nothing is due, nothing is done: a hint for an unknown server is harmless. `looked`
         is called once the first job is claimed, or none. Raises database_busy, database_full, database_unwritable.
         """
-        moved, end, rest = 0, time.monotonic() + SECONDS, None
+        moved, end, rest, tries = 0, time.monotonic() + SECONDS, None, WRITTEN_TRIES
         with self._engine.slot(server) as slot:
             while not is_stopping():
                 try:
-                    claimed = self._claim(server, slot, rest)
+                    claimed, passed = self._claim(server, slot, rest)
                 finally:
                     looked()
+                if claimed is None and passed and tries > 0:
+                    rest, tries = None, tries - 1
+                    continue
                 if claimed is None:
                     return moved
                 rest = self._move(claimed, lambda: is_stopping() or not slot.is_held)
@@ -78,40 +89,62 @@ class Drain:
             self._engine.hint(server)
         return moved
 
-    def _claim(self, server: str, slot: Slot, rest: Rest | None) -> Claimed | None:
-        """Give back the job that rests, and claim the next due one, in the same transaction as the slot; return None
-        without either."""
+    def _claim(self, server: str, slot: Slot, rest: Rest | None) -> tuple[Claimed | None, bool]:
+        """Give back the job that rests, and claim the next due one, in the same transaction as the slot; return (None
+        without either, whether due jobs were passed over because their rows were locked)."""
 
-        def work(connection: sa.Connection) -> tuple[Claimed | None, int, bool]:
+        def work(connection: sa.Connection) -> tuple[Claimed | None, Sequence[str], bool]:
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
             return *self._next(connection, server, slot, moment), changed
 
-        claimed, missed, changed = transact(self._database, work)
-        self.tally.missed += missed
+        with self._turn(server):
+            claimed, passed, changed = transact(self._database, work)
         slot.confirm()
         self.tally.claims += claimed is not None
         if changed:
-            due_hint.notify()
-        return claimed
+            due_hint.notify(server)
+        if passed:
+            self._await_written(passed, 0.0 if claimed is not None else WRITTEN_SECONDS)
+        return claimed, bool(passed)
 
-    def _next(self, connection: sa.Connection, server: str, slot: Slot, moment: Moment) -> tuple[Claimed | None, int]:
-        """Return (the next due job, claimed; how many claims missed); without one the slot is given back."""
-        found = due.candidates(connection, server, moment, CANDIDATES)
-        if found and not slot.take(connection, moment):
-            return None, 0
+    def _await_written(self, passed: Sequence[str], seconds: float) -> None:
+        """Wait until the rows of jobs may be written, by their agents' reports; count those that others hold then."""
+        time.sleep(seconds)
+        with reading(self._database) as connection:
+            self.tally.missed += len(passed) - due.free(connection, passed, about(self._clock, connection))
+
+    @contextmanager
+    def _turn(self, server: str) -> Iterator[None]:
+        """Drains of a server here claim in turn: at once, several would see the same job, and one of them get it."""
+        turn = self._turns[server]
+        is_mine = turn.acquire(timeout=TURN_SECONDS)
+        try:
+            yield
+        finally:
+            if is_mine:
+                turn.release()
+
+    def _next(
+        self, connection: sa.Connection, server: str, slot: Slot, moment: Moment
+    ) -> tuple[Claimed | None, Sequence[str]]:
+        """Return (the next due job, claimed; the jobs that could not be); where none is due the slot is given back."""
+        # Who takes a slot at the same time is waited for: then its job is no candidate any more
+        if not slot.take(connection, moment):
+            return None, ()
         hanging = CALLS.hanging(server) if slot.is_spare else frozenset()
-        if found and (slot.is_last or hanging):
-            # How long a visit or a look into an account takes is up to its owner: they never hold all slots
-            visits = not slot.is_last
-            found = due.candidates(connection, server, moment, CANDIDATES, visits=visits, without=hanging)
+        # How long a visit or a look into an account takes is up to its owner: they never hold all slots
+        visits = not slot.is_last
+        found = due.candidates(connection, server, moment, CANDIDATES, visits=visits, without=hanging)
         if not found:
             slot.give_back(connection)
-            return None, 0
-        for missed, one in enumerate(due.in_turn(found, slot.turn)):
+            return None, ()
+        passed: list[str] = []
+        for one in due.in_turn(found, slot.turn):
             if (claimed := self._runner.claim(connection, one.job, moment)) is not None:
-                return claimed, missed
-        return None, len(found)
+                return claimed, passed
+            passed.append(one.job)
+        return None, passed
 
     def _leave(self, server: str, slot: Slot, rest: Rest | None) -> bool:
         """Give back the job that rests, and the slot; return whether another job is due. Raises database_busy."""

@@ -100,7 +100,7 @@ class JobRunner:
         """Give the job back. Raises database_busy."""
         now = self._clock()
         if transact(self._engine, lambda connection: self.release(connection, rest, now)):
-            due_hint.notify()
+            due_hint.notify(rest.job.server)
 
     def _move_kept(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
         job_id = claimed.lease.job
@@ -161,8 +161,7 @@ class JobRunner:
         self, held: lease.Lease, is_stopping: Callable[[], bool], begun: step_runner.Begun
     ) -> tuple[Job, float | None]:
         """Do what is to be done now; return (the job as last read, when it is due next). Raises lease.Lost."""
-        alarmed = idle = False
-        posted: set[str] = set()
+        alarmed, idle, posted = False, False, set[str]()
         job, rows = begun.job, begun.rows
         if begun.steps:
             job, rows = self._carry_out(held, begun, self._way(held, job, is_stopping))
@@ -189,13 +188,14 @@ class JobRunner:
             elif job.state == states.CANCELLED:
                 job = self._undo(job)
                 return job, job.wake_at
-            else:
-                found = self._ready(job, rows)
-                if found:
-                    job, rows = self._run(held, rows, self._way(held, job, is_stopping, found))
-                    continue
-                if not self._post(job, posted):
+            elif found := self._ready(job, rows):
+                job, rows = self._run(held, rows, self._way(held, job, is_stopping, found))
+                continue
+            elif not self._post(job, posted):
+                if (checked := self._check_tls(job)) is None:
                     return job, self._rest(job, rows)
+                job = checked
+                continue
             job, rows = self._read(held)
 
     def _ready(self, job: Job, rows: Mapping[str, StepRow]) -> list[plan.Step]:
@@ -208,7 +208,7 @@ class JobRunner:
             return server_outage.ready(connection, job, found, rows, at(self._clock, connection))
 
     def _post(self, job: Job, posted: set[str]) -> bool:
-        """Do one thing due besides steps: erase a password, notify the client, check TLS; return whether any was."""
+        """Do one thing due besides steps: erase a password, notify the client; return whether any was."""
         now, tools = self._clock(), self._tools(job)
         if (due := credentials.expires_at(job)) is not None and now >= due:
             credentials.erase(self._engine, job.id, now, tools.lease)
@@ -218,10 +218,13 @@ class JobRunner:
                 posted.add(what)
                 notifications.send(job, tools, what)
                 return True
-        if (check_at := tls_follow_up.next_check_at(job)) is not None and check_at <= now:
-            tls_follow_up.check(tools, job)
-            return True
         return False
+
+    def _check_tls(self, job: Job) -> Job | None:
+        """Check TLS where that is due; return the job after that, whose steps are as before."""
+        check_at = tls_follow_up.next_check_at(job)
+        is_due = check_at is not None and check_at <= self._clock()
+        return tls_follow_up.check(self._tools(job), job) if is_due else None
 
     def _rest(self, job: Job, rows: Mapping[str, StepRow]) -> float | None:
         """Nothing to do now: return when there will be."""

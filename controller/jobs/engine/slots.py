@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -70,9 +70,17 @@ class HeldSlot:
         if self.number is not None:
             return self.is_held
         self._taken_at = counted()
-        until = moment.now + self._keeper.seconds
-        self._taken = slots.take(connection, self.server, PER_SERVER, self.owner, moment, until)
+        self._taken = self._take_one(connection, moment)
+        if self._taken is not None:
+            return True
+        # A name that a stranger hinted at gets none
+        if slots.is_known(connection, self.server) and slots.make(connection, self.server, PER_SERVER):
+            self._taken = self._take_one(connection, moment)
         return self._taken is not None
+
+    def _take_one(self, connection: sa.Connection, moment: Moment) -> int | None:
+        until = moment.now + self._keeper.seconds
+        return slots.take(connection, self.server, PER_SERVER, self.owner, moment, until)
 
     def give_back(self, connection: sa.Connection) -> None:
         """Give back the slot within a transaction, if one is held."""
@@ -158,26 +166,30 @@ class Slots:
                 if not held:
                     self._renewer = None
                     return
-            for slot in held:
-                try:
-                    self._renew(slot)
-                except ShoplaunchError as error:
-                    has_failed = True
-                    LOG.warning("a slot of %s is not renewed: %s", slot.server, error.message)
-                except BaseException as problem:  # noqa: BLE001 - without renewals another one takes it
-                    has_failed = True
-                    report(f"a slot of {slot.server} is not renewed", problem)
+            try:
+                self._renew(held)
+            except ShoplaunchError as error:
+                has_failed = True
+                LOG.warning("slots of %s are not renewed: %s", _servers(held), error.message)
+            except BaseException as problem:  # noqa: BLE001 - without renewals another one takes them
+                has_failed = True
+                report(f"slots of {_servers(held)} are not renewed", problem)
 
-    def _renew(self, slot: HeldSlot) -> None:
-        number, began = slot.number, counted()
-        assert number is not None
+    def _renew(self, held: Sequence[HeldSlot]) -> None:
+        """Renew all of them at once: one by one each would cost a transaction."""
+        began, holders = counted(), {slot.owner: slot.server for slot in held}
 
-        def work(connection: sa.Connection) -> bool:
-            until = at(self._clock, connection).now + self.seconds
-            return slots.renew(connection, slot.server, number, slot.owner, until)
+        def work(connection: sa.Connection) -> Collection[str]:
+            return slots.renew(connection, holders, at(self._clock, connection).now + self.seconds)
 
-        if transact(self._engine, work):
-            slot.renewed_at = began
-        elif slot in self._held and not slot.is_given_back:
-            slot.is_lost = True
-            LOG.warning("a slot of %s is lost; another worker has it", slot.server)
+        kept = transact(self._engine, work)
+        for slot in held:
+            if slot.owner in kept:
+                slot.renewed_at = began
+            elif slot in self._held and not slot.is_given_back:
+                slot.is_lost = True
+                LOG.warning("a slot of %s is lost; another worker has it", slot.server)
+
+
+def _servers(held: Iterable[HeldSlot]) -> str:
+    return ", ".join(sorted({slot.server for slot in held}))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -84,13 +85,21 @@ def begin(
     Raises lease.Lost, database_busy, and what `change` raises.
     """
 
-    def work(connection: sa.Connection) -> Begun:
-        noted = _Noted(connection, held, rows)
+    def work(connection: sa.Connection, known: Job | None) -> Begun:
+        noted = _Noted(connection, held, rows, known)
         return noted.close(dict(change(connection, noted.job)), way, now)
 
-    begun = transact(way.tools.engine, work)
+    begun = _as_known(held, lambda known: transact(way.tools.engine, lambda connection: work(connection, known)))
     held.noted(begun.job)
     return begun
+
+
+def _as_known(held: lease.Lease, work: Callable[[Job | None], Begun]) -> Begun:
+    """Return the result of `work`, first for the job as its holder knows it: then nothing is read. Where something else
+    has changed it since, nothing was written, and `work` reads it anew."""
+    with suppress(jobs.Conflict):
+        return work(held.latest)
+    return work(None)
 
 
 def attempt(step: plan.Step, work: Work) -> Result:
@@ -170,8 +179,8 @@ def finish(held: lease.Lease, begun: Begun, results: Iterable[Result], way: Way,
     pairs = list(zip(begun.steps, results, strict=True))
     ordered = sorted(pairs, key=lambda pair: not isinstance(pair[1], Outcome))
 
-    def work(connection: sa.Connection) -> Begun:
-        noted = _Noted(connection, held, begun.rows)
+    def work(connection: sa.Connection, known: Job | None) -> Begun:
+        noted = _Noted(connection, held, begun.rows, known)
         columns: dict[str, Any] = {}
         for step, result in ordered:
             row = noted.rows[step.name]
@@ -179,7 +188,7 @@ def finish(held: lease.Lease, begun: Begun, results: Iterable[Result], way: Way,
                 columns |= _note(noted, _after(noted.job, columns), step, result, now)
         return noted.close(columns, way, now)
 
-    next_begun = _noted_patiently(way.tools.engine, held.job, work)
+    next_begun = _as_known(held, lambda known: _noted_patiently(way.tools.engine, held.job, lambda c: work(c, known)))
     held.noted(next_begun.job)
     return next_begun
 
@@ -198,14 +207,19 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
 
 
 class _Noted:
-    """A held job and its steps within the transaction that notes them: each is read once, and written once."""
+    """A held job and its steps within the transaction that notes them: each is read at most once, and written once.
 
-    def __init__(self, connection: sa.Connection, held: lease.Lease, known: Mapping[str, StepRow]) -> None:
+    Without the job as it is `known`, its row is read and locked; `rows` are its steps as of that.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, held: lease.Lease, rows: Mapping[str, StepRow], known: Job | None
+    ) -> None:
         self.connection = connection
         self._held = held
-        self.job = jobs.get(connection, held.job, lock=True)
+        self.job = jobs.get(connection, held.job, lock=True) if known is None else known
         held.check(self.job)
-        self._before = dict(known) if held.knows_steps(self.job) else plan.rows(connection, self.job)
+        self._before = dict(rows) if held.knows_steps(self.job) else plan.rows(connection, self.job)
         self.rows = dict(self._before)
 
     def read_again(self) -> None:
@@ -231,17 +245,20 @@ class _Noted:
             for step in found:
                 after = _after(self.job, columns)
                 columns |= _note(self, after, step, attempt(step, Work(after, {}, way.tools)), now)
+        # The job first, as everybody else: it is compared with what is known
+        job = jobs.update(self.connection, self.job, now, **(columns or {"updated_at": self.job.updated_at}))
         self.write()
-        job = jobs.update(self.connection, self.job, now, **columns) if columns else self.job
         return Begun(job, found, self.rows)
 
     def _begin(self, found: Sequence[plan.Step], job: Job, now: float) -> dict[str, Any]:
         """Note that the steps begin another run; return the job's columns."""
         for step in found:
             self.rows[step.name] = steps.begun(self.rows[step.name], now)
-        # A renewal may have made it longer meanwhile
-        until = max(self.job.lease_until or 0.0, now + self._held.seconds)
-        return {"step": _shown(job, found), "lease_until": until}
+        columns: dict[str, Any] = {"step": _shown(job, found)}
+        if self._held.seconds > lease.SECONDS:
+            # This process is about to end: the lease has to be as long as what begins now
+            columns["lease_until"] = max(self.job.lease_until or 0.0, now + self._held.seconds)
+        return columns
 
 
 def _after(job: Job, columns: Mapping[str, Any]) -> Job:

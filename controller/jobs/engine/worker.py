@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import due
-from controller.db.connection.clock import Clock, DatabaseClock, at
+from controller.db.connection.clock import Clock, DatabaseClock, about, at
 from controller.db.connection.engine import reading
 from controller.db.due import DueServer
 from controller.db.jobs import Job
@@ -37,6 +37,8 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: Between two looks without a hint.
 POLL_SECONDS = 1.0
+#: A server that this worker was not hinted at is left to the other workers of this machine for so long.
+HEAD_START_SECONDS = 0.5
 #: From the beginning of one look to that of the next, however many hints come.
 LEAST_SECONDS = 0.1
 #: Pause after a round that failed.
@@ -100,6 +102,9 @@ class Worker:
         self._guard = threading.Lock()
         #: Whether jobs were due in the last round that had no room.
         self._is_short = False
+        #: Since when servers have been due, and whether some of them were left to others.
+        self._due_since: dict[str, float] = {}
+        self._leaves_some = False
         self._chores = chores
         self._chores_thread: threading.Thread | None = None
         self._chores_pulse = Pulse()
@@ -109,9 +114,9 @@ class Worker:
         """Move one job on as far as it goes now; return False when another worker holds it."""
         return self._job_runner.advance(job_id)
 
-    def hint(self, _server: str) -> None:
-        """Let every worker of this machine look at once."""
-        due_hint.notify() if self._wakeup is None else self._wakeup.notify()
+    def hint(self, server: str) -> None:
+        """Let a worker of this machine look at the server's jobs at once."""
+        due_hint.notify(server) if self._wakeup is None else self._wakeup.hint(server)
 
     def slot(self, server: str) -> AbstractContextManager[Slot]:
         """Yield a slot of the server to be taken; it is given back at the end."""
@@ -155,7 +160,7 @@ class Worker:
         self._stopping.set()
         self._slots.outlive()
         self._job_runner.outlive()
-        due_hint.notify()
+        due_hint.wake()
 
     def _listen(self) -> None:
         if self._wakeup is None:
@@ -184,7 +189,7 @@ class Worker:
             try:
                 self._round()
                 self._pulse.failures = 0
-                self._woken += due_hint.wait(POLL_SECONDS)
+                self._woken += due_hint.wait(HEAD_START_SECONDS if self._leaves_some else POLL_SECONDS)
                 # Hints that come one upon the other are one
                 stopping.wait(began + LEAST_SECONDS - time.monotonic())
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
@@ -208,7 +213,7 @@ class Worker:
             return
         places, found = self._due(busy)
         with self._guard:
-            wanted = {one.server: one.jobs - self._looking[one.server] for one in found if one.server in self._own}
+            wanted = {one.server: one.jobs - self._looking[one.server] for one in found}
         for _ in range(PER_SERVER):
             for server in wanted:
                 if wanted[server] > 0 and places.has_room(server):
@@ -249,7 +254,7 @@ class Worker:
             self._under_way.pop(key, None)
             # One that found no slot would look again and again
             if self._is_short and moved:
-                due_hint.notify()
+                due_hint.wake()
 
     def _begin_chores(self) -> None:
         if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
@@ -272,11 +277,28 @@ class Worker:
             report("what belongs to no job could not be done", problem)
 
     def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+        """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
+        have due jobs; beside other workers those that were hinted at, or that nobody has begun with for a while."""
+        hinted, now = due_hint.taken(), time.monotonic()
+        if self._wakeup is not None and any(server not in self._own for server in hinted - {due_hint.EVERY}):
+            # Whose they are is not known here
+            self._wakeup.notify_others()
+        places, found = self._look(busy)
+        found = [one for one in found if one.server in self._own]
+        self._due_since = {one.server: self._due_since.get(one.server, now) for one in found if one.jobs > 0}
+        if due_hint.EVERY in hinted or self._wakeup is None or not found or not self._wakeup.has_others():
+            self._leaves_some = False
+            return places, found
+        ripe = {server for server, since in self._due_since.items() if now - since >= HEAD_START_SECONDS}
+        self._leaves_some = bool(self._due_since.keys() - ripe - hinted)
+        return places, [one for one in found if one.server in ripe | hinted]
+
+    def _look(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
         calls = _waiting()
         try:
             with reading(self._engine) as connection:
-                moment = at(self._clock, connection)
+                moment = about(self._clock, connection)
                 found, known = due.servers(connection, moment)
                 taken = slots.taken(connection, moment) if found else {}
         except ShoplaunchError as error:

@@ -1,14 +1,28 @@
-"""A hint to this process's worker that a job is due now; without it the worker finds the job at its next check."""
+"""Hints to this process's worker that jobs are due now; without them it finds the jobs at its next check."""
 
 from __future__ import annotations
 
 import threading
 
+#: Instead of a server's name: jobs of any server may be due.
+EVERY = ""
+#: Servers that are kept in mind; what is more is found by the next checks.
+MOST = 10_000
 _NEWS = threading.Event()
+_GUARD = threading.Lock()
+_SERVERS: set[str] = set()
 
 
-def notify() -> None:
-    """Let a waiting worker check at once. Call it after the commit that made the job due."""
+def notify(server: str = EVERY) -> None:
+    """Let a waiting worker check at once, and begin with the server. Call it after the commit that made a job due."""
+    with _GUARD:
+        if len(_SERVERS) < MOST:
+            _SERVERS.add(server)
+    wake()
+
+
+def wake() -> None:
+    """Let a waiting worker check at once; no job became due."""
     _NEWS.set()
 
 
@@ -18,3 +32,11 @@ def wait(seconds: float) -> bool:
     given = _NEWS.wait(seconds)
     _NEWS.clear()
     return given
+
+
+def taken() -> set[str]:
+    """Return the servers that were hinted at since the last call."""
+    with _GUARD:
+        found = set(_SERVERS)
+        _SERVERS.clear()
+    return found

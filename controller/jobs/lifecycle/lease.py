@@ -56,6 +56,8 @@ class Lease:
         self._clock = clock
         self._renewed_at = float("-inf")
         self._guard = threading.Lock()
+        #: Steps side by side note their facts one after the other: each then knows what the others have changed.
+        self.noting = threading.Lock()
         self._latest: Job | None = None
         self._is_last = False
         self._is_over = False

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from controller.billing.base import Billing
 from controller.config import Config
-from controller.db import bundles, facts, jobs
+from controller.db import facts, job_context, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.db.facts import Facts
 from controller.db.jobs import Job
-from controller.db.machines import servers
 from controller.db.machines.servers import Server
+from controller.jobs.lifecycle import held_panel
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.tokens import Tokens
@@ -39,7 +39,7 @@ class Surroundings(NamedTuple):
     @classmethod
     def of(cls, connection: sa.Connection, job: Job) -> Surroundings:
         """Return those of the job."""
-        return cls(servers.find(connection, job.server), bundles.find(connection, job.bundle))
+        return cls(*job_context.of_job(connection, job.id))
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,15 @@ class Tools:
     def panel(self) -> Panel:
         """Return the panel of the job's server, opened at first use.
 
-        Raises server_unknown, config_invalid, and controller.jobs.lifecycle.lease.Lost when this process stood still
-        until another worker got the job: it calls no panel then.
+        Raises server_unknown, config_invalid, and controller.jobs.lifecycle.lease.Lost, as each of the panel's calls
+        does, when this process stood still until another worker got the job: it calls no panel then.
         """
         if self.lease is not None:
             self.lease.require_current()
         with self._opening:
             if not self._opened:
-                self._opened.append(self.open_panel(self.server))
+                opened = self.open_panel(self.server)
+                self._opened.append(opened if self.lease is None else held_panel.held(opened, self.lease))
             return self._opened[0]
 
     def check(self, job: Job) -> None:
@@ -138,25 +139,40 @@ class Work:
         return facts.of(self.job)
 
     @property
+    def latest(self) -> Job:
+        """Return the job with what steps side by side have noted since this one began. Raises database_busy."""
+        lease = self.tools.lease
+        if lease is not None and lease.latest is not None:
+            return lease.latest
+        with reading(self.tools.engine) as connection:
+            return jobs.get(connection, self.job.id)
+
+    @property
     def bundle(self) -> Bundle:
         """Return the job's bundle, looked up once in one go. Raises bundle_unknown."""
         return self.tools.bundle
 
-    def remember(self, change: Callable[[Facts], Facts]) -> None:
-        """Write facts before the action they describe: a worker that goes on after an interruption finds them.
+    def remember(self, change: Callable[[Facts], Facts]) -> Job:
+        """Write facts before the action they describe: a worker that goes on after an interruption finds them. Return
+        the job after that.
 
         Raises database_busy, controller.jobs.lifecycle.lease.Lost.
         """
-
         lease = self.tools.lease
-        known = None if lease is None else lease.latest
-        try:
-            before, after = transact(self.tools.engine, lambda connection: self._noted(connection, change, known))
-        except jobs.Conflict:
-            # Another process, or a step beside this one, has changed it since
-            before, after = transact(self.tools.engine, lambda connection: self._noted(connection, change, None))
-        if lease is not None:
+        if lease is None:
+            return self._remember(change, None)[1]
+        with lease.noting:
+            before, after = self._remember(change, lease.latest)
             lease.left_steps_alone(before, after)
+        return after
+
+    def _remember(self, change: Callable[[Facts], Facts], known: Job | None) -> tuple[Job, Job]:
+        """Note it, for the job is as `known`; return it as it was, and as it is now."""
+        try:
+            return transact(self.tools.engine, lambda connection: self._noted(connection, change, known))
+        except jobs.Conflict:
+            # Another process has changed it since
+            return transact(self.tools.engine, lambda connection: self._noted(connection, change, None))
 
     def _noted(self, connection: sa.Connection, change: Callable[[Facts], Facts], known: Job | None) -> tuple[Job, Job]:
         """Change the facts of the job, which is as `known`; return it as it was, and as it is now. Raises Conflict."""

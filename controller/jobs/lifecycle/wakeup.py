@@ -1,7 +1,8 @@
-"""Wake-up: a job that becomes due makes every worker of this machine, in any process, check at once.
+"""Wake-up: a job that becomes due makes a worker of this machine, in any process, check at once.
 
 A worker listens at a Unix datagram socket in a folder that is closed to everybody but the controller's user. A message
-says only "look"; it may be lost, duplicated or late, as the worker also checks at intervals.
+names a server, or says only "look"; it may be lost, duplicated or late, as workers also check at intervals. Of several
+workers each server has one that is hinted at first: if all came for one job, all but one would come for nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import secrets
 import socket
 import stat
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +27,8 @@ FOLDER_MODE = 0o700
 #: A machine runs a handful of workers; more entries in the folder are ignored.
 MOST_ENTRIES = 256
 MESSAGE = b"\0"
+#: A server's name is no longer.
+MOST_BYTES = 255
 #: How long to wait for a listener's thread that does not end.
 CLOSE_SECONDS = 10.0
 _NAME = re.compile(r"worker-[0-9a-f]{16}\Z")
@@ -56,12 +60,12 @@ class Listener:
     def _run(self) -> None:
         while not self._closed:
             try:
-                self._receiver.recv(len(MESSAGE))
+                message = self._receiver.recv(MOST_BYTES)
             except OSError as problem:
                 if not self._closed:
                     LOG.warning("jobs of other processes are found by the next check: %s", problem)
                 return
-            due_hint.notify()
+            due_hint.notify(message.rstrip(MESSAGE).decode("utf-8", "replace"))
 
 
 class Wakeup:
@@ -73,17 +77,35 @@ class Wakeup:
     def notify(self) -> None:
         """Let every worker check at once. Call it after the commit that made a job due."""
         due_hint.notify()
+        self.notify_others()
+
+    def notify_others(self) -> None:
+        """As `notify`, but for the worker of this process."""
+        self._tried(self._send)
+
+    def hint(self, server: str) -> None:
+        """Let one worker look at the server's jobs: the first of those of this server that takes the message."""
+        if not self._tried(lambda: self._send_to_one(server)):
+            due_hint.notify(server)
+
+    def has_others(self) -> bool:
+        """Return whether workers of other processes listen, or have until they were killed."""
+
+        def look() -> bool:
+            with _opened(self._folder) as folder:
+                return any(name not in _OWN for name in _sockets(folder))
+
+        return self._tried(look)
+
+    def _tried(self, work: Callable[[], bool]) -> bool:
         try:
-            self._send()
+            return work()
         except FileNotFoundError:
             # No worker has ever run here
-            return
+            return False
         except OSError as problem:
             LOG.warning("workers of other processes find the job by their next check: %s", problem)
-
-    def hint(self, _server: str) -> None:
-        """Let every worker look: a message names no server."""
-        self.notify()
+            return False
 
     def listen(self) -> Listener:
         """Return a listener for every `notify` of other processes. Raises OSError where that is impossible."""
@@ -100,17 +122,29 @@ class Wakeup:
         _OWN.add(name)
         return Listener(receiver, self._folder / name)
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
         with _opened(self._folder) as folder, _sender() as sender:
             for name in _sockets(folder):
                 if name not in _OWN:
                     _wake(sender, folder, name)
+        return True
+
+    def _send_to_one(self, server: str) -> bool:
+        """Return whether a worker of another process got the hint; the worker of this one needs no message."""
+        message = server.encode()[:MOST_BYTES] or MESSAGE
+        with _opened(self._folder) as folder, _sender() as sender:
+            for name in sorted(_sockets(folder), key=lambda name: zlib.crc32(f"{server} {name}".encode())):
+                if name in _OWN:
+                    return False
+                if _wake(sender, folder, name, message):
+                    return True
+        return False
 
 
-def _wake(sender: socket.socket, folder: int, name: str) -> bool:
+def _wake(sender: socket.socket, folder: int, name: str, message: bytes = MESSAGE) -> bool:
     """Send one message; return False when nothing listens there any more."""
     try:
-        sender.sendto(MESSAGE, _place(folder, name))
+        sender.sendto(message, _place(folder, name))
     except BlockingIOError:
         # Its queue is full of unread messages: it will check
         return True

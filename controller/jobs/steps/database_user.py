@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.db import facts, jobs
-from controller.db.connection.engine import reading
+from controller.db import facts
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -29,9 +28,8 @@ def require_no_shop(work: Work) -> bool:
     database, user = work.database_names
     if not panel.has_database_user(work.account, user):
         return False
-    # Read anew: steps side by side may have made it just now
-    with reading(work.tools.engine) as connection:
-        made = facts.of(jobs.get(connection, work.job.id)).made
+    # Steps side by side may have made it just now
+    made = facts.of(work.latest).made
     # Once there was a job file, its agent may have made the tables
     if user == made.database_user or database == made.database or work.job.expires_at is not None:
         return True

@@ -184,11 +184,16 @@ def test_a_step_whose_lease_is_known_to_be_lost_calls_no_panel(world):
     mine = lease.Lease(world.engine, job.id, "mine", world.clock)
     assert mine.take()
     tools = replace(world.service.installation.tools_for(job), lease=mine)
-    assert tools.panel is world.panel
+    panel = tools.panel
+    assert panel.find_account("nobody") is None
     transact(world.engine, lambda c: c.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
     mine._renew()
     with pytest.raises(lease.Lost):
         _ = tools.panel
+    asked = len(world.panel.calls)
+    with pytest.raises(lease.Lost):
+        panel.find_account("nobody")
+    assert len(world.panel.calls) == asked
 
 
 @attack("a worker stands still within a step, and wakes up when another one has its job", "it calls no panel any more")
@@ -198,16 +203,18 @@ def test_a_worker_that_wakes_up_looks_whether_the_job_is_its_own(world, monkeypa
     mine = lease.Lease(world.engine, job.id, "mine", world.clock)
     assert mine.take()
     tools = replace(world.service.installation.tools_for(job), lease=mine)
-    assert tools.panel is world.panel
+    panel = tools.panel
     if is_taken:
         transact(world.engine, lambda c: c.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
     # Renewed in time, it is nobody else's: no query is made
-    assert tools.panel is world.panel
+    assert panel.find_account("nobody") is tools.panel.find_account("nobody") is None
     awake = lease.counted() + lease.SECONDS
     monkeypatch.setattr(lease, "counted", lambda: awake)
     if is_taken:
-        with pytest.raises(lease.Lost):
-            _ = tools.panel
+        for call in (lambda: panel.find_account("nobody"), lambda: tools.panel):
+            mine.is_lost = False
+            with pytest.raises(lease.Lost):
+                call()
     else:
-        assert tools.panel is world.panel
+        assert panel.find_account("nobody") is tools.panel.find_account("nobody") is None
     assert world.clock() == now

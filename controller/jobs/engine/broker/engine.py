@@ -60,7 +60,7 @@ class CeleryEngine(Worker):
         with self._hinted_guard:
             if len(self._hinted) < MOST_HINTED:
                 self._hinted.add(server)
-        due_hint.notify()
+        due_hint.wake()
 
     def _take_foreign(self, server: str, passed: int) -> bool:
         """Pass the hint on in the next round if the server is not one's own; return whether that is so."""
@@ -69,7 +69,7 @@ class CeleryEngine(Worker):
         with self._hinted_guard:
             if passed < messages.MOST_PASSED and len(self._foreign) < MOST_HINTED:
                 self._foreign[server] = min(passed, self._foreign.get(server, passed))
-        due_hint.notify()
+        due_hint.wake()
         return True
 
     def _round(self) -> None:
@@ -96,12 +96,12 @@ class CeleryEngine(Worker):
         sweeps = not hears or now >= self._sweep_at
         if not wanted and not sweeps:
             return Places(busy, (), ()), []
-        places, found = super()._due(busy)
+        places, found = self._look(busy)
         if sweeps:
             names = {one.server for one in found}
             wanted |= names & self._seen if hears else names
             self._seen = names
             self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
-        mine = [one for one in found if one.server in wanted]
+        mine = [one for one in found if one.server in wanted and one.server in self._own]
         self._begun = {one.server for one in mine}
         return places, mine

@@ -7,18 +7,15 @@ follow-up job `https_on` once a visitor would really meet a valid certificate.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-import sqlalchemy as sa
 
 from controller.db import facts
-from controller.db.facts import Tls
+from controller.db.facts import Facts, Tls
 from controller.db.jobs import Job
 from controller.follow_up_kinds import HTTPS_ON
 from controller.jobs.engine.operations import follow_up
-from controller.jobs.lifecycle import changes, states
+from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import tls
 from controller.jobs.shop.tls import (
@@ -47,8 +44,9 @@ def next_check_at(job: Job) -> float | None:
     return facts.of(job).tls.next
 
 
-def check(tools: Tools, job: Job) -> None:
-    """Check once; note the result and when to check again. Raises job_unknown, database_busy."""
+def check(tools: Tools, job: Job) -> Job:
+    """Check once; note the result and when to check again; return the job after that. Raises job_unknown,
+    database_busy."""
     now = tools.clock()
     try:
         found = _check(tools, job, now)
@@ -56,12 +54,11 @@ def check(tools: Tools, job: Job) -> None:
         LOG.warning("job %s: its certificate: %s: %s", job.id, error.code, error.message)
         found = _again(facts.of(job).tls, str(facts.of(job).tls.state), error.code, now)
 
-    def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def noted(known: Facts) -> Facts:
         # A finished job https_on has set newer facts
-        known = facts.of(now_job)
-        return {} if known.tls.state == ON else facts.column(replace(known, tls=found))
+        return known if known.tls.state == ON else replace(known, tls=found)
 
-    changes.change(tools.engine, job.id, now, work, tools.lease)
+    return Work(job, {}, tools).remember(noted)
 
 
 def _check(tools: Tools, job: Job, now: float) -> Tls:

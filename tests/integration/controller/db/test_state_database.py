@@ -98,6 +98,21 @@ def test_a_change_made_on_an_old_reading_is_refused(engine):
     assert read(engine).percent == 10
 
 
+def test_a_change_by_who_knows_another_holder_of_the_job_is_refused(engine):
+    known = add_job(engine, lease_owner="mine")
+    transact(engine, lambda connection: connection.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
+    with pytest.raises(jobs.Conflict):
+        transact(engine, lambda connection: jobs.update(connection, known, NOW + 1, percent=20))
+    assert read(engine).percent == 0
+
+
+def test_a_renewed_lease_leaves_the_job_as_its_holder_knows_it(engine):
+    held = add_job(engine, lease_owner="mine", lease_until=NOW)
+    assert transact(engine, lambda connection: jobs.renew_lease(connection, held.id, "mine", NOW + 90))
+    transact(engine, lambda connection: jobs.update(connection, held, NOW + 1, percent=20))
+    assert (read(engine).percent, read(engine).lease_until) == (20, NOW + 90)
+
+
 def test_a_change_to_the_same_values_still_counts_as_one(engine):
     job = add_job(engine, percent=10)
     changed = transact(engine, lambda connection: jobs.update(connection, job, job.updated_at, percent=10))

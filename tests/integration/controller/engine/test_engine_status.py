@@ -27,6 +27,7 @@ def test_the_engines_status_shows_workers_slots_breakers_and_what_is_due(world, 
     counted = workers.Counted(7, 1, 3, "web1, eu-*")
     transact(world.engine, lambda c: workers.beat(c, "one", chores=True, counted=counted))
     moment = Moment(now, now)
+    transact(world.engine, lambda c: slots.make(c, "web2", 4))
     transact(world.engine, lambda c: slots.take(c, "web2", 4, "one", moment, now + 90))
     transact(world.engine, lambda c: servers.add(c, servers.Server("web3", "local"), START))
     for _ in range(breakers.FAILURES):

@@ -5,13 +5,15 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from controller.db import due
+from controller.db import due, jobs
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import MOST, reading, transact
 from controller.db.machines import servers, slots
-from controller.jobs.engine import drain
+from controller.jobs.engine import drain, worker
 from controller.jobs.engine import slots as held_slots
+from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.places import PER_SERVER
+from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.integration.controller.world import eventually
@@ -22,7 +24,12 @@ LONG = 90.0
 
 def take(engine, owner, now=NOW, server="web1"):
     moment = Moment(now, now)
-    return transact(engine, lambda c: slots.take(c, server, PER_SERVER, owner, moment, now + LONG))
+
+    def work(connection):
+        slots.make(connection, server, PER_SERVER)
+        return slots.take(connection, server, PER_SERVER, owner, moment, now + LONG)
+
+    return transact(engine, work)
 
 
 def held(engine):
@@ -40,9 +47,9 @@ def test_a_slot_that_was_given_back_or_not_renewed_is_taken_again(engine):
         take(engine, f"w{number}")
     transact(engine, lambda c: slots.free(c, "web1", 2, "w1"))
     assert (take(engine, "x"), take(engine, "y")) == (2, None)
-    assert transact(engine, lambda c: slots.renew(c, "web1", 1, "w0", NOW + 2 * LONG))
+    assert transact(engine, lambda c: slots.renew(c, {"w0": "web1"}, NOW + 2 * LONG)) == {"w0"}
     assert take(engine, "y", NOW + LONG) == 2
-    assert not transact(engine, lambda c: slots.renew(c, "web1", 2, "x", NOW + 3 * LONG))
+    assert transact(engine, lambda c: slots.renew(c, {"x": "web1", "w0": "web1"}, NOW + 3 * LONG)) == {"w0"}
 
 
 def test_nobody_gives_back_the_slot_of_another(engine):
@@ -99,7 +106,12 @@ def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others
 
 
 def many(world, number):
-    return [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(number)]
+    placed = []
+    for n in range(number):
+        placed.append(world.order(domain=f"s{n}.example.com", account=f"user{n}"))
+        # One is due before the other
+        world.clock.pass_by(0.001)
+    return placed
 
 
 def test_workers_together_keep_to_the_slots_of_a_server(world, monkeypatch):
@@ -166,7 +178,7 @@ def test_a_drain_moves_all_that_is_due_within_one_slot_and_counts_what_it_claims
     assert world.worker.drain("web1") == 3
     assert (world.worker.drain.tally.claims, world.worker.drain.tally.missed) == (3, 0)
     with reading(world.engine) as connection:
-        assert [slot.number for slot in slots.of_server(connection, "web1")] == [1]
+        assert len(slots.of_server(connection, "web1")) == PER_SERVER
     assert held(world.engine) == []
 
 
@@ -203,7 +215,7 @@ def test_who_lost_the_slot_begins_no_other_step(world, monkeypatch):
 
     def lose():
         world.panel.before.clear()
-        transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other'")))
+        transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other' WHERE number = 1")))
         eventually(lambda: "lost" in [slot.is_lost and "lost" for slot in world.worker._slots._held])
 
     world.panel.before["ensure_account"] = lose
@@ -276,3 +288,69 @@ def test_a_drain_without_a_free_connection_fails_and_the_next_one_moves_the_job(
     assert world.job(job).state == "received"
     assert world.worker.drain("web1") == 1
     assert held(world.engine) == []
+
+
+def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world, monkeypatch):
+    monkeypatch.setattr(world.worker._wakeup, "has_others", lambda: True)
+    transact(world.engine, lambda c: servers.add(c, servers.Server("web2", "local"), START))
+    for server in ("web1", "web2"):
+        world.order(server=server, domain=f"{server}.example.com", account=server)
+    due_hint.taken()
+    begun = []
+    monkeypatch.setattr(world.worker, "_begin_drain", begun.append)
+    due_hint.notify("web2")
+    world.worker._begin()
+    assert (begun, world.worker._leaves_some) == (["web2"], True)
+    # Who gets the hints of web1 has not come
+    monkeypatch.setattr(worker, "HEAD_START_SECONDS", 0.0)
+    world.worker._begin()
+    assert sorted(begun) == ["web1", "web2", "web2"] and not world.worker._leaves_some
+
+
+def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
+    regional = worker.Worker(
+        world.engine, None, world.clock, means=worker.Means(world.worker._wakeup, OwnServers(("eu-*",)))
+    )
+    passed_on = []
+    monkeypatch.setattr(world.worker._wakeup, "notify_others", lambda: passed_on.append(True))
+    due_hint.notify("eu-1")
+    regional._begin()
+    assert passed_on == []
+    due_hint.notify("us-1")
+    regional._begin()
+    assert passed_on == [True]
+
+
+def test_a_worker_alone_waits_for_no_hint(world, monkeypatch):
+    world.order()
+    due_hint.taken()
+    begun = []
+    monkeypatch.setattr(world.worker, "_begin_drain", begun.append)
+    world.worker._begin()
+    assert begun == ["web1"]
+
+
+def test_a_job_whose_row_is_just_being_written_is_moved_by_the_drain_that_met_it(world, monkeypatch):
+    (job,) = many(world, 1)
+    claim, met = world.worker._job_runner.claim, []
+
+    def locked_at_first(connection, job_id, moment):
+        met.append(job_id)
+        return None if len(met) == 1 else claim(connection, job_id, moment)
+
+    monkeypatch.setattr(world.worker._job_runner, "claim", locked_at_first)
+    assert world.worker.drain("web1") == 1
+    assert world.job(job).state == "dropped"
+    assert (world.worker.drain.tally.claims, world.worker.drain.tally.missed) == (1, 0)
+
+
+def test_a_job_that_another_worker_was_faster_to_claim_counts_as_missed(world, monkeypatch):
+    (job,) = many(world, 1)
+
+    def another_was_faster(connection, job_id, moment):
+        jobs.take_lease(connection, job_id, "other", moment.leases, moment.now + LONG)
+
+    monkeypatch.setattr(world.worker._job_runner, "claim", another_was_faster)
+    assert world.worker.drain("web1") == 0
+    assert (world.worker.drain.tally.claims, world.worker.drain.tally.missed) == (0, 1)
+    assert world.job(job).lease_owner == "other" and held(world.engine) == []

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tests.integration.controller.world import Agent
 
 #: From the order to the living shop whose client is notified; transactions that only read, and those that write.
-STATEMENTS, READING, WRITING = 84, 5, 19
+STATEMENTS, READING, WRITING = 73, 5, 19
 
 
 @contextmanager
@@ -50,5 +50,5 @@ def test_a_job_costs_few_statements_and_transactions(world):
         off.clear()
         world.worker.drain("web1")
     assert world.job(job).state == "live"
-    assert len(statements) <= STATEMENTS, statements
+    assert len(statements) <= STATEMENTS, (len(statements), statements)
     assert (commits.count(True) <= READING, commits.count(False) <= WRITING) == (True, True), commits

@@ -18,11 +18,13 @@ PROJECT = Path(__file__).parents[4]
 SECONDS = 30
 NOTIFY = "import sys; from pathlib import Path; from controller.jobs.lifecycle.wakeup import Wakeup\n"
 NOTIFY += "Wakeup(Path(sys.argv[1])).notify()"
+HINT = NOTIFY.replace("notify()", "hint('web7')")
 
 
 @pytest.fixture
 def folder(tmp_path):
     due_hint.wait(0)
+    due_hint.taken()
     return tmp_path / "wakeups"
 
 
@@ -169,3 +171,59 @@ def test_who_stops_listening_leaves_no_thread_and_no_descriptor(folder):
         Wakeup(folder).listen().close()
     assert len(os.listdir("/proc/self/fd")) == before
     assert sockets(folder) == []
+
+
+class Others:
+    """Sockets as workers of other processes have them."""
+
+    def __init__(self, folder, number):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.sockets = [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(number)]
+        for place, one in enumerate(self.sockets):
+            one.bind(str(folder / f"worker-{place:016x}"))
+            one.setblocking(False)
+
+    def received(self):
+        """Return what has come, by socket."""
+        found = []
+        for one in self.sockets:
+            found.append([])
+            try:
+                while True:
+                    found[-1].append(one.recv(300))
+            except OSError:
+                continue
+        return found
+
+
+def test_of_several_workers_one_gets_the_hints_of_a_server(folder):
+    others = Others(folder, 4)
+    for _ in range(3):
+        Wakeup(folder).hint("web7")
+    assert sorted(others.received()) == [[], [], [], [b"web7"] * 3]
+    for number in range(40):
+        Wakeup(folder).hint(f"web{number}")
+    assert all(others.received())
+    assert due_hint.taken() == set()
+
+
+def test_a_hint_that_a_killed_worker_would_have_got_goes_to_the_next_one(folder):
+    others = Others(folder, 3)
+    for _ in range(3):
+        Wakeup(folder).hint("web7")
+        (gets,) = [number for number, came in enumerate(others.received()) if came]
+        others.sockets[gets].close()
+        assert due_hint.taken() == set()
+    # Nobody is left: a worker of this process, if there is one, looks
+    Wakeup(folder).hint("web7")
+    assert due_hint.taken() == {"web7"}
+
+
+def test_a_hint_of_another_process_names_its_server(folder, listener):
+    subprocess.run([sys.executable, "-c", HINT, str(folder)], cwd=PROJECT, check=True, timeout=SECONDS)
+    assert due_hint.wait(SECONDS)
+    assert due_hint.taken() == {"web7"}
+    # As an earlier version sends it
+    notified_by_another_process(folder)
+    assert due_hint.wait(SECONDS)
+    assert due_hint.taken() == {due_hint.EVERY}
