@@ -17,6 +17,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities import access, api_keys
 from controller.db.identities.api_keys import Adopted, ApiKey
 from controller.db.machines import servers
+from controller.db.row_holds import Hold
 from shared.errors import ShoplaunchError
 
 #: The form of names in signed requests.
@@ -157,6 +158,6 @@ def _require_adoptable(connection: sa.Connection, name: str, former: str) -> Non
 
 def _require_known(connection: sa.Connection, key: ApiKey) -> None:
     for server in key.servers or ():
-        servers.get(connection, server)
+        servers.get(connection, server, Hold.SHARED)
     for bundle in key.bundles or ():
-        bundles.get(connection, bundle)
+        bundles.get(connection, bundle, Hold.SHARED)

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.db.row_holds import Hold, held
 from controller.db.tables import bundles
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
@@ -63,15 +64,15 @@ def mark(connection: sa.Connection, name: str, *, paid: bool) -> None:
     connection.execute(sa.update(bundles).where(bundles.c.name == name).values(paid=paid))
 
 
-def find(connection: sa.Connection, name: str) -> Bundle | None:
+def find(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Bundle | None:
     """Return the bundle, None when there is none."""
-    row = connection.execute(sa.select(bundles).where(bundles.c.name == name)).first()
+    row = connection.execute(held(sa.select(bundles).where(bundles.c.name == name), hold)).first()
     return None if row is None else of_columns(row._mapping)
 
 
-def get(connection: sa.Connection, name: str) -> Bundle:
+def get(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Bundle:
     """Return the bundle. Raises ShoplaunchError `bundle_unknown`."""
-    found = find(connection, name)
+    found = find(connection, name, hold)
     if found is None:
         raise ShoplaunchError("bundle_unknown", f"there is no bundle {name[:80]!r}")
     return found

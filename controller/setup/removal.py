@@ -12,6 +12,7 @@ from controller.config import Config
 from controller.db import bundles, usage
 from controller.db.connection.engine import reading
 from controller.db.machines import servers
+from controller.db.row_holds import Hold
 from controller.files import sync_folder
 from shared.errors import ShoplaunchError
 
@@ -46,7 +47,7 @@ def bundle(config: Config, name: str) -> None:
 class _Rows(Protocol):
     """The queries of a kind of named row."""
 
-    def get(self, connection: sa.Connection, name: str) -> object: ...
+    def get(self, connection: sa.Connection, name: str, hold: Hold = ...) -> object: ...
 
     def remove(self, connection: sa.Connection, name: str) -> None: ...
 
@@ -61,7 +62,8 @@ def _remove(config: Config, what: str, name: str, rows: _Rows, users: Users) -> 
     """Remove the row of the `what` called `name`. Raises ShoplaunchError `in_use`, and as rows.get does."""
 
     def work(connection: sa.Connection) -> None:
-        rows.get(connection, name)
+        # A transaction that adds a reference holds the row as well: it ends before this look, or meets no row
+        rows.get(connection, name, Hold.ALONE)
         _require_unused(f"{what} {name}", users(connection, name))
         rows.remove(connection, name)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from controller.db.row_holds import Hold, held
 from controller.db.tables import jobs, server_breakers, server_slots, servers
 from shared.errors import ShoplaunchError
 
@@ -122,15 +123,15 @@ def _note(connection: sa.Connection, name: str, known: Learned | None, new: Lear
     connection.execute(sa.update(servers).where(servers.c.name == name).values(start_learned=learned))
 
 
-def find(connection: sa.Connection, name: str) -> Server | None:
+def find(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Server | None:
     """Return the server, None when there is none."""
-    row = connection.execute(sa.select(servers).where(servers.c.name == name)).first()
+    row = connection.execute(held(sa.select(servers).where(servers.c.name == name), hold)).first()
     return None if row is None else of_columns(row._mapping)
 
 
-def get(connection: sa.Connection, name: str) -> Server:
+def get(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Server:
     """Return the server. Raises ShoplaunchError `server_unknown`."""
-    found = find(connection, name)
+    found = find(connection, name, hold)
     if found is None:
         raise ShoplaunchError("server_unknown", f"there is no server {name[:80]!r}")
     return found

@@ -21,6 +21,7 @@ from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.machines import servers
+from controller.db.row_holds import Hold
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import PLAN
 from controller.jobs.record.domains import readable
@@ -242,6 +243,7 @@ def _insert(
     whose: Mapping[str, str],
     now: float,
 ) -> Job:
+    _hold(connection, order)
     _refuse_living(connection, order, None if whose["source"] == OPERATORS else whose["signed_by"])
     job_id = claims.new_id()
     values = {
@@ -266,6 +268,13 @@ def _insert(
     jobs.insert(connection, values)
     steps.insert(connection, job_id, PLAN)
     return jobs.get(connection, job_id)
+
+
+def _hold(connection: sa.Connection, order: Mapping[str, Any]) -> None:
+    """Keep server and bundle from being removed until the job is written. Raises `server_unknown`, `bundle_unknown` for
+    what was removed since the order was checked."""
+    servers.get(connection, order["server"], Hold.SHARED)
+    bundles.get(connection, order["bundle"], Hold.SHARED)
 
 
 def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_by: str | None) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import claims, facts, jobs, steps
+from controller.db import bundles, claims, facts, jobs, steps
 from controller.db.facts import Undo
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
+from controller.db.machines import servers
+from controller.db.row_holds import Hold
 from controller.db.steps import FAILED
 from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.lifecycle import changes, places, plan, states
@@ -171,7 +173,7 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
     """Prepare the cancelled job again, with a new attempt.
 
     Raises ShoplaunchError `illegal_transition`, `domain_busy` when another job has taken the domain meanwhile, or its
-    shop lives there.
+    shop lives there; `server_unknown`, `bundle_unknown` for what was removed meanwhile.
     """
 
     def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
@@ -180,6 +182,8 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
         if job.forgotten_at is not None:
             raise ShoplaunchError("service_forgotten", f"what was ordered with job {job.id} was erased")
         columns = moved(job, "undo_cancel")
+        servers.get(connection, job.server, Hold.SHARED)
+        bundles.get(connection, job.bundle, Hold.SHARED)
         _require_nothing_there(connection, job)
         asked = changes.asked_again(connection, job, PLAN, now)
         before = facts.after(job, asked)
