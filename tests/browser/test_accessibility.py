@@ -35,6 +35,7 @@ NO_PAGES = {
     "ops.metrics": "/metrics",
     "orders.show": "/api/v1/services/1",
     "bundles.send": "/api/v1/agent/bundle/x",
+    "openapi.show": "/api/v1/openapi.json",
 }
 _STATUS = "return performance.getEntriesByType('navigation')[0].responseStatus"
 

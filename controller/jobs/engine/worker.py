@@ -43,6 +43,8 @@ HEAD_START_SECONDS = 0.5
 LEAST_SECONDS = 0.1
 #: Pause after a round that failed.
 FAILED_SECONDS = 0.5
+#: A server rests so long after a drain of it that failed for a reason nobody foresaw: it would fail again at once.
+RESTS_SECONDS = 5.0
 #: How long extending the leases may take before the process ends.
 LEASES_SECONDS = 5.0
 #: Between two rounds of chores: work that belongs to no job.
@@ -99,6 +101,8 @@ class Worker:
         #: The drains under way, and how many of a server have not claimed a job yet.
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._looking: Counter[str] = Counter()
+        #: Server -> until when it rests.
+        self._rests: dict[str, float] = {}
         self._guard = threading.Lock()
         #: Whether jobs were due in the last round that had no room.
         self._is_short = False
@@ -213,7 +217,11 @@ class Worker:
             return
         places, found = self._due(busy)
         with self._guard:
-            wanted = {one.server: one.jobs - self._looking[one.server] for one in found}
+            now = time.monotonic()
+            self._rests = {server: until for server, until in self._rests.items() if until > now}
+            wanted = {
+                one.server: one.jobs - self._looking[one.server] for one in found if one.server not in self._rests
+            }
         for _ in range(PER_SERVER):
             for server in wanted:
                 if wanted[server] > 0 and places.has_room(server):
@@ -249,6 +257,8 @@ class Worker:
             LOG.warning("%s: %s", error.code, error.message)
         except BaseException as problem:  # noqa: BLE001 - the next round begins another drain
             report(f"the jobs of {server} could not be moved on", problem)
+            with self._guard:
+                self._rests[server] = time.monotonic() + RESTS_SECONDS
         finally:
             looked()
             self._under_way.pop(key, None)

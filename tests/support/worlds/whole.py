@@ -319,10 +319,12 @@ class Whole:
         return _PASSWORD.search(wait_for(lambda: self.mails(job), "no mail came")[-1]).group(1)
 
     def snapshot(self, job):
-        """Return path -> (kind and mode, owner, content or target) of everything in the home but the agent's folder."""
+        """Return path -> (kind and mode, owner, content or target) of everything in the home but the agent's folder and
+        the scripts that PHP has compiled."""
         seen = {}
         for path in sorted(self.home(job).rglob("*")):
-            if ".shoplaunch" in path.relative_to(self.home(job)).parts:
+            parts = path.relative_to(self.home(job)).parts
+            if ".shoplaunch" in parts or (parts[0] == ".php" and parts[1:2] not in ((), ("sessions",), ("tmp",))):
                 continue
             status = path.lstat()
             kind = stat.S_IFMT(status.st_mode)

@@ -1,6 +1,7 @@
 """However many workers there are: no more jobs of a server are moved at once than it has slots."""
 
 import threading
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -157,6 +158,30 @@ def test_a_worker_begins_no_drain_for_a_server_whose_slots_are_all_held(world, m
     world.clock.pass_by(LONG)
     world.worker._begin()
     assert begun == ["web1"] * 3
+
+
+def test_a_server_whose_drains_fail_for_a_reason_nobody_foresaw_rests_and_goes_on_later(world, monkeypatch):
+    job = world.order()
+    begun = []
+
+    def broken(server, *_):
+        begun.append(server)
+        raise ZeroDivisionError
+
+    def a_round():
+        world.worker._round()
+        eventually(lambda: not world.worker._under_way)
+
+    with monkeypatch.context() as context:
+        context.setattr(world.worker, "drain", broken)
+        for _ in range(3):
+            a_round()
+        assert begun == ["web1"]
+    assert world.worker._rests["web1"] <= time.monotonic() + worker.RESTS_SECONDS
+    # As if that time were over
+    world.worker._rests["web1"] = time.monotonic()
+    a_round()
+    assert world.job(job).state == "dropped"
 
 
 def test_beside_another_drain_the_second_job_is_claimed_first(world, monkeypatch):
