@@ -26,6 +26,7 @@ NEEDED = {
     ("static", "GET"): "", ("home", "GET"): "", ("admin.login", "GET"): "", ("admin.login", "POST"): "",
     ("status.show", "GET"): "", ("credentials.show", "GET"): "", ("credentials.reveal", "POST"): "",
     ("ops.healthz", "GET"): "", ("ops.readyz", "GET"): "", ("ops.metrics", "GET"): "",
+    ("openapi.page", "GET"): "", ("openapi.show", "GET"): "",
     ("orders.place", "POST"): "signed", ("orders.show", "GET"): "signed", ("orders.retry", "POST"): "signed",
     ("callbacks.receive", "POST"): "token", ("bundles.send", "GET"): "token",
     ("admin.home", "GET"): "look", ("admin.jobs", "GET"): "look", ("admin.job", "GET"): "look",

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet, InvalidToken
 
 from controller import keys
+from controller.access import actor
 from controller.cli import main
 from controller.config import load_config
 from controller.db.connection.engine import reading, transact
@@ -170,7 +171,7 @@ def killed_at(home, number, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(keys, "replace_durably", write)
-        patch.setattr(key_retirement, "make_engine", lambda _url: home.service.installation.engine)
+        patch.setattr(actor, "make_engine", lambda _url: home.service.installation.engine)
         sa.event.listen(home.service.installation.engine, "before_cursor_execute", statement)
         try:
             home.retire()

@@ -43,6 +43,7 @@ SHOWING = {
     "skeleton status": ["web-1"],
     "doctor": [],
     "errors": [],
+    "retention": [],
 }
 #: Their rows are what --json prints as a list.
 LISTS = ("jobs", "server list", "bundle list", "key list", "key trail", "user list", "refused list", "errors")
@@ -52,11 +53,11 @@ CHANGING = ("doctor", "server check")
 ELSEWHERE = {"pack", "skeleton install"}
 #: What such a command prints is a line or two, or a program goes on.
 NO_TABLE = {
-    "agent build", "backup", "bundle add", "bundle remove", "cancel", "https-on", "init", "key add", "key adopt",
-    "key renew", "key retire", "key revoke", "key rotate", "key set", "migrate", "order", "refused dismiss",
-    "refused send", "remove", "restore", "retry", "serve", "server add", "server remove", "server set",
-    "set-admin-password", "skeleton remove", "skeleton sweep", "user add", "user password", "user remove", "user role",
-    "user totp", "worker",
+    "agent build", "backup", "bundle add", "bundle remove", "cancel", "forget", "https-on", "init", "key add",
+    "key adopt", "key renew", "key retire", "key revoke", "key rotate", "key set", "migrate", "order", "prune",
+    "refused dismiss", "refused send", "remove", "restore", "retry", "serve", "server add", "server remove",
+    "server set", "set-admin-password", "skeleton remove", "skeleton sweep", "user add", "user password",
+    "user remove", "user role", "user totp", "worker",
 }  # fmt: skip
 STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 #: Not the same at each call.
