@@ -2,11 +2,14 @@
 
 import copy
 import json
+import shutil
 import socket
 import ssl
+import tempfile
 import time
 import uuid
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import requests
@@ -47,14 +50,14 @@ def proxy(request, controller, authority, tmp_path_factory):
         pytest.skip(f"{request.param} is not installed")
     folder = tmp_path_factory.mktemp(request.param)
     folder.chmod(0o755)
-    static = tmp_path_factory.mktemp("static")
+    # Where the proxy's user may read
+    static = Path(tempfile.mkdtemp(prefix="shoplaunch-static-"))
     static.chmod(0o755)
     (static / "own.css").write_text("/* sent by the proxy */")
-    for above in static.parents[:2]:
-        above.chmod(0o711)
     running = proxies.Proxy(request.param, folder, controller.port, static, authority.issue("localhost"))
     yield running
     running.stop()
+    shutil.rmtree(static)
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ BEGUN = {
     "python -m tests.bench.order_to_live [--panel cpanel] [--against FOLDER] [--svg FILE]": (
         "python -m tests.bench.order_to_live --help | grep -e --against", NO_END,
     ),
-    "python -m tests.bench.engine [--orders N] [--rate R] [--against COMMIT]": (
+    "python -m tests.bench.engine": (
         "python -m tests.bench.engine --help | grep -e --against", NO_END,
     ),
     "python -m tests.corpus.run DIR": ("python -m tests.corpus.run --help", NO_END),

@@ -84,6 +84,7 @@ def test_an_end_that_the_disk_had_no_room_for_is_reported_with_the_failure(ctx, 
     assert ends == []
     ctx.log.redact = str
     ctx.lock = ctx.job_id = ctx.attempt = None
+    ctx.job = {"account": {"root": "/nowhere"}}
     ctx.log.tail = list
     ctx.events.event = lambda *_, **_more: ends.append("failed")
     ctx.delivery = types.SimpleNamespace(wait_delivered=lambda _seconds: True)
