@@ -82,8 +82,7 @@ class Worker:
     ) -> None:
         self._engine = engine
         means = means or Means()
-        self._wakeup = means.wakeup
-        self._own = means.own
+        self._wakeup, self._own = means.wakeup, means.own
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = presence.process_name()
@@ -98,10 +97,9 @@ class Worker:
         self._woken = 0
         self._end = end or end_process
         self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
-        #: The drains under way, and how many of a server have not claimed a job yet.
+        #: The drains under way; how many of a server have not claimed a job yet; server -> until when it rests.
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._looking: Counter[str] = Counter()
-        #: Server -> until when it rests.
         self._rests: dict[str, float] = {}
         self._guard = threading.Lock()
         #: Whether jobs were due in the last round that had no room.
