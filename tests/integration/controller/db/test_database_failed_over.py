@@ -11,6 +11,7 @@ from controller.db.migrate import upgrade
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from controller.panels.local.private_stack.stack import free_port
+from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, World
 from tests.support.servers import mariadb, postgresql
 
@@ -119,7 +120,7 @@ def test_a_standby_that_takes_the_place_of_a_dead_server_goes_on_with_the_job(pa
     try:
         job = world.order()
         world.panel.before["ensure_privileges"] = die
-        with suppress(Exception):
+        with suppress(ShoplaunchError):
             world.work()
         world.clock.pass_by(lease.SECONDS)
         world.work()
