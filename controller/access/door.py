@@ -13,7 +13,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities import access, api_keys, operators, sessions
 from controller.db.identities.api_keys import ApiKey
 from controller.db.identities.logins import LoginThrottle
-from controller.db.request_log import RequestLog
+from controller.db.orders.request_log import RequestLog
 from controller.keys import Keys
 
 

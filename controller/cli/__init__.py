@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from controller import log_entries
+from controller.cli.installation.version_option import version_options
 from controller.cli.terminal.output import errors_shown
-from controller.cli.version_option import version_options
 from controller.config import home_folder, load_config
 from controller.follow_up_kinds import KINDS
 from shared.errors import ShoplaunchError
@@ -19,22 +19,22 @@ from shared.errors import ShoplaunchError
 RESTORING = ".restoring"
 #: Module -> the commands it adds, but those of follow-up jobs.
 MODULES = {
-    "setup": ("init", "migrate", "doctor"),
+    "installation.setup": ("init", "migrate", "doctor"),
     "users": ("user",),
     "keys": ("key",),
     "run": ("serve", "worker"),
     "engines": ("engine",),
     "packing.pack": ("pack",),
     "bundles": ("bundle",),
-    "servers": ("server",),
-    "skeletons": ("skeleton",),
+    "servers.server": ("server",),
+    "servers.skeletons": ("skeleton",),
     "agents": ("agent",),
     "orders": ("order",),
     "refused": ("refused",),
     "jobs": ("jobs", "show", "watch", "retry", "cancel", "certificate"),
     "errors": ("errors",),
-    "backups": ("backup", "restore"),
-    "retention": ("retention", "prune", "forget"),
+    "installation.backups": ("backup", "restore"),
+    "installation.retention": ("retention", "prune", "forget"),
 }
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from controller.db.facts import Facts, Problem, decode, stores
 from controller.db.jobs import NEED_SERVER
-from controller.db.services import BilledService
+from controller.db.orders.services import BilledService
 from controller.db.tables import jobs, refused_orders, server_breakers, services
 
 
@@ -94,7 +94,7 @@ def _forgotten(before: float) -> sa.ColumnElement[bool]:
 
 def _waits() -> sa.ColumnElement[bool]:
     """Return the condition that a service waits for acceptance (controller.jobs.intake.billing_events); `wanted` is
-    JSON as controller.db.services writes it."""
+    JSON as controller.db.orders.services writes it."""
     asked = services.c.wanted.contains('"wait_for_acceptance": true', autoescape=True)
     return sa.and_(asked, services.c.accepted_at.is_(None))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from controller.cli import main
-from controller.cli.versions import versions
+from controller.cli.installation.versions import versions
 
 _PAGE = """\
 .TH SHOPLAUNCH 1 "{day}" "shoplaunch {version}" "Shoplaunch"

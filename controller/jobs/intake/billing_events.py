@@ -11,12 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import facts, jobs, services
+from controller.db import facts, jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
 from controller.db.machines import servers
-from controller.db.services import BilledService
+from controller.db.orders import services
+from controller.db.orders.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
 from controller.jobs.intake.server_lookup import server_of_host
 from controller.jobs.lifecycle import states
@@ -45,7 +46,7 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
     and, when no job can be made (the event is stored all the same, so that `start` can try again), `domain_invalid`,
     `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`, `bundle_unknown`,
     `domain_busy`, `key_forbidden`, `service_ending` (retryable). Each refusal is an open row of
-    controller.db.refused_orders.
+    controller.db.orders.refused_orders.
     """
     try:
         validate("billing-event", event, "order_invalid")

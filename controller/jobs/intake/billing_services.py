@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.db import bundles, jobs, services
+from controller.db import bundles, jobs
 from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
 from controller.db.machines import servers
+from controller.db.orders import services
 from controller.jobs.engine.operations import interventions
 from controller.jobs.intake import billing_events, view
 from controller.jobs.intake.installation import Installation

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable
 
 from controller.billing.base import FAILING, REFUSED, Alarm
-from controller.db import refused_orders, services
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers
 from controller.db.machines.breakers import Breaker
-from controller.db.refused_orders import RefusedOrder
+from controller.db.orders import refused_orders, services
+from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.engine.monitoring import alarms, health
 from controller.jobs.engine.operations import set_back
 from controller.jobs.intake import billing_events, orders

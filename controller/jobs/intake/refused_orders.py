@@ -10,10 +10,10 @@ import idna
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import refused_orders
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
-from controller.db.services import BilledService
+from controller.db.orders import refused_orders
+from controller.db.orders.services import BilledService
 from controller.jobs.intake import orders
 from controller.jobs.record import sanitize
 from controller.jobs.record.domains import readable

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from controller.db import jobs, refused_orders, services
+from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access, api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.db.refused_orders import RefusedOrder
+from controller.db.orders import refused_orders, services
+from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake import billing_events, placing
 from controller.jobs.intake.installation import Installation
 from shared.errors import ShoplaunchError

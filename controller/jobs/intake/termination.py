@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from controller.db import facts, jobs, steps
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
-from controller.db.services import BilledService
+from controller.db.orders.services import BilledService
 from controller.jobs.engine.operations import interventions
 from controller.jobs.lifecycle import changes, plan, states
 from shared.job import RESTORE

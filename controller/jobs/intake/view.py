@@ -11,7 +11,7 @@ from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.db.machines import breakers
 from controller.db.machines.breakers import Breaker
-from controller.db.services import BilledService
+from controller.db.orders.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation

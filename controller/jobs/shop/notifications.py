@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.billing.base import About, Unsettled
-from controller.db import facts, jobs, services
+from controller.db import facts, jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
+from controller.db.orders import services
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record.domains import readable

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Response, current_app, g, request
 
-from controller.db.request_log import Answer, RequestLog
+from controller.db.orders.request_log import Answer, RequestLog
 from controller.network.words import shown
 from controller.web.support import context, problems
 from controller.web.support.context import access

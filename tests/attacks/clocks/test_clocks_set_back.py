@@ -2,10 +2,11 @@
 
 import pytest
 
-from controller.db import jobs, refused_orders, steps
+from controller.db import jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.logins import MAX_PER_ADDRESS, LoginThrottle
-from controller.db.request_log import CLAIM_SECONDS, Answer, RequestLog
+from controller.db.orders import refused_orders
+from controller.db.orders.request_log import CLAIM_SECONDS, Answer, RequestLog
 from controller.jobs.intake import chores
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

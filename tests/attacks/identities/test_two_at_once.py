@@ -17,7 +17,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.db.identities.logins import LoginThrottle
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
-from controller.db.request_log import RequestLog
+from controller.db.orders.request_log import RequestLog
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.setup import installation
 from tests.attacks.table import attack

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from controller.cli import main
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
-from controller.db.request_log import RequestLog
+from controller.db.orders.request_log import RequestLog
 from controller.db.tables import refused_orders
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.db import refused_orders as rows
 from controller.db.connection.engine import reading, transact
+from controller.db.orders import refused_orders as rows
 from controller.jobs.intake import chores, refused_orders
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

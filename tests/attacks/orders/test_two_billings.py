@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from controller.billing.channels import channels
 from controller.config import load_config
-from controller.db import services
 from controller.db.connection.engine import reading, transact
+from controller.db.orders import services
 from controller.db.tables import refused_orders
 from controller.setup import installation
 from shared.errors import ShoplaunchError

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from controller.db import health as health_rows
-from controller.db import services, tables
+from controller.db import tables
 from controller.db.connection.engine import transact
 from controller.db.machines import workers
-from controller.db.services import BilledService
+from controller.db.orders import services
+from controller.db.orders.services import BilledService
 from controller.jobs.engine import presence, worker
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake.installation import Installation

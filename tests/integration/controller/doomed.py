@@ -9,10 +9,11 @@ from controller.access import billing_keys
 from controller.access.actor import command_line
 from controller.cli import main
 from controller.config import load_config
-from controller.db import jobs, refused_orders
+from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import operators
 from controller.db.identities.api_keys import ApiKey
+from controller.db.orders import refused_orders
 from controller.jobs.intake import service
 from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials

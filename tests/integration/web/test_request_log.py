@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.db.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
+from controller.db.orders.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
 from tests.support.state_database import KINDS

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from agent import VERSION
-from controller.cli import main, versions
+from controller.cli import main
+from controller.cli.installation import versions
 from tests.pages import PROJECT
 
 
@@ -56,5 +57,5 @@ def test_json_without_version_is_wrong_usage():
 def test_the_command_line_looks_at_drivers_and_distributions_only_when_asked():
     code = "import sys; from controller.cli import main; print(*sorted(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "controller.cli.version_option" in said
-    assert {"controller.cli.versions", "psycopg", "pymysql", "sqlite3"} & set(said) == set()
+    assert "controller.cli.installation.version_option" in said
+    assert {"controller.cli.installation.versions", "psycopg", "pymysql", "sqlite3"} & set(said) == set()

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from controller import doctor
-from controller.cli import main, setup
+from controller.cli import main
+from controller.cli.installation import setup
 from controller.config import load_config
 from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError

@@ -14,8 +14,8 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
+from controller.db.orders.services import BilledService
 from controller.db.retention import Kept
-from controller.db.services import BilledService
 from shared.errors import ShoplaunchError
 
 #: An answer is shared by all requests for this long.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.db import refused_orders as refused_rows
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
-from controller.db.refused_orders import RefusedOrder
+from controller.db.orders import refused_orders as refused_rows
+from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake import billing_services, placing, resending
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation

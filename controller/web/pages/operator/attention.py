@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, flash, g, redirect, url_for
 from werkzeug.wrappers import Response
 
-from controller.db.refused_orders import RefusedOrder
+from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page

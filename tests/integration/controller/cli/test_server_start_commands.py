@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli import server_starts
+from controller.cli.servers import starts as server_starts
 from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import servers

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from controller.cli import main
-from controller.db import refused_orders
 from controller.db.connection.engine import transact
 from controller.db.identities import sessions
+from controller.db.orders import refused_orders
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.support.command_tree import commands_of
 from tests.support.terminal import at_terminal

@@ -5,8 +5,9 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from controller.db import migrate, refused_orders
+from controller.db import migrate
 from controller.db.connection.engine import make_engine, reading
+from controller.db.orders import refused_orders
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created

@@ -5,8 +5,9 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from controller.db import claims, jobs, migrate, refused_orders, services
+from controller.db import claims, jobs, migrate
 from controller.db.connection.engine import make_engine, reading
+from controller.db.orders import refused_orders, services
 from controller.jobs.intake import billing_events
 from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError

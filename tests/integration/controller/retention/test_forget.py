@@ -5,8 +5,8 @@ import json
 import pytest
 
 from controller.db.identities.access import Note
-from controller.db.request_log import Answer
-from controller.db.services import BilledService
+from controller.db.orders.request_log import Answer
+from controller.db.orders.services import BilledService
 from controller.jobs.intake import termination
 from shared.errors import ShoplaunchError
 from tests.integration.controller import follow_ups

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from controller.cli import server_rows, server_starts
+from controller.cli.servers import rows as server_rows
+from controller.cli.servers import starts as server_starts
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.config import Config, load_config

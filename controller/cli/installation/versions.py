@@ -13,7 +13,7 @@ from typing import Any
 from controller.agent_archive.locations import PROJECT, agent_version
 
 #: Written where a package is built; a clone asks git.
-COMMIT_FILE = Path(__file__).resolve().parents[1] / "commit.txt"
+COMMIT_FILE = Path(__file__).resolve().parents[2] / "commit.txt"
 #: Distributions that speak with a state database.
 _DRIVERS = ("pymysql", "psycopg", "sqlalchemy")
 

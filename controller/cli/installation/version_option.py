@@ -10,7 +10,7 @@ import click
 
 from controller.cli.terminal.output import print_json
 
-_WANTED = "controller.cli.version_option.as_json"
+_WANTED = "controller.cli.installation.version_option.as_json"
 
 
 def version_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,7 +38,7 @@ def _show(context: click.Context, _option: click.Parameter, value: bool) -> None
             raise click.UsageError("here, --json goes with --version; give a command its own --json behind its name")
         return
     # Loaded when asked for: it looks at distributions and drivers
-    shown = importlib.import_module("controller.cli.versions").versions()
+    shown = importlib.import_module("controller.cli.installation.versions").versions()
     if as_json:
         print_json(shown)
     else:

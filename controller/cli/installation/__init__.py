@@ -1,0 +1,1 @@
+"""Commands on the installation as a whole: made, migrated, examined, kept in a file, freed of what is over."""

@@ -1,0 +1,1 @@
+"""Commands on servers: their rows, their starts, the files new accounts are created with."""
