@@ -39,6 +39,8 @@ class Bundle:
     currencies: Sequence[str] = ()
     #: Bought: accounts without a job may not copy it.
     paid: bool = False
+    #: Its key in the object store, None where agents fetch it from the controller.
+    store_key: str | None = None
 
 
 def of_columns(columns: Mapping[Any, Any]) -> Bundle:

@@ -74,6 +74,8 @@ class Job:
     pruned_at: float | None = None
     forgotten_at: float | None = None
     parts: str | None = None
+    #: The agent that was placed last (controller.agent_archive.versions), None before the first.
+    agent: str | None = None
 
     @property
     def noun(self) -> str:

@@ -87,6 +87,23 @@ servers = _table(
     sa.Column("start", sa.String(8), nullable=False, server_default=""),
     #: Outcome of the last attempt there to start an agent at once: {"way", "reason", "since", "at"}.
     sa.Column("start_learned", Long),
+    #: Which row of agent_channels says what agent its accounts get.
+    sa.Column("channel", sa.String(20), nullable=False, server_default="stable"),
+)
+#: Which agents accounts get, by the channel of their server. A channel without a row: the agent of this installation.
+agent_channels = _table(
+    "agent_channels",
+    sa.Column("name", sa.String(20), primary_key=True),
+    #: A kept agent (controller.agent_archive.versions); "": that of this installation.
+    sa.Column("current", sa.String(64), nullable=False, server_default=""),
+    #: The agent being rolled out, the share of jobs that get it (percent), and since when.
+    sa.Column("next", sa.String(64), nullable=False, server_default=""),
+    sa.Column("share", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("began_at", sa.Double),
+    #: When the roll-out stopped by itself, and why; the operator's alarm as jobs.alarm.
+    sa.Column("stopped_at", sa.Double),
+    sa.Column("reason", sa.String(500), nullable=False, server_default=""),
+    sa.Column("alarm", sa.String(10), nullable=False, server_default=""),
 )
 #: Breakers of servers whose last call failed (`machines/breakers.py`). A row goes with the next answer, or its server.
 server_breakers = _table(
@@ -131,6 +148,8 @@ bundles = _table(
     sa.Column("currencies", Long),
     #: Bought: accounts without a job may not copy it.
     sa.Column("paid", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: The bundle's key in the object store of section [bundle_store]; null: agents fetch it from the controller.
+    sa.Column("store_key", sa.String(300)),
 )
 #: `version` counts every change (compare-and-set). `domain_key` and `account_key` are set while the job may still touch
 #: domain and account, null afterwards: their uniqueness keeps two jobs apart. `order_key` identifies the order, so that
@@ -197,6 +216,8 @@ jobs = _table(
     sa.Column("forgotten_at", sa.Double),
     #: Instead of `later`, once details were removed: the row of follow_up_parts that many jobs share.
     sa.Column("parts", sa.String(64)),
+    #: The agent that was placed last (its version); null: placed by an earlier version of Shoplaunch, or none yet.
+    sa.Column("agent", sa.String(64)),
     # Lists start with the last change, of all jobs or of one state; orders query a server's account
     sa.Index("ix_jobs_updated_at_id", "updated_at", "id"),
     sa.Index("ix_jobs_state_updated_at_id", "state", "updated_at", "id"),

@@ -55,6 +55,8 @@ class Server:
     start: str = ""
     #: The last outcome of that, None before the first time.
     start_learned: Learned | None = None
+    #: Which agents its accounts get (controller.db.machines.channels).
+    channel: str = "stable"
 
 
 def of_columns(columns: Mapping[Any, Any]) -> Server:
