@@ -78,6 +78,8 @@ class PrestaShop(Walker):
         if not rows:
             return "no category holds a product"
         page = self._visitor.open(f"index.php?controller=category&id_category={rows[0][0]}")
+        if not page.pictures and page.lacking and not page.faults:
+            return "the template's tree has none of its pictures"
         if not page.pictures:
             page.faults.append("no picture is shown")
         return page.row("category")

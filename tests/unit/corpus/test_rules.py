@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.corpus import browsing, compare_tables, compare_tree, replaced, residue, walk, walker
+from tests.corpus import browsing, compare_tables, compare_tree, replaced, residue, walk, walk_prestashop, walker
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
@@ -296,3 +296,29 @@ class Office(walker.Walker):
 def test_only_a_form_without_the_menu_asks_to_sign_in_again_that_of_an_employee_has_the_same_fields(shown, faults):
     one = SimpleNamespace(visitor=Opened(*shown), query=None)
     assert Office(one)._office(["index.php"], 0)["faults"] == faults
+
+
+class Tables:
+    """A shop's tables: no settings, and one category with products."""
+
+    tables = ("ps_shop_url",)
+
+    def __call__(self, sql):
+        return [] if "configuration" in sql else [("3", "7")]
+
+
+@pytest.mark.parametrize(
+    "pictures, lacking, faults, state",
+    [
+        ([], [], [], "failed"), ([], ["img/p/1/1.jpg"], [], "absent"), (["a.jpg"], ["img/p/1/1.jpg"], [], "passed"),
+        ([], ["img/p/1/1.jpg"], ["status 500"], "failed"),
+    ],
+)  # fmt: skip
+def test_a_category_whose_pictures_are_not_in_the_templates_tree_is_absent_unless_it_fails(
+    pictures, lacking, faults, state
+):
+    page = browsing.Page("category")
+    page.pictures, page.lacking, page.faults = pictures, lacking, list(faults)
+    one = SimpleNamespace(visitor=SimpleNamespace(open=lambda path: page), query=Tables())
+    row = walk_prestashop.PrestaShop(one).category()
+    assert (browsing.ABSENT if isinstance(row, str) else row["state"]) == state
