@@ -17,6 +17,15 @@ _LOADED = re.compile(
     rb"(?:'(?P<single>[^'\\\r\n]+)'|\"(?P<double>[^\"\\$\r\n]+)\")[ \t]*+(?:\)[ \t]*+)?+;",
     re.MULTILINE,
 )
+#: Composer's own, where it is there; most ask for it before.
+_AUTOLOADER = re.compile(
+    rb"^[ \t]*+(?:require|include)(?:_once)?\b[^;'\"\r\n]{0,80}?\b(?:__DIR__|__FILE__)\b[^;'\"\r\n]{0,20}?"
+    rb"['\"]/?vendor/autoload\.php['\"]",
+    re.MULTILINE,
+)
+_AUTOLOADED = "vendor/composer/autoload_files.php"
+#: Files of functions, which it loads before any class is asked for.
+_AT_ONCE = re.compile(rb"\$(?P<base>vendorDir|baseDir)[ \t]*\.[ \t]*'/(?P<name>[^'\\\r\n]+)'[ \t]*,")
 _SHOWN = 3
 
 
@@ -43,7 +52,21 @@ def _loaded(root: Path, program: str) -> list[str]:
     names = [
         (one.group("single") or one.group("double")).decode("utf-8", "replace") for one in _LOADED.finditer(source)
     ]
+    if _AUTOLOADER.search(source):
+        names += _autoloaded(root / folder / _AUTOLOADED)
     return [f"{folder}/{name.lstrip('/')}" for name in names if ".." not in name]
+
+
+def _autoloaded(listing: Path) -> list[str]:
+    """Return the files, below the program's folder, that Composer's autoloader loads at once."""
+    try:
+        source = template_files.head(listing, _HEAD_BYTES)
+    except OSError:
+        return []
+    return [
+        ("vendor/" if one.group("base") == b"vendorDir" else "") + one.group("name").decode("utf-8", "replace")
+        for one in _AT_ONCE.finditer(source)
+    ]
 
 
 def _is_there(root: Path, path: str, left_out: Callable[[bytes, bool], str | None]) -> bool:

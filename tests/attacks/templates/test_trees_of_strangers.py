@@ -101,6 +101,7 @@ SQUARES = {
         b" ",
     ),
     "a file that is loaded behind blanks": (lambda text: missing_files._LOADED.findall(b"require" + text), b" "),
+    "an autoloader that no line ends with": (missing_files._AUTOLOADER.findall, b"\nrequire __DIR__ "),
     "places of what must not leave the template": (lambda text: list(Searcher({"host": OLD}).spots(text, False)), OLD),
 }
 

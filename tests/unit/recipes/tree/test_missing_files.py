@@ -48,3 +48,33 @@ def test_what_is_there_and_stays_out_is_missing_too(tmp_path):
 )  # fmt: skip
 def test_what_may_be_missing_is_not_named(tmp_path, source):
     assert sentences(tmp_path, source) == []
+
+
+FUNCTIONS = """<?php
+$vendorDir = dirname(dirname(__FILE__));
+$baseDir = dirname($vendorDir);
+return array(
+    'ad15' => $vendorDir . '/react/promise/src/functions_include.php',
+    '0e6d' => $baseDir . '/src/functions.php',
+);
+"""
+
+
+@pytest.mark.parametrize("loading", ["require_once __DIR__", "    include_once dirname(__FILE__)", "require(__DIR__"])
+def test_what_a_modules_own_autoloader_loads_at_once_is_named_where_it_is_missing(tmp_path, loading):
+    source = f"<?php\nif (file_exists(__DIR__ . '/vendor/autoload.php')) {{\n{loading} . '/vendor/autoload.php';\n}}\n"
+    listed = tmp_path / "modules/pay/vendor/composer/autoload_files.php"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(FUNCTIONS)
+    (said,) = sentences(tmp_path, source, lambda *_: None, "modules/pay/vendor/autoload.php")
+    assert "modules/pay/vendor/react/promise/src/functions_include.php, modules/pay/src/functions.php, which" in said
+    there = ("modules/pay/vendor/react/promise/src/functions_include.php", "modules/pay/src/functions.php")
+    assert sentences(tmp_path, source, lambda *_: None, *there) == []
+
+
+def test_an_autoloader_that_no_line_loads_needs_nothing(tmp_path):
+    listed = tmp_path / "modules/pay/vendor/composer/autoload_files.php"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(FUNCTIONS)
+    source = "<?php\n// require_once __DIR__ . '/vendor/autoload.php';\n"
+    assert sentences(tmp_path, source, lambda *_: None, "modules/pay/vendor/autoload.php") == []
