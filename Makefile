@@ -17,7 +17,7 @@ help:
 	@echo "make test-nightly    also the long tests"
 	@echo "make mutants         takes each protection away in a copy and expects failing tests; MUTANTS=NAMES only these"
 	@echo "make attacks         writes the table of attacks anew (tests/attacks/ATTACKS.md)"
-	@echo "make pages           writes the pages anew that are made: error codes, faults, attacks"
+	@echo "make pages           writes the pages anew that are made: error codes, settings, faults, attacks"
 	@echo "make lint            linters, types and import rules alone"
 	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
 	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"

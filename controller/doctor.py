@@ -30,6 +30,7 @@ from controller.network.json_body import parse
 from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
+from controller.setup import secret_files
 from shared import controller_socket
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
@@ -64,13 +65,8 @@ def _keys(config: Config) -> Iterator[Check]:
 
 
 def _secret_files(config: Config) -> Iterator[Check]:
-    sections = WhmcsSettings.sections(config.whmcs).values()
-    named = [config.mail.password_file, config.engine.broker_url_file]
-    named += [name for one in sections for name in (one.secret_file, one.access_key_file)]
-    for path in (config.file, *(Path(name) for name in named if name)):
-        if path.exists() and path.stat().st_mode & 0o004 and bundle_readers.others_may_enter(path.absolute().parent):
-            what = f"chmod 600 {path}, and chown it to the user of the service; then change the passwords in it."
-            yield Check("", False, f"every user of this machine can read {path}", what)
+    for path, what in secret_files.open_to_all([config.file, *(path for _name, path in secret_files.named(config))]):
+        yield Check("", False, f"every user of this machine can read {path}", what)
 
 
 def _sealed(config: Config) -> Iterator[Check]:

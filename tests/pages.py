@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from controller.settings import shown
 from shared.errors import CODES
 from tests.attacks import catalogue
 from tests.resume.faults.model import all_cases, pairwise, usual_cases
@@ -54,15 +55,24 @@ def faults():
     return _FAULTS + said + "\n".join(rows()) + "\n"
 
 
+def operating():
+    """Return the text of controller/OPERATING.md, with the table of all settings."""
+    text = (PROJECT / "controller/OPERATING.md").read_text("utf-8")
+    before, _, rest = text.partition(f"<!-- settings: written by `{COMMAND}` -->\n")
+    return f"{before}<!-- settings: written by `{COMMAND}` -->\n{shown.page()}{rest[rest.index('<!-- end') :]}"
+
+
 #: Path from the project -> what makes its text.
 PAGES = {
     "shared/ERRORS.md": errors,
     "tests/resume/FAULTS.md": faults,
     "tests/attacks/ATTACKS.md": catalogue.page,
 }
+#: Of these, people write the rest.
+PARTS = {"controller/OPERATING.md": operating}
 
 
 if __name__ == "__main__":
-    for path, text in PAGES.items():
+    for path, text in {**PAGES, **PARTS}.items():
         (PROJECT / path).write_text(text(), "utf-8")
         print(f"{path} is written.")

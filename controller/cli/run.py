@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-import re
 import signal
 import threading
 import time
@@ -27,6 +26,7 @@ from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
 from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
+from controller.settings.rules import is_listening_place
 from controller.setup import worker_needs
 from controller.web.app import create_app
 from controller.web.support import agent_socket
@@ -45,8 +45,6 @@ GRACEFUL_SECONDS = 25
 #: Between two checks whether the process was asked to end.
 LOOK_SECONDS = 0.5
 LOG = logging.getLogger(__name__)
-_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})\Z|unix:/.+\Z")
-_LAST_PORT = 65535
 
 
 def register(group: click.Group) -> None:
@@ -148,13 +146,8 @@ def _cut_off() -> None:
     os._exit(0)
 
 
-def _is_address(text: str) -> bool:
-    found = _ADDRESS.match(text)
-    return found is not None and (found["port"] is None or int(found["port"]) <= _LAST_PORT)
-
-
 def _checked_address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _is_address(value):
+    if value is not None and not is_listening_place(value):
         raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8000")
     return value
 
@@ -179,7 +172,7 @@ def serve(bind: str | None, no_worker: bool) -> None:
     """Serve orders, agents and operators, and work on the jobs."""
     log_entries.begin()
     config = load_config()
-    if not _is_address(config.bind):
+    if not is_listening_place(config.bind):
         raise ShoplaunchError("config_invalid", f"bind is not HOST:PORT: {config.bind[:80]!r}")
     # Fails here, with advice, instead of in a child that is started again and again
     require_ready(config)

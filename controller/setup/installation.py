@@ -23,7 +23,8 @@ from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 #: What a new installation begins with: it describes the settings and sets none.
 SETTINGS = """\
-# Settings of Shoplaunch; those that are no list and in no section may also be given as a variable SHOPLAUNCH_NAME.
+# Settings of Shoplaunch; each may also be given as a variable: SHOPLAUNCH_NAME, of a section SHOPLAUNCH_SECTION__NAME,
+# or by a file, SHOPLAUNCH_NAME_FILE. `shoplaunch config show` shows all, `shoplaunch config check` what is wrong.
 
 # Where accounts and clients reach the controller; https unless it is this very machine.
 #public_url = "https://control.example.com"

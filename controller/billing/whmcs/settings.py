@@ -7,34 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from controller.config import LOOPBACK
+from controller.settings.loading import section
+from controller.settings.sections import CREDENTIALS, LINK, MAIL, SET, WhmcsSection
 from shared.errors import ShoplaunchError
 
-#: How the client gets the back office's password: a page shows it once, a page lets one be chosen, the mail has it.
-LINK, SET, MAIL = "link", "set", "mail"
-CREDENTIALS = (LINK, SET, MAIL)
+__all__ = ("CREDENTIALS", "LINK", "MAIL", "SET", "WhmcsSettings")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]{1,200}\Z")
-_TEXTS = ("url", "identifier", "secret_file", "access_key_file", "admin", "credentials", "ca", "key")
 
 
 @dataclass(frozen=True)
-class WhmcsSettings:
+class WhmcsSettings(WhmcsSection):
     """Access to WHMCS. `department` is the support department's number, `admin` the login name for replies."""
-
-    url: str
-    identifier: str
-    secret_file: str
-    department: int
-    admin: str
-    access_key_file: str = ""
-    credentials: str = LINK
-    #: A PEM file with the authority of WHMCS's certificate, where that is not a public one.
-    ca: str = ""
-    timeout_seconds: int = 30
-    #: The key that its addon signs with; "": the only key there is.
-    key: str = ""
 
     @classmethod
     def sections(cls, values: Mapping[str, Any]) -> dict[str, WhmcsSettings]:
@@ -52,32 +36,8 @@ class WhmcsSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> WhmcsSettings:
         """Return the settings in `values`. Raises ShoplaunchError `config_invalid` naming the setting."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise ShoplaunchError("config_invalid", f"[whmcs] has no setting {unknown[0]!r}")
-        for name in ("url", "identifier", "secret_file", "department", "admin"):
-            if not values.get(name):
-                raise ShoplaunchError("config_invalid", f"[whmcs] needs {name}")
-        for name, value in values.items():
-            kind = str if name in _TEXTS else int
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise ShoplaunchError("config_invalid", f"[whmcs] {name} must be a {kind.__name__}")
-        found = cls(**values)
-        found._check()
+        found: WhmcsSettings = section(cls, values, "whmcs")
         return found
-
-    def _check(self) -> None:
-        url = urlsplit(self.url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.username:
-            raise ShoplaunchError(
-                "config_invalid", "[whmcs] url must be an address such as https://billing.example.com"
-            )
-        if url.scheme == "http" and url.hostname not in LOOPBACK:
-            raise ShoplaunchError("config_invalid", "[whmcs] url must be https, except for this very machine")
-        if self.credentials not in CREDENTIALS:
-            raise ShoplaunchError("config_invalid", f"[whmcs] credentials must be one of {', '.join(CREDENTIALS)}")
-        if not 1 <= self.timeout_seconds <= 120:
-            raise ShoplaunchError("config_invalid", "[whmcs] timeout_seconds must be from 1 to 120")
 
     @property
     def endpoint(self) -> str:

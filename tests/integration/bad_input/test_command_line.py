@@ -27,8 +27,8 @@ def leaves(group, before=()):
 
 COMMANDS = list(leaves(main))
 NAMES = ["-".join(words) for words, _ in COMMANDS]
-#: What it tells is in the program itself.
-NEEDS_NO_SETTINGS = [("errors",)]
+#: What it prints is in the program itself; or what is wrong with the settings is what it prints.
+NEEDS_NO_SETTINGS = [("errors",), ("config", "check")]
 
 
 def filled(command, file):

@@ -38,6 +38,8 @@ SESSION = (
     Step("shoplaunch server add web1 --panel local"),
     Step("shoplaunch server check web1", codes=(3,), why="3: a note that the skeleton, which comes next, is not there"),
     Step("shoplaunch skeleton install web1"),
+    Step("shoplaunch config show"),
+    Step("shoplaunch config check", codes=(0, 3), why="3: everybody may read the settings of the services here"),
     # The first shop
     Step(
         "SHOPLAUNCH_SOURCE_PASSWORD=… shoplaunch pack --check --docroot /home/template/public_html "

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.pages import COMMAND, PAGES, PROJECT
+from tests.pages import COMMAND, PAGES, PARTS, PROJECT
 
 FIRST = "README.md"
 FIRST_BYTES = 12_000
@@ -29,9 +29,10 @@ def anchors_of(path):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *PARTS])
 def test_a_page_that_is_made_is_fresh(page):
-    assert (PROJECT / page).read_text("utf-8") == PAGES[page](), f"{page} is stale: write it anew with `{COMMAND}`"
+    made = {**PAGES, **PARTS}[page]()
+    assert (PROJECT / page).read_text("utf-8") == made, f"{page} is stale: write it anew with `{COMMAND}`"
 
 
 @pytest.mark.parametrize("page", pages())

@@ -44,13 +44,15 @@ SHOWING = {
     "doctor": [],
     "errors": [],
     "retention": [],
+    "config show": [],
 }
 #: Their rows are what --json prints as a list.
 LISTS = ("jobs", "server list", "bundle list", "key list", "key trail", "user list", "refused list", "errors")
 #: Look at this machine, where other tests run.
 CHANGING = ("doctor", "server check")
-#: Prints tables, and is tried with a template of its own (test_command of the packer) or with accounts.
-ELSEWHERE = {"pack", "skeleton install"}
+#: Prints tables, and is tried with a template of its own (test_command of the packer), with accounts, or with settings
+#: that are wrong (tests/unit/settings).
+ELSEWHERE = {"pack", "skeleton install", "config check"}
 #: What such a command prints is a line or two, or a program goes on.
 NO_TABLE = {
     "agent build", "backup", "bundle add", "bundle remove", "cancel", "forget", "https-on", "init", "key add",
