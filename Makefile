@@ -1,5 +1,5 @@
 # The project's commands. `demo`, `test` and `bench` install what they need (as root, on Debian or Ubuntu).
-.PHONY: help deb demo cluster test test-nightly mutants attacks pages lint bench clean
+.PHONY: help deb image sbom demo cluster test test-nightly mutants attacks pages lint bench clean
 .DEFAULT_GOAL := help
 # Where this is set, each of thousands of processes compiles the project's modules again
 unexport PYTHONDONTWRITEBYTECODE
@@ -11,6 +11,8 @@ help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
 	@echo "make deb             a package for this release of Debian or Ubuntu, in build/deb"
+	@echo "make image           a container's image, in build/image, with Debian's buildah; IMAGE_BASE=NAME builds on another base"
+	@echo "make sbom            archives of the addon and the client, their bills of materials and the agent's, in build/artefacts"
 	@echo "make cluster         two machines share the work, workers are killed meanwhile; CLUSTER=OPTIONS, such as --orders 50"
 	@echo "make test            linters, types, import rules, every test"
 	@echo "make test TESTS=F    only the tests in F, a file or folder"
@@ -30,6 +32,16 @@ demo:
 deb:
 	@packaging/bootstrap.sh run
 	@.venv/bin/python packaging/debian/build.py
+
+# The same in a container; the wheels are those of Debian 13
+image:
+	@packaging/bootstrap.sh run
+	@.venv/bin/python packaging/container/build.py $(if $(IMAGE_BASE),--base "$(IMAGE_BASE)")
+
+# Package and image have their bills and digests from their own builds
+sbom:
+	@packaging/bootstrap.sh run
+	@.venv/bin/python packaging/artefacts/build.py
 
 # Machines, servers and shops are doubles; Redis and MariaDB are real ones of its own, and nothing of it is left
 cluster:

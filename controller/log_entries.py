@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from controller.telemetry.job_at_hand import job_at_hand
 from shared.plain_lines import escaped
 
 LOG = logging.getLogger(__name__)
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: How entries are written.
+TEXT, JSON = "text", "json"
 _CAUSED = "The above exception was the direct cause of the following exception:"
 _MEANWHILE = "During handling of the above exception, another exception occurred:"
 _INDENT = "    "
+#: By this process.
+_written = TEXT
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -38,6 +45,30 @@ class EntryFormatter(logging.Formatter):
         if ei[1] is None:
             return "NoneType: None"
         return "\n".join(_lines(traceback.TracebackException(*ei, compact=True)))
+
+
+class JsonFormatter(EntryFormatter):
+    """Writes each entry as one line of JSON in ASCII, with the job that its thread works on: no text begins another."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        entry: dict[str, object] = {
+            "at": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (job := job_at_hand()) is not None:
+            entry |= {"job": job.job, "server": job.server, "attempt": job.attempt}
+        if record.exc_info:
+            entry["error"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def formatter(plain: str, moment: str | None = None) -> EntryFormatter:
+    """Return what writes entries as this process does: as `plain` says, its times as `moment` does, unless in JSON."""
+    return JsonFormatter() if _written == JSON else EntryFormatter(plain, moment)
 
 
 def _lines(error: traceback.TracebackException) -> Iterator[str]:
@@ -68,11 +99,13 @@ def _own_lines(error: traceback.TracebackException) -> Iterator[str]:
         yield from (_INDENT + line for line in _lines(part))
 
 
-def begin() -> None:
-    """Log to standard error, as a service does: also how a thread ended."""
+def begin(written: str = TEXT) -> None:
+    """Log to standard error, as a service does: also how a thread ended. A second call changes how it is `written`."""
+    global _written
+    _written = written
     handler = logging.StreamHandler()
-    handler.setFormatter(EntryFormatter(FORMAT))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    handler.setFormatter(formatter(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     threading.excepthook = _thread_ended
 

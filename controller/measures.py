@@ -22,6 +22,7 @@ from prometheus_client import (
     make_wsgi_app,
 )
 
+from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -55,7 +56,8 @@ def panel_call(server: str) -> Iterator[None]:
     """Count the `with` block as a call to the panel of `server`; it failed when the block raises."""
     began, outcome = time.monotonic(), "failed"
     try:
-        yield
+        with tracing.span("panel call"):
+            yield
         outcome = "ok"
     finally:
         PANEL_CALLS.labels(server, outcome).observe(time.monotonic() - began)
@@ -65,6 +67,7 @@ def stage_ended(stage: str, seconds: object) -> None:
     """Count a stage of an agent; what cannot be a duration is left out."""
     if isinstance(seconds, int | float) and 0 <= seconds <= LONGEST_STAGE_SECONDS:
         STAGES.labels(stage).observe(seconds)
+        tracing.ended(f"stage {stage}", seconds)
 
 
 class _Server6(WSGIServer):

@@ -15,6 +15,8 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
     packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap"
+    # Builds and runs the image; its networks need the last four
+    packages="$packages buildah podman podman-compose crun netavark aardvark-dns nftables"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead
     packages="$packages php wordpress wordpress-l10n"
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
@@ -154,8 +156,11 @@ if [ ! -x .venv/bin/python ] || [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --s
     # What another Python made is of no use to this one
     [ -x .venv/bin/python ] || "$python" -m venv --clear .venv
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
+    # Traces are received and read
+    [ "$wanted" != test ] ||
+        .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-traces.lock
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
-    sha256sum "$lock" pyproject.toml >"$stamp"
+    sha256sum "$lock" requirements-traces.lock pyproject.toml >"$stamp"
 fi
 
 # What finds barriers in pages: tests hand its script to the browser, and nothing imports its Python

@@ -15,6 +15,7 @@ from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
 from controller.network.trust import trusted
+from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 
 #: For the whole delivery: a server that greylists, verifies the recipient and scans the message takes minutes. A
@@ -66,10 +67,11 @@ class Mail(Billing):
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, charset="utf-8", cte="8bit")
         try:
-            if self._settings.folder:
-                self._put(Path(self._settings.folder), name, message)
-            else:
-                self._deliver(message)
+            with tracing.span("mail"):
+                if self._settings.folder:
+                    self._put(Path(self._settings.folder), name, message)
+                else:
+                    self._deliver(message)
         except (NotDelivered, OSError, ValueError) as problem:
             # Or a full folder, or an address that cannot be written
             raise ShoplaunchError("mail_failed", str(problem)[:200]) from None

@@ -28,6 +28,7 @@ from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
 from controller.settings.rules import is_listening_place
 from controller.setup import worker_needs
+from controller.telemetry import tracing
 from controller.web.app import create_app
 from controller.web.support import agent_socket
 from shared.errors import ShoplaunchError, advice
@@ -106,6 +107,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def _begin(self, process: Any) -> None:
         process.cfg.set("graceful_timeout", REQUEST_SECONDS)
+        # What sends them is a thread, which does not survive the fork
+        tracing.begin(self._config.traces_url)
         if self._with_worker:
             # Its own engine: connections do not survive the fork
             self._worker = open_service(self._config).jobs.worker(self._end_everything)
@@ -174,6 +177,7 @@ def serve(bind: str | None, no_worker: bool) -> None:
     config = load_config()
     if not is_listening_place(config.bind):
         raise ShoplaunchError("config_invalid", f"bind is not HOST:PORT: {config.bind[:80]!r}")
+    log_entries.begin(config.log_format)
     # Fails here, with advice, instead of in a child that is started again and again
     require_ready(config)
     _Server(config, bind or config.bind, not no_worker).run()
@@ -200,6 +204,8 @@ def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     if metrics is not None:
         measures.serve(*_tcp(metrics))
     config = load_config()
+    log_entries.begin(config.log_format)
+    tracing.begin(config.traces_url)
     worker_needs.require_keys(config)
     service = open_service(config)
     worker_needs.require_agent(config)
@@ -214,7 +220,10 @@ def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     running.start()
-    click.echo(f"working as {running.name}", err=True)
+    if config.log_format == log_entries.JSON:
+        LOG.info("working as %s", running.name)
+    else:
+        click.echo(f"working as {running.name}", err=True)
     # A signal that arrives in another thread is noticed only at the next check
     while not stop.wait(LOOK_SECONDS):
         pass

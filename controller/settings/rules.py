@@ -156,6 +156,7 @@ Days = Annotated[
 Port = Annotated[Number, _within(1, 65535, "must be between 1 and 65535")]
 UserId = Annotated[Number, _within(0, 2**32 - 2, "must be the number of a user")]
 PublicUrl = Annotated[str, Rule(_public_url)]
+CollectorUrl = Annotated[str, Rule(lambda value: _public_url(value) if value else "")]
 WhmcsUrl = Annotated[str, Needed, Rule(_whmcs_url)]
 SocketPath = Annotated[str, Rule(_socket_path)]
 AbsolutePath = Annotated[str, Rule(_absolute)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from controller.log_entries import JSON, TEXT
 from controller.settings import rules
 from shared.errors import ShoplaunchError
 
@@ -159,6 +160,12 @@ class Config:
     job_hours: rules.JobHours = setting(24, "How long a job file is valid")
     callback_ca: str | None = setting(None, "Authorities (PEM) that agents trust besides their host's own")
     tls_ca: str | None = setting(None, "Authorities (PEM) of shops' certificates besides the public ones")
+    log_format: Annotated[str, rules.one_of(TEXT, JSON)] = setting(
+        TEXT, "How `serve` and `worker` write their log: `text`, or `json` for programs"
+    )
+    traces_url: rules.CollectorUrl = setting(
+        "", "A collector of OpenTelemetry (OTLP over HTTP) for traces of the jobs; none unless named"
+    )
     agent_pythons: rules.Pythons = setting((), "Pythons (paths) the agent is compiled for besides the controller's own")
     settings_version: rules.Version = setting(
         SETTINGS_VERSION, "Which version's settings the file has; a program that knows fewer says so"

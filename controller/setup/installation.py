@@ -35,6 +35,10 @@ SETTINGS = """\
 #agent_socket = "/run/shoplaunch/socket"
 # SQLite in the folder of the state unless a MySQL, a MariaDB or a PostgreSQL (postgresql://) is given.
 #database_url = "mysql://user:password@localhost/shoplaunch"
+# How web server and workers write their log: text, or json for programs.
+#log_format = "json"
+# A collector of OpenTelemetry, for traces of the jobs.
+#traces_url = "http://127.0.0.1:4318"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
 #agent_pythons = ["/usr/bin/python3.9"]
 

@@ -1,13 +1,15 @@
 """The log's entries: one line each, and below it an error's traceback, of which no line passes for an entry."""
 
 import io
+import json
 import logging
 import threading
 
 import pytest
 
 from controller import log_entries
-from controller.log_entries import FORMAT, EntryFormatter
+from controller.log_entries import FORMAT, EntryFormatter, JsonFormatter
+from controller.telemetry.job_at_hand import working_on
 
 ENTRY = "2027-01-15 08:00:00,000 CRITICAL root: forged"
 WORDS = f"x\n{ENTRY}\r{ENTRY}\x85{ENTRY}\u2028{ENTRY}\u2029{ENTRY}\x1b[2J\x9b31m\u202e"
@@ -121,3 +123,37 @@ def test_how_a_thread_ends_is_an_entry(logged, monkeypatch):
     thread.start()
     thread.join()
     assert "thread step has ended" in harmless(lines())[0]
+
+
+def in_json():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.Logger("test")
+    logger.addHandler(handler)
+    return logger, lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("make", [plain, noted, caused])
+def test_in_json_an_entry_is_one_line_whatever_it_quotes(make):
+    logger, entries = in_json()
+    logger.warning("of %s", WORDS, exc_info=raised(make))
+    logger.warning('", "job": "another', extra={})
+    first, second = entries()
+    assert (
+        first["message"] == f"of {WORDS}" and "Traceback" in first["error"] and ENTRY not in first["error"].splitlines()
+    )
+    assert second["message"] == '", "job": "another' and "job" not in second
+
+
+def test_in_json_an_entry_names_the_job_its_thread_works_on():
+    logger, entries = in_json()
+    with working_on("aaaaaaaaaa", "web1", 2):
+        logger.info("step drop")
+        elsewhere = threading.Thread(target=logger.info, args=("of nobody",))
+        elsewhere.start()
+        elsewhere.join()
+    logger.info("after")
+    named = [{name: one.get(name) for name in ("job", "server", "attempt")} for one in entries()]
+    nobody = {"job": None, "server": None, "attempt": None}
+    assert named == [{"job": "aaaaaaaaaa", "server": "web1", "attempt": 2}, nobody, nobody]

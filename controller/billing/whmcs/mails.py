@@ -13,6 +13,7 @@ from controller.billing.whmcs.clients import Client
 from controller.billing.whmcs.php_serialized import custom_variables
 from controller.billing.whmcs.settings import SET
 from controller.product_kind import SITE
+from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -85,13 +86,14 @@ class Mails:
         flags = {"shop_persian": _flag(client.language == "fa"), "shop_is_site": _flag(about.noun == SITE)}
         known = {"shop_domain": about.domain, "shop_status_url": address, **flags, **values}
         variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
-        self._changes.once(
-            about, what,
-            lambda: self._was_sent(client, marks),
-            lambda: self._changes.make(
-                about, what, "SendEmail", messagename=template, id=about.service_id, customvars=variables
-            ),
-        )  # fmt: skip
+        with tracing.span("mail"):
+            self._changes.once(
+                about, what,
+                lambda: self._was_sent(client, marks),
+                lambda: self._changes.make(
+                    about, what, "SendEmail", messagename=template, id=about.service_id, customvars=variables
+                ),
+            )  # fmt: skip
         about.log.put(what, True)
         return "mail sent"
 

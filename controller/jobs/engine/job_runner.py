@@ -25,6 +25,7 @@ from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, p
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Surroundings, Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications
+from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -103,10 +104,11 @@ class JobRunner:
             due_hint.notify(rest.job.server)
 
     def _move_kept(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
-        job_id = claimed.lease.job
+        job_id, job = claimed.lease.job, claimed.begun.job
         self._held[job_id] = claimed
         try:
-            return self._move_held(claimed, is_stopping)
+            with working_on(job_id, job.server, job.attempt):
+                return self._move_held(claimed, is_stopping)
         finally:
             self._kept.pop(job_id, None)
             self._held.pop(job_id, None)

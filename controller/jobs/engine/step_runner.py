@@ -23,10 +23,13 @@ from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
 from controller.jobs.steps.registry import run_of
+from controller.telemetry import tracing
+from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
+_OUTCOMES = {StepWaits: "waits", lease.Lost: "lost"}
 #: Percent of the whole before the agent takes over.
 PREPARED_PERCENT = 4
 #: Results are written even when the database is away for some minutes: mail must not be sent twice.
@@ -105,9 +108,11 @@ def _as_known(held: lease.Lease, work: Callable[[Job | None], Begun]) -> Begun:
 def attempt(step: plan.Step, work: Work) -> Result:
     """Run the step and measure it; return its outcome, or the error that kept it from one."""
     began = time.monotonic()
-    ended = _attempt(step, work)
-    kinds = {StepWaits: "waits", lease.Lost: "lost"}
-    outcome = kinds.get(type(ended), "failed") if isinstance(ended, Exception) else "done"
+    # In a thread of its own where steps run side by side
+    with working_on(work.job.id, work.job.server, work.job.attempt), tracing.span(f"step {step.name}") as note:
+        ended = _attempt(step, work)
+        outcome = _OUTCOMES.get(type(ended), "failed") if isinstance(ended, Exception) else "done"
+        note(outcome=outcome, **({"error": ended.code} if isinstance(ended, ShoplaunchError) else {}))
     measures.STEPS.labels(step.name, outcome).observe(time.monotonic() - began)
     return ended
 

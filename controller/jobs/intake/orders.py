@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from controller.jobs.lifecycle.plan import PLAN
 from controller.jobs.record.domains import readable
 from controller.jobs.record.folders import check_folder
 from controller.recipes.registry import RECIPES
+from controller.telemetry import tracing
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
@@ -189,14 +191,22 @@ def place(
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
     `currency_missing`, `domain_busy`, `key_forbidden`.
     """
+    began = time.time_ns()
+    job = _placed(engine, order, now, {"source": source, "signed_by": signed_by}, note)
+    if job.created_at == now:
+        tracing.ordered(job.id, job.server, began)
+    return job
+
+
+def _placed(engine: sa.Engine, order: Mapping[str, Any], now: float, by: Mapping[str, str], note: Note | None) -> Job:
     found = checked(order)
     with reading(engine) as connection:
-        _require_allowed(connection, found, source, signed_by)
+        _require_allowed(connection, found, by["source"], by["signed_by"])
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
     language = _fitted(found, bundle)
-    key = claims.order_key(found, signed_by)
-    whose = {"source": source, "signed_by": signed_by, "order_key": key}
+    key = claims.order_key(found, by["signed_by"])
+    whose = {**by, "order_key": key}
 
     def work(connection: sa.Connection) -> Job:
         known = jobs.find_by_order(connection, key)

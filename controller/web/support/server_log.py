@@ -6,7 +6,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from controller.log_entries import EntryFormatter
+from controller.log_entries import EntryFormatter, formatter
 
 
 class ServerLog(Logger):  # type: ignore[misc]
@@ -18,4 +18,4 @@ class ServerLog(Logger):  # type: ignore[misc]
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             known = handler.formatter
             if known is not None and not isinstance(known, EntryFormatter):
-                handler.setFormatter(EntryFormatter(known._fmt, known.datefmt))
+                handler.setFormatter(formatter(known._fmt, known.datefmt))

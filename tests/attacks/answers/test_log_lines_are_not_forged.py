@@ -80,8 +80,8 @@ def started(house):
     running = []
     log = house.home / "output"
 
-    def start(*words):
-        environment = {**os.environ, **house.environment, "WORDS": json.dumps(WORDS)}
+    def start(*words, **variables):
+        environment = {**os.environ, **house.environment, "WORDS": json.dumps(WORDS), **variables}
         command = [sys.executable, "-c", textwrap.dedent(TROUBLE), *words]
         with log.open("wb") as stream:
             running.append(subprocess.Popen(command, env=environment, stdout=stream, stderr=stream))
@@ -115,6 +115,21 @@ def test_a_workers_log_is_not_forged(house, started):
     # A traceback keeps its lines
     assert "Traceback (most recent call last):" in lines
     assert [line for line in lines if line.startswith(broken)]
+
+
+@attack("a panel's answer quotes lines of a log that is in JSON, or the end of an entry",
+        "each entry is one line of JSON, and names the job it is about")  # fmt: skip
+def test_a_workers_log_in_json_is_not_forged(house, started):
+    known = house.order("known.example", first_name="known")
+    house.put(
+        known, "preparing", wake_at=0.0, **changes.sealed(house.service.installation.keys, {"db.password": "p" * 16})
+    )
+    _process, output = started("worker", SHOPLAUNCH_LOG_FORMAT="json")
+    until(lambda: "panel_refused" in output().rpartition("\n")[0], output)
+    entries = [json.loads(line) for line in harmless(output().rpartition("\n")[0])]
+    refused = next(one for one in entries if "panel_refused" in one["message"])
+    assert refused["message"].endswith(WORDS)
+    assert (refused["job"], refused["server"], refused["attempt"]) == (known.id, known.server, 1)
 
 
 @attack("somebody asks for an address that holds a line of a log, and the page fails",

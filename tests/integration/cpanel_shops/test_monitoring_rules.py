@@ -1,6 +1,7 @@
 """The alert rules and the dashboard of packaging/monitoring, evaluated by a real Prometheus while shops are made."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from controller.db.connection.engine import transact
 from controller.db.machines import workers
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.api.metrics import text
+from tests.integration.cpanel_shops import dashboard_picture
 
 MONITORING = Path(__file__).parents[3] / "packaging" / "monitoring"
 RULES = [rule for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
@@ -71,6 +73,14 @@ class Prometheus:
         assert answer["status"] == "success", (expression, answer)
         return [float(one["value"][1]) for one in answer["data"]["result"]]
 
+    def ask_range(self, expression, began, ended):
+        """Return (labels, [(time, value)]) of each result of the expression between two moments."""
+        asked = {"query": expression, "start": began, "end": ended, "step": max(0.5, (ended - began) / 300)}
+        answer = requests.get(f"{self.url}/api/v1/query_range", params=asked, timeout=30).json()
+        assert answer["status"] == "success", (expression, answer)
+        found = answer["data"]["result"]
+        return [(one["metric"], [(at, float(value)) for at, value in one["values"]]) for one in found]
+
     def until(self, condition):
         """Wait until the condition holds."""
         end = time.monotonic() + SECONDS
@@ -124,6 +134,18 @@ def test_every_rule_and_every_query_of_the_dashboard_has_an_answer_while_shops_a
             assert [value for value in prometheus.ask(target["expr"]) if value == value], panel["title"]
     loaded = requests.get(f"{prometheus.url}/api/v1/rules", timeout=30).json()["data"]["groups"]
     assert {rule["health"] for group in loaded for rule in group["rules"]} <= {"ok", "unknown"}
+
+
+@pytest.mark.nightly
+def test_a_picture_of_the_dashboard_shows_every_panel(world, prometheus):
+    began = time.time()
+    for _ in range(int(os.environ.get("SHOPLAUNCH_PICTURE_SHOPS", "2"))):
+        live(world)
+        prometheus.looked(LOOKS)
+    picture = dashboard_picture.take(PANELS, prometheus, began, time.time())
+    assert picture.startswith(b"\x89PNG")
+    if "SHOPLAUNCH_PICTURE" in os.environ:
+        Path(os.environ["SHOPLAUNCH_PICTURE"]).write_bytes(picture)
 
 
 def test_every_metric_a_rule_or_a_panel_asks_for_is_one_there_is(world):

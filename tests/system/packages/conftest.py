@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,22 @@ def tree(tmp_path):
     made = Tree(tmp_path / "tree")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """A system with nothing but what the package depends on."""
+    if shutil.which("debootstrap") is None:
+        pytest.skip("debootstrap is not installed")
+    folder = tmp_path_factory.mktemp("base")
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        "--include=python3-venv,ca-certificates,man-db",
+        release["VERSION_CODENAME"],
+    ]
+    done = subprocess.run([*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"debootstrap makes no system here: {done.stdout[-200:]}")
+    return folder

@@ -75,3 +75,10 @@ def test_web_and_worker_are_limited_alike():
     assert {key for key, _ in limits[0] ^ limits[1]} == {
         "ExecStart", "ExecStartPre", "KillMode", "RuntimeDirectory", "RuntimeDirectoryMode",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_the_scripts_of_the_package_know_every_unit_that_begins_by_itself(script):
+    begin = [unit for unit in UNITS.iterdir() if "[Install]" in unit.read_text("utf-8")]
+    words = re.findall(r"[\w.-]+", (PROJECT / "packaging" / "debian" / script).read_text("utf-8"))
+    assert {unit.name for unit in begin} <= set(words)

@@ -1,9 +1,7 @@
 """Upgrades and other systems: a job in flight, an upgrade that is killed, a system with nothing else installed."""
 
 import json
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -99,20 +97,6 @@ def test_an_upgrade_that_is_killed_goes_on(package, newer, tree, tmp_path):
     assert state_of(tree, job)["id"] == job
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
     assert tree.run("dpkg-query", "-W", "-f", "${Status}", "shoplaunch") == "install ok installed"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A system with nothing but what the package depends on."""
-    if shutil.which("debootstrap") is None:
-        pytest.skip("debootstrap is not installed")
-    folder = tmp_path_factory.mktemp("base")
-    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
-    command = ["debootstrap", "--variant=minbase", "--include=python3-venv,man-db", release["VERSION_CODENAME"]]
-    done = subprocess.run([*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"debootstrap makes no system here: {done.stdout[-200:]}")
-    return folder
 
 
 def test_a_system_with_nothing_else_has_all_it_needs(package, base, tmp_path):

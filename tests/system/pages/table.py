@@ -177,6 +177,18 @@ BEGUN = {
     "packaging/bootstrap.sh celery": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
     "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
     "make deb": ("make -n deb", "builds a package; tests/system/packages does, and installs it in a system of its own"),
+    "make sbom": ("make -n sbom", "builds archives; tests/system/packages does"),
+    "make image": ("make -n image", "builds an image; tests/system/packages does, and runs it"),
+    "podman load -i build/image/shoplaunch_*.tar": ("command -v podman || true", OTHERS),
+    "alias closed='podman run --rm -it --read-only --cap-drop all --security-opt no-new-privileges "
+    "-v shoplaunch:/var/lib/shoplaunch'": ("true", OTHERS),
+    "closed localhost/shoplaunch init --operator-email you@example.com": (
+        "shoplaunch init --help | grep -e --operator-email", "in a container of its own: tests/system/packages",
+    ),
+    "podman run -d --name shoplaunch --read-only --cap-drop all --security-opt no-new-privileges "
+    "-v shoplaunch:/var/lib/shoplaunch -p 127.0.0.1:8000:8000 -e SHOPLAUNCH_PUBLIC_URL=https://control.example.com "
+    "-e SHOPLAUNCH_TRUSTED_PROXIES=1 localhost/shoplaunch": ("command -v podman || true", OTHERS),
+    "podman exec shoplaunch shoplaunch doctor": ("command -v podman || true", OTHERS),
     "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
     "$EDITOR /etc/shoplaunch/shoplaunch.toml": ("true", OTHERS),
     "shoplaunch init --operator-email you@example.com": (
@@ -215,6 +227,7 @@ BEGUN = {
     "python -m tests.bench.slow_disk": ("python -m tests.bench.slow_disk --help", NO_END),
     "python -m tests.bench.restore": ("python -m tests.bench.restore --help", NO_END),
     "python -m tests.bench.controller": ("python -m tests.bench.controller --help", NO_END),
+    "python -m tests.bench.year": ("python -m tests.bench.year --help", NO_END),
     "python -m tests.bench.agents --against FOLDER": (
         "python -m tests.bench.agents --help | grep -e --against", NO_END,
     ),

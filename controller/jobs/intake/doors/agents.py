@@ -9,6 +9,7 @@ from controller.db.connection.group_commit import GroupCommit
 from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.intake.installation import Installation
+from controller.telemetry.job_at_hand import working_on
 
 
 class Agents:
@@ -26,11 +27,12 @@ class Agents:
     def record(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
         """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
         holder = self._installation.tokens.read_agent(token)
-        self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
-        attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
-        if event["event"] in agent_events.MOVING:
-            self._installation.due_by_id(holder.job)
-        return attempt
+        with working_on(holder.job, "", holder.attempt):
+            self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
+            attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
+            if event["event"] in agent_events.MOVING:
+                self._installation.due_by_id(holder.job)
+            return attempt
 
     def download(self, token: str, name: str) -> Download:
         """Return the download an agent may have of bundle `name`; see controller.jobs.agent_link.downloads.find."""

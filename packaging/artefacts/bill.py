@@ -1,4 +1,4 @@
-"""The bill of materials of a package, in CycloneDX: every wheel it carries, with digest and licence."""
+"""The bill of materials of an artefact, in CycloneDX: every wheel it carries, with digest and licence."""
 
 from __future__ import annotations
 
@@ -11,25 +11,43 @@ from collections.abc import Iterable
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 
-def bill_of(wheels: Iterable[Path], version: str) -> str:
-    """Return the bill, in JSON, of the package of `version` with these wheels; same wheels, same text."""
+def bill_of(
+    wheels: Iterable[Path], version: str, others: Iterable[dict[str, Any]] = (), name: str = "shoplaunch"
+) -> str:
+    """Return the bill, in JSON, of `version` of an artefact with these wheels and others; same parts, same text."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"])))
     # The same library may be there for the agent and for the controller, in two versions
-    components = {component["bom-ref"]: component for component in map(_component, sorted(wheels))}
+    parts = (*map(_component, sorted(wheels)), *others)
+    components = {component["bom-ref"]: component for component in parts}
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {
             "timestamp": moment,
-            "component": {"type": "application", "name": "shoplaunch", "version": version, "bom-ref": "package"},
+            "component": {"type": "application", "name": name, "version": version, "bom-ref": "package"},
         },
         "components": [components[name] for name in sorted(components)],
         "dependencies": [{"ref": "package", "dependsOn": sorted(components)}],
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def system_packages(status: str) -> list[dict[str, Any]]:
+    """Return the parts that Debian's packages are, from the text of dpkg's file of their states."""
+    found = []
+    for stanza in status.split("\n\n"):
+        about = HeaderParser().parsestr(stanza)
+        if about["Package"] and about["Status"] == "install ok installed":
+            address = (
+                f"pkg:deb/debian/{about['Package']}@{quote(about['Version'], safe='')}?arch={about['Architecture']}"
+            )
+            name, version = about["Package"], about["Version"]
+            found.append({"type": "library", "bom-ref": address, "name": name, "version": version, "purl": address})
+    return found
 
 
 def _component(wheel: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What a process says about its work besides numbers: which job it is at, traces."""

@@ -1,0 +1,149 @@
+"""Traces: one of each job, from the order to the mail, as a collector receives it; nothing where they are off."""
+
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from controller.billing.mail import Mail
+from controller.config import MailConfig, load_config
+from controller.db.connection.engine import make_engine
+from controller.panels.calls_under_way import CALLS
+from controller.telemetry import tracing
+from controller.telemetry.job_at_hand import working_on
+from shared.errors import ShoplaunchError
+from tests.integration.controller.world import Agent, World
+from tests.support.state_database import make_tables
+
+ERROR = 2
+
+
+class Collector:
+    """Receives spans; `spans` are those that came."""
+
+    def __init__(self):
+        self.spans = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(handler):
+                assert handler.path == "/v1/traces"
+                found = ExportTraceServiceRequest()
+                found.ParseFromString(handler.rfile.read(int(handler.headers["Content-Length"])))
+                for resource in found.resource_spans:
+                    for scope in resource.scope_spans:
+                        self.spans.extend(scope.spans)
+                handler.send_response(200)
+                handler.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def received(self):
+        tracing._exporter.flush()
+        return self.spans
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An installation on SQLite: what is traced does not depend on the database."""
+    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
+    make_tables(engine)
+    made = World(tmp_path, engine)
+    yield made
+    made.close()
+    engine.dispose()
+
+
+@pytest.fixture
+def collector():
+    made = Collector()
+    tracing.begin(made.url)
+    yield made
+    tracing.begin("")
+    made.close()
+
+
+def attributes(span):
+    kinds = {one.key: one.value for one in span.attributes}
+    return {key: value.string_value or value.int_value for key, value in kinds.items()}
+
+
+def test_a_job_has_one_trace_from_the_order_to_the_mail(collector, world, tmp_path):
+    mail = Mail(MailConfig(folder=str(tmp_path / "mails")))
+    world.service.installation.billing = lambda *_: mail
+    job = world.order()
+    world.work()
+    with working_on(job.id, job.server, 1), CALLS.call("web1"):
+        pass
+    agent = Agent(world, world.job(job))
+    agent.restore()
+    agent.clean()
+    world.serve(world.job(job))
+    world.work()
+    assert world.job(job).state == "live"
+    spans = collector.received()
+    names = {span.name for span in spans}
+    assert {"order", "step drop", "step check", "panel call", "stage import", "step notify", "mail"} <= names
+    assert len({span.trace_id for span in spans}) == 1
+    known = {span.span_id: span.name for span in spans}
+    (order,) = [span for span in spans if span.name == "order"]
+    assert order.parent_span_id == b""
+    assert {span.parent_span_id for span in spans if span.name.startswith("step ")} == {order.span_id}
+    assert [known[span.parent_span_id] for span in spans if span.name == "mail"] == ["step notify"]
+    assert all(attributes(span)["job"] == job.id for span in spans)
+
+
+def test_a_trace_holds_no_address_name_password_or_token(collector, world):
+    job, agent = world.dropped()
+    agent.fail("import_failed")
+    world.work()
+    payload = agent.payload
+    sent = b"".join(span.SerializeToString() for span in collector.received()).decode("latin-1")
+    secrets = [job.domain, job.email, job.account, "Alice", agent.token, payload["callback"]["url"]]
+    assert [one for one in secrets if one in sent] == []
+
+
+def test_work_that_fails_is_marked_and_says_nothing_of_the_error(collector):
+    with working_on("aaaaaaaaaa", "web1", 3), pytest.raises(ValueError), tracing.span("step check", step="check"):
+        raise ValueError("the client's name")
+    (span,) = collector.received()
+    assert span.status.code == ERROR and not span.events and not span.status.message
+    assert attributes(span) == {
+        "job": "aaaaaaaaaa",
+        "server": "web1",
+        "attempt": 3,
+        "step": "check",
+        "outcome": "failed",
+    }
+
+
+def test_a_collector_that_is_away_keeps_nothing_from_its_work(world):
+    tracing.begin("http://127.0.0.1:1")
+    try:
+        world.live()
+    finally:
+        tracing.begin("")
+
+
+def test_nothing_of_it_is_loaded_while_traces_are_off():
+    code = "import sys, controller.cli.run; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("url", ["collector:4318", "http://collector.example.com:4318", "https://user:word@collector"])
+def test_an_address_that_is_none_or_open_to_others_is_refused(tmp_path, url):
+    with pytest.raises(ShoplaunchError) as caught:
+        load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_TRACES_URL": url})
+    assert caught.value.code == "config_invalid"

@@ -1,0 +1,179 @@
+"""`make image`: a container without root and without a writable file system, alone and beside MariaDB and Redis."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.pages import PROJECT
+from tests.system.packages.containers import CLOSED, Containers
+from tests.system.packages.tree import wait_until
+
+CONTAINER = PROJECT / "packaging" / "container"
+BUILDER = CONTAINER / "build.py"
+IMAGE, STATE = "localhost/shoplaunch:latest", "--volume=state:/var/lib/shoplaunch"
+#: What MariaDB's and Redis' images do, of Debian's packages: there is no registry of images here.
+DATABASE = """
+FROM localhost/base
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server redis-server
+COPY healthcheck.sh start-database /usr/local/bin/
+ENTRYPOINT ["start-database"]
+"""
+START_DATABASE = """#!/bin/sh
+set -eu
+chown mysql: /run/mysqld /var/lib/mysql
+[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db >/dev/null
+printf "CREATE DATABASE IF NOT EXISTS %s; GRANT ALL ON %s.* TO '%s'@'%%' IDENTIFIED BY '%s';\\n" \\
+    "$MARIADB_DATABASE" "$MARIADB_DATABASE" "$MARIADB_USER" "$MARIADB_PASSWORD" >/var/lib/mysql/first.sql
+chown mysql: /var/lib/mysql/first.sql
+exec mariadbd --user=mysql --init-file=/var/lib/mysql/first.sql "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def containers(base, tmp_path_factory):
+    found = Containers(tmp_path_factory.mktemp("containers"))
+    try:
+        found.import_base(base, "localhost/base")
+        if found.runs():
+            pytest.skip(f"no container runs here: {found.runs()}")
+        yield found
+    finally:
+        found.close()
+
+
+def build(containers, folder):
+    command = (sys.executable, BUILDER, "--base", "localhost/base", "--tag", IMAGE, "--output", folder)
+    return Path(containers.outside(*command).splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def image(containers, tmp_path_factory):
+    return build(containers, tmp_path_factory.mktemp("image"))
+
+
+def compose():
+    return yaml.safe_load((CONTAINER / "compose.yml").read_text("utf-8"))["services"]
+
+
+def test_in_the_compose_file_the_service_writes_nothing_but_its_state_and_gains_nothing():
+    for name in ("web", "worker"):
+        service = compose()[name]
+        assert service["read_only"] and service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert [volume for volume in service["volumes"] if not volume.endswith(":ro")] == ["state:/var/lib/shoplaunch"]
+
+
+def test_in_the_compose_file_only_this_machines_proxy_reaches_a_port():
+    assert {name: service["ports"] for name, service in compose().items() if "ports" in service} == {
+        "web": ["127.0.0.1:8000:8000"]
+    }
+
+
+def test_a_health_check_says_what_a_server_answers(tmp_path):
+    command = [sys.executable, str(CONTAINER / "healthy"), "http://127.0.0.1:1/readyz"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, "refused" in done.stderr) == (1, True)
+
+
+@pytest.mark.root
+@pytest.mark.nightly
+class TestImage:
+    def test_it_serves_without_root_and_ends_when_it_is_asked_to(self, containers, image):
+        shown = containers.run(
+            "run", "--rm", *CLOSED, STATE, IMAGE, "init", "--operator-email", "a@example.com", "--json"
+        )
+        assert json.loads(shown)["agent"] is True
+        containers.run("run", "--detach", "--name", "web", *CLOSED, STATE, IMAGE)
+        healthy = [*containers.enter(), "podman", *containers.store, "healthcheck", "run", "web"]
+        wait_until(lambda: subprocess.run(healthy, env=containers.environment).returncode == 0)
+        status = containers.run("exec", "web", "cat", "/proc/1/status")
+        assert (
+            "Uid:\t990\t990\t990\t990" in status
+            and "NoNewPrivs:\t1" in status
+            and "CapEff:\t0000000000000000" in status
+        )
+        assert "Read-only" in containers.run("exec", "web", "touch", "/opt/shoplaunch/new", code=1)
+        rows = json.loads(containers.run("exec", "web", "shoplaunch", "doctor", "--json", code=1))
+        assert {row["name"] for row in rows if not row["ok"]} <= {"mail", "servers"}
+        # 137 where it had to be killed after these seconds
+        containers.run("stop", "--time", "20", "web")
+        assert containers.run("inspect", "web", "--format", "{{.State.ExitCode}}").strip() == "0"
+        # The state is the volume's: another container goes on with it
+        users = containers.run("run", "--rm", *CLOSED, STATE, IMAGE, "user", "list", "--json")
+        assert [row["user"] for row in json.loads(users)] == ["admin"]
+
+    def test_two_builds_of_a_commit_give_the_same_bytes(self, containers, image, tmp_path):
+        again = build(containers, tmp_path)
+        assert again.name == image.name
+        assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(image.read_bytes()).digest()
+
+    def test_the_bill_of_materials_names_the_wheels_and_the_systems_packages(self, image):
+        names = {part["name"] for part in json.loads(image.with_suffix(".cdx.json").read_text())["components"]}
+        assert {"Flask", "celery", "ecdsa", "shoplaunch", "libc6", "python3.13"} <= names
+        subprocess.run(["sha256sum", "--check", f"{image.name}.sha256"], cwd=image.parent, check=True)
+
+    def test_composed_with_mariadb_and_redis_a_worker_hears_the_broker(self, containers, image, tmp_path):
+        for name, text in (
+            ("Containerfile", DATABASE), ("start-database", START_DATABASE),
+            ("healthcheck.sh", "#!/bin/sh\nexec mariadb-admin ping\n"),
+        ):  # fmt: skip
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+        small = ("--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:4096")
+        containers.outside("buildah", *containers.store, "build", *small, "-t", "localhost/parts", tmp_path)
+        uid = containers.run(
+            "run", "--rm", "--network=none", "--ulimit=host", "--entrypoint", "id", "localhost/parts", "-u", "mysql"
+        )
+        composed = Composed(containers, tmp_path / "composed", uid.strip())
+        composed.run("up", "--detach", "database", "broker")
+        wait_until(lambda: composed.code("exec", "-T", "database", "healthcheck.sh") == 0)
+        composed.run("run", "--rm", "web", "init", "--operator-email", "a@example.com")
+        composed.run("up", "--detach")
+        wait_until(lambda: composed.workers() == ["ok"])
+        assert composed.status()["kind"] == "celery"
+        wait_until(lambda: composed.code("exec", "-T", "web", "healthy", "http://127.0.0.1:8000/readyz") == 0)
+        assert composed.code("exec", "-T", "worker", "healthy", "http://127.0.0.1:8001/metrics") == 0
+        composed.run("down")
+
+
+class Composed:
+    """The compose file, with images of this machine's."""
+
+    def __init__(self, containers, folder, uid):
+        folder.mkdir()
+        self._containers, self._folder = containers, folder
+        (folder / "compose.yml").write_bytes((CONTAINER / "compose.yml").read_bytes())
+        (folder / ".env").write_text(
+            f"PUBLIC_URL=https://control.example.com\nDATABASE_PASSWORD=d4t4\nBROKER_PASSWORD=br0k3r\nDATABASE_UID={uid}\n"
+            "DATABASE_IMAGE=localhost/parts\nBROKER_IMAGE=localhost/parts\n"
+        )
+
+    def _words(self, *command):
+        podman = " ".join(["podman", *self._containers.store])
+        (self._folder / "podman").write_text(f'#!/bin/sh\nexec {podman} "$@"\n')
+        (self._folder / "podman").chmod(0o755)
+        run = ("--podman-run-args=--ulimit=host",)
+        return [
+            *self._containers.enter(), "--wd=" + str(self._folder), "podman-compose",
+            f"--podman-path={self._folder / 'podman'}", *run, *command,
+        ]  # fmt: skip
+
+    def run(self, *command):
+        done = subprocess.run(self._words(*command), env=self._containers.environment, capture_output=True, text=True)
+        if done.returncode:
+            pytest.fail(f"{command} ended with {done.returncode}: {done.stdout[-1500:]}{done.stderr[-3000:]}")
+        return done.stdout
+
+    def code(self, *command):
+        return subprocess.run(self._words(*command), env=self._containers.environment, capture_output=True).returncode
+
+    def status(self):
+        return json.loads(self.run("exec", "-T", "web", "shoplaunch", "engine", "status", "--json"))
+
+    def workers(self):
+        return [row["state"] for row in self.status()["workers"]]
