@@ -154,6 +154,7 @@ Days = Annotated[
     _within(0, MOST_DAYS, f"must be days, from 1 to {MOST_DAYS}; 0: forever"),
 ]
 Port = Annotated[Number, _within(1, 65535, "must be between 1 and 65535")]
+Share = Annotated[Number, _within(1, 10**6, "must be a number of at least 1")]
 UserId = Annotated[Number, _within(0, 2**32 - 2, "must be the number of a user")]
 PublicUrl = Annotated[str, Rule(_public_url)]
 CollectorUrl = Annotated[str, Rule(lambda value: _public_url(value) if value else "")]

@@ -102,11 +102,13 @@ class LocalSection:
     mariadb_uid: rules.UserId = setting(
         0, "Number of the user who listens there, if neither root nor called mysql or mariadb; 0: one of these"
     )
+    mariadb_connections: rules.Share = setting(40, "How many of its connections an account's shop may hold at a time")
 
     apache: rules.Words = setting(("apachectl",), "The command of Apache")
     apache_reload: rules.Words = setting(("apachectl", "-k", "graceful"), "The command that makes it reload")
     apache_sites: rules.AbsolutePath = setting("/etc/apache2/sites-enabled", "Where virtual hosts are written")
     apache_logs: rules.AbsolutePath = setting("/var/log/apache2", "Where their logs are")
+    apache_slots: rules.Share = setting(40, "How many of its processes an account's site may hold at a time")
     http_ip: str = setting("127.0.0.1", "The address at which checks ask for shops")
     http_port: rules.Port = setting(80, "The port of the virtual hosts")
 

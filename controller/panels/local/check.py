@@ -16,6 +16,7 @@ from controller.panels.local.services.apache import (
     REQUIRED_MODULES,
     SHARED_MODULES,
     STATUS_MODULE,
+    Sites,
     hides_requests,
 )
 from controller.panels.local.services.mariadb import CONNECT_SECONDS, Databases
@@ -31,6 +32,7 @@ COMMON_EXTENSIONS = frozenset(
 )
 TOOLS = ("useradd", "userdel", "usermod", "crontab")
 CRON_NAMES = frozenset({"cron", "crond", "cronie"})
+_ANEW = "The next order, or `shoplaunch retry` of a job here, writes them anew."
 
 
 def check_server(settings: LocalSettings) -> list[Check]:
@@ -119,6 +121,7 @@ def _apache(settings: LocalSettings) -> Iterator[Check]:
     yield _isolation(f" {ISOLATION_MODULE} " in listed)
     shared = SHARED_MODULES if hides_requests(sites / blocks.FILE_NAME) else {*SHARED_MODULES, STATUS_MODULE}
     yield _shared(sorted(name.removesuffix("_module") for name in shared if f" {name} " in listed))
+    yield _slots(settings, f" {STATUS_MODULE} " in listed)
 
 
 def _isolation(loaded: bool) -> Check:
@@ -137,6 +140,22 @@ def _shared(names: Sequence[str]) -> Check:
         return Check("apache's shared modules", True, "no account's .htaccess reaches what belongs to all")
     message = f"any account's .htaccess can use {', '.join(names)}, which shows or does what concerns all accounts"
     return Check("apache's shared modules", False, message, f"a2dismod {' '.join(names)}; then restart Apache")
+
+
+def _slots(settings: LocalSettings, with_status: bool) -> Check:
+    name = "apache's processes"
+    if with_status:
+        message = "one account can hold all of Apache's processes: they are counted only where mod_status is not loaded"
+        return Check(name, False, message, "a2dismod status; then restart Apache", essential=False)
+    users = Sites(settings).without_limit()
+    if not users:
+        return Check(name, True, f"an account holds {settings.apache_slots} of them at most", essential=False)
+    message = f"the sites of {len(users)} can hold all of Apache's processes ({_some(users)})"
+    return Check(name, False, message, _ANEW, essential=False)
+
+
+def _some(users: Sequence[str]) -> str:
+    return ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
 
 
 def _sockets(php: PhpFpm) -> Check:
@@ -163,9 +182,8 @@ def _open_pools(settings: LocalSettings) -> Check:
     users, name = Pools(settings).open_to_others(), "php pools"
     if not users:
         return Check(name, True, "what accounts keep in PHP's memory is open to none of them")
-    some = ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
-    message = f"any account can read what the PHP of {len(users)} keeps in memory ({some})"
-    return Check(name, False, message, "The next order, or `shoplaunch retry` of a job here, writes them anew.")
+    message = f"any account can read what the PHP of {len(users)} keeps in memory ({_some(users)})"
+    return Check(name, False, message, _ANEW)
 
 
 def _php(settings: LocalSettings) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from controller.panels.base import (
     SkeletonFiles,
     SkeletonStatus,
 )
-from controller.panels.local import agent_folder, check, commands
+from controller.panels.local import agent_folder, check, commands, compiled_scripts
 from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
 from controller.panels.local.as_account import starting
 from controller.panels.local.as_account.run import AsAccount
@@ -132,6 +132,9 @@ class LocalPanel(Panel):
     def ensure_database_user(self, account: Account, user: str, password: str) -> None:
         """See Panel.ensure_database_user."""
         self._databases.ensure_user(self._find(account).user, user, password)
+        # All: those of earlier versions have no limit
+        shops = (mariadb.names_of(site.user)[1] for site in self._sites.all())
+        self._databases.limit_connections({user, *shops})
 
     def ensure_privileges(self, account: Account, database: str, user: str) -> None:
         """See Panel.ensure_privileges."""
@@ -170,6 +173,7 @@ class LocalPanel(Panel):
         self._sites.ensure(found, site.domain, socket)
         # Only after the site has switched over: until then the old pool still serves it.
         self._pools.remove(found.user, keep=php)
+        compiled_scripts.remove(self._hands(account))
         return php.version
 
     def site_address(self, account: Account) -> SiteAddress:
@@ -216,9 +220,10 @@ class LocalPanel(Panel):
         agent_folder.ensure(self._hands(account), files)
 
     def remove_agent(self, account: Account) -> None:
-        """See Panel.remove_agent."""
+        """See Panel.remove_agent; what PHP has compiled of a shop that was taken back goes too."""
         self._accounts.unmount(self._find(account), FOLDER)
         agent_folder.remove(self._hands(account))
+        compiled_scripts.remove(self._hands(account))
 
     # -- cron ---------------------------------------------------------------------------------------------------
 

@@ -114,10 +114,12 @@ def settings_of(php: PhpFpm) -> str:
 
 def _output(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(command, check=False, capture_output=True, cwd="/", timeout=TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ShoplaunchError("panel_refused", f"{command[0]} cannot be run: {error}") from None
+    # Extensions print what they hold, in any encoding or none
+    output, errors = (part.decode("utf-8", "replace") for part in (done.stdout, done.stderr))
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip())[-300:]
+        said = (errors.strip() or output.strip())[-300:]
         raise ShoplaunchError("panel_refused", f"{command[0]} ended with {done.returncode}: {said}")
-    return done.stdout
+    return output

@@ -161,6 +161,28 @@ class Full(Fault):
         self._filler.unlink()
 
 
+class NoInodes(Full):
+    name = "no inode left (ENOSPC)"
+
+    def begin(self, world):
+        # The agent makes and removes files meanwhile
+        while not self._take(world, self._used(world)):
+            continue
+
+    def end(self, world):
+        assert self._take(world, self._used(world) + 100_000)
+
+    @staticmethod
+    def _used(world):
+        status = os.statvfs(world.shop.home)
+        return status.f_files - status.f_ffree
+
+    @staticmethod
+    def _take(world, count):
+        words = ["mount", "-o", f"remount,nr_inodes={count}", str(world.shop.home)]
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
 class OverQuota(Full):
     name = "over quota (EDQUOT)"
     usual = ("unpack", "chunk", "configure", "switch", "report")

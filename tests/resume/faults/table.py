@@ -57,6 +57,14 @@ ELSEWHERE = (
         "test_whatever_write_a_disk_refuses_the_shop_is_whole_once_there_is_room",
     ),
     (
+        "no inode left (ENOSPC)",
+        "everywhere; a third of it in every run",
+        "the small file system with the home takes no further file, though there is room",
+        "as of a full disk",
+        "tests/resume/faults/test_no_inodes.py",
+        "test_an_account_that_may_hold_no_more_files_gets_the_same_shop_once_it_may",
+    ),
+    (
         "controller killed",
         "before and after each of its writes, from order to living shop",
         "SIGKILL",

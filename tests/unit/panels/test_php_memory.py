@@ -46,6 +46,29 @@ def test_nothing_is_put_into_apcu_or_read_from_it(monkeypatch):
     assert {"apcu_store", "apcu_add", "apcu_entry", "apcu_fetch", "apcu_cache_info"} <= set(line.split()[-1].split(","))
 
 
+def test_nothing_is_put_into_the_systems_memory(monkeypatch):
+    text = php_memory.lines(php(monkeypatch, "7.4", IN_FILES), "/home/alice")
+    (line,) = (line for line in text.splitlines() if line.startswith("php_admin_value[disable_functions] = "))
+    assert {"shm_attach", "shmop_open", "msg_get_queue", "apc_store"} <= set(line.split()[-1].split(","))
+
+
+def test_extensions_get_their_settings_where_they_are(monkeypatch):
+    settings = "\nsoap.wsdl_cache_dir => /tmp => /tmp\nyac.enable => On => On\n"
+    text = php_memory.lines(php(monkeypatch, "7.3", IN_FILES + settings), "/home/alice")
+    assert "\nphp_admin_value[soap.wsdl_cache_dir] = /home/alice/.php/tmp\n" in text
+    assert "\nphp_admin_flag[yac.enable] = off\n" in text
+    without = php_memory.lines(php(monkeypatch, "7.2", IN_FILES), "/home/alice")
+    assert "soap" not in without
+    assert "yac" not in without
+
+
+def test_settings_in_no_encoding_are_read():
+    one = PhpFpm(
+        "7.1", ("/usr/bin/printf", r"yac.enable => \236\nopcache.enable => On\n"), "/pools", "/sockets", ("true",)
+    )
+    assert "\nopcache.enable => On" in php_versions.settings_of(one)
+
+
 def test_a_pool_is_changed_once_and_again_when_phps_settings_change(monkeypatch):
     before = php_memory.closed(php(monkeypatch, "8.1", IN_MEMORY), EARLIER)
     assert php_memory.closed(php(monkeypatch, "8.1", IN_MEMORY), before) == before

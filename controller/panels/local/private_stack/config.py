@@ -66,7 +66,7 @@ AccessFileName .htaccess
 StartServers 2
 MinSpareServers 2
 MaxSpareServers 6
-MaxRequestWorkers 64
+MaxRequestWorkers 150
 <Directory />
     AllowOverride None
     Require all denied

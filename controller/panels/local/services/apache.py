@@ -53,27 +53,42 @@ GONE = 410
 #: Limits, as an account's own site may answer before Apache has read the new configuration.
 _LIMITS = Limits(seconds=5, body_bytes=64 * 1024, is_cut=True)
 _MARK = re.compile(rb"\.shoplaunch-site-([0-9a-f]{16})\$")
+#: What a text of any version says of group, document root and socket.
+_PLACES = re.compile(
+    r"^    AssignUserID \S+ (\S+)$.*^    DocumentRoot (/.*?)$.*proxy:unix:(/.*?)\|fcgi:", re.MULTILINE | re.DOTALL
+)
 _FIRST_LINE = re.compile(r"# shoplaunch account=([a-z][a-z0-9_]{0,30}) domain=([a-z0-9.-]+)\n")
 #: `apache -D DUMP_VHOSTS`: several hosts on an address are listed by these words, a single one next to its address.
 _LISTED = re.compile(r"(?:namevhost|alias|default server)\s+(\S+)|^\S+:(?:\d+|\*)\s+(\S+)\s+\(", re.MULTILINE)
 
 _SITE = """# shoplaunch account={user} domain={domain}
-# Any .htaccess may ask for the server's status: with this nobody's requests are in it.
+# Any .htaccess may ask for the server's status, where there is that module: with this nobody's requests are in it.
+<IfModule status_module>
 {status}
+</IfModule>
+# By what is in it mpm_itk counts the processes of each site.
+<IfModule !status_module>
+    ExtendedStatus On
+</IfModule>
 <VirtualHost *:{port}>
-    ServerName {domain}
+    # They are counted by the first 31 characters of this name, which are no other site's.
+    ServerName {user}.account.invalid
+    UseCanonicalName Off
+    ServerAlias {domain}
 {alias}    AssignUserID {user} {group}
+    {limit}
     AliasMatch "^/\\.shoplaunch-identity$" "/nonexistent"
     <Location "/.shoplaunch-identity">
         Require all granted
     </Location>
-    # The subrequest makes this process the account's before any .htaccess is read; its answer does not matter.
     RewriteEngine On
-    RewriteCond %{{IS_SUBREQ}} false
-    RewriteCond /.shoplaunch-identity -U
-    RewriteRule ^ -
     # By this answer is seen whether Apache has read this very text.
-    RedirectMatch 410 "^/\\.shoplaunch-site-{mark}$"
+    RewriteRule "^/\\.shoplaunch-site-{mark}$" - [G]
+    # The subrequest makes this process the account's before any .htaccess is read. It is refused where the site holds
+    # as many processes as it may: then none is read.
+    RewriteCond %{{IS_SUBREQ}} false
+    RewriteCond /.shoplaunch-identity !-U
+    RewriteRule ^ - [R=503,L]
     DocumentRoot {root}
     ErrorLog {logs}/{user}.error.log
     CustomLog {logs}/{user}.access.log common
@@ -148,9 +163,31 @@ class Sites:
             self.check_domain(account.user, domain)
             for log in self._logs(account.user):
                 _make_log(log)
+            self._renew()
             config_files.ensure(
                 self._service(), account.user, content.encode("utf-8"), lambda: self._answer(domain, mark) == GONE
             )
+
+    def without_limit(self) -> list[str]:
+        """Return the accounts whose sites may hold as many of Apache's processes as there are."""
+        return sorted(user for user, part in self._service().parts().items() if self._renewed(part) != part)
+
+    def _renew(self) -> None:
+        """Write anew the sites of all accounts that earlier versions or settings have left without the limit."""
+        service = self._service()
+        found = service.parts()
+        renewed = {user: self._renewed(part) for user, part in found.items()}
+        if renewed != found:
+            config_files.replace(service, renewed, lambda: True)
+
+    def _renewed(self, part: bytes) -> bytes:
+        """Return `part`, the site of any account, with the limit of its processes."""
+        text = part.decode("utf-8")
+        site, places = _site(part), _PLACES.search(text)
+        if site is None or places is None or f"    {_limit(self._settings)}\n" in text:
+            return part
+        group, root, socket = places.groups()
+        return self._text(site.user, site.domain, group=group, root=root, socket=socket)[0].encode("utf-8")
 
     def remove(self, user: str) -> None:
         """Remove the account's site and its logs."""
@@ -195,17 +232,20 @@ class Sites:
 
     def _content(self, account: SystemAccount, domain: str, socket: str) -> tuple[str, str]:
         """Return the site's text and its mark."""
+        root = f"{account.home}/{self._settings.document_root}"
+        return self._text(account.user, domain, group=account.group, root=root, socket=socket)
+
+    def _text(self, user: str, domain: str, **places: str) -> tuple[str, str]:
         settings = self._settings
         values = {
-            "user": account.user,
+            "user": user,
             "status": _STATUS,
-            "group": account.group,
+            "limit": _limit(settings),
             "domain": domain,
             "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
             "port": settings.http_port,
-            "root": f"{account.home}/{settings.document_root}",
             "logs": settings.apache_logs,
-            "socket": socket,
+            **places,
         }
         mark = hashlib.sha256(_SITE.format(**values, mark="").encode("utf-8")).hexdigest()[:16]
         return _SITE.format(**values, mark=mark), mark
@@ -215,6 +255,10 @@ def hides_requests(path: Path) -> bool:
     """Return whether the sites in the file `path` keep requests out of the server's status; true without any sites."""
     content = config_files.read(path)
     return content is None or f"\n{_STATUS}\n".encode("ascii") in content
+
+
+def _limit(settings: LocalSettings) -> str:
+    return f"MaxClientsVHost {settings.apache_slots}"
 
 
 def _make_log(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -126,6 +126,14 @@ class Databases:
             cursor.execute("ALTER USER %s@'localhost' IDENTIFIED BY %s", (user, password))
         if not self._logs_in(user, password):
             raise ShoplaunchError("panel_refused", f"the database user {user} cannot log in with its new password")
+
+    def limit_connections(self, users: Collection[str]) -> None:
+        """Let none of the `users` hold all of the server's connections; a limit that somebody has set stays."""
+        most = self._settings.mariadb_connections
+        with self.cursor() as cursor:
+            cursor.execute("SELECT User FROM mysql.user WHERE Host = 'localhost' AND max_user_connections = 0")
+            for user in {str(row[0]) for row in cursor.fetchall()}.intersection(users):
+                cursor.execute("ALTER USER %s@'localhost' WITH MAX_USER_CONNECTIONS %s", (user, most))
 
     def _logs_in(self, user: str, password: str) -> bool:
         try:
