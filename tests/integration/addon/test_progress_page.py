@@ -103,6 +103,19 @@ def test_a_service_that_waits_for_acceptance_says_so(whmcs):
     assert look(whmcs, client, service)["mood"] == "busy"
 
 
+def test_a_service_whose_server_does_not_answer_says_so_until_it_goes_on(watched, controller):
+    controller.answer(202, {"state": "preparing", "percent": 1, "waiting_for": "server"})
+    _order, service = watched.order()
+    client = watched.rows("tblhosting", id=service)[0]["userid"]
+    watched.create(service)
+    news = look(watched, client, service)
+    assert (news["mood"], news["title"], news["moving"]) == (
+        "server", "The hosting server does not answer just now", True
+    )  # fmt: skip
+    controller.answer(200, {"state": "preparing", "percent": 2, "waiting_for": None})
+    assert look(watched, client, service)["mood"] == "busy"
+
+
 def test_nobody_sees_anothers_service(held):
     whmcs, client, service, job = held
     other = whmcs.client()

@@ -57,7 +57,7 @@ final class Progress
             'percent' => $percent,
             'percent_text' => Texts::percent($percent, $texts),
             'milestones' => in_array($mood, ['closed', 'gone'], true) ? [] : self::milestones($state, $percent, $texts),
-            'moving' => in_array($mood, ['busy', 'trouble', 'approval'], true),
+            'moving' => in_array($mood, ['busy', 'trouble', 'approval', 'server'], true),
             'shop_url' => $ready ? self::webAddress($document['shop_url'] ?? '') : '',
             'visit' => $texts['visit'],
             'details' => $ready ? 'clientarea.php?action=productdetails&id=' . (int) $row->service_id : '',
@@ -80,7 +80,8 @@ final class Progress
         if (in_array($row->state, self::CLOSED, true)) {
             return 'closed';
         }
-        return ($document['waiting_for'] ?? null) === 'accepted' ? 'approval' : 'busy';
+        $waitsFor = $document['waiting_for'] ?? null;
+        return $waitsFor === 'accepted' ? 'approval' : ($waitsFor === 'server' ? 'server' : 'busy');
     }
 
     /** Return [['label', 'state' => done|now|waiting]]; a job in trouble does not say where it was, its percentage does. */
