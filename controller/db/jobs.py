@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -97,6 +97,16 @@ _CHANGE = sa.update(jobs).where(
     jobs.c.version == sa.bindparam("same_version"),
     sa.func.coalesce(jobs.c.lease_owner, "") == sa.bindparam("same_owner"),
 )
+
+
+class Restoring(NamedTuple):
+    """What a job that restores a bundle says of who reads its file."""
+
+    bundle: str
+    account: str
+    state: str
+    expires_at: float | None
+    facts: Mapping[str, Any]
 
 
 class Conflict(Exception):
@@ -245,11 +255,12 @@ def listed(connection: sa.Connection, state: str | None, limit: int, offset: int
     return [found[job_id] for job_id in ids]
 
 
-def restoring_on(connection: sa.Connection, panels: Sequence[str], states: Sequence[str]) -> list[Job]:
+def restoring_on(connection: sa.Connection, panels: Sequence[str], states: Sequence[str]) -> list[Restoring]:
     """Return the jobs in `states` that restore a bundle on servers of these `panels`."""
     there = sa.select(servers.c.name).where(servers.c.panel.in_(panels))
-    query = sa.select(*_COLUMNS).where(jobs.c.kind == RESTORE, jobs.c.state.in_(states), jobs.c.server.in_(there))
-    return [_job(row) for row in connection.execute(query)]
+    query = sa.select(jobs.c.bundle, jobs.c.account, jobs.c.state, jobs.c.expires_at, jobs.c.facts)
+    query = query.where(jobs.c.kind == RESTORE, jobs.c.state.in_(states), jobs.c.server.in_(there))
+    return [Restoring(*row[:-1], json.loads(row.facts)) for row in connection.execute(query)]
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

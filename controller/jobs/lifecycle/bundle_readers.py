@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from controller.access_lists import NotKept, close_to_all_but, readers
 from controller.db import facts, jobs
 from controller.db.connection.engine import reading
-from controller.db.jobs import Job
+from controller.db.jobs import Job, Restoring
 from controller.jobs.lifecycle import states
 from controller.panels.registry import here
 from shared.errors import ShoplaunchError
@@ -90,7 +90,7 @@ def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
     return found
 
 
-def _user_of(job: Job) -> int | None:
+def _user_of(job: Restoring) -> int | None:
     """Return the id of the account's user, None when the job reads no file here."""
     known = facts.of(job).bundle_reader
     if known is not None or job.state == states.PREPARING:

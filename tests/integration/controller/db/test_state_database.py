@@ -271,3 +271,17 @@ def test_deleting_a_job_takes_what_belongs_to_it_along(engine):
     transact(engine, lambda c: c.execute(sa.delete(metadata.tables["jobs"])))
     with reading(engine) as connection:
         assert steps.of_job(connection, "job00001") == {}
+
+
+def test_what_goes_over_a_verified_socket_is_not_encrypted_unless_the_url_asks_for_it(engine, database_url):
+    if engine.dialect.name != "mysql":
+        pytest.skip("MySQL's and MariaDB's protocol")
+    asking = make_engine(f"{database_url}&ssl_check_hostname=false")
+    try:
+        ciphers = []
+        for one in (engine, asking):
+            with one.connect() as connection:
+                ciphers.append(connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1])
+    finally:
+        asking.dispose()
+    assert ciphers[0] == "" and ciphers[1] != ""
