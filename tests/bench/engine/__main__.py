@@ -1,11 +1,11 @@
 """Many orders on many servers, moved by several workers of which one is killed every few seconds.
 
 Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--kill SECONDS] [--hung SHARE]
-[--runs N] [--against COMMIT] [--json]. The servers are doubles that answer each call after 50 to 500 ms, the state is
-in a MariaDB of its own; agents and sites are played. Without a rate all orders come at once; with one, so many per
-second, which shows how soon they are picked up. With `--hung` a share of the servers takes calls and never answers:
-measured are the orders of the others. With `--against` (another version's commit) each run is one there and one here,
-in turn.
+[--runs N] [--against COMMIT] [--beside COMMIT] [--json]. The servers are doubles that answer each call after 50 to 500
+ms, the state is in a MariaDB of its own; agents and sites are played by one more process, the desk. Without a rate all
+orders come at once; with one, so many per second, which shows how soon they are picked up. With `--hung` a share of the
+servers takes calls and never answers: measured are the orders of the others. With `--against` (another version's
+commit) each run is one there and one here, in turn; with `--beside` every other worker of a run is of that commit.
 """
 
 import argparse
@@ -43,6 +43,7 @@ def main():
     parser.add_argument("--hung", type=float, default=0.0, help="share of the servers that never answer")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--against", metavar="COMMIT")
+    parser.add_argument("--beside", metavar="COMMIT", help="every other worker is of that version")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = {}
@@ -53,11 +54,12 @@ def main():
         folders = {HERE: PROJECT}
         if options.against:
             folders = {THERE: version_of(options.against, PROJECT, stack), HERE: PROJECT}
+        options.beside = options.beside and version_of(options.beside, PROJECT, stack)
         server = start_private([f"--max-connections={CONNECTIONS}"])
         stack.callback(stop_private, server)
         for _ in range(options.runs):
             for name, folder in folders.items():
-                found.setdefault(name, []).append(measured(folder, url_at(server), options))
+                found.setdefault(name, []).append(measured(folder, server, options))
                 print(f"{name}: {json.dumps(found[name][-1])}", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps(found, indent=1))
@@ -65,9 +67,12 @@ def main():
         Console(width=100).print(table_of(found, options))
 
 
-def measured(folder, database_url, options):
+def measured(folder, database, options):
     """Return what -> figure of one run."""
-    with running(Fleet(folder, database_url, options.servers, options.workers)) as fleet:
+    with running(Fleet(folder, url_at(database), options.servers, options.workers)) as fleet:
+        fleet.watch(database.process.pid)
+        if options.beside:
+            fleet.mix(options.beside)
         fleet.plan(hung=hung_of(fleet.names, options.hung))
         fleet.begin(options.orders, options.rate, options.orders * SECONDS_PER_ORDER + LONGEST_LEASE_SECONDS)
         if options.kill:
@@ -107,6 +112,7 @@ def figures_of(rows, fleet):
         "killed worker's job at work again: p50, s": waited(back, 0.5),
         "killed worker's job at work again: last, s": max(back, default=None),
         "accounts at once on a server": fleet.at_once(),
+        **{f"processor seconds per job: {who}": took / max(1, len(rows)) for who, took in fleet.taken().items()},
     }
 
 

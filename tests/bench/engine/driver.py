@@ -349,7 +349,8 @@ def serve(folder, orders, rate, seconds):
             if len(rows) == desk.wanted and all(row[5] in ("done", "skipped", "failed") for row in rows):
                 break
         time.sleep(LOOK_SECONDS)
-    print(json.dumps({"figures": desk.figures(), "troubles": desk.troubles[:20]}), flush=True)
+    end = {"figures": desk.figures(), "troubles": desk.troubles[:20], "seconds": time.process_time()}
+    print(json.dumps(end), flush=True)
     os._exit(0)
 
 

@@ -37,7 +37,7 @@ class Fleet:
         self._engine = make_engine(database_url)
         #: What a killed worker held: (when it was killed, its process, [(server, account)]).
         self._cut_off = []
-        self._folder, self._wrap = folder, wrap
+        self._folder, self._wrap, self._beside = folder, wrap, folder
         self.home = Path(tempfile.mkdtemp(prefix="slbench-engine-"))
         (self.home / "counts").mkdir()
         self.names = [f"web{number}" for number in range(1, servers + 1)]
@@ -50,6 +50,16 @@ class Fleet:
         self.workers, self.kills = dict.fromkeys(range(workers)), Counter()
         self._ended = threading.Event()
         self._killer = None
+        #: The database's process; what it had taken of the processors before, and what killed workers took.
+        self._database, self._before, self._of_killed, self._of_desk = None, 0.0, 0.0, 0.0
+
+    def mix(self, folder):
+        """Every other worker is of the version in `folder`."""
+        self._beside = folder
+
+    def watch(self, database):
+        """From now on count what the database's process takes of the processors as well."""
+        self._database, self._before = database, processor_seconds(database)
 
     def plan(self, **changes):
         """What every process knows of the others."""
@@ -84,7 +94,16 @@ class Fleet:
             show(found["states"])
         for trouble in found["troubles"]:
             print(trouble, file=sys.stderr)
+        self._of_desk = found["seconds"]
         return found["figures"]
+
+    def taken(self):
+        """Return who -> what it took of the processors, in seconds."""
+        of_workers = sum(processor_seconds(one.pid) for one in self.workers.values() if one is not None)
+        found = {"workers": of_workers + self._of_killed, "desk": self._of_desk}
+        if self._database is not None:
+            found["database"] = processor_seconds(self._database) - self._before
+        return found
 
     def counts(self):
         """Return name -> what all workers have counted, killed ones as well."""
@@ -126,6 +145,7 @@ class Fleet:
         chance = random.Random(SEED)
         while not self._ended.wait(seconds):
             number = chance.choice(list(self.workers))
+            self._of_killed += processor_seconds(self.workers[number].pid)
             self.workers[number].send_signal(signal.SIGKILL)
             self.workers[number].wait()
             self.kills[number] += 1
@@ -153,8 +173,11 @@ class Fleet:
         return found
 
     def _start(self, number):
-        words = [*self._wrap(number), *self._driver("worker", str(self.home))]
-        self.workers[number] = self.process(number, words)
+        words, folder = [*self._wrap(number), *self._driver("worker", str(self.home))], self._folder
+        if number % 2:
+            folder = self._beside
+        own = {"cwd": folder, "env": {**self.environment, "PYTHONPATH": str(folder)}}
+        self.workers[number] = self.process(number, words, **own)
 
     def _driver(self, *words):
         return [sys.executable, str(DRIVER), *words]
@@ -162,9 +185,8 @@ class Fleet:
     def process(self, name, command, **more):
         """Start a process of the installation, with a log of its `name`."""
         with (self.home / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                command, cwd=self._folder, env=self.environment, stderr=log, text=True, **{"stdout": log, **more}
-            )  # fmt: skip
+            own = {"cwd": self._folder, "env": self.environment, "stdout": log, **more}
+            return subprocess.Popen(command, stderr=log, text=True, **own)
 
     def _line(self):
         line = self._desk.stdout.readline()
@@ -184,6 +206,15 @@ def _most(path, desk):
         under_way[account] = under_way.get(account, 0) + (1 if begins else -1)
         most = max(most, sum(number > 0 for number in under_way.values()))
     return most
+
+
+def processor_seconds(pid):
+    """Return what a process has taken of the processors, in seconds; 0.0 once it is gone."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
