@@ -163,10 +163,15 @@ if [ ! -x .venv/bin/python ] || [ ! -x .venv/bin/shoplaunch ] || ! sha256sum --s
     sha256sum "$lock" requirements-traces.lock pyproject.toml >"$stamp"
 fi
 
-# What finds barriers in pages: tests hand its script to the browser, and nothing imports its Python
-axe=tests/browser/axe.lock
-if [ "$wanted" = test ] && ! sha256sum --status -c .venv/axe.sha256 2>/dev/null; then
+# What tests start or hand to a browser, in folders of their own: what these import is of other versions than ours
+apart() {
+    lock=$1 folder=.venv/$2
+    [ "$wanted" = test ] || return 0
+    sha256sum --status -c "$folder.sha256" 2>/dev/null && return 0
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --upgrade \
-        --target .venv/axe -r "$axe"
-    sha256sum "$axe" >.venv/axe.sha256
-fi
+        --target "$folder" -r "$lock"
+    sha256sum "$lock" >"$folder.sha256"
+}
+# What finds barriers in pages: tests hand its script to the browser, and nothing imports its Python
+apart tests/browser/axe.lock axe
+apart tests/support/servers/object_store.lock object_store

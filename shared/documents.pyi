@@ -46,6 +46,7 @@ class PinnedBundle(TypedDict):
     size: int
     path: NotRequired[str]
     url: NotRequired[str]
+    renew: NotRequired[str]
 
 class HtaccessBlock(TypedDict):
     start: str

@@ -24,7 +24,9 @@ SHORTEST_SECRET = 6
 def secrets_of(job: "Job") -> "list[str]":
     """Return the values of `job` that must never be written (list of str)."""
     named = [value for name, value in job["values"].items() if _is_secret(name)]
-    return [job["callback"]["token"]] + named
+    # Who has the address of a bundle in a store may fetch it
+    query = job.get("bundle", {}).get("url", "").partition("?")[2]
+    return [job["callback"]["token"]] + named + ([query] if query else [])
 
 
 def _is_secret(name: str) -> bool:

@@ -6,8 +6,9 @@ import stat
 import time
 
 from agent.base.plain_files import open_plain
+from agent.bundle.source import EXPIRED
 from agent.reporting.downloads import LEAST_RATE, Pace
-from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff, safe_address
+from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff
 from shared.errors import ShoplaunchError
 
 MYPY = False
@@ -15,9 +16,8 @@ if MYPY:
     from http.client import HTTPMessage
     from typing import Any, BinaryIO, Callable
 
+    from agent.bundle.source import Source
     from agent.reporting.downloads import Download
-    from agent.reporting.http import HttpClient
-    from shared.documents import PinnedBundle
 
 PIECE_BYTES = 256 * 1024
 #: Fetching continues while enough arrives; when it falls this far behind, it fails (the next tick resumes).
@@ -33,21 +33,6 @@ _CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
 
 
-class Source:
-    """The server of a bundle: `pinned` (of the job) says where and what, `token` (str) is sent with each request."""
-
-    __slots__ = ("_client", "pinned", "token")
-
-    def __init__(self, pinned: "PinnedBundle", client: "HttpClient", token: "str | None" = None) -> None:
-        self.pinned = pinned
-        self.token = token
-        self._client = client
-
-    def get(self, part: "Part") -> "Download":
-        """Return the open Download of what `part` lacks. Raises ShoplaunchError like http.HttpClient.get_from."""
-        return self._client.get_from(self.pinned["url"], part.stream.tell(), part.headers(), self.pinned["size"] + 1)
-
-
 def fetch(
     source: "Source",
     target: str,
@@ -58,12 +43,12 @@ def fetch(
 ) -> None:
     """Fetch the bundle of `source` to `target` (path), resuming where an interrupted fetch stopped.
 
-    Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the server refuses, `bundle_slow`
-    when too little arrives, `bundle_damaged` when more arrives than the job says, `superseded` and `cancelled` when the
-    controller says so; OSError.
+    Raises ShoplaunchError `bundle_missing` when nothing arrives for `idle_seconds` or the server refuses (of an object
+    store `bundle_store_failed`), `bundle_slow` when too little arrives, `bundle_damaged` when more arrives than the job
+    says, `superseded` and `cancelled` when the controller says so; OSError.
     """
     pinned = source.pinned
-    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]), source.token)
+    part = Part("{}.{}".format(target, pinned["manifest_sha256"][:16]))
     backoff = Backoff()
     pace = Pace(idle_seconds)
     with part:
@@ -75,7 +60,7 @@ def fetch(
             arrived = max(0, stream.tell() - before)
             pace.arrived(arrived, part.rate)
             if problem and pace.is_too_slow():
-                raise _given_up(pinned, problem, part)
+                raise _given_up(source, problem, part)
             if arrived >= ARRIVED_BYTES:
                 backoff.reset()
             if problem:
@@ -88,13 +73,12 @@ def fetch(
     part.finish(target)
 
 
-def _given_up(pinned: "PinnedBundle", problem: str, part: "Part") -> "ShoplaunchError":
+def _given_up(source: "Source", problem: str, part: "Part") -> "ShoplaunchError":
     """Return the error for a fetch that has fallen too far behind."""
-    where = safe_address(pinned["url"])
     if problem != _SLOW:
-        return ShoplaunchError("bundle_missing", "{}: {}".format(where, problem))
+        return source.failure(problem)
     message = "{}: less than {} bytes a second; {} of {} bytes are here".format(
-        where, part.rate, part.stream.tell(), pinned["size"]
+        source.place, part.rate, part.stream.tell(), source.pinned["size"]
     )
     return ShoplaunchError("bundle_slow", message)
 
@@ -105,10 +89,9 @@ class Part:
     A file that has changed is fetched from its beginning; without an ETag the file is assumed to be the same.
     """
 
-    def __init__(self, base: str, token: "str | None" = None) -> None:
+    def __init__(self, base: str) -> None:
         self._path = base + ".part"
         self._mark_path = base + ".etag.part"
-        self._token = token
         self.stream: "BinaryIO" = _CLOSED
         #: Accepted bytes per second.
         self.rate = LEAST_RATE
@@ -123,18 +106,10 @@ class Part:
     def __exit__(self, *_failure: object) -> None:
         self.stream.close()
 
-    @property
-    def is_from_controller(self) -> bool:
-        """Return whether the server is the controller, which got the token."""
-        return self._token is not None
-
-    def headers(self) -> "dict[str, str]":
-        """Return the headers of the next request."""
-        headers = {"Authorization": "Bearer " + self._token} if self._token else {}
+    def condition(self) -> "dict[str, str]":
+        """Return the header by which the next request gets no part of another file."""
         mark = self._mark()
-        if mark and self.stream.tell():
-            headers["If-Range"] = mark
-        return headers
+        return {"If-Range": mark} if mark and self.stream.tell() else {}
 
     def begin_anew(self, mark: "str | None" = None) -> None:
         """Discard what has arrived; the following bytes belong to the file with `mark` (its strong ETag, or None)."""
@@ -178,14 +153,14 @@ def _fetch_some(
         check()
     offset = part.stream.tell()
     try:
-        response = source.get(part)
+        response = source.get(offset, part.condition())
     except ShoplaunchError as error:
         if error.code != "bundle_missing":
             raise
         return error.message, None
     with response:
         status = response.status
-        if part.is_from_controller:
+        if source.token is not None:
             part.rate = response.promised_rate()
         if status == 200:
             # The first request, a changed file, or a server that does not resume
@@ -198,19 +173,21 @@ def _fetch_some(
             part.begin_anew()
             return "the server's file is shorter than what arrived", None
         else:
-            return _refused(status, response.headers, part.is_from_controller)
+            return _refused(source, status, response.headers)
+        source.works()
         return _copy(response, part, source.pinned["size"], check, progress), None
 
 
-def _refused(status: int, headers: "HTTPMessage", by_controller: bool) -> "tuple[str, float | None]":
+def _refused(source: "Source", status: int, headers: "HTTPMessage") -> "tuple[str | None, float | None]":
     """Return the problem and the wait like _fetch_some, or raise when waiting cannot help."""
-    if by_controller and status == 409:
-        raise ShoplaunchError("superseded", "the controller names a newer attempt")
-    if by_controller and status == 410:
-        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if source.token is not None:
+        source.judge(status)
+    if source.is_store and status in EXPIRED:
+        # Only a new address is asked for again at once
+        return source.renew("the store answered {}".format(status)), None
     if status in RETRY_STATUSES:
         return "the server answered {}".format(status), Answer(status, headers, b"").retry_after()
-    raise ShoplaunchError("bundle_missing", "the bundle's server answered {}".format(status))
+    raise source.failure("the bundle's server answered {}".format(status))
 
 
 def _copy(

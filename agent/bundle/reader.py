@@ -146,9 +146,10 @@ def open_bundle(
             problem = error
     if client is None:
         raise problem
-    from agent.bundle.fetch import Source, fetch
+    from agent.bundle.fetch import fetch
+    from agent.bundle.source import source_of
 
-    fetch(Source(pinned, client, token_for(job)), own, check, progress)
+    fetch(source_of(job, client), own, check, progress)
     return Bundle(own, pinned)
 
 
@@ -165,14 +166,6 @@ def _open_at(place: str, pinned: "PinnedBundle") -> "Bundle":
     if not os.path.isfile(place) or not os.access(place, os.R_OK):
         raise ShoplaunchError("bundle_missing", "{} is not there".format(place))
     return Bundle(place, pinned)
-
-
-def token_for(job: "Job") -> "str | None":
-    """Return the job's bearer token when the controller itself serves the bundle: no other server may see it."""
-    from agent.reporting.http import origin
-
-    callback = job["callback"]
-    return callback["token"] if origin(job["bundle"]["url"]) == origin(callback["url"]) else None
 
 
 def forget_fetched(job: "Job", folder: str) -> None:

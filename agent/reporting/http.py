@@ -73,7 +73,9 @@ def check_address(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        usable = parts.port != 0 and parts.username is None and parts.password is None and parts.hostname
+        # The library quotes the whole of an address with blanks in its error
+        is_plain = not any(character <= " " or character == "\x7f" for character in url)
+        usable = is_plain and parts.port != 0 and parts.username is None and parts.password is None and parts.hostname
     except ValueError:
         usable = False
     if not usable:

@@ -18,11 +18,11 @@ from controller.cli.terminal.output import errors_shown, json_option, print_fact
 from controller.config import load_config
 from controller.db.bundles import Bundle
 from controller.jobs.lifecycle.bundle_store import Bundles
-from controller.setup import inventory, removal
+from controller.setup import inventory, removal, stored_bundles
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
-    ("folders", "Folders"), ("paid", "Paid"), ("manifest_sha256", "Manifest"),
+    ("folders", "Folders"), ("paid", "Paid"), ("stored", "Store"), ("manifest_sha256", "Manifest"),
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def _bundles() -> Bundles:
 
 def _row(known: Bundle) -> dict[str, Any]:
     added = datetime.fromtimestamp(known.added_at, UTC).isoformat(timespec="seconds")
-    return {**vars(known), "added_at": added}
+    return {**vars(known), "added_at": added, "stored": known.store_key is not None}
 
 
 @bundle.command()
@@ -50,11 +50,19 @@ def _row(known: Bundle) -> dict[str, Any]:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--paid/--not-paid", default=None, help="Whether you paid for it: then no server's folder of bundles is "
               "used for it, only accounts with a job get it.")  # fmt: skip
+@click.option("--store/--no-store", default=None, help="Whether agents fetch it from the object store of "
+              "[bundle_store], where it is put; by default it stays as it is.")  # fmt: skip
 @json_option
 @errors_shown
-def add(name: str, file: Path, paid: bool | None, as_json: bool) -> None:
-    """Check every part of FILE and keep it as NAME; the same FILE again with --paid or --not-paid changes the mark."""
-    row = _row(_bundles().add(name, file, paid))
+def add(name: str, file: Path, paid: bool | None, store: bool | None, as_json: bool) -> None:
+    """Check every part of FILE and keep it as NAME; the same FILE again with other options changes these."""
+    config = load_config()
+    if store:
+        stored_bundles.require_store(config)
+    known = _bundles().add(name, file, paid)
+    if store is not None:
+        known = stored_bundles.put(config, name) if store else stored_bundles.take_away(config, name)
+    row = _row(known)
     if as_json:
         print_json(row)
     else:

@@ -66,6 +66,11 @@ def mark(connection: sa.Connection, name: str, *, paid: bool) -> None:
     connection.execute(sa.update(bundles).where(bundles.c.name == name).values(paid=paid))
 
 
+def note_store(connection: sa.Connection, name: str, key: str | None) -> None:
+    """Note under which key the object store holds the bundle, None: it does not any more."""
+    connection.execute(sa.update(bundles).where(bundles.c.name == name).values(store_key=key))
+
+
 def find(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Bundle | None:
     """Return the bundle, None when there is none."""
     row = connection.execute(held(sa.select(bundles).where(bundles.c.name == name), hold)).first()

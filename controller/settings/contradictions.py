@@ -14,6 +14,7 @@ def contradictions(config: Config, given: Collection[str]) -> Iterator[Problem]:
     """Yield what contradicts; `given` are the names of the settings that are no defaults."""
     yield from _mail(config, given)
     yield from _engine(config)
+    yield from _store(config)
     unix = config.bind.partition("unix:")[2]
     if unix and unix == str(config.agent_socket_path):
         yield _said("agent_socket", "bind and agent_socket are the same socket: agents have one of their own")
@@ -47,3 +48,12 @@ def _engine(config: Config) -> Iterator[Problem]:
         yield _said("engine.kind", '[engine] kind "celery" needs broker_url or broker_url_file')
     if engine.kind == "embedded" and has_broker:
         yield _said("engine.kind", '[engine] kind "embedded" has no broker: is kind = "celery" meant?')
+
+
+def _store(config: Config) -> Iterator[Problem]:
+    store = config.bundle_store
+    missing = [name for name in ("bucket", "access_key") if not getattr(store, name)]
+    if store.endpoint and missing:
+        yield _said("bundle_store.endpoint", f"[bundle_store] endpoint needs {missing[0]}")
+    if store.endpoint and bool(store.secret_key) == bool(store.secret_key_file):
+        yield _said("bundle_store.endpoint", "[bundle_store] endpoint needs either secret_key_file or secret_key")

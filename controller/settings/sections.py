@@ -85,6 +85,25 @@ class RetentionConfig:
 
 
 @dataclass(frozen=True)
+class BundleStoreConfig:
+    """An S3-compatible store of bundles; without an endpoint there is none."""
+
+    __pydantic_config__ = _STRICT
+
+    endpoint: str = setting("", "An S3-compatible store of bundles, such as https://s3.example.com; none unless named")
+    bucket: str = setting("", "The bucket there")
+    region: str = setting("us-east-1", "Its region, as requests are signed for it")
+    access_key: str = setting("", "The name of the key that requests are signed with")
+    secret_key: str = setting("", "The secret of that key", secret=True)
+    secret_key_file: str = setting("", "A file that holds nothing but the secret")
+    path_style: rules.YesOrNo = setting(True, "Whether the bucket stands in the path, instead of in front of the host")
+    address_minutes: rules.Number = setting(
+        15, "How long the address of a bundle is valid that an agent gets; 60 at most"
+    )
+    ca: str = setting("", "Authorities (PEM) of the store's certificate; agents need them in callback_ca")
+
+
+@dataclass(frozen=True)
 class LocalSection:
     """Section [local]: paths of the machine, and the commands that make its services reload."""
 
@@ -175,6 +194,7 @@ class Config:
     mail: MailConfig = field(default_factory=MailConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    bundle_store: BundleStoreConfig = field(default_factory=BundleStoreConfig)
     #: Section [local] as it was given; the local panel reads it.
     local: Mapping[str, Any] = field(default_factory=dict)
     #: Section [whmcs] as it was given; the billing driver reads it. Empty: clients are notified by mail.

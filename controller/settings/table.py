@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from controller.settings.sections import (
+    BundleStoreConfig,
     Config,
     EngineConfig,
     LocalSection,
@@ -18,8 +19,8 @@ from controller.settings.sections import (
 
 #: Section -> its settings.
 SECTIONS: dict[str, type] = {
-    "mail": MailConfig, "engine": EngineConfig, "retention": RetentionConfig, "local": LocalSection,
-    "whmcs": WhmcsSection,
+    "mail": MailConfig, "engine": EngineConfig, "retention": RetentionConfig,
+    "bundle_store": BundleStoreConfig, "local": LocalSection, "whmcs": WhmcsSection,
 }  # fmt: skip
 #: The one whose subsections are sections of the same kind: [whmcs.KEY].
 REPEATED = "whmcs"

@@ -14,6 +14,7 @@ from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold
 from controller.files import sync_folder
+from controller.setup import inventory, stored_bundles
 from shared.errors import ShoplaunchError
 
 _SHOWN = 5
@@ -37,11 +38,16 @@ def server(config: Config, name: str) -> None:
 
 
 def bundle(config: Config, name: str) -> None:
-    """Remove the bundle and its file. Raises ShoplaunchError `bundle_unknown`, `in_use`, OSError."""
+    """Remove the bundle, its file, and what the object store holds of it.
+
+    Raises ShoplaunchError `bundle_unknown`, `in_use`, `bundle_store_failed` when only that stays; OSError.
+    """
+    key = inventory.bundle_store(config).get(name).store_key
     _remove(config, "bundle", name, bundles, usage.of_bundle)
     # After the row: a file without a row does no harm, and `bundle add` overwrites it
     (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
     sync_folder(config.bundles)
+    stored_bundles.remove(config, key)
 
 
 class _Rows(Protocol):

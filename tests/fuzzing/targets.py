@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 
-from agent.bundle import reader, tar
+from agent.bundle import reader, source, tar
 from agent.bundle.inflate import gunzip, gunzip_large
 from agent.bundle.shards import unpacked
 from agent.reporting.http import check_address
@@ -203,7 +203,7 @@ def job(data):
     check_address(found["callback"]["url"])
     if "url" in found.get("bundle", {}):
         check_address(found["bundle"]["url"])
-        reader.token_for(found)
+        source.token_for(found)
     if found["kind"] != "restore":
         renderer = Renderer(follow_up_job.nonce_of(found), found["values"])
         follow_up_job.check(found, renderer)

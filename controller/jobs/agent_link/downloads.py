@@ -7,12 +7,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from controller.config import Config
 from controller.db import bundles
+from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
+from controller.db.jobs import Job
 from controller.db.machines import servers
-from controller.jobs.agent_link import agent_events
+from controller.jobs.agent_link import agent_events, bundle_address
 from controller.jobs.lifecycle import states
-from controller.jobs.record.tokens import Tokens
+from controller.jobs.record.tokens import AgentToken, Tokens
 from shared.errors import ShoplaunchError
 
 
@@ -37,17 +40,33 @@ def find(engine: sa.Engine, tokens: Tokens, folder: Path, token: str, name: str,
     """
     holder = tokens.read_agent(token)
     with reading(engine) as connection:
-        job = agent_events.job_of(connection, holder)
-        if job.state == states.CANCELLED:
-            raise ShoplaunchError("cancelled", "the job was cancelled")
-        if job.bundle != name or not states.may(job.state, "agent_works") or agent_events.is_over(job, now):
-            raise ShoplaunchError("token_invalid", "the token does not open this bundle now")
-        bundle = bundles.get(connection, job.bundle)
+        job, bundle = _opened(connection, holder, name, now)
         settings = servers.get(connection, job.server).settings
     path = folder / f"{bundle.name}.bundle"
     if not path.is_file() or path.stat().st_size != bundle.size:
         raise ShoplaunchError("bundle_missing", f"the file of bundle {bundle.name} is not as it was added")
     return Download(job.id, job.server, path, bundle.size, bundle.sha256, _rate(settings.get("fetch_rate", 0)))
+
+
+def address(config: Config, engine: sa.Engine, tokens: Tokens, token: str, name: str, now: float) -> str:
+    """Return the address at which the holder of `token` fetches bundle `name` from now on, never to be logged.
+
+    Raises ShoplaunchError as `find`, and `config_invalid`.
+    """
+    holder = tokens.read_agent(token)
+    with reading(engine) as connection:
+        _job, bundle = _opened(connection, holder, name, now)
+    return bundle_address.of(config, bundle, now)
+
+
+def _opened(connection: sa.Connection, holder: AgentToken, name: str, now: float) -> tuple[Job, Bundle]:
+    """Return the job of `holder`, and its bundle, if that is `name`. Raises ShoplaunchError as `find`."""
+    job = agent_events.job_of(connection, holder)
+    if job.state == states.CANCELLED:
+        raise ShoplaunchError("cancelled", "the job was cancelled")
+    if job.bundle != name or not states.may(job.state, "agent_works") or agent_events.is_over(job, now):
+        raise ShoplaunchError("token_invalid", "the token does not open this bundle now")
+    return job, bundles.get(connection, job.bundle)
 
 
 def _rate(value: object) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.jobs.agent_link import delivery, job_file, panel_reading, ring
+from controller.jobs.agent_link import bundle_address, delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import values
@@ -59,9 +59,10 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     """
     tools, account = work.tools, work.account
     same_machine = is_here(tools.panel.kind)
-    document = job_file.with_socket(tools.config, _payload(work, needs_bundle), same_machine=same_machine)
-    # The agent first: it must know the key that signs the job file
     files = agent_files(tools.config.agent)
+    payload = _payload(work, files.agent, needs_bundle=needs_bundle)
+    document = job_file.with_socket(tools.config, payload, same_machine=same_machine)
+    # The agent first: it must know the key that signs the job file
     if anew or work.job.attempt > 1:
         tools.panel.ensure_agent_anew(account, files)
     else:
@@ -75,7 +76,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     return Put(int(document["expires_at"]), delivery.digests(files, content), unprepared)
 
 
-def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
+def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> dict[str, Any]:
     tools, job = work.tools, work.job
     token = tools.tokens.for_agent(job.id, job.attempt)
     starters = tools.panel.start_names(work.account, job.id, job.attempt)
@@ -83,7 +84,7 @@ def _payload(work: Work, needs_bundle: bool) -> dict[str, Any]:
     recipient = job_file.Recipient(work.account, rules, values.of(work), token)
     if job.kind != RESTORE:
         return job_file.follow_up_payload(tools.config, job, recipient, tools.clock(), back=work.is_back)
-    source = _source(work, needs_bundle)
+    source = _source(work, agent, needed=needs_bundle)
     return job_file.payload(tools.config, job, recipient, work.bundle, source, tools.clock())
 
 
@@ -95,7 +96,7 @@ def agent_files(folder: Path) -> SkeletonFiles:
         raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
 
 
-def _source(work: Work, needed: bool) -> dict[str, str]:
+def _source(work: Work, agent: bytes, *, needed: bool) -> dict[str, str]:
     """Return where the agent finds the bundle: {} in the account itself, else `path` on its server and/or `url`.
 
     The agent takes the first that is there and intact: path, the account's own file, url.
@@ -111,12 +112,13 @@ def _source(work: Work, needed: bool) -> dict[str, str]:
         if not needed:
             return {}
         raise ShoplaunchError("bundle_missing", f"there is no file {path}")
-    fetched = {"url": job_file.bundle_url(tools.config, bundle.name)}
     if same_machine:
+        here = {"url": job_file.bundle_url(tools.config, bundle.name)}
         if not _may_read(work):
-            return fetched
+            return here
         # A folder closed to others need not be closed to this account
-        return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **fetched}
+        return {"path": str(path)} if bundle_readers.others_may_enter(path.parent) else {"path": str(path), **here}
+    fetched = bundle_address.in_job_file(tools.config, bundle, agent, tools.clock())
     folder = None if work.facts.copies_distrusted else _shared_folder(work, paid=bundle.paid)
     if folder is None or tools.panel.holds_bundle(work.account, bundle.sha256, bundle.size):
         return fetched

@@ -1,13 +1,17 @@
-"""GET /api/v1/agent/bundle/<name>: send a bundle to the agent of its job, in ranges on request and rate-limited."""
+"""GET /api/v1/agent/bundle/<name>: send a bundle to the agent of its job, in ranges on request and rate-limited.
+
+POST /api/v1/agent/bundle/<name>/address: name the address in the object store that is valid now.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.http import parse_if_range_header, parse_range_header
 
+from controller.jobs.agent_link.bundle_address import RENEWAL
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.web.api.throttle import OF_A_SERVER, Downloads, Pieces
@@ -45,6 +49,14 @@ def send(name: str) -> Response:
         return Response(status=status, headers=headers, content_type="application/octet-stream")
     body = _body(found, start, stop - start)
     return Response(body, status, headers, content_type="application/octet-stream", direct_passthrough=True)
+
+
+@bp.post(f"{BUNDLE_PATH}<name>{RENEWAL}")
+def name_address(name: str) -> Response:
+    """Answer 200 with the bundle's address from now on: the store's, or the controller's own. Refusals as `send`."""
+    answer = jsonify(url=agents().bundle_address(bearer_token(), name))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _wanted(found: Download) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 
+from controller.jobs.agent_link.bundle_address import RENEWAL
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.web.api import signed_requests
 from controller.web.support import problems
@@ -90,6 +91,12 @@ _ACCEPTED = {
     "required": ["attempt"],
     "properties": {"attempt": {"type": "integer", "description": "The job's current attempt."}},
 }
+_ADDRESS = {
+    "title": "Bundle address",
+    "type": "object",
+    "required": ["url"],
+    "properties": {"url": {"type": "string", "description": "Who has it may fetch the bundle: it is not logged."}},
+}
 
 
 @bp.get(PATH)
@@ -164,7 +171,7 @@ def _limits(field: Mapping[str, Any]) -> str:
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0)."""
     schemas = {name: _schema(file) for name, file in _SCHEMAS.items()}
-    schemas |= {"Problem": _PROBLEM, "Retry": _RETRY, "AcceptedEvent": _ACCEPTED}
+    schemas |= {"Problem": _PROBLEM, "Retry": _RETRY, "AcceptedEvent": _ACCEPTED, "BundleAddress": _ADDRESS}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -208,6 +215,11 @@ def _paths() -> dict[str, Any]:
             "fetchBundle", "Fetch the bundle of an agent's job.", _BEARER,
             {"200": (None, "The bundle."), "206": (None, "The requested range."), "416": (None, "No such range.")},
             (401, 404, 409, 410, 429, 503), parameters=[_BUNDLE, _RANGE],
+        )},
+        f"{BUNDLE_PATH}{{name}}{RENEWAL}": {"post": _operation(
+            "renewBundleAddress", "Name the address at which the agent of a job fetches its bundle now.", _BEARER,
+            {"200": ("BundleAddress", "The object store's, valid for minutes, or the controller's own.")},
+            (401, 404, 409, 410, 503), parameters=[_BUNDLE],
         )},
     }  # fmt: skip
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.bundle.fetch import Source, fetch
+from agent.bundle.fetch import fetch
+from agent.bundle.source import Source
 from agent.reporting.http import HttpClient
 from controller import doctor
 from controller.billing import mail

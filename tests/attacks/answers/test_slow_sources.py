@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from agent.bundle.fetch import Source, fetch
+from agent.bundle.fetch import fetch
+from agent.bundle.source import Source
 from agent.reporting import downloads
 from agent.reporting.http import HttpClient
 from shared.bundle import LEAST_RATE_HEADER

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.bundle.fetch import Source, fetch
+from agent.bundle.fetch import fetch
+from agent.bundle.source import Source
 from agent.run import session
 from controller.agent_archive.build import launcher
 from controller.panels.local.private_stack.stack import free_port

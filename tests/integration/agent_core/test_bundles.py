@@ -6,8 +6,9 @@ import zipfile
 
 import pytest
 
-from agent.bundle.fetch import Source, fetch
-from agent.bundle.reader import Bundle, token_for
+from agent.bundle.fetch import fetch
+from agent.bundle.reader import Bundle
+from agent.bundle.source import Source, token_for
 from agent.reporting.http import HttpClient
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError

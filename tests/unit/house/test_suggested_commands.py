@@ -46,7 +46,7 @@ def command_of(words):
 
 def options_of(command):
     """Return the command's option names."""
-    return {name for one in command.params for name in one.opts}
+    return {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
 
 
 def check(text):

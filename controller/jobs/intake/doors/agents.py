@@ -38,3 +38,8 @@ class Agents:
         """Return the download an agent may have of bundle `name`; see controller.jobs.agent_link.downloads.find."""
         own = self._installation
         return downloads.find(own.engine, own.tokens, own.config.bundles, token, name, own.now())
+
+    def bundle_address(self, token: str, name: str) -> str:
+        """Return where an agent fetches bundle `name` from now on; see controller.jobs.agent_link.downloads.address."""
+        own = self._installation
+        return downloads.address(own.config, own.engine, own.tokens, token, name, own.now())

@@ -1,0 +1,56 @@
+"""Puts bundles into the object store of section [bundle_store], and takes them away; the audit log notes both."""
+
+from __future__ import annotations
+
+from controller.access.actor import command_line
+from controller.config import Config
+from controller.db import bundles
+from controller.db.bundles import Bundle
+from controller.db.connection.engine import reading
+from controller.object_store import store
+from controller.object_store.store import ObjectStore
+from controller.setup import inventory
+from shared.errors import ShoplaunchError
+
+#: Of a file's SHA-256: another file of the same name is another object, and addresses of the old one stay right.
+_DIGITS = 16
+
+
+def require_store(config: Config) -> ObjectStore:
+    """Return the store. Raises ShoplaunchError `config_invalid` where none is configured."""
+    found = store.opened(config)
+    if found is None:
+        raise ShoplaunchError("config_invalid", "there is no section [bundle_store]")
+    return found
+
+
+def put(config: Config, name: str) -> Bundle:
+    """Put the bundle into the store, from where agents fetch it from now on; return its row.
+
+    Raises ShoplaunchError `bundle_store_failed`, `bundle_unknown`, `bundle_missing`, `config_invalid`.
+    """
+    bundle, path = inventory.bundle_file(config, name)
+    actor = command_line(config)
+    key = f"{name}-{bundle.sha256[:_DIGITS]}.bundle"
+    require_store(config).put(key, path, bundle.sha256, actor.now())
+    actor.change("bundle store", f"{name} {key}", lambda connection: bundles.note_store(connection, name, key))
+    return inventory.bundle_store(config).get(name)
+
+
+def take_away(config: Config, name: str) -> Bundle:
+    """Let agents fetch the bundle from the controller again, and remove it from the store; return its row.
+
+    Raises ShoplaunchError `bundle_unknown`; `bundle_store_failed` when it stays there.
+    """
+    actor = command_line(config)
+    with reading(actor.engine) as connection:
+        key = bundles.get(connection, name).store_key
+    actor.change("bundle unstore", name, lambda connection: bundles.note_store(connection, name, None))
+    remove(config, key)
+    return inventory.bundle_store(config).get(name)
+
+
+def remove(config: Config, key: str | None) -> None:
+    """Remove what the store holds under `key`; None: nothing. Raises ShoplaunchError `bundle_store_failed`."""
+    if key is not None and (found := store.opened(config)) is not None:
+        found.remove(key, inventory.now(config))
