@@ -10,7 +10,7 @@ PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
-	@echo "make deb             a package for this release of Debian or Ubuntu, in build/deb"
+	@echo "make deb             a package for Debian 12 and 13 and Ubuntu 24.04, in build/deb"
 	@echo "make image           a container's image, in build/image, with Debian's buildah; IMAGE_BASE=NAME builds on another base"
 	@echo "make sbom            archives of the addon and the client, their bills of materials and the agent's, in build/artefacts"
 	@echo "make cluster         two machines share the work, workers are killed meanwhile; CLUSTER=OPTIONS, such as --orders 50"

@@ -22,7 +22,8 @@ if [ "$wanted" = test ]; then
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
         bookworm) packages="$packages wordpress-theme-twentytwentythree" ;;
         noble) packages="$packages wordpress-theme-twentytwentyfour" ;;
-        *) packages="$packages wordpress-theme-twentytwentyfive" ;;
+        # Debian 12 has no keys of Ubuntu's: no system of it is made there
+        *) packages="$packages wordpress-theme-twentytwentyfive ubuntu-keyring" ;;
     esac
     # busybox-static has the command too, and the two packages exclude each other
     command -v busybox >/dev/null || packages="$packages busybox"

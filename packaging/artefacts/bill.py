@@ -19,7 +19,7 @@ def bill_of(
 ) -> str:
     """Return the bill, in JSON, of `version` of an artefact with these wheels and others; same parts, same text."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"])))
-    # The same library may be there for the agent and for the controller, in two versions
+    # The same library may be there for several Pythons, and for the agent in another version
     parts = (*map(_component, sorted(wheels)), *others)
     components = {component["bom-ref"]: component for component in parts}
     document = {
@@ -52,9 +52,10 @@ def system_packages(status: str) -> list[dict[str, Any]]:
 
 def _component(wheel: Path) -> dict[str, Any]:
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = [one for one in archive.namelist() if one.count("/") == 1 and one.endswith(".dist-info/METADATA")]
-        about = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
-    address = f"pkg:pypi/{about['Name'].lower().replace('_', '-')}@{about['Version']}"
+        (path,) = [one for one in archive.namelist() if one.count("/") == 1 and one.endswith(".dist-info/METADATA")]
+        about = HeaderParser().parsestr(archive.read(path).decode("utf-8"))
+    name = about["Name"].lower().replace("_", "-")
+    address = f"pkg:pypi/{name}@{about['Version']}?file_name={quote(wheel.name, safe='')}"
     found: dict[str, Any] = {
         "type": "library",
         "bom-ref": address,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ LOCK = PROJECT / "requirements-celery.lock"
 #: With those that `traces_url` needs.
 TRACES_LOCK = PROJECT / "requirements-traces.lock"
 VENDOR_LOCK = PROJECT / "packaging" / "agent" / "vendor.txt"
+#: Debian 12 has the oldest C library of the systems served, 2.36: wheels made for it or an older one run on each.
+C_LIBRARIES = range(36, 16, -1)
 #: What makes our own wheel.
 TOOLS = HERE / "tools.lock"
 #: Not so in an unpacked archive, whose package names no commit.
@@ -43,15 +46,13 @@ def version() -> str:
     return str(project["version"]) + (git(*of_commit) if IS_CLONE else "")
 
 
-def lay_out(work: Path, folder: Path, python: str, *targets: str) -> None:
-    """Put wheels, the agent's libraries and the list of their digests into `folder`, for `python`.
-
-    `targets` are pip's words for another machine's Python.
-    """
+def lay_out(work: Path, folder: Path, *pythons: str) -> None:
+    """Put wheels, the agent's libraries and the list of their digests into `folder`, for `pythons`, such as 3.13."""
     locks = (LOCK, TRACES_LOCK)
     for lock in locks:
-        shutil.copytree(_fetched("wheels", lock, python, *targets), folder / "wheels", dirs_exist_ok=True)
-    shutil.copytree(_fetched("vendor", VENDOR_LOCK, sys.executable), folder / "vendor")
+        for python in pythons:
+            shutil.copytree(_fetched("wheels", lock, python), folder / "wheels", dirs_exist_ok=True)
+    shutil.copytree(_fetched("vendor", VENDOR_LOCK), folder / "vendor")
     wheel = _own_wheel(work, folder / "wheels")
     digest = sha256(wheel)
     name, number = wheel.name.split("-")[:2]
@@ -72,22 +73,34 @@ def _merged(locks: Iterable[Path]) -> str:
 
 def agents_libraries() -> list[Path]:
     """Return the wheels of the libraries that the agent carries."""
-    return sorted(_fetched("vendor", VENDOR_LOCK, sys.executable).glob("*.whl"))
+    return sorted(_fetched("vendor", VENDOR_LOCK).glob("*.whl"))
 
 
-def _fetched(kind: str, lock: Path, python: str, *targets: str) -> Path:
-    """Return a folder with the wheels that `lock` names for `python`; each lock file is fetched once."""
-    what = lock.read_bytes() + said(python, "--version").encode() + " ".join(targets).encode()
-    folder = FETCHED / f"{kind}-{hashlib.sha256(what).hexdigest()[:16]}"
+def _fetched(kind: str, lock: Path, python: str = "") -> Path:
+    """Return a folder with the wheels that `lock` names, for one `python` where it is given; each is fetched once."""
+    options = _suitable(python) if python else []
+    # pip judges a condition by its own Python, and here it fetches for others
+    text = re.sub(r" ; [^\\\n]*", " ", lock.read_text("utf-8"))
+    folder = FETCHED / f"{kind}{python}-{hashlib.sha256((text + ' '.join(options)).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         new = FETCHED / f".{kind}-{os.getpid()}"
         shutil.rmtree(new, ignore_errors=True)
-        pip = [*_PIP, "--python", python, "download", "--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps"]
-        subprocess.run([*pip, *targets, "-r", lock, "-d", new], check=True, stdout=2)
+        named = new.with_suffix(".lock")
+        write(named, text.encode())
+        pip = [*_PIP, "download", "--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps"]
+        subprocess.run([*pip, *options, "-r", named, "-d", new], check=True, stdout=2)
+        named.unlink()
         for path in new.iterdir():
             path.chmod(0o644)
         new.rename(folder)
     return folder
+
+
+def _suitable(python: str) -> list[str]:
+    """Return what makes pip fetch wheels for `python`, whatever Python it runs with itself."""
+    machine = platform.machine()
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in C_LIBRARIES] + [f"manylinux2014_{machine}"]
+    return ["--python-version", python, "--implementation", "cp", *(f"--platform={one}" for one in platforms)]
 
 
 def _own_wheel(work: Path, output: Path) -> Path:

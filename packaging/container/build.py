@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import platform
 import resource
 import shlex
 import shutil
@@ -31,7 +30,6 @@ BUILD = PROJECT / "build" / "image"
 BASE = "docker.io/library/debian:13-slim"
 #: The Python of Debian 13, whichever this machine has.
 PYTHON = "3.13"
-_LIBC = ("2_34", "2_28", "2_17")
 #: What Debian's packages are, in every image made of them.
 _STATUS = "var/lib/dpkg/status"
 _COPIED = ("Containerfile", "needs", "healthy")
@@ -55,11 +53,8 @@ def lay_out_context(output: Path) -> Path:
     """Return the folder that an image is built from, made anew."""
     context, work = output / "context", output / f"work-{os.getpid()}"
     shutil.rmtree(context, ignore_errors=True)
-    machine = platform.machine()
-    platforms = [f"--platform=manylinux_{libc}_{machine}" for libc in _LIBC] + [f"--platform=manylinux2014_{machine}"]
     try:
-        targets = (f"--python-version={PYTHON}", "--implementation=cp", *platforms)
-        lay_out(work, context / "shoplaunch", sys.executable, *targets)
+        lay_out(work, context / "shoplaunch", PYTHON)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     for name in _COPIED:

@@ -1,7 +1,7 @@
-"""Builds the package of this system: `make deb`. Same commit, same release of the system: same bytes.
+"""Builds the package: `make deb`. Same commit, same architecture: same bytes.
 
-The package carries wheels of this release's Python, named by digest in the lock file, and no virtual environment: it is
-made where the package is installed, from these wheels alone.
+The package carries wheels for the Python of each release it is for, named by digest in the lock file, and no virtual
+environment: it is made where the package is installed, from these wheels alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import gzip
 import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -20,15 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "artefacts"))
 
 from bill import bill_of
-from material import PROJECT, lay_out, said, set_moment, write, write_checksum
-from material import version as version_of_commit
+from material import PROJECT, lay_out, said, set_moment, version, write, write_checksum
 
 from controller.setup.installation import SETTINGS
 
 HERE = Path(__file__).resolve().parent
 BUILD = PROJECT / "build" / "deb"
-#: The system's own: whatever else is in the PATH is not there after an update of the system.
-PYTHON = "/usr/bin/python3"
+#: The Pythons of Debian 12, Ubuntu 24.04 and Debian 13.
+PYTHONS = ("3.11", "3.12", "3.13")
 SCRIPTS = ("postinst", "prerm", "postrm")
 UNITS = PROJECT / "packaging" / "systemd"
 #: Folder of the package -> examples in it that an administrator copies from.
@@ -45,12 +43,6 @@ def main() -> None:
     chosen = parser.parse_args()
     set_moment()
     print(build(chosen.output.resolve(), chosen.version or version()))
-
-
-def version() -> str:
-    """Return the package's version: it rises with each commit, and says for which release of the system it is."""
-    system = platform.freedesktop_os_release()
-    return f"{version_of_commit()}~{system['ID']}{system.get('VERSION_ID', '')}"
 
 
 def build(output: Path, version: str) -> Path:
@@ -76,7 +68,7 @@ def build(output: Path, version: str) -> Path:
 
 def _lay_out(work: Path, tree: Path) -> None:
     """Put everything the package installs below `tree`."""
-    lay_out(work, tree / "opt" / "shoplaunch", PYTHON)
+    lay_out(work, tree / "opt" / "shoplaunch", *PYTHONS)
     write(tree / "usr" / "bin" / "shoplaunch", (HERE / "shoplaunch").read_bytes(), 0o755)
     write(tree / "etc" / "shoplaunch" / "shoplaunch.toml", SETTINGS.encode())
     for unit in sorted((*UNITS.glob("*.service"), *UNITS.glob("*.timer"))):
@@ -97,18 +89,18 @@ def _lay_out(work: Path, tree: Path) -> None:
 def _describe(tree: Path, version: str, architecture: str) -> None:
     """Write what dpkg reads: the description, the scripts, the files that are settings, the digests."""
     installed = sorted(path for path in tree.rglob("*") if path.is_file())
-    minor = said(PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     # Each version's own, whatever it shares with another: what runs from the former one does until it is restarted
     lock = (tree / "opt" / "shoplaunch" / "requirements.lock").read_bytes()
     environment = hashlib.sha256(version.encode() + lock).hexdigest()[:16]
     values = {
-        "VERSION": version, "ARCHITECTURE": architecture, "PYTHON": minor, "ENVIRONMENT": environment,
-        "NEXT": f"{minor.split('.')[0]}.{int(minor.split('.')[1]) + 1}",
+        "VERSION": version, "ARCHITECTURE": architecture, "ENVIRONMENT": environment, "PYTHONS": " ".join(PYTHONS),
+        "OLDEST": PYTHONS[0], "NEXT": f"3.{int(PYTHONS[-1].split('.')[1]) + 1}",
         "SIZE": str(sum(path.stat().st_size for path in installed) // 1024),
     }  # fmt: skip
     for name in ("control", *SCRIPTS):
         text = re.sub("@([A-Z]+)@", lambda found: values[found[1]], (HERE / name).read_text("utf-8"))
         write(tree / "DEBIAN" / name, text.encode(), 0o755 if name in SCRIPTS else 0o644)
+    write(tree / "DEBIAN" / "triggers", b"interest-noawait /usr/bin/python3\n")
     write(tree / "DEBIAN" / "conffiles", b"/etc/shoplaunch/shoplaunch.toml\n")
     sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(tree)}\n" for path in installed]  # noqa: S324
     write(tree / "DEBIAN" / "md5sums", "".join(sums).encode())

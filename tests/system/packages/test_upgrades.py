@@ -1,10 +1,11 @@
-"""Upgrades and other systems: a job in flight, an upgrade that is killed, a system with nothing else installed."""
+"""Upgrades of the package: with a job in flight, killed, back to the former version, over what a clone left."""
 
 import json
 import subprocess
 
 import pytest
 
+from tests.pages import PROJECT
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 from tests.system.packages.conftest import build
 from tests.system.packages.tree import SECONDS, Tree, wait_until
@@ -99,17 +100,44 @@ def test_an_upgrade_that_is_killed_goes_on(package, newer, tree, tmp_path):
     assert tree.run("dpkg-query", "-W", "-f", "${Status}", "shoplaunch") == "install ok installed"
 
 
-def test_a_system_with_nothing_else_has_all_it_needs(package, base, tmp_path):
-    tree = Tree(tmp_path / "tree", base)
-    try:
-        tree.run("dpkg", "-i", tree.give(package))
-        shown = json.loads(tree.run("shoplaunch", "init", "--json"))
-        assert shown["agent"] is True
-        # What is red there is what an operator has yet to say
-        rows = json.loads(tree.run("shoplaunch", "doctor", "--json", code=1))
-        assert {row["name"] for row in rows if row["ok"]} >= {"keys", "database", "agent"}
-        assert "SHOPLAUNCH" in tree.run("man", "shoplaunch")
-        tree.run("dpkg", "--purge", "shoplaunch")
-        assert not tree.path(STATE).exists()
-    finally:
-        tree.close()
+def statements(script):
+    """Return the places in `script` at which a statement of its outermost level begins, the first ones left out."""
+    lines = script.splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if line[0] not in " \t\n#"]
+    ends = ("fi", "esac", "done", "case", "*")
+    return [number for number in starts if not lines[number].startswith(ends) and lines[number - 1][-2:] != "\\\n"][2:]
+
+
+def test_an_upgrade_killed_before_any_of_its_statements_goes_on(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    tree.run("dpkg", "--unpack", tree.give(newer))
+    path = tree.path("/var/lib/dpkg/info/shoplaunch.postinst")
+    script = path.read_text()
+    places = statements(script)
+    assert len(places) > 8
+    for place in places:
+        lines = script.splitlines(keepends=True)
+        path.write_text("".join([*lines[:place], "kill -9 $$\n", *lines[place:]]))
+        tree.run("dpkg", "--configure", "shoplaunch", code=1)
+        # Of one version, whole: the former until the new one is there
+        assert state_of(tree, job)["id"] == job
+    path.write_text(script)
+    tree.run("dpkg", "--configure", "-a")
+    assert state_of(tree, job)["id"] == job
+    assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
+
+
+def test_the_state_of_a_clone_goes_on_under_the_package_and_the_other_way(package, tree):
+    clone = ["env", f"SHOPLAUNCH_HOME={STATE}", str(PROJECT / ".venv" / "bin" / "shoplaunch")]
+    tree.run("mkdir", "-m", "711", STATE)
+    # 3: a clone fetches the agent's libraries, and there is no network
+    tree.run(*clone, "init", "--operator-email", "operator@example.com", code=3)
+    tree.run(*clone, "user", "add", "of-the-clone")
+    said = tree.run("dpkg", "-i", tree.give(package))
+    assert f"chown -R shoplaunch: {STATE}" in said
+    tree.run("chown", "-R", "shoplaunch:", STATE)
+    assert "of-the-clone" in tree.run("shoplaunch", "user", "list")
+    assert 'operator = "operator@example.com"' in tree.path(f"{STATE}/shoplaunch.toml").read_text()
+    tree.run("shoplaunch", "user", "add", "of-the-package")
+    tree.run("dpkg", "--remove", "shoplaunch")
+    assert "of-the-package" in tree.run(*clone, "user", "list")

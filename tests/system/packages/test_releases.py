@@ -1,0 +1,78 @@
+"""Each release of Debian and Ubuntu that the package is for, with nothing else installed, has all the package needs."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.system.packages.tree import Tree, wait_until
+
+pytestmark = [pytest.mark.root, pytest.mark.nightly]
+STATE = "/var/lib/shoplaunch"
+#: Release -> its Python, and where its packages lie.
+RELEASES = {"bookworm": ("3.11", "main"), "noble": ("3.12", "main,universe"), "trixie": ("3.13", "main")}
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def release(request, tmp_path_factory):
+    """A release's name and the folder of a system with nothing but what the package depends on."""
+    if shutil.which("debootstrap") is None:
+        pytest.skip("debootstrap is not installed")
+    folder = tmp_path_factory.mktemp(request.param)
+    _python, components = RELEASES[request.param]
+    options = ["--variant=minbase", f"--components={components}", "--include=python3-venv,man-db,procps"]
+    command = ["debootstrap", *options, request.param, str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"debootstrap makes no {request.param} here: {done.stdout[-200:]}")
+    yield request.param, folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def system(release, tmp_path):
+    """The release's name and a system of it, without network."""
+    name, base = release
+    tree = Tree(tmp_path / "tree", base)
+    yield name, tree
+    tree.close()
+
+
+def environments(tree):
+    return [path.name for path in tree.path("/opt/shoplaunch/environments").iterdir()]
+
+
+def test_a_system_with_nothing_else_has_all_it_needs(package, system):
+    name, tree = system
+    tree.run("dpkg", "-i", tree.give(package))
+    shown = json.loads(tree.run("shoplaunch", "init", "--json"))
+    assert shown["agent"] is True
+    assert json.loads(tree.run("shoplaunch", "--version", "--json"))["python"].startswith(RELEASES[name][0] + ".")
+    service = tree.start("shoplaunch", "serve")
+    # What is red there is what an operator has yet to say
+    wait_until(lambda: green_rows(tree) >= {"keys", "database", "agent", "web"})
+    assert tree.stop(service, "shoplaunch", "serve") == 0
+    assert "SHOPLAUNCH" in tree.run("man", "shoplaunch")
+    tree.run("dpkg", "--purge", "shoplaunch")
+    assert not tree.path(STATE).exists()
+
+
+def green_rows(tree):
+    return {row["name"] for row in json.loads(tree.run("shoplaunch", "doctor", "--json", code=1)) if row["ok"]}
+
+
+def test_a_python_put_anew_changes_nothing_and_one_that_is_not_for_it_is_refused(package, system):
+    name, tree = system
+    tree.run("dpkg", "-i", tree.give(package))
+    before = environments(tree)
+    tree.run("dpkg-trigger", "--by-package=dpkg", "/usr/bin/python3")
+    tree.run("dpkg", "--triggers-only", "-a")
+    assert environments(tree) == before and before[0].endswith(f"-{RELEASES[name][0]}")
+    tree.path("/usr/bin/python3").unlink()
+    tree.path("/usr/bin/python3").write_text("#!/bin/sh\necho 3.99\n")
+    tree.path("/usr/bin/python3").chmod(0o755)
+    tree.run("dpkg-trigger", "--by-package=dpkg", "/usr/bin/python3")
+    assert "and not for 3.99" in tree.run("dpkg", "--triggers-only", "-a", code=1)
+    # It still runs from the one it had
+    tree.run("shoplaunch", "--version")
