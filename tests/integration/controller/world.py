@@ -139,6 +139,14 @@ class World:
             self.clock.pass_by(min(stride, end - self.clock.now))
             self.work()
 
+    def lives_once(self, job):
+        """Assert that the job goes live, and that whatever happened made nothing twice."""
+        self.work_later(60, stride=10)
+        assert self.job(job).state == "live", self.status(job)
+        assert len(self.mail.handed_over) == 1
+        calls = [call[0] for call in self.panel.calls]
+        assert calls.count("ensure_database") == calls.count("ensure_database_user") == 1
+
     def job(self, job):
         """Return the job as it is now."""
         return self.service.jobs.get(job.id)
