@@ -178,7 +178,7 @@ class PrestaShopTemplate(InspectedTemplate):
         return self._with_names(content) if path == ROBOTS else living.file(path, content)
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return what is missing: the web server's rules if addresses need them, guards of folders the menu lists."""
+        """Return what is missing: the web server's rules if addresses need them, guards of folders that are made."""
         if self._has_rules or not self._own_block.is_needed:
             return self._tree.guards
         return {HTACCESS: self._own_block.put_into(b"", self._owners), **self._tree.guards}

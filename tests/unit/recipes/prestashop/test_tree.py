@@ -186,3 +186,13 @@ def test_a_folder_that_may_not_be_looked_into_is_judged_by_its_name():
         os.seteuid(user)
         (root / ".ssh").chmod(0o700)
         shutil.rmtree(root)
+
+
+@pytest.mark.parametrize(("writes", "made"), [(True, [b"img/l/index.php", b"img/tmp/index.php"]), (False, [])])
+def test_folders_the_back_office_writes_pictures_into_are_made_where_the_tree_lost_them(tmp_path, writes, made):
+    for folder in ("c", "cms", "genders", "m", "os", "p", "s", "st", "su"):
+        (tmp_path / "img" / folder).mkdir(parents=True)
+    if writes:
+        (tmp_path / "classes").mkdir()
+        (tmp_path / "classes/ImageManager.php").touch()
+    assert sorted(TreeRules(tmp_path, series_of("8.2.1"), "admin1a", PackOptions()).guards) == made
