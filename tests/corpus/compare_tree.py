@@ -12,6 +12,8 @@ CACHES = re.compile(
     r"themes/[^/]+/assets/cache|wp-content/(?:uploads/(?:wc-logs|elementor/css)|cache|upgrade|upgrade-temp-backup)|"
     r"wp-content/(?:w3tc-config|litespeed)|"
     r"modules/[^/]+/cache|upload|download|mails/_partials/cache)(?:/|$)|(?:^|/)(?:error_log|debug\.log|\.DS_Store)$|"
+    # What PrestaShop keeps of a theme's description, in whichever folder it runs
+    r"(?:^|/)yaml/[0-9a-f]{32}\.php(?:\.meta)?$|"
     # A module's mark that it is at work
     r"^var/modules/[^/]+/[^/]+\.lock$"
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -88,3 +89,29 @@ def test_a_page_reaches_the_database_from_anywhere_and_writes_files_its_account_
         assert body == "/page.php?a=1 42 7 1"
         assert f"x-series: {series}" in headers.lower()
         assert (folder / "written.txt").stat().st_mode & 0o777 == 0o644
+
+
+MAKES = "<?php @mkdir('cache/a/b', 0755, true); echo file_put_contents('cache/a/b/c', 'x') ? 'written' : 'lost';"
+
+
+def test_a_folder_another_process_has_removed_is_made_again(served):
+    folder, path = served
+    (folder / "page.php").write_text(MAKES)
+    params = {"SCRIPT_FILENAME": f"{folder}/page.php", "REQUEST_METHOD": "GET", "REQUEST_URI": "/page.php"}
+    for _ in range(2):
+        assert _ask(path, params)[1] == "written"
+        shutil.rmtree(folder / "cache")
+
+
+ASKS = """<?php
+$asked = curl_init('https://nobody.invalid/token');
+curl_setopt_array($asked, [CURLOPT_RETURNTRANSFER => 1, CURLOPT_POST => 1, CURLOPT_POSTFIELDS => 'a=b']);
+var_dump(curl_exec($asked));
+"""
+
+
+def test_a_server_nobody_knows_is_refused_and_not_waited_for(served):
+    folder, path = served
+    (folder / "page.php").write_text(ASKS)
+    params = {"SCRIPT_FILENAME": f"{folder}/page.php", "REQUEST_METHOD": "GET", "REQUEST_URI": "/page.php"}
+    assert _ask(path, params)[1].strip() == "bool(false)"

@@ -1,8 +1,9 @@
 // FOLDER VERSION version|modules|serve: PHP compiled to WebAssembly, asked once or serving FastCGI on the socket that is
 // its standard input. One request at a time; it ends after IDLE_SECONDS without any, after MOST of them, or when PHP died.
-import { statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -19,7 +20,14 @@ const SOCKETS = [
   [/readSockaddr = \(sa, salen\) => \{[^]*?var port = [^;]*;/g, ' if (port === 3306) port = globalThis.databasePort || 1;'],
   [/readSockaddr = \(sa, salen\) => \{[^]*?switch \(family\) \{/g,
     " case 1: return { family: 2, addr: '127.0.0.1', port: globalThis.databasePort || 1 };"],
+  // A server nobody knows is refused at once: that nothing answers is heard only now and then, and waited for without end
+  [/connect\(sock, addr, port\) \{/g, ' if (globalThis.isUnknown(addr)) throw new FS.ErrnoError(14);'],
 ];
+const unknown = new Map();
+globalThis.isUnknown = (host) => {
+  if (!isIP(host) && !unknown.has(host)) unknown.set(host, spawnSync('getent', ['hosts', host]).status !== 0);
+  return unknown.get(host) ?? false;
+};
 let bridged = false;
 registerHooks({
   load(url, context, next) {
@@ -78,6 +86,20 @@ const deadly = Number(version) < 7.2 ? '' : 'libxml_use_internal_errors';
 const php = await start({ disable_functions: deadly, error_reporting: '22517',
   output_buffering: '4096', 'date.timezone': 'UTC', ...ini });
 
+// A PHP in WebAssembly remembers each folder it has met: where another process has removed one since (its application's
+// caches), it could neither find it nor make it again
+function forgetRemovedFolders() {
+  const { FS } = php[__private__dont__use];
+  const host = FS.filesystems.NODEFS;
+  for (let one of FS.nameTable) {
+    for (let next; one; one = next) {
+      next = one.name_next;
+      const isOne = one.mount.type === host && one.parent !== one && !FS.isMountpoint(one) && FS.isDir(one.mode);
+      if (isOne && !existsSync(host.realPath(one))) FS.hashRemoveNode(one);
+    }
+  }
+}
+
 const isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
 async function answer(given, body) {
@@ -98,6 +120,7 @@ async function answer(given, body) {
   if (info && name.endsWith(info)) name = name.slice(0, -info.length);
   const server = { ...given, SCRIPT_FILENAME: file, SCRIPT_NAME: name, PHP_SELF: name + info };
   if (info) server.PATH_INFO = info;
+  forgetRemovedFolders();
   php.chdir(dirname(file));
   return run({ scriptPath: file, relativeUri: given.REQUEST_URI, method: given.REQUEST_METHOD, protocol: 'http',
     headers, body: body.length ? new Uint8Array(body) : undefined, $_SERVER: server });

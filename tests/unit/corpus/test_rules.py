@@ -205,6 +205,17 @@ def test_only_a_size_of_a_picture_of_the_template_is_one_the_shop_makes(path, is
     assert compare_tree.is_size(path, {"uploads/2017/1-1.jpg", "img/c/3.jpg"}) is is_one
 
 
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("yaml/5802864013e68e55d76207f690d90054.php", True), ("config/yaml/parsed.php", False),
+        ("webservice/yaml/76a40f46af300c63b18d3b29c5a7337b.php.meta", True), ("modules/x/yaml/theme.yml", False),
+    ],
+)  # fmt: skip
+def test_what_prestashop_keeps_of_a_themes_description_is_a_cache_wherever_it_runs(path, is_one):
+    assert bool(compare_tree.CACHES.search(path)) is is_one
+
+
 #: Stand for the time of the test: names of tests must not change.
 SECOND, MOMENT = b"this second", b"this moment"
 
