@@ -52,15 +52,18 @@ def run(ctx: "Context") -> None:
 def check_clock(ctx: "Context") -> None:
     """Raise ShoplaunchError `clock_skew` outside the job's validity; `job_expired` when it has expired by the
     controller's clock as well, or that clock is unknown."""
+    now = time.time()
     try:
-        check_validity(ctx.job, time.time())
+        check_validity(ctx.job, now)
     except ShoplaunchError as error:
         if error.details.get("reason") != "expired":
             raise
         controller_time = ctx.delivery.controller_clock()
         if controller_time is not None:
             check_validity_by(ctx.job, controller_time, error)
-        raise ShoplaunchError("job_expired", "the job was valid until {}".format(ctx.job["expires_at"])) from None
+        hours = int((now - ctx.job["expires_at"]) / 3600)
+        message = "the job's validity ended {} hours ago by this account's clock".format(hours)
+        raise ShoplaunchError("job_expired", message) from None
 
 
 def check_validity_by(job: "Job", controller_time: float, error: "ShoplaunchError") -> None:

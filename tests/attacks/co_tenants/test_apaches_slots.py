@@ -22,7 +22,7 @@ pytestmark = pytest.mark.root
 SLOTS, PROCESSES = 4, 10
 #: More than this Apache has processes.
 CONNECTIONS = 20
-SECONDS = 60
+SECONDS = 30
 REQUEST = "GET {path} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n"
 #: Takes every connection, says so in one byte, and answers none.
 SILENT = """
@@ -89,11 +89,12 @@ def request(server, domain):
 @contextlib.contextmanager
 def filled(server, domain, program):
     """The site holds as many processes as it may, each with a connection to its silent `program`."""
+    end = time.monotonic() + SECONDS
     with contextlib.ExitStack() as stack:
         for _ in range(SLOTS):
             # A process that is about to end may still be counted
             while program.stdout not in ready(stack.enter_context(request(server, domain)), program.stdout):
-                continue
+                assert time.monotonic() < end
             program.stdout.read(1)
         yield
 
