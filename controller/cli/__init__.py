@@ -20,6 +20,7 @@ RESTORING = ".restoring"
 #: Module -> the commands it adds, but those of follow-up jobs.
 MODULES = {
     "installation.setup": ("init", "migrate", "doctor"),
+    "installation.first_run": ("setup",),
     "installation.settings": ("config",),
     "users": ("user",),
     "keys": ("key",),

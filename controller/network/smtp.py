@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
@@ -37,13 +38,22 @@ def deliver(server: MailServer, message: EmailMessage, seconds: float, step_seco
 
     Raises NotDelivered.
     """
+    _converse(server, lambda conversation: conversation.send_message(message), seconds, step_seconds)
+
+
+def greet(server: MailServer, seconds: float, step_seconds: float) -> None:
+    """Connect, encrypt and sign in as for a message, and send none. Raises NotDelivered."""
+    _converse(server, lambda conversation: conversation.ehlo_or_helo_if_needed(), seconds, step_seconds)
+
+
+def _converse(server: MailServer, act: Callable[[smtplib.SMTP], object], seconds: float, step_seconds: float) -> None:
     try:
         with _BoundedSmtp(server, Exchange(seconds, step_seconds=step_seconds)) as conversation:
             if server.context is not None:
                 conversation.encrypt(server.context)
             if server.user is not None:
                 conversation.login(server.user, server.password)
-            conversation.send_message(message)
+            act(conversation)
     except smtplib.SMTPResponseException as problem:
         raise NotDelivered(f"the mail server answered {problem.smtp_code}") from None
     except smtplib.SMTPRecipientsRefused:

@@ -99,6 +99,13 @@ def _placed(problem: Problem, places: Mapping[str, Place]) -> Problem:
     return problem if problem.place or known is None else replace(problem, place=known.where)
 
 
+def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+    """Return (`values` as an instance of `kind`, nothing) or (None, [(name, what is wrong with it)])."""
+    from controller.settings import model
+
+    return model.complaints(kind, values)
+
+
 def section(kind: type, values: Mapping[str, Any], name: str) -> Any:
     """Return section `name` as an instance of `kind`. Raises config_invalid naming the setting."""
     from controller.settings import model

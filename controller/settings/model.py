@@ -95,9 +95,13 @@ def _of(error: ValidationError) -> Iterator[tuple[list[str], Problem]]:
 
 def _problem(path: list[str], error: Any, *, fatal: bool = True) -> Problem:
     *before, name = path
-    section, kind = ".".join(before), error["type"]
-    complaint = error["ctx"]["complaint"] if kind == "refused" else _SAID.get(kind) or _by_kind(section, kind)
-    return Problem(".".join(path), worded(section, name, complaint), fatal=fatal)
+    section = ".".join(before)
+    return Problem(".".join(path), worded(section, name, _complaint(section, error)), fatal=fatal)
+
+
+def _complaint(section: str, error: Any) -> str:
+    kind = error["type"]
+    return str(error["ctx"]["complaint"]) if kind == "refused" else _SAID.get(kind) or _by_kind(section, kind)
 
 
 def _by_kind(section: str, kind: str) -> str:
@@ -123,6 +127,15 @@ def validated(kind: type, values: Mapping[str, Any], section: str) -> tuple[Any,
         found = error.errors(include_url=False, include_input=False)
         path = section.split(".")
         return None, [_problem([*path, str(one["loc"][0])], one, fatal=False) for one in found]
+
+
+def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+    """Return (`values` as an instance of `kind`, nothing) or (None, [(name, what is wrong with it)])."""
+    try:
+        return _adapter(kind).validate_python(dict(values)), []
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        return None, [(".".join(str(part) for part in one["loc"]), _complaint("", one)) for one in found]
 
 
 def problems_of_sections(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -70,7 +70,8 @@ def _within(least: int, most: int, said: str) -> Rule:
     return Rule(lambda value: "" if least <= value <= most else said)
 
 
-def _public_url(value: str) -> str:
+def public_url_complaint(value: str) -> str:
+    """Return what is wrong with an address for accounts and clients, "" if nothing."""
     if not is_address(value):
         return "must be an address such as https://control.example.com (a name in ASCII, nothing else)"
     url = urlsplit(value)
@@ -156,8 +157,8 @@ Days = Annotated[
 Port = Annotated[Number, _within(1, 65535, "must be between 1 and 65535")]
 Share = Annotated[Number, _within(1, 10**6, "must be a number of at least 1")]
 UserId = Annotated[Number, _within(0, 2**32 - 2, "must be the number of a user")]
-PublicUrl = Annotated[str, Rule(_public_url)]
-CollectorUrl = Annotated[str, Rule(lambda value: _public_url(value) if value else "")]
+PublicUrl = Annotated[str, Rule(public_url_complaint)]
+CollectorUrl = Annotated[str, Rule(lambda value: public_url_complaint(value) if value else "")]
 WhmcsUrl = Annotated[str, Needed, Rule(_whmcs_url)]
 SocketPath = Annotated[str, Rule(_socket_path)]
 AbsolutePath = Annotated[str, Rule(_absolute)]

@@ -20,6 +20,7 @@ from controller.cli.terminal.output import (
 )
 from controller.config import load_config
 from controller.setup import installation, operator_address
+from controller.setup.first_run import installing
 from shared.errors import ShoplaunchError, advice
 
 
@@ -94,14 +95,7 @@ def _address_or_nothing(text: str) -> str:
 
 
 def _agent_problem() -> ShoplaunchError | None:
-    config = load_config()
-    try:
-        installation.install_own_agent(config)
-    except ShoplaunchError as error:
-        if error.code not in ("agent_not_built", "config_invalid"):
-            raise
-        return error
-    return None
+    return installing.agent_problem(load_config())
 
 
 def _first_operator(name: str) -> dict[str, str | None]:

@@ -248,6 +248,8 @@ BEGUN = {
 #: Commands of which a page tells no more than an option, or which would not end: text -> (option that their help has to
 #: tell, why they are not run).
 HELP = {
+    "shoplaunch setup": ("--from", "it asks; tests/integration/controller/cli/test_first_run.py answers"),
+    "shoplaunch setup --from FILE": ("--from", "tests/integration/controller/cli/test_first_run.py runs it"),
     "pack -o": ("-o", NAMED),
     "agent build -o": ("-o", NAMED),
     "shoplaunch pack --check …": ("--check", "run with all that belongs to it in the session"),
@@ -263,4 +265,4 @@ HELP = {
 }  # fmt: skip
 
 #: What blocks show besides commands: how they begin.
-PICTURES = ("order ──►", "cron ─►", "[standard]", "[whmcs]", "[engine]", "[retention]", "DIR/")
+PICTURES = ("order ──►", "cron ─►", "public_url =", "[standard]", "[whmcs]", "[engine]", "[retention]", "DIR/")

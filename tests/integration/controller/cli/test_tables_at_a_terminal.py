@@ -57,7 +57,7 @@ ELSEWHERE = {"pack", "skeleton install", "config check"}
 NO_TABLE = {
     "agent build", "backup", "bundle add", "bundle remove", "cancel", "forget", "https-on", "init", "key add",
     "key adopt", "key renew", "key retire", "key revoke", "key rotate", "key set", "migrate", "order", "prune",
-    "refused dismiss", "refused send", "remove", "restore", "retry", "serve", "server add", "server remove",
+    "refused dismiss", "refused send", "remove", "restore", "retry", "serve", "setup", "server add", "server remove",
     "server set", "set-admin-password", "skeleton remove", "skeleton sweep", "user add", "user password",
     "user remove", "user role", "user totp", "worker",
 }  # fmt: skip
