@@ -1,5 +1,6 @@
 """Traces: one of each job, from the order to the mail, as a collector receives it; nothing where they are off."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,12 +12,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from controller.billing.mail import Mail
 from controller.config import MailConfig, load_config
 from controller.db.connection.engine import make_engine
+from controller.jobs.lifecycle import changes
 from controller.panels.calls_under_way import CALLS
-from controller.telemetry import tracing
+from controller.telemetry import otlp, tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, World
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+from tests.integration.controller.world import Agent, World, eventually
 from tests.support.state_database import make_tables
+from tests.support.worlds.web_site import Site
 
 ERROR = 2
 
@@ -48,6 +52,9 @@ class Collector:
     def received(self):
         tracing._exporter.flush()
         return self.spans
+
+    def trace_of(self, job):
+        return otlp.trace_of(job).to_bytes(16)
 
     def close(self):
         self._server.shutdown()
@@ -126,6 +133,26 @@ def test_work_that_fails_is_marked_and_says_nothing_of_the_error(collector):
         "step": "check",
         "outcome": "failed",
     }
+
+
+@pytest.mark.parametrize("words", [["worker"], ["serve", "--bind", "127.0.0.1:0"]], ids=lambda words: words[0])
+def test_a_process_of_its_own_sends_what_it_does_and_ends(collector, words):
+    with Site() as site:
+        for name in (LAUNCHER_FILE, AGENT_FILE):
+            (site.home / "agent").mkdir(exist_ok=True)
+            (site.home / "agent" / name).touch()
+        job = site.order("traced.example")
+        private = changes.sealed(site.service.installation.keys, {"db.password": "p" * 16})
+        site.put(job, "preparing", wake_at=0.0, **private)
+        environment = {**os.environ, **site.environment, "SHOPLAUNCH_TRACES_URL": collector.url}
+        command = [sys.executable, "-c", "from controller.cli import main; main()", *words]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: [span for span in collector.spans if span.name.startswith("step ")])
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+    assert {span.trace_id for span in collector.spans} == {collector.trace_of(job.id)}
 
 
 def test_a_collector_that_is_away_keeps_nothing_from_its_work(world):
