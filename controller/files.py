@@ -23,8 +23,11 @@ def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] 
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as problem:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.filename is None:
+            # A full disk is found by writing, which names no file
+            problem.filename = str(path)
         raise
     sync_folder(path.parent)
 

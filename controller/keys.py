@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,13 +107,21 @@ def missing(folder: Path) -> list[str]:
     return [name for name in (*MAKERS, SALT) if not (folder / name).exists()]
 
 
-def rotate(folder: Path) -> None:
-    """Add a newer key to every file of keys that can be rotated."""
+def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None) -> None:
+    """Add a newer key to every file of keys that can be rotated, after `prepare` was called with the keys as they will
+    be: a process that is started once the first of them is written uses it. Raises what `prepare` raises.
+    """
     with alone(folder):
-        for name, make in MAKERS.items():
+        newer = {name: make() for name, make in MAKERS.items()}
+        prepare(_parsed(folder, {name: [*lines, *_also(newer, name)] for name, lines in _lines(folder).items()}))
+        for name, key in newer.items():
             path = folder / name
             # The file stays the service user's, also when run as root
-            replace_durably(path, path.read_bytes() + (make() + "\n").encode("ascii"))
+            replace_durably(path, path.read_bytes() + (key + "\n").encode("ascii"))
+
+
+def _also(newer: Mapping[str, str], name: str) -> list[str]:
+    return [newer[name]] if name in newer else []
 
 
 def old_files(folder: Path) -> list[Path]:
@@ -150,12 +158,19 @@ def alone(folder: Path) -> Iterator[None]:
 
 def load_keys(folder: Path) -> Keys:
     """Return the keys. Raises ShoplaunchError `not_initialised` when there are none, `config_invalid`."""
+    return _parsed(folder, _lines(folder))
+
+
+def _lines(folder: Path) -> dict[str, list[str]]:
     try:
-        lines = {name: (folder / name).read_text("ascii").split() for name in (*MAKERS, SALT)}
+        return {name: (folder / name).read_text("ascii").split() for name in (*MAKERS, SALT)}
     except FileNotFoundError:
         raise ShoplaunchError("not_initialised", f"there are no keys in {folder}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ShoplaunchError("config_invalid", f"the keys in {folder} cannot be read: {error}") from None
+
+
+def _parsed(folder: Path, lines: Mapping[str, list[str]]) -> Keys:
     if not all(lines.values()):
         raise ShoplaunchError("config_invalid", f"a key file in {folder} is empty")
     try:

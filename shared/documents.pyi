@@ -229,6 +229,10 @@ class Refused(TypedDict):
     job: str
     attempt: int
 
+class ExpiredState(TypedDict):
+    boot: str
+    since: float
+
 class CallbackState(TypedDict):
     last_ok_at: NotRequired[float | None]
     last_error: NotRequired[str | None]
@@ -252,6 +256,7 @@ class State(TypedDict):
     shards: NotRequired[dict[str, str]]
     error: NotRequired[dict[str, Any] | str | None]
     refused: NotRequired[Refused | None]
+    expired: NotRequired[ExpiredState | None]
     final: NotRequired[dict[str, Any]]
     callback: NotRequired[CallbackState]
 

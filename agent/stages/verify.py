@@ -15,6 +15,9 @@ if MYPY:
     from shared.documents import Job
 
 NAME = "verify"
+#: Without word from the controller an agent believes its clock only when it has said "expired" for so long since the
+#: same boot: a clock that was ahead for a while must not end the job.
+UNHEARD_SECONDS = 3600.0
 
 
 def run(ctx: "Context") -> None:
@@ -51,19 +54,33 @@ def run(ctx: "Context") -> None:
 
 def check_clock(ctx: "Context") -> None:
     """Raise ShoplaunchError `clock_skew` outside the job's validity; `job_expired` when it has expired by the
-    controller's clock as well, or that clock is unknown."""
+    controller's clock as well, or by this one for long without word from the controller."""
     now = time.time()
     try:
         check_validity(ctx.job, now)
+        if ctx.state.get("expired") is not None:
+            ctx.state.note(expired=None)
     except ShoplaunchError as error:
         if error.details.get("reason") != "expired":
             raise
         controller_time = ctx.delivery.controller_clock()
         if controller_time is not None:
             check_validity_by(ctx.job, controller_time, error)
+        elif not _has_lasted(ctx):
+            raise
         hours = int((now - ctx.job["expires_at"]) / 3600)
         message = "the job's validity ended {} hours ago by this account's clock".format(hours)
         raise ShoplaunchError("job_expired", message) from None
+
+
+def _has_lasted(ctx: "Context") -> bool:
+    """Return whether this clock has said since UNHEARD_SECONDS, and since this boot, that the job has expired."""
+    now, known = time.monotonic(), ctx.state.get("expired")
+    # After a reboot the counter starts anew
+    if known is None or known["boot"] != ctx.state.boot or now < known["since"]:
+        ctx.state.note(expired={"boot": ctx.state.boot, "since": now})
+        return False
+    return bool(now - known["since"] >= UNHEARD_SECONDS)
 
 
 def check_validity_by(job: "Job", controller_time: float, error: "ShoplaunchError") -> None:

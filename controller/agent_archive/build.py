@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -57,6 +58,8 @@ leave(main())
 '''.replace("@BYTECODE@", BYTECODE)
 
 
+#: The member that lists the keys it trusts.
+_KEYS = "agent/keys.json"
 #: Nothing in it is secret; no other user may write it.
 FILE_MODE = 0o644
 
@@ -121,7 +124,7 @@ def build_agent(
     if not public_keys or any(len(key) != PUBLIC_KEY_BYTES for key in public_keys):
         raise ShoplaunchError("config_invalid", "the agent needs at least one Ed25519 public key of 32 bytes")
     files = _own_files()
-    files["agent/keys.json"] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
+    files[_KEYS] = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
     files.update(compiled_modules(files, [sys.executable, *pythons]))
@@ -138,10 +141,20 @@ def is_current(archive: zipfile.ZipFile, pythons: Sequence[str]) -> bool:
     if compiled != code_names(pythons):
         return False
     wanted = _own_files()
-    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {"agent/keys.json"}
+    held = {name for name in archive.namelist() if name.startswith(("agent/", "shared/"))} - {_KEYS}
     return held <= set(wanted) <= set(archive.namelist()) and all(
         archive.read(name) == content for name, content in wanted.items()
     )
+
+
+def trusts(agent: bytes, key: bytes) -> bool:
+    """Return whether the agent's archive knows the public `key`; True also for one that cannot be read: it says that
+    itself, where it is started."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(agent)) as archive:
+            return key.hex().encode() in archive.read(_KEYS)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError):
+        return True
 
 
 def _own_files() -> dict[str, bytes]:

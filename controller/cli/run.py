@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,7 +224,9 @@ def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     if config.log_format == log_entries.JSON:
         LOG.info("working as %s", running.name)
     else:
-        click.echo(f"working as {running.name}", err=True)
+        with suppress(OSError):
+            # A full disk of the log stops no work
+            click.echo(f"working as {running.name}", err=True)
     # A signal that arrives in another thread is noticed only at the next check
     while not stop.wait(LOOK_SECONDS):
         pass

@@ -18,7 +18,7 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from controller.files import write_durably
-from controller.keys import Keys, alone, ensure_keys, load_keys, rotate
+from controller.keys import Keys, ensure_keys, load_keys, rotate
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 #: What a new installation begins with: it describes the settings and sets none.
@@ -130,14 +130,11 @@ def install_own_agent(config: Config) -> str:
 
 
 def rotate_keys(config: Config) -> None:
-    """Add newer keys, and build an agent that knows them. Raises as `install_agent`, and then adds no keys."""
-    # Fail here, before adding keys, when the database is of another version or no agent can be built
+    """Build an agent that knows newer keys, then add them. Raises as `install_agent`, and then adds no keys."""
+    # Fail here, before adding keys, when the database is of another version
     actor = command_line(config)
-    install_own_agent(config)
-    rotate(config.keys)
-    with alone(config.keys):
-        # Nobody retires keys meanwhile that this agent would go on trusting
-        install_own_agent(config)
+    # In this order: whatever starts when one of them is written must find an agent that trusts it
+    rotate(config.keys, lambda keys: install_agent(config, keys))
     actor.change("key rotate", "", lambda _connection: None)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from controller.access import key_possession
 from controller.config import Config
 from controller.jobs.intake.service import Service
-from controller.jobs.steps.drop import agent_files
+from controller.jobs.steps.drop import agent_files, require_trust
+from controller.keys import load_keys
 from shared.errors import ShoplaunchError
 
 
@@ -15,8 +16,8 @@ def require_keys(config: Config) -> None:
 
 
 def require_agent(config: Config) -> None:
-    """Raise agent_not_built without the agent: every job would fail."""
-    agent_files(config.agent)
+    """Raise agent_not_built without an agent that trusts this installation's newest key: every job would fail."""
+    require_trust(agent_files(config.agent), load_keys(config.keys))
 
 
 def lacking(service: Service) -> list[ShoplaunchError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from shared.documents import Manifest
 
 _COPY_BYTES = 1024 * 1024
+_REFUSALS = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EROFS: "read_only"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 #: Accounts can open a file whose name they know; they cannot list the folder.
 FOLDER_MODE = 0o711
@@ -122,7 +124,7 @@ def _copied(source: Path, target: Path) -> Iterator[Path]:
                 copy.flush()
                 os.fsync(copy.fileno())
         except OSError as problem:
-            code = "disk_full" if problem.errno == 28 else "file_error"
+            code = _REFUSALS.get(problem.errno or 0, "file_error")
             raise ShoplaunchError(code, f"{target}: {problem.strerror}") from None
         yield target
     finally:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from controller.agent_archive.build import trusts
 from controller.jobs.agent_link import bundle_address, delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import values
+from controller.keys import Keys
 from controller.panels.base import SkeletonFiles
 from controller.panels.registry import is_here
 from shared.errors import ShoplaunchError
@@ -60,6 +62,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     tools, account = work.tools, work.account
     same_machine = is_here(tools.panel.kind)
     files = agent_files(tools.config.agent)
+    require_trust(files, tools.keys)
     payload = _payload(work, files.agent, needs_bundle=needs_bundle)
     document = job_file.with_socket(tools.config, payload, same_machine=same_machine)
     # The agent first: it must know the key that signs the job file
@@ -94,6 +97,13 @@ def agent_files(folder: Path) -> SkeletonFiles:
         return SkeletonFiles((folder / LAUNCHER_FILE).read_bytes(), (folder / AGENT_FILE).read_bytes())
     except OSError as problem:
         raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
+
+
+def require_trust(files: SkeletonFiles, keys: Keys) -> None:
+    """Raise agent_not_built for an agent that does not know the key by which job files are signed: it would refuse each
+    of them in its account."""
+    if not trusts(files.agent, keys.public_keys()[-1]):
+        raise ShoplaunchError("agent_not_built", "the agent here does not know the newest key; run `shoplaunch init`")
 
 
 def _source(work: Work, agent: bytes, *, needed: bool) -> dict[str, str]:

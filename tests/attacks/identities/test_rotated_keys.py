@@ -1,7 +1,11 @@
 """Keys are rotated while agents and orders are under way: processes that run on understand the newer ones."""
 
+import json
+import zipfile
+
 import pytest
 
+from controller import keys
 from controller.jobs.intake.service import open_service
 from controller.keys import MAKERS, load_keys, rotate, trim
 from controller.setup import installation
@@ -57,3 +61,39 @@ def test_a_process_that_was_never_started_again_seals_by_the_newest_key(rotated)
         trim(after.config.keys, name, known)
     text = before.installation.keys.encrypt("s3cret")
     assert load_keys(after.config.keys).newest().decrypt(text) == "s3cret"
+
+
+@attack(
+    "`key rotate` ends half-way, as on a full disk, and the service is started again",
+    "every key that may sign by then is one the agent trusts: accounts refuse no job",
+)
+def test_no_key_signs_before_the_agent_knows_it(rotated, monkeypatch):
+    config, known, write = rotated[0].config, [], keys.replace_durably
+
+    def write_and_start_again(path, content):
+        write(path, content)
+        assert load_keys(config.keys).public_keys()[-1] in known
+
+    monkeypatch.setattr(installation, "install_agent", lambda _config, found: known.extend(found.public_keys()))
+    monkeypatch.setattr(keys, "replace_durably", write_and_start_again)
+    installation.rotate_keys(config)
+    assert known[-1] == load_keys(config.keys).public_keys()[-1]
+
+
+@attack(
+    "the keys are copied to another controller's machine after `key rotate`, and no agent is built there",
+    "no job is dropped that its agent would refuse: what to do is said, and `retry` goes on afterwards",
+)
+def test_no_agent_is_dropped_that_does_not_know_the_newest_key(world):
+    def install(key):
+        with zipfile.ZipFile(world.config.agent / "agent.pyz", "w") as archive:
+            archive.writestr("agent/keys.json", json.dumps({"keys": [key.hex()]}))
+
+    install(bytes(32))
+    job = world.order()
+    world.work()
+    assert world.job(job).error["code"] == "agent_not_built" and "shoplaunch init" in world.job(job).error["message"]
+    install(world.keys.public_keys()[-1])
+    world.service.jobs.retry(job.id)
+    world.work()
+    assert world.job(job).state == "dropped"

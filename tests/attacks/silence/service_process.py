@@ -112,8 +112,8 @@ def main(folder, trick, *command):
 class Process:
     """That program, started on the installation in `folder`; its words go to `log`."""
 
-    def __init__(self, folder, trick, *command):
-        self.log = folder / "process.log"
+    def __init__(self, folder, trick, *command, log=None):
+        self.log = log or folder / "process.log"
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "SHOPLAUNCH_HOME": str(folder / "home")}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -123,7 +123,7 @@ class Process:
 
     def output(self):
         """Return what it wrote."""
-        return self.log.read_text()
+        return self.log.read_text() if self.log.is_file() else ""
 
     def signal(self, number):
         """Send a signal to it alone, as a service manager does first."""

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -169,8 +170,8 @@ def process(tmp_path):
     made = []
     worlds = [installation(tmp_path)]
 
-    def start(trick, *command):
-        made.append(Process(tmp_path, trick, *command))
+    def start(trick, *command, **more):
+        made.append(Process(tmp_path, trick, *command, **more))
         return made[0], worlds[0]
 
     yield start
@@ -218,6 +219,15 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     world.clock.now = left.lease_until + 1
     world.work()
     assert is_dropped(world, job)
+
+
+@attack("the disk of its log is full when a worker is started, and later", "it works all the same, and ends when asked")
+def test_a_worker_whose_log_takes_nothing_works(process, tmp_path):
+    started, world = process("hung_step", "worker", log=Path("/dev/full"))
+    world.order()
+    eventually((tmp_path / "asked").exists, SECONDS)
+    started.signal(signal.SIGTERM)
+    assert started.ended() == 0
 
 
 @attack("a worker hangs in its very end, whatever it waits for", "the kernel ends it in time")

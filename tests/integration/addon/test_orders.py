@@ -190,3 +190,61 @@ def test_a_creation_that_the_database_did_not_take_is_queued_by_cron(watched, co
     ]
     validate("billing-event", controller.requests[0][3], "order_invalid")
     assert (watched.shop(lost)["account"], watched.shop(failed)["account"]) == ("created", "")
+
+
+def sent(controller, number):
+    posted = [body for _id, method, _path, body in controller.requests if method == "POST"]
+    return [(body["event"], body["service_id"]) for body in posted[number:]]
+
+
+def later(watched):
+    watched.query("UPDATE mod_shoplaunch_services SET changed_at = changed_at - 900")
+    watched.cron()
+
+
+def unnoted(watched, happening):
+    """Let it happen while the addon's queue can take nothing."""
+    watched.query("RENAME TABLE mod_shoplaunch_queue TO away")
+    happening()
+    watched.query("RENAME TABLE away TO mod_shoplaunch_queue")
+
+
+def test_an_end_that_the_database_did_not_take_is_queued_by_cron(watched, controller):
+    _order, service = watched.order()
+    watched.create(service)
+    came = len(controller.events())
+    unnoted(watched, lambda: watched.terminate(service))
+    watched.cron()
+    assert sent(controller, came) == []
+    later(watched)
+    later(watched)
+    assert sent(controller, came) == [("terminated", str(service))]
+    assert watched.shop(service)["account"] == "gone"
+
+
+def test_an_account_created_after_an_end_that_was_not_noted_gets_a_shop_of_its_own(watched, controller):
+    """Else the client would be let into an empty account as a shop that is ready."""
+    _order, service = watched.order()
+    watched.create(service)
+    watched.query("UPDATE mod_shoplaunch_services SET ready_at = 1, state = 'live'")
+    came = len(controller.events())
+    unnoted(watched, lambda: watched.terminate(service))
+    watched.create(service)
+    watched.cron()
+    assert sent(controller, came) == [("terminated", str(service)), ("module_created", str(service))]
+    assert (watched.shop(service)["account"], watched.shop(service)["ready_at"]) == ("created", 0)
+
+
+@pytest.mark.parametrize("waits", ["on", ""])
+def test_an_acceptance_that_the_database_did_not_take_is_queued_by_cron_where_shops_wait_for_it(
+    watched, controller, waits
+):
+    watched.setting("wait_for_acceptance", waits)
+    order, service = watched.order()
+    watched.create(service)
+    came = len(controller.events())
+    later(watched)
+    unnoted(watched, lambda: watched.accept(order))
+    later(watched)
+    later(watched)
+    assert sent(controller, came) == ([("accepted", str(service))] if waits else [])

@@ -1,5 +1,6 @@
 """Job files nobody should work for: each has its code, and the account stays as it was."""
 
+import json
 import time
 
 import pytest
@@ -151,6 +152,37 @@ def test_a_clock_that_runs_ahead_is_distinguished_from_an_expired_job(box, contr
     assert box.run() == 1
     assert [event["error"]["code"] for event in controller.accepted("failed")] == ["clock_skew"]
     assert box.id in box.crontab
+
+
+@pytest.fixture
+def unheard(box, controller):
+    """The account's clock is an hour past the job's validity, and the controller is down."""
+    now = int(time.time())
+    box.with_bundle()
+    box.drop(issued_at=now - 7200, expires_at=now - 3600)
+    box.cron()
+    controller.close()
+    return box
+
+
+def test_a_clock_ahead_without_word_from_the_controller_ends_no_job(unheard):
+    assert unheard.run() == 1
+    assert (unheard.state["status"], unheard.state["error"]["code"]) == ("waiting", "clock_skew")
+    assert unheard.id in unheard.crontab
+    unheard.drop()
+    assert unheard.run() in (0, 1)
+    assert unheard.state["expired"] is None
+
+
+@pytest.mark.parametrize(("boot", "seconds", "code"), [("", 1800, 1), ("", 3601, 3), ("another", 3601, 1)])
+def test_a_job_that_one_boot_has_seen_expired_for_an_hour_ends(unheard, boot, seconds, code):
+    unheard.run()
+    state = unheard.state
+    since = state["expired"]["since"] - seconds
+    state["expired"] = {"boot": boot or state["expired"]["boot"], "since": since}
+    (unheard.folder / "state.json").write_text(json.dumps(state))
+    assert unheard.run() == code
+    assert (unheard.id in unheard.crontab) == (code == 1)
 
 
 def test_a_callback_that_is_not_encrypted_is_never_used(box, controller):

@@ -104,6 +104,8 @@ final class Builder
 {
     private const OPERATORS = ['=', '<', '>', '<=', '>=', '!=', '<>', 'like'];
     private $table;
+    private $joins = '';
+    private $columns = '*';
     private $conditions = [];
     private $values = [];
     private $orders = [];
@@ -125,6 +127,21 @@ final class Builder
         }
         $this->conditions[] = self::name($column) . " $operator ?";
         $this->values[] = is_bool($value) ? (int) $value : $value;
+        return $this;
+    }
+
+    public function join(string $table, string $one, string $operator, string $other): self
+    {
+        if ($operator !== '=') {
+            throw new \InvalidArgumentException("join($table) with such an operator");
+        }
+        $this->joins .= ' INNER JOIN ' . self::name($table) . ' ON ' . self::name($one) . ' = ' . self::name($other);
+        return $this;
+    }
+
+    public function select(string $columns): self
+    {
+        $this->columns = self::name(preg_replace('/\.\*$/', '', $columns)) . '.*';
         return $this;
     }
 
@@ -159,7 +176,7 @@ final class Builder
 
     public function get(): Collection
     {
-        return new Collection(Capsule::run($this->select('*'), $this->values)->fetchAll());
+        return new Collection(Capsule::run($this->query($this->columns), $this->values)->fetchAll());
     }
 
     public function first(): ?\stdClass
@@ -169,7 +186,7 @@ final class Builder
 
     public function exists(): bool
     {
-        return (bool) Capsule::run('SELECT EXISTS (' . $this->select('1') . ') AS found', $this->values)->fetch()->found;
+        return (bool) Capsule::run('SELECT EXISTS (' . $this->query('1') . ') AS found', $this->values)->fetch()->found;
     }
 
     public function insert(array $row): bool
@@ -206,10 +223,10 @@ final class Builder
 
     public static function name(string $name): string
     {
-        if (!preg_match('/^[a-z][a-z0-9_]*$/', $name)) {
+        if (!preg_match('/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$/', $name)) {
             throw new \InvalidArgumentException("no name: $name");
         }
-        return "`$name`";
+        return '`' . str_replace('.', '`.`', $name) . '`';
     }
 
     private function write(string $verb, array $row): \PDOStatement
@@ -219,9 +236,9 @@ final class Builder
         return Capsule::run("$verb {$this->table} ($columns) VALUES ($marks)", array_values($row));
     }
 
-    private function select(string $what): string
+    private function query(string $what): string
     {
-        $sql = "SELECT $what FROM {$this->table}" . $this->filter();
+        $sql = "SELECT $what FROM {$this->table}{$this->joins}" . $this->filter();
         $sql .= $this->orders === [] ? '' : ' ORDER BY ' . implode(', ', $this->orders);
         $sql .= $this->limit === null ? '' : ' LIMIT ' . $this->limit;
         return $sql . ($this->offset === null ? '' : ' OFFSET ' . $this->offset);

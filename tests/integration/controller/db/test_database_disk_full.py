@@ -10,8 +10,10 @@ import pymysql
 import pytest
 import sqlalchemy as sa
 
+from controller.cli.terminal.output import as_failure
 from controller.db.connection.engine import make_engine, transact
 from controller.db.migrate import upgrade
+from controller.files import write_durably
 from shared.errors import CODES, ShoplaunchError
 from tests.resume.faults.disks import Places, command
 
@@ -212,3 +214,15 @@ def test_a_backup_onto_a_full_disk_says_that_alone(disk, tmp_path, way, passphra
             with (disk / "saved").open("wb") as stream:
                 assert refused(home, "backup", "-", more=more, stdout=stream) == "disk_full", room
             (disk / "saved").unlink()
+
+
+@pytest.mark.root
+def test_a_file_that_finds_no_room_is_named_and_left_as_it_was(disk):
+    path = disk / "agent.pyz"
+    write_durably(path, b"whole", 0o600)
+    leave(disk, 8 * KIB)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_durably(path, bytes(64 * KIB), 0o600)
+    failure = as_failure(caught.value)
+    assert (failure.code, failure.message) == ("disk_full", f"{path}: No space left on device")
+    assert path.read_bytes() == b"whole" and {one.name for one in disk.iterdir()} == {"agent.pyz", "filler"}

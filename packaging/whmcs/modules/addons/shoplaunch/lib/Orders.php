@@ -17,6 +17,10 @@ final class Orders
             return;
         }
         Services::ensure($hosting);
+        if ($hosting->domainstatus === 'Terminated') {
+            // Unless its end was noted: else the new account would pass for the one that is gone
+            self::end((int) $hosting->id);
+        }
         $fresh = ['account' => 'creating', 'ready_at' => 0, 'state' => '', 'percent' => 0, 'document' => null];
         Services::changeUnless((int) $hosting->id, 'account', 'created', $fresh);
     }
@@ -53,8 +57,22 @@ final class Orders
         AfterResponse::deliver();
     }
 
-    /** Queue creations that WHMCS completed and whose hook failed, as with a database that was away at that moment. */
+    /** Queue what WHMCS completed and whose hook failed, as with a database that was away at that moment. */
     public static function catchUp(): void
+    {
+        self::catchUpCreations();
+        foreach (Services::endedUnnoted() as $row) {
+            self::end((int) $row->service_id);
+            Log::activity(sprintf('service %d: its end was not noted at its time, and is now', $row->service_id));
+        }
+        // Nothing else waits for it
+        foreach (Settings::isOn('wait_for_acceptance') ? Services::acceptedUnnoted() : [] as $row) {
+            self::accepted((int) $row->service_id, (int) $row->order_id);
+            Log::activity(sprintf('service %d: its acceptance was not noted at its time, and is now', $row->service_id));
+        }
+    }
+
+    private static function catchUpCreations(): void
     {
         foreach (Services::abandoned() as $row) {
             $serviceId = (int) $row->service_id;
@@ -102,18 +120,19 @@ final class Orders
         $rows = Capsule::table('tblhosting')->where('orderid', $orderId)->whereIn('packageid', $products)->get();
         foreach ($rows as $hosting) {
             Services::ensure($hosting);
-            Capsule::connection()->transaction(static function () use ($hosting) {
-                if (Services::changeUnless((int) $hosting->id, 'accepted', 1, ['accepted' => 1])) {
-                    Queue::add((int) $hosting->id, [
-                        'event' => 'accepted',
-                        'service_id' => (string) $hosting->id,
-                        'order_id' => (string) $hosting->orderid,
-                        'at' => time(),
-                    ]);
-                }
-            });
+            self::accepted((int) $hosting->id, (int) $hosting->orderid);
         }
         AfterResponse::deliver();
+    }
+
+    private static function accepted(int $serviceId, int $orderId): void
+    {
+        Capsule::connection()->transaction(static function () use ($serviceId, $orderId) {
+            if (Services::changeUnless($serviceId, 'accepted', 1, ['accepted' => 1])) {
+                $about = ['service_id' => (string) $serviceId, 'order_id' => (string) $orderId];
+                Queue::add($serviceId, ['event' => 'accepted'] + $about + ['at' => time()]);
+            }
+        });
     }
 
     /** AfterModuleTerminate: queues `terminated` when the account has a shop. */
@@ -124,7 +143,12 @@ final class Orders
         if ($hosting === null || self::isOfAnotherAccount($params, $hosting)) {
             return;
         }
-        $serviceId = (int) $hosting->id;
+        self::end((int) $hosting->id);
+        AfterResponse::deliver();
+    }
+
+    private static function end(int $serviceId): void
+    {
         Capsule::connection()->transaction(static function () use ($serviceId) {
             $gone = ['account' => 'gone', 'held_mail' => ''];
             if (Services::changeUnless($serviceId, 'account', 'gone', $gone)) {
@@ -133,7 +157,6 @@ final class Orders
                 Queue::add($serviceId, $event);
             }
         });
-        AfterResponse::deliver();
     }
 
     /** Return the service's row of `tblhosting` when module parameters are about a product with a shop. */

@@ -14,6 +14,9 @@ final class Services
     /** A creation that has not ended after this time was abandoned without a report. */
     private const CREATING_SECONDS = 900;
 
+    /** What WHMCS shows for this time, and no hook has noted, no hook will note. */
+    private const UNNOTED_SECONDS = 900;
+
     /** Return the row of a service, null when it has none. */
     public static function find(int $serviceId): ?\stdClass
     {
@@ -68,6 +71,47 @@ final class Services
         $rows = Capsule::table(Schema::SERVICES)->where('account', 'creating')
             ->where('changed_at', '<=', time() - self::CREATING_SECONDS)->orderBy('changed_at')->limit(50)->get();
         foreach ($rows as $row) {
+            $found[] = $row;
+        }
+        return $found;
+    }
+
+    /**
+     * Return rows of accounts that WHMCS has terminated, which its hook has not noted.
+     *
+     * @return \stdClass[]
+     */
+    public static function endedUnnoted(): array
+    {
+        $rows = self::unnoted()->join('tblhosting', 'tblhosting.id', '=', Schema::SERVICES . '.service_id')
+            ->where('tblhosting.domainstatus', 'Terminated');
+        return self::listed($rows);
+    }
+
+    /**
+     * Return rows of shops still to be made whose order WHMCS has accepted, which its hook has not noted.
+     *
+     * @return \stdClass[]
+     */
+    public static function acceptedUnnoted(): array
+    {
+        $rows = self::unnoted()->join('tblorders', 'tblorders.id', '=', Schema::SERVICES . '.order_id')
+            ->where('tblorders.status', 'Active')
+            ->where(Schema::SERVICES . '.accepted', 0)->where(Schema::SERVICES . '.ready_at', 0);
+        return self::listed($rows);
+    }
+
+    private static function unnoted()
+    {
+        return Capsule::table(Schema::SERVICES)->where(Schema::SERVICES . '.account', 'created')
+            ->where(Schema::SERVICES . '.changed_at', '<=', time() - self::UNNOTED_SECONDS);
+    }
+
+    /** @return \stdClass[] */
+    private static function listed($rows): array
+    {
+        $found = [];
+        foreach ($rows->orderBy(Schema::SERVICES . '.changed_at')->limit(50)->select(Schema::SERVICES . '.*')->get() as $row) {
             $found[] = $row;
         }
         return $found;
