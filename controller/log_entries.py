@@ -105,7 +105,11 @@ def begin(written: str = TEXT) -> None:
     _written = written
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(FORMAT))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # It does nothing where somebody logs already, such as an earlier call
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for known in logging.getLogger().handlers:
+        if isinstance(known.formatter, EntryFormatter):
+            known.setFormatter(formatter(FORMAT))
     logging.getLogger("alembic").setLevel(logging.WARNING)
     threading.excepthook = _thread_ended
 

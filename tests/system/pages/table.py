@@ -245,11 +245,14 @@ BEGUN = {
     "tar -cz": ("tar --help", NAMED),
 }  # fmt: skip
 
+STORED = "it needs a store; tests/integration/object_store has one"
 #: Commands of which a page tells no more than an option, or which would not end: text -> (option that their help has to
 #: tell, why they are not run).
 HELP = {
     "shoplaunch setup": ("--from", "it asks; tests/integration/controller/cli/test_first_run.py answers"),
     "shoplaunch setup --from FILE": ("--from", "tests/integration/controller/cli/test_first_run.py runs it"),
+    "shoplaunch bundle add NAME FILE --store": ("--store", STORED),
+    "bundle add NAME FILE --no-store": ("--no-store", STORED),
     "pack -o": ("-o", NAMED),
     "agent build -o": ("-o", NAMED),
     "shoplaunch pack --check …": ("--check", "run with all that belongs to it in the session"),
@@ -265,4 +268,7 @@ HELP = {
 }  # fmt: skip
 
 #: What blocks show besides commands: how they begin.
-PICTURES = ("order ──►", "cron ─►", "public_url =", "[standard]", "[whmcs]", "[engine]", "[retention]", "DIR/")
+PICTURES = (
+    "order ──►", "cron ─►", "public_url =", "[standard]", "[whmcs]", "[engine]", "[retention]", "[bundle_store]",
+    "DIR/", "podman-compose",
+)  # fmt: skip
