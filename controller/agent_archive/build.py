@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from controller.agent_archive.bytecode import BYTECODE, code_names, compiled_modules
@@ -128,7 +128,7 @@ def build_agent(
     for wheel in fetch_wheels() if wheels is None else wheels:
         files.update(_vendored(wheel))
     files.update(compiled_modules(files, [sys.executable, *pythons]))
-    data = _archive(files)
+    data = packed(files)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_durably(output, data, FILE_MODE)
     return hashlib.sha256(data).hexdigest()
@@ -203,7 +203,8 @@ def _vendored(wheel: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, archive.read(name)
 
 
-def _archive(files: dict[str, bytes]) -> bytes:
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return the archive of `files` (name -> content); same files, same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):

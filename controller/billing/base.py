@@ -92,6 +92,8 @@ class Handover:
 REFUSED = "refused"
 #: The state in an alarm about a server that fails: its jobs wait.
 FAILING = "failing"
+#: The state in an alarm about an agent that more jobs failed with.
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

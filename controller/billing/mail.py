@@ -10,7 +10,7 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 
 from controller.billing import texts
-from controller.billing.base import FAILING, REFUSED, Alarm, Billing, Handover
+from controller.billing.base import FAILING, REFUSED, STOPPED, Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
@@ -25,7 +25,7 @@ STEP_SECONDS = 30
 #: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 #: State in an alarm that is of no job -> its text.
-_ALARMS = {REFUSED: texts.ALARM_OF_ORDER, FAILING: texts.ALARM_OF_SERVER}
+_ALARMS = {REFUSED: texts.ALARM_OF_ORDER, FAILING: texts.ALARM_OF_SERVER, STOPPED: texts.ALARM_OF_AGENT}
 
 
 class Mail(Billing):

@@ -147,6 +147,15 @@ What to do: $advice
 
 $admin_url
 """
+ALARM_OF_AGENT = """\
+The roll-out of an agent in channel $server has stopped: all its servers' jobs get the agent from before.
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+"""
 
 
 def client_language(billing_language: str, ordered: str) -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from controller.access import billing_keys, key_possession
 from controller.access import operators as people
 from controller.access.actor import command_line
+from controller.agent_archive import versions
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles.pack.progress import Progress
 from controller.config import FILE_NAME, Config
@@ -121,6 +122,7 @@ def install_agent(config: Config, keys: Keys) -> str:
     `config_invalid` for a Python of the configuration that does not work.
     """
     write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
+    versions.trust(config.agent, keys.public_keys())
     return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
 
 

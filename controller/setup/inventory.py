@@ -12,7 +12,7 @@ from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
-from controller.db.machines import breakers, servers
+from controller.db.machines import breakers, channels, servers
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.servers import Server
 from controller.db.migrate import require_current
@@ -81,6 +81,12 @@ def change_server(config: Config, row: Server, start: str | None, *, of_the_pane
             servers.choose_start(connection, row.name, start)
 
     command_line(config).change("server set", row.name, write)
+
+
+def choose_channel(config: Config, server: str, channel: str) -> None:
+    """Put the server into the channel of agents. Raises `server_unknown`."""
+    actor = command_line(config)
+    actor.change("server set", f"{server} {channel}", lambda connection: channels.choose(connection, server, channel))
 
 
 def busy_accounts(config: Config, server: str) -> set[str]:

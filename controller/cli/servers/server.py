@@ -25,6 +25,7 @@ from controller.panels.registry import PANELS, is_here, open_panel, starts
 from controller.setup import inventory, removal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+CHANNEL = re.compile(r"[a-z0-9][a-z0-9-]{0,19}\Z")
 _COLUMNS = (
     ("name", "Name"),
     ("panel", "Panel"),
@@ -34,6 +35,7 @@ _COLUMNS = (
     ("reason", "Why"),
     ("start", "Start"),
     ("last_start", "Last start"),
+    ("channel", "Channel"),
 )
 _CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), ("advice", "What to do"))
 
@@ -64,6 +66,7 @@ _start_option = click.option(
     type=click.Choice([rows.AUTO, rows.CRON]),
     help="auto: agents start at once where that can be; cron: at cron's next tick",
 )
+_channel_choice = click.option("--channel", help="Which agents its accounts get; see `agent status`. Default: stable.")
 _settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help=f"{_TITLES}: a setting")
 _HELP = "\n\n".join(
     ["Make the server NAME known.", *(f"Settings of {kind.title} servers: {kind.settings_help}" for kind in _CALLED)]
@@ -119,8 +122,9 @@ def add(name: str, panel: str, url: str | None, user: str | None, start: str | N
 @_ca_option
 @_settings_option
 @_start_option
+@_channel_choice
 @errors_shown
-def change(name: str, start: str | None, **given: Any) -> None:
+def change(name: str, start: str | None, channel: str | None, **given: Any) -> None:
     """Change how agents start on the server NAME, or token, certificates and settings of a cPanel server; `--option
     KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there.
 
@@ -132,13 +136,20 @@ def change(name: str, start: str | None, **given: Any) -> None:
     of_the_panel = server_rows.PanelOptions(**given)
     if of_the_panel and is_here(row.panel):
         raise click.UsageError(f"only {_TITLES} servers have a token and settings of their own")
-    if not of_the_panel and start is None:
-        raise click.UsageError("say what changes: --start, --token-file, --cpanel-token-file, --ca or --option")
+    if channel is not None and not CHANNEL.match(channel):
+        raise click.UsageError("a channel's name is small letters, digits and dashes; at most 20")
+    if not of_the_panel and start is None and channel is None:
+        raise click.UsageError(
+            "say what changes: --start, --channel, --option, --ca, --token-file or --cpanel-token-file"
+        )
     if of_the_panel:
         row = server_rows.changed(config, row, of_the_panel)
         open_panel(config, row)
 
-    inventory.change_server(config, row, start, of_the_panel=bool(of_the_panel))
+    if of_the_panel or start is not None:
+        inventory.change_server(config, row, start, of_the_panel=bool(of_the_panel))
+    if channel is not None:
+        inventory.choose_channel(config, name, channel)
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 
@@ -172,7 +183,7 @@ def _listed(row: Server, breaker: Breaker | None) -> dict[str, Any]:
     if row.locked_at is None and breaker is not None:
         state, reason = "failing", f"{breaker.reason}; next look {iso(breaker.next_at)}"
     started = {"start": starts(row), "last_start": server_starts.last(row)}
-    return {**shown, "state": state, "reason": reason, **started}
+    return {**shown, "state": state, "reason": reason, **started, "channel": row.channel}
 
 
 @server.command()

@@ -19,10 +19,10 @@ from controller.cli.terminal.output import (
 from controller.config import Config, load_config
 from controller.db.bundles import Bundle
 from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
-from controller.setup import inventory
+from controller.setup import agent_channels, inventory
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
+from shared.job import FOLDER
 from shared.plain_lines import escaped
 
 _COST_COLUMNS = (
@@ -42,15 +42,50 @@ def skeleton() -> None:
 
 
 @skeleton.command()
-@click.argument("server")
+@click.argument("server", required=False)
+@click.option("--all", "everywhere", is_flag=True, help="On every server that has a skeleton, without bundles.")
 @click.option("--with-bundle", "bundle", help="Also put this bundle into every new account.")
 @yes_option
 @errors_shown
-def install(server: str, bundle: str | None, yes: bool) -> None:
-    """Create new accounts of SERVER with launcher and agent; older versions are replaced."""
+def install(server: str | None, everywhere: bool, bundle: str | None, yes: bool) -> None:
+    """Create new accounts of SERVER with launcher and agent, those of its channel; older versions are replaced.
+
+    With --all exit code 3 when some servers could not be reached.
+    """
+    if everywhere == (server is not None) or (everywhere and bundle):
+        raise click.UsageError("name one SERVER, or --all without a bundle")
     config = load_config()
+    if server is None:
+        sys.exit(_install_everywhere(config))
+    _install(config, server, bundle, yes=yes)
+
+
+def _install_everywhere(config: Config) -> int:
+    """Replace the skeletons that are there; a bundle in one stays. Return the exit code."""
+    failed = 0
+    for row in inventory.list_servers(config):
+        try:
+            panel = inventory.panel_of(config, row.name)
+            found = panel.skeleton_status()
+            if found.launcher_sha256 is None and found.agent_sha256 is None:
+                click.echo(f"{row.name}: nothing installed")
+                continue
+            if found.bundle_sha256 is not None:
+                click.echo(f"{row.name}: has a bundle: `shoplaunch skeleton install {row.name} --with-bundle NAME`")
+                failed += 1
+                continue
+            own = agent_channels.files_for(config, row.name)
+            panel.ensure_skeleton(SkeletonFiles(launcher=own.launcher, agent=own.agent))
+            click.echo(f"{row.name}: {own.version}")
+        except ShoplaunchError as error:
+            failed += 1
+            show_error(error.code, f"{row.name}: {error.message}")
+    return PARTLY_DONE if failed else 0
+
+
+def _install(config: Config, server: str, bundle: str | None, *, yes: bool) -> None:
     panel = inventory.panel_of(config, server)
-    launcher, agent = agent_files(config)
+    _version, launcher, agent = agent_channels.files_for(config, server)
     known, path = inventory.bundle_file(config, bundle) if bundle else (None, None)
     cost = len(launcher) + len(agent) + (path.stat().st_size if path else 0)
     click.echo(f"Every new account will hold {_size(cost)} for it until its shop is ready or `skeleton sweep` is run.")
@@ -59,7 +94,7 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
         _show_readers(known)
         confirm(f"Put the bundle {bundle} into every new account?", yes)
     files = SkeletonFiles(launcher=launcher, agent=agent, bundle_path=str(path) if path else None)
-    _show(panel.ensure_skeleton(files), config, as_json=False)
+    _show(panel.ensure_skeleton(files), launcher, agent, as_json=False)
 
 
 @skeleton.command()
@@ -69,7 +104,8 @@ def install(server: str, bundle: str | None, yes: bool) -> None:
 def status(server: str, as_json: bool) -> None:
     """Show what new accounts of SERVER are created with."""
     config = load_config()
-    _show(inventory.panel_of(config, server).skeleton_status(), config, as_json=as_json)
+    _version, launcher, agent = agent_channels.files_for(config, server)
+    _show(inventory.panel_of(config, server).skeleton_status(), launcher, agent, as_json=as_json)
 
 
 @skeleton.command()
@@ -120,14 +156,6 @@ def sweep(server: str, yes: bool) -> None:
     sys.exit(PARTLY_DONE if failed else 0)
 
 
-def agent_files(config: Config) -> tuple[bytes, bytes]:
-    """Return (launcher, agent) of this installation. Raises ShoplaunchError `agent_not_built`."""
-    try:
-        return (config.agent / LAUNCHER_FILE).read_bytes(), (config.agent / AGENT_FILE).read_bytes()
-    except FileNotFoundError as error:
-        raise ShoplaunchError("agent_not_built", f"there is no {error.filename}; run `shoplaunch init`") from None
-
-
 def _show_readers(bundle: Bundle) -> None:
     """Print who can copy a bundle that new accounts are created with."""
     click.echo(
@@ -163,8 +191,7 @@ def _show_cost(panel: Panel, cost: int) -> None:
         click.echo(f"Accounts of these packages get no shop and hold it all the same: {escaped(', '.join(idle))}.")
 
 
-def _show(found: SkeletonStatus, config: Config, *, as_json: bool) -> None:
-    launcher, agent = agent_files(config)
+def _show(found: SkeletonStatus, launcher: bytes, agent: bytes, *, as_json: bool) -> None:
     current = (found.launcher_sha256, found.agent_sha256) == (sha256_hex(launcher), sha256_hex(agent))
     if as_json:
         print_json({**vars(found), "current": current})

@@ -15,7 +15,7 @@ from controller.db.orders import refused_orders, services
 from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.engine.monitoring import alarms, health
 from controller.jobs.engine.operations import set_back
-from controller.jobs.intake import billing_events, orders
+from controller.jobs.intake import billing_events, orders, roll_outs
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
@@ -43,7 +43,15 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
-    for chore in (start_forgotten, alarm_refused_orders, alarm_failing_servers, close_bundles, bring_back, remove_over):
+    for chore in (
+        start_forgotten,
+        alarm_refused_orders,
+        alarm_failing_servers,
+        roll_outs.judge,
+        close_bundles,
+        bring_back,
+        remove_over,
+    ):
         move()
         try:
             chore(installation, move)

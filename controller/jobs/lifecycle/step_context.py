@@ -16,6 +16,7 @@ from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.db.facts import Facts
 from controller.db.jobs import Job
+from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
 from controller.jobs.lifecycle import held_panel
 from controller.jobs.lifecycle.bundle_store import Bundles
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
 
 class Surroundings(NamedTuple):
-    """A job's server and bundle, None where there is none by that name."""
+    """A job's server and bundle, and its server's channel; None where there is none by that name."""
 
     server: Server | None
     bundle: Bundle | None
+    channel: Channel | None = None
 
     @classmethod
     def of(cls, connection: sa.Connection, job: Job) -> Surroundings:
@@ -79,6 +81,11 @@ class Tools:
         if found is None:
             raise ShoplaunchError("server_unknown", f"there is no server {self.job.server[:80]!r}")
         return found
+
+    @property
+    def channel(self) -> Channel:
+        """Which agent accounts of the job's server get."""
+        return self._surroundings.channel or Channel(self.server.channel)
 
     @property
     def _surroundings(self) -> Surroundings:

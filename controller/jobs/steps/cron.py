@@ -20,7 +20,7 @@ def run(work: Work) -> Outcome:
     is missing."""
     panel, account = work.tools.panel, work.account
     line = cron_line(work.job.id)
-    agent = drop.agent_files(work.tools.config.agent)
+    agent = drop.agent_files(work.tools.config.agent, work.job.agent or work.tools.channel.agent_for(work.job.id))
     panel.ensure_cron(account, line)
     panel.verify_prepared(account, Prepared(*work.database_names, line, agent))
     every, blocked_at = panel.cron_interval_seconds(account), [work.facts.blocked_at]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from controller.agent_archive import versions
 from controller.agent_archive.build import trusts
 from controller.jobs.agent_link import bundle_address, delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
@@ -16,7 +17,7 @@ from controller.keys import Keys
 from controller.panels.base import SkeletonFiles
 from controller.panels.registry import is_here
 from shared.errors import ShoplaunchError
-from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, RESTORE
+from shared.job import FOLDER, JOB_FILE, RESTORE
 
 JOB_FILE_MODE = 0o600
 
@@ -28,19 +29,20 @@ def run(work: Work) -> Outcome:
     note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
     return Outcome(
         lambda known: replace(known, put_sha256=put.sha256, start_prepared=put.unprepared),
-        columns={"expires_at": float(put.expires_at)},
+        columns={"expires_at": float(put.expires_at), "agent": put.agent},
         note=note,
     )
 
 
 @dataclass(frozen=True)
 class Put:
-    """What was placed in an account: when its job file expires (unix seconds), digests by name, and why the agent's
-    start is left to cron ("": it is not)."""
+    """What was placed in an account: when its job file expires (unix seconds), digests by name, why the agent's start
+    is left to cron ("": it is not), and the agent's version."""
 
     expires_at: int
     sha256: Mapping[str, list[str]]
     unprepared: str
+    agent: str
 
 
 def _changed(work: Work) -> list[str]:
@@ -61,7 +63,8 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     """
     tools, account = work.tools, work.account
     same_machine = is_here(tools.panel.kind)
-    files = agent_files(tools.config.agent)
+    found = versions.files(tools.config.agent, tools.channel.agent_for(work.job.id))
+    files = SkeletonFiles(found.launcher, found.agent)
     require_trust(files, tools.keys)
     payload = _payload(work, files.agent, needs_bundle=needs_bundle)
     document = job_file.with_socket(tools.config, payload, same_machine=same_machine)
@@ -76,7 +79,7 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     unprepared = ring.why_not(work)
     wanted = {} if unprepared else ring.files(work)
     tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **wanted})
-    return Put(int(document["expires_at"]), delivery.digests(files, content), unprepared)
+    return Put(int(document["expires_at"]), delivery.digests(files, content), unprepared, found.version)
 
 
 def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> dict[str, Any]:
@@ -91,12 +94,10 @@ def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> dict[str, Any]:
     return job_file.payload(tools.config, job, recipient, work.bundle, source, tools.clock())
 
 
-def agent_files(folder: Path) -> SkeletonFiles:
-    """Return launcher and agent of this installation. Raises agent_not_built."""
-    try:
-        return SkeletonFiles((folder / LAUNCHER_FILE).read_bytes(), (folder / AGENT_FILE).read_bytes())
-    except OSError as problem:
-        raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
+def agent_files(folder: Path, version: str = "") -> SkeletonFiles:
+    """Return launcher and agent of this installation, or of a kept `version`. Raises agent_not_built."""
+    found = versions.files(folder, version)
+    return SkeletonFiles(found.launcher, found.agent)
 
 
 def require_trust(files: SkeletonFiles, keys: Keys) -> None:

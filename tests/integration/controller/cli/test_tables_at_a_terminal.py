@@ -31,6 +31,8 @@ SHOWING = {
     "watch": ["{job}"],
     "certificate": ["{job}"],
     "server list": [],
+    "agent list": [],
+    "agent status": [],
     "server check": ["web-1"],
     "bundle list": [],
     "bundle show": ["{bundle}"],
@@ -47,7 +49,18 @@ SHOWING = {
     "config show": [],
 }
 #: Their rows are what --json prints as a list.
-LISTS = ("jobs", "server list", "bundle list", "key list", "key trail", "user list", "refused list", "errors")
+LISTS = (
+    "jobs",
+    "server list",
+    "agent list",
+    "agent status",
+    "bundle list",
+    "key list",
+    "key trail",
+    "user list",
+    "refused list",
+    "errors",
+)
 #: Look at this machine, where other tests run.
 CHANGING = ("doctor", "server check")
 #: Prints tables, and is tried with a template of its own (test_command of the packer), with accounts, or with settings
@@ -55,7 +68,8 @@ CHANGING = ("doctor", "server check")
 ELSEWHERE = {"pack", "skeleton install", "config check"}
 #: What such a command prints is a line or two, or a program goes on.
 NO_TABLE = {
-    "agent build", "backup", "bundle add", "bundle remove", "cancel", "forget", "https-on", "init", "key add",
+    "agent build", "agent follow", "agent keep", "agent remove", "agent roll-out", "agent stop",
+    "backup", "bundle add", "bundle remove", "cancel", "forget", "https-on", "init", "key add",
     "key adopt", "key renew", "key retire", "key revoke", "key rotate", "key set", "migrate", "order", "prune",
     "refused dismiss", "refused send", "remove", "restore", "retry", "serve", "setup", "server add", "server remove",
     "server set", "set-admin-password", "skeleton remove", "skeleton sweep", "user add", "user password",

@@ -1,0 +1,115 @@
+"""Agents side by side: the installed one, and others kept in a folder each, named by what they were built from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from controller.agent_archive.build import FILE_MODE, packed
+from controller.agent_archive.bytecode import BYTECODE
+from controller.files import write_durably
+from shared.errors import ShoplaunchError
+from shared.job import AGENT_FILE, LAUNCHER_FILE
+
+FOLDER = "versions"
+KEYS = "agent/keys.json"
+#: Of the digest of sources and libraries, behind the agent's own version.
+_DIGITS = 10
+_VERSION = re.compile(rb'^VERSION = "([0-9A-Za-z.+-]{1,40})"', re.MULTILINE)
+_NAME = re.compile(r"[0-9A-Za-z.+]{1,40}-[0-9a-f]{10}\Z")
+
+
+class AgentFiles(NamedTuple):
+    """Launcher and agent, and which version they are."""
+
+    version: str
+    launcher: bytes
+    agent: bytes
+
+
+@lru_cache(maxsize=8)
+def version_of(launcher: bytes, agent: bytes) -> str:
+    """Return the version: the agent's own, and a digest of all it runs, whatever its keys and its bytecode."""
+    digest = hashlib.sha256(launcher)
+    try:
+        with zipfile.ZipFile(io.BytesIO(agent)) as archive:
+            found = _VERSION.search(archive.read("agent/__init__.py"))
+            for name in sorted(archive.namelist()):
+                if name != KEYS and not name.startswith(f"{BYTECODE}/"):
+                    digest.update(name.encode() + b"\0" + hashlib.sha256(archive.read(name)).digest())
+    except (zipfile.BadZipFile, KeyError):
+        found = None
+        digest.update(agent)
+    own = found[1].decode("ascii").replace("-", ".") if found else "0"
+    return f"{own}-{digest.hexdigest()[:_DIGITS]}"
+
+
+def installed(folder: Path) -> AgentFiles:
+    """Return the agent of this installation, in `folder`. Raises ShoplaunchError `agent_not_built`."""
+    return _read(folder)
+
+
+def files(folder: Path, version: str) -> AgentFiles:
+    """Return the agent kept as `version`; the installed one for "", and where that version is not kept here: a job must
+    not fail because an agent went away. Raises ShoplaunchError `agent_not_built`."""
+    if version in kept(folder):
+        return _read(folder / FOLDER / version)
+    return installed(folder)
+
+
+def kept(folder: Path) -> list[str]:
+    """Return the versions kept in `folder`, in alphabetical order."""
+    try:
+        return sorted(path.name for path in (folder / FOLDER).iterdir() if _NAME.match(path.name))
+    except FileNotFoundError:
+        return []
+
+
+def keep(folder: Path) -> str:
+    """Keep the installed agent beside others; return its version. Raises ShoplaunchError `agent_not_built`; OSError."""
+    found = installed(folder)
+    place = folder / FOLDER / found.version
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_durably(place / AGENT_FILE, found.agent, FILE_MODE)
+    # The launcher last: without it the version is not complete
+    write_durably(place / LAUNCHER_FILE, found.launcher, FILE_MODE)
+    return found.version
+
+
+def remove(folder: Path, version: str) -> None:
+    """Remove the kept agent. Raises ShoplaunchError `agent_unknown`; OSError."""
+    require(folder, version)
+    shutil.rmtree(folder / FOLDER / version)
+
+
+def require(folder: Path, version: str) -> None:
+    """Raise ShoplaunchError `agent_unknown` unless this version is kept."""
+    if version not in kept(folder):
+        raise ShoplaunchError("agent_unknown", f"no agent is kept as {version[:80]!r}")
+
+
+def trust(folder: Path, public_keys: Sequence[bytes]) -> None:
+    """Give these keys to every kept agent, as to the installed one: job files are signed with the newest. OSError."""
+    wanted = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
+    for version in kept(folder):
+        path = folder / FOLDER / version / AGENT_FILE
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        if members[KEYS] != wanted:
+            write_durably(path, packed({**members, KEYS: wanted}), FILE_MODE)
+
+
+def _read(folder: Path) -> AgentFiles:
+    try:
+        launcher, agent = (folder / LAUNCHER_FILE).read_bytes(), (folder / AGENT_FILE).read_bytes()
+    except OSError as problem:
+        raise ShoplaunchError("agent_not_built", f"{problem.filename}: {problem.strerror}") from None
+    return AgentFiles(version_of(launcher, agent), launcher, agent)

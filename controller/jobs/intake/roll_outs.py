@@ -1,0 +1,72 @@
+"""Stops the roll-out of an agent that more jobs fail with than before, and alarms the operator."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from controller.billing.base import STOPPED, Alarm
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import access
+from controller.db.machines import channels
+from controller.db.machines.channels import Channel
+from controller.jobs.agent_judgement import roll_out
+from controller.jobs.engine.monitoring import alarms
+from controller.jobs.intake.installation import Installation
+from shared.errors import advice
+
+CODE = "roll_out_stopped"
+#: Who stops it, in the audit log.
+ACTOR = "worker"
+
+
+def judge(installation: Installation, move: Callable[[], None]) -> None:
+    """Compare what became of each roll-out's jobs, and alarm the operator of those that stopped; `move` is called at
+    each progress."""
+    with reading(installation.engine) as connection:
+        found = channels.rolling_out(connection)
+    for channel in found:
+        move()
+        if channel.stopped_at is None:
+            transact(installation.engine, functools.partial(_stop, name=channel.name, now=installation.now()))
+        with reading(installation.engine) as connection:
+            known = channels.get(connection, channel.name)
+        if (
+            known.alarm == "wanted"
+            and alarms.deliver(installation.billing("command", ""), _alarm(installation, known)) is None
+        ):
+            transact(installation.engine, functools.partial(_alarmed, stopped=known))
+
+
+def _stop(connection: sa.Connection, name: str, now: float) -> None:
+    """Stop the channel's roll-out where more jobs have failed with its agent."""
+    known = channels.get(connection, name)
+    if known.next == "" or known.stopped_at is not None:
+        return
+    why = roll_out.why_stopped(*channels.outcomes(connection, known))
+    if why:
+        channels.write(connection, replace(known, stopped_at=now, reason=why, alarm="wanted"))
+        access.add_audit(connection, now, ACTOR, "agent stop", None, f"{name} {known.next}: {why}")
+
+
+def _alarmed(connection: sa.Connection, stopped: Channel) -> None:
+    # The operator may have begun another meanwhile
+    if channels.get(connection, stopped.name) == stopped:
+        channels.write(connection, replace(stopped, alarm="told"))
+
+
+def _alarm(installation: Installation, channel: Channel) -> Alarm:
+    return Alarm(
+        job=f"agent-{channel.name}",
+        domain=f"agent {channel.next}",
+        server=channel.name,
+        state=STOPPED,
+        step=None,
+        code=CODE,
+        message=channel.reason,
+        advice=advice(CODE),
+        admin_url=f"{installation.config.public_url.rstrip('/')}/admin/jobs?state=failed",
+    )
