@@ -181,6 +181,7 @@ def line_of(command):
     return {
         "jobs": ("id", "domain", "state", "updated_at"), "server list": ("name",), "bundle list": ("manifest_sha256",),
         "key list": ("name",), "key trail": ("at", "action", "detail"), "user list": ("user", "created_at"),
+        "agent list": ("version",), "agent status": ("channel",),
         "refused list": ("domain", "last_at", "message", "advice"), "errors": ("code", "advice"),
     }[command]  # fmt: skip
 
