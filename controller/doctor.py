@@ -41,6 +41,8 @@ IGNORED_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "RE
 _READY_BYTES = 64 * 1024
 #: Workers remove what is over every hour.
 SWEEP_SECONDS = 2 * 86_400.0
+#: The package makes one each night.
+BACKUP_SECONDS = 2 * 86_400.0
 #: Only root may listen on ports up to this one.
 _LAST_CLOSED_PORT = 1023
 
@@ -169,6 +171,15 @@ def _retention(config: Config) -> Iterator[Check]:
     periods = ", ".join(f"{name} {days or 'forever'}" for name, days in vars(config.retention).items())
     when = "nothing was removed yet" if last is None else f"what is over was removed last on {iso(last)}"
     yield Check("", not late, f"days: {periods}; {when}", "Start a worker, or run `shoplaunch prune` by a timer.")
+
+
+def _backups(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        last, now = access.last_time(connection, retention.BACKED_UP), database_now(connection)
+    late = last is not None and now - last > BACKUP_SECONDS
+    message = "none was made yet" if last is None else f"the last was made on {iso(last)}"
+    what = "Run `shoplaunch backup FILE`; where a timer does, ask why it failed: `systemctl status shoplaunch-backup`."
+    yield Check("", not late, message, what if late else "", optional=True)
 
 
 def _restored(config: Config) -> Iterator[Check]:
@@ -345,6 +356,7 @@ _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "alarms": _alarms,
     "refused orders": _refused,
     "retention": _retention,
+    "backups": _backups,
     "whmcs": _whmcs,
     "whmcs key": _keys_of_whmcs,
     "trusted proxies": _proxies,

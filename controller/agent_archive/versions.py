@@ -20,6 +20,7 @@ from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 FOLDER = "versions"
+_FILES = (AGENT_FILE, LAUNCHER_FILE)
 KEYS = "agent/keys.json"
 #: Of the digest of sources and libraries, behind the agent's own version.
 _DIGITS = 10
@@ -66,11 +67,12 @@ def files(folder: Path, version: str) -> AgentFiles:
 
 
 def kept(folder: Path) -> list[str]:
-    """Return the versions kept in `folder`, in alphabetical order."""
+    """Return the versions kept in `folder`, in alphabetical order; one cut off while it came or went is none."""
     try:
-        return sorted(path.name for path in (folder / FOLDER).iterdir() if _NAME.match(path.name))
+        found = [path.name for path in (folder / FOLDER).iterdir() if all((path / one).is_file() for one in _FILES)]
     except FileNotFoundError:
         return []
+    return sorted(name for name in found if _NAME.match(name))
 
 
 def keep(folder: Path) -> str:
@@ -79,7 +81,7 @@ def keep(folder: Path) -> str:
     place = folder / FOLDER / found.version
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_durably(place / AGENT_FILE, found.agent, FILE_MODE)
-    # The launcher last: without it the version is not complete
+    # Until both are there it is none
     write_durably(place / LAUNCHER_FILE, found.launcher, FILE_MODE)
     return found.version
 
@@ -98,13 +100,20 @@ def require(folder: Path, version: str) -> None:
 
 def trust(folder: Path, public_keys: Sequence[bytes]) -> None:
     """Give these keys to every kept agent, as to the installed one: job files are signed with the newest. OSError."""
-    wanted = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
     for version in kept(folder):
         path = folder / FOLDER / version / AGENT_FILE
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        if members[KEYS] != wanted:
-            write_durably(path, packed({**members, KEYS: wanted}), FILE_MODE)
+        agent = path.read_bytes()
+        wanted = trusting(agent, public_keys)
+        if wanted != agent:
+            write_durably(path, wanted, FILE_MODE)
+
+
+def trusting(agent: bytes, public_keys: Sequence[bytes]) -> bytes:
+    """Return the agent's archive with these keys, and no others."""
+    wanted = json.dumps({"keys": [key.hex() for key in public_keys]}).encode()
+    with zipfile.ZipFile(io.BytesIO(agent)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return agent if members[KEYS] == wanted else packed({**members, KEYS: wanted})
 
 
 def _read(folder: Path) -> AgentFiles:

@@ -21,8 +21,11 @@ LEASE_SECONDS = 120.0
 OVER = ("live", "cancelled", "ignored")
 #: States of a step that still is to be done, or is being done.
 _OPEN_STEPS = ("waiting", "running")
-#: Actions of which the audit log always keeps the newest row: `key retire` asks when keys were made.
-KEPT_ACTIONS = ("key rotate",)
+#: A backup was made; the detail says where.
+BACKED_UP = "backup"
+#: Actions of which the audit log always keeps the newest row: `key retire` asks when keys were made, `doctor` when the
+#: last backup was.
+KEPT_ACTIONS = ("key rotate", BACKED_UP)
 
 
 class Kept(NamedTuple):

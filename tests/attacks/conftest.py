@@ -2,24 +2,21 @@
 
 import pytest
 
-from controller.db.connection.engine import make_engine
 from controller.jobs.engine import worker
 from tests.integration.controller.world import World
 from tests.support.people import People, prepare
 from tests.support.saved import KINDS, Places
-from tests.support.state_database import make_tables
+from tests.support.state_database import on_sqlite
 from tests.support.worlds.web_site import Site
 
 
 @pytest.fixture
 def world(tmp_path):
     """A whole controller on SQLite (tests.integration.controller.world.World)."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    make_tables(engine)
-    made = World(tmp_path, engine)
-    yield made
-    made.close()
-    engine.dispose()
+    with on_sqlite(tmp_path) as engine:
+        made = World(tmp_path, engine)
+        yield made
+        made.close()
 
 
 @pytest.fixture

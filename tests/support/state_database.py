@@ -3,6 +3,7 @@
 import functools
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -32,6 +33,15 @@ def url_at(server):
     """Return the URL of a new, empty database of a server of MariaDB or MySQL."""
     name, user, password = server.new_database()
     return f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={server.socket}"
+
+
+@contextmanager
+def on_sqlite(folder):
+    """Give the engine of a new database with tables in `folder`: for what does not depend on the kind of database."""
+    engine = make_engine(f"sqlite:///{folder}/state.db")
+    make_tables(engine)
+    yield engine
+    engine.dispose()
 
 
 def make_tables(engine):

@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from controller import backups
+from controller.access.actor import command_line
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
-from controller.config import PREFIX, load_config
+from controller.config import PREFIX, Config, load_config
+from controller.db.retention import BACKED_UP
 from controller.setup.installation import ensure_folders
 from shared.errors import ShoplaunchError
 from shared.plain_lines import escaped
@@ -62,6 +64,16 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
             backups.backup(config, file, given, progress)
     if file != STANDARD:
         click.echo(f"{file}: {file.stat().st_size} bytes. Bundles are not in it; keep their files too.")
+    _note(config, "standard output" if file == STANDARD else str(file.absolute()))
+
+
+def _note(config: Config, where: str) -> None:
+    """Note in the audit log that a backup was made: `doctor` says when there was none for long."""
+    try:
+        command_line(config).change(BACKED_UP, where, lambda _connection: None)
+    except ShoplaunchError as error:
+        # It is whole all the same
+        click.echo(f"The audit log does not know of this backup: {error.code}: {escaped(error.message)}", err=True)
 
 
 def _verify(file: Path, passphrase_file: Path | None) -> None:

@@ -31,7 +31,7 @@ def wrong(found):
 def world(world_of, tmp_path):
     """A reseller's server with one account, whose token may do what is needed and nothing else."""
     made = world_of(reseller=True, skeleton="reseller")
-    build_agent(made.config.agent / "agent.pyz", [Keys().public])
+    build_agent(made.config.agent / "agent.pyz", made.keys.public_keys())
     (made.config.agent / "run").write_bytes(launcher())
     with_token(made, NEEDED)
     made.hosting()

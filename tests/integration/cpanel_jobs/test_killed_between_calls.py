@@ -3,12 +3,11 @@
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 
 import pytest
 
-from controller.agent_archive.build import build_agent, launcher
+from controller.agent_archive.build import build_agent
 from controller.jobs.lifecycle import lease
 from tests.integration.cpanel_jobs import dying
 from tests.integration.cpanel_jobs.world import MODES, prepared
@@ -32,10 +31,10 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory):
-    """A real agent; nothing starts it."""
+    """A real agent's archive; nothing starts it."""
     path = tmp_path_factory.mktemp("agent") / "agent.pyz"
     build_agent(path, [Keys().public])
-    return path
+    return path.read_bytes()
 
 
 @pytest.fixture
@@ -45,8 +44,7 @@ def order_of(world_of, agent):
 
     def make():
         world = world_of()
-        (world.config.agent / "run").write_bytes(launcher())
-        shutil.copy(agent, world.config.agent / "agent.pyz")
+        world.give_agent(agent)
         hosting = world.hosting()
         return world, hosting, world.sell(hosting)
 

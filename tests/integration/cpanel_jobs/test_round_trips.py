@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from controller.agent_archive.build import build_agent, launcher
+from controller.agent_archive.build import build_agent
 from controller.db.connection.engine import transact
 from controller.db.machines import servers
 from controller.jobs.steps.drop import agent_files
@@ -39,8 +39,7 @@ def agents(tmp_path_factory):
 def world(request, world_of, agents):
     """A controller with a real launcher and agent."""
     made = world_of(reseller=request.param)
-    (made.config.agent / "run").write_bytes(launcher())
-    (made.config.agent / "agent.pyz").write_bytes((agents / "current").read_bytes())
+    made.give_agent((agents / "current").read_bytes())
     return made
 
 

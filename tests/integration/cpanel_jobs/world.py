@@ -7,6 +7,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.agent_archive.ascii_armor import agent_digest
+from controller.agent_archive.build import launcher
+from controller.agent_archive.versions import trusting
 from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import servers
@@ -55,6 +57,11 @@ class CpanelWorld(World):
         """The server's row says this."""
         row = servers.Server(**{**vars(self.server()), **columns})
         transact(self.engine, lambda connection: servers.change(connection, row))
+
+    def give_agent(self, agent):
+        """The installation has a real launcher, and the agent (bytes of its archive), which knows the world's keys."""
+        (self.config.agent / "run").write_bytes(launcher())
+        (self.config.agent / "agent.pyz").write_bytes(trusting(agent, self.keys.public_keys()))
 
     def server(self):
         """Return the server's row."""

@@ -5,10 +5,9 @@ import socket
 
 import pytest
 
-from controller.db.connection.engine import make_engine
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.quirks import Quirks
-from tests.support.state_database import make_tables
+from tests.support.state_database import on_sqlite
 from tests.support.worlds.cpanel_world import CpanelWorld, install_template, pack_template
 
 
@@ -49,9 +48,7 @@ def whm(whm_server, monkeypatch):
 @pytest.fixture
 def world(tmp_path, whm, bundle):
     """A controller that sells shops on that server (tests.support.worlds.cpanel_world.CpanelWorld)."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    make_tables(engine)
-    made = CpanelWorld(tmp_path, engine, whm, bundle)
-    yield made
-    made.close()
-    engine.dispose()
+    with on_sqlite(tmp_path) as engine:
+        made = CpanelWorld(tmp_path, engine, whm, bundle)
+        yield made
+        made.close()

@@ -56,7 +56,7 @@ def name(installation):
 def test_a_server_is_added_once_and_listed(installation, name):
     assert json.loads(installation("server", "list", "--json")) == [
         {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": "", "start": "auto",
-         "last_start": ""}
+         "last_start": "", "channel": "stable"}
     ]  # fmt: skip
     assert "one" in installation("server", "list")
     assert "name_taken" in installation("server", "add", "one", "--panel", "local", code=1)

@@ -59,3 +59,14 @@ def test_a_removed_version_is_gone(folder):
     version = versions.keep(folder)
     versions.remove(folder, version)
     assert versions.kept(folder) == []
+
+
+@pytest.mark.parametrize("left", ["agent.pyz", "run"])
+def test_a_version_cut_off_while_it_came_or_went_is_none(folder, left):
+    version = versions.keep(folder)
+    other = {"agent.pyz": "run", "run": "agent.pyz"}[left]
+    (folder / "versions" / version / other).unlink()
+    assert versions.kept(folder) == []
+    assert versions.files(folder, version) == versions.installed(folder)
+    assert versions.keep(folder) == version
+    assert versions.kept(folder) == [version]

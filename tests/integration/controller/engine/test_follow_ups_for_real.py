@@ -8,22 +8,19 @@ import time
 import bcrypt
 import pytest
 
-from controller.db.connection.engine import make_engine
 from tests.integration.controller.world import DOMAIN
 from tests.support.shops.real_follow_ups import RealWorld
-from tests.support.state_database import make_tables
+from tests.support.state_database import on_sqlite
 
 
 @pytest.fixture
 def real(tmp_path, mariadb_server, tls_authority):
     if shutil.which("php") is None:
         pytest.skip("no php for the sample shop")
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    make_tables(engine)
-    world = RealWorld(tmp_path, engine, mariadb_server, tls_authority)
-    yield world
-    world.close()
-    engine.dispose()
+    with on_sqlite(tmp_path) as engine:
+        world = RealWorld(tmp_path, engine, mariadb_server, tls_authority)
+        yield world
+        world.close()
 
 
 def begin(real, kind, **values):

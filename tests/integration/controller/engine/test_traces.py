@@ -11,15 +11,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from controller.billing.mail import Mail
 from controller.config import MailConfig, load_config
-from controller.db.connection.engine import make_engine
 from controller.jobs.lifecycle import changes
 from controller.panels.calls_under_way import CALLS
 from controller.telemetry import otlp, tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-from tests.integration.controller.world import Agent, World, eventually
-from tests.support.state_database import make_tables
+from tests.integration.controller.world import World, eventually
+from tests.support.state_database import on_sqlite
 from tests.support.worlds.web_site import Site
 
 ERROR = 2
@@ -64,12 +63,10 @@ class Collector:
 @pytest.fixture
 def world(tmp_path):
     """An installation on SQLite: what is traced does not depend on the database."""
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    make_tables(engine)
-    made = World(tmp_path, engine)
-    yield made
-    made.close()
-    engine.dispose()
+    with on_sqlite(tmp_path) as engine:
+        made = World(tmp_path, engine)
+        yield made
+        made.close()
 
 
 @pytest.fixture
@@ -93,12 +90,7 @@ def test_a_job_has_one_trace_from_the_order_to_the_mail(collector, world, tmp_pa
     world.work()
     with working_on(job.id, job.server, 1), CALLS.call("web1"):
         pass
-    agent = Agent(world, world.job(job))
-    agent.restore()
-    agent.clean()
-    world.serve(world.job(job))
-    world.work()
-    assert world.job(job).state == "live"
+    world.finish(job)
     spans = collector.received()
     names = {span.name for span in spans}
     assert {"order", "step drop", "step check", "panel call", "stage import", "step notify", "mail"} <= names

@@ -12,7 +12,6 @@ from shared.errors import ShoplaunchError
 from tests.integration.controller import follow_ups
 from tests.integration.controller.retention.stored import DAY, dump, rows
 from tests.integration.controller.retention.stored import sweep as swept
-from tests.integration.controller.world import Agent
 
 NOTE = Note("command line", "forget")
 KEY = "whmcs"
@@ -35,12 +34,7 @@ def live(world, service_id="42", **changes):
     order = {name: value for name, value in order.items() if value is not None}
     job = world.service.orders.place(order, source="api", signed_by=KEY)
     world.work()
-    agent = Agent(world, world.job(job))
-    agent.restore()
-    agent.clean()
-    world.serve(world.job(job))
-    world.work()
-    assert world.job(job).state == "live"
+    world.finish(job)
     access, log = world.service.access, world.service.access.request_log
     access.audit("client", "password shown", job.id, ADDRESS)
     access.audit("anna", "dismiss_refused", None, f"7 {PLANTED['domain']}")

@@ -2,24 +2,21 @@
 
 import pytest
 
-from controller.db.connection.engine import make_engine
 from tests.integration.controller.retention.shops import add_shop_bundle, report
 from tests.integration.controller.retention.stored import sweep, used_bytes
 from tests.integration.controller.world import World
-from tests.support.state_database import make_tables
+from tests.support.state_database import on_sqlite
 
 MOST_BYTES = 10_000
 
 
 @pytest.fixture
 def world(tmp_path):
-    engine = make_engine(f"sqlite:///{tmp_path}/state.db")
-    make_tables(engine)
-    made = World(tmp_path, engine)
-    add_shop_bundle(made)
-    yield made
-    made.close()
-    engine.dispose()
+    with on_sqlite(tmp_path) as engine:
+        made = World(tmp_path, engine)
+        add_shop_bundle(made)
+        yield made
+        made.close()
 
 
 def live(world, number):
