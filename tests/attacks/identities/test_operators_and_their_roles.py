@@ -29,6 +29,7 @@ NEEDED = {
     ("openapi.page", "GET"): "", ("openapi.show", "GET"): "",
     ("orders.place", "POST"): "signed", ("orders.show", "GET"): "signed", ("orders.retry", "POST"): "signed",
     ("callbacks.receive", "POST"): "token", ("bundles.send", "GET"): "token",
+    ("bundles.name_address", "POST"): "token",
     ("admin.home", "GET"): "look", ("admin.jobs", "GET"): "look", ("admin.job", "GET"): "look",
     ("admin.certificate", "GET"): "look", ("admin.attention", "GET"): "look", ("admin.servers", "GET"): "look",
     ("admin.audit_log", "GET"): "look", ("admin.logout", "POST"): "look",

@@ -52,7 +52,12 @@ def filled(command, file):
 def test_every_command_says_what_is_wrong_with_the_settings(commands, tmp_path, words, command):
     (commands.home / "shoplaunch.toml").write_text('public_url = "unfinished\n')
     (tmp_path / "file").write_text("nothing of use")
-    more = ["--dump", tmp_path / "file", "-o", tmp_path / "x.bundle"] if words == ("pack",) else []
+    answers = tmp_path / "answers"
+    answers.write_text('public_url = "http://127.0.0.1:8000"\noperator_email = "operator@example.com"\n')
+    more = {
+        ("pack",): ["--dump", tmp_path / "file", "-o", tmp_path / "x.bundle"],
+        ("setup",): ["--from", answers],
+    }.get(words, [])
     code, _ = commands.refused(*words, *filled(command, tmp_path / "file"), *more)
     assert code == ("docroot_missing" if words == ("pack",) else "config_invalid")
 
