@@ -168,7 +168,9 @@ def main():
     options, console = parsed(), Console()
     if os.geteuid() != 0:
         sys.exit("This needs root: machines of their own networks are made.")
-    signal.signal(signal.SIGTERM, _interrupted)
+    # A shell starts what it puts into the background with interrupts ignored
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     leftovers.clear()
     leftovers.note_folders()
     try:

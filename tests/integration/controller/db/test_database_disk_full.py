@@ -142,7 +142,8 @@ def test_a_change_that_finds_no_room_leaves_the_database_as_it_was(disk):
     engine = make_engine(f"sqlite:///{disk}/state.db")
     upgrade(engine)
     text = "x" * 200_000
-    query = sa.text("INSERT INTO bundles VALUES (:n, '', 0, '', :t, '', 0, NULL, 'shop', 0, NULL, NULL, 0)")
+    columns = "name, sha256, size, manifest_sha256, application, version, added_at"
+    query = sa.text(f"INSERT INTO bundles ({columns}) VALUES (:n, '', 0, '', :t, '', 0)")
     with engine.connect():
         leave(disk, 16 * KIB)
         with pytest.raises(ShoplaunchError) as caught:
