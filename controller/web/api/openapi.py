@@ -33,7 +33,7 @@ _SERVICE = {
 }  # fmt: skip
 _BUNDLE = {
     "name": "name", "in": "path", "required": True, "description": "The bundle, as the job file names it.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
 }  # fmt: skip
 _RANGE = {
     "name": "Range", "in": "header", "description": "One range of bytes; without it the whole bundle.",
