@@ -20,7 +20,12 @@ CONTAINER = PROJECT / "packaging" / "container"
 STATE = "/var/lib/shoplaunch"
 #: What an image has, and a tree has not.
 WITH_LOCAL = ("env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-END = "for p in $(cd /proc; ls -d [0-9]* | sort -n); do grep -q 's[e]rve' /proc/$p/cmdline && exec kill -TERM $p; done"
+END = """
+for process in $(cd /proc; ls -d [0-9]* | sort -n); do
+    grep -q 's[e]rve' /proc/$process/cmdline && kill -TERM $process && exit
+done
+exit 1
+"""
 #: As a container's processes: nobody in particular, who can become nobody else.
 NOBODY = (
     *WITH_LOCAL, "setpriv", "--reuid=990", "--regid=990", "--clear-groups", "--no-new-privs", "--bounding-set=-all",
