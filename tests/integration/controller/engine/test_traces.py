@@ -17,8 +17,7 @@ from controller.telemetry import otlp, tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-from tests.integration.controller.world import World, eventually
-from tests.support.state_database import on_sqlite
+from tests.integration.controller.world import eventually
 from tests.support.worlds.web_site import Site
 
 ERROR = 2
@@ -61,12 +60,9 @@ class Collector:
 
 
 @pytest.fixture
-def world(tmp_path):
-    """An installation on SQLite: what is traced does not depend on the database."""
-    with on_sqlite(tmp_path) as engine:
-        made = World(tmp_path, engine)
-        yield made
-        made.close()
+def database_url(tmp_path):
+    """SQLite alone: what is traced does not depend on the database."""
+    return f"sqlite:///{tmp_path}/state.db"
 
 
 @pytest.fixture
