@@ -38,6 +38,7 @@ def _config(connection: sa.Connection | None = None, applied: Callable[[], None]
 
     config = Config()
     config.set_main_option("script_location", _folder())
+    config.set_main_option("recursive_version_locations", "true")
     config.attributes.update(connection=connection, applied=applied)
     return config
 
@@ -134,7 +135,7 @@ def _of_postgresql(connection: sa.Connection, *, taken: bool) -> bool:
 @functools.cache
 def known() -> frozenset[str]:
     """Return every known revision: migrations are in files whose names begin with their numbers."""
-    return frozenset(path.name.partition("_")[0] for path in Path(_folder(), "versions").glob("[0-9]*.py"))
+    return frozenset(path.name.partition("_")[0] for path in Path(_folder(), "versions").rglob("[0-9]*.py"))
 
 
 def _scripts() -> ScriptDirectory:

@@ -1,1 +1,1 @@
-"""One module per revision, all kept in this one folder: databases of every earlier version start from theirs."""
+"""One module per revision, in folders of ten; all are kept: databases of every earlier version start from theirs."""
