@@ -86,20 +86,18 @@ class Double(FolderPanel):
 
     @contextmanager
     def _locked(self):
-        with self._state.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            content = file.read()
+        with self._state.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            content = self._state.read_bytes() if self._state.exists() else b""
             if content:
                 self.__dict__.update(pickle.loads(content))
             yield
             after = pickle.dumps({name: getattr(self, name) for name in _KEPT})
             if after != content:
+                # Who is killed in between has not begun
                 new = self._state.with_suffix(".new")
                 new.write_bytes(after)
-                # Written in place: the lock is this file's; who is killed in between has not begun
-                file.truncate(0)
-                file.write(after)
+                new.replace(self._state)
 
 
 class Hung(Double):
