@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import sqlalchemy as sa
-from alembic.script import ScriptDirectory
 
 from controller.backups.loading import count_on
 from controller.db import migrate
@@ -22,8 +21,7 @@ _ROWS = 3
 
 def steps():
     """Return [(the revision before, revision)] of every migration, the oldest first."""
-    script = ScriptDirectory(migrate._folder())
-    return [(step.down_revision, step.revision) for step in reversed(list(script.walk_revisions()))]
+    return [(step.down_revision, step.revision) for step in reversed(list(migrate._scripts().walk_revisions()))]
 
 
 def bring_to(engine, revision):

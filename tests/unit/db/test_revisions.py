@@ -3,13 +3,11 @@
 import subprocess
 import sys
 
-from alembic.script import ScriptDirectory
-
 from controller.db import migrate
 
 
 def test_the_newest_revision_is_the_one_alembic_leads_to():
-    assert migrate.newest() == ScriptDirectory(migrate._folder()).get_current_head()
+    assert migrate.newest() == migrate._scripts().get_current_head()
 
 
 def test_opening_an_installation_does_not_load_what_migrates():
