@@ -24,6 +24,8 @@ DRIVER = Path(__file__).with_name("driver.py")
 COUNTS = ("statements", "commits", "claims", "missed")
 _FORMAT = f"{len(COUNTS)}q"
 END_SECONDS = 30
+#: How long workers may take to start, and what the last of them takes from its file to its first look.
+START_SECONDS, SETTLED_SECONDS, LOOK_SECONDS = 120, 1.0, 0.05
 SEED = 23
 
 
@@ -68,15 +70,25 @@ class Fleet:
         path.write_text(json.dumps({**before, **changes}))
 
     def begin(self, orders, rate, seconds, prepare=lambda: None):
-        """The desk is ready, and what `prepare` adds to it; then the workers run, and orders come."""
+        """The desk is ready, and what `prepare` adds to it; orders come once the workers run."""
         command = self._driver("desk", str(self.home), str(orders), str(rate), str(seconds))
         self._desk = self.process("desk", command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._line()
         prepare()
         for number in self.workers:
             self._start(number)
+        self._await_workers()
         self._desk.stdin.write("go\n")
         self._desk.stdin.flush()
+
+    def _await_workers(self):
+        """A worker makes its file right before it starts; a busy machine needs seconds to get there."""
+        end = time.monotonic() + START_SECONDS
+        while len(list((self.home / "counts").iterdir())) < len(self.workers):
+            if time.monotonic() > end:
+                raise RuntimeError(f"the workers did not start within {START_SECONDS} s: see the logs in {self.home}")
+            time.sleep(LOOK_SECONDS)
+        time.sleep(SETTLED_SECONDS)
 
     def kill_every(self, seconds):
         """From now on one worker after the other is killed, and started again by who watches over services."""
