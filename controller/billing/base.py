@@ -99,7 +99,7 @@ STOPPED = "stopped"
 @dataclass(frozen=True)
 class Alarm:
     """The notification to the operator when a job, an order without one, or a server needs attention; it holds no
-    secret."""
+    secret. `message` and `advice` are in English, `language` is the operator's."""
 
     job: str
     domain: str
@@ -111,6 +111,9 @@ class Alarm:
     advice: str
     admin_url: str
     about: About | None = None
+    language: str = "en"
+    #: The step's name on pages, in English.
+    step_label: str = ""
 
 
 class Billing(ABC):

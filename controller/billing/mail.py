@@ -9,8 +9,8 @@ from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
-from controller.billing import texts
-from controller.billing.base import FAILING, REFUSED, STOPPED, Alarm, Billing, Handover
+from controller.billing import alarm_texts, texts
+from controller.billing.base import Alarm, Billing, Handover
 from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
@@ -24,8 +24,6 @@ TIMEOUT_SECONDS = 5 * 60
 STEP_SECONDS = 30
 #: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
-#: State in an alarm that is of no job -> its text.
-_ALARMS = {REFUSED: texts.ALARM_OF_ORDER, FAILING: texts.ALARM_OF_SERVER, STOPPED: texts.ALARM_OF_AGENT}
 
 
 class Mail(Billing):
@@ -48,10 +46,7 @@ class Mail(Billing):
         """See Billing.alarm. Raises ShoplaunchError `operator_missing` without [mail] operator."""
         if not self._settings.operator:
             raise ShoplaunchError("operator_missing", "nobody was notified: [mail] operator is not set")
-        values = {**vars(news), "step": news.step or "-"}
-        subject = f"Shoplaunch: {news.domain} is {news.state} ({news.code})"
-        text = texts.filled(_ALARMS.get(news.state, texts.ALARM), "en", values)
-        self._send(self._settings.operator, subject, text, f"{news.job}.alarm")
+        self._send(self._settings.operator, alarm_texts.subject(news), alarm_texts.text(news), f"{news.job}.alarm")
 
     def _identity(self, name: str, once: bool) -> str:
         domain = self._settings.sender.rpartition("@")[2] or "localhost"

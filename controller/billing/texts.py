@@ -1,4 +1,4 @@
-"""Texts of mails, tickets and alarms, in English and Persian; names, numbers and times as the language writes them."""
+"""Texts of mails and tickets for clients, in English and Persian; names, numbers and times as each is written."""
 
 from __future__ import annotations
 
@@ -110,52 +110,6 @@ $name_servers_line
 لطفاً این پیام را در جای امنی نگه دارید یا پس از نخستین ورود گذرواژه را عوض کنید.
 """,
 }
-#: For staff only, in English like all of the operator's texts.
-NOTE = """\
-Shoplaunch: the shop $domain on $server is $state at step "$step".
-
-$code: $message
-What to do: $advice
-$admin_url
-Reference: $reference
-"""
-#: Alarms by mail, to the operator alone.
-ALARM = """\
-The shop $domain on $server needs your attention: it is $state at step "$step".
-
-$code: $message
-
-What to do: $advice
-
-$admin_url
-"""
-ALARM_OF_ORDER = """\
-An order for $domain was refused: no shop is being made of it.
-
-$code: $message
-
-What to do: $advice
-
-Then send it again: $admin_url
-"""
-ALARM_OF_SERVER = """\
-The server $server does not answer: its jobs wait, and go on by themselves once it does. They fail after a day.
-
-$code: $message
-
-What to do: $advice
-
-$admin_url
-"""
-ALARM_OF_AGENT = """\
-The roll-out of an agent in channel $server has stopped: all its servers' jobs get the agent from before.
-
-$code: $message
-
-What to do: $advice
-
-$admin_url
-"""
 
 
 def client_language(billing_language: str, ordered: str) -> str:

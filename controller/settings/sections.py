@@ -17,6 +17,8 @@ SETTINGS_VERSION = 1
 #: How the client gets the back office's password: a page shows it once, a page lets one be chosen, the mail has it.
 LINK, SET, MAIL = "link", "set", "mail"
 CREDENTIALS = (LINK, SET, MAIL)
+#: What operators are written to in.
+OperatorLanguage = Annotated[str, rules.one_of("en", "fa")]
 #: What pydantic is asked for: a name that is no setting is an error.
 _STRICT = {"extra": "forbid"}
 
@@ -45,6 +47,9 @@ class MailConfig:
     user: str | None = setting(None, "Who signs in at the mail server; nobody unless named")
     password_file: str | None = setting(None, "A file that holds nothing but that user's password")
     operator: str | None = setting(None, "The operator's address for alarms; none are mailed without it")
+    operator_language: OperatorLanguage = setting(
+        "en", "The language of alarms, and of notes to staff in tickets: `en`, or `fa` (Persian)"
+    )
     driver: str = setting("", "`smtp` or `folder`; which of them is decided by `folder` otherwise")
 
     def password(self) -> str | None:

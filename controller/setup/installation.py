@@ -47,6 +47,8 @@ SETTINGS = """\
 #sender = "shops@example.com"
 #host = "localhost"
 #operator = "you@example.com"
+# Alarms, and notes to staff in tickets: en, or fa (Persian)
+#operator_language = "fa"
 
 # Clients of WHMCS are notified through it: by ticket and mails. Without this section they are notified by mail.
 #[whmcs]

@@ -19,7 +19,7 @@ from controller.web.api import agent_events, bundles, monitoring, openapi, order
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status
 from controller.web.pages.operator import starts
-from controller.web.support import context, csrf, errors, i18n, labels, security
+from controller.web.support import context, csrf, errors, i18n, labels, messages, security
 from controller.web.support.agent_socket import agents_only
 from controller.web.support.parsing import MAX_BODY_BYTES
 from controller.web.support.plain_paths import plain_paths
@@ -43,6 +43,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     csrf.init_app(app)
     errors.init_app(app)
     labels.init_app(app)
+    messages.init_app(app)
     starts.init_app(app)
     for blueprint in (
         orders.bp,

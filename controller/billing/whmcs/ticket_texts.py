@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.billing import texts
+from controller.billing import alarm_texts, texts
 from controller.billing.base import About, Alarm, Handover
 from controller.billing.whmcs.clients import Client
 
@@ -35,10 +35,7 @@ def ready(about: About, client: Client, news: Handover, ready_at: float) -> str:
 
 def note(about: About, news: Alarm, entry: str) -> str:
     """Return the note to staff about a failure."""
-    names = ("domain", "server", "state", "code", "message", "advice", "admin_url")
-    values = {name: str(getattr(news, name)) for name in names}
-    values |= {"step": news.step or "-", "reference": reference(about, entry)}
-    return texts.filled(texts.NOTE, "en", values)
+    return alarm_texts.note(news, reference(about, entry))
 
 
 def _values(about: About, client: Client) -> dict[str, str]:

@@ -150,6 +150,7 @@ def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
         code=server_outage.CODE,
         message=breaker.reason,
         advice=advice(server_outage.CODE),
+        language=installation.config.mail.operator_language,
     )
 
 
@@ -165,6 +166,7 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         # The error quotes the order's text
         message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
+        language=installation.config.mail.operator_language,
     )
 
 

@@ -69,4 +69,5 @@ def _alarm(installation: Installation, channel: Channel) -> Alarm:
         message=channel.reason,
         advice=advice(CODE),
         admin_url=f"{installation.config.public_url.rstrip('/')}/admin/jobs?state=failed",
+        language=installation.config.mail.operator_language,
     )

@@ -37,6 +37,14 @@ def test_an_alarm_without_an_address_is_not_sent_and_delivered_later(world):
     assert world.service.monitoring.undelivered_alarms() == []
 
 
+def test_a_persian_operator_is_mailed_in_persian(world):
+    letters = mailing(world, operator="op@example.com", operator_language="fa")
+    world.panel.fail("ensure_account", "panel_refused")
+    world.order()
+    world.work_later(300, stride=60)
+    assert "به رسیدگی شما نیاز دارد" in letters()[0] and "«حساب میزبانی»" in letters()[0]
+
+
 @attack("an error nobody foresaw keeps an alarm from going out", "the job goes on, and the alarm is tried again")
 def test_an_alarm_that_fails_unforeseen_holds_up_neither_its_job_nor_itself(world, monkeypatch):
     real, met = world.mail.alarm, []

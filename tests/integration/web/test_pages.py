@@ -261,6 +261,13 @@ def test_an_error_is_named_in_the_page_s_language_before_its_technical_message(s
         assert re.search(rf'{title}</p>\s*<p [^>]*dir="ltr" lang="en">no PHP 8.1 here</p>', page), language
 
 
+def test_a_message_that_has_its_sentence_in_persian_is_read_in_persian(site, operator):
+    job = site.order()
+    site.fail(job, "php", "panel_refused", "the shop needs PHP 8.1; the server offers <7.4>")
+    page = operator.get(site.url + f"/admin/jobs/{job.id}?lang=fa", timeout=TIMEOUT).text
+    assert 'فروشگاه <bdi dir="ltr">PHP <bdi>8.1</bdi></bdi> لازم دارد؛ سرور <bdi>&lt;7.4&gt;</bdi> دارد</p>' in page
+
+
 def test_retry_runs_exactly_the_failed_step_and_is_noted(site, operator):
     job = site.order()
     site.fail(job, "php", "panel_refused", "no PHP 8.1 here")

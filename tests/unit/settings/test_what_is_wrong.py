@@ -99,6 +99,12 @@ def test_a_newer_file_whose_settings_are_all_known_is_used_and_noted(surveyed):
     assert (one.code, one.essential, survey.config.job_hours) == ("config_newer", False, 3)
 
 
+def test_the_operators_language_is_one_that_alarms_are_written_in(surveyed):
+    (one,) = findings(surveyed('[mail]\noperator_language = "de"'))
+    assert one.setting == "mail.operator_language" and "must be one of en, fa" in one.message
+    assert surveyed('[mail]\noperator_language = "fa"').config.mail.operator_language == "fa"
+
+
 def test_files_that_settings_name_are_opened(surveyed, tmp_path):
     (tmp_path / "text").write_text("no certificate")
     text = f'tls_ca = "{tmp_path}/text"\n[mail]\nuser = "u"\npassword_file = "{tmp_path}/gone"\n'

@@ -40,6 +40,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
     error = dict(job.error or {})
     code = str(error.get("code", ""))
     code = code if is_known(code) else sanitize.UNKNOWN
+    step = plan.named(job.step or "")
     return Alarm(
         job=job.id,
         domain=readable(job.domain, job.folder),
@@ -51,6 +52,8 @@ def of_job(tools: Tools, job: Job) -> Alarm:
         advice=advice(code),
         admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
         about=notifications.about(tools, job),
+        language=tools.config.mail.operator_language,
+        step_label=step.label if step else "",
     )
 
 

@@ -1,0 +1,180 @@
+"""Texts for the operator: alarms by mail, and notes to staff in tickets. The English ones name steps and states as
+commands do."""
+
+from __future__ import annotations
+
+from controller.billing.base import FAILING, REFUSED, STOPPED, Alarm
+from controller.billing.texts import filled
+from controller.wording.direction import RIGHT_TO_LEFT_MARK, isolated, with_commands
+from controller.wording.error_messages import in_language
+from controller.wording.labels import label
+from shared.errors import advice, is_known, title
+
+#: Of a job.
+_JOB = {
+    "en": """\
+The shop $domain on $server needs your attention: it is $state at step "$step".
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+""",
+    "fa": """\
+فروشگاه $domain روی سرور $server به رسیدگی شما نیاز دارد. وضعیت: $state، در گام «$step».
+
+$title
+$message
+
+چه باید کرد: $advice
+
+کد: $code
+$admin_url
+""",
+}
+_ORDER = {
+    "en": """\
+An order for $domain was refused: no shop is being made of it.
+
+$code: $message
+
+What to do: $advice
+
+Then send it again: $admin_url
+""",
+    "fa": """\
+سفارشی برای $domain رد شد: از آن فروشگاهی ساخته نمی‌شود.
+
+$title
+$message
+
+چه باید کرد: $advice
+
+کد: $code
+سپس آن را دوباره بفرستید:
+$admin_url
+""",
+}
+_SERVER = {
+    "en": """\
+The server $server does not answer: its jobs wait, and go on by themselves once it does. They fail after a day.
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+""",
+    "fa": """\
+سرور $server پاسخ نمی‌دهد: کارهایش منتظر می‌مانند و همین که پاسخ دهد خودکار ادامه می‌یابند. پس از یک روز ناموفق می‌شوند.
+
+$title
+$message
+
+چه باید کرد: $advice
+
+کد: $code
+$admin_url
+""",
+}
+_AGENT = {
+    "en": """\
+The roll-out of an agent in channel $server has stopped: all its servers' jobs get the agent from before.
+
+$code: $message
+
+What to do: $advice
+
+$admin_url
+""",
+    "fa": """\
+عرضهٔ عامل تازه در کانال $server متوقف شد: کارهای همهٔ سرورهایش عامل پیشین را می‌گیرند.
+
+$title
+$message
+
+چه باید کرد: $advice
+
+کد: $code
+$admin_url
+""",
+}
+_ALARMS = {REFUSED: _ORDER, FAILING: _SERVER, STOPPED: _AGENT}
+_SUBJECT = {"en": "Shoplaunch: $domain is $state ($code)", "fa": "هشدار Shoplaunch: $domain – $state ($code)"}
+#: States that are of no job: jobs' states have their labels in the catalogue.
+_STATES = {REFUSED: "سفارش رد شد", FAILING: "پاسخ نمی‌دهد", STOPPED: "عرضه متوقف شد"}
+#: For staff only.
+_NOTE = {
+    "en": """\
+Shoplaunch: the shop $domain on $server is $state at step "$step".
+
+$code: $message
+What to do: $advice
+$admin_url
+Reference: $reference
+""",
+    "fa": """\
+از Shoplaunch: فروشگاه $domain روی سرور $server. وضعیت: $state، در گام «$step».
+
+$title
+$message
+چه باید کرد: $advice
+کد: $code
+$admin_url
+شمارهٔ پیگیری: $reference
+""",
+}
+
+
+def subject(news: Alarm) -> str:
+    """Return the subject of the operator's mail."""
+    return filled(_SUBJECT, news.language, _values(news))
+
+
+def text(news: Alarm) -> str:
+    """Return the operator's mail."""
+    return filled(_ALARMS.get(news.state, _JOB), news.language, _values(news))
+
+
+def note(news: Alarm, reference: str) -> str:
+    """Return the note to staff; by `reference` it is found again."""
+    return filled(_NOTE, news.language, {**_values(news), "reference": isolated(reference, news.language)})
+
+
+def _values(news: Alarm) -> dict[str, str]:
+    language = news.language
+    names = {name: isolated(getattr(news, name), language) for name in ("domain", "server", "code")}
+    return {
+        **names,
+        "state": _state(news),
+        "step": _step(news),
+        "title": title(news.code, language) if is_known(news.code) else "",
+        "message": _message(news),
+        "advice": with_commands(_advice(news), language),
+        # On a line of its own and unmarked: what makes links of addresses takes marks for part of them
+        "admin_url": news.admin_url,
+    }
+
+
+def _message(news: Alarm) -> str:
+    known = in_language(news.message, news.language)
+    # It may begin with a name: programs that know no isolates take a line's direction from its first letter
+    return f"{RIGHT_TO_LEFT_MARK}{known}" if known else isolated(news.message, news.language)
+
+
+def _advice(news: Alarm) -> str:
+    # What is stored with an error is English
+    return news.advice if news.language == "en" or not is_known(news.code) else advice(news.code, news.language)
+
+
+def _state(news: Alarm) -> str:
+    if news.language == "en":
+        return news.state
+    return _STATES.get(news.state) or label(news.state.capitalize(), news.language)
+
+
+def _step(news: Alarm) -> str:
+    if news.language == "en" or not news.step:
+        return news.step or "-"
+    return label(news.step_label, news.language) or isolated(news.step, news.language)
