@@ -7,7 +7,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -34,13 +34,15 @@ class Body(Protocol):
 class Origin:
     """Target of calls; with `context` over TLS, the certificate verified for `tls_name` (default: the host).
 
-    Names in other scripts are converted to their ASCII form for name servers, certificates and servers.
+    Names in other scripts are converted to their ASCII form for name servers, certificates and servers. `proven` is
+    called with each new connection before anything is sent, and raises OSError where that must not be.
     """
 
     host: str
     port: int
     context: ssl.SSLContext | None = None
     tls_name: str = ""
+    proven: Callable[[socket.socket], None] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", _ascii(self.host))
@@ -114,6 +116,12 @@ class HttpClient:
     def _opened(self, exchange: Exchange) -> socket.socket:
         origin = self._origin
         plain = exchange.connect(origin.host, origin.port)
+        if origin.proven is not None:
+            try:
+                origin.proven(plain)
+            except BaseException:
+                plain.close()
+                raise
         if origin.context is None:
             return plain
         return exchange.encrypt(plain, origin.context, origin.tls_name or origin.host)

@@ -23,7 +23,7 @@ from controller.web.support import context, csrf, errors, i18n, labels, messages
 from controller.web.support.agent_socket import agents_only
 from controller.web.support.parsing import MAX_BODY_BYTES
 from controller.web.support.plain_paths import plain_paths
-from controller.web.support.session_cookies import SessionCookies
+from controller.web.support.session_cookies import SessionCookies, of_this_host
 
 STATIC_DAYS = 30
 
@@ -62,15 +62,16 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
 
 def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> None:
     url = urlsplit(config.public_url)
+    # Only a plain-http address on this machine may go without
+    secure = url.scheme == "https" or url.hostname not in LOOPBACK
     app.config.update(
         SECRET_KEY=session_keys[-1],
         SECRET_KEY_FALLBACKS=list(session_keys[:-1]),
         # The limit for forms; `parsing.body` sets its own
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        SESSION_COOKIE_NAME="shoplaunch",
-        # Only a plain-http address on this machine may go without
-        SESSION_COOKIE_SECURE=url.scheme == "https" or url.hostname not in LOOPBACK,
+        SESSION_COOKIE_NAME=of_this_host("shoplaunch", secure=secure),
+        SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=LIFETIME_SECONDS),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from controller.bundles import manifest_limits
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from controller.config import Config
 from controller.db import bundles as rows
@@ -95,10 +96,13 @@ class Bundles:
             return rows.listed(connection)
 
     def manifest(self, bundle: Bundle) -> Manifest:
-        """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`."""
+        """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`,
+        `manifest_invalid`."""
         with open_bundle(self.path(bundle.name)) as opened:
             if opened.manifest_sha256 != bundle.manifest_sha256:
                 raise ShoplaunchError("bundle_digest", f"{bundle.name}'s manifest is not the one that was added")
+            # Earlier versions added any
+            manifest_limits.require(opened.manifest)
             return opened.manifest
 
 
@@ -140,6 +144,7 @@ def _noted(connection: sa.Connection, bundle: Bundle, paid: bool | None) -> None
 
 def _inspected(name: str, path: Path, now: float) -> Bundle:
     with open_bundle(path) as opened:
+        manifest_limits.require(opened.manifest)
         check_members(opened)
         # The recipe, not the bundle, defines the shop's password format and back office
         recipe_of(opened.manifest)

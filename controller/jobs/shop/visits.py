@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
+from controller.network import local_peers
 from controller.network.failures import LARGE, NetworkError
 from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
 from controller.network.unpacking import unpacked
@@ -52,7 +53,7 @@ class Site:
 
     @property
     def keeps_secrets(self) -> bool:
-        """Return whether nobody can read what is sent: it goes over TLS, or never leaves this machine."""
+        """Return whether nobody can read what is sent: it goes over TLS, or to this machine's own web server."""
         return self.context is not None or is_of_this_machine(self.ip)
 
     def own_path(self, url: SplitResult) -> str | None:
@@ -63,8 +64,12 @@ class Site:
         return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     def origin(self) -> Origin:
-        """Return the site's own address, independent of name servers; its certificate must be for its host."""
-        return Origin(self.ip, self.port, self.context, self.host.partition(":")[0])
+        """Return the site's own address, independent of name servers; its certificate must be for its host.
+
+        Without TLS nobody but the web server may answer at an address of this machine.
+        """
+        proven = local_peers.require_no_account if self.context is None and is_of_this_machine(self.ip) else None
+        return Origin(self.ip, self.port, self.context, self.host.partition(":")[0], proven)
 
 
 @dataclass(frozen=True)

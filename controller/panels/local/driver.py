@@ -40,12 +40,13 @@ class LocalPanel(Panel):
 
     kind: ClassVar[str] = "local"
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: LocalSettings, own_host: str = "") -> None:
+        """`own_host` is the controller's own name: no account's site answers to it."""
         self._settings = settings
         self._accounts = Accounts(settings)
         self._databases = mariadb.Databases(settings)
         self._pools = Pools(settings)
-        self._sites = Sites(settings)
+        self._sites = Sites(settings, own_host)
         self._skeleton = Skeleton(settings)
 
     def check(self) -> list[Check]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from controller.config import Config
 from controller.db.machines.servers import Server
+from controller.network.http_client import Origin
 from controller.panels.base import Panel
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
@@ -11,4 +14,5 @@ from controller.panels.local.settings import LocalSettings
 
 def open_panel(config: Config, server: Server) -> Panel:
     """Return the panel of `server`. Raises ShoplaunchError `config_invalid`."""
-    return LocalPanel(LocalSettings.from_dict({**config.local, **server.settings}))
+    own = Origin(urlsplit(config.public_url).hostname or "", 0)
+    return LocalPanel(LocalSettings.from_dict({**config.local, **server.settings}), own.host)

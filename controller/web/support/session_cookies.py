@@ -1,4 +1,4 @@
-"""Session cookies that tolerate small clock differences between the installation's processes."""
+"""Session cookies that tolerate small clock differences between the installation's processes, of this host alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
 from controller.timed_signer import lenient_signer
+
+
+def of_this_host(name: str, *, secure: bool) -> str:
+    """Return the name of the cookie `name`; over TLS browsers take one of such a name from this very host alone.
+
+    A client's shop may be at a neighbouring name below the same domain, and set cookies for all of that.
+    """
+    return f"__Host-{name}" if secure else name
 
 
 class SessionCookies(SecureCookieSessionInterface):

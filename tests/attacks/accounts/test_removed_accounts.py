@@ -161,6 +161,22 @@ def test_database_users_of_jobs_go_with_the_account(server):
 
 
 @attack(
+    "A client whose account is called as the beginning of another one's database user lets it be removed.",
+    "The other's database user stays.",
+)
+def test_users_of_an_account_that_is_called_alike_stay(server):
+    panel, account = server.panel(), server.new_account()
+    alike = panel.ensure_account(
+        server.known_user(f"{account.user}_sl"), f"like-{account.domain}", create=True, email="next@example.com"
+    )
+    database, user = panel.database_names(alike)
+    panel.ensure_database(alike, database)
+    panel.ensure_database_user(alike, user, "kept")
+    panel.remove_account(account)
+    assert panel.has_database_user(alike, user)
+
+
+@attack(
     "A client fills the home with a folder of so many entries that listing it would take the memory.",
     "It is listed, and removed, so many at a time.",
 )

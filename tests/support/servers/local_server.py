@@ -77,7 +77,10 @@ class LocalServer:
 
     def new_user(self):
         """Return an account name nobody has; an account made with it is removed at the end."""
-        user = "slt" + secrets.token_hex(5)
+        return self.known_user("slt" + secrets.token_hex(5))
+
+    def known_user(self, user):
+        """Return `user`; an account made with that name is removed at the end."""
         self._users.append(user)
         return user
 

@@ -126,8 +126,10 @@ class Site:
 class Sites:
     """The virtual hosts written by this panel."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: LocalSettings, reserved: str = "") -> None:
+        """`reserved` is a host name that no account gets."""
         self._settings = settings
+        self._reserved = reserved
 
     def all(self) -> Iterator[Site]:
         """Yield every site of this panel."""
@@ -142,13 +144,17 @@ class Sites:
         return None if part is None else _site(part)
 
     def check_domain(self, user: str, domain: str) -> None:
-        """Raise domain_invalid for an invalid host name, name_taken when another site answers to it."""
+        """Raise domain_invalid for an invalid host name, name_taken when another site answers to it, or the controller
+        itself, perhaps at another port: its visitors, and authorities of certificates, would meet the account."""
         if not DOMAIN.match(domain):
             raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
         own = self.of(user)
         if own is not None and own.domain != domain:
             raise ShoplaunchError("name_taken", f"the account {user} already serves {own.domain}")
-        if own is None and self._listed() & {domain, *_aliases(domain)}:
+        names = {domain, *_aliases(domain)}
+        if own is None and self._reserved in names:
+            raise ShoplaunchError("name_taken", f"{self._reserved} is the controller's own name")
+        if own is None and self._listed() & names:
             raise ShoplaunchError("name_taken", f"another site of the server answers to {domain}")
 
     def _listed(self) -> set[str]:

@@ -23,6 +23,8 @@ STATEMENT_SECONDS = 120
 MAX_NAME_BYTES = 32
 SUFFIX = "_shop"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+#: An account called as a longer one's names are shortened would have that one's database.
+_LIKE_SHORTENED = re.compile(r".{14,16}__[0-9a-f]{8}\Z")
 ER_ACCESS_DENIED_NO_PASSWORD = 1698
 _DENIED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD)
 
@@ -30,8 +32,7 @@ _DENIED = (ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO
 def names_of(user: str) -> tuple[str, str]:
     """Return (database, database user) of an account: a unique pair for each account."""
     name = user + SUFFIX
-    if len(name) > MAX_NAME_BYTES:
-        # Two underscores: a name that fits unshortened cannot look like this by chance of its beginning alone.
+    if len(name) > MAX_NAME_BYTES or _LIKE_SHORTENED.match(user):
         digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
         name = f"{user[:16]}__{digest}{SUFFIX}"
     return name, name
@@ -40,10 +41,17 @@ def names_of(user: str) -> tuple[str, str]:
 def temporary_name(user: str, job_id: str) -> str:
     """Return the name of a database user of an account for one job alone."""
     name = f"{user}_{TEMPORARY}{job_id[:5]}"
-    if len(name) > MAX_NAME_BYTES:
+    if len(name) > MAX_NAME_BYTES or _LIKE_SHORTENED.match(user):
         digest = hashlib.sha256(user.encode("ascii")).hexdigest()[:8]
         name = f"{user[:14]}__{digest}_{TEMPORARY}{job_id[:5]}"
     return name
+
+
+def _is_temporary(account: str, name: str) -> bool:
+    """Return whether `name` is that of a database user for one job of the account."""
+    # An account's own names end with "_shop", which no job's id does: `ab_sl` is another account than `ab`
+    job = name[-5:]
+    return job.isalnum() and name == temporary_name(account, job)
 
 
 class Databases:
@@ -176,7 +184,7 @@ class Databases:
         with self.cursor() as cursor:
             cursor.execute("SELECT DISTINCT User FROM mysql.user")
             found = [str(row[0]) for row in cursor.fetchall()]
-        return [name for name in found if name == temporary_name(account, name[-5:])]
+        return [name for name in found if _is_temporary(account, name)]
 
     def remove_user(self, account: str, user: str) -> None:
         """Remove the user and end its connections. Raises panel_refused when it is still there."""
@@ -209,7 +217,7 @@ class Databases:
 
     @staticmethod
     def _check_names(account: str, name: str) -> None:
-        if not _NAME.match(name) or name not in (*names_of(account), temporary_name(account, name[-5:])):
+        if not _NAME.match(name) or not (name in names_of(account) or _is_temporary(account, name)):
             raise ShoplaunchError("panel_refused", f"{name[:70]!r} is not a database name of {account}")
 
 

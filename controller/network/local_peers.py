@@ -1,0 +1,81 @@
+"""Refuses a connection to an address of this machine at which a process of an account listens or answers.
+
+Any account may listen at a port of 1024 or more while the web server is restarted. The kernel's tables name the user of
+each end; a namespace of the account's own changes nothing in them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.database_socket import FIRST_ACCOUNT
+
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LISTENS = "0A"
+#: Debian's and systemd's own users between an account's and those of an account's namespaces, `nobody` among them.
+_OF_THE_SYSTEM = range(60_000, 65_536)
+_WORD_BYTES = 4
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Foreign(OSError):
+    """An account's process is at the other end."""
+
+
+class _End(NamedTuple):
+    """One end of a connection, or a socket that waits for connections, and its user."""
+
+    address: Address
+    port: int
+    peer: tuple[Address, int]
+    listens: bool
+    uid: int
+
+
+def require_no_account(connected: socket.socket) -> None:
+    """Raise Foreign where a process of an account of this machine is, or may be, at the other end of `connected`.
+
+    A connection that nobody has accepted yet may still be taken by any process that listens there.
+    """
+    there, here = _place(connected.getpeername()), _place(connected.getsockname())
+    for end in _ends():
+        answers = (end.address, end.port) == there and end.peer == here
+        waits = end.listens and end.port == there[1] and (end.address == there[0] or end.address.is_unspecified)
+        if (answers or waits) and end.uid >= FIRST_ACCOUNT and end.uid not in _OF_THE_SYSTEM:
+            # As the reason of a failed connection only this is shown
+            raise Foreign(None, f"a process of the user {end.uid} of this machine is there")
+
+
+def _place(name: tuple[str, int]) -> tuple[Address, int]:
+    return _plain(ipaddress.ip_address(name[0].partition("%")[0])), name[1]
+
+
+def _plain(address: Address) -> Address:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return address if mapped is None else mapped
+
+
+def _ends() -> Iterator[_End]:
+    for table in _TABLES:
+        try:
+            lines = table.read_text("ascii").splitlines()
+        except FileNotFoundError:
+            # A system without IPv6
+            continue
+        for fields in map(str.split, lines[1:]):
+            address, port = _read(fields[1])
+            yield _End(address, port, _read(fields[2]), fields[3] == _LISTENS, int(fields[7]))
+
+
+def _read(text: str) -> tuple[Address, int]:
+    """Return the address and port of a table's field: words in this machine's own order of bytes, in hexadecimal."""
+    digits, _, port = text.partition(":")
+    raw = bytes.fromhex(digits)
+    if sys.byteorder == "little":
+        raw = b"".join(raw[at : at + _WORD_BYTES][::-1] for at in range(0, len(raw), _WORD_BYTES))
+    return _plain(ipaddress.ip_address(raw)), int(port, 16)

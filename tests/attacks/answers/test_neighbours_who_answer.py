@@ -1,0 +1,85 @@
+"""Only the web server answers for a shop of the controller's own machine: an account at its port hears no password."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller.jobs.shop.visits import Site, Visitor
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+
+pytestmark = pytest.mark.root
+
+PROGRAM = Path(__file__).with_name("false_site.py")
+#: A neighbour's account, and a user within a namespace of an account's own.
+ACCOUNTS = [54321, 654321]
+PASSWORD = "Sesame-77"
+
+
+@pytest.fixture
+def listener():
+    """A function: somebody takes a port; it returns that and what ends it and returns all that was heard."""
+    started = []
+
+    def listen(uid, address="127.0.0.1", accepts=True):
+        command = [sys.executable, "-I", str(PROGRAM), str(uid), address, "accepts" if accepts else "waits"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        port = int(process.stdout.readline())
+
+        def end():
+            process.kill()
+            return process.communicate()[0]
+
+        return port, end
+
+    yield listen
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def sign_in(port, ip="127.0.0.1"):
+    """Sign in to the shop at the port as the check of a new shop does; return the failure."""
+    visitor = Visitor(Site(ip, port, "shop.example.com"), timeout=60)
+    with pytest.raises(ShoplaunchError) as failure:
+        visitor.open("/admin/", "back_office", {"passwd": PASSWORD})
+    assert failure.value.code == "check_failed"
+    return failure.value.message
+
+
+@attack(
+    "an account takes the web server's port while that is restarted, and answers the check of a neighbour's shop",
+    "the check fails and names the user; not even the request is sent, let alone the administrator's password",
+)
+@pytest.mark.parametrize("uid", ACCOUNTS)
+def test_an_account_at_the_web_servers_port_hears_no_password(listener, uid):
+    port, end = listener(uid)
+    assert f"the user {uid}" in sign_in(port)
+    assert PASSWORD not in end()
+
+
+@attack(
+    "the account accepts the connection only once it was looked at, or listens by IPv6 for IPv4 as well",
+    "who listens there is looked at, too",
+)
+@pytest.mark.parametrize("address", ["127.0.0.1", "::", "::ffff:127.0.0.1"])
+def test_a_connection_that_waits_to_be_accepted_is_an_accounts_as_well(listener, address):
+    port, _end = listener(ACCOUNTS[0], address, accepts=False)
+    assert f"the user {ACCOUNTS[0]}" in sign_in(port)
+
+
+def test_an_account_is_seen_by_ipv6(listener):
+    port, end = listener(ACCOUNTS[0], "::1")
+    assert f"the user {ACCOUNTS[0]}" in sign_in(port, "::1")
+    assert PASSWORD not in end()
+
+
+@pytest.mark.parametrize("uid", [0, 33, 65534])
+def test_the_systems_own_web_server_is_heard(listener, uid):
+    port, end = listener(uid)
+    answer = Visitor(Site("127.0.0.1", port, "shop.example.com"), timeout=60).open("/", "front")
+    assert answer.body == b"Welcome!"
+    assert "GET / HTTP/1.1" in end()

@@ -1,0 +1,79 @@
+"""A bundle that somebody sells asks the controller for no more than an application needs, or it is refused alone."""
+
+import tracemalloc
+
+import pytest
+
+from controller.bundles import manifest_limits
+from controller.bundles.residue.bundle_reader import check_members, open_bundle
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.support.worlds.agent_box import small_manifest, write_bundle
+
+SECRET = {"name": "secret.key", "format": "alnum"}
+CHECK = {"name": "front", "path": "/", "status": [200]}
+PHP = {"min": "7.2", "max": None, "extensions": []}
+NEEDS = {"disk_bytes": 0, "inodes": 0, "max_statement_bytes": 0, "longest_key_bytes": 0}
+LONG = "x" * 300
+ASKED = {
+    "a secret of terabytes": {"secrets": [{**SECRET, "length": 10**13}]},
+    "a secret that begins without end": {"secrets": [{**SECRET, "prefix": "x" * 5000}]},
+    "secrets without end": {"secrets": [{**SECRET, "name": f"secret.k{number}"} for number in range(600)]},
+    "keys of RSA for hours": {"secrets": [{"name": f"secret.k{n}", "format": "rsa_private"} for n in range(17)]},
+    "PHP of no number": {"requirements": {**NEEDS, "php": {**PHP, "min": "newest"}}},
+    "PHP of digits without end": {"requirements": {**NEEDS, "php": {**PHP, "max": "9" * 5000}}},
+    "extensions of any text": {"requirements": {**NEEDS, "php": {**PHP, "extensions": ["\x1b[2J"]}}},
+    "visits without end": {"checks": [{**CHECK, "name": f"c{number}"} for number in range(201)]},
+    "megabytes for each job": {"checks": [{**CHECK, "contains": ["x" * 1024 * 1024]}]},
+    "a version of any text": {"application": {"name": "prestashop", "version": "8\n[INFO] all is well"}},
+    "secrets of any name": {"secrets": [{**SECRET, "name": f"secret.{LONG}"}]},
+    "variants of any length": {"variants": [{"name": "dark", "title": LONG}]},
+    "languages of any length": {"report": {"languages": ["en", LONG]}},
+    "languages without end": {"report": {"languages": ["en"] * 1001}},
+}
+
+
+@attack(
+    "a bundle's seller asks in its manifest for secrets, keys, visits or texts without end, or for what is no version",
+    "the bundle is refused when it is added",
+)
+@pytest.mark.parametrize("what", ASKED)
+def test_what_no_application_needs_is_refused_when_it_is_added(world, what):
+    with pytest.raises(ShoplaunchError) as failure:
+        world.add_bundle("bought", **ASKED[what])
+    assert failure.value.code == "manifest_invalid", failure.value.message
+    assert len(failure.value.message) < 200
+
+
+@attack(
+    "such a bundle was added by an earlier version, and somebody orders a shop of it",
+    "that job fails and says why; no worker makes its secrets, and others' jobs go on",
+)
+def test_a_job_of_such_a_bundle_fails_alone(world, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(manifest_limits, "require", lambda _manifest: None)
+        world.add_bundle("bought", secrets=[{**SECRET, "length": 5000}], values=["secret.key"])
+    bought = world.order(bundle="bought", account="mallory", domain="bought.example.com")
+    other = world.order()
+    world.work()
+    assert world.job(other).state == "dropped", world.status(other)
+    assert (world.job(bought).state, world.job(bought).error["code"]) == ("failed", "manifest_invalid")
+
+
+@attack(
+    "a part of a bundle is as large as the memory",
+    "it is checked piece by piece",
+)
+def test_a_large_part_is_checked_in_bounded_memory(tmp_path):
+    members = {"files/0001.tar.gz": ("files", False, bytes(48 * 1024 * 1024))}
+    path = tmp_path / "large.bundle"
+    write_bundle(path, members, small_manifest(members))
+    del members
+    with open_bundle(path) as bundle:
+        tracemalloc.start()
+        try:
+            check_members(bundle)
+            _now, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 8 * 1024 * 1024
