@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support import leftovers, sampling
 from tests.support.servers import machines_cron, mariadb, postgresql
 from tests.support.servers.controller_stub import Controller
+from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,7 @@ def pytest_configure():
     if os.geteuid() == 0:
         leftovers.clear()
         leftovers.note_folders()
+    sample_shop.choose_place()
 
 
 def pytest_report_header():
@@ -60,6 +62,7 @@ def pytest_sessionfinish(session):
         leftovers.own_notes().unlink(missing_ok=True)
     machines_cron.end(session.config.stash.get(CRON, None))
     mariadb.remove_templates()
+    sample_shop.remove_pictures()
 
 
 def group_of(nodeid):

@@ -216,14 +216,18 @@ class World:
             cursor.execute(f"GRANT ALL ON `{name}`.* TO `{name}`@localhost")
         return f"mysql://{name}@localhost/{name}?unix_socket={self.stack.mariadb_socket}", password
 
-    def install_sample(self, domain: str = "template.example") -> tuple[Path, str, str]:
-        """Install the sample shop as a template; return (document root, database URL, its password)."""
+    def install_sample(
+        self, domain: str = "template.example", pictures_of: Path | None = None
+    ) -> tuple[Path, str, str]:
+        """Install the sample shop as a template, with the pictures below the document root `pictures_of` where one is
+        given; return (document root, database URL, its password)."""
         root = self.directory / "template" / "public_html"
         shutil.rmtree(root.parent, ignore_errors=True)
         root.parent.mkdir()
         url, database_password = self.database("sl_template")
         command = ["php", str(SAMPLE_SHOP / "install.php"), "--docroot", str(root), "--domain", domain]
         command += ["--admin-email", "template@template.example", "--db-url", url]
+        command += [] if pictures_of is None else ["--pictures-of", str(pictures_of)]
         secret = {"SAMPLE_SHOP_DB_PASSWORD": database_password, "SAMPLE_SHOP_ADMIN_PASSWORD": secrets.token_urlsafe(12)}
         subprocess.run(
             command, check=True, env={**os.environ, **secret}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.packing.test_command import sample  # noqa: F401 - a fixture
+from tests.integration.packing.conftest import sample  # noqa: F401 - a fixture
 from tests.support.shops.packing import server_url
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

@@ -1,7 +1,6 @@
 """The corpus runner over a folder that holds our own sample shop: packed, ordered by cron, compared, and found out."""
 
 import json
-import os
 import subprocess
 
 import pytest
@@ -10,11 +9,10 @@ from tests.corpus import compare, live, pack, table
 from tests.corpus.shops import PASSED, Evidence, shops_below
 from tests.corpus.world import world_for
 from tests.support.servers.mariadb import start_private, stop_private
-from tests.support.worlds.whole import PROJECT
+from tests.support.shops import sample_shop
 
 pytestmark = [pytest.mark.root, pytest.mark.cron]
 DOMAIN = "template-corpus.example"
-SAMPLE_SHOP = PROJECT / "packaging" / "demo" / "sample-shop"
 
 
 class Sample:
@@ -48,11 +46,7 @@ def folder(tmp_path_factory):
 
 def _install(root, server):
     name, user, password = server.new_database()
-    command = ["php", str(SAMPLE_SHOP / "install.php"), "--docroot", str(root), "--domain", DOMAIN]
-    command += ["--admin-email", "template@template.example"]
-    command += ["--db-url", f"mysql://{user}@localhost/{name}?unix_socket={server.socket}"]
-    secret = {"SAMPLE_SHOP_DB_PASSWORD": password, "SAMPLE_SHOP_ADMIN_PASSWORD": "a-word-of-the-template"}
-    subprocess.run(command, check=True, env={**os.environ, **secret}, capture_output=True)
+    sample_shop.install(root, DOMAIN, f"mysql://{user}@localhost/{name}?unix_socket={server.socket}", password)
     return name
 
 

@@ -4,8 +4,10 @@
 
 import pytest
 
+from tests.support.shops import sample_shop
 from tests.support.shops.packing import server_url, small_shop
 
+DOMAIN = "template.shop.example"
 #: Every kind of value, key and engine that has its own way of going wrong.
 AWKWARD = r"""
 CREATE TABLE numbers (id bigint unsigned NOT NULL AUTO_INCREMENT, t tinyint, d decimal(65,30), f float, g double,
@@ -45,6 +47,22 @@ CREATE TABLE urls (id int NOT NULL, host varchar(255), note text, raw blob, PRIM
 INSERT INTO urls VALUES (1,'shop.template.example','see http://shop.template.example/ ''now''','shop.template.example'),
   (2,'other.example',NULL,x'ff00'),(3,NULL,'a\nb shop.template.example',NULL);
 """
+
+
+def installed_sample(root, mariadb_server):
+    """Install the sample shop into `root`, of its thousands of alike rows a few; return (document root, database URL
+    without the password, password)."""
+    name, user, password = mariadb_server.new_database()
+    url = f"mysql://{user}@localhost/{name}?unix_socket={mariadb_server.socket}"
+    sample_shop.install(root, DOMAIN, url, password)
+    mariadb_server.query("DELETE FROM ps_samplestats WHERE day > '2025-01-03'", database=name)
+    return root, url, password
+
+
+@pytest.fixture(scope="session")
+def sample(mariadb_server, tmp_path_factory):
+    """A sample shop, which is as before after each test: (document root, database URL without the password, password)."""
+    return installed_sample(tmp_path_factory.mktemp("sample") / "public_html", mariadb_server)
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import subprocess
 
 import pytest
 
-from tests.integration.packing.test_command import DOMAIN, run, sample  # noqa: F401 - a fixture
+from tests.integration.packing.conftest import DOMAIN
+from tests.integration.packing.test_command import run
 from tests.support.shops.packing import server_url
 
 
 @pytest.fixture
-def checked(sample, mariadb_server, tmp_path):  # noqa: F811
+def checked(sample, mariadb_server, tmp_path):
     """A function: check the sample shop, or `docroot`; return the finished process. Nothing may be left."""
     root, url, password = sample
 
@@ -35,7 +36,7 @@ def test_a_good_template_is_described_and_no_problem_found(checked):
         assert said in done.stdout
 
 
-def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mariadb_server):  # noqa: F811
+def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mariadb_server):
     document = json.loads(checked("--json").stdout)
     root, url, _ = sample
     database = url.split("/")[3].split("?")[0]
@@ -49,7 +50,7 @@ def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mar
     )
 
 
-def test_problems_of_tree_and_database_are_reported_together(checked, sample, mariadb_server, tmp_path):  # noqa: F811
+def test_problems_of_tree_and_database_are_reported_together(checked, sample, mariadb_server, tmp_path):
     root, url, _ = sample
     shutil.copytree(root, tmp_path / "shop")
     (tmp_path / "shop" / "out").symlink_to("/etc/passwd")
@@ -66,7 +67,7 @@ def test_problems_of_tree_and_database_are_reported_together(checked, sample, ma
     assert "ps_shop_url" in document["error"]["message"]
 
 
-def test_a_problem_of_packing_is_reported_with_the_description(checked, sample, tmp_path):  # noqa: F811
+def test_a_problem_of_packing_is_reported_with_the_description(checked, sample, tmp_path):
     shutil.copytree(sample[0], tmp_path / "shop")
     settings = (tmp_path / "shop" / "app" / "config" / "parameters.php").read_text()
     key = re.search(r"'cookie_key' => '([^']+)'", settings).group(1)
@@ -77,7 +78,7 @@ def test_a_problem_of_packing_is_reported_with_the_description(checked, sample, 
     assert "residue_in_bundle" in done.stderr and "What to do:" in done.stderr
 
 
-def test_an_unknown_version_is_reported_with_the_known_ones_and_the_description(checked, sample, tmp_path):  # noqa: F811
+def test_an_unknown_version_is_reported_with_the_known_ones_and_the_description(checked, sample, tmp_path):
     shutil.copytree(sample[0], tmp_path / "shop")
     version = tmp_path / "shop" / "app" / "AppKernel.php"
     version.write_text(version.read_text().replace("8.2.1", "10.0.0"))
@@ -86,7 +87,7 @@ def test_an_unknown_version_is_reported_with_the_known_ones_and_the_description(
     assert "Its database" in done.stdout and "unknown_version" in done.stderr and "10.0.0" in done.stderr
 
 
-def test_a_table_without_a_key_is_named(sample, checked, mariadb_server):  # noqa: F811
+def test_a_table_without_a_key_is_named(sample, checked, mariadb_server):
     name = sample[1].split("/")[3].split("?")[0]
     mariadb_server.query("CREATE TABLE ps_unkeyed (host varchar(90)) ENGINE=InnoDB", database=name)
     try:
@@ -97,7 +98,7 @@ def test_a_table_without_a_key_is_named(sample, checked, mariadb_server):  # noq
         mariadb_server.query("DROP TABLE ps_unkeyed", database=name)
 
 
-def test_without_check_a_bundles_path_is_needed(sample):  # noqa: F811
+def test_without_check_a_bundles_path_is_needed(sample):
     done = run("pack", "--docroot", sample[0], "--database", sample[1])
     assert done.returncode == 2
     assert "-o FILE" in done.stderr

@@ -14,39 +14,31 @@ from pathlib import Path
 import pytest
 
 from controller.recipes.tree.web_root import DEVELOPMENT
+from tests.integration.packing.conftest import DOMAIN
 from tests.support.resources import descendants
+from tests.support.shops.packing import server_url
 
 PROJECT = Path(__file__).resolve().parents[3]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
-INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
-DOMAIN = "template.shop.example"
-
-
-@pytest.fixture(scope="module")
-def sample(mariadb_server, tmp_path_factory):
-    """An installed sample shop: (document root, database URL without the password, password)."""
-    return installed_sample(tmp_path_factory.mktemp("sample") / "public_html", mariadb_server)
-
-
-def installed_sample(root, mariadb_server):
-    """Install the sample shop into `root`; return (document root, database URL without the password, password)."""
-    if shutil.which("php") is None:
-        pytest.skip("no php for the sample shop")
-    name, user, password = mariadb_server.new_database()
-    url = f"mysql://{user}@localhost/{name}?unix_socket={mariadb_server.socket}"
-    made = subprocess.run(
-        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", "boss@template.example",
-         "--admin-password", "Sample-Pw-77!", "--db-url", url.replace("@", ":@", 1)],
-        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr + made.stdout
-    return root, url, password
 
 
 def run(*arguments, **environment):
     return subprocess.run(
         [SHOPLAUNCH, *map(str, arguments)], env={**os.environ, **environment}, capture_output=True, text=True
     )
+
+
+@pytest.fixture
+def packing(sample, mariadb_server):
+    """A function: pack the sample shop, or what is in `docroot`, with the tests' own server for the proof; return the
+    finished process."""
+    root, url, password = sample
+
+    def pack(*words, docroot=root, source=("--database", url)):
+        more = ("--scratch", server_url(mariadb_server), *words)
+        return run("pack", "--docroot", docroot, *source, *more, SHOPLAUNCH_SOURCE_PASSWORD=password)
+
+    return pack
 
 
 @pytest.fixture
@@ -78,18 +70,15 @@ def test_the_sample_shop_is_packed_with_its_password_from_the_environment(sample
     assert os.path.getsize(target) == json.loads(shown.stdout)["size"]
 
 
-def test_json_gives_the_whole_manifest_and_check_leaves_no_bundle(sample, tmp_path):
-    root, url, password = sample
-    done = run("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle", "--check", "--json",
-               SHOPLAUNCH_SOURCE_PASSWORD=password)  # fmt: skip
+def test_json_gives_the_whole_manifest_and_check_leaves_no_bundle(packing, tmp_path):
+    done = packing("-o", tmp_path / "x.bundle", "--check", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["manifest"]["application"]["name"] == "prestashop"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_live_database_and_its_dump_give_the_same_bundle(sample, mariadb_server, tmp_path):
-    root, url, password = sample
-    name = url.split("/")[3].split("?")[0]
+def test_a_live_database_and_its_dump_give_the_same_bundle(sample, packing, mariadb_server, tmp_path):
+    name = sample[1].split("/")[3].split("?")[0]
     dump = tmp_path / "shop.sql"
     with dump.open("wb") as out:
         subprocess.run(
@@ -97,17 +86,16 @@ def test_a_live_database_and_its_dump_give_the_same_bundle(sample, mariadb_serve
             stdout=out, check=True,
         )  # fmt: skip
     first, second = tmp_path / "1.bundle", tmp_path / "2.bundle"
-    done = run("pack", "--docroot", root, "--database", url, "-o", first, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    done = packing("-o", first)
     assert done.returncode == 0, done.stderr
-    done = run("pack", "--docroot", root, "--dump", dump, "-o", second)
+    done = packing("-o", second, source=("--dump", dump))
     assert done.returncode == 0, done.stderr
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, tmp_path):
-    root, url, password = sample
+def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, packing, tmp_path):
     shop = tmp_path / "shop"
-    shutil.copytree(root, shop, symlinks=True)
+    shutil.copytree(sample[0], shop, symlinks=True)
     for link in shop.glob("*/bundles/*"):
         # An absolute one into the shop that was copied
         link.unlink()
@@ -115,11 +103,11 @@ def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, tm
     (shop / "docker" / "run.sh").write_text("#!/bin/sh")
     (shop / "Makefile").write_text("all:")
     (shop / "notes.txt").write_text("mine")
-    words = ("pack", "--docroot", shop, "--database", url, "--check", "--keep", "docker", "--leave-out", "/notes.txt")
-    done = run(*words, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    words = ("--check", "--keep", "docker", "--leave-out", "/notes.txt")
+    done = packing(*words, docroot=shop)
     assert done.returncode == 0, done.stderr
     assert "--keep PATTERN" in done.stdout and "--leave-out PATTERN" in done.stdout
-    left_out = json.loads(run(*words, "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)["report"]["left_out"]
+    left_out = json.loads(packing(*words, "--json", docroot=shop).stdout)["report"]["left_out"]
     assert left_out["--leave-out /notes.txt"] == {"count": 1, "bytes": 4, "examples": ["notes.txt"]}
     assert left_out[DEVELOPMENT]["examples"] == ["Makefile"]
 
@@ -210,10 +198,8 @@ def common(sample):
     parameters.write_bytes(before)
 
 
-def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_bundle(sample, common, tmp_path):
-    root, url, password = sample
-    words = ("pack", "--docroot", root, "--database", url, "-o", tmp_path / "x.bundle")
-    done = run(*words, "--full", SHOPLAUNCH_SOURCE_PASSWORD=password)
+def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_bundle(packing, common, tmp_path):
+    done = packing("-o", tmp_path / "x.bundle", "--full")
     assert done.returncode == 0, done.stderr
     reported = done.stdout[done.stdout.index("Not searched") :]
     assert re.search(r"secret database_password +too common", reported), done.stdout[-3000:]
@@ -223,24 +209,22 @@ def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_
     for text in ("too common", "sounds[/b].zip", common):
         assert text not in shown
     assert common not in done.stdout + done.stderr
-    document = json.loads(run(*words, "--check", "--json", SHOPLAUNCH_SOURCE_PASSWORD=password).stdout)
+    document = json.loads(packing("-o", tmp_path / "x.bundle", "--check", "--json").stdout)
     reason = document["report"]["not_searched"]["secret database_password"]
     assert reason == "too common: searched only where it stands as a password near its user's or database's name"
     assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]
 
 
-def test_the_report_begins_with_what_matters_and_ends_with_the_next_command(sample, tmp_path):
-    root, url, password = sample
-    words = ["pack", "--docroot", root, "--database", url]
+def test_the_report_begins_with_what_matters_and_ends_with_the_next_command(packing, tmp_path):
     target = tmp_path / "tea.bundle"
-    done = run(*words, "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    done = packing("-o", target)
     lines = done.stdout.splitlines()
     first = lines[: lines.index("")]
     assert len(first) <= 10 and "PrestaShop 8.2.1" in first[0]
     assert lines[-1] == f"Next: shoplaunch bundle add tea {target}"
     # What only begins is cut between words; what matters most is whole
     assert len(lines) < 50 and all(len(line) <= 120 for line in lines[len(first) : -2])
-    whole = run(*words, "--full", "-o", target, "--replace", SHOPLAUNCH_SOURCE_PASSWORD=password)
+    whole = packing("--full", "-o", target, "--replace")
     assert len(whole.stdout.splitlines()) > 100
 
 
@@ -253,15 +237,14 @@ def test_a_failure_ends_with_the_command_that_helps(sample, tmp_path):
     assert done.stderr.splitlines()[-1] == f"Next: shoplaunch pack --docroot {root} --dump {tmp_path}/shop.sql --check"
 
 
-def test_a_name_that_stands_in_a_large_part_of_the_programs_is_refused(sample, tmp_path):
-    root, url, password = sample
+def test_a_name_that_stands_in_a_large_part_of_the_programs_is_refused(sample, packing, tmp_path):
     shop = tmp_path / "shop"
-    shutil.copytree(root, shop, symlinks=True, ignore=shutil.ignore_patterns("bundles"))
+    shutil.copytree(sample[0], shop, symlinks=True, ignore=shutil.ignore_patterns("bundles"))
     (shop / "modules" / "common").mkdir()
     for number in range(150):
         (shop / "modules" / "common" / f"{number}.php").write_text(f"<?php // http://{DOMAIN}/\n")
     target = tmp_path / "x.bundle"
-    done = run("pack", "--docroot", shop, "--database", url, "-o", target, SHOPLAUNCH_SOURCE_PASSWORD=password)
+    done = packing("-o", target, docroot=shop)
     said = " ".join(done.stderr.split())
     assert done.returncode == 1 and "needle_too_common" in said
     assert re.search(rf"'{DOMAIN}' would be replaced [0-9]+ times in 1[0-9]{{2}} of ", said), said

@@ -9,13 +9,13 @@ import zipfile
 
 import pytest
 
-from tests.integration.packing.test_command import SHOPLAUNCH, run, sample  # noqa: F401 - a fixture
+from tests.integration.packing.test_command import SHOPLAUNCH, run
 from tests.support.shops.packing import server_url
 from tests.support.terminal import at_terminal
 
 
 @pytest.fixture
-def leaking(sample, mariadb_server, tmp_path):  # noqa: F811
+def leaking(sample, mariadb_server, tmp_path):
     """A sample shop with its own key in a file and in a row of a module: (arguments of pack, key, database name)."""
     root, url, password = sample
     shutil.copytree(root, tmp_path / "shop")

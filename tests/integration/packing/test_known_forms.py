@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.packing.test_command import installed_sample, run
+from tests.integration.packing.conftest import installed_sample
+from tests.integration.packing.test_command import run
 from tests.support.shops.packing import server_url, unpacked
 from tests.support.shops.secret_samples import FORMS, WRITTEN
 

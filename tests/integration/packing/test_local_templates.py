@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from controller.bundles.residue.bundle_reader import open_bundle
+from tests.support.shops import sample_shop
 
-PROJECT = Path(__file__).resolve().parents[3]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
-INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
 CACHES = rb"""<?php return [
     'cache' => 'memcached://localhost:11211', 'queue' => 'redis://localhost:6379', 'search' => 'http://localhost:9200',
     'db' => ['host' => 'localhost'], 'admin' => 'http://localhost/phpmyadmin/', 'shop' => 'http://localhost:8080/shop/x',
@@ -30,18 +28,10 @@ ROW = r"http://localhost:8080/shop/img/x.jpg http://localhost:8025/ ./shop. C:\x
 @pytest.fixture(scope="module")
 def bundle(mariadb_server, tmp_path_factory):
     """The opened bundle of such a template, packed in its own folder."""
-    if shutil.which("php") is None:
-        pytest.skip("no php for the sample shop")
     root = tmp_path_factory.mktemp("local") / "shop"
     name, user, password = mariadb_server.new_database()
     url = f"mysql://{user}@localhost/{name}?unix_socket={mariadb_server.socket}"
-    made = subprocess.run(
-        ["php", str(INSTALLER), "--docroot", str(root), "--domain", "localhost:8080", "--physical-uri", "/shop/",
-         "--admin-email", "boss@template.example", "--admin-password", "Sample-Pw-77!",
-         "--db-url", url.replace("@", ":@", 1)],
-        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr + made.stdout
+    sample_shop.install(root, "localhost:8080", url, password, "--physical-uri", "/shop/")
     (root / "modules/local.php").write_bytes(CACHES)
     (root / ".htaccess").unlink()
     (root / "vendor").mkdir(exist_ok=True)

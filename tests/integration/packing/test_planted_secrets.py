@@ -17,7 +17,7 @@ from controller.bundles.residue.findings import ResidueFound
 from controller.bundles.residue.search import base64_forms, forms
 from controller.bundles.review.decisions import BLANK, REMOVE, Decision, Decisions, choices_of
 from controller.bundles.template_plan import make_plan
-from tests.integration.packing.test_command import DOMAIN, installed_sample
+from tests.integration.packing.conftest import DOMAIN, installed_sample
 from tests.support.shops.packing import Quiet, server_url, unpacked
 from tests.unit.bundles.rewrite.helpers import serialize
 

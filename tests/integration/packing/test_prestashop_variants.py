@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.integration.packing.test_command import PROJECT, installed_sample, run
+from tests.integration.packing.test_command import PROJECT, run
 from tests.support.shops.packing import server_url
 
 VARIANTS = PROJECT / "packaging" / "demo" / "sample-shop" / "variants.toml"
 
 
-@pytest.fixture(scope="module")
-def pack(mariadb_server, tmp_path_factory):
+@pytest.fixture
+def pack(sample, mariadb_server):
     """A function: a file of variants and the bundle's path -> the finished process of `shoplaunch pack`."""
-    root, url, password = installed_sample(tmp_path_factory.mktemp("sample") / "public_html", mariadb_server)
+    root, url, password = sample
     scratch = server_url(mariadb_server)
 
     def packing(variants, target):
@@ -51,6 +51,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("text", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_every_new_shop_has_of_its_own_is_not_a_variants(pack, tmp_path, text, said):
     (tmp_path / "variants.toml").write_text(text)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from tests.integration.packing.test_command import installed_sample
+from tests.integration.packing.conftest import installed_sample
 from tests.support.shops.packing import server_url
 
 pytestmark = pytest.mark.root
@@ -92,6 +92,7 @@ def test_a_user_packs_a_shop_of_his_own_with_a_scratch_server_of_his_own(folder)
     (folder / "x.bundle").unlink()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("place", ["index.php", "app/config/parameters.php", "themes/*", "classes", "config", "admin*"])
 def test_what_is_packed_but_may_not_be_read_is_reported_by_name(folder, locked, mariadb_server, place):
     found = locked(f"shop/{place}")
@@ -104,6 +105,7 @@ def test_what_is_packed_but_may_not_be_read_is_reported_by_name(folder, locked, 
     assert "Permission denied" in failure
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("place", [PAGE, str(Path(PAGE).parent), "var/cache/prod/smarty", ".well-known"])
 def test_what_is_never_packed_need_not_be_readable(folder, locked, mariadb_server, place):
     locked(f"shop/{place}")

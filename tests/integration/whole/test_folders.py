@@ -6,17 +6,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import zipfile
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 import requests
 
+from tests.support.shops import sample_shop
 from tests.support.traces import Traces
-from tests.support.worlds.whole import BUNDLE, PROJECT, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS, wait_for
+from tests.support.worlds.whole import BUNDLE, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS, wait_for
 
-INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
 AROUND = "<h1>The site around the shop</h1>"
 #: Bundle -> where its template lived; and what is ordered of each.
 TEMPLATES = {BUNDLE: "/", "folder": "/shop/"}
@@ -30,10 +29,7 @@ def from_folder(whole):
     root = whole.directory / "in-folder" / "shop"
     root.parent.mkdir()
     url, password = whole.world.database("sl_folder")
-    command = ["php", str(INSTALLER), "--docroot", str(root), "--domain", TEMPLATE_DOMAIN]
-    command += ["--physical-uri", TEMPLATES["folder"], "--admin-email", "template@template.example", "--db-url", url]
-    secret = {"SAMPLE_SHOP_DB_PASSWORD": password, "SAMPLE_SHOP_ADMIN_PASSWORD": "Sample-Pw-77!"}
-    subprocess.run(command, check=True, env={**os.environ, **secret}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    sample_shop.install(root, TEMPLATE_DOMAIN, url, password, "--physical-uri", TEMPLATES["folder"])
     target = whole.directory / "folder.bundle"
     whole.world.pack(root, url, password, target)
     whole.world.run("bundle", "add", "folder", str(target))

@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from tests.support.shops import sample_shop
 from tests.support.shops.real_variant import picture
 from tests.support.shops.wordpress_site import Site
 from tests.support.worlds.whole import BUNDLE, SERVER, Whole
@@ -85,7 +86,7 @@ def manifest(sites):
 @pytest.fixture(scope="package")
 def agents(sites):
     """(agent in an account ordered for the sample shop, agent in one ordered for WordPress), as bytes."""
-    root, url, password = sites.world.install_sample()
+    root, url, password = sites.world.install_sample(pictures_of=sample_shop.pictures())
     sample = sites.directory / "sample.bundle"
     sites.world.pack(root, url, password, sample)
     sites.world.run("bundle", "add", BUNDLE, str(sample))

@@ -4,7 +4,6 @@ reaches account, crontab and MariaDB for real, and its follow-up jobs are done b
 import contextlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -24,11 +23,10 @@ from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import DOMAIN, SECRETS, World
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.tls_site import TlsProxy
+from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Box
 
-SAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "demo" / "sample-shop"
 OWNER = "owner@example.com"
-TEMPLATES_PASSWORD = "Sample-Pw-77!"
 WAIT_SECONDS = 120
 
 
@@ -118,14 +116,10 @@ class RealWorld(World):
         """The sample shop is installed in the account, owned by it, and served by PHP."""
         name, user, password = self.names
         shutil.rmtree(self.box.root)
-        subprocess.run(
-            ["php", str(SAMPLE / "install.php"), "--docroot", str(self.box.root), "--domain", f"{DOMAIN}:{self.port}",
-             "--admin-email", OWNER, "--admin-password", TEMPLATES_PASSWORD,
-             "--db-url", f"mysql://{user}:@localhost/{name}?unix_socket={self.server.socket}"],
-            env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, check=True, capture_output=True,
-        )  # fmt: skip
+        url = f"mysql://{user}@localhost/{name}?unix_socket={self.server.socket}"
+        sample_shop.install(self.box.root, f"{DOMAIN}:{self.port}", url, password, "--admin-email", OWNER)
         shutil.rmtree(self.box.root / "install", ignore_errors=True)
-        shutil.copy(SAMPLE / "router.php", self.box.base / "router.php")
+        shutil.copy(sample_shop.SAMPLE / "router.php", self.box.base / "router.php")
         self.box.own()
         os.chmod(self.box.base / "router.php", 0o644)
         address = f"127.0.0.1:{self.port}"

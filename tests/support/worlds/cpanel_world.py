@@ -1,6 +1,5 @@
 """A controller in this process, its only server a cPanel server with real accounts, databases, sites and agents."""
 
-import os
 import pwd
 import subprocess
 import time
@@ -24,9 +23,9 @@ from controller.panels.cpanel.start.starter import starter_key
 from shared.events import make_event
 from tests.integration.controller.world import World
 from tests.support.servers.controller_stub import Controller
+from tests.support.shops import sample_shop
 from tests.support.shops.packing import Quiet, server_url
 
-SAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "demo" / "sample-shop"
 SERVER = "cp1"
 BUNDLE = "sample"
 TEMPLATE_DOMAIN = "template-shop.example"
@@ -55,12 +54,8 @@ def install_template(folder, server, domain=TEMPLATE_DOMAIN):
     root = folder / "template" / "public_html"
     root.parent.mkdir()
     name, user, password = server.new_database()
-    subprocess.run(
-        ["php", str(SAMPLE / "install.php"), "--docroot", str(root), "--domain", domain,
-         "--admin-email", f"owner@{domain}", "--admin-password", "Template-Pw-77!",
-         "--db-url", f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"],
-        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": password}, check=True, capture_output=True,
-    )  # fmt: skip
+    url = f"mysql://{user}@localhost/{name}?unix_socket={server.socket}"
+    sample_shop.install(root, domain, url, password, "--admin-email", f"owner@{domain}")
     htaccess = root / ".htaccess"
     htaccess.write_text(OLD_BLOCKS + htaccess.read_text())
     return root, server_url(server, name)

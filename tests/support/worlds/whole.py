@@ -28,6 +28,7 @@ from controller.jobs.intake.service import open_service
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data
+from tests.support.shops import sample_shop
 from tests.support.worlds.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -76,7 +77,7 @@ class Whole:
 
         copy_new_data(self.world.stack)
         self.operator = self.world.start()
-        root, url, password = self.world.install_sample(TEMPLATE_DOMAIN)
+        root, url, password = self.world.install_sample(TEMPLATE_DOMAIN, sample_shop.pictures())
         self.template = {"root": str(root), "url": url, "password": password}
         target = self.directory / "sample.bundle"
         self.world.pack(root, url, password, target, SAMPLE_VARIANTS)

@@ -15,6 +15,7 @@ from controller.config import load_config
 from controller.setup.installation import ensure_installation
 from tests.fakes.whm.double import WhmDouble
 from tests.support.servers.local_server import copy_new_data
+from tests.support.shops import sample_shop
 from tests.support.worlds.whole import PROJECT, TEMPLATE_DOMAIN, Whole, wait_for
 
 OPERATOR = "nora"
@@ -57,7 +58,7 @@ class Session:
         world._write_settings(free_port())
         self.folder = self.whole.directory / "at-work"
         self.folder.mkdir()
-        root, self.database, self.password = world.install_sample(TEMPLATE_DOMAIN)
+        root, self.database, self.password = world.install_sample(TEMPLATE_DOMAIN, sample_shop.pictures())
         self._known |= {"root": str(root), "database": self.database, "password": self.password}
         self._known |= {"project": str(PROJECT), "home": str(world.home), "account": self.whole.new_name()}
         self._known |= {"saved": str(self.folder / "saved.tgz")}

@@ -3,8 +3,6 @@
 import glob
 import os
 import re
-import shutil
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import pytest
 
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
+from tests.support.shops import sample_shop
 
-PROJECT = Path(__file__).resolve().parents[3]
-INSTALLER = PROJECT / "packaging" / "demo" / "sample-shop" / "install.php"
 SHOP_PLACES = ("/srv/*/public_html", "/var/www/*/public_html")
 DOMAIN = "template.shop.example"
 ADMIN = "boss@template.example"
@@ -45,21 +42,13 @@ class Sample:
             connection.close()
 
 
-def install(server, root, uri="/", pictures_of=None):
-    """Install the sample shop with a database password full of awkward characters, with the pictures of the Sample
-    `pictures_of` where one is given."""
-    if shutil.which("php") is None:
-        pytest.skip("no php for the sample shop")
+def install(server, root, uri="/"):
+    """Install the sample shop with a database password full of awkward characters."""
     name, user, _ = server.new_database()
     server.query(f"ALTER USER `{user}`@localhost IDENTIFIED BY %s", PASSWORD)
     url = f"mysql://{user}:@localhost/{name}?unix_socket={server.socket}"
-    done = subprocess.run(
-        ["php", str(INSTALLER), "--docroot", str(root), "--domain", DOMAIN, "--admin-email", ADMIN,
-         "--physical-uri", uri, "--admin-password", "Sample-Pw-77!", "--db-url", url, "--with-install-folder",
-         *(["--pictures-of", str(pictures_of.root)] if pictures_of else [])],
-        env={**os.environ, "SAMPLE_SHOP_DB_PASSWORD": PASSWORD}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr + done.stdout
+    more = ("--admin-email", ADMIN, "--physical-uri", uri, "--with-install-folder")
+    sample_shop.install(root, DOMAIN, url, PASSWORD, *more)
     return Sample(server, root, (name, user, PASSWORD), uri)
 
 
@@ -70,9 +59,9 @@ def sample(mariadb_server, tmp_path_factory):
 
 
 @pytest.fixture
-def own_sample(mariadb_server, tmp_path, sample):
+def own_sample(mariadb_server, tmp_path):
     """A sample shop a test may break."""
-    return install(mariadb_server, tmp_path / "public_html", pictures_of=sample)
+    return install(mariadb_server, tmp_path / "public_html")
 
 
 def is_real_shop(root):
