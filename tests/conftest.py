@@ -22,6 +22,7 @@ FIRST = (
     *("tests/integration/whole", "tests/integration/chain", "tests/browser", "tests/resume"),
     *("tests/integration/packing", "tests/integration/controller/engine", "tests/integration/cpanel_shops"),
     *("tests/integration/cpanel_jobs", "tests/integration/local_panel", "tests/integration/delivery"),
+    *("tests/system", "tests/unit/recipes"),
 )
 #: What shares its group's whole Shoplaunch with another folder; a file that takes as long as the rest of its folder.
 SHARED = {"tests/integration/cpanel_live": "tests/integration/chain"}

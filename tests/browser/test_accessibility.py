@@ -96,7 +96,7 @@ def endpoint_of(application, url):
     return found
 
 
-@pytest.mark.sampled(of=2, each=("name",))
+@pytest.mark.sampled(of=4, each=("language",))
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", STATES)
 def test_nothing_in_a_page_keeps_anybody_out(sites, sessions, driver, application, name, language):

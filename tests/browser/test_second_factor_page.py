@@ -78,6 +78,7 @@ def key_on(driver):
     )
 
 
+@pytest.mark.sampled(of=4, each=("width",))
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "fa"])
 @pytest.mark.parametrize("width", [1280, 390])

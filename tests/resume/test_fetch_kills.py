@@ -140,6 +140,7 @@ def test_these_are_the_points_a_fetch_passes(fetching, wanted):
         assert (shop.points(), shop.source.asked) == (FIRST_TIME, [None])
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("point", "nth", "when"), places(FIRST_TIME))
 def test_killed_at_any_durable_point_of_the_fetch_the_next_tick_goes_on(fetching, wanted, point, nth, when):
     with fetching() as shop:
@@ -164,6 +165,7 @@ def test_killed_again_and_again_in_the_body_every_tick_asks_for_what_is_missing(
         assert shop.source.marks == [MARK if wanted_range else None for wanted_range in shop.source.asked]
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("point", "nth", "when"), places(ANEW))
 def test_a_part_of_another_file_is_never_mixed_with_the_bundle_wherever_it_is_killed(
     fetching, wanted, point, nth, when

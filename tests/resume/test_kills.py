@@ -75,6 +75,7 @@ def finish(shop, controller):
     raise AssertionError(f"never finished: {controller.events[-3:]}")
 
 
+@pytest.mark.sampled(of=3, each=("who",))
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("chunks", [1, 5, 9])
 def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbed, who, chunks):
@@ -99,6 +100,7 @@ def test_killed_in_the_middle_of_the_import(shop, controller, bundle, undisturbe
     shop.chunks.check(0 if who == "helper" else 1, who)
 
 
+@pytest.mark.sampled(of=3, each=("who",))
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("shards", [1, 4, 8])
 def test_killed_in_the_middle_of_unpacking(shop, controller, undisturbed, who, shards):
@@ -121,6 +123,7 @@ def test_killed_in_the_middle_of_unpacking(shop, controller, undisturbed, who, s
     same(shop.picture(), undisturbed)
 
 
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_again_and_again_at_random(shop, controller, undisturbed, seed):
     chance = random.Random(seed)

@@ -1,5 +1,6 @@
 """The Python interpreters of this machine: those of pyenv, of the system and of CloudLinux, from 3.6 on."""
 
+import functools
 import glob
 import os
 import subprocess
@@ -21,6 +22,7 @@ _ASK = [
 ]
 
 
+@functools.cache
 def interpreters():
     """Return version text such as "3.6.15" -> path of every CPython found that the agent must run on."""
     found = {}

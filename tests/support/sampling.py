@@ -2,8 +2,9 @@
 
 A test marked `sampled(of=N)` runs one in N of its cases; with `each=("name", …)` one in N of those with the same values
 of these parameters, so that every value comes every day; with `kind=…`, the mark of a case, one in N of its kind. Which
-ones follows from the number SHOPLAUNCH_SAMPLE, the day unless it is given: after N days all have run. A case that a
-mutant names runs every day, and so does one that is named on the command line.
+ones follows from the number SHOPLAUNCH_SAMPLE, the day unless it is given: after N days all have run. Of fewer than
+N cases one runs each day; with `rests=True` there are days without any, and its neighbours in the module have theirs on
+other days. A case that a mutant names runs every day, and so does one that is named on the command line.
 """
 
 import os
@@ -52,12 +53,12 @@ def left_out(items, day):
         if mark is not None:
             groups[_group(item, **mark.kwargs)].append(item)
     found = []
-    for number, ((_test, _values, of), cases) in enumerate(groups.items()):
-        turn = min(of, len(cases))
+    for number, ((_test, _values, of, rests), cases) in enumerate(groups.items()):
+        turn = of if rests else min(of, len(cases))
         found += [item for at, item in enumerate(cases) if (at - day - number) % turn]
     return found
 
 
-def _group(item, of, each=(), kind=None):
+def _group(item, of, each=(), kind=None, rests=False):
     values = (kind, *(repr(item.callspec.params[name]) for name in each))
-    return item.nodeid.partition("[")[0], values, of
+    return item.nodeid.partition("[")[0], values, of, rests

@@ -17,6 +17,10 @@ from controller.db.connection.engine import make_engine
 KINDS = ("sqlite", "mariadb", "postgresql")
 #: Parameters of many tests that need a server: each uses one of the two, the other one the next day.
 SERVERS = [pytest.param(kind, marks=pytest.mark.sampled(of=2, kind="server")) for kind in KINDS[1:]]
+#: The same where many neighbours send the same statements: each test uses a server every other day.
+SERVERS_NOW_AND_THEN = [
+    pytest.param(kind, marks=pytest.mark.sampled(of=4, kind="server", rests=True)) for kind in KINDS[1:]
+]
 #: Version of a server -> the statements that make the tables there.
 _made = {}
 

@@ -143,6 +143,7 @@ def test_the_newest_of_two_on_different_ports_is_the_one_that_agents_reach(site,
     "An account asks through the agents' socket for the operators' pages, where it has no address to be counted by.",
     "There is nothing but what agents need.",
 )
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("target", ["/admin/login", "/healthz", "/metrics", "/api/v1/orders", "/status/x", "/"])
 def test_nothing_but_what_agents_need_is_behind_the_socket(site, serve, target):
     running = serve().wait()

@@ -189,6 +189,7 @@ COMMANDS = {"worker": ["worker"], "serve": ["serve", "--bind", "127.0.0.1:0"]}
     "the worker's loop hangs, ends or only fails, or what it does beside its jobs hangs",
     "its process ends with code 70 and says why",
 )
+@pytest.mark.sampled(of=2, each=("trick",))
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("trick", "why"),

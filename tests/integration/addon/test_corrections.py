@@ -83,6 +83,7 @@ def looked_at(whmcs):
     whmcs.cron()
 
 
+@pytest.mark.sampled(of=3, each=("code",))
 @pytest.mark.parametrize("again", [send_again, retry, create_again], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("code", MISTAKES)
 def test_a_mistake_corrected_in_whmcs_is_gone_however_the_order_is_sent_again(whmcs, jobs_of, code, again):

@@ -61,6 +61,7 @@ def templates(whmcs, language):
     return {row["name"]: Template(row["subject"], row["message"]) for row in rows if row["language"] in ("", language)}
 
 
+@pytest.mark.sampled(of=2, each=("system",))
 @pytest.mark.parametrize("system", ["english", "farsi"])
 @pytest.mark.parametrize(
     ("language", "default", "persian"),

@@ -45,6 +45,7 @@ def test_a_controller_without_its_notification_log_checks_whmcs_before_it_notifi
     assert_notified_once(whmcs)
 
 
+@pytest.mark.sampled(of=2, each=("mood",))
 @pytest.mark.parametrize("shape", ["normal", "flat", "lists", "numbers"])
 @pytest.mark.parametrize("mood", ["cut", "slow", "broken", "html", "http500"])
 def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock, mood, shape):

@@ -131,6 +131,7 @@ def test_answers_lost_all_along_the_way_make_nothing_twice(billed_world, whmcs):
     assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
 
 
+@pytest.mark.sampled(of=2, each=("action",))
 @pytest.mark.parametrize("action", ["SendEmail", "OpenTicket", "AddTicketReply"])
 @pytest.mark.parametrize("mood", ["cut", "html", "http500", "broken"])
 def test_one_lost_answer_takes_no_news_from_the_client_of_a_fast_shop(billed_world, whmcs, action, mood):

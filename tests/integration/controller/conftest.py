@@ -1,4 +1,4 @@
-"""State databases of the kinds that most tests need; those of the engine and of the database itself meet all."""
+"""State databases of the kinds that most tests need; those of the database itself meet all."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from controller.db.connection.engine import make_engine
 from tests.support.state_database import make_tables, new_url
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.sampled(of=2, rests=True))])
 def database_url(request, tmp_path):
-    """The URL of a new, empty state database: an SQLite file, then one of a real MariaDB."""
+    """The URL of a new, empty state database: an SQLite file; every other day one of a real MariaDB."""
     return new_url(request, tmp_path, request.param)
 
 

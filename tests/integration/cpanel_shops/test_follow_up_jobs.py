@@ -38,6 +38,7 @@ def nothing_left(world, shop, database_user):
     assert [row for row in tables if row[0].startswith("shoplaunch")] == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_new_password_and_a_closed_shop_under_every_prefix(world, whm, prefix):
     whm.quirks = Quirks(**PREFIXES[prefix])

@@ -101,6 +101,7 @@ def test_our_sample_is_packed_anew_when_it_would_be_another(world, tmp_path, mon
     assert packed_from == ["one", "two"]
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("name", ["my shop.bundle", ".hidden.bundle", "فروشگاه.bundle", "x" * 200, "-.bundle", "a..b"])
 def test_whatever_the_file_is_called_the_bundle_gets_a_usable_name(world, tmp_path, name):
     path, digest = bundle(tmp_path / name, "one")

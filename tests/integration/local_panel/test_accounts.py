@@ -285,6 +285,7 @@ def test_removing_an_account_spares_the_one_whose_name_begins_alike(server):
     assert server.get(other.domain) == (200, b"alive")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("step", ["sites", "pools", "databases", "crontab", "kill", "files", "rmdir", "userdel"])
 def test_a_removal_interrupted_anywhere_is_finished_by_the_next_call(server, monkeypatch, resident, step):
     from controller.panels.local import commands, crontab

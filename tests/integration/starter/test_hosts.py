@@ -39,6 +39,7 @@ def test_the_launcher_runs_as_the_account_with_the_surroundings_of_cron_and_noth
     assert not list(host.root.glob("shoplaunch-start-*"))
 
 
+@pytest.mark.sampled(of=2, each=("way",))
 @pytest.mark.parametrize("kind", AS_ACCOUNT)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_of_starting_programs_does_alone_and_as_cleanly(host_of, kind, way):

@@ -76,6 +76,7 @@ def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed)
     assert (tmp_path / "a.pyz").read_bytes() == (tmp_path / "b.pyz").read_bytes()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("version", interpreters())
 def test_compiled_modules_do_not_depend_on_what_else_the_compiling_python_knows(version):
     sources = canonical_json(
@@ -120,6 +121,7 @@ def test_the_python_that_built_the_agent_compiles_nothing_of_it(tmp_path, module
     assert loader_of(sys.executable, tmp_path / "a.pyz", module) == "Compiled"
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("version", interpreters())
 def test_a_python_the_agent_was_built_for_compiles_nothing_of_it(tmp_path, version):
     python = interpreters()[version]

@@ -69,6 +69,13 @@ def test_of_each_kind_some_come_every_day():
     }
 
 
+def test_what_may_rest_comes_as_often_as_the_mark_says_and_neighbours_on_other_days():
+    items = [Item(f"t.py::test_{name}[{n}]", of=4, rests=True) for name in "abcd" for n in range(2)]
+    days = [ran(items, day) for day in range(4)]
+    assert [len(found) for found in days] == [2, 2, 2, 2]
+    assert set().union(*days) == {item.nodeid for item in items}
+
+
 def test_what_has_no_mark_runs():
     items = [Item("t.py::test_one"), Item("t.py::test_two[1]", of=2)]
     assert "t.py::test_one" in ran(items, 1) & ran(items, 2)

@@ -151,7 +151,7 @@ def rows_in(command, printed):
     return words_in("\n".join(lines[1:] if command in (*LISTS, *CHANGING) else lines))
 
 
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize("command", SHOWING)
 def test_at_a_terminal_no_word_is_broken_or_lost(house, command):
     words = command_line(house, command)

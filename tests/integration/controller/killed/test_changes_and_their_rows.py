@@ -36,6 +36,7 @@ def ended(home, known, way, operation, number):
     return process.exitcode
 
 
+@pytest.mark.sampled(of=3, each=("way",))
 @pytest.mark.parametrize(("way", "operation"), WAYS)
 def test_no_change_is_without_its_row_wherever_it_is_killed(prepared, tmp_path, way, operation):
     first, known = prepared

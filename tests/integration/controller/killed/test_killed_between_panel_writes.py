@@ -125,6 +125,7 @@ def test_these_are_the_writes_in_this_order(server, installation, controller):
     order.check_restored("undisturbed")
 
 
+@pytest.mark.sampled(of=3, each=("number",))
 @pytest.mark.parametrize("when", ["before", "within", "after"])
 @pytest.mark.parametrize("number", range(1, len(WRITES) + 1), ids=lambda number: WRITES[number - 1].rpartition("/")[2])
 def test_killed_at_any_of_them_the_next_controller_leaves_one_of_each_and_the_shop_is_restored(

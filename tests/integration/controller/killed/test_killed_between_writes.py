@@ -118,6 +118,7 @@ def twice():
     return []
 
 
+@pytest.mark.sampled(of=SHARES)
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_at_any_write_the_next_controller_ends_in_the_same_shop(installation, undisturbed, share, twice):
     count, wanted = undisturbed

@@ -72,6 +72,7 @@ def test_a_digest_that_openssl_refuses_is_pythons_and_its_error_nobody_elses(mon
     assert real.ERR_peek_error() == 0
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("version", sorted(interpreters()))
 def test_every_python_here_hashes_alike_and_most_have_an_openssl_to_ask(version):
     ask = "import json, sys; sys.path.insert(0, sys.argv[1]); from agent.base import openssl"
