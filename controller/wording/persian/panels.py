@@ -110,6 +110,7 @@ SENTENCES = {
     "no php-fpm binary is installed": "هیچ php-fpm نصب نیست",
     "the account {} already serves {}": "حساب {} پیش‌تر {} را ارائه می‌کند",
     "another site of the server answers to {}": "سایت دیگری از سرور به {} پاسخ می‌دهد",
+    "{} is the controller's own name": "{} نام خود کنترلر است",
     "{} cannot be opened: {}": "{} باز نمی‌شود: {}",
     "the database server refused ({}): {}": "سرور پایگاه‌داده نپذیرفت ({}): {}",
     "the database server does not answer: {}": "سرور پایگاه‌داده پاسخ نمی‌دهد: {}",

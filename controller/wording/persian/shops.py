@@ -10,6 +10,7 @@ SENTENCES = {
     "no whole answer within {} s": "در {} ثانیه پاسخ کاملی نرسید",
     "no whole answer in time": "پاسخ کامل به‌موقع نرسید",
     "more came in than any answer needs": "بیش از آنچه پاسخی لازم دارد رسید",
+    "a process of the user {} of this machine is there": "پردازه‌ای از کاربر {} همین ماشین آنجاست",
     "the answer has {} bytes, more than {}": "پاسخ {} بایت دارد، بیش از {}",
     "the answer has more than {} bytes": "پاسخ بیش از {} بایت دارد",
     "the name servers do not answer": "سرورهای نام پاسخ نمی‌دهند",

@@ -4,7 +4,7 @@ import ast
 import re
 
 #: What is called with a message -> which argument it is.
-CALLS = {"ShoplaunchError": 1, "Refused": 1, "Disproved": 1, "Late": 0, "TooLarge": 0, "failed": 0}
+CALLS = {"ShoplaunchError": 1, "Refused": 1, "Disproved": 1, "Foreign": 1, "Late": 0, "TooLarge": 0, "failed": 0}
 #: Variables that hold one.
 NAMES = ("message", "words")
 #: Settings are read by those who write them, in English, and commands say what is wrong with them.
