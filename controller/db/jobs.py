@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from controller.db.facts import decode
+from controller.db.facts import Facts, decode, has_entry, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
@@ -92,6 +92,21 @@ _COLUMNS = [*(jobs.c[one.name] for one in fields(Job)), _shared.label(_SHARED)]
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 
+_RELEASE = (
+    sa.update(jobs)
+    .where(
+        jobs.c.id == sa.bindparam("same_id"),
+        jobs.c.version == sa.bindparam("same_version"),
+        jobs.c.lease_owner == sa.bindparam("same_owner"),
+    )
+    .values(lease_owner=None, lease_until=None, version=jobs.c.version + 1, wake_at=sa.bindparam("due"))
+)
+_RENEW = (
+    sa.update(jobs)
+    .where(jobs.c.id == sa.bindparam("same_id"), jobs.c.lease_owner == sa.bindparam("same_owner"))
+    .values(lease_until=sa.bindparam("until"))
+)
+_HOLD = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"))
 _CHANGE = sa.update(jobs).where(
     jobs.c.id == sa.bindparam("same_id"),
     jobs.c.version == sa.bindparam("same_version"),
@@ -151,6 +166,17 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 def lock(connection: sa.Connection, skip_locked: bool, *which: sa.ColumnElement[bool]) -> Job | None:
     """Return the job, its row locked; None for none, and with `skip_locked` when another transaction has locked it."""
     row = connection.execute(sa.select(*_COLUMNS).where(*which).with_for_update(skip_locked=skip_locked)).first()
+    return None if row is None else _job(row)
+
+
+def of_which(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the query of the job with the id `wanted` if `which` holds, to be built once."""
+    return _BY_ID.where(*which)
+
+
+def first_of(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> Job | None:
+    """Return the job of a query that `of_which` made, None for none."""
+    row = connection.execute(query, values).first()
     return None if row is None else _job(row)
 
 
@@ -255,11 +281,23 @@ def listed(connection: sa.Connection, state: str | None, limit: int, offset: int
     return [found[job_id] for job_id in ids]
 
 
-def restoring_on(connection: sa.Connection, panels: Sequence[str], states: Sequence[str]) -> list[Restoring]:
-    """Return the jobs in `states` that restore a bundle on servers of these `panels`."""
+def restoring_on(
+    connection: sa.Connection,
+    panels: Sequence[str],
+    states: Sequence[str],
+    bundle: str | None = None,
+    reader: int | None = None,
+) -> list[Restoring]:
+    """Return the jobs in `states` that restore a bundle on servers of these `panels`: only that `bundle`, and of those
+    that note who reads it only those of `reader`, where they are given. One that is prepared notes it before."""
     there = sa.select(servers.c.name).where(servers.c.panel.in_(panels))
     query = sa.select(jobs.c.bundle, jobs.c.account, jobs.c.state, jobs.c.expires_at, jobs.c.facts)
     query = query.where(jobs.c.kind == RESTORE, jobs.c.state.in_(states), jobs.c.server.in_(there))
+    if bundle is not None:
+        query = query.where(jobs.c.bundle == bundle)
+    if reader is not None:
+        earlier = ~has_entry("bundle_reader") & (jobs.c.state != "preparing")
+        query = query.where(sa.or_(stores(Facts(bundle_reader=reader)), earlier))
     return [Restoring(*row[:-1], json.loads(row.facts)) for row in connection.execute(query)]
 
 
@@ -280,7 +318,7 @@ def take_lease(connection: sa.Connection, job_id: str, owner: str, now: float, u
 def hold(connection: sa.Connection, job: Job, owner: str, until: float, **columns: Any) -> Job:
     """Take the lease of the job, whose row is locked and free, and change columns; return it as it is now."""
     values = {"lease_owner": owner, "lease_until": until, "version": job.version + 1, **columns}
-    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    connection.execute(_HOLD, {**values, "same_id": job.id})
     return replace(job, **values)
 
 
@@ -289,8 +327,7 @@ def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float
 
     The row's version stays: what its holder knows of the job has not changed.
     """
-    query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
-    return connection.execute(query.values(lease_until=until)).rowcount == 1
+    return connection.execute(_RENEW, {"same_id": job_id, "same_owner": owner, "until": until}).rowcount == 1
 
 
 def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: Any) -> None:
@@ -302,10 +339,10 @@ def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: An
 def release_lease(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
     """Give the lease back; the job is due at `wake_at`. If it changed since `job` was read, it is due at once: return
     True."""
-    free: dict[str, Any] = {"lease_owner": None, "lease_until": None, "version": jobs.c.version + 1}
-    same = (jobs.c.id == job.id, jobs.c.version == job.version, jobs.c.lease_owner == owner)
-    if connection.execute(sa.update(jobs).where(*same).values(**free, wake_at=wake_at)).rowcount == 1:
+    same = {"same_id": job.id, "same_version": job.version, "same_owner": owner, "due": wake_at}
+    if connection.execute(_RELEASE, same).rowcount == 1:
         return False
+    free: dict[str, Any] = {"lease_owner": None, "lease_until": None, "version": jobs.c.version + 1}
     current = connection.execute(
         sa.select(jobs.c.version, jobs.c.state, jobs.c.wake_at, jobs.c.lease_owner)
         .where(jobs.c.id == job.id)

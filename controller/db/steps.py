@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -87,26 +88,43 @@ def write(connection: sa.Connection, job_id: str, before: Mapping[str, StepRow],
     if not changed:
         return
     differ = [
-        column for column in _COLUMNS
+        column.name for column in _COLUMNS
         if any(getattr(row, column.name) != getattr(before[name], column.name) for name, row in changed.items())
     ]  # fmt: skip
-    query = sa.update(steps).where(steps.c.job == job_id, steps.c.name.in_(list(changed)))
-    query = query.values({column: _by_name(column, changed) for column in differ})
-    if connection.execute(query).rowcount < len(changed):
-        stored = of_job(connection, job_id)
-        insert(connection, job_id, [name for name in changed if name not in stored])
-        connection.execute(query)
+    stored = [_stored(row) for row in changed.values()]
+    alike = [name for name in differ if len({row[name] for row in stored}) == 1]
+    query = _writing(len(changed), tuple(differ), tuple(alike))
+    values = {"same_job": job_id, **{f"same_{at}": name for at, name in enumerate(changed)}}
+    for name in differ:
+        some = stored[:1] if name in alike else stored
+        values |= {f"new_{name}_{at}": row[name] for at, row in enumerate(some)}
+    if connection.execute(query, values).rowcount < len(changed):
+        known = of_job(connection, job_id)
+        insert(connection, job_id, [name for name in changed if name not in known])
+        connection.execute(query, values)
 
 
-def _by_name(column: sa.Column[Any], rows: Mapping[str, StepRow]) -> sa.ColumnElement[Any]:
+def _stored(row: StepRow) -> dict[str, Any]:
+    """Return the step's columns as they are stored."""
+    error = None if row.error is None else json.dumps(row.error, sort_keys=True)
+    return {**{name: getattr(row, name) for name in _NAMES}, "error": error}
+
+
+@lru_cache(maxsize=256)
+def _writing(number: int, differ: Sequence[str], alike: Collection[str]) -> sa.Update:
+    """Return the statement that writes the columns `differ` of so many steps, of which those `alike` get one value.
+    Few kinds are needed, and to build one takes as long as to carry it out."""
+    names = [sa.bindparam(f"same_{at}", type_=steps.c.name.type) for at in range(number)]
+    query = sa.update(steps).where(steps.c.job == sa.bindparam("same_job"), steps.c.name.in_(names))
+    return query.values({name: _new(steps.c[name], names, is_one=name in alike) for name in differ})
+
+
+def _new(column: sa.Column[Any], names: Sequence[sa.BindParameter[str]], *, is_one: bool) -> sa.ColumnElement[Any]:
     """Return what the column becomes in each of the rows."""
-    found = {name: getattr(row, column.name) for name, row in rows.items()}
-    if column.name == "error":
-        found = {name: None if error is None else json.dumps(error, sort_keys=True) for name, error in found.items()}
-    values = {name: sa.literal(value, column.type) for name, value in found.items()}
-    if len(set(found.values())) == 1:
-        return next(iter(values.values()))
-    return sa.case(*((steps.c.name == name, value) for name, value in values.items()), else_=column)
+    values = [sa.bindparam(f"new_{column.name}_{at}", type_=column.type) for at in range(len(names))]
+    if is_one:
+        return values[0]
+    return sa.case(*((steps.c.name == name, value) for name, value in zip(names, values, strict=True)), else_=column)
 
 
 def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:

@@ -41,6 +41,7 @@ class BundleFile:
         data = archive.read(MANIFEST)
         self.manifest: Manifest = load_manifest(data)
         self.manifest_sha256: str = sha256_hex(data)
+        self.manifest_bytes = len(data)
         self.size = path.stat().st_size
         expected = {member["name"] for member in self.manifest["members"]} | {MANIFEST}
         if set(names) != expected:

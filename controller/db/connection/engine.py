@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from controller.database_client import ProvenConnection
 from controller.db.connection import postgresql, same_file, sqlstates
 from controller.db.connection.full_disk import is_full
+from controller.db.connection.pooled import PooledConnection
 from controller.db.connection.write_protection import is_protected
 from shared.errors import ShoplaunchError
 
@@ -98,7 +98,7 @@ def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[s
         # Its owner is verified, and nobody reads along: TLS would cost each statement time
         how = {**how, "ssl_disabled": True}
     try:
-        return ProvenConnection(*arguments, own=True, **how)
+        return PooledConnection(*arguments, own=True, **how)
     except ShoplaunchError as error:
         what = "its socket (?unix_socket=PATH, with &socket_uid=NUMBER for a user of another name) or ?ssl_ca=FILE"
         message = f"the controller's database: {error.message}; nothing was sent. Name {what} in database_url"

@@ -42,11 +42,39 @@ def renew(engine: sa.Engine, folder: Path, now: float, name: str | None = None) 
     found: dict[str, set[int]] = {}
     with _exclusive(folder):
         # Read under the lock: the process that gets it later has newer data
-        wanted = _wanted(engine, now)
+        wanted = _wanted(engine, now, name)
         for path in sorted(folder.glob("*.bundle")) if name is None else [folder / f"{name}.bundle"]:
             if _is_own(path):
                 found[path.stem] = _opened(path, wanted.get(path.stem, set()))
     return found
+
+
+def let_in(engine: sa.Engine, folder: Path, now: float, name: str, user: int) -> bool:
+    """Open the bundle `name` to one more account, whose job's row names `user` already, or close it where that job does
+    not need it; return whether the account may read it.
+
+    Other accounts' jobs are looked through only where the list has no room: of many that begin at once each would look
+    through all of them. Raises OSError, database_busy.
+    """
+    path = folder / f"{name}.bundle"
+    with _exclusive(folder):
+        if not _is_own(path) or not _admitted(engine, now, path, user):
+            return False
+        try:
+            close_to_all_but(path, readers(path) | {user})
+        except NotKept:
+            pass
+        else:
+            return True
+    return user in renew(engine, folder, now, name).get(name, set())
+
+
+def _admitted(engine: sa.Engine, now: float, path: Path, user: int) -> bool:
+    """Return whether a job of the user needs the bundle; it is closed to who does not need it."""
+    if user in _wanted(engine, now, path.stem, user).get(path.stem, set()):
+        return True
+    close_to_all_but(path, readers(path) - {user})
+    return False
 
 
 def keeps_lists(folder: Path) -> bool:
@@ -71,18 +99,22 @@ def leave(engine: sa.Engine, folder: Path, now: float, job: Job) -> None:
 
     Failures are made up for by the next `renew` of all bundles.
     """
-    if job.kind != RESTORE or facts.of(job).bundle_reader is None or job.state in OPEN:
+    user, path = facts.of(job).bundle_reader, folder / f"{job.bundle}.bundle"
+    if job.kind != RESTORE or user is None or job.state in OPEN:
         return
     try:
-        renew(engine, folder, now, job.bundle)
-    except (OSError, ShoplaunchError) as problem:
+        with _exclusive(folder):
+            if _is_own(path):
+                _admitted(engine, now, path, user)
+    except (OSError, NotKept, ShoplaunchError) as problem:
         LOG.warning("bundle %s is not closed to %s yet: %s", job.bundle, job.account, problem)
 
 
-def _wanted(engine: sa.Engine, now: float) -> dict[str, set[int]]:
+def _wanted(engine: sa.Engine, now: float, name: str | None = None, reader: int | None = None) -> dict[str, set[int]]:
+    """Return bundle's name -> ids of the users that need it; only of the bundle `name`, and of the user `reader`."""
     found: dict[str, set[int]] = {}
     with reading(engine) as connection:
-        for job in jobs.restoring_on(connection, here(), OPEN):
+        for job in jobs.restoring_on(connection, here(), OPEN, name, reader):
             over = job.expires_at is not None and now > job.expires_at + LEEWAY_SECONDS
             user = _user_of(job)
             if user is not None and (job.state == states.PREPARING or not over):

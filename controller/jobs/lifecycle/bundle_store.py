@@ -7,10 +7,11 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 _COPY_BYTES = 1024 * 1024
 _REFUSALS = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EROFS: "read_only"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+#: Manifests in memory; larger ones are read each time.
+_MOST_KEPT, _KEPT_BYTES = 8, 2 * 1024 * 1024
+#: A file that was written more recently may be written again without another time.
+_SETTLED_NS = 2 * 10**9
 #: Accounts can open a file whose name they know; they cannot list the folder.
 FOLDER_MODE = 0o711
 
@@ -46,6 +51,8 @@ class Bundles:
     def __init__(self, config: Config, engine: sa.Engine) -> None:
         self._config = config
         self._engine = engine
+        #: Bundle -> (digest of its manifest, state of its file, the manifest).
+        self._manifests: dict[str, tuple[str, _State, Manifest]] = {}
 
     def path(self, name: str) -> Path:
         """Return the path of the bundle's file."""
@@ -74,12 +81,9 @@ class Bundles:
         bundle_readers.renew(self._engine, folder, DatabaseClock(self._engine)(), name)
         return self.get(name)
 
-    def let_in(self, name: str, now: float) -> set[int]:
-        """Open the bundle to the accounts whose jobs need it now; return the ids of the users that may read it.
-
-        Raises OSError, ShoplaunchError `database_busy`.
-        """
-        return bundle_readers.renew(self._engine, self._config.bundles, now, name).get(name, set())
+    def let_in(self, name: str, user: int, now: float) -> bool:
+        """See controller.jobs.lifecycle.bundle_readers.let_in."""
+        return bundle_readers.let_in(self._engine, self._config.bundles, now, name, user)
 
     def leave(self, job: Job, now: float) -> None:
         """See controller.jobs.lifecycle.bundle_readers.leave."""
@@ -96,14 +100,41 @@ class Bundles:
             return rows.listed(connection)
 
     def manifest(self, bundle: Bundle) -> Manifest:
-        """Return the bundle's manifest. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`,
+        """Return the bundle's manifest, which is not to be changed: as long as the file stays, several steps of every
+        job get the same one. Raises ShoplaunchError `bundle_missing`, `bundle_digest`, `bundle_damaged`,
         `manifest_invalid`."""
-        with open_bundle(self.path(bundle.name)) as opened:
+        path, now = self.path(bundle.name), time.time_ns()
+        state = _state(path)
+        kept = self._manifests.get(bundle.name)
+        if kept is not None and state is not None and kept[:2] == (bundle.manifest_sha256, state):
+            return kept[2]
+        with open_bundle(path) as opened:
             if opened.manifest_sha256 != bundle.manifest_sha256:
                 raise ShoplaunchError("bundle_digest", f"{bundle.name}'s manifest is not the one that was added")
             # Earlier versions added any
             manifest_limits.require(opened.manifest)
+            if state is not None and now - state.st_mtime_ns > _SETTLED_NS and opened.manifest_bytes <= _KEPT_BYTES:
+                if len(self._manifests) >= _MOST_KEPT:
+                    self._manifests = {}
+                self._manifests[bundle.name] = bundle.manifest_sha256, state, opened.manifest
             return opened.manifest
+
+
+class _State(NamedTuple):
+    """What changes when a file is written, or another one comes in its place."""
+
+    st_dev: int
+    st_ino: int
+    st_size: int
+    st_mtime_ns: int
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return _State(*(getattr(found, name) for name in _State._fields))
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _may_read(work: Work) -> bool:
         return False
     if work.facts.bundle_reader != user:
         work.remember(lambda known: replace(known, bundle_reader=user))
-    return user in tools.bundles.let_in(work.bundle.name, tools.clock())
+    return tools.bundles.let_in(work.bundle.name, user, tools.clock())
 
 
 def _shared_folder(work: Work, *, paid: bool) -> str | None:

@@ -162,7 +162,7 @@ def said(monkeypatch):
         def connect(*_arguments, **_how):
             raise problem
 
-        monkeypatch.setattr("controller.db.connection.engine.ProvenConnection", connect)
+        monkeypatch.setattr("controller.db.connection.engine.PooledConnection", connect)
         with pytest.raises(ShoplaunchError) as caught:
             make_engine("mysql://nobody@localhost/nothing").connect()
         return caught.value.code
