@@ -281,14 +281,18 @@ class Desk:
 
     def look(self):
         """Return state -> number of jobs, but those of hung servers; agents begin to work where they were dropped."""
-        query = sa.text("SELECT id, server, account, domain, state FROM jobs")
+        counts = sa.text("SELECT server, state, COUNT(*) AS number FROM jobs GROUP BY server, state")
+        dropped = sa.text("SELECT id, server, account, domain FROM jobs WHERE state = 'dropped'")
         with reading(self._place.engine) as connection:
-            rows = [row for row in connection.execute(query) if row.server not in self._place.plan["hung"]]
+            states, rows = list(connection.execute(counts)), list(connection.execute(dropped))
+        hung, found = self._place.plan["hung"], Counter()
         for row in rows:
-            if row.state == "dropped" and row.id not in self._seen:
+            if row.server not in hung and row.id not in self._seen:
                 self._seen.add(row.id)
                 self._pool.submit(self._play, row)
-        return Counter(row.state for row in rows)
+        for row in states:
+            found[row.state] += row.number if row.server not in hung else 0
+        return +found
 
     def _play(self, row):
         """Do what the agent of a job does."""
