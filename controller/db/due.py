@@ -16,21 +16,29 @@ from controller.db.tables import jobs, server_breakers
 
 #: The version from which a database leaves out locked rows; of MariaDB, and of MySQL.
 _SKIPS = {True: (10, 6), False: (8, 0, 1)}
-#: The state in which shops are visited.
+#: The state in which shops are visited, and those in which they will be soon.
 _VISITED = "finishing"
+_AWAITED = ("dropped", "restoring", _VISITED)
+#: Which of a server's due jobs are asked for.
+ALL, ORDERS, VISITS = "all", "orders", "visits"
 #: A shop whose agent is done is visited before another order begins.
 _FIRST = sa.case((jobs.c.state == _VISITED, 0), else_=1)
 
 
 class DueServer(NamedTuple):
-    """A server, and how many of its jobs are due."""
+    """A server, how many of its jobs are due, and how many of these are finished shops."""
 
     server: str
     jobs: int
+    visits: int = 0
 
 
-def _free(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
-    return jobs.c.wake_at <= moment.now, sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= moment.leases)
+_FREE = (
+    jobs.c.wake_at <= sa.bindparam("now", type_=sa.Double),
+    sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= sa.bindparam("leases", type_=sa.Double)),
+)
+# Built once: asked for every claim
+_LOCKED = {skips: job_rows.of_which(*_FREE).with_for_update(skip_locked=skips) for skips in (True, False)}
 
 
 def servers(connection: sa.Connection, moment: Moment) -> tuple[list[DueServer], list[Breaker]]:
@@ -49,7 +57,7 @@ def servers(connection: sa.Connection, moment: Moment) -> tuple[list[DueServer],
     without = _counted(connection, moment, list(opened))
     get_on = {one.server for one in without}
     probed = [
-        DueServer(one.server, 1)
+        DueServer(one.server, 1, min(1, one.visits))
         for one in found
         if one.server in opened and one.server not in get_on and _may_probe(opened[one.server], moment)
     ]
@@ -69,11 +77,34 @@ def _may_probe(breaker: Breaker, moment: Moment) -> bool:
 def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] = ()) -> list[DueServer]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
-    query = sa.select(server, sa.func.count()).where(*_free(moment))
+    visits = sa.func.sum(sa.case((jobs.c.state == _VISITED, 1), else_=0))
+    query = sa.select(server, sa.func.count(), visits).where(*_FREE)
     if opened:
         query = query.where(~_waits(opened, moment.now))
     query = query.group_by(server).order_by(sa.func.min(_FIRST), sa.func.min(jobs.c.wake_at))
-    return [DueServer(*row) for row in connection.execute(query)]
+    # Sums are decimals in some databases
+    return [DueServer(name, count, int(some)) for name, count, some in connection.execute(query, _at(moment))]
+
+
+def visits(connection: sa.Connection, moment: Moment) -> dict[str, tuple[int, float]]:
+    """Return the servers with finished shops that are due and that nobody holds, the longest due first -> (how many,
+    since when); none whose last call failed."""
+    fails = sa.exists().where(server_breakers.c.server == jobs.c.server)
+    since = sa.func.min(jobs.c.wake_at)
+    query = sa.select(jobs.c.server, sa.func.count(), since).where(jobs.c.state == _VISITED, *_FREE, ~fails)
+    found = connection.execute(query.group_by(jobs.c.server).order_by(since), _at(moment))
+    return {server: (number, first) for server, number, first in found}
+
+
+def with_agents(connection: sa.Connection, servers: Collection[str]) -> set[str]:
+    """Return those of the servers on which agents work, or shops are finished."""
+    query = sa.select(jobs.c.server).where(jobs.c.state.in_(_AWAITED), jobs.c.server.in_(servers)).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def _at(moment: Moment) -> dict[str, float]:
+    """Return the values of _FREE."""
+    return {"now": moment.now, "leases": moment.leases}
 
 
 class Candidate(NamedTuple):
@@ -82,13 +113,24 @@ class Candidate(NamedTuple):
     job: str
     rank: int
 
+    @property
+    def is_visit(self) -> bool:
+        """Return whether a finished shop is to be visited."""
+        return self.rank == 0
 
-def in_turn(found: Sequence[Candidate], turn: int) -> Sequence[Candidate]:
-    """Return the candidates for one of several who claim at once: each begins with another one of those of the first
-    rank, so that few claims miss."""
-    same = [one for one in found if one.rank == found[0].rank]
-    start = turn % max(1, len(same))
-    return [*same[start:], *same[:start], *found[len(same) :]]
+
+#: When the server's next call is the probe, where its breaker is open.
+_OPENED = (
+    sa.select(server_breakers.c.next_at).where(server_breakers.c.server == sa.bindparam("of_server")).scalar_subquery()
+)
+_OF_SERVER = sa.select(jobs.c.id, _FIRST, _OPENED).where(jobs.c.server == sa.bindparam("of_server"), *_FREE)
+_IN_ORDER = _OF_SERVER.order_by(_FIRST, jobs.c.wake_at).limit(sa.bindparam("most", type_=sa.Integer))
+#: Which jobs are asked for -> their query. Built once: asked for every claim.
+_CANDIDATES = {
+    ALL: _IN_ORDER,
+    ORDERS: _IN_ORDER.where(jobs.c.state != _VISITED),
+    VISITS: _IN_ORDER.where(jobs.c.state == _VISITED),
+}
 
 
 def candidates(
@@ -97,31 +139,28 @@ def candidates(
     moment: Moment,
     limit: int,
     *,
-    visits: bool = True,
+    which: str = ALL,
     without: Collection[str] = (),
 ) -> Sequence[Candidate]:
-    """Return the server's due jobs that nobody holds, finished shops first, then the longest due; without `visits` no
-    finished shops, and none of the accounts `without`.
+    """Return the server's due jobs that nobody holds, finished shops first, then the longest due: ALL, ORDERS without
+    finished shops, or VISITS, these alone; and none of the accounts `without`.
 
     While its breaker is open: those that do not wait for it, and one that may be the probe.
     """
-    query = sa.select(jobs.c.id, _FIRST).where(jobs.c.server == server, *_free(moment))
-    if not visits:
-        query = query.where(jobs.c.state != _VISITED)
+    query, values = _CANDIDATES[which], {"of_server": server, "most": limit, **_at(moment)}
     if without:
         query = query.where(jobs.c.account.not_in(without))
-    found = query.order_by(_FIRST, jobs.c.wake_at).limit(limit)
-    opened = sa.select(server_breakers.c.next_at).where(server_breakers.c.server == server).scalar_subquery()
-    first = list(connection.execute(found.add_columns(opened)))
+    first = list(connection.execute(query, values))
     breaker = breakers.get(connection, server) if any(row[2] is not None for row in first) else None
     if breaker is None or not breaker.is_open:
         return [Candidate(*row[:2]) for row in first]
     waiting = _waits([server], moment.now)
-    rows = list(connection.execute(found.where(~waiting)))
+    rows = list(connection.execute(query.where(~waiting), values))
     if not rows and _may_probe(breaker, moment):
         # The one that was moved longest ago: an account that hangs by itself must not be each probe
-        rows += connection.execute(query.where(waiting).order_by(jobs.c.updated_at).limit(1))
-    return [Candidate(*row) for row in rows]
+        oldest = query.where(waiting).order_by(None).order_by(jobs.c.updated_at)
+        rows += connection.execute(oldest, {**values, "most": 1})
+    return [Candidate(*row[:2]) for row in rows]
 
 
 def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> Job | None:
@@ -132,13 +171,13 @@ def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, un
 
 def lock(connection: sa.Connection, job_id: str, moment: Moment) -> Job | None:
     """Return the due job, its row locked; None when another owner holds it, or its row is locked."""
-    return job_rows.lock(connection, skips_locked(connection), jobs.c.id == job_id, *_free(moment))
+    return job_rows.first_of(connection, _LOCKED[skips_locked(connection)], {"wanted": job_id, **_at(moment)})
 
 
 def free(connection: sa.Connection, job_ids: Collection[str], moment: Moment) -> int:
     """Return how many of the jobs are due and held by nobody."""
-    query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.id.in_(job_ids), *_free(moment))
-    return connection.execute(query).scalar_one()
+    query = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.id.in_(job_ids), *_FREE)
+    return connection.execute(query, _at(moment)).scalar_one()
 
 
 def skips_locked(connection: sa.Connection) -> bool:

@@ -163,12 +163,6 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     return _job(row)
 
 
-def lock(connection: sa.Connection, skip_locked: bool, *which: sa.ColumnElement[bool]) -> Job | None:
-    """Return the job, its row locked; None for none, and with `skip_locked` when another transaction has locked it."""
-    row = connection.execute(sa.select(*_COLUMNS).where(*which).with_for_update(skip_locked=skip_locked)).first()
-    return None if row is None else _job(row)
-
-
 def of_which(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Return the query of the job with the id `wanted` if `which` holds, to be built once."""
     return _BY_ID.where(*which)

@@ -5,7 +5,6 @@ A slot's row stays when it is given back: only its owner goes. Times are unix se
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 
 from controller.db.connection.clock import Moment
 from controller.db.tables import jobs, server_slots
+from shared.errors import ShoplaunchError
 
 #: No slot's lease is longer; one that seems to be was taken by a clock that was ahead.
 LONGEST_SECONDS = 1200.0
@@ -33,30 +33,44 @@ class SlotRow(NamedTuple):
 
 
 _COLUMNS = [server_slots.c[name] for name in SlotRow._fields]
+# Built once: asked for every claim
+_OF_SERVER = sa.select(*_COLUMNS).where(server_slots.c.server == sa.bindparam("wanted")).order_by(server_slots.c.number)
+_OF_SERVER_LOCKED = _OF_SERVER.with_for_update()
+_HELD = (
+    sa.select(*_COLUMNS).where(server_slots.c.owner.is_not(None)).order_by(server_slots.c.server, server_slots.c.number)
+)
 
 
-def of_server(connection: sa.Connection, server: str) -> list[SlotRow]:
-    """Return the slots of the server that were ever taken."""
-    query = sa.select(*_COLUMNS).where(server_slots.c.server == server).order_by(server_slots.c.number)
-    return [SlotRow(*row) for row in connection.execute(query)]
+def of_server(connection: sa.Connection, server: str, *, lock: bool = False) -> list[SlotRow]:
+    """Return the slots of the server that were ever taken; with `lock` others who ask so wait for the transaction."""
+    query = _OF_SERVER_LOCKED if lock else _OF_SERVER
+    return [SlotRow(*row) for row in connection.execute(query, {"wanted": server})]
 
 
 def held(connection: sa.Connection) -> list[SlotRow]:
     """Return the slots that have an owner, by server."""
-    query = sa.select(*_COLUMNS).where(server_slots.c.owner.is_not(None))
-    return [SlotRow(*row) for row in connection.execute(query.order_by(server_slots.c.server, server_slots.c.number))]
+    return [SlotRow(*row) for row in connection.execute(_HELD)]
 
 
 def taken(connection: sa.Connection, moment: Moment) -> dict[str, int]:
     """Return server -> how many of its slots nobody else may take now."""
-    return Counter(row.server for row in held(connection) if not row.is_free(moment))
+    return {server: len(numbers) for server, numbers in taken_numbers(connection, moment).items()}
+
+
+def taken_numbers(connection: sa.Connection, moment: Moment) -> dict[str, set[int]]:
+    """Return server -> numbers of its slots that nobody else may take now."""
+    found: dict[str, set[int]] = {}
+    for row in held(connection):
+        if not row.is_free(moment):
+            found.setdefault(row.server, set()).add(row.number)
+    return found
 
 
 def take(connection: sa.Connection, server: str, most: int, owner: str, moment: Moment, until: float) -> int | None:
     """Take one of the server's `most` slots until `until`; return its number, None when others hold them all, or none
     were made."""
     for row in of_server(connection, server):
-        if row.number <= most and row.is_free(moment) and _replaced(connection, row, owner, until):
+        if row.number <= most and row.is_free(moment) and hold(connection, row, owner, until):
             return row.number
     return None
 
@@ -75,13 +89,21 @@ def is_known(connection: sa.Connection, server: str) -> bool:
     return connection.execute(sa.select(jobs.c.id).where(jobs.c.server == server).limit(1)).first() is not None
 
 
-def _replaced(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> bool:
+def hold(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> bool:
+    """Let `owner` hold the slot until `until`; return False when it is not as in `row` any more."""
     same = (server_slots.c.server == row.server, server_slots.c.number == row.number)
     held_by = server_slots.c.owner.is_(None) if row.owner is None else server_slots.c.owner == row.owner
     query = sa.update(server_slots).where(*same, held_by)
     # Its holder may have renewed it since
     query = query.where(server_slots.c.until.is_(None) if row.until is None else server_slots.c.until == row.until)
     return connection.execute(query.values(owner=owner, until=until)).rowcount == 1
+
+
+def hold_locked(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> None:
+    """As `hold`, of a slot whose row is locked. Raises database_busy, to be repeated, where that kept nobody out: its
+    server was removed, and came again."""
+    if not hold(connection, row, owner, until):
+        raise ShoplaunchError("database_busy", f"a slot of {row.server} was changed meanwhile", repeatable=True)
 
 
 def renew(connection: sa.Connection, holders: Mapping[str, str], until: float) -> Collection[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from controller.db import due
 from controller.db.connection.clock import Clock, Moment, about, at
 from controller.db.connection.engine import reading, transact
+from controller.db.due import Candidate
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, HANGING, slot_for
 from controller.jobs.engine.port import Engine, Slot
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
@@ -59,9 +61,15 @@ class Drain:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __call__(
-        self, server: str, is_stopping: Callable[[], bool] = _never, looked: Callable[[], None] = _nothing
+        self,
+        server: str,
+        is_stopping: Callable[[], bool] = _never,
+        looked: Callable[[], None] = _nothing,
+        *,
+        orders: bool = True,
     ) -> int:
-        """Move the server's due jobs, finished shops first, then the longest due; return how many were moved.
+        """Move the server's due jobs, finished shops first, then the longest due; return how many were moved. Without
+        `orders` finished shops alone are moved.
 
         Without a free slot, or when nothing is due, nothing is done: a hint for an unknown server is harmless. `looked`
         is called once the first job is claimed, or none. Raises database_busy, database_full, database_unwritable.
@@ -70,7 +78,7 @@ class Drain:
         with self._engine.slot(server) as slot:
             while not is_stopping():
                 try:
-                    claimed, passed = self._claim(server, slot, rest)
+                    claimed, passed = self._claim(server, slot, rest, orders)
                 finally:
                     looked()
                 if claimed is None and passed and tries > 0:
@@ -84,19 +92,21 @@ class Drain:
                 moved += 1
                 if time.monotonic() >= end or not slot.is_held:
                     break
-            is_due = self._leave(server, slot, rest)
+            is_due = self._leave(server, slot, rest, orders)
         if is_due and not is_stopping():
             self._engine.hint(server)
         return moved
 
-    def _claim(self, server: str, slot: Slot, rest: Rest | None) -> tuple[Claimed | None, bool]:
+    def _claim(self, server: str, slot: Slot, rest: Rest | None, orders: bool) -> tuple[Claimed | None, bool]:
         """Give back the job that rests, and claim the next due one, in the same transaction as the slot; return (None
         without either, whether due jobs were passed over because their rows were locked)."""
 
         def work(connection: sa.Connection) -> tuple[Claimed | None, Sequence[str], bool]:
+            # Before the time is read: others may be waited for
+            slot.lock(connection)
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
-            return *self._next(connection, server, slot, moment), changed
+            return *self._next(connection, server, slot, moment, orders), changed
 
         with self._turn(server):
             claimed, passed, changed = transact(self._database, work)
@@ -126,34 +136,47 @@ class Drain:
                 turn.release()
 
     def _next(
-        self, connection: sa.Connection, server: str, slot: Slot, moment: Moment
+        self, connection: sa.Connection, server: str, slot: Slot, moment: Moment, orders: bool
     ) -> tuple[Claimed | None, Sequence[str]]:
         """Return (the next due job, claimed; the jobs that could not be); where none is due the slot is given back."""
-        # Who takes a slot at the same time is waited for: then its job is no candidate any more
-        if not slot.take(connection, moment):
-            return None, ()
-        hanging = CALLS.hanging(server) if slot.is_spare else frozenset()
-        # How long a visit or a look into an account takes is up to its owner: they never hold all slots
-        visits = not slot.is_last
-        found = due.candidates(connection, server, moment, CANDIDATES, visits=visits, without=hanging)
-        if not found:
-            slot.give_back(connection)
-            return None, ()
-        passed: list[str] = []
-        for one in due.in_turn(found, slot.turn):
+        numbers, passed = slot.numbers(moment), list[str]()
+        hanging = CALLS.hanging(server)
+        for one in self._candidates(connection, server, moment, numbers, orders):
+            number = slot_for(numbers, is_visit=one.is_visit, in_order=bool(hanging))
+            if number is None or (number == FOR_VISITS and not one.is_visit and due.with_agents(connection, [server])):
+                break
             if (claimed := self._runner.claim(connection, one.job, moment)) is not None:
+                slot.take(connection, number, moment)
                 return claimed, passed
             passed.append(one.job)
+        if not passed:
+            slot.give_back(connection)
         return None, passed
 
-    def _leave(self, server: str, slot: Slot, rest: Rest | None) -> bool:
+    @staticmethod
+    def _candidates(
+        connection: sa.Connection, server: str, moment: Moment, numbers: Collection[int], orders: bool
+    ) -> Sequence[Candidate]:
+        """Return the due jobs that may be moved in one of the slots of these numbers, finished shops first."""
+        which = due.ALL if orders else due.VISITS
+        if set(numbers) <= {FOR_ORDERS}:
+            # How long a visit or a look into an account takes is up to its owner: they never hold all slots
+            which = due.ORDERS
+            if not numbers or not orders:
+                return ()
+        # Accounts that hang leave the last slots to the others
+        without = CALLS.hanging(server) if min(numbers) > HANGING else frozenset[str]()
+        return due.candidates(connection, server, moment, CANDIDATES, which=which, without=without)
+
+    def _leave(self, server: str, slot: Slot, rest: Rest | None, orders: bool) -> bool:
         """Give back the job that rests, and the slot; return whether another job is due. Raises database_busy."""
 
         def work(connection: sa.Connection) -> bool:
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
             slot.give_back(connection)
-            return changed or bool(due.candidates(connection, server, moment, 1))
+            which = due.ALL if orders else due.VISITS
+            return changed or bool(due.candidates(connection, server, moment, 1, which=which))
 
         is_due = transact(self._database, work)
         slot.confirm()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 #: Jobs moved at the same time, and those of one server.
 THREADS = 16
 PER_SERVER = 4
+#: Visits of finished shops beside all other jobs, by threads of their own: no visit waits for new orders.
+VISITS = THREADS // 2
+#: The slot that visits leave to everything else; the one that orders leave to visits once agents work on the server.
+FOR_ORDERS, FOR_VISITS = PER_SERVER, PER_SERVER - 1
 #: Those of all servers together whose breaker is open.
 OPENED = THREADS // 4
 #: Jobs at the same time of a server's accounts that are known to hang; its last slots are left to the others.
@@ -17,6 +21,15 @@ HANGING = PER_SERVER // 2
 SILENT = 3 * THREADS
 #: A call without an answer for so long hangs, and a server that has answered no other one gets no further job.
 SILENT_SECONDS = 5.0
+
+
+def slot_for(numbers: Collection[int], *, is_visit: bool, in_order: bool = False) -> int | None:
+    """Return in which of the free slots a job is moved, None where it has to wait; the first one `in_order`, else the
+    one that is of no use to other kinds of jobs."""
+    own, shared = (FOR_VISITS, ()) if is_visit else (FOR_ORDERS, (FOR_VISITS,))
+    first = [number for number in range(1, PER_SERVER + 1) if number not in (FOR_ORDERS, FOR_VISITS)]
+    chosen = [*first, own, *shared] if in_order else [own, *first, *shared]
+    return next((number for number in chosen if number in numbers), None)
 
 
 class Waiting(NamedTuple):
@@ -66,6 +79,13 @@ class Places:
         if server in self._failing or server in self._hung:
             return not busy and under_way < THREADS
         return under_way < (THREADS // 2 if busy else THREADS) and busy < PER_SERVER
+
+    def has_room_to_visit(self, server: str, visiting: Sequence[str]) -> bool:
+        """Return whether a finished shop of `server` may be visited beside all other jobs, while visits to the servers
+        `visiting` are under way: one of the server's slots is left to everything else."""
+        if server in self._hung or server in self._failing:
+            return False
+        return len(visiting) < VISITS and visiting.count(server) < PER_SERVER - 1
 
     def _under_way(self) -> int:
         waiting = {**self._calls.waiting, **dict.fromkeys(self._calls.silent, self._busy.total())}

@@ -5,6 +5,7 @@ Each kind of engine implements it (controller.jobs.engine.registry); rows of the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -30,20 +31,14 @@ class Slot(Protocol):
     def is_held(self) -> bool:
         """Return whether it is still this holder's, as far as this process knows."""
 
-    @property
-    def turn(self) -> int:
-        """Return how many slots of the server come before it: their holders begin with other jobs."""
+    def lock(self, connection: sa.Connection) -> None:
+        """Lock the server's slots within a transaction: who claims its jobs at the same time waits for its end."""
 
-    @property
-    def is_last(self) -> bool:
-        """Return whether it is the one that visits of shops leave to everything else."""
+    def numbers(self, moment: Moment) -> Collection[int]:
+        """Return the numbers of the locked slots that are free; the one that is held, alone, where one is."""
 
-    @property
-    def is_spare(self) -> bool:
-        """Return whether it is one of those that accounts that hang leave to the others."""
-
-    def take(self, connection: sa.Connection, moment: Moment) -> bool:
-        """Take a free slot within a transaction, unless one is held; return False when others hold all.
+    def take(self, connection: sa.Connection, number: int, moment: Moment) -> None:
+        """Take the slot of that number, one of `numbers`, unless it is held.
 
         Call `confirm` once the transaction is committed.
         """

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.machines import slots
-from controller.jobs.engine.places import HANGING, PER_SERVER
+from controller.db.machines.slots import SlotRow
+from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted
@@ -35,9 +36,10 @@ class HeldSlot:
         self.number: int | None = None
         self.is_lost = False
         self._keeper = keeper
+        self._rows: Sequence[SlotRow] = ()
         self._taken: int | None = None
         self.is_given_back = False
-        self._taken_at = self.renewed_at = 0.0
+        self._locked_at = self._taken_at = self.renewed_at = 0.0
 
     @property
     def is_held(self) -> bool:
@@ -45,42 +47,37 @@ class HeldSlot:
         return self.number is not None and not self.is_lost and counted() - self.renewed_at < SECONDS
 
     @property
-    def turn(self) -> int:
-        """Return how many slots of the server come before it; the first free one is always taken first."""
-        return 0 if self._taken is None else self._taken - 1
-
-    @property
-    def is_last(self) -> bool:
-        """Return whether it is the one that visits of shops leave to everything else."""
-        return self._taken == PER_SERVER
-
-    @property
-    def is_spare(self) -> bool:
-        """Return whether it is one of those that accounts that hang leave to the others."""
-        return self._taken is not None and self._taken > HANGING
-
-    @property
     def to_give_back(self) -> int | None:
         """Return the number of the slot that may be this holder's, also when its commit was not answered."""
         return None if self.is_lost else self._taken
 
-    def take(self, connection: sa.Connection, moment: Moment) -> bool:
-        """Take a free slot within a transaction, unless one is held; return False when others hold all."""
+    def lock(self, connection: sa.Connection) -> None:
+        """Lock the server's slots within a transaction: who claims its jobs at the same time waits, and finds none that
+        is claimed here."""
         self.is_given_back = False
-        if self.number is not None:
-            return self.is_held
-        self._taken_at = counted()
-        self._taken = self._take_one(connection, moment)
-        if self._taken is not None:
-            return True
+        if self.number is None:
+            # What a transaction that is repeated took was rolled back
+            self._taken = None
+        self._rows = slots.of_server(connection, self.server, lock=True)
         # A name that a stranger hinted at gets none
-        if slots.is_known(connection, self.server) and slots.make(connection, self.server, PER_SERVER):
-            self._taken = self._take_one(connection, moment)
-        return self._taken is not None
+        if len(self._rows) < PER_SERVER and slots.is_known(connection, self.server):
+            slots.make(connection, self.server, PER_SERVER)
+            self._rows = slots.of_server(connection, self.server, lock=True)
+        self._locked_at = counted()
 
-    def _take_one(self, connection: sa.Connection, moment: Moment) -> int | None:
-        until = moment.now + self._keeper.seconds
-        return slots.take(connection, self.server, PER_SERVER, self.owner, moment, until)
+    def numbers(self, moment: Moment) -> Collection[int]:
+        """Return the numbers of the locked slots that are free; the one that is held, alone, where one is."""
+        if self.number is not None:
+            return [row.number for row in self._rows if row.owner == self.owner and self.is_held]
+        return [row.number for row in self._rows if row.number <= PER_SERVER and row.is_free(moment)]
+
+    def take(self, connection: sa.Connection, number: int, moment: Moment) -> None:
+        """Take the slot of that number, one of `numbers`, within the same transaction. Raises database_busy."""
+        if self.number is not None:
+            return
+        self._taken, self._taken_at = number, self._locked_at
+        row = next(row for row in self._rows if row.number == number)
+        slots.hold_locked(connection, row, self.owner, moment.now + self._keeper.seconds)
 
     def give_back(self, connection: sa.Connection) -> None:
         """Give back the slot within a transaction, if one is held."""

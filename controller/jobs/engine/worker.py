@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ from controller.db.connection.clock import Clock, DatabaseClock, about, at
 from controller.db.connection.engine import reading
 from controller.db.due import DueServer
 from controller.db.jobs import Job
-from controller.db.machines import slots, workers
-from controller.jobs.engine import presence
+from controller.db.machines import workers
+from controller.jobs.engine import presence, visiting
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
@@ -39,8 +39,9 @@ LOG = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 #: A server that this worker was not hinted at is left to the other workers of this machine for so long.
 HEAD_START_SECONDS = 0.5
-#: From the beginning of one look to that of the next, however many hints come.
-LEAST_SECONDS = 0.1
+#: From the beginning of one look to that of the next, however many hints come; while more is due than has room, these
+#: come all the time.
+LEAST_SECONDS, SHORT_SECONDS = 0.1, 0.25
 #: Pause after a round that failed.
 FAILED_SECONDS = 0.5
 #: A server rests so long after a drain of it that failed for a reason nobody foresaw: it would fail again at once.
@@ -88,7 +89,6 @@ class Worker:
         self.name = presence.process_name()
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
-        #: Moves the due jobs of a server (controller.jobs.engine.drain).
         self.drain = Drain(engine, self, self._job_runner, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -102,8 +102,9 @@ class Worker:
         self._looking: Counter[str] = Counter()
         self._rests: dict[str, float] = {}
         self._guard = threading.Lock()
-        #: Whether jobs were due in the last round that had no room.
-        self._is_short = False
+        self._visits = visiting.Visits()
+        #: Whether jobs were due in the last round that had no room, and whether there was none at all.
+        self._is_short = self._is_full = False
         #: Since when servers have been due, and whether some of them were left to others.
         self._due_since: dict[str, float] = {}
         self._leaves_some = False
@@ -151,7 +152,7 @@ class Worker:
                 first.join(max(0.0, end - time.monotonic()))
         self._close_listener()
         drains = [thread for _server, thread in list(self._under_way.values())]
-        under_way = [self._thread, self._chores_thread, *drains]
+        under_way = [self._thread, self._chores_thread, *drains, *self._visits.threads]
         for thread in under_way:
             if thread is not None:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -191,9 +192,10 @@ class Worker:
             try:
                 self._round()
                 self._pulse.failures = 0
-                self._woken += due_hint.wait(HEAD_START_SECONDS if self._leaves_some else POLL_SECONDS)
+                is_soon = self._leaves_some or self._is_full
+                self._woken += due_hint.wait(HEAD_START_SECONDS if is_soon else POLL_SECONDS)
                 # Hints that come one upon the other are one
-                stopping.wait(began + LEAST_SECONDS - time.monotonic())
+                stopping.wait(began + (SHORT_SECONDS if self._is_short else LEAST_SECONDS) - time.monotonic())
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
                 self._pulse.failures += 1
                 report("a round of the worker failed", problem)
@@ -209,9 +211,13 @@ class Worker:
     def _begin(self) -> None:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
         busy = [server for server, _thread in list(self._under_way.values())]
-        if Places(busy, (), (), _waiting()).is_full:
-            # Hints stay with workers that have room; the end of a drain is the next reason to look
+        places = Places(busy, (), (), _waiting())
+        self._is_full = places.is_full
+        if self._is_full:
+            # Hints stay with workers that have room; the end of a drain is the next reason to look for orders
             self._is_short = True
+            if self._visits.is_look_due():
+                self._begin_visits(places, self._finished())
             return
         places, found = self._due(busy)
         with self._guard:
@@ -227,6 +233,37 @@ class Worker:
                     places.take(server)
                     wanted[server] -= 1
         self._is_short = any(number > 0 for number in wanted.values())
+        self._begin_visits(places, {one.server: one.visits for one in found})
+
+    def _begin_visits(self, places: Places, finished: Mapping[str, int]) -> None:
+        """Begin to visit finished shops for which no drain has room; `finished` is server -> how many are due."""
+        for server, number in finished.items():
+            with self._guard:
+                rests = self._rests.get(server, 0.0) > time.monotonic()
+                left = 0 if rests else number - self._looking[server]
+            while left > 0 and self._visits.has_room(server, places):
+                with self._guard:
+                    self._looking[server] += 1
+                looked = _once(functools.partial(self._looked, server))
+                visit = functools.partial(self.drain, server, self._stopping.is_set, looked, orders=False)
+                try:
+                    self._visits.start(server, functools.partial(self._drained, server, visit, looked))
+                except BaseException:
+                    looked()
+                    raise
+                left -= 1
+
+    def _finished(self) -> Mapping[str, int]:
+        """Return server -> how many finished shops are due that this worker may begin with; {} where it cannot look."""
+        hinted, alone = due_hint.known(), self._wakeup is None or not self._wakeup.has_others()
+        try:
+            with reading(self._engine) as connection:
+                moment = about(self._clock, connection)
+                found = visiting.look(connection, moment, lambda server: alone or server in hinted)
+        except ShoplaunchError as error:
+            LOG.warning("%s: %s", error.code, error.message)
+            return {}
+        return {server: number for server, number in found.items() if server in self._own}
 
     def _begin_drain(self, server: str) -> None:
         key = object()
@@ -248,9 +285,17 @@ class Worker:
                 del self._looking[server]
 
     def _drain_safely(self, key: object, server: str, is_stopping: Callable[[], bool]) -> None:
-        looked, moved = _once(functools.partial(self._looked, server)), 0
+        looked = _once(functools.partial(self._looked, server))
+        moved = self._drained(server, functools.partial(self.drain, server, is_stopping, looked), looked)
+        self._under_way.pop(key, None)
+        # One that found no slot would look again and again
+        if self._is_short and moved:
+            due_hint.wake()
+
+    def _drained(self, server: str, drain: Callable[[], int], looked: Callable[[], None]) -> int:
+        """Return how many jobs the drain of the server moved, 0 of one that failed."""
         try:
-            moved = self.drain(server, is_stopping, looked)
+            return drain()
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
         except BaseException as problem:  # noqa: BLE001 - the next round begins another drain
@@ -259,10 +304,7 @@ class Worker:
                 self._rests[server] = time.monotonic() + RESTS_SECONDS
         finally:
             looked()
-            self._under_way.pop(key, None)
-            # One that found no slot would look again and again
-            if self._is_short and moved:
-                due_hint.wake()
+        return 0
 
     def _begin_chores(self) -> None:
         if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
@@ -308,12 +350,10 @@ class Worker:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
                 found, known = due.servers(connection, moment)
-                taken = slots.taken(connection, moment) if found else {}
+                found = visiting.with_slots(connection, moment, found)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return Places(busy, (), (), calls), []
-        # A drain without a slot would ask for nothing
-        found = [DueServer(one.server, min(one.jobs, PER_SERVER - taken.get(one.server, 0))) for one in found]
         opened = [one.server for one in known if one.is_open]
         return Places(busy, [one.server for one in known], opened, calls), found
 

@@ -11,11 +11,14 @@ MOST = 10_000
 _NEWS = threading.Event()
 _GUARD = threading.Lock()
 _SERVERS: set[str] = set()
+#: How many hints were given; one that names a server again counts again.
+_GIVEN = [0]
 
 
 def notify(server: str = EVERY) -> None:
     """Let a waiting worker check at once, and begin with the server. Call it after the commit that made a job due."""
     with _GUARD:
+        _GIVEN[0] += 1
         if len(_SERVERS) < MOST:
             _SERVERS.add(server)
     wake()
@@ -32,6 +35,17 @@ def wait(seconds: float) -> bool:
     given = _NEWS.wait(seconds)
     _NEWS.clear()
     return given
+
+
+def given() -> int:
+    """Return how many hints were given since the process began."""
+    return _GIVEN[0]
+
+
+def known() -> set[str]:
+    """Return the servers that `taken` would return, which it still does then."""
+    with _GUARD:
+        return set(_SERVERS)
 
 
 def taken() -> set[str]:

@@ -9,7 +9,7 @@ from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import jobs
-from controller.jobs.engine import worker
+from controller.jobs.engine import visiting, worker
 from controller.jobs.engine.places import THREADS
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
@@ -51,6 +51,9 @@ def full(request, tmp_path_factory):
 QUESTIONS = {
     "which servers have due jobs": lambda c: due.servers(c, Moment(NOW, NOW)),
     "what is due on a server": lambda c: due.candidates(c, "web1", Moment(NOW, NOW), 8),
+    "which finished shops of a server are due": lambda c: due.candidates(
+        c, "web1", Moment(NOW, NOW), 8, which=due.VISITS
+    ),
 }
 
 
@@ -81,7 +84,8 @@ def test_a_round_without_work_asks_little(full):
     assert len(seen) <= 3 * A_ROUND and 1 / worker.POLL_SECONDS <= ROUNDS_A_SECOND
 
 
-def test_a_worker_without_room_asks_nothing_until_a_drain_ends(full):
+def test_a_worker_without_room_asks_for_finished_shops_alone_until_a_drain_ends(full, monkeypatch):
+    monkeypatch.setattr(visiting, "LOOK_SECONDS", 600.0)
     made, leave = worker.Worker(full, lambda _job: None), threading.Event()
     threads = [threading.Thread(target=leave.wait, args=(120,)) for _ in range(THREADS)]
     for number, thread in enumerate(threads):
@@ -89,9 +93,12 @@ def test_a_worker_without_room_asks_nothing_until_a_drain_ends(full):
         made._under_way[number] = f"web{number}", thread
     with asked(full) as seen:
         made._round()
-        assert seen == [] and made._is_short
+        assert [str(values).count("finishing") for words, values in seen if " jobs" in words] == [1]
+        # No hint has come since
+        made._round()
+        assert len([words for words, _values in seen if " jobs" in words]) == 1 and made._is_short
         leave.set()
         for thread in threads:
             thread.join(120)
         made._round()
-    assert len(seen) > 0 and not made._is_short
+    assert len(seen) > 1 and not made._is_short

@@ -103,7 +103,8 @@ def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others
     with reading(engine) as connection:
         found = due.candidates(connection, "web1", Moment(NOW, NOW), 8)
         assert [one.job for one in found] == ["done1", "new2", "new1"]
-        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3), ("web2", 1)]
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1), ("web2", 1, 0)]
+        assert due.visits(connection, Moment(NOW, NOW)) == {"web1": (1, NOW - 1)}
 
 
 def many(world, number):
@@ -184,18 +185,29 @@ def test_a_server_whose_drains_fail_for_a_reason_nobody_foresaw_rests_and_goes_o
     assert world.job(job).state == "dropped"
 
 
-def test_beside_another_drain_the_second_job_is_claimed_first(world, monkeypatch):
-    first, second, third = many(world, 3)
-    claimed, claim = [], world.worker._job_runner.claim
+def test_who_claims_waits_for_who_claims_a_job_of_the_same_server_and_tries_another_one(world, monkeypatch):
+    first, second = many(world, 2)
+    with reading(world.engine) as connection:
+        if not due.skips_locked(connection):
+            pytest.skip("writes one after the other, or knows no other way than to wait")
+    take(world.engine, "another")
+    tried, claim = [], world.worker._job_runner.claim
 
     def noted(connection, job_id, moment):
-        claimed.append(job_id)
+        tried.append(job_id)
         return claim(connection, job_id, moment)
 
     monkeypatch.setattr(world.worker._job_runner, "claim", noted)
-    take(world.engine, "other", world.clock())
-    assert world.worker.drain("web1") == 3
-    assert claimed == [second.id, third.id, first.id]
+    thread, now = threading.Thread(target=world.worker.drain, args=("web1",)), world.clock()
+    with world.engine.begin() as other:
+        slots.of_server(other, "web1", lock=True)
+        assert due.claim(other, first.id, "other", Moment(now, now), now + LONG)
+        thread.start()
+        # In vain, where it waits
+        thread.join(0.5)
+    thread.join(60)
+    assert tried == [second.id]
+    assert (world.job(first).lease_owner, world.job(second).state) == ("other", "dropped")
 
 
 def test_a_drain_moves_all_that_is_due_within_one_slot_and_counts_what_it_claims(world):
@@ -240,7 +252,7 @@ def test_who_lost_the_slot_begins_no_other_step(world, monkeypatch):
 
     def lose():
         world.panel.before.clear()
-        transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other' WHERE number = 1")))
+        transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other' WHERE owner > ''")))
         eventually(lambda: "lost" in [slot.is_lost and "lost" for slot in world.worker._slots._held])
 
     world.panel.before["ensure_account"] = lose

@@ -1,6 +1,17 @@
 """The worker's threads: a server that hangs gets one place, all that fail get few, and the others get the rest."""
 
-from controller.jobs.engine.places import OPENED, PER_SERVER, SILENT, THREADS, Places, Waiting
+from controller.jobs.engine.places import (
+    FOR_ORDERS,
+    FOR_VISITS,
+    OPENED,
+    PER_SERVER,
+    SILENT,
+    THREADS,
+    VISITS,
+    Places,
+    Waiting,
+    slot_for,
+)
 
 
 def places(busy=(), failing=(), opened=(), silent=()):
@@ -44,6 +55,24 @@ def test_threads_in_calls_that_are_not_answered_are_not_missed_by_others():
 
 def test_a_silent_server_without_a_job_under_way_gets_one_place():
     assert taken(places(silent=["a"]), ["a", "a"]) == ["a"]
+
+
+def test_visits_have_room_beside_all_other_jobs_but_for_one_slot_and_none_on_a_server_that_fails_or_hangs():
+    full = places([f"busy{n}" for n in range(THREADS)])
+    assert not full.has_room("a") and full.has_room_to_visit("a", ["a"] * (PER_SERVER - 2))
+    assert not full.has_room_to_visit("a", ["a"] * (PER_SERVER - 1))
+    assert full.has_room_to_visit("a", ["b"] * (VISITS - 1)) and not full.has_room_to_visit("a", ["b"] * VISITS)
+    assert not places(silent=["a"]).has_room_to_visit("a", [])
+    assert not places(failing=["a"]).has_room_to_visit("a", [])
+
+
+def test_each_kind_of_job_begins_with_the_slot_that_is_of_no_use_to_the_other():
+    every = range(1, PER_SERVER + 1)
+    assert (slot_for(every, is_visit=True), slot_for(every, is_visit=False)) == (FOR_VISITS, FOR_ORDERS)
+    assert slot_for([FOR_ORDERS], is_visit=True) is None and slot_for([FOR_VISITS], is_visit=False) == FOR_VISITS
+    assert slot_for([], is_visit=False) is None
+    # Where accounts hang the last slots are left to the others
+    assert [slot_for(every, is_visit=one, in_order=True) for one in (True, False)] == [1, 1]
 
 
 def test_even_silent_threads_have_an_end():

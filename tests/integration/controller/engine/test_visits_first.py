@@ -1,0 +1,102 @@
+"""A finished shop is visited before new orders go on, however many there are."""
+
+import threading
+
+from controller.db import due
+from controller.db.connection.clock import Moment
+from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers, servers, slots
+from controller.jobs.engine import places, visiting
+from controller.jobs.engine.places import FOR_VISITS, PER_SERVER
+from tests.integration.controller.rows import NOW, add_job
+from tests.integration.controller.world import eventually
+from tests.support.clock import START
+
+
+def finish(world, job, agent):
+    """The agent of the job is done, and gone."""
+    world.serve(job)
+    agent.restore()
+    agent.clean()
+
+
+def take(world, owner):
+    """Another one holds the first free slot of the server."""
+    now = world.clock()
+
+    def work(connection):
+        slots.make(connection, "web1", PER_SERVER)
+        return slots.take(connection, "web1", PER_SERVER, owner, Moment(now, now), now + 600)
+
+    return transact(world.engine, work)
+
+
+def test_a_finished_shop_is_visited_while_new_orders_hold_all_threads(world, monkeypatch):
+    monkeypatch.setattr(places, "THREADS", 2)
+    finished, agent = world.dropped()
+    entered, leave = threading.Semaphore(0), threading.Event()
+
+    def hold():
+        entered.release()
+        assert leave.wait(120)
+
+    world.panel.before["ensure_account"] = hold
+    orders = [world.order(domain=f"s{n}.example.com", account=f"user{n}") for n in range(4)]
+    world.worker.start()
+    try:
+        assert entered.acquire(timeout=60)
+        eventually(lambda: world.worker._is_short)
+        finish(world, finished, agent)
+        eventually(lambda: world.job(finished).state == "live")
+        assert not any(world.job(order).state == "dropped" for order in orders)
+        leave.set()
+        eventually(lambda: {world.job(order).state for order in orders} == {"dropped"})
+    finally:
+        leave.set()
+        world.worker.stop()
+
+
+def test_once_agents_work_on_a_server_new_orders_leave_one_slot_to_visits(world):
+    world.dropped(domain="other.example.com", account="other")
+    finished, agent = world.dropped()
+    order = world.order(domain="new.example.com", account="newcomer")
+    for number in range(PER_SERVER):
+        take(world, f"other{number}")
+    transact(world.engine, lambda c: slots.free(c, "web1", FOR_VISITS, f"other{FOR_VISITS - 1}"))
+    with reading(world.engine) as connection:
+        moment = Moment(world.clock(), world.clock())
+        assert visiting.with_slots(connection, moment, due.servers(connection, moment)[0]) == [("web1", 0, 0)]
+    assert world.worker.drain("web1") == 0
+    finish(world, finished, agent)
+    assert world.worker.drain("web1") == 1
+    assert (world.job(finished).state, world.job(order).state) == ("live", "received")
+
+
+def test_before_agents_work_on_a_server_its_orders_take_all_slots(world):
+    order = world.order()
+    for number in range(PER_SERVER):
+        take(world, f"other{number}")
+    transact(world.engine, lambda c: slots.free(c, "web1", FOR_VISITS, f"other{FOR_VISITS - 1}"))
+    assert world.worker.drain("web1") == 1
+    assert world.job(order).state == "dropped"
+
+
+def test_visits_are_begun_only_where_the_last_call_was_answered_and_beside_none_that_is_held(engine):
+    for server in ("web1", "web2", "web3"):
+        transact(engine, lambda c, server=server: servers.add(c, servers.Server(server, "local"), START))
+    add_job(engine, "done1", state="finishing", wake_at=NOW - 1)
+    add_job(engine, "done2", server="web2", state="finishing", wake_at=NOW - 2)
+    add_job(engine, "new3", server="web3", wake_at=NOW - 3)
+    moment = Moment(NOW, NOW)
+    with reading(engine) as connection:
+        assert list(due.visits(connection, moment).items()) == [("web2", (1, NOW - 2)), ("web1", (1, NOW - 1))]
+        assert visiting.look(connection, moment, lambda _server: False) == {"web2": 1, "web1": 1}
+    early = Moment(NOW - 0.9, NOW - 0.9)
+    with reading(engine) as connection:
+        # Shops of another worker's servers are left to that one for a while
+        assert visiting.look(connection, early, lambda _server: False) == {"web2": 1}
+        assert visiting.look(connection, early, lambda server: server == "web1") == {"web2": 1, "web1": 1}
+    transact(engine, lambda c: breakers.note_failure(c, "web2", "no answer", NOW))
+    assert transact(engine, lambda c: due.claim(c, "done1", "me", moment, NOW + 90))
+    with reading(engine) as connection:
+        assert due.visits(connection, moment) == {}
