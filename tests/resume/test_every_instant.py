@@ -1,6 +1,7 @@
 """SIGKILL before and after everything that becomes durable: the next tick goes on, and the shop is the same.
 
-Each day one of the shares runs, in rotation; all run in a night.
+Each day one of the shares runs, in rotation: another one is the victim than the day before, after the points instead of
+before them. All run in a night.
 """
 
 import json
@@ -20,9 +21,9 @@ from tests.support.servers.controller_stub import Controller
 from tests.support.worlds.agent_box import killing_agent
 
 WHO = ("group", "parent", "helper")
-#: The points are shared out, so that a failure tells more than one. Neither 2 nor 3 divides the number: each share has
-#: everybody as the victim, before the points and after them.
-SHARES = 13
+#: The points are shared out, so that a failure tells more than one. As 6 divides the number, each share has one victim,
+#: and is before its points or after them.
+SHARES = 12
 #: How often these happen depends on time: what is noted while something takes long.
 BY_TIME = re.compile(r"(fsync|replace|unlink) (state)?\.json(\.tmp)?|fsync folder|report (progress|heartbeat)")
 #: How much of all points may not be reached: none is where the machine has time.

@@ -87,7 +87,7 @@ def way_of(whm, panel_of, reseller, ssh, tmp_path, monkeypatch):
         subprocess.run(["rm", "-rf", str(way.folder)], check=True)
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.sampled(of=2)) for name in WAYS])
 def way(request, way_of):
     return way_of(request.param)
 
@@ -156,6 +156,7 @@ def test_removed_accounts_are_born_with_the_hosts_own_alone(way, files):
     (way.base / "welcome.txt").unlink()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("name", WAYS[1:])
 def test_a_bundle_is_put_there_on_request_and_taken_out_without(way_of, files, bundle, account_of, panel_of, name):
     way = way_of(name)
