@@ -292,7 +292,9 @@ def end_process_group(pid: int, word: str) -> None:
 
 def start_cron(directory: Path) -> None:
     """Start the system's cron daemon unless it runs; a daemon started here is recorded below `directory`."""
-    if subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
+    # Not one of a container, which serves that alone
+    search = ["pgrep", "--ns", str(os.getpid()), "--nslist", "pid", "-x", "cron"]
+    if subprocess.run(search, check=False, stdout=subprocess.DEVNULL).returncode == 0:
         return
     null = subprocess.DEVNULL
     process = subprocess.Popen(["cron", "-f"], stdin=null, stdout=null, stderr=null, start_new_session=True)

@@ -4,12 +4,14 @@ import contextlib
 import subprocess
 import time
 
+from tests.support.servers import machines_cron
+
 _started = []
 
 
 def ensure():
     """Cron runs, or is being started."""
-    if _runs() or any(process.poll() is None for process in _started):
+    if machines_cron.runs() or any(process.poll() is None for process in _started):
         return
     null = subprocess.DEVNULL
     _started.append(subprocess.Popen(["cron", "-f"], stdin=null, stdout=null, stderr=null, start_new_session=True))
@@ -27,7 +29,3 @@ def cron():
             process.terminate()
             process.wait()
         _started.clear()
-
-
-def _runs():
-    return subprocess.run(["pgrep", "-x", "cron"], check=False, stdout=subprocess.DEVNULL).returncode == 0
