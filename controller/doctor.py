@@ -19,7 +19,7 @@ from controller.db import bundles, health, migrate, retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
-from controller.db.machines import breakers, servers
+from controller.db.machines import breakers, duties, servers
 from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle import bundle_readers
 from controller.keys import load_keys
@@ -180,6 +180,15 @@ def _backups(config: Config) -> Iterator[Check]:
     message = "none was made yet" if last is None else f"the last was made on {iso(last)}"
     what = "Run `shoplaunch backup FILE`; where a timer does, ask why it failed: `systemctl status shoplaunch-backup`."
     yield Check("", not late, message, what if late else "", optional=True)
+
+
+def _duties(config: Config) -> Iterator[Check]:
+    with reading(make_engine(config.database_url)) as connection:
+        failing = [one for one in duties.listed(connection) if one.well_at is None]
+    if not failing:
+        yield Check("", True, "none fails")
+    for one in failing:
+        yield Check(f"duty {one.name}", False, f"fails since {iso(one.since)}: {one.message}", advice(one.code))
 
 
 def _restored(config: Config) -> Iterator[Check]:
@@ -357,6 +366,7 @@ _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "refused orders": _refused,
     "retention": _retention,
     "backups": _backups,
+    "duties": _duties,
     "whmcs": _whmcs,
     "whmcs key": _keys_of_whmcs,
     "trusted proxies": _proxies,

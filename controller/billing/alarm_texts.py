@@ -3,7 +3,7 @@ commands do."""
 
 from __future__ import annotations
 
-from controller.billing.base import FAILING, REFUSED, STOPPED, Alarm
+from controller.billing.base import DONE_AGAIN, FAILING, NOT_DONE, REFUSED, STOPPED, Alarm
 from controller.billing.texts import filled
 from controller.wording.direction import RIGHT_TO_LEFT_MARK, isolated, with_commands
 from controller.wording.error_messages import in_language
@@ -100,10 +100,51 @@ $message
 $admin_url
 """,
 }
-_ALARMS = {REFUSED: _ORDER, FAILING: _SERVER, STOPPED: _AGENT}
+_DUTY = {
+    "en": """\
+What Shoplaunch does by itself is not done: $domain.
+
+$code: $message
+
+What to do: $advice
+
+You hear of it again after a day, and once it is done. `shoplaunch doctor` shows it meanwhile.
+""",
+    "fa": """\
+آنچه Shoplaunch خودبه‌خود انجام می‌دهد انجام نشده است: $domain
+
+$title
+$message
+
+چه باید کرد: $advice
+
+کد: $code
+پس از یک روز دوباره خبر می‌گیرید، و نیز همین که انجام شود.
+""",
+}
+_DUTY_DONE = {
+    "en": """\
+What had failed is done again: $domain. There is nothing to do.
+
+It was: $code: $message
+""",
+    "fa": """\
+آنچه ناموفق بود دوباره انجام می‌شود: $domain
+کاری لازم نیست.
+
+پیش از این: $title
+$message
+
+کد: $code
+""",
+}
+_ALARMS = {REFUSED: _ORDER, FAILING: _SERVER, STOPPED: _AGENT, NOT_DONE: _DUTY, DONE_AGAIN: _DUTY_DONE}
 _SUBJECT = {"en": "Shoplaunch: $domain is $state ($code)", "fa": "هشدار Shoplaunch: $domain – $state ($code)"}
 #: States that are of no job: jobs' states have their labels in the catalogue.
-_STATES = {REFUSED: "سفارش رد شد", FAILING: "پاسخ نمی‌دهد", STOPPED: "عرضه متوقف شد"}
+_STATES = {
+    REFUSED: "سفارش رد شد", FAILING: "پاسخ نمی‌دهد", STOPPED: "عرضه متوقف شد", NOT_DONE: "انجام نشده است",
+    DONE_AGAIN: "دوباره انجام می‌شود",
+}  # fmt: skip
 #: For staff only.
 _NOTE = {
     "en": """\

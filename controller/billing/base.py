@@ -94,6 +94,8 @@ REFUSED = "refused"
 FAILING = "failing"
 #: The state in an alarm about an agent that more jobs failed with.
 STOPPED = "stopped"
+#: The states in alarms about a backup, retention or a worker's chores.
+NOT_DONE, DONE_AGAIN = "not done", "done again"
 
 
 @dataclass(frozen=True)

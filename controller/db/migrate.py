@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from controller.db.connection import postgresql, same_file
-from controller.db.connection.engine import reading
+from controller.db.connection.engine import make_engine, reading
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+LOG = logging.getLogger(__name__)
 #: Where Alembic notes the database's revision.
 _REVISIONS = sa.table("alembic_version", sa.column("version_num", sa.String))
 #: How long to wait for another process that migrates the same database.
 WAIT_SECONDS = 30
+#: A process that runs looks so often whether the tables are still its version's.
+WATCH_SECONDS = 1.0
 #: Between two tries to get PostgreSQL's lock.
 _AGAIN_SECONDS = 0.2
 
@@ -171,6 +175,53 @@ def require_revision(found: str | None) -> None:
     _require_known(found)
     if found != newest():
         raise ShoplaunchError("not_initialised", "the database lacks this version's tables; run `shoplaunch migrate`")
+
+
+class Watch:
+    """Knows whether the tables of a running process's database are still its version's: another version may migrate
+    them at any time. From then on the process takes up nothing; what is under way it ends."""
+
+    def __init__(self, url: sa.URL) -> None:
+        # A connection of its own: it is not waited for where all others are lent
+        self._engine = make_engine(url.render_as_string(hide_password=False))
+        self._look_at = float("-inf")
+        self._problem: ShoplaunchError | None = None
+
+    def require(self) -> None:
+        """Raise not_initialised or database_newer where the tables are another version's."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + WATCH_SECONDS
+            self._look()
+        if self._problem is not None:
+            raise self._problem
+
+    def is_left(self) -> bool:
+        """Return whether the tables are another version's by now."""
+        try:
+            self.require()
+        except ShoplaunchError:
+            return True
+        return False
+
+    def _look(self) -> None:
+        before = self._problem
+        try:
+            with reading(self._engine) as connection:
+                found = connection.execute(sa.select(_REVISIONS.c.version_num)).scalar()
+        except (ShoplaunchError, SQLAlchemyError):
+            # A database that does not answer says so wherever it is asked
+            return
+        finally:
+            if self._engine.dialect.name == "sqlite":
+                # Between two looks the file may be moved, as when its process keeps no connection either
+                self._engine.dispose()
+        try:
+            require_revision(found)
+            self._problem = None
+        except ShoplaunchError as error:
+            self._problem = error
+            if before is None:
+                LOG.error("nothing is taken up any more: %s: %s", error.code, error.message)
 
 
 def _require_known(found: str | None) -> None:

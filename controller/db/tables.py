@@ -243,6 +243,16 @@ retention = _table(
     sa.Column("owner", sa.String(64)),
     sa.Column("until", sa.Double),
 )
+#: What is done again and again without being asked and failed last; `well_at`: since when it is done again.
+failing_duties = _table(
+    "failing_duties",
+    sa.Column("name", sa.String(120), primary_key=True),
+    sa.Column("since", sa.Double, nullable=False),
+    sa.Column("failed_at", sa.Double, nullable=False),
+    sa.Column("code", sa.String(40), nullable=False),
+    sa.Column("message", sa.String(500), nullable=False, server_default=""),
+    *(sa.Column(name, sa.Double) for name in ("alarmed_at", "claimed_at", "well_at")),
+)
 #: How the agents of finished jobs were started. `waited`: seconds from the cron line to the first report; `worked`:
 #: the other seconds of a shop made in one attempt.
 agent_starts = _table(

@@ -17,7 +17,7 @@ from controller.access.actor import command_line
 from controller.bundles.pack.progress import Progress
 from controller.config import Config
 from controller.db import tables
-from controller.db.connection.clock import database_now
+from controller.db.connection.clock import AHEAD_SECONDS, database_now
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import workers
@@ -89,6 +89,10 @@ def _require_unused(engine: sa.Engine, changed_at: float, at_once: bool) -> None
         # The files' time is this machine's, the other ones are the database's
         rotated_at = max(changed_at, access.last_time(connection, ROTATED) or 0.0)
         running = [one for one in workers.processes(connection) if one.is_alive]
+        if running and rotated_at > database_now(connection) + AHEAD_SECONDS:
+            # A process that is restarted is still older than that
+            message = "the newest keys were made while a clock was ahead: run `shoplaunch key rotate` once more first"
+            raise ShoplaunchError("keys_in_use", message)
         for one in running:
             if one.started_at < rotated_at:
                 message = f"{one.name} runs, and was started before the newest keys were made"

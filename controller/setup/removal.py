@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold
 from controller.files import sync_folder
+from controller.jobs.lifecycle import bundle_store
 from controller.setup import inventory, stored_bundles
 from shared.errors import ShoplaunchError
 
@@ -29,7 +31,8 @@ def require_unused_server(config: Config, name: str) -> None:
 
 def require_unused_bundle(config: Config, name: str) -> None:
     """Raise ShoplaunchError `bundle_unknown`, or `in_use` while something needs the bundle."""
-    _look(config, "bundle", name, bundles, usage.of_bundle)
+    if not _is_left_over(config, name):
+        _look(config, "bundle", name, bundles, usage.of_bundle)
 
 
 def server(config: Config, name: str) -> None:
@@ -38,16 +41,32 @@ def server(config: Config, name: str) -> None:
 
 
 def bundle(config: Config, name: str) -> None:
-    """Remove the bundle, its file, and what the object store holds of it.
+    """Remove the bundle, its file, and what the object store holds of it; also the file that a removal left which was
+    cut off.
 
     Raises ShoplaunchError `bundle_unknown`, `in_use`, `bundle_store_failed` when only that stays; OSError.
     """
-    key = inventory.bundle_store(config).get(name).store_key
-    _remove(config, "bundle", name, bundles, usage.of_bundle)
-    # After the row: a file without a row does no harm, and `bundle add` overwrites it
-    (config.bundles / f"{name}.bundle").unlink(missing_ok=True)
-    sync_folder(config.bundles)
+    key = None
+    # Who adds one of the same name meanwhile would lose its file
+    with bundle_store.alone(config.bundles):
+        if not _is_left_over(config, name):
+            key = inventory.bundle_store(config).get(name).store_key
+            _remove(config, "bundle", name, bundles, usage.of_bundle)
+        # After the row: a file without a row does no harm
+        _file(config, name).unlink(missing_ok=True)
+        sync_folder(config.bundles)
     stored_bundles.remove(config, key)
+
+
+def _file(config: Config, name: str) -> Path:
+    return config.bundles / f"{name}.bundle"
+
+
+def _is_left_over(config: Config, name: str) -> bool:
+    """Return whether the bundle's row is gone and its file is not."""
+    with reading(command_line(config).engine) as connection:
+        known = {one.name for one in bundles.listed(connection)}
+    return name not in known and bundle_store.NAME.match(name) is not None and _file(config, name).is_file()
 
 
 class _Rows(Protocol):

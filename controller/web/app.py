@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, redirect, url_for
+from flask import Flask, redirect, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
@@ -37,6 +37,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app = Flask(__name__)
     _configure(app, config, service.access.cookie_keys)
     context.init_app(app, service)
+    app.before_request(_require_own_tables)
     app.session_interface = SessionCookies(service.now)
     i18n.init_app(app)
     security.init_app(app, https=urlsplit(config.public_url).scheme == "https")
@@ -95,6 +96,12 @@ def _asset_version(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
+
+
+def _require_own_tables() -> None:
+    """Refuse everything but monitoring once another version has migrated the database. Raises database_newer."""
+    if request.endpoint != "static" and request.blueprint != monitoring.bp.name:
+        context.monitoring().require_own_tables()
 
 
 def _home() -> Response:

@@ -10,11 +10,14 @@ import click
 
 from controller import backups
 from controller.access.actor import command_line
+from controller.cli.installation.duties import failure_noted
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
 from controller.config import PREFIX, Config, load_config
+from controller.db.machines.duties import note_done
 from controller.db.retention import BACKED_UP
+from controller.jobs.intake import duties
 from controller.setup.installation import ensure_folders
 from shared.errors import ShoplaunchError
 from shared.plain_lines import escaped
@@ -56,7 +59,7 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
     given = _given(passphrase_file)
     if given is None and encrypt:
         given = _ask(twice=True)
-    with bars_on_terminal() as progress:
+    with failure_noted(config, duties.BACKUP), bars_on_terminal() as progress:
         if file == STANDARD:
             with click.open_file("-", "wb") as stream:
                 backups.write_backup(config, stream, given, progress)
@@ -68,9 +71,10 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
 
 
 def _note(config: Config, where: str) -> None:
-    """Note in the audit log that a backup was made: `doctor` says when there was none for long."""
+    """Note in the audit log that a backup was made: the operator hears of it when there is none for long."""
+    actor = command_line(config)
     try:
-        command_line(config).change(BACKED_UP, where, lambda _connection: None)
+        actor.change(BACKED_UP, where, lambda connection: note_done(connection, duties.BACKUP, actor.now()))
     except ShoplaunchError as error:
         # It is whole all the same
         click.echo(f"The audit log does not know of this backup: {error.code}: {escaped(error.message)}", err=True)

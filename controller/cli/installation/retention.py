@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
+from controller.cli.installation.duties import failure_noted
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.identities.access import Note
+from controller.jobs.intake import duties
 from controller.jobs.intake.service import open_service
 from controller.jobs.intake.view import iso
 from controller.jobs.retention.sweep import FOUND, Due, Swept
@@ -59,7 +61,10 @@ def _row(one: Due, as_json: bool) -> dict[str, Any]:
 @errors_shown
 def prune() -> None:
     """Remove what is over, beside the traffic; for a timer where no worker runs all the time."""
-    click.echo(_summary(open_service(load_config()).retention.run()))
+    config = load_config()
+    with failure_noted(config, duties.RETENTION):
+        swept = open_service(config).retention.run()
+    click.echo(_summary(swept))
 
 
 def _summary(swept: Swept) -> str:

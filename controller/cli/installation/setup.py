@@ -8,6 +8,7 @@ import click
 
 from controller import doctor as examination
 from controller.access import operators
+from controller.access.actor import command_line
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.output import (
     FAILED,
@@ -18,7 +19,7 @@ from controller.cli.terminal.output import (
     print_rows,
     show_error,
 )
-from controller.config import load_config
+from controller.config import Config, load_config
 from controller.setup import installation, operator_address
 from controller.setup.first_run import installing
 from shared.errors import ShoplaunchError, advice
@@ -62,10 +63,22 @@ def init(name: str, address: str | None, new_keys: bool, as_json: bool) -> None:
         click.echo(f"Shoplaunch lives in {config.home}; it is reached at {config.public_url}")
         if login["password"]:
             click.echo(f"Operator: {login['user']}\nPassword: {login['password']}  (shown this once)")
+        elif login["user"] in _never_seen(config):
+            # What made the operator may have been cut off before it showed the password
+            user = login["user"]
+            click.echo(
+                f"Operator: {user}, who has never signed in; `shoplaunch user password {user}` gives a new password"
+            )
         click.echo(f"Alarms go to {address}" if address else f"Alarms go nowhere. {advice('operator_missing')}")
     if problem is not None:
         show_error(problem.code, problem.message)
         sys.exit(PARTLY_DONE)
+
+
+def _never_seen(config: Config) -> set[str]:
+    """Return the operators who have never signed in."""
+    actor = command_line(config)
+    return {one.user for one in operators.listed(actor, actor.now()) if one.signed_in_at is None}
 
 
 def _at_terminal() -> bool:

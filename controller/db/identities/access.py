@@ -89,7 +89,9 @@ def complete_audit(connection: sa.Connection, number: int, job: str | None, deta
 
 def last_time(connection: sa.Connection, action: str) -> float | None:
     """Return when `action` was noted last in the audit log, None where it was not."""
-    return connection.execute(sa.select(sa.func.max(audit.c.at)).where(audit.c.action == action)).scalar()
+    # Not the latest time: that may be of a clock that was ahead
+    query = sa.select(audit.c.at).where(audit.c.action == action).order_by(audit.c.id.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:

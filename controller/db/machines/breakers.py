@@ -23,6 +23,8 @@ PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0, 600.0)
 PATIENCE_SECONDS = 24 * 3600.0
 #: No probe's lease is longer; one that seems to be was taken by a clock that was ahead.
 LONGEST_PROBE_SECONDS = 900.0
+#: A process that claimed an alarm so long ago is gone.
+CLAIM_SECONDS = 900.0
 _REASON_CHARS = 500
 
 
@@ -45,7 +47,7 @@ class Breaker:
     #: Whose call is the probe, and until when nobody else makes one.
     probe_by: str | None = None
     probe_until: float | None = None
-    #: When the operator was alarmed.
+    #: When the operator was alarmed; negative: since when a process is about to do that.
     alarmed_at: float | None = None
 
     @property
@@ -56,6 +58,10 @@ class Breaker:
     def rests(self, now: float) -> bool:
         """Return whether no call at all is made now. A time beyond the longest pause is of a clock that was ahead."""
         return self.next_at is not None and now < self.next_at <= now + PAUSES[-1]
+
+    def wants_alarm(self, now: float) -> bool:
+        """Return whether the operator is to be alarmed, if it lasts; a process that claimed that long ago is gone."""
+        return self.alarmed_at is None or (self.alarmed_at < 0 and not 0 <= now + self.alarmed_at < CLAIM_SECONDS)
 
     def may_probe(self, now: float, leases: float, owner: str = "") -> bool:
         """Return whether a call by `owner` may be the probe; `leases` is the time that others' leases are judged by."""
@@ -133,14 +139,14 @@ def claim_probe(connection: sa.Connection, server: str, owner: str, now: float, 
     return True
 
 
-def claim_alarm(connection: sa.Connection, server: str, now: float) -> bool:
-    """Claim to alarm the operator of the open breaker; return False when another process has."""
-    free = (server_breakers.c.next_at.is_not(None), server_breakers.c.alarmed_at.is_(None))
-    query = sa.update(server_breakers).where(server_breakers.c.server == server, *free)
-    return connection.execute(query.values(alarmed_at=now)).rowcount == 1
+def claim_alarm(connection: sa.Connection, breaker: Breaker, now: float) -> bool:
+    """Claim to alarm the operator of the open breaker as it was read; return False when another process has."""
+    unchanged = server_breakers.c.alarmed_at.is_not_distinct_from(breaker.alarmed_at)
+    same = (server_breakers.c.server == breaker.server, server_breakers.c.next_at.is_not(None), unchanged)
+    return connection.execute(sa.update(server_breakers).where(*same).values(alarmed_at=-now)).rowcount == 1
 
 
-def alarm_failed(connection: sa.Connection, server: str) -> None:
-    """Note that the alarm was not delivered: it is claimed again."""
-    query = sa.update(server_breakers).where(server_breakers.c.server == server)
-    connection.execute(query.values(alarmed_at=None))
+def alarmed(connection: sa.Connection, server: str, now: float | None) -> None:
+    """Note that the alarm that was claimed was delivered `now`; None: it was not, and is claimed again."""
+    same = (server_breakers.c.server == server, server_breakers.c.alarmed_at < 0)
+    connection.execute(sa.update(server_breakers).where(*same).values(alarmed_at=now))

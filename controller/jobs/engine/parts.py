@@ -28,3 +28,5 @@ class Parts:
     end: Callable[[str], None] | None = None
     #: The servers whose jobs the worker moves.
     own: OwnServers = ALL
+    #: Returns whether another version has migrated the database: nothing is taken up any more.
+    is_left: Callable[[], bool] = lambda: False

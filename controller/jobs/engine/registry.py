@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from controller.config import Config
+from controller.jobs.engine.means import Means
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine, Hints
-from controller.jobs.engine.worker import Means, Worker
+from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
 
@@ -25,7 +26,9 @@ class Kind:
 
 def _embedded(parts: Parts) -> Engine:
     wakeup = Wakeup(parts.config.wakeups)
-    return Worker(parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, Means(wakeup, parts.own))
+    return Worker(
+        parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, Means(wakeup, parts.own, parts.is_left)
+    )
 
 
 def _celery(parts: Parts) -> Engine:

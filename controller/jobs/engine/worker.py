@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -22,15 +21,15 @@ from controller.db.machines import workers
 from controller.jobs.engine import presence, visiting
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.means import Means
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
-from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places, Waiting
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.slots import Slots
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.lifecycle.wakeup import Listener, Wakeup
+from controller.jobs.lifecycle.wakeup import Listener
 from controller.panels.calls_under_way import CALLS
 from shared.errors import ShoplaunchError
 
@@ -56,15 +55,6 @@ CHORES_SECONDS = 30.0
 Chores = Callable[[Callable[[], None]], None]
 
 
-@dataclass(frozen=True)
-class Means:
-    """What a worker may have: `wakeup` lets it check at once when another process made a job due; `own` are the servers
-    whose jobs it moves."""
-
-    wakeup: Wakeup | None = None
-    own: OwnServers = ALL
-
-
 class Worker:
     """Moves due jobs on, several at a time. `clock` is by default the database's.
 
@@ -83,7 +73,7 @@ class Worker:
     ) -> None:
         self._engine = engine
         means = means or Means()
-        self._wakeup, self._own = means.wakeup, means.own
+        self._wakeup, self._own, self._is_left = means.wakeup, means.own, means.is_left
         self._listener: Listener | None = None
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = presence.process_name()
@@ -127,6 +117,8 @@ class Worker:
 
     def run_due(self) -> int:
         """Move every due job on, one after the other; return how many there were."""
+        if self._is_left():
+            return 0
         with reading(self._engine) as connection:
             found, _breakers = due.servers(connection, at(self._clock, connection))
         return sum(self.drain(one.server) for one in found if one.server in self._own)
@@ -267,7 +259,7 @@ class Worker:
 
     def _begin_drain(self, server: str) -> None:
         key = object()
-        thread = _thread("job", self._drain_safely, key, server, self._stopping.is_set)
+        thread = _thread("job", self._drain_safely, key, server, functools.partial(self._ends, self._stopping))
         self._under_way[key] = server, thread
         with self._guard:
             self._looking[server] += 1
@@ -276,6 +268,10 @@ class Worker:
         except BaseException:
             self._looked(server)
             raise
+
+    def _ends(self, stopping: threading.Event) -> bool:
+        """Return whether nothing new begins: it was asked to stop, or is of another version than the tables by now."""
+        return stopping.is_set() or self._is_left()
 
     def _looked(self, server: str) -> None:
         """One of the server's drains has claimed its first job, or will claim none."""
@@ -308,6 +304,8 @@ class Worker:
 
     def _begin_chores(self) -> None:
         if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
+            return
+        if self._is_left():
             return
         self._chores_at = time.monotonic() + CHORES_SECONDS
         self._chores_thread = _thread("chores", self._do_chores, self._chores)
@@ -346,6 +344,8 @@ class Worker:
     def _look(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
         calls = _waiting()
+        if self._is_left():
+            return Places(busy, (), (), calls), []
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
@@ -364,7 +364,8 @@ class Worker:
             rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
             go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
             sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
-            written = rounds != seen and self._write(sign)
+            # One that takes nothing up must not pass for one that does
+            written = rounds != seen and not self._is_left() and self._write(sign)
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
             stopping.wait(presence.BEAT_SECONDS if written else presence.FIRST_BEAT_SECONDS)
         # Two workers that end first may both insert the row

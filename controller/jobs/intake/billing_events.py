@@ -26,7 +26,7 @@ from shared.schema import validate
 
 CREATED, ACCEPTED, TERMINATED = "module_created", "accepted", "terminated"
 EVENTS = (CREATED, ACCEPTED, TERMINATED)
-SOURCE = "whmcs"
+SOURCE = orders.BILLING
 _NEEDED = ("server_host", "bundle", "domain", "email", "account")
 _TEXTS = ("first_name", "last_name")
 #: Invisible or direction-changing characters, pasted into names by phones and word processors.
@@ -159,7 +159,8 @@ def _with(service: BilledService, event: Mapping[str, Any], now: float) -> Bille
 def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any] | None, now: float) -> None:
     def work(connection: sa.Connection) -> None:
         service = services.get(connection, noted.signed_by, noted.service_id, lock=True)
-        if service is None:
+        if service is None or (error is not None and service.terminated_at is not None):
+            # It has ended meanwhile: nobody waits for its job
             return
         service = replace(service, error=error, updated_at=now if service.error != error else service.updated_at)
         services.put(connection, service)

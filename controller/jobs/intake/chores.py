@@ -1,5 +1,5 @@
-"""Chores, work that belongs to no job: alarms of refused orders and servers, forgotten services, bundles to close, what
-is over to remove."""
+"""Chores, work that belongs to no job: alarms of refused orders, servers and failing duties, forgotten services,
+bundles to close, what is over to remove."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from controller.db.orders import refused_orders, services
 from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.engine.monitoring import alarms, health
 from controller.jobs.engine.operations import set_back
-from controller.jobs.intake import billing_events, orders, roll_outs
+from controller.jobs.intake import billing_events, duties, orders, roll_outs
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
@@ -43,20 +43,31 @@ def run(installation: Installation, move: Callable[[], None] = _nobody) -> None:
 
     `move` is called at each progress: nothing between two calls takes longer than one mail.
     """
-    for chore in (
-        start_forgotten,
-        alarm_refused_orders,
-        alarm_failing_servers,
-        roll_outs.judge,
-        close_bundles,
-        bring_back,
-        remove_over,
-    ):
+    outcomes: dict[str, BaseException | None] = {}
+    # By the names that the operator reads
+    named: dict[str, Callable[[Installation, Callable[[], None]], None]] = {
+        "forgotten orders": start_forgotten,
+        "alarms of orders": alarm_refused_orders,
+        "alarms of servers": alarm_failing_servers,
+        "roll-outs": roll_outs.judge,
+        "closing of bundles": close_bundles,
+        "jobs of a clock ahead": bring_back,
+        duties.SWEEP: remove_over,
+        "alarms of duties": duties.alarm,
+    }
+    for name, chore in named.items():
         move()
+        outcomes[name] = None
         try:
             chore(installation, move)
         except BaseException as problem:  # noqa: BLE001 - the other chores go on
             report(f"{chore.__name__} could not be done", problem)
+            outcomes[name] = problem
+    move()
+    try:
+        duties.note_chores(installation, outcomes)
+    except BaseException as problem:  # noqa: BLE001 - a database that is away is no chore's failure
+        report("what became of the chores could not be noted", problem)
 
 
 def start_forgotten(installation: Installation, move: Callable[[], None] = _nobody) -> None:
@@ -128,15 +139,17 @@ def alarm_failing_servers(installation: Installation, move: Callable[[], None] =
     with reading(installation.engine) as connection:
         found = breakers.opened(connection).values()
     for breaker in found:
-        if breaker.alarmed_at is not None or installation.now() - breaker.since < OUTAGE_SECONDS:
+        now = installation.now()
+        if not breaker.wants_alarm(now) or now - breaker.since < OUTAGE_SECONDS:
             continue
         move()
-        claim = functools.partial(breakers.claim_alarm, server=breaker.server, now=installation.now())
-        if transact(installation.engine, claim):
-            problem = alarms.deliver(installation.billing("command", ""), _alarm_of_server(installation, breaker))
-            if problem is not None:
-                transact(installation.engine, functools.partial(breakers.alarm_failed, server=breaker.server))
-                return
+        if not transact(installation.engine, functools.partial(breakers.claim_alarm, breaker=breaker, now=now)):
+            continue
+        problem = alarms.deliver(installation.billing("command", ""), _alarm_of_server(installation, breaker))
+        done_at = installation.now() if problem is None else None
+        transact(installation.engine, functools.partial(breakers.alarmed, server=breaker.server, now=done_at))
+        if problem is not None:
+            return
 
 
 def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:

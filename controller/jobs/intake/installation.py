@@ -16,6 +16,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities import api_keys
 from controller.db.jobs import Job
 from controller.db.machines.servers import Server
+from controller.db.migrate import Watch
 from controller.jobs.engine import registry
 from controller.jobs.engine.port import Hints
 from controller.jobs.lifecycle.bundle_store import Bundles
@@ -48,8 +49,11 @@ class Installation:
         self.keys = keys
         self.panel_of = panel_of
         self.now: Clock = clock or DatabaseClock(engine)
+        self.tables = Watch(engine.url)
         self.bundles = Bundles(config, engine)
         self.tokens = Tokens(keys.tokens, self.now, config.job_hours, lambda: keys.current().tokens)
+        #: When this process last looked for duties that are late (controller.jobs.intake.duties).
+        self.looked_for_late_at = float("-inf")
         self.hints: Hints = registry.of(config).hints(config)
         #: (source of an order, key that signed it) -> how its people are notified.
         self.billing: Way = channels(config, self.now, self._key_names)

@@ -22,6 +22,7 @@ from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.machines import servers
+from controller.db.orders import services
 from controller.db.row_holds import Hold
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.plan import PLAN
@@ -51,6 +52,8 @@ _LIMITED = {
 }  # fmt: skip
 #: The source of orders that operators place themselves.
 OPERATORS = "command"
+#: The source of orders that are made of billing's events.
+BILLING = "whmcs"
 #: The language of an order that names none.
 DEFAULT_LANGUAGE = "en"
 
@@ -254,6 +257,7 @@ def _insert(
     now: float,
 ) -> Job:
     _hold(connection, order)
+    _refuse_ended(connection, order, whose)
     _refuse_living(connection, order, None if whose["source"] == OPERATORS else whose["signed_by"])
     job_id = claims.new_id()
     values = {
@@ -285,6 +289,17 @@ def _hold(connection: sa.Connection, order: Mapping[str, Any]) -> None:
     what was removed since the order was checked."""
     servers.get(connection, order["server"], Hold.SHARED)
     bundles.get(connection, order["bundle"], Hold.SHARED)
+
+
+def _refuse_ended(connection: sa.Connection, order: Mapping[str, Any], whose: Mapping[str, str]) -> None:
+    """Refuse the order of a service that billing has terminated since its events were read: nobody would end the job.
+
+    One that is terminated from now on waits here, and then finds the job.
+    """
+    if whose["source"] == BILLING:
+        service = services.get(connection, whose["signed_by"], order.get("service_id", ""), lock=True)
+        if service is not None and service.terminated_at is not None:
+            raise ShoplaunchError("service_ending", f"service {service.service_id} was terminated meanwhile")
 
 
 def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_by: str | None) -> None:

@@ -72,7 +72,7 @@ class Bundles:
         folder = self._config.bundles
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
-        with _alone(folder), _copied(source, folder / f".{name}.new") as copy:
+        with alone(folder), _copied(source, folder / f".{name}.new") as copy:
             bundle = _inspected(name, copy, DatabaseClock(self._engine)())
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
@@ -138,8 +138,8 @@ def _state(path: Path) -> _State | None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process adds a bundle: two of the same name would write into one copy."""
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process adds or removes a bundle: two of the same name would change one file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -130,6 +130,7 @@ SENTENCES = {
     "option {}={} is not one of: {}": "گزینهٔ \u2066{}={}\u2069 یکی از اینها نیست: {}",
     "the order names no account and does not ask to create one": "سفارش حسابی نام نمی‌برد و ساختن آن را هم نمی‌خواهد",
     "{} is longer than {} characters": "{} از {} نویسه بلندتر است",
+    "service {} was terminated meanwhile": "سرویس {} در این میان پایان یافت",
     "the order is settled already": "تکلیف سفارش پیش‌تر روشن شده است",
     "the key {}, which signed the order, is gone": "کلید {} که سفارش را امضا کرده بود دیگر نیست",
     "the order was too large to be kept; its sender has to send it again":

@@ -7,11 +7,14 @@ from click.testing import CliRunner
 from controller.cli import main
 from controller.config import load_config
 from controller.db import migrate
-from controller.db.connection.engine import make_engine
+from controller.db.connection.engine import make_engine, reading
+from controller.db.tables import metadata
 from controller.keys import ensure_keys, rotate
 from controller.setup import installation
+from controller.web.app import create_app
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
+from tests.integration.controller.world import World, eventually
 from tests.support.saved import closing_engine, content, keys_of
 from tests.support.state_database import SERVERS, make_tables, new_url
 
@@ -47,7 +50,12 @@ def config(tmp_path, monkeypatch):
 
 
 def bring_to(config, revision):
-    with closing_engine(config) as engine, engine.begin() as connection:
+    with closing_engine(config) as engine:
+        set_revision(engine, revision)
+
+
+def set_revision(engine, revision):
+    with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = :found"), {"found": revision})
 
 
@@ -93,3 +101,39 @@ def test_a_newer_program_leaves_an_older_versions_database_alone(config):
         done = run(*words)
         assert (done.exit_code, done.stderr.partition(":")[0]) == (1, "not_initialised"), (words, done.output)
     assert (content(config), keys_of(config)) == before
+
+
+def rows(engine):
+    """Everything in the database, signs of life as well."""
+    with reading(engine) as connection:
+        return {one.name: sorted(map(repr, connection.execute(sa.select(one)))) for one in metadata.sorted_tables}
+
+
+@attack(
+    "a newer version migrates the database while web server and worker of this one run on it",
+    "they take nothing up, write nothing, and say why by a code; with their own tables again they go on",
+)
+@pytest.mark.parametrize("kind", ["sqlite", *SERVERS])
+def test_a_running_service_takes_nothing_up_on_a_newer_versions_database(request, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(migrate, "WATCH_SECONDS", 0.0)
+    engine = make_engine(new_url(request, tmp_path, kind))
+    make_tables(engine)
+    world = World(tmp_path, engine)
+    site = create_app(world.config, world.service).test_client()
+    job = world.order()
+    set_revision(engine, "9999")
+    before = rows(engine)
+    world.worker.start()
+    for method, path in (("POST", "/api/v1/orders"), ("GET", "/admin/jobs"), ("POST", f"/api/v1/jobs/{job.id}/events")):
+        answer = site.open(path, method=method)
+        assert answer.status_code == 503, (path, answer.text)
+    assert site.post("/api/v1/orders").json["code"] == site.get("/readyz").json["code"] == "database_newer"
+    seen = world.worker._pulse.rounds
+    eventually(lambda: world.worker._pulse.rounds > seen + 2)
+    assert rows(engine) == before and world.panel.calls == []
+    set_revision(engine, migrate.newest())
+    eventually(lambda: world.job(job).state == "dropped")
+    assert site.get("/admin/jobs").status_code == 302
+    assert world.worker.stop()
+    world.close()
+    engine.dispose()

@@ -1,5 +1,7 @@
 """Keys that were stolen and retired open nothing and sign nothing any more, and a kill on the way loses nothing."""
 
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -222,6 +224,23 @@ def note(home, name, started_at, beat_at):
     """A process of this name noted itself, and gave its last sign then."""
     row = {"name": name, "started_at": started_at, "beat_at": beat_at}
     transact(home.service.installation.engine, lambda connection: connection.execute(sa.insert(workers).values(**row)))
+
+
+@attack(
+    "keys were rotated while the clock was a year ahead, and are to be retired now that it is right",
+    "it is said that no restart helps, but another rotation, and that does",
+)
+def test_keys_of_a_clock_that_was_ahead_can_be_retired(home):
+    now = (home.config.keys / "tokens").stat().st_mtime
+    for path in home.config.keys.iterdir():
+        os.utime(path, (now + 365 * 86400,) * 2)
+    note(home, "first", now + 1, now + 1)
+    with pytest.raises(ShoplaunchError, match="key rotate"):
+        home.retire(at_once=True)
+    keys.rotate(home.config.keys)
+    note(home, "second", time.time() + 1, time.time() + 1)
+    transact(home.service.installation.engine, lambda connection: leave(connection, "first"))
+    assert home.retire(at_once=True) is not None
 
 
 @attack(

@@ -19,7 +19,8 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.db.orders.request_log import RequestLog
 from controller.jobs.lifecycle.bundle_store import Bundles
-from controller.setup import installation
+from controller.setup import installation, removal
+from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.state_database import SERVERS
 
@@ -190,3 +191,37 @@ def test_the_bundle_of_a_row_is_the_one_that_was_added(world):
 
 def add(world, source):
     return Bundles(world.config, world.engine).add("both", source)
+
+
+@attack(
+    "one operator removes a bundle while another adds one of the same name",
+    "the bundle that is there at the end has its file",
+)
+def test_a_bundle_that_is_added_while_it_is_removed_keeps_its_file(world, monkeypatch):
+    object.__setattr__(world.config, "database_url", str(world.engine.url))
+    source = world.folder / "classic.bundle"
+    second = threading.Thread(target=lambda: Bundles(world.config, world.engine).add("classic", source))
+
+    def removed(*about):
+        remove(*about)
+        second.start()
+        # In vain where it waits for the removal
+        second.join(1)
+
+    remove = removal._remove
+    monkeypatch.setattr(removal, "_remove", removed)
+    removal.bundle(world.config, "classic")
+    second.join(END_SECONDS)
+    store = world.service.installation.bundles
+    assert store.path("classic").read_bytes() == source.read_bytes() and store.get("classic")
+
+
+def test_a_removal_that_was_cut_off_behind_the_bundles_row_goes_on(world):
+    object.__setattr__(world.config, "database_url", str(world.engine.url))
+    transact(world.engine, lambda made: bundles.remove(made, "classic"))
+    removal.require_unused_bundle(world.config, "classic")
+    removal.bundle(world.config, "classic")
+    assert not world.service.installation.bundles.path("classic").exists()
+    with pytest.raises(ShoplaunchError) as caught:
+        removal.bundle(world.config, "classic")
+    assert caught.value.code == "bundle_unknown"

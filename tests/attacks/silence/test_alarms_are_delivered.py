@@ -1,8 +1,9 @@
 """An alarm counts as sent when it is delivered: until then it waits, is counted and shown, whatever prevents it."""
 
 from controller.config import MailConfig
-from controller.db.connection.engine import transact
-from controller.db.machines import servers
+from controller.db.connection.engine import reading, transact
+from controller.db.machines import breakers, servers
+from controller.jobs.intake import chores
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.web.app import create_app
@@ -116,3 +117,28 @@ def test_an_alarm_that_waits_does_not_make_its_job_a_new_one(world, monkeypatch)
     (shown,) = world.service.monitoring.undelivered_alarms()
     assert shown["since"] == world.job(job).updated_at == failed_at
     assert shown["problem"]["message"].endswith(f"(try {len(tries)})")
+
+
+@attack(
+    "the worker that is about to mail the operator about a server that fails is killed",
+    "another one does a quarter of an hour later, once",
+)
+def test_the_alarm_of_a_failing_server_outlives_its_worker(world):
+    def fail(connection):
+        breakers.note_failure(connection, "web1", "no answer", world.clock())
+
+    def alarms():
+        chores.run(world.service.installation)
+        return [one.state for one in world.mail.alarms]
+
+    for _call in range(breakers.FAILURES):
+        transact(world.engine, fail)
+    world.clock.pass_by(chores.OUTAGE_SECONDS)
+    with reading(world.engine) as connection:
+        known = breakers.get(connection, "web1")
+    claims = [
+        transact(world.engine, lambda made: breakers.claim_alarm(made, known, world.clock())) for _once in range(2)
+    ]
+    assert (claims, alarms()) == ([True, False], [])
+    world.clock.pass_by(breakers.CLAIM_SECONDS)
+    assert alarms() == alarms() == ["failing"]

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.billing import alarm_texts
-from controller.billing.base import FAILING, REFUSED, STOPPED, Alarm
+from controller.billing.base import DONE_AGAIN, FAILING, NOT_DONE, REFUSED, STOPPED, Alarm
 from shared.errors import advice, title
 
 MARKS = {0x2068: "[", 0x2066: "<", 0x2069: "]"}
@@ -39,7 +39,14 @@ def test_commands_keep_their_dashes_where_they_are_and_addresses_stand_alone():
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [(REFUSED, "سفارش رد شد"), (FAILING, "پاسخ نمی‌دهد"), (STOPPED, "عرضه متوقف شد")]
+    ("state", "words"),
+    [
+        (REFUSED, "سفارش رد شد"),
+        (FAILING, "پاسخ نمی‌دهد"),
+        (STOPPED, "عرضه متوقف شد"),
+        (NOT_DONE, "انجام نشده است"),
+        (DONE_AGAIN, "دوباره انجام می‌شود"),
+    ],
 )
 def test_alarms_that_are_of_no_job_have_their_own_words(state, words):
     found = news(state=state, step=None, step_label="")

@@ -12,10 +12,11 @@ from controller.db.due import DueServer
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.jobs.engine.means import Means
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.places import Places
 from controller.jobs.engine.port import Hints
-from controller.jobs.engine.worker import Means, Worker
+from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 
@@ -37,7 +38,12 @@ class CeleryEngine(Worker):
     def __init__(self, parts: Parts) -> None:
         wakeup = Wakeup(parts.config.wakeups)
         super().__init__(
-            parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, Means(wakeup, parts.own)
+            parts.database,
+            parts.tools_for,
+            parts.clock,
+            parts.chores,
+            parts.end,
+            Means(wakeup, parts.own, parts.is_left),
         )
         broker = link.of(parts.config.engine)
         self._hints = BrokerHints(broker, wakeup)

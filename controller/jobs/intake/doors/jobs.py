@@ -106,5 +106,5 @@ class Jobs:
         """
         own = self._installation
         do_chores = functools.partial(chores.run, own)
-        parts = Parts(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers)
+        parts = Parts(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers, own.tables.is_left)
         return registry.of(own.config).engine(parts)

@@ -22,7 +22,12 @@ class Monitoring:
         self._engine = installation.engine
         self._clock = installation.now
         self._kind = installation.config.engine.kind
+        self._tables = installation.tables
         self._readiness = Readiness(installation.engine, installation.now)
+
+    def require_own_tables(self) -> None:
+        """Raise database_newer or not_initialised where another version has migrated the database since."""
+        self._tables.require()
 
     def health(self) -> Health:
         """Return the installation's health, at most a few seconds old."""

@@ -10,7 +10,7 @@ from controller.access import operators, qr_code, second_factor, totp
 from controller.access.actor import Actor
 from controller.cli import main
 from controller.config import load_config
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import sessions
 from controller.setup import installation
 from shared.errors import ShoplaunchError
@@ -119,3 +119,11 @@ def test_unknown_operators_and_roles_are_reported(actor):
             work(actor, "nobody")
     with pytest.raises(ShoplaunchError, match="login_invalid"):
         operators.set_role(actor, "nora", "everything")
+
+
+def test_init_that_was_cut_off_before_it_showed_the_password_says_how_to_get_one(home):
+    again = CliRunner().invoke(main, ["init", "--user", "nora"], env=home)
+    assert "shoplaunch user password nora" in again.output and "shown this once" not in again.output
+    actor = Actor("test", make_engine(load_config(home).database_url), lambda: None)
+    transact(actor.engine, lambda connection: sessions.begin(connection, "nora", "192.0.2.1", NOW))
+    assert "user password" not in CliRunner().invoke(main, ["init"], env=home).output

@@ -1,0 +1,68 @@
+"""A service that billing ends while a job is being made of its events gets none, or one that is taken back."""
+
+import pytest
+
+from controller.db import bundles, jobs
+from controller.db.bundles import Bundle
+from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.machines import servers
+from controller.db.machines.servers import Server
+from controller.db.orders import refused_orders, services
+from controller.jobs.intake import billing_events
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.integration.billing.events import created, terminated
+from tests.integration.controller.rows import NOW
+from tests.support.state_database import SERVERS, make_tables, new_url
+
+BUNDLE = Bundle("classic", "a" * 64, 1, "b" * 64, "prestashop", "8.2.1", 1.0, languages=["en"])
+KEY, NUMBER = "billing", "1042"
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def engine(request, tmp_path):
+    made = make_engine(new_url(request, tmp_path, request.param))
+    make_tables(made)
+    transact(
+        made, lambda connection: servers.add(connection, Server("web1", "cpanel", "https://web1.example.net"), NOW)
+    )
+    transact(made, lambda connection: bundles.add(connection, BUNDLE))
+    yield made
+    made.dispose()
+
+
+def take(engine, event, at):
+    billing_events.take(engine, {**event, "at": int(at)}, at, KEY)
+
+
+def job_of(engine):
+    with reading(engine) as connection:
+        return jobs.find_service(connection, NUMBER, KEY)
+
+
+def service_of(engine):
+    with reading(engine) as connection:
+        return services.get(connection, KEY, NUMBER)
+
+
+@attack(
+    "a worker makes the forgotten job of a service, or an operator sends its order again, as billing ends it",
+    "no job is made for an account that is gone by then, and nobody is alarmed of an order that nobody waits for",
+)
+def test_a_service_that_ended_meanwhile_gets_no_job(engine):
+    take(engine, created(NUMBER, wait_for_acceptance=True), NOW)
+    # Another process has read the service, and is about to make its job
+    read = service_of(engine)
+    take(engine, terminated(NUMBER), NOW + 1)
+    with pytest.raises(ShoplaunchError) as caught:
+        billing_events.start(engine, read, NOW + 2)
+    assert (caught.value.code, job_of(engine)) == ("service_ending", None)
+    with reading(engine) as connection:
+        assert refused_orders.listed(connection, 9) == []
+    assert service_of(engine).error is None
+    # Billing, which sends the event again, hears that it is over
+    take(engine, created(NUMBER, wait_for_acceptance=True), NOW)
+    assert job_of(engine) is None
+    # Sold again it gets one
+    take(engine, created(NUMBER), NOW + 3)
+    assert job_of(engine).state == "received"

@@ -1,0 +1,128 @@
+"""What an installation does by itself and fails at – backups, retention, chores – is mailed to its operator."""
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from controller.cli import main
+from controller.db import retention
+from controller.db.connection.engine import reading, transact
+from controller.db.identities import access
+from controller.db.machines import duties
+from controller.db.tables import failing_duties
+from controller.jobs.intake import chores
+from controller.jobs.intake.duties import CHORE_SECONDS, GONE_SECONDS
+from controller.jobs.retention import sweep
+from shared.errors import advice
+from tests.attacks.table import attack
+
+DAY = 86_400.0
+
+
+def heard(world):
+    """Let the workers' chores be done once; return (code, state) of the operator's alarms so far."""
+    chores.run(world.service.installation)
+    return [(one.code, one.state) for one in world.mail.alarms]
+
+
+def rows(world):
+    with reading(world.engine) as connection:
+        return connection.execute(sa.select(failing_duties)).all()
+
+
+@pytest.fixture
+def run(world, monkeypatch):
+    """A command as a timer runs it: at no terminal."""
+    monkeypatch.setenv("SHOPLAUNCH_HOME", str(world.config.home))
+    monkeypatch.setenv("SHOPLAUNCH_DATABASE_URL", world.engine.url.render_as_string(hide_password=False))
+    return lambda *words: CliRunner().invoke(main, words).exit_code
+
+
+@attack(
+    "the nightly backup fails: its disk is full, its folder is gone",
+    "the operator is notified once, with the reason and what to do, and again when one is made",
+)
+def test_a_backup_that_fails_is_mailed_and_so_is_the_next_one_that_is_made(world, run):
+    folder = world.folder / "backups"
+    assert run("backup", str(folder / "1.backup")) == 1
+    assert heard(world) == heard(world) == [("backup_failed", "not done")]
+    (alarm,) = world.mail.alarms
+    assert "No such file" in alarm.message and alarm.advice == advice("backup_failed") != advice("backup_failed", "fa")
+    assert [one.name for one in rows(world)] == ["backup"] and run("doctor") != 0
+    folder.mkdir()
+    assert run("backup", str(folder / "2.backup")) == 0
+    assert heard(world) == heard(world) == [("backup_failed", "not done"), ("backup_failed", "done again")]
+    assert rows(world) == []
+
+
+@attack("a timer's run of retention fails", "the operator is notified of that, with its reason")
+def test_a_run_of_retention_that_fails_is_mailed(world, run, monkeypatch):
+    def fail(*_about):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sweep, "run", fail)
+    assert run("prune") == 1
+    assert ("retention_failed", "not done") in heard(world)
+    assert "Input/output error" in world.mail.alarms[0].message
+
+
+@attack(
+    "the timer of backups does not run any more, or what it runs cannot even begin",
+    "the operator is notified when none was made for two days, the day after, and then less and less often",
+)
+def test_a_backup_that_is_late_is_mailed_and_repeated(world):
+    # The one before was made while the clock was a year ahead
+    for made_at in (world.clock() + 365 * DAY, world.clock() - 1.9 * DAY):
+        note = access.Note("command line", retention.BACKED_UP)
+        transact(world.engine, lambda made, note=note, made_at=made_at: note.write(made, made_at, None))
+    found = []
+    for _ in range(10):
+        found.append(heard(world).count(("backup_failed", "not done")))
+        world.clock.pass_by(DAY)
+    assert found == [0, 1, 2, 3, 3, 4, 4, 4, 4, 5]
+
+
+@attack(
+    "something a worker does beside its jobs fails each time",
+    "the operator is notified after a quarter of an hour, and of its end",
+)
+def test_a_chore_that_fails_for_long_is_mailed(world, monkeypatch):
+    def fail(*_about):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(chores, "close_bundles", fail)
+    assert heard(world) == []
+    world.clock.pass_by(CHORE_SECONDS)
+    assert heard(world) == heard(world) == [("chores_fail", "not done")]
+    assert "closing of bundles" in world.mail.alarms[0].domain
+    monkeypatch.undo()
+    heard(world)
+    assert heard(world)[1:] == [("chores_fail", "done again")] and rows(world) == []
+
+
+def test_a_chore_of_a_machine_that_is_gone_is_forgotten(world, monkeypatch):
+    monkeypatch.setattr(chores, "close_bundles", lambda *_about: 1 / 0)
+    heard(world)
+    monkeypatch.undo()
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    world.clock.pass_by(GONE_SECONDS + 1)
+    assert heard(world) == [] and rows(world) == []
+
+
+@attack(
+    "the mail about it cannot be delivered, two workers come to it at once, or one is killed while it sends it",
+    "it is delivered later, and once",
+)
+def test_the_mail_about_a_duty_is_delivered_once(world, run):
+    assert run("backup", str(world.folder / "none" / "1.backup")) == 1
+    world.mail.codes = ["mail_failed"]
+    assert heard(world) == []
+    with reading(world.engine) as connection:
+        (read,) = duties.listed(connection)
+    claims = [
+        transact(world.engine, lambda made: duties.claim_alarm(made, read, world.clock())) for _worker in range(2)
+    ]
+    assert (claims, heard(world)) == ([True, False], [])
+    # The one that claimed it was killed
+    world.clock.pass_by(duties.CLAIM_SECONDS)
+    assert heard(world) == heard(world) == [("backup_failed", "not done")]
