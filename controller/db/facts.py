@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
 
@@ -14,6 +15,10 @@ from controller.db.tables import jobs
 
 #: Values of `Undo.state`: how far the rollback of a cancelled job is.
 UNDO_WANTED, UNDO_PLACED, UNDO_DONE = "wanted", "placed", "done"
+
+
+#: Where a job keeps its facts once they were read, beside the document they were read from.
+_KEPT = "_facts_read"
 
 
 class HasFacts(Protocol):
@@ -184,14 +189,24 @@ _GROUPS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
         {one.name: "born" if one.name == "born" else f"made_{one.name}" for one in fields(Made)},
     ),
 }
+#: Name in the document -> field, and its field in that group.
+_IN_GROUPS = {theirs: (name, ours) for name, (_made, names) in _GROUPS.items() for ours, theirs in names.items()}
+_NAMES = {record: frozenset(one.name for one in fields(record)) for record in _RECORDS.values()}
 _PLAIN = tuple(one.name for one in fields(Facts) if one.name not in {*_RECORDS, *_GROUPS, "stored"})
 #: Every name that a document may have and this version knows.
 STORED_NAMES = frozenset([*_PLAIN, *_RECORDS, *(name for _made, names in _GROUPS.values() for name in names.values())])
 
 
 def of(job: HasFacts) -> Facts:
-    """Return the facts of the job."""
-    return decode(job.facts)
+    """Return the facts of the job; they are read once, as every decision about a job asks for them."""
+    kept: dict[str, Any] | None = getattr(job, "__dict__", None)
+    if kept is None:
+        return decode(job.facts)
+    document, found = kept.get(_KEPT, (None, None))
+    if found is None or document is not job.facts:
+        found = decode(job.facts)
+        kept[_KEPT] = job.facts, found
+    return cast(Facts, found)
 
 
 def of_next_attempt(found: Facts) -> Facts:
@@ -215,13 +230,19 @@ def column(found: Facts) -> dict[str, Any]:
 
 def decode(document: Mapping[str, Any]) -> Facts:
     """Return the facts of a stored document; its unknown entries are kept for `encode`."""
-    values: dict[str, Any] = {name: document[name] for name in _PLAIN if document.get(name) is not None}
-    for name, record in _RECORDS.items():
-        if document.get(name) is not None:
-            values[name] = _record(record, document[name])
-    for name, (group, names) in _GROUPS.items():
-        found = {ours: document[theirs] for ours, theirs in names.items() if document.get(theirs) is not None}
-        values[name] = group(**found)
+    values: dict[str, Any] = {}
+    groups: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for name, value in document.items():
+        if value is None:
+            continue
+        if name in _RECORDS:
+            values[name] = _record(_RECORDS[name], value)
+        elif name in _IN_GROUPS:
+            group, ours = _IN_GROUPS[name]
+            groups[group][ours] = value
+        elif name in _DEFAULTS:
+            values[name] = value
+    values |= {name: _GROUPS[name][0](**found) for name, found in groups.items()}
     return Facts(**values, stored=dict(document))
 
 
@@ -261,7 +282,7 @@ def _put(document: dict[str, Any], name: str, value: Any, default: Any) -> None:
 
 
 def _record(record: type[Any], document: Mapping[str, Any]) -> Any:
-    known = {one.name for one in fields(record)}
+    known = _NAMES[record]
     return record(**{name: value for name, value in document.items() if name in known})
 
 
