@@ -15,6 +15,8 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
     packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap"
+    # Units are tried by the service manager itself, in a machine of its own; without systemd-sysv it starts nothing here
+    packages="$packages systemd dbus"
     # Builds and runs the image; its networks need the last four
     packages="$packages buildah podman podman-compose crun netavark aardvark-dns nftables"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead

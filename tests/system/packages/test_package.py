@@ -20,14 +20,6 @@ def install(tree, package):
     return tree.run("dpkg", "-i", tree.give(package))
 
 
-def left_in(tree):
-    """Return what the package and its commands have written in the tree, and not removed."""
-    upper = tree.folder / "upper"
-    # What a layer takes away of the system below is a device there
-    found = (path for path in upper.rglob("*shoplaunch*") if not path.is_char_device())
-    return [name for name in (str(path.relative_to(upper)) for path in found) if not name.startswith("var/tmp/")]
-
-
 def red_rows(tree):
     rows = json.loads(tree.run("shoplaunch", "doctor", "--json", code=1))
     return {row["name"] for row in rows if not row["ok"]}
@@ -95,5 +87,26 @@ def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(pack
     said = tree.run("dpkg", "--purge", "shoplaunch")
     assert BACKUPS in said
     tree.run("rm", "-r", BACKUPS)
-    assert left_in(tree) == []
+    assert tree.written("*shoplaunch*") == []
     tree.run("getent", "passwd", "shoplaunch", code=2)
+
+
+def test_a_purge_keeps_what_living_shops_of_this_machine_are_served_through_and_nothing_else(tree):
+    pools, timers, lines = (
+        "/etc/php/8.4/fpm/pool.d",
+        "/var/lib/systemd/timers",
+        "/etc/systemd/system/shoplaunch-web.service.d",
+    )
+    tree.run("mkdir", "-p", pools, timers, lines, f"{STATE}/sockets", f"{STATE}/keys", "/etc/shoplaunch")
+    tree.run("touch", f"{timers}/stamp-shoplaunch-backup.timer", f"{lines}/local-panel.conf")
+    pool = f"{pools}/shoplaunch.conf"
+    tree.path(pool).write_text(f"[shoplaunch-alice]\nlisten = {STATE}/sockets/shoplaunch-alice-8.4.sock\n")
+    purge = ("sh", tree.give(PROJECT / "packaging" / "debian" / "postrm"), "purge")
+    assert f"{STATE}/sockets" in tree.run(*purge)
+    kept = {pool.lstrip("/"), STATE.lstrip("/")}
+    assert set(tree.written("*shoplaunch*")) == kept and [path.name for path in tree.path(STATE).iterdir()] == [
+        "sockets"
+    ]
+    tree.path(pool).unlink()
+    tree.run(*purge)
+    assert tree.written("*shoplaunch*") == []

@@ -73,7 +73,7 @@ def test_web_and_worker_are_limited_alike():
         parser.read_string((UNITS / f"shoplaunch-{name}.service").read_text("utf-8"))
         limits.append(set(parser["Service"].items()))
     assert {key for key, _ in limits[0] ^ limits[1]} == {
-        "ExecStart", "ExecStartPre", "KillMode", "RuntimeDirectory", "RuntimeDirectoryMode",
+        "ExecStart", "ExecStartPost", "KillMode", "RuntimeDirectory", "RuntimeDirectoryMode",
     }  # fmt: skip
 
 

@@ -58,10 +58,14 @@ class Tree:
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
         self._inner = children[0]
 
-    def close(self):
-        """End everything in the tree and remove it."""
+    def leave(self):
+        """End everything in the tree; what was written stays."""
         self._holder.kill()
         self._holder.wait()
+
+    def close(self):
+        """End everything in the tree and remove it."""
+        self.leave()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def words(self, *command):
@@ -97,3 +101,10 @@ class Tree:
     def path(self, inside):
         """Return where this process finds the path `inside` of the tree."""
         return Path(f"/proc/{self._inner}/root") / inside.lstrip("/")
+
+    def written(self, pattern):
+        """Return the names of what was written in the tree and is still there, below its root."""
+        upper = self.folder / "upper"
+        # What a layer takes away of the system below is a device there
+        found = (path for path in upper.rglob(pattern) if not path.is_char_device())
+        return [name for name in (str(path.relative_to(upper)) for path in found) if not name.startswith("var/tmp/")]

@@ -198,11 +198,18 @@ BEGUN = {
     "-e SHOPLAUNCH_TRUSTED_PROXIES=1 localhost/shoplaunch": ("command -v podman || true", OTHERS),
     "podman exec shoplaunch shoplaunch doctor": ("command -v podman || true", OTHERS),
     "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
-    "$EDITOR /etc/shoplaunch/shoplaunch.toml": ("true", OTHERS),
-    "shoplaunch init --operator-email you@example.com": (
-        "shoplaunch init --help | grep -e --operator-email", "of the package: the session has its own installation",
-    ),
+    "apt install ./FILE.deb": ("command -v apt", OTHERS),
+    "apt purge shoplaunch": ("command -v apt", OTHERS),
     "systemctl start shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
+    "systemctl restart shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
+    "apt install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl php-intl php-xml "
+    "php-mbstring php-zip php-bcmath": ("command -v apt", OTHERS),
+    "a2dismod -f mpm_event status": ("command -v a2dismod || true", OTHERS),
+    "a2enmod mpm_prefork mpm_itk rewrite headers expires proxy_fcgi": ("command -v a2enmod || true", OTHERS),
+    "systemctl restart apache2": ("command -v systemctl || true", OTHERS),
+    "sh /usr/share/doc/shoplaunch/examples/systemd/local-panel.sh": (
+        "sh -n {project}/packaging/systemd/local-panel.sh", "tests/system/packages runs it in a machine of its own",
+    ),
     "make demo": ("make -n demo", NO_END),
     "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle", NO_END),
     "make demo BUNDLE=…": ("make -n demo BUNDLE=x.bundle", NO_END),

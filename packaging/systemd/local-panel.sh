@@ -1,0 +1,13 @@
+#!/bin/sh
+# Makes the services of the package root's, for the panel `local`; what is there goes on. May be repeated.
+set -e
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+[ "$(id -u)" = 0 ] || { echo "This needs root: accounts, their databases and their crontabs are root's to make." >&2; exit 1; }
+for unit in web worker backup retention; do
+    install -D -m 644 "$here/local-panel.conf" "/etc/systemd/system/shoplaunch-$unit.service.d/local-panel.conf"
+done
+systemctl stop shoplaunch-web shoplaunch-worker shoplaunch-backup shoplaunch-retention
+chown -R root:root /var/lib/shoplaunch /var/backups/shoplaunch
+systemctl daemon-reload
+# Before `shoplaunch setup` their conditions keep them from starting, which is no failure
+systemctl start shoplaunch-web shoplaunch-worker
