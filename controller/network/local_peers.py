@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from shared.database_socket import FIRST_ACCOUNT
 
-_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+#: Of this process: a hardened service sees nothing of /proc but processes.
+_TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
 _LISTENS = "0A"
 #: Debian's and systemd's own users between an account's and those of an account's namespaces, `nobody` among them.
 _OF_THE_SYSTEM = range(60_000, 65_536)

@@ -4,6 +4,7 @@ import configparser
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -82,3 +83,18 @@ def test_the_scripts_of_the_package_know_every_unit_that_begins_by_itself(script
     begin = [unit for unit in UNITS.iterdir() if "[Install]" in unit.read_text("utf-8")]
     words = re.findall(r"[\w.-]+", (PROJECT / "packaging" / "debian" / script).read_text("utf-8"))
     assert {unit.name for unit in begin} <= set(words)
+
+
+@pytest.mark.root
+def test_a_service_that_sees_of_proc_but_processes_knows_who_listens_on_this_machine():
+    assert "ProcSubset=pid\n" in (UNITS / "shoplaunch-worker.service").read_text("utf-8")
+    code = """
+import socket
+from controller.network import local_peers
+server = socket.create_server(("127.0.0.1", 0))
+print([end.listens for end in local_peers._ends() if end.port == server.getsockname()[1]])
+"""
+    inner = 'mount -t proc -o subset=pid proc /proc && exec "$@"'
+    command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", inner, "sh", sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.stdout == "[True]\n", done.stderr
