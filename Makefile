@@ -7,6 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Most of the time is waiting, for servers, browsers and cron: six processes share the tests, more than there are processors
 PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
 
+# Beside the linters one process compiles all tests: otherwise each of the six would, at the same time
+COMPILED = trap 'wait' EXIT; .venv/bin/pytest --collect-only -q $(TESTS) > /dev/null 2>&1 &
+
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
@@ -50,12 +53,12 @@ cluster:
 
 test:
 	@packaging/bootstrap.sh test
-	@$(MAKE) --no-print-directory lint
+	@$(COMPILED) $(MAKE) --no-print-directory lint
 	$(PYTEST) $(TESTS)
 
 test-nightly:
 	@packaging/bootstrap.sh test
-	@$(MAKE) --no-print-directory lint
+	@$(COMPILED) $(MAKE) --no-print-directory lint
 	SHOPLAUNCH_NIGHTLY=1 $(PYTEST) $(TESTS)
 
 # Each in tests/mutants takes one protection away; the tests named beside it have to notice
