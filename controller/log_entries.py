@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
-from controller.telemetry.job_at_hand import job_at_hand
+from controller.telemetry.job_at_hand import job_at_hand, job_of
 from shared.plain_lines import escaped
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ class EntryFormatter(logging.Formatter):
 
 
 class JsonFormatter(EntryFormatter):
-    """Writes each entry as one line of JSON in ASCII, with the job that its thread works on: no text begins another."""
+    """Writes each entry as one line of JSON in ASCII: no text begins another. It names the job its thread works on, or
+    in which its error arose."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -59,7 +60,7 @@ class JsonFormatter(EntryFormatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if (job := job_at_hand()) is not None:
+        if (job := job_at_hand() or job_of(record.exc_info[1] if record.exc_info else None)) is not None:
             entry |= {"job": job.job, "server": job.server, "attempt": job.attempt}
         if record.exc_info:
             entry["error"] = self.formatException(record.exc_info)

@@ -8,6 +8,7 @@ from controller.cli.terminal.output import errors_shown, json_option, print_json
 from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.jobs.intake.service import open_service
+from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 
 _REQUIRED = ("server", "bundle", "domain", "email")
@@ -56,12 +57,14 @@ def order(
         **({"create_account": True} if create_account else {}),
         **({"options": _options(options)} if options else {}),
     }
-    service = open_service(load_config())
-    job = service.orders.place(wanted, source="command", note=Note("command line", "order"))
-    if as_json:
-        print_json(service.jobs.status(job))
-    else:
-        click.echo(job.id)
+    config = load_config()
+    service = open_service(config)
+    with tracing.of_command(config.traces_url):
+        job = service.orders.place(wanted, source="command", note=Note("command line", "order"))
+        if as_json:
+            print_json(service.jobs.status(job))
+        else:
+            click.echo(job.id)
 
 
 def _options(given: tuple[str, ...]) -> dict[str, str]:

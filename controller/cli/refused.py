@@ -14,6 +14,7 @@ from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.jobs.intake.service import open_service
 from controller.jobs.intake.view import iso
+from controller.telemetry import tracing
 
 _WHO = "command line"
 _COLUMNS = (
@@ -70,11 +71,13 @@ def _row(order: RefusedOrder) -> dict[str, Any]:
 @errors_shown
 def send(number: int, yes: bool, as_json: bool) -> None:
     """Send the refused order NUMBER again, once the reason is fixed; prints its job's id."""
-    service = open_service(load_config())
+    config = load_config()
+    service = open_service(config)
     order = service.orders.get_refused(number)
     if not order.settled:
         confirm(f"A shop is made of the order for {shown_domain(order.domain) or '-'}. Continue?", yes)
-    job = service.orders.resend(number, _WHO)
+    with tracing.of_command(config.traces_url):
+        job = service.orders.resend(number, _WHO)
     made = None if job is None else job.id
     if as_json:
         print_json({"id": number, "job": made})

@@ -136,6 +136,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self._presence.stop()
         if self._worker is not None and not self._worker.stop(WORKER_SECONDS):
             _cut_off()
+        tracing.end()
 
     def _ended(self, server: Any, _process: Any) -> None:
         # A process that is ending already has closed its listeners
@@ -235,3 +236,4 @@ def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     signal.alarm(LATEST_SECONDS)
     if not running.stop(WORKER_SECONDS):
         _cut_off()
+    tracing.end()

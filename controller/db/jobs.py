@@ -196,6 +196,11 @@ def count(connection: sa.Connection, job: Job, **values: Any) -> Job:
     return replace(job, **values)
 
 
+def server_of(connection: sa.Connection, job_id: str) -> str:
+    """Return the name of the job's server, "" where there is no such job."""
+    return connection.execute(sa.select(jobs.c.server).where(jobs.c.id == job_id)).scalar() or ""
+
+
 def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     """Return the job made of this order, None when there is none."""
     row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.order_key == order_key)).first()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+Result = TypeVar("Result")
+_NOTE = "_job_at_hand"
 
 
 @dataclass(frozen=True)
 class JobAtHand:
-    """A job and its attempt; its server is unknown, "", where only a report of its agent is at hand."""
+    """A job and its attempt; its server is unknown, "", only where the job is."""
 
     job: str
     server: str
@@ -25,11 +30,26 @@ def job_at_hand() -> JobAtHand | None:
     return _JOB.get()
 
 
+def job_of(problem: BaseException | None) -> JobAtHand | None:
+    """Return the job that was worked on when the failure arose: who logs it may be at none, or at another."""
+    return getattr(problem, _NOTE, None)
+
+
 @contextmanager
 def working_on(job: str, server: str, attempt: int) -> Iterator[None]:
     """The `with` block is work on this job."""
-    before = _JOB.set(JobAtHand(job, server, attempt))
+    about = JobAtHand(job, server, attempt)
+    before = _JOB.set(about)
     try:
         yield
+    except BaseException as problem:
+        if job_of(problem) is None:
+            setattr(problem, _NOTE, about)
+        raise
     finally:
         _JOB.reset(before)
+
+
+def as_here(call: Callable[[], Result]) -> Callable[[], Result]:
+    """Return `call` for a thread of its own, which then works on the job that this one works on."""
+    return partial(copy_context().run, call)

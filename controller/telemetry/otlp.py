@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -126,6 +127,13 @@ class OtlpExporter:
         finally:
             self._ids.first.reset(before)
         first.end()
+
+    def end(self) -> None:
+        """See tracing.Exporter."""
+        # However much waits, and however slow the collector is
+        last = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        last.start()
+        last.join(SECONDS)
 
     def flush(self) -> None:
         """Send what waits."""

@@ -31,6 +31,9 @@ class Exporter(Protocol):
     def ordered(self, about: JobAtHand, began_ns: int) -> None:
         """Begin the job's trace: its order was taken since `began_ns`."""
 
+    def end(self) -> None:
+        """Send what waits, for some seconds at most, and take no more."""
+
 
 _exporter: Exporter | None = None
 
@@ -50,6 +53,24 @@ def begin(address: str) -> None:
         message = "traces_url needs OpenTelemetry: install requirements-traces.lock as well"
         raise ShoplaunchError("config_invalid", message) from None
     _exporter = otlp.OtlpExporter(address)
+
+
+def end() -> None:
+    """Send what waits, for some seconds at most, and send nothing more."""
+    global _exporter
+    if _exporter is not None:
+        _exporter.end()
+    _exporter = None
+
+
+@contextmanager
+def of_command(address: str) -> Iterator[None]:
+    """As `begin`, for the `with` block: a command has sent what it traced when it ends."""
+    begin(address)
+    try:
+        yield
+    finally:
+        end()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from controller import log_entries
 from controller.log_entries import FORMAT, EntryFormatter, JsonFormatter
-from controller.telemetry.job_at_hand import working_on
+from controller.telemetry.job_at_hand import as_here, working_on
 
 ENTRY = "2027-01-15 08:00:00,000 CRITICAL root: forged"
 WORDS = f"x\n{ENTRY}\r{ENTRY}\x85{ENTRY}\u2028{ENTRY}\u2029{ENTRY}\x1b[2J\x9b31m\u202e"
@@ -157,3 +157,18 @@ def test_in_json_an_entry_names_the_job_its_thread_works_on():
     named = [{name: one.get(name) for name in ("job", "server", "attempt")} for one in entries()]
     nobody = {"job": None, "server": None, "attempt": None}
     assert named == [{"job": "aaaaaaaaaa", "server": "web1", "attempt": 2}, nobody, nobody]
+
+
+def test_in_json_a_thread_for_a_job_and_an_error_of_its_work_name_it():
+    logger, entries = in_json()
+    with working_on("aaaaaaaaaa", "web1", 2):
+        inside = threading.Thread(target=as_here(lambda: logger.info("lease")))
+    inside.start()
+    inside.join()
+    try:
+        with working_on("bbbbbbbbbb", "web2", 1):
+            plain()
+    except RuntimeError:
+        logger.exception("outside")
+    named = [(one["job"], one["server"], one["attempt"]) for one in entries()]
+    assert named == [("aaaaaaaaaa", "web1", 2), ("bbbbbbbbbb", "web2", 1)]

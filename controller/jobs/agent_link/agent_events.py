@@ -47,7 +47,10 @@ def record(group_commit: GroupCommit, holder: AgentToken, event: Mapping[str, An
     event = checked(event)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
-    job = group_commit.transact(lambda connection: _take(connection, holder, event, size, now))
+    before, job = group_commit.transact(lambda connection: _take(connection, holder, event, size, now))
+    if event["event"] == "stage_finished" and job.progress != before.progress:
+        # Once it is stored, and in the thread that knows its job
+        measures.stage_ended(event["stage"], event.get("seconds"))
     return job.attempt
 
 
@@ -78,7 +81,10 @@ def is_over(job: Job, now: float, late: float = 0.0) -> bool:
     return now >= job.expires_at + late
 
 
-def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> Job:
+def _take(
+    connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], size: int, now: float
+) -> tuple[Job, Job]:
+    """Return the job before and after the event."""
     job = job_of(connection, holder, lock=True)
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
@@ -87,8 +93,8 @@ def _take(connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any
     counted = _spend(job, event, size, now)
     columns = _changes(connection, job, event, now)
     if columns:
-        return jobs.update(connection, job, now, **counted, **columns)
-    return jobs.count(connection, job, **counted)
+        return job, jobs.update(connection, job, now, **counted, **columns)
+    return job, jobs.count(connection, job, **counted)
 
 
 def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[str, Any]:
@@ -173,7 +179,6 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     if kind == "stage_started":
         known[stage] = {"state": "running", "started_at": at}
     elif kind == "stage_finished":
-        measures.stage_ended(stage, event.get("seconds"))
         known[stage] = {
             "state": "done",
             "started_at": known.get(stage, {}).get("started_at"),

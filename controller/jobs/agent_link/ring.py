@@ -16,6 +16,7 @@ from controller.db.machines import servers
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.registry import starts
 from controller.panels.start import REASONS, SSH, WAYS, Started, stops
+from controller.telemetry.job_at_hand import as_here
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def _started(work: Work, within_seconds: float, *, anew: bool) -> Started:
         except BaseException as problem:  # noqa: BLE001 - the waiting thread distinguishes them
             ended.append(problem)
 
-    thread = threading.Thread(target=ask, name="start", daemon=True)
+    thread = threading.Thread(target=as_here(ask), name="start", daemon=True)
     try:
         thread.start()
     except RuntimeError as problem:

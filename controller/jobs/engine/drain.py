@@ -22,6 +22,7 @@ from controller.jobs.engine.port import Engine, Slot
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.panels.calls_under_way import CALLS
+from controller.telemetry.job_at_hand import working_on
 
 #: A slot is given back after this time, so that others get their turn; a job under way is moved to its end.
 SECONDS = 10.0
@@ -184,8 +185,11 @@ class Drain:
 
     def _move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest | None:
         """Move one job on; an unforeseen failure stops neither the worker nor other jobs: return None then."""
-        try:
-            return self._runner.move(claimed, is_stopping)
-        except BaseException as problem:  # noqa: BLE001 - unhandled, it would end the thread
-            report(f"job {claimed.lease.job} could not be moved on", problem)
-            return None
+        job = claimed.begun.job
+        # Also its lease's thread is at work for it
+        with working_on(job.id, job.server, job.attempt):
+            try:
+                return self._runner.move(claimed, is_stopping)
+            except BaseException as problem:  # noqa: BLE001 - unhandled, it would end the thread
+                report(f"job {claimed.lease.job} could not be moved on", problem)
+                return None

@@ -21,6 +21,7 @@ from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import sweep
+from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
@@ -87,8 +88,9 @@ def start_forgotten(installation: Installation, move: Callable[[], None] = _nobo
         except Exception:
             LOG.exception("service %s: no job can be made", service_id)
             continue
-        LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
-        installation.due(job)
+        with working_on(job.id, job.server, job.attempt):
+            LOG.warning("service %s was forgotten; job %s is made", service_id, job.id)
+            installation.due(job)
 
 
 def close_bundles(installation: Installation, _move: Callable[[], None] = _nobody) -> None:

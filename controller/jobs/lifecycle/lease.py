@@ -18,6 +18,7 @@ from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.emergency_log import report
+from controller.telemetry.job_at_hand import as_here
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
@@ -198,7 +199,7 @@ def kept(lease: Lease) -> Iterator[Lease]:
 
     Raises RuntimeError, with the lease given back, when there is no thread for its renewal.
     """
-    renewer = threading.Thread(target=lease.keep, name="lease", daemon=True)
+    renewer = threading.Thread(target=as_here(lease.keep), name="lease", daemon=True)
     try:
         renewer.start()
     except BaseException:

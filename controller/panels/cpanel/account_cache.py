@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Request, Whm
+from controller.telemetry.job_at_hand import as_here
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STAMP_FILE
 
@@ -134,7 +135,7 @@ def side_by_side(calls: Iterable[Callable[[], Result]]) -> list[Result]:
     """Return the results of the calls, made in parallel. Raises the first failure, a refused login before others."""
     waiting = list(calls)
     with ThreadPoolExecutor(min(max(len(waiting), 1), THREADS)) as pool:
-        futures = [pool.submit(call) for call in waiting]
+        futures = [pool.submit(as_here(call)) for call in waiting]
     problems = [problem for future in futures if (problem := future.exception()) is not None]
     problems.sort(key=lambda problem: getattr(problem, "code", "") != "panel_auth_failed")
     if problems:
@@ -148,7 +149,7 @@ class Started:
     def __init__(self, call: Callable[[], Answer]) -> None:
         self._future: Future[Answer] = Future()
         self._call = call
-        threading.Thread(target=self._run, daemon=True).start()
+        threading.Thread(target=as_here(self._run), daemon=True).start()
 
     def _run(self) -> None:
         try:

@@ -15,6 +15,7 @@ from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import reading
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, lease
+from controller.telemetry.job_at_hand import working_on
 
 LOG = logging.getLogger(__name__)
 #: No job waits longer for its next check than for a certificate, or for the end of its validity.
@@ -32,8 +33,9 @@ def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
     with reading(engine) as connection:
         found = jobs.ahead(connection, far, far + lease.LONGEST_SECONDS, latest)
     for job_id in found:
-        changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
-        LOG.warning("job %s was stored by a clock that was ahead; it is due now", job_id)
+        job = changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
+        with working_on(job.id, job.server, job.attempt):
+            LOG.warning("job %s was stored by a clock that was ahead; it is due now", job.id)
     return len(found)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from controller.db import jobs
+from controller.db.connection.engine import reading
 from controller.db.connection.group_commit import GroupCommit
 from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
@@ -19,6 +21,8 @@ class Agents:
         self._installation = installation
         self._group_commit = GroupCommit(installation.engine)
         self._reports = rates.ReportLimiter(installation.now)
+        #: Job -> its server, which stays: looked up once for all its reports.
+        self._servers: dict[str, str] = {}
 
     def check(self, token: str) -> None:
         """Raise `token_invalid` when `token` is no agent's; whether its attempt is current is not checked."""
@@ -27,12 +31,24 @@ class Agents:
     def record(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
         """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
         holder = self._installation.tokens.read_agent(token)
-        with working_on(holder.job, "", holder.attempt):
-            self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
+        self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
+        with working_on(holder.job, self._server_of(holder.job), holder.attempt):
             attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
             if event["event"] in agent_events.MOVING:
                 self._installation.due_by_id(holder.job)
             return attempt
+
+    def _server_of(self, job: str) -> str:
+        """Return the name of the job's server, "" for a job that is not known. Raises database_busy."""
+        if (found := self._servers.get(job)) is not None:
+            return found
+        with reading(self._installation.engine) as connection:
+            found = jobs.server_of(connection, job)
+        if len(self._servers) >= rates.REMEMBERED:
+            self._servers.clear()
+        if found:
+            self._servers[job] = found
+        return found
 
     def download(self, token: str, name: str) -> Download:
         """Return the download an agent may have of bundle `name`; see controller.jobs.agent_link.downloads.find."""

@@ -1,15 +1,18 @@
 """Traces: one of each job, from the order to the mail, as a collector receives it; nothing where they are off."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from click.testing import CliRunner
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.billing.mail import Mail
+from controller.cli import main
 from controller.config import MailConfig, load_config
 from controller.jobs.lifecycle import changes
 from controller.panels.calls_under_way import CALLS
@@ -97,6 +100,37 @@ def test_a_job_has_one_trace_from_the_order_to_the_mail(collector, world, tmp_pa
     assert {span.parent_span_id for span in spans if span.name.startswith("step ")} == {order.span_id}
     assert [known[span.parent_span_id] for span in spans if span.name == "mail"] == ["step notify"]
     assert all(attributes(span)["job"] == job.id for span in spans)
+
+
+def test_an_order_by_the_command_begins_its_trace_and_is_sent_when_the_command_ends(collector):
+    words = ["order", "--server", "web-1", "--bundle", "boutique", "--domain", "traced.example", "--account", "alice"]
+    with Site() as site:
+        environment = {**site.environment, "SHOPLAUNCH_TRACES_URL": collector.url}
+        done = CliRunner().invoke(main, [*words, "--email", "owner@example.com"], env=environment)
+    assert done.exit_code == 0, done.output
+    job = done.output.strip()
+    assert [(span.name, span.trace_id) for span in collector.spans] == [("order", collector.trace_of(job))]
+
+
+def test_reports_that_are_stored_in_one_transaction_are_traced_each_as_its_own_jobs(collector, world, tmp_path):
+    placed = [world.dropped(domain=f"s{number}.example.com", account=f"user{number}") for number in range(3)]
+    together = world.service.agents._group_commit
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    more = {"stage": "unpack", "percent": 40, "seconds": 1.5}
+    threads = [threading.Thread(target=agent.send, args=("stage_finished",), kwargs=more) for _job, agent in placed]
+    threads[0].start()
+    # It waits for the database; the second then stores what the third wants as well
+    eventually(lambda: together._at_work and not together._waiting)
+    for number, thread in enumerate(threads[1:], 1):
+        thread.start()
+        eventually(lambda number=number: len(together._waiting) == number)
+    other.execute("ROLLBACK")
+    for thread in threads:
+        thread.join(120)
+    other.close()
+    found = sorted(attributes(span)["job"] for span in collector.received() if span.name == "stage unpack")
+    assert found == sorted(job.id for job, _agent in placed)
 
 
 def test_a_trace_holds_no_address_name_password_or_token(collector, world):
