@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from controller.access import key_possession
+from controller.agent_archive import versions
 from controller.agent_archive.build import is_current, launcher
 from controller.backups import aftermath
 from controller.billing.whmcs import check as whmcs_check
@@ -19,7 +20,7 @@ from controller.db import bundles, health, migrate, retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
-from controller.db.machines import breakers, duties, servers
+from controller.db.machines import breakers, channels, duties, servers
 from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle import bundle_readers
 from controller.keys import load_keys
@@ -113,6 +114,21 @@ def _version(config: Config, archive: zipfile.ZipFile) -> Check:
     current = current and (config.agent / LAUNCHER_FILE).read_bytes() == launcher()
     message = "of this version" if current else "not of this version, or compiled for other Pythons than agent_pythons"
     return Check(name, current, message, "Run `shoplaunch migrate`, then `skeleton install` per server.")
+
+
+def _channels(config: Config) -> Iterator[Check]:
+    kept = versions.kept(config.agent)
+    with reading(make_engine(config.database_url)) as connection:
+        known = channels.listed(connection)
+    for one in known:
+        gone = [version for version in (one.current, one.next) if version not in ("", *kept)]
+        if gone:
+            message = f"channel {one.name}: {' and '.join(gone)} not kept here; its jobs get the installed agent"
+            instead = f"`shoplaunch agent follow --channel {one.name}`"
+            yield Check("", False, message, f"Bring it back into {config.agent / versions.FOLDER}, or run {instead}.")
+        if one.stopped_at is not None:
+            message = f"channel {one.name}: the roll-out of {one.next} stopped on {iso(one.stopped_at)}: {one.reason}"
+            yield Check("", False, message, advice("roll_out_stopped"), optional=True)
 
 
 def _bundles(config: Config) -> Iterator[Check]:
@@ -358,6 +374,7 @@ _CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "database": _database,
     "sealed values": _sealed,
     "agent": _agent,
+    "agents' channels": _channels,
     "bundles": _bundles,
     "operator's address": _operator,
     "restored": _restored,

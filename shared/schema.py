@@ -38,6 +38,11 @@ def validate(name: str, document: "Any", code: str) -> "Any":
     return document
 
 
+def fits(document: "Any", schema: "dict[str, Any]") -> bool:
+    """Return whether `document` is as `schema`, which may be another version's, demands."""
+    return _problem(document, schema, schema, ()) is None
+
+
 def _is_type(value: object, kind: str) -> bool:
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)

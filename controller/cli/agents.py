@@ -132,11 +132,18 @@ def roll_out(version: str | None, channel: str, share: str | None) -> None:
 
     Each call is one step. Which jobs get it depends on their ids alone. The roll-out stops by itself, with an alarm,
     when two jobs or more have failed with it, and more than before: more than are to be expected of as many jobs by the
-    30 days before, and twice the root of that number.
+    30 days before, and twice the root of that number. With all jobs it is over when 100 have ended, or at the next.
     """
     found = agent_channels.roll_out(load_config(), channel, version, None if share is None else int(share))
-    text = f"{found.share} % of its jobs get {found.next}" if found.next else f"all its jobs get {found.current}"
-    click.echo(f"Channel {channel}: {text}. See `shoplaunch agent status`.")
+    click.echo(f"Channel {channel}: {_rolled_out(found)}. See `shoplaunch agent status`.")
+
+
+def _rolled_out(channel: channels.Channel) -> str:
+    if channel.is_everywhere:
+        return f"all its jobs get {channel.next}; until {channels.PROVEN_BY} of them have ended it may stop by itself"
+    if channel.next:
+        return f"{channel.share} % of its jobs get {channel.next}"
+    return f"all its jobs get {channel.current}"
 
 
 @agent.command()

@@ -56,7 +56,7 @@ def follow(config: Config, channel: str) -> None:
 
 def roll_out(config: Config, channel: str, version: str | None, share: int | None) -> Channel:
     """Give `version` (default: the one being rolled out, else the installed one) to `share` percent of the channel's
-    jobs (default: the next larger share); return the channel.
+    jobs (default: the next larger share); return the channel. After the last share the agent is the channel's own.
 
     Raises ShoplaunchError `agent_unknown`, `roll_out_impossible` without another agent to compare with.
     """
@@ -64,8 +64,8 @@ def roll_out(config: Config, channel: str, version: str | None, share: int | Non
     own = None if version is not None else versions.keep(config.agent)
 
     def work(connection: sa.Connection) -> Channel:
-        known = channels.get(connection, channel)
-        wanted = version or known.next or own or ""
+        known = channels.get(connection, channel, lock=True)
+        wanted = version or ("" if known.is_everywhere else known.next) or own or ""
         versions.require(config.agent, wanted)
         found = advanced(known, wanted, share, database_now(connection))
         channels.write(connection, found)
@@ -75,15 +75,21 @@ def roll_out(config: Config, channel: str, version: str | None, share: int | Non
 
 
 def advanced(known: Channel, version: str, share: int | None, now: float) -> Channel:
-    """Return the channel after one more step of its roll-out. Raises ShoplaunchError `roll_out_impossible`."""
+    """Return the channel after one more step of its roll-out, the last of which ends it.
+
+    Raises ShoplaunchError `roll_out_impossible`.
+    """
+    if known.is_everywhere:
+        # It takes the place of the one before, with this or by the roll-out of another
+        known = Channel(known.name, current=known.next)
+        if version == known.current:
+            return known
     if known.current == "":
         raise ShoplaunchError("roll_out_impossible", f"channel {known.name} gets each installed agent at once")
     if known.current == version:
         raise ShoplaunchError("roll_out_impossible", f"channel {known.name} has {version} already")
     goes_on = known.next == version and known.stopped_at is None
     wanted = share or next(one for one in channels.SHARES if one > (known.share if goes_on else 0))
-    if wanted == channels.SHARES[-1]:
-        return Channel(known.name, current=version)
     # Outcomes count from the beginning of the roll-out, whatever its share is by now
     return Channel(known.name, known.current, version, wanted, known.began_at if goes_on else now)
 
@@ -92,7 +98,7 @@ def stop(config: Config, channel: str) -> None:
     """End the channel's roll-out: all its jobs get the agent from before."""
 
     def work(connection: sa.Connection) -> None:
-        known = channels.get(connection, channel)
+        known = channels.get(connection, channel, lock=True)
         channels.write(connection, replace(Channel(channel), current=known.current))
 
     command_line(config).change("agent stop", channel, work)

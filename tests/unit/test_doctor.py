@@ -4,6 +4,10 @@ import pytest
 
 from controller import doctor
 from controller.config import load_config
+from controller.db.connection.engine import make_engine, transact
+from controller.db.machines import channels
+from controller.db.machines.channels import Channel
+from controller.setup.installation import ensure_installation
 
 
 @pytest.mark.parametrize("content", [b"", b"PK not really", b"PK\x05\x06" + bytes(18)], ids=["empty", "torn", "bare"])
@@ -15,3 +19,23 @@ def test_an_agent_that_is_no_archive_is_named_as_damaged(tmp_path, content):
     row = {one.name: one for one in doctor.examine(config)}["agent"]
     assert (row.ok, "damaged" in row.message) == (False, True)
     assert "agent" in row.advice
+
+
+def test_a_channel_whose_agent_is_not_kept_and_a_roll_out_that_stopped_are_named(tmp_path):
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
+    ensure_installation(config)
+    kept = config.agent / "versions" / "1-0123456789"
+    kept.mkdir(parents=True)
+    for name in ("run", "agent.pyz"):
+        (kept / name).touch()
+    rows = [
+        Channel("stable", kept.name),
+        Channel("next", kept.name, "2-0123456789", 10, 1.0, stopped_at=2.0, reason="2 of 3 jobs failed"),
+    ]
+    for row in rows:
+        transact(make_engine(config.database_url), lambda connection, row=row: channels.write(connection, row))
+    found = [one for one in doctor.examine(config) if one.name == "agents' channels"]
+    assert [one.ok for one in found] == [False, False]
+    assert "2-0123456789 not kept here" in found[0].message and "agent follow --channel next" in found[0].advice
+    assert "1-0123456789" not in found[0].message
+    assert "2 of 3 jobs failed" in found[1].message

@@ -14,8 +14,10 @@ from shared.errors import ShoplaunchError
 
 #: The channel of servers that were given none.
 DEFAULT = "stable"
-#: Percent of the jobs that get the next agent, one share after the other; with the last the roll-out is over.
+#: Percent of the jobs that get the next agent, one share after the other.
 SHARES = (1, 10, 100)
+#: With the last share the roll-out is over once so many jobs have ended with the next agent; it may stop until then.
+PROVEN_BY = 100
 #: How far back jobs count as those before.
 BEFORE_SECONDS = 30 * 86400.0
 _ENDED, _FAILED = ("live", "failed", "stalled"), ("failed", "stalled")
@@ -41,6 +43,11 @@ class Channel:
         is_next = self.next != "" and self.stopped_at is None and bucket(job) < self.share
         return self.next if is_next else self.current
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Return whether all jobs get the next agent."""
+        return self.next != "" and self.stopped_at is None and self.share >= SHARES[-1]
+
 
 class Outcomes(NamedTuple):
     """How many jobs have ended, and how many of these failed."""
@@ -59,9 +66,10 @@ def of_columns(columns: Mapping[Any, Any]) -> Channel:
     return Channel(**columns)
 
 
-def get(connection: sa.Connection, name: str) -> Channel:
-    """Return the channel; one without a row uses the installed agent."""
-    row = connection.execute(sa.select(agent_channels).where(agent_channels.c.name == name)).first()
+def get(connection: sa.Connection, name: str, *, lock: bool = False) -> Channel:
+    """Return the channel, with `lock` to be changed; one without a row uses the installed agent."""
+    query = sa.select(agent_channels).where(agent_channels.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     return Channel(name) if row is None else of_columns(row._mapping)
 
 

@@ -1,4 +1,4 @@
-"""Stops the roll-out of an agent that more jobs fail with than before, and alarms the operator."""
+"""Stops the roll-out of an agent that more jobs fail with than before, and alarms the operator; ends what is over."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def judge(installation: Installation, move: Callable[[], None]) -> None:
     for channel in found:
         move()
         if channel.stopped_at is None:
-            transact(installation.engine, functools.partial(_stop, name=channel.name, now=installation.now()))
+            transact(installation.engine, functools.partial(_settle, name=channel.name, now=installation.now()))
         with reading(installation.engine) as connection:
             known = channels.get(connection, channel.name)
         if (
@@ -41,20 +41,25 @@ def judge(installation: Installation, move: Callable[[], None]) -> None:
             transact(installation.engine, functools.partial(_alarmed, stopped=known))
 
 
-def _stop(connection: sa.Connection, name: str, now: float) -> None:
-    """Stop the channel's roll-out where more jobs have failed with its agent."""
-    known = channels.get(connection, name)
+def _settle(connection: sa.Connection, name: str, now: float) -> None:
+    """Stop the channel's roll-out where more jobs have failed with its agent; end it where enough have shown that no
+    more do."""
+    known = channels.get(connection, name, lock=True)
     if known.next == "" or known.stopped_at is not None:
         return
-    why = roll_out.why_stopped(*channels.outcomes(connection, known))
+    new, before = channels.outcomes(connection, known)
+    why = roll_out.why_stopped(new, before)
     if why:
         channels.write(connection, replace(known, stopped_at=now, reason=why, alarm="wanted"))
         access.add_audit(connection, now, ACTOR, "agent stop", None, f"{name} {known.next}: {why}")
+    elif known.is_everywhere and new.ended >= channels.PROVEN_BY:
+        channels.write(connection, Channel(name, current=known.next))
+        access.add_audit(connection, now, ACTOR, "agent roll-out", None, f"{name} {known.next}: all jobs")
 
 
 def _alarmed(connection: sa.Connection, stopped: Channel) -> None:
     # The operator may have begun another meanwhile
-    if channels.get(connection, stopped.name) == stopped:
+    if channels.get(connection, stopped.name, lock=True) == stopped:
         channels.write(connection, replace(stopped, alarm="told"))
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.agent_archive import versions
+from controller.agent_archive import abilities, versions
 from controller.agent_archive.build import trusts
+from controller.agent_archive.versions import AgentFiles
 from controller.jobs.agent_link import bundle_address, delivery, job_file, panel_reading, ring
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.step_context import Outcome, Work
@@ -26,7 +27,8 @@ def run(work: Work) -> Outcome:
     """Place the files. Raises panel_*, bundle_*, agent_not_built, job_invalid."""
     changed = _changed(work) if work.job.attempt > 1 else []
     put = place(work)
-    note = "; ".join([f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed)])
+    notes = [f"attempt {work.job.attempt}", *(f"put anew: {one}" for one in changed), put.instead]
+    note = "; ".join(filter(None, notes))
     return Outcome(
         lambda known: replace(known, put_sha256=put.sha256, start_prepared=put.unprepared),
         columns={"expires_at": float(put.expires_at), "agent": put.agent},
@@ -37,12 +39,13 @@ def run(work: Work) -> Outcome:
 @dataclass(frozen=True)
 class Put:
     """What was placed in an account: when its job file expires (unix seconds), digests by name, why the agent's start
-    is left to cron ("": it is not), and the agent's version."""
+    is left to cron ("": it is not), the agent's version, and instead of which other, in words."""
 
     expires_at: int
     sha256: Mapping[str, list[str]]
     unprepared: str
     agent: str
+    instead: str = ""
 
 
 def _changed(work: Work) -> list[str]:
@@ -62,12 +65,9 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     Without `needs_bundle` a missing bundle is no error: nothing is restored from it.
     """
     tools, account = work.tools, work.account
-    same_machine = is_here(tools.panel.kind)
-    found = versions.files(tools.config.agent, tools.channel.agent_for(work.job.id))
+    wanted_agent = tools.channel.agent_for(work.job.id)
+    found, document = _agent_for(work, wanted_agent, needs_bundle=needs_bundle)
     files = SkeletonFiles(found.launcher, found.agent)
-    require_trust(files, tools.keys)
-    payload = _payload(work, files.agent, needs_bundle=needs_bundle)
-    document = job_file.with_socket(tools.config, payload, same_machine=same_machine)
     # The agent first: it must know the key that signs the job file
     if anew or work.job.attempt > 1:
         tools.panel.ensure_agent_anew(account, files)
@@ -79,7 +79,25 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     unprepared = ring.why_not(work)
     wanted = {} if unprepared else ring.files(work)
     tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **wanted})
-    return Put(int(document["expires_at"]), delivery.digests(files, content), unprepared, found.version)
+    digests = delivery.digests(files, content)
+    instead = f"instead of the agent {wanted_agent}" if wanted_agent not in ("", found.version) else ""
+    return Put(int(document["expires_at"]), digests, unprepared, found.version, instead)
+
+
+def _agent_for(work: Work, wanted: str, *, needs_bundle: bool) -> tuple[AgentFiles, dict[str, Any]]:
+    """Return the agent `wanted`, and its job file's payload; the installed agent, where that one is not kept here or
+    would refuse the job file or the bundle: a job must not fail because an agent is old. Raises as `place` does."""
+    tools = work.tools
+    found = versions.files(tools.config.agent, wanted)
+    require_trust(SkeletonFiles(found.launcher, found.agent), tools.keys)
+    payload = _payload(work, found.agent, needs_bundle=needs_bundle)
+    document = job_file.with_socket(tools.config, payload, same_machine=is_here(tools.panel.kind))
+    if wanted != found.version:
+        return found, document
+    understands = abilities.understands(found.agent, abilities.JOB, document)
+    if understands and needs_bundle and work.job.kind == RESTORE:
+        understands = abilities.understands(found.agent, abilities.MANIFEST, work.manifest())
+    return (found, document) if understands else _agent_for(work, "", needs_bundle=needs_bundle)
 
 
 def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """When a roll-out stops: as a rule that fits into a sentence, at figures on both sides of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.db.machines.channels import Channel, Outcomes, bucket
@@ -42,7 +44,7 @@ def test_the_share_of_jobs_is_the_one_said_and_grows_without_changing_a_job():
 
 def test_the_choice_depends_on_nothing_but_the_jobs_id():
     # As other versions and machines see it
-    assert [bucket(job) for job in ("j0", "j1", "abc")] == [bucket("j0"), bucket("j1"), 19]
+    assert [bucket(job) for job in ("j0", "j1", "abc")] == [44, 50, 19]
 
 
 def test_a_stopped_roll_out_gives_its_jobs_the_agent_from_before():
@@ -57,7 +59,16 @@ def test_a_roll_out_goes_from_one_percent_to_ten_to_all():
         channel = advanced(channel, "new", None, now)
         shares.append((channel.next, channel.share, channel.began_at))
     assert shares == [("new", 1, 5.0), ("new", 10, 5.0)]
-    assert advanced(channel, "new", None, 7.0) == Channel("stable", current="new")
+    everywhere = advanced(channel, "new", None, 7.0)
+    assert everywhere == Channel("stable", "old", "new", 100, 5.0)
+    assert advanced(everywhere, "new", None, 8.0) == Channel("stable", current="new")
+
+
+def test_an_agent_that_all_jobs_get_is_the_one_the_next_is_compared_with():
+    everywhere = Channel("stable", "old", "new", 100, 5.0)
+    assert advanced(everywhere, "newer", None, 8.0) == Channel("stable", "new", "newer", 1, 8.0)
+    stopped = replace(everywhere, stopped_at=6.0)
+    assert advanced(stopped, "newer", None, 8.0) == Channel("stable", "old", "newer", 1, 8.0)
 
 
 def test_another_agent_and_a_stopped_one_begin_at_one_percent():

@@ -63,6 +63,8 @@ def test_an_agent_is_rolled_out_to_one_percent_then_ten_then_all(house):
     found = house.channel()
     assert (found["agent"], found["servers"]) == (kept, ["cp1"])
     assert found["next"] not in (None, kept)
+    assert "until 100 of them have ended" in house.agent("roll-out")
+    assert (house.channel()["agent"], house.channel()["share"]) == (kept, 100)
     house.agent("roll-out")
     assert (house.channel()["agent"], house.channel()["next"]) == (found["next"], None)
     assert "roll_out_impossible" in house.agent("roll-out", code=1)

@@ -1,14 +1,18 @@
 """A roll-out over real rows: which agent is placed, that it stops by itself, and that the operator hears of it once."""
 
+import shutil
+
 import pytest
 import sqlalchemy as sa
 
 from controller.agent_archive import versions
 from controller.db import tables
 from controller.db.connection.engine import reading, transact
-from controller.db.machines import channels
+from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel
+from controller.db.machines.servers import Server
 from controller.jobs.intake import chores
+from tests.integration.controller.world import Agent
 
 
 @pytest.fixture
@@ -109,3 +113,58 @@ def test_jobs_of_other_channels_and_of_long_ago_are_not_compared(world, kept):
     transact(world.engine, lambda connection: channels.choose(connection, "web1", "next"))
     with reading(world.engine) as connection:
         assert channels.outcomes(connection, channel(world)) == ((0, 0), (0, 0))
+
+
+def test_a_roll_out_to_all_jobs_is_over_once_enough_of_them_have_ended(world, kept, monkeypatch):
+    old, new = kept
+    ended(world, old, *["live"] * 5)
+    ended(world, new, "live", "failed")
+    for share, over in ((100, False), (10, False), (100, True)):
+        monkeypatch.setattr(channels, "PROVEN_BY", 2 if share == 10 or over else 3)
+        write(world, Channel("stable", old, new, share, world.clock()))
+        chores.run(world.service.installation)
+        assert (channel(world) == Channel("stable", current=new)) == over
+
+
+def test_what_was_tried_with_an_agent_that_stopped_is_tried_again_with_the_one_from_before(world, kept):
+    old, new = kept
+    write(world, Channel("stable", old, new, 100, world.clock()))
+    job, agent = world.dropped()
+    agent.fail("import_failed")
+    world.service.jobs.retry(job.id)
+    world.work()
+    assert (placed(world), world.job(job).agent, world.job(job).attempt) == (b"PK new agent", new, 2)
+    write(world, Channel("stable", old, new, 100, world.clock(), stopped_at=world.clock()))
+    Agent(world, world.job(job)).fail("import_failed")
+    world.service.jobs.retry(job.id)
+    world.work()
+    assert (placed(world), world.job(job).agent) == (b"PK old agent", old)
+
+
+def test_a_job_whose_agent_is_withdrawn_while_it_is_placed_and_while_it_works_lives(world, kept):
+    old, _new = kept
+    write(world, Channel("stable", old))
+    world.panel.before["ensure_cron"] = lambda: shutil.rmtree(world.config.agent / versions.FOLDER / old)
+    job = world.order()
+    world.work()
+    world.panel.before.clear()
+    assert (placed(world), world.job(job).agent) == (b"PK old agent", old)
+    world.finish(job)
+    # What comes later gets the installed agent, and its job says so
+    (world.config.agent / "agent.pyz").write_bytes(b"PK agent")
+    later = world.order(domain="later.example.com", account="bob")
+    world.work()
+    assert placed(world, "bob") == b"PK agent"
+    assert world.job(later).agent == versions.installed(world.config.agent).version
+    assert f"instead of the agent {old}" in world.steps(later)["drop"].note
+
+
+def test_the_roll_out_of_a_channel_whose_last_server_is_removed_harms_nothing(world, kept):
+    old, new = kept
+    transact(world.engine, lambda connection: channels.write(connection, Channel("next", old, new, 10, 1.0)))
+    transact(world.engine, lambda connection: servers.add(connection, Server("cp2", "local", channel="next"), 1.0))
+    transact(world.engine, lambda connection: servers.remove(connection, "cp2"))
+    chores.run(world.service.installation)
+    with reading(world.engine) as connection:
+        assert {one.name: one.next for one in channels.listed(connection)} == {"next": new, "stable": ""}
+        assert channels.servers_of(connection, "next") == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.agent_archive.abilities import JOB_SCHEMA, renews_addresses
+from controller.agent_archive.abilities import JOB, renews_addresses, schema_in
 from controller.config import BundleStoreConfig, Config
 from controller.db.bundles import Bundle
 from controller.jobs.agent_link import bundle_address
@@ -22,7 +22,7 @@ def agent(schema):
     """Return an agent that accepts the job files of `schema`."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(JOB_SCHEMA, json.dumps(schema))
+        archive.writestr(schema_in(JOB), json.dumps(schema))
     return buffer.getvalue()
 
 
