@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from controller.network.resolver import own_name
 
 #: A server answers each command with a few lines.
 ANSWER_BYTES = 64 * 1024
+#: A user is signed in, or was before.
+_SIGNED_IN = (235, 503)
 #: Limit for the lookup of this machine's name.
 NAME_SECONDS = 5.0
 
@@ -52,7 +55,7 @@ def _converse(server: MailServer, act: Callable[[smtplib.SMTP], object], seconds
             if server.context is not None:
                 conversation.encrypt(server.context)
             if server.user is not None:
-                conversation.login(server.user, server.password)
+                conversation.sign_in(server.user, server.password)
             act(conversation)
     except smtplib.SMTPResponseException as problem:
         raise NotDelivered(f"the mail server answered {problem.smtp_code}") from None
@@ -95,6 +98,19 @@ class _BoundedSmtp(smtplib.SMTP):
             # Too late, or an invalid name
             return self._address
         return name if "." in name else self._address
+
+    def sign_in(self, user: str, password: str) -> None:
+        """As the library's `login`, which takes ASCII alone and quotes what is not in its failure."""
+        if user.isascii() and password.isascii():
+            self.login(user, password)
+            return
+        self.ehlo_or_helo_if_needed()
+        if "PLAIN" not in str(self.esmtp_features.get("auth", "")).upper().split():
+            raise NotDelivered("the mail server takes no name or password beyond ASCII")
+        text = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+        code, answer = self.docmd("AUTH", f"PLAIN {text}")
+        if code not in _SIGNED_IN:
+            raise smtplib.SMTPAuthenticationError(code, answer)
 
     def encrypt(self, context: ssl.SSLContext) -> None:
         """Switch to TLS, with the certificate verified for the host."""

@@ -63,7 +63,7 @@ def test_the_bill_of_materials_names_every_wheel_by_its_digest(package, tmp_path
 
 def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(package, tree):
     said = install(tree, package)
-    assert "shoplaunch init" in said
+    assert "Next: `shoplaunch setup`" in said
     tree.run("dpkg", "--verify", "shoplaunch")
 
     shown = json.loads(tree.run("shoplaunch", "init", "--operator-email", "operator@example.com", "--json"))
