@@ -13,6 +13,7 @@ import threading
 
 import sqlalchemy as sa
 
+from controller.db.connection import refusals
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import workers
 from controller.jobs.lifecycle.emergency_log import report
@@ -39,11 +40,13 @@ def write_sign(engine: sa.Engine, sign: workers.Sign, name: str, what: str) -> b
     try:
         transact(engine, lambda connection: sign(connection, name))
     except ShoplaunchError as error:
+        refusals.note(engine, error)
         LOG.warning("the %s's sign of life could not be written: %s: %s", what, error.code, error.message)
         return False
     except BaseException as problem:  # noqa: BLE001 - the next one may succeed
         report(f"the {what}'s sign of life could not be written", problem)
         return False
+    refusals.note(engine, None)
     return True
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from controller.db import health, jobs, migrate, retention
+from controller.db.connection import refusals
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers, slots, starts, workers
@@ -119,7 +120,7 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 starts=starts.counted(connection),
                 slots=slots.taken(connection, Moment(now, now)),
                 breakers=_breakers(connection),
-                error=_silent(age) or _hanging(chores_age),
+                error=refusals.last(engine) or _silent(age) or _hanging(chores_age),
             )
     except ShoplaunchError as error:
         return Health(error=error)

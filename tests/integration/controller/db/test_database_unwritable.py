@@ -11,7 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.machines import workers
 from controller.db.migrate import upgrade
+from controller.jobs.engine import presence
+from controller.jobs.engine.monitoring import health
 from shared.errors import CODES, ShoplaunchError
 from tests.integration.controller.db.test_database_disk_full import disk, refused, run
 
@@ -100,15 +103,27 @@ def test_a_server_that_takes_no_changes_is_named(mariadb_server):
     engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
     upgrade(engine)
     root = mariadb_server.root_connection()
+    said = [written_and_said(engine)]
     with root.cursor() as cursor:
         cursor.execute("SET GLOBAL read_only = 1")
         try:
+            said.append(written_and_said(engine))
             found = code_of(lambda: transact(engine, lambda made: made.execute(sa.text("DELETE FROM audit"))))
         finally:
             cursor.execute("SET GLOBAL read_only = 0")
+    said.append(written_and_said(engine))
     root.close()
     engine.dispose()
     assert found == "database_unwritable"
+    # It answers all the while: only who tries to write knows
+    assert said == [(True, None), (False, "database_unwritable"), (True, None)]
+
+
+def written_and_said(engine):
+    """Return whether a worker's sign of life could be written, and what /readyz says is wrong then."""
+    written = presence.write_sign(engine, workers.beat, "worker", presence.WORKER)
+    error = health.examine(engine, 1.0, health.Loops()).error
+    return written, None if error is None else error.code
 
 
 @pytest.mark.parametrize("folder", ["nothing", "nothing/further"])
