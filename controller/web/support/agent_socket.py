@@ -21,8 +21,8 @@ from shared.errors import ShoplaunchError
 AGENT_PATHS = "/api/v1/agent/"
 FOLDER_MODE, SOCKET_MODE = 0o711, 0o666
 BACKLOG = 2048
-#: The socket name of one `serve`.
-_OWN = re.compile(r"agents-[0-9a-f]{8}\Z")
+#: The socket name of one `serve`, and of the link to it until that takes the place of the last one.
+_OWN, _NEXT = re.compile(r"agents-[0-9a-f]{8}\Z"), re.compile(r"agents-[0-9a-f]{8}\.new\Z")
 _ENDED_SECONDS = 1.0
 Environment = dict[str, Any]
 Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
@@ -71,9 +71,11 @@ def _check_free(path: Path) -> None:
 
 
 def _remove_ended(folder: Path) -> None:
-    """Remove the sockets of processes that were killed."""
+    """Remove the sockets of processes that were killed, and links that never took their place."""
     for one in folder.iterdir():
-        if _OWN.match(one.name) and stat.S_ISSOCK(one.lstat().st_mode) and not _answers(one):
+        is_own = _OWN.match(one.name) and stat.S_ISSOCK(one.lstat().st_mode)
+        is_next = _NEXT.match(one.name) and one.is_symlink()
+        if (is_own or is_next) and not _answers(one):
             one.unlink(missing_ok=True)
 
 
@@ -82,7 +84,7 @@ def _answers(path: Path) -> bool:
         probe.settimeout(_ENDED_SECONDS)
         try:
             probe.connect(str(path))
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, FileNotFoundError):
             return False
         except OSError:
             # It is only busy, or has just ended normally

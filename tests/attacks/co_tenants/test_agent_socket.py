@@ -17,6 +17,7 @@ from agent.run import session
 from controller import doctor
 from controller.jobs.agent_link import job_file
 from controller.panels.local.private_stack.stack import free_port
+from controller.web.support import agent_socket
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.co_tenants.false_controller import MALLORY, FalseController
@@ -119,6 +120,21 @@ def test_restarts_of_every_kind_leave_one_socket_that_serves(site, serve):
     running = serve().wait()
     assert report(site) == 202
     assert len([one for one in running.path.parent.iterdir() if not one.is_symlink()]) == 1
+
+
+def test_links_of_a_serve_that_was_killed_before_they_took_their_place_are_removed_and_no_others(site):
+    path = site.service.config.agent_socket_path
+    agent_socket.listen(path).close()
+    dead = path.readlink()
+    living = agent_socket.listen(path)
+    left = {f"agents-0000000{number}.new": to for number, to in enumerate((dead, "agents-ffffffff", path.readlink()))}
+    for name, to in left.items():
+        (path.parent / name).symlink_to(to)
+    newest = agent_socket.listen(path)
+    names = {one.name for one in path.parent.iterdir()} - {path.name}
+    assert names == {Path(one.getsockname()).name for one in (living, newest)} | {"agents-00000002.new"}
+    for one in (living, newest):
+        one.close()
 
 
 @attack(
