@@ -1,5 +1,6 @@
 """The OpenAPI document is what the controller does, and programs in three languages sign alike."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -28,6 +29,17 @@ SCHEMA = schemathesis.openapi.from_dict(
     json.loads(json.dumps(document()), object_hook=lambda one: {k: v for k, v in one.items() if k != "security"})
 )
 OPERATIONS = [(path, method) for path, item in document()["paths"].items() for method in item]
+OF = {(path, method): document()["paths"][path][method] for path, method in OPERATIONS}
+#: What no operation takes as its body.
+BODIES = {
+    "nothing": b"", "half": b'{"event":', "no object": b"[]", "a text": b'"{}"', "twice": b'{"step":1,"step":2}',
+    "UTF-16": '{"step":"x"}'.encode("utf-16"), "Latin-1": b'{"step":"\xe4"}', "a mark": b"\xef\xbb\xbf{}",
+    "overlong": b'{"step":"\xc0\xaf"}', "gzip": gzip.compress(b"{}"), "no number": b'{"step":NaN}',
+    "a large number": b'{"step":' + b"9" * 5000 + b"}", "deep": b'{"step":' * 50_000,
+    "a form": b"step=x&event=y", "too large": b'{"step":"' + b"x" * 1_200_000 + b'"}',
+}  # fmt: skip
+#: No service's and no bundle's.
+NAMES = ("%ff%fe", "%00", "%C3%A4", "a%20b", "%2e%2e", "x" * 300, "a%0d%0ab", "%E2%80%AE")
 #: A server, a bundle and a domain have to exist, and no schema says which ones do.
 UNCHECKED = [positive_data_acceptance]
 SIGNERS = {
@@ -94,6 +106,48 @@ def test_whatever_is_sent_the_answer_is_one_of_the_document(own, client, path, m
         case.validate_response(answer, excluded_checks=excluded)
 
     asked()
+
+
+def answered(own, path, method, target, auth, body, **headers):
+    """Send it, and return the answer's status; the document has to know it, and a refusal to say why."""
+    headers = {"Content-Type": "application/json", **headers}
+    answer = requests.request(method, own.url + target, data=body, auth=auth, headers=headers, timeout=60)
+    where = (path, target[:80], body[:40], headers, answer.status_code, answer.text[:300])
+    assert str(answer.status_code) in document()["paths"][path][method]["responses"], where
+    if answer.status_code >= 400 and answer.status_code != 416:
+        assert answer.headers["Content-Type"] == "application/problem+json" and answer.json()["status"], where
+    return answer.status_code
+
+
+@pytest.mark.parametrize(("path", "method"), [one for one in OPERATIONS if "requestBody" in OF[one]])
+def test_bodies_of_wrong_sizes_and_encodings_are_refused_as_the_document_says(own, client, path, method):
+    job = own.put(own.order(), "dropped", attempt=1)
+    auth = Bearer(own.agent_token(job)) if "agent" in path else Signed(client)
+    target = path.format(service_id=job.id)
+    found = {name: answered(own, path, method, target, auth, body) for name, body in BODIES.items()}
+    packed = {"Content-Encoding": "gzip"}
+    found["packed"] = answered(own, path, method, target, auth, BODIES["gzip"], **packed)
+    assert {name: status for name, status in found.items() if status not in (400, 413, 422)} == {}
+    assert found["too large"] == 413
+
+
+@pytest.mark.parametrize(("path", "method"), [one for one in OPERATIONS if "{" in one[0]])
+def test_names_in_wrong_encodings_are_refused_as_the_document_says(own, client, path, method):
+    job = own.put(own.order(), "dropped", attempt=1)
+    auth = Bearer(own.agent_token(job)) if "agent" in path else Signed(client)
+    for name in NAMES:
+        target = path.replace("{service_id}", name).replace("{name}", name)
+        assert answered(own, path, method, target, auth, b"{}" if method == "post" else b"") in (401, 404, 422)
+
+
+def test_ranges_that_are_none_get_the_whole_or_are_refused(own):
+    path = next(path for path, _method in OPERATIONS if path.endswith("{name}"))
+    (own.home / "bundles" / "boutique.bundle").write_bytes(b"b")
+    for text in ("bytes=5-2", "bytes=-", "bytes=0-0,0-0", "items=0-1", "bytes=0-" + "9" * 400, "bytes=ä-", "x" * 3000):
+        # One job may begin only so many in a row
+        auth = Bearer(own.agent_token(own.put(own.order(), "dropped", attempt=1)))
+        headers = {"Range": text.encode("latin-1")}
+        assert answered(own, path, "get", path.format(name="boutique"), auth, b"", **headers) in (200, 206, 416)
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
