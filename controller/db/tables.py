@@ -224,6 +224,7 @@ jobs = _table(
     sa.Index("ix_jobs_server_updated_at", "server", "updated_at"),
     sa.Index("ix_jobs_server_wake_at", "server", "wake_at"),
     sa.Index("ix_jobs_server_account", "server", "account"),
+    sa.Index("ix_jobs_server_domain", "server", "domain"),
     sa.Index("ix_jobs_alarm", "alarm"),
     sa.Index("ix_jobs_pruned_at_updated_at", "pruned_at", "updated_at"),
     sa.Index("ix_jobs_forgotten_at_ended_at", "forgotten_at", "ended_at"),

@@ -1,8 +1,10 @@
 """However many jobs there are: what is asked often is found by an index, and never once per job."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from controller.db import due, jobs, steps
+from controller.db import due, jobs, retention, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
@@ -31,6 +33,17 @@ FEW = (
     "which servers have due jobs", "what is due on a server", "how often cron runs on a server",
     "the job of a service", "the jobs of a shop",
 )  # fmt: skip
+#: What is asked for each follow-up job, for each client who leaves, or every hour -> what it reads, and no more.
+NARROW = {
+    "whose shops were in a place": (
+        lambda c: jobs.restores_at(c, SimpleNamespace(server="web1", account="alice", domain="a.example", folder="")),
+        {"server=? AND account=?", "server=? AND domain=?"},
+    ),
+    "whose client's data are over": (
+        lambda c: retention.with_people(c, NOW, NOW, 100),
+        {"forgotten_at=? AND ended_at<?", "state=? AND updated_at<?"},
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +66,18 @@ def test_no_question_reads_all_jobs(sqlite, question):
             read = [line for line in plan if line.startswith(("SCAN jobs", "SCAN steps", "SCAN events"))]
             assert [line for line in read if "COVERING INDEX" not in line] == [], plan
             assert question in FEW or not any("FOR ORDER BY" in line for line in plan), plan
+
+
+@pytest.mark.parametrize("question", NARROW)
+def test_what_concerns_one_shop_reads_neither_its_servers_nor_its_states_jobs(sqlite, question):
+    ask, wanted = NARROW[question]
+    with asked(sqlite) as seen, reading(sqlite) as connection:
+        ask(connection)
+    ((statement, values),) = seen
+    with reading(sqlite) as connection:
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    read = [line for line in plan if line.startswith("SEARCH jobs USING INDEX")]
+    assert {line.partition("(")[2].strip(")") for line in read} == wanted, plan
 
 
 def test_the_newest_of_two_jobs_shows_how_often_cron_runs(sqlite):
