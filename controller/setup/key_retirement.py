@@ -1,13 +1,14 @@
 """Retires all keys but the newest: re-encrypts what they sealed, re-signs certificates; old signatures become invalid.
 
-It may be killed at any instant and repeated: values are sealed anew one by one, each readable before and after; the
-old keys are removed file by file when nothing needs them any more. Keys that are made meanwhile stay.
+It may be killed at any instant and repeated: values are sealed anew one by one, certificates are signed anew by the
+hundred, each readable before and after; the old keys are removed file by file when nothing needs them any more. Keys
+that are made meanwhile stay.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +154,11 @@ def _anew(keys: Keys, value: str, member: str) -> str:
 
 
 def _rows(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[tuple[str, str]]:
+    for page in _pages(engine, table, column):
+        yield from page
+
+
+def _pages(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[list[tuple[str, str]]]:
     (primary,) = table.primary_key.columns
     last = ""
     while True:
@@ -161,7 +167,7 @@ def _rows(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[tuple[str
             found = connection.execute(query.order_by(primary).limit(ROWS_AT_ONCE)).all()
         if not found:
             return
-        yield from ((row[0], row[1]) for row in found)
+        yield [(row[0], row[1]) for row in found]
         last = found[-1][0]
 
 
@@ -176,20 +182,40 @@ def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: 
 
 def _sign_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
     """Sign the stored birth certificates by the newest key; return how many."""
-    table, done = tables.certificates, 0
+    public, newest, done = keys.public_keys(), keys.newest().signing, 0
     progress.phase("certificates", _count(engine, "certificates", "signed"))
-    for job_id, text in _rows(engine, table, "signed"):
-        progress.advance(1)
-        content = _content(text, keys)
-        if content is not None and _content(text, keys.newest()) is None:
-            anew = signed(PURPOSE_CERTIFICATE, content, keys.newest().signing).decode("ascii")
-            done += _put(engine, table, job_id, "signed", text, anew)
+    for page in _pages(engine, tables.certificates, "signed"):
+        anew = [(job_id, text, _signed_anew(text, public, newest)) for job_id, text in page]
+        done += _put_certificates(engine, [(job_id, text, fresh) for job_id, text, fresh in anew if fresh is not None])
+        progress.advance(len(page))
     return done
 
 
-def _content(text: str, keys: Keys) -> dict[str, Any] | None:
-    """Return the certificate's content, None for one that none of the keys signed: it stays as it is."""
+def _signed_anew(text: str, public: Sequence[bytes], newest: Sequence[bytes]) -> str | None:
+    """Return the certificate signed by the newest key, None for one that is so already, and for one that none of the
+    keys signed: it stays as it is."""
+    if _content(text, public[-1:]) is not None:
+        return None
+    content = _content(text, public[:-1])
+    return None if content is None else signed(PURPOSE_CERTIFICATE, content, newest).decode("ascii")
+
+
+def _put_certificates(engine: sa.Engine, anew: Sequence[tuple[str, str, str]]) -> int:
+    """Write certificates (job, as it was, as it is to be), each unless another process changed it meanwhile; return how
+    many. One by one, each would wait for the disk."""
+    if not anew:
+        return 0
+    table = tables.certificates
+    same = sa.and_(table.c.job == sa.bindparam("same"), table.c.signed == sa.bindparam("before"))
+    change = sa.update(table).where(same).values(signed=sa.bindparam("anew"))
+    rows = [{"same": job_id, "before": before, "anew": fresh} for job_id, before, fresh in anew]
+    transact(engine, lambda connection: connection.execute(change, rows))
+    return len(rows)
+
+
+def _content(text: str, public: Sequence[bytes]) -> dict[str, Any] | None:
+    """Return the certificate's content, None where none of the keys signed it."""
     try:
-        return certificate.read(text, keys.public_keys())
+        return certificate.read(text, public)
     except ShoplaunchError:
         return None

@@ -320,6 +320,35 @@ def test_what_a_forgotten_process_goes_on_sealing_stops_it(home, monkeypatch):
     assert home.opened() == all_there(home)
 
 
+class Commits(Silence):
+    """Counts the transactions that change something while certificates are signed anew."""
+
+    def __init__(self):
+        self.phase_name, self.number = "", 0
+
+    def phase(self, name, total=None):
+        self.phase_name = name
+
+    def count(self, statement):
+        self.number += self.phase_name == "certificates" and statement.startswith("BEGIN IMMEDIATE")
+
+
+def test_certificates_are_signed_anew_many_at_a_time(home, monkeypatch):
+    facts = {"shop_url": "http://a.example/", "admin_url": "http://a.example/admin/"}
+    more = [home.put(home.order(), "live", facts=facts) for _ in range(6)]
+    for job in more:
+        home.certify(job, {"stages": {}}, [])
+    monkeypatch.setattr(key_retirement, "ROWS_AT_ONCE", 4)
+    engine, commits = home.service.installation.engine, Commits()
+    monkeypatch.setattr(actor, "make_engine", lambda _url: engine)
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _cursor, text, *_more: commits.count(text))
+    done = key_retirement.retire(home.config, home.agents.append, commits, at_once=False)
+    # Two pages, and the row of the audit log
+    assert done.signed == 7 and commits.number == 3
+    service = open_service(home.config)
+    assert [service.jobs.certificate(job.id)["job"] for job in more] == [job.id for job in more]
+
+
 def test_the_command_asks_first(home, monkeypatch):
     monkeypatch.setattr(installation, "install_agent", lambda _config, known: home.agents.append(known))
 
