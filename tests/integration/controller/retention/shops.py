@@ -10,10 +10,10 @@ STATEMENTS = [{**UPDATE, "params": [str(number), f"PS_SETTING_OF_A_SHOP_{number}
 MANY_JOBS = {**JOBS, "remove": {"statements": STATEMENTS, "edits": []}}
 
 
-def add_shop_bundle(world):
-    """Add the bundle `shop`."""
+def add_shop_bundle(world, **manifest):
+    """Add the bundle `shop`, with what is given of its manifest."""
     checks = [*CHECKS, *({**one, "contains": ["Welcome"]} for one in VISITS)]
-    world.add_bundle("shop", tables=TABLES, jobs=MANY_JOBS, checks=checks)
+    world.add_bundle("shop", **{"tables": TABLES, "jobs": MANY_JOBS, "checks": checks, **manifest})
 
 
 def report(agent):
