@@ -285,8 +285,7 @@ services = _table(
     sa.Column("error", Long),
     sa.Column("updated_at", sa.Double, nullable=False),
 )
-#: Signed orders that were refused. `order_key` identifies a repeated order; `document` is stored while it can be sent
-#: again.
+#: Refused signed orders. `order_key` identifies a repeated order; `document` is stored while it can be sent again.
 refused_orders = _table(
     "refused_orders",
     sa.Column("id", Id, primary_key=True, autoincrement=True),
