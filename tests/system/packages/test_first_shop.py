@@ -245,8 +245,9 @@ def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machi
 
 
 def test_a_purge_leaves_living_shops_and_nothing_else(machine):
+    wait_until(lambda: lives(machine, machine.job))
     machine.run("dpkg", "--purge", "shoplaunch")
-    machine.run("rm", "-r", BACKUPS)
+    machine.run("rm", "-rf", BACKUPS)
     left = {str(Path(name).parent) for name in machine.written("*shoplaunch*")}
     assert {name for name in left if not name.startswith("etc/php/")} <= {
         "var/lib", "var/lib/shoplaunch/sockets", "etc/apache2/sites-enabled"
