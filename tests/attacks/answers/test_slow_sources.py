@@ -90,6 +90,16 @@ def test_a_source_that_is_too_slow_is_given_up_and_what_came_is_kept(quick, serv
     assert server.asked[before] == (f"bytes={came}-" if came else None)
 
 
+def test_a_store_that_is_too_slow_is_given_up_and_its_address_is_not_named(quick, serving, tmp_path):
+    server = serving(bytes(SIZE), "slow from the first")
+    pinned = {"size": SIZE, "manifest_sha256": "0" * 64}
+    pinned |= {"url": f"{server.url}?X-Amz-Signature=abc", "renew": "http://127.0.0.1:9/address"}
+    with pytest.raises(ShoplaunchError) as given_up:
+        fetch(Source(pinned, HttpClient()), str(tmp_path / "f"), idle_seconds=2 * GRACE, sleep=lambda _seconds: None)
+    assert given_up.value.code == "bundle_slow" and given_up.value.retryable
+    assert "Amz" not in given_up.value.message and set(server.tokens) == {None}
+
+
 @attack("an operator's own limit makes downloads slow", "the controller says so, and its agents wait for it")
 @pytest.mark.parametrize("limit", [None, "", "0", "-5", "x", "\u00b2", "9" * 5000, "16385", "500"])
 def test_the_controllers_own_limit_is_no_slow_source(limit):

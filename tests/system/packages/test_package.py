@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -49,6 +51,16 @@ def test_the_package_carries_every_module_page_and_script(package, tmp_path):
         else None
     )
     assert page is None or (page.stderr == "" and "skeleton install" in page.stdout)
+
+
+def test_a_shell_completes_commands_with_what_the_package_carries(package, tmp_path):
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    script = tmp_path / "usr/share/bash-completion/completions/shoplaunch"
+    code = 'COMP_WORDS=(shoplaunch skeleton inst); COMP_CWORD=2; _shoplaunch_completion shoplaunch; echo "$COMPREPLY"'
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = ["bash", "--norc", "-c", f". '{script}'; {code}"]
+    done = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("install\n", "")
 
 
 def test_the_bill_of_materials_names_every_wheel_by_its_digest(package, tmp_path):
