@@ -22,6 +22,7 @@ from controller.recipes.prestashop.recipe import PrestaShop
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.world import DOMAIN, SECRETS, World
 from tests.support.servers.controller_stub import Controller
+from tests.support.servers.relay import Relay
 from tests.support.servers.tls_site import TlsProxy
 from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Box
@@ -91,6 +92,7 @@ class RealWorld(World):
         # Accounts may not enter a test's own folder
         self.sockets = Path(tempfile.mkdtemp(prefix="slsock", dir="/var/tmp"))
         self.sockets.chmod(0o755)
+        self.front = None
         self.callbacks = Controller(path=self.sockets / "socket")
         object.__setattr__(self.config, "agent_socket", str(self.sockets / "socket"))
         object.__setattr__(self.config, "public_url", self.callbacks.url.partition("/api/")[0])
@@ -122,7 +124,10 @@ class RealWorld(World):
         shutil.copy(sample_shop.SAMPLE / "router.php", self.box.base / "router.php")
         self.box.own()
         os.chmod(self.box.base / "router.php", 0o644)
-        address = f"127.0.0.1:{self.port}"
+        # No account's own program may answer for a shop of this machine: the web server listens, PHP is the account's
+        behind = free_port()
+        self.front = Relay(self.port, behind)
+        address = f"127.0.0.1:{behind}"
         command = ["env", "PHP_CLI_SERVER_WORKERS=3", "php", "-d", "display_errors=0", "-S", address]
         self.box.start_other(*command, "-t", str(self.box.root), str(self.box.base / "router.php"))
         end = time.monotonic() + WAIT_SECONDS
@@ -199,6 +204,8 @@ class RealWorld(World):
     def close(self):
         super().close()
         self.secure.close()
+        if self.front is not None:
+            self.front.close()
         self.box.close()
         self.callbacks.close()
         shutil.rmtree(self.sockets)
