@@ -168,7 +168,8 @@ def test_two_that_wait_for_each_other_both_get_through(engine):
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(change, [("job00001", "job00002"), ("job00002", "job00001")]))
-    assert len(tries) == 3
+    # One was given up and tried again; it may take its first row before the other, which waits for it, wakes up
+    assert len(tries) >= 3
     assert [read(engine, name).percent for name in ("job00001", "job00002")] == [2, 2]
 
 
