@@ -19,7 +19,7 @@ def servers(whm, home, run, reseller):
         (home / "token").write_text(token)
         known = ["--url", whm.url, "--user", user, "--token-file", str(home / "token"), "--ca", str(whm.ca_file)]
         run("server", "add", name, "--panel", "cpanel", *known, "--option", "skeleton=reseller")
-    known = ["--url", "https://127.0.0.1:9", "--user", "nobody", "--token-file", str(home / "token")]
+    known = ["--url", "https://127.0.0.1:9", "--user", "gone", "--token-file", str(home / "token")]
     run("server", "add", "gone", "--panel", "cpanel", *known, "--option", "skeleton=reseller")
     yield {name: whm.skeleton(user) / ".shoplaunch" for name, (user, _token) in users.items()}
     run("skeleton", "remove", "web1", "--yes")
@@ -36,6 +36,17 @@ def update(home, newer, files):
 
 def state(run, name):
     return json.loads(run("skeleton", "status", name, "--json"))
+
+
+def test_each_that_has_one_gets_the_new_agent_whatever_another_server_does(servers, run, update):
+    run("skeleton", "install", "web1")
+    update()
+    assert state(run, "web1")["current"] is False
+    # 3: one could not be reached
+    said = run("skeleton", "install", "--all", code=3)
+    assert "web2: nothing installed" in said and "panel_unreachable: gone" in said
+    assert state(run, "web1")["current"] is True
+    assert not servers["web2"].exists()
 
 
 def test_one_with_a_bundle_stays_as_it_is_and_the_command_for_it_is_named(servers, home, run, reseller, update):

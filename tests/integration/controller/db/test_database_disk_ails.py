@@ -1,4 +1,4 @@
-"""A disk of the state that is slow, or stands still for a while, under the service."""
+"""A disk of the state that is slow, stands still for a while, or becomes read-only under the service."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
-from tests.integration.controller.db.test_database_disk_full import run
+from tests.integration.controller.db.test_database_disk_full import refused, run
 from tests.integration.controller.db.test_database_of_a_mount import answer, until
 from tests.support.worlds.web_site import populate
 
@@ -45,7 +45,7 @@ class Disk:
     def mount(self):
         command = ["losetup", "--find", "--show", str(self._image)]
         self._device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        subprocess.run(["mount", self._device, str(self.place)], check=True)
+        subprocess.run(["mount", "-o", "errors=remount-ro", self._device, str(self.place)], check=True)
         self._mounted = True
 
     def unmount(self):
@@ -53,6 +53,18 @@ class Disk:
             subprocess.run(["umount", str(self.place)], check=True)
             subprocess.run(["losetup", "--detach", self._device], check=True)
         self._mounted = False
+
+    def become_read_only(self):
+        """As the kernel does when it meets an error on the disk: also for files that are open."""
+        name = self._device.rpartition("/")[2]
+        with open(f"/sys/fs/ext4/{name}/trigger_fs_error", "w") as stream:
+            stream.write("an error of the disk")
+
+    def repair(self):
+        self.unmount()
+        # 1: it was repaired
+        assert subprocess.run(["e2fsck", "-p", str(self._image)], capture_output=True).returncode in (0, 1)
+        self.mount()
 
     @contextlib.contextmanager
     def standing_still(self):
@@ -87,7 +99,7 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path):
-    if not all(map(shutil.which, ("mkfs.ext4", "losetup"))) or not os.path.exists("/dev/loop-control"):
+    if not all(map(shutil.which, ("mkfs.ext4", "losetup", "e2fsck"))) or not os.path.exists("/dev/loop-control"):
         pytest.skip("no file system can be made on a device of its own here")
     made = Disk(tmp_path, tmp_path / "home" / "data")
     yield made
@@ -164,3 +176,15 @@ def test_while_the_disk_stands_still_the_service_answers_and_an_order_is_taken_o
     assert (ordering.returncode, [one.id for one in home.service.jobs.listed()]) == (0, [job])
     home.is_moved(job)
     assert home.ready() == (200, None)
+
+
+def test_a_disk_that_becomes_read_only_is_named_by_everything_and_repaired_all_goes_on(disk, home):
+    disk.become_read_only()
+    until(lambda: home.ready() == (503, "database_unwritable"))
+    assert refused(home.folder, *ORDER) == "database_unwritable"
+    assert home.is_alive()
+    assert "database_unwritable" in home.log.read_text()
+    assert home.end() == 0
+    disk.repair()
+    home.start()
+    home.is_moved(home.run(*ORDER))
