@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,11 +22,24 @@ def is_protected(problem: BaseException, url: sa.URL) -> bool:
         code = getattr(problem, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
             return True
-        return code == sqlite3.SQLITE_CANTOPEN and not _may_write(Path(url.database or "").absolute())
+        path = Path(url.database or "").absolute()
+        if code == sqlite3.SQLITE_IOERR:
+            return _is_read_only(path.parent)
+        return code == sqlite3.SQLITE_CANTOPEN and not _may_write(path)
     if sqlstates.is_one(problem):
         return sqlstates.is_protected(problem)
     number, *texts = problem.args or (0,)
     return number == _MODE or (number == _OPTION and any("read-only" in str(text) for text in texts))
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Return whether the folder's file system takes no changes: one that met an error of its disk may not say so until
+    something is written."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError as problem:
+        return problem.errno == errno.EROFS
 
 
 def _may_write(path: Path) -> bool:
