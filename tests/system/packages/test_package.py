@@ -73,6 +73,20 @@ def test_the_bill_of_materials_names_every_wheel_by_its_digest(package, tmp_path
     assert {"Flask", "ecdsa", "shoplaunch"} <= {one["name"] for one in bill["components"]}
 
 
+def give_nobody_what_a_link_leads_to(tree):
+    """The user shoplaunch may put a link in place of the settings: the next configuration cannot read
+    settings, and changes no file behind it."""
+    closed = "/root/closed"
+    tree.run(
+        "sh", "-c", f"echo closed > {closed} && chmod 600 {closed} && mv {SETTINGS} /root && ln -s {closed} {SETTINGS}"
+    )
+    tree.run(
+        "env", "DPKG_MAINTSCRIPT_PACKAGE=shoplaunch", "/var/lib/dpkg/info/shoplaunch.postinst", "configure", code=1
+    )
+    assert tree.run("stat", "-c", "%U %a", closed).split() == ["root", "600"]
+    tree.run("mv", "-T", f"/root/{Path(SETTINGS).name}", SETTINGS)
+
+
 def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(package, tree):
     said = install(tree, package)
     assert "Next: `shoplaunch setup`" in said
@@ -94,6 +108,7 @@ def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(pack
     assert bool(versions["commit"]) == (PROJECT / ".git").exists() and versions["python"].startswith("3.")
 
     tree.run("shoplaunch", "backup", f"{BACKUPS}/last.backup")
+    give_nobody_what_a_link_leads_to(tree)
     tree.run("dpkg", "--remove", "shoplaunch")
     assert tree.path(f"{STATE}/keys").is_dir() and tree.path(SETTINGS).exists()
     said = tree.run("dpkg", "--purge", "shoplaunch")
