@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,9 +12,11 @@ import time
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from controller.config import load_config
 from controller.db.connection.engine import transact
+from controller.db.connection.write_protection import is_protected
 from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
 from tests.integration.controller.db.test_database_disk_full import refused, run
@@ -179,7 +182,13 @@ def test_while_the_disk_stands_still_the_service_answers_and_an_order_is_taken_o
 
 
 def test_a_disk_that_becomes_read_only_is_named_by_everything_and_repaired_all_goes_on(disk, home):
+    # SQLite has two words for it: which of them depends on what it does just then
+    problem = sqlite3.OperationalError("disk I/O error")
+    problem.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    at = sa.engine.make_url(f"sqlite:///{disk.place}/shoplaunch.db")
+    assert not is_protected(problem, at)
     disk.become_read_only()
+    assert is_protected(problem, at)
     until(lambda: home.ready() == (503, "database_unwritable"))
     assert refused(home.folder, *ORDER) == "database_unwritable"
     assert home.is_alive()
