@@ -10,11 +10,9 @@ from controller.wording.error_messages import in_language
 from controller.wording.labels import label
 from shared.errors import advice, is_known, title
 
-#: Of a job.
-_JOB = {
+#: How an alarm ends, unless there is more to do.
+_WHAT_TO_DO = {
     "en": """\
-The shop $domain on $server needs your attention: it is $state at step "$step".
-
 $code: $message
 
 What to do: $advice
@@ -22,8 +20,6 @@ What to do: $advice
 $admin_url
 """,
     "fa": """\
-فروشگاه $domain روی سرور $server به رسیدگی شما نیاز دارد. وضعیت: $state، در گام «$step».
-
 $title
 $message
 
@@ -32,6 +28,19 @@ $message
 کد: $code
 $admin_url
 """,
+}
+#: Of a job.
+_JOB = {
+    "en": """\
+The shop $domain on $server needs your attention: it is $state at step "$step".
+
+"""
+    + _WHAT_TO_DO["en"],
+    "fa": """\
+فروشگاه $domain روی سرور $server به رسیدگی شما نیاز دارد. وضعیت: $state، در گام «$step».
+
+"""
+    + _WHAT_TO_DO["fa"],
 }
 _ORDER = {
     "en": """\
@@ -60,45 +69,25 @@ _SERVER = {
     "en": """\
 The server $server does not answer: its jobs wait, and go on by themselves once it does. They fail after a day.
 
-$code: $message
-
-What to do: $advice
-
-$admin_url
-""",
+"""
+    + _WHAT_TO_DO["en"],
     "fa": """\
 سرور $server پاسخ نمی‌دهد: کارهایش منتظر می‌مانند و همین که پاسخ دهد خودکار ادامه می‌یابند. پس از یک روز ناموفق می‌شوند.
 
-$title
-$message
-
-چه باید کرد: $advice
-
-کد: $code
-$admin_url
-""",
+"""
+    + _WHAT_TO_DO["fa"],
 }
 _AGENT = {
     "en": """\
 The roll-out of an agent in channel $server has stopped: all its servers' jobs get the agent from before.
 
-$code: $message
-
-What to do: $advice
-
-$admin_url
-""",
+"""
+    + _WHAT_TO_DO["en"],
     "fa": """\
 عرضهٔ عامل تازه در کانال $server متوقف شد: کارهای همهٔ سرورهایش عامل پیشین را می‌گیرند.
 
-$title
-$message
-
-چه باید کرد: $advice
-
-کد: $code
-$admin_url
-""",
+"""
+    + _WHAT_TO_DO["fa"],
 }
 _DUTY = {
     "en": """\
