@@ -7,7 +7,9 @@ unless a verified certificate proves the server's identity (shared.database_logi
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
+import ssl
 from typing import TYPE_CHECKING, Any
 
 from pymysql.connections import Connection
@@ -24,7 +26,25 @@ else:
     _Base = Connection
 
 
-class ProvenConnection(_Base):
+@functools.cache
+def _unverified() -> ssl.SSLContext:
+    """Return a context that encrypts and verifies nobody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class OfferedTls(_Base):
+    """PyMySQL's connection; where nobody is verified, no authorities are read: that takes longer than to connect."""
+
+    def _create_ssl_ctx(self, how: Any) -> ssl.SSLContext:
+        connection: Any = super()
+        context: ssl.SSLContext = connection._create_ssl_ctx(how) if how else _unverified()
+        return context
+
+
+class ProvenConnection(OfferedTls):
     """PyMySQL's connection, verified. `own` also accepts a server run by this user; `socket_uid` is as `uid` of
     shared.database_socket. Raises ShoplaunchError `db_socket_*`, `db_auth_*` as well."""
 

@@ -17,7 +17,7 @@ from controller.panels.local.driver import LocalPanel
 from controller.panels.local.private_stack.config import install_mariadb
 from controller.panels.local.private_stack.stack import Stack
 from controller.panels.local.settings import LocalSettings
-from tests.support.servers.mariadb import copy_data, template_folder
+from tests.support.servers.mariadb import certificate_options, copy_data, template_folder
 from tests.support.worlds.accounts import remove_account
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)
@@ -40,7 +40,7 @@ class LocalServer:
         self.stack = Stack(
             self.directory / "stack",
             http_port,
-            mariadb_options=_OPTIONS,
+            mariadb_options=(*_OPTIONS, *certificate_options()),
             home_base=str(self.home_base),
             http_ip=http_ip,
         )

@@ -68,8 +68,8 @@ class MariaDB:
         return [
             "mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.data}", f"--socket={self.socket}",
             f"--tmpdir={self.directory}/tmp", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
-            "--innodb-log-file-size=32M",
-            "--skip-networking", f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log",
+            "--innodb-log-file-size=32M", "--skip-networking", *certificate_options(),
+            f"--pid-file={self.directory}/mysql.pid", f"--log-error={self.directory}/error.log",
         ]  # fmt: skip
 
     def stop(self, hard=False):
@@ -147,6 +147,23 @@ def new_data():
     made = MariaDB(template_folder())
     made.install("--innodb-log-file-size=32M")
     return made.data
+
+
+@functools.cache
+def certificate_options():
+    """Return the options of a certificate made once in a process: a server without one makes a key whenever it starts,
+    which takes seconds."""
+    folder = Path(template_folder())
+    folder.chmod(0o755)
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    # Signed by itself, as the server would: its own programs take no other without being told
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-subj", "/CN=MariaDB Server", "-days", "10", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    key.chmod(0o644)
+    return f"--ssl-cert={certificate}", f"--ssl-key={key}"
 
 
 def template_folder():

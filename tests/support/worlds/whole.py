@@ -28,6 +28,7 @@ from controller.jobs.intake.service import open_service
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data
+from tests.support.servers.mariadb import certificate_options
 from tests.support.shops import sample_shop
 from tests.support.worlds.accounts import remove_account
 
@@ -62,7 +63,8 @@ class Whole:
         self.directory = Path(tempfile.mkdtemp(prefix="slw"))
         self.directory.chmod(0o755)
         self.prefix = "w" + hashlib.sha256(self.directory.name.encode()).hexdigest()[:6]
-        self.world = World(self.directory, prefix=self.prefix, php=php, mariadb_options=SMALL_DATABASE)
+        options = (*SMALL_DATABASE, *certificate_options())
+        self.world = World(self.directory, prefix=self.prefix, php=php, mariadb_options=options)
         self.template = {}
         self._numbers = 0
         self._handmade = []

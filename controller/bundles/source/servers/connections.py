@@ -17,7 +17,7 @@ import pymysql
 import pymysql.cursors
 from pymysql.constants import CLIENT
 
-from controller.database_client import ProvenConnection
+from controller.database_client import OfferedTls, ProvenConnection
 from shared import database_disk
 from shared.bundle import SESSION
 from shared.database_socket import SOCKETS
@@ -216,7 +216,7 @@ def connect(address: Address, code: str, *, counts_found: bool = False) -> Conne
 def _opened(address: Address, flags: int, seconds: int | None) -> Any:
     how: dict[str, Any] = {"ssl": _verified(address.ca)} if address.ca else {"ssl_disabled": not address.tls}
     # A user without a password has none to lose; and the packer's own servers may run under any user
-    kind = partial(ProvenConnection, own=True) if address.password else pymysql.Connection
+    kind = partial(ProvenConnection, own=True) if address.password else OfferedTls
     return kind(
         host=address.host,
         port=address.port,
