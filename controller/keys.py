@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.files import replace_durably, write_durably
+from controller.files import alone, replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
 #: File name -> function that makes one new key (a line of text).
@@ -111,6 +109,7 @@ def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None)
     """Add a newer key to every file of keys that can be rotated, after `prepare` was called with the keys as they will
     be: a process that is started once the first of them is written uses it. Raises what `prepare` raises.
     """
+    # Of two who replaced a file at once one key would be gone, and with it what was sealed by it in between
     with alone(folder):
         newer = {name: make() for name, make in MAKERS.items()}
         prepare(_parsed(folder, {name: [*lines, *_also(newer, name)] for name, lines in _lines(folder).items()}))
@@ -142,18 +141,6 @@ def _place(keys: Keys, earlier: Keys, name: str) -> int:
     """Return the place of the newest key of `earlier` among `keys`; 0 where it is gone, so that all of them stay."""
     newest, found = getattr(earlier, name)[-1], getattr(keys, name)
     return found.index(newest) if newest in found else 0
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until nobody else changes the keys: of two who replaced a file at once one key would be gone, and with it
-    what a process that was started in between has sealed."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def load_keys(folder: Path) -> Keys:

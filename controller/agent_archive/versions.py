@@ -87,8 +87,9 @@ def keep(folder: Path) -> str:
 
 
 def remove(folder: Path, version: str) -> None:
-    """Remove the kept agent. Raises ShoplaunchError `agent_unknown`; OSError."""
-    require(folder, version)
+    """Remove the kept agent, or what a removal left of it that was cut off. Raises ShoplaunchError `agent_unknown`;
+    OSError."""
+    require_part(folder, version)
     shutil.rmtree(folder / FOLDER / version)
 
 
@@ -96,6 +97,12 @@ def require(folder: Path, version: str) -> None:
     """Raise ShoplaunchError `agent_unknown` unless this version is kept."""
     if version not in kept(folder):
         raise ShoplaunchError("agent_unknown", f"no agent is kept as {version[:80]!r}")
+
+
+def require_part(folder: Path, version: str) -> None:
+    """Raise ShoplaunchError `agent_unknown` unless something of this version is here."""
+    if not (_NAME.match(version) and (folder / FOLDER / version).is_dir()):
+        require(folder, version)
 
 
 def trust(folder: Path, public_keys: Sequence[bytes]) -> None:

@@ -162,7 +162,7 @@ def stop(channel: str) -> None:
 def remove(version: str, yes: bool) -> None:
     """Remove the kept agent VERSION; refused while a channel needs it."""
     config = load_config()
-    versions.require(config.agent, version)
+    versions.require_part(config.agent, version)
     confirm(f"The agent {version} is removed. Continue?", yes)
     agent_channels.remove(config, version)
     click.echo(f"{version} is removed.")

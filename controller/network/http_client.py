@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from controller.network import local_peers
 from controller.network.exchange import BoundedSocket, Exchange, Stream, TooLarge
 from controller.network.failures import BROKEN, failure
 
@@ -50,11 +51,16 @@ class Origin:
 
     @classmethod
     def of(cls, url: str, context: ssl.SSLContext) -> Origin:
-        """Return the origin of an http or https address; `context` is for the latter."""
+        """Return the origin of an http or https address; `context` is for the latter.
+
+        By http nothing is sent to an account of this machine, which may have taken the port.
+        """
         parts = urlsplit(url)
         is_secure = parts.scheme == "https"
         port = parts.port or (443 if is_secure else 80)
-        return cls(parts.hostname or "", port, context if is_secure else None)
+        if is_secure:
+            return cls(parts.hostname or "", port, context)
+        return cls(parts.hostname or "", port, proven=local_peers.require_no_account_here)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ each end; a namespace of the account's own changes nothing in them.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,23 @@ class _End(NamedTuple):
     uid: int
 
 
+def is_of_this_machine(ip: str) -> bool:
+    """Return whether an address belongs to this machine."""
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((ip, 0))
+    except OSError:
+        return False
+    return True
+
+
+def require_no_account_here(connected: socket.socket) -> None:
+    """As require_no_account; another machine may be at the other end of `connected`."""
+    if is_of_this_machine(connected.getpeername()[0].partition("%")[0]):
+        require_no_account(connected)
+
+
 def require_no_account(connected: socket.socket) -> None:
     """Raise Foreign where a process of an account of this machine is, or may be, at the other end of `connected`.
 
@@ -47,9 +65,14 @@ def require_no_account(connected: socket.socket) -> None:
     for end in _ends():
         answers = (end.address, end.port) == there and end.peer == here
         waits = end.listens and end.port == there[1] and (end.address == there[0] or end.address.is_unspecified)
-        if (answers or waits) and end.uid >= FIRST_ACCOUNT and end.uid not in _OF_THE_SYSTEM:
+        if (answers or waits) and _is_an_accounts(end.uid):
             # As the reason of a failed connection only this is shown
             raise Foreign(None, f"a process of the user {end.uid} of this machine is there")
+
+
+def _is_an_accounts(uid: int) -> bool:
+    # Who runs the controller by a user of his own has what this process has anyway
+    return uid >= FIRST_ACCOUNT and uid not in _OF_THE_SYSTEM and uid != os.geteuid()
 
 
 def _place(name: tuple[str, int]) -> tuple[Address, int]:

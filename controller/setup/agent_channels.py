@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading
 from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel, Outcomes
+from controller.files import alone
 from shared.errors import ShoplaunchError
 
 
@@ -37,13 +39,14 @@ def files_for(config: Config, server: str) -> AgentFiles:
 def keep(config: Config, channel: str | None) -> str:
     """Keep the installed agent beside others, and stay with it in `channel`, if one is named; return its version."""
     actor = command_line(config)
-    version = versions.keep(config.agent)
+    with _alone(config):
+        version = versions.keep(config.agent)
 
-    def work(connection: sa.Connection) -> None:
-        if channel is not None:
-            channels.write(connection, Channel(channel, current=version))
+        def work(connection: sa.Connection) -> None:
+            if channel is not None:
+                channels.write(connection, Channel(channel, current=version))
 
-    actor.change("agent keep", f"{version} {channel or ''}".strip(), work)
+        actor.change("agent keep", f"{version} {channel or ''}".strip(), work)
     return version
 
 
@@ -61,7 +64,6 @@ def roll_out(config: Config, channel: str, version: str | None, share: int | Non
     Raises ShoplaunchError `agent_unknown`, `roll_out_impossible` without another agent to compare with.
     """
     actor = command_line(config)
-    own = None if version is not None else versions.keep(config.agent)
 
     def work(connection: sa.Connection) -> Channel:
         known = channels.get(connection, channel, lock=True)
@@ -71,7 +73,9 @@ def roll_out(config: Config, channel: str, version: str | None, share: int | Non
         channels.write(connection, found)
         return found
 
-    return actor.change("agent roll-out", f"{channel} {version or ''} {share or ''}".strip(), work)
+    with _alone(config):
+        own = None if version is not None else versions.keep(config.agent)
+        return actor.change("agent roll-out", f"{channel} {version or ''} {share or ''}".strip(), work)
 
 
 def advanced(known: Channel, version: str, share: int | None, now: float) -> Channel:
@@ -106,15 +110,25 @@ def stop(config: Config, channel: str) -> None:
 
 def remove(config: Config, version: str) -> None:
     """Remove a kept agent. Raises ShoplaunchError `agent_unknown`, `in_use`; OSError."""
-    versions.require(config.agent, version)
+    versions.require_part(config.agent, version)
 
     def work(connection: sa.Connection) -> None:
         for one in channels.listed(connection):
             if version in (one.current, one.next):
                 raise ShoplaunchError("in_use", f"agent {version} is needed by channel {one.name}")
 
-    command_line(config).change("agent remove", version, work)
-    versions.remove(config.agent, version)
+    with _alone(config):
+        command_line(config).change("agent remove", version, work)
+        versions.remove(config.agent, version)
+
+
+def _alone(config: Config) -> AbstractContextManager[None]:
+    """Wait until nobody else keeps an agent here, removes one or gives one to a channel: that would get none.
+
+    Raises OSError.
+    """
+    config.agent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return alone(config.agent)
 
 
 def row(channel: Channel, own: list[str], new: Outcomes, before: Outcomes) -> dict[str, Any]:

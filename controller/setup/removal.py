@@ -14,9 +14,10 @@ from controller.db import bundles, usage
 from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold
-from controller.files import sync_folder
+from controller.files import alone, sync_folder
 from controller.jobs.lifecycle import bundle_store
 from controller.setup import inventory, stored_bundles
+from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
 _SHOWN = 5
@@ -44,18 +45,20 @@ def bundle(config: Config, name: str) -> None:
     """Remove the bundle, its file, and what the object store holds of it; also the file that a removal left which was
     cut off.
 
-    Raises ShoplaunchError `bundle_unknown`, `in_use`, `bundle_store_failed` when only that stays; OSError.
+    Raises ShoplaunchError `bundle_unknown`, `in_use`, `bundle_store_failed` when that and the file stay, for the next
+    try; OSError.
     """
-    key = None
     # Who adds one of the same name meanwhile would lose its file
-    with bundle_store.alone(config.bundles):
-        if not _is_left_over(config, name):
+    with alone(config.bundles):
+        if _is_left_over(config, name):
+            key = stored_bundles.key_of(name, sha256_file(_file(config, name)))
+        else:
             key = inventory.bundle_store(config).get(name).store_key
             _remove(config, "bundle", name, bundles, usage.of_bundle)
-        # After the row: a file without a row does no harm
+        # After the row: a file without a row does no harm. Before the file, which tells the key when this is cut off
+        stored_bundles.remove(config, key)
         _file(config, name).unlink(missing_ok=True)
         sync_folder(config.bundles)
-    stored_bundles.remove(config, key)
 
 
 def _file(config: Config, name: str) -> Path:

@@ -24,6 +24,11 @@ def require_store(config: Config) -> ObjectStore:
     return found
 
 
+def key_of(name: str, sha256: str) -> str:
+    """Return the key under which the store holds the file of this name and digest."""
+    return f"{name}-{sha256[:_DIGITS]}.bundle"
+
+
 def put(config: Config, name: str) -> Bundle:
     """Put the bundle into the store, from where agents fetch it from now on; return its row.
 
@@ -31,22 +36,23 @@ def put(config: Config, name: str) -> Bundle:
     """
     bundle, path = inventory.bundle_file(config, name)
     actor = command_line(config)
-    key = f"{name}-{bundle.sha256[:_DIGITS]}.bundle"
+    key = key_of(name, bundle.sha256)
     require_store(config).put(key, path, bundle.sha256, actor.now())
     actor.change("bundle store", f"{name} {key}", lambda connection: bundles.note_store(connection, name, key))
     return inventory.bundle_store(config).get(name)
 
 
 def take_away(config: Config, name: str) -> Bundle:
-    """Let agents fetch the bundle from the controller again, and remove it from the store; return its row.
+    """Let agents fetch the bundle from the controller again, and remove it from the store; return its row. It goes on
+    where it was cut off before.
 
     Raises ShoplaunchError `bundle_unknown`; `bundle_store_failed` when it stays there.
     """
     actor = command_line(config)
     with reading(actor.engine) as connection:
-        key = bundles.get(connection, name).store_key
+        known = bundles.get(connection, name)
     actor.change("bundle unstore", name, lambda connection: bundles.note_store(connection, name, None))
-    remove(config, key)
+    remove(config, known.store_key or key_of(name, known.sha256))
     return inventory.bundle_store(config).get(name)
 
 

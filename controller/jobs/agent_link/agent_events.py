@@ -108,6 +108,9 @@ def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[st
 
 def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Return the job's columns after `event`, {} when it has no effect (any more)."""
+    if job.forgotten_at is not None:
+        # What it says of the client was erased, and stays so
+        return {}
     counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
     if is_over(job, now) and not counts and event["event"] != "cleaned":
         return {}

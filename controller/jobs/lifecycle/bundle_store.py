@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -24,7 +23,7 @@ from controller.db.connection.clock import DatabaseClock
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.jobs import Job
-from controller.files import open_private, sync_folder
+from controller.files import alone, open_private, sync_folder
 from controller.jobs.lifecycle import bundle_readers
 from controller.product_kind import SHOP
 from controller.recipes.registry import recipe_of
@@ -72,6 +71,7 @@ class Bundles:
         folder = self._config.bundles
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
+        # Two of the same name would change one file
         with alone(folder), _copied(source, folder / f".{name}.new") as copy:
             bundle = _inspected(name, copy, DatabaseClock(self._engine)())
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
@@ -135,17 +135,6 @@ def _state(path: Path) -> _State | None:
     except OSError:
         return None
     return _State(*(getattr(found, name) for name in _State._fields))
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process adds or removes a bundle: two of the same name would change one file."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,10 +31,11 @@ _HTML = "text/html"
 _NUMBERS = re.compile(r"\d+")
 
 
-def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any]) -> dict[str, int]:
+def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any], written: Sequence[str] = ()) -> dict[str, int]:
     """Return {"asked", "answered"}: how many of the page's addresses were requested, and how many answered.
 
-    `assets` of the check limits the distinct addresses of each kind that are requested.
+    `assets` of the check limits the distinct addresses of each kind that are requested; `written` are its forbidden
+    texts as the bundle has them, for messages: filled in they may hold a secret.
     Raises ShoplaunchError `check_failed` when none of a kind, or none of the pictures below one folder, answers, for a
     page that ends in an error, and for a page that names nothing on its own host.
     """
@@ -49,7 +50,7 @@ def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any]) -> dict[st
         for path in own.get(kind, [])[:limit]:
             if time.monotonic() > end:
                 break
-            miss = _asked(visitor, kind, path, check)
+            miss = _asked(visitor, kind, path, check, written)
             for group in (kind, _shape(path)):
                 found[group].append(miss)
             misses, answered = misses + bool(miss), answered + (not miss)
@@ -69,7 +70,7 @@ def _own(page: Page, kind: str, site: Site) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any]) -> str:
+def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any], written: Sequence[str]) -> str:
     """Return what is wrong with the answer to `path`, "" for nothing; a page must not end in an error."""
     name = f"{check['name']} names"
     try:
@@ -80,8 +81,9 @@ def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any]) -> 
         if found.status >= 500:
             raise failed(f"{name}: {found.path} answered {found.status}", "see the account's error_log")
         texts: list[str] = check.get("absent", [])
-        if text := next((text for text in texts if text.encode("utf-8") in found.body), None):
-            raise failed(f"{name}: {found.path} holds forbidden text: {text[:80]}", "see the account's error_log")
+        for text, shown in zip(texts, written, strict=True):
+            if text.encode("utf-8") in found.body:
+                raise failed(f"{name}: {found.path} holds forbidden text: {shown[:80]}", "see the account's error_log")
     elif found.status == _OK and found.content_type.lower().startswith(_HTML):
         return f"{path} is a page"
     return "" if found.status == _OK else f"{path} answered {found.status}"

@@ -15,6 +15,8 @@ from shared.placeholders import Renderer
 ALL_SECONDS = 300
 _OK = 200
 _HTML = "text/html"
+#: Characters of a bundle's text in a message.
+_SHOWN = 80
 #: Status -> its most likely cause on a hosting account.
 _CAUSES: Mapping[int, str] = {
     401: "the folder asks for a password: see .htaccess",
@@ -54,23 +56,26 @@ def run_checks(
         name, path = str(check["name"]), site.base_uri.rstrip("/") + filled["path"]
         visitor, started = Visitor(site, timeout, end), time.monotonic()
         answer = visitor.open(path, name)
-        _compare(filled, answer)
+        _compare(filled, answer, check)
         row = _row(name, path, answer, started)
         if "assets" in check:
-            row["assets"] = page_assets.prove(visitor, answer, filled)
+            row["assets"] = page_assets.prove(visitor, answer, filled, check.get("absent", ()))
         rows.append(row)
         if password and "sign_in" in check and site.keeps_secrets:
-            rows += _signed_in(visitor, answer, filled, password)
+            rows += _signed_in(visitor, answer, filled, check, password)
     return rows
 
 
-def _signed_in(visitor: Visitor, login: Answer, check: Mapping[str, Any], password: str) -> list[dict[str, Any]]:
+def _signed_in(
+    visitor: Visitor, login: Answer, check: Mapping[str, Any], template: Mapping[str, Any], password: str
+) -> list[dict[str, Any]]:
     rows, started = [], time.monotonic()
     for name, answer in sign_in.pages(visitor, login, check, password):
         # The query may hold a session key
         path = answer.path.partition("?")[0]
         compared = {**check["sign_in"], "name": name, "status": [_OK], "content_type": _HTML}
-        _compare(compared, Answer(answer.status, path, answer.body, answer.content_type, answer.redirects))
+        shown = Answer(answer.status, path, answer.body, answer.content_type, answer.redirects)
+        _compare(compared, shown, template["sign_in"])
         rows.append(_row(name, path, answer, started))
         started = time.monotonic()
     return rows
@@ -87,8 +92,8 @@ def _row(name: str, path: str, answer: Answer, started: float) -> dict[str, Any]
     }
 
 
-def _compare(check: Mapping[str, Any], answer: Answer) -> None:
-    """Raise ShoplaunchError `check_failed` unless the answer meets a check (filled in)."""
+def _compare(check: Mapping[str, Any], answer: Answer, template: Mapping[str, Any]) -> None:
+    """Raise ShoplaunchError `check_failed` unless the answer meets a check, which is `template` filled in."""
     where, hint = f"{check['name']}: {answer.path}", str(check.get("hint", ""))
     led_on = answer.redirects and answer.status in check.get("after_redirect", ())
     if not led_on and answer.status not in check["status"]:
@@ -101,10 +106,15 @@ def _compare(check: Mapping[str, Any], answer: Answer) -> None:
         raise failed(f"{where} is blank", "PHP ended without a word; the account's error_log names file and line")
     for number, text in enumerate(check.get("contains", ()), 1):
         if text.encode("utf-8") not in answer.body:
-            raise failed(f"{where} lacks expected text {number}: {text[:80]}", hint)
+            raise failed(f"{where} lacks expected text {number}: {_as_written(template, 'contains', number)}", hint)
     for number, text in enumerate(check.get("absent", ()), 1):
         if text.encode("utf-8") in answer.body:
-            raise failed(f"{where} holds forbidden text {number}: {text[:80]}", hint)
+            raise failed(f"{where} holds forbidden text {number}: {_as_written(template, 'absent', number)}", hint)
+
+
+def _as_written(template: Mapping[str, Any], key: str, number: int) -> str:
+    """Return how the bundle writes the text: filled in it may hold a secret, which is in no message."""
+    return str(template[key][number - 1])[:_SHOWN]
 
 
 def _filled(check: Mapping[str, Any], renderer: Renderer) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import math
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 from controller.network import local_peers
 from controller.network.failures import LARGE, NetworkError
 from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
+from controller.network.local_peers import is_of_this_machine as is_of_this_machine
 from controller.network.unpacking import unpacked
 from controller.network.words import shown
 from shared.errors import ShoplaunchError
@@ -157,17 +157,6 @@ class Visitor:
             headers |= {"Origin": origin, "Referer": origin + quote(path, safe=_SAFE)}
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return headers
-
-
-def is_of_this_machine(ip: str) -> bool:
-    """Return whether an address belongs to this machine."""
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((ip, 0))
-    except OSError:
-        return False
-    return True
 
 
 def visit(site: Site, path: str, name: str, timeout: float = TIMEOUT_SECONDS) -> Answer:

@@ -1,4 +1,4 @@
-"""Only the web server answers for a shop of the controller's own machine: an account at its port hears no password."""
+"""Only the machine's own services answer the controller at its machine: an account at their ports hears no secret."""
 
 import subprocess
 import sys
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from controller.billing.whmcs.api import NeverAsked, WhmcsApi
+from controller.billing.whmcs.settings import WhmcsSettings
+from controller.config import BundleStoreConfig
 from controller.jobs.shop.visits import Site, Visitor
+from controller.object_store.store import ObjectStore
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -83,3 +87,34 @@ def test_the_systems_own_web_server_is_heard(listener, uid):
     answer = Visitor(Site("127.0.0.1", port, "shop.example.com"), timeout=60).open("/", "front")
     assert answer.body == b"Welcome!"
     assert "GET / HTTP/1.1" in end()
+
+
+@attack(
+    "an account takes the port of this machine's WHMCS while that is restarted, and waits for its secret",
+    "nothing is sent, and the failure names the user; it is tried again like any WHMCS that is away",
+)
+@pytest.mark.parametrize("uid", ACCOUNTS)
+def test_an_account_at_the_port_of_whmcs_hears_no_secret(listener, tmp_path, uid):
+    port, end = listener(uid)
+    file = tmp_path / "secret"
+    file.write_text(PASSWORD)
+    file.chmod(0o600)
+    named = {"url": f"http://127.0.0.1:{port}", "identifier": "shoplaunch", "secret_file": str(file)}
+    with pytest.raises(NeverAsked) as failure:
+        WhmcsApi(WhmcsSettings.from_dict({**named, "department": 1, "admin": "support"})).call("AddTicketReply")
+    assert failure.value.code == "whmcs_unreachable" and f"the user {uid}" in failure.value.message
+    assert PASSWORD not in end()
+
+
+@attack(
+    "an account takes the port of an object store of this machine while that is restarted",
+    "nothing is sent: neither a bundle that was paid for, nor a signed request",
+)
+def test_an_account_at_the_port_of_a_store_gets_no_bundle(listener, tmp_path):
+    port, end = listener(ACCOUNTS[0])
+    bundle = tmp_path / "bundle"
+    bundle.write_text(PASSWORD)
+    named = {"endpoint": f"http://127.0.0.1:{port}", "bucket": "shops", "access_key": "key", "secret_key": "secret"}
+    with pytest.raises(ShoplaunchError, match=f"the user {ACCOUNTS[0]}"):
+        ObjectStore(BundleStoreConfig(**named)).put("x.bundle", bundle, "0" * 64, 1.0)
+    assert "PUT" not in end()

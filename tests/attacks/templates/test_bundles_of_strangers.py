@@ -6,9 +6,14 @@ import pytest
 
 from controller.bundles import manifest_limits
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
+from controller.jobs.shop.shop_checks import run_checks
 from shared.errors import ShoplaunchError
+from shared.placeholders import Renderer
 from tests.attacks.table import attack
-from tests.support.worlds.agent_box import small_manifest, write_bundle
+from tests.fakes.shop_site import ShopSite
+from tests.integration.controller.visiting import site
+from tests.integration.controller.world import place
+from tests.support.worlds.agent_box import NONCE, small_manifest, write_bundle
 
 SECRET = {"name": "secret.key", "format": "alnum"}
 CHECK = {"name": "front", "path": "/", "status": [200]}
@@ -77,3 +82,27 @@ def test_a_large_part_is_checked_in_bounded_memory(tmp_path):
         finally:
             tracemalloc.stop()
     assert most < 8 * 1024 * 1024
+
+
+@attack(
+    "a bundle's seller lets a check expect, or forbid, a text that holds a secret of the shop, so that it fails",
+    "the failure names the text as the bundle writes it: what is filled in stands in no message",
+)
+@pytest.mark.parametrize(
+    ("expected", "page"),
+    [
+        ({"contains": [place("secret.key")]}, b"Welcome"), ({"absent": [place("secret.key")]}, b"it is s3cret"),
+        ({"assets": {"a": 5}, "absent": [place("secret.key")]}, b'<a href="/more">more</a>'),
+    ],
+)  # fmt: skip
+def test_a_failing_check_quotes_no_secret(expected, page):
+    shop = ShopSite()
+    shop.pages |= {"/": (200, {"Content-Type": "text/html"}, page), "/more": (200, {}, b"s3cret")}
+    check = {"name": "front", "path": "/", "status": [200], **expected}
+    try:
+        with pytest.raises(ShoplaunchError) as failure:
+            run_checks(site(shop), [check], Renderer(NONCE, {"secret.key": "s3cret"}), timeout=60)
+    finally:
+        shop.close()
+    assert failure.value.code == "check_failed" and "secret.key" in failure.value.message
+    assert "s3cret" not in failure.value.message

@@ -1,0 +1,47 @@
+"""What was erased of a client on request stays erased, whatever still comes of the service."""
+
+from contextlib import suppress
+
+import pytest
+
+from controller.db.identities.access import Note
+from shared.errors import ShoplaunchError
+from tests.attacks.slips.successors import knows_later
+from tests.attacks.table import attack
+from tests.integration.controller.retention.stored import dump
+
+NOTE = Note("command line", "forget")
+NAMED = "planted.owner@mail.example"
+
+
+def says(agent):
+    """The agent's token reports everything it may, in words that name the client; what is refused is refused."""
+    error = {"code": "db_error", "message": NAMED, "advice": NAMED, "retryable": True}
+    for kind, more in (("progress", {}), ("failed", {"error": error}), ("cleaned", {"error": error})):
+        with suppress(ShoplaunchError):
+            agent.send(kind, stage="import", percent=40, **more)
+
+
+@attack(
+    "somebody who has the token of a forgotten client's job goes on reporting with it",
+    "nothing of that is kept",
+)
+@pytest.mark.parametrize("end", ["live", "cancelled"])
+def test_reports_of_a_forgotten_job_are_not_kept(world, end):
+    knows_later(world)
+    job, agent = world.dropped(bundle="later")
+    if end == "live":
+        world.finish(job)
+    else:
+        world.service.jobs.cancel(job.id)
+        # The agent does not leave: after a day nobody waits for it any more
+        for _ in range(30):
+            world.clock.pass_by(3600)
+            world.work()
+    assert world.job(job).state == end
+    says(agent)
+    world.work()
+    world.service.retention.forget(job.signed_by, job.id, NOTE)
+    says(agent)
+    assert NAMED not in dump(world.engine)
+    assert world.job(job).events_kept == 0

@@ -1,0 +1,73 @@
+"""A bundle's removal that is cut off between row, object store and file ends with the next try: nothing stays."""
+
+import pytest
+
+from controller.config import load_config
+from controller.setup import removal, stored_bundles
+from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
+from tests.integration.web.test_bundle_downloads import NAME, put_bundle
+from tests.support.servers.object_store import ObjectStoreServer
+from tests.support.worlds.web_site import Site
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with ObjectStoreServer(tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+@pytest.fixture
+def config(store):
+    """An installation whose bundle lies in the object store as well."""
+    with Site(**store.variables) as site:
+        put_bundle(site, NAME)
+        found = load_config(site.environment)
+        stored_bundles.put(found, NAME)
+        assert len(store.objects) == 1
+        yield found
+
+
+def killed(*_arguments, **_named):
+    raise Killed
+
+
+@attack(
+    "the machine dies between the parts of a bundle's removal, or the object store is away meanwhile",
+    "the same command does the rest: neither a file nor an object stays of a bundle nobody knows",
+)
+@pytest.mark.parametrize("instant", ["before the store", "at the store", "before the file", "behind the file"])
+def test_a_removal_that_was_cut_off_is_ended_by_the_next(config, store, instant, monkeypatch):
+    where = {
+        "before the store": (stored_bundles, "remove"), "at the store": (stored_bundles.ObjectStore, "remove"),
+        "before the file": (removal.Path, "unlink"), "behind the file": (removal, "sync_folder"),
+    }[instant]  # fmt: skip
+    with monkeypatch.context() as machine:
+        machine.setattr(*where, killed)
+        with pytest.raises(Killed):
+            removal.bundle(config, NAME)
+    if instant != "behind the file":
+        removal.require_unused_bundle(config, NAME)
+        removal.bundle(config, NAME)
+    assert (store.objects, removal._file(config, NAME).exists()) == ([], False)
+    with pytest.raises(ShoplaunchError) as refused:
+        removal.require_unused_bundle(config, NAME)
+    assert refused.value.code == "bundle_unknown"
+
+
+@attack(
+    "the machine dies while a bundle is taken out of the object store",
+    "the same command takes it out",
+)
+def test_a_bundle_that_was_to_leave_the_store_leaves_it(config, store, monkeypatch):
+    with monkeypatch.context() as machine:
+        machine.setattr(stored_bundles.ObjectStore, "remove", killed)
+        with pytest.raises(Killed):
+            stored_bundles.take_away(config, NAME)
+    assert len(store.objects) == 1
+    assert stored_bundles.take_away(config, NAME).store_key is None
+    assert store.objects == []
