@@ -24,11 +24,18 @@ def end(engine: sa.Engine, service: BilledService, now: float, since: float | No
     """
     with reading(engine) as connection:
         job = jobs.find_service(connection, service.service_id, service.signed_by)
-        if job is not None and since is not None and job.created_at >= since:
-            return
-        follow_ups = jobs.follow_ups(connection, job.id) if job is not None else []
-    for one in [job, *follow_ups] if job is not None else []:
-        changes.change(engine, one.id, now, lambda connection, now_job: _ended(connection, now_job, now))
+    if job is None or (since is not None and job.created_at >= since):
+        return
+    _end(engine, job.id, now)
+    # A shop that has ended takes no follow-up job any more: those there are now are all
+    with reading(engine) as connection:
+        follow_ups = jobs.follow_ups(connection, job.id)
+    for one in follow_ups:
+        _end(engine, one.id, now)
+
+
+def _end(engine: sa.Engine, job_id: str, now: float) -> None:
+    changes.change(engine, job_id, now, lambda connection, now_job: _ended(connection, now_job, now))
 
 
 def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:

@@ -43,3 +43,28 @@ SENTENCES = {
     "the {} is not signed by a known key": "{} با کلیدی شناخته‌شده امضا نشده است",
     "{} is unknown": "{} ناشناخته است",
 }
+#: What is wrong with a document, by shared.schema and by the limits of manifests, behind the document's name.
+_PROBLEMS = {
+    "{} is not of type {}": "{} از نوع {} نیست",
+    "{} is not {}": "{} برابر {} نیست",
+    "{} is none of {}": "{} هیچ‌یک از {} نیست",
+    "{} does not match {}": "{} با {} جور نیست",
+    "{} is too short": "{} کوتاه‌تر از حد است",
+    "{} is too long": "{} بلندتر از حد است",
+    "{} is out of range": "{} بیرون از بازه است",
+    "{} has {} items": "{} دارای {} عضو است",
+    "{} lacks {}": "{} فاقد {} است",
+    "{} is unknown": "{} ناشناخته است",
+    "more than {} characters of checks and follow-up jobs": "بیش از {} نویسه برای بررسی‌ها و کارهای بعدی",
+    "more than {} pairs of RSA keys": "بیش از {} جفت کلید RSA",
+    "more than {} {}": "تعداد {1} بیش از {0} است",
+    "a secret of more than {} characters": "رازی بلندتر از {} نویسه",
+    "a version of PHP that is none": "نسخه‌ای از PHP که نسخه نیست",
+    "names of {} that nobody can read": "نام‌های {} که کسی نمی‌تواند بخواند",
+}
+_DOCUMENTS = ("manifest", "order", "billing-event", "event", "job", "state", "ack")
+SENTENCES |= {
+    f"{name}: {english}": f"\u2066{name}\u2069: {persian}"
+    for name in _DOCUMENTS
+    for english, persian in _PROBLEMS.items()
+}

@@ -8,8 +8,10 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.db.orders import refused_orders, services
-from controller.jobs.intake import billing_events
+from controller.db.orders.services import BilledService
+from controller.jobs.intake import billing_events, termination
 from shared.errors import ShoplaunchError
+from tests.attacks.slips.successors import knows_later
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated
 from tests.integration.controller.rows import NOW
@@ -66,3 +68,26 @@ def test_a_service_that_ended_meanwhile_gets_no_job(engine):
     # Sold again it gets one
     take(engine, created(NUMBER), NOW + 3)
     assert job_of(engine).state == "received"
+
+
+@attack(
+    "an operator begins a follow-up job of a shop, or its certificate comes, as billing ends the service",
+    "that job is taken back with the service, and nobody is alarmed of a shop that nobody waits for",
+)
+def test_a_follow_up_job_that_begins_as_its_service_ends_is_taken_back(world, monkeypatch):
+    knows_later(world)
+    shop = world.live(bundle="later", service_id=NUMBER)
+    change, begun = termination.changes.change, []
+
+    def meanwhile(*arguments):
+        if not begun:
+            begun.append(world.service.jobs.start_follow_up(shop.id, "remove", {}))
+        return change(*arguments)
+
+    monkeypatch.setattr(termination.changes, "change", meanwhile)
+    termination.end(world.engine, BilledService(NUMBER, shop.signed_by), world.clock(), None)
+    monkeypatch.undo()
+    world.work()
+    assert (world.job(begun[0]).state, world.mail.alarms) == ("cancelled", [])
+    with pytest.raises(ShoplaunchError):
+        world.service.jobs.start_follow_up(shop.id, "remove", {})

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 import controller
+from controller.bundles import manifest_limits
 from controller.wording.error_messages import TABLES, in_language
+from shared.errors import ShoplaunchError
+from shared.schema import validate
 from tests.unit.wording.said import said_in
 
 ROOT = Path(controller.__file__).parents[1]
 #: Whose messages stand on the page of a job and in alarms.
 ROOMS = ("agent", "shared", "controller/network", "controller/jobs", "controller/panels", "controller/billing")
+LONG = "x" * 300
 GAPS = re.compile(r"\{\d?\}")
 
 
@@ -67,9 +71,34 @@ def test_reasons_within_reasons_are_translated_as_well(message, wanted):
     assert read(message) == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("manifest", {}), ("manifest", []), ("order", {"server": 5}), ("order", {"other": 1}),
+        ("event", {"job": "x" * 99}),
+        ("billing-event", {"event": "none"}), ("job", {"format": 99}), ("state", {}), ("ack", {}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_document_is_told_behind_its_name(name, document):
+    with pytest.raises(ShoplaunchError) as failure:
+        validate(name, document, "order_invalid")
+    assert read(failure.value.message).startswith(f"<{name}]: "), failure.value.message
+
+
 @pytest.mark.parametrize("message", ["", "something else went wrong", "a: b", "x (y)", "one; two; three", "; " * 2000])
 def test_what_no_table_has_stays_as_it_is(message):
     assert in_language(message, "fa") == ""
+
+
+def test_what_a_manifest_asks_too_much_is_told_behind_its_name():
+    manifest = {
+        "secrets": [{"name": f"secret.{LONG}", "format": "rsa_private", "length": 5000}] * 501, "jobs": {},
+        "requirements": {"php": {"min": "newest", "extensions": []}}, "checks": [{"name": LONG, "x": "x" * 9000}] * 201,
+        "application": {"name": LONG, "version": "1"}, "variants": [], "report": {"languages": ["en"] * 1001},
+    }  # fmt: skip
+    problems = [problem for problem, is_one in manifest_limits._problems(manifest) if is_one]
+    assert len(problems) > 8
+    assert [one for one in problems if not read(f"manifest: {one}").startswith("<manifest]: ")] == []
 
 
 def test_english_is_what_programs_say():
