@@ -32,6 +32,7 @@ from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
 from controller.setup import secret_files
+from controller.setup.start_command import start_command
 from shared import controller_socket
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
@@ -273,7 +274,7 @@ def _web(config: Config) -> Iterator[Check]:
         what = advice(code) if is_known(code) else "Look at the server's log."
         yield Check("", ready, f"{url} answered {answer.status} {code}".strip(), what)
     except NetworkError as problem:
-        yield Check("", False, f"{url}: {problem.reason}", "Start it: `shoplaunch serve`; check public_url.")
+        yield Check("", False, f"{url}: {problem.reason}", f"Start it: `{start_command()}`; check public_url.")
 
 
 def _keys_of_whmcs(config: Config) -> Iterator[Check]:
@@ -300,7 +301,7 @@ def _agents(config: Config) -> Iterator[Check]:
     try:
         controller_socket.connect(str(path), TIMEOUT_SECONDS, owner).close()
     except OSError as problem:
-        yield Check("", False, f"{path}: {problem.strerror}", "Start it: `shoplaunch serve`.")
+        yield Check("", False, f"{path}: {problem.strerror}", f"Start it: `{start_command()}`.")
     else:
         may_enter = bundle_readers.others_may_enter(path.parent)
         message = "this controller's own" if may_enter else "where accounts may not enter"

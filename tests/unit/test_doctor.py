@@ -7,6 +7,7 @@ from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
+from controller.setup import start_command
 from controller.setup.installation import ensure_installation
 
 
@@ -39,3 +40,15 @@ def test_a_channel_whose_agent_is_not_kept_and_a_roll_out_that_stopped_are_named
     assert "2-0123456789 not kept here" in found[0].message and "agent follow --channel next" in found[0].advice
     assert "1-0123456789" not in found[0].message
     assert "2 of 3 jobs failed" in found[1].message
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [("/opt/shoplaunch/current", "systemctl restart shoplaunch-web shoplaunch-worker"), ("/srv/x", "shoplaunch serve")],
+)
+def test_what_is_not_started_is_started_as_this_installation_is(tmp_path, monkeypatch, prefix, command):
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:9"})
+    ensure_installation(config)
+    monkeypatch.setattr(start_command.sys, "prefix", prefix)
+    found = [one.advice for one in doctor.examine(config) if "Start it" in one.advice]
+    assert found and all(f"`{command}`" in one for one in found)

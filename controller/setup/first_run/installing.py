@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from controller.access import operators as people
@@ -16,9 +14,6 @@ from controller.setup.first_run import checks
 from controller.setup.first_run.answers import Answers, MailAnswers, invalid
 from controller.setup.first_run.checks import NotReached
 from shared.errors import ShoplaunchError
-
-#: Where the package is; its services are the system's.
-_PACKAGED = "/opt/shoplaunch/"
 
 
 def begin() -> Config:
@@ -106,10 +101,3 @@ def require_right(given: Answers, *, unchecked: bool) -> None:
                 wrong.append(f"{name}: {problem.message}")
     if wrong:
         raise invalid(wrong)
-
-
-def next_command() -> str:
-    """Return what an operator runs next."""
-    if Path(sys.prefix).resolve().as_posix().startswith(_PACKAGED):
-        return "systemctl restart shoplaunch-web shoplaunch-worker"
-    return "shoplaunch serve"
