@@ -38,13 +38,22 @@ def add(actor: Actor, key: ApiKey) -> str:
         _require_known(connection, key)
         # Serialises concurrent additions of similar names: there is no row yet that both would lock
         access.list_operators(connection, lock=True)
-        there = alike.find(key.name, (one.name for one in api_keys.listed(connection)))
+        known = {one.name: one for one in api_keys.listed(connection)}
+        there = alike.find(key.name, known)
         if there is not None:
-            raise ShoplaunchError("name_taken", f"there is, or was, a key {there!r}")
+            raise _taken(known[there])
         api_keys.add(connection, replace(key, created_at=database_now(connection)), encrypted)
         return secret
 
     return actor.change("key add", key.name, work)
+
+
+def _taken(key: ApiKey) -> ShoplaunchError:
+    if key.revoked_at is not None:
+        return ShoplaunchError("name_taken", f"there was a key {key.name!r}")
+    # What added it may have been cut off before it showed the secret
+    message = f"the key {key.name} is there; `shoplaunch key renew {key.name}` gives a new secret"
+    return ShoplaunchError("name_taken", message)
 
 
 def change(actor: Actor, name: str, **changes: Any) -> ApiKey:

@@ -23,10 +23,11 @@ from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import workers
 from controller.db.tables import jobs
+from controller.files import alone
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate
-from controller.keys import Keys, alone, load_keys, old_files, trim
+from controller.keys import Keys, load_keys, old_files, trim
 from controller.panels.registry import PANELS
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE

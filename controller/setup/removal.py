@@ -51,7 +51,7 @@ def bundle(config: Config, name: str) -> None:
     # Who adds one of the same name meanwhile would lose its file
     with alone(config.bundles):
         if _is_left_over(config, name):
-            key = stored_bundles.key_of(name, sha256_file(_file(config, name)))
+            key: str | None = stored_bundles.key_of(name, sha256_file(_file(config, name)))
         else:
             key = inventory.bundle_store(config).get(name).store_key
             _remove(config, "bundle", name, bundles, usage.of_bundle)

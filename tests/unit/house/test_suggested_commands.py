@@ -30,7 +30,7 @@ PAGES = (
     "tests/corpus/README.md",
 )
 #: Programs that the advice names: their commands are marked as a whole.
-PROGRAMS = ("shoplaunch", "mysqldump", "ssh")
+PROGRAMS = ("shoplaunch", "mysqldump", "ssh", "systemctl")
 #: Options of these other programs that the advice names.
 OPTIONS_OF_OTHERS = {"--databases", "--all-databases"}
 TEXT = "\n".join((PROJECT / page).read_text("utf-8") for page in PAGES)
