@@ -255,7 +255,7 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
         # The row `database` says why nobody knows
         return
     if shared:
-        message = f"{url}: where a process of an account holds this port nothing is sent there, and WHMCS counts as away"
+        message = f"{url}: while a process of an account holds this port nothing is sent, and WHMCS counts as away"
         yield Check(name, True, f"{message}; https, or a port up to {_LAST_CLOSED_PORT}, is nobody else's")
 
 
