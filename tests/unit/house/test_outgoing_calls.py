@@ -75,7 +75,8 @@ def parsed(path):
 def found(path):
     """Return what a module does that only bounded ones may."""
     tree = parsed(path)
-    libraries = {name for name in CALLING for one in imported(tree) if one == name or one.startswith(name + ".")}
+    modules = set(imported(tree))
+    libraries = {name for name in CALLING for one in modules if one == name or one.startswith(name + ".")}
     calls = set() if path in OWN_MACHINE else set(reaching(tree))
     return (libraries - HARMLESS.get(path, set())) | calls
 

@@ -1,5 +1,6 @@
 """Templates for the recipe: our sample shop really installed, and the real PrestaShop where the machine has one."""
 
+import copy
 import glob
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
 from tests.support.shops import sample_shop
+from tests.support.shops.restored_shop import RestoredShop
 
 SHOP_PLACES = ("/srv/*/public_html", "/var/www/*/public_html")
 DOMAIN = "template.shop.example"
@@ -58,10 +60,22 @@ def sample(mariadb_server, tmp_path_factory):
     return install(mariadb_server, tmp_path_factory.mktemp("sample") / "public_html")
 
 
+@pytest.fixture(scope="session")
+def breakable(mariadb_server, tmp_path_factory):
+    """(a sample shop, what restores it)."""
+    folder = tmp_path_factory.mktemp("breakable")
+    shop = install(mariadb_server, folder / "public_html")
+    restored = RestoredShop(mariadb_server, shop.root, shop.database, folder / "copy")
+    yield shop, restored
+    restored.close()
+
+
 @pytest.fixture
-def own_sample(mariadb_server, tmp_path):
-    """A sample shop a test may break."""
-    return install(mariadb_server, tmp_path / "public_html")
+def own_sample(breakable):
+    """A sample shop a test may break: it is restored afterwards."""
+    shop, restored = breakable
+    yield copy.copy(shop)
+    restored.restore()
 
 
 def is_real_shop(root):
