@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.errors import ShoplaunchError
+
+#: What a durable write is called until it is renamed.
+_TEMPORARY = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._@:-]*\.[a-z0-9_]{8}\Z")
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Return what durable writes left in the folder that were cut off, or are under way; [] where it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if _TEMPORARY.match(path.name))
+    except OSError:
+        return []
 
 
 def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.files import alone, replace_durably, write_durably
+from controller.files import alone, replace_durably, unfinished, write_durably
 from shared.errors import ShoplaunchError
 
 #: File name -> function that makes one new key (a line of text).
@@ -135,6 +135,15 @@ def trim(folder: Path, name: str, known: Keys) -> None:
     first = _place(load_keys(folder), known, name)
     if first:
         replace_durably(path, b"\n".join(lines[first:]) + b"\n")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove copies of the files that a rotation left which was cut off: they hold every key; call it within `alone`.
+
+    Raises OSError.
+    """
+    for path in unfinished(folder):
+        path.unlink(missing_ok=True)
 
 
 def _place(keys: Keys, earlier: Keys, name: str) -> int:

@@ -27,7 +27,7 @@ from controller.files import alone
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate
-from controller.keys import Keys, load_keys, old_files, trim
+from controller.keys import Keys, load_keys, old_files, remove_unfinished, trim
 from controller.panels.registry import PANELS
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
@@ -69,6 +69,8 @@ def retire(
     """
     old = old_files(config.keys)
     if not old:
+        with alone(config.keys):
+            remove_unfinished(config.keys)
         return None
     engine = command_line(config).engine
     _require_unused(engine, max(path.stat().st_mtime for path in old), at_once)
@@ -81,6 +83,7 @@ def retire(
         install_agent(load_keys(config.keys).since(keys))
         for name in ("encryption", "signing", "tokens", "sessions"):
             trim(config.keys, name, keys)
+        remove_unfinished(config.keys)
     noted = ("command line", "key retire", None, "")
     transact(engine, lambda connection: access.add_audit(connection, database_now(connection), *noted))
     return Retired(sealed, resigned, unreadable)

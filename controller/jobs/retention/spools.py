@@ -7,20 +7,21 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from controller import files
+from controller.agent_archive.versions import FOLDER
 from controller.config import Config
 
-#: A copy of a bundle that was being added (lifecycle/bundle_store), and what `controller.files` writes before a rename.
+#: A copy of a bundle that was being added (lifecycle/bundle_store).
 _COPY = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,62}\.new\Z")
-_TEMPORARY = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._@:-]*\.[a-z0-9_]{8}\Z")
 
 
 def unfinished(config: Config, before: float) -> list[Path]:
     """Return files that nobody has written to since `before` (unix seconds) and whose names say they are unfinished."""
     found = [path for path in _files(config.bundles) if _COPY.match(path.name)]
-    folders = [config.home, config.bundles, config.agent]
+    folders = [config.home, config.bundles, config.agent, config.keys, *(config.agent / FOLDER).glob("*")]
     if config.mail.folder:
         folders.append(Path(config.mail.folder))
-    found += [path for folder in folders for path in _files(folder) if _TEMPORARY.match(path.name)]
+    found += [path for folder in folders for path in files.unfinished(folder)]
     return [path for path in found if _written_at(path, before) < before]
 
 
