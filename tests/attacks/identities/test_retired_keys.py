@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from cryptography.fernet import Fernet, InvalidToken
 
-from controller import files, keys
+from controller import keys
 from controller.access import actor
 from controller.cli import main
 from controller.config import load_config
@@ -122,38 +122,6 @@ def test_a_retired_key_opens_nothing(home):
                     old.decrypt(word.encode())
     assert found == 4
     assert home.retire() is None
-
-
-@attack(
-    "the machine dies while keys are rotated, so that a copy of a key file stays that was never given its name",
-    "retiring keys removes the copy with them",
-)
-@pytest.mark.parametrize("rotated", [True, False])
-def test_no_copy_of_a_retired_key_stays(home, rotated):
-    if not rotated:
-        home.retire()
-    newest = load_keys(home.config.keys).encryption[-1]
-    process = os.fork()
-    if not process:
-        files.Path.replace = lambda *_: os._exit(0)
-        keys.rotate(home.config.keys)
-    os.waitpid(process, 0)
-    assert len(copies(home)) == 1
-    if not rotated:
-        keys.rotate(home.config.keys)
-    home.retire()
-    assert copies(home) == []
-    assert (newest in load_keys(home.config.keys).encryption) is rotated
-
-
-def copies(home):
-    return [path for path in home.config.keys.iterdir() if path.name.startswith(".")]
-
-
-def test_with_no_old_keys_the_copy_goes_too(home):
-    home.retire()
-    (home.config.keys / ".signing.abcd1234").write_text("a copy")
-    assert home.retire() is None and copies(home) == []
 
 
 @attack("somebody signs tokens, sessions, certificates and jobs with an old key", "nothing of it is believed")
