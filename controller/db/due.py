@@ -74,14 +74,32 @@ def _may_probe(breaker: Breaker, moment: Moment) -> bool:
     return breaker.may_probe(moment.now, moment.leases)
 
 
-def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] = ()) -> list[DueServer]:
+def _by_server() -> sa.Select[tuple[str, int, int]]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
     visits = sa.func.sum(sa.case((jobs.c.state == _VISITED, 1), else_=0))
     query = sa.select(server, sa.func.count(), visits).where(*_FREE)
-    if opened:
-        query = query.where(~_waits(opened, moment.now))
-    query = query.group_by(server).order_by(sa.func.min(_FIRST), sa.func.min(jobs.c.wake_at))
+    return query.group_by(server).order_by(sa.func.min(_FIRST), sa.func.min(jobs.c.wake_at))
+
+
+# Built once: asked for in every round of a worker
+_BY_SERVER = _by_server()
+_SINCE = sa.func.min(jobs.c.wake_at)
+_FINISHED = (
+    sa.select(jobs.c.server, sa.func.count(), _SINCE)
+    .where(jobs.c.state == _VISITED, *_FREE, ~sa.exists().where(server_breakers.c.server == jobs.c.server))
+    .group_by(jobs.c.server)
+    .order_by(_SINCE)
+)
+_WITH_AGENTS = (
+    sa.select(jobs.c.server)
+    .where(jobs.c.state.in_(_AWAITED), jobs.c.server.in_(sa.bindparam("servers", expanding=True)))
+    .distinct()
+)
+
+
+def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] = ()) -> list[DueServer]:
+    query = _BY_SERVER.where(~_waits(opened, moment.now)) if opened else _BY_SERVER
     # Sums are decimals in some databases
     return [DueServer(name, count, int(some)) for name, count, some in connection.execute(query, _at(moment))]
 
@@ -89,17 +107,13 @@ def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] 
 def visits(connection: sa.Connection, moment: Moment) -> dict[str, tuple[int, float]]:
     """Return the servers with finished shops that are due and that nobody holds, the longest due first -> (how many,
     since when); none whose last call failed."""
-    fails = sa.exists().where(server_breakers.c.server == jobs.c.server)
-    since = sa.func.min(jobs.c.wake_at)
-    query = sa.select(jobs.c.server, sa.func.count(), since).where(jobs.c.state == _VISITED, *_FREE, ~fails)
-    found = connection.execute(query.group_by(jobs.c.server).order_by(since), _at(moment))
+    found = connection.execute(_FINISHED, _at(moment))
     return {server: (number, first) for server, number, first in found}
 
 
 def with_agents(connection: sa.Connection, servers: Collection[str]) -> set[str]:
     """Return those of the servers on which agents work, or shops are finished."""
-    query = sa.select(jobs.c.server).where(jobs.c.state.in_(_AWAITED), jobs.c.server.in_(servers)).distinct()
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_WITH_AGENTS, {"servers": list(servers)}).scalars())
 
 
 def _at(moment: Moment) -> dict[str, float]:

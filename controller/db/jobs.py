@@ -332,6 +332,23 @@ def renew_lease(connection: sa.Connection, job_id: str, owner: str, until: float
     return connection.execute(_RENEW, {"same_id": job_id, "same_owner": owner, "until": until}).rowcount == 1
 
 
+def held_by(connection: sa.Connection, server: str, worker: str) -> list[Job]:
+    """Return the jobs of the server whose leases the worker of that name holds, or held until they were over."""
+    mine = jobs.c.lease_owner.startswith(f"{worker}:", autoescape=True)
+    return [_job(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.server == server, mine))]
+
+
+def shorten_lease(connection: sa.Connection, job: Job, until: float, longest: float) -> None:
+    """End the lease of a killed holder at `until`, if it is as in `job`, and over by `longest`: one that is longer was
+    extended by a process which was about to end."""
+    same = (jobs.c.id == job.id, jobs.c.lease_owner == job.lease_owner, jobs.c.lease_until == job.lease_until)
+    connection.execute(
+        sa.update(jobs)
+        .where(*same, jobs.c.lease_until > until, jobs.c.lease_until <= longest)
+        .values(lease_until=until)
+    )
+
+
 def free_lease(connection: sa.Connection, job_id: str, owner: str, **columns: Any) -> None:
     """Give back the lease that `owner` holds; the job is due as before, or as `columns` say."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)

@@ -33,7 +33,6 @@ class _End(NamedTuple):
     """One end of a connection, or a socket that waits for connections, and its user."""
 
     address: Address
-    port: int
     peer: tuple[Address, int]
     listens: bool
     uid: int
@@ -62,9 +61,9 @@ def require_no_account(connected: socket.socket) -> None:
     A connection that nobody has accepted yet may still be taken by any process that listens there.
     """
     there, here = _place(connected.getpeername()), _place(connected.getsockname())
-    for end in _ends():
-        answers = (end.address, end.port) == there and end.peer == here
-        waits = end.listens and end.port == there[1] and (end.address == there[0] or end.address.is_unspecified)
+    for end in _ends(there[1]):
+        answers = end.address == there[0] and end.peer == here
+        waits = end.listens and (end.address == there[0] or end.address.is_unspecified)
         if (answers or waits) and _is_an_accounts(end.uid):
             # As the reason of a failed connection only this is shown
             raise Foreign(None, f"a process of the user {end.uid} of this machine is there")
@@ -84,16 +83,19 @@ def _plain(address: Address) -> Address:
     return address if mapped is None else mapped
 
 
-def _ends() -> Iterator[_End]:
+def _ends(port: int) -> Iterator[_End]:
+    """Yield the ends whose own port this is; the others are not read: a busy web server has thousands."""
+    of_port = f":{port:04X}"
     for table in _TABLES:
         try:
             lines = table.read_text("ascii").splitlines()
         except FileNotFoundError:
             # A system without IPv6
             continue
-        for fields in map(str.split, lines[1:]):
-            address, port = _read(fields[1])
-            yield _End(address, port, _read(fields[2]), fields[3] == _LISTENS, int(fields[7]))
+        for line in lines[1:]:
+            fields = line.split(None, 8)
+            if fields[1].endswith(of_port):
+                yield _End(_read(fields[1])[0], _read(fields[2]), fields[3] == _LISTENS, int(fields[7]))
 
 
 def _read(text: str) -> tuple[Address, int]:

@@ -87,6 +87,8 @@ def after_failure(known: Breaker | None, server: str, reason: str, now: float, p
 
 
 _COLUMNS = [server_breakers.c[one.name] for one in fields(Breaker)]
+# Built once: asked for in every round of a worker with due jobs
+_LISTED = sa.select(*_COLUMNS).order_by(server_breakers.c.server)
 
 
 def get(connection: sa.Connection, server: str) -> Breaker | None:
@@ -97,7 +99,7 @@ def get(connection: sa.Connection, server: str) -> Breaker | None:
 
 def listed(connection: sa.Connection) -> list[Breaker]:
     """Return the breakers of all servers whose last call failed."""
-    rows = connection.execute(sa.select(*_COLUMNS).order_by(server_breakers.c.server))
+    rows = connection.execute(_LISTED)
     return [Breaker(**row._mapping) for row in rows]
 
 

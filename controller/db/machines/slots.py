@@ -114,6 +114,13 @@ def renew(connection: sa.Connection, holders: Mapping[str, str], until: float) -
     return set(connection.execute(sa.select(server_slots.c.owner).where(*mine)).scalars())
 
 
+def shorten(connection: sa.Connection, row: SlotRow, until: float, longest: float) -> None:
+    """End the lease of a killed holder at `until`, if it is as in `row`, and over by `longest`."""
+    same = (server_slots.c.server == row.server, server_slots.c.number == row.number, server_slots.c.owner == row.owner)
+    query = sa.update(server_slots).where(*same, server_slots.c.until > until, server_slots.c.until <= longest)
+    connection.execute(query.values(until=until))
+
+
 def free(connection: sa.Connection, server: str, number: int, owner: str) -> None:
     """Give back the slot, if `owner` holds it still."""
     query = sa.update(server_slots).where(server_slots.c.server == server, server_slots.c.number == number)

@@ -26,13 +26,15 @@ BEAT_SECONDS = 10.0
 FIRST_BEAT_SECONDS = 0.5
 #: How long the end waits until the last sign is taken back; one that stays counts for a minute.
 END_SECONDS = 5.0
+#: So much of its machine's name is in a process's.
+HOST_CHARACTERS = 30
 #: What the log calls the processes.
 WEB_SERVER, WORKER = "web server", "worker"
 
 
 def process_name() -> str:
     """Return a name of this process that no other has."""
-    return f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
+    return f"{socket.gethostname()[:HOST_CHARACTERS]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def write_sign(engine: sa.Engine, sign: workers.Sign, name: str, what: str) -> bool:

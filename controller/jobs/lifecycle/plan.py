@@ -31,6 +31,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 DELAYS = (2, 5, 15, 60)
 #: Shorter delays, while a change that may have broken the shop waits for its rollback.
 BRIEF = (2, 5, 10)
+#: A request to a panel is over after so long, but for what takes minutes by its nature.
+SETTLED = 5.0
 #: Notifying the client is tried for a day.
 PATIENT = (10, 60, 300, 900, *(3600,) * 24)
 
@@ -49,6 +51,9 @@ class Step:
     delays: tuple[int, ...] = DELAYS
     #: How long a panel, a shop or a mail server may be busy with the step's request, in seconds.
     longest: float = 180.0
+    #: When others may go on after its worker was killed, in seconds: its requests are short, and what they did is
+    #: looked at before any is made again. None: only when the job's lease is over.
+    settles: float | None = None
     #: Whether it reads nothing in the account: then its errors are mailed in the panel's words. Other errors may quote
     #: text of the account's owner.
     is_quotable: bool = False
@@ -64,15 +69,31 @@ def _by_name(*steps: Step) -> dict[str, Step]:
 
 PLAN: dict[str, Step] = _by_name(
     Step("account", "Hosting account", PREPARE, (), "account", longest=660.0, is_quotable=True),
-    Step("database", "Database", PREPARE, ("account",), "database", is_quotable=True),
-    Step("database_user", "Database user", PREPARE, ("account",), "database_user", is_quotable=True),
-    Step("privileges", "Privileges", PREPARE, ("database", "database_user"), "privileges", is_quotable=True),
-    Step("php", "PHP", PREPARE, ("account",), "php", is_quotable=True),
-    Step("drop", "Agent and job file", PREPARE, ("database", "database_user", "php"), "drop", longest=960.0),
-    Step("cron", "Cron line", PREPARE, ("privileges", "drop"), "cron"),
+    Step("database", "Database", PREPARE, ("account",), "database", settles=SETTLED, is_quotable=True),
+    Step("database_user", "Database user", PREPARE, ("account",), "database_user", settles=SETTLED, is_quotable=True),
+    Step(
+        "privileges",
+        "Privileges",
+        PREPARE,
+        ("database", "database_user"),
+        "privileges",
+        settles=SETTLED,
+        is_quotable=True,
+    ),
+    Step("php", "PHP", PREPARE, ("account",), "php", settles=SETTLED, is_quotable=True),
+    Step(
+        "drop",
+        "Agent and job file",
+        PREPARE,
+        ("database", "database_user", "php"),
+        "drop",
+        longest=960.0,
+        settles=SETTLED,
+    ),
+    Step("cron", "Cron line", PREPARE, ("privileges", "drop"), "cron", settles=SETTLED),
     Step("agent", "Agent", AGENT, ("cron",), None),
-    Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0),
-    Step("tls", "TLS certificate", FINISH, ("agent",), "tls"),
+    Step("check", "Visit the shop", FINISH, ("agent",), "check", longest=960.0, settles=0.0),
+    Step("tls", "TLS certificate", FINISH, ("agent",), "tls", settles=0.0),
     Step("notify", "Notify the client", AFTER, ("check", "tls"), "notify", PATIENT, longest=360.0, for_client=True),
     Step("unblock", "Unblock the service", AFTER, ("notify",), "unblock", for_client=True, only_notes=True),
 )
@@ -80,11 +101,11 @@ PLAN: dict[str, Step] = _by_name(
 
 #: Steps of follow-up jobs: the agent's needs, and a check of its work from outside.
 FOLLOW_UP_PLAN: dict[str, Step] = _by_name(
-    Step("account", "Hosting account", PREPARE, (), "account.find", is_quotable=True),
-    Step("database_user", "Database user", PREPARE, ("account",), "database_user", is_quotable=True),
-    Step("privileges", "Privileges", PREPARE, ("database_user",), "privileges", is_quotable=True),
-    Step("drop", "Agent and job file", PREPARE, ("privileges",), "drop", longest=960.0),
-    Step("cron", "Cron line", PREPARE, ("drop",), "cron"),
+    Step("account", "Hosting account", PREPARE, (), "account.find", settles=0.0, is_quotable=True),
+    Step("database_user", "Database user", PREPARE, ("account",), "database_user", settles=SETTLED, is_quotable=True),
+    Step("privileges", "Privileges", PREPARE, ("database_user",), "privileges", settles=SETTLED, is_quotable=True),
+    Step("drop", "Agent and job file", PREPARE, ("privileges",), "drop", longest=960.0, settles=SETTLED),
+    Step("cron", "Cron line", PREPARE, ("drop",), "cron", settles=SETTLED),
     Step("agent", "Agent", AGENT, ("cron",), None),
     Step("confirm", "Check from outside", FINISH, ("agent",), "confirm", BRIEF, longest=960.0),
     Step("tidy", "Remove the database user", FINISH, ("confirm",), "tidy"),

@@ -7,16 +7,16 @@ workers each server has one that is hinted at first: if all came for one job, al
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import logging
 import os
 import re
-import secrets
 import socket
 import stat
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -107,14 +107,38 @@ class Wakeup:
             LOG.warning("workers of other processes find the job by their next check: %s", problem)
             return False
 
-    def listen(self) -> Listener:
-        """Return a listener for every `notify` of other processes. Raises OSError where that is impossible."""
+    def ended(self) -> list[str]:
+        """Return the sockets of workers that were killed: who ends by itself removes its own."""
+        found = list[str]()
+
+        def look() -> bool:
+            with _opened(self._folder) as folder:
+                found.extend(name for name in _sockets(folder) if name not in _OWN and _is_left(folder, name))
+            return True
+
+        self._tried(look)
+        return found
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove sockets of workers that were killed."""
+
+        def work() -> bool:
+            with _opened(self._folder) as folder:
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=folder)
+            return True
+
+        self._tried(work)
+
+    def listen(self, worker: str) -> Listener:
+        """Return a listener of the `worker` for every `notify` of other processes. Raises OSError where that is
+        impossible."""
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        name = f"worker-{secrets.token_hex(8)}"
+        name = socket_of(worker)
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             with _opened(self._folder) as folder:
-                _remove_ended(folder)
                 receiver.bind(_place(folder, name))
         except BaseException:
             receiver.close()
@@ -139,6 +163,11 @@ class Wakeup:
                 if _wake(sender, folder, name, message):
                     return True
         return False
+
+
+def socket_of(worker: str) -> str:
+    """Return the name of the worker's socket."""
+    return f"worker-{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
 
 
 def _wake(sender: socket.socket, folder: int, name: str, message: bytes = MESSAGE) -> bool:
@@ -185,10 +214,13 @@ def _sockets(folder: int) -> list[str]:
     return [one.name for one in few if _NAME.match(one.name) and stat.S_ISSOCK(one.stat(follow_symlinks=False).st_mode)]
 
 
-def _remove_ended(folder: int) -> None:
-    """Remove the sockets of workers that were killed."""
+def _is_left(folder: int, name: str) -> bool:
+    """Return whether nothing listens at the socket any more: its process is gone."""
     with _sender() as sender:
-        for name in _sockets(folder):
-            if not _wake(sender, folder, name):
-                with suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=folder)
+        try:
+            sender.connect(_place(folder, name))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False

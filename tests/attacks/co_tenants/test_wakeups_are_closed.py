@@ -29,7 +29,7 @@ def folder(tmp_path):
     "Their folder is closed to it: no message arrives.",
 )
 def test_a_strangers_messages_wake_no_worker(folder):
-    listener = Wakeup(folder).listen()
+    listener = Wakeup(folder).listen("worker")
     try:
         (place,) = folder.iterdir()
         done = subprocess.run(
@@ -54,7 +54,7 @@ def test_a_folder_that_others_can_enter_is_not_used(folder):
         planted.bind(str(folder / "worker-00000000000000bb"))
         planted.setblocking(False)
         with pytest.raises(OSError, match="open to others"):
-            Wakeup(folder).listen()
+            Wakeup(folder).listen("worker")
         Wakeup(folder).notify()
         with pytest.raises(BlockingIOError):
             planted.recv(1)

@@ -92,7 +92,7 @@ def test_a_service_that_sees_of_proc_but_processes_knows_who_listens_on_this_mac
 import socket
 from controller.network import local_peers
 server = socket.create_server(("127.0.0.1", 0))
-print([end.listens for end in local_peers._ends() if end.port == server.getsockname()[1]])
+print([end.listens for end in local_peers._ends(server.getsockname()[1])])
 """
     inner = 'mount -t proc -o subset=pid proc /proc && exec "$@"'
     command = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", inner, "sh", sys.executable, "-c", code]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.jobs.lifecycle import due_hint, wakeup
-from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.jobs.lifecycle.wakeup import Wakeup, socket_of
 
 PROJECT = Path(__file__).parents[4]
 #: What only stops a test that hangs.
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def listener(folder):
-    made = Wakeup(folder).listen()
+    made = Wakeup(folder).listen("first")
     yield made
     made.close()
 
@@ -59,7 +59,7 @@ def test_another_process_wakes_who_listens(folder, listener):
 
 
 def test_every_listener_is_woken_by_each_notification(folder):
-    receivers = [Wakeup(folder).listen() for _ in range(3)]
+    receivers = [Wakeup(folder).listen(f"w{number}") for number in range(3)]
     try:
         for _ in range(3):
             notified_by_another_process(folder)
@@ -92,7 +92,7 @@ def test_a_folder_that_others_can_enter_is_neither_listened_nor_sent_to(folder, 
     folder.mkdir()
     folder.chmod(0o711)
     with pytest.raises(OSError, match="open to others"):
-        Wakeup(folder).listen()
+        Wakeup(folder).listen("first")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as planted:
         planted.bind(str(folder / "worker-00000000000000bb"))
         planted.setblocking(False)
@@ -107,18 +107,26 @@ def test_a_link_in_the_folders_place_is_not_followed(folder, tmp_path):
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError):
-        Wakeup(folder).listen()
+        Wakeup(folder).listen("first")
 
 
-def test_sockets_of_killed_workers_go_when_the_next_one_starts(folder, listener):
+def test_sockets_of_killed_workers_are_told_and_stay_until_they_are_removed(folder, listener):
     left_by_a_killed_worker(folder)
+    left_by_a_killed_worker(folder, "other")
+    killed = ["worker-00000000000000aa"]
     Wakeup(folder).notify()
-    second = Wakeup(folder).listen()
+    second = Wakeup(folder).listen("second")
     try:
-        assert "worker-00000000000000aa" not in sockets(folder)
-        assert len(sockets(folder)) == 2
+        assert Wakeup(folder).ended() == killed
+        Wakeup(folder).remove([*killed, "worker-00000000000000ab"])
+        assert Wakeup(folder).ended() == []
+        assert sockets(folder) == sorted(["other", socket_of("first"), socket_of("second")])
     finally:
         second.close()
+
+
+def test_where_no_worker_ever_ran_none_was_killed(folder):
+    assert Wakeup(folder).ended() == []
 
 
 def test_a_worker_that_takes_no_message_holds_nobody_up(folder, listener):
@@ -130,8 +138,7 @@ def test_a_worker_that_takes_no_message_holds_nobody_up(folder, listener):
         notifying.start()
         notifying.join(SECONDS)
         assert not notifying.is_alive()
-        second = Wakeup(folder).listen()
-        second.close()
+        assert Wakeup(folder).ended() == []
         assert name in sockets(folder)
 
 
@@ -149,14 +156,14 @@ def test_what_is_no_workers_socket_is_left_alone(folder, listener):
     (folder / "worker-00000000000000dd").write_text("a file")
     (folder / "worker-00000000000000ee").symlink_to("/dev/log")
     left_by_a_killed_worker(folder, "other")
-    Wakeup(folder).listen().close()
+    assert Wakeup(folder).ended() == []
     assert {"worker-00000000000000dd", "worker-00000000000000ee", "other"} <= set(sockets(folder))
 
 
 def test_a_folder_deeper_than_a_sockets_address_serves_all_the_same(tmp_path):
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
-    listener = Wakeup(deep / "wakeups").listen()
+    listener = Wakeup(deep / "wakeups").listen("first")
     try:
         due_hint.wait(0)
         notified_by_another_process(deep / "wakeups")
@@ -168,7 +175,7 @@ def test_a_folder_deeper_than_a_sockets_address_serves_all_the_same(tmp_path):
 def test_who_stops_listening_leaves_no_thread_and_no_descriptor(folder):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        Wakeup(folder).listen().close()
+        Wakeup(folder).listen("first").close()
     assert len(os.listdir("/proc/self/fd")) == before
     assert sockets(folder) == []
 
