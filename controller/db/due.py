@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -74,7 +74,7 @@ def _may_probe(breaker: Breaker, moment: Moment) -> bool:
     return breaker.may_probe(moment.now, moment.leases)
 
 
-def _by_server() -> sa.Select[tuple[str, int, int]]:
+def _by_server() -> sa.Select[Any, int, Any]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
     visits = sa.func.sum(sa.case((jobs.c.state == _VISITED, 1), else_=0))

@@ -21,9 +21,9 @@ from controller.db.machines import workers
 from controller.jobs.engine import presence, visiting
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
+from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
-from controller.jobs.engine.neighbours import Neighbours
 from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places, Waiting
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.slots import Slots
@@ -76,7 +76,7 @@ class Worker:
         self._own, self._is_left = means.own, means.is_left
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = presence.process_name()
-        self._neighbours = Neighbours(self.name, means.wakeup, engine, clock)
+        self._local_workers = LocalWorkers(self.name, means.wakeup, engine, clock)
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
         self.drain = Drain(engine, self, self._job_runner, clock)
@@ -109,7 +109,7 @@ class Worker:
 
     def hint(self, server: str) -> None:
         """Let a worker of this machine look at the server's jobs at once."""
-        self._neighbours.hint(server)
+        self._local_workers.hint(server)
 
     def slot(self, server: str) -> AbstractContextManager[Slot]:
         """Yield a slot of the server to be taken; it is given back at the end."""
@@ -127,7 +127,7 @@ class Worker:
         """Start working in a thread; a second thread watches it, a third writes signs of life."""
         # A new event for each start: threads of an earlier start may not have seen theirs yet
         self._stopping = threading.Event()
-        self._neighbours.listen()
+        self._local_workers.listen()
         self._thread = _thread("worker", self.run)
         self._thread.start()
         self._beats_thread = _thread("worker-beats", self._beats)
@@ -142,7 +142,7 @@ class Worker:
         for first in (self._thread, self._beats_thread):
             if first is not None:
                 first.join(max(0.0, end - time.monotonic()))
-        self._neighbours.close()
+        self._local_workers.close()
         drains = [thread for _server, thread in list(self._under_way.values())]
         under_way = [self._thread, self._chores_thread, *drains, *self._visits.threads]
         for thread in under_way:
@@ -185,7 +185,7 @@ class Worker:
         """Begin drains of the servers with due jobs. Raises RuntimeError when the machine has no thread left."""
         self._under_way = {key: found for key, found in list(self._under_way.items()) if found[1].is_alive()}
         if not self._is_left():
-            self._neighbours.take_over()
+            self._local_workers.take_over()
         self._begin()
         self._begin_chores()
 
@@ -236,7 +236,7 @@ class Worker:
 
     def _finished(self) -> Mapping[str, int]:
         """Return server -> how many finished shops are due that this worker may begin with; {} where it cannot look."""
-        hinted, alone = due_hint.known(), not self._neighbours.are_there
+        hinted, alone = due_hint.known(), not self._local_workers.are_there
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
@@ -319,11 +319,11 @@ class Worker:
         hinted, now = due_hint.taken(), time.monotonic()
         if any(server not in self._own for server in hinted - {due_hint.EVERY}):
             # Whose they are is not known here
-            self._neighbours.notify()
+            self._local_workers.notify()
         places, found = self._look(busy)
         found = [one for one in found if one.server in self._own]
         self._due_since = {one.server: self._due_since.get(one.server, now) for one in found if one.jobs > 0}
-        if due_hint.EVERY in hinted or not found or not self._neighbours.are_there:
+        if due_hint.EVERY in hinted or not found or not self._local_workers.are_there:
             self._leaves_some = False
             return places, found
         ripe = {server for server, since in self._due_since.items() if now - since >= HEAD_START_SECONDS}

@@ -12,9 +12,9 @@ from controller.db import jobs, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import slots
-from controller.jobs.engine import neighbours
+from controller.jobs.engine import local_workers
 from controller.jobs.engine.killed_workers import KilledWorkers, is_gone
-from controller.jobs.engine.neighbours import Neighbours
+from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.lifecycle import lease, plan
 from controller.jobs.lifecycle.wakeup import Wakeup
@@ -187,8 +187,8 @@ def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(wo
 def test_a_database_that_is_away_keeps_the_killed_workers_in_mind(engine, folder, neighbour, monkeypatch):
     hold(engine, neighbour.name)
     neighbour.end()
-    own, real = Neighbours("own", Wakeup(folder), engine, lambda: NOW), slots.held
-    monkeypatch.setattr(neighbours, "LOOK_SECONDS", 0.0)
+    own, real = LocalWorkers("own", Wakeup(folder), engine, lambda: NOW), slots.held
+    monkeypatch.setattr(local_workers, "LOOK_SECONDS", 0.0)
 
     def away(_connection):
         raise ShoplaunchError("database_busy", "the controller's database: away")
@@ -202,7 +202,7 @@ def test_a_database_that_is_away_keeps_the_killed_workers_in_mind(engine, folder
 
 
 def test_the_look_for_killed_workers_rests_in_between(folder, engine):
-    own, looks = Neighbours("own", Wakeup(folder), engine, time.time), []
+    own, looks = LocalWorkers("own", Wakeup(folder), engine, time.time), []
     own._killed.take_over = lambda: looks.append(1)
     own.take_over()
     own.take_over()

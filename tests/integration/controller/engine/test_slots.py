@@ -328,7 +328,7 @@ def test_a_drain_without_a_free_connection_fails_and_the_next_one_moves_the_job(
 
 
 def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world, monkeypatch):
-    monkeypatch.setattr(world.worker._neighbours._wakeup, "has_others", lambda: True)
+    monkeypatch.setattr(world.worker._local_workers._wakeup, "has_others", lambda: True)
     transact(world.engine, lambda c: servers.add(c, servers.Server("web2", "local"), START))
     for server in ("web1", "web2"):
         world.order(server=server, domain=f"{server}.example.com", account=server)
@@ -346,10 +346,10 @@ def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world,
 
 def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
     regional = worker.Worker(
-        world.engine, None, world.clock, means=worker.Means(world.worker._neighbours._wakeup, OwnServers(("eu-*",)))
+        world.engine, None, world.clock, means=worker.Means(world.worker._local_workers._wakeup, OwnServers(("eu-*",)))
     )
     passed_on = []
-    monkeypatch.setattr(world.worker._neighbours._wakeup, "notify_others", lambda: passed_on.append(True))
+    monkeypatch.setattr(world.worker._local_workers._wakeup, "notify_others", lambda: passed_on.append(True))
     due_hint.notify("eu-1")
     regional._begin()
     assert passed_on == []

@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 
 
-class Neighbours:
+class LocalWorkers:
     """Those of the worker called `name`; without a `wakeup` it has none."""
 
     def __init__(self, name: str, wakeup: Wakeup | None, engine: sa.Engine, clock: Clock) -> None:
