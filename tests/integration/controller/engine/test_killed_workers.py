@@ -21,6 +21,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
 from tests.integration.controller.engine.test_visits_first import finish
 from tests.integration.controller.rows import NOW, add_job, read
+from tests.integration.controller.world import eventually
 
 PROJECT = Path(__file__).parents[4]
 LISTEN = """
@@ -180,8 +181,10 @@ def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(wo
     transact(world.engine, take)
     killed.end()
     world.worker._round()
-    assert world.worker.stop()
-    assert world.job(job).state == "live"
+    try:
+        eventually(lambda: world.job(job).state == "live")
+    finally:
+        world.worker.stop()
 
 
 def test_a_database_that_is_away_keeps_the_killed_workers_in_mind(engine, folder, neighbour, monkeypatch):
