@@ -65,8 +65,6 @@ def test_a_check_writes_the_file_the_operator_fills_it_in_and_the_bundle_is_with
     assert key.encode() not in content_of(bundle)
     report = json.loads(run("bundle", "show", bundle, "--json").stdout)["manifest"]["report"]
     assert [one["decision"] for one in report["decisions"]] == ["remove", "blank"]
-    again = packing(leaking, "--decisions", file, "-o", tmp_path / "y.bundle")
-    assert again.returncode == 0 and (tmp_path / "y.bundle").read_bytes() == bundle.read_bytes()
 
 
 def test_a_check_adds_what_is_new_keeps_what_was_decided_and_drops_nothing(leaking, tmp_path):
@@ -107,32 +105,24 @@ def test_a_bad_file_is_refused_before_anything_is_done(leaking, tmp_path, text):
         assert file.read_text() == text
 
 
-def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_can_be_kept(leaking, tmp_path):
+def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_are_kept_and_replace_no_file_unasked(
+    leaking, tmp_path
+):
     arguments, key, environment = leaking
-    bundle, file = tmp_path / "x.bundle", tmp_path / "kept.toml"
+    bundle, mine, file = tmp_path / "x.bundle", tmp_path / "mine.txt", tmp_path / "kept.toml"
+    mine.write_text("mine")
     code, shown = at_terminal(
         [SHOPLAUNCH, "pack", *arguments, "-o", str(bundle)], environment,
-        [("What becomes of it", "blank"), ("What becomes of it", "remove"), ("in which file", str(file))],
+        [("What becomes of it", "blank"), ("What becomes of it", "remove"), ("in which file", str(mine)),
+         ("Replace it", "n"), ("in which file", str(file))],
     )  # fmt: skip
     assert code == 0, shown
     assert key not in shown and key.encode() not in content_of(bundle)
     assert "accept" not in shown
+    assert mine.read_text() == "mine" and "[[decision]]" in file.read_text()
     done = packing(leaking, "--decisions", file, "-o", tmp_path / "y.bundle")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "y.bundle").read_bytes() == bundle.read_bytes()
-
-
-def test_decisions_replace_no_file_unasked(leaking, tmp_path):
-    arguments, _, environment = leaking
-    mine, other = tmp_path / "mine.txt", tmp_path / "other.toml"
-    mine.write_text("mine")
-    code, shown = at_terminal(
-        [SHOPLAUNCH, "pack", *arguments, "-o", str(tmp_path / "x.bundle")], environment,
-        [("What becomes of it", "blank"), ("What becomes of it", "remove"), ("in which file", str(mine)),
-         ("Replace it", "n"), ("in which file", str(other))],
-    )  # fmt: skip
-    assert code == 0, shown
-    assert mine.read_text() == "mine" and "[[decision]]" in other.read_text()
 
 
 def test_at_a_terminal_one_may_stop_and_nothing_is_left(leaking, tmp_path):

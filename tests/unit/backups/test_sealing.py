@@ -4,11 +4,21 @@ import io
 
 import pytest
 
+from controller.backups import sealing
 from controller.backups.sealing import MAGIC, PIECE_BYTES, SealedReader, SealingWriter
 from shared.errors import ShoplaunchError
 
 SEALED_PIECE = PIECE_BYTES + 16
 HEADER = len(MAGIC) + 26
+LOG_N = sealing._LOG_N
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap():
+    """Passphrases are tried with little work: what a try costs has a test of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealing, "_LOG_N", 4)
+        yield
 
 
 def sealed(data, passphrase="open sesame"):
@@ -49,6 +59,13 @@ def test_it_comes_back(size):
 
 def test_the_same_is_never_sealed_the_same():
     assert sealed(b"x") != sealed(b"x")
+
+
+def test_each_try_of_a_passphrase_takes_much_memory(monkeypatch):
+    monkeypatch.setattr(sealing, "_LOG_N", LOG_N)
+    found = sealed(b"x")
+    assert tuple(found[len(MAGIC) : len(MAGIC) + 3]) == (16, 8, 2)
+    assert opened(found) == b"x"
 
 
 def test_another_passphrase_opens_nothing(three):

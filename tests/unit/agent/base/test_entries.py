@@ -13,7 +13,11 @@ from agent.base.json_list import entries_of
 from shared.errors import ShoplaunchError
 
 TEXT = st.text(st.characters(codec="utf-8"))
-VALUES = st.recursive(st.none() | st.integers() | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner))
+VALUES = st.recursive(
+    st.none() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=5),
+    max_leaves=10,
+)
 
 
 def cut(data, size):
