@@ -23,6 +23,7 @@ def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
     rows = sum(table["rows"] for table in tables)
     made = [
         ("Application", f"{_named(application['name'])} {application['version']}"),
+        *(("Settings", said) for said in report.get("settings_written", [])),
         ("Size", f"{size(bundle_size)}, {len(tables)} tables with {rows:,} rows"),
         ("Server needs", _needs(manifest["requirements"])),
         *_choices(manifest, report),

@@ -15,6 +15,7 @@ SHOWN_ROWS = 30
 #: Explanations for parts of the report whose name is not enough.
 _TITLES = {
     "left_out": "Left out (--keep PATTERN packs it all the same, --leave-out PATTERN leaves out more)",
+    "settings_written": "Settings that the template lacks, written for new shops",
     "living_shop": "Set for a living shop",
 }
 _FIRST = 3
@@ -60,6 +61,7 @@ def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
 def survey_sections(template: Mapping[str, Any]) -> list[Section]:
     """Return the sections about a surveyed template (controller.bundles.source.survey)."""
     made = [Section("Template", _rows(template.get("application", {})))]
+    made.append(Section(_TITLES["settings_written"], _rows(template.get("settings_written", []))))
     for part in ("files", "database"):
         values = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
         made.append(Section(f"Its {part}", [(key.replace("_", " "), shown) for key, shown in _rows(values) if shown]))

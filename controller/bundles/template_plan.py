@@ -37,8 +37,8 @@ def make_plan(
     """Return the plan of the template in `tree` with database `source`; `recipe` names one, None detects it.
 
     Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-    `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`, `tree_unreadable`,
-    `recipe_invalid`.
+    `prefix_unknown`, `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`,
+    `tree_unreadable`, `recipe_invalid`.
     """
     root = tree.held
     try:
@@ -141,9 +141,13 @@ class TemplatePlan:
 
     def added(self) -> Mapping[bytes, bytes]:
         """Return path -> template of files that are packed although they are not in the tree."""
-        added = self._template.added()
-        for path in added:
-            self._report.note(path.decode("utf-8", "replace"), "written anew: the template has none, and needs one")
+        added, written = {}, self.settings_written()
+        for path, template in self._template.added().items():
+            shown = path.decode("utf-8", "replace")
+            # Settings are told before all else
+            if not (written and self.owns(path)) and not any(said.startswith(shown) for said in written):
+                self._report.note(shown, "written anew: the template has none, and needs one")
+            added[path] = self._rewriter.rewrite_file(template, shown, is_example(path))
         return added
 
     def condition(self, table: str) -> str | None:
@@ -286,6 +290,7 @@ class TemplatePlan:
     def report(self) -> Mapping[str, Any]:
         """Return which parts were rewritten, seen but not rewritten, set by the recipe, and dropped."""
         return {
+            **({"settings_written": list(written)} if (written := self.settings_written()) else {}),
             "rewriting": self._report.as_json(),
             "set": dict(sorted(self._set.items())),
             "replaced_files": sorted(self._whole_files),
@@ -296,6 +301,10 @@ class TemplatePlan:
             **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
             **({"currencies": list(currencies)} if (currencies := self._template.currencies()) else {}),
         }
+
+    def settings_written(self) -> Sequence[str]:
+        """Return what the template lacks of its settings, and is written for new shops."""
+        return self._template.written_settings()
 
     def branch(self) -> TemplatePlan:
         """Return a plan of the same template with nothing collected yet."""

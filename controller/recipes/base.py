@@ -35,6 +35,7 @@ class PackOptions:
     """The operator's options for packing. `domain` and `home` are None to detect them.
 
     `keep` and `leave_out` are patterns of paths below the root (`recipes.tree.globs`): the first overrides all rules.
+    `table_prefix` is the beginning of the tables' names; None for what the tree says, or the database's only one.
     """
 
     domain: str | None = None
@@ -42,6 +43,7 @@ class PackOptions:
     keep_customers: bool = False
     keep: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    table_prefix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,10 @@ class Template(ABC):
         """Return path -> template of files that a new shop needs but the tree does not have."""
         return {}
 
+    def written_settings(self) -> Sequence[str]:
+        """Return a sentence for each file of settings that the tree lacks and a new shop gets all the same."""
+        return ()
+
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return sentences for the operator about a file that is packed but may not work in a new shop."""
         return ()
@@ -271,7 +277,7 @@ class Recipe(ABC):
         """Return the inspected template at `root`.
 
         Raises ShoplaunchError `not_this_application`, `unknown_version`, `config_unreadable`, `prefix_mismatch`,
-        `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`.
+        `prefix_unknown`, `domain_unknown`, `several_domains`, `multisite`, `admin_folder_unknown`, `admin_missing`.
         """
 
     def limits_of(self, version: str) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from controller.recipes.base import TemplateDatabase
-from controller.recipes.table_prefix import chosen, require_tables
+from controller.recipes.table_prefix import found, require_tables
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class OwnTables:
         require_tables(database.tables, prefix, self.NEEDED)
 
     @classmethod
-    def prefix_of(cls, database: TemplateDatabase, configured: str) -> str:
-        """Return the prefix of the application's tables: the configured one, or that of the only complete set."""
-        return chosen(database.tables, configured, cls.NEEDED)
+    def prefix_of(cls, database: TemplateDatabase, configured: str | None, said: str | None = None) -> str:
+        """Return the prefix of the application's tables: see `table_prefix.found`."""
+        return found(database.tables, cls.NEEDED, configured, said)
 
     @property
     def names(self) -> Mapping[str, str]:

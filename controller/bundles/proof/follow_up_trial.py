@@ -69,7 +69,7 @@ def _packed(path: bytes, tree: Tree, plan: Plan) -> bytes | None:
     for entry in tree.entries(plan.left_out):
         if entry.kind == "file" and entry.path.rpartition(b"/")[2] == last and plan.path(entry.path) == path:
             return plan.file(entry.path, tree.read(entry))
-    return None
+    return plan.added().get(path)
 
 
 def _wrong(kind: str, what: str) -> ShoplaunchError:

@@ -68,7 +68,9 @@ def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) ->
         checked.template["database"] = survey_database(source)
         plan = _noted(checked, lambda: make_plan(tree, source))
         if plan is not None:
-            checked.template = {"application": dict(plan.application), **checked.template}
+            written = list(plan.settings_written())
+            known = {"application": dict(plan.application), **({"settings_written": written} if written else {})}
+            checked.template = {**known, **checked.template}
         excluded = plan.left_out if plan is not None else _nothing
         checked.template["files"] = _noted(checked, lambda: survey_tree(tree, excluded)) or {}
         if plan is None or checked.problems:

@@ -20,6 +20,7 @@ R = TypeVar("R")
 #: Code of a failure -> the option to add to `pack`.
 _HELPS = {
     "domain_unknown": "--domain DOMAIN",
+    "prefix_unknown": "--table-prefix PREFIX",
     "dump_failed": "--scratch URL",
     "scratch_failed": "--scratch URL",
     "db_data_error": "--scratch URL",

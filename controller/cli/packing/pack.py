@@ -41,6 +41,7 @@ class Asked:
     dump: Path | None
     recipe: str | None
     domain: str | None
+    table_prefix: str | None
     scratch: str | None = dataclasses.field(repr=False)
     keep_customers: bool
     keep: tuple[str, ...]
@@ -57,7 +58,10 @@ class Asked:
 
     def plan(self, tree: Tree, source: Source) -> TemplatePlan:
         """Return the plan of the template. Raises ShoplaunchError of the recipe."""
-        options = PackOptions(self.domain, keep_customers=self.keep_customers, keep=self.keep, leave_out=self.leave_out)
+        options = PackOptions(
+            self.domain, keep_customers=self.keep_customers, keep=self.keep, leave_out=self.leave_out,
+            table_prefix=self.table_prefix,
+        )  # fmt: skip
         return make_plan(tree, source, self.recipe, options)
 
     def request(self, target: Path, decisions: Decisions | None, replacing: bool) -> compiler.Request:
@@ -75,6 +79,8 @@ class Asked:
 @click.option("--dump", type=click.Path(path_type=Path), help="A .sql or .sql.gz instead of a live database.")
 @click.option("--recipe", help="What kind of application it is; detected when left out.")
 @click.option("--domain", help="The template's domain, where it cannot be detected.")
+@click.option("--table-prefix", metavar="PREFIX", help="How the names of the template's tables begin, where neither "
+              "files nor database say it.")  # fmt: skip
 @click.option("--scratch", help="URL of a server to try the bundle on, password "
               "also from SHOPLAUNCH_SCRATCH_PASSWORD; default: a private one is started.")  # fmt: skip
 @click.option("--keep-customers", is_flag=True, help="Keep customers, addresses, carts and orders.")

@@ -12,6 +12,7 @@ from shared.errors import ShoplaunchError
 Literal = Any
 
 _SKIP = re.compile(rb"(?:\s+|//[^\n]*|#(?!\[)[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_NOTHING = re.compile(rb"(?:\s+|//[^\n]*+|#(?!\[)[^\n]*+|/\*.*?\*/)*+(?:\?>\s*)?", re.DOTALL)
 _SINGLE = re.compile(rb"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _DOUBLE = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?|[0-9]+)")
@@ -79,6 +80,13 @@ def read_defines(data: bytes, shown: str, elsewhere: Container[bytes] = frozense
         name, value = reader.arguments()
         found.setdefault(name, value)
     return found
+
+
+def is_blank(data: bytes) -> bool:
+    """Return whether a PHP file holds nothing but its opening, comments and blanks."""
+    plain = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = _OPEN.match(plain)
+    return not plain or (found is not None and _NOTHING.fullmatch(plain, found.end()) is not None)
 
 
 def _opened(data: bytes, shown: str) -> _Reader:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.recipes.base import (
     BCRYPT,
+    MD5_COOKIE_KEY,
     PackOptions,
     PhpNeeds,
     Recipe,
@@ -22,21 +23,19 @@ from controller.recipes.inspected import InspectedTemplate
 from controller.recipes.living import opened
 from controller.recipes.location import hosts
 from controller.recipes.location.paths import home_in, home_of, roots_of
-from controller.recipes.prestashop import living
+from controller.recipes.prestashop import living, settings_file
 from controller.recipes.prestashop.database import settings
 from controller.recipes.prestashop.database.queries import Database, require_same_release
 from controller.recipes.prestashop.database.rows import RowRules
 from controller.recipes.prestashop.database.statements import Statements
 from controller.recipes.prestashop.facts import KNOWN, Series, series_of
-from controller.recipes.prestashop.files import config as parameters
-from controller.recipes.prestashop.files import defines
 from controller.recipes.prestashop.files.htaccess import OwnBlock, split
-from controller.recipes.prestashop.files.tree import TreeRules, find_admin_folder, find_version, former_roots
+from controller.recipes.prestashop.files.tree import TreeRules, find_admin_folder, former_roots
 from controller.recipes.prestashop.php_versions import php_of
+from controller.recipes.prestashop.settings_file import SettingsFile
 from controller.recipes.prestashop.storefront.checks import checks_of
 from controller.recipes.secrets.known import KEPT, KnownSecrets
 from controller.recipes.secrets.tables import secrets_of
-from controller.recipes.table_prefix import other_prefix
 from controller.recipes.template_location import Replacements, is_no_word, nonce_of, unsearched
 from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
@@ -46,7 +45,11 @@ from shared.placeholders import token
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 ROBOTS = b"robots.txt"
+#: Loads the libraries that version control often leaves to Composer.
+_AUTOLOADER = "config/autoload.php"
 DATABASE_ACCESS = "database_password"
+_PASSWORDS = "customers' passwords count with the template's key alone: in a new shop each asks for a new one"
+_LEADS_NOWHERE = "a link that leads nowhere: the settings are written in its place"
 
 
 class PrestaShop(Recipe):
@@ -60,19 +63,18 @@ class PrestaShop(Recipe):
 
     def detect(self, root: Path) -> bool:
         """Return whether the tree at `root` is a PrestaShop of any version."""
-        has_config = any((root / name).is_file() for name in (parameters.PARAMETERS, defines.SETTINGS))
-        return has_config and (root / "classes").is_dir() and (root / "index.php").is_file()
+        return settings_file.is_prestashop(root)
 
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
         """Return the inspected template at `root`. Raises as `Recipe.inspect`."""
         if not self.detect(root):
             raise ShoplaunchError("not_this_application", f"{root} is not a PrestaShop")
-        version = find_version(root)
+        version = settings_file.release_of(root, database, options.table_prefix)
         series = series_of(version) if version else None
         if version is None or series is None:
             raise ShoplaunchError("unknown_version", f"PrestaShop {version or 'of unknown version'}; known: {KNOWN}")
-        configuration = defines.read(root) if series.defines else parameters.read(root)
-        return PrestaShopTemplate(root, version, series, configuration, database, options)
+        found = settings_file.find(root, version, series, database, options.table_prefix)
+        return PrestaShopTemplate(root, version, series, found, database, options)
 
     def password_format(self, version: str) -> str:
         """Return how shops of `version` store an employee's password."""
@@ -98,15 +100,14 @@ class PrestaShopTemplate(InspectedTemplate):
         root: Path,
         version: str,
         series: Series,
-        configuration: parameters.Configuration | defines.Defines,
+        found: SettingsFile,
         database: TemplateDatabase,
         options: PackOptions,
     ) -> None:
         self._series = series
-        prefix = Database.prefix_of(database, configuration.prefix)
-        self._notes = other_prefix(configuration.path, configuration.prefix, prefix)
-        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
-        self._configuration = configuration
+        self._settings_file = found
+        self._notes = list(found.notes)
+        self._configuration = configuration = found.configuration
         self._database = Database(database, configuration.prefix)
         self._hosts, base_uri = self._address(options)
         if not hosts.are_one_site(self._hosts):
@@ -126,13 +127,20 @@ class PrestaShopTemplate(InspectedTemplate):
         self._own_block = OwnBlock(tuple(map(int, version.split("."))), self._settings, self.nonce)
         self._has_rules = (root / ".htaccess").is_file()
         self._adjustments = living.adjustments(root, self._settings, configuration.values)
+        self._adjustments += settings.encrypted(self._database.all_settings())
         in_use = self._database.folders_in_use()
         self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
         self._tree = TreeRules(root, series, admin_folder, options, in_use)
-        modules = [one.removeprefix("modules/") for one in in_use if one.startswith("modules/")]
-        self._notes += missing_files.sentences(root, [f"modules/{one}/{one}.php" for one in modules], self.left_out)
+        self._notes += self._more_notes(root, options, in_use)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
+
+    def _more_notes(self, root: Path, options: PackOptions, in_use: Collection[str]) -> list[str]:
+        """Return what kept customers cannot do, and which of the programs `in_use` load files that are missing."""
+        loses = options.keep_customers and self._series.password_format == MD5_COOKIE_KEY
+        modules = [one.removeprefix("modules/") for one in in_use if one.startswith("modules/")]
+        programs = [_AUTOLOADER, *(f"modules/{one}/{one}.php" for one in modules)]
+        return [*([_PASSWORDS] if loses else []), *missing_files.sentences(root, programs, self.left_out)]
 
     def replacements(self) -> Sequence[Replacement]:
         """Return domain, paths, e-mail addresses, and the base URI when the shop is in a folder."""
@@ -152,6 +160,11 @@ class PrestaShopTemplate(InspectedTemplate):
         for value, name in settings.numbers_remade(self._settings):
             found.add(value, name, "secret")
         return found.all()
+
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry is left out, None for one that is packed."""
+        is_replaced = self._settings_file.is_absent and path == self._configuration.path.encode()
+        return _LEADS_NOWHERE if is_replaced else super().left_out(path, is_directory)
 
     def path(self, path: bytes) -> bytes:
         """Return a path or relative link target with the back office's folder as a placeholder."""
@@ -178,10 +191,17 @@ class PrestaShopTemplate(InspectedTemplate):
         return self._with_names(content) if path == ROBOTS else living.file(path, content)
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return what is missing: the web server's rules if addresses need them, guards of folders that are made."""
+        """Return what is missing: settings, the web server's rules if needed, guards of folders that are made."""
+        own = {**self._settings_file.added, **self._tree.guards}
+        if self._settings_file.is_absent:
+            own[self._configuration.path.encode()] = self._configuration.template(self.nonce)
         if self._has_rules or not self._own_block.is_needed:
-            return self._tree.guards
-        return {HTACCESS: self._own_block.put_into(b"", self._owners), **self._tree.guards}
+            return own
+        return {HTACCESS: self._own_block.put_into(b"", self._owners), **own}
+
+    def written_settings(self) -> Sequence[str]:
+        """Return what the tree lacked of its settings."""
+        return self._settings_file.written
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return sentences about the changed lines of a `.htaccess`, and about what the owner's may do."""
@@ -292,7 +312,8 @@ class PrestaShopTemplate(InspectedTemplate):
 
     def _credentials(self) -> dict[str, bytes]:
         names = ("database_name", "database_user")
-        return {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
+        found = {name: self._configuration.text(name).encode("utf-8", "surrogateescape") for name in names}
+        return {name: value for name, value in found.items() if value}
 
     def _unsearched(self, secrets: KnownSecrets, credentials: Mapping[str, bytes]) -> dict[str, str]:
         """Return label -> reason of texts that are not searched for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ _AUTOLOADER = re.compile(
     rb"['\"]/?vendor/autoload\.php['\"]",
     re.MULTILINE,
 )
+_LIBRARIES = "/vendor/autoload.php"
 _AUTOLOADED = "vendor/composer/autoload_files.php"
 #: Files of functions, which it loads before any class is asked for.
 _AT_ONCE = re.compile(rb"\$(?P<base>vendorDir|baseDir)[ \t]*\.[ \t]*'/(?P<name>[^'\\\r\n]+)'[ \t]*,")
@@ -54,7 +56,10 @@ def _loaded(root: Path, program: str) -> list[str]:
     ]
     if _AUTOLOADER.search(source):
         names += _autoloaded(root / folder / _AUTOLOADED)
-    return [f"{folder}/{name.lstrip('/')}" for name in names if ".." not in name]
+    # What is above its folder may be another program's, but for the libraries of all
+    own = [name for name in names if ".." not in name or name.endswith(_LIBRARIES)]
+    found = (posixpath.normpath(f"{folder}/{name.lstrip('/')}") for name in own)
+    return [path for path in found if not path.startswith("../")]
 
 
 def _autoloaded(listing: Path) -> list[str]:

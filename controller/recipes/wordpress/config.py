@@ -25,6 +25,27 @@ SALTS = (
     "NONCE_SALT",
 )  # fmt: skip
 _SALT_LENGTH = 64
+SAMPLE = "wp-config-sample.php"
+#: The sample of each release in English.
+_SAMPLE_VALUES = {
+    "DB_NAME": "database_name_here", "DB_USER": "username_here", "DB_PASSWORD": "password_here", "DB_HOST": "localhost",
+    **dict.fromkeys(SALTS, "put your unique phrase here"),
+}  # fmt: skip
+#: Where there is no such sample: in another language its words look like access to a database.
+_PLAIN = b"""<?php
+define( 'DB_NAME', '' );
+define( 'DB_USER', '' );
+define( 'DB_PASSWORD', '' );
+define( 'DB_HOST', '' );
+define( 'DB_CHARSET', '' );
+define( 'DB_COLLATE', '' );
+$table_prefix = '';
+define( 'WP_DEBUG', false );
+if ( ! defined( 'ABSPATH' ) ) {
+	define( 'ABSPATH', dirname( __FILE__ ) . '/' );
+}
+require_once ABSPATH . 'wp-settings.php';
+"""
 #: Separates the sites on one cache server.
 _CACHE_SALT = "WP_CACHE_KEY_SALT"
 ACCESS = "DB_PASSWORD"
@@ -45,11 +66,18 @@ class Configuration:
     definitions: Sequence[Definition] = field(repr=False)
     #: The prefix of the tables, if the file states another.
     other_prefix: str = ""
+    #: Whether it is made for a site that has none: access and salts are a sample's.
+    is_new: bool = False
 
     @property
     def prefix(self) -> str:
         """The prefix of the tables' names."""
         return self.other_prefix or self.text(TABLE_PREFIX)
+
+    @property
+    def configured_prefix(self) -> str | None:
+        """The prefix, None where the file does not say it."""
+        return None if _unsaid(self, TABLE_PREFIX) else self.prefix
 
     def with_prefix(self, prefix: str) -> Configuration:
         """Return a copy with another prefix of the tables' names."""
@@ -57,6 +85,8 @@ class Configuration:
 
     def text(self, name: str) -> str:
         """Return a constant as text, of the environment's its default; "" when it is missing, no text or unknown."""
+        if self.is_new and name in (*_DATABASE, *SALTS):
+            return ""
         value = next((one.written for one in self.definitions if one.name == name), None)
         return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
 
@@ -106,7 +136,7 @@ class Configuration:
         if one.name in _PATHS and isinstance(one.value, bytes):
             return _quoted(nonce, "base_uri")[:-1] + _PATHS[one.name] + b"'"
         if one.name == TABLE_PREFIX and (self.other_prefix or one.of_environment):
-            return b"'%b'" % self.prefix.encode("ascii")
+            return literal.write(self.prefix.encode("utf-8"))
         if one.name in _FIXED:
             return _FIXED[one.name]
         lively = living.constant(one)
@@ -128,23 +158,61 @@ def _is_above(root: Path) -> bool:
     return (root / ".." / CONFIG).is_file()
 
 
-def read(root: Path) -> Configuration:
-    """Return the configuration of the site at `root`. Raises ShoplaunchError `config_unreadable`, `multisite`."""
+def read(root: Path) -> Configuration | None:
+    """Return the configuration of the site at `root`, None without one.
+
+    Raises ShoplaunchError `config_unreadable`, `multisite`.
+    """
     try:
         source = template_files.read(root / CONFIG)
     except FileNotFoundError:
-        above = " (it is one folder above: move it next to wp-load.php)" if _is_above(root) else ""
-        raise ShoplaunchError("config_unreadable", f"there is no {CONFIG}{above}") from None
+        if _is_above(root):
+            message = f"there is no {CONFIG} (it is one folder above: move it next to wp-load.php)"
+            raise ShoplaunchError("config_unreadable", message) from None
+        return None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None
+    if literal.is_blank(source):
+        return None
     found = Configuration(source, list(definitions(source, CONFIG)))
     if found.is_on("MULTISITE"):
         raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
-    for name in ("DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", TABLE_PREFIX):
+    for name in (*_DATABASE, TABLE_PREFIX):
         _require_one(found, name)
-    if not re.fullmatch(r"[A-Za-z0-9_]+", found.prefix) and not _unsaid(found, TABLE_PREFIX):
-        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {found.prefix!r} is no prefix of tables")
+    if found.configured_prefix is not None:
+        require_prefix(found.prefix)
     return found
+
+
+def as_installed(root: Path, prefix: str, charset: bytes) -> Configuration:
+    """Return the configuration that WordPress's installer makes of the sample in its tree, for the tables' prefix.
+
+    `charset` is what tables and connection use. Raises ShoplaunchError `config_unreadable`.
+    """
+    require_prefix(prefix)
+    try:
+        sample = template_files.read(root / SAMPLE)
+    except OSError:
+        sample = b""
+    if not _is_released(sample):
+        sample = _PLAIN
+    source = redefined(sample, CONFIG, lambda one: b"'%b'" % charset if one.name == "DB_CHARSET" else None)
+    return Configuration(source, list(definitions(source, CONFIG)), prefix, is_new=True)
+
+
+def _is_released(sample: bytes) -> bool:
+    """Return whether nobody has written anything of a site's own into the sample."""
+    found = Configuration(sample, list(definitions(sample, SAMPLE)))
+    named = {one.name for one in found.definitions}
+    return {*_DATABASE, *SALTS, TABLE_PREFIX} <= named and all(
+        found.text(name) == value for name, value in _SAMPLE_VALUES.items()
+    )
+
+
+def require_prefix(prefix: str) -> None:
+    """Raise ShoplaunchError `config_unreadable` unless WordPress takes the tables' prefix."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+", prefix):
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}: {prefix!r} is no prefix of tables")
 
 
 def _require_one(found: Configuration, name: str) -> None:

@@ -67,6 +67,17 @@ class Database(OwnTables):
         rows = self.template.query(f"SELECT option_name, option_value FROM `{self.tables['options']}`")
         return {(row[0] or b"").decode("utf-8", "replace"): row[1] or b"" for row in rows}
 
+    def charset(self) -> bytes:
+        """Return the character set in which the site's texts are kept: that of the tables, or the newest."""
+        rows = self.template.query(
+            "SELECT CHARACTER_SET_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
+            " AND TABLE_NAME = %s AND COLUMN_NAME = 'option_value'",
+            (self.tables["options"],),
+        )
+        named = (rows[0][0] or b"") if rows else b""
+        # The server's other name for utf8; others were never written by an installer
+        return b"utf8" if named in (b"utf8", b"utf8mb3") else b"utf8mb4"
+
     def administrator(self) -> Administrator:
         """Return the first user with the role administrator. Raises ShoplaunchError `admin_missing`."""
         rows = self.rows(

@@ -28,10 +28,9 @@ from controller.recipes.location.evidence import ends_of_logs, former_roots
 from controller.recipes.location.paths import home_in, home_of, roots_of
 from controller.recipes.secrets.known import KnownSecrets
 from controller.recipes.secrets.tables import secrets_of
-from controller.recipes.table_prefix import other_prefix
 from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
-from controller.recipes.wordpress import config, facts, living, options, tables
+from controller.recipes.wordpress import config, facts, living, options, settings_file, tables
 from controller.recipes.wordpress.checks import checks_of
 from controller.recipes.wordpress.database import Database, address, former_addresses
 from controller.recipes.wordpress.htaccess import OwnBlock
@@ -50,6 +49,7 @@ _ACCESS = f"{config.CONFIG} {config.ACCESS}"
 #: Options that no new site gets.
 _PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
 _SHOWN = 6
+_LEADS_NOWHERE = "a link that leads nowhere: the settings are written in its place"
 #: A longer option is no address.
 _LONGEST_OWN = 300
 #: Set by every new site's own statements, or for its safety.
@@ -101,11 +101,9 @@ class WordPressTemplate(InspectedTemplate):
     _statements: Statements
 
     def __init__(self, root: Path, version: str, database: TemplateDatabase, pack: PackOptions) -> None:
-        configuration = config.read(root)
-        prefix = Database.prefix_of(database, configuration.prefix)
-        self._notes = other_prefix(config.CONFIG, configuration.prefix, prefix)
-        configuration = configuration if prefix == configuration.prefix else configuration.with_prefix(prefix)
-        self._configuration = configuration
+        self._settings_file = settings_file.find(root, version, database, pack.table_prefix)
+        self._configuration = configuration = self._settings_file.configuration
+        self._notes = list(self._settings_file.notes)
         self._database = Database(database, configuration.prefix)
         self._options = self._database.options()
         self._admin = self._database.administrator()
@@ -160,6 +158,11 @@ class WordPressTemplate(InspectedTemplate):
         found.add_access(self.facts.credentials)
         return found.all()
 
+    def left_out(self, path: bytes, is_directory: bool) -> str | None:
+        """Return why an entry is left out, None for one that is packed."""
+        is_replaced = self._settings_file.is_absent and path == config.CONFIG.encode()
+        return _LEADS_NOWHERE if is_replaced else super().left_out(path, is_directory)
+
     def file(self, path: bytes, content: bytes) -> bytes | None:
         """Return the complete template of the configuration, or of the web server's rules."""
         if path == config.CONFIG.encode():
@@ -173,11 +176,18 @@ class WordPressTemplate(InspectedTemplate):
         return own if own is not None or plain == content else plain
 
     def added(self) -> Mapping[bytes, bytes]:
-        """Return the web server's rules if the site's addresses need them and the tree has none."""
+        """Return what the tree lacks: the configuration, and the web server's rules if its addresses need them."""
+        own = (
+            {config.CONFIG.encode(): self._configuration.template(self.nonce)} if self._settings_file.is_absent else {}
+        )
         if self._has_rules or not self._own_block.is_needed:
-            return {}
+            return own
         block = self._own_block.put_into(b"")
-        return {HTACCESS: self._owners_rules.template(HTACCESS, block, bytes) or block}
+        return {**own, HTACCESS: self._owners_rules.template(HTACCESS, block, bytes) or block}
+
+    def written_settings(self) -> Sequence[str]:
+        """Return what the tree lacked of its settings."""
+        return self._settings_file.written
 
     def warnings(self, path: bytes, content: bytes) -> Sequence[str]:
         """Return sentences about the owner's changed lines in a `.htaccess`, and plug-ins that need PHP below 8."""
@@ -238,7 +248,8 @@ class WordPressTemplate(InspectedTemplate):
         """Return what is known of the template and what the packer searches for."""
         secrets = self._secrets()
         names = ("DB_NAME", "DB_USER")
-        credentials = {name: self._configuration.text(name).encode("utf-8", "replace") for name in names}
+        texts = {name: self._configuration.text(name).encode("utf-8", "replace") for name in names}
+        credentials = {name: value for name, value in texts.items() if value}
         return TemplateFacts(
             application="wordpress",
             version=version,

@@ -149,13 +149,13 @@ def test_a_full_disk_under_the_scratch_server_is_called_so_and_nothing_stays(sam
         (lambda root: shutil.rmtree(root), "docroot_missing"),
         (lambda root: (shutil.rmtree(root), root.mkdir()), "not_this_application"),
         (lambda root: (shutil.rmtree(root), root.write_text("a file")), "docroot_missing"),
-        (lambda root: (root / "app/config/parameters.php").unlink(), "config_unreadable"),
+        (lambda root: (root / "app/AppKernel.php").unlink(), "unknown_version"),
         (lambda root: (root / "app/config/parameters.php").write_text("<?php return array("), "config_unreadable"),
         (lambda root: (root / "loose").symlink_to("/etc/passwd"), "tree_link_outside"),
         (lambda root: open(os.fsencode(root) + b"/caf\xe9", "w").close(), "tree_name_encoding"),
         (lambda root: shutil.copytree(next(root.glob("admin*")), root / "admin2"), "admin_folder_unknown"),
     ],
-    ids=["gone", "empty", "a-file", "no-settings", "half-settings", "link", "name", "two-offices"],
+    ids=["gone", "empty", "a-file", "no-release", "half-settings", "link", "name", "two-offices"],
 )
 def test_a_tree_that_cannot_be_packed_is_refused_by_name(refused, sample, dump, tmp_path, prepare, code):  # noqa: F811
     root = tmp_path / "shop"

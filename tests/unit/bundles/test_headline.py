@@ -43,6 +43,13 @@ def test_ten_lines_at_most_however_much_there_is_to_say():
     assert all(len(shown) <= 200 for _, shown in lines(much))
 
 
+def test_settings_that_were_written_are_told_at_once_and_in_full_below():
+    said = "wp-config.php was missing: written as WordPress 6.8's installer does"
+    assert lines({"settings_written": [said], **REPORT})[1] == ("Settings", said)
+    titles = {section.title: section.rows for section in sections(MANIFEST, 1, {"settings_written": [said]})}
+    assert titles["Settings that the template lacks, written for new shops"] == [(said, "")]
+
+
 def test_application_size_and_what_a_server_must_offer_come_first():
     assert [label for label, _ in lines()[:3]] == ["Application", "Size", "Server needs"]
     assert lines()[0][1] == "PrestaShop 8.2.1"

@@ -22,6 +22,26 @@ def test_the_configured_prefix_wins_and_the_only_complete_one_is_taken(prefixes,
     assert table_prefix.chosen(database(*prefixes), "ps_", NEEDED) == prefix
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "configured", "said", "prefix"),
+    [(("ps_",), None, None, "ps_"), (("",), None, None, ""), (("a_", "b_"), "a_", None, "a_"),
+     (("a_", "b_"), None, "b_", "b_"), (("a_", "b_"), "a_", "b_", "b_"), (("",), "a_", "", "")],
+)  # fmt: skip
+def test_what_the_operator_says_comes_first_then_the_files_then_the_only_set(prefixes, configured, said, prefix):
+    assert table_prefix.found(database(*prefixes), NEEDED, configured, said) == prefix
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "words"),
+    [(("a_", "b_"), "2 complete sets of tables, which begin with 'a_', 'b_', and the files do not say which is theirs"),
+     (("", "b_"), "say it, e.g. --table-prefix ''"), ((), "none has all of shop_url, shop, lang")],
+)  # fmt: skip
+def test_a_prefix_that_nobody_says_is_not_guessed(prefixes, words):
+    with pytest.raises(ShoplaunchError) as caught:
+        table_prefix.found(database(*prefixes), NEEDED, None, None)
+    assert caught.value.code == "prefix_unknown" and words in caught.value.message
+
+
 def test_a_refusal_names_what_is_configured_what_is_missing_and_what_there_is():
     with pytest.raises(
         ShoplaunchError, match=r"'ps_'.*lacks ps_shop_url, ps_shop, ps_lang; complete sets begin with a_, b_"

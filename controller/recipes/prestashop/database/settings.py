@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from controller.recipes.base import Secret
 from controller.recipes.location import hosts
@@ -50,6 +50,9 @@ _NOT_SECRET = re.compile(
 _SITE = re.compile(r"(?=[^:]*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBERS = re.compile(rb"[0-9.]+")
+#: What PrestaShop's own library (php-encryption) made with the shop's key, in hexadecimal.
+_ENCRYPTED = re.compile(rb"def50200[0-9a-f]{160,}")
+_UNREADABLE = "emptied: it was encrypted with the template's key, which no new shop has; enter it anew in its module"
 
 
 def secrets_in(name: str, value: bytes) -> list[Held]:
@@ -66,8 +69,19 @@ def secrets_in(name: str, value: bytes) -> list[Held]:
 
 
 def without_secrets(name: str, value: bytes) -> bytes:
-    """Return a setting, or its text in one language, with its secrets emptied; the same object when it has none."""
+    """Return a setting, or its text in one language, with its secrets emptied; the same object when it has none.
+
+    What the template's key encrypted is emptied as well: nobody can read it.
+    """
+    if _ENCRYPTED.fullmatch(value):
+        return b""
     return value if _NOT_SECRET.match(name) else parts.taken_out(name, value)[0]
+
+
+def encrypted(values: Iterable[tuple[str, bytes]]) -> list[tuple[str, str]]:
+    """Return (place, sentence) for each of the settings that only the template's own key could decrypt."""
+    names = dict.fromkeys(name for name, value in values if _ENCRYPTED.fullmatch(value))
+    return [(f"setting {name}", _UNREADABLE) for name in names]
 
 
 def is_doubtful(name: str, value: bytes) -> bool:

@@ -39,8 +39,14 @@ _CLEARED = {
     "mailer_host": b"127.0.0.1", "mailer_user": None, "mailer_password": None,
     **{name: value for name, (value, _) in living.PARAMETERS.items()},
 }  # fmt: skip
-#: Credentials of one account: containers take them from their environment, and new shops have their own.
-_OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, "mailer_host", "mailer_user", "mailer_password"))
+#: What new shops have of their own, or the database says: containers take it from their environment.
+_OF_ENVIRONMENT = frozenset(
+    name.encode()
+    for name in (
+        *_DATABASE, "database_prefix", "mailer_host", "mailer_user", "mailer_password",
+        *(one.name.removeprefix("secret.") for one in _SECRETS),
+    )
+)  # fmt: skip
 _REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
 
 
@@ -57,6 +63,11 @@ class Configuration:
         """The prefix of the tables' names."""
         return self.text("database_prefix")
 
+    @property
+    def configured_prefix(self) -> str | None:
+        """The prefix, None where the file does not say it."""
+        return prefix_in(self.values)
+
     def with_prefix(self, prefix: str) -> Configuration:
         """Return a copy with another prefix of the tables' names."""
         return replace(self, values={**self.values, "database_prefix": prefix.encode("utf-8")})
@@ -69,8 +80,8 @@ class Configuration:
         return "" if value is None else str(value)
 
     def secrets(self) -> list[Secret]:
-        """Return the secrets in this configuration, in PrestaShop's formats."""
-        return [secret for secret in _SECRETS if self.text(_parameter(secret))]
+        """Return the secrets in this configuration, in PrestaShop's formats; empty ones stay empty."""
+        return [secret for secret in _SECRETS if self.values.get(_parameter(secret), b"") != b""]
 
     def secret_values(self) -> dict[str, bytes]:
         """Return label -> the template's own secrets and the database's password."""
@@ -100,14 +111,24 @@ class Configuration:
         return b"<?php return array (\n  'parameters' => \n  array (\n" + b"".join(lines) + b"  ),\n);\n"
 
 
-def read(root: Path) -> Configuration:
-    """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
+def prefix_in(values: Mapping[str, Any]) -> str | None:
+    """Return the tables' prefix among parameters, None where they do not say it."""
+    prefix = values.get("database_prefix")
+    return None if not isinstance(prefix, bytes) or b"%env(" in prefix else prefix.decode("utf-8", "surrogateescape")
+
+
+def read(root: Path) -> Configuration | None:
+    """Return the configuration of the shop at `root`, None without one. Raises ShoplaunchError `config_unreadable`."""
     path = root / PARAMETERS
     try:
         data = template_files.read(path)
+    except FileNotFoundError:
+        return None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS}: {problem.strerror}") from None
-    document = literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)
+    document = {} if literal.is_blank(data) else literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)
+    if document in ({}, {b"parameters": {}}):
+        return None
     parameters = document.get(b"parameters") if isinstance(document, dict) else None
     if not isinstance(parameters, dict):
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS} has no 'parameters'")

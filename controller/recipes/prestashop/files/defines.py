@@ -38,6 +38,8 @@ _ENDS = {"_RIJNDAEL_IV_": b"=="}
 #: A new shop starts without a cache server, which may not exist there.
 _CLEARED = {living.CACHE_CONSTANT: b"0", **dict.fromkeys(living.SWITCHES, False)}
 _VERSION = "_PS_VERSION_"
+#: What new shops have of their own, or the database says: containers take it from their environment.
+_OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, *_SECRETS, _NAMES["database_prefix"]))
 _REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
 
 
@@ -53,6 +55,12 @@ class Defines:
     def prefix(self) -> str:
         """The prefix of the tables' names."""
         return self.text("database_prefix")
+
+    @property
+    def configured_prefix(self) -> str | None:
+        """The prefix, None where the file does not say it."""
+        value = self.values.get(_NAMES["database_prefix"])
+        return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else None
 
     def with_prefix(self, prefix: str) -> Defines:
         """Return a copy with another prefix of the tables' names."""
@@ -97,13 +105,17 @@ class Defines:
         return b"<?php\n" + b"".join(lines)
 
 
-def read(root: Path) -> Defines:
-    """Return the configuration of the shop at `root`. Raises ShoplaunchError `config_unreadable`."""
+def read(root: Path) -> Defines | None:
+    """Return the configuration of the shop at `root`, None without one. Raises ShoplaunchError `config_unreadable`."""
     try:
         data = template_files.read(root / SETTINGS)
+    except FileNotFoundError:
+        return None
     except OSError as problem:
         raise ShoplaunchError("config_unreadable", f"{SETTINGS}: {problem.strerror}") from None
-    values = literal.read_defines(data, SETTINGS, frozenset(name.encode() for name in _DATABASE))
+    values = {} if literal.is_blank(data) else literal.read_defines(data, SETTINGS, _OF_ENVIRONMENT)
+    if not values:
+        return None
     missing = [name for name in _REQUIRED if name not in values]
     if missing:
         raise ShoplaunchError("config_unreadable", f"{SETTINGS} lacks {', '.join(missing)}")

@@ -107,7 +107,7 @@ def test_keys_have_the_lengths_of_the_installer_and_are_made_though_the_template
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (b"<?php\ndefine('_COOKIE_KEY_', getenv('H'));", "line 2: 'getenv'"),
+        (b"<?php\ndefine('_OWN_LIMIT_', getenv('H'));", "line 2: 'getenv'"),
         (b"<?php\ndefine('_DB_SERVER_', 'h');", "lacks _DB_NAME_"),
         (b"<?php\n\nrequire 'other.php';", "line 3: only define()"),
         (b"<?php define('_DB_SERVER_');", "needs a name and a value"),
@@ -121,7 +121,14 @@ def test_an_unreadable_configuration_says_where(tmp_path, source, words):
     assert words in caught.value.message
 
 
-def test_an_absent_configuration_is_unreadable(tmp_path):
-    with pytest.raises(ShoplaunchError) as caught:
-        defines.read(tmp_path)
-    assert caught.value.code == "config_unreadable"
+@pytest.mark.parametrize("source", [None, b"", b"<?php\n// nothing yet\n"])
+def test_a_tree_may_have_no_configuration(tmp_path, source):
+    assert defines.read(tmp_path if source is None else shop_with(tmp_path, source)) is None
+
+
+def test_keys_that_the_environment_keeps_are_made_anew(tmp_path):
+    for old in (b"'the-template-key'", b"'tmpl-iv1'", b"'xy_'"):
+        assert old in SOURCE
+    source = SOURCE.replace(b"'the-template-key'", b"getenv('KEY')").replace(b"'xy_'", b"getenv('PREFIX')")
+    found = defines.read(shop_with(tmp_path, source))
+    assert found.configured_prefix is None and b"getenv" not in found.template(NONCE)

@@ -193,6 +193,57 @@ def test_a_configuration_above_the_folder_is_named(tmp_path):
         config.read(tmp_path / "html")
 
 
+SAMPLE = rb"""<?php
+/** The name of the database for WordPress */
+define( 'DB_NAME', 'database_name_here' );
+define( 'DB_USER', 'username_here' );
+define( 'DB_PASSWORD', 'password_here' );
+define( 'DB_HOST', 'localhost' );
+define( 'DB_CHARSET', 'utf8' );
+define( 'DB_COLLATE', '' );
+""" + b"".join(b"define( '%b', 'put your unique phrase here' );\n" % name.encode() for name in config.SALTS) + rb"""
+$table_prefix = 'wp_';
+define( 'WP_DEBUG', false );
+if ( ! defined( 'ABSPATH' ) ) {
+	define( 'ABSPATH', __DIR__ . '/' );
+}
+$shown = 'own sample';
+"""  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sample", "of_tree"),
+    [(SAMPLE, True), (SAMPLE.replace(b"put your unique", b"mettez une"), False), (b"<?php\n", False), (None, False),
+     (SAMPLE.replace(b"'password_here'", b"'a-true-password-7'"), False)],
+)  # fmt: skip
+def test_a_site_without_a_configuration_gets_the_one_its_installer_makes_of_the_sample(tmp_path, sample, of_tree):
+    if sample is not None:
+        (tmp_path / config.SAMPLE).write_bytes(sample)
+    (tmp_path / "wp-settings.php").write_text("<?php $shown = 'settings';")
+    assert config.read(tmp_path) is None
+    made = config.as_installed(tmp_path, "xy_", b"utf8mb4")
+    read = read_by_php(tmp_path, filled(made))
+    assert (read["DB_NAME"], read["DB_PASSWORD"], read["DB_HOST"]) == (
+        "alice_site",
+        VALUES["db.password"],
+        "localhost:3307",
+    )
+    assert {name: read[name] for name in config.SALTS} == {name: name[:4] * 16 for name in config.SALTS}
+    assert (read["prefix"], read["DB_CHARSET"], read["WP_DEBUG"]) == ("xy_", "utf8mb4", False)
+    assert (read["shown"] == "own sample") == of_tree
+    assert not made.secret_values() and not made.text("DB_NAME") and b"true-password" not in made.source
+
+
+@pytest.mark.parametrize("source", [b"", b"<?php\n", b"<?php\n# written by the deployment\n?>\n"])
+def test_an_empty_configuration_is_none(tmp_path, source):
+    assert config.read(site_with(tmp_path, source)) is None
+
+
+def test_a_prefix_that_wordpress_does_not_take_is_refused(tmp_path):
+    with pytest.raises(ShoplaunchError, match="is no prefix of tables"):
+        config.as_installed(tmp_path, "", b"utf8mb4")
+
+
 @contextmanager
 def served(tmp_path, content):
     """Give a function that asks for a page which reads the configuration first: (status, Location) by its headers."""
