@@ -151,24 +151,29 @@ def _has_bundle(config: Config, name: str, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def settle(config: Config) -> None:
-    """Complete or undo a restore that was interrupted. Raises ShoplaunchError `restore_running` while one is under way,
-    `database_busy`, OSError."""
-    if (config.home / STAGING).is_dir():
-        with _alone(config.home):
-            _settle(config)
+def settle(config: Config) -> bool:
+    """Complete or undo a restore that was interrupted; return whether it is complete now.
+
+    Raises ShoplaunchError `restore_running` while one is under way, `database_busy`, OSError.
+    """
+    if not (config.home / STAGING).is_dir():
+        return False
+    with _alone(config.home):
+        return _settle(config)
 
 
-def _settle(config: Config) -> None:
+def _settle(config: Config) -> bool:
     home, staging = config.home, config.home / STAGING
     if not staging.is_dir():
-        return
-    if _is_loaded(config, staging):
+        return False
+    is_loaded = _is_loaded(config, staging)
+    if is_loaded:
         _put_in_place(home, staging / _FILES)
     # The journal goes first: a staging folder without one is only deleted
     (staging / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(staging)
     sync_folder(home)
+    return is_loaded
 
 
 def _is_loaded(config: Config, staging: Path) -> bool:

@@ -78,6 +78,6 @@ def _load(module: str) -> Any:
 def main() -> None:
     """Give every new hosting account a working shop, by itself."""
     log_entries.begin_plain()
-    if (home_folder() / RESTORING).is_dir():
-        # A restore was interrupted: no command may see half of it
-        importlib.import_module("controller.backups").settle(load_config())
+    # A restore was interrupted: no command may see half of it
+    if (home_folder() / RESTORING).is_dir() and importlib.import_module("controller.backups").settle(load_config()):
+        click.echo("The restore that was cut off is complete now; `shoplaunch doctor` says what to look at.", err=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any
 
+from controller.network import local_peers
 from controller.network.exchange import BoundedSocket, Exchange
 from controller.network.resolver import own_name
 
@@ -79,6 +80,7 @@ class _BoundedSmtp(smtplib.SMTP):
     def __init__(self, server: MailServer, exchange: Exchange) -> None:
         self._exchange = exchange
         self._address = ""
+        self._is_plain = server.context is None
         exchange.allow(ANSWER_BYTES)
         # Without a name the library looks one up, without a deadline
         super().__init__(server.host, server.port, local_hostname="localhost", timeout=exchange.seconds)
@@ -86,6 +88,13 @@ class _BoundedSmtp(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Any:
         found = self._exchange.connect(host, port)
+        if self._is_plain:
+            # Mails hold clients' links, which an account that has taken the port would read
+            try:
+                local_peers.require_no_account_here(found)
+            except OSError:
+                found.close()
+                raise
         address = str(found.getsockname()[0])
         self._address = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
         return BoundedSocket(found, self._exchange)

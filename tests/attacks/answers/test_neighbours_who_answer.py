@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from controller.billing.whmcs.api import NeverAsked, WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import BundleStoreConfig
 from controller.jobs.shop.visits import Site, Visitor
+from controller.network import smtp
 from controller.object_store.store import ObjectStore
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -118,3 +120,17 @@ def test_an_account_at_the_port_of_a_store_gets_no_bundle(listener, tmp_path):
     with pytest.raises(ShoplaunchError, match=f"the user {ACCOUNTS[0]}"):
         ObjectStore(BundleStoreConfig(**named)).put("x.bundle", bundle, "0" * 64, 1.0)
     assert "PUT" not in end()
+
+
+@attack(
+    "an account takes the port of this machine's mail server while that is restarted, and waits for clients' mails",
+    "no mail is handed to it, and the failure names the user; it is tried again like any server that is away",
+)
+def test_an_account_at_the_port_of_the_mail_server_gets_no_mail(listener):
+    port, end = listener(ACCOUNTS[0])
+    mail = EmailMessage()
+    mail["To"], mail["From"] = "client@client.example", "shops@example.com"
+    mail.set_content(PASSWORD)
+    with pytest.raises(smtp.NotDelivered, match=f"the user {ACCOUNTS[0]}"):
+        smtp.deliver(smtp.MailServer("127.0.0.1", port), mail, 5, 5)
+    assert "client@client.example" not in end()
