@@ -32,8 +32,7 @@ from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
 from controller.setup import secret_files
-from controller.setup.start_command import start_command
-from shared import controller_socket
+from shared import controller_socket, installed
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
@@ -171,7 +170,12 @@ def _alarms(config: Config) -> Iterator[Check]:
     with reading(make_engine(config.database_url)) as connection:
         wanted = sum(health.alarms_wanted(connection))
     message = f"{wanted} not delivered" if wanted else "all are delivered"
-    yield Check("", not wanted, message, "Correct [mail] and restart the service: they are delivered within a minute.")
+    yield Check(
+        "",
+        not wanted,
+        message,
+        f"Correct [mail], then {installed.phrase('restart')}: they are delivered within a minute.",
+    )
 
 
 def _refused(config: Config) -> Iterator[Check]:
@@ -187,7 +191,8 @@ def _retention(config: Config) -> Iterator[Check]:
     late = last is not None and now - last > SWEEP_SECONDS
     periods = ", ".join(f"{name} {days or 'forever'}" for name, days in vars(config.retention).items())
     when = "nothing was removed yet" if last is None else f"what is over was removed last on {iso(last)}"
-    yield Check("", not late, f"days: {periods}; {when}", "Start a worker, or run `shoplaunch prune` by a timer.")
+    what = f"Where no worker runs, {installed.phrase('start')}, or run `shoplaunch prune` by a timer."
+    yield Check("", not late, f"days: {periods}; {when}", what)
 
 
 def _backups(config: Config) -> Iterator[Check]:
@@ -215,7 +220,7 @@ def _restored(config: Config) -> Iterator[Check]:
         return
     at, back = found
     message = f"a backup was brought back on {iso(at)}; as it was when that was made: {'; '.join(back.lines())}"
-    what = "End what had been revoked or removed since, as controller/OPERATING.md says; this is shown for two weeks."
+    what = f"End what had been revoked since, as {installed.phrase('operating')} says; this is shown for two weeks."
     yield Check("", False, message, what, optional=True)
 
 
@@ -271,10 +276,12 @@ def _web(config: Config) -> Iterator[Check]:
         answer = client.ask(HttpRequest("GET", urlsplit(url).path), Limits(TIMEOUT_SECONDS, _READY_BYTES))
         ready = answer.status == 200
         code = "" if ready else _code_of(answer.body)
-        what = advice(code) if is_known(code) else "Look at the server's log."
+        what = advice(code) if is_known(code) else f"To know why, {installed.phrase('log')}."
         yield Check("", ready, f"{url} answered {answer.status} {code}".strip(), what)
     except NetworkError as problem:
-        yield Check("", False, f"{url}: {problem.reason}", f"Start it: `{start_command()}`; check public_url.")
+        yield Check(
+            "", False, f"{url}: {problem.reason}", f"To start it, {installed.phrase('start')}; check public_url."
+        )
 
 
 def _keys_of_whmcs(config: Config) -> Iterator[Check]:
@@ -301,15 +308,13 @@ def _agents(config: Config) -> Iterator[Check]:
     try:
         controller_socket.connect(str(path), TIMEOUT_SECONDS, owner).close()
     except OSError as problem:
-        yield Check("", False, f"{path}: {problem.strerror}", f"Start it: `{start_command()}`.")
+        yield Check("", False, f"{path}: {problem.strerror}", f"To start it, {installed.phrase('start')}.")
     else:
         may_enter = bundle_readers.others_may_enter(path.parent)
         message = "this controller's own" if may_enter else "where accounts may not enter"
         yield Check("", may_enter, f"{path} is {message}", "Let accounts pass through its folders (mode 711).")
     if is_shared and not config.bind.startswith("unix:"):
-        message = (
-            f"{config.bind}: while `serve` restarts, any account may hold this port and hear who signs in or orders"
-        )
+        message = f"{config.bind}: while it restarts, any account may hold this port and hear who signs in or orders"
         what = 'Behind a web server on this machine set bind = "unix:PATH" in a folder of root\'s.'
         yield Check("port", True, message, what)
 
@@ -328,7 +333,7 @@ def _proxies(config: Config) -> Iterator[Check]:
     # `serve` speaks plain http: behind an https address there is a proxy
     missing = not hops and urlsplit(config.public_url).scheme == "https"
     message = "not set: everybody who signs in seems to come from the proxy" if missing else f"{hops}"
-    what = "Set trusted_proxies in shoplaunch.toml to how many proxies are in front (mostly 1), then restart `serve`."
+    what = f"Set trusted_proxies to how many proxies are in front (mostly 1), then {installed.phrase('restart')}."
     yield Check("", not missing, message, what)
     place = config.bind.partition("unix:")[2]
     folder = Path(place).parent

@@ -2,7 +2,7 @@
 
 import json
 
-from shared import data
+from shared import data, installed
 
 MYPY = False
 if MYPY:
@@ -15,7 +15,13 @@ LANGUAGES = ("en", "fa")
 
 def _load() -> "dict[str, ErrorCode]":
     document: "ErrorCodes" = json.loads(data.read(globals(), "error_codes.json").decode("utf-8"))
-    return document["codes"]
+    codes = document["codes"]
+    for entry in codes.values():
+        texts = entry["advice"]
+        texts["en"] = installed.filled(texts["en"], "en")
+        if "fa" in texts:
+            texts["fa"] = installed.filled(texts["fa"], "fa")
+    return codes
 
 
 #: code -> {"retryable": bool, "status": int or missing (HTTP, 400), "title" and "advice": {"en": str, "fa": str}}; an

@@ -18,6 +18,7 @@ from controller.agent_archive.bytecode import BYTECODE, code_names, compiled_mod
 from controller.agent_archive.locations import PACKAGING, PROJECT, WHEELS
 from controller.agent_archive.untyped import untyped
 from controller.files import write_durably
+from shared import installed
 from shared.errors import ShoplaunchError
 
 VENDOR_LIST = PACKAGING / "vendor.txt"
@@ -185,7 +186,8 @@ def _in_english(catalogue: bytes) -> bytes:
     """Return the catalogue of error codes with what the agent needs at its start: whether to retry, English advice."""
     document = json.loads(catalogue)
     for entry in document["codes"].values():
-        entry["advice"] = {"en": entry["advice"]["en"]}
+        # The same bytes from a clone and from a package, which may take turns over one state
+        entry["advice"] = {"en": installed.filled(entry["advice"]["en"], "en", installed.CLONE)}
         del entry["title"]
         entry.pop("status", None)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

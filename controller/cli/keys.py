@@ -16,6 +16,7 @@ from controller.config import load_config
 from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.jobs.intake.view import iso
 from controller.setup import installation, inventory, key_retirement
+from shared import installed
 from shared.plain_lines import escaped
 
 #: A value of `--may`: only orders and queries.
@@ -51,7 +52,8 @@ def rotate(yes: bool) -> None:
     inventory.public_keys(config)
     confirm("After the next restart, earlier agents refuse new jobs until `skeleton install` has run. Continue?", yes)
     installation.rotate_keys(config)
-    click.echo("New keys are in use after a restart. Run `shoplaunch skeleton install SERVER` for every server now.")
+    skeletons = "`shoplaunch skeleton install SERVER` for every server"
+    click.echo(f"To use the new keys, {installed.phrase('restart')}, and run {skeletons}, now.")
 
 
 @key.command()
@@ -78,7 +80,7 @@ def retire(yes: bool, at_once: bool) -> None:
     click.echo(f"Sealed anew: {done.sealed}. Signed anew: {done.signed}. The old keys are gone.")
     if done.unreadable:
         click.echo(f"Unreadable before, and still: {done.unreadable}", err=True)
-    click.echo("Restart the service, then run `shoplaunch skeleton install SERVER` for every server.")
+    click.echo(f"Now {installed.phrase('restart')}, then `shoplaunch skeleton install SERVER` for every server.")
 
 
 def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,16 +1,16 @@
-"""The command that starts this installation's service: of a package its units, else the program itself."""
+"""The command that starts this installation's service: of a package its units, of an image its container."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from shared import installed
 
-#: Where the package is; its services are the system's.
-_PACKAGED = "/opt/shoplaunch/"
+_COMMANDS = {
+    installed.CLONE: "shoplaunch serve",
+    installed.PACKAGE: "systemctl restart shoplaunch-web shoplaunch-worker",
+    installed.IMAGE: "podman restart shoplaunch",
+}
 
 
 def start_command() -> str:
     """Return what an operator runs to start the service, or to start it again."""
-    if Path(sys.prefix).resolve().as_posix().startswith(_PACKAGED):
-        return "systemctl restart shoplaunch-web shoplaunch-worker"
-    return "shoplaunch serve"
+    return _COMMANDS[installed.KIND]

@@ -7,8 +7,8 @@ from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
-from controller.setup import start_command
 from controller.setup.installation import ensure_installation
+from shared import installed
 
 
 @pytest.mark.parametrize("content", [b"", b"PK not really", b"PK\x05\x06" + bytes(18)], ids=["empty", "torn", "bare"])
@@ -43,12 +43,15 @@ def test_a_channel_whose_agent_is_not_kept_and_a_roll_out_that_stopped_are_named
 
 
 @pytest.mark.parametrize(
-    ("prefix", "command"),
-    [("/opt/shoplaunch/current", "systemctl restart shoplaunch-web shoplaunch-worker"), ("/srv/x", "shoplaunch serve")],
-)
-def test_what_is_not_started_is_started_as_this_installation_is(tmp_path, monkeypatch, prefix, command):
+    ("kind", "command"),
+    [
+        (installed.PACKAGE, "`systemctl start shoplaunch-web shoplaunch-worker`"),
+        (installed.CLONE, "`shoplaunch serve`"), (installed.IMAGE, "start the containers"),
+    ],
+)  # fmt: skip
+def test_what_is_not_started_is_started_as_this_installation_is(tmp_path, monkeypatch, kind, command):
     config = load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:9"})
     ensure_installation(config)
-    monkeypatch.setattr(start_command.sys, "prefix", prefix)
-    found = [one.advice for one in doctor.examine(config) if "Start it" in one.advice]
-    assert found and all(f"`{command}`" in one for one in found)
+    monkeypatch.setattr(installed, "KIND", kind)
+    found = [one.advice for one in doctor.examine(config) if "To start it" in one.advice]
+    assert found and all(command in one for one in found)

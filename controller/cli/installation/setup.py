@@ -22,6 +22,7 @@ from controller.cli.terminal.output import (
 from controller.config import Config, load_config
 from controller.setup import installation, operator_address
 from controller.setup.first_run import installing
+from shared import installed
 from shared.errors import ShoplaunchError, advice
 
 
@@ -135,7 +136,8 @@ def migrate() -> None:
     if problem is not None:
         show_error(problem.code, problem.message)
         sys.exit(PARTLY_DONE)
-    click.echo("So is the agent. Restart the service, then run `shoplaunch skeleton install SERVER` for every server.")
+    skeletons = "`shoplaunch skeleton install SERVER` for every server"
+    click.echo(f"So is the agent. Now {installed.phrase('restart')}, then run {skeletons}.")
 
 
 @click.command()
