@@ -62,23 +62,35 @@ def test_what_stops_no_command_comes_last_and_says_so(surveyed):
     assert "did you mean SHOPLAUNCH_MAIL__PASSWORD_FILE?" in found[1].message
 
 
-@pytest.mark.parametrize(
-    ("text", "setting"),
-    [
-        ('[mail]\nfolder = "/tmp"\nhost = "h"', "mail.folder"),
-        ('[mail]\ndriver = "folder"', "mail.driver"),
-        ('[mail]\npassword_file = "{here}/shoplaunch.toml"', "mail.password_file"),
-        ('[engine]\nkind = "celery"', "engine.kind"),
-        ('[engine]\nbroker_url = "redis://h"', "engine.kind"),
-        (
-            '[engine]\nbroker_url = "redis://h"\nbroker_url_file = "{here}/shoplaunch.toml"',
-            "engine.broker_url",
-        ),
-        ('bind = "unix:/run/x/s"\nagent_socket = "/run/x/s"', "agent_socket"),
-        ('[whmcs]\nkey = "a"\nurl = "https://b.example"\n[whmcs.a]\nurl = "https://b.example"', "whmcs"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_named(surveyed, tmp_path, text, setting):
+STORE = '[bundle_store]\nendpoint = "https://s3.example"\n'
+#: What contradicts -> the setting that is named.
+CONTRADICTIONS = {
+    "folder-and-host": ('[mail]\nfolder = "/tmp"\nhost = "h"', "mail.folder"),
+    "driver-without-folder": ('[mail]\ndriver = "folder"', "mail.driver"),
+    "user-without-password": ('[mail]\nuser = "u"', "mail.user"),
+    "password-without-user": ('[mail]\npassword_file = "{here}/shoplaunch.toml"', "mail.password_file"),
+    "celery-without-broker": ('[engine]\nkind = "celery"', "engine.kind"),
+    "broker-without-celery": ('[engine]\nbroker_url = "redis://h"', "engine.kind"),
+    "two-brokers": (
+        '[engine]\nbroker_url = "redis://h"\nbroker_url_file = "{here}/shoplaunch.toml"', "engine.broker_url",
+    ),
+    "one-socket-for-two": ('bind = "unix:/run/x/s"\nagent_socket = "/run/x/s"', "agent_socket"),
+    "one-key-for-two": (
+        '[whmcs]\nkey = "a"\nurl = "https://b.example"\n[whmcs.a]\nurl = "https://b.example"', "whmcs",
+    ),
+    "store-without-bucket": (STORE + 'access_key = "a"\nsecret_key = "s"', "bundle_store.endpoint"),
+    "store-without-key": (STORE + 'bucket = "b"\nsecret_key = "s"', "bundle_store.endpoint"),
+    "store-without-secret": (STORE + 'bucket = "b"\naccess_key = "a"', "bundle_store.endpoint"),
+    "store-with-two-secrets": (
+        STORE + 'bucket = "b"\naccess_key = "a"\nsecret_key = "s"\nsecret_key_file = "{here}/shoplaunch.toml"',
+        "bundle_store.endpoint",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_named(surveyed, tmp_path, name):
+    text, setting = CONTRADICTIONS[name]
     found = findings(surveyed(text.replace("{here}", str(tmp_path))))
     assert setting in [one.setting for one in found]
 
