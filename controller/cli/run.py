@@ -31,7 +31,7 @@ from controller.settings.rules import is_listening_place
 from controller.setup import worker_needs
 from controller.telemetry import tracing
 from controller.web.app import create_app
-from controller.web.support import agent_socket
+from controller.web.support import agent_socket, own_place
 from shared.errors import ShoplaunchError, advice
 
 THREADS = 24
@@ -182,7 +182,9 @@ def serve(bind: str | None, no_worker: bool) -> None:
     log_entries.begin(config.log_format)
     # Fails here, with advice, instead of in a child that is started again and again
     require_ready(config)
-    _Server(config, bind or config.bind, not no_worker).run()
+    bind = bind or config.bind
+    own_place.hold(bind)
+    _Server(config, bind, not no_worker).run()
 
 
 @click.command()
