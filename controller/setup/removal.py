@@ -51,9 +51,11 @@ def bundle(config: Config, name: str) -> None:
     # Who adds one of the same name meanwhile would lose its file
     with alone(config.bundles):
         if _is_left_over(config, name):
-            key: str | None = stored_bundles.key_of(name, sha256_file(_file(config, name)))
+            key = stored_bundles.key_of(name, sha256_file(_file(config, name)))
         else:
-            key = inventory.bundle_store(config).get(name).store_key
+            known = inventory.bundle_store(config).get(name)
+            # What was being put there when it was cut off is noted nowhere
+            key = known.store_key or stored_bundles.key_of(name, known.sha256)
             _remove(config, "bundle", name, bundles, usage.of_bundle)
         # After the row: a file without a row does no harm. Before the file, which tells the key when this is cut off
         stored_bundles.remove(config, key)

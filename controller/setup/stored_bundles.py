@@ -56,7 +56,7 @@ def take_away(config: Config, name: str) -> Bundle:
     return inventory.bundle_store(config).get(name)
 
 
-def remove(config: Config, key: str | None) -> None:
-    """Remove what the store holds under `key`; None: nothing. Raises ShoplaunchError `bundle_store_failed`."""
-    if key is not None and (found := store.opened(config)) is not None:
+def remove(config: Config, key: str) -> None:
+    """Remove what the store holds under `key`, if anything. Raises ShoplaunchError `bundle_store_failed`."""
+    if (found := store.opened(config)) is not None:
         found.remove(key, inventory.now(config))

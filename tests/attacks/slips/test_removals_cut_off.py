@@ -60,6 +60,21 @@ def test_a_removal_that_was_cut_off_is_ended_by_the_next(config, store, instant,
 
 
 @attack(
+    "the machine dies while a bundle is put into the object store, and the bundle is removed before the next try",
+    "the object goes with the bundle",
+)
+def test_what_was_just_put_into_the_store_goes_with_its_bundle(config, store, monkeypatch):
+    stored_bundles.take_away(config, NAME)
+    with monkeypatch.context() as machine:
+        machine.setattr(stored_bundles.bundles, "note_store", killed)
+        with pytest.raises(Killed):
+            stored_bundles.put(config, NAME)
+    assert len(store.objects) == 1
+    removal.bundle(config, NAME)
+    assert store.objects == []
+
+
+@attack(
     "the machine dies while a bundle is taken out of the object store",
     "the same command takes it out",
 )
