@@ -128,7 +128,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def mariadb_server():
     """A private MariaDB for the whole run (tests.support.servers.mariadb.MariaDB)."""
-    server = mariadb.start_private()
+    server = mariadb.start_private(mariadb.FEW_FILES)
     yield server
     mariadb.stop_private(server)
 

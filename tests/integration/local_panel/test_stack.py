@@ -13,6 +13,7 @@ import pytest
 from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.support.servers.local_server import as_user
+from tests.support.servers.mariadb import certificate_options
 
 pytestmark = pytest.mark.root
 PROJECT = Path(__file__).resolve().parents[3]
@@ -27,17 +28,22 @@ def directory():
     shutil.rmtree(path)
 
 
+def stack_in(folder):
+    """Return a stack in `folder` whose database has a certificate: to make one takes seconds with each start."""
+    return Stack(folder, mariadb_options=certificate_options())
+
+
 def pids(stack):
     return {str(path): path.read_text() for path in stack.directory.glob("*/*.pid")}
 
 
 def test_starting_twice_starts_once_and_another_object_finds_it(directory):
-    stack = Stack(directory / "stack")
+    stack = stack_in(directory / "stack")
     assert set(stack.status().values()) == {False}
     stack.start()
     first = pids(stack)
     assert len(first) == 2 + len(stack.php_versions())
-    again = Stack(directory / "stack")
+    again = stack_in(directory / "stack")
     again.start()
     assert pids(again) == first
     assert again.http_port == stack.http_port
@@ -50,7 +56,7 @@ def test_starting_twice_starts_once_and_another_object_finds_it(directory):
 
 
 def test_two_stacks_live_side_by_side(directory):
-    one, two = Stack(directory / "stack"), Stack(directory / "other")
+    one, two = stack_in(directory / "stack"), stack_in(directory / "other")
     try:
         one.start()
         two.start()
@@ -63,7 +69,7 @@ def test_two_stacks_live_side_by_side(directory):
 
 
 def test_a_killed_service_is_started_again(directory):
-    stack = Stack(directory / "stack")
+    stack = stack_in(directory / "stack")
     stack.start()
     for pid in pids(stack).values():
         os.kill(int(pid), 9)

@@ -121,7 +121,7 @@ class Session:
     def _make_failed(self):
         words = ("--server", "web1", "--bundle", "classic", "--account", self.whole.new_name())
         job = self.world.json("order", *words, "--domain", "none.localhost", "--email", "owner@example.com")
-        wait_for(lambda: self.world.json("show", job["id"])["state"] == "failed", "an order without an account goes on")
+        self.whole.wait(job, "failed")
         return job["id"]
 
     def _make_refused(self):
