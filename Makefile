@@ -10,6 +10,9 @@ PYTEST = .venv/bin/pytest -n 6 --dist loadscope --no-loadscope-reorder
 # Beside the linters one process compiles all tests: otherwise each of the six would, at the same time
 COMPILED = trap 'wait' EXIT; .venv/bin/pytest --collect-only -q $(TESTS) > /dev/null 2>&1 &
 
+# By a name of its own: a line of a recipe that says $(MAKE) itself is run by `make -n` too, and compiles all tests
+LINTED = $(MAKE) --no-print-directory lint
+
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
@@ -53,12 +56,12 @@ cluster:
 
 test:
 	@packaging/bootstrap.sh test
-	@$(COMPILED) $(MAKE) --no-print-directory lint
+	@$(COMPILED) $(LINTED)
 	$(PYTEST) $(TESTS)
 
 test-nightly:
 	@packaging/bootstrap.sh test
-	@$(COMPILED) $(MAKE) --no-print-directory lint
+	@$(COMPILED) $(LINTED)
 	SHOPLAUNCH_NIGHTLY=1 $(PYTEST) $(TESTS)
 
 # Each in tests/mutants takes one protection away; the tests named beside it have to notice
