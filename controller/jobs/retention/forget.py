@@ -107,6 +107,6 @@ def _erase_service(connection: sa.Connection, signed_by: str, service_id: str, n
     known = services.get(connection, signed_by, service_id)
     wanted = {} if known is None else dict(known.wanted or {})
     named = {str(wanted.get(name) or "") for name in ("domain", "email", "account")} - {""}
-    gone = people.scrub_answers(connection, named)
+    gone = people.scrub_answers(connection, named) + people.drop_unanswered(connection, signed_by)
     gone += connection.execute(sa.delete(refused).where(refused_orders.of_service(signed_by, service_id))).rowcount
     return gone + people.empty_service(connection, signed_by, service_id, now)

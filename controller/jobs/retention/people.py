@@ -150,6 +150,13 @@ def scrub_answers(connection: sa.Connection, needles: Iterable[str]) -> int:
     return len(named)
 
 
+def drop_unanswered(connection: sa.Connection, signed_by: str) -> int:
+    """Let go of the key's requests that are being answered, maybe with what is erased now: sent again they are answered
+    anew. Return how many there were."""
+    which = (answers.c.event.startswith(f"{signed_by}:", autoescape=True), answers.c.status.is_(None))
+    return connection.execute(sa.delete(answers).where(*which)).rowcount
+
+
 def _problem() -> dict[str, Any]:
     error = ShoplaunchError(FORGOTTEN, "what was stored of this service was erased")
     return {"type": "about:blank", "title": error.message, "status": 410, **error.as_dict()}

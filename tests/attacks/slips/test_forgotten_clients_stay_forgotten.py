@@ -5,10 +5,12 @@ from contextlib import suppress
 import pytest
 
 from controller.db.identities.access import Note
+from controller.db.orders.request_log import Answer
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import knows_later
 from tests.attacks.table import attack
 from tests.integration.controller.retention.stored import dump
+from tests.integration.controller.retention.test_forget import KEY, PLANTED, live
 
 NOTE = Note("command line", "forget")
 NAMED = "planted.owner@mail.example"
@@ -45,3 +47,21 @@ def test_reports_of_a_forgotten_job_are_not_kept(world, end):
     says(agent)
     assert NAMED not in dump(world.engine)
     assert world.job(job).events_kept == 0
+
+
+@attack(
+    "billing asks for a service at the very moment at which its client is forgotten",
+    "the answer is given and not kept; what others of the key were answered stays",
+)
+def test_an_answer_under_way_is_not_kept(world):
+    live(world)
+    log = world.service.access.request_log
+    answered, other = Answer(200, "application/json", "{}"), "other:2"
+    for event in (f"{KEY}:2", f"{KEY}:3", other):
+        log.claim(event, "b" * 64)
+    log.keep(f"{KEY}:3", answered)
+    world.service.retention.forget(KEY, "42", NOTE)
+    for event in (f"{KEY}:2", other):
+        log.keep(event, Answer(200, "application/json", PLANTED["email"] if event != other else "{}"))
+    assert PLANTED["email"] not in dump(world.engine)
+    assert [log.claim(event, "b" * 64) for event in (f"{KEY}:2", f"{KEY}:3", other)] == [None, answered, answered]
