@@ -1,6 +1,7 @@
 """No room where the controller's database is: said as that, by whatever needs the room; with room it goes on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,29 @@ def refused(home, *words, **how):
     return said.partition(":")[0]
 
 
+@pytest.fixture(scope="module")
+def born(tmp_path_factory):
+    """The home of a new installation, to be copied."""
+    home = tmp_path_factory.mktemp("born") / "home"
+    (home / "data").mkdir(parents=True)
+    run(home, "init", code=0)
+    return home
+
+
+@pytest.fixture
+def home(born, tmp_path):
+    """A function: the folder its database is to be in -> the home of a new installation."""
+
+    def installed(data):
+        made = tmp_path / "home"
+        shutil.copytree(born, made, ignore=shutil.ignore_patterns("data"))
+        shutil.copytree(born / "data", data, dirs_exist_ok=True)
+        (made / "data").symlink_to(data)
+        return made
+
+    return installed
+
+
 @pytest.mark.root
 @pytest.mark.parametrize("room", ROOM)
 def test_init_where_the_database_has_no_room_says_so_and_goes_on_once_there_is(disk, tmp_path, room):
@@ -88,11 +112,8 @@ def test_init_where_the_database_has_no_room_says_so_and_goes_on_once_there_is(d
 
 
 @pytest.mark.root
-def test_a_backup_of_a_database_whose_disk_is_full_says_so(disk, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "data").symlink_to(disk)
-    run(home, "init", code=0)
+def test_a_backup_of_a_database_whose_disk_is_full_says_so(disk, home, tmp_path):
+    home = home(disk)
     leave(disk, 0)
     assert refused(home, "backup", tmp_path / "saved") == "database_full"
     assert not (tmp_path / "saved").exists()
@@ -102,11 +123,8 @@ def test_a_backup_of_a_database_whose_disk_is_full_says_so(disk, tmp_path):
 
 @pytest.mark.root
 @pytest.mark.parametrize("words", [("user", "add", "nora"), ("migrate",), ("jobs",)])
-def test_no_command_takes_a_full_disk_for_a_busy_database(disk, tmp_path, words):
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "data").symlink_to(disk)
-    run(home, "init", code=0)
+def test_no_command_takes_a_full_disk_for_a_busy_database(disk, home, words):
+    home = home(disk)
     leave(disk, 0)
     assert refused(home, *words) == "database_full"
 
@@ -124,12 +142,9 @@ def quota(tmp_path):
 
 @pytest.mark.root
 @pytest.mark.parametrize("words", [("user", "add", "nora"), ("jobs",)])
-def test_a_quota_that_is_used_up_is_a_full_disk(quota, tmp_path, words):
+def test_a_quota_that_is_used_up_is_a_full_disk(quota, home, words):
     folder, limit = quota
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "data").symlink_to(folder)
-    run(home, "init", code=0)
+    home = home(folder)
     limit(1)
     # What the shared memory of its journal needs is more than the quota, what the disk has is not
     assert refused(home, *words) == "database_full"
@@ -200,10 +215,8 @@ def test_a_table_that_a_real_server_calls_full_is_one(mariadb_server):
 @pytest.mark.root
 @pytest.mark.parametrize("passphrase", [None, "a long passphrase"], ids=["open", "sealed"])
 @pytest.mark.parametrize("way", ["file", "standard output"])
-def test_a_backup_onto_a_full_disk_says_that_alone(disk, tmp_path, way, passphrase):
-    home = tmp_path / "home"
-    (home / "data").mkdir(parents=True)
-    run(home, "init", code=0)
+def test_a_backup_onto_a_full_disk_says_that_alone(disk, home, tmp_path, way, passphrase):
+    home = home(tmp_path / "data")
     for room in (0, 400 * KIB):
         (disk / "filler").unlink(missing_ok=True)
         leave(disk, room)
