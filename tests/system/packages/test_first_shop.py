@@ -8,49 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import PROJECT
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 from tests.system.packages.conftest import build
 from tests.system.packages.machine import Machine
+from tests.system.packages.operating import (
+    BACKUPS,
+    SERVICES,
+    TIMERS,
+    UNITS,
+    answers,
+    followed,
+    is_active,
+    lives,
+    log_of,
+    main_process,
+    purged,
+    red_rows,
+    row_of,
+    sell,
+    shown,
+)
 from tests.system.packages.tree import SECONDS, wait_until
-from tests.system.pages.page_commands import blocks_of
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
-PAGE = "controller/OPERATING.md"
-UNITS, TIMERS = ("shoplaunch-web", "shoplaunch-worker"), ("shoplaunch-backup", "shoplaunch-retention")
-STATE, BACKUPS = "/var/lib/shoplaunch", "/var/backups/shoplaunch"
-#: A machine of its own has these services as they come from the system's packages, and nobody's accounts.
-SERVICES = """
-rm -rf /var/lib/mysql /home/* /etc/apache2/sites-enabled/* /etc/php/*/fpm/pool.d/shoplaunch*
-install -d -o mysql -g mysql -m 700 /var/lib/mysql
-mariadb-install-db --user=mysql --skip-test-db >/dev/null
-cd /usr/lib/systemd/system
-systemctl --root=/ enable --quiet mariadb apache2 cron php[0-9]*-fpm.service
-"""
-#: What the page's `shoplaunch setup` asks.
-ANSWERS = """
-public_url = "http://127.0.0.1:8000"
-operator_email = "operator@example.com"
-[server]
-name = "web1"
-panel = "local"
-"""
-TEMPLATE = """
-mkdir -p /home/template
-mariadb -e "CREATE DATABASE template CHARACTER SET utf8mb4; CREATE USER template@localhost IDENTIFIED BY 't3mplate';
-    GRANT ALL ON template.* TO template@localhost"
-SAMPLE_SHOP_DB_PASSWORD=t3mplate SAMPLE_SHOP_ADMIN_PASSWORD=Template-Pw-77 php /var/tmp/sample-shop/install.php \\
-    --docroot /home/template/public_html --domain template.example --admin-email owner@template.example \\
-    --db-url 'mysql://template@localhost/template?unix_socket=/run/mysqld/mysqld.sock'
-"""
-#: What stands on the page -> what is run instead; None: it was done before.
-INSTEAD = {
-    "make deb": None,
-    "apt install mariadb-server": None,
-    "apt install ./build/deb": "dpkg -i /var/tmp/shoplaunch_*.deb",
-    "shoplaunch setup": "shoplaunch setup --from /var/tmp/answers --json",
-    "shoplaunch watch": "true",
-}
 #: Sends an order as a billing system's queue does, again until it is taken, while the package is upgraded.
 QUEUE = """
 import sys, time, uuid
@@ -82,87 +62,14 @@ def needed():
         pytest.skip(f"a server of one's own needs {', '.join(missing) or 'php-fpm'}")
 
 
-def block_from(first):
-    """Return the page's lines of the block that has one beginning with `first`, from there on."""
-    for block in blocks_of(PAGE):
-        for number, line in enumerate(block):
-            if line.startswith(first):
-                return block[number:]
-    raise AssertionError(f"no block of {PAGE} has {first}")
-
-
-def follow(machine, lines):
-    """Run the page's lines as root; return what the last one said."""
-    said = ""
-    for line in lines:
-        run = next((other for begin, other in INSTEAD.items() if line.startswith(begin)), line)
-        said = machine.run("sh", "-c", f"cd /root; {run}") if run else said
-    return said
-
-
-def sell(machine, name):
-    """Order a shop as the page does, for an account called `name`; return the job."""
-    order = block_from("shoplaunch order")[0]
-    return follow(machine, [order.replace("alice", name).replace("shop.example", f"{name}.example")]).strip()
-
-
-def shown(machine, job):
-    return json.loads(machine.run("shoplaunch", "show", job, "--json"))
-
-
-def lives(machine, job):
-    found = shown(machine, job)
-    assert found["state"] not in ("failed", "stalled"), found
-    return found["state"] == "live"
-
-
-def answers(machine, name):
-    """Return the status of a shop's first page."""
-    connect = "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1')"
-    ask = "c.request('GET', '/', headers={'Host': sys.argv[1]}); print(c.getresponse().status)"
-    return int(machine.run("python3", "-c", f"{connect}; {ask}", name))
-
-
-def rows(machine):
-    return json.loads(machine.run("sh", "-c", "shoplaunch doctor --json || test $? = 1"))
-
-
-def row_of(machine, name):
-    return next(row for row in rows(machine) if row["name"] == name)
-
-
-def main_process(machine, unit):
-    return machine.run("systemctl", "show", "--property=MainPID", "--value", unit).strip()
-
-
-def is_active(machine, unit):
-    return machine.run("systemctl", "show", "--property=ActiveState", "--value", unit).strip() == "active"
-
-
-def log_of(machine, *units):
-    return machine.run("journalctl", "--no-pager", "--output=cat", *(f"--unit={unit}" for unit in units))
-
-
 @pytest.fixture(scope="module")
 def machine(package, tmp_path_factory):
     """A machine whose operator has followed the page, up to the first shop's order; `job` is its job."""
     needed()
     made = Machine(tmp_path_factory.mktemp("machine") / "first", prepared=SERVICES)
     try:
-        made.give(package)
-        made.path("/var/tmp/answers").write_text(ANSWERS)
         made.path("/var/tmp/queue.py").write_text(QUEUE)
-        shutil.copytree(PROJECT / "packaging" / "demo" / "sample-shop", made.path("/var/tmp/sample-shop"))
-        install, *rest = block_from("apt install ./build/deb")
-        follow(made, [install, *block_from("apt install mariadb-server"), rest[0]])
-        # Nobody takes mails there
-        made.run("sed", "-i", f'/^.mail.$/a folder = "{STATE}/mail"', "/etc/shoplaunch/shoplaunch.toml")
-        made.run("install", "-d", "-m", "700", f"{STATE}/mail")
-        follow(made, [*rest[1:], "shoplaunch skeleton install web1"])
-        made.run("sh", "-ec", TEMPLATE)
-        pack, *others = block_from("SHOPLAUNCH_SOURCE_PASSWORD=… shoplaunch pack --docroot")
-        follow(made, [pack.replace("=…", "=t3mplate"), *others[:-2]])
-        made.job = sell(made, "alice")
+        made.job = followed(made, package)
         yield made
     finally:
         made.close()
@@ -182,9 +89,7 @@ def test_the_page_leads_from_the_package_to_a_living_shop(machine):
     said = log_of(machine, *UNITS)
     # Its agent was started as cron would, without the worker's limits
     assert f"job {machine.job}: step notify" in said and "not quite as cron does" not in said
-    red = {row["name"] for row in rows(machine) if not row["ok"]}
-    # A note: opcache's memory, as Debian has it, is not used
-    assert {name for name in red if not re.fullmatch(r"web1: php [0-9.]+ memory", name)} == set()
+    assert red_rows(machine) == set()
 
 
 def test_web_and_worker_come_back_after_a_restart_and_after_a_kill(machine):
@@ -246,13 +151,7 @@ def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machi
 
 def test_a_purge_leaves_living_shops_and_nothing_else(machine):
     wait_until(lambda: lives(machine, machine.job))
-    machine.run("dpkg", "--purge", "shoplaunch")
-    machine.run("rm", "-rf", BACKUPS)
-    left = {str(Path(name).parent) for name in machine.written("*shoplaunch*")}
-    assert {name for name in left if not name.startswith("etc/php/")} <= {
-        "var/lib", "var/lib/shoplaunch/sockets", "etc/apache2/sites-enabled"
-    }  # fmt: skip
-    assert "shoplaunch-" not in machine.run("systemctl", "list-unit-files", "--no-pager")
+    purged(machine)
     machine.reboot()
     assert answers(machine, "alice.example.com") == 200
 

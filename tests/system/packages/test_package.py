@@ -100,6 +100,10 @@ def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(pack
         f"{STATE}/shoplaunch.toml"
     ]
 
+    advised = {row["name"]: row["advice"] for row in json.loads(tree.run("shoplaunch", "doctor", "--json", code=1))}
+    assert "`systemctl start shoplaunch-web shoplaunch-worker`" in advised["web"] and "`shoplaunch serve`" not in str(
+        advised
+    )
     service = tree.start("shoplaunch", "serve")
     # Nobody delivers mail there, and no server is known yet
     wait_until(lambda: red_rows(tree) <= {"mail", "servers"})
