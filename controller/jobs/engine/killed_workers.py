@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
@@ -19,6 +19,7 @@ from controller.db.steps import StepRow
 from controller.jobs.engine.presence import HOST_CHARACTERS
 from controller.jobs.lifecycle import due_hint, lease, plan, states
 from controller.jobs.lifecycle.wakeup import Wakeup, socket_of
+from controller.jobs.steps.rollback import MAYBE
 
 
 class KilledWorkers:
@@ -68,8 +69,9 @@ def _released(connection: sa.Connection, server: str, worker: str, rows: Collect
 
 def settles(job: Job, rows: Mapping[str, StepRow]) -> float | None:
     """Return how long others wait with the job of a worker that was killed, in seconds; None: until its lease is over,
-    as with mails, and with requests that may take long."""
-    if job.alarm == "wanted" or job.state == states.CANCELLED:
+    as with mails, and while an account is being made, which may take minutes."""
+    is_making = job.state == states.PREPARING and facts.of(job).made.account == MAYBE
+    if job.alarm == "wanted" or job.state == states.CANCELLED or is_making:
         return None
     if job.state == states.RECEIVED:
         return 0.0

@@ -68,7 +68,7 @@ def _by_name(*steps: Step) -> dict[str, Step]:
 
 
 PLAN: dict[str, Step] = _by_name(
-    Step("account", "Hosting account", PREPARE, (), "account", longest=660.0, is_quotable=True),
+    Step("account", "Hosting account", PREPARE, (), "account", longest=660.0, settles=SETTLED, is_quotable=True),
     Step("database", "Database", PREPARE, ("account",), "database", settles=SETTLED, is_quotable=True),
     Step("database_user", "Database user", PREPARE, ("account",), "database_user", settles=SETTLED, is_quotable=True),
     Step(

@@ -23,6 +23,8 @@ from tests.integration.controller.engine.test_visits_first import finish
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.integration.controller.world import eventually
 
+#: A request for an account may be under way, which takes minutes.
+MAKING = {"made_account": "maybe"}
 PROJECT = Path(__file__).parents[4]
 LISTEN = """
 import sys, time
@@ -113,7 +115,8 @@ def test_a_killed_workers_visit_is_another_ones_at_once(engine, folder, neighbou
         pytest.param(("database", "database_user", "php"), {"state": "preparing"}, plan.SETTLED, id="databases"),
         pytest.param(("drop",), {"state": "preparing"}, plan.SETTLED, id="uploads"),
         pytest.param((), {"state": "received"}, 0.0, id="nothing"),
-        pytest.param(("account",), {"state": "preparing"}, lease.SECONDS, id="an account takes minutes"),
+        pytest.param(("account",), {"state": "preparing"}, plan.SETTLED, id="an account is looked for"),
+        pytest.param(("account",), {"state": "preparing", "facts": MAKING}, lease.SECONDS, id="an account is made"),
         pytest.param(("notify",), {"state": "live"}, lease.SECONDS, id="a mail is sent once"),
         pytest.param(("check",), {"alarm": "wanted"}, lease.SECONDS, id="an alarm"),
         pytest.param(("cron",), {"state": "cancelled"}, lease.SECONDS, id="an end"),
@@ -128,7 +131,7 @@ def test_what_a_killed_workers_requests_may_still_do_is_waited_for(engine, folde
 
 
 def test_each_job_that_others_must_wait_for_keeps_one_slot(engine, folder, neighbour):
-    hold(engine, neighbour.name, "job00001", running=("account",), state="preparing")
+    hold(engine, neighbour.name, "job00001", running=("account",), state="preparing", facts=MAKING)
     hold(engine, neighbour.name, "job00002")
     hold(engine, neighbour.name, "job00003")
     neighbour.end()
