@@ -16,6 +16,7 @@ from controller.db.jobs import Job
 from controller.db.machines import slots
 from controller.db.machines.slots import SlotRow
 from controller.db.steps import StepRow
+from controller.jobs.agent_judgement import silence
 from controller.jobs.engine.presence import HOST_CHARACTERS
 from controller.jobs.lifecycle import due_hint, lease, plan, states
 from controller.jobs.lifecycle.wakeup import Wakeup, socket_of
@@ -56,7 +57,7 @@ class KilledWorkers:
 def _released(connection: sa.Connection, server: str, worker: str, rows: Collection[SlotRow], moment: Moment) -> bool:
     """Shorten the leases that the killed worker has on the server; return whether any is over at once."""
     held = jobs.held_by(connection, server, worker)
-    waits = [(job, settles(job, plan.rows(connection, job))) for job in held]
+    waits = [(job, settles(job, plan.rows(connection, job), moment.now)) for job in held]
     settled = [(job, seconds) for job, seconds in waits if seconds is not None]
     longest, until = moment.now + lease.SECONDS, moment.now + max((seconds for _job, seconds in settled), default=0.0)
     # One slot for each job: those of jobs that others must wait for stay taken
@@ -67,17 +68,22 @@ def _released(connection: sa.Connection, server: str, worker: str, rows: Collect
     return any(seconds == 0.0 for _job, seconds in settled)
 
 
-def settles(job: Job, rows: Mapping[str, StepRow]) -> float | None:
+def settles(job: Job, rows: Mapping[str, StepRow], now: float) -> float | None:
     """Return how long others wait with the job of a worker that was killed, in seconds; None: until its lease is over,
     as with mails, and while an account is being made, which may take minutes."""
     is_making = job.state == states.PREPARING and facts.of(job).made.account == MAYBE
     if job.alarm == "wanted" or job.state == states.CANCELLED or is_making:
         return None
-    if job.state == states.RECEIVED:
-        return 0.0
     running = [step for step in plan.of(job.kind).values() if step.work and rows[step.name].state == steps.RUNNING]
+    if not running:
+        return 0.0 if job.state == states.RECEIVED or _is_the_agents(job, now) else None
     waits = [step.settles for step in running if step.settles is not None]
-    return max(waits) if waits and len(waits) == len(running) else None
+    return max(waits) if len(waits) == len(running) else None
+
+
+def _is_the_agents(job: Job, now: float) -> bool:
+    """Return whether the agent is at work, and not so silent that a worker may be looking for it."""
+    return job.state in (states.DROPPED, states.RESTORING) and not silence.is_due(job, now)
 
 
 def is_gone(worker: str) -> bool:

@@ -120,7 +120,8 @@ def test_a_killed_workers_visit_is_another_ones_at_once(engine, folder, neighbou
         pytest.param(("notify",), {"state": "live"}, lease.SECONDS, id="a mail is sent once"),
         pytest.param(("check",), {"alarm": "wanted"}, lease.SECONDS, id="an alarm"),
         pytest.param(("cron",), {"state": "cancelled"}, lease.SECONDS, id="an end"),
-        pytest.param((), {"state": "restoring"}, lease.SECONDS, id="a probe"),
+        pytest.param((), {"state": "restoring", "heard_at": NOW - 1}, 0.0, id="an agent at work"),
+        pytest.param((), {"state": "restoring", "heard_at": NOW - 9000}, lease.SECONDS, id="a probe"),
     ],
 )
 def test_what_a_killed_workers_requests_may_still_do_is_waited_for(engine, folder, neighbour, running, more, seconds):
