@@ -2,7 +2,7 @@
 
 import json
 
-from shared import data, installed
+from shared import data
 
 MYPY = False
 if MYPY:
@@ -18,8 +18,11 @@ def _load() -> "dict[str, ErrorCode]":
     codes = document["codes"]
     for entry in codes.values():
         texts = entry["advice"]
-        texts["en"] = installed.filled(texts["en"], "en")
-        if "fa" in texts:
+        if "{" in texts["en"]:
+            # Never in an agent, which does not carry this module
+            from shared import installed
+
+            texts["en"] = installed.filled(texts["en"], "en")
             texts["fa"] = installed.filled(texts["fa"], "fa")
     return codes
 

@@ -8,6 +8,14 @@ _PLACES = (("/opt/shoplaunch/environments/", PACKAGE), ("/opt/shoplaunch/", IMAG
 
 #: Name in braces in the catalogue's advice -> kind -> language -> a piece of a sentence.
 PHRASES: "dict[str, dict[str, dict[str, str]]]" = {
+    "service": {
+        CLONE: {"en": "shoplaunch serve", "fa": "shoplaunch serve"},
+        PACKAGE: {
+            "en": "systemctl restart shoplaunch-web shoplaunch-worker",
+            "fa": "systemctl restart shoplaunch-web shoplaunch-worker",
+        },
+        IMAGE: {"en": "podman restart shoplaunch", "fa": "podman restart shoplaunch"},
+    },
     "start": {
         CLONE: {
             "en": "start `shoplaunch serve` or `shoplaunch worker`",

@@ -27,6 +27,8 @@ LAUNCHER = PACKAGING / "run"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 PUBLIC_KEY_BYTES = 32
 CATALOGUE = "error_codes.json"
+#: Keys are a build's own; the other is filled into the catalogue before an agent carries it.
+_NOT_CARRIED = ("keys.json", "installed.py")
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
 _MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
 
@@ -170,7 +172,7 @@ def _sources(package: str) -> Iterator[tuple[str, bytes]]:
     root = PROJECT / package
     for path in root.rglob("*"):
         name = path.relative_to(PROJECT)
-        if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name != "keys.json":
+        if path.suffix in (".py", ".json") and "examples" not in name.parts and path.name not in _NOT_CARRIED:
             content = path.read_bytes()
             yield name.as_posix(), _carried(path, content)
 

@@ -21,7 +21,7 @@ from controller.setup import inventory
 from controller.setup.first_run import answers, installing
 from controller.setup.first_run.answers import Answers, ServerAnswers
 from controller.setup.first_run.checks import NotReached
-from controller.setup.start_command import start_command
+from shared import installed
 from shared.errors import ShoplaunchError
 
 
@@ -147,7 +147,7 @@ def _server_problem(config: Config, given: ServerAnswers, unchecked: bool) -> Sh
 def _end(*problems: ShoplaunchError | None, login: tuple[str, str | None] | None = None) -> None:
     """Print what there is now, and the command that comes next; end with 3 where something is missing."""
     config, found = load_config(), [one for one in problems if one is not None]
-    servers, command = [row.name for row in inventory.list_servers(config)], start_command()
+    servers, command = [row.name for row in inventory.list_servers(config)], installed.phrase("service")
     if login is not None:
         known: dict[str, Any] = {"user": login[0], "password": login[1], "home": str(config.home)}
         known |= {"url": config.public_url, "operator_email": config.mail.operator, "servers": servers}

@@ -45,6 +45,8 @@ def test_the_agent_knows_every_error_code_and_advises_in_english_alone(tmp_path)
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
     with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
         carried = json.loads(archive.read("shared/error_codes.json"))["codes"]
+        # Its advice is that of a clone, whatever built it: it needs nothing that knows of others
+        assert "shared/installed.py" not in archive.namelist()
     assert carried == {
         code: {"retryable": entry["retryable"], "advice": {"en": entry["advice"]["en"]}}
         for code, entry in CODES.items()
