@@ -140,3 +140,14 @@ def test_files_that_every_user_can_read_are_named(surveyed, tmp_path):
 def test_a_file_that_is_no_toml_is_one_problem_beside_those_of_variables(surveyed):
     found = surveyed("this is no toml", SHOPLAUNCH_JOB_HOURS="0")
     assert [one.fatal for one in found.problems] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[whmcs]\nadmin = "s3cret"\n[whmcs]\n', '[whmcs]\nkey = "s3cret"\nkey = "s3cret"\n'],
+    ids=["section", "key"],
+)
+def test_what_stands_twice_in_the_file_is_named_with_its_line_and_stops_commands(surveyed, tmp_path, text):
+    (one,) = findings(surveyed(text))
+    assert one.essential and one.place == str(tmp_path / "shoplaunch.toml") and "line 3" in one.message
+    assert "s3cret" not in one.message
