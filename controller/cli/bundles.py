@@ -80,16 +80,20 @@ def list_bundles(as_json: bool) -> None:
 
 @bundle.command()
 @click.argument("name")
+@click.option("--keep-stored", is_flag=True, help="Do not ask the object store, which may be gone: what it holds of "
+              "the bundle stays there, and is named.")  # fmt: skip
 @yes_option
 @errors_shown
-def remove(name: str, yes: bool) -> None:
+def remove(name: str, yes: bool, keep_stored: bool) -> None:
     """Forget the bundle NAME and delete its file; refused while jobs or keys need it."""
     config = load_config()
     inventory.require_database(config)
     removal.require_unused_bundle(config, name)
     confirm(f"The bundle {name} and its file are deleted. Continue?", yes)
-    removal.bundle(config, name)
+    left = removal.bundle(config, name, keep_stored=keep_stored)
     click.echo(f"{name} is removed.")
+    if left is not None:
+        click.echo(f"What the object store holds of it stays there: {left}")
 
 
 @bundle.command()

@@ -125,6 +125,11 @@ def take(connection: sa.Connection, owner: str, moment: Moment) -> bool:
     return True
 
 
+def holder(connection: sa.Connection) -> str | None:
+    """Return the process that has the lease, which may be over; None: nobody."""
+    return connection.execute(sa.select(retention.c.owner).where(retention.c.kind == SWEEP)).scalar()
+
+
 def release(connection: sa.Connection, owner: str, swept_at: float | None) -> None:
     """Give the lease back; `swept_at`: when the sweep was complete."""
     done = {} if swept_at is None else {"at": swept_at}

@@ -56,7 +56,7 @@ class ObjectStore:
         self._asked("PUT", key, now, (200, 201, 204), body=body, digest=digest)
         found = self._asked("HEAD", key, now, (200,))
         if found.headers.get("Content-Length") != str(len(body)):
-            raise ShoplaunchError(CODE, f"{self._place(key)} does not hold the {len(body)} bytes that were sent")
+            raise ShoplaunchError(CODE, f"{self.place(key)} does not hold the {len(body)} bytes that were sent")
 
     def remove(self, key: str, now: float) -> None:
         """Remove the object, if it is there."""
@@ -64,7 +64,7 @@ class ObjectStore:
 
     def address(self, key: str, now: float) -> str:
         """Return the address at which who has it may fetch the object for a while; never to be logged."""
-        return self._signer.address(self._place(key), now, self._settings.address_minutes * 60)
+        return self._signer.address(self.place(key), now, self._settings.address_minutes * 60)
 
     def _asked(
         self,
@@ -76,7 +76,7 @@ class ObjectStore:
         body: _File | None = None,
         digest: str = EMPTY_SHA256,
     ) -> HttpAnswer:
-        place = self._place(key)
+        place = self.place(key)
         request = HttpRequest(method, urlsplit(place).path, self._signer.headers(method, place, now, digest), body)
         seconds = SECONDS + (0 if body is None else len(body) / LEAST_RATE)
         try:
@@ -93,7 +93,7 @@ class ObjectStore:
             raise ShoplaunchError(CODE, f"{place}: the store answered {answer.status}{more}")
         return answer
 
-    def _place(self, key: str) -> str:
+    def place(self, key: str) -> str:
         """Return the object's plain address, its host as agents and the client of this package write it."""
         parts, bucket = urlsplit(self._settings.endpoint), self._settings.bucket
         host = (parts.hostname or "").lower()

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.access.actor import command_line
+from controller.access.actor import COMMAND_LINE, command_line
 from controller.bundles.pack.progress import Progress
 from controller.config import Config
 from controller.db import tables
@@ -81,12 +81,16 @@ def retire(
         # Newer ones may have been made meanwhile. The agent that trusts only those that stay is installed first: job
         # files are signed by them already
         install_agent(load_keys(config.keys).since(keys))
+        # Before the first of them goes: what is cut off behind the last one finds no old keys at its next try
+        transact(engine, _note)
         for name in ("encryption", "signing", "tokens", "sessions"):
             trim(config.keys, name, keys)
         remove_unfinished(config.keys)
-    noted = ("command line", "key retire", None, "")
-    transact(engine, lambda connection: access.add_audit(connection, database_now(connection), *noted))
     return Retired(sealed, resigned, unreadable)
+
+
+def _note(connection: sa.Connection) -> None:
+    access.add_audit(connection, database_now(connection), COMMAND_LINE, "key retire", None, "")
 
 
 def _require_unused(engine: sa.Engine, changed_at: float, at_once: bool) -> None:

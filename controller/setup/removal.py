@@ -41,9 +41,9 @@ def server(config: Config, name: str) -> None:
     _remove(config, "server", name, servers, usage.of_server)
 
 
-def bundle(config: Config, name: str) -> None:
+def bundle(config: Config, name: str, *, keep_stored: bool = False) -> str | None:
     """Remove the bundle, its file, and what the object store holds of it; also the file that a removal left which was
-    cut off.
+    cut off. With `keep_stored` the store is not asked: return where it may still hold the bundle.
 
     Raises ShoplaunchError `bundle_unknown`, `in_use`, `bundle_store_failed` when that and the file stay, for the next
     try; OSError.
@@ -58,9 +58,19 @@ def bundle(config: Config, name: str) -> None:
             key = known.store_key or stored_bundles.key_of(name, known.sha256)
             _remove(config, "bundle", name, bundles, usage.of_bundle)
         # After the row: a file without a row does no harm. Before the file, which tells the key when this is cut off
-        stored_bundles.remove(config, key)
+        if not keep_stored:
+            _remove_stored(config, name, key)
         _file(config, name).unlink(missing_ok=True)
         sync_folder(config.bundles)
+    return stored_bundles.place(config, key) if keep_stored else None
+
+
+def _remove_stored(config: Config, name: str, key: str) -> None:
+    try:
+        stored_bundles.remove(config, key)
+    except ShoplaunchError as error:
+        more = f"its file stays for the next try; `shoplaunch bundle remove {name} --keep-stored` asks no store"
+        raise ShoplaunchError(error.code, f"{error.message}; {more}", error.retryable) from None
 
 
 def _file(config: Config, name: str) -> Path:

@@ -60,3 +60,9 @@ def remove(config: Config, key: str) -> None:
     """Remove what the store holds under `key`, if anything. Raises ShoplaunchError `bundle_store_failed`."""
     if (found := store.opened(config)) is not None:
         found.remove(key, inventory.now(config))
+
+
+def place(config: Config, key: str) -> str | None:
+    """Return where the store keeps what it holds under `key`; None where there is no store. It is not asked."""
+    found = store.opened(config)
+    return None if found is None else found.place(key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
@@ -17,7 +15,7 @@ from controller.db.machines import slots
 from controller.db.machines.slots import SlotRow
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine.presence import HOST_CHARACTERS
+from controller.jobs.engine.presence import is_gone
 from controller.jobs.lifecycle import due_hint, lease, plan, states
 from controller.jobs.lifecycle.wakeup import Wakeup, socket_of
 from controller.jobs.steps.rollback import MAYBE
@@ -84,17 +82,3 @@ def settles(job: Job, rows: Mapping[str, StepRow], now: float) -> float | None:
 def _is_the_agents(job: Job, now: float) -> bool:
     """Return whether the agent is at work, and not so silent that a worker may be looking for it."""
     return job.state in (states.DROPPED, states.RESTORING) and not silence.is_due(job, now)
-
-
-def is_gone(worker: str) -> bool:
-    """Return whether the worker of that name (presence.process_name) ran on this machine, and runs no more."""
-    host, _, rest = worker.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname()[:HOST_CHARACTERS] or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

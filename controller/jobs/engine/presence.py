@@ -37,6 +37,20 @@ def process_name() -> str:
     return f"{socket.gethostname()[:HOST_CHARACTERS]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def is_gone(process: str) -> bool:
+    """Return whether the process of that name (`process_name`) ran on this machine, and runs no more."""
+    host, _, rest = process.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname()[:HOST_CHARACTERS] or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def write_sign(engine: sa.Engine, sign: workers.Sign, name: str, what: str) -> bool:
     """Write or take back the sign of the process `name`, which the log calls `what`; return False where that failed."""
     try:

@@ -18,7 +18,7 @@ from controller.config import Config, RetentionConfig
 from controller.db import retention as rows
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
-from controller.jobs.engine.presence import process_name
+from controller.jobs.engine.presence import is_gone, process_name
 from controller.jobs.retention import spools
 from controller.jobs.retention.registry import KINDS, Kind, Moment
 from controller.keys import Keys
@@ -83,7 +83,7 @@ def run(means: Means, seconds: float | None, move: Callable[[], None] = lambda: 
     progress. Raises database_busy."""
     swept, owner = Swept(), process_name()
     end = None if seconds is None else time.monotonic() + seconds
-    if not transact(means.engine, lambda connection: rows.take(connection, owner, at(means.clock, connection))):
+    if not transact(means.engine, lambda connection: _begun(connection, means, owner)):
         return swept
     swept.has_begun = True
     try:
@@ -102,6 +102,14 @@ def run(means: Means, seconds: float | None, move: Callable[[], None] = lambda: 
         done = means.clock() if swept.is_complete else None
         transact(means.engine, lambda connection: _end(connection, means, owner, done))
     return swept
+
+
+def _begun(connection: sa.Connection, means: Means, owner: str) -> bool:
+    """Take the lease, also that of a process of this machine which was killed; return False when another has it."""
+    holder = rows.holder(connection)
+    if holder is not None and is_gone(holder):
+        rows.release(connection, holder, None)
+    return rows.take(connection, owner, at(means.clock, connection))
 
 
 def _batches(means: Means, kind: Kind, owner: str) -> Iterator[int]:

@@ -9,7 +9,8 @@ import pytest
 
 from controller.billing.whmcs.api import NeverAsked, WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import BundleStoreConfig
+from controller.config import BundleStoreConfig, EngineConfig
+from controller.jobs.engine.broker import link
 from controller.jobs.shop.visits import Site, Visitor
 from controller.network import smtp
 from controller.object_store.store import ObjectStore
@@ -134,3 +135,20 @@ def test_an_account_at_the_port_of_the_mail_server_gets_no_mail(listener):
     with pytest.raises(smtp.NotDelivered, match=f"the user {ACCOUNTS[0]}"):
         smtp.deliver(smtp.MailServer("127.0.0.1", port), mail, 5, 5)
     assert "client@client.example" not in end()
+
+
+@attack(
+    "an account takes the port of this machine's broker while that is restarted, and waits for its password",
+    "nothing is sent, and the log names the user: the workers look by themselves",
+)
+@pytest.mark.parametrize("uid", ACCOUNTS)
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_an_account_at_the_port_of_the_broker_hears_no_password(listener, scheme, uid):
+    port, end = listener(uid)
+    broker = link.of(EngineConfig(kind="celery", broker_url=f"{scheme}://user:{PASSWORD}@127.0.0.1:{port}"))
+    connection = broker.connection()
+    with pytest.raises(Exception) as failure:
+        broker.open(connection)
+    link.close(connection)
+    assert f"the user {uid}" in link.reason(failure.value)
+    assert set(end().split()) <= {"b''"}

@@ -18,7 +18,7 @@ from controller.db.identities import access
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.db.machines.workers import leave
-from controller.db.tables import jobs, metadata, workers
+from controller.db.tables import audit, jobs, metadata, workers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.record.sealed_values import private_values, sealed
@@ -197,6 +197,27 @@ def test_a_kill_at_any_instant_loses_nothing(home, monkeypatch):
         assert home.opened() == all_there(home), number
         assert keys.old_files(home.config.keys) == []
     assert kills > 10
+
+
+@attack(
+    "the machine loses power right after the last old key is gone",
+    "the audit log says that keys were retired, whenever one of them is gone",
+)
+def test_no_key_goes_that_the_audit_log_does_not_know_of(home, monkeypatch):
+    def noted():
+        with reading(home.service.installation.engine) as connection:
+            return connection.execute(sa.select(sa.func.count()).where(audit.c.action == "key retire")).scalar_one()
+
+    seen = set()
+    for number in range(1, 100):
+        keys.rotate(home.config.keys)
+        before, is_killed = noted(), killed_at(home, number, monkeypatch)
+        gone = len(keys.MAKERS) - len(keys.old_files(home.config.keys))
+        seen.add(gone)
+        assert noted() > before or not gone, number
+        if not is_killed:
+            break
+    assert seen == set(range(len(keys.MAKERS) + 1))
 
 
 @attack("keys are retired while a process still seals by an old one", "it is refused before anything is changed")

@@ -1,7 +1,9 @@
 """A bundle's removal that is cut off between row, object store and file ends with the next try: nothing stays."""
 
 import pytest
+from click.testing import CliRunner
 
+from controller.cli import main
 from controller.config import load_config
 from controller.setup import removal, stored_bundles
 from shared.errors import ShoplaunchError
@@ -22,9 +24,11 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture
-def config(store):
+def config(store, monkeypatch):
     """An installation whose bundle lies in the object store as well."""
     with Site(**store.variables) as site:
+        for name, value in site.environment.items():
+            monkeypatch.setenv(name, value)
         put_bundle(site, NAME)
         found = load_config(site.environment)
         stored_bundles.put(found, NAME)
@@ -86,3 +90,28 @@ def test_a_bundle_that_was_to_leave_the_store_leaves_it(config, store, monkeypat
     assert len(store.objects) == 1
     assert stored_bundles.take_away(config, NAME).store_key is None
     assert store.objects == []
+
+
+@attack(
+    "the object store is away for good, and a bundle that lies there is removed",
+    "the bundle goes without the store when that is said, and what stays there is named",
+)
+def test_a_bundle_goes_without_its_store_when_that_is_said(config, store):
+    key = store.objects[0]
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr(stored_bundles.ObjectStore, "remove", refused)
+        done = remove("--yes")
+        assert done.exit_code == 1 and "bundle_store_failed" in done.output and "--keep-stored" in done.output
+        assert removal._file(config, NAME).exists()
+        done = remove("--yes", "--keep-stored")
+    assert done.exit_code == 0 and f"{store.settings['endpoint']}" in done.output and key in done.output, done.output
+    assert (store.objects, removal._file(config, NAME).exists()) == ([key], False)
+    assert "bundle_unknown" in remove("--yes", "--keep-stored").output
+
+
+def refused(*_arguments, **_named):
+    raise ShoplaunchError("bundle_store_failed", "nobody answers")
+
+
+def remove(*options):
+    return CliRunner().invoke(main, ["bundle", "remove", NAME, *options])

@@ -16,7 +16,8 @@ import celery
 import kombu
 
 from controller.config import EngineConfig
-from controller.jobs.engine.broker import bounds
+from controller.jobs.engine.broker import bounds, peers
+from controller.network.local_peers import Foreign
 from shared.errors import ShoplaunchError
 
 #: No call to the broker takes longer.
@@ -42,10 +43,13 @@ class Link:
     application: Any = field(repr=False)
 
     def connection(self) -> Any:
-        """Return a new connection (kombu), not open yet; no message larger than a hint may be comes into memory."""
+        """Return a new connection (kombu), not open yet; no message larger than a hint may be comes into memory, and no
+        account of this machine hears anything."""
         made = self.application.connection_for_write()
         if self.is_redis:
-            made.transport.Channel = bounds.channel(made.transport.Channel)
+            made.transport.Channel = peers.redis_channel(bounds.channel(made.transport.Channel))
+        else:
+            made.transport.Connection = peers.rabbitmq_connection(made.transport.Connection)
         return made
 
     def shared(self) -> Any:
@@ -176,6 +180,8 @@ def reason(problem: BaseException) -> str:
     while behind is not None:
         if isinstance(behind, ssl.SSLCertVerificationError):
             why = f"its certificate is refused: {behind.verify_message}"
+        elif isinstance(behind, Foreign):
+            why = str(behind.strerror)
         behind = behind.__cause__ or behind.__context__
     return f"{type(problem).__name__}: {why}" if why else type(problem).__name__
 

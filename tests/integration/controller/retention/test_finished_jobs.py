@@ -1,5 +1,8 @@
 """Details of finished jobs go in time; what anybody still needs stays, whatever is going on beside that."""
 
+import os
+import subprocess
+
 import pytest
 import sqlalchemy as sa
 
@@ -8,6 +11,7 @@ from controller.db import retention as leases
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.tables import jobs as job_rows
+from controller.jobs.engine.presence import process_name
 from controller.jobs.retention import registry, sweep
 from shared.errors import ShoplaunchError
 from tests.integration.controller import follow_ups
@@ -126,6 +130,19 @@ def test_one_process_at_a_time_removes_and_another_goes_on_after_one_that_was_ki
     taken = transact(world.engine, lambda connection: leases.take(connection, "another", Moment(now, now)))
     assert taken and not world.service.retention.run().has_begun
     world.clock.pass_by(leases.LEASE_SECONDS + 1)
+    assert world.service.retention.run().is_complete
+
+
+def test_one_that_was_killed_on_this_machine_keeps_nobody_waiting(world):
+    world.live()
+    world.clock.pass_by(40 * DAY)
+    ended = subprocess.Popen(["true"])
+    name = process_name().replace(f":{os.getpid()}:", f":{ended.pid}:")
+    taken = transact(
+        world.engine, lambda connection: leases.take(connection, name, Moment(world.clock(), world.clock()))
+    )
+    assert taken and not world.service.retention.run().has_begun
+    ended.wait()
     assert world.service.retention.run().is_complete
 
 
