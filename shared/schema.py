@@ -18,6 +18,8 @@ _TYPES: "dict[str, type[Any]]" = {
     "boolean": bool,
     "null": type(None),
 }
+#: So much of a name is said in a problem's place.
+_NAME_CHARS = 80
 _cache: "dict[str, dict[str, Any]]" = {}
 
 
@@ -82,6 +84,8 @@ def _place(where: "tuple[Any, ...]") -> str:
     before, part = where
     if isinstance(part, int):
         return "{}[{}]".format(_place(before) if before else "", part)
+    # Others name the members of some objects, at any length
+    part = part[:_NAME_CHARS]
     return "{}.{}".format(_place(before), part) if before else part or "it"
 
 

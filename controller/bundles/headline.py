@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from controller.bundles.rewrite.contexts.boundaries import SOMETHING_ELSE
-from controller.bundles.summary import php_range, size
+from controller.bundles.summary import ANOTHER_FORM, php_range, size
 
 if TYPE_CHECKING:
     from shared.documents import Manifest
@@ -23,15 +23,28 @@ def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
     rows = sum(table["rows"] for table in tables)
     made = [
         ("Application", f"{_named(application['name'])} {application['version']}"),
-        *(("Settings", said) for said in report.get("settings_written", [])),
+        *_readable(_settings(report)),
         ("Size", f"{size(bundle_size)}, {len(tables)} tables with {rows:,} rows"),
         ("Server needs", _needs(manifest["requirements"])),
-        *_choices(manifest, report),
-        *_left_behind(report),
-        *_changed(report),
-        *_attention(manifest, report),
+        *_readable(_choices(manifest, report)),
+        *_readable(_left_behind(report)),
+        *_readable(_changed(report)),
+        *_readable(_attention(manifest, report)),
     ]
     return made[:LINES]
+
+
+def _readable(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the lines, none where what they are about has another form than the packer's."""
+    try:
+        return list(lines)
+    except ANOTHER_FORM:
+        return []
+
+
+def _settings(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for said in report.get("settings_written", []):
+        yield "Settings", said
 
 
 def listed(names: Sequence[str], shown: int = _SHOWN) -> str:

@@ -65,8 +65,9 @@ def _names(manifest: Manifest, php: Any) -> Iterator[tuple[str, list[Any], int]]
     yield "checks", [one["name"] for one in manifest["checks"]], MOST_NAME_CHARS
     report: Any = manifest.get("report", {})
     for key in ("languages", "currencies"):
-        listed = report.get(key, []) if isinstance(report, dict) else []
-        yield key, listed if isinstance(listed, list) else [], MOST_NAME_CHARS
+        listed = report.get(key, [])
+        # What is no list has no name that anybody can read
+        yield key, listed if isinstance(listed, list) else [listed], MOST_NAME_CHARS
 
 
 def _is_readable(name: object, most: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ _TITLES = {
     "living_shop": "Set for a living shop",
 }
 _FIRST = 3
+#: What reading a part of a report in another form than the packer's raises: the bundle may be a stranger's.
+ANOTHER_FORM = (TypeError, ValueError, AttributeError, LookupError)
 _UNITS = ("B", "KiB", "MiB", "GiB")
 
 
@@ -51,11 +54,16 @@ def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
     """Return the sections about a bundle, from its manifest and the packing's report; empty ones are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
     for key, value in report.items():
-        grouped = _GROUPED.get(key)
-        title = _TITLES.get(key, key.replace("_", " ").capitalize())
-        made += grouped(value) if grouped else [Section(title, _rows(value))]
+        made += _of_part(key, value)
     made.append(Section("Personal data that remains", [(place, "") for place in manifest.get("personal_data", [])]))
     return [section for section in made if section.rows]
+
+
+def _of_part(key: str, value: Any) -> list[Section]:
+    with suppress(*ANOTHER_FORM):
+        if key in _GROUPED:
+            return _GROUPED[key](value)
+    return [Section(_TITLES.get(key, key.replace("_", " ").capitalize()), _rows(value))]
 
 
 def survey_sections(template: Mapping[str, Any]) -> list[Section]:

@@ -51,7 +51,7 @@ def print_folded(shown: Sequence[Section]) -> None:
     width = terminal_width() or _PROGRAM_WIDTH
     widest = min(_TITLE_WIDTH, max(len(section.title) for section in shown))
     for section in shown:
-        title, count = shortened(section.title, widest), f"{len(section.rows):>{_COUNT_WIDTH}}"
+        title, count = shortened(_title(section), widest), f"{len(section.rows):>{_COUNT_WIDTH}}"
         beginning = shortened(_beginning(section), width - widest - _COUNT_WIDTH - 4)
         click.echo(f"{title:<{widest}}  {count}  {click.style(beginning, dim=True)}".rstrip())
     click.echo("--full shows all of it, --json for programs.")
@@ -61,11 +61,16 @@ def print_folded(shown: Sequence[Section]) -> None:
 def print_sections(shown: Sequence[Section]) -> None:
     """Print all rows of each section as tables."""
     for section in shown:
-        click.echo(click.style(section.title, italic=True))
+        click.echo(click.style(shortened(_title(section), _PROGRAM_WIDTH), italic=True))
         print_facts(section.rows[:SHOWN_ROWS], bold=False, indent="  ")
         if len(section.rows) > SHOWN_ROWS:
             click.echo(f"  … and {len(section.rows) - SHOWN_ROWS} more (see --json)")
         click.echo()
+
+
+def _title(section: Section) -> str:
+    # Parts of a report are named by who packed the bundle
+    return printable(section.title).replace("\n", " ")
 
 
 def _beginning(section: Section) -> str:

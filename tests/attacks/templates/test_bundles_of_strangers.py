@@ -3,9 +3,11 @@
 import tracemalloc
 
 import pytest
+from click.testing import CliRunner
 
 from controller.bundles import manifest_limits
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
+from controller.cli import main
 from controller.jobs.shop.shop_checks import run_checks
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -13,7 +15,7 @@ from tests.attacks.table import attack
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import site
 from tests.integration.controller.world import place
-from tests.support.worlds.agent_box import NONCE, small_manifest, write_bundle
+from tests.support.worlds.agent_box import NONCE, sample_members, small_manifest, write_bundle
 
 SECRET = {"name": "secret.key", "format": "alnum"}
 CHECK = {"name": "front", "path": "/", "status": [200]}
@@ -35,6 +37,8 @@ ASKED = {
     "variants of any length": {"variants": [{"name": "dark", "title": LONG}]},
     "languages of any length": {"report": {"languages": ["en", LONG]}},
     "languages without end": {"report": {"languages": ["en"] * 1001}},
+    "languages that are no list": {"report": {"languages": 5}},
+    "a name without end": {"collations": {"x" * 5000: 5}},
 }
 
 
@@ -48,6 +52,30 @@ def test_what_no_application_needs_is_refused_when_it_is_added(world, what):
         world.add_bundle("bought", **ASKED[what])
     assert failure.value.code == "manifest_invalid", failure.value.message
     assert len(failure.value.message) < 200
+
+
+#: Of no packer, in the place of what one writes.
+ODD = [None, True, 5, 10**30, "x", [5], [None], [{}], {"a": 5}, {"a": [1]}, {"notes": [5], "left": [{"reason": []}]}]
+PARTS = [
+    "rewriting", "dropped", "rows_compared", "blanked_comments", "living_shop", "left_out", "settings_written", "notes",
+    "languages", "currencies", "dump_changed", "masked_cells",
+]  # fmt: skip
+COMMANDS = "\x1b[2J\n[INFO] all is well\u202e"
+
+
+@attack(
+    "a bundle's seller writes commands of a terminal, or values of any kind, into the packing's report it travels with",
+    "`bundle show` shows the bundle all the same, and nothing in it commands the terminal or makes a line of its own",
+)
+@pytest.mark.parametrize("odd", [*ODD, COMMANDS], ids=lambda odd: "commands" if odd is COMMANDS else repr(odd))
+def test_a_bundle_is_shown_whatever_its_report_holds(tmp_path, odd):
+    members, path = sample_members(), tmp_path / "bought.bundle"
+    for report in (dict.fromkeys(PARTS, odd), {COMMANDS: {COMMANDS: [COMMANDS, odd]}}):
+        write_bundle(path, members, small_manifest(members, report=report))
+        done = CliRunner().invoke(main, ["bundle", "show", str(path), "--full"])
+        assert done.exit_code == 0 and "prestashop 8.2.1" in done.output, done.output[-300:]
+        assert not {"\x1b", "\u202e"}.intersection(done.output)
+        assert not [line for line in done.output.splitlines() if line.startswith("[INFO]")]
 
 
 @attack(
