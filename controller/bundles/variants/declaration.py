@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from controller.bundles.pack.plan import Plan
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.source.database.snapshot import TEXT, Column, Source, Table
 from controller.bundles.source.servers.connections import name as quoted
+from controller.bundles.variants.spellings import spellings
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
 
@@ -54,12 +54,6 @@ class Variant:
 def wrong(variant: str, what: str) -> ShoplaunchError:
     """Return the ShoplaunchError `variant_invalid` about a variant."""
     return ShoplaunchError("variant_invalid", f"variant {variant}: {what}"[:500])
-
-
-def spellings(text: str) -> tuple[str, str]:
-    """Return the forms in which a name or title is compared: as written, and as billing's HTML renders it."""
-    plain, unescaped = (" ".join(one.split()).casefold() for one in (text, html.unescape(text)))
-    return plain, unescaped
 
 
 def read(path: Path, plan: Plan, source: Source, names: Names) -> list[Variant]:

@@ -49,8 +49,8 @@ TROUBLE = """
         if request.path.startswith("/trouble"):
             raise RuntimeError(WORDS)
     app.create_app = create
-    from controller.cli import run
-    run.create_app = create
+    from controller.cli import serve
+    serve.create_app = create
     from controller.cli import main
     main()
 """

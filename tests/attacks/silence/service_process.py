@@ -85,7 +85,7 @@ TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing
 def main(folder, trick, *command):
     """Be `shoplaunch COMMAND` of the installation in `folder`."""
     from controller.cli import main as shoplaunch
-    from controller.cli import run
+    from controller.cli import serve, worker
     from controller.db.connection.engine import make_engine
     from controller.jobs.intake.installation import Installation
     from controller.jobs.intake.service import Service
@@ -102,10 +102,10 @@ def main(folder, trick, *command):
             Installation(config, engine, world.keys, panel_of=lambda _config, _server: world.panel, billing=world.mail)
         )
 
-    run.open_service = app.open_service = open_service
+    serve.open_service = worker.open_service = app.open_service = open_service
     # The database is the world's, not the one that the settings name
-    run.require_ready = lambda _config: None
-    run.load_config = lambda: world.config
+    serve.require_ready = lambda _config: None
+    serve.load_config = worker.load_config = lambda: world.config
     shoplaunch(list(command))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from controller.cli.run import THREADS
+from controller.cli.serve import THREADS
 from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import transact

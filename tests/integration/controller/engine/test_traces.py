@@ -186,7 +186,7 @@ def test_a_collector_that_is_away_keeps_nothing_from_its_work(world):
 
 
 def test_nothing_of_it_is_loaded_while_traces_are_off():
-    code = "import sys, controller.cli.run; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    code = "import sys, controller.cli.serve; print([name for name in sys.modules if name.startswith('opentelemetry')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,15 +1,11 @@
-"""`shoplaunch serve|worker`: the web server, and the worker together with it or alone."""
+"""`shoplaunch serve`: the web server, with or without a worker in the same process."""
 
 from __future__ import annotations
 
 import logging
 import mmap
-import os
-import signal
 import threading
 import time
-from contextlib import suppress
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,40 +15,31 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
 from gunicorn.sock import UnixSocket
 
-from controller import log_entries, measures
+from controller import log_entries
+from controller.cli.process_end import LOOK_SECONDS, WORKER_SECONDS, checked_address, cut_off
 from controller.cli.terminal.output import errors_shown
 from controller.config import Config, load_config
 from controller.jobs.engine.monitoring.watchdog import EXIT_CODE, end_process
-from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.port import Engine
 from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
 from controller.settings.rules import is_listening_place
-from controller.setup import worker_needs
 from controller.telemetry import tracing
 from controller.web.app import create_app
 from controller.web.support import agent_socket, own_place
-from shared.errors import ShoplaunchError, advice
+from shared.errors import ShoplaunchError
 
 THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
 REQUEST_SECONDS = 10
-#: How long the end waits for steps under way. An interrupted step keeps its lease until that expires, and is then
-#: repeated by the next worker: no other works on it while a panel may still be busy with it.
-WORKER_SECONDS = 15.0
-#: When a worker that was asked to end has ended, whatever hangs.
-LATEST_SECONDS = 19
 #: When gunicorn kills a process that has not ended by itself.
 GRACEFUL_SECONDS = 25
-#: Between two checks whether the process was asked to end.
-LOOK_SECONDS = 0.5
 LOG = logging.getLogger(__name__)
 
 
 def register(group: click.Group) -> None:
-    """Add this module's commands to `group`."""
+    """Add this module's command to `group`."""
     group.add_command(serve)
-    group.add_command(worker)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -135,7 +122,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         if self._presence is not None:
             self._presence.stop()
         if self._worker is not None and not self._worker.stop(WORKER_SECONDS):
-            _cut_off()
+            cut_off()
         tracing.end()
 
     def _ended(self, server: Any, _process: Any) -> None:
@@ -144,31 +131,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
             raise HaltServer("The worker cannot go on.", EXIT_CODE)
 
 
-def _cut_off() -> None:
-    """End the process even when a step hangs: its threads would keep it from ending normally."""
-    LOG.warning("steps under way are cut off; they are done again when their leases have run out")
-    logging.shutdown()
-    os._exit(0)
-
-
-def _checked_address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not is_listening_place(value):
-        raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8000")
-    return value
-
-
-def _tcp(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not port.isdigit():
-        raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8001", param_hint="--metrics")
-    return host.strip("[]"), int(port)
-
-
 @click.command()
 @click.option(
     "--bind",
     metavar="HOST:PORT",
-    callback=_checked_address,
+    callback=checked_address,
     help="Where to listen; default: `bind` of the configuration.",
 )
 @click.option("--no-worker", is_flag=True, help="Only the web server; run `shoplaunch worker` elsewhere.")
@@ -185,57 +152,3 @@ def serve(bind: str | None, no_worker: bool) -> None:
     bind = bind or config.bind
     own_place.hold(bind)
     _Server(config, bind, not no_worker).run()
-
-
-@click.command()
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="NAME",
-    help="Only jobs of this server, or of those whose names match, such as 'eu-*'; may be given several times.",
-)
-@click.option(
-    "--metrics",
-    metavar="HOST:PORT",
-    callback=_checked_address,
-    help="Show Prometheus at http://HOST:PORT/metrics what this worker measures.",
-)
-@errors_shown
-def worker(servers: tuple[str, ...], metrics: str | None) -> None:
-    """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
-    log_entries.begin()
-    if metrics is not None:
-        measures.serve(*_tcp(metrics))
-    config = load_config()
-    log_entries.begin(config.log_format)
-    tracing.begin(config.traces_url)
-    worker_needs.require_keys(config)
-    service = open_service(config)
-    worker_needs.require_agent(config)
-    for problem in worker_needs.lacking(service):
-        LOG.warning("%s: %s. %s", problem.code, problem.message, advice(problem.code))
-    running = service.jobs.worker(servers=OwnServers(servers))
-    stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    running.start()
-    if config.log_format == log_entries.JSON:
-        LOG.info("working as %s", running.name)
-    else:
-        with suppress(OSError):
-            # A full disk of the log stops no work
-            click.echo(f"working as {running.name}", err=True)
-    # A signal that arrives in another thread is noticed only at the next check
-    while not stop.wait(LOOK_SECONDS):
-        pass
-    # Whatever hangs, the log included, the kernel ends the process
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(LATEST_SECONDS)
-    if not running.stop(WORKER_SECONDS):
-        _cut_off()
-    tracing.end()
