@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import idna
@@ -35,8 +35,8 @@ from shared.errors import ShoplaunchError
 from shared.schema import validate
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-#: Names allowed in `--option`: name -> (pattern of a value, its description).
-OPTIONS = {
+#: Names allowed in `--option`: name -> (whether it may have a value, a description of its values).
+OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "occupied": (re.compile(r"refuse|move").fullmatch, "refuse|move"),
     # Read when an order names one: the list takes longer to load than the rest of this module
     "time_zone": (lambda zone: zone in get_global("zone_territories"), "Asia/Tehran"),

@@ -1,5 +1,6 @@
 """Only the machine's own services answer the controller at its machine: an account at their ports hears no secret."""
 
+import socket
 import subprocess
 import sys
 from email.message import EmailMessage
@@ -12,7 +13,7 @@ from controller.billing.whmcs.settings import WhmcsSettings
 from controller.config import BundleStoreConfig, EngineConfig
 from controller.jobs.engine.broker import link
 from controller.jobs.shop.visits import Site, Visitor
-from controller.network import smtp
+from controller.network import local_peers, smtp
 from controller.object_store.store import ObjectStore
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -76,6 +77,32 @@ def test_an_account_at_the_web_servers_port_hears_no_password(listener, uid):
 def test_a_connection_that_waits_to_be_accepted_is_an_accounts_as_well(listener, address):
     port, _end = listener(ACCOUNTS[0], address, accepts=False)
     assert f"the user {ACCOUNTS[0]}" in sign_in(port)
+
+
+@attack(
+    "the account binds its socket to the interface of the machine's own connections, accepts, and listens no more",
+    "its end of the connection is found at that interface",
+)
+def test_an_end_that_is_bound_to_an_interface_is_an_accounts_as_well():
+    code = f"""
+import os, socket
+os.setuid({ACCOUNTS[0]})
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+print(listening.getsockname()[1], flush=True)
+taken, _peer = listening.accept()
+listening.close()
+print("taken", flush=True)
+taken.recv(1)
+"""
+    with subprocess.Popen([sys.executable, "-I", "-c", code], stdout=subprocess.PIPE, text=True) as account:
+        port = int(account.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            assert account.stdout.readline() == "taken\n"
+            with pytest.raises(local_peers.Foreign, match=f"the user {ACCOUNTS[0]}"):
+                local_peers.require_no_account(connection)
 
 
 def test_an_account_is_seen_by_ipv6(listener):

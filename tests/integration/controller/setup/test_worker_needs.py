@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from controller.cli import main, run
+from controller.cli import main, worker
 from controller.jobs.engine.worker import Worker
 from controller.keys import ensure_keys
 from controller.setup import worker_needs
@@ -85,7 +85,7 @@ def test_a_worker_names_each_bundle_that_is_missing_or_another(world):
 
 def test_a_worker_that_lacks_a_bundle_says_so_and_starts(world, config, monkeypatch, caplog):
     (config.bundles / "second.bundle").unlink()
-    monkeypatch.setattr(run, "open_service", lambda _config: world.service)
+    monkeypatch.setattr(worker, "open_service", lambda _config: world.service)
     started = []
 
     def start(worker):
