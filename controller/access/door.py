@@ -30,6 +30,10 @@ class Access:
         #: Keys that sign session cookies, the newest last.
         self.cookie_keys: tuple[bytes, ...] = keys.sessions
 
+    def newer_cookie_keys(self) -> tuple[bytes, ...]:
+        """Return the keys of session cookies as they are by now: another web server may have been started since."""
+        return self._keys.current().sessions
+
     def actor(self, name: str) -> Actor:
         """Return the actor for changes that the operator `name` makes to operators and keys."""
         return Actor(name, self._engine, lambda: self._keys)
@@ -117,9 +121,9 @@ class Access:
         now = self._clock()
         return transact(self._engine, lambda connection: access.add_audit(connection, now, user, action, job, detail))
 
-    def complete_audit(self, number: int, job: str | None, detail: str) -> None:
-        """Add the result to a row that was written before the action."""
-        transact(self._engine, lambda connection: access.complete_audit(connection, number, job, detail))
+    def complete_audit(self, number: int, job: str | None, detail: str, before: str) -> None:
+        """Add the result to a row that was written before the action, with the detail `before`."""
+        transact(self._engine, lambda connection: access.complete_audit(connection, number, job, detail, before))
 
     def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
         """Return the audit log's entries (at, user, action, job, detail), newest first; only those of `user` when it is

@@ -38,7 +38,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     _configure(app, config, service.access.cookie_keys)
     context.init_app(app, service)
     app.before_request(_require_own_tables)
-    app.session_interface = SessionCookies(service.now)
+    app.session_interface = SessionCookies(service.now, service.access.newer_cookie_keys)
     i18n.init_app(app)
     security.init_app(app, https=urlsplit(config.public_url).scheme == "https")
     csrf.init_app(app)

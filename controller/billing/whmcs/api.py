@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from controller.billing.whmcs.answers import parsed
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.network.failures import LARGE, SLOW, NetworkError
+from controller.network.failures import LARGE, NetworkError
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
 from controller.network.words import shown
@@ -39,7 +39,7 @@ class NeverAsked(ShoplaunchError):
 
 
 class GaveUp(ShoplaunchError):
-    """WHMCS, or a proxy before it, answered too late: it may go on with the call for long."""
+    """WHMCS, or a proxy before it, answered too late or not at all: it may go on with the call for long."""
 
 
 class WhmcsApi:
@@ -93,7 +93,8 @@ class WhmcsApi:
         except NetworkError as problem:
             if problem.kind == LARGE:
                 raise ShoplaunchError("whmcs_answer_too_large", f"{action}: {problem.reason}") from None
-            kind = NeverAsked if not problem.was_connected else GaveUp if problem.kind == SLOW else ShoplaunchError
+            # A connection that breaks ends no call
+            kind = GaveUp if problem.was_connected else NeverAsked
             raise kind("whmcs_unreachable", f"{action}: {problem.reason}") from None
         return answer.status, answer.body
 

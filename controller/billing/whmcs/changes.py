@@ -14,9 +14,9 @@ from controller.billing.base import About, Unsettled
 from controller.billing.whmcs.api import GaveUp, NeverAsked, WhmcsApi, WhmcsError
 from shared.errors import ShoplaunchError
 
-#: How long WHMCS may continue a call whose answer is lost: its mail server and hooks take seconds.
+#: How long WHMCS may continue a call for which a page or an error came: its mail server and hooks take seconds.
 SETTLE_SECONDS = 15.0
-#: After a time-out WHMCS is slow; no call lives longer than this on any common web server.
+#: Where nothing came WHMCS may go on; no call lives longer than this on any common web server.
 SLOW_SECONDS = 600.0
 UNREACHABLE = "whmcs_unreachable"
 #: This, too, leaves it unknown whether the change was made.

@@ -82,9 +82,10 @@ def add_audit(connection: sa.Connection, now: float, user: str, action: str, job
     return int(number)
 
 
-def complete_audit(connection: sa.Connection, number: int, job: str | None, detail: str) -> None:
-    """Add the result to the row."""
-    connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=detail[:500]))
+def complete_audit(connection: sa.Connection, number: int, job: str | None, detail: str, before: str) -> None:
+    """Add the result to the row, whose detail was `before`; where that was erased meanwhile it stays so."""
+    completed = sa.case((audit.c.detail == before[:500], detail[:500]), else_=audit.c.detail)
+    connection.execute(sa.update(audit).where(audit.c.id == number).values(job=job, detail=completed))
 
 
 def last_time(connection: sa.Connection, action: str) -> float | None:

@@ -39,10 +39,10 @@ def send(installation: Installation, number: int, user: str) -> Job | None:
         )
     except ShoplaunchError as error:
         if row is not None:
-            _complete(installation, row, None, f"{number} {error.code}")
+            _complete(installation, row, None, number, f"{number} {error.code}")
         raise
     if row is not None:
-        _complete(installation, row, None if made is None else made.id, str(number))
+        _complete(installation, row, None if made is None else made.id, number, str(number))
     return None if made is None else installation.due(made)
 
 
@@ -53,8 +53,8 @@ def _audit(installation: Installation, user: str, number: int) -> int:
     )
 
 
-def _complete(installation: Installation, row: int, job: str | None, detail: str) -> None:
-    transact(installation.engine, lambda connection: access.complete_audit(connection, row, job, detail))
+def _complete(installation: Installation, row: int, job: str | None, number: int, detail: str) -> None:
+    transact(installation.engine, lambda connection: access.complete_audit(connection, row, job, detail, str(number)))
 
 
 def dismiss(engine: sa.Engine, number: int, user: str, now: float) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
@@ -56,16 +58,9 @@ class Tokens:
 
     def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
         """Return the token's content. Raises ShoplaunchError `token_invalid`, also for another scope."""
-        try:
-            found = self._agent.loads(token, max_age=self._max_age)
-        except (BadData, ValueError):
-            keys, clock, hours = self._made_of
-            current = keys if self._renewed is None else tuple(self._renewed())
-            if current != keys:
-                return Tokens(current, clock, hours).read_agent(token, scope)
-            raise ShoplaunchError(
-                "token_invalid", "the token was not issued by this controller, or is too old"
-            ) from None
+        found = self._read(lambda tokens: tokens._agent.loads(token, max_age=self._max_age))
+        if found is None:
+            raise ShoplaunchError("token_invalid", "the token was not issued by this controller, or is too old")
         if not _is_agent(found) or found[2] != scope:
             raise ShoplaunchError("token_invalid", "the token is for something else")
         return AgentToken(*found)
@@ -80,23 +75,25 @@ class Tokens:
 
     def read_credentials(self, token: str) -> tuple[str, str]:
         """Return (job's id, nonce). Raises ShoplaunchError `credentials_gone`."""
-        try:
-            found = self._credentials.loads(token)
-        except (BadData, ValueError):
-            found = None
+        found = self._read(lambda tokens: tokens._credentials.loads(token))
         if not isinstance(found, list) or len(found) != 2 or not all(isinstance(part, str) for part in found):
             raise ShoplaunchError("credentials_gone", "the address was not issued by this controller")
         return found[0], found[1]
 
     def read_status(self, token: str) -> str:
         """Return the job's id. Raises ShoplaunchError `status_unknown`."""
-        try:
-            found = self._status.loads(token)
-        except (BadData, ValueError):
-            raise ShoplaunchError("status_unknown", "the address was not issued by this controller") from None
+        found = self._read(lambda tokens: tokens._status.loads(token))
         if not isinstance(found, str):
             raise ShoplaunchError("status_unknown", "the address was not issued by this controller")
         return found
+
+    def _read(self, loads: Callable[[Tokens], Any]) -> Any:
+        """Return what `loads` reads by the keys, or by those there are by now; None for what none of them signed."""
+        with suppress(BadData, ValueError):
+            return loads(self)
+        keys, clock, hours = self._made_of
+        current = keys if self._renewed is None else tuple(self._renewed())
+        return None if current == keys else Tokens(current, clock, hours)._read(loads)
 
 
 def _untimed(keys: Sequence[bytes], salt: str) -> URLSafeSerializer:

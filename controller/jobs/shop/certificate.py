@@ -18,6 +18,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
+from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
@@ -113,3 +114,12 @@ def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
         raise ShoplaunchError(
             "certificate_invalid", "no key of this controller has signed it as a certificate"
         ) from None
+
+
+def read_own(text: str, keys: Keys) -> dict[str, Any]:
+    """Return the content of a certificate that this installation signed: a process that was started again since may
+    have signed it by a newer key than `keys`. Raises ShoplaunchError `certificate_invalid`."""
+    try:
+        return read(text, keys.public_keys())
+    except ShoplaunchError:
+        return read(text, keys.current().public_keys())

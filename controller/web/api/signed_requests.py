@@ -117,13 +117,17 @@ def _audit(asked: SignedRequest) -> tuple[int, list[str]]:
     action = "retry" if request.path.endswith("/retry") else str(document.get("event") or "order")
     number = (request.view_args or {}).get("service_id") or document.get("service_id")
     words = [str(word)[:253] for word in (number, document.get("domain")) if word]
-    return access().audit(f"key {asked.key}", shown(action, 40), None, shown(" ".join(words), 500)), words
+    return access().audit(f"key {asked.key}", shown(action, 40), None, _text(words)), words
 
 
 def _note_answer(row: int, words: list[str], response: Response) -> None:
     answer = response.get_json(silent=True, force=True) or {}
-    words = [*words, *([str(answer["code"])[:253]] if answer.get("code") else [])]
-    access().complete_audit(row, answer.get("id"), shown(" ".join(words), 500))
+    before, words = _text(words), [*words, *([str(answer["code"])[:253]] if answer.get("code") else [])]
+    access().complete_audit(row, answer.get("id"), _text(words), before)
+
+
+def _text(words: list[str]) -> str:
+    return shown(" ".join(words), 500)
 
 
 def _answer_once(log: RequestLog, asked: SignedRequest, view: Callable[[], Response]) -> Response:

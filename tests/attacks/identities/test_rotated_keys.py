@@ -6,10 +6,18 @@ import zipfile
 import pytest
 
 from controller import keys
+from controller.db import proofs
+from controller.db.connection.engine import transact
+from controller.db.identities.access import Note
+from controller.jobs.agent_link.job_file import signed
 from controller.jobs.intake.service import open_service
+from controller.jobs.record.tokens import Tokens
 from controller.keys import MAKERS, load_keys, rotate, trim
 from controller.setup import installation
+from controller.web.app import create_app
+from controller.web.pages.operator import device
 from shared.errors import ShoplaunchError
+from shared.signing import PURPOSE_CERTIFICATE
 from tests.attacks.table import attack
 
 
@@ -35,6 +43,69 @@ def test_agents_of_a_newer_key_are_heard_by_a_web_server_that_runs_on(rotated):
     before.agents.check(after.installation.tokens.for_agent("job1", 1))
     with pytest.raises(ShoplaunchError, match="not issued by this controller"):
         before.agents.check(after.installation.tokens.for_status("job1"))
+
+
+@attack(
+    "after `key rotate` a worker is started again before the web server, and mails clients their links",
+    "the links open, to the client's page and to the password; those of strangers do not",
+)
+def test_links_of_a_newer_key_are_opened_by_a_web_server_that_runs_on(rotated):
+    before, after = (one.installation.tokens for one in rotated)
+    assert before.read_status(after.for_status("job1")) == "job1"
+    assert before.read_credentials(after.for_credentials("job1", "nonce")) == ("job1", "nonce")
+    stranger, refused = Tokens([bytes(32)]), "not issued by this controller"
+    with pytest.raises(ShoplaunchError, match=refused):
+        before.read_status(stranger.for_status("job1"))
+    with pytest.raises(ShoplaunchError, match=refused):
+        before.read_credentials(stranger.for_credentials("job1", "nonce"))
+
+
+@attack(
+    "after `key rotate` a worker is started again before the web server, and signs the certificate of a shop",
+    "it is shown, and kept when its client is forgotten; one of a stranger's is none",
+)
+def test_certificates_of_a_newer_key_are_read_by_a_process_that_runs_on(world):
+    job, jobs = world.live(), world.service.jobs
+    content = jobs.certificate(job.id)
+    rotate(world.config.keys)
+
+    def sign(seeds):
+        text = signed(PURPOSE_CERTIFICATE, content, seeds).decode("ascii")
+        transact(world.engine, lambda connection: proofs.put_certificate(connection, job.id, text, world.clock()))
+
+    sign([bytes(32)])
+    with pytest.raises(ShoplaunchError, match="no key of this controller"):
+        jobs.certificate(job.id)
+    sign(load_keys(world.config.keys).signing)
+    assert jobs.certificate(job.id) == content
+    world.service.retention.forget(job.signed_by, job.id, Note("command line", "forget"))
+    assert jobs.certificate(job.id)["sql_bytes"] == content["sql_bytes"]
+
+
+@attack(
+    "after `key rotate` one of two web servers is started again, and operators' requests come to both of them",
+    "who has signed in at one is signed in at the other, and known there as a device; strangers' cookies open nothing",
+)
+def test_sessions_of_a_newer_key_are_known_at_a_web_server_that_runs_on(people):
+    rotate(people.config.keys)
+    service, before = open_service(people.config), people.app
+    people.app = create_app(people.config, service)
+    browser, other = people.signed_in("nora"), before.test_client()
+    for name, path in (("shoplaunch", "/"), ("shoplaunch_device", "/admin")):
+        other.set_cookie(name, browser.get_cookie(name, path=path).value, path=path)
+    assert other.get("/admin/jobs").status_code == 200
+    assert device_at(before, other) == device_at(people.app, browser) != ""
+    for name, path in (("shoplaunch", "/"), ("shoplaunch_device", "/admin")):
+        other.set_cookie(name, browser.get_cookie(name, path=path).value[:-2], path=path)
+    assert other.get("/admin/jobs").status_code == 302 and device_at(before, other) == ""
+    service.installation.engine.dispose()
+
+
+def device_at(app, browser):
+    """Return as which device of nora's the web server knows the browser."""
+    value = browser.get_cookie(device.COOKIE, path="/admin").value
+    with app.test_request_context("/admin/login", headers={"Cookie": f"{device.COOKIE}={value}"}):
+        return device.known("nora")
 
 
 @attack(

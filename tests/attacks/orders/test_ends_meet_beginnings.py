@@ -9,6 +9,7 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.db.orders import refused_orders, services
 from controller.db.orders.services import BilledService
+from controller.jobs.engine.operations import interventions
 from controller.jobs.intake import billing_events, termination
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import knows_later
@@ -91,3 +92,17 @@ def test_a_follow_up_job_that_begins_as_its_service_ends_is_taken_back(world, mo
     assert (world.job(begun[0]).state, world.mail.alarms) == ("cancelled", [])
     with pytest.raises(ShoplaunchError):
         world.service.jobs.start_follow_up(shop.id, "remove", {})
+
+
+@attack(
+    "an operator takes the cancellation of a job back whose service billing has ended, or billing ends it right before",
+    "it is refused: nobody would end a shop of a service that has ended already; sold again it gets a job of its own",
+)
+def test_a_job_whose_service_has_ended_does_not_come_back(engine):
+    take(engine, created(NUMBER), NOW)
+    job = job_of(engine)
+    interventions.cancel(engine, job.id, NOW + 1)
+    take(engine, terminated(NUMBER), NOW + 2)
+    with pytest.raises(ShoplaunchError, match="the service was terminated"):
+        interventions.undo_cancel(engine, job.id, NOW + 3)
+    assert job_of(engine).state == "cancelled"

@@ -9,7 +9,7 @@ from controller.db.orders.request_log import Answer
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import knows_later
 from tests.attacks.table import attack
-from tests.integration.controller.retention.stored import dump
+from tests.integration.controller.retention.stored import dump, rows
 from tests.integration.controller.retention.test_forget import KEY, PLANTED, live
 
 NOTE = Note("command line", "forget")
@@ -65,3 +65,19 @@ def test_an_answer_under_way_is_not_kept(world):
         log.keep(event, Answer(200, "application/json", PLANTED["email"] if event != other else "{}"))
     assert PLANTED["email"] not in dump(world.engine)
     assert [log.claim(event, "b" * 64) for event in (f"{KEY}:2", f"{KEY}:3", other)] == [None, answered, answered]
+
+
+@attack(
+    "billing's request for a service is noted as answered at the very moment at which its client is forgotten",
+    "the audit log says what was asked and of which job, and nothing that names the client",
+)
+def test_a_row_that_is_completed_afterwards_names_nobody(world):
+    job = live(world)
+    access, words = world.service.access, f"42 {PLANTED['domain']}"
+    erased, other = (access.audit(f"key {KEY}", "order", None, text) for text in (words, "43 other.example.com"))
+    world.service.retention.forget(KEY, "42", NOTE)
+    access.complete_audit(erased, job.id, f"{words} domain_busy", words)
+    access.complete_audit(other, None, "43 other.example.com domain_busy", "43 other.example.com")
+    assert PLANTED["domain"] not in dump(world.engine)
+    found = {row.id: (row.job, row.detail) for row in rows(world.engine, "audit")}
+    assert (found[erased], found[other]) == ((job.id, ""), (None, "43 other.example.com domain_busy"))

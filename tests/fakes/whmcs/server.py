@@ -17,8 +17,9 @@ from tests.fakes.whmcs.books import Books, Refused
 MAINTENANCE = b"<!doctype html><html><title>Down for Maintenance</title><p>Be right back.</p></html>"
 IDENTIFIER, SECRET = "9XrTNvB2identifier", "s3cr3t-of-the-credential"
 #: What may happen to a call: done, but the answer lost; not done and the connection lost; done after the caller is
-#: gone; a page instead of an answer; a server's error; answered, and then nobody listens until `open`.
-MOODS = ("cut", "broken", "slow", "html", "http500", "last")
+#: gone; the connection lost at once, and done later; a page instead of an answer; a server's error; answered, and then
+#: nobody listens until `open`.
+MOODS = ("cut", "broken", "slow", "late", "html", "http500", "last")
 #: How lists come: wrapped; GetEmails as documented; without the inner wrapper; with numbers that are ints.
 SHAPES = ("normal", "flat", "lists", "numbers")
 
@@ -156,7 +157,9 @@ class Whmcs(Options):
             _cut(handler)
             return 0, None
         self.calls.append((action, form))
-        if mood == "slow":
+        if mood == "late":
+            _cut(handler)
+        if mood in ("slow", "late"):
             self._go_on.wait(options.slow_seconds)
         if options.largest_page is not None and "limitnum" in form:
             form = {**form, "limitnum": str(min(int(form["limitnum"]), options.largest_page))}
@@ -167,7 +170,7 @@ class Whmcs(Options):
                 document = {"result": "success", **document}
         except Refused as refusal:
             return 200, _error(str(refusal))
-        if mood in ("cut", "slow"):
+        if mood in ("cut", "slow", "late"):
             _cut(handler)
             return 0, None
         if mood == "last":

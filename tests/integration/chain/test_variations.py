@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.whm.quirks import Quirks
 from tests.fakes.whmcs.server import MOODS, SHAPES, Options
-from tests.integration.chain.habits import ELSEWHERE, HABITS, HABITS_OF_CRON, HABITS_OF_WHMCS, ON
+from tests.integration.chain.habits import ELSEWHERE, HABITS, HABITS_OF_CRON, HABITS_OF_WHMCS, MOODS_ELSEWHERE, ON
 from tests.integration.chain.outcome import RECEIVED, assert_everything_is_there_once, build_together
 from tests.support.worlds.whole import wait_for
 
@@ -72,4 +72,4 @@ def test_no_habit_of_whmcs_is_left_out():
     moods = {
         mood for options in HABITS_OF_WHMCS.values() for moods in options.get("moods", {}).values() for mood in moods
     }
-    assert moods - {""} | {"last"} == set(MOODS)
+    assert moods - {""} | set(MOODS_ELSEWHERE) == set(MOODS)

@@ -181,6 +181,9 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
             raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
         if job.forgotten_at is not None:
             raise ShoplaunchError("service_forgotten", f"what was ordered with job {job.id} was erased")
+        if facts.of(job).terminated:
+            # Nobody would end its shop: the end has come already
+            raise ShoplaunchError("illegal_transition", "the service was terminated")
         columns = moved(job, "undo_cancel")
         servers.get(connection, job.server, Hold.SHARED)
         bundles.get(connection, job.bundle, Hold.SHARED)

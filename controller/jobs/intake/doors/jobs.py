@@ -97,7 +97,7 @@ class Jobs:
 
     def read_certificate(self, signed: str) -> dict[str, Any]:
         """Return the content of a birth certificate that this installation signed. Raises certificate_missing."""
-        return certificate.read(signed, self._installation.keys.public_keys())
+        return certificate.read_own(signed, self._installation.keys)
 
     def worker(self, end: Callable[[str], None] | None = None, servers: OwnServers = ALL) -> Engine:
         """Return a worker of this installation, of the kind it is set up for, for all servers or those of `servers`.
