@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--orders", type=int, default=100, help="of a day")
     parser.add_argument("--stride", type=int, default=1, help="work on one day of so many")
     parser.add_argument("--branches", type=int, default=2, help="servers, each with a worker in a process of its own")
-    parser.add_argument("--backup", type=int, default=BACKUP, help="days between backups, each read again")
+    parser.add_argument("--backup", type=int, default=BACKUP, help="days between backups once the first are nightly")
     parser.add_argument("--keep", type=Path, help="a folder that stays; by default one in memory, where there is room")
     chosen = parser.parse_args()
     sweep.PAUSE_SECONDS = 0.0

@@ -27,6 +27,8 @@ from tests.support.clock import START
 ENDING, LIVED_DAYS = 10, 120
 #: What happens how often, in days.
 BACKUP, KEYS, FORGET = 7, 91, 30
+#: So many days long a backup is made each night, as by the timer; later it would take as long as the day's orders.
+NIGHTLY = 60
 #: PrestaShop 1.6 has 8's tables and pages, but its passwords cost no twentieth of a second each.
 APPLICATION = {"name": "prestashop", "version": "1.6.1.24"}
 
@@ -130,7 +132,7 @@ class Year(Attached):
     def _calendar(self):
         """Return (every how many days, what it is called, what happens) of what happens in some nights."""
         return (
-            (self._backup, "backup", self._back_up),
+            (1 if self.day < NIGHTLY else self._backup, "backup", self._back_up),
             (FORGET, "forget", self._forget),
             (KEYS, "key_retirement", self._retire_keys),
         )
