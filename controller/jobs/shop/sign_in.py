@@ -71,8 +71,9 @@ def _page(site: Site, answer: Answer) -> Page:
 
 def _linked(visitor: Visitor, links: Sequence[str], marks: Sequence[str]) -> str | None:
     """Return the own address with the shortest path among `links` that holds the first of `marks` any of them holds;
-    None where none does. Addresses that change something are skipped."""
-    own = [path for path in (_path(visitor.site, link) for link in links) if path and not _changes(visitor.site, path)]
+    None where none does. Addresses out of the shop's folder, and those that change something, are skipped."""
+    paths = (_path(visitor.site, link) for link in links)
+    own = [path for path in paths if path and visitor.site.holds(path) and not _changes(visitor.site, path)]
     found = next((held for mark in marks if (held := [path for path in own if mark in path])), [])
     return min(found, key=lambda path: (len(_bare(path)), len(path)), default=None)
 

@@ -63,6 +63,10 @@ class Site:
             return None
         return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
+    def holds(self, path: str) -> bool:
+        """Return whether a path (with or without its query) is in the shop's folder."""
+        return f"{path.partition('?')[0]}/".startswith(self.base_uri)
+
     def origin(self) -> Origin:
         """Return the site's own address, independent of name servers; its certificate must be for its host.
 
@@ -204,6 +208,6 @@ def _followed(site: Site, path: str, target: str, name: str) -> str:
         # Never the whole address: what follows the host may be a session key
         other = _shown(f"{url.scheme}://{url.netloc}")
         raise ShoplaunchError("check_failed", f"{where} leads to another host: {other}")
-    if not f"{url.path}/".startswith(site.base_uri):
+    if not site.holds(url.path):
         raise ShoplaunchError("check_failed", f"{where} leads out of the shop's folder {site.base_uri}")
     return followed
