@@ -44,10 +44,7 @@ class Definition:
 
 def definitions(source: bytes, shown: str) -> Iterator[Definition]:
     """Yield the definitions of the file `shown`, in order; comments and text outside of PHP define nothing."""
-    opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
-    tokens = [] if opening is None else [
-        found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
-    ]  # fmt: skip
+    tokens = tokens_of(source)
     closings = _closings(tokens)
     for at in range(len(tokens)):
         before = tokens[at - 1].group() if at else b""
@@ -58,6 +55,14 @@ def definitions(source: bytes, shown: str) -> Iterator[Definition]:
             if last is not None and last > first:
                 start, end = tokens[first].start(), tokens[last - 1].end()
                 yield _defined(name, source, (start, end), shown)
+
+
+def tokens_of(source: bytes) -> list[re.Match[bytes]]:
+    """Return the tokens of a PHP file's code, in order, without comments, blanks and text outside of PHP."""
+    opening = re.search(rb"<\?php\b", source, re.IGNORECASE)
+    return [] if opening is None else [
+        found for found in _TOKEN.finditer(source, opening.end()) if found.group("skip") is None
+    ]  # fmt: skip
 
 
 def _named(tokens: Sequence[re.Match[bytes]], at: int) -> tuple[str, int, Sequence[bytes]] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.recipes.base import Secret
 from controller.recipes.php import literal
 from controller.recipes.php.definitions import TABLE_PREFIX, Definition, definitions, redefined
+from controller.recipes.php.folding import folded
 from controller.recipes.php.guard import with_guard
 from controller.recipes.secrets import parts
 from controller.recipes.secrets.parts import Held
@@ -56,6 +57,8 @@ ADDRESSES = ("WP_HOME", "WP_SITEURL")
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
 #: The cookies' path, if the file sets it: it is derived from the site's own.
 _PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
+#: An included file that defines one of these is a part of the configuration.
+_FOLLOWED = (*_DATABASE, *SALTS, *ADDRESSES, TABLE_PREFIX, "MULTISITE")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Configuration:
     other_prefix: str = ""
     #: Whether it is made for a site that has none: access and salts are a sample's.
     is_new: bool = False
+    #: Files of the tree that it included and holds now.
+    taken: Sequence[str] = ()
+    #: Includes that were not followed, in words.
+    unfollowed: Sequence[str] = ()
 
     @property
     def prefix(self) -> str:
@@ -174,7 +181,10 @@ def read(root: Path) -> Configuration | None:
         raise ShoplaunchError("config_unreadable", f"{CONFIG}: {problem.strerror}") from None
     if literal.is_blank(source):
         return None
-    found = Configuration(source, list(definitions(source, CONFIG)))
+    whole = folded(root, CONFIG, source, _FOLLOWED)
+    found = Configuration(
+        whole.source, list(definitions(whole.source, CONFIG)), taken=whole.taken, unfollowed=whole.unfollowed
+    )
     if found.is_on("MULTISITE"):
         raise ShoplaunchError("multisite", f"{CONFIG} defines MULTISITE")
     for name in (*_DATABASE, TABLE_PREFIX):
@@ -218,14 +228,18 @@ def require_prefix(prefix: str) -> None:
 def _require_one(found: Configuration, name: str) -> None:
     values = [one for one in found.definitions if one.name == name]
     if not values:
-        raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}")
+        told = ", ".join(found.unfollowed)
+        more = f"; {told}: write what it defines into {CONFIG}" if told else ""
+        raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}{more}")
     for one in values:
         if isinstance(one.written, dict) or not (one.of_environment or isinstance(one.value, bytes)):
             line = found.source.count(b"\n", 0, one.start) + 1
-            message = f"{CONFIG} line {line}: {name} would have to be run to know it; write the value itself there"
+            place = f"{CONFIG} line {line}" if not found.taken else f"{CONFIG} with {', '.join(found.taken)}"
+            message = f"{place}: {name} would have to be run to know it; write the value itself there"
             raise ShoplaunchError("config_unreadable", message)
     if len({one.written for one in values}) > 1:
-        raise ShoplaunchError("config_unreadable", f"{CONFIG} says {name} twice, and not the same")
+        among = "".join(f" (with {one}, which it includes)" for one in found.taken[:1])
+        raise ShoplaunchError("config_unreadable", f"{CONFIG}{among} says {name} twice, and not the same")
 
 
 def _unsaid(found: Configuration, name: str) -> bool:

@@ -50,10 +50,15 @@ _ACCESS = f"{config.CONFIG} {config.ACCESS}"
 _PASSING = ("_transient_", "_site_transient_", "_wp_session_", "_wc_session_")
 _SHOWN = 6
 _LEADS_NOWHERE = "a link that leads nowhere: the settings are written in its place"
+_TAKEN = f"part of {config.CONFIG}, which holds its content now"
 #: A longer option is no address.
 _LONGEST_OWN = 300
 #: Set by every new site's own statements, or for its safety.
 _NOT_FOR_VARIANTS = {*options.FROM_JOB, *options.FIXED, "WPLANG", "timezone_string", "active_plugins"}
+_BELOW = (
+    f": it lies in {{below}}/, below {config.CONFIG} (as in Bedrock); packing knows WordPress's files beside "
+    f"{config.CONFIG} only: copy them there, with the content folder as wp-content, see that the copy runs, pack it"
+)
 
 
 class WordPress(Recipe):
@@ -66,13 +71,15 @@ class WordPress(Recipe):
     }  # fmt: skip
 
     def detect(self, root: Path) -> bool:
-        """Return whether the tree at `root` is a WordPress of any version."""
-        return (root / facts.VERSION_FILE).is_file() and (root / "wp-load.php").is_file()
+        """Return whether the tree at `root` is a WordPress of any version, or has one in a folder of its own."""
+        return _is_here(root) or _folder_below(root) is not None
 
     def inspect(self, root: Path, database: TemplateDatabase, options: PackOptions) -> Template:
         """Return the inspected template at `root`. Raises as `Recipe.inspect`."""
-        if not self.detect(root):
-            raise ShoplaunchError("not_this_application", f"{root} is not a WordPress")
+        if not _is_here(root):
+            below = _folder_below(root)
+            where = "" if below is None else _BELOW.format(below=below)
+            raise ShoplaunchError("not_this_application", f"{root} is not a WordPress{where}")
         version = facts.find_version(root)
         if version is None or facts.series_of(version) is None:
             message = f"WordPress {version or 'of unknown version'}; known: {facts.KNOWN}"
@@ -93,10 +100,22 @@ class WordPress(Recipe):
         return ADMIN_FOLDER
 
 
+def _is_here(root: Path) -> bool:
+    return (root / facts.VERSION_FILE).is_file() and (root / "wp-load.php").is_file()
+
+
+def _folder_below(root: Path) -> str | None:
+    """Return the folder of a WordPress whose configuration is in `root`, one folder above it; None without one."""
+    if not (root / config.CONFIG).is_file():
+        return None
+    return next((one.parent.name for one in sorted(root.glob("*/wp-load.php")) if _is_here(one.parent)), None)
+
+
 class WordPressTemplate(InspectedTemplate):
     """One inspected WordPress."""
 
     folders = True
+    themes = b"wp-content/themes/"
     _rows: RowRules
     _statements: Statements
 
@@ -104,6 +123,7 @@ class WordPressTemplate(InspectedTemplate):
         self._settings_file = settings_file.find(root, version, database, pack.table_prefix)
         self._configuration = configuration = self._settings_file.configuration
         self._notes = list(self._settings_file.notes)
+        self._taken = {os.fsencode(path) for path in configuration.taken}
         self._database = Database(database, configuration.prefix)
         self._options = self._database.options()
         self._admin = self._database.administrator()
@@ -160,6 +180,8 @@ class WordPressTemplate(InspectedTemplate):
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
         """Return why an entry is left out, None for one that is packed."""
+        if path in self._taken:
+            return _TAKEN
         is_replaced = self._settings_file.is_absent and path == config.CONFIG.encode()
         return _LEADS_NOWHERE if is_replaced else super().left_out(path, is_directory)
 

@@ -32,7 +32,8 @@ def find(root: Path, version: str, database: TemplateDatabase, said: str | None)
     prefix = Database.prefix_of(database, configured, said)
     if read is not None:
         same = read if prefix == read.prefix else read.with_prefix(prefix)
-        return SettingsFile(same, other_prefix(config.CONFIG, configured, prefix))
+        taken = [f"{one}: what it defines stands in {config.CONFIG} now, which included it" for one in read.taken]
+        return SettingsFile(same, [*other_prefix(config.CONFIG, configured, prefix), *taken])
     is_absent = not (root / config.CONFIG).exists()
     made = config.as_installed(root, prefix, Database(database, prefix).charset())
     lacked = f"{config.CONFIG} was {'missing' if is_absent else 'empty'}"
