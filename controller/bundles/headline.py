@@ -106,6 +106,9 @@ def _attention(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[
         places = [one.partition(": ")[0] for one in personal]
         yield "Personal data", f"remains in {listed(places, 2)}"
     rewriting = report.get("rewriting", {})
+    from_root = rewriting.get("from_root", {}).get("count", 0)
+    if from_root:
+        yield "In a folder", f"{from_root:,} addresses from the root in themes' code will not work: see --full"
     notes = [*report.get("notes", []), *report.get("dump_changed", [])]
     notes += [f"{one['place']}: {one['what']}" for one in rewriting.get("notes", [])]
     left = sum(one["count"] for one in rewriting.get("left", []) if one["reason"] not in SOMETHING_ELSE)

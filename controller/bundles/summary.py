@@ -140,7 +140,11 @@ def _rewriting(value: Mapping[str, Any]) -> list[Section]:
         for one in value.get("notes", [])
         for first, line in zip(chain([True], repeat(False)), one["what"].split("\n"), strict=False)
     ]
-    return [Section("Rewritten", forms), Section("Seen and left", left), Section("Notes on files", notes)]
+    from_root = [(file, str(count)) for file, count in value.get("from_root", {}).get("places", {}).items()]
+    return [
+        Section("Rewritten", forms), Section("Seen and left", left), Section("Notes on files", notes),
+        Section("Addresses from the domain's root in themes' code: not there in a folder", from_root),
+    ]  # fmt: skip
 
 
 def _dropped(value: Sequence[Mapping[str, Any]]) -> list[Section]:

@@ -14,6 +14,7 @@ from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.passwords import Passwords
 from controller.bundles.rewrite import searched
 from controller.bundles.rewrite.contexts.examples import is_example
+from controller.bundles.rewrite.contexts.links import is_theme_code, root_links
 from controller.bundles.rewrite.fragments import Fragments
 from controller.bundles.rewrite.proportion import Proportion
 from controller.bundles.rewrite.rewrite_report import Report
@@ -97,9 +98,11 @@ class TemplatePlan:
         self._report = Report()
         self._fragments = Fragments(self.nonce)
         self._replacements = list(template.replacements())
+        #: Only such templates' links from the domain's root are known to be links into the shop.
+        self._is_at_root = template.folders and facts.base_uri == "/"
         self._rewriter = Rewriter(
             self.nonce, self._replacements, self._fragments, self._report,
-            root_links=template.folders and facts.base_uri == "/", holds=self._holds,
+            root_links=self._is_at_root, holds=self._holds,
         )  # fmt: skip
         self._columns: dict[str, tuple[list[str], list[int]]] = {}
         self._set: Counter[str] = Counter()
@@ -137,6 +140,8 @@ class TemplatePlan:
         self._report.needles.clear()
         template = self._rewriter.rewrite_file(searched.content, shown, is_example(path))
         self._proportion.saw(path, self._report.needles)
+        if self._is_at_root and is_theme_code(path, self._template.themes):
+            self._report.count_from_root(shown, root_links(template))
         return template
 
     def added(self) -> Mapping[bytes, bytes]:

@@ -151,6 +151,8 @@ class Template(ABC):
     #: Whether it can become shops below a folder of their domain: all that depends on the folder names `base_uri`,
     #: `base_path`, `shop.address` or `shop.url`.
     folders: ClassVar[bool] = False
+    #: The folder of the themes, with its slash; empty for none.
+    themes: ClassVar[bytes] = b""
 
     @abstractmethod
     def replacements(self) -> Sequence[Replacement]:

@@ -26,6 +26,8 @@ class Report:
         self._places: dict[str, Counter[str]] = defaultdict(Counter)
         self.left: list[Left] = []
         self.notes: Counter[tuple[str, str]] = Counter()
+        #: File of a theme -> its addresses from the domain's root, which stay.
+        self.from_root: Counter[str] = Counter()
         #: Needle -> number of replacements since this was cleared.
         self.needles: Counter[bytes] = Counter()
 
@@ -43,6 +45,11 @@ class Report:
         """Record something rewritten that the operator should know about."""
         self.notes[(place, what)] += 1
 
+    def count_from_root(self, place: str, count: int) -> None:
+        """Count the addresses in a theme's code that begin at the domain's root."""
+        if count:
+            self.from_root[place] += count
+
     def absorb(self, other: Report) -> None:
         """Add another report's events."""
         self.forms += other.forms
@@ -50,16 +57,21 @@ class Report:
             self._places[form] += places
         self.left += other.left
         self.notes += other.notes
+        self.from_root += other.from_root
 
     def as_json(self) -> dict[str, Any]:
-        """Return {"forms", "places", "left", "notes"}, the same for the same template in any reading order."""
+        """Return {"forms", "places", "left", "notes"}, with "from_root" if any, the same in any reading order."""
         left = Counter((one.place, one.reason) for one in self.left)
         return {
             "forms": dict(sorted(self.forms.items())),
             "places": {form: _most(places) for form, places in sorted(self._places.items())},
             "left": [{"place": place, "reason": why, "count": n} for (place, why), n in sorted(left.items())],
             "notes": [{"place": place, "what": what, "count": n} for (place, what), n in sorted(self.notes.items())],
+            **({"from_root": from_root} if (from_root := self._from_root())["count"] else {}),
         }
+
+    def _from_root(self) -> dict[str, Any]:
+        return {"count": self.from_root.total(), "places": _most(self.from_root)}
 
 
 def _most(places: Counter[str]) -> dict[str, int]:

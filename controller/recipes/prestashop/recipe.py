@@ -91,6 +91,7 @@ class PrestaShopTemplate(InspectedTemplate):
     """One inspected PrestaShop."""
 
     folders = True
+    themes = b"themes/"
     _rows: RowRules
     _statements: Statements
     _tree: TreeRules

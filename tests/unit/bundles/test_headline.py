@@ -50,6 +50,16 @@ def test_settings_that_were_written_are_told_at_once_and_in_full_below():
     assert titles["Settings that the template lacks, written for new shops"] == [(said, "")]
 
 
+def test_themes_that_name_the_domains_root_are_told_with_their_files_in_full():
+    report = {**REPORT, "rewriting": {"from_root": {"count": 3, "places": {"themes/own/page.tpl": 3}}}}
+    assert dict(lines(report))["In a folder"].startswith("3 addresses from the root in themes' code will not work")
+    assert "In a folder" not in dict(lines())
+    titles = {section.title: section.rows for section in sections(MANIFEST, 1, report)}
+    assert titles["Addresses from the domain's root in themes' code: not there in a folder"] == [
+        ("themes/own/page.tpl", "3")
+    ]
+
+
 def test_application_size_and_what_a_server_must_offer_come_first():
     assert [label for label, _ in lines()[:3]] == ["Application", "Size", "Server needs"]
     assert lines()[0][1] == "PrestaShop 8.2.1"

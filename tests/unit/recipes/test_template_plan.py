@@ -53,6 +53,22 @@ def test_no_kept_file_of_the_sample_names_the_template(plan, sample):
             assert str(sample.root).encode() not in template, entry.path
 
 
+FROM_ROOT = b"""<img src="/img/star.svg"><a href='/'>home</a><p style="background:url(/img/a.png)">
+<img src="//cdn.example.org/a.png"><img src="{$urls.img_url}/b.png"><a href="#/top">up</a> "/img/c.png" """
+
+
+def test_addresses_from_the_root_in_the_themes_code_are_counted_and_stay(plan):
+    for path in (b"themes/own/page.tpl", b"themes/own/page.css", b"themes/own/page.js", b"modules/one/page.tpl"):
+        assert plan.file(path, FROM_ROOT) == FROM_ROOT
+    branch = plan.branch()
+    branch.file(b"themes/own/page.tpl", b"<form action=/search>" + FROM_ROOT)
+    plan.absorb(branch.seen())
+    places = {"themes/own/page.tpl": 6, "themes/own/page.css": 3}
+    assert plan.report()["rewriting"]["from_root"] == {"count": 9, "places": places}
+    assert "from_root" not in plan.branch().report()["rewriting"]
+    assert "from_root" not in without_places(plan.report())
+
+
 def test_the_domain_itself_is_searched_for_at_the_end(plan):
     assert SEARCHED in plan.manifest()["residue"]
     assert SEARCHED in plan.forbidden().values()

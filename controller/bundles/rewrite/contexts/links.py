@@ -17,6 +17,10 @@ _ROOT_FILE = re.compile(
     rb"/[^/\s\"'<>\\]+/[^\s\"'<>\\]+\.(?:avif|css|gif|ico|jpe?g|js|mp4|png|svg|webm|webp|woff2?)(?:\?[^\s\"'<>\\]*)?",
     re.IGNORECASE,
 )
+#: Scripts make their addresses of parts, so that what begins with a slash says nothing.
+_CODE = (b".tpl", b".twig", b".php", b".phtml", b".html", b".htm", b".css")
+#: Quicker than the whole pattern: few files of a theme hold one.
+_QUOTED_SLASH = re.compile(rb"[\"'(;]\\?/")
 _LINK_ENDS = rb"(?=\\?[\"'?#)]|&quot;|&#0?39;|[\s>])"
 
 
@@ -45,3 +49,13 @@ class Links:
         if self._at_root and _ROOT_FILE.fullmatch(data):
             return base_uri("raw") + data[1:]
         return self._pattern.sub(lambda hit: hit.group(1) + base_uri("json" if hit.group(2) else "raw"), data)
+
+
+def is_theme_code(path: bytes, themes: bytes) -> bool:
+    """Return whether `path` is a page or style of a theme below the folder `themes`."""
+    return bool(themes) and path.startswith(themes) and path.lower().endswith(_CODE)
+
+
+def root_links(data: bytes) -> int:
+    """Return how many addresses in markup and styles begin at the domain's root: in code they are not rewritten."""
+    return sum(1 for _ in _ROOT_LINK.finditer(data)) if _QUOTED_SLASH.search(data) else 0
