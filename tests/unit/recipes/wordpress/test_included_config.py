@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from controller.recipes.base import PackOptions
+from controller.recipes.registry import recipe_for
 from controller.recipes.wordpress import config
 from shared.errors import ShoplaunchError
 from tests.unit.recipes.wordpress.test_config import NONCE, VALUES, filled
@@ -110,3 +112,15 @@ def test_files_that_include_themselves_and_hundreds_of_files_have_an_end(tmp_pat
     wide = b"".join(b"require 'own%d.php';" % number for number in range(300))
     root = tree_of(tmp_path, {**files, "wp-config.php": b"require 'wp-config.php';" + wide + ACCESS + PREFIX})
     assert config.read(root).taken == []
+
+
+def test_a_wordpress_below_the_folder_of_its_configuration_is_told_as_that(tmp_path):
+    root = tree_of(tmp_path, {"wp-config.php": b"require_once dirname(__DIR__) . '/config/application.php';\n"})
+    with pytest.raises(ShoplaunchError, match="no known application"):
+        recipe_for(root)
+    for name in ("wp/wp-load.php", "wp/wp-includes/version.php"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"<?php $wp_version = '6.8';")
+    with pytest.raises(ShoplaunchError, match=r"is not a WordPress: it lies in wp/, below wp-config\.php") as caught:
+        recipe_for(root).inspect(root, None, PackOptions())
+    assert caught.value.code == "not_this_application"
