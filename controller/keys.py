@@ -111,6 +111,7 @@ def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None)
     """
     # Of two who replaced a file at once one key would be gone, and with it what was sealed by it in between
     with alone(folder):
+        remove_unfinished(folder)
         newer = {name: make() for name, make in MAKERS.items()}
         prepare(_parsed(folder, {name: [*lines, *_also(newer, name)] for name, lines in _lines(folder).items()}))
         for name, key in newer.items():

@@ -107,6 +107,8 @@ def test_a_bundle_goes_without_its_store_when_that_is_said(config, store):
     assert done.exit_code == 0 and f"{store.settings['endpoint']}" in done.output and key in done.output, done.output
     assert (store.objects, removal._file(config, NAME).exists()) == ([key], False)
     assert "bundle_unknown" in remove("--yes", "--keep-stored").output
+    # What stays is the other tests' as well
+    stored_bundles.remove(config, key)
 
 
 def refused(*_arguments, **_named):
