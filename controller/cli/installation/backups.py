@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
 from controller.config import PREFIX, Config, load_config
-from controller.db.machines.duties import note_done
+from controller.db.machines.duties import DAY_SECONDS, note_done
 from controller.db.retention import BACKED_UP
 from controller.jobs.intake import duties
 from controller.setup.installation import ensure_folders
@@ -59,15 +60,23 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
     given = _given(passphrase_file)
     if given is None and encrypt:
         given = _ask(twice=True)
+    _require_none_of_today(file)
     with failure_noted(config, duties.BACKUP), bars_on_terminal() as progress:
         if file == STANDARD:
             with click.open_file("-", "wb") as stream:
                 backups.write_backup(config, stream, given, progress)
         else:
             backups.backup(config, file, given, progress)
+    _note(config, "standard output" if file == STANDARD else str(file.absolute()))
     if file != STANDARD:
         click.echo(f"{file}: {file.stat().st_size} bytes. Bundles are not in it; keep their files too.")
-    _note(config, "standard output" if file == STANDARD else str(file.absolute()))
+
+
+def _require_none_of_today(file: Path) -> None:
+    """Raise name_taken where today's backup has that name. No duty has failed then: only whole ones get their names,
+    and who made this one may have been killed before it was noted."""
+    if file.is_file() and abs(time.time() - file.stat().st_mtime) < DAY_SECONDS:
+        raise ShoplaunchError("name_taken", f"{file} exists already")
 
 
 def _note(config: Config, where: str) -> None:

@@ -1,5 +1,8 @@
 """What an installation does by itself and fails at – backups, retention, chores – is mailed to its operator."""
 
+import os
+import time
+
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -53,6 +56,21 @@ def test_a_backup_that_fails_is_mailed_and_so_is_the_next_one_that_is_made(world
     assert run("backup", str(folder / "2.backup")) == 0
     assert heard(world) == heard(world) == [("backup_failed", "not done"), ("backup_failed", "done again")]
     assert rows(world) == []
+
+
+@attack(
+    "the nightly backup is killed once its file is whole, before that is noted, and the same command runs again",
+    "the name is taken, which is no failed backup; a file of yesterday's is one",
+)
+def test_a_backup_that_is_there_already_is_no_failed_one(world, run):
+    file = world.folder / "1.backup"
+    assert run("backup", str(file)) == 0
+    assert run("backup", str(file)) == 1
+    assert rows(world) == []
+    made_at = time.time() - 1.1 * DAY
+    os.utime(file, (made_at, made_at))
+    assert run("backup", str(file)) == 1
+    assert [one.name for one in rows(world)] == ["backup"]
 
 
 @attack("a timer's run of retention fails", "the operator is notified of that, with its reason")
