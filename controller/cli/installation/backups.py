@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -60,7 +59,7 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
     given = _given(passphrase_file)
     if given is None and encrypt:
         given = _ask(twice=True)
-    _require_none_of_today(file)
+    _require_none_of_today(config, file)
     with failure_noted(config, duties.BACKUP), bars_on_terminal() as progress:
         if file == STANDARD:
             with click.open_file("-", "wb") as stream:
@@ -72,10 +71,10 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
         click.echo(f"{file}: {file.stat().st_size} bytes. Bundles are not in it; keep their files too.")
 
 
-def _require_none_of_today(file: Path) -> None:
+def _require_none_of_today(config: Config, file: Path) -> None:
     """Raise name_taken where today's backup has that name. No duty has failed then: only whole ones get their names,
     and who made this one may have been killed before it was noted."""
-    if file.is_file() and abs(time.time() - file.stat().st_mtime) < DAY_SECONDS:
+    if file.is_file() and abs(command_line(config).now() - file.stat().st_mtime) < DAY_SECONDS:
         raise ShoplaunchError("name_taken", f"{file} exists already")
 
 
