@@ -1,14 +1,16 @@
-"""Values judged by pydantic: the only module that loads it, and it is loaded when settings are read."""
+"""Values judged by pydantic: the only module that loads it, and it is loaded when settings are read.
+
+pydantic-settings would add only the merge of the layers, and as long again to each command's start.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, reduce
 from typing import Any, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError, create_model
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from controller.settings.problems import NEEDED, NO_SECTION, UNKNOWN, Problem, worded
 from controller.settings.sections import Config
@@ -22,35 +24,6 @@ _SAID = {
 _KINDS = {"string": "str", "int": "int", "bool": "bool", "tuple": "list", "sequence": "list", "list": "list"}
 
 
-class _Layer(PydanticBaseSettingsSource):
-    """A source whose values were read already, with their places."""
-
-    def __init__(self, settings: type[BaseSettings], values: Mapping[str, Any]) -> None:
-        super().__init__(settings)
-        self._values = dict(values)
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """See PydanticBaseSettingsSource; nothing is looked up one by one."""
-        return self._values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values."""
-        return self._values
-
-
-class _Settings(BaseSettings):
-    """The settings of Config, from `layers`: what stands in an earlier one counts more."""
-
-    model_config = SettingsConfigDict(extra="forbid")
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: Any, *_others: Any, **_more: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the layers alone."""
-        return tuple(_Layer(settings_cls, values) for values in init_settings.init_kwargs["layers"])
-
-
 @cache
 def _model() -> Any:
     hints = get_type_hints(Config, include_extras=True)
@@ -60,7 +33,7 @@ def _model() -> Any:
         default = Field(default=one.default) if factory is MISSING else Field(default_factory=factory)
         if one.name != "home":
             known[one.name] = (hints[one.name], default)
-    return create_model("Settings", __base__=_Settings, **known)
+    return create_model("Settings", __config__=ConfigDict(extra="forbid", validate_default=True), **known)
 
 
 @cache
@@ -71,12 +44,13 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 def merged(layers: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[Problem]]:
     """Return the values for Config, and every problem; where one is wrong, the default stands.
 
-    `layers` lose the wrong values.
+    What stands in an earlier layer counts more. `layers` lose the wrong values.
     """
     problems: list[Problem] = []
+    nothing: Mapping[str, Any] = {}
     while True:
         try:
-            found = _model()(layers=layers)
+            found = _model()(**reduce(_over, layers, nothing))
         except ValidationError as error:
             for path, problem in _of(error):
                 problems.append(problem)
@@ -84,6 +58,15 @@ def merged(layers: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[Probl
                     _remove(layer, path)
         else:
             return {name: getattr(found, name) for name in type(found).model_fields}, problems
+
+
+def _over(values: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with `values` over it, section by section."""
+    found = {**below, **values}
+    for name in values.keys() & below.keys():
+        if isinstance(values[name], Mapping) and isinstance(below[name], Mapping):
+            found[name] = _over(values[name], below[name])
+    return found
 
 
 def _of(error: ValidationError) -> Iterator[tuple[list[str], Problem]]:
