@@ -60,6 +60,7 @@ def checksums(server, database):
     return {row[0].split(".", 1)[1]: row[1] for row in server.query(f"CHECKSUM TABLE {listed}", database=database)}
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("version", ["8.2.1", "1.6.1.24"])
 def test_a_real_dump_comes_back_with_the_same_checksum_of_every_table(
     version, real_dumps, mariadb_server, docroot, tmp_path, url_of
