@@ -14,7 +14,7 @@ packages="mariadb-server mariadb-client apache2 cron php-cli php-fpm php-mysql p
  php-mbstring php-zip php-bcmath python3 python3-venv ca-certificates curl procps"
 if [ "$wanted" = test ]; then
     packages="$packages wget mount e2fsprogs btrfs-progs openssh-client openssh-server libfaketime zbar-tools yara postgresql"
-    packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap"
+    packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap strace"
     # Units are tried by the service manager itself, in a machine of its own; without systemd-sysv it starts nothing here
     packages="$packages systemd dbus"
     # Builds and runs the image; its networks need the last four

@@ -33,6 +33,13 @@ def package(tmp_path_factory):
     return build(tmp_path_factory.mktemp("package"))
 
 
+@pytest.fixture(scope="session")
+def newer(package, tmp_path_factory):
+    """The package of a later version."""
+    shown = subprocess.run(["dpkg-deb", "-f", package, "Version"], check=True, stdout=subprocess.PIPE, text=True)
+    return build(tmp_path_factory.mktemp("newer"), "--version", "9" + shown.stdout.strip())
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A system over this machine, without network."""

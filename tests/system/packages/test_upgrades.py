@@ -7,20 +7,12 @@ import pytest
 
 from tests.pages import PROJECT
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
-from tests.system.packages.conftest import build
 from tests.system.packages.tree import SECONDS, Tree, wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 STATE, BACKUPS, ENVIRONMENTS = "/var/lib/shoplaunch", "/var/backups/shoplaunch", "/opt/shoplaunch/environments"
 #: Nobody listens there: its jobs wait.
 NOWHERE = "https://127.0.0.1:2087"
-
-
-@pytest.fixture(scope="module")
-def newer(package, tmp_path_factory):
-    """The package of a later version."""
-    shown = subprocess.run(["dpkg-deb", "-f", package, "Version"], check=True, stdout=subprocess.PIPE, text=True)
-    return build(tmp_path_factory.mktemp("newer"), "--version", "9" + shown.stdout.strip())
 
 
 def in_use(tree, package, tmp_path):
@@ -104,7 +96,7 @@ def statements(script):
     """Return the places in `script` at which a statement of its outermost level begins, the first ones left out."""
     lines = script.splitlines(keepends=True)
     starts = [number for number, line in enumerate(lines) if line[0] not in " \t\n#"]
-    ends = ("fi", "esac", "done", "case", "*")
+    ends = ("fi", "esac", "done", "case", "else", "*")
     return [number for number in starts if not lines[number].startswith(ends) and lines[number - 1][-2:] != "\\\n"][2:]
 
 
@@ -124,6 +116,33 @@ def test_an_upgrade_killed_before_any_of_its_statements_goes_on(package, newer, 
     path.write_text(script)
     tree.run("dpkg", "--configure", "-a")
     assert state_of(tree, job)["id"] == job
+    assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
+
+
+#: What ails the disk of a folder -> what is done with the folder's mount before the upgrade, and after it.
+AILING = {
+    "full": ("size=$(($(du -sk {0} | cut -f1) + 8))k", "size=2g"),
+    "read-only": ("ro", "rw"),
+}
+
+
+@pytest.mark.parametrize("folder", [ENVIRONMENTS, BACKUPS])
+@pytest.mark.parametrize("how", AILING)
+def test_an_upgrade_on_a_disk_that_ails_leaves_the_former_version_at_work_and_goes_on(
+    package, newer, tree, tmp_path, folder, how
+):
+    job = in_use(tree, package, tmp_path)
+    ail, mended = AILING[how]
+    # What is there stays, on a disk of its own
+    moved = "cp -a {0} /run/moved; mount -t tmpfs tmpfs {0}; cp -aT /run/moved {0}; mount -o remount," + ail + " {0}"
+    tree.run("sh", "-ec", moved.format(folder))
+    tree.run("dpkg", "-i", tree.give(newer), code=1)
+    assert state_of(tree, job)["id"] == job
+    tree.run("mount", "-o", f"remount,{mended}", folder)
+    tree.run("dpkg", "--configure", "-a")
+    assert state_of(tree, job)["id"] == job
+    (saved,) = tree.path(BACKUPS).glob("*.backup")
+    tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
 
 
