@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from controller.db.machines import breakers, channels, servers
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.servers import Server
 from controller.db.migrate import require_current
+from controller.db.row_holds import Hold
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
 from controller.panels.base import Panel
@@ -71,16 +73,20 @@ def add_server(config: Config, row: Server) -> None:
     actor.change("server add", row.name, lambda connection: servers.add(connection, row, database_now(connection)))
 
 
-def change_server(config: Config, row: Server, start: str | None, *, of_the_panel: bool) -> None:
-    """Write the server's changes: its panel's settings, and how agents start. Raises `server_unknown`."""
+def change_server(config: Config, name: str, start: str | None, changed: Callable[[Server], Server] | None) -> None:
+    """Write the server's changes: its panel's settings, as `changed` makes them of its row, and how agents start.
+
+    Raises `server_unknown`, and what `changed` raises.
+    """
 
     def write(connection: sa.Connection) -> None:
-        if of_the_panel:
-            servers.change(connection, row)
+        if changed is not None:
+            # Of the row as it is now: another command, or newer keys, may have changed it since it was looked at
+            servers.change(connection, changed(servers.get(connection, name, Hold.ALONE)))
         if start is not None:
-            servers.choose_start(connection, row.name, start)
+            servers.choose_start(connection, name, start)
 
-    command_line(config).change("server set", row.name, write)
+    command_line(config).change("server set", name, write)
 
 
 def choose_channel(config: Config, server: str, channel: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from dataclasses import replace
@@ -142,12 +143,11 @@ def change(name: str, start: str | None, channel: str | None, **given: Any) -> N
         raise click.UsageError(
             "say what changes: --start, --channel, --option, --ca, --token-file or --cpanel-token-file"
         )
-    if of_the_panel:
-        row = server_rows.changed(config, row, of_the_panel)
-        open_panel(config, row)
-
-    if of_the_panel or start is not None:
-        inventory.change_server(config, row, start, of_the_panel=bool(of_the_panel))
+    changed = functools.partial(server_rows.changed, config, given=of_the_panel) if of_the_panel else None
+    if changed is not None:
+        open_panel(config, changed(row))
+    if changed is not None or start is not None:
+        inventory.change_server(config, name, start, changed)
     if channel is not None:
         inventory.choose_channel(config, name, channel)
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")

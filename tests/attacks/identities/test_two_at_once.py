@@ -6,12 +6,15 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
+from controller.cli import main
+from controller.cli.servers import server as server_commands
 from controller.db import bundles
 from controller.db.bundles import Bundle
-from controller.db.connection.engine import transact
+from controller.db.connection.engine import reading, transact
 from controller.db.identities import logins
 from controller.db.identities.api_keys import ApiKey
 from controller.db.identities.logins import LoginThrottle
@@ -19,6 +22,7 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.db.orders.request_log import RequestLog
 from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.keys import load_keys
 from controller.setup import installation, removal
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -225,3 +229,35 @@ def test_a_removal_that_was_cut_off_behind_the_bundles_row_goes_on(world):
     with pytest.raises(ShoplaunchError) as caught:
         removal.bundle(world.config, "classic")
     assert caught.value.code == "bundle_unknown"
+
+
+@attack(
+    "two operators change a server at the same instant, or one does while its token is sealed anew by a newer key",
+    "both changes stay: nobody writes back what has changed since he read it",
+)
+def test_two_changes_of_a_server_both_stay(places, monkeypatch, tmp_path):
+    config = places.config("sqlite")
+    installation.ensure_installation(config)
+    environment = {"SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_DATABASE_URL": config.database_url}
+    engine, keys, token = command_line(config).engine, load_keys(config.keys), tmp_path / "token"
+    token.write_text("B" * 32)
+    row = Server("cp1", "cpanel", "https://cp1.example.com:2087", "root", keys.encrypt("A" * 32))
+    transact(engine, lambda connection: servers.add(connection, row, 0.0))
+
+    def set_server(*options):
+        done = CliRunner().invoke(main, ["server", "set", "cp1", *options], env=environment)
+        assert done.exit_code == 0, done.output
+
+    opened, others = server_commands.open_panel, [("--token-file", str(token)), ("--option", "http_port=8080")]
+
+    def beside_another(*arguments):
+        if others:
+            set_server(*others.pop())
+        return opened(*arguments)
+
+    monkeypatch.setattr(server_commands, "open_panel", beside_another)
+    set_server("--option", "https_port=8443")
+    with reading(engine) as connection:
+        found = servers.get(connection, "cp1")
+    assert found.settings == {"http_port": 8080, "https_port": 8443}
+    assert keys.decrypt(found.token_encrypted or "") == "B" * 32
