@@ -17,6 +17,8 @@ from shared.errors import ShoplaunchError
 
 #: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.
 RESTORING = ".restoring"
+#: Modules of the commands that run on.
+SERVICES = ("serve", "worker")
 #: Module -> the commands it adds, but those of follow-up jobs.
 MODULES = {
     "installation.setup": ("init", "migrate", "doctor"),
@@ -63,8 +65,8 @@ class Commands(click.Group):
 
 @errors_shown
 def _load(module: str) -> Any:
-    """Return the module. Raises file_error for a server in a folder that is gone: its library asks for it at once."""
-    if module == "run":
+    """Return the module. Raises file_error for a service in a folder that is gone: what it starts would fail there."""
+    if module in SERVICES:
         try:
             Path.cwd()
         except FileNotFoundError:

@@ -235,7 +235,8 @@ def test_a_service_is_not_started_in_a_folder_that_is_gone(house, tmp_path, comm
     gone = tmp_path / "gone"
     gone.mkdir()
     words = ["sh", "-c", 'cd "$1" && rmdir "$1" && exec "$2" "$3"', "sh", gone, SHOPLAUNCH, command]
-    done = subprocess.run(words, env={**os.environ, **house.environment}, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **house.environment}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1 and "the folder this is started in is gone" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -110,6 +110,7 @@ SESSION = (
     Step("shoplaunch agent follow"),
     Step("shoplaunch server set web1 --channel next"),
     Step("bundle add NAME FILE --paid", "shoplaunch bundle add bought classic.bundle --paid"),
+    Step("bundle remove NAME", "shoplaunch bundle remove bought", answer="y\n"),
     Step("server list"),
     Step("shoplaunch engine status"),
     Step("shoplaunch server check NAME", "shoplaunch server check web1"),
