@@ -4,7 +4,8 @@ A test marked `sampled(of=N)` runs one in N of its cases; with `each=("name", â€
 of these parameters, so that every value comes every day; with `kind=â€¦`, the mark of a case, one in N of its kind. Which
 ones follows from the number SHOPLAUNCH_SAMPLE, the day unless it is given: after N days all have run. Of fewer than
 N cases one runs each day; with `rests=True` there are days without any, and its neighbours in the module have theirs on
-other days. A case that a mutant names runs every day, and so does one that is named on the command line.
+other days. A case that a mutant names runs every day, unless `named=False` says that it takes minutes; and so does one
+that is named on the command line.
 """
 
 import os
@@ -29,7 +30,8 @@ def skip_the_rest(items, arguments, day):
     named = {test for mutant in mutants() for test in mutant.tests}
     asked = tuple(argument for argument in arguments if "::" in argument)
     for item in left_out(items, day):
-        if item.nodeid not in named and not _is_asked_for(item.nodeid, asked):
+        is_named = item.nodeid in named and item.get_closest_marker("sampled").kwargs.get("named", True)
+        if not is_named and not _is_asked_for(item.nodeid, asked):
             item.add_marker(pytest.mark.skip(reason=REASON))
 
 
@@ -59,6 +61,6 @@ def left_out(items, day):
     return found
 
 
-def _group(item, of, each=(), kind=None, rests=False):
+def _group(item, of, each=(), kind=None, rests=False, named=True):
     values = (kind, *(repr(item.callspec.params[name]) for name in each))
     return item.nodeid.partition("[")[0], values, of, rests

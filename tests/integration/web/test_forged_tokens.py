@@ -135,6 +135,7 @@ def ask(world, place, token):
 REFUSALS = {"agent": {401, 409, 410}, "status": {404, 308, 405}, "credentials": {404, 308, 400, 405}}
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("place", REFUSALS)
 def test_of_ten_thousands_of_forged_tokens_none_is_accepted_and_none_is_our_failure(world, place):
     before, answers = world.picture(), Counter()

@@ -8,7 +8,7 @@ import pytest
 from tests.system.packages.test_upgrades import BACKUPS, ENVIRONMENTS, STATE, in_use, state_of, statements
 from tests.system.packages.tree import wait_until
 
-pytestmark = [pytest.mark.root, pytest.mark.sampled(of=6, rests=True)]
+pytestmark = [pytest.mark.root, pytest.mark.sampled(of=6, rests=True, named=False)]
 SCRIPTS = "/var/lib/dpkg/info/shoplaunch."
 #: dpkg and the script that it runs, at once.
 KILL = "kill -9 $PPID $$\n"

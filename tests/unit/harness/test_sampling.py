@@ -90,6 +90,18 @@ def test_what_a_mutant_names_or_the_command_line_runs(monkeypatch):
     assert len(runs) < 16
 
 
+def test_what_takes_minutes_has_its_days_although_a_mutant_names_it(monkeypatch):
+    monkeypatch.setattr(sampling, "mutants", lambda: [SimpleNamespace(tests=("t.py::test_one", "t.py::test_two"))])
+    days = []
+    for day in range(3):
+        items = [
+            Item(f"t.py::test_{name}", of=3, rests=True, named=named) for name, named in (("one", False), ("two", True))
+        ]
+        sampling.skip_the_rest(items, ["tests"], day)
+        days.append([item.nodeid for item in items if not item.added])
+    assert sorted(map(len, days)) == [1, 1, 2] and all("t.py::test_two" in ran_then for ran_then in days)
+
+
 def test_the_night_leaves_nothing_out_and_the_day_says_what_it_does():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOPLAUNCH_")}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--setup-plan", MODULE]
