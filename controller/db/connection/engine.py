@@ -135,8 +135,10 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
     if context.engine is not None and is_full(problem, context.engine.url):
         return ShoplaunchError("database_full", f"the controller's database: {text}")
     if context.engine is not None and is_protected(problem, context.engine.url):
-        message = f"the controller's database: {text}"
-        return ShoplaunchError("database_unwritable", message, denied=sqlstates.is_denied(problem))
+        message, denied = f"the controller's database: {text}", sqlstates.is_denied(problem)
+        # A server that was the first one may keep its connections: a new one leads to that which is now
+        context.is_disconnect = context.is_disconnect or not (denied or context.engine.dialect.name == "sqlite")
+        return ShoplaunchError("database_unwritable", message, denied=denied)
     # Exactly this class, no subclass, when the file itself is no (intact) database
     if type(problem) is sqlite3.DatabaseError or sqlstates.is_damaged(problem):
         return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
