@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
+from controller.db.connection import refusals
 from controller.db.connection.engine import transact
 from shared.errors import ShoplaunchError
 
@@ -98,8 +99,4 @@ class GroupCommit:
 
 
 def _is_everybodys(error: Exception) -> bool:
-    return isinstance(error, ShoplaunchError) and error.code in (
-        "database_busy",
-        "database_full",
-        "database_unwritable",
-    )
+    return isinstance(error, ShoplaunchError) and error.code in refusals.OF_THE_DATABASE

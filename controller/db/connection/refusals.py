@@ -8,6 +8,8 @@ from shared.errors import ShoplaunchError
 
 #: What an operator has to correct; everything else passes.
 CODES = ("database_unwritable", "database_full")
+#: All that the database refuses for reasons of its own, whatever it was asked for.
+OF_THE_DATABASE = ("database_busy", *CODES)
 _refused: dict[str, ShoplaunchError] = {}
 
 

@@ -17,7 +17,7 @@ from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import preparation, step_runner
+from controller.jobs.engine import own_trouble, preparation, step_runner
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
@@ -260,6 +260,8 @@ class JobRunner:
         except lease.Lost:
             raise
         except Exception as error:
+            if own_trouble.is_of_the_database(error) or own_trouble.exhausted(error) is not None:
+                raise
             LOG.exception("job %s cannot begin", job.id)
             document, now = changes.as_document(error), self._clock()
             self._change(job.id, lambda c, now_job: preparation.fail(c, now_job, document, now))
@@ -387,4 +389,5 @@ def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, no
         error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
     if plan.rows(connection, job)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
-    return columns | interventions.released() | {"error": error, "wake_at": None}
+    # Of a server that let nobody in: it does again
+    return columns | interventions.released() | {"error": error, "alarm": "", "wake_at": None}

@@ -19,6 +19,7 @@ from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
+from controller.jobs.engine import own_trouble
 from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
@@ -132,14 +133,7 @@ def _attempt(step: plan.Step, work: Work) -> Result:
         return error
     except Exception as error:
         LOG.exception("job %s: step %s", work.job.id, step.name)
-        return _exhausted(error) or error
-
-
-def _exhausted(error: Exception) -> ShoplaunchError | None:
-    """Return `error` as a temporary one when it says that the machine has no memory or no thread left."""
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
-        return ShoplaunchError("internal", "the controller's machine has no memory or no thread left", retryable=True)
-    return None
+        return own_trouble.exhausted(error) or error
 
 
 def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
@@ -204,7 +198,7 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
         try:
             return transact(engine, work)
         except ShoplaunchError as error:
-            if error.code not in ("database_busy", "database_full", "database_unwritable") or left == 0:
+            if not own_trouble.is_of_the_database(error) or left == 0:
                 raise
             LOG.warning("job %s: what was done is not noted yet: %s", job_id, error.message)
             time.sleep(NOTE_PAUSE_SECONDS)
@@ -293,6 +287,8 @@ def _note(noted: _Noted, job: Job, step: plan.Step, result: Result, now: float) 
         if since is not None:
             # After a day of tries there is no next one
             noted.rows[step.name] = replace(row, failures=len(step.delays))
+    if own_trouble.is_of_the_database(result):
+        return _held_up(noted, step, changes.as_document(result), now + own_trouble.AGAIN_SECONDS)
     return _failed(noted, job, step, changes.as_document(result), now)
 
 
@@ -304,10 +300,11 @@ def _locked_out(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, An
     return panel_lockout.noted(noted.connection, job, error, now) if job.state != states.CANCELLED else {}
 
 
-def _held_up(noted: _Noted, step: plan.Step, error: Mapping[str, Any], since: float) -> dict[str, Any]:
-    """The server fails all calls: the step waits for it, which counts neither as a failure nor as a try."""
+def _held_up(noted: _Noted, step: plan.Step, error: Mapping[str, Any], until: float) -> dict[str, Any]:
+    """The server fails all calls, or our database does: the step waits, which counts neither as a failure nor as a
+    try."""
     attempts = noted.rows[step.name].attempts - 1
-    noted.update(step.name, state=steps.WAITING, not_before=since, attempts=attempts, error=error)
+    noted.update(step.name, state=steps.WAITING, not_before=until, attempts=attempts, error=error)
     return {"error": dict(error)}
 
 

@@ -43,7 +43,9 @@ def erase(connection: sa.Connection, keys: Keys, job: Job, now: float) -> int:
     for other in jobs.restores_at(connection, job):
         # The shop that is forgotten came in the place of this one, whose end was not noted: who would know it now?
         if other.id != job.id and living.of(other).lives and living.successor(living.of(other), [shop]) is not None:
-            jobs.update(connection, jobs.get(connection, other.id, lock=True), now, ended_at=now, wake_at=None)
+            jobs.update(
+                connection, jobs.get(connection, other.id, lock=True), now, ended_at=now, alarm="", wake_at=None
+            )
     for one in (job, *jobs.follow_ups(connection, job.id)):
         gone += _scrub(connection, one)
         gone += _certificate(connection, keys, one, now)

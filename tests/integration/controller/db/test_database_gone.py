@@ -1,5 +1,6 @@
 """The server with the controller's database dies in the middle of a step and is away for a minute: the job goes on."""
 
+import sqlite3
 import threading
 from contextlib import suppress
 from urllib.parse import quote_plus
@@ -127,6 +128,51 @@ def test_a_database_that_takes_no_changes_for_a_while_in_a_step_costs_nothing(ma
         engine.dispose()
 
 
+def broken_off_at(engine, number):
+    """Let the database break the connection off at the commit `number` from now on that changes anything."""
+    changed, commits, commit = set(), [], engine.dialect.do_commit
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def executes(connection, cursor, statement, parameters, context, executemany):
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            changed.add(connection.connection.dbapi_connection)
+
+    def committing(connection):
+        raw = getattr(connection, "dbapi_connection", connection)
+        if raw in changed:
+            changed.discard(raw)
+            commits.append(number)
+        if len(commits) == number:
+            engine.dialect.do_commit = commit
+            raise sqlite3.OperationalError("database is locked")
+        commit(connection)
+
+    engine.dialect.do_commit = committing
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_breaks_off_once_ends_no_job_wherever_that_is(world, monkeypatch):
+    """Least of all one that has not begun: nothing was done for it, and nobody would try it again."""
+    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.0)
+    for number in range(1, 9):
+        job = world.order(domain=f"shop{number}.example.com", account=f"alice{number}")
+        broken_off_at(world.engine, number)
+        while world.job(job).state in ("received", "preparing"):
+            with suppress(ShoplaunchError):
+                world.work()
+            world.clock.pass_by(5)
+        assert world.job(job).state == "dropped", (number, world.status(job))
+    assert world.mail.alarms == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_trouble_of_the_database_in_a_step_is_no_failure_of_the_job(world):
+    world.panel.fail("ensure_privileges", *["database_busy", "database_full", "database_unwritable"] * 3)
+    job = world.order()
+    world.work_later(120, stride=10)
+    assert (world.job(job).state, world.steps(job)["privileges"].attempts) == ("dropped", 1), world.status(job)
+
+
 @pytest.mark.parametrize("database_url", ["mariadb", "postgresql"], indirect=True)
 def test_an_agent_whose_report_the_database_breaks_off_is_not_refused(world):
     """A refused token ends its attempt for good: nothing but the job's own row says that."""
@@ -168,3 +214,38 @@ def test_an_agent_is_not_refused_by_a_database_without_tables(world):
         connection.exec_driver_sql("ALTER TABLE away RENAME TO jobs")
     agent.send("started")
     assert world.job(job).state == "restoring"
+
+
+def test_a_server_that_takes_no_changes_any_more_is_left_for_the_one_that_does(mariadb_server):
+    """As when the first server becomes a replica, keeps its connections, and their address leads to the next one."""
+    name, user, password = mariadb_server.new_database()
+    engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
+
+    def connections(connection):
+        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS changed (number INT)")
+        return connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
+
+    try:
+        before = transact(engine, connections)
+        mariadb_server.query("SET GLOBAL read_only = 1")
+        with pytest.raises(ShoplaunchError) as caught:
+            transact(engine, lambda connection: connection.exec_driver_sql("INSERT INTO changed VALUES (1)"))
+        assert caught.value.code == "database_unwritable"
+        mariadb_server.query("SET GLOBAL read_only = 0")
+        assert transact(engine, connections) != before
+    finally:
+        mariadb_server.query("SET GLOBAL read_only = 0")
+        engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_session_that_takes_no_changes_is_left_for_one_that_does(engine):
+    def change(connection):
+        connection.execute(sa.update(jobs).values(step=None))
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    with pytest.raises(ShoplaunchError) as caught:
+        transact(engine, change)
+    assert caught.value.code == "database_unwritable"
+    transact(engine, change)

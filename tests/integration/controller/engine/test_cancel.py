@@ -2,6 +2,8 @@
 
 import pytest
 
+from controller.db.connection.engine import transact
+from controller.db.machines import servers
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
 from tests.integration.controller.world import Agent
@@ -265,3 +267,20 @@ def test_the_very_order_whose_job_is_being_taken_back_is_refused_until_that_is_d
     agent.clean()
     world.work()
     assert world.order().id != job.id
+
+
+def test_a_locked_servers_alarm_that_nobody_got_is_over_with_the_rollback(world):
+    """It would count as undelivered for good: a job that is over is never due again."""
+    job, agent = world.dropped()
+    agent.send("started")
+    transact(world.engine, lambda connection: servers.lock(connection, "web1", "wrong token", world.clock()))
+    world.panel.fail("read_file", "panel_auth_failed")
+    world.mail.codes = ["mail_failed"]
+    world.service.jobs.cancel(job.id)
+    world.work()
+    assert world.job(job).alarm == "wanted"
+    transact(world.engine, lambda connection: servers.unlock(connection, "web1"))
+    agent.clean()
+    world.work_later(600, stride=60)
+    found = world.job(job)
+    assert (found.facts["undo"], found.wake_at, found.alarm) == ("done", None, "")
