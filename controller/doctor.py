@@ -21,7 +21,6 @@ from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
 from controller.db.machines import breakers, channels, duties, servers
-from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle import bundle_readers
 from controller.keys import load_keys
 from controller.network import probes
@@ -32,6 +31,7 @@ from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
 from controller.setup import secret_files
+from controller.timestamps import iso
 from shared import controller_socket, installed
 from shared.errors import ShoplaunchError, advice, is_known
 from shared.job import AGENT_FILE, LAUNCHER_FILE

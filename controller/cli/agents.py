@@ -14,8 +14,8 @@ from controller.cli.terminal.output import errors_shown, json_option, print_rows
 from controller.config import load_config
 from controller.db.machines import channels
 from controller.db.machines.channels import Outcomes
-from controller.jobs.intake.view import iso
 from controller.setup import agent_channels, inventory
+from controller.timestamps import iso
 
 _VERSIONS = (("version", "Version"), ("installed", "Installed"), ("channels", "Channels"))
 _CHANNELS = (

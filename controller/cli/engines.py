@@ -12,7 +12,7 @@ from controller.db.machines.workers import WorkerRow
 from controller.jobs.engine.monitoring.health import MAX_LOOP_SECONDS
 from controller.jobs.engine.monitoring.status import EngineStatus, ServerStatus
 from controller.jobs.intake.service import open_service
-from controller.jobs.intake.view import iso
+from controller.timestamps import iso
 
 _WORKERS = (
     ("name", "Worker"),

@@ -13,8 +13,8 @@ from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.jobs.intake.service import open_service
-from controller.jobs.intake.view import iso
 from controller.telemetry import tracing
+from controller.timestamps import iso
 
 _WHO = "command line"
 _COLUMNS = (

@@ -15,7 +15,7 @@ from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.config import load_config
 from controller.db.identities.operators import ADMINISTER, ROLES, Operator
-from controller.jobs.intake.view import iso
+from controller.timestamps import iso
 
 _COLUMNS = (
     ("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("signed_in_at", "Signed in last"),

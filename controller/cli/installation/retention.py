@@ -13,8 +13,8 @@ from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.jobs.intake import duties
 from controller.jobs.intake.service import open_service
-from controller.jobs.intake.view import iso
 from controller.jobs.retention.sweep import FOUND, Due, Swept
+from controller.timestamps import iso
 
 _COLUMNS = (
     ("kind", "Setting"), ("days", "Days"), ("what", "What goes"), ("over", "Over now"), ("next_at", "Next goes"),

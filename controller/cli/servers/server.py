@@ -20,10 +20,10 @@ from controller.config import Config, load_config
 from controller.db.machines import servers as rows
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.servers import Server
-from controller.jobs.intake.view import iso
 from controller.panels.base import Check
 from controller.panels.registry import PANELS, is_here, open_panel, starts
 from controller.setup import inventory, removal
+from controller.timestamps import iso
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 CHANNEL = re.compile(r"[a-z0-9][a-z0-9-]{0,19}\Z")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from controller.db import facts, steps
@@ -16,6 +15,7 @@ from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import plan, server_outage, states
+from controller.timestamps import iso
 from shared.events import STAGES
 
 #: What a job waits for whose server fails.
@@ -23,11 +23,6 @@ SERVER = "server"
 _WITH_URLS = (states.FINISHING, states.LIVE)
 #: States in which every step of the plan is still before the job, or behind it.
 _MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
-
-
-def iso(seconds: float | None) -> str | None:
-    """Return unix seconds as ISO 8601 text in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def statuses(installation: Installation, many: Sequence[Job]) -> list[dict[str, Any]]:

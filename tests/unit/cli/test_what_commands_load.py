@@ -18,6 +18,10 @@ def loaded(module):
         ("worker", ("flask", "gunicorn", "jinja2", "controller.web.app", "controller.bundles.pack")),
         ("serve", ("controller.bundles.pack", "pydantic")),
         ("orders", ("flask", "gunicorn", "controller.bundles.pack", "pydantic")),
+        *(
+            (name, ("flask", "prometheus_client", "controller.jobs.engine", "controller.jobs.intake"))
+            for name in ("users", "keys", "agents", "servers.server")
+        ),
     ],
 )
 def test_a_command_loads_nothing_of_what_others_need(module, others):

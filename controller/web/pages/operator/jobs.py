@@ -10,9 +10,9 @@ from controller.db.identities.operators import allows
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
 from controller.jobs.engine.operations import follow_up
-from controller.jobs.intake.view import iso
 from controller.jobs.lifecycle.states import may
 from controller.jobs.shop import notifications
+from controller.timestamps import iso
 from controller.web.pages.operator import evidence, roles, view
 from controller.web.pages.operator.session import page
 from controller.web.support import context, labels
