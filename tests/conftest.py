@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support import leftovers, sampling
+from tests.support import compiled_statements, leftovers, sampling
 from tests.support.servers import machines_cron, mariadb, postgresql
 from tests.support.servers.controller_stub import Controller
 from tests.support.shops import sample_shop
@@ -40,6 +40,7 @@ gc.disable()
 def pytest_configure():
     """What runs that were killed left is cleared away; what this one makes is noted for the case that it is killed."""
     sampling.choose_day()
+    compiled_statements.share()
     if os.geteuid() == 0:
         leftovers.clear()
         leftovers.note_folders()

@@ -22,6 +22,7 @@ def refused(site):
     return event["domain"]
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("width", "language"), [(1280, "en"), (390, "en"), (390, "fa")])
 def test_refused_orders_fit_every_screen_and_are_seen_to(site, refused, width, language):
     with chrome(width, 900) as driver:

@@ -35,6 +35,7 @@ def wait_for_view(driver, view):
     assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_password_is_shown_after_a_press_and_never_again(site, language, javascript):
@@ -51,6 +52,7 @@ def test_the_password_is_shown_after_a_press_and_never_again(site, language, jav
         assert PASSWORD not in driver.page_source
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_chosen_password_is_followed_until_it_works(site):
     job, address = offered(site, "set", "fa")
     with chrome(390, 844) as driver:

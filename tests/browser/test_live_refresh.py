@@ -65,6 +65,7 @@ def focused(page):
     return page.execute_script("return document.activeElement.id || document.activeElement.name")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_differs_is_changed_and_nothing_else(page):
     serve(page, '<p id="a">one</p><p id="b">two</p>')
     kept = page.find_element(By.ID, "b")
@@ -147,6 +148,7 @@ def test_nobody_is_taken_to_another_place_of_the_page(page):
     assert page.execute_script("return Math.round(scrollY)") == 1500
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_page_is_held_still_on_request_also_by_keyboard(page):
     serve(page, "<p>before</p>")
     pause = page.find_element(By.ID, "pause")

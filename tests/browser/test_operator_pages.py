@@ -43,6 +43,7 @@ def overflow(driver):
     return driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_jobs_are_listed_and_one_is_opened_from_there(site, browser):
     job = site.order("nora-ceramics.example")
     browser.get(site.url + "/admin/jobs")
@@ -51,6 +52,7 @@ def test_jobs_are_listed_and_one_is_opened_from_there(site, browser):
     assert browser.current_url.endswith(job.id)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_job_is_followed_stage_by_stage_without_touching_the_page(site, browser):
     job = site.put(site.order(), "dropped", step="agent")
     token = site.agent_token(job)
@@ -74,6 +76,7 @@ def test_a_job_is_followed_stage_by_stage_without_touching_the_page(site, browse
     until(browser, lambda: state_of(browser) == "restoring")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_failure_is_shown_with_advice_and_its_step_retried(site, browser):
     job = site.order()
     open_job(site, browser, job)
@@ -90,6 +93,7 @@ def test_a_failure_is_shown_with_advice_and_its_step_retried(site, browser):
     until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "tr[data-step=database].waiting"))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     job = site.order()
     open_job(site, browser, job)
@@ -105,6 +109,7 @@ def test_cancel_asks_first_and_can_be_taken_back(site, browser):
     until(browser, lambda: state_of(browser) == "preparing")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no-scripts"])
 def test_closing_a_shop_asks_first_also_by_keyboard(site, javascript):
     job = site.put(site.order(), "live", later=FOLLOW_UPS, domain_key=None, account_key=None)
@@ -141,6 +146,7 @@ def test_signing_out_leads_to_the_login(site, browser):
     assert browser.find_elements(By.ID, "login")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_nothing_is_wider_than_a_telephone(site, language):
     job = site.order("a-rather-long-name-for-a-small-shop-of-leather-goods.isfahan.example")
@@ -154,6 +160,7 @@ def test_nothing_is_wider_than_a_telephone(site, language):
             assert overflow(driver) <= 0, address
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_client_sees_progress_live_and_the_shop_at_the_end(site, browser):
     job = site.put(site.order(), "restoring", percent=20)
     browser.get(site.service.jobs.status(site.service.jobs.get(job.id))["status_url"])

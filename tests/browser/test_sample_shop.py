@@ -64,6 +64,7 @@ def browser():
         assert complaints(driver) == []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_operator_and_client_follow_the_job_to_its_end_without_touching_their_pages(shop):
     _, status, seen = shop
     assert seen["before"] == ("dropped", "Your shop is being prepared")
@@ -105,6 +106,7 @@ def test_a_visitor_finds_products_with_pictures_and_fills_the_cart(shop, browser
     until(browser, lambda: "Your cart is empty." in text_of(browser, "main"))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_client_signs_in_with_the_password_from_the_mail_and_sees_the_orders(whole, shop, browser):
     job, status, _ = shop
     browser.get(status["admin_url"])

@@ -100,6 +100,7 @@ def test_an_app_reads_the_key_from_the_page(site, language, theme, width):
         assert complaints(driver) == []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_it_is_set_up_and_used_without_scripts(site):
     with chrome(javascript=False) as driver:
         sign_in(site, driver)
@@ -122,6 +123,7 @@ def test_it_is_set_up_and_used_without_scripts(site):
         assert "Recovery codes left: 9" in text_of(driver, "#factor")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_operator_is_changed_without_scripts(site):
     with chrome(javascript=False) as driver:
         sign_in(site, driver)

@@ -37,6 +37,7 @@ def fuzzed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_whatever_it_reads_a_parser_answers_with_a_code_and_within_bounds(target, fuzzed):
     said = (fuzzed / target / "log").read_text("utf-8", "replace")

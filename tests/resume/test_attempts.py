@@ -27,6 +27,7 @@ def kill_in_the_import(shop, chunks=4):
     process.wait(120)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_another_database_password_keeps_the_chunks_and_renders_the_files_again(shop, controller, undisturbed):
     shop.drop()
     kill_in_the_import(shop)
@@ -104,6 +105,7 @@ def test_an_agent_answered_409_leaves_everything_as_it_is(shop, controller):
     assert "shoplaunch" in shop.crontab
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("stage", ["preflight", "unpack", "import", "configure", "prove"])
 def test_a_cancelled_job_puts_everything_back(shop, controller, stage):
     (shop.root / "mine").mkdir()

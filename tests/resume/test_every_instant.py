@@ -129,6 +129,7 @@ def test_the_sample_is_large_enough_to_be_killed_in(sample):
     assert (len(sample.tables), kinds["data"], kinds["files"]) == (6, 12, 4)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_every_kind_of_point_is_passed(undisturbed):
     kinds = {(process, what.split()[0]) for process, what, _ in undisturbed[1]}
     assert {("parent", kind) for kind in ("fsync", "replace", "rename", "unlink", "sql", "report", "cron")} <= kinds

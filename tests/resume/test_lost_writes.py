@@ -38,6 +38,7 @@ def lose(shop, lost, dies):
     (shop.home / "lose.json").write_text(json.dumps({"path": path, "dies": dies}))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("lost", LOST)
 def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, controller, wanted, lost):
     lose(shop, lost, dies=False)
@@ -51,6 +52,7 @@ def test_what_the_disk_lost_is_unpacked_anew_and_nobody_sees_the_hole(shop, cont
     assert (shop.root / lost).stat().st_size > 0
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("lost", LOST)
 def test_nor_when_the_process_that_was_woken_dies_at_once(shop, controller, wanted, lost):
     lose(shop, lost, dies=True)

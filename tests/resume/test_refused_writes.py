@@ -111,6 +111,7 @@ def test_whatever_write_a_disk_refuses_all_of_them(mariadb_server, sample, keys,
     assert problems == []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_whatever_write_a_disk_refuses_the_shop_is_whole_once_there_is_room(
     mariadb_server, sample, keys, refusing, undisturbed
 ):

@@ -7,6 +7,7 @@ import pytest
 from tests.resume.conftest import same
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("occupied", ["refuse", "move"])
 def test_a_job_that_is_put_back_after_its_end_leaves_the_shop_as_it_is(shop, controller, occupied):
     rules = {**shop.job()["document_root"], "occupied": occupied}

@@ -228,6 +228,7 @@ def cross(account, stage, first, second, kills):
     account.wait_for(lambda: not account.folder.exists())
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("stage", "first", "second", "kills"), DAILY)
 def test_the_shop_is_the_same_whether_cron_or_a_ring_starts_the_agent_at_any_stage(
     account, wanted, stage, first, second, kills

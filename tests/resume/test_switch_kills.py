@@ -150,6 +150,7 @@ def test_killed_at_every_change_from_the_switch_to_the_end_the_shop_is_the_same(
         world.check_folder()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_killed_at_every_change_while_it_is_taken_back_the_account_is_as_it_was(world, controller):
     # Known from the final report on: everything has been moved by then
     controller.answer = lambda event: (410, {}) if event["event"] in ("finished", "started") else None

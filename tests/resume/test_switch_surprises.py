@@ -123,6 +123,7 @@ def test_a_newer_attempt_dropped_at_the_last_moment_keeps_its_job_agent_and_cron
     assert "shoplaunch" in shop.crontab
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("at", [3, 9, 25])
 def test_a_cancellation_taken_back_in_the_middle_restores_the_whole_shop(world, controller, at):  # noqa: F811
     world.reset("undo", at)

@@ -78,6 +78,7 @@ def kill_at(shop, start, at):
     (shop.home / "kill.json").write_text(json.dumps({"from": start, "at": at}))
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_variants_rows_and_files_are_in_the_shop(shop, controller):
     shop.drop(variant="dark")
     assert shop.run() == 0, controller.events[-1]
@@ -116,6 +117,7 @@ def test_an_unknown_variant_is_refused_before_anything_is_changed(shop, controll
     assert list(shop.root.iterdir()) == []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_rows_that_are_not_as_the_packer_saw_them_are_found(shop, controller, bundle):
     other = dict(VARIANTS)
     wrong = bundle.with_variants(shop.server, other)
@@ -150,6 +152,7 @@ def test_another_database_password_leaves_the_variants_files_in_their_places(sho
     same(shop.picture(), dark)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_killed_while_its_statements_run_none_of_them_is_there_and_all_are_in_the_end(shop, controller):
     shop.drop(variant="slow")
     process = shop.start()
@@ -182,6 +185,7 @@ def notes_of(shop):
     return [(int(line.split(" ", 1)[0]), line.split(" ", 1)[1]) for line in lines]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_killed_at_every_change_its_files_make_the_tree_is_the_same(
     mariadb_server, bundle, controller, keys, killable, shop, dark
 ):

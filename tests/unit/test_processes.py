@@ -54,6 +54,7 @@ def test_what_a_program_left_behind_ends_with_it(tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_program_that_not_even_a_signal_ends_keeps_nobody(monkeypatch):
     """As one that waits for a disk; here the signal is lost."""
     monkeypatch.setattr(processes, "KILL_SECONDS", 0.1)

@@ -27,6 +27,7 @@ def refuse(monkeypatch, panel, codes):
         monkeypatch.setattr(panel, name, refused)
 
 
+@pytest.mark.sampled(of=2)
 @attack("An account's owner keeps the panel from reading or removing what a cancelled job left there, for good",
         "domain and account are free again after a day at most, and what may be left is named")  # fmt: skip
 @pytest.mark.parametrize("trick", TRICKS)

@@ -46,6 +46,7 @@ def mount():
         one.close()
 
 
+@pytest.mark.sampled(of=3)
 @attack("An account's owner mounts a file system of the owner's own over the home or a folder of it, and the "
         "account is removed", "processes and file system go, and so does the account")  # fmt: skip
 @pytest.mark.parametrize("kind", KINDS)

@@ -93,6 +93,7 @@ def test_a_process_that_shows_as_ended_is_ended(server, program):
     assert process.wait(60) == -9
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "A client's process ends, or stops, every process that comes to remove its account.",
     "Who removes it cannot be reached by it, and ends it.",
@@ -176,6 +177,7 @@ def test_users_of_an_account_that_is_called_alike_stay(server):
     assert panel.has_database_user(alike, user)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 @attack(
     "A client fills the home with a folder of so many entries that listing it would take the memory.",
     "It is listed, and removed, so many at a time.",

@@ -211,6 +211,7 @@ def test_no_login_is_carried_to_another_host(caller, tmp_path):
         assert other.asked == []
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "A server lets the handshake of TLS drip, or the answer behind it",
     "the deadline counts for the handshake and for what comes encrypted as well",

@@ -101,6 +101,7 @@ def document(dice):
     )[shape]
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "A panel says yes and answers with numbers for lists, lists for texts, or nothing",
     "the call ends in a result or in an error of the catalogue, never in a traceback",

@@ -17,6 +17,7 @@ PAGES = {
 }
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "a client's shop shows the check a page whose every address repeats a base of half the page's length",
     "so many addresses of such a length are noted, however many more it names",

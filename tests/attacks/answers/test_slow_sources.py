@@ -67,6 +67,7 @@ def serving():
         one.close()
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "a bundle's source sends a few kilobytes a second for days, or fast at first and then so",
     "the agent gives it up with a code of its own, keeps what came, and goes on there at the next tick",

@@ -59,6 +59,7 @@ class Busy:
         transact(self._engine, lambda connection: steps.insert(connection, job, ["account"]))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("target", KINDS)
 def test_a_backup_comes_back_into_either_kind_of_database(places, installed, target, tmp_path):
     written = backups.backup(installed, tmp_path / "saved")

@@ -131,6 +131,7 @@ WITHOUT_END = {
 }
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "somebody who can write where backups lie puts a row of hundreds of megabytes, or lists in lists, into one",
     "it is called damaged, and nothing of such a size is held in memory",
@@ -183,6 +184,7 @@ def many_members(stream):
         stream.write(summed(header("database/events/00000001.jsonl")) * 2048)
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "somebody who can write where backups lie makes one that unpacks to a name, a file, a hole or members without end",
     "it is called damaged before more of it is in memory, or on the disk, than any backup has",

@@ -114,6 +114,7 @@ def test_agents_report_through_a_socket_that_every_account_may_connect_to_and_no
     assert (row.ok, "serve" in row.advice) == (False, True)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_restarts_of_every_kind_leave_one_socket_that_serves(site, serve):
     serve().wait().end(signal.SIGKILL)
     serve().wait().end()
@@ -148,6 +149,7 @@ def test_a_second_serve_that_cannot_start_takes_nothing_from_the_first(site, ser
     assert report(site) == 202
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_newest_of_two_on_different_ports_is_the_one_that_agents_reach(site, serve):
     first = serve().wait()
     serve(free_port()).wait()

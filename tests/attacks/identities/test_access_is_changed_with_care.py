@@ -56,6 +56,7 @@ def with_factor(people, user):
     return browser
 
 
+@pytest.mark.sampled(of=2)
 @attack("somebody finds an operator's browser unlocked, or has a copy of the session", "without the password nothing")
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_of_access_wants_ones_own_password(people, change):

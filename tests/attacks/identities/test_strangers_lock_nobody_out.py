@@ -90,6 +90,7 @@ def test_a_device_guesses_no_more_often_than_an_address(app):
     assert sign_in(own, "omid") == 429
 
 
+@pytest.mark.sampled(of=2)
 @attack("somebody makes up the cookie of a device", "it is none")
 @pytest.mark.parametrize("cookie", ["x", "eyJub3JhIjoieCJ9.aSDd.AAAA", "eyJub3JhIjoieCJ9"])
 def test_a_made_up_device_is_none(app, cookie):

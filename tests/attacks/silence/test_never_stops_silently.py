@@ -52,6 +52,7 @@ def test_the_loop_outlives_a_machine_without_threads(world, running, monkeypatch
     eventually(lambda: is_dropped(world, job))
 
 
+@pytest.mark.sampled(of=2)
 @attack("whatever error looking for due jobs can meet", "the loop goes on and looks again")
 @pytest.mark.parametrize(
     "problem",
@@ -202,6 +203,7 @@ def test_a_process_whose_loop_cannot_go_on_ends_and_says_so(process, command, tr
     assert "the worker cannot go on" in started.output() and why in started.output()
 
 
+@pytest.mark.sampled(of=2)
 @attack("a panel never answers while the service is asked to end", "it ends in time; the job's lease keeps others away")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):

@@ -50,6 +50,7 @@ STATES = {
 NAMES = {"server": "web-1", "bundle": "boutique"}
 
 
+@pytest.mark.sampled(of=3)
 @attack("an operator removes a server or bundle that a job or a shop needs", "it stays, and what needs it is named")
 @pytest.mark.parametrize("what", NAMES)
 @pytest.mark.parametrize("case", STATES)

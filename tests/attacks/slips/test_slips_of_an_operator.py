@@ -189,6 +189,7 @@ def _rotate(house):
 AGAIN = {"undo": _undo, "send": _send, "retry": _retry, "rotate": _rotate}
 
 
+@pytest.mark.sampled(of=2)
 @attack("an operator cancels a job, closes a shop or switches it, by a wrong line of his history", "he is asked first")
 @pytest.mark.parametrize("stroke", STROKES)
 def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
@@ -208,6 +209,7 @@ def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
     assert "not_confirmed" not in answered.output
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "an operator takes a cancellation back, sends a refused order again, goes on with a job that closes a shop, or "
     "makes newer keys, by a wrong line of his history",
@@ -226,6 +228,7 @@ def test_what_builds_or_changes_shops_again_is_asked(house, stroke):
     assert "not_confirmed" not in command([*words, "--yes"], house.environment).output
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "an operator starts the service in a folder that is gone since, such as that of an earlier version",
     "it says so, and what to do, in one sentence",

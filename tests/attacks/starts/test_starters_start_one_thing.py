@@ -40,6 +40,7 @@ def test_apaches_own_php_is_not_the_account_and_starts_nothing(host_of, ini):
     assert not starts(host.home)
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "Another user's PHP runs the starter, in a document root that may even be open to all",
     "the starter finds as whom it runs and starts nothing",

@@ -32,6 +32,7 @@ TIMEOUT = 120
 DIES = b'test -z "$SHOPLAUNCH_START" || kill -9 $$\n'
 
 
+@pytest.mark.sampled(of=3, rests=True)
 @attack(
     "The controller is killed between writing a starter and asking for it",
     "the agent that cron starts takes it away, and it occupies nothing",
@@ -74,6 +75,7 @@ def test_a_starter_that_vanishes_stops_the_ringing_on_that_server(rung, monkeypa
     rung.wait_for_agent(third)
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "A malware scanner empties the starter, or closes it to everybody, instead of taking it away",
     "that is as good as gone: no starter is put on that server for a month; the file is in nobody's way, and goes",
@@ -205,6 +207,7 @@ def mounted(hosting, options, *, filled=False):
         subprocess.run(["umount", str(root)], check=True)
 
 
+@pytest.mark.sampled(of=3)
 @attack(
     "The document root is a file system that is full, or nearly, or read-only, when the starter is written",
     "the job goes on, and cron starts the agent; of a starter there is an empty file at most",

@@ -196,6 +196,7 @@ DUMPS = {
 }
 
 
+@pytest.mark.sampled(of=2)
 @attack("A template holds an archive that becomes gigabytes when it is looked into, in whatever form",
         "no more than a few megabytes of it are unpacked")  # fmt: skip
 @pytest.mark.parametrize("case", IN_TREES)
@@ -248,6 +249,7 @@ def test_an_archive_is_judged_by_its_members_in_bounded_memory(tmp_path, name):
     assert memory <= MOST
 
 
+@pytest.mark.sampled(of=2)
 @attack("A dump comes in an archive that becomes gigabytes at the first look, or names its own need of memory",
         "it is refused, or read piece by piece")  # fmt: skip
 @pytest.mark.parametrize("case", DUMPS)
@@ -294,6 +296,7 @@ def zip_of_names(count, last="z.sql", entry_64=False, before=b""):
 MANY_NAMES = 400_000
 
 
+@pytest.mark.sampled(of=2)
 @attack("A template's archive, or a dump's, has a directory of so many files that reading it takes ten times its size",
         "names are read one by one; the rest of the archive is not opened at all")  # fmt: skip
 @pytest.mark.parametrize("entry_64", [False, True])
@@ -313,6 +316,7 @@ def test_a_directory_of_very_many_files_takes_no_memory(tmp_path, entry_64):
     assert memory <= MOST
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("entry_64", [False, True])
 @pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n"])
 def test_an_archive_of_a_site_is_known_by_the_last_of_its_names(tmp_path, entry_64, before):

@@ -73,6 +73,7 @@ LOOKS = {
 }
 
 
+@pytest.mark.sampled(of=3)
 @attack("A text of a template is such that a look at it takes the square of its length in steps, for days",
         "each of its bytes is looked at a few times")  # fmt: skip
 @pytest.mark.parametrize("piece", [b"\n", b" ", b" \n", b"\r\n", b'\\"', b"\\'", b"<<<A\n", b's:5:\\"', b"s:5:&quot;"])
@@ -106,6 +107,7 @@ SQUARES = {
 }
 
 
+@pytest.mark.sampled(of=3)
 @attack("A text of a template begins values, strings or tokens all the time and ends none, or has very many",
         "each of its bytes is looked at a few times")  # fmt: skip
 @pytest.mark.parametrize("case", SQUARES)

@@ -237,6 +237,7 @@ def drip(site, job, stop):
                 pass
 
 
+@pytest.mark.sampled(of=3, rests=True)
 @attack("as many clients as there are places drip for hours", "a fleet's agents fetch, and report, all the same")
 def test_slow_clients_do_not_keep_a_fleet_from_fetching(site, job):
     stop = threading.Event()

@@ -62,6 +62,7 @@ def answer(connection):
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+@pytest.mark.sampled(of=2)
 @attack(
     "strangers open more connections than there are threads and send half a request on each",
     "heartbeats and orders are answered all the same",

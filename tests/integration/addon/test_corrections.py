@@ -106,6 +106,7 @@ def test_a_mistake_corrected_in_whmcs_is_gone_however_the_order_is_sent_again(wh
     assert len(jobs_of(service)) == len(whmcs.queue()) == 1
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("again", [send_again, retry, create_again], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("waits", ["", "on"], ids=["created at once", "built on acceptance"])
 def test_an_order_refused_at_its_acceptance_goes_out_corrected_as_well(whmcs, jobs_of, waits, again):
@@ -191,6 +192,7 @@ SURPRISES = {
 }
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("surprise", SURPRISES)
 def test_an_order_sent_again_keeps_its_variant_where_the_tables_lack_it(watched, controller, surprise):
     watched.setting("variant_option", "Theme")

@@ -11,6 +11,7 @@ from tests.integration.addon import recorder
 from tests.integration.addon.forms import form
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -43,6 +44,7 @@ def test_what_is_no_answer_is_tried_again_with_the_same_id(watched, controller, 
     assert {event for event, method, *_rest in controller.requests if method == "POST"} == {first["event_id"]}
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_pauses_grow_and_never_end(watched, controller):
     controller.answers = [(500, "text/html", "")]
     _order, service = watched.order()

@@ -25,6 +25,7 @@ def says(driver, text):
     until(driver, lambda: text in driver.find_element(By.TAG_NAME, "body").text)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     ("language", "words"), [("english", ("47%", "64%", "100%")), ("farsi", ("۴۷٪", "۶۴٪", "۱۰۰٪"))]
 )
@@ -47,6 +48,7 @@ def test_the_progress_page_follows_the_shop_by_itself_to_the_open_door(held, con
         says(driver, "CLIENT-PASSWORD")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("language", ["english", "farsi"])
 def test_nothing_in_the_addons_pages_keeps_anybody_out(held, controller, language):
     whmcs, client, service = held
@@ -59,6 +61,7 @@ def test_nothing_in_the_addons_pages_keeps_anybody_out(held, controller, languag
         assert found == [], "\n".join(found)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("language", ["english", "farsi"])
 def test_nothing_in_the_administrators_page_keeps_anybody_out(watched, controller, language):
     page = "/admin/addonmodules.php?module=shoplaunch"

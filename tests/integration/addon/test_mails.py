@@ -78,6 +78,7 @@ def test_mails_and_ticket_are_in_the_same_language(written_to, language, default
         assert (bool(PERSIAN.search(words)), bool(ENGLISH.search(words))) == (persian, not persian), text
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("language", "site", "shop"), [("english", "site", "shop"), ("farsi", "سایت", "فروشگاه")])
 @pytest.mark.parametrize("noun", ["shop", "site"])
 def test_mails_call_a_shop_a_shop_and_a_site_a_site(written_to, language, site, shop, noun):
@@ -90,6 +91,7 @@ def test_mails_call_a_shop_a_shop_and_a_site_a_site(written_to, language, site, 
         assert said in words and unsaid not in words, text
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     ("language", "way", "said"),
     [

@@ -10,6 +10,7 @@ from tests.fakes.whmcs_php import sequences
 from tests.fakes.whmcs_php.harness import ORDERS
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("sequence", sequences.EVENTS, ids=lambda sequence: sequence.__name__)
 def test_each_event_is_reported_once_in_every_sequence(watched, controller, sequence):
     order, service = watched.order()

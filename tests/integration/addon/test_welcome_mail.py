@@ -14,6 +14,7 @@ def live(whmcs, controller):
     whmcs.cron()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("order_of_events", ORDERS, ids=lambda acts: "-".join(acts))
 @pytest.mark.parametrize(("product", "name"), [(3, WELCOME), (5, OWN)])
 def test_it_is_held_whatever_whmcs_does_first_and_sent_once_the_shop_is_live(

@@ -3,6 +3,8 @@
 import json
 import threading
 
+import pytest
+
 from shared.events import PERCENT_AFTER
 from tests.support.servers.controller_stub import Controller
 
@@ -168,6 +170,7 @@ def test_heartbeats_go_on_while_a_stage_says_nothing(box, controller):
     assert process.wait(120) == 0
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_permanent_failure_waits_for_its_acknowledgement_then_removes_the_cron_line(box, controller):
     box.with_bundle()
     box.drop()

@@ -18,6 +18,7 @@ def deaf(box, controller):
     return box
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_final_event_stands_in_the_state_while_nobody_hears_it(deaf):
     assert deaf.run(seconds=120) == 1
     final = check_event(deaf.state["final"])
@@ -60,6 +61,7 @@ def test_the_final_event_is_answered_even_when_later_ones_wait(deaf):
     assert not deaf.folder.exists()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     "wrong",
     [{"keys": Keys()}, {"purpose": "job"}, {"attempt": 2}, {"seq": 3}, {"status": 200}],
@@ -73,6 +75,7 @@ def test_an_answer_nobody_vouches_for_changes_nothing(deaf, wrong):
     assert (deaf.folder / "job").exists()
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_link_in_the_place_of_the_answer_is_not_followed(deaf):
     assert deaf.run(seconds=120) == 1
     deaf.acknowledge(deaf.state["final"]["seq"])
@@ -106,6 +109,7 @@ def test_a_permanent_failure_that_was_read_through_the_panel_needs_no_more_ticks
     assert (deaf.folder / "job").exists()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_controller_that_never_answers_does_not_hold_up_the_work(box, controller):
     box.with_bundle()
     box.drop()
@@ -125,6 +129,7 @@ def test_a_controller_that_never_answers_does_not_hold_up_the_work(box, controll
     assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_new_attempt_does_not_take_the_former_answer_for_its_own(deaf):
     assert deaf.run(seconds=120) == 1
     deaf.acknowledge(deaf.state["final"]["seq"])

@@ -174,6 +174,7 @@ def test_a_clock_ahead_without_word_from_the_controller_ends_no_job(unheard):
     assert unheard.state["expired"] is None
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("boot", "seconds", "code"), [("", 1800, 1), ("", 3601, 3), ("another", 3601, 1)])
 def test_a_job_that_one_boot_has_seen_expired_for_an_hour_ends(unheard, boot, seconds, code):
     unheard.run()

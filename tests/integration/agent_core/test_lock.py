@@ -139,6 +139,7 @@ def test_a_helper_whose_parent_is_killed_leaves_in_the_middle_of_its_work(box, w
     assert not is_held(box.folder / "lock")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("victim", ["parent", "helper", "group"])
 def test_after_sigkill_the_next_tick_goes_on_and_repeats_no_shard(box, working, victim):
     parent, helper = [pid for pid, _ in holder(box)["processes"]]

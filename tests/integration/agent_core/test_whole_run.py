@@ -63,6 +63,7 @@ def test_stored_events_are_numbered_without_gap_or_repetition(box, controller):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_final_report_that_could_wait_in_memory_only_is_reported_by_the_next_run(box, controller):
     box.with_bundle()
     box.drop()

@@ -37,6 +37,7 @@ def flipped(path, name):
     path.write_bytes(bytes(data))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     "name",
     [
@@ -129,6 +130,7 @@ def test_a_home_that_is_full_altogether_is_reported_and_goes_on_once_there_is_ro
         subprocess.run(["umount", "-l", str(shop.home)], check=True)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_database_that_is_away_for_twenty_seconds_is_waited_for(bundle, controller, keys, agent):
     from tests.integration.agent_work.conftest import Shop
     from tests.support.servers.mariadb import start_private, stop_private

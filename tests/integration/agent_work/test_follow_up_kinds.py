@@ -188,6 +188,7 @@ def test_a_job_without_anything_to_do_or_with_a_value_nobody_gave_is_refused(liv
     assert is_on(living) == ALL_OFF
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_taken_back_by_a_later_attempt_everything_is_as_before(living, controller):
     # The first attempt's last word is not heard, so that its ledger is still there
     controller.answer = lambda event: (503, {}) if event["event"] == "finished" else None
@@ -352,6 +353,7 @@ def test_a_file_half_written_by_a_killed_agent_is_written_anew_and_was_never_in_
     nothing_of_ours(living)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_edit_that_adds_to_what_it_finds_is_done_only_once(living, controller):
     adding = [{"path": ".htaccess", "old": "RewriteEngine On\n", "new": "RewriteEngine On\nRewriteBase /\n"}]
     controller.answer = lambda event: (503, {}) if event["event"] == "finished" else None

@@ -143,6 +143,7 @@ def impatient(keys, tmp_path):
     return path
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_next_tick_leaves_an_agent_alone_whose_statement_takes_long(
     mariadb_server, bundle, controller, keys, impatient
 ):

@@ -70,6 +70,7 @@ def test_rows_of_a_table_without_a_key_arrive_as_often_as_they_were_there(
         assert sorted(shop.query(rows), key=repr) == sorted(ours, key=repr)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_row_of_forty_megabytes_arrives_in_thrice_its_memory(roomy, template, controller, keys, agent):
     name, bundle, manifest = template(roomy, LARGE)
     assert manifest["requirements"]["max_row_bytes"] >= ROW_BYTES
@@ -88,6 +89,7 @@ def test_a_row_of_forty_megabytes_arrives_in_thrice_its_memory(roomy, template, 
         assert 0 < usage.pss <= MOST_MEMORY + 3 * ROW_BYTES, usage.pss / MIB
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_server_that_takes_no_such_row_is_reported_before_anything_is_changed(
     roomy, mariadb_server, template, controller, keys, agent
 ):

@@ -55,6 +55,7 @@ def test_a_job_cancelled_late_leaves_the_account_as_it_was(shop, controller, occ
     assert "shoplaunch" not in shop.crontab
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("changed", [{"db.port": "3306"}, {"shop.name": "Another name"}])
 def test_other_values_after_the_switch_end_in_the_shop_of_the_new_values(shop, controller, occupied, changed):
     shop.drop(document_root=ROOT_RULES)

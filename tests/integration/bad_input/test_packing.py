@@ -143,6 +143,7 @@ def test_a_full_disk_under_the_scratch_server_is_called_so_and_nothing_stays(sam
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("prepare", "code"),
     [

@@ -85,6 +85,7 @@ def test_what_was_done_although_its_answer_was_lost_is_found_at_once(driver, whm
     assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("mood", ["slow", "broken", "html", "http500"])
 @pytest.mark.parametrize("action", ["OpenTicket", "SendEmail"])
 def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_longer_be_under_way(

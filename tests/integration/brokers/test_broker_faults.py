@@ -46,6 +46,7 @@ def listening():
         one.ask_to_stop()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
 def test_hints_come_over_tls_from_a_broker_with_the_authoritys_certificate(request, listening, kind):
     server = request.getfixturevalue(f"{kind}_server")

@@ -203,6 +203,7 @@ def silent():
     return made
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 @pytest.mark.parametrize("kind", ["gone", "silent", "another protocol"])
 def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_workers_look(scheme, kind, monkeypatch):
@@ -288,6 +289,7 @@ def test_hints_reach_workers_again_once_a_frozen_broker_goes_on(broker, monkeypa
     eventually(is_heard)
 
 
+@pytest.mark.sampled(of=2)
 def test_a_worker_hears_itself_again_and_again_by_one_connection(broker, monkeypatch):
     monkeypatch.setattr(listener, "ECHO_SECONDS", 0.1)
     made, _came = broker.listener()

@@ -15,6 +15,7 @@ from tests.support import leftovers
 pytestmark = pytest.mark.root
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_every_shop_lives_once_though_workers_are_killed_and_the_broker_is_emptied():
     options = cluster.parsed(["--orders", "12", "--servers", "3", "--slowest", "0.1", "--kill", "6"])
     pictures = []
@@ -32,6 +33,7 @@ def test_every_shop_lives_once_though_workers_are_killed_and_the_broker_is_empti
     assert pictures
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_a_cluster_that_is_interrupted_or_killed_leaves_is_nothing(tmp_path):
     for number, left_to_the_next in ((signal.SIGINT, False), (signal.SIGKILL, True)):
         notes = tmp_path / str(int(number))

@@ -93,6 +93,7 @@ def test_a_hint_for_a_server_of_others_is_passed_on_until_one_of_these_has_it(st
     assert foreign.listener.counts["hints"] > 1 + messages.MOST_PASSED
 
 
+@pytest.mark.sampled(of=2)
 def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url):
     worker, _config = started(url)
     eventually(lambda: worker.listener.is_healthy)

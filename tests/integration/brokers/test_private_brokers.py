@@ -43,6 +43,7 @@ def test_a_broker_works_for_nobody_else_and_without_rights(request, kind):
     ]
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_killed_run_left_of_a_broker_is_cleared_away(tmp_path, kind):
     done = subprocess.run(

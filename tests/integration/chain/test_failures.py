@@ -58,6 +58,7 @@ def assert_mended(chain, sold, status, delayed=0):
     assert len(notes(chain, sold)) == 1
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("answer", ["answered", "lost"])
 def test_staff_alone_is_notified_at_once_and_the_client_later_that_it_takes_longer(chain, server, answer):
     package = server.whm.add_package(f"mail-{answer}", maxsql=0, owner=server.owner)
@@ -81,6 +82,7 @@ def test_staff_alone_is_notified_at_once_and_the_client_later_that_it_takes_long
     retried(chain, sold, job, delayed=1)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_server_without_databases_is_named_as_that_and_the_shop_lives_once_it_has_them(chain, server):
     sold = chain.sell(server, habits={"mysql_role": False})
     job = failed(chain, sold, "panel_refused")
@@ -104,6 +106,7 @@ def refusing(chain, server):
     accept()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("form", ["401", "403", "200"])
 def test_a_server_that_refuses_the_token_is_left_alone_and_the_shop_lives_once_it_is_checked(
     chain, server, refusing, form
@@ -121,6 +124,7 @@ def test_a_server_that_refuses_the_token_is_left_alone_and_the_shop_lives_once_i
     assert_mended(chain, sold, build(chain, sold))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_suspended_account_is_named_as_that_and_its_shop_lives_once_it_is_not(chain, server):
     sold = chain.order(server, habits={"suspended_calls": "fail"})
     chain.addon.module.create(sold.service)
@@ -133,6 +137,7 @@ def test_a_suspended_account_is_named_as_that_and_its_shop_lives_once_it_is_not(
     retried(chain, sold, job)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_account_made_by_command_satisfies_the_strictest_server(chain, servers):
     server = servers["cp-root"]
     account = server.whm.new_user()

@@ -23,6 +23,7 @@ SKELETONS = {
 }
 
 
+@pytest.mark.sampled(of=3)
 @everywhere
 def test_the_shop_lives_under_its_own_name(shops, birth, language):
     shop = shops[birth, language]
@@ -80,6 +81,7 @@ def test_the_welcome_mail_waits_until_the_shop_is_ready(chain, shops, birth, lan
     assert len(chain.mails(shop.sold, WELCOME)) == 1
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("birth", "language"), [(birth, languages[0]) for birth, (*_, languages) in BIRTHS.items()])
 def test_the_password_is_shown_once_by_the_mailed_link_and_opens_the_back_office(chain, shops, birth, language):
     shop = shops[birth, language]

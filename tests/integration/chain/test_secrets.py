@@ -89,6 +89,7 @@ def traces(chain, passwords):
     return Traces({**chain.secrets, **passwords})
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_no_secret_is_in_an_address(chain, shops, traces):
     for server in chain.servers.values():
         server.whm.check()

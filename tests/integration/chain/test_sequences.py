@@ -37,6 +37,7 @@ def waiting(chain):
     chain.addon.setting("wait_for_acceptance", "")
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("sequence", BUILDING, ids=lambda sequence: sequence.__name__)
 def test_one_shop_lives_whatever_comes_first_or_twice(chain, server, sequence):
     sold = chain.order(server)
@@ -60,6 +61,7 @@ def test_an_acceptance_alone_builds_nothing(chain, server):
     assert chain.tickets(sold) == chain.mails(sold) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("first", ["created", "accepted"])
 def test_where_acceptance_is_waited_for_nothing_is_built_before_both_have_come(chain, server, waiting, first):
     sold = chain.order(server, language="farsi")
@@ -76,6 +78,7 @@ def test_where_acceptance_is_waited_for_nothing_is_built_before_both_have_come(c
     assert_everything_is_there_once(chain, sold, build(chain, sold))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("event", ["module_created", "accepted"])
 def test_an_event_whose_answer_is_lost_is_sent_again_and_makes_no_second_shop(chain, server, event):
     sold = chain.order(server)

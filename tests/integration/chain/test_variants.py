@@ -24,6 +24,7 @@ def chosen(chain, server, choice):
     return sold
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_title_a_client_chooses_becomes_the_variant_of_the_job_and_of_the_shop(chain, server):
     sold = chosen(chain, server, "Tea house")
     job = chain.job(sold)

@@ -64,6 +64,7 @@ def test_no_habit_of_a_cpanel_server_is_left_out():
     assert switched | set(ELSEWHERE) == {field.name for field in dataclasses.fields(Quirks)}
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_no_habit_of_whmcs_is_left_out():
     switched = {name for options in HABITS_OF_WHMCS.values() for name in options}
     # What a credential may not do is no habit: test_whmcs_words has each action

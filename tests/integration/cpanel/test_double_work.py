@@ -227,6 +227,7 @@ def test_a_full_quota_stops_files_and_databases(whm, client, user):
     assert client.data(user, "Quota", "get_quota_info")["under_quota_overall"] == 0
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_binary_files_come_in_by_the_accounts_own_door_alone(whm, client, user):
     client.error(user, "Fileman", "upload_files", dir="")
     own = {"Authorization": f"cpanel {user}:{whm.cpanel_token(user)}"}

@@ -43,6 +43,7 @@ def with_token(world, acls):
     world.change(token_encrypted=world.keys.encrypt(world.whm.token(world.owner, acls)))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_server_with_everything_has_nothing_to_mend(world):
     world.server_panel().ensure_skeleton(agent_files(world.config.agent))
     found = rows(world)
@@ -50,6 +51,7 @@ def test_a_server_with_everything_has_nothing_to_mend(world):
     assert found["login"].message == f"works as {world.owner}"
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_privilege_the_token_lacks_is_named(world, missing):
     with_token(world, [acl for acl in NEEDED if acl != missing])
@@ -81,6 +83,7 @@ def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):
     assert "token" not in wrong(rows(world_of(reseller=True)))
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("row", FEATURES)
 def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(whm, world, row):
     whm.add_package(f"without-{row}", features_off=[FEATURES[row]])

@@ -33,6 +33,7 @@ def run(world, *words):
     return subprocess.run([SHOPLAUNCH, *words], env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_commands_name_the_reason_and_the_next_look(failing):
     world, job = failing
     (row,) = [row for row in json.loads(run(world, "server", "list", "--json").stdout) if row["name"] == "cp1"]

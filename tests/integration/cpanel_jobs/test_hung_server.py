@@ -100,6 +100,7 @@ def sell_on(world, name, hung):
     ]
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_the_jobs_of_another_server_get_done_while_those_of_servers_that_never_answer_wait(world_of, hung_of, number):
     world = world_of()

@@ -41,6 +41,7 @@ def world(world_of):
     return world
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("moment", "way", "reason"), [("written", "web", ""), ("before", "web", ""), ("after", "", "overtaken")]
 )

@@ -81,6 +81,7 @@ def test_a_prefix_that_leaves_no_room_for_a_name_is_reported(whm, world):
     goes_on(world, job)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_account_that_is_full_when_its_job_file_comes_goes_on_when_there_is_room(whm, world, monkeypatch):
     # The cut connections only hold the job up: its server is not to be waited for, by another clock than the world's
     monkeypatch.setattr(breakers, "FAILURES", 1000)
@@ -174,6 +175,7 @@ def test_a_cron_line_whose_answer_was_lost_is_not_added_twice(whm, world):
     assert whm.engine.crontab(hosting.user).count(job.id) == 1
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_account_that_is_removed_while_its_job_is_prepared_is_missed(whm, world):
     hosting = world.hosting()
     job = world.sell(hosting)
@@ -189,6 +191,7 @@ def test_an_account_that_is_removed_while_its_job_is_prepared_is_missed(whm, wor
     goes_on(world, job)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_account_that_is_removed_while_its_agent_is_waited_for_is_prepared_anew_when_it_is_back(whm, world):
     hosting = world.hosting()
     job = world.sell(hosting)
@@ -223,6 +226,7 @@ def lose_job_file(whm, hosting):
     (Path(hosting.home) / ".shoplaunch" / "job").unlink()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("lose", "named"),
     [
@@ -258,6 +262,7 @@ def test_a_home_that_its_owner_closed_is_named_and_opened_again_the_job_goes_on(
     goes_on(world, job)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_home_that_is_closed_later_ends_the_waiting_and_keeps_no_domain(world):
     hosting = world.hosting()
     job = world.sell(hosting)

@@ -45,6 +45,7 @@ def ask_a_lot(panel):
     return side_by_side([ask] * 12)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("form", ["401", "403", "200"])
 def test_three_jobs_cost_one_failed_login_and_one_alarm_and_go_on_after_a_check(whm, world_of, form):
     world = world_of()

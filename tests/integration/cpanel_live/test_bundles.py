@@ -18,6 +18,7 @@ def bundle(shops):
     return shops.whole.world.home / "bundles" / f"{BUNDLE}.bundle"
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("way", ["ssh", "own"])
 def test_born_with_the_skeleton(shops, bundle, way):
     server = shops.add_server(f"born-{way}", way)
@@ -28,6 +29,7 @@ def test_born_with_the_skeleton(shops, bundle, way):
     shops.live(shops.dropped(server, hosting), hosting)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_from_a_folder_of_the_server(shops, bundle):
     # Every account may read it
     shared = shops.whole.directory / "shared"
@@ -50,6 +52,7 @@ def slow(shops, bundle):
     return server
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_fetched_from_the_controller_going_on_where_it_was_cut_off(shops, bundle, slow):
     hosting = shops.hosting(slow)
     job = shops.dropped(slow, hosting)
@@ -58,6 +61,7 @@ def test_fetched_from_the_controller_going_on_where_it_was_cut_off(shops, bundle
     assert shops.live(job, hosting)["attempt"] == 1
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_was_fetched_is_checked_before_it_is_used_and_fetched_anew_after_a_retry(shops, bundle, slow):
     hosting = shops.hosting(slow)
     job = shops.dropped(slow, hosting)

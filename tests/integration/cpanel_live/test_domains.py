@@ -18,6 +18,7 @@ def visit(shops, domain):
     return requests.get(address, headers={"Host": domain}, allow_redirects=False, timeout=120)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("kind", ["addon", "parked"])
 def test_a_shop_lives_on_a_further_domain_of_the_account(shops, server, kind):
     hosting = shops.hosting(server)

@@ -17,6 +17,7 @@ def reported_message(world, found, code):
     return found.error["message"]
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("calls", ["work", "fail"])
 def test_a_suspended_account_is_named_whatever_its_panel_still_answers(world, whm, calls):
     job = world.sold()

@@ -17,6 +17,7 @@ def named(world, job, state, code):
     assert [alarm.code for alarm in world.mail.alarms] == [code]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_shop_lives_although_its_account_reaches_nobody(world, whm):
     world.network = False
     job = world.sold()
@@ -33,6 +34,7 @@ def test_a_shop_lives_although_its_account_reaches_nobody(world, whm):
     assert len(world.mail.handed_over) == 1
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_cancellation_reaches_an_account_that_is_cut_off(world, whm):
     world.network = False
     job = world.sold()
@@ -44,6 +46,7 @@ def test_a_cancellation_reaches_an_account_that_is_cut_off(world, whm):
     assert world.visit(job).status_code != 503
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_account_without_python_says_so(world, whm):
     world.python = False
     job = world.sold()
@@ -56,6 +59,7 @@ def test_an_account_without_python_says_so(world, whm):
     assert world.job(job).state == "live", world.trouble(job)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_cron_that_never_fires_is_reported(world, whm):
     job = world.sold()
     unheard(world, job)

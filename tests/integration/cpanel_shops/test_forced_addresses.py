@@ -81,12 +81,14 @@ def test_proofs_are_served_before_any_rule_that_leads_elsewhere(whm, site):
     assert served(whm, site, rules, "/.well-known/proof")[0] == 302
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_report_shows_what_was_left_out(forced):
     notes = {(note["place"], note["what"]) for note in forced[1]["rewriting"]["notes"]}
     admin = "admin742sample/.htaccess"
     assert {(".htaccess", LEFT_OUT), (".htaccess", SHORTENED), (admin, LEFT_OUT)} <= notes
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_shop_of_such_a_template_is_born_on_http_and_gets_https_later(world, whm, forced):
     world.give("forced", forced[0])
     hosting = world.new_account()

@@ -121,6 +121,7 @@ def live(world):
     assert world.job(job).state == "live", world.trouble(job)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_every_rule_and_every_query_of_the_dashboard_has_an_answer_while_shops_are_made(world, prometheus):
     live(world)
     prometheus.looked(LOOKS)

@@ -34,6 +34,7 @@ def of(text):
     return re.findall(r"\bns\d\.[a-z.]+", text)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("language", "words"), [("en", "Set these name servers"), ("fa", "این نام‌سرورها")])
 def test_the_client_of_a_domain_that_leads_elsewhere_gets_the_name_servers_to_set(world, mails, language, words):
     world.opened(language=language)
@@ -43,6 +44,7 @@ def test_the_client_of_a_domain_that_leads_elsewhere_gets_the_name_servers_to_se
     assert "\n\n\n" not in text and f"{HOSTS[1]}\n\n" in text
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_client_of_a_domain_that_leads_here_gets_no_name_servers(world, whm, mails, language):
     hosting = world.new_account()
@@ -70,6 +72,7 @@ def test_what_the_panel_named_when_it_made_the_account_is_remembered(world, whm,
     assert of(mails()[0]) == HOSTS
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("quirks", [{"tells_name_servers": False}, {"name_servers": ()}], ids=["no function", "none"])
 def test_where_the_panel_knows_none_the_mail_names_none(world, whm, mails, quirks):
     for name, value in quirks.items():

@@ -51,6 +51,7 @@ def switched(world, hosting):
     return job
 
 
+@pytest.mark.sampled(of=3)
 @every_habit
 def test_the_hosts_blocks_stay_byte_for_byte_and_the_templates_are_gone(world, whm, hosting):
     blocks = blocks_of(Path(hosting.document_root_path, ".htaccess").read_text())
@@ -62,6 +63,7 @@ def test_the_hosts_blocks_stay_byte_for_byte_and_the_templates_are_gone(world, w
     assert was_set(whm) == 0
 
 
+@pytest.mark.sampled(of=3)
 @every_habit
 def test_blocks_that_were_dropped_come_back_before_anybody_visits(world, whm, hosting):
     job = switched(world, hosting)

@@ -56,6 +56,7 @@ def test_without_a_certificate_nothing_is_sent_and_the_operator_reads_that(world
     assert "not signed in to the back office" in world.steps(job)["check"].note
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_administrator_who_is_not_let_in_over_tls_keeps_the_shop_from_being_ready(world, whm, hosting, sent):
     certified(whm, hosting)
     job = world.sold(hosting)
@@ -73,6 +74,7 @@ def spoil(whm, hosting):
     whm.server.query(f"UPDATE `{database}`.ps_employee SET passwd = 'none'")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("works", [True, False], ids=["lets the administrator in", "does not"])
 def test_the_way_to_https_ends_with_a_sign_in_while_the_password_waits(world, whm, hosting, sent, works):
     world.mail.credentials = "link"

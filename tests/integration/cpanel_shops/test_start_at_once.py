@@ -51,6 +51,7 @@ def rung(world):
     return world
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_shop_lives_without_a_tick_of_cron(rung):
     job = rung.sold()
     assert (start_of(rung, job)["way"], start_of(rung, job)["reason"]) == ("web", "")
@@ -60,6 +61,7 @@ def test_the_shop_lives_without_a_tick_of_cron(rung):
     assert not rung.agent_folder(job).exists()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("asked", [True, False], ids=["asked for", "left"])
 def test_a_follow_up_job_starts_through_the_living_shop_and_leaves_no_starter_in_it(rung, monkeypatch, asked):
     shop = rung.sold()
@@ -122,6 +124,7 @@ def test_a_panel_that_does_not_take_it_away_holds_nobody_up(rung, monkeypatch):
         over.set()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("end", ["stalled", "failed"])
 def test_a_starter_of_a_job_that_stops_is_taken_away(rung, monkeypatch, end):
     left_unasked(monkeypatch)
@@ -149,6 +152,7 @@ def test_an_occupied_document_root_is_refused_as_ever_and_keeps_what_it_held(run
     assert kept.read_text() == "mine" and starters(rung, job) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("rules", "reason"), [
     ("Require all denied\n", "refused_by_site"),
     ("RewriteEngine On\nRewriteRule ^ https://elsewhere.example/ [R=302,L]\n", "redirected"),

@@ -54,6 +54,7 @@ def test_where_ssh_cannot_the_site_starts_the_agent(both):
     assert starters(both, job) == []
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_sshd_that_says_nothing_leaves_the_site_its_time(both):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -82,6 +83,7 @@ def test_where_ssh_starts_it_nothing_is_put_into_the_document_root(both, monkeyp
     assert starters(both, job) == []
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_what_is_learned_of_starters_leaves_ssh_its_try_and_puts_no_starter_there(both):
     hosting, other = both.new_account(), both.new_account()
     with served(both, hosting, "mod_php"):

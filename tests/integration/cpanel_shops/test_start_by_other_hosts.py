@@ -41,6 +41,7 @@ def served(world, hosting, kind, **more):
                 place.chmod(mode)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("kind", ["fpm", "suexec"])
 def test_sites_whose_php_is_the_account_start_the_agent(rung, kind):  # noqa: F811
     hosting = rung.new_account()
@@ -53,6 +54,7 @@ def test_sites_whose_php_is_the_account_start_the_agent(rung, kind):  # noqa: F8
     assert starters(rung, job) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("kind", "more", "reason"), [
     ("mod_php", {}, "php_not_the_account"),
     ("fpm", {"ini": {"disable_functions": "proc_open,popen,exec,shell_exec,system,passthru"}}, "functions_disabled"),

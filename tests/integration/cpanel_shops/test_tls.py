@@ -81,6 +81,7 @@ def is_on_https(world, job):
     assert (answer.status_code, answer.text) == (200, "proof")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, hosting):
     job = world.opened(hosting)
     assert world.status(job)["tls"] == "asked"
@@ -100,6 +101,7 @@ def test_https_follows_by_itself_when_the_domain_comes_to_lead_here(world, whm, 
     assert len(world.service.jobs.follow_ups(job.id)) == 1
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("is_configured", [True, False], ids=["public_ip set", "public_ip not set"])
 def test_behind_nat_https_follows_where_the_address_visitors_use_is_configured(world, whm, hosting, is_configured):
     outside = "203.0.113.80"
@@ -118,6 +120,7 @@ def test_behind_nat_https_follows_where_the_address_visitors_use_is_configured(w
         assert world.status(job)["tls_reason"] == "the domain does not lead to the server"
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_domain_that_leads_here_from_the_beginning_is_asked_for_once(world, whm, hosting):
     lead_here(whm, hosting)
     job = world.opened(hosting)
@@ -126,6 +129,7 @@ def test_a_domain_that_leads_here_from_the_beginning_is_asked_for_once(world, wh
     assert asked(whm) == 1
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_keeps_autossl_is_shown_and_it_is_asked_again_with_growing_pauses(world, whm, hosting):
     whm.quirks.autossl = False
     lead_here(whm, hosting)
@@ -146,6 +150,7 @@ def test_what_keeps_autossl_is_shown_and_it_is_asked_again_with_growing_pauses(w
     assert asked(whm) == 3
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_without_the_feature_a_certificate_its_owner_brings_is_watched_for(world, whm, hosting):
     hosting.features_off.add("autossl")
     job = world.opened(hosting)
@@ -177,6 +182,7 @@ def test_a_check_that_is_under_way_is_not_begun_again(world, whm, hosting):
     assert "does not resolve" in " ".join(panel.tls_problems(account))
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_lost_answer_asks_for_nothing_twice_at_once(world, whm, hosting):
     whm.quirks.cut_after(START)
     lead_here(whm, hosting)
@@ -197,6 +203,7 @@ def test_a_public_ip_is_compared_as_name_servers_return_it(world):
     assert world.open_panel().site_address(world.account(world.sold())).public_ip == "2001:db8::80"
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_another_port_for_https_is_where_certificates_are_looked_for(world, whm):
     address = world.open_panel().site_address(world.account(world.sold()))
     assert (address.ip, address.tls_port) == (whm.ip, whm.https_port)
@@ -204,6 +211,7 @@ def test_another_port_for_https_is_where_certificates_are_looked_for(world, whm)
     assert world.open_panel().site_address(world.account(world.sold())).tls_port == 8443
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_shop_in_a_folder_goes_to_https_within_it_and_the_site_around_stays_on_http(world, whm, hosting):
     page = Path(hosting.document_root_path) / "index.html"
     page.write_text("around")

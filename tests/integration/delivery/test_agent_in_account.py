@@ -118,6 +118,7 @@ def test_an_agent_of_former_keys_is_replaced(panel, account, folder, files, newe
     assert (folder / "agent.pyz").read_bytes() == newer.agent
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     ("name", "how"), [("agent.pyz", "cut"), ("run", "gone"), ("agent.sha256", "other"), ("agent.sha256", "gone")]
 )

@@ -19,6 +19,7 @@ def hosting(request, whm, panel_of, account_of, files):
     return made
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("cut", [None, "Fileman::mkdir", "Fileman::fileop", "Fileman::save_file_content"])
 def test_agent_and_job_lie_in_the_account_after_a_job_looked_once(whm, panel_of, hosting, files, cut):
     panel = panel_of()

@@ -86,6 +86,7 @@ def ssh(run, home, name, reseller):
     one.stop()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_it_is_installed_seen_and_removed(whm, run, name, reseller, files):
     assert json.loads(run("skeleton", "status", name, "--json"))["agent_sha256"] is None
     said = run("skeleton", "install", name)
@@ -97,6 +98,7 @@ def test_it_is_installed_seen_and_removed(whm, run, name, reseller, files):
     assert "nothing installed" in run("skeleton", "status", name)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_account_that_never_had_a_job_is_swept_and_no_other(whm, run, home, name, reseller):
     run("skeleton", "install", name)
     idle, busy = (whm.add_account(owner=reseller[0]) for _ in range(2))
@@ -116,6 +118,7 @@ def test_an_account_that_never_had_a_job_is_swept_and_no_other(whm, run, home, n
         assert jobs.accounts_with_jobs(connection, name) == {busy.user}
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, ssh, reseller, bundle):
     whm.add_package("shop", quota=500)
     whm.add_package("mail", maxsql=0)
@@ -141,6 +144,7 @@ def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name
     assert json.loads(run("skeleton", "status", name, "--json"))["bundle_bytes"] == bundle.stat().st_size
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_reseller_without_ssh_puts_a_bundle_there_with_a_token_of_the_account(whm, run, home, name, reseller, bundle):
     secret = whm.cpanel_token(reseller[0])
     (home / "own-token").write_text(secret)

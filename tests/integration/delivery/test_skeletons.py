@@ -96,6 +96,7 @@ def digests(files):
     return sha256_hex(files.launcher), sha256_hex(files.agent)
 
 
+@pytest.mark.sampled(of=2)
 def test_accounts_are_born_with_a_launcher_and_an_agent_that_work(way, panel_of, files, account_of):
     assert way.panel.skeleton_status() == NOTHING
     for _ in range(2):
@@ -123,6 +124,7 @@ def test_accounts_are_born_with_a_launcher_and_an_agent_that_work(way, panel_of,
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
+@pytest.mark.sampled(of=2)
 def test_older_versions_are_replaced_and_the_skeletons_other_files_go(way, files, newer):
     way.panel.ensure_skeleton(files)
     owner = way.folder.stat()
@@ -134,6 +136,7 @@ def test_older_versions_are_replaced_and_the_skeletons_other_files_go(way, files
     assert sorted(os.listdir(way.folder)) == ["agent.pyz", "agent.sha256", "run"]
 
 
+@pytest.mark.sampled(of=2)
 def test_what_was_damaged_is_found_and_repaired(way, files):
     way.panel.ensure_skeleton(files)
     whole = (way.folder / "agent.pyz").read_bytes()
@@ -142,6 +145,7 @@ def test_what_was_damaged_is_found_and_repaired(way, files):
     assert way.panel.ensure_skeleton(files).agent_sha256 == sha256_hex(files.agent)
 
 
+@pytest.mark.sampled(of=2)
 def test_removed_accounts_are_born_with_the_hosts_own_alone(way, files):
     owner = way.base.stat() if way.base.exists() else None
     way.panel.ensure_skeleton(files)

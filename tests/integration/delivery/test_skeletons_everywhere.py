@@ -65,6 +65,7 @@ def test_one_with_a_bundle_stays_as_it_is_and_the_command_for_it_is_named(server
         run("server", "set", "web1", "--option", "ssh=")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_server_gets_the_agent_of_its_channel(servers, run, update, files):
     run("skeleton", "install", "web1")
     run("agent", "keep", "--channel", "late")

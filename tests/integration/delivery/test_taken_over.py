@@ -125,6 +125,7 @@ def test_none_is_put_again_while_another_is_on_its_way(whm, panel_of, account, f
     assert other.number in again.before
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("left", [b"", b'{"agent.pyz": {"sha', None], ids=["empty", "half", "none"])
 def test_what_came_last_is_made_good(panel_of, account, folder, files, left):
     (folder / "agent.sha256").unlink()

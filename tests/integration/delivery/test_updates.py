@@ -63,6 +63,7 @@ AGE = {
 }
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("age", AGE.values(), ids=AGE.keys())
 def test_an_agent_of_another_version_is_reported_and_built_anew_by_migrate(commands, age):
     folder = commands.home / "agent"
@@ -116,6 +117,7 @@ def test_no_newer_keys_are_made_where_no_agent_can_be_built_that_knows_them(comm
     assert {path.name: path.read_bytes() for path in (commands.home / "keys").iterdir()} == before
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_agent_is_compiled_for_the_pythons_of_the_settings(commands):
     own = ".".join(platform.python_version_tuple()[:2])
     others = [path for version, path in interpreters().items() if not f"{version}.".startswith(f"{own}.")]

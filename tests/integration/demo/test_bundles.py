@@ -56,6 +56,7 @@ def restored(world, path):
     return name, known[name]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_bundle_packed_again_under_the_same_name_is_a_new_one(world, tmp_path):
     path, first = bundle(tmp_path / "my.bundle", "one")
     assert restored(world, path)[1] == first
@@ -64,6 +65,7 @@ def test_a_bundle_packed_again_under_the_same_name_is_a_new_one(world, tmp_path)
     assert restored(world, path)[1] == second
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_same_bundle_is_added_once_wherever_it_lies(world, tmp_path):
     path, digest = bundle(tmp_path / "my.bundle", "one")
     (tmp_path / "elsewhere").mkdir()
@@ -72,6 +74,7 @@ def test_the_same_bundle_is_added_once_wherever_it_lies(world, tmp_path):
     assert [row["manifest_sha256"] for row in world.json("bundle", "list")] == [digest]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_file_called_like_our_sample_is_not_our_sample(world, tmp_path):
     sample, _ = bundle(tmp_path / "packed.bundle", "our own")
     world.run("bundle", "add", "sample", str(sample))
@@ -79,6 +82,7 @@ def test_a_file_called_like_our_sample_is_not_our_sample(world, tmp_path):
     assert restored(world, path)[1] == digest
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_our_sample_is_packed_anew_when_it_would_be_another(world, tmp_path, monkeypatch):
     import demo
 

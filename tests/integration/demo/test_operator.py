@@ -24,6 +24,7 @@ def world():
         yield World(Path(made) / "world")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_start_that_was_interrupted_after_init_still_ends_with_a_password_that_opens(world):
     world.directory.mkdir(parents=True)
     first = world._initialise()

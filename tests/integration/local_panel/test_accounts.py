@@ -375,6 +375,7 @@ def test_an_account_that_the_panel_made_is_found_and_listed(server):
     assert server.panel().find_account(account.user) == account
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_many_orders_at_once_get_their_accounts_and_leave_together(server):
     users = [server.new_user() for _ in range(6)]
     with ThreadPoolExecutor(len(users)) as pool:

@@ -53,6 +53,7 @@ def name(installation):
     return "one"
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_server_is_added_once_and_listed(installation, name):
     assert json.loads(installation("server", "list", "--json")) == [
         {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": "", "start": "auto",
@@ -62,6 +63,7 @@ def test_a_server_is_added_once_and_listed(installation, name):
     assert "name_taken" in installation("server", "add", "one", "--panel", "local", code=1)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -89,6 +91,7 @@ def test_without_an_installation_it_is_said_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_check_ends_with_1_for_an_unusable_server_and_3_for_notes(installation, name, server):
     installation("skeleton", "remove", name, "--yes")
     assert "no agent" in installation("server", "check", name, code=3)
@@ -102,6 +105,7 @@ def test_check_ends_with_1_for_an_unusable_server_and_3_for_notes(installation, 
         server.stack.start()
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_skeleton_is_installed_shown_outdated_and_removed(installation, name):
     assert "KiB" in installation("skeleton", "install", name)
     shown = json.loads(installation("skeleton", "status", name, "--json"))
@@ -115,6 +119,7 @@ def test_the_skeleton_is_installed_shown_outdated_and_removed(installation, name
     assert "nothing installed" in installation("skeleton", "status", name)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_bundle_s_cost_is_shown_and_asked_for(installation, name, server):
     assert "bundle_unknown" in installation("skeleton", "install", name, "--with-bundle", "shop", "--yes", code=1)
     engine = make_engine(installation.config.database_url)
@@ -133,6 +138,7 @@ def test_a_bundle_s_cost_is_shown_and_asked_for(installation, name, server):
     assert json.loads(installation("skeleton", "status", name, "--json"))["bundle_sha256"] is None
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_sweep_clears_only_accounts_that_never_had_a_job(installation, name, server):
     installation("skeleton", "install", name)
     idle, busy, broken = server.new_account(), server.new_account(), server.new_account()

@@ -126,6 +126,7 @@ def test_the_interval_is_a_minute(server, account):
     assert server.panel().cron_interval_seconds(account) == 60
 
 
+@pytest.mark.sampled(of=2, rests=True)
 @pytest.mark.cron
 def test_real_cron_runs_the_launcher_as_the_account_and_only_once(server, account):
     panel = server.panel()

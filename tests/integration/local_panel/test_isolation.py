@@ -91,6 +91,7 @@ BORROWED = {
 }
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("way", BORROWED)
 @pytest.mark.parametrize("injected", [True, False], ids=["own code", "victim's script"])
 def test_php_of_another_account_is_out_of_reach(server, victim, attacker, way, injected):
@@ -147,6 +148,7 @@ READERS = {
 }
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("way", READERS)
 def test_expressions_read_no_file_the_account_cannot_read(server, victim, attacker, way):
     own = f"{attacker.document_root}/own.txt"
@@ -201,6 +203,7 @@ def test_settings_in_another_account_s_htaccess_do_not_come_over(server, victim,
         assert status != 200, path
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_what_apache_holds_open_is_not_served(server, victim, attacker):
     server.get(victim.domain, f"/mine.php?token={SECRET}")
     put(server, attacker, ".htaccess", OPEN.encode())

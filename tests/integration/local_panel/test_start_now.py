@@ -100,6 +100,7 @@ LOGNAME=somebody
 """
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_it_finds_what_a_job_of_this_machines_cron_finds(panel, account):
     """By the real cron, whatever limits, priority, mask and score the controller itself has."""
     subprocess.run(["crontab", "-u", account.user, "-"], input=VARIABLES, text=True, check=True)
@@ -264,6 +265,7 @@ def test_a_home_that_is_closed_or_gone_is_no_failure_of_the_step(panel, account)
     Path(f"{home}.gone").rename(home)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("launcher", [b"exit 1\n", b"kill -9 $$\n", b"\0\xff\n", b"kill -STOP $$\n", None])
 def test_whatever_the_launcher_is_it_is_only_started(panel, account, launcher):
     if launcher is None:

@@ -120,6 +120,7 @@ INSERT INTO notes VALUES (1,'{SECRET} {SECRET.encode().hex()} {odd} {coded}');
     packing(dump, decided(findings_of(packing, dump), "blank"))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("value", ["1 -- ", "1) OR (1=1", "1-1", "", "two", "1e9"])
 def test_a_key_that_is_none_of_its_column_fits_nothing(packing, value):
     dump = f"""CREATE TABLE notes (id int NOT NULL, note text, PRIMARY KEY (id));

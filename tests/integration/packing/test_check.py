@@ -29,6 +29,7 @@ def checked(sample, mariadb_server, tmp_path):
     return check
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_good_template_is_described_and_no_problem_found(checked):
     done = checked("--full")
     assert done.returncode == 0, done.stderr
@@ -36,6 +37,7 @@ def test_a_good_template_is_described_and_no_problem_found(checked):
         assert said in done.stdout
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mariadb_server):
     document = json.loads(checked("--json").stdout)
     root, url, _ = sample
@@ -50,6 +52,7 @@ def test_as_json_the_numbers_are_those_of_tree_and_database(checked, sample, mar
     )
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_problems_of_tree_and_database_are_reported_together(checked, sample, mariadb_server, tmp_path):
     root, url, _ = sample
     shutil.copytree(root, tmp_path / "shop")
@@ -67,6 +70,7 @@ def test_problems_of_tree_and_database_are_reported_together(checked, sample, ma
     assert "ps_shop_url" in document["error"]["message"]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_problem_of_packing_is_reported_with_the_description(checked, sample, tmp_path):
     shutil.copytree(sample[0], tmp_path / "shop")
     settings = (tmp_path / "shop" / "app" / "config" / "parameters.php").read_text()
@@ -87,6 +91,7 @@ def test_an_unknown_version_is_reported_with_the_known_ones_and_the_description(
     assert "Its database" in done.stdout and "unknown_version" in done.stderr and "10.0.0" in done.stderr
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_table_without_a_key_is_named(sample, checked, mariadb_server):
     name = sample[1].split("/")[3].split("?")[0]
     mariadb_server.query("CREATE TABLE ps_unkeyed (host varchar(90)) ENGINE=InnoDB", database=name)

@@ -58,6 +58,7 @@ def wait_for_scratch_server(process):
     raise AssertionError("it ended without a scratch server")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_sample_shop_is_packed_with_its_password_from_the_environment(sample, tmp_path):
     root, url, password = sample
     target = tmp_path / "sample.bundle"
@@ -70,6 +71,7 @@ def test_the_sample_shop_is_packed_with_its_password_from_the_environment(sample
     assert os.path.getsize(target) == json.loads(shown.stdout)["size"]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_json_gives_the_whole_manifest_and_check_leaves_no_bundle(packing, tmp_path):
     done = packing("-o", tmp_path / "x.bundle", "--check", "--json")
     assert done.returncode == 0, done.stderr
@@ -77,6 +79,7 @@ def test_json_gives_the_whole_manifest_and_check_leaves_no_bundle(packing, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_live_database_and_its_dump_give_the_same_bundle(sample, packing, mariadb_server, tmp_path):
     name = sample[1].split("/")[3].split("?")[0]
     dump = tmp_path / "shop.sql"
@@ -93,6 +96,7 @@ def test_a_live_database_and_its_dump_give_the_same_bundle(sample, packing, mari
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_stays_out_is_reported_with_the_options_that_overrule_it(sample, packing, tmp_path):
     shop = tmp_path / "shop"
     shutil.copytree(sample[0], shop, symlinks=True)
@@ -133,6 +137,7 @@ def _lives(pid):
         return False
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_packing_leaves_no_process_behind(sample, tmp_path, temporary, number):
     root, url, password = sample
@@ -198,6 +203,7 @@ def common(sample):
     parameters.write_bytes(before)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_bundle(packing, common, tmp_path):
     done = packing("-o", tmp_path / "x.bundle", "--full")
     assert done.returncode == 0, done.stderr
@@ -215,6 +221,7 @@ def test_what_is_not_searched_for_is_reported_by_its_label_and_stays_out_of_the_
     assert document["report"]["compressed_files_not_searched"] == ["modules/sounds[/b].zip"]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_report_begins_with_what_matters_and_ends_with_the_next_command(packing, tmp_path):
     target = tmp_path / "tea.bundle"
     done = packing("-o", target)

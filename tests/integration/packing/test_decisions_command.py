@@ -45,6 +45,7 @@ def content_of(bundle):
     return b"\0".join(gzip.decompress(part) if part[:2] == b"\x1f\x8b" else part for part in parts)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_check_writes_the_file_the_operator_fills_it_in_and_the_bundle_is_without(leaking, tmp_path):
     key, file, bundle = leaking[1], tmp_path / "decisions.toml", tmp_path / "x.bundle"
     checked = packing(leaking, "--check", "--decisions", file)
@@ -67,6 +68,7 @@ def test_a_check_writes_the_file_the_operator_fills_it_in_and_the_bundle_is_with
     assert [one["decision"] for one in report["decisions"]] == ["remove", "blank"]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_check_adds_what_is_new_keeps_what_was_decided_and_drops_nothing(leaking, tmp_path):
     file = tmp_path / "decisions.toml"
     file.write_text(
@@ -84,6 +86,7 @@ def test_a_check_adds_what_is_new_keeps_what_was_decided_and_drops_nothing(leaki
     assert "fits nothing" in written.partition("gone.txt")[0].rpartition("[[decision]]")[0]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_check_without_a_file_writes_nothing_and_json_shows_the_findings(leaking, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     document = json.loads(packing(leaking, "--check", "--json").stdout)
@@ -95,6 +98,7 @@ def test_a_check_without_a_file_writes_nothing_and_json_shows_the_findings(leaki
     assert packed["findings"] == document["findings"]
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("text", ["[[decision]]\nwhat = 1\n", "no TOML", '[[decision]]\nwhat = "x"\nfile = "a"\n'])
 def test_a_bad_file_is_refused_before_anything_is_done(leaking, tmp_path, text):
     file = tmp_path / "decisions.toml"
@@ -105,6 +109,7 @@ def test_a_bad_file_is_refused_before_anything_is_done(leaking, tmp_path, text):
         assert file.read_text() == text
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_are_kept_and_replace_no_file_unasked(
     leaking, tmp_path
 ):
@@ -125,6 +130,7 @@ def test_at_a_terminal_each_finding_is_asked_about_and_the_answers_are_kept_and_
     assert (tmp_path / "y.bundle").read_bytes() == bundle.read_bytes()
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_at_a_terminal_one_may_stop_and_nothing_is_left(leaking, tmp_path):
     arguments, key, environment = leaking
     code, shown = at_terminal(

@@ -47,6 +47,7 @@ INSERT INTO settings VALUES (1,'NAME','Old',NULL),(2,'HOST','shop.template.examp
 """
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("check", [False, True], ids=["packed", "checked"])
 def test_a_row_no_server_can_be_expected_to_take_is_refused_by_its_table(docroot, tmp_path, check):
     # Written in hexadecimal, bytes are twice as long

@@ -50,6 +50,7 @@ def job(*statements, edits=(), **more):
 HERE = "http://" + token(NONCE, "domain").decode()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     ("jobs", "expected"),
     [

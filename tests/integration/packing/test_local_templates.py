@@ -71,6 +71,7 @@ class Opened:
         return re.sub(re.escape(mark) + rb":([a-z0-9_.]+):([a-z0-9_.*+]+)@@", rb"<\1>", data)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_only_what_names_the_shop_becomes_a_placeholder(bundle):
     assert bundle.files["modules/local.php"] == CACHES.replace(
         b"http://localhost:8080/shop/x", b"http://<shop.address>/x"

@@ -55,6 +55,7 @@ def test_four_times_the_tables_are_four_times_the_questions_and_none_pairs_all_w
     assert 8 * 10 < counts[0] < counts[1] < 4 * counts[0]
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("check", [False, True], ids=["packed", "checked"])
 @pytest.mark.parametrize(
     ("module", "limit"),

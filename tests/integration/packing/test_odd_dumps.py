@@ -72,6 +72,7 @@ def made_up(odd, way, seed):
     return odd(f"{way} {seed}", generated=way != "nothing but statements")
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_packer_reads_a_dump_as_the_client_does(compare, odd, mariadb_server, way, seed):
@@ -110,6 +111,7 @@ def large_packets(mariadb_server):
     mariadb_server.query(f"SET GLOBAL max_allowed_packet = {before}")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_row_of_sixteen_megabytes_comes_whole(compare, mariadb_server, large_packets, odd):
     database = odd(0)
     noise = random.Random(16).randbytes(16 * 1024 * 1024)

@@ -114,6 +114,7 @@ def everything_in(bundle):
     return b"\0".join(parts)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_all_of_them_are_known_found_at_their_place_and_gone_once_decided(planted, tmp_path):
     root, url, scratch = planted
     request = Request(root, tmp_path / "x.bundle", url, scratch=scratch)

@@ -21,6 +21,7 @@ def pack(sample, mariadb_server):
     return packing
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_same_shop_and_variants_give_the_same_bytes(pack, tmp_path):
     first, second = tmp_path / "1.bundle", tmp_path / "2.bundle"
     for target in (first, second):

@@ -92,6 +92,7 @@ def disk(monkeypatch):
     assert left == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.root
 @pytest.mark.parametrize(
     ("moment", "free"),

@@ -5,6 +5,8 @@ import json
 import subprocess
 import zipfile
 
+import pytest
+
 from tests.integration.packing.test_command import run
 from tests.support.shops.packing import server_url
 
@@ -20,6 +22,7 @@ CREATE TRIGGER blog_noticed AFTER UPDATE ON ps_shop FOR EACH ROW UPDATE blog_use
 """
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_another_applications_rows_stay_behind_and_its_view_and_trigger_do_no_harm(sample, mariadb_server, tmp_path):
     name = sample[1].split("/")[3].split("?")[0]
     command = ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name]

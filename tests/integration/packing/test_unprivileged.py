@@ -86,6 +86,7 @@ def packed_by_nobody(folder, *more):
     return int(code), said
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_user_packs_a_shop_of_his_own_with_a_scratch_server_of_his_own(folder):
     code, said = packed_by_nobody(folder)
     assert code == 0, said

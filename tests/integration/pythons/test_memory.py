@@ -56,6 +56,7 @@ def test_whatever_is_read_ahead_in_time_takes_no_more_than_all_that_may_be(resto
             assert peak <= FLAT * limit
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_shards_of_all_sizes_take_no_more_memory_than_what_is_read_ahead(mariadb_server, restore):
     few, many = (restore(Bulk(mariadb_server, shards=0, chunks=2, mixed=mixed)) for mixed in (0, 40))
     assert many.size > 100 * MIB

@@ -24,6 +24,7 @@ def pictures():
     return {}
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("series", ["system", *SERIES])
 def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, machine, tmp_path, pictures):
     if series == "system":

@@ -52,6 +52,7 @@ def left(home):
     return sorted(path.name for path in (home / "public_html").iterdir())
 
 
+@pytest.mark.sampled(of=2)
 @needs_php
 @pytest.mark.parametrize("allowed", [subset for size in range(7) for subset in itertools.combinations(WAYS, size)],
                          ids=lambda subset: "+".join(subset) or "none")  # fmt: skip

@@ -125,6 +125,7 @@ def test_an_agent_fetches_its_bundle_and_finishes_its_work(site, job, agent):
     assert not box.folder.exists()
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_killed_agent_fetches_only_what_is_missing(site, job, agent):
     box = agent(job(fetch_rate=SLOW))
     process = box.start("run")
@@ -146,6 +147,7 @@ def test_an_agent_learns_how_slow_its_operators_limit_makes_it(site, job):
         assert get(site, token, method="HEAD").headers.get(LEAST_RATE_HEADER) == reported
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_cut_download_goes_on(site, job, agent):
     box = agent(job(fetch_rate=SLOW))
     process = box.start("run")

@@ -199,6 +199,7 @@ def is_sendable(method, path, headers, body):
     return all(value.isascii() and value.isprintable() and value == value.strip() for value in values)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_of_thousands_of_wrongly_signed_requests_none_is_accepted(world, site):
     other = installation.add_api_key(load_config(site.environment), "other")
     before, answers = world.picture(), Counter()

@@ -90,6 +90,7 @@ def test_the_document_is_served_to_everybody(own):
     assert (answer.status_code, answer.json()) == (200, document())
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_whatever_is_sent_the_answer_is_one_of_the_document(own, client, path, method, mode):

@@ -2,12 +2,15 @@
 
 import dataclasses
 
+import pytest
+
 from controller.db import bundles
 from controller.db.connection.engine import transact
 
 TIMEOUT = 120
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_jobs_page_names_the_variant_that_was_chosen(site):
     bundle = site.service.installation.bundles.get("boutique")
     looks = dataclasses.replace(bundle, name="looks", variants=[{"name": "fashion", "title": "Fashion"}])

@@ -46,6 +46,7 @@ def test_a_shop_lives_under_any_kind_of_name(whole, kind):
     assert name == NAMES[kind].format(job["account"])[:64]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_time_zone_and_currency_are_those_of_the_order(whole):
     words = ["--language", "fa", "--country", "IR", "--option", "time_zone=Asia/Tehran", "--option", "currency=IRR"]
     job = built(whole, *words, domain="{}.localhost")

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from tests.support.worlds.whole import wait_for
 
 
@@ -19,6 +21,7 @@ def run_cut_off(whole, job):
     return done.returncode
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_blocked_network_ends_in_live(whole):
     job = whole.quiet_order()
     assert run_cut_off(whole, job) == 1
@@ -37,6 +40,7 @@ def test_a_blocked_network_ends_in_live(whole):
     assert len(whole.mails(job)) == 1
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_cancellation_reaches_an_account_that_is_cut_off(whole):
     job = whole.quiet_order()
     before = whole.snapshot(job)

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 
+import pytest
+
 from shared.job import cron_line
 from tests.support.worlds.whole import WAIT_SECONDS, wait_for
 
@@ -24,6 +26,7 @@ def populate(whole, account):
     return own
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_after_all(whole):
     account = whole.handmade_account()
     own = populate(whole, account)
@@ -62,6 +65,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert (replaced[0] / ".htaccess").read_text() == "# mine\nOptions -Indexes\n"
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
     job = whole.quiet_order()
     before = whole.snapshot(job)
@@ -83,6 +87,7 @@ def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
     assert whole.tables(job) == set()
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_cancel_before_anything_was_done_leaves_no_account(whole):
     whole.world.stop_controller()
     try:
@@ -97,6 +102,7 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
     job = whole.order()
     wait_for(lambda: whole.show(job)["state"] == "restoring", lambda: whole.trouble(job))
@@ -111,6 +117,7 @@ def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
     assert whole.get(job).status_code == 200
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_live_shop_cannot_be_cancelled(whole):
     job = whole.quiet_order()
     assert whole.run_agent(job) == 0

@@ -48,6 +48,7 @@ def interrupted(whole):
     return jobs
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole):
     job = whole.quiet_order()
     kill_controller(whole)
@@ -67,6 +68,7 @@ def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole
     ]  # fmt: skip
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_killed_while_the_agent_works_both_go_on(whole):
     job = whole.quiet_order()
     process = whole.start_agent(job)
@@ -79,6 +81,7 @@ def test_killed_while_the_agent_works_both_go_on(whole):
     assert len(whole.mails(job)) == 1
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_killed_while_it_prepares_it_goes_on_where_it_was(whole, interrupted):
     for job in interrupted:
         assert whole.wait(job, "dropped", "failed")["state"] == "dropped"

@@ -70,6 +70,7 @@ def shops(whole, from_folder):
     return {name: (job, whole.live(job)) for name, job in jobs.items()}
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("name", WANTED)
 def test_the_shop_is_found_below_its_folder_and_says_so(whole, shops, name):
     job, status = shops[name]
@@ -172,6 +173,7 @@ def test_nothing_of_the_templates_is_left(whole, shops, from_folder):
             )
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_everything_back(whole):
     account = whole.handmade_account()
     root = whole.world.accounts / account / "public_html"
@@ -197,6 +199,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     assert whole.get(job, "/my/shop/").status_code == 200 and whole.get(job).text == AROUND
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_order_into_a_folder_is_refused_before_anything_where_the_bundle_knows_none(whole):
     old, new = whole.directory / "sample.bundle", whole.directory / "of-before.bundle"
     with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w", zipfile.ZIP_STORED) as target:

@@ -31,6 +31,7 @@ def reads_bundle(whole, account):
     return bool(done.stdout)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_same_order_twice_and_at_once_is_one_job_that_becomes_one_shop(whole):
     order = an_order(whole)
     answers = at_once(whole, order, order, order)
@@ -53,6 +54,7 @@ def test_the_same_order_twice_and_at_once_is_one_job_that_becomes_one_shop(whole
     wait_for(lambda: not reads_bundle(whole, order["account"]), "the bundle stays open")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_of_two_different_orders_for_one_domain_at_once_one_becomes_a_job(whole):
     order = an_order(whole)
     answers = at_once(whole, order, order | {"email": "another@example.com"})

@@ -1,5 +1,7 @@
 """A shop that Shoplaunch made is a template like any other."""
 
+import pytest
+
 from tests.support.traces import Traces
 
 
@@ -15,6 +17,7 @@ def rules(whole, job):
     return (whole.root(job) / ".htaccess").read_text().replace(job["domain"], "DOMAIN")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_restored_shop_is_packed_and_restored_like_its_template(whole):
     first, _ = restored(whole)
     socket = whole.world.stack.mariadb_socket

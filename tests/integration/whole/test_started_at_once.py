@@ -11,6 +11,7 @@ def start_of(whole, job):
     return whole.service.jobs.get(job["id"]).facts["start"]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_order_is_begun_at_once_and_becomes_a_living_shop(whole):
     job = whole.order()
     assert whole.live(job)["state"] == "live"
@@ -21,6 +22,7 @@ def test_an_order_is_begun_at_once_and_becomes_a_living_shop(whole):
     assert (row["start"], row["last_start"]) == ("auto", "by account")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_server_that_is_set_to_cron_waits_for_it(whole):
     whole.world.run("server", "set", SERVER, "--start", "cron")
     try:
@@ -33,6 +35,7 @@ def test_a_server_that_is_set_to_cron_waits_for_it(whole):
         whole.world.run("server", "set", SERVER, "--start", "auto")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_account_that_cron_starts_nothing_for_is_not_begun_otherwise(whole):
     job = whole.quiet_order()
     found = start_of(whole, job)

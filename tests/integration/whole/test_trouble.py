@@ -42,6 +42,7 @@ def server_log(whole):
     whole.sql("SET GLOBAL general_log=OFF")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_wrong_database_password_is_corrected_by_retry_which_repeats_no_finished_chunk(whole, server_log):
     job = whole.quiet_order()
     whole.stopped_in_the_import(job)
@@ -84,6 +85,7 @@ def test_a_wrong_database_password_is_corrected_by_retry_which_repeats_no_finish
     assert whole.get(job).status_code == 200
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_agent_that_hangs_is_reported_as_silent_and_a_retry_takes_over_from_it(whole):
     job = whole.quiet_order()
     process = whole.stopped_in_the_import(job, signal.SIGSTOP)
@@ -119,6 +121,7 @@ def test_cron_that_never_fires_is_distinguished_from_a_silent_agent(whole):
     assert whole.live(job)["attempt"] == 1
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_missing_cron_line_is_named(whole):
     job = whole.quiet_order()
     subprocess.run(["crontab", "-u", job["account"], "-r"], check=True)
@@ -133,6 +136,7 @@ def test_a_missing_cron_line_is_named(whole):
     assert whole.live(job)["attempt"] == 2
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_job_that_was_not_finished_in_time_is_reported_as_expired_and_can_be_retried(whole):
     job = whole.quiet_order()
     whole.stopped_in_the_import(job)

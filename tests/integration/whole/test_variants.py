@@ -1,5 +1,7 @@
 """Variants of the sample shop: chosen by order, built by the real controller and agent, distinguished over HTTP."""
 
+import pytest
+
 from tests.support.worlds.whole import BUNDLE, SERVER
 
 TEA = "Tea for a quiet afternoon"
@@ -28,6 +30,7 @@ def test_the_bundle_shows_its_variants(whole):
     assert "3: midnight (Midnight), standard (Standard), tea (Tea house)" in " ".join(table.split())
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_variant_of_files_and_settings_is_ordered_by_command_line_and_lives(whole):
     job = whole.quiet_order("--variant", "midnight")
     assert whole.run_agent(job) == 0
@@ -59,6 +62,7 @@ def test_a_variant_of_rows_is_ordered_by_its_title_over_http_and_lives(whole):
     assert again.json()["id"] == job["id"]
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_without_a_choice_it_is_the_template(whole):
     job = whole.quiet_order()
     assert whole.run_agent(job) == 0

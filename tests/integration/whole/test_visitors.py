@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("fa", "rtl")])
 def test_visitors_get_the_503_page_in_the_orders_language_until_the_shop_is_complete(whole, language, direction):
     job = whole.quiet_order("--language", language)
@@ -24,6 +25,7 @@ def test_visitors_get_the_503_page_in_the_orders_language_until_the_shop_is_comp
     assert whole.get(job, "/.shoplaunch-holding.html").status_code == 404
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_certificate_challenges_are_answered_meanwhile(whole):
     job = whole.quiet_order()
     whole.stopped_in_the_import(job)

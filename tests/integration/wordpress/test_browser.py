@@ -37,6 +37,7 @@ def check_page(browser, shown):
     assert not [line for line in complaints(browser) if line.startswith(shown["shop_url"])]
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_visitor_reads_a_post_sees_its_picture_and_finds_it_by_searching(browser, pair):
     _, shown = pair[0]
     browser.get(shown["shop_url"])
@@ -52,6 +53,7 @@ def test_a_visitor_reads_a_post_sees_its_picture_and_finds_it_by_searching(brows
     assert browser.find_elements(By.LINK_TEXT, "Saffron garden")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_owner_signs_in_and_saves_a_post_that_visitors_see(browser, sites, pair):
     job, shown = pair[1]
     browser.get(shown["admin_url"])

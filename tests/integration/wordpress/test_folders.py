@@ -42,6 +42,7 @@ def home_of(sites, job):
 NAMES = pytest.mark.parametrize("name", ["folder", "across", "up"])
 
 
+@pytest.mark.sampled(of=3)
 @NAMES
 def test_pages_permalinks_pictures_and_the_login_are_answered_there(sites, moved, name):
     job = moved[name]

@@ -62,6 +62,7 @@ def rules_of(sites, job):
 NAMES = pytest.mark.parametrize("name", ["root", "folder", "elsewhere"])
 
 
+@pytest.mark.sampled(of=3)
 @NAMES
 def test_pages_answer_by_their_own_addresses(sites, restored, name):
     job = restored[name]

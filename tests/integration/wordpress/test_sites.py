@@ -20,6 +20,7 @@ from tests.support.traces import Traces
 PASSWORD = "Tea 'n' \"saffron\" چای 9"
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_same_site_is_packed_to_the_same_bytes(sites):
     again = sites.directory / "again.bundle"
     sites.pack(again)
@@ -40,6 +41,7 @@ def test_the_bundle_holds_nothing_of_the_template(sites):
             assert not traces.found_in(gzip.decompress(data) if name.endswith(".gz") else data), name
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_the_agent_is_the_one_that_restores_the_sample_shop(agents):
     sample, wordpress = agents
     assert sample == wordpress

@@ -65,6 +65,7 @@ def test_site_and_shop_live_with_settings_that_packing_wrote(sites, without):
     assert "'database_prefix' => 'ps_'" in written and "def00000" in written
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_check_tells_it_too_and_two_prefixes_are_asked_about(sites, without):
     tree, dump = without["bare-shop"]
     both = dump.with_name("both.sql")

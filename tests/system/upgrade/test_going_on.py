@@ -62,12 +62,14 @@ def is_password(machine, job, password):
 
 
 # The first: who is silent for long loses the way into the database
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_password_that_was_on_its_way_arrives(machine, left):
     job = machine.job("laterpassword")
     machine.reaches(job, "live")
     assert is_password(machine, job, left.known["given_password"])
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("key", HALF)
 def test_the_agent_that_lay_there_brings_the_shop(machine, left, key):
     job = machine.job(key)
@@ -88,6 +90,7 @@ def test_a_shop_whose_agent_was_through_is_proved_and_announced(machine, key):
     lives(machine, machine.job(key))
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("key", ["occupied", "denied", "stalled"])
 def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key):
     job = machine.job(key)

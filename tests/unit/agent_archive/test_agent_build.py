@@ -68,6 +68,7 @@ def test_the_archive_is_small_enough_for_every_account(tmp_path):
     assert (tmp_path / "a.pyz").stat().st_size < 850_000
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("seed", ["0", "1", "2"])
 def test_the_bytes_do_not_depend_on_the_process_that_builds_them(tmp_path, seed):
     build = "import sys; from pathlib import Path; from controller.agent_archive.build import build_agent;"

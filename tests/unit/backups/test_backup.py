@@ -107,6 +107,7 @@ def test_a_backup_cut_short_is_refused_and_changes_nothing(saved, tmp_path, shar
     assert list(config.home.iterdir()) == []
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("name", ["../evil", "/evil", "keys/../../evil", "keys/..", "other/file", "keys/a/b"])
 def test_a_backup_with_a_foreign_file_is_refused_and_changes_nothing(saved, tmp_path, name):
     with tarfile.open(saved) as old, tarfile.open(tmp_path / "bad.tgz", "w:gz") as new:

@@ -56,6 +56,7 @@ def test_without_a_terminal_a_row_is_a_line(case):
     assert all(" ".join(cell.split()) in " ".join(lines[1].split()) for cell in ROWS[case])
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("seed", range(20))
 def test_nothing_is_broken_or_lost_whatever_the_cells_and_the_width(seed):
     chance = random.Random(seed)

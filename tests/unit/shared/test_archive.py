@@ -48,6 +48,7 @@ def test_what_zipfile_writes_is_read_as_zipfile_reads_it(members, limits):
     assert ours(data) == places(data)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_most_members_a_directory_has_room_for_are_read_and_more_are_refused():
     data = archive({f"m{number:05}": b"" for number in range(70_000)})
     assert ours(data) == places(data) and len(ours(data)) == 70_000

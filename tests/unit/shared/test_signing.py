@@ -75,6 +75,7 @@ def test_ten_minutes_of_a_wrong_clock_are_tolerated_and_no_more():
             check_validity(document, now)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("more", ["!", "=", " ", "\n", "*"], ids=repr)
 def test_a_signed_document_has_one_form_only(more):
     text = serializer("job", [NEW[0]], sign=sign).dumps(PAYLOAD)

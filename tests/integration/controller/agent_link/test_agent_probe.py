@@ -288,6 +288,7 @@ def test_a_cancellation_taken_back_is_followed_with_a_new_attempt(world):
     assert (again.answer()["attempt"], again.answer()["status"]) == (2, 202)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_blocked_job_whose_time_is_over_has_expired(world):
     job, agent = blocked(world)
     for _ in range(world.config.job_hours * 20 + 2):

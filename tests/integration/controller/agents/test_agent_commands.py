@@ -52,6 +52,7 @@ def house(tmp_path):
     return House(tmp_path)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_an_agent_is_rolled_out_to_one_percent_then_ten_then_all(house):
     kept = house.agent("keep", "--channel", "stable").split()[0]
     house.update()
@@ -70,6 +71,7 @@ def test_an_agent_is_rolled_out_to_one_percent_then_ten_then_all(house):
     assert "roll_out_impossible" in house.agent("roll-out", code=1)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_roll_out_taken_back_leaves_the_kept_agent_and_a_channel_that_follows_has_none(house):
     kept = house.agent("keep", "--channel", "stable").split()[0]
     house.update()
@@ -81,6 +83,7 @@ def test_a_roll_out_taken_back_leaves_the_kept_agent_and_a_channel_that_follows_
     assert "roll_out_impossible" in house.agent("roll-out", code=1)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_agent_that_a_channel_needs_is_not_removed(house):
     kept = house.agent("keep", "--channel", "stable").split()[0]
     assert "in_use" in house.agent("remove", kept, "--yes", code=1)
@@ -89,6 +92,7 @@ def test_an_agent_that_a_channel_needs_is_not_removed(house):
     assert "agent_unknown" in house.agent("remove", kept, "--yes", code=1)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_server_moves_to_a_channel_of_its_own(house):
     house.agent("keep", "--channel", "stable")
     house.agent("keep", "--channel", "next")

@@ -53,6 +53,7 @@ def house(tmp_path):
     made.engine.dispose()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_doctor_says_when_there_was_no_backup_for_two_days(house, tmp_path):
     assert (house.row()["ok"], house.row()["message"]) == (True, "none was made yet")
     file = tmp_path / "one.backup"

@@ -163,6 +163,7 @@ def test_at_a_terminal_each_answer_is_checked_at_once_and_asked_for_again(tmp_pa
     assert (config.public_url, config.mail.operator, config.mail.port) == ("http://localhost:8000", EMAIL, port)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("moment", [1, 4, "operator"])
 def test_killed_at_any_moment_it_is_run_again_and_nothing_is_lost(run, tmp_path, port, moment):
     (tmp_path / "first").write_text(toml(port))

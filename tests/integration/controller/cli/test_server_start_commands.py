@@ -55,6 +55,7 @@ def house(tmp_path):
     made.engine.dispose()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(("answer", "start"), [("y", "auto"), ("n", "cron"), ("", "cron")])
 def test_at_a_terminal_it_is_asked_with_its_consequences(house, answer, start):
     code, shown = house.add((QUESTION, answer))
@@ -103,6 +104,7 @@ def row_of(house, *learned, start="auto", now=100.0):
     return server_starts.check(house.server(), now)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("learned", "ok", "message"),
     [

@@ -167,6 +167,7 @@ def test_at_a_terminal_no_word_is_broken_or_lost(house, command):
             assert DOMAIN in text
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("command", LISTS)
 def test_for_a_program_a_row_is_a_line(house, command):
     words = command_line(house, command)

@@ -163,6 +163,7 @@ def home(disk):
         made.end()
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_on_a_slow_disk_an_order_is_taken_its_job_moved_and_a_backup_is_whole(disk, home):
     with disk.slow():
         home.is_moved(home.run(*ORDER))
@@ -171,6 +172,7 @@ def test_on_a_slow_disk_an_order_is_taken_its_job_moved_and_a_backup_is_whole(di
     home.run("backup", "--verify", disk.place / "saved")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_while_the_disk_stands_still_the_service_answers_and_an_order_is_taken_once_it_moves(disk, home):
     with disk.standing_still():
         ordering = subprocess.Popen([*COMMAND, *ORDER], env=home.environment(), stdout=subprocess.PIPE, text=True)

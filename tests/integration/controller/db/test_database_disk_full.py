@@ -98,6 +98,7 @@ def home(born, tmp_path):
     return installed
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.root
 @pytest.mark.parametrize("room", ROOM)
 def test_init_where_the_database_has_no_room_says_so_and_goes_on_once_there_is(disk, tmp_path, room):
@@ -140,6 +141,7 @@ def quota(tmp_path):
     places.close()
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.root
 @pytest.mark.parametrize("words", [("user", "add", "nora"), ("jobs",)])
 def test_a_quota_that_is_used_up_is_a_full_disk(quota, home, words):
@@ -212,6 +214,7 @@ def test_a_table_that_a_real_server_calls_full_is_one(mariadb_server):
     engine.dispose()
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.root
 @pytest.mark.parametrize("passphrase", [None, "a long passphrase"], ids=["open", "sealed"])
 @pytest.mark.parametrize("way", ["file", "standard output"])

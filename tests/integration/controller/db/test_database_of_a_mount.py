@@ -97,6 +97,7 @@ def code_of(call):
     return "none"
 
 
+@pytest.mark.sampled(of=3, rests=True)
 @pytest.mark.root
 def test_a_service_whose_databases_disk_goes_away_makes_no_other_and_goes_on_when_it_is_back(disk, serving, tmp_path):
     disk.lose()

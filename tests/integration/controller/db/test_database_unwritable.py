@@ -27,6 +27,7 @@ def remount(disk, how):
     subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.root
 @pytest.mark.parametrize("words", [ADD, ("jobs",)])
 def test_a_disk_that_was_mounted_read_only_is_named(disk, tmp_path, words):

@@ -235,6 +235,7 @@ def test_a_cron_that_never_fires_does_not_keep_domain_and_account(world):
     assert world.order(email="other@example.com").id != job.id
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_an_agent_that_was_at_work_is_waited_for_a_day_and_what_it_leaves_is_named(world):
     job, agent = world.dropped()
     agent.send("started")

@@ -68,6 +68,7 @@ def orders(world, number, server="web1"):
     ]
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("mode", [HANGS, BREAKS, DROPS])
 def test_a_job_of_a_server_that_fails_waits_and_says_why_and_when_it_is_looked_at_again(world, server_of, mode):
     job, server = failing(world, server_of, mode)
@@ -136,6 +137,7 @@ def test_waiting_counts_neither_as_a_failure_nor_as_a_try(world, server_of):
     assert (after.attempts, after.failures, after.state) == (before.attempts, before.failures, "waiting")
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_job_fails_after_a_day_of_the_same_trouble_whether_it_was_the_probe_or_not(world, server_of):
     job, _server = failing(world, server_of)
     (other,) = orders(world, 1)
@@ -282,6 +284,7 @@ def test_a_shop_that_lives_gets_its_mail_while_its_server_fails(world, server_of
     assert len(world.mail.handed_over) == 1
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_healthy_orders_are_taken_up_while_twenty_servers_hang(world, monkeypatch, request):
     monkeypatch.setattr(worker, "SILENT_SECONDS", 0.2)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)

@@ -143,6 +143,7 @@ def test_the_database_user_goes_even_when_the_panel_is_away_for_a_while(world, s
     assert world.job(job).wake_at is None
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("moment", ["received", "dropped", "restoring", "failed"])
 def test_a_cancelled_follow_up_job_is_taken_back_and_nothing_of_it_stays(world, shop, secure, moment):
     if moment == "received":
@@ -225,6 +226,7 @@ def spoil(world, secure, tls_authority, trouble):
         object.__setattr__(world.config, "tls_ca", None)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("trouble", ["no redirect", "elsewhere", "loop", "error", "another name", "unknown authority"])
 def test_https_that_does_not_stand_the_look_from_outside_is_taken_back(world, shop, secure, tls_authority, trouble):
     job, agent = begin(world, shop, "https_on")

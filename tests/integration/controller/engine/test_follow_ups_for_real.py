@@ -50,6 +50,7 @@ def is_on_http(real):
     assert status == 200 and DOMAIN.encode() in body
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_https_is_switched_on_and_a_visitor_is_led_there_once(real):
     is_on_http(real)
     job = begin(real, "https_on")
@@ -70,6 +71,7 @@ def test_https_is_switched_on_and_a_visitor_is_led_there_once(real):
     nothing_left(real)
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_shop_that_would_send_its_visitors_round_and_round_is_put_back(real):
     real.secure.honest = False
     job = begin(real, "https_on")
@@ -87,6 +89,7 @@ def test_a_shop_that_would_send_its_visitors_round_and_round_is_put_back(real):
     nothing_left(real)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_new_password_opens_the_back_office_and_the_old_one_no_more(real):
     real.query("INSERT INTO ps_employee_session (id_employee, token, date_add, date_upd) VALUES (1, 'x', NOW(), NOW())")
     assert real.sign_in(real.first_password) is True
@@ -101,6 +104,7 @@ def test_a_new_password_opens_the_back_office_and_the_old_one_no_more(real):
     nothing_left(real)
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_closed_shop_says_so_and_keeps_its_data(real):
     job = begin(real, "remove")
     real.until(ended(real, job))
@@ -126,6 +130,7 @@ def test_cancelled_after_the_switch_the_shop_is_back_on_http(real):
     nothing_left(real)
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("stage", ["preflight", "configure", "edit"])
 def test_killed_within_the_switch_it_is_completed_by_the_next_tick(real, stage):
     job = begin(real, "https_on")

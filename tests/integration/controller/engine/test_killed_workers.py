@@ -110,6 +110,7 @@ def test_a_killed_workers_visit_is_another_ones_at_once(engine, folder, neighbou
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize(
     ("running", "more", "seconds"),
     [

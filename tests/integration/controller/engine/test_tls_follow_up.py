@@ -133,6 +133,7 @@ def test_it_is_given_up_in_the_end(world, shop, names):
     assert names.asked == looks
 
 
+@pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("wrong", ["nobody", "expired", "of tomorrow", "another name", "unknown authority"])
 def test_a_certificate_no_visitor_would_accept_changes_nothing(world, shop, names, secure, tls_authority, wrong):
     names.lead_here()
@@ -154,6 +155,7 @@ def test_a_certificate_no_visitor_would_accept_changes_nothing(world, shop, name
     assert world.status(shop)["shop_url"].startswith("http://")
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_certificate_that_does_not_come_is_asked_for_once_a_day_in_the_end(world, shop, names):
     names.lead_here()
     pass_by(world, DAY, 600)

@@ -157,6 +157,7 @@ def test_work_that_fails_is_marked_and_says_nothing_of_the_error(collector):
     }
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("words", [["worker"], ["serve", "--bind", "127.0.0.1:0"]], ids=lambda words: words[0])
 def test_a_process_of_its_own_sends_what_it_does_and_ends(collector, words):
     with Site() as site:

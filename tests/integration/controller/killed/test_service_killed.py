@@ -108,6 +108,7 @@ def states_of(installation, job):
         return {name: row.state for name, row in steps.of_job(connection, job).items()}
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_a_service_killed_in_a_step_goes_on_when_it_is_started_again(server, installation, tmp_path):
     login = installation.json("init")
     assert login["password"]
@@ -139,6 +140,7 @@ def test_a_service_killed_in_a_step_goes_on_when_it_is_started_again(server, ins
     assert len(server.panel().cron_lines(account)) == 1
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_the_service_ends_in_order_when_it_is_asked_to(installation):
     installation.run("init")
     installation.serve()

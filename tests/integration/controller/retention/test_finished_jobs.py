@@ -45,6 +45,7 @@ def test_details_of_a_finished_job_go_in_time_and_its_certificate_stays(world):
     assert sum(swept(world).removed.values()) == 0
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize(
     "columns",
     [

@@ -44,6 +44,7 @@ def bytes_per_job(world, jobs):
     return after
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_a_job_takes_at_most_ten_thousand_bytes_after_a_month(world):
     assert bytes_per_job(world, 20) <= MOST_BYTES
 

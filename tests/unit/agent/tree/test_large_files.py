@@ -85,6 +85,7 @@ def test_while_it_is_written_there_are_signs_of_life(tmp_path):
     assert work.alive >= len(NOISE) // STEP
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("needle", NEEDLES)
 @pytest.mark.parametrize("at", [0, STEP - 512 - 3, 5 * STEP + 1, len(NOISE)], ids=["start", "first", "later", "end"])
 def test_a_trace_of_the_template_in_it_is_found_wherever_it_is(tmp_path, needle, at):

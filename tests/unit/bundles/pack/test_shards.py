@@ -47,6 +47,7 @@ def entries_of(kind):
     return found
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("kind", ["pictures", "mixed", "text", "large"])
 def test_shards_are_those_of_entries_compressed_one_by_one(kind):
     entries, made = entries_of(kind), []

@@ -5,6 +5,7 @@ import json
 import os
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def written(value, words):
     return base64.b64encode(inner) if content[0] in ("serialized", "json") else inner
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_values_in_one_another_are_rewritten_where_they_are_and_php_reads_the_outermost():
     found = []
 

@@ -56,6 +56,7 @@ def meant(value):
     return []
 
 
+@pytest.mark.sampled(of=3, rests=True)
 def test_php_reads_every_rewritten_value_and_finds_the_strings_that_were_meant():
     trees = []
 

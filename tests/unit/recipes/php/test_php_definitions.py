@@ -19,6 +19,7 @@ def test_a_definition_without_its_bracket_does_not_take_the_next_one_s_end():
     assert found(b"define('A', ['x'; define('B', 'y');") == {"B": b"y"}
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("unclosed", [b"define('A', ", b"const A = ", b"define('A', [", b"const A = ("])
 def test_a_file_of_definitions_without_an_end_is_read_once(unclosed):
     assert found(unclosed * 30_000) == {}

@@ -52,6 +52,7 @@ LITERALS = st.recursive(
 )
 
 
+@pytest.mark.sampled(of=2, rests=True)
 def test_what_is_written_reads_the_same_for_php_and_for_us():
     values = []
 
