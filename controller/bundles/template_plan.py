@@ -150,7 +150,7 @@ class TemplatePlan:
         for path, template in self._template.added().items():
             shown = path.decode("utf-8", "replace")
             # Settings are told before all else
-            if not (written and self.owns(path)) and not any(said.startswith(shown) for said in written):
+            if not any(shown in said for said in written):
                 self._report.note(shown, "written anew: the template has none, and needs one")
             added[path] = self._rewriter.rewrite_file(template, shown, is_example(path))
         return added

@@ -25,7 +25,7 @@ def compare(world, shop, rows, jobs, report):
         )
         canonical = replaced.Canonical(known)
         tables = compare_tables.compare(server, dumped, world.database(job), report, canonical, origin.prefix)
-        tree = compare_tree.compare(shop.tree, root, report, canonical)
+        tree = compare_tree.compare(shop.tree, root, report, canonical, origin.paths)
         left = residue.search(origin, row, root, shop.tree, server.socket, world.database(job))
     finally:
         server.drop(SCRATCH, dumped)

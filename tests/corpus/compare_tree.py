@@ -21,33 +21,45 @@ CACHES = re.compile(
 OWN_FILES = re.compile(r"^(?:\.htaccess|robots\.txt|\.user\.ini|index\.html)$|\.htaccess$")
 #: What PrestaShop notes of a module in the language of the back office, or fetches for one when it is first seen.
 NOTED = re.compile(r"^modules/(?:[^/]+/config(?:_\w+)?\.xml|gamification/views/css/advice-[\w.]+\.css)$")
+#: Of these, what is fetched anew when the back office is opened: where its server cannot be reached, it is empty.
+FETCHED = re.compile(r"^modules/gamification/")
 #: A size of a picture, made when it is first asked for, as `a-433x516.jpg` (WordPress) or `3-medium_default.jpg`.
 SIZE = re.compile(r"^(.+?)(?:_thumb)?-(?:\d+x\d+|[a-z][a-z0-9_]*)\.(?:avif|gif|jpe?g|png|webp)$")
 #: A theme's record of its settings, and the document root in it: `/app` is too short to be looked for elsewhere.
 RECORD = re.compile(r"^config/themes/[^/]+/shop[0-9]+\.json$")
 _ROOT = re.compile(rb'("directory":")[^"]*?(?=[\\/]+themes[\\/])')
-#: How the report begins to tell of a file that a shop needs and the template has not.
+#: What PrestaShop shows in place of pictures that are missing, in the sizes it is asked for.
+IN_PLACE = re.compile(r"^img/(?:[cmp]|st|su)/[a-z]{2}-default-\w+\.(?:avif|jpg|png|webp)$")
+#: How the report begins to tell of a file that a shop needs and the template has not, and what it says of settings.
 WRITTEN_ANEW = "written anew"
+MISSING = re.compile(r"(\S+) was missing: written as ")
 MOST_COMPARED = 8 * 1024 * 1024
 SHOWN = 60
 
 
-def listing(root, admin="", below=""):
-    """Return path -> (absolute path, size, link target) of everything that is no folder, `admin` called `<admin>`."""
+def listing(root, admin="", roots=()):
+    """Return path -> (absolute path, size, link target) of everything that is no folder, `admin` called `<admin>`.
+
+    Links that lead below one of `roots`, where the tree was on other machines, lead below `root`.
+    """
     found = {}
     for folder, folders, files in os.walk(root):
         for name in [*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))]:
             path = os.path.join(folder, name)
             shown = _shown(os.path.relpath(path, root), admin)
-            found[shown] = (path, os.lstat(path).st_size, _target(path, root, admin))
+            found[shown] = (path, os.lstat(path).st_size, _target(path, root, admin, roots))
     return found
 
 
-def _target(path, root, admin):
+def _target(path, root, admin, roots):
     """Return where a link leads, below `root` however it says so; None for what is no link."""
     if not os.path.islink(path):
         return None
-    return _shown(os.path.relpath(os.path.join(os.path.dirname(path), os.readlink(path)), root), admin)
+    target = os.readlink(path)
+    former = next((one for one in roots if target.startswith(f"{one}/")), None)
+    if former is not None:
+        return _shown(os.path.relpath(target, former), admin)
+    return _shown(os.path.relpath(os.path.join(os.path.dirname(path), target), root), admin)
 
 
 def _shown(path, admin):
@@ -66,10 +78,11 @@ def admin_folder(root):
     return next((n for n in sorted(os.listdir(root)) if os.path.isdir(os.path.join(root, n, "filemanager"))), "")
 
 
-def compare(template, restored, report, canonical):
-    """Compare two trees; return {"files", "explained": {rule: files}, "unexplained": [...]}."""
+def compare(template, restored, report, canonical, roots=()):
+    """Compare two trees, the template's having been at `roots`; return {"files", "explained": {rule: files},
+    "unexplained": [...]}."""
     admin = admin_folder(template)
-    old, new = listing(template, admin), listing(restored, admin_folder(restored))
+    old, new = listing(template, admin, roots), listing(restored, admin_folder(restored))
     said = _paths_of(report, admin)
     blanked = {_shown(one["file"], admin) for one in report.get("blanked_comments", ())}
     anew = _written_anew(report)
@@ -109,7 +122,8 @@ def compare(template, restored, report, canonical):
 
 def _written_anew(report):
     notes = report.get("rewriting", {}).get("notes", ())
-    return {one["place"] for one in notes if one["what"].startswith(WRITTEN_ANEW)}
+    settings = filter(None, map(MISSING.match, report.get("settings_written", ())))
+    return {one["place"] for one in notes if one["what"].startswith(WRITTEN_ANEW)} | {said[1] for said in settings}
 
 
 def is_size(path, old):
@@ -123,6 +137,8 @@ def _why_new(path, old, anew):
         return "written by the shop itself"
     if path in anew:
         return "written anew, as the report says"
+    if IN_PLACE.search(path):
+        return "shown in place of pictures that are missing"
     return "sizes of pictures the shop makes" if is_size(path, old) else None
 
 
@@ -152,6 +168,8 @@ def _why_different(path, old, new, said, canonical):
         return "the shop's own, as the report says"
     if CACHES.search(path):
         return "caches and logs"
+    if NOTED.search(path) and FETCHED.search(path) and new[1] == 0:
+        return "fetched anew by a module, from a server that cannot be reached"
     if max(old[1], new[1]) > MOST_COMPARED:
         return None
     with open(old[0], "rb") as first, open(new[0], "rb") as second:

@@ -13,13 +13,17 @@ from tests.corpus.walk_wordpress import WordPress
 
 SECONDS = 1500
 NOWHERE = "~NOTFOUND"
+#: PrestaShop's, since 1.7.4 and before.
+LOGS = ("var/logs", "app/logs")
 
 
 class Walk:
     """One walk: `visitor` in the browser, `query` in the shop's tables, `row` the evidence of its order."""
 
-    def __init__(self, visitor, query, row, password, whole):
+    def __init__(self, visitor, query, row, password, whole, log=None):
         self.visitor, self.query, self.row, self.password = visitor, query, row, password
+        #: What the shop has written into its own logs.
+        self.log = log or Log(())
         #: Every page, or only those that show it lives there.
         self.whole = whole
         self.steps = []
@@ -28,6 +32,7 @@ class Walk:
     def do(self, name, step):
         """Take one step: `step()` returns evidence, or a text that says why there is nothing to see."""
         start = time.monotonic()
+        self.log.mark()
         try:
             if start > self._deadline:
                 made = {"step": name, "state": FAILED, "faults": [f"not reached within {SECONDS} s"]}
@@ -39,6 +44,25 @@ class Walk:
         if isinstance(made, str):
             made = {"step": name, "state": ABSENT, "faults": [], "why": made}
         self.steps.append(made | {"seconds": round(time.monotonic() - start, 1)})
+
+
+class Log:
+    """The files of `folders`, in which an application says why it answered as it did."""
+
+    def __init__(self, folders):
+        self._folders, self._sizes = folders, {}
+
+    def mark(self):
+        """What has been said until now does not count."""
+        self._sizes = {path: path.stat().st_size for path in self._files()}
+
+    def since(self):
+        """Return the text that was added since the mark."""
+        added = (path.read_bytes()[self._sizes.get(path, 0) :] for path in self._files())
+        return b"".join(added).decode("utf-8", "replace")
+
+    def _files(self):
+        return [path for folder in self._folders for path in sorted(folder.glob("*.log"))]
 
 
 def lacks(tree, row):
@@ -71,7 +95,9 @@ def walk(world, shop, rows, jobs):
             visitor = Visitor(driver, rows[name]["shop_url"], lacks(shop.tree, rows[name]))
             query = _query(server, world.database(job))
             before = len(world.errors_of_php(job))
-            one = Walk(visitor, query, rows[name], world.password(job), name == whole)
+            root = world.root(job) / (rows[name]["folder"] or "")
+            log = Log([root / folder for folder in LOGS])
+            one = Walk(visitor, query, rows[name], world.password(job), name == whole, log)
             (PrestaShop if _is_prestashop(server, world.database(job)) else WordPress)(one).walk()
             said = world.errors_of_php(job)[before:]
             document["shops"][name] = {"steps": one.steps, "php_errors": said[-4000:]}

@@ -14,6 +14,11 @@ NAMED = re.compile(r"/\d+(?:-[^/]+)?(?:/[^/]*)?\.(?:jpe?g|png|webp|avif)")
 LATER = re.compile(r"""\sdata-(?:src|lazy|original|image-[\w-]+)=["']([^"'\s]+)""")
 #: Pages, and parts of pages, that show what the marketplace offers.
 MARKETPLACE = ("/modules/mbo/", "AdminPsMbo", "/modules/addons/", "/themes-catalog")
+#: The log of a page that ended because nobody answered at an address outside.
+CANNOT_REACH = re.compile(
+    r"CRITICAL: Uncaught PHP Exception [^\n]{0,200}?"
+    r"(?:Could not resolve host: |Failed to connect to |getaddrinfo for )([\w.-]+)"
+)
 TRIED_PRODUCTS = 5
 
 
@@ -64,6 +69,8 @@ class PrestaShop(Walker):
         if not own:
             # Those a slider has not come to yet
             own = [one for one in LATER.findall(page.source) if NAMED.search(one) and self._visitor.is_picture(one)]
+        if not own and page.lacking and not page.faults:
+            return "the template's tree has none of its pictures"
         if not own and self._products(True):
             page.faults.append("none of the product's pictures is shown")
         return page.row("product", product_pictures=len(own))
@@ -162,4 +169,6 @@ class PrestaShop(Walker):
         """Return why a page of the marketplace shows nothing here."""
         if page.faults and any(word in str((page.url, page.faults)) for word in MARKETPLACE):
             return f"the marketplace's page asks the marketplace, which cannot be reached here: {page.title[:80]}"
-        return ""
+        # A page in place of an error does not say what went wrong
+        asked = CANNOT_REACH.search(self._one.log.since()) if page.faults == ["status 500"] else None
+        return f"asks a server of others, which cannot be reached here: {asked[1]}" if asked else ""

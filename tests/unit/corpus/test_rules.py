@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.corpus import browsing, compare_tables, compare_tree, replaced, residue, walk, walk_prestashop, walker
+from tests.corpus import compare_tables, compare_tree, replaced, residue
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}
@@ -136,6 +136,53 @@ def test_a_file_the_report_says_is_written_anew_is_no_difference(trees, what, le
     assert compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))["unexplained_total"] == left
 
 
+@pytest.mark.parametrize(("path", "left"), [("app/config/parameters.php", 0), ("app/config/parameters.php.old", 1)])
+def test_settings_the_report_says_are_written_are_no_difference(trees, path, left):
+    (trees[1] / path).parent.mkdir(parents=True)
+    (trees[1] / path).write_text("<?php return [];")
+    report = {
+        "settings_written": ["app/config/parameters.php was missing: written as PrestaShop 9.0.2's installer does"]
+    }
+    assert compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))["unexplained_total"] == left
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("img/p/en-default-cart_default.jpg", 0), ("img/su/pl-default-default_xs.webp", 0), ("img/p/en-default.php", 1),
+        ("img/p/17-cart_default.jpg", 1), ("img/cms/en-default-cart_default.jpg", 1),
+    ],
+)  # fmt: skip
+def test_a_new_picture_in_place_of_missing_ones_is_prestashops(trees, path, left):
+    (trees[1] / path).parent.mkdir(parents=True, exist_ok=True)
+    (trees[1] / path).write_bytes(b"picture")
+    assert compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"))["unexplained_total"] == left
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "left"),
+    [
+        ("modules/gamification/views/css/advice-1.6.0.14_324.css", 0, 0),
+        ("modules/gamification/views/css/advice-1.6.0.14_324.css", 7, 1),
+        ("modules/gamification/views/css/gamification.css", 0, 1), ("modules/other/config.xml", 0, 1),
+    ],
+)  # fmt: skip
+def test_only_what_a_module_fetches_anew_may_have_become_empty(trees, path, size, left):
+    for root, text in zip(trees, ("a.b {}", "x" * size), strict=True):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text(text)
+    assert compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"))["unexplained_total"] == left
+
+
+@pytest.mark.parametrize(("target", "left"), [("../vendor/a", 0), ("../vendor/b", 1), ("/var/www/html/vendor/a", 1)])
+def test_a_link_below_a_former_root_of_the_tree_leads_to_the_same_below_its_own(trees, target, left):
+    for root, leads in zip(trees, ("/var/www/html/vendor/a", target), strict=True):
+        (root / "bundles").mkdir()
+        (root / "bundles" / "a").symlink_to(leads)
+    found = compare_tree.compare(*map(str, trees), {}, canonical("old.example/shop/"), ["/srv/a", "/var/www/html"])
+    assert found["unexplained_total"] == left
+
+
 @pytest.mark.parametrize(
     ("name", "made", "left"),
     [
@@ -181,17 +228,6 @@ def test_of_a_file_with_a_blanked_comment_blanks_alone_are_explained(trees, made
         found = compare_tree.compare(*map(str, trees), report, canonical("old.example/shop/"))
         explained = rule is not None and file == "config.php"
         assert found["explained"] == ({rule: 1} if explained else {}) and len(found["unexplained"]) == (not explained)
-
-
-def test_a_picture_the_template_lacks_too_is_no_fault_of_the_shop(tmp_path):
-    (tmp_path / "admin12" / "filemanager").mkdir(parents=True)
-    (tmp_path / "admin12" / "logo.png").write_text("")
-    (tmp_path / "img" / "p" / "1" / "7").mkdir(parents=True)
-    (tmp_path / "img" / "p" / "1" / "7" / "17-home_default.jpg").write_text("")
-    lacking = walk.lacks(tmp_path, {"admin_url": "http://tea.example/boutique/backoffice9/"})
-    there = ["17-home_default/tea.jpg", "backoffice9/logo.png", "img/p/1/7/17-home_default.jpg", "index.php/page"]
-    assert [lacking(path) for path in there] == [False] * 4
-    assert [lacking(path) for path in ("18-home_default/tea.jpg", "backoffice9/none.png", "img/none.png")] == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -281,55 +317,3 @@ def test_a_new_row_may_take_the_number_of_one_that_visits_write_and_of_no_other(
     work = compare_tables._Comparison(server, "old", "new", {}, bytes, "wp_", frozenset())
     work.table("wp_options")
     assert work.result(1)["unexplained_total"] == left
-
-
-class Opened:
-    """A visitor to whom every page shows what `shown` selects."""
-
-    def __init__(self, *shown):
-        self._shown = shown
-
-    def open(self, path):
-        return browsing.Page(path)
-
-    def all(self, selector):
-        return [selector] if selector in self._shown else []
-
-
-class Office(walker.Walker):
-    NAME, PASSWORD, INSIDE = "#email", "#passwd", "#menu"
-
-
-@pytest.mark.parametrize(
-    "shown, faults",
-    [(["#email", "#passwd"], ["asks to sign in again"]), (["#email", "#passwd", "#menu"], []), (["#menu"], [])],
-)
-def test_only_a_form_without_the_menu_asks_to_sign_in_again_that_of_an_employee_has_the_same_fields(shown, faults):
-    one = SimpleNamespace(visitor=Opened(*shown), query=None)
-    assert Office(one)._office(["index.php"], 0)["faults"] == faults
-
-
-class Tables:
-    """A shop's tables: no settings, and one category with products."""
-
-    tables = ("ps_shop_url",)
-
-    def __call__(self, sql):
-        return [] if "configuration" in sql else [("3", "7")]
-
-
-@pytest.mark.parametrize(
-    "pictures, lacking, faults, state",
-    [
-        ([], [], [], "failed"), ([], ["img/p/1/1.jpg"], [], "absent"), (["a.jpg"], ["img/p/1/1.jpg"], [], "passed"),
-        ([], ["img/p/1/1.jpg"], ["status 500"], "failed"),
-    ],
-)  # fmt: skip
-def test_a_category_whose_pictures_are_not_in_the_templates_tree_is_absent_unless_it_fails(
-    pictures, lacking, faults, state
-):
-    page = browsing.Page("category")
-    page.pictures, page.lacking, page.faults = pictures, lacking, list(faults)
-    one = SimpleNamespace(visitor=SimpleNamespace(open=lambda path: page), query=Tables())
-    row = walk_prestashop.PrestaShop(one).category()
-    assert (browsing.ABSENT if isinstance(row, str) else row["state"]) == state

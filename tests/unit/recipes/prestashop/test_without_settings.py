@@ -130,6 +130,17 @@ def test_parameters_that_were_never_turned_into_php_are_kept_and_their_secrets_s
     assert plan.settings_written() == template.written_settings()
 
 
+def test_each_file_that_is_written_beside_the_settings_is_told_once(own_sample):
+    for name in (PARAMETERS, "app/config/parameters.yml", SETTINGS):
+        (own_sample.root / name).unlink()
+    with own_sample.source() as source:
+        plan = TemplatePlan(PrestaShop().inspect(own_sample.root, source, PackOptions()), "prestashop")
+        added = {path.decode() for path in plan.added()}
+        notes = plan.report()["rewriting"]["notes"]
+    noted = {note["place"] for note in notes if note["what"].startswith("written anew")}
+    assert noted == added - {PARAMETERS} == {"app/config/parameters.yml", SETTINGS}
+
+
 def test_a_link_to_a_machines_own_settings_is_replaced(own_sample):
     parameters = own_sample.root / PARAMETERS
     parameters.unlink()
