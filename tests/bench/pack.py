@@ -169,6 +169,15 @@ def measure(template, runs, packers):
     for other in [title for title in ways if title != PACK]:
         ratio = statistics.median(mine / theirs for mine, theirs in zip(seconds[PACK], seconds[other], strict=True))
         print(f"{'ratio to ' + other:<28}{ratio:7.2f}   ({runs} runs each, in turn)")
+        used = [mine["processor"] / theirs["processor"] for mine, theirs in _pairs(parts[PACK], parts[other])]
+        if used:
+            # What else runs on the machine changes it less
+            print(f"{'  of processor time':<28}{statistics.median(used):7.2f}")
+
+
+def _pairs(mine, theirs):
+    """Return the pairs of runs of which both know their processor time."""
+    return [pair for pair in zip(mine, theirs, strict=True) if all("processor" in one for one in pair)]
 
 
 def measure_memory(template, files, packers):
