@@ -33,7 +33,7 @@ from controller.recipes.prestashop.files.htaccess import OwnBlock, split
 from controller.recipes.prestashop.files.tree import TreeRules, find_admin_folder, former_roots
 from controller.recipes.prestashop.php_versions import php_of
 from controller.recipes.prestashop.settings_file import SettingsFile
-from controller.recipes.prestashop.storefront.checks import checks_of
+from controller.recipes.prestashop.storefront.checks import checks_of, lacking
 from controller.recipes.secrets.known import KEPT, KnownSecrets
 from controller.recipes.secrets.tables import secrets_of
 from controller.recipes.template_location import Replacements, is_no_word, nonce_of, unsearched
@@ -133,6 +133,7 @@ class PrestaShopTemplate(InspectedTemplate):
         self._php = php_of(root, version, {one.removeprefix("modules/") for one in in_use if "modules/" in one})
         self._tree = TreeRules(root, series, admin_folder, options, in_use)
         self._notes += self._more_notes(root, options, in_use)
+        self._notes += lacking(self._database, root, self._settings, version)
         self._statements = Statements(self._database, self._admin, self.nonce, series.password_format)
         self._checks = checks_of(self._database, root, self._settings, series, self.nonce, version)
 

@@ -78,6 +78,17 @@ def _pictures(database: Database, root: Path) -> list[dict[str, Any]]:
     return [_picture(name, path) for name, path in rows if path]
 
 
+def lacking(database: Database, root: Path, options: Mapping[str, bytes]) -> list[str]:
+    """Return what no check can prove, as the tree does not have it, in sentences for the report."""
+    is_moved = options.get("upload_path", b"").strip(b"/") not in (b"", _UPLOADS.encode())
+    listed = [] if is_moved else database.uploads()
+    there = sum(_is_picture(root / _UPLOADS / name) for name in listed)
+    if 2 * there >= len(listed):
+        return []
+    said = f"of the first {len(listed)} pictures that the library lists, the tree has {there or 'none'}"
+    return [f"{said}: pages of each site lack them, unless a server of others has them"]
+
+
 def _picture(name: str, path: str) -> dict[str, Any]:
     kind = {"content_type": "image/"} if path.lower().endswith(_TYPED) else {}
     return {"name": name, "path": "/" + quote(path), "status": [200], **kind}

@@ -57,6 +57,8 @@ ADDRESSES = ("WP_HOME", "WP_SITEURL")
 _FIXED = {"FORCE_SSL_ADMIN": b"false", "FORCE_SSL_LOGIN": b"false", "COOKIE_DOMAIN": b"''"}
 #: The cookies' path, if the file sets it: it is derived from the site's own.
 _PATHS = {"COOKIEPATH": b"", "SITECOOKIEPATH": b"", "ADMIN_COOKIE_PATH": b"wp-admin"}
+#: Where these are defined, uploads are in a folder of their own.
+MOVED_UPLOADS = ("UPLOADS", "WP_CONTENT_DIR")
 #: An included file that defines one of these is a part of the configuration.
 _FOLLOWED = (*_DATABASE, *SALTS, *ADDRESSES, TABLE_PREFIX, "MULTISITE")
 

@@ -31,7 +31,7 @@ from controller.recipes.secrets.tables import secrets_of
 from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
 from controller.recipes.wordpress import config, facts, living, options, settings_file, tables
-from controller.recipes.wordpress.checks import checks_of
+from controller.recipes.wordpress.checks import checks_of, lacking
 from controller.recipes.wordpress.database import Database, address, former_addresses
 from controller.recipes.wordpress.htaccess import OwnBlock
 from controller.recipes.wordpress.languages import packs
@@ -149,6 +149,8 @@ class WordPressTemplate(InspectedTemplate):
         programs = [str(one.relative_to(root)) for one in (*active_plugins(root, self._options), *themes)]
         self._notes += facts.older_database(root, self._options)
         self._notes += missing_files.sentences(root, programs, self.left_out)
+        if not any(map(configuration.has, config.MOVED_UPLOADS)):
+            self._notes += lacking(self._database, root, self._options)
         self._languages = packs(root)
         self._statements = Statements(self._database, self._admin, configuration, self._languages, self.nonce)
         self._checks = checks_of(self._database, root, self._options, self.nonce)

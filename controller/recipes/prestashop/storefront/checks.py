@@ -54,6 +54,11 @@ def checks_of(
     ]  # fmt: skip
 
 
+def lacking(database: Database, root: Path, settings: Mapping[str, str], version: str) -> list[str]:
+    """Return what no check can prove, as the tree does not have it, in sentences for the report."""
+    return Pictures(root, Catalogue(database, settings), settings, version).lacking()
+
+
 def _page(name: str, path: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "path": path, **_PAGE, **more}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from controller.recipes.prestashop.storefront.catalogue import Catalogue, Product
@@ -16,6 +17,11 @@ _ALWAYS, _SINCE_8_1 = (".jpg",), (".png", ".webp", ".avif", ".jpeg")
 _TYPED = (".jpg", ".jpeg", ".png", ".gif", ".svg")
 _LARGEST = 4 * 1024 * 1024
 _ON = "1"
+_LOOKED_AT = 50
+_LACKING = (
+    "of {asked} products whose pictures the database lists, the tree has those of {there}: each shop shows substitutes"
+    " in their place"
+)
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,20 @@ class Pictures:
 
     def are_there(self) -> bool:
         """Return whether most products with pictures have their files in the tree."""
-        asked = [product for product in self._products if product.images][:50]
-        there = [product for product in asked if any(self._is_there(path) for path in self._files_of(product))]
-        return 2 * len(there) >= len(asked)
+        there, asked = self._counted
+        return 2 * there >= asked
+
+    def lacking(self) -> list[str]:
+        """Return a sentence for the report where most products' files are not in the tree."""
+        there, asked = self._counted
+        return [] if self.are_there() else [_LACKING.format(there=there or "none", asked=asked)]
+
+    @cached_property
+    def _counted(self) -> tuple[int, int]:
+        """Of the first products with pictures: how many have files in the tree, and how many were looked at."""
+        asked = {product.number: product for product in self._products if product.images}
+        first = list(asked.values())[:_LOOKED_AT]
+        return sum(any(map(self._is_there, self._files_of(product))) for product in first), len(first)
 
     def _plain(self) -> Iterator[Picture]:
         for product in self._products:

@@ -1,12 +1,14 @@
 """Which visits show that a PrestaShop lives: for each promise one that this template's shops can keep."""
 
+import contextlib
+
 import pytest
 
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
 from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.facts import series_of
-from controller.recipes.prestashop.storefront.checks import checks_of
+from controller.recipes.prestashop.storefront.checks import checks_of, lacking
 from shared.placeholders import token
 from shared.schema import load_schema
 
@@ -79,16 +81,21 @@ class Template:
         for group in groups:
             self.query(f"INSERT INTO ps_category_group VALUES ({number}, {group})")
 
-    def checks(self, version="8.2.1", **settings):
-        """Return name -> check."""
+    @contextlib.contextmanager
+    def source(self):
+        """Yield the database as the recipe sees it."""
         url = f"mysql://root@localhost/{self.database}?unix_socket={self._server.socket}"
         connection = connect(parse_url(url, "source_database"), "source_database")
         try:
-            database = Database(Source(connection), "ps_")
-            known = {**self.settings, **settings}
-            found = checks_of(database, self.root, known, series_of(version), NONCE, version)
+            yield Database(Source(connection), "ps_")
         finally:
             connection.close()
+
+    def checks(self, version="8.2.1", **settings):
+        """Return name -> check."""
+        with self.source() as database:
+            known = {**self.settings, **settings}
+            found = checks_of(database, self.root, known, series_of(version), NONCE, version)
         allowed = load_schema("manifest")["properties"]["checks"]["items"]["properties"]
         assert all(set(one) <= set(allowed) for one in found)
         assert found[0]["path"] == "/"
@@ -290,6 +297,24 @@ def test_the_front_pages_pictures_are_looked_at_where_the_tree_has_the_products(
     assert "img" not in shop.checks()["front"]["assets"]
     shop.file("img/p/3/3.jpg")
     assert "img" in shop.checks()["front"]["assets"]
+
+
+@pytest.mark.parametrize(("files", "said"), [([], "none"), (["img/p/2/2-home_default.jpg"], "1"), (None, "")])
+def test_a_tree_without_most_products_pictures_is_reported(shop, files, said):
+    for number in (1, 2, 3):
+        shop.product(number, [number])
+    shop.product(4)
+    shop.file(*(["img/p/1/1.jpg", "img/p/3/3.jpg"] if files is None else files))
+    with shop.source() as database:
+        found = lacking(database, shop.root, shop.settings, "8.2.1")
+    wanted = f"of 3 products whose pictures the database lists, the tree has those of {said}: "
+    assert [one.startswith(wanted) for one in found] == ([True] if said else [])
+
+
+def test_a_shop_that_lists_no_pictures_lacks_none(shop):
+    shop.product(1)
+    with shop.source() as database:
+        assert lacking(database, shop.root, shop.settings, "8.2.1") == []
 
 
 # -- The rest -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Which visits show that a WordPress lives: for each promise one that this template's sites can keep."""
 
+import contextlib
 import unicodedata
 from urllib.parse import unquote
 
@@ -7,7 +8,7 @@ import pytest
 
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
-from controller.recipes.wordpress.checks import checks_of
+from controller.recipes.wordpress.checks import checks_of, lacking
 from controller.recipes.wordpress.database import Database
 from shared.placeholders import token
 from shared.schema import load_schema
@@ -62,16 +63,21 @@ class Template:
         self.query("INSERT INTO wp_posts VALUES (%s, 'attachment', 'inherit', '', 'image/jpeg', '', 0)", number)
         self.query("INSERT INTO wp_postmeta VALUES (%s, '_wp_attached_file', %s)", number, name)
 
-    def checks(self, **options):
-        """Return name -> check."""
+    @contextlib.contextmanager
+    def source(self):
+        """Yield the database as the recipe sees it."""
         url = f"mysql://root@localhost/{self.database}?unix_socket={self._server.socket}"
         connection = connect(parse_url(url, "source_database"), "source_database")
         try:
-            database = Database(Source(connection), "wp_")
-            known = {**self.options, **{name: value.encode() for name, value in options.items()}}
-            found = checks_of(database, self.root, known, NONCE)
+            yield Database(Source(connection), "wp_")
         finally:
             connection.close()
+
+    def checks(self, **options):
+        """Return name -> check."""
+        with self.source() as database:
+            known = {**self.options, **{name: value.encode() for name, value in options.items()}}
+            found = checks_of(database, self.root, known, NONCE)
         allowed = load_schema("manifest")["properties"]["checks"]["items"]["properties"]
         assert all(set(one) <= set(allowed) for one in found)
         assert found[0]["path"] == "/"
@@ -147,6 +153,23 @@ def test_a_picture_with_a_name_of_any_script_is_asked_for_too_byte_for_byte(site
     (path,) = site.paths("picture_of_any_script")
     assert path.isascii()
     assert unquote(path) == f"/wp-content/uploads/{name}"
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "said"),
+    [
+        ([], {}, "none"), (["2.jpg"], {}, "1"), (["1.jpg", "3.jpg"], {}, ""), ([], {"upload_path": b"media"}, ""),
+        ([], {"upload_path": b"wp-content/uploads"}, "none"),
+    ],
+)  # fmt: skip
+def test_a_tree_without_most_pictures_of_the_library_is_reported(site, files, options, said):
+    for number in (1, 2, 3):
+        site.picture(number, f"{number}.jpg")
+    site.file(*(f"wp-content/uploads/{name}" for name in files))
+    with site.source() as database:
+        found = lacking(database, site.root, options)
+    wanted = f"of the first 3 pictures that the library lists, the tree has {said}: "
+    assert [one.startswith(wanted) for one in found] == ([True] if said else [])
 
 
 def test_a_site_without_pictures_shows_one_of_wordpress(site):
