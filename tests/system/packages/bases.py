@@ -25,16 +25,19 @@ chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_F
 def base_of(release, packages, more, folder):
     """Return the folder of a system of `release` with `packages`, and with `more` as its own apt installs them.
 
-    Skips where the network has no such system; `folder` is where it is made unless bases are kept.
+    Without either it is a bare one. Skips where the network has no such system; `folder` is where it is made unless
+    bases are kept.
     """
     if shutil.which("debootstrap") is None:
         pytest.skip("debootstrap is not installed")
     kept = os.environ.get("SHOPLAUNCH_TEST_BASES")
-    base = Path(kept, f"{release}-services" if more else release) if kept else Path(folder)
+    kind = "-services" if more else "" if packages else "-bare"
+    base = Path(kept, release + kind) if kept else Path(folder)
     if (base / "complete").exists():
         return base
     _python, components = RELEASES[release]
-    options = ["--variant=minbase", f"--components={components}", f"--include={','.join(packages)}"]
+    options = ["--variant=minbase", f"--components={components}"]
+    options += [f"--include={','.join(packages)}"] if packages else []
     _run(["debootstrap", *options, release, base], release)
     if more:
         _run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", _ADD, "sh", base, *more], release)

@@ -45,13 +45,16 @@ def wait_until(condition):
 
 
 class Tree:
-    """A system over `base`, with its own processes; `folder` holds what differs from it."""
+    """A system over `base`, with its own processes; `folder` holds what differs from it.
 
-    def __init__(self, folder, base="/"):
+    `online` leaves it the machine's network.
+    """
+
+    def __init__(self, folder, base="/", online=False):
         self.folder, self.root = Path(folder), Path(folder) / "root"
         for name in ("upper", "work", "root"):
             (self.folder / name).mkdir(parents=True)
-        command = [*_HELD, "sh", "-ec", _HOLD, "sh"]
+        command = [*(word for word in _HELD if not online or word != "--net"), "sh", "-ec", _HOLD, "sh"]
         self._holder = subprocess.Popen([*command, str(base), str(folder)], stdout=subprocess.PIPE, text=True)
         if self._holder.stdout.readline() != "ready\n":
             self.close()
