@@ -16,6 +16,7 @@ from tests.system.packages.tree import wait_until
 
 pytestmark = pytest.mark.root
 STATE, SETTINGS, BACKUPS = "/var/lib/shoplaunch", "/etc/shoplaunch/shoplaunch.toml", "/var/backups/shoplaunch"
+ENVIRONMENTS = "/opt/shoplaunch/environments"
 
 
 def install(tree, package):
@@ -121,6 +122,24 @@ def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(pack
     tree.run("rm", "-r", BACKUPS)
     assert tree.written("*shoplaunch*") == []
     tree.run("getent", "passwd", "shoplaunch", code=2)
+
+
+def test_where_there_is_no_room_nothing_of_the_attempt_stays_and_the_package_can_be_removed(package, tree):
+    tree.run("mkdir", "-p", ENVIRONMENTS)
+    tree.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", ENVIRONMENTS)
+    said = tree.run("dpkg", "-i", tree.give(package), code=1)
+    assert f"Make room in {ENVIRONMENTS}" in said and "`dpkg --configure -a`" in said
+    assert "`dpkg --configure -a`" in tree.run("shoplaunch", "--version", code=1)
+    tree.run("mount", "-o", "remount,rw,size=4m", ENVIRONMENTS)
+    assert f"Make room in {ENVIRONMENTS}" in tree.run("dpkg", "--configure", "shoplaunch", code=1)
+    assert list(tree.path(ENVIRONMENTS).iterdir()) == []
+    tree.path(f"{ENVIRONMENTS}/left").mkdir()
+    # A disk of its own stays mounted
+    tree.run("dpkg", "--purge", "shoplaunch")
+    assert list(tree.path(ENVIRONMENTS).iterdir()) == []
+    tree.run("umount", ENVIRONMENTS)
+    tree.run("rmdir", ENVIRONMENTS, ENVIRONMENTS.rpartition("/")[0])
+    assert tree.written("*shoplaunch*") == []
 
 
 def test_a_purge_keeps_what_living_shops_of_this_machine_are_served_through_and_nothing_else(tree):
