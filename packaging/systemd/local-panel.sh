@@ -6,8 +6,10 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 for unit in web worker backup retention; do
     install -D -m 644 "$here/local-panel.conf" "/etc/systemd/system/shoplaunch-$unit.service.d/local-panel.conf"
 done
-systemctl stop shoplaunch-web shoplaunch-worker shoplaunch-backup shoplaunch-retention
-chown -R root:root /var/lib/shoplaunch /var/backups/shoplaunch
 systemctl daemon-reload
+systemctl stop shoplaunch-web shoplaunch-worker
+# Their timers stay, which it would tell
+systemctl --quiet stop shoplaunch-backup shoplaunch-retention
+chown -R root:root /var/lib/shoplaunch /var/backups/shoplaunch
 # Before `shoplaunch setup` their conditions keep them from starting, which is no failure
 systemctl start shoplaunch-web shoplaunch-worker

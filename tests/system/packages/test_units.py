@@ -9,11 +9,14 @@ import sys
 import pytest
 
 from tests.pages import PROJECT
+from tests.system.packages.machine import Machine
+from tests.system.packages.operating import BACKUPS, STATE, TIMERS, is_active
 
 UNITS = PROJECT / "packaging" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
 #: Of 100, which is a service without any limit; root's has 96.
 MOST_EXPOSED = 20
+UNIT = (".service", ".timer")
 
 
 def analyze(*arguments):
@@ -83,6 +86,23 @@ def test_the_scripts_of_the_package_know_every_unit_that_begins_by_itself(script
     begin = [unit for unit in UNITS.iterdir() if "[Install]" in unit.read_text("utf-8")]
     words = re.findall(r"[\w.-]+", (PROJECT / "packaging" / "debian" / script).read_text("utf-8"))
     assert {unit.name for unit in begin} <= set(words)
+
+
+@pytest.mark.root
+def test_what_makes_the_services_roots_has_nothing_to_say_and_may_be_repeated(tmp_path):
+    machine = Machine(tmp_path / "local")
+    try:
+        for unit in UNITS.iterdir():
+            shutil.copy(unit, machine.path("/usr/lib/systemd/system") if unit.suffix in UNIT else machine.path("/srv"))
+        machine.run("mkdir", "-p", STATE, BACKUPS)
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", *(f"{name}.timer" for name in TIMERS))
+        for _ in range(2):
+            assert machine.run("sh", "/srv/local-panel.sh") == ""
+        assert all(is_active(machine, f"{name}.timer") for name in TIMERS)
+        assert machine.run("systemctl", "show", "--property=User", "--value", "shoplaunch-worker").strip() == "root"
+    finally:
+        machine.close()
 
 
 @pytest.mark.root
