@@ -6,8 +6,11 @@ import logging
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from controller import log_entries
+from controller.db import migrate
+from controller.db.connection.engine import make_engine
 from controller.log_entries import FORMAT, EntryFormatter, JsonFormatter
 from controller.telemetry.job_at_hand import as_here, working_on
 
@@ -172,3 +175,14 @@ def test_in_json_a_thread_for_a_job_and_an_error_of_its_work_name_it():
         logger.exception("outside")
     named = [(one["job"], one["server"], one["attempt"]) for one in entries()]
     assert named == [("aaaaaaaaaa", "web1", 2), ("bbbbbbbbbb", "web2", 1)]
+
+
+def test_a_process_that_looks_at_its_tables_each_second_writes_no_entry_of_it(tmp_path, caplog, monkeypatch):
+    url = f"sqlite:///{tmp_path}/shoplaunch.db"
+    migrate.upgrade(make_engine(url))
+    monkeypatch.setattr(migrate, "WATCH_SECONDS", 0)
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    watch = migrate.Watch(sa.make_url(url))
+    assert not watch.is_left() and not watch.is_left()
+    assert caplog.messages == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections import defaultdict
@@ -77,6 +78,10 @@ def _parsed(url: str) -> sa.URL:
         known = "sqlite://, mysql:// (for MySQL and MariaDB) or postgresql://"
         raise ShoplaunchError("config_invalid", f"database_url must begin with {known}")
     return parsed.set(drivername=driver)
+
+
+# SQLAlchemy names a pool's log by the class: it tells of each that is emptied, which processes do each second
+logging.getLogger(f"{__name__}.BoundedPool").setLevel(logging.WARNING)
 
 
 class BoundedPool(sa.QueuePool):

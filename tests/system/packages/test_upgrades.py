@@ -47,7 +47,9 @@ def test_a_job_in_flight_goes_on_after_an_upgrade(package, newer, tree, tmp_path
     wait_until(lambda: "panel_unreachable" in tried(tree, job))
     before = state_of(tree, job)
     said = tree.run("dpkg", "-i", tree.give(newer))
-    assert "before-9" in said
+    assert "before-9" in said and "skeleton install" in said
+    # What it does by itself it asks of nobody
+    assert "systemctl restart" not in said
     # As the service manager would, which is not there
     tree.stop(worker, "shoplaunch", "worker")
     assert state_of(tree, job)["state"] == before["state"]
@@ -126,6 +128,12 @@ AILING = {
 }
 
 
+def on_a_disk_that(tree, folder, ail):
+    """Put what is in `folder` on a disk of its own that ails."""
+    moved = "cp -a {0} /run/moved; mount -t tmpfs tmpfs {0}; cp -aT /run/moved {0}; mount -o remount," + ail + " {0}"
+    tree.run("sh", "-ec", moved.format(folder))
+
+
 @pytest.mark.parametrize("folder", [ENVIRONMENTS, BACKUPS])
 @pytest.mark.parametrize("how", AILING)
 def test_an_upgrade_on_a_disk_that_ails_leaves_the_former_version_at_work_and_goes_on(
@@ -133,9 +141,7 @@ def test_an_upgrade_on_a_disk_that_ails_leaves_the_former_version_at_work_and_go
 ):
     job = in_use(tree, package, tmp_path)
     ail, mended = AILING[how]
-    # What is there stays, on a disk of its own
-    moved = "cp -a {0} /run/moved; mount -t tmpfs tmpfs {0}; cp -aT /run/moved {0}; mount -o remount," + ail + " {0}"
-    tree.run("sh", "-ec", moved.format(folder))
+    on_a_disk_that(tree, folder, ail)
     tree.run("dpkg", "-i", tree.give(newer), code=1)
     assert state_of(tree, job)["id"] == job
     tree.run("mount", "-o", f"remount,{mended}", folder)
@@ -144,6 +150,20 @@ def test_an_upgrade_on_a_disk_that_ails_leaves_the_former_version_at_work_and_go
     (saved,) = tree.path(BACKUPS).glob("*.backup")
     tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
+
+
+@pytest.mark.parametrize("how", AILING)
+def test_an_upgrade_whose_state_lies_on_a_disk_that_ails_says_so_and_goes_on(package, newer, tree, tmp_path, how):
+    job = in_use(tree, package, tmp_path)
+    ail, mended = AILING[how]
+    on_a_disk_that(tree, STATE, ail)
+    said = tree.run("dpkg", "-i", tree.give(newer), code=1)
+    assert {"full": "database_full", "read-only": "database_unwritable"}[how] in said
+    tree.run("mount", "-o", f"remount,{mended}", STATE)
+    tree.run("dpkg", "--configure", "-a")
+    assert state_of(tree, job)["id"] == job
+    (saved,) = tree.path(BACKUPS).glob("*.backup")
+    tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
 
 
 def test_the_state_of_a_clone_goes_on_under_the_package_and_the_other_way(package, tree):
