@@ -47,9 +47,12 @@ for package in $modules; do
     installed "$package" || isolation="$isolation $package"
 done
 
-# A scanner reads the starter with rules of the tests' own; where it cannot be had, these tests are skipped
-scanner=
-[ "$wanted" != test ] || installed clamav || scanner=clamav
+# A scanner reads the starter with rules of the tests' own, Caddy is one of the proxies; where one cannot be had, tests that
+# need it are skipped
+optional=
+if [ "$wanted" = test ]; then
+    for package in clamav caddy; do installed "$package" || optional="$optional $package"; done
+fi
 
 # These packages would switch the machine's own Apache over to themselves, and only private ones are meant to use them.
 # What the administrator has switched off they leave alone: for as long as they are being installed, this says so.
@@ -102,6 +105,7 @@ for package in redis-server rabbitmq-server prometheus nginx; do
 done
 # Erlang's port mapper comes with the second
 installed erlang-base || unwanted="$unwanted epmd.service epmd.socket"
+installed caddy || unwanted="$unwanted caddy"
 installed clamav-freshclam ||
     unwanted="$unwanted clamav-freshclam.service clamav-freshclam-once.timer clamav-freshclam-once.service"
 leave_unwanted_off() {
@@ -111,8 +115,8 @@ leave_unwanted_off() {
         systemctl --quiet disable "$unit" >/dev/null 2>&1 || true
     done
 }
-if [ -n "$missing$isolation$scanner" ]; then
-    echo "Installing:$missing $isolation $scanner"
+if [ -n "$missing$isolation$optional" ]; then
+    echo "Installing:$missing $isolation $optional"
     policy=/usr/sbin/policy-rc.d
     made_policy=
     if [ ! -e "$policy" ]; then
@@ -122,15 +126,17 @@ if [ -n "$missing$isolation$scanner" ]; then
     fi
     trap 'remove_notes; remove_cluster_note; [ -z "$made_policy" ] || rm -f "$policy"' EXIT INT TERM
     export DEBIAN_FRONTEND=noninteractive
-    # Without the optional one alone nothing is lost
+    # Without the optional ones alone nothing is lost
     apt-get update -q >/dev/null || [ -z "$missing$isolation" ]
     note_no_cluster
     # Never instead of something that is installed: MariaDB would take the place of a MySQL
     # shellcheck disable=SC2086
     [ -z "$missing" ] || apt-get install -y -q --no-remove --no-install-recommends $missing >/dev/null
     [ -z "$isolation" ] || install_isolation
-    [ -z "$scanner" ] || apt-get install -y -q --no-remove --no-install-recommends "$scanner" >/dev/null 2>&1 ||
-        echo "$scanner could not be installed: tests that need it are skipped." >&2
+    for package in $optional; do
+        apt-get install -y -q --no-remove --no-install-recommends "$package" >/dev/null 2>&1 ||
+            echo "$package could not be installed: tests that need it are skipped." >&2
+    done
     leave_unwanted_off
     remove_cluster_note
     [ -z "$made_policy" ] || rm -f "$policy"

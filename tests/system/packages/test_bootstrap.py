@@ -19,7 +19,9 @@ pytestmark = [
 ]
 CLONE = "/srv/clone"
 #: What would run if installing had started it.
-SERVICES = "mariadbd|apache2|cron|php-fpm|postgres|redis-server|beam|epmd|prometheus|nginx|sshd|freshclam|dbus-daemon"
+SERVICES = (
+    "mariadbd|apache2|cron|php-fpm|postgres|redis-server|beam|epmd|prometheus|nginx|caddy|sshd|freshclam|dbus-daemon"
+)
 
 
 @pytest.fixture(scope="module", params=["bookworm", "noble"])
