@@ -99,6 +99,8 @@ class Undo:
     placed_at: float | None = None
     heard_at: float = 0.0
     began_at: float | None = None
+    #: When a removal was sent whose answer is not known: the panel may carry it out later.
+    lost_at: float | None = None
 
 
 @dataclass(frozen=True)

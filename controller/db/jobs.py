@@ -220,6 +220,13 @@ def is_claimed(connection: sa.Connection, account_key: str, job_id: str) -> bool
     return connection.execute(query).first() is not None
 
 
+def cancelled_claims(connection: sa.Connection, domain_key: str, account_key: str) -> list[Job]:
+    """Return the cancelled jobs that hold one of these keys."""
+    is_held = sa.or_(jobs.c.domain_key == domain_key, jobs.c.account_key == account_key)
+    query = sa.select(*_COLUMNS).where(is_held, jobs.c.state == "cancelled")
+    return [_job(row) for row in connection.execute(query)]
+
+
 def restores_at(connection: sa.Connection, job: Job) -> list[Job]:
     """Return the jobs that restore a bundle into the account of `job`, or to its address on the same server."""
     query = sa.select(*_COLUMNS).where(jobs.c.server == job.server, jobs.c.kind == RESTORE)

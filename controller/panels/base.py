@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from controller.account import Account as Account
 from controller.panels.start import NOT_OFFERED, Started
+from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
 
 
@@ -101,6 +102,15 @@ class Prepared:
     agent: SkeletonFiles
 
 
+#: So long a panel may still carry out what it gave no answer to.
+LATE_SECONDS = 600.0
+
+
+class RemovalUnanswered(ShoplaunchError):
+    """No answer came to a removal, and what it names is there: the panel may carry it out later, and then takes what
+    has come by that name, or in that place, since. Until LATE_SECONDS are over nothing may be made or removed there."""
+
+
 #: How the names of one job's temporary database users begin, after the panel's prefix.
 TEMPORARY = "sl"
 
@@ -119,6 +129,8 @@ class Panel(ABC):
     """One server's panel. Constructed from its `servers` row; cheap to create, holds no state worth keeping."""
 
     kind: ClassVar[str]
+    #: Whether a removal may be carried out after this process has ended.
+    may_remove_late: ClassVar[bool] = False
 
     @abstractmethod
     def check(self) -> list[Check]:

@@ -24,7 +24,7 @@ from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.db.orders import services
 from controller.db.row_holds import Hold
-from controller.jobs.lifecycle import states
+from controller.jobs.lifecycle import late_removals, states
 from controller.jobs.lifecycle.plan import PLAN
 from controller.jobs.record.domains import readable
 from controller.jobs.record.folders import check_folder
@@ -323,11 +323,24 @@ def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> 
     known = jobs.find_by_order(connection, key)
     if known is not None:
         return _counting(known)
+    claimed = claims.keys(order["server"], order["domain"], order["account"])
+    for one in jobs.cancelled_claims(connection, **claimed):
+        _refuse_held(one)
     raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")
 
 
 def _counting(known: Job) -> Job:
     """Return the job that the same order made. Raises ShoplaunchError `service_ending` when it is being rolled back."""
     if known.state == states.CANCELLED:
+        _refuse_held(known)
         raise ShoplaunchError("service_ending", f"job {known.id} of this order was cancelled and is being taken back")
     return known
+
+
+def _refuse_held(job: Job) -> None:
+    """Refuse for now what would be made where a removal of the cancelled `job` may still be carried out. Raises
+    ShoplaunchError `service_ending`: who ordered tries again."""
+    until = late_removals.holding(job)
+    if until is not None:
+        message = f"job {job.id} was cancelled and keeps account {job.account}: {late_removals.words(until)}"
+        raise ShoplaunchError("service_ending", message)

@@ -14,12 +14,12 @@ from controller.db.orders.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import plan, server_outage, states
+from controller.jobs.lifecycle import late_removals, plan, server_outage, states
 from controller.timestamps import iso
 from shared.events import STAGES
 
-#: What a job waits for whose server fails.
-SERVER = "server"
+#: What a job waits for whose server fails, and one whose server may still carry out a removal.
+SERVER, REMOVAL = "server", "removal"
 _WITH_URLS = (states.FINISHING, states.LIVE)
 #: States in which every step of the plan is still before the job, or behind it.
 _MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
@@ -65,9 +65,7 @@ def service_status(
         "shop_url": known.shop_url,
         "admin_url": known.admin_url if job.state in _WITH_URLS else None,
         "status_url": status_url,
-        "waiting_for": None if breaker is None else SERVER,
-        "waiting_why": None if breaker is None else breaker.reason,
-        "next_look_at": None if breaker is None else iso(breaker.next_at),
+        **_waiting(job, breaker),
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
         "start": _start(job),
@@ -75,6 +73,16 @@ def service_status(
         "tls_reason": known.tls.reason,
         "steps": [_step(row) for row in _rows(job, rows)],
     }
+
+
+def _waiting(job: Job, breaker: Breaker | None) -> dict[str, str | None]:
+    """Return what the job waits for, why, and when it is looked at again."""
+    until = late_removals.holding(job) if job.state == states.CANCELLED else None
+    if breaker is not None:
+        return {"waiting_for": SERVER, "waiting_why": breaker.reason, "next_look_at": iso(breaker.next_at)}
+    if until is not None:
+        return {"waiting_for": REMOVAL, "waiting_why": late_removals.words(until), "next_look_at": iso(until)}
+    return {"waiting_for": None, "waiting_why": None, "next_look_at": None}
 
 
 def _start(job: Job) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.db.facts import Facts
+from controller.jobs.lifecycle import late_removals
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import values
 from controller.jobs.steps import rollback
@@ -36,8 +37,10 @@ def find(work: Work) -> Outcome:
 
 
 def run(work: Work) -> Outcome:
-    """Ensure the account. Raises account_*, name_taken, language_missing, bundle_*, panel_*."""
+    """Ensure the account. Raises account_*, name_taken, language_missing, bundle_*, panel_*; StepWaits while a removal
+    of the job may still be carried out there."""
     job, panel = work.job, work.tools.panel
+    late_removals.require_over(work)
     _require_language(work)
     create = bool(job.order.get("create_account"))
     panel.prepare_together(job.account, job.domain)

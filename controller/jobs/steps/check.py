@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from controller.db import events, proofs
 from controller.db.connection.engine import reading
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
-from controller.jobs.lifecycle import expectation
+from controller.jobs.lifecycle import expectation, late_removals
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.shop import certificate, follow_up_parts, office_proof, shop_checks, tls, values, visits
 from controller.jobs.steps.php import chosen
@@ -134,7 +134,8 @@ def _agent_gone(work: Work) -> str:
     waited = work.tools.clock() - (work.facts.finished_at or 0.0)
     if waited < patience:
         raise StepWaits(LOOK_SECONDS if unheard is None else UNHEARD_SECONDS, "the agent cleans up")
-    panel.remove_cron(account, panel_reading.marker(job.id))
+    with late_removals.awaited(work):
+        panel.remove_cron(account, panel_reading.marker(job.id))
     panel.remove_agent(account)
     sight = panel_reading.left(panel, account, job.id)
     if sight.cron_line or sight.folder:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from controller.db import jobs
 from controller.db.facts import Facts
 from controller.jobs.agent_link import ring
+from controller.jobs.lifecycle import late_removals
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps import drop
 from controller.panels.base import Prepared
@@ -17,11 +18,12 @@ from shared.job import cron_line
 
 def run(work: Work) -> Outcome:
     """Install the cron line. Raises panel_*, agent_not_built, cron_edit_failed; panel_unverified when a prepared thing
-    is missing."""
+    is missing; StepWaits after a removal without an answer."""
     panel, account = work.tools.panel, work.account
     line = cron_line(work.job.id)
     agent = drop.agent_files(work.tools.config.agent, work.job.agent or work.tools.channel.agent_for(work.job.id))
-    panel.ensure_cron(account, line)
+    with late_removals.awaited(work):
+        panel.ensure_cron(account, line)
     panel.verify_prepared(account, Prepared(*work.database_names, line, agent))
     every, blocked_at = panel.cron_interval_seconds(account), [work.facts.blocked_at]
     # Last: the started agent may report before this step is noted

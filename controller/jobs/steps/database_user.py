@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.db import facts
+from controller.jobs.lifecycle import late_removals
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 
 def run(work: Work) -> Outcome:
-    """Ensure the user. Raises panel_*, name_taken, db_not_empty."""
+    """Ensure the user. Raises panel_*, name_taken, db_not_empty; StepWaits while a removal of the job
+    may still be carried out."""
+    late_removals.require_over(work)
     account = work.account
     _name, user = work.database_names
     if work.job.kind == RESTORE and not require_no_shop(work):

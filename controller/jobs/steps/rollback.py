@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.db.facts import Made
 from controller.jobs.agent_link.panel_reading import marker
-from controller.jobs.lifecycle import places
+from controller.jobs.lifecycle import late_removals, places
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
@@ -33,7 +33,8 @@ def contents(panel: Panel, account: Account, job_id: str) -> dict[str, str] | No
 def run(work: Work) -> tuple[Made, str]:
     """Remove what the job made; return (what is left of that, what stays and why, or "").
 
-    Call it when the agent is gone. Repeating it is safe. Raises ShoplaunchError of the panel.
+    Call it when the agent is gone. Repeating it is safe once what it sent was answered, or is no more to come
+    (controller.jobs.lifecycle.late_removals). Raises ShoplaunchError of the panel.
     """
     made, panel = work.facts.made, work.tools.panel
     if not (made.account or made.database or made.database_user or made.born):
@@ -42,10 +43,11 @@ def run(work: Work) -> tuple[Made, str]:
     if account is None:
         return Made(), ""
     kept = _why_kept(work, account) or places.kept_for(work.tools.engine, work.job)
-    if not kept:
-        panel.remove_account(account)
-        return Made(), ""
-    left, full = _remove_from(work, account, made)
+    with late_removals.noted(work):
+        if not kept:
+            panel.remove_account(account)
+            return Made(), ""
+        left, full = _remove_from(work, account, made)
     reasons = [kept if made.account else "", full]
     return left, "; ".join(filter(None, reasons))
 

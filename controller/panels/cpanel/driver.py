@@ -37,6 +37,7 @@ class CpanelPanel(CpanelServer, Panel):
     """One cPanel server, as root or as a reseller."""
 
     kind: ClassVar[str] = "cpanel"
+    may_remove_late: ClassVar[bool] = True
 
     def check(self) -> list[Check]:
         """See Panel.check."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
+from controller.panels.base import RemovalUnanswered
 from controller.panels.cpanel.account_cache import AccountCache, side_by_side
 from controller.panels.cpanel.api import privileges
 from controller.panels.cpanel.api.answers import Answer, is_on, rows, unlimited
-from controller.panels.cpanel.api.whm import SILENT, Whm
+from controller.panels.cpanel.api.whm import SILENT, Silence, Whm
 from shared.errors import ShoplaunchError
 
 #: feature of cPanel -> its name for people
@@ -19,6 +21,7 @@ FEATURES = {
     "autossl": "AutoSSL (autossl)",
 }
 
+Result = TypeVar("Result")
 #: Makes an error from the panel's message.
 Failure = Callable[[str], ShoplaunchError]
 
@@ -41,6 +44,22 @@ class Operation:
         """Return whether the panel reports success."""
         return self.answer.ok
 
+    def removed(self, is_there: Callable[[], Result]) -> Result:
+        """Return what `is_there` finds after a removal. Raises RemovalUnanswered where no answer came and it finds
+        something, or cannot tell."""
+        try:
+            found = is_there()
+        except ShoplaunchError:
+            self._require_answer()
+            raise
+        if found:
+            self._require_answer()
+        return found
+
+    def _require_answer(self) -> None:
+        if isinstance(self.silence, Silence) and self.silence.was_sent:
+            raise RemovalUnanswered(self.silence.code, self.silence.message)
+
 
 def ensure(
     cache: AccountCache, keys: tuple[str, ...], there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
@@ -56,6 +75,21 @@ def ensure(
     if (operation.said_done and cache.sharing) or there():
         return
     raise operation.silence or failed(operation.answer.text)
+
+
+def ensure_gone(
+    cache: AccountCache, keys: tuple[str, ...], is_there: Callable[[], bool], act: Callable[[], Answer], failed: Failure
+) -> None:
+    """Make `is_there()` false: act when it is not, and check again.
+
+    Raises what `failed` makes of a refusal, RemovalUnanswered when no answer came and it is there.
+    """
+    if not is_there():
+        return
+    operation = Operation(act)
+    cache.forget(*keys)
+    if operation.removed(is_there):
+        raise operation.silence or failed(operation.answer.text)
 
 
 class Reasons:

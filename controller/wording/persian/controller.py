@@ -111,6 +111,9 @@ SENTENCES = {
     "the controller's database: no answer for long": "پایگاه‌دادهٔ کنترلر: دیری است پاسخی نمی‌دهد",
     # Orders
     "job {} of the same service is still being taken back": "کار {} از همین سرویس هنوز برچیده می‌شود",
+    "job {} was cancelled and keeps account {}: {}": "کار {} لغو شده و حساب {} را نگه می‌دارد: {}",
+    "a removal there got no answer from the panel and may still be carried out until {}":
+        "پنل به حذفی در آنجا پاسخ نداد و شاید تا {} هنوز انجامش دهد",
     "job {} of this order was cancelled and is being taken back": "کار {} از این سفارش لغو شده و در حال برچیده‌شدن است",
     "there is no job of service {}": "برای سرویس {} کاری نیست",
     "the service waits for {}": "سرویس منتظر {} است",

@@ -39,6 +39,7 @@ class WhmDouble:
         self.violations = []
         self.dns = {}
         self.background = []
+        self._put_off = []
         self._secrets = set()
         self.ip = free_address()
         self.engine = Engine(self.ip)
@@ -127,6 +128,20 @@ class WhmDouble:
             yield
         finally:
             self._serving.user = before
+
+    def put_off(self, user, work):
+        """Carry out a call for the account `user` later; nobody waits for its answer any more."""
+        with self._guard:
+            self._put_off.append((user, work))
+
+    def catch_up(self):
+        """Carry out what was put off; return how many calls that were."""
+        with self._guard:
+            waiting, self._put_off = self._put_off, []
+        for user, work in waiting:
+            with self.serving(user):
+                work()
+        return len(waiting)
 
     # -- where it is -------------------------------------------------------------------------------------------------
 

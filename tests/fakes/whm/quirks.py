@@ -78,7 +78,9 @@ class Quirks:
     server_error: dict = field(default_factory=dict)  # function or "*" -> how many times still
     cuts: dict = field(default_factory=dict)  # function -> set of n-th calls cut after the work
     cuts_before: dict = field(default_factory=dict)  # function -> set of n-th calls cut before it
+    lates: dict = field(default_factory=dict)  # function -> set of n-th calls cut, and carried out when it catches up
     cut_first_of_each_change: bool = False
+    change_twice: bool = False  # each change is delivered twice, and the second time is what is answered
 
     def __post_init__(self):
         self._guard = threading.Lock()
@@ -91,6 +93,11 @@ class Quirks:
     def cut_before(self, function, nth=1):
         """The connection is cut before the `nth` call of `function` from now on does anything."""
         self._cut(self.cuts_before, function, nth)
+
+    def carry_out_late(self, function, nth=1):
+        """The connection is cut before the `nth` call of `function` from now on, which is carried out all the same, but
+        not before the server catches up."""
+        self._cut(self.lates, function, nth)
 
     def _cut(self, cuts, function, nth):
         with self._guard:

@@ -111,12 +111,17 @@ class Handler(BaseHTTPRequestHandler):
         call.changes = dispatch.changes(parsed)
         call.nth, cut_before, cut_after = quirks.count(call.function, call.changes)
         time.sleep(quirks.wait_for(call.function, quirks.slow_before))
+        if call.nth in quirks.lates.get(call.function, ()):
+            double.put_off(call.account, lambda: dispatch(double, self.server.door, token, parsed))
+            raise Cut
         if cut_before:
             raise Cut
         if quirks.fails_now(call.function):
             call.outcome = "500"
             return Reply(500, f"{call.function}: uapi exited with status 1 (EPERM)", "text/plain", refused=True)
         reply = dispatch(double, self.server.door, token, parsed)
+        if quirks.change_twice and call.changes:
+            reply = dispatch(double, self.server.door, token, parsed)
         time.sleep(quirks.wait_for(call.function, quirks.slow))
         if cut_after:
             raise Cut

@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from controller.db.connection.engine import transact
+from controller.db.facts import UNDO_WANTED, Facts, Undo, column
 from controller.db.machines import breakers, servers
 from tests.integration.web.test_pages import TIMEOUT, sign_in
 
@@ -55,3 +56,15 @@ def test_a_server_that_fails_is_on_its_page_and_on_that_of_a_job_that_waits_for_
         assert 'id="waits-for-server"' in page and next_look in page and "<b>no answer" not in page
     finally:
         transact(engine, lambda connection: breakers.note_answer(connection, job.server))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "gave no answer to a removal"), ("fa", "به یک حذف در این حساب پاسخ نداده")]
+)
+def test_the_page_of_a_job_whose_removal_got_no_answer_says_what_is_waited_for(site, language, words):
+    undo = Undo(UNDO_WANTED, began_at=1_899_999_000.0, lost_at=1_900_000_000.0)
+    job = site.put(site.order(), "cancelled", wake_at=1_900_000_600.0, **column(Facts(undo=undo)))
+    browser = requests.Session()
+    sign_in(site, browser)
+    page = browser.get(site.url + f"/admin/jobs/{job.id}?lang={language}", timeout=TIMEOUT).text
+    assert 'id="waits-for-removal"' in page and words in page

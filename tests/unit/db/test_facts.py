@@ -29,6 +29,7 @@ EARLIER = {
     "billing": {"ticket": {"tid": "T1"}, "announce_done": "told"},
     "alarm_problem": {"code": "mail_failed", "message": "x"},
     "alarmed_at": 13.0, "undo": "placed", "undo_placed_at": 14.0, "undo_heard_at": 15.0, "undo_began_at": 13.5,
+    "undo_lost_at": 14.5,
     "cancelled_from": "restoring", "terminated": True,
 }  # fmt: skip
 
@@ -47,7 +48,7 @@ def test_a_document_of_an_earlier_version_is_read():
     assert found.account.document_root == "/home/a1/public_html" and list(found.account.name_servers) == ["ns1.example"]
     assert found.trouble == Trouble({"code": "disk_full"}, None, 3, 7.0, False)
     assert found.tls == Tls("asked", "not yet", 9.0, 2, 10.0, 9.5, 1, "no")
-    assert found.undo == Undo("placed", 14.0, 15.0, 13.5) and found.ack_seq == 0
+    assert found.undo == Undo("placed", 14.0, 15.0, 13.5, 14.5) and found.ack_seq == 0
     assert found.made == Made("made", "a1_shop", "a1_shop", {".bashrc": "1"})
     assert found.credentials == Link("link", "n", 12.0) and found.alarm_problem == Problem("mail_failed", "x")
 
@@ -77,7 +78,8 @@ def test_every_fact_is_stored_and_read_back():
         start=Asked("web", "", 0.5, 1.0), first_event=FirstReport(1.0, "cron"),
         trouble=Trouble({"code": "x"}, "fetch", 1, 2.0, True), seen_at=1.0,
         looked_at=2.0, look_failures=1, look_at=3.0, blocked_at=4.0, state_updated_at=5.0, finished_at=6.0,
-        cleaned=True, looked_early=True, limited=True, ack_seq=7, events_dropped=8, undo=Undo("wanted", 1.0, 2.0, 3.0),
+        cleaned=True, looked_early=True, limited=True, ack_seq=7, events_dropped=8,
+        undo=Undo("wanted", 1.0, 2.0, 3.0, 4.0),
         cancelled_from="dropped", direction="back", failure={"code": "x"}, taken_back=True, billing={"a": 1},
         alarm_problem=Problem("c", "m"), alarmed_at=9.0,
     )  # fmt: skip

@@ -14,9 +14,10 @@ from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine.operations import follow_up
-from controller.jobs.lifecycle import changes, lease, places, plan, states
+from controller.jobs.lifecycle import changes, late_removals, lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.steps import drop, rollback
+from controller.panels.base import RemovalUnanswered
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE, cron_line
 
@@ -53,12 +54,18 @@ def run(work: Work) -> Progress:
     """Take the next step of the rollback.
 
     An account may refuse permanently, as its owner closed its home or it has no room: the controller then waits no
-    longer than for an agent that cron does not start. Raises ShoplaunchError of the panel.
+    longer than for an agent that cron does not start. After a removal without an answer nothing is done, and domain and
+    account stay taken, until the panel carries it out no more. Raises ShoplaunchError of the panel.
     """
+    late, now = late_removals.ends_at(work.facts), work.tools.clock()
+    if late is not None and now < late:
+        return Progress(lambda found: found)
     try:
         return _next(work)
     except lease.Lost:
         raise
+    except RemovalUnanswered as error:
+        return _unanswered(work, error)
     except Exception as error:
         problem = changes.as_document(error)
         if problem["code"] in _OF_THE_SERVER or not _is_overdue(work, _was_heard(work)):
@@ -142,6 +149,13 @@ def _done(work: Work, also_kept: str = "") -> Progress:
     return Progress(lambda found: replace(_over(found), made=made), kept)
 
 
+def _unanswered(work: Work, error: RemovalUnanswered) -> Progress:
+    """Keep domain and account: what comes there next would be removed late."""
+    LOG.warning("job %s: taking back: %s", work.job.id, error)
+    now = work.tools.clock()
+    return Progress(lambda found: late_removals.lost(found, now))
+
+
 def _starters_ended(work: Work) -> str:
     """Remove the starters of an account that exists; return a note of those that stay."""
     if work.facts.account is None:
@@ -170,21 +184,26 @@ def _remove_agent(work: Work) -> None:
 
 
 def _left(work: Work, why: str) -> Progress:
-    """Remove what can be removed after all. Domain and account are free again."""
+    """Remove what can be removed after all; what got no answer before is not sent again. Domain and account are free
+    again, or will be once no removal is to come."""
     panel = work.tools.panel
     kept = f"what this job may have left in the account {work.job.account} and its database stays: {why}"
-    for remove in (
+    unanswered: RemovalUnanswered | None = None
+    removals: list[Callable[[], object]] = [
         lambda: panel.remove_cron(work.account, panel_reading.marker(work.job.id)),
         lambda: _remove_agent(work),
         lambda: _done(work),
-    ):
+    ]
+    for remove in removals if work.facts.undo.lost_at is None else ():
         try:
             remove()
         except lease.Lost:
             raise
+        except RemovalUnanswered as error:
+            unanswered = error
         except Exception as error:  # noqa: BLE001 - the note names what is left, once
             LOG.warning("job %s: taking back: %s", work.job.id, error)
-    return Progress(_over, kept)
+    return Progress(_over, kept) if unanswered is None else _unanswered(work, unanswered)
 
 
 def _is_overdue(work: Work, ran: bool) -> bool:
@@ -206,6 +225,9 @@ def _was_heard(work: Work) -> bool:
 
 def wake_at(job: Job, known: Facts, now: float) -> float:
     """Return when to go on with the rollback of `job`, whose agent was placed in the account as `known` says."""
+    late = late_removals.ends_at(known)
+    if late is not None and now < late:
+        return late
     due = _due_at(job, known)
     # An agent without a network cannot report that it has left
     return min(due, now + silence.LOOK_SECONDS) if silence.is_blocked(job) else due

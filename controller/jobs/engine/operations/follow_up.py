@@ -18,13 +18,14 @@ from controller.db.facts import Facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS
-from controller.jobs.lifecycle import changes, places, plan, states
+from controller.jobs.lifecycle import changes, late_removals, places, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password
 from controller.jobs.steps.follow_ups.registry import change_of
 from controller.keys import Keys
+from controller.panels.base import RemovalUnanswered
 from controller.recipes.base import BCRYPT
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -211,15 +212,18 @@ def forget_idle_user(tools: Tools, job: Job) -> None:
     """Remove the database user of a follow-up job that stopped; a retry creates it anew. A panel that does not answer
     is asked again later. Raises database_busy."""
     try:
-        forget_user(Work(job, {}, tools))
+        forget_user(work := Work(job, {}, tools))
     except ShoplaunchError as error:
+        if isinstance(error, RemovalUnanswered):
+            # A retry waits: its user has the same name
+            work.remember(lambda known: late_removals.lost(known, tools.clock()))
         LOG.warning("job %s: its database user stays for now: %s", job.id, error.message)
         return
 
-    def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def forgotten(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
         return facts.column(replace(facts.of(now_job), user_made=False)) if has_idle_user(now_job) else {}
 
-    changes.change(tools.engine, job.id, tools.clock(), work, tools.lease)
+    changes.change(tools.engine, job.id, tools.clock(), forgotten, tools.lease)
 
 
 def forget_user(work: Work) -> None:

@@ -165,7 +165,10 @@ def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None)
 def cancelling(job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
     columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
-    known = replace(facts.of(job), undo=Undo(facts.UNDO_WANTED, began_at=now), cancelled_from=job.state)
+    before = facts.of(job)
+    # A removal of an earlier cancellation, which was taken back, may still be carried out
+    undo = Undo(facts.UNDO_WANTED, began_at=now, lost_at=before.undo.lost_at)
+    known = replace(before, undo=undo, cancelled_from=job.state)
     return columns | facts.column(known)
 
 

@@ -101,13 +101,13 @@ class Accounts:
             return None
 
     def remove(self, account: Account) -> None:
-        """Remove the account if it exists. Raises panel_refused."""
+        """Remove the account if it exists. Raises panel_refused, RemovalUnanswered."""
         cache = self._cache_of(account.user)
         cache.forget_all()
         if _summary(cache) is None:
             return
         operation = Operation(lambda: self._whm.call("removeacct", seconds=LONG_SECONDS, username=account.user))
-        if _summary(cache) is not None:
+        if operation.removed(lambda: _summary(cache)) is not None:
             words = f"removing the account {account.user}: {operation.answer.text}"
             raise operation.silence or ShoplaunchError("panel_refused", words)
 

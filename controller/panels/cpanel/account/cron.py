@@ -129,18 +129,26 @@ class Crontab:
             raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user} holds {left} more such lines")
 
     def _take_out(self, line: Line) -> None:
-        """Remove one line: by its key, or by its number if that fails."""
+        """Remove one line: by its key, or by its number if that fails.
+
+        Raises RemovalUnanswered for a number: carried out late, it takes the line that has the number then.
+        """
         before = len(self._same(line))
         operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
         self._cache.forget("crontab")
-        left = self._same(line)
-        if len(left) >= before and operation.silence is None:
+        left = self._same_as_ever(line, before)
+        if left and operation.silence is None:
             number = left[-1].number
             operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
             self._cache.forget("crontab")
-            left = self._same(line)
-        if len(left) >= before:
+            left = operation.removed(lambda: self._same_as_ever(line, before))
+        if left:
             raise operation.silence or self._why(operation.answer.text)
+
+    def _same_as_ever(self, line: Line, before: int) -> list[Line]:
+        """Return the lines that are the same as `line`, [] where there are fewer than `before`."""
+        found = self._same(line)
+        return found if len(found) >= before else []
 
     def _same(self, line: Line) -> list[Line]:
         return [one for one in self.lines() if str(one) == str(line)]

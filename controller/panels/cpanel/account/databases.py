@@ -118,19 +118,19 @@ class Databases:
         return not (answer.ok and isinstance(answer.data, list) and not answer.data)
 
     def remove_database(self, name: str) -> None:
-        """Remove the database if it exists."""
+        """Remove the database if it exists. Raises RemovalUnanswered."""
         self._check_prefix(name)
-        operations.ensure(
-            self._cache, ("databases",), lambda: name not in self.databases(),
+        operations.ensure_gone(
+            self._cache, ("databases",), lambda: name in self.databases(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_database", name=name),
             self._why(f"removing the database {name}"),
         )  # fmt: skip
 
     def remove_user(self, name: str) -> None:
-        """Remove the database user if it exists."""
+        """Remove the database user if it exists. Raises RemovalUnanswered."""
         self._check_prefix(name)
-        operations.ensure(
-            self._cache, ("users",), lambda: name not in self.users(),
+        operations.ensure_gone(
+            self._cache, ("users",), lambda: name in self.users(),
             lambda: self._whm.uapi(self._user, "Mysql", "delete_user", name=name),
             self._why(f"removing the database user {name}"),
         )  # fmt: skip

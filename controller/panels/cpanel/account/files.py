@@ -301,12 +301,12 @@ class Files:
         )  # fmt: skip
 
     def remove(self, path: str) -> None:
-        """Remove the file or folder with its content, if it exists."""
+        """Remove the file or folder with its content, if it exists. Raises RemovalUnanswered."""
         self._closed.clear()
         if self._there(path):
             operation = Operation(lambda: self._fileop("unlink", path))
             self._cache.forget("folder")
-            if self._there(path):
+            if operation.removed(lambda: self._there(path)):
                 self._remove_piecewise(path, MOST_AT_ONCE)
             if self._there(path):
                 raise operation.silence or self._reasons.of(f"removing {path}", FEATURE)(operation.answer.text)

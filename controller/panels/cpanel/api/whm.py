@@ -208,10 +208,10 @@ class Whm:
                         raise self._shut_out(reason)
                     rests = self._breaker.rests(call.seconds)
                     if rests is not None:
-                        raise Rests("panel_unreachable", rests)
+                        raise Silence("panel_unreachable", rests, rests=True)
                     return self._post(call)
             except ShoplaunchError as error:
-                if error.code != "panel_unreachable" or left == 0 or isinstance(error, Rests):
+                if error.code != "panel_unreachable" or left == 0 or getattr(error, "rests", False):
                     raise
                 LOG.info("%s: %s is asked again: %s", self.server, call.path, error.message)
                 time.sleep(READ_PAUSE_SECONDS)
@@ -230,7 +230,7 @@ class Whm:
             if error.code != "panel_unreachable":
                 self._breaker.answered()
             elif not self._failed(call, error.message) and problem.kind == SLOW:
-                raise Rests(error.code, error.message) from None
+                error.rests = True
             raise error from None
         self._note(call, answer.status, time.monotonic() - began)
         return self._read(call.path, answer)
@@ -272,13 +272,14 @@ class Whm:
             self._made = HttpClient(Origin.of(self._login.url, context), kept=self._calls_in_flight)
         return self._made
 
-    def _silence(self, path: str, problem: NetworkError) -> ShoplaunchError:
+    def _silence(self, path: str, problem: NetworkError) -> Silence:
         """Return the error for a missing answer."""
+        code, message = "panel_unreachable", f"{self._login.url} gave no answer to {path}: {problem.reason}"
         if problem.kind == UNTRUSTED:
-            return ShoplaunchError("panel_untrusted", f"{self._login.url}: its certificate cannot be verified")
+            code, message = "panel_untrusted", f"{self._login.url}: its certificate cannot be verified"
         if problem.kind == LARGE:
-            return ShoplaunchError("panel_answer_too_large", f"{self._login.url} answered {path}: {problem.reason}")
-        return ShoplaunchError("panel_unreachable", f"{self._login.url} gave no answer to {path}: {problem.reason}")
+            code, message = "panel_answer_too_large", f"{self._login.url} answered {path}: {problem.reason}"
+        return Silence(code, message, was_sent=problem.was_connected)
 
     def _read(self, path: str, answer: HttpAnswer) -> Any:
         page = answer.body.lstrip()[:1] == b"<"
@@ -291,7 +292,7 @@ class Whm:
             document = json_body.parse(answer.body)
         except ValueError:
             message = f"{self._login.url} answered {path} with {answer.status} and no JSON"
-            raise ShoplaunchError("panel_unreachable", message) from None
+            raise Silence("panel_unreachable", message, was_sent=True) from None
         self._limiter.let_in()
         return document
 
@@ -307,8 +308,14 @@ class Whm:
         return ShoplaunchError("panel_auth_failed", reason)
 
 
-class Rests(ShoplaunchError):
-    """The server is not called for a while, or an account of it hangs: asking again at once is useless."""
+class Silence(ShoplaunchError):
+    """No usable answer. What `was_sent` may be carried out all the same. `rests`: the server is not called for a while,
+    or an account of it hangs, so asking again at once is useless."""
+
+    def __init__(self, code: str, message: str, *, was_sent: bool = False, rests: bool = False) -> None:
+        super().__init__(code, message)
+        self.was_sent = was_sent
+        self.rests = rests
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""A removal whose answer was lost may be carried out minutes later: nothing that was made since goes with it."""
+
+import pytest
+
+from controller.panels.base import RemovalUnanswered
+from shared.errors import ShoplaunchError
+from tests.integration.cpanel_jobs.world import prepared
+
+pytestmark = pytest.mark.root
+#: When the server does what it was told before: it was busy.
+BUSY_MINUTES = 5
+OTHER = "other@example.com"
+OWN_LINE = "7 7 * * * own"
+
+
+@pytest.fixture
+def world(world_of):
+    return world_of()
+
+
+def given_up(world, hosting, job):
+    """The job is cancelled when nothing of its agent is left."""
+    assert world.job(job).state == "dropped", world.status(job)
+    panel = world.server_panel()
+    account = panel.find_account(hosting.user)
+    panel.remove_cron(account, f"shoplaunch:{job.id}")
+    panel.remove_agent(account)
+    world.service.jobs.cancel(job.id)
+    world.work()
+
+
+def minute_by_minute(world, again):
+    """The server catches up after BUSY_MINUTES, or when something was made there; return what `again` returned, tried
+    each minute until it is not told to wait."""
+    caught = 0
+    for minute in range(1, 40):
+        world.work_later(60, stride=20)
+        if minute == BUSY_MINUTES:
+            caught += world.whm.catch_up()
+        try:
+            found = again()
+        except ShoplaunchError as error:
+            assert (error.code, error.retryable) == ("service_ending", True), error
+            continue
+        world.work()
+        assert caught + world.whm.catch_up() == 1
+        return found
+    raise AssertionError("nothing is ordered there any more")
+
+
+@pytest.mark.parametrize("function", ["Mysql::delete_database", "Mysql::delete_user"])
+def test_the_next_shop_keeps_its_database_and_user(whm, world, function):
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    whm.quirks.carry_out_late(function)
+    given_up(world, hosting, job)
+    again = minute_by_minute(world, lambda: world.sell(hosting, email=OTHER))
+    prepared(world, hosting, again)
+    assert (len(hosting.databases), len(hosting.database_users), len(hosting.grants)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "remove"),
+    [
+        ("removeacct", lambda panel, account: panel.remove_account(account)),
+        ("Fileman::fileop", lambda panel, account: panel.remove_agent(account)),
+    ],
+)
+def test_an_account_and_an_agents_folder_are_known_to_go_late(whm, world, function, remove):
+    hosting = world.hosting()
+    panel = world.server_panel()
+    account = panel.find_account(hosting.user)
+    panel.put_file(account, ".shoplaunch/job", b"{}", 0o600)
+    whm.quirks.carry_out_late(function)
+    with pytest.raises(RemovalUnanswered) as unanswered:
+        remove(panel, account)
+    assert unanswered.value.code == "panel_unreachable"
+    assert whm.catch_up() == 1
+    # Once it is gone, another try says so
+    remove(world.server_panel(), account)
+
+
+def test_an_accounts_own_line_keeps_its_number_from_a_removal_that_comes_late(whm, world):
+    whm.quirks.cron_remove_by = "line"
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    crontab = whm.engine.crontab(hosting.user)
+    whm.engine.write_crontab(hosting.user, f"{crontab}{OWN_LINE}\n")
+    panel = world.server_panel()
+    panel.remove_agent(panel.find_account(hosting.user))
+    # By its key first, which this server does not know
+    whm.quirks.carry_out_late("Cron::remove_line", 2)
+    world.service.jobs.cancel(job.id)
+    world.work_later(3700, stride=600)
+    assert whm.catch_up() == 1
+    world.work_later(3700, stride=600)
+    assert (world.job(job).domain_key, whm.engine.crontab(hosting.user)) == (None, f'MAILTO=""\n{OWN_LINE}\n')
