@@ -91,6 +91,14 @@ def give_new_name(file: Path, path: Path) -> None:
         os.close(folder)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what writes of the file at `path` left that were cut off; call it within `alone` of its folder, as those
+    do who write it. Raises OSError."""
+    for one in unfinished(path.parent):
+        if one.name.rpartition(".")[0] == f".{path.name}":
+            one.unlink(missing_ok=True)
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process is `alone` in the folder. Raises OSError."""

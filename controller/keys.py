@@ -95,9 +95,13 @@ def ensure_keys(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(folder, 0o700)  # noqa: PTH101 - mkdir's mode is masked and does not touch an existing folder
     makers: dict[str, Callable[[], str]] = {**MAKERS, SALT: lambda: secrets.token_hex(32)}
-    for name, make in makers.items():
-        if not (folder / name).exists():
-            write_durably(folder / name, (make() + "\n").encode("ascii"), 0o600)
+    if not missing(folder):
+        return
+    # Of two who make them at once one would use keys that are the other's by then
+    with alone(folder):
+        remove_unfinished(folder)
+        for name in missing(folder):
+            write_durably(folder / name, (makers[name]() + "\n").encode("ascii"), 0o600)
 
 
 def missing(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
-from controller.files import write_durably
+from controller.files import alone, remove_unfinished, write_durably
 from controller.keys import Keys, ensure_keys, load_keys, rotate
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
@@ -76,8 +76,12 @@ def ensure_folders(config: Config) -> None:
 def ensure_settings(config: Config) -> None:
     """Create a settings file if there is none; it only describes the possible settings."""
     settings = config.home / FILE_NAME
-    if not settings.exists():
-        write_durably(settings, SETTINGS.encode("utf-8"), 0o600)
+    if settings.exists():
+        return
+    with alone(config.home):
+        remove_unfinished(settings)
+        if not settings.exists():
+            write_durably(settings, SETTINGS.encode("utf-8"), 0o600)
 
 
 def ensure_installation(config: Config, *, new_keys: bool = False) -> None:

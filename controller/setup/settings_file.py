@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.config import FILE_NAME
-from controller.files import replace_durably, write_durably
+from controller.files import alone, remove_unfinished, replace_durably, write_durably
 from shared.errors import ShoplaunchError
 
 _NEXT = re.compile(r"^[ \t]*\[", re.M)
@@ -23,6 +23,16 @@ def put(file: Path, changes: Mapping[str, Any]) -> None:
     """
     # The settings file may be a link
     path = file.resolve()
+    try:
+        with alone(path.parent):
+            remove_unfinished(path)
+            _put(path, changes)
+    except PermissionError:
+        # Recreating the file would change its owner, who runs the service
+        raise _by_hand(changes) from None
+
+
+def _put(path: Path, changes: Mapping[str, Any]) -> None:
     before = path.read_text("utf-8") if path.exists() else ""
     after = before
     for name, value in changes.items():
@@ -31,14 +41,10 @@ def put(file: Path, changes: Mapping[str, Any]) -> None:
         raise _by_hand(changes)
     if after == before:
         return
-    try:
-        if path.exists():
-            replace_durably(path, after.encode("utf-8"))
-        else:
-            write_durably(path, after.encode("utf-8"), 0o600)
-    except PermissionError:
-        # Recreating the file would change its owner, who runs the service
-        raise _by_hand(changes) from None
+    if path.exists():
+        replace_durably(path, after.encode("utf-8"))
+    else:
+        write_durably(path, after.encode("utf-8"), 0o600)
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.bundles.pack.writer import disk_errors
 from controller.bundles.residue.findings import NUMBER, Finding, Place
-from controller.files import write_durably
+from controller.files import alone, remove_unfinished, write_durably
 from shared.errors import ShoplaunchError
 
 REMOVE, BLANK, REPLACE, ACCEPT, UNDECIDED = "remove", "blank", "replace", "accept", ""
@@ -132,7 +132,8 @@ def write(path: Path, decisions: Decisions, unused: Iterable[Decision] = ()) -> 
     for key, one in decisions.entries.items():
         comment = ["fits nothing in the template any more"] if key in fits_nothing else list(one.comment)
         parts.append("\n" + "".join(f"# {line}\n" for line in comment) + _written(one))
-    with disk_errors(path):
+    with disk_errors(path), alone(path.parent):
+        remove_unfinished(path)
         # Private: it quotes the template
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         write_durably(path, "".join(parts).encode("utf-8"), mode)

@@ -11,7 +11,7 @@ import click
 from controller.cli.terminal.confirmation import chosen
 from controller.cli.terminal.output import as_failure, show_error
 from controller.config import Config
-from controller.files import write_durably
+from controller.files import alone, remove_unfinished, write_durably
 from controller.panels.registry import PANELS
 from controller.setup.first_run import checks
 from controller.setup.first_run.answers import MailAnswers, ServerAnswers
@@ -86,8 +86,15 @@ def _password_file(config: Config, former: str | None) -> str:
     password = click.prompt(text, default="" if former else None, show_default=False, hide_input=True)
     if not password:
         return former or ""
+    return keep_password(config, password)
+
+
+def keep_password(config: Config, password: str) -> str:
+    """Keep the mail server's password; return the path of its file. Raises OSError."""
     path = config.home / "mail-password"
-    write_durably(path, f"{password}\n".encode(), 0o600)
+    with alone(config.home):
+        remove_unfinished(path)
+        write_durably(path, f"{password}\n".encode(), 0o600)
     return str(path)
 
 

@@ -110,6 +110,13 @@ def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
 
 
+def drop(connection: sa.Connection, which: sa.ColumnElement[bool]) -> set[str]:
+    """Delete those that meet `which`, once nobody else is at work on them; return the domains that they named."""
+    found = connection.execute(sa.select(table.c.id, table.c.domain).where(which).with_for_update()).all()
+    connection.execute(sa.delete(table).where(table.c.id.in_([row.id for row in found])))
+    return {row.domain for row in found} - {""}
+
+
 def settle(connection: sa.Connection, which: sa.ColumnElement[bool], how: str, now: float, job: str | None) -> None:
     """Settle the open ones that meet `which`, and forget their content."""
     values = {"settled": how, "settled_at": now, "job": job, "document": None, "alarm": ""}
@@ -121,9 +128,13 @@ def dismiss(connection: sa.Connection, number: int, now: float) -> None:
     settle(connection, table.c.id == number, DISMISSED, now, None)
 
 
-def get(connection: sa.Connection, number: int) -> RefusedOrder:
-    """Return the refused order. Raises ShoplaunchError `refused_unknown`."""
-    row = connection.execute(sa.select(table).where(table.c.id == number)).first()
+def get(connection: sa.Connection, number: int, *, lock: bool = False) -> RefusedOrder:
+    """Return the refused order; `lock`: nobody else changes or deletes it within this transaction.
+
+    Raises ShoplaunchError `refused_unknown`.
+    """
+    query = sa.select(table).where(table.c.id == number)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise ShoplaunchError("refused_unknown", f"there is no refused order {number}")
     return _order(row)

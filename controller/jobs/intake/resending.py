@@ -64,7 +64,8 @@ def dismiss(engine: sa.Engine, number: int, user: str, now: float) -> None:
     """
 
     def work(connection: sa.Connection) -> None:
-        order = refused_orders.get(connection, number)
+        # Its client may be forgotten at this moment, and is named in the audit log below
+        order = refused_orders.get(connection, number, lock=True)
         if order.settled:
             raise ShoplaunchError("illegal_transition", "the order is settled already")
         refused_orders.dismiss(connection, number, now)

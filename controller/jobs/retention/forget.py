@@ -13,7 +13,6 @@ from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders, services
 from controller.db.tables import jobs as job_table
-from controller.db.tables import refused_orders as refused
 from controller.jobs.retention import people, spools
 from controller.jobs.retention.sweep import Means
 from shared.errors import ShoplaunchError
@@ -107,6 +106,7 @@ def _erase_service(connection: sa.Connection, signed_by: str, service_id: str, n
     known = services.get(connection, signed_by, service_id)
     wanted = {} if known is None else dict(known.wanted or {})
     named = {str(wanted.get(name) or "") for name in ("domain", "email", "account")} - {""}
+    refused = refused_orders.drop(connection, refused_orders.of_service(signed_by, service_id))
     gone = people.scrub_answers(connection, named) + people.drop_unanswered(connection, signed_by)
-    gone += connection.execute(sa.delete(refused).where(refused_orders.of_service(signed_by, service_id))).rowcount
+    gone += len(refused) + people.scrub_audit(connection, named | refused)
     return gone + people.empty_service(connection, signed_by, service_id, now)
