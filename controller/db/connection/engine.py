@@ -31,8 +31,10 @@ _DRIVERS = {
 }  # fmt: skip
 #: MySQL's "deadlock" and "lock wait timeout": the transaction was rolled back and can be repeated as a whole.
 _REPEATABLE = (1213, 1205)
+#: Galera's "WSREP has not yet prepared node for application use": this node of the cluster is no part of it just now.
+_NO_MEMBER = 1047
 #: MySQL's and MariaDB's errors while they are away, full, or shut down; numbers from 2000 on are the client's.
-_PASSING = (*_REPEATABLE, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
+_PASSING = (*_REPEATABLE, _NO_MEMBER, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927, 3024, 4031)
 _CLIENT_NUMBERS = range(2000, 3000)
 #: MySQL's "duplicate entry": another transaction added the row since this one looked for it.
 _DUPLICATE = 1062
@@ -149,6 +151,8 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         return ShoplaunchError("database_damaged", f"the controller's database: {text}"[:200])
     if isinstance(context.sqlalchemy_exception, OperationalError) or sqlstates.is_of_the_server(problem):
         message, repeatable = f"the controller's database: {text}", _is_repeatable(problem)
+        # A proxy before the cluster leads a new connection to another node
+        context.is_disconnect = context.is_disconnect or problem.args[:1] == (_NO_MEMBER,)
         return ShoplaunchError("database_busy", message, repeatable=repeatable, passing=_passes(problem))
     return None
 

@@ -216,26 +216,39 @@ def test_an_agent_is_not_refused_by_a_database_without_tables(world):
     assert world.job(job).state == "restoring"
 
 
-def test_a_server_that_takes_no_changes_any_more_is_left_for_the_one_that_does(mariadb_server):
-    """As when the first server becomes a replica, keeps its connections, and their address leads to the next one."""
+@pytest.fixture
+def number_of(mariadb_server):
+    """(A MariaDB, an engine on a database of it as a user without privileges, what returns its connection's number)."""
     name, user, password = mariadb_server.new_database()
     engine = make_engine(f"mysql://{user}:{quote_plus(password)}@localhost/{name}?unix_socket={mariadb_server.socket}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE changed (number INT)")
+    yield (
+        engine,
+        lambda: transact(engine, lambda connection: connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()),
+    )
+    mariadb_server.query("SET GLOBAL read_only = 0")
+    engine.dispose()
 
-    def connections(connection):
-        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS changed (number INT)")
-        return connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar()
 
-    try:
-        before = transact(engine, connections)
-        mariadb_server.query("SET GLOBAL read_only = 1")
-        with pytest.raises(ShoplaunchError) as caught:
-            transact(engine, lambda connection: connection.exec_driver_sql("INSERT INTO changed VALUES (1)"))
-        assert caught.value.code == "database_unwritable"
-        mariadb_server.query("SET GLOBAL read_only = 0")
-        assert transact(engine, connections) != before
-    finally:
-        mariadb_server.query("SET GLOBAL read_only = 0")
-        engine.dispose()
+def test_a_server_that_takes_no_changes_any_more_is_left_for_the_one_that_does(mariadb_server, number_of):
+    """As when the first server becomes a replica, keeps its connections, and their address leads to the next one."""
+    engine, number = number_of
+    before = number()
+    mariadb_server.query("SET GLOBAL read_only = 1")
+    with pytest.raises(ShoplaunchError) as caught:
+        transact(engine, lambda connection: connection.exec_driver_sql("INSERT INTO changed VALUES (1)"))
+    assert caught.value.code == "database_unwritable"
+    assert number() != before
+
+
+def test_a_node_that_has_left_its_cluster_is_left_for_another(number_of):
+    """Galera's nodes keep their connections, too."""
+    engine, number = number_of
+    before = number()
+    says = "SET MYSQL_ERRNO = 1047, MESSAGE_TEXT = 'WSREP has not yet prepared node for application use'"
+    busy(lambda: transact(engine, lambda connection: connection.exec_driver_sql(f"SIGNAL SQLSTATE '08S01' {says}")))
+    assert number() != before
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
