@@ -13,7 +13,9 @@ import bcrypt
 from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
 from shared.errors import ShoplaunchError
 
-BCRYPT_ROUNDS = 10
+#: bcrypt's cost (2 to the power of this): PHP's own default for a password that somebody chose. A random one of ours is
+#: as safe with the least that every PHP takes well: nobody tries 90 bits, whatever a try costs.
+CHOSEN_ROUNDS, RANDOM_ROUNDS = 10, 5
 #: phpass: the alphabet of its own base64, and the rounds of MD5 (2 to the power of this).
 _PHPASS_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PHPASS_ROUNDS = 13
@@ -22,11 +24,11 @@ _PHPASS_SALT_CHARS = 8
 _WORDPRESS_KEY = b"wp-sha384"
 
 
-def _bcrypt(password: bytes, _made: Mapping[str, str]) -> str:
-    return bcrypt.hashpw(password, bcrypt.gensalt(BCRYPT_ROUNDS, prefix=b"2b")).decode("ascii")
+def _bcrypt(password: bytes, _made: Mapping[str, str], rounds: int) -> str:
+    return bcrypt.hashpw(password, bcrypt.gensalt(rounds, prefix=b"2b")).decode("ascii")
 
 
-def _md5_cookie_key(password: bytes, made: Mapping[str, str]) -> str:
+def _md5_cookie_key(password: bytes, made: Mapping[str, str], _rounds: int) -> str:
     """Return the password as PrestaShop 1.6 stores it (Tools::encrypt)."""
     key = made.get("secret.cookie_key")
     if key is None:
@@ -34,7 +36,7 @@ def _md5_cookie_key(password: bytes, made: Mapping[str, str]) -> str:
     return hashlib.md5(key.encode("utf-8") + password, usedforsecurity=False).hexdigest()
 
 
-def _phpass(password: bytes, _made: Mapping[str, str]) -> str:
+def _phpass(password: bytes, _made: Mapping[str, str], _rounds: int) -> str:
     """Return the password as WordPress before 6.8 stores it; later ones accept it (class-phpass.php: crypt_private)."""
     salt = "".join(secrets.choice(_PHPASS_ALPHABET) for _ in range(_PHPASS_SALT_CHARS))
     digest = hashlib.md5(salt.encode("ascii") + password, usedforsecurity=False).digest()
@@ -52,14 +54,14 @@ def _phpass_base64(data: bytes) -> str:
     return text
 
 
-def _wordpress(password: bytes, made: Mapping[str, str]) -> str:
+def _wordpress(password: bytes, made: Mapping[str, str], rounds: int) -> str:
     """Return the password as WordPress 6.8 and newer store it (pluggable.php: wp_hash_password)."""
     inner = base64.b64encode(hmac.digest(_WORDPRESS_KEY, password, "sha384"))
-    return "$wp" + _bcrypt(inner, made).replace("$2b$", "$2y$", 1)
+    return "$wp" + _bcrypt(inner, made, rounds).replace("$2b$", "$2y$", 1)
 
 
-#: Format -> function of a password's bytes and the shop's own secrets.
-FORMATS: Mapping[str, Callable[[bytes, Mapping[str, str]], str]] = {
+#: Format -> function of a password's bytes, the shop's own secrets and bcrypt's cost.
+FORMATS: Mapping[str, Callable[[bytes, Mapping[str, str], int], str]] = {
     BCRYPT: _bcrypt,
     MD5_COOKIE_KEY: _md5_cookie_key,
     "phpass": _phpass,

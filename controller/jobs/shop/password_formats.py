@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from controller.recipes.password_formats import FORMATS
+from controller.recipes.password_formats import CHOSEN_ROUNDS, FORMATS, RANDOM_ROUNDS
 from controller.recipes.registry import recipe_of
 from shared.errors import ShoplaunchError
 
@@ -21,8 +21,10 @@ def format_of(manifest: Manifest) -> str:
     return recipe_of(manifest).password_format(manifest["application"]["version"])
 
 
-def hashed(password: str, kind: str, made: Mapping[str, str]) -> str:
+def hashed(password: str, kind: str, made: Mapping[str, str], *, is_random: bool = False) -> str:
     """Return the password in the format `kind`; `made` are the secrets of the same shop, as far as known.
+
+    `is_random`: it is one of shop_secrets.password, not what somebody chose.
 
     Raises ShoplaunchError `order_invalid` beyond bcrypt's limit, `manifest_invalid` for an unknown format or a secret
     that it needs and that is missing.
@@ -33,4 +35,4 @@ def hashed(password: str, kind: str, made: Mapping[str, str]) -> str:
     maker = FORMATS.get(kind)
     if maker is None:
         raise ShoplaunchError("manifest_invalid", f"unknown format of passwords {kind!r}")
-    return maker(coded, made)
+    return maker(coded, made, RANDOM_ROUNDS if is_random else CHOSEN_ROUNDS)

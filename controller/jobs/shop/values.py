@@ -30,11 +30,12 @@ def make_private_values(manifest: Manifest) -> dict[str, str]:
     """
     password = formats.password()
     made = formats.make_all(manifest["secrets"])
+    stored_as = password_formats.format_of(manifest)
     return {
         **made,
         "db.password": formats.database_password(),
         "admin.password": password,
-        "admin.password_hash": password_formats.hashed(password, password_formats.format_of(manifest), made),
+        "admin.password_hash": password_formats.hashed(password, stored_as, made, is_random=True),
         "admin_folder": recipe_of(manifest).new_admin_folder(secrets.choice),
     }
 

@@ -1,11 +1,12 @@
 """The administrator's password reaches the account only as what the application stores of it."""
 
 import hashlib
+import math
 
 import bcrypt
 import pytest
 
-from controller.jobs.shop import values
+from controller.jobs.shop import password_formats, shop_secrets, values
 from shared.errors import ShoplaunchError
 
 
@@ -25,6 +26,21 @@ def test_1_6_gets_the_md5_of_its_new_key_and_the_password():
 def test_later_series_get_bcrypt(version):
     made = values.make_private_values(manifest(version))
     assert bcrypt.checkpw(made["admin.password"].encode(), made["admin.password_hash"].encode())
+
+
+@pytest.mark.parametrize("version", ["1.7.8.11", "9.1.4"])
+def test_only_a_random_password_of_ours_is_kept_at_a_low_cost(version):
+    made = values.make_private_values(manifest(version))
+    assert bits(made["admin.password"]) > 90
+    assert made["admin.password_hash"].startswith("$2b$05$")
+    chosen = password_formats.hashed("a word I like", password_formats.format_of(manifest(version)), {})
+    assert chosen.startswith("$2b$10$")
+
+
+def bits(password):
+    """Return how many bits of chance are in a password of readable letters and digits."""
+    assert set(password) <= set(shop_secrets.READABLE)
+    return len(password) * math.log2(len(shop_secrets.READABLE))
 
 
 def test_nothing_is_guessed_for_an_application_whose_recipe_is_not_here():
