@@ -41,6 +41,9 @@ HEAD_START_SECONDS = 0.5
 #: From the beginning of one look to that of the next, however many hints come; while more is due than has room, these
 #: come all the time.
 LEAST_SECONDS, SHORT_SECONDS = 0.1, 0.25
+#: The pause after a look is so many times as long as the look took: on a machine that is busy, looking would be most of
+#: what a worker does.
+PAUSE_PER_LOOK = 4.0
 #: Pause after a round that failed.
 FAILED_SECONDS = 0.5
 #: A server rests so long after a drain of it that failed for a reason nobody foresaw: it would fail again at once.
@@ -170,11 +173,13 @@ class Worker:
             began = time.monotonic()
             try:
                 self._round()
+                took = time.monotonic() - began
                 self._pulse.failures = 0
                 is_soon = self._leaves_some or self._is_full
                 self._woken += due_hint.wait(HEAD_START_SECONDS if is_soon else POLL_SECONDS)
                 # Hints that come one upon the other are one
-                stopping.wait(began + (SHORT_SECONDS if self._is_short else LEAST_SECONDS) - time.monotonic())
+                pause = max(SHORT_SECONDS if self._is_short else LEAST_SECONDS, took * PAUSE_PER_LOOK)
+                stopping.wait(began + min(pause, POLL_SECONDS) - time.monotonic())
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
                 self._pulse.failures += 1
                 report("a round of the worker failed", problem)
