@@ -19,7 +19,7 @@ from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, HANGING, slot_for
 from controller.jobs.engine.port import Engine, Slot
-from controller.jobs.lifecycle import due_hint
+from controller.jobs.lifecycle import due_hint, states
 from controller.jobs.lifecycle.emergency_log import report
 from controller.panels.calls_under_way import CALLS
 from controller.telemetry.job_at_hand import working_on
@@ -51,13 +51,22 @@ def _nothing() -> None:
 
 
 class Drain:
-    """Moves the due jobs of servers for `engine`, which gives slots and takes hints."""
+    """Moves the due jobs of servers for `engine`, which gives slots and takes hints. `make_room(server)` says whether
+    an order rests between two of its steps, so that a finished shop which waits has its slot."""
 
-    def __init__(self, database: sa.Engine, engine: Engine, runner: JobRunner, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: sa.Engine,
+        engine: Engine,
+        runner: JobRunner,
+        clock: Clock,
+        make_room: Callable[[str], bool] = lambda _server: False,
+    ) -> None:
         self._database = database
         self._engine = engine
         self._runner = runner
         self._clock = clock
+        self._make_room = make_room
         self.tally = Tally()
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -87,7 +96,7 @@ class Drain:
                     continue
                 if claimed is None:
                     return moved
-                rest = self._move(claimed, lambda: is_stopping() or not slot.is_held)
+                rest = self._move(claimed, self._rests_when(claimed, server, slot, is_stopping))
                 if rest is None:
                     break
                 moved += 1
@@ -168,6 +177,23 @@ class Drain:
         # Accounts that hang leave the last slots to the others
         without = CALLS.hanging(server) if min(numbers) > HANGING else frozenset[str]()
         return due.candidates(connection, server, moment, CANDIDATES, which=which, without=without)
+
+    def _rests_when(
+        self, claimed: Claimed, server: str, slot: Slot, is_stopping: Callable[[], bool]
+    ) -> Callable[[], bool]:
+        """Return a function that says whether the job rests before its next step."""
+        # The slot that visits leave to orders is of no use to them
+        is_asked = claimed.begun.job.state != states.FINISHING and slot.number != FOR_ORDERS
+        made_room = list[bool]()
+
+        def rests() -> bool:
+            if is_stopping() or not slot.is_held:
+                return True
+            if is_asked and not made_room and self._make_room(server):
+                made_room.append(True)
+            return bool(made_room)
+
+        return rests
 
     def _leave(self, server: str, slot: Slot, rest: Rest | None, orders: bool) -> bool:
         """Give back the job that rests, and the slot; return whether another job is due. Raises database_busy."""

@@ -27,6 +27,9 @@ class Hints(Protocol):
 class Slot(Protocol):
     """One of a server's slots: a lease in the database, renewed until the `with` block of `Engine.slot` ends."""
 
+    #: Which of the server's slots it is, None before `take`.
+    number: int | None
+
     @property
     def is_held(self) -> bool:
         """Return whether it is still this holder's, as far as this process knows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -28,6 +28,23 @@ class Visits:
     def __init__(self) -> None:
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._hints, self._look_at = -1, 0.0
+        #: Server -> how many finished shops had no slot in the last look, and no order has made room for since.
+        self._waiting: dict[str, int] = {}
+        self._guard = threading.Lock()
+
+    def wait(self, without_slot: Mapping[str, int]) -> None:
+        """Note server -> how many finished shops have no slot just now: orders make room for them."""
+        with self._guard:
+            self._waiting = dict(without_slot)
+
+    def make_room(self, server: str) -> bool:
+        """Return whether an order on the server rests between two of its steps, so that a finished shop has its slot:
+        once for each shop that waits."""
+        with self._guard:
+            waiting = self._waiting.get(server, 0)
+            if waiting > 0:
+                self._waiting[server] = waiting - 1
+            return waiting > 0
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -65,9 +82,11 @@ class Visits:
         return True
 
 
-def look(connection: sa.Connection, moment: Moment, is_mine: Callable[[str], bool]) -> dict[str, int]:
-    """Return server -> how many of its finished shops are due and have a slot, the longest due first. Those of servers
-    that are not mine are left to others for a while."""
+def look(
+    connection: sa.Connection, moment: Moment, is_mine: Callable[[str], bool]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return (server -> how many of its finished shops are due and have a slot, the longest due first; those that have
+    none). Those of servers that are not mine are left to others for a while."""
     latest = moment.now - LOOK_SECONDS
     due_here = {
         server: number
@@ -75,7 +94,17 @@ def look(connection: sa.Connection, moment: Moment, is_mine: Callable[[str], boo
         if since <= latest or is_mine(server)
     }
     taken = slots.taken_numbers(connection, moment) if due_here else {}
-    return {server: min(number, len(SLOTS - taken.get(server, set()))) for server, number in due_here.items()}
+    found = {server: min(number, len(SLOTS - taken.get(server, set()))) for server, number in due_here.items()}
+    return found, _left(due_here, found)
+
+
+def without_slot(due_here: Sequence[DueServer], with_one: Sequence[DueServer]) -> dict[str, int]:
+    """Return server -> how many of its finished shops that are due are not among those that have a slot."""
+    return _left({one.server: one.visits for one in due_here}, {one.server: one.visits for one in with_one})
+
+
+def _left(wanted: Mapping[str, int], found: Mapping[str, int]) -> dict[str, int]:
+    return {server: number - found[server] for server, number in wanted.items() if number > found[server]}
 
 
 def with_slots(connection: sa.Connection, moment: Moment, found: Sequence[DueServer]) -> list[DueServer]:

@@ -82,7 +82,8 @@ class Worker:
         self._local_workers = LocalWorkers(self.name, means.wakeup, engine, clock)
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
-        self.drain = Drain(engine, self, self._job_runner, clock)
+        self._visits = visiting.Visits()
+        self.drain = Drain(engine, self, self._job_runner, clock, self._visits.make_room)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
@@ -95,7 +96,6 @@ class Worker:
         self._looking: Counter[str] = Counter()
         self._rests: dict[str, float] = {}
         self._guard = threading.Lock()
-        self._visits = visiting.Visits()
         #: Whether jobs were due in the last round that had no room, and whether there was none at all.
         self._is_short = self._is_full = False
         #: Since when servers have been due, and whether some of them were left to others.
@@ -245,10 +245,11 @@ class Worker:
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
-                found = visiting.look(connection, moment, lambda server: alone or server in hinted)
+                found, waiting = visiting.look(connection, moment, lambda server: alone or server in hinted)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return {}
+        self._visits.wait(waiting)
         return {server: number for server, number in found.items() if server in self._own}
 
     def _begin_drain(self, server: str) -> None:
@@ -343,11 +344,12 @@ class Worker:
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
-                found, known = due.servers(connection, moment)
-                found = visiting.with_slots(connection, moment, found)
+                every, known = due.servers(connection, moment)
+                found = visiting.with_slots(connection, moment, every)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return Places(busy, (), (), calls), []
+        self._visits.wait(visiting.without_slot(every, found))
         opened = [one.server for one in known if one.is_open]
         return Places(busy, [one.server for one in known], opened, calls), found
 

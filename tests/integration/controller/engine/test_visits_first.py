@@ -7,7 +7,7 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers, slots
 from controller.jobs.engine import places, visiting
-from controller.jobs.engine.places import FOR_VISITS, PER_SERVER
+from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, PER_SERVER
 from tests.integration.controller.rows import NOW, add_job
 from tests.integration.controller.world import eventually
 from tests.support.clock import START
@@ -81,6 +81,43 @@ def test_before_agents_work_on_a_server_its_orders_take_all_slots(world):
     assert world.job(order).state == "dropped"
 
 
+def test_an_order_rests_between_two_steps_where_a_finished_shop_waits_for_its_slot(world):
+    finished, agent = world.dropped()
+    world.order(domain="new.example.com", account="newcomer")
+    slot = min(set(range(1, PER_SERVER + 1)) - {FOR_ORDERS, FOR_VISITS})
+    for number in range(PER_SERVER):
+        take(world, f"other{number}")
+    transact(world.engine, lambda c: slots.free(c, "web1", slot, f"other{slot - 1}"))
+    states = []
+
+    def note():
+        states.append(world.job(finished).state)
+        if len(states) == 1:
+            finish(world, finished, agent)
+            # As a look of the worker does: the shop is due, and has no slot
+            world.worker._look(())
+
+    world.panel.before["ensure_account"] = world.panel.before["ensure_cron"] = note
+    assert world.worker.drain("web1") == 3
+    assert states == ["dropped", "live"]
+
+
+def test_an_order_in_the_slot_that_visits_leave_to_orders_goes_on(world):
+    finished, agent = world.dropped()
+    order = world.order(domain="new.example.com", account="newcomer")
+    for number in range(PER_SERVER):
+        take(world, f"other{number}")
+    transact(world.engine, lambda c: slots.free(c, "web1", FOR_ORDERS, f"other{FOR_ORDERS - 1}"))
+
+    def note():
+        finish(world, finished, agent)
+        world.worker._look(())
+
+    world.panel.before["ensure_account"] = note
+    assert world.worker.drain("web1") == 1
+    assert (world.job(finished).state, world.job(order).state) == ("finishing", "dropped")
+
+
 def test_visits_are_begun_only_where_the_last_call_was_answered_and_beside_none_that_is_held(engine):
     for server in ("web1", "web2", "web3"):
         transact(engine, lambda c, server=server: servers.add(c, servers.Server(server, "local"), START))
@@ -90,12 +127,12 @@ def test_visits_are_begun_only_where_the_last_call_was_answered_and_beside_none_
     moment = Moment(NOW, NOW)
     with reading(engine) as connection:
         assert list(due.visits(connection, moment).items()) == [("web2", (1, NOW - 2)), ("web1", (1, NOW - 1))]
-        assert visiting.look(connection, moment, lambda _server: False) == {"web2": 1, "web1": 1}
+        assert visiting.look(connection, moment, lambda _server: False)[0] == {"web2": 1, "web1": 1}
     early = Moment(NOW - 0.9, NOW - 0.9)
     with reading(engine) as connection:
         # Shops of another worker's servers are left to that one for a while
-        assert visiting.look(connection, early, lambda _server: False) == {"web2": 1}
-        assert visiting.look(connection, early, lambda server: server == "web1") == {"web2": 1, "web1": 1}
+        assert visiting.look(connection, early, lambda _server: False)[0] == {"web2": 1}
+        assert visiting.look(connection, early, lambda server: server == "web1")[0] == {"web2": 1, "web1": 1}
     transact(engine, lambda c: breakers.note_failure(c, "web2", "no answer", NOW))
     assert transact(engine, lambda c: due.claim(c, "done1", "me", moment, NOW + 90))
     with reading(engine) as connection:
