@@ -271,13 +271,14 @@ def _note(noted: _Noted, job: Job, step: plan.Step, result: Result, now: float) 
         return _done(noted, job, step, result, now)
     if isinstance(result, StepWaits):
         # The event it waits for may have come during the check: then it checks again at once
-        came = facts.of(job).cleaned
+        known = facts.of(job)
+        came, known = known.cleaned, known if result.learned is None else result.learned(known)
         noted.update(
             step.name,
             state=steps.WAITING, not_before=None if came else now + result.seconds, note=result.note,
             attempts=row.attempts - 1,
         )  # fmt: skip
-        return facts.column(replace(facts.of(job), cleaned=False)) if came else {}
+        return facts.column(replace(known, cleaned=False)) if came or result.learned is not None else {}
     if isinstance(result, ShoplaunchError) and result.code == panel_lockout.CODE:
         return _locked_out(noted, job, step, changes.as_document(result), now)
     if isinstance(result, ShoplaunchError) and result.code == server_outage.CODE:

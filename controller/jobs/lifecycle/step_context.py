@@ -226,9 +226,11 @@ class Outcome:
 
 
 class StepWaits(Exception):
-    """The step waits for something that is on its way; nothing failed."""
+    """The step waits for something that is on its way; nothing failed. `learned` changes the job's facts, in the
+    transaction that notes the waiting."""
 
-    def __init__(self, seconds: float, note: str) -> None:
+    def __init__(self, seconds: float, note: str, learned: Callable[[Facts], Facts] | None = None) -> None:
         super().__init__(note)
         self.seconds = seconds
         self.note = note
+        self.learned = learned

@@ -72,9 +72,8 @@ def during_cleanup(work: Work, query: Callable[[], Found]) -> tuple[Found, str]:
 def _require_gone(work: Work) -> str:
     try:
         return ensure_gone(work)
-    except StepWaits:
-        work.remember(lambda known: replace(known, looked_early=True))
-        raise
+    except StepWaits as waits:
+        raise StepWaits(waits.seconds, waits.note, lambda known: replace(known, looked_early=True)) from None
 
 
 def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:

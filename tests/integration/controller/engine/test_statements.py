@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tests.integration.controller.world import Agent
 
 #: From the order to the living shop whose client is notified; transactions that only read, and those that write.
-STATEMENTS, READING, WRITING = 76, 5, 19
+STATEMENTS, READING, WRITING = 75, 5, 18
 
 
 @contextmanager
