@@ -13,8 +13,8 @@ import bcrypt
 from controller.recipes.base import BCRYPT, MD5_COOKIE_KEY
 from shared.errors import ShoplaunchError
 
-#: bcrypt's cost (2 to the power of this): PHP's own default for a password that somebody chose. A random one of ours is
-#: as safe with the least that every PHP takes well: nobody tries 90 bits, whatever a try costs.
+#: bcrypt's cost (2 to the power of this): PHP's own default for a password that somebody chose. A random password is as
+#: safe with far less: nobody tries the passwords of 90 bits, whatever each of them costs.
 CHOSEN_ROUNDS, RANDOM_ROUNDS = 10, 5
 #: phpass: the alphabet of its own base64, and the rounds of MD5 (2 to the power of this).
 _PHPASS_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
