@@ -118,11 +118,16 @@ def test_an_account_that_never_had_a_job_is_swept_and_no_other(whm, run, home, n
         assert jobs.accounts_with_jobs(connection, name) == {busy.user}
 
 
-@pytest.mark.sampled(of=3, rests=True)
-def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, ssh, reseller, bundle):
+def offer_packages(whm):
+    """The server has packages of every kind."""
     whm.add_package("shop", quota=500)
     whm.add_package("mail", maxsql=0)
     whm.add_package("tiny", quota=1)
+
+
+@pytest.mark.sampled(of=3, rests=True)
+def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, ssh, reseller, bundle):
+    offer_packages(whm)
     for plan in ("shop", "mail", "mail"):
         whm.add_account(owner=reseller[0], plan=plan)
     folder = whm.skeleton(reseller[0]) / ".shoplaunch"
@@ -164,6 +169,7 @@ def test_a_reseller_without_ssh_puts_a_bundle_there_with_a_token_of_the_account(
 
 
 def test_packages_are_read_in_every_shape(whm, run, name, ssh):
+    offer_packages(whm)
     whm.quirks.packages = "wobbling"
     said = run("skeleton", "install", name, "--with-bundle", "classic", answer="n\n", code=1)
     assert "get no shop and hold it all the same: default, mail, tiny" in said
