@@ -166,7 +166,10 @@ class Fleet:
                 self._start(number)
 
     def _held_by(self, pid):
-        query = sa.text("SELECT server, account FROM jobs WHERE lease_owner LIKE :owner")
+        """Return the jobs a worker was at; where an agent is at work, the next move is the agent's."""
+        query = sa.text(
+            "SELECT server, account FROM jobs WHERE lease_owner LIKE :owner AND state NOT IN ('dropped', 'restoring')"
+        )
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(query, {"owner": f"%:{pid}:%"})]
 

@@ -55,6 +55,7 @@ HABITS = {
     "cut before each first change": {"cuts_before": {name: {1} for name in CHANGING}},
     "cut after each first change": {"cut_first_of_each_change": True},
     "cut after each second change": {"cuts": {name: {2} for name in CHANGING}},
+    "each change delivered twice": {"change_twice": True},
 }
 #: Where the habit shows only in accounts that are created with the skeleton; all others are sold on `cp-bare`.
 ON = {"root's skeleton": "cp-reseller", "no execute bit": "cp-root"}
@@ -67,6 +68,7 @@ HABITS_OF_CRON = {
 }
 #: Habits that keep a shop from being built until somebody fixes them, and those only a command meets: test_failures.
 ELSEWHERE = {
+    "lates": "what matters is a removal that comes late: tests/integration/cpanel_jobs/test_late_removals.py",
     "mysql_role": "the job fails, and lives once there are databases",
     "suspended_calls": "concerns suspended accounts",
     "refuse_token": "the job waits until the server lets us in again",
