@@ -28,14 +28,19 @@ class Visits:
     def __init__(self) -> None:
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._hints, self._look_at = -1, 0.0
-        #: Server -> how many finished shops had no slot in the last look, and no order has made room for since.
+        #: Server -> how many finished shops had no slot in the last look; those that had none in the one before either,
+        #: and that no order has made room for since.
+        self._without: Mapping[str, int] = {}
         self._waiting: dict[str, int] = {}
         self._guard = threading.Lock()
 
     def wait(self, without_slot: Mapping[str, int]) -> None:
-        """Note server -> how many finished shops have no slot just now: orders make room for them."""
+        """Note server -> how many finished shops have no slot just now: orders make room for those that wait on, as a
+        job that rests and is claimed again costs transactions."""
         with self._guard:
-            self._waiting = dict(without_slot)
+            both = without_slot.keys() & self._without.keys()
+            self._waiting = {server: min(without_slot[server], self._without[server]) for server in both}
+            self._without = dict(without_slot)
 
     def make_room(self, server: str) -> bool:
         """Return whether an order on the server rests between two of its steps, so that a finished shop has its slot:

@@ -174,13 +174,17 @@ class Fleet:
             return [tuple(row) for row in connection.execute(query, {"owner": f"%:{pid}:%"})]
 
     def back_at_work(self):
-        """Return for each job that a killed worker held after how many seconds another one called its server for it."""
+        """Return for each job that a killed worker held after how many seconds another one called its server for it, or
+        had it, and was killed before it called."""
         calls = {}
         for path in self.home.glob("web*/calls"):
             for began, _ended, account, process, _call in map(json.loads, path.read_text().splitlines()):
                 if process != self._desk.pid:
                     calls.setdefault((path.parent.name, account), []).append((began, process))
         found = []
+        for at, killed, held in self._cut_off:
+            for job in held:
+                calls.setdefault(job, []).append((at, killed))
         for at, killed, held in self._cut_off:
             for job in held:
                 later = [began for began, process in calls.get(job, ()) if began > at and process != killed]

@@ -94,7 +94,8 @@ def test_an_order_rests_between_two_steps_where_a_finished_shop_waits_for_its_sl
         states.append(world.job(finished).state)
         if len(states) == 1:
             finish(world, finished, agent)
-            # As a look of the worker does: the shop is due, and has no slot
+            # As two looks of the worker do: the shop is due, and has no slot
+            world.worker._look(())
             world.worker._look(())
 
     world.panel.before["ensure_account"] = world.panel.before["ensure_cron"] = note
@@ -111,6 +112,7 @@ def test_an_order_in_the_slot_that_visits_leave_to_orders_goes_on(world):
 
     def note():
         finish(world, finished, agent)
+        world.worker._look(())
         world.worker._look(())
 
     world.panel.before["ensure_account"] = note
