@@ -6,6 +6,7 @@ import time
 import sqlalchemy as sa
 
 from controller.db.connection.engine import transact
+from controller.db.facts import UNDO_WANTED, Facts, Undo, column
 from controller.db.identities import access
 from controller.db.machines import breakers, servers, workers
 from controller.db.machines.servers import Server
@@ -94,6 +95,14 @@ def job_waits_for_server(site, driver):
     servers_failing(site, driver)
     open_path(site, driver, f"/admin/jobs/{job.id}")
     appears(driver, "#waits-for-server")
+
+
+@state("job, waits for a removal without an answer", "admin.job")
+def job_waits_for_removal(site, driver):
+    undo = Undo(UNDO_WANTED, began_at=time.time() - 90, lost_at=time.time() - 60)
+    job = site.put(site.order(), "cancelled", wake_at=time.time() + 540, **column(Facts(undo=undo)))
+    open_path(site, driver, f"/admin/jobs/{job.id}")
+    appears(driver, "#waits-for-removal")
 
 
 @state("audit, nothing", "admin.audit_log", empty=True)
