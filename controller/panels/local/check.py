@@ -210,6 +210,7 @@ def _skeleton(settings: LocalSettings) -> Check:
     status = Skeleton(settings).status()
     if status.launcher_sha256 is None or status.agent_sha256 is None:
         advice = "Optional: `shoplaunch skeleton install` puts the agent into every new account."
-        return Check("skeleton", False, f"no agent in {settings.skeleton}", advice, essential=False)
+        message = f"no agent in {settings.skeleton}"
+        return Check("skeleton", False, message, advice, essential=False, optional=True)
     bundle = f", bundle of {status.bundle_bytes} bytes" if status.bundle_sha256 else ""
     return Check("skeleton", True, f"agent {status.agent_sha256[:12]}{bundle}", essential=False)
