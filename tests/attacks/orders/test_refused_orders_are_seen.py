@@ -92,7 +92,9 @@ def test_a_refused_order_is_seen_everywhere_with_its_reason(site, operator, what
 
     def counted():
         text = requests.get(site.url + "/metrics", timeout=TIMEOUT).text
-        return re.search(r'shoplaunch_orders_without_job\{reason="refused"\} (\d+)', text)[1] == "1"
+        ready = requests.get(site.url + "/readyz", timeout=TIMEOUT).json()["orders_without_job"]
+        in_metrics = dict(re.findall(r'shoplaunch_orders_without_job\{reason="(\w+)"\} (\d+)', text))
+        return in_metrics == {name: str(number) for name, number in ready.items()} and ready["refused"] == 1
 
     end = time.monotonic() + TIMEOUT
     while not counted():

@@ -186,7 +186,12 @@ def _rotate(house):
     return ["key", "rotate"], (keys / "signing").read_bytes, "skeleton install"
 
 
-AGAIN = {"undo": _undo, "send": _send, "retry": _retry, "rotate": _rotate}
+def _retire(house):
+    keys = load_config(house.environment).keys
+    return ["key", "retire"], lambda: sorted(path.name for path in keys.iterdir()), "sign in again"
+
+
+AGAIN = {"undo": _undo, "send": _send, "retry": _retry, "rotate": _rotate, "retire": _retire}
 
 
 @pytest.mark.sampled(of=2)
@@ -212,10 +217,10 @@ def test_what_lives_is_changed_by_no_single_stroke(house, stroke):
 @pytest.mark.sampled(of=2)
 @attack(
     "an operator takes a cancellation back, sends a refused order again, goes on with a job that closes a shop, or "
-    "makes newer keys, by a wrong line of his history",
+    "makes newer keys or ends older ones, by a wrong line of his history",
     "he is asked first: a shop would be built or changed, or every server's agent is to be put anew",
 )
-@pytest.mark.parametrize("stroke", ["undo", "send", "retry", "rotate"])
+@pytest.mark.parametrize("stroke", AGAIN)
 def test_what_builds_or_changes_shops_again_is_asked(house, stroke):
     words, untouched, shown = AGAIN[stroke](house)
     before = untouched()
