@@ -85,7 +85,7 @@ class GroupCommit:
         try:
             results = transact(self._engine, lambda connection: [change.work(connection) for change in changes])
         except Exception as error:  # noqa: BLE001 - raised again in the thread that wants the change
-            if len(changes) == 1 or _is_everybodys(error):
+            if len(changes) == 1 or refusals.is_one(error):
                 for change in changes:
                     change.settle(error=error)
                 return
@@ -96,7 +96,3 @@ class GroupCommit:
         # One failed, and with it all were rolled back: now each gets a transaction of its own
         for change in changes:
             self._do([change])
-
-
-def _is_everybodys(error: Exception) -> bool:
-    return isinstance(error, ShoplaunchError) and error.code in refusals.OF_THE_DATABASE

@@ -13,6 +13,11 @@ OF_THE_DATABASE = ("database_busy", *CODES)
 _refused: dict[str, ShoplaunchError] = {}
 
 
+def is_one(error: object) -> bool:
+    """Return whether `error` says that the controller's database is away, full, or takes no changes."""
+    return isinstance(error, ShoplaunchError) and error.code in OF_THE_DATABASE
+
+
 def note(engine: sa.Engine, error: ShoplaunchError | None) -> None:
     """Note how the last change ended: refused, or, without an error, written."""
     if error is None:

@@ -11,13 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import due, facts, jobs, steps
+from controller.db.connection import refusals
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import own_trouble, preparation, step_runner
+from controller.jobs.engine import preparation, step_runner
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
@@ -260,7 +261,7 @@ class JobRunner:
         except lease.Lost:
             raise
         except Exception as error:
-            if own_trouble.is_of_the_database(error) or own_trouble.exhausted(error) is not None:
+            if refusals.is_one(error) or step_runner.exhausted(error) is not None:
                 raise
             LOG.exception("job %s cannot begin", job.id)
             document, now = changes.as_document(error), self._clock()

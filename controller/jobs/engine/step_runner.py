@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from controller import measures
 from controller.db import facts, jobs, steps
+from controller.db.connection import refusals
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
-from controller.jobs.engine import own_trouble
 from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
@@ -36,6 +36,8 @@ PREPARED_PERCENT = 4
 #: Results are written even when the database is away for some minutes: mail must not be sent twice.
 NOTE_TRIES = 20
 NOTE_PAUSE_SECONDS = 3.0
+#: Pause before a step that met trouble of our own database is tried again.
+DATABASE_SECONDS = 10.0
 
 Result = Outcome | StepWaits | Exception
 
@@ -133,7 +135,14 @@ def _attempt(step: plan.Step, work: Work) -> Result:
         return error
     except Exception as error:
         LOG.exception("job %s: step %s", work.job.id, step.name)
-        return own_trouble.exhausted(error) or error
+        return exhausted(error) or error
+
+
+def exhausted(error: Exception) -> ShoplaunchError | None:
+    """Return `error` as a temporary one when it says that the machine has no memory or no thread left."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "start new thread" in str(error)):
+        return ShoplaunchError("internal", "the controller's machine has no memory or no thread left", retryable=True)
+    return None
 
 
 def side_by_side(found: Sequence[plan.Step], work: Work) -> list[Result]:
@@ -198,7 +207,7 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
         try:
             return transact(engine, work)
         except ShoplaunchError as error:
-            if not own_trouble.is_of_the_database(error) or left == 0:
+            if not refusals.is_one(error) or left == 0:
                 raise
             LOG.warning("job %s: what was done is not noted yet: %s", job_id, error.message)
             time.sleep(NOTE_PAUSE_SECONDS)
@@ -288,8 +297,8 @@ def _note(noted: _Noted, job: Job, step: plan.Step, result: Result, now: float) 
         if since is not None:
             # After a day of tries there is no next one
             noted.rows[step.name] = replace(row, failures=len(step.delays))
-    if own_trouble.is_of_the_database(result):
-        return _held_up(noted, step, changes.as_document(result), now + own_trouble.AGAIN_SECONDS)
+    if refusals.is_one(result):
+        return _held_up(noted, step, changes.as_document(result), now + DATABASE_SECONDS)
     return _failed(noted, job, step, changes.as_document(result), now)
 
 
