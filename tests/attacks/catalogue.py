@@ -1,6 +1,7 @@
 """The table of attacks, made from the marks of the tests; `python -m tests.attacks.catalogue` writes ATTACKS.md."""
 
 import ast
+import re
 import tomllib
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,19 +10,23 @@ from pathlib import Path
 from tests.mutants.catalogue import mutants
 
 FOLDER = Path(__file__).resolve().parent
-PROJECT = FOLDER.parents[1]
+TESTS = FOLDER.parent
+PROJECT = TESTS.parent
 PAGE = FOLDER / "ATTACKS.md"
 #: Attacks that no mutant belongs to, each with the reason.
 REASONS = FOLDER / "without_mutant.toml"
 COMMAND = "make attacks"
 _MARK = "attack"
+_MARKED = re.compile(rf"^@{_MARK}\(", re.MULTILINE)
 _HEAD = f"""\
 # Attacks: what somebody does, what happens instead, and the test that shows it
 
-Written by `{COMMAND}` from the `@attack` marks of `tests/attacks/`: a folder for each concern, a module for each
-promise; a test compares. The last column names the mutants of `tests/mutants/` that take the protection away and make
-the test fail (`make mutants`), or says why there is none.
+Written by `{COMMAND}` from the `@attack` marks of the tests: those of `tests/attacks/`, with a folder for each concern
+and a module for each promise, then those that are beside other tests of what is attacked; a test compares. The last
+column names the mutants of `tests/mutants/` that take the protection away and make the test fail (`make mutants`), or
+says why there is none.
 """
+_ELSEWHERE = "Tests beside others of what is attacked"
 _COLUMNS = "| attack | what happens | shown by | taken away by |\n|---|---|---|---|"
 
 
@@ -31,7 +36,7 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Attack:
-    """A marked `test` of `module` (path in the folder): somebody does `operation`, and `outcome` happens."""
+    """A marked `test` of `module` (path in tests/): somebody does `operation`, and `outcome` happens."""
 
     module: str
     test: str
@@ -41,12 +46,26 @@ class Attack:
     @property
     def name(self):
         """What pytest calls the test, without a parameter."""
-        return f"tests/attacks/{self.module}::{self.test}"
+        return f"{TESTS.name}/{self.module}::{self.test}"
 
 
 def modules():
-    """Return the test modules' paths, folder by folder."""
+    """Return the paths of all test modules of attacks, folder by folder."""
     return sorted(FOLDER.rglob("test_*.py"))
+
+
+def modules_elsewhere():
+    """Return the paths of the test modules outside the folder that mark an attack, too."""
+    return [
+        path
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if not path.is_relative_to(FOLDER) and _MARKED.search(path.read_text("utf-8"))
+    ]
+
+
+def all_attacks():
+    """Return the Attacks of all modules. Raises NotPlain."""
+    return [attack for path in [*modules(), *modules_elsewhere()] for attack in attacks_of(path)]
 
 
 def attacks_of(path):
@@ -61,7 +80,7 @@ def attacks_of(path):
 
 
 def _place(path):
-    return path.relative_to(FOLDER).as_posix() if path.is_relative_to(FOLDER) else path.name
+    return path.relative_to(TESTS).as_posix() if path.is_relative_to(TESTS) else path.name
 
 
 def _mark(path, function, mark):
@@ -84,7 +103,8 @@ def mutants_by_test():
 
 def reasons():
     """Return {name of a test: why no mutant belongs to it}."""
-    return {f"tests/attacks/{name}": why for name, why in tomllib.loads(REASONS.read_text("utf-8")).items()}
+    found = tomllib.loads(REASONS.read_text("utf-8"))
+    return {name if name.startswith("tests/") else f"tests/attacks/{name}": why for name, why in found.items()}
 
 
 def page():
@@ -93,12 +113,16 @@ def page():
     parts = [_HEAD]
     for folder, paths in groupby(modules(), lambda path: path.parent):
         parts.append(f"## {_first_line(folder / '__init__.py')}\n")
-        for path in paths:
-            rows = [
-                _row(attack, known.get(attack.name, []), without.get(attack.name, "")) for attack in attacks_of(path)
-            ]
-            parts.append("\n".join([f"### {_first_line(path)}", f"`{_place(path)}`", "", _COLUMNS, *rows, ""]))
+        parts += [_table(path, path.relative_to(FOLDER), known, without) for path in paths]
+    elsewhere = modules_elsewhere()
+    parts += [f"## {_ELSEWHERE}\n"] if elsewhere else []
+    parts += [_table(path, path.relative_to(PROJECT), known, without) for path in elsewhere]
     return "\n".join(parts)
+
+
+def _table(path, shown, known, without):
+    rows = [_row(attack, known.get(attack.name, []), without.get(attack.name, "")) for attack in attacks_of(path)]
+    return "\n".join([f"### {_first_line(path)}", f"`{shown.as_posix()}`", "", _COLUMNS, *rows, ""])
 
 
 def _first_line(path):
@@ -120,12 +144,7 @@ def _cell(text):
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
-    missing = [
-        attack.name
-        for path in modules()
-        for attack in attacks_of(path)
-        if attack.name not in mutants_by_test() and attack.name not in reasons()
-    ]
+    missing = [one.name for one in all_attacks() if one.name not in mutants_by_test() and one.name not in reasons()]
     print(f"{PAGE.relative_to(PROJECT)} is written.")
     for name in missing:
         print(f"No mutant and no reason in {REASONS.relative_to(PROJECT)}: {name}")

@@ -1,11 +1,11 @@
-"""The table of attacks keeps up with the marks of tests/attacks; each attack has its mutant or a reason for none."""
+"""The table of attacks keeps up with the marks of the tests; each attack has its mutant or a reason for none."""
 
 import pytest
 
 from tests.attacks import catalogue
-from tests.attacks.catalogue import COMMAND, NotPlain, attacks_of, modules, mutants_by_test, reasons
+from tests.attacks.catalogue import COMMAND, NotPlain, all_attacks, attacks_of, modules, mutants_by_test, reasons
 
-ATTACKS = [attack for path in modules() for attack in attacks_of(path)]
+ATTACKS = all_attacks()
 
 
 def test_the_table_of_attacks_is_as_the_marks_say():
@@ -37,7 +37,31 @@ def test_a_mark_that_only_running_the_module_would_reveal_is_refused(tmp_path):
         attacks_of(module)
 
 
-def test_a_cell_of_the_table_ends_where_it_is_meant_to(tmp_path, monkeypatch):
-    (tmp_path / "test_odd.py").write_text('"""Odd."""\n\n\n@attack("a | b", "c")\ndef test_it():\n    pass\n')
-    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of attacks in a folder of tests, both empty."""
+    made = tmp_path / "tests" / "attacks"
+    made.mkdir(parents=True)
+    for name, path in {"FOLDER": made, "TESTS": made.parent, "PROJECT": tmp_path}.items():
+        monkeypatch.setattr(catalogue, name, path)
+    return made
+
+
+def test_a_cell_of_the_table_ends_where_it_is_meant_to(folder):
+    (folder / "test_odd.py").write_text('"""Odd."""\n\n\n@attack("a | b", "c")\ndef test_it():\n    pass\n')
     assert "| a \\| b | c | `test_it` |  |" in catalogue.page()
+
+
+def test_a_mark_beside_other_tests_is_in_the_table_with_its_place(folder):
+    (folder / "test_odd.py").write_text('"""Odd."""\n\n\n@attack("a", "b")\ndef test_it():\n    pass\n')
+    elsewhere = folder.parent / "unit"
+    elsewhere.mkdir()
+    (elsewhere / "test_even.py").write_text('"""Even."""\n\n\n@attack("c", "d")\ndef test_that():\n    pass\n')
+    (elsewhere / "test_none.py").write_text('"""None."""\n\n\ndef test_nothing():\n    pass\n')
+    shown = catalogue.page()
+    assert shown.index("`test_odd.py`") < shown.index("`tests/unit/test_even.py`")
+    assert "| c | d | `test_that` |  |" in shown and "test_none" not in shown
+    assert [one.name for one in all_attacks()] == [
+        "tests/attacks/test_odd.py::test_it",
+        "tests/unit/test_even.py::test_that",
+    ]
