@@ -1,5 +1,6 @@
 """Whatever is asked wrongly of the command line: a code with advice, JSON where JSON is asked for, no stack."""
 
+import json
 import os
 import subprocess
 
@@ -12,6 +13,7 @@ from controller.cli.terminal.output import errors_shown, json_option
 from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from tests.attacks.table import attack
 from tests.support.command_tree import commands_of
 from tests.support.worlds.web_site import an_order, populate
 
@@ -245,3 +247,19 @@ def test_a_usage_error_of_a_command_stays_wrong_usage():
         raise click.UsageError("give either")
 
     assert CliRunner().invoke(asked).exit_code == 2
+
+
+@attack(
+    "an operator adds a cPanel server with the port of cPanel, webmail or unencrypted WHM",
+    "the command ends with 1, its code and what to do; it names WHM's port, and no such server is added",
+)
+@pytest.mark.parametrize(("port", "whose"), [(2082, "cPanel"), (2083, "cPanel"), (2086, "TLS"), (2096, "webmail")])
+def test_a_server_is_not_added_with_the_port_of_another_service(commands, tmp_path, port, whose):
+    token = tmp_path / "token"
+    token.write_text("ABCDEFGHIJ0123456789\n")
+    words = ["server", "add", "cp1", "--panel", "cpanel", "--user", "root", "--token-file", token]
+    code, said = commands.refused(*words, "--url", f"https://web1.example.net:{port}")
+    assert code == "config_invalid" and f"port {port} is for" in said
+    assert whose in said and "WHM answers at 2087" in said
+    assert json.loads(commands.run("server", "list", "--json", code=0).stdout) == []
+    commands.run(*words, "--url", "https://web1.example.net:2087", code=0)

@@ -1,12 +1,16 @@
 """`server check`: each thing a shop needs of a cPanel server is a row, and what is missing is named with advice."""
 
+import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
 from controller.agent_archive.build import build_agent, launcher
+from controller.cli import main
 from controller.jobs.steps.drop import agent_files
 from controller.panels.cpanel.skeleton import skeleton
+from tests.attacks.table import attack
 from tests.fakes.whm import WhmDouble
 from tests.integration.cpanel_jobs.world import CpanelWorld
 from tests.support.worlds.agent_box import Keys
@@ -74,6 +78,29 @@ def test_what_nobody_may_need_is_a_note_and_marked_as_optional(world, missing):
     assert not any(row.optional for name, row in found.items() if row.essential)
 
 
+def command(world, *words):
+    """Run `shoplaunch server check cp1`; return (exit code, its rows that are not well)."""
+    done = CliRunner(env={"SHOPLAUNCH_HOME": str(world.config.home)}).invoke(main, ["server", "check", "cp1", *words])
+    return done.exit_code, {row["name"] for row in json.loads(done.stdout) if not row["ok"]}
+
+
+@attack(
+    "a script goes by the exit code of `server check`, and of a cPanel server only what is optional is missing",
+    "the code is 0; it is 3 when something shops need is missing, and 1 when the server is of no use",
+)
+def test_the_exit_code_of_the_command_says_what_is_missing(whm, world):
+    with_token(world, [acl for acl in NEEDED if acl != "create-acct"])
+    assert command(world, "--json") == (0, {"privilege create-acct", "skeleton"})
+    whm.add_package("without-cron", features_off=["cron"])
+    world.set(package="without-cron")
+    world.hosting(plan="without-cron")
+    code, missing = command(world, "--json")
+    assert code == 1 and {"feature cron", "cron"} <= missing
+    with_token(world, [*NEEDED, "create-user-session"])
+    world.set(package="default")
+    assert command(world, "--json") == (3, {"token", "skeleton"})
+
+
 def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):
     with_token(world, (*NEEDED, "create-user-session"))
     row = rows(world)["token"]
@@ -84,6 +111,10 @@ def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):
 
 
 @pytest.mark.sampled(of=3)
+@attack(
+    "a hosting package has no File Manager, cron, databases, choice of PHP or AutoSSL",
+    "`server check` names feature and package before any order, and what to switch on",
+)
 @pytest.mark.parametrize("row", FEATURES)
 def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(whm, world, row):
     whm.add_package(f"without-{row}", features_off=[FEATURES[row]])

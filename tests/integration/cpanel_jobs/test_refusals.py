@@ -10,6 +10,7 @@ from controller.panels.base import Prepared
 from controller.panels.cpanel.account import accounts
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
+from tests.attacks.table import attack
 
 pytestmark = pytest.mark.root
 FOREIGN = "# mine\n5 4 * * * backup --all\n"
@@ -116,6 +117,10 @@ def test_a_domain_in_another_account_is_refused_without_saying_whose_it_is(whm, 
     untouched(world, other)
 
 
+@attack(
+    "the token of a server lacks the privilege cpanel-api, so that WHM shows nothing of any domain",
+    "the job ends with privilege_missing and names it; the client's domain is not called somebody else's",
+)
 def test_a_token_without_the_privilege_for_accounts_is_named_and_not_the_domain(whm, world):
     hosting = world.hosting()
     kept = world.server().token_encrypted
@@ -128,6 +133,10 @@ def test_a_token_without_the_privilege_for_accounts_is_named_and_not_the_domain(
     goes_on(world, job)
 
 
+@attack(
+    "WHM says that an account is made and shows it only some looks later",
+    "it is waited for, and made once; the order goes on",
+)
 @pytest.mark.parametrize("looks", [1, 7])
 def test_a_new_account_that_is_shown_late_is_waited_for(whm, world, monkeypatch, looks):
     monkeypatch.setattr(accounts, "PAUSE_SECONDS", 0.01)

@@ -9,6 +9,7 @@ from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.integration.controller.world import eventually
 
 pytestmark = pytest.mark.root
@@ -76,6 +77,10 @@ def test_three_jobs_cost_one_failed_login_and_one_alarm_and_go_on_after_a_check(
     assert len(world.mail.alarms) == 1
 
 
+@attack(
+    "`doctor` is run while a server refuses our login, which would lock this address out for longer with each try",
+    "it reports the server as locked and does not sign in; `server check` is named for the time it is mended",
+)
 def test_doctor_reports_a_locked_server_and_does_not_sign_in(whm, world_of):
     world = world_of()
     whm.quirks.refuse_token = True

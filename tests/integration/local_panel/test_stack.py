@@ -12,6 +12,7 @@ import pytest
 
 from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.support.servers.local_server import as_user
 from tests.support.servers.mariadb import certificate_options
 
@@ -112,32 +113,48 @@ except ShoplaunchError as error:
 """
 
 
-def installed(folder, *words):
-    """Install MariaDB where, before that, the shell ran `words`; return what was said."""
-    script = [*words, 'exec "$@"']
-    command = [
-        "unshare",
-        "-m",
-        "-u",
-        "sh",
-        "-ec",
-        "; ".join(script),
-        "sh",
-        sys.executable,
-        "-c",
-        INSTALLING,
-        str(folder),
-    ]
+STARTING = """
+import socket
+import sys
+from pathlib import Path
+from controller.panels.local.private_stack.stack import Stack
+for name in ("localhost", socket.gethostname()):
+    try:
+        print(name, socket.getaddrinfo(name, 80))
+    except socket.gaierror:
+        pass
+stack = Stack(Path(sys.argv[1]))
+stack.start()
+print(sorted(set(stack.status().values())))
+"""
+#: No name resolves any more: neither this machine's own nor `localhost`, and no name server is known.
+NAMELESS = (
+    "mount --bind /dev/null /etc/hosts", "mount --bind /dev/null /etc/resolv.conf", "hostname no-such-host-here",
+)  # fmt: skip
+
+
+def run_where(words, code, folder):
+    """Run `code` for `folder` where, before that, the shell ran `words`; return what was said."""
+    script = "; ".join([*words, 'exec "$@"'])
+    command = ["unshare", "-m", "-u", "sh", "-ec", script, "sh", sys.executable, "-c", code, str(folder)]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_machine_whose_own_name_does_not_resolve_gets_its_database(directory):
-    assert installed(directory / "stack", "mount --bind /dev/null /etc/hosts", "hostname no-such-host-here") == ""
-    assert (directory / "stack" / "data" / "mysql").is_dir()
+@attack(
+    "the demo or the private services are set up on a machine where neither its own name nor localhost resolves",
+    "database, PHP and Apache are made and answer all the same",
+)
+def test_where_no_name_resolves_all_services_start(directory):
+    assert run_where(NAMELESS, STARTING, directory / "stack") == "[True]\n"
+    assert (directory / "stack" / "mariadb" / "data" / "mysql").is_dir()
 
 
+@attack(
+    "MariaDB's installer fails and says why on standard output alone",
+    "the error shows the installer's own words, and no half-made database is left",
+)
 def test_what_the_installer_says_on_standard_output_is_reported(directory):
-    said = installed(directory / "stack", "mount --bind /dev/null /usr/sbin/mariadbd")
+    said = run_where(["mount --bind /dev/null /usr/sbin/mariadbd"], INSTALLING, directory / "stack")
     assert "panel_refused: mariadb-install-db ended with" in said
     assert "mariadbd" in said
     assert not (directory / "stack" / "data").exists()
