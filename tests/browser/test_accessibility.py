@@ -14,6 +14,7 @@ from controller.setup import installation
 from controller.web.app import create_app
 from controller.web.support import labels
 from controller.web.support.i18n import COOKIE
+from tests.attacks.table import attack
 from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
 from tests.browser.axe import barriers
 from tests.browser.chrome import chrome
@@ -97,6 +98,10 @@ def endpoint_of(application, url):
 
 
 @pytest.mark.sampled(of=4, each=("language",))
+@attack(
+    "somebody uses a page by keyboard or screen reader, on a telephone, in the dark, or sees little",
+    "axe-core finds nothing wrong in any page, state, language, width and colour scheme",
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", STATES)
 def test_nothing_in_a_page_keeps_anybody_out(sites, sessions, driver, application, name, language):

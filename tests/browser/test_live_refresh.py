@@ -4,6 +4,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.attacks.table import attack
 from tests.browser.chrome import chrome, complaints
 from tests.browser.test_operator_pages import sign_in
 from tests.browser.waiting import until
@@ -82,6 +83,10 @@ def test_its_looks_say_that_nobody_asked_for_them(page):
     assert set(page.execute_script("return window.asked")) == {"1"}
 
 
+@attack(
+    "an operator writes a password into a form of a page that keeps itself fresh",
+    "form, words and focus stay while the rest of the page is renewed",
+)
 def test_what_is_being_written_stays_with_its_focus(page):
     serve(page, "<p>before</p>" + FORM)
     field = page.find_element(By.NAME, "word")
@@ -103,6 +108,7 @@ def test_what_is_being_written_stays_with_its_focus(page):
     assert text(page) == "last"
 
 
+@attack("an operator opens a fold of a page that keeps itself fresh", "it stays open, and the rest is renewed")
 def test_what_was_opened_stays_open(page):
     fold = "<details><summary>More</summary><p>{}</p></details>"
     serve(page, "<p>before</p>" + fold.format("inside"))
@@ -115,6 +121,10 @@ def test_what_was_opened_stays_open(page):
     assert text(page) == "last"
 
 
+@attack(
+    "somebody goes through a page that keeps itself fresh by keyboard, and rows move or go",
+    "the focus stays on its row, or on the part the row was in",
+)
 def test_who_uses_a_keyboard_stays_where_they_are(page):
     rows = [f'<tr data-job="{name}"><td><a id="{name}" href="/admin/jobs">{name}</a></td></tr>' for name in "abc"]
     table = "<table><tbody>{}</tbody></table>"

@@ -13,6 +13,7 @@ from controller.cli.installation import setup
 from controller.config import load_config
 from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 
 ADDRESS = "op@example.com"
 
@@ -89,6 +90,10 @@ def alarms_row(tmp_path):
     return rows["operator's address"]
 
 
+@attack(
+    "an operator sets up an installation without an address for alarms, in a script",
+    "`init` says that alarms go nowhere, and `doctor` is red and names the option",
+)
 def test_init_without_a_terminal_asks_nothing_says_so_and_doctor_is_red(init, tmp_path):
     assert "Alarms go nowhere" in init()
     row = alarms_row(tmp_path)
@@ -101,6 +106,10 @@ def test_init_takes_the_address_as_an_option_and_doctor_is_content(init, tmp_pat
     assert f"Alarms go to {ADDRESS}" in init()
 
 
+@attack(
+    "an operator sets up an installation at a terminal, and leaves the question for an address empty",
+    "alarms are said to go nowhere, and the next `init` asks again until there is one",
+)
 def test_init_asks_at_a_terminal_until_there_is_an_address(init, tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "_at_terminal", lambda: True)
     assert "Alarms go nowhere" in init(input="\n")

@@ -15,6 +15,7 @@ from controller.db.connection.engine import transact
 from controller.db.identities import sessions
 from controller.db.orders import refused_orders
 from shared.job import AGENT_FILE, LAUNCHER_FILE
+from tests.attacks.table import attack
 from tests.support.command_tree import commands_of
 from tests.support.terminal import at_terminal
 from tests.support.worlds.agent_box import sample_members, write_bundle
@@ -152,6 +153,10 @@ def rows_in(command, printed):
 
 
 @pytest.mark.sampled(of=4)
+@attack(
+    "an operator copies an id, an address or a date out of a table in a terminal of 80 or 60 columns",
+    "each of them stands whole on one line, and no word is lost",
+)
 @pytest.mark.parametrize("command", SHOWING)
 def test_at_a_terminal_no_word_is_broken_or_lost(house, command):
     words = command_line(house, command)
