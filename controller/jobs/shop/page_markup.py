@@ -77,7 +77,9 @@ class Page(HTMLParser):
             self._has_base = True
             self._base = _joined(self._base, values["href"]) or self._base
         for kind, address in _named(tag, values):
-            self._note(kind, address)
+            # A script in the page itself has none, and nobody asks for the page again
+            if address.strip():
+                self._note(kind, address)
         if tag == "form":
             self._open = None
             if len(self._forms) < MAX_FORMS:

@@ -195,6 +195,17 @@ def test_a_page_whose_only_style_sheet_or_script_is_missing_is_not_as_it_was(sho
     assert front(shop, pictures("/logo.png"), tag)["assets"]["answered"] == 2
 
 
+@pytest.mark.parametrize(
+    "tag",
+    ["<script>let cart = {}</script>", "<script src=' '></script>", "<link rel=stylesheet>", 3 * "<img class=lazy>"],
+    ids=["written in the page", "an empty address", "a style sheet without one", "pictures without one"],
+)
+def test_what_has_no_address_is_not_asked_for(shop, tag):
+    serve(shop, "/logo.png")
+    assert front(shop, pictures("/logo.png"), tag)["assets"] == {"asked": 1, "answered": 1}
+    assert [path for path, _host, _cookie in shop.requests] == ["/", "/logo.png"]
+
+
 def test_pages_that_are_all_missing_show_that_addresses_by_name_do_not_work(shop):
     links = "".join(f'<a href="/en/{number}-mugs">Mugs</a>' for number in (3, 4, 5))
     assert "none of 3 pages" in front(shop, links)
