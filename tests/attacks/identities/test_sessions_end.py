@@ -95,6 +95,18 @@ def test_the_sessions_of_a_removed_operator_never_come_back(home):
     assert not is_in(thief)
 
 
+@attack(
+    "an operator adds a colleague under a name that is taken",
+    "it is refused and the command for a new password is named; the old password still opens, and sessions stay",
+)
+def test_adding_a_user_replaces_no_password(home):
+    environment, _config, app = home
+    nora = signed_in(app)
+    said = command(environment, "user", "add", "nora", code=1)
+    assert "name_taken" in said and "shoplaunch user password nora" in said
+    assert is_in(nora) and is_in(signed_in(app))
+
+
 def test_the_last_operator_stays(home):
     environment, config, _app = home
     command(environment, "user", "remove", "nora", "--yes")

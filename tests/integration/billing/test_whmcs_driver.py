@@ -7,6 +7,7 @@ from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.changes import SETTLE_SECONDS, SLOW_SECONDS
 from controller.billing.whmcs.mails import READY, RECEIVED
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.integration.billing.orders import about, handover
 from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_notified_once, code_of, everything, subjects
 
@@ -105,6 +106,10 @@ def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_lo
     assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
 
 
+@attack(
+    "WHMCS takes minutes for a call that opens a ticket or sends a mail, so that nobody hears its answer",
+    "what came of it is looked for before any repetition: the client gets one ticket and one mail",
+)
 @pytest.mark.parametrize("mood", ["slow", "late"])
 @pytest.mark.parametrize("action", ["OpenTicket", "SendEmail"])
 def test_a_whmcs_that_takes_minutes_opens_one_ticket_and_sends_one_mail(driver, whmcs, clock, action, mood):

@@ -4,7 +4,6 @@ import http.client
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import pytest
 from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.changed_machine import NAMELESS, run_where
 from tests.support.servers.local_server import as_user
 from tests.support.servers.mariadb import certificate_options
 
 pytestmark = pytest.mark.root
-PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -127,17 +126,6 @@ stack = Stack(Path(sys.argv[1]))
 stack.start()
 print(sorted(set(stack.status().values())))
 """
-#: No name resolves any more: neither this machine's own nor `localhost`, and no name server is known.
-NAMELESS = (
-    "mount --bind /dev/null /etc/hosts", "mount --bind /dev/null /etc/resolv.conf", "hostname no-such-host-here",
-)  # fmt: skip
-
-
-def run_where(words, code, folder):
-    """Run `code` for `folder` where, before that, the shell ran `words`; return what was said."""
-    script = "; ".join([*words, 'exec "$@"'])
-    command = ["unshare", "-m", "-u", "sh", "-ec", script, "sh", sys.executable, "-c", code, str(folder)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
 
 @attack(

@@ -11,7 +11,9 @@ import pytest
 
 from controller.bundles.pipeline import Request, pack
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.integration.packing.test_bad_templates import DUMP
+from tests.support.changed_machine import NAMELESS, run_where
 from tests.support.shops.packing import PlainPlan, Quiet, server_url
 
 #: More than a new server keeps free in the files it has.
@@ -166,3 +168,22 @@ def test_a_lost_connection_to_the_templates_database_is_reported_as_that(
 
     request = Request(docroot, tmp_path / "x.bundle", url_of(awkward), None, server_url(mariadb_server))
     assert failure(request, Watched(("tables", 1), end_connections)).code == "source_database"
+
+
+STARTING = """
+from controller.bundles.source.servers.connections import connect
+from controller.bundles.source.servers.private_server import private_server
+with private_server(lambda _what: None) as address:
+    connection = connect(address, "scratch_failed")
+    connection.close()
+    print("answers")
+"""
+
+
+@pytest.mark.root
+@attack(
+    "a template is packed on a machine where neither its own name nor localhost resolves",
+    "the scratch server is made and answers all the same",
+)
+def test_where_no_name_resolves_the_scratch_server_starts(tmp_path):
+    assert run_where(NAMELESS, STARTING, tmp_path) == "answers\n"

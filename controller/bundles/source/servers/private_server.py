@@ -150,9 +150,11 @@ def _start(directory: Path, server: str, installer: str, uid: int | None) -> sub
 
 
 def _install(command: Sequence[str], options: Sequence[str], log_path: Path) -> None:
+    # Without it nothing is installed where neither this machine's name nor `localhost` resolves
+    forced = [*command, "--force"]
     with log_path.open("wb") as log:
         made = subprocess.run(
-            [*command, "--auth-root-authentication-method=normal", "--skip-test-db", *options],
+            [*forced, "--auth-root-authentication-method=normal", "--skip-test-db", *options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), check=False,
         )  # fmt: skip
     if made.returncode != 0:

@@ -6,6 +6,7 @@ from controller.db.connection.engine import transact
 from controller.db.machines import servers
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
+from tests.attacks.table import attack
 from tests.integration.controller.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -259,6 +260,10 @@ def test_an_account_that_has_another_name_now_keeps_nothing_busy(world):
     assert (found.facts["undo"], found.error["code"], found.domain_key) == ("done", "cancelled_kept", None)
 
 
+@attack(
+    "an order is sent again while its cancelled job is still being taken back",
+    "it is refused for now instead of being answered with the cancelled job; once that is over a new job is made",
+)
 def test_the_very_order_whose_job_is_being_taken_back_is_refused_until_that_is_done(world):
     job, agent = world.dropped()
     agent.send("started")
