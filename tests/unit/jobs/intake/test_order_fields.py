@@ -6,6 +6,7 @@ from controller.db.bundles import Bundle
 from controller.jobs.intake.orders import check_domain, check_email, checked, variant_of
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
+from tests.support.error_codes import error_code
 
 ORDER = {
     "server": "web1",
@@ -14,12 +15,6 @@ ORDER = {
     "email": "a@example.com",
     "account": "alice",
 }
-
-
-def code_of(call, *arguments):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments)
-    return caught.value.code
 
 
 def bundle(*variants):
@@ -98,7 +93,7 @@ def test_what_is_no_host_name_is_refused(domain):
     if domain.strip() != domain and domain.strip():
         assert check_domain(domain) == domain.strip()
     else:
-        assert code_of(check_domain, domain) == "domain_invalid"
+        assert error_code(check_domain, domain) == "domain_invalid"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +113,7 @@ def test_an_email_address_is_taken(email):
     ],
 )  # fmt: skip
 def test_what_is_no_email_address_is_refused(email):
-    assert code_of(check_email, email) == "email_invalid"
+    assert error_code(check_email, email) == "email_invalid"
 
 
 @pytest.mark.parametrize(
@@ -126,12 +121,12 @@ def test_what_is_no_email_address_is_refused(email):
 )
 def test_an_account_name_that_is_none_is_refused(account):
     order = {**ORDER, "account": account}
-    assert code_of(checked, order) == "account_invalid"
+    assert error_code(checked, order) == "account_invalid"
 
 
 def test_an_order_without_account_names_one_only_when_it_may_be_created():
     order = {key: value for key, value in ORDER.items() if key != "account"}
-    assert code_of(checked, order) == "order_invalid"
+    assert error_code(checked, order) == "order_invalid"
     made = checked({**order, "create_account": True})["account"]
     assert made == checked({**order, "create_account": True})["account"]
     assert made != checked({**order, "create_account": True, "domain": "shop.example.org"})["account"]
@@ -150,7 +145,7 @@ def test_names_in_any_language_are_taken_as_they_are(name, text):
 
 @pytest.mark.parametrize("text", ["a\0b", "a\x1bb", "a\u202eb", "a\ufeffb", "\ud800"])
 def test_names_that_cannot_be_shown_are_refused(text):
-    assert code_of(checked, {**ORDER, "shop_name": text}) == "order_invalid"
+    assert error_code(checked, {**ORDER, "shop_name": text}) == "order_invalid"
 
 
 @pytest.mark.parametrize("option", [{"time_zone": "Asia/Tehran"}, {"currency": "IRR"}, {"occupied": "move"}])
@@ -190,7 +185,7 @@ def test_an_order_that_lacks_a_field_names_it(field):
     ],
 )
 def test_a_wrong_field_is_refused(more):
-    assert code_of(checked, {**ORDER, **more}) == "order_invalid"
+    assert error_code(checked, {**ORDER, **more}) == "order_invalid"
 
 
 def test_the_same_order_in_other_clothes_is_the_same_order():
