@@ -9,8 +9,8 @@ from controller.panels.base import Account, Check, DocumentRootRules, SkeletonFi
 from controller.panels.registry import PANELS
 from controller.panels.start import REASONS, WAYS, Started
 from shared.encoding import sha256_hex
-from shared.errors import ShoplaunchError
 from shared.job import FOLDER, cron_line
+from tests.support.error_codes import error_code
 
 pytestmark = pytest.mark.root
 
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.root
 def create(driver, user=None, domain=None):
     user = user or driver.new_user()
     return driver.panel.ensure_account(user, domain or f"{user}.example.test", create=True, email="o@example.com")
-
-
-def code_of(call):
-    with pytest.raises(ShoplaunchError) as failure:
-        call()
-    return failure.value.code
 
 
 @pytest.fixture
@@ -59,20 +53,20 @@ def test_an_account_is_made_once_and_then_found(driver):
 
 @pytest.mark.parametrize("user", ["", "Upper", "1st", "a b", "a;b", "../x", "a" * 32, "-x"])
 def test_unusable_names_are_refused(driver, user):
-    assert code_of(lambda: driver.panel.find_account(user)) == "account_invalid"
+    assert error_code(lambda: driver.panel.find_account(user)) == "account_invalid"
     call = lambda: driver.panel.ensure_account(user, "x.example.test", create=True, email="")  # noqa: E731
-    assert code_of(call) == "account_invalid"
+    assert error_code(call) == "account_invalid"
 
 
 @pytest.mark.parametrize("user", ["root", "nobody", "mysql"])
 def test_system_accounts_are_refused(driver, user):
-    assert code_of(lambda: driver.panel.find_account(user)) == "account_foreign"
+    assert error_code(lambda: driver.panel.find_account(user)) == "account_foreign"
 
 
 def test_a_missing_account_is_not_made_unasked(driver):
     user = driver.new_user()
     call = lambda: driver.panel.ensure_account(user, "x.example.test", create=False, email="")  # noqa: E731
-    assert code_of(call) == "account_missing"
+    assert error_code(call) == "account_missing"
     assert driver.panel.find_account(user) is None
 
 
@@ -80,7 +74,7 @@ def test_a_missing_account_is_not_made_unasked(driver):
 def test_unusable_domains_are_refused_and_make_no_account(driver, domain):
     user = driver.new_user()
     call = lambda: driver.panel.ensure_account(user, domain, create=True, email="")  # noqa: E731
-    assert code_of(call) == "domain_invalid"
+    assert error_code(call) == "domain_invalid"
     assert driver.panel.find_account(user) is None
 
 
@@ -167,8 +161,8 @@ def test_two_accounts_never_get_the_same_database(driver, account):
     other = create(driver)
     assert not set(driver.panel.database_names(account)) & set(driver.panel.database_names(other))
     database, user = driver.panel.database_names(other)
-    assert code_of(lambda: driver.panel.ensure_database(account, database)) == "panel_refused"
-    assert code_of(lambda: driver.panel.ensure_database_user(account, user, "secret")) == "panel_refused"
+    assert error_code(lambda: driver.panel.ensure_database(account, database)) == "panel_refused"
+    assert error_code(lambda: driver.panel.ensure_database_user(account, user, "secret")) == "panel_refused"
 
 
 def test_php_serves_the_site_from_the_document_root(driver, account):
@@ -179,8 +173,8 @@ def test_php_serves_the_site_from_the_document_root(driver, account):
     status, body = driver.get(account, "/version.php")
     assert status == 200
     assert body.decode().startswith(version)
-    assert code_of(lambda: driver.panel.ensure_php(account, "99.0", None, [])) == "panel_refused"
-    assert code_of(lambda: driver.panel.ensure_php(account, "7.2", None, ["no_such_ext"])) == "panel_refused"
+    assert error_code(lambda: driver.panel.ensure_php(account, "99.0", None, [])) == "panel_refused"
+    assert error_code(lambda: driver.panel.ensure_php(account, "7.2", None, ["no_such_ext"])) == "panel_refused"
 
 
 def test_files_are_written_read_hashed_listed_and_removed(driver, account):
@@ -192,7 +186,7 @@ def test_files_are_written_read_hashed_listed_and_removed(driver, account):
         panel.put_file(account, f"{FOLDER}/job", content, 0o600)
     assert panel.read_file(account, f"{FOLDER}/job") == content
     assert panel.read_file(account, f"{FOLDER}/job", limit=len(content)) == content
-    assert code_of(lambda: panel.read_file(account, f"{FOLDER}/job", limit=len(content) - 1)) == "file_too_large"
+    assert error_code(lambda: panel.read_file(account, f"{FOLDER}/job", limit=len(content) - 1)) == "file_too_large"
     assert panel.file_sha256(account, f"{FOLDER}/job") == sha256_hex(content)
     panel.put_file(account, f"{FOLDER}/job", b"", 0o600)
     assert panel.read_file(account, f"{FOLDER}/job") == b""
@@ -204,8 +198,8 @@ def test_files_are_written_read_hashed_listed_and_removed(driver, account):
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../b", "", "a//b"])
 def test_paths_out_of_the_home_are_refused(driver, account, path):
-    assert code_of(lambda: driver.panel.read_file(account, path)) == "path_refused"
-    assert code_of(lambda: driver.panel.put_file(account, path, b"x", 0o600)) == "path_refused"
+    assert error_code(lambda: driver.panel.read_file(account, path)) == "path_refused"
+    assert error_code(lambda: driver.panel.put_file(account, path, b"x", 0o600)) == "path_refused"
 
 
 def test_the_agent_is_placed_whole_and_replaced_by_a_newer_one(driver, account, tmp_path):
@@ -275,7 +269,7 @@ def test_a_removed_account_is_gone_and_can_be_made_anew(driver, account):
         lambda: driver.panel.cron_lines(account),
         lambda: driver.panel.ensure_database(account, driver.panel.database_names(account)[0]),
     ):
-        assert code_of(call) == "account_missing"
+        assert error_code(call) == "account_missing"
     assert create(driver, account.user, account.domain) == account
 
 

@@ -21,6 +21,14 @@ def agent(keys, tmp_path_factory):
     return folder / "agent.pyz"
 
 
+@pytest.fixture(scope="session")
+def killable(agent, tmp_path_factory):
+    """The agent, which dies where `kill.json` says."""
+    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
+    killing_agent(agent, path)
+    return path
+
+
 @pytest.fixture
 def shop(mariadb_server, bundle, controller, keys, agent):
     account = NotedShop(mariadb_server, bundle, controller, keys, agent)

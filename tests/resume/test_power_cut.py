@@ -8,7 +8,7 @@ import pytest
 
 from agent.tree.holding_page import MARK
 from tests.integration.agent_work.conftest import Shop
-from tests.resume.test_switch_kills import MANY, RULES, killable, tree, without_repeated_notes  # noqa: F401 - a fixture
+from tests.resume.test_switch_kills import MANY, RULES, tree, without_repeated_notes
 from tests.support.shops.handmade import Handmade
 
 #: Room for the account twice.
@@ -97,7 +97,7 @@ def loop_devices(tmp_path_factory):
 
 
 @pytest.fixture
-def disk(loop_devices, mariadb_server, controller, keys, killable, tmp_path):  # noqa: F811 - the fixture above
+def disk(loop_devices, mariadb_server, controller, keys, killable, tmp_path):
     with ExitStack() as cleanup:
         shop = Shop(mariadb_server, Handmade(mariadb_server, rows_each=20, chunks=2), controller, keys, killable)
         cleanup.callback(shop.close)

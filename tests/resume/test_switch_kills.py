@@ -14,7 +14,6 @@ import pytest
 from tests.integration.agent_work.conftest import Shop
 from tests.support.sampling import choose_day
 from tests.support.shops.handmade import Handmade
-from tests.support.worlds.agent_box import killing_agent
 
 RULES = {
     "keep": [".well-known"],
@@ -24,14 +23,6 @@ RULES = {
 }
 #: More changes than any of the series has.
 MANY = 400
-
-
-@pytest.fixture(scope="module")
-def killable(agent, tmp_path_factory):
-    """The agent, which dies where `kill.json` says."""
-    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
-    killing_agent(agent, path)
-    return path
 
 
 class World:

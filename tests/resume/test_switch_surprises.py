@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.job import JOB_FILE
-from tests.resume.test_switch_kills import MANY, RULES, killable, tree, world  # noqa: F401 - fixtures
+from tests.resume.test_switch_kills import MANY, RULES, tree, world  # noqa: F401 - fixtures
 
 SWITCHED_HALF = 15
 

@@ -10,7 +10,6 @@ from tests.integration.agent_work.conftest import Shop, undisturbed
 from tests.resume.conftest import same
 from tests.resume.test_kills import finish
 from tests.support.shops.handmade import Handmade, place
-from tests.support.worlds.agent_box import killing_agent
 
 DARK_STYLE = "body { background: black }\n"
 
@@ -47,14 +46,6 @@ VARIANTS = {
 def bundle(mariadb_server):
     """A handmade bundle with eighteen variants."""
     return Handmade(mariadb_server, rows_each=40, chunks=3).with_variants(mariadb_server, VARIANTS)
-
-
-@pytest.fixture(scope="module")
-def killable(agent, tmp_path_factory):
-    """The agent, which dies where `kill.json` says."""
-    path = tmp_path_factory.mktemp("killable") / "agent.pyz"
-    killing_agent(agent, path)
-    return path
 
 
 @pytest.fixture

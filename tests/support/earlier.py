@@ -29,7 +29,8 @@ from controller.web.app import create_app
 from controller.web.support.agent_socket import listen
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.state import Token
-from tests.support.worlds.whole import Whole, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import Whole
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "system" / "upgrade"
@@ -243,7 +244,7 @@ class Machine(Whole):
             found = self.show(job)
             return found if found["state"] in states else None
 
-        return wait_for(is_there, lambda: self.trouble(job), 120, pause=0.2)
+        return wait_until(is_there, lambda: self.trouble(job), 120, pause=0.2)
 
     def trouble(self, job):
         """Return what helps to understand a job that does not get on."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from controller.network.http_client import HttpClient, HttpRequest, Limits, Origin
 from controller.panels.local.private_stack.stack import free_port
+from tests.support.waiting import wait_until
 from tests.support.worlds.accounts import remove_account
 
 WAIT_SECONDS = 60
@@ -235,10 +236,7 @@ class PhpHost:
 
     @staticmethod
     def _wait(path):
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not path.exists():
-            assert time.monotonic() < deadline, f"{path} did not appear"
-            time.sleep(0.02)
+        wait_until(path.exists, f"{path} did not appear", seconds=WAIT_SECONDS)
 
     def log(self):
         """Return what the servers have to say."""

@@ -9,10 +9,6 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pytest
-
-from shared.errors import ShoplaunchError
-
 #: What a backup or restore may hold in memory, the program itself included.
 MOST_BYTES = 150 * 1024 * 1024
 EARLIER = Path(__file__).parents[1] / "system" / "upgrade" / "9e78168" / "backup.tgz"
@@ -28,12 +24,6 @@ text = open("/proc/self/status").read()
 print("peak", int(re.search(r"VmHWM:\\s*(\\d+)", text)[1]) * 1024, file=sys.stderr)
 sys.exit(code)
 """
-
-
-def refusal(call, *arguments):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments)
-    return caught.value.code
 
 
 def counts(tables):

@@ -1,7 +1,6 @@
 """Programs: what they print is bounded, what they complain is read to its end and its last part kept."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from controller import processes
 from controller.panels.local import commands
 from controller.processes import ERROR_BYTES, Bounds, TooMuchOutput, run
+from tests.support.waiting import wait_until
 
 BOUNDS = Bounds(seconds=60, output_bytes=100)
 
@@ -48,10 +48,7 @@ def test_what_a_program_left_behind_ends_with_it(tmp_path):
     with pytest.raises(TooMuchOutput):
         run(["bash", "-c", script], subprocess.DEVNULL, Bounds(60, 1_000_000))
     pid = noted.read_text().strip()
-    deadline = time.monotonic() + 60
-    while Path("/proc", pid, "cmdline").exists() and Path("/proc", pid, "cmdline").read_bytes():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not (Path("/proc", pid, "cmdline").exists() and Path("/proc", pid, "cmdline").read_bytes()))
 
 
 @pytest.mark.sampled(of=2, rests=True)

@@ -2,7 +2,6 @@
 
 import pwd
 import subprocess
-import time
 from pathlib import Path
 
 import pymysql
@@ -12,6 +11,7 @@ from controller.panels.local import uids
 from controller.panels.local.as_account import run
 from tests.attacks.table import attack
 from tests.support.servers.local_server import LocalServer
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -70,13 +70,6 @@ def program():
     for process in started:
         process.kill()
         process.wait()
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @attack(

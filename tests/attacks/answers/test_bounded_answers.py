@@ -3,7 +3,6 @@
 import os
 import ssl
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +30,7 @@ from tests.fakes.whm.certificates import Authority
 from tests.support import hostile_server
 from tests.support.hostile_server import HostileServer
 from tests.support.measured import PATIENCE, ended
+from tests.support.waiting import wait_until
 
 #: What a call may take of our memory, whatever comes.
 MOST_MEMORY = 96 * 1024 * 1024
@@ -346,10 +346,3 @@ def is_running(pid):
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def wait_until(is_so):
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.01)

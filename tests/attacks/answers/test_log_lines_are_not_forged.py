@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 import requests
@@ -17,6 +16,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.web.support.server_log import ServerLog
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import Site
 
 ENTRY = "2027-01-15 08:00:00,000 CRITICAL root: forged"
@@ -93,13 +93,6 @@ def started(house):
         process.wait(60)
 
 
-def until(condition, output):
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, output()
-        time.sleep(0.1)
-
-
 @attack("a panel's answer, or an error nobody foresaw, quotes lines of a log, and a worker logs it",
         "each entry is one line, and no line of the traceback below passes for one")  # fmt: skip
 def test_a_workers_log_is_not_forged(house, started):
@@ -109,7 +102,7 @@ def test_a_workers_log_is_not_forged(house, started):
         house.put(job, "preparing", wake_at=0.0, **private)
     _process, output = started("worker")
     refused, broken = f"{known.id}: step account: panel_refused: x\\n{ENTRY}", f"RuntimeError: x\\n{ENTRY}"
-    until(lambda: refused in output() and broken in output(), output)
+    wait_until(lambda: refused in output() and broken in output(), output)
     lines = harmless(output())
     assert [line for line in lines if refused in line]
     # A traceback keeps its lines
@@ -125,7 +118,7 @@ def test_a_workers_log_in_json_is_not_forged(house, started):
         known, "preparing", wake_at=0.0, **changes.sealed(house.service.installation.keys, {"db.password": "p" * 16})
     )
     _process, output = started("worker", SHOPLAUNCH_LOG_FORMAT="json")
-    until(lambda: "panel_refused" in output().rpartition("\n")[0], output)
+    wait_until(lambda: "panel_refused" in output().rpartition("\n")[0], output)
     entries = [json.loads(line) for line in harmless(output().rpartition("\n")[0])]
     refused = next(one for one in entries if "panel_refused" in one["message"])
     assert refused["message"].endswith(WORDS)
@@ -137,11 +130,11 @@ def test_a_workers_log_in_json_is_not_forged(house, started):
 def test_a_services_log_is_not_forged(house, started):
     port = free_port()
     _process, output = started("serve", "--no-worker", "--bind", f"127.0.0.1:{port}")
-    until(lambda: "Listening" in output(), output)
+    wait_until(lambda: "Listening" in output(), output)
     forged = requests.utils.quote(WORDS)
     answer = requests.get(f"http://127.0.0.1:{port}/trouble/{forged}", timeout=60)
     assert answer.status_code == 500
-    until(lambda: "RuntimeError: x" in output(), output)
+    wait_until(lambda: "RuntimeError: x" in output(), output)
     assert [line for line in harmless(output()) if "Exception on /trouble/x" in line or "/trouble" in line]
 
 

@@ -12,7 +12,7 @@ from controller.jobs.shop.visits import Site
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 #: Seconds of one answer, and of all visits: half of the pages would take longer.
 ANSWER, ALL = 0.3, 3.0
@@ -123,9 +123,9 @@ def test_slow_shops_leave_their_server_to_others(world, request):
     request.addfinalizer(worker.stop)
     request.addfinalizer(pages.opened.set)
     worker.start()
-    eventually(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER - 1)
+    wait_until(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER - 1)
     order = world.order(domain="next.example.com", account="next")
-    eventually(lambda: world.job(order).state == "dropped")
+    wait_until(lambda: world.job(order).state == "dropped")
     assert [world.steps(job)["check"].error for job, _agent in dropped] == [None] * PER_SERVER
     pages.opened.set()
-    eventually(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER)
+    wait_until(lambda: len({host for _path, host, _cookies in world.site.requests}) == PER_SERVER)

@@ -27,7 +27,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
-from tests.integration.controller.world import eventually
+from tests.support.error_codes import error_code
 from tests.support.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of
 from tests.support.saved_files import (
     EARLIER,
@@ -37,8 +37,8 @@ from tests.support.saved_files import (
     measured,
     old_backup,
     old_tables,
-    refusal,
 )
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[3]
 
@@ -188,7 +188,7 @@ def test_no_backup_is_made_in_the_middle_of_a_restore(places, tmp_path, monkeypa
     real, refused = loading.was_loaded, []
 
     def looking(engine, token):
-        refused.append(refusal(backups.backup, config, tmp_path / "half"))
+        refused.append(error_code(backups.backup, config, tmp_path / "half"))
         return real(engine, token)
 
     monkeypatch.setattr(loading, "was_loaded", looking)
@@ -292,7 +292,7 @@ def test_an_earlier_file_of_any_size_comes_back_in_flat_memory(places, tmp_path,
 def test_a_backup_of_a_newer_version_is_refused_as_such(places, tmp_path):
     config = places.config("sqlite")
     old_backup(tmp_path / "saved", old_tables(), revision="9999")
-    assert refusal(backups.restore, config, tmp_path / "saved") == "backup_newer"
+    assert error_code(backups.restore, config, tmp_path / "saved") == "backup_newer"
     assert not (config.home / ".restoring").exists()
 
 
@@ -307,7 +307,7 @@ def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
     before = content(config), keys_of(config)
     with closing_engine(config) as engine:
         transact(engine, lambda connection: workers.beat(connection, "one"))
-        assert refusal(backups.restore, config, tmp_path / "saved") == "service_running"
+        assert error_code(backups.restore, config, tmp_path / "saved") == "service_running"
         assert (content(config), keys_of(config)) == before
         transact(engine, lambda connection: workers.end(connection, "one"))
     backups.restore(config, tmp_path / "saved")
@@ -337,10 +337,10 @@ def test_a_web_server_without_a_worker_keeps_its_installation(places, tmp_path):
                 with reading(engine) as connection:
                     return workers.process_age(connection), workers.beats(connection), workers.listed(connection)
 
-            eventually(lambda: signs()[0] is not None)
+            wait_until(lambda: signs()[0] is not None)
             assert signs()[1:] == (frozenset(), [])
             before = content(config), keys_of(config)
-            assert refusal(backups.restore, config, tmp_path / "saved") == "service_running"
+            assert error_code(backups.restore, config, tmp_path / "saved") == "service_running"
             assert (content(config), keys_of(config)) == before
             process.terminate()
             assert process.wait(60) == 0

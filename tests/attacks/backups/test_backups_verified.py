@@ -17,8 +17,9 @@ from controller.backups import archive
 from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
+from tests.support.error_codes import error_code
 from tests.support.saved import closing_engine, content, keys_of
-from tests.support.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables, refusal
+from tests.support.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables
 
 
 def verify(file):
@@ -59,9 +60,9 @@ def no_json(name, data):
 def test_verify_finds_what_is_missing_or_altered(places, installed, tmp_path, change):
     backups.backup(installed, tmp_path / "saved")
     repacked(tmp_path / "saved", tmp_path / "bad", change)
-    assert refusal(verify, tmp_path / "bad") == "backup_damaged"
+    assert error_code(verify, tmp_path / "bad") == "backup_damaged"
     config = places.config("sqlite")
-    assert refusal(backups.restore, config, tmp_path / "bad") == "backup_damaged"
+    assert error_code(backups.restore, config, tmp_path / "bad") == "backup_damaged"
     assert list(config.home.iterdir()) == []
 
 
@@ -70,8 +71,8 @@ def test_rows_that_refer_to_nothing_are_found(places, tmp_path):
     tables = old_tables()
     tables["jobs"] = tables["jobs"][1:]
     old_backup(tmp_path / "saved", tables)
-    assert refusal(verify, tmp_path / "saved") == "backup_damaged"
-    assert refusal(backups.restore, places.config("sqlite"), tmp_path / "saved") == "backup_damaged"
+    assert error_code(verify, tmp_path / "saved") == "backup_damaged"
+    assert error_code(backups.restore, places.config("sqlite"), tmp_path / "saved") == "backup_damaged"
 
 
 def test_verify_says_what_is_there_and_touches_nothing(installed, tmp_path):
@@ -92,7 +93,7 @@ def test_what_the_database_refuses_is_said_and_nothing_is_changed(places, tmp_pa
     packet = mariadb_server.query("SELECT @@global.max_allowed_packet")[0][0]
     mariadb_server.query("SET GLOBAL max_allowed_packet = 1048576")
     try:
-        assert refusal(backups.restore, config, tmp_path / "saved") in ("restore_failed", "database_busy")
+        assert error_code(backups.restore, config, tmp_path / "saved") in ("restore_failed", "database_busy")
     finally:
         mariadb_server.query(f"SET GLOBAL max_allowed_packet = {packet}")
     assert (content(config), keys_of(config)) == (before, keys)
@@ -200,9 +201,9 @@ def test_what_unpacks_without_end_is_damage(places, tmp_path, what):
     refused_in_little_memory(config, tmp_path / "other")
     empty = places.config("sqlite")
     taken = Staged()
-    assert refusal(backups.read, tmp_path / "other", str, taken) == "backup_damaged"
+    assert error_code(backups.read, tmp_path / "other", str, taken) == "backup_damaged"
     assert taken.bytes <= 256 * MEGABYTE
-    assert refusal(backups.restore, empty, tmp_path / "other") == "backup_damaged"
+    assert error_code(backups.restore, empty, tmp_path / "other") == "backup_damaged"
     assert list(empty.home.iterdir()) == []
 
 
@@ -297,7 +298,7 @@ def test_what_no_installation_has_is_refused(places, tmp_path, change):
     before, keys = content(config), keys_of(config)
     backups.backup(source, tmp_path / "saved")
     forged(tmp_path / "saved", tmp_path / "forged", change)
-    assert refusal(backups.restore, config, tmp_path / "forged") in ("backup_damaged", "restore_failed")
+    assert error_code(backups.restore, config, tmp_path / "forged") in ("backup_damaged", "restore_failed")
     assert (content(config), keys_of(config)) == (before, keys)
 
 
@@ -311,5 +312,5 @@ def test_rows_that_no_earlier_version_had_are_damage(places, tmp_path):
     tables["services"] = [{**dict.fromkeys(tables["services"][0]), **odd}]
     old_backup(tmp_path / "saved", tables)
     config = places.config("sqlite")
-    assert refusal(backups.restore, config, tmp_path / "saved") == "backup_damaged"
+    assert error_code(backups.restore, config, tmp_path / "saved") == "backup_damaged"
     assert not (config.home / "keys").exists()

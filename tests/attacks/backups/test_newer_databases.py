@@ -14,9 +14,10 @@ from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
-from tests.integration.controller.world import World, eventually
+from tests.integration.controller.world import World
 from tests.support.saved import closing_engine, content, keys_of
 from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.waiting import wait_until
 
 COMMANDS = [
     ("jobs",),
@@ -129,10 +130,10 @@ def test_a_running_service_takes_nothing_up_on_a_newer_versions_database(request
         assert answer.status_code == 503, (path, answer.text)
     assert site.post("/api/v1/orders").json["code"] == site.get("/readyz").json["code"] == "database_newer"
     seen = world.worker._pulse.rounds
-    eventually(lambda: world.worker._pulse.rounds > seen + 2)
+    wait_until(lambda: world.worker._pulse.rounds > seen + 2)
     assert rows(engine) == before and world.panel.calls == []
     set_revision(engine, migrate.newest())
-    eventually(lambda: world.job(job).state == "dropped")
+    wait_until(lambda: world.job(job).state == "dropped")
     assert site.get("/admin/jobs").status_code == 302
     assert world.worker.stop()
     world.close()

@@ -19,9 +19,9 @@ from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
-from tests.integration.controller.world import eventually
 from tests.support import restoring
 from tests.support.saved import closing_engine, content, keys_of
+from tests.support.waiting import wait_until
 
 SECONDS = 120
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -141,7 +141,7 @@ def test_a_commit_that_the_server_is_still_at_is_waited_for(places):
             found = pool.submit(loading.was_loaded, engine, "token")
             # Within a transaction the server answers it always alike
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
-                eventually(lambda: found.done() or other.execute(waiting).first())
+                wait_until(lambda: found.done() or other.execute(waiting).first())
             assert not found.done()
         assert found.result(SECONDS) is True
         assert loading.was_loaded(engine, "another") is False

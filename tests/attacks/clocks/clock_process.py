@@ -24,7 +24,8 @@ from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel
-from tests.integration.controller.world import World, eventually
+from tests.integration.controller.world import World
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[3]
 KEPT = ("accounts", "databases", "users", "grants", "crontabs")
@@ -158,11 +159,11 @@ class SharedWorld(World):
     def more(self, what, name, times=5):
         """Wait until process `name` has counted `times` more of `what`."""
         wanted = self.notes.counted(what, name) + times
-        eventually(lambda: self.notes.counted(what, name) >= wanted, SECONDS)
+        wait_until(lambda: self.notes.counted(what, name) >= wanted, seconds=SECONDS)
 
     def is_in(self, held):
         """Wait until a process stays within `held`."""
-        eventually((self.folder / f"in {held}").exists, SECONDS)
+        wait_until((self.folder / f"in {held}").exists, seconds=SECONDS)
 
     def go(self, held):
         """Let it go on."""

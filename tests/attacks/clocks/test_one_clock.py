@@ -14,10 +14,11 @@ import pytest
 from controller.db.connection.engine import make_engine
 from tests.attacks.clocks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
-from tests.integration.controller.world import DOMAIN, Agent, eventually
+from tests.integration.controller.world import DOMAIN, Agent
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shifted_clock import ShiftedClock
 from tests.support.state_database import make_tables
+from tests.support.waiting import wait_until
 
 PREPARES, NOTIFIES = "ensure_account:alice", f"hand_over:{DOMAIN}"
 
@@ -58,7 +59,7 @@ def begin(shared, holder, other):
 def ends_once(shared, job, other):
     """Let the job end; its agent reports, and the other worker has looked for work while the client is notified."""
     shared.go(PREPARES)
-    eventually(lambda: shared.job(job).state == "dropped", SECONDS)
+    wait_until(lambda: shared.job(job).state == "dropped", seconds=SECONDS)
     other.send_signal(signal.SIGSTOP)
     shared.serve(job)
     # Reading it is learning what the others made
@@ -71,7 +72,7 @@ def ends_once(shared, job, other):
     shared.more("looks", "other")
     shared.more("renewals", "holder")
     shared.go(NOTIFIES)
-    eventually(lambda: shared.steps(job)["unblock"].state in ("done", "skipped"), SECONDS)
+    wait_until(lambda: shared.steps(job)["unblock"].state in ("done", "skipped"), seconds=SECONDS)
     assert shared.job(job).state == "live"
     assert shared.notes.calls("ensure_account", "alice") == ["holder"]
     assert shared.notes.calls("hand_over", DOMAIN) == ["holder"]

@@ -11,21 +11,15 @@ from controller.cli import main
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.orders.request_log import RequestLog
-from controller.db.tables import refused_orders
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated
 from tests.support.clock import Clock
 from tests.support.worlds.web_site import an_order
 
+pytestmark = pytest.mark.usefixtures("nothing_is_refused")
+
 ORDERS = "/api/v1/orders"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_refused(site):
-    """What one test leaves refused no other sees."""
-    yield
-    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 def command(site, *words, code=0):

@@ -11,12 +11,15 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.db.connection.engine import reading, transact
-from controller.db.tables import api_keys, refused_orders, services
+from controller.db.tables import api_keys, services
 from controller.jobs.intake import billing_events, chores
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
 from tests.support.services import job_of_service
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import an_order, csrf_of
+
+pytestmark = pytest.mark.usefixtures("nothing_is_refused")
 
 TIMEOUT = 120
 ORDERS = "/api/v1/orders"
@@ -26,13 +29,6 @@ ORDERS = "/api/v1/orders"
 def operator(site):
     """The session of an operator."""
     return site.signed_in()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_refused(site):
-    """What one test leaves refused no other sees."""
-    yield
-    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 def send(site, document):
@@ -96,10 +92,7 @@ def test_a_refused_order_is_seen_everywhere_with_its_reason(site, operator, what
         in_metrics = dict(re.findall(r'shoplaunch_orders_without_job\{reason="(\w+)"\} (\d+)', text))
         return in_metrics == {name: str(number) for name, number in ready.items()} and ready["refused"] == 1
 
-    end = time.monotonic() + TIMEOUT
-    while not counted():
-        assert time.monotonic() < end
-        time.sleep(0.2)
+    wait_until(counted, seconds=TIMEOUT)
 
 
 @attack("the reason is fixed and the order sent again", "its job is made, and the row is settled")

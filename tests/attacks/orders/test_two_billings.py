@@ -3,18 +3,18 @@
 import json
 
 import pytest
-import sqlalchemy as sa
 
 from controller.billing.channels import channels
 from controller.config import load_config
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import reading
 from controller.db.orders import services
-from controller.db.tables import refused_orders
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated
 from tests.support.worlds.web_site import KEY, an_order
+
+pytestmark = pytest.mark.usefixtures("nothing_is_refused")
 
 ORDERS = "/api/v1/orders"
 OTHER = "second"
@@ -24,13 +24,6 @@ OTHER = "second"
 def keys(site):
     """Name -> secret of the keys of two billing systems."""
     return {KEY: site.secret, OTHER: installation.add_api_key(load_config(site.environment), OTHER)}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_refused(site):
-    """What one test leaves refused no other sees."""
-    yield
-    transact(site.service.installation.engine, lambda connection: connection.execute(sa.delete(refused_orders)))
 
 
 @pytest.fixture

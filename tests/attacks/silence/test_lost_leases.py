@@ -10,8 +10,8 @@ from controller.db import jobs
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 #: Calls of the panel from the first of a job to the last, by the part of its life they belong to.
 PREPARING = (
@@ -127,7 +127,7 @@ def test_a_renewal_notices_that_the_lease_is_lost(world, monkeypatch, caplog):
     try:
         assert entered.wait(SECONDS)
         transact(world.engine, lambda c: c.execute(sa.text("UPDATE jobs SET lease_owner = 'other'")))
-        eventually(lambda: f"job {job.id}: the lease is lost" in caplog.text)
+        wait_until(lambda: f"job {job.id}: the lease is lost" in caplog.text)
         left = stored(world)
     finally:
         leave.set()

@@ -11,8 +11,8 @@ from controller.jobs.engine.broker import link
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
 from tests.support.servers import redis
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 #: A message may have 512 MB, and there may be thousands of them.
@@ -48,9 +48,9 @@ def test_messages_without_end_are_not_held(server):
     tracemalloc.start()
     try:
         made.start()
-        eventually(lambda: made.is_healthy)
+        wait_until(lambda: made.is_healthy)
         BrokerHints(broker, Local()).hint("web1")
-        eventually(lambda: came == ["web1"])
+        wait_until(lambda: came == ["web1"])
         assert tracemalloc.get_traced_memory()[1] < MESSAGE_BYTES / 4
     finally:
         tracemalloc.stop()

@@ -21,7 +21,7 @@ from controller.jobs.intake.service import Service
 from controller.web.app import create_app
 from tests.attacks.silence.service_process import SECONDS
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 NOW = 1_800_000_000.0
 
@@ -116,14 +116,14 @@ def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
     try:
         assert hanging.wait(SECONDS)
         # The sign of its last move may still be under way
-        eventually(lambda: signs()[1] is not None)
+        wait_until(lambda: signs()[1] is not None)
         loop = signs()[0]
-        eventually(lambda: signs()[0] > loop + 1)
+        wait_until(lambda: signs()[0] > loop + 1)
         loop, still = signs()
-        eventually(lambda: signs()[0] > loop + 1)
+        wait_until(lambda: signs()[0] > loop + 1)
         assert signs()[1] == still
         leave.set()
-        eventually(lambda: signs()[1] > still)
+        wait_until(lambda: signs()[1] > still)
     finally:
         leave.set()
         assert made.stop(SECONDS)
@@ -132,7 +132,7 @@ def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
 
 def test_an_installation_is_ready_while_a_worker_runs(world, running, asked_of, monkeypatch):
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
-    eventually(lambda: asked_of("/readyz").status_code == 200)
+    wait_until(lambda: asked_of("/readyz").status_code == 200)
 
 
 def passed(world, seconds):
@@ -144,7 +144,7 @@ def passed(world, seconds):
 @attack("the worker is restarted in order", "the web stays ready for as long as a minute, and no longer")
 def test_a_restart_of_the_worker_takes_no_web_away(world, running, asked_of, monkeypatch):
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
-    eventually(lambda: asked_of("/readyz").status_code == 200)
+    wait_until(lambda: asked_of("/readyz").status_code == 200)
     running.stop()
     assert asked_of("/readyz").status_code == 200
     passed(world, health.MAX_LOOP_SECONDS - 30)

@@ -16,8 +16,9 @@ from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.silence.service_process import SECONDS, Process
 from tests.attacks.table import attack
-from tests.integration.controller.world import World, eventually
+from tests.integration.controller.world import World
 from tests.support.state_database import make_tables
+from tests.support.waiting import wait_until
 
 
 class Gone(BaseException):
@@ -46,10 +47,10 @@ def is_dropped(world, job):
 def test_the_loop_outlives_a_machine_without_threads(world, running, monkeypatch):
     refused, enough = no_threads_for(monkeypatch, ("job",))
     job = world.order()
-    eventually(lambda: len(refused) >= 3)
+    wait_until(lambda: len(refused) >= 3)
     assert world.job(job).state == "received"
     enough.set()
-    eventually(lambda: is_dropped(world, job))
+    wait_until(lambda: is_dropped(world, job))
 
 
 @pytest.mark.sampled(of=2)
@@ -71,7 +72,7 @@ def test_the_loop_outlives_whatever_looking_for_jobs_meets(world, running, monke
 
     monkeypatch.setattr(due, "servers", look)
     job = world.order()
-    eventually(lambda: is_dropped(world, job))
+    wait_until(lambda: is_dropped(world, job))
     assert len(met) == 3
 
 
@@ -86,13 +87,13 @@ def test_an_ended_thread_is_reported_and_its_job_put_off(world, running, caplog)
 
     world.panel.before["ensure_account"] = die
     job = world.order()
-    eventually(lambda: f"job {job.id} could not be moved on" in caplog.text)
-    eventually(lambda: world.job(job).wake_at == world.clock() + job_runner.TROUBLE_SECONDS)
+    wait_until(lambda: f"job {job.id} could not be moved on" in caplog.text)
+    wait_until(lambda: world.job(job).wake_at == world.clock() + job_runner.TROUBLE_SECONDS)
     other = world.order(domain="other.example.com", account="bob")
-    eventually(lambda: is_dropped(world, other))
+    wait_until(lambda: is_dropped(world, other))
     assert len(times) == 1 and world.job(job).state == "preparing"
     world.clock.pass_by(job_runner.TROUBLE_SECONDS + 1)
-    eventually(lambda: is_dropped(world, job))
+    wait_until(lambda: is_dropped(world, job))
 
 
 @attack("no thread is left to renew a job's lease", "nobody holds the job, and it is tried again")
@@ -128,7 +129,7 @@ def test_a_lease_is_renewed_again_after_whatever_a_renewal_met(world, monkeypatc
     try:
         world.clock.pass_by(lease.SECONDS - 1)
         until = world.clock() + lease.SECONDS
-        eventually(lambda: met and world.job(job).lease_until >= until)
+        wait_until(lambda: met and world.job(job).lease_until >= until)
     finally:
         leave.set()
         first.join(SECONDS)
@@ -209,7 +210,7 @@ def test_a_process_whose_loop_cannot_go_on_ends_and_says_so(process, command, tr
 def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     started, world = process("hung_step", *COMMANDS[command])
     job = world.order()
-    eventually((tmp_path / "asked").exists, SECONDS)
+    wait_until((tmp_path / "asked").exists, seconds=SECONDS)
     started.signal(signal.SIGTERM)
     assert started.ended() == 0, started.output()
     left = world.job(job)
@@ -228,7 +229,7 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
 def test_a_worker_whose_log_takes_nothing_works(process, tmp_path):
     started, world = process("hung_step", "worker", log=Path("/dev/full"))
     world.order()
-    eventually((tmp_path / "asked").exists, SECONDS)
+    wait_until((tmp_path / "asked").exists, seconds=SECONDS)
     started.signal(signal.SIGTERM)
     assert started.ended() == 0
 
@@ -236,7 +237,7 @@ def test_a_worker_whose_log_takes_nothing_works(process, tmp_path):
 @attack("a worker hangs in its very end, whatever it waits for", "the kernel ends it in time")
 def test_a_worker_that_hangs_in_its_end_is_ended(process):
     started, _world = process("hung_end", "worker")
-    eventually(lambda: "working as" in started.output(), SECONDS)
+    wait_until(lambda: "working as" in started.output(), seconds=SECONDS)
     started.signal(signal.SIGTERM)
     assert started.ended() == -signal.SIGALRM, started.output()
 
@@ -266,9 +267,9 @@ def test_a_worker_that_is_started_again_brings_no_old_watch_back_to_life(world, 
     for _ in range(2):
         made.start()
         assert made.stop(SECONDS)
-        eventually(lambda: given and given[-1].is_set())
+        wait_until(lambda: given and given[-1].is_set())
     made.start()
-    eventually(lambda: len(given) == 3)
+    wait_until(lambda: len(given) == 3)
     try:
         assert [one.is_set() for one in given] == [True, True, False]
     finally:

@@ -14,7 +14,7 @@ from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.failing import ANSWERS, BREAKS, HANGS, PanelServer, connect
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 
 @attack(
@@ -94,9 +94,9 @@ def test_accounts_that_hang_leave_their_server_to_others(world, request, monkeyp
     request.addfinalizer(worker.stop)
     request.addfinalizer(ended.set)
     worker.start()
-    eventually(lambda: calls.waiting(0.05) == {"web1": HANGING} and "web1" in calls.silent(0.05))
+    wait_until(lambda: calls.waiting(0.05) == {"web1": HANGING} and "web1" in calls.silent(0.05))
     order = world.order(domain="next.example.com", account="next")
-    eventually(lambda: world.job(order).state == "dropped", 30)
+    wait_until(lambda: world.job(order).state == "dropped", seconds=30)
     assert len(held) == HANGING
     ended.set()
-    eventually(lambda: held == set(hung))
+    wait_until(lambda: held == set(hung))

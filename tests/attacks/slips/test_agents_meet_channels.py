@@ -11,7 +11,7 @@ from controller.setup import agent_channels
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 SECONDS = 120
 
@@ -54,7 +54,7 @@ def test_a_channel_is_given_no_agent_that_is_just_removed(config, kept, monkeypa
 
     def removing(*arguments):
         began.append(pool.submit(agent_channels.roll_out, config, "stable", new, 100))
-        eventually(lambda: began[0].done() or somebody_waits(config.agent))
+        wait_until(lambda: began[0].done() or somebody_waits(config.agent))
         remove(*arguments)
 
     monkeypatch.setattr(versions, "remove", removing)

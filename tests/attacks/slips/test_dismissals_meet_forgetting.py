@@ -12,8 +12,9 @@ from controller.jobs.intake import resending
 from tests.attacks.slips.test_removals_meet_orders import WAITING
 from tests.attacks.table import attack
 from tests.integration.controller.retention.stored import dump
-from tests.integration.controller.world import World, eventually
+from tests.integration.controller.world import World
 from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.waiting import wait_until
 
 SECONDS = 120
 KEY, SERVICE, DOMAIN = "billing", "77", "planted-shop.example.com"
@@ -81,7 +82,7 @@ def test_forgetting_waits_for_a_dismissal_under_way(request, world, kind, monkey
     def looking(connection, *given, **more):
         found = get(connection, *given, **more)
         forgetting.append(pool.submit(forget, world))
-        eventually(lambda: forgetting[0].done() or is_waiting())
+        wait_until(lambda: forgetting[0].done() or is_waiting())
         return found
 
     monkeypatch.setattr(refused_orders, "get", looking)

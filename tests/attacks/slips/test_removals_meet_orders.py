@@ -19,11 +19,11 @@ from controller.jobs.engine.operations import interventions
 from controller.jobs.intake import orders
 from controller.keys import ensure_keys
 from controller.setup import removal
-from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
-from tests.integration.controller.world import eventually
+from tests.support.error_codes import error_code
 from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.waiting import wait_until
 
 SECONDS = 120
 REMOVALS = {"server": removal.server, "bundle": removal.bundle}
@@ -59,12 +59,6 @@ def engine(config):
     made.dispose()
 
 
-def refusal(call, *arguments):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments)
-    return caught.value.code
-
-
 @attack(
     "an operator removes a server or bundle while an order for it is being looked at",
     "the order is refused by name: no job is made that no server ever moves",
@@ -78,7 +72,7 @@ def test_an_order_for_what_was_just_removed_makes_no_job(config, engine, what, m
         return fitted(*arguments)
 
     monkeypatch.setattr(orders, "_fitted", removing)
-    assert refusal(orders.place, engine, ORDER, orders.OPERATORS, 1.0) == f"{what}_unknown"
+    assert error_code(orders.place, engine, ORDER, orders.OPERATORS, 1.0) == f"{what}_unknown"
     with reading(engine) as connection:
         assert jobs.counts(connection) == {}
 
@@ -91,7 +85,7 @@ def test_an_order_for_what_was_just_removed_makes_no_job(config, engine, what, m
 def test_a_cancelled_job_does_not_come_back_without_what_it_needs(config, engine, what):
     job = add_job(engine, state="cancelled", **column(Facts(undo=Undo(UNDO_DONE))))
     REMOVALS[what](config, NAMES[what])
-    assert refusal(interventions.undo_cancel, engine, job.id, 1.0) == f"{what}_unknown"
+    assert error_code(interventions.undo_cancel, engine, job.id, 1.0) == f"{what}_unknown"
 
 
 WAITING = {
@@ -119,8 +113,8 @@ def test_a_removal_waits_for_what_is_being_written(request, config, engine, kind
     def removing(write):
         def both(*arguments):
             write(*arguments)
-            removals.append(pool.submit(refusal, REMOVALS[what], config, NAMES[what]))
-            eventually(lambda: removals[0].done() or is_waiting(server, kind))
+            removals.append(pool.submit(error_code, REMOVALS[what], config, NAMES[what]))
+            wait_until(lambda: removals[0].done() or is_waiting(server, kind))
 
         return both
 

@@ -3,7 +3,6 @@
 
 import re
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,6 +20,7 @@ from tests.integration.starter.test_text import (
     place_text,
     run,
 )
+from tests.support.waiting import wait_until
 
 AS_ACCOUNT = ("fpm", "suexec")
 METHODS = ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW")
@@ -125,10 +125,7 @@ def test_the_launcher_outlives_the_web_server_that_started_it(host_of):
     assert host.starter.outcome(host.ask(f"/{host.starter.name}").body) == (True, "")
     wait_for_start(host.home)
     host.end("fpm.pid", signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while not (host.home / "outlived").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((host.home / "outlived").exists)
 
 
 @attack(
@@ -142,10 +139,7 @@ def test_what_ends_a_requests_processes_does_not_end_the_agent(host_of, before):
     path.write_bytes(path.read_bytes().replace(b"umask 022;", before))
     assert host.starter.outcome(host.ask(f"/{host.starter.name}").body) == (True, ""), host.log()
     wait_for_start(host.home)
-    deadline = time.monotonic() + 60
-    while not (host.home / "outlived").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until((host.home / "outlived").exists)
 
 
 STATEMENTS = [number for number, line in enumerate(TEMPLATE.read_text().splitlines()) if re.match(r"\S.*[;}]$", line)]

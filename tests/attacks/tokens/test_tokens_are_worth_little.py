@@ -13,6 +13,7 @@ from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.table import attack
 from tests.integration.controller.world import EVIDENCE
+from tests.support.error_codes import error_code
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -21,12 +22,6 @@ KEPT = 300
 TOKEN_DAYS = 7
 #: The widest characters there are: twelve bytes each where they are kept.
 WIDE = "\U0001f600"
-
-
-def code_of(call):
-    with pytest.raises(ShoplaunchError) as caught:
-        call()
-    return caught.value.code
 
 
 def trouble(**changes):
@@ -107,7 +102,7 @@ def test_a_token_is_good_for_the_validity_of_its_job_and_seven_days(world):
     agent.send("heartbeat")
     world.clock.pass_by(120)
     final = agent.event("finished", evidence=EVIDENCE)
-    assert code_of(lambda: world.service.agents.record(agent.token, final)) == "token_invalid"
+    assert error_code(lambda: world.service.agents.record(agent.token, final)) == "token_invalid"
 
 
 def test_an_attempt_that_is_being_prepared_again_is_not_taken_for_the_expired_one(world):
@@ -213,7 +208,7 @@ def test_reports_without_end_are_dropped_and_the_end_is_kept(world):
 def test_what_finds_no_room_is_refused_with_a_code_of_its_own(world):
     job, agent = world.dropped()
     transact(world.engine, lambda connection: jobs.count(connection, world.job(job), events_bytes=16 * 1024 * 1024))
-    assert code_of(lambda: agent.send("started")) == "events_full"
+    assert error_code(lambda: agent.send("started")) == "events_full"
     # Heartbeats are not kept
     agent.send("heartbeat")
     assert (world.job(job).state, kept(world, job)) == ("restoring", [])
@@ -359,7 +354,7 @@ def test_a_report_of_hundreds_of_thousands_of_values_is_not_parsed(world, monkey
     body = body.replace(b'{"a": 1}', b'{"a": ' + NESTS[kind] + b"}")
     assert reports.read(body.replace(NESTS[kind], b"1"))["event"] == "finished"
     monkeypatch.setattr(sanitize.json, "loads", lambda *_: pytest.fail("it was parsed"))
-    assert code_of(lambda: reports.read(body)) == "event_invalid"
+    assert error_code(lambda: reports.read(body)) == "event_invalid"
 
 
 @attack("a stranger without a token sends large reports", "nothing of them is read")

@@ -3,13 +3,13 @@
 import hashlib
 import http.client
 import re
-import time
 from pathlib import Path
 
 from controller.files import write_durably
 from controller.panels.local import commands
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.services.apache import GONE, Sites
+from tests.support.waiting import wait_until
 
 #: Read after the accounts' own sites.
 FILE_NAME = "zz-more.conf"
@@ -50,10 +50,7 @@ class MoreSites:
 
     def _wait(self, domain, mark):
         """Wait until Apache has read the text."""
-        deadline = time.monotonic() + SECONDS
-        while self._answer(domain, mark) != GONE:
-            assert time.monotonic() < deadline, f"Apache does not serve {domain}"
-            time.sleep(0.05)
+        wait_until(lambda: self._answer(domain, mark) == GONE, f"Apache does not serve {domain}", seconds=SECONDS)
 
     def _answer(self, domain, mark):
         connection = http.client.HTTPConnection(self._settings.http_ip, self._settings.http_port, timeout=5)

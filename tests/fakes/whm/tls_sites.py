@@ -3,7 +3,6 @@
 import re
 import socket
 import ssl
-import time
 from pathlib import Path
 
 from controller.files import write_durably
@@ -11,6 +10,7 @@ from controller.panels.local import commands
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.config import APACHE_MODULES
 from controller.panels.local.services.apache import Sites
+from tests.support.waiting import wait_until
 
 MODULES = ("socache_shmcb", "ssl")
 #: Read before the sites, which Apache takes in the order of their names; one file, so that no reload misses any.
@@ -72,10 +72,9 @@ class TlsSites:
 
     def _wait(self, name, pem):
         """The reload is over: who asks for `name` is shown the certificate in `pem`."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while self._presented(name) != _der(pem):
-            assert time.monotonic() < deadline, f"the certificate of {name} is not served"
-            time.sleep(0.02)
+        wait_until(
+            lambda: self._presented(name) == _der(pem), f"the certificate of {name} is not served", seconds=WAIT_SECONDS
+        )
 
     def _presented(self, name):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -2,12 +2,9 @@
 
 import types
 
-import pytest
-
 from agent.database import ledger
 from agent.database.access import close, run
 from agent.session.context import Context
-from shared.errors import ShoplaunchError
 from tests.support.shops.handmade import NONCE, packed
 
 MANY = "CREATE TABLE `many` (`id` int NOT NULL, `name` varchar(50) NOT NULL, PRIMARY KEY (`id`)) ENGINE=InnoDB"
@@ -116,9 +113,3 @@ class Barrier:
 
     def open(self):
         close(self._holder)
-
-
-def code_of(call, *arguments, **more):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments, **more)
-    return caught.value.code

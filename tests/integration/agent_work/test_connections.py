@@ -8,7 +8,8 @@ from agent.database import ledger
 from agent.database.access import change, close, run
 from agent.stages import import_
 from shared.errors import ShoplaunchError
-from tests.integration.agent_work.site import MANY, code_of
+from tests.integration.agent_work.site import MANY
+from tests.support.error_codes import error_code
 
 THREE = [f"CREATE TABLE `{name}` (`id` int NOT NULL PRIMARY KEY) ENGINE=InnoDB" for name in ("a", "b", "c")]
 
@@ -110,7 +111,7 @@ def test_after_a_failure_nothing_is_left_to_the_next_stage(site):
             site.made.append(connection)
             raise ShoplaunchError("db_error", "as if")
 
-    assert code_of(fail) == "db_error"
+    assert error_code(fail) == "db_error"
     assert ctx.locked_connection is None and not site.made[0].open
 
 

@@ -13,7 +13,7 @@ import pytest
 from agent.base.deadline_socket import Exchange
 from agent.database import access
 from agent.database.connection import OurConnection
-from shared.errors import ShoplaunchError
+from tests.support.error_codes import error_code
 
 #: Around what a length takes one, two, three and more bytes, and a packet can hold.
 SIZES = (0, 1, 250, 251, 252, 65535, 65536, (1 << 24) - 13, (1 << 24) - 12, (1 << 24) - 11, (1 << 24) - 1, 1 << 24)
@@ -28,12 +28,6 @@ def connection(mariadb_server):
     yield made
     access.close(made)
     mariadb_server.drop_database(name)
-
-
-def code_of(call):
-    with pytest.raises(ShoplaunchError) as failure:
-        call()
-    return failure.value.code
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -67,10 +61,10 @@ def test_parameters_are_filled_and_without_any_a_percent_sign_is_just_that(conne
 
 
 def test_an_error_before_the_first_row_and_one_behind_it_are_reported_and_the_connection_goes_on(connection):
-    assert code_of(lambda: access.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
+    assert error_code(lambda: access.raw(connection, "SELECT nothing FROM nowhere")) == "db_data_error"
     connection.query("SET SESSION max_statement_time=0.2")
     slow = "SELECT seq, SLEEP(seq > 2000) FROM seq_1_to_2500"
-    assert code_of(lambda: access.raw(connection, slow)) == "db_error"
+    assert error_code(lambda: access.raw(connection, slow)) == "db_error"
     assert access.raw(connection, "SELECT 1") == [(b"1",)]
 
 
@@ -81,7 +75,7 @@ def test_a_statement_that_is_no_query_has_no_rows_and_is_not_waited_for(connecti
 
 def test_a_connection_that_is_killed_meanwhile_is_unreachable(connection, mariadb_server):
     mariadb_server.query(f"KILL {connection.thread_id()}")
-    assert code_of(lambda: access.raw(connection, "SELECT 1")) == "db_unreachable"
+    assert error_code(lambda: access.raw(connection, "SELECT 1")) == "db_unreachable"
 
 
 def packets(*payloads, first=1):
@@ -153,7 +147,7 @@ def test_an_answer_that_is_not_right_is_a_lost_connection_too(wrong):
 
 
 def test_a_server_that_asks_for_a_local_file_gets_none():
-    assert code_of(lambda: answered(packets(b"\xfb/etc/passwd", END))) == "db_asks_for_files"
+    assert error_code(lambda: answered(packets(b"\xfb/etc/passwd", END))) == "db_asks_for_files"
 
 
 @pytest.mark.parametrize(
@@ -178,14 +172,14 @@ def test_a_statement_that_cannot_be_sent_is_unreachable_and_closes_the_connectio
     # By us alone: the server's own end is as it was
     connection._sock.shutdown(socket.SHUT_WR)
     for _ in range(2):
-        assert code_of(lambda: access.run(connection, "SELECT 1")) == "db_unreachable"
+        assert error_code(lambda: access.run(connection, "SELECT 1")) == "db_unreachable"
         assert not connection.open
 
 
 @pytest.mark.parametrize("ask", [access.run, access.change, access.raw])
 def test_a_server_that_falls_silent_is_unreachable_when_its_time_is_over(connection, ask):
     connection._sock.settimeout(0.2)
-    assert code_of(lambda: ask(connection, "DO SLEEP(30)")) == "db_unreachable"
+    assert error_code(lambda: ask(connection, "DO SLEEP(30)")) == "db_unreachable"
     assert not connection.open
 
 
@@ -221,5 +215,5 @@ def test_what_goes_wrong_late_in_a_procedure_is_that_statements_error(connection
     assert access.run(connection, "CALL good()") == ((1,),)
     assert access.run(connection, "SELECT 3") == ((3,),)
     for ask in (access.run, access.change):
-        assert code_of(lambda ask=ask: ask(connection, "CALL bad()")) == "db_data_error"
+        assert error_code(lambda ask=ask: ask(connection, "CALL bad()")) == "db_data_error"
     assert access.run(connection, "SELECT 3") == ((3,),)

@@ -8,19 +8,20 @@ from agent.database.importer import import_chunk
 from agent.stages import import_, preflight
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
-from tests.integration.agent_work.site import MANY, code_of
+from tests.integration.agent_work.site import MANY
+from tests.support.error_codes import error_code
 from tests.support.shops.handmade import NONCE
 
 
 def test_an_attempt_older_than_the_ledgers_gets_nothing(site):
     site.take(3)
-    assert code_of(site.take, 2) == "superseded"
+    assert error_code(site.take, 2) == "superseded"
 
 
 def test_tables_of_another_job_are_never_dropped_finished_or_not(site):
     site.take(1, job="firstjob")
     site.query(MANY)
-    assert code_of(site.take, 1, job="secondjob") == "db_not_empty"
+    assert error_code(site.take, 1, job="secondjob") == "db_not_empty"
     connection = site.attempt(1, job="secondjob").connect()
     site.made.append(connection)
     ledger.drop_everything(connection, "secondjob", 1)
@@ -35,7 +36,7 @@ def test_an_empty_ledger_of_another_job_is_no_obstacle(site):
 
 def test_procedures_of_somebody_else_count_as_content(site):
     site.query("CREATE PROCEDURE mine() SELECT 1")
-    assert code_of(site.take, 1) == "db_not_empty"
+    assert error_code(site.take, 1) == "db_not_empty"
 
 
 @pytest.mark.parametrize("changed", [{"domain": "other.example.com"}, {"pin": "b" * 64}])
@@ -93,11 +94,11 @@ def test_a_zombie_that_comes_back_on_a_new_connection_is_fenced_off(site):
     # Its first connection is gone, so it opens another
     again = old.connect()
     site.made.append(again)
-    assert code_of(import_chunk, old, again, member) == "superseded"
-    assert code_of(ledger.open_locked, old) == "superseded"
+    assert error_code(import_chunk, old, again, member) == "superseded"
+    assert error_code(ledger.open_locked, old) == "superseded"
     assert ledger.holds_lock(newer, "lock_" + site.name)
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
-    assert code_of(run, connection, "DROP TABLE many") == "db_unreachable"
+    assert error_code(run, connection, "DROP TABLE many") == "db_unreachable"
 
 
 def test_a_zombie_leaves_the_newer_attempts_connections_alone_also_while_nobody_holds_the_lock(site):
@@ -106,7 +107,7 @@ def test_a_zombie_leaves_the_newer_attempts_connections_alone_also_while_nobody_
     newer = site.attempt(2).connect()
     site.made.append(newer)
     for zombie in (ledger.open_locked, ledger.open_for_shop):
-        assert code_of(zombie, site.attempt(1)) == "superseded"
+        assert error_code(zombie, site.attempt(1)) == "superseded"
     assert run(newer, "SELECT 1") == ((1,),)
 
 
@@ -118,7 +119,7 @@ def test_a_zombies_open_transaction_blocks_nobody(site):
     assert ledger.begin(zombie, "job1234", 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
     change(zombie, b"INSERT INTO many VALUES (9,'zombie')")
     site.take(2)
-    assert code_of(change, zombie, b"COMMIT") == "db_unreachable"
+    assert error_code(change, zombie, b"COMMIT") == "db_unreachable"
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
     assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((0,),)
 
@@ -132,17 +133,17 @@ def test_an_open_transaction_of_a_zombie_that_lost_the_lock_blocks_nobody(site):
     assert ledger.begin(zombie, "job1234", 1, {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}, 1)
     change(zombie, b"INSERT INTO many VALUES (9,'zombie')")
     site.take(2)
-    assert code_of(change, zombie, b"COMMIT") == "db_unreachable"
+    assert error_code(change, zombie, b"COMMIT") == "db_unreachable"
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
 
 
 def test_where_file_locks_fail_a_working_agent_of_the_same_attempt_is_left_alone(site):
     holder = site.take(1, reliable=False)
-    assert code_of(site.take, 1, reliable=False) == "db_locked"
+    assert error_code(site.take, 1, reliable=False) == "db_locked"
     assert ledger.holds_lock(holder, "lock_" + site.name)
     # Of an older attempt it is not
     site.take(2, reliable=False)
-    assert code_of(ledger.holds_lock, holder, "lock_" + site.name) == "db_unreachable"
+    assert error_code(ledger.holds_lock, holder, "lock_" + site.name) == "db_unreachable"
 
 
 def test_connections_to_other_databases_of_the_same_user_are_left_alone(site):
@@ -178,7 +179,7 @@ def test_other_rows_than_promised_or_a_warning_leave_no_row_and_no_claim(site, t
     connection = site.take(1)
     run(connection, MANY)
     member = site.chunk(1, text, rows)
-    assert code_of(import_chunk, site.attempt(1), connection, member) == "proof_rows_affected"
+    assert error_code(import_chunk, site.attempt(1), connection, member) == "proof_rows_affected"
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
     assert site.query("SELECT COUNT(*) FROM shoplaunch_ledger") == ((0,),)
 
@@ -186,7 +187,7 @@ def test_other_rows_than_promised_or_a_warning_leave_no_row_and_no_claim(site, t
 def test_a_statement_the_server_refuses_leaves_nothing_of_its_chunk(site):
     site.tables(MANY)
     site.chunk(1, "INSERT INTO `many` VALUES (1,'a');\nINSERT INTO `many` VALUES (1,'again');\n", 2)
-    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    assert error_code(import_.run, site.attempt(1)) == "db_data_error"
     assert site.query("SELECT COUNT(*) FROM many") == ((0,),)
 
 
@@ -213,7 +214,7 @@ def test_a_chunk_whose_connection_is_lost_leaves_nothing_and_reports_its_own_fai
             site.server.query(f"KILL {connection.thread_id()}")
             raise ShoplaunchError("proof_rows_affected")
 
-    assert code_of(lose) == "proof_rows_affected"
+    assert error_code(lose) == "proof_rows_affected"
     assert not connection.open
     assert import_chunk(ctx, site.take(1), member)
 
@@ -236,7 +237,7 @@ def test_an_unknown_collation_becomes_the_first_fallback_the_server_has(site):
 def test_a_collation_without_any_known_fallback_is_reported_before_anything_is_made(site):
     site.manifest["collations"] = {"utf8mb4_future_ci": ["utf8mb4_later_ci"]}
     site.manifest["requirements"] = {"max_statement_bytes": 1, "longest_key_bytes": 1}
-    assert code_of(preflight.check_database, site.attempt(1)) == "db_collation"
+    assert error_code(preflight.check_database, site.attempt(1)) == "db_collation"
     assert site.names() == set()
 
 
@@ -254,13 +255,13 @@ def needing(site, objects):
 @pytest.mark.parametrize("right", RIGHTS)
 def test_each_missing_right_is_reported(site, right):
     site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
-    assert code_of(preflight.check_database, needing(site, [])) == "db_privileges"
+    assert error_code(preflight.check_database, needing(site, [])) == "db_privileges"
 
 
 @pytest.mark.parametrize("kind,right", RIGHT_FOR.items())
 def test_a_right_that_something_in_the_bundle_needs_is_reported_before_anything_is_imported(site, kind, right):
     site.server.query(f"REVOKE {right} ON `{site.name}`.* FROM `{site.user}`@localhost")
-    assert code_of(preflight.check_database, needing(site, [kind])) == "db_privileges"
+    assert error_code(preflight.check_database, needing(site, [kind])) == "db_privileges"
 
 
 def test_of_a_bundle_that_names_no_objects_yet_triggers_are_tried(site):
@@ -269,7 +270,7 @@ def test_of_a_bundle_that_names_no_objects_yet_triggers_are_tried(site):
     del site.manifest["requirements"]["objects"]
     preflight.check_database(attempt)
     site.manifest["requirements"]["triggers_or_routines"] = True
-    assert code_of(preflight.check_database, attempt) == "db_privileges"
+    assert error_code(preflight.check_database, attempt) == "db_privileges"
 
 
 def test_rights_that_nothing_in_the_bundle_needs_may_be_missing(site):
@@ -308,7 +309,7 @@ def test_the_same_attempt_of_another_job_is_fenced_off(site):
     small.values = {**small.values, "db.user": site.name + "_s", "db.password": "p"}
     site.made.append(ledger.open_for_shop(small))
     claim = {"name": "db/data/0001.sql.gz", "sha256": "0" * 64}
-    assert code_of(ledger.begin, forgotten, "job1234", 1, claim, 1) == "superseded"
+    assert error_code(ledger.begin, forgotten, "job1234", 1, claim, 1) == "superseded"
     assert site.names() == {"many", "shoplaunch_attempt", "shoplaunch_ledger"}
     assert ledger.begin(site.made[-1], "laterjob1", 1, claim, 1)
     site.server.query(f"DROP USER `{site.name}_s`@localhost")

@@ -11,8 +11,9 @@ from agent.database.access import run
 from agent.database.tables import Tables
 from agent.stages import import_
 from shared.errors import ShoplaunchError
-from tests.integration.agent_work.site import MANY, code_of
+from tests.integration.agent_work.site import MANY
 from tests.integration.agent_work.test_parallel_import import complete, importing, until
+from tests.support.error_codes import error_code
 
 LATER = [f"CREATE TABLE `later{number}` (`id` int NOT NULL PRIMARY KEY) ENGINE=InnoDB" for number in range(6)]
 SECONDS = 60
@@ -77,7 +78,7 @@ def test_a_table_that_cannot_be_made_ends_the_wait_for_it(site, monkeypatch):
     site.tables(MANY, "CREATE TABLE `broken` (`id` int NOT NULL nonsense)")
     chunks(site, range(3))
     chunks(site, range(3, 6), table="broken")
-    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    assert error_code(import_.run, site.attempt(1)) == "db_data_error"
     assert waiting.is_set()
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("import-", "parallel"))]
 
@@ -89,7 +90,7 @@ def test_a_chunk_that_fails_permanently_ends_the_creation_of_tables(site, monkey
     making(monkeypatch, lambda statement: "later" in statement and failed.wait(SECONDS))
     site.tables(MANY, *LATER)
     site.chunk(1, "INSERT INTO `many` VALUES (1,'one',2);\n", 1)["table"] = "many"
-    assert code_of(import_.run, site.attempt(1)) == "db_data_error"
+    assert error_code(import_.run, site.attempt(1)) == "db_data_error"
     # Those that were begun, over three connections at most
     assert len(site.names() & {f"later{number}" for number in range(6)}) <= 3
 

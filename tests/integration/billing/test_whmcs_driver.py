@@ -9,7 +9,8 @@ from controller.billing.whmcs.mails import READY, RECEIVED
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.orders import about, handover
-from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_notified_once, code_of, everything, subjects
+from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_notified_once, everything, subjects
+from tests.support.error_codes import error_code
 
 
 def patience(mood):
@@ -81,7 +82,7 @@ def test_a_lost_answer_makes_no_second_ticket_mail_or_note(driver, whmcs, clock,
 def test_what_was_done_although_its_answer_was_lost_is_found_at_once(driver, whmcs):
     whmcs.moods = {"OpenTicket": ["cut"], "SendEmail": ["cut"]}
     made, news = driver(), about()
-    assert code_of(made.announce, news) == "whmcs_unreachable"
+    assert error_code(made.announce, news) == "whmcs_unreachable"
     made.announce(news)
     assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
 
@@ -94,7 +95,7 @@ def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_lo
 ):
     whmcs.slow_seconds, whmcs.moods = 120, {action: [mood]}
     made, news = driver(**patience(mood)), about()
-    assert code_of(made.announce, news) == "whmcs_unreachable"
+    assert error_code(made.announce, news) == "whmcs_unreachable"
     clock.pass_by(5)
     with pytest.raises(Unsettled) as caught:
         made.announce(news)
@@ -115,7 +116,7 @@ def test_what_is_not_found_is_asked_for_again_only_when_the_first_call_can_no_lo
 def test_a_whmcs_that_takes_minutes_opens_one_ticket_and_sends_one_mail(driver, whmcs, clock, action, mood):
     whmcs.slow_seconds, whmcs.moods = 120, {action: [mood]}
     made, news = driver(**patience(mood)), about()
-    assert code_of(made.announce, news) == "whmcs_unreachable"
+    assert error_code(made.announce, news) == "whmcs_unreachable"
     for _ in range(12):
         clock.pass_by(SETTLE_SECONDS)
         with pytest.raises(Unsettled):
@@ -131,7 +132,7 @@ def test_a_whmcs_that_takes_minutes_opens_one_ticket_and_sends_one_mail(driver, 
 def test_what_never_reached_whmcs_is_asked_for_again_without_a_pause(driver, whmcs, look):
     made, news = driver(), about()
     whmcs.moods = {look: ["last"]}
-    assert code_of(made.announce, news) == "whmcs_unreachable"
+    assert error_code(made.announce, news) == "whmcs_unreachable"
     whmcs.open()
     made.announce(news)
     assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1
@@ -177,14 +178,14 @@ def _dying_at(last):
 def test_a_ticket_that_cannot_be_written_keeps_no_mail_from_the_client(driver, whmcs, spoil, code):
     spoil(whmcs.books)
     news = about()
-    assert code_of(driver().hand_over, handover(news)) == code
-    assert code_of(driver().hand_over, handover(news)) == code
+    assert error_code(driver().hand_over, handover(news)) == code
+    assert error_code(driver().hand_over, handover(news)) == code
     assert subjects(whmcs) == ["Received: shop.example.com", "Ready: shop.example.com"]
 
 
 def test_the_beginning_is_mailed_although_the_ticket_cannot_be_opened(driver, whmcs):
     whmcs.books.departments.clear()
-    assert code_of(driver().announce, about()) == "whmcs_error"
+    assert error_code(driver().announce, about()) == "whmcs_error"
     assert subjects(whmcs) == ["Received: shop.example.com"]
 
 
@@ -196,7 +197,7 @@ def test_a_mail_that_cannot_be_sent_keeps_nothing_else_from_the_client(driver, w
     if template == RECEIVED:
         driver().hand_over(handover(news))
     else:
-        assert code_of(driver().hand_over, handover(news)) == "whmcs_mail_failed"
+        assert error_code(driver().hand_over, handover(news)) == "whmcs_mail_failed"
     assert subjects(whmcs) == [sent]
     assert len(whmcs.books.tickets[0]["replies"]) == 2
 
@@ -204,7 +205,7 @@ def test_a_mail_that_cannot_be_sent_keeps_nothing_else_from_the_client(driver, w
 def test_a_failure_that_may_pass_is_reported_before_one_that_stays(driver, whmcs):
     whmcs.books.admins = ()
     whmcs.books.aborted.add(READY)
-    assert code_of(driver().hand_over, handover()) == "whmcs_mail_failed"
+    assert error_code(driver().hand_over, handover()) == "whmcs_mail_failed"
 
 
 def test_the_end_announces_the_beginning_first_when_nobody_did(driver, whmcs):
@@ -217,7 +218,7 @@ def test_the_end_announces_the_beginning_first_when_nobody_did(driver, whmcs):
 def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_announced(driver, whmcs, clock, mood):
     whmcs.slow_seconds, whmcs.moods = 120, {"SendEmail": [mood]}
     made, news = driver(**patience(mood)), about()
-    assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"
+    assert error_code(made.hand_over, handover(news)) == "whmcs_unreachable"
     assert "Ready: shop.example.com" not in subjects(whmcs)
     whmcs.rest()
     clock.pass_by(settling(mood))
@@ -228,7 +229,7 @@ def test_the_end_waits_while_nobody_knows_whether_the_beginning_was_announced(dr
 def test_the_end_does_not_wait_for_ever_for_the_beginning(driver, whmcs, clock):
     whmcs.moods = {"SendEmail": ["html", "html"]}
     made, news = driver(), about()
-    assert code_of(made.hand_over, handover(news)) == "whmcs_unreachable"
+    assert error_code(made.hand_over, handover(news)) == "whmcs_unreachable"
     clock.pass_by(SETTLE_SECONDS)
     made.hand_over(handover(news))
     assert subjects(whmcs) == ["Ready: shop.example.com"]
@@ -238,7 +239,7 @@ def test_the_end_does_not_wait_for_ever_for_the_beginning(driver, whmcs, clock):
 def test_a_mail_is_found_although_whmcs_lists_fewer_at_once_than_it_is_asked_for(driver, whmcs, largest_page):
     whmcs.largest_page, whmcs.moods = largest_page, {"SendEmail": ["cut"]}
     made, news = driver(), about()
-    assert code_of(made.announce, news) == "whmcs_unreachable"
+    assert error_code(made.announce, news) == "whmcs_unreachable"
     for number in range(30):
         whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "")
     made.announce(news)

@@ -7,7 +7,8 @@ from controller.billing.mail import Mail
 from controller.config import MailConfig
 from shared.errors import ShoplaunchError
 from tests.integration.billing.orders import about, handover
-from tests.integration.billing.whmcs_news import TROUBLE, code_of, everything, subjects
+from tests.integration.billing.whmcs_news import TROUBLE, everything, subjects
+from tests.support.error_codes import error_code
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_ticket_that_staff_deleted_is_opened_anew(driver, whmcs):
 def test_whose_service_it_is_can_be_looked_up(driver, whmcs):
     driver().announce(about(client_id=""))
     assert whmcs.books.tickets[0]["userid"] == "5"
-    assert code_of(driver().announce, about(client_id="", service_id="9")) == "whmcs_error"
+    assert error_code(driver().announce, about(client_id="", service_id="9")) == "whmcs_error"
 
 
 def test_tickets_of_other_orders_of_the_client_are_not_taken_for_this_one(driver, whmcs):
@@ -116,7 +117,7 @@ def test_what_whmcs_refuses_is_named_and_reveals_no_secret(driver, whmcs, spoil,
 def test_after_a_refusal_it_is_tried_at_once_and_the_ticket_not_answered_twice(driver, whmcs):
     whmcs.books.templates["Shoplaunch: shop ready"].disabled = True
     news = about()
-    assert code_of(driver().hand_over, handover(news)) == "whmcs_template"
+    assert error_code(driver().hand_over, handover(news)) == "whmcs_template"
     whmcs.books.templates["Shoplaunch: shop ready"].disabled = False
     driver().hand_over(handover(news))
     assert len(whmcs.books.tickets[0]["replies"]) == 2
@@ -141,8 +142,8 @@ def test_the_operator_is_notified_by_mail_though_whmcs_is_away_and_only_once(dri
     whmcs.moods = {"*": ["html", "html"]}
     made, news = driver(operator), about()
     alarm = Alarm(**TROUBLE, about=news)
-    assert code_of(made.alarm, alarm) == "whmcs_unreachable"
-    assert code_of(made.alarm, alarm) == "whmcs_unreachable"
+    assert error_code(made.alarm, alarm) == "whmcs_unreachable"
+    assert error_code(made.alarm, alarm) == "whmcs_unreachable"
     made.alarm(alarm)
     assert len(list(folder.glob("*.eml"))) == 1 and len(whmcs.books.tickets[0]["notes"]) == 1
     made.alarm(Alarm(**{**TROUBLE, "message": "another"}, about=news))
@@ -164,8 +165,8 @@ def test_a_note_that_stands_is_enough_where_no_operator_is_named_and_whmcs_is_as
 def test_without_a_note_and_without_an_operator_nobody_was_notified(driver, whmcs):
     made = driver(Mail(MailConfig()))
     whmcs.moods = {"*": ["html"]}
-    assert code_of(made.alarm, Alarm(**TROUBLE, about=about())) == "operator_missing"
-    assert code_of(made.alarm, Alarm(**TROUBLE, about=about(service_id=None))) == "operator_missing"
+    assert error_code(made.alarm, Alarm(**TROUBLE, about=about())) == "operator_missing"
+    assert error_code(made.alarm, Alarm(**TROUBLE, about=about(service_id=None))) == "operator_missing"
 
 
 @pytest.mark.parametrize("secret", ["password_link", "password"])

@@ -1,9 +1,6 @@
 """All there is to tell of one shop through WHMCS, and what stands there then."""
 
-import pytest
-
 from controller.billing.base import Alarm
-from shared.errors import ShoplaunchError
 from tests.integration.billing.orders import handover
 
 CHANGES = ("OpenTicket", "AddTicketReply", "SendEmail", "AddTicketNote")
@@ -11,12 +8,6 @@ TROUBLE = {
     "job": "j7k2m9q4x8", "domain": "shop.example.com", "server": "web1", "state": "failed", "step": "php",
     "code": "panel_refused", "message": "no such PHP", "advice": "Install one.", "admin_url": "https://c.example/admin/1",
 }  # fmt: skip
-
-
-def code_of(call, *arguments):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments)
-    return caught.value.code
 
 
 def everything(driver, news):

@@ -12,9 +12,9 @@ from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.parts import Parts
 from tests.integration.brokers.local_hints import LocalHints
-from tests.integration.controller.world import eventually
 from tests.support.servers import redis
 from tests.support.servers.tls_site import Authority
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -52,9 +52,9 @@ def test_hints_come_over_tls_from_a_broker_with_the_authoritys_certificate(reque
     server = request.getfixturevalue(f"{kind}_server")
     config = EngineConfig("celery", broker_url=server.tls_url(), queue=_queue(), broker_ca=str(server.ca))
     made, came = listening(config)
-    eventually(lambda: made.is_healthy)
+    wait_until(lambda: made.is_healthy)
     BrokerHints(link.of(config), LocalHints()).hint("web1")
-    eventually(lambda: came == ["web1"])
+    wait_until(lambda: came == ["web1"])
 
 
 @pytest.mark.sampled(of=3, each=("kind",))
@@ -70,7 +70,7 @@ def test_a_broker_whose_certificate_is_anothers_gets_neither_password_nor_hint(
     made, _came = listening(config)
     local = LocalHints()
     BrokerHints(link.of(config), local).hint("web1")
-    eventually(lambda: local.hinted == ["web1"] and made.counts["failed"] >= 2)
+    wait_until(lambda: local.hinted == ["web1"] and made.counts["failed"] >= 2)
     assert not made.is_healthy and "its certificate is refused" in caplog.text
     assert server.password not in caplog.text
 
@@ -96,9 +96,9 @@ def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_tim
                 own_redis.stop(hard=True)
                 own_redis.start()
             jobs.append(world.order(account=f"shop{number}", domain=f"shop{number}.example.com"))
-        eventually(lambda: {world.job(job).state for job in jobs} == {"dropped"})
+        wait_until(lambda: {world.job(job).state for job in jobs} == {"dropped"})
         # And it hears again
-        eventually(lambda: worker.listener.is_healthy)
+        wait_until(lambda: worker.listener.is_healthy)
     finally:
         assert worker.stop(60)
 
@@ -106,7 +106,7 @@ def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_tim
 def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them_again(rabbitmq_server, listening):
     config = EngineConfig("celery", broker_url=rabbitmq_server.url(), queue=_queue())
     made, came = listening(config)
-    eventually(lambda: made.is_healthy)
+    wait_until(lambda: made.is_healthy)
     local = LocalHints()
     hints = BrokerHints(link.of(config), local)
 
@@ -116,8 +116,8 @@ def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them
 
     rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1MB")
     try:
-        eventually(local_workers_are_hinted_at)
-        eventually(lambda: not made.is_healthy)
+        wait_until(local_workers_are_hinted_at)
+        wait_until(lambda: not made.is_healthy)
     finally:
         rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "512MB")
 
@@ -125,7 +125,7 @@ def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them
         hints.hint("web2")
         return "web2" in came
 
-    eventually(is_heard)
+    wait_until(is_heard)
 
 
 def _queue():

@@ -18,7 +18,7 @@ from controller.jobs.engine.broker import link, listener, messages, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from tests.integration.brokers.local_hints import LocalHints
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -41,7 +41,7 @@ class Broker:
         made = Listener(self.link, came.append, has_room)
         made.start()
         self._made.append(made)
-        eventually(lambda: made.is_healthy)
+        wait_until(lambda: made.is_healthy)
         return made, came
 
     def send(self, body, content_type="application/json", queue=None, **headers):
@@ -71,7 +71,7 @@ def test_a_hint_reaches_one_worker_of_another_process_or_machine(broker):
     hints = broker.hints()
     for number in range(20):
         hints.hint(f"web{number}")
-    eventually(lambda: len(came) + len(others) == 20)
+    wait_until(lambda: len(came) + len(others) == 20)
     assert sorted(came + others) == sorted(f"web{number}" for number in range(20))
     assert broker.local.hinted == []
 
@@ -87,10 +87,10 @@ def test_a_worker_without_room_leaves_hints_to_others(broker, monkeypatch):
     for number in range(20):
         hints.hint(f"web{number}")
     # What the full one was about to take, it keeps
-    eventually(lambda: len(kept) + len(came) >= 18)
+    wait_until(lambda: len(kept) + len(came) >= 18)
     assert len(kept) <= 2
     has_room.set()
-    eventually(lambda: len(kept) + len(came) == 20)
+    wait_until(lambda: len(kept) + len(came) == 20)
 
 
 #: Far more than any hint has, and than a library of Redis' or RabbitMQ's takes by itself.
@@ -126,9 +126,9 @@ def test_what_is_no_hint_is_ignored_and_counted_and_hints_come_on(broker, caplog
     with caplog.at_level(logging.WARNING):
         for strange in STRANGE.values():
             broker.send(**strange)
-        eventually(lambda: made.counts["ignored"] == len(STRANGE))
+        wait_until(lambda: made.counts["ignored"] == len(STRANGE))
         broker.hints().hint("web1")
-        eventually(lambda: came == ["web1"])
+        wait_until(lambda: came == ["web1"])
     assert made.counts["failed"] == 0
     assert not os.path.exists("/tmp/never")
     assert "are no hints were ignored" in caplog.text and "touch" not in caplog.text
@@ -142,7 +142,7 @@ def test_what_a_message_asks_for_besides_is_not_done(broker):
         expires="2001-01-01T00:00:00+00:00", retries=99, reply_to="elsewhere",
     )  # fmt: skip
     broker.hints().hint("web3")
-    eventually(lambda: came == ["web1", "web3"])
+    wait_until(lambda: came == ["web1", "web3"])
 
 
 def test_of_a_message_of_megabytes_nothing_is_held_and_hints_come_on(broker):
@@ -155,7 +155,7 @@ def test_of_a_message_of_megabytes_nothing_is_held_and_hints_come_on(broker):
     try:
         made, came = broker.listener()
         broker.hints().hint("web2")
-        eventually(lambda: came == ["web2"] and made.is_healthy)
+        wait_until(lambda: came == ["web2"] and made.is_healthy)
         assert tracemalloc.get_traced_memory()[1] < LARGE / 4
     finally:
         tracemalloc.stop()
@@ -176,9 +176,9 @@ def test_a_list_of_redis_that_a_stranger_fills_with_garbage_ends_no_listener(red
     redis = kombu.Connection(broker.server.url()).default_channel.client
     for one in garbage:
         redis.lpush(broker.link.queue, one)
-    eventually(lambda: made.counts["ignored"] >= len(garbage))
+    wait_until(lambda: made.counts["ignored"] >= len(garbage))
     broker.hints().hint("web1")
-    eventually(lambda: came == ["web1"])
+    wait_until(lambda: came == ["web1"])
     assert made.counts["failed"] == 0
     broker.close()
 
@@ -192,7 +192,7 @@ def test_hints_that_nobody_takes_are_few_and_gone_after_a_while(redis_server, mo
         hints.hint(f"web{number}")
     hints.flush(60)
     redis = kombu.Connection(broker.server.url()).default_channel.client
-    eventually(lambda: redis.llen(broker.link.queue) <= 11)
+    wait_until(lambda: redis.llen(broker.link.queue) <= 11)
     assert 0 < redis.ttl(broker.link.queue) <= link.OWN_SECONDS
 
 
@@ -226,7 +226,7 @@ def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_worke
     threading.Thread(target=order, daemon=True).start()
     # Far less than a single call to such a broker takes
     assert given.wait(60)
-    eventually(lambda: local.hinted)
+    wait_until(lambda: local.hinted)
     server.close()
 
 
@@ -248,7 +248,7 @@ def test_an_order_is_through_while_the_broker_that_never_answers_is_still_waited
     assert local.hinted == []
     client.close()
     server.close()
-    eventually(lambda: local.hinted == ["web1"])
+    wait_until(lambda: local.hinted == ["web1"])
 
 
 def _answers_nonsense(server):
@@ -275,25 +275,25 @@ def test_hints_reach_workers_again_once_a_frozen_broker_goes_on(broker, monkeypa
     hints = broker.hints()
     broker.server.freeze()
     try:
-        eventually(lambda: not made.is_healthy)
+        wait_until(lambda: not made.is_healthy)
         hints.hint("web1")
     finally:
         broker.server.thaw()
-    eventually(lambda: made.is_healthy)
+    wait_until(lambda: made.is_healthy)
 
     def is_heard():
         hints.hint("web2")
         time.sleep(0.05)
         return "web2" in came
 
-    eventually(is_heard)
+    wait_until(is_heard)
 
 
 @pytest.mark.sampled(of=2)
 def test_a_worker_hears_itself_again_and_again_by_one_connection(broker, monkeypatch):
     monkeypatch.setattr(listener, "ECHO_SECONDS", 0.1)
     made, _came = broker.listener()
-    eventually(lambda: made.counts["echoes"] >= 20)
+    wait_until(lambda: made.counts["echoes"] >= 20)
     # No answer to something else was taken for a message
     assert made.counts["failed"] == made.counts["ignored"] == 0
 
@@ -307,11 +307,11 @@ def test_a_worker_that_went_deaf_notices_and_connects_anew(broker, monkeypatch):
     monkeypatch.setattr(Listener, "_take", lambda self, message: None if deaf.is_set() else take(self, message))
     made, came = broker.listener()
     deaf.set()
-    eventually(lambda: made.counts["failed"] and not made.is_healthy)
+    wait_until(lambda: made.counts["failed"] and not made.is_healthy)
     deaf.clear()
-    eventually(lambda: made.is_healthy)
+    wait_until(lambda: made.is_healthy)
     broker.hints().hint("web1")
-    eventually(lambda: "web1" in came)
+    wait_until(lambda: "web1" in came)
 
 
 def test_a_broker_that_is_emptied_loses_hints_and_no_worker(redis_server):
@@ -319,7 +319,7 @@ def test_a_broker_that_is_emptied_loses_hints_and_no_worker(redis_server):
     made, came = broker.listener()
     redis_server.command("FLUSHALL")
     broker.hints().hint("web1")
-    eventually(lambda: came == ["web1"])
+    wait_until(lambda: came == ["web1"])
     assert made.counts["failed"] == 0
     broker.close()
 
@@ -329,7 +329,7 @@ def test_a_full_redis_is_one_that_takes_no_hints(redis_server):
     redis_server.command("CONFIG", "SET", "maxmemory", "1")
     try:
         broker.hints().hint("web1")
-        eventually(lambda: broker.local.hinted == ["web1"])
+        wait_until(lambda: broker.local.hinted == ["web1"])
     finally:
         redis_server.command("CONFIG", "SET", "maxmemory", "0")
 
@@ -346,7 +346,7 @@ def test_a_wrong_password_is_in_no_log(request, kind, caplog):
         BrokerHints(wrong, local).hint("web1")
         made = Listener(wrong, lambda _server: None, lambda: True)
         made.start()
-        eventually(lambda: local.hinted and made.counts["failed"])
+        wait_until(lambda: local.hinted and made.counts["failed"])
         made.ask_to_stop()
     assert "hush" not in caplog.text and server.password not in caplog.text
 

@@ -16,7 +16,7 @@ from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -51,54 +51,54 @@ def test_jobs_are_moved_though_there_is_no_broker(world, started):
         taken.bind(("127.0.0.1", 0))
         started(f"redis://127.0.0.1:{taken.getsockname()[1]}/")
         job = world.order()
-        eventually(lambda: world.job(job).state == "dropped")
+        wait_until(lambda: world.job(job).state == "dropped")
 
 
 def test_jobs_are_moved_though_the_broker_accepts_and_never_answers(world, started):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started(f"amqp://u:p@127.0.0.1:{silent.getsockname()[1]}/")
         job = world.order()
-        eventually(lambda: world.job(job).state == "dropped")
+        wait_until(lambda: world.job(job).state == "dropped")
 
 
 def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, monkeypatch):
     monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
     worker, config = started(url)
-    eventually(lambda: worker.listener.is_healthy)
+    wait_until(lambda: worker.listener.is_healthy)
     # Until now it looked by itself
-    eventually(lambda: worker._sweep_at > 0)
+    wait_until(lambda: worker._sweep_at > 0)
     job = world.order()
     hints = BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
     hints.hint("web9")
-    eventually(lambda: worker.listener.counts["hints"] == 1)
+    wait_until(lambda: worker.listener.counts["hints"] == 1)
     assert world.job(job).state == "received"
     hints.hint("web1")
-    eventually(lambda: world.job(job).state == "dropped")
+    wait_until(lambda: world.job(job).state == "dropped")
 
 
 def test_a_hint_for_a_server_of_others_is_passed_on_until_one_of_these_has_it(started, url, monkeypatch):
     foreign, config = started(url, "eu-*")
-    eventually(lambda: foreign.listener.is_healthy)
+    wait_until(lambda: foreign.listener.is_healthy)
     hints = BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
     hints.hint("us-1")
     # Alone it does not do so for ever
-    eventually(lambda: foreign.listener.counts["hints"] == 1 + messages.MOST_PASSED)
+    wait_until(lambda: foreign.listener.counts["hints"] == 1 + messages.MOST_PASSED)
     own, _config = started(url, "us-*", queue=config.engine.queue)
-    eventually(lambda: own.listener.is_healthy)
+    wait_until(lambda: own.listener.is_healthy)
     came, names = [], [f"us-{number}" for number in range(10)]
     monkeypatch.setattr(own.listener, "_received", came.append)
     for name in names:
         hints.hint(name)
-    eventually(lambda: sorted(came) == names)
+    wait_until(lambda: sorted(came) == names)
     assert foreign.listener.counts["hints"] > 1 + messages.MOST_PASSED
 
 
 @pytest.mark.sampled(of=2)
 def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url):
     worker, _config = started(url)
-    eventually(lambda: worker.listener.is_healthy)
+    wait_until(lambda: worker.listener.is_healthy)
     job = world.order()
-    eventually(lambda: world.job(job).state == "dropped")
+    wait_until(lambda: world.job(job).state == "dropped")
     assert worker.listener.counts["hints"] == 0
 
 

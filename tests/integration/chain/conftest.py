@@ -9,8 +9,9 @@ import pytest
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import WELCOME
+from tests.support.waiting import wait_until
 from tests.support.worlds.chain import Chain, Sold
-from tests.support.worlds.whole import BUNDLE, wait_for
+from tests.support.worlds.whole import BUNDLE
 
 SECONDS = 600
 #: What accounts are created with, and the languages of those who order there.
@@ -83,7 +84,7 @@ def shops(chain, born):
         born[habit, "english"] = Shop(sold, (), job=chain.job(sold))
     for shop in born.values():
         shop.status = chain.whole.live(shop.job, SECONDS)
-    wait_for(lambda: everybody_is_let_in(chain, born), chain.addon.log)
+    wait_until(lambda: everybody_is_let_in(chain, born), chain.addon.log)
     return born
 
 

@@ -16,8 +16,9 @@ from tests.integration.chain.outcome import (
     build,
 )
 from tests.integration.chain.test_variations import SETTLED_SECONDS
+from tests.support.waiting import wait_until
 from tests.support.worlds.chain import NOT_YET, Sold
-from tests.support.worlds.whole import BUNDLE, WAIT_SECONDS, wait_for
+from tests.support.worlds.whole import BUNDLE, WAIT_SECONDS
 
 USUAL = Quirks()
 #: A job that meets a locked server looks again so much later at the latest.
@@ -35,7 +36,7 @@ def failed(chain, sold, code):
     job = chain.job(sold)
     status = chain.whole.wait(job, "failed", "live", "dropped")
     assert (status["state"], status["error"]["code"]) == ("failed", code), status["error"]
-    wait_for(lambda: notes(chain, sold), lambda: chain.whole.trouble(job))
+    wait_until(lambda: notes(chain, sold), lambda: chain.whole.trouble(job))
     return job
 
 
@@ -68,7 +69,7 @@ def test_staff_alone_is_notified_at_once_and_the_client_later_that_it_takes_long
         job = failed(chain, sold, "database_limit")
         (note,) = notes(chain, sold)
         assert "database_limit" in note and sold.domain in note
-        wait_for(lambda: chain.mails(sold, RECEIVED), lambda: chain.whole.trouble(job))
+        wait_until(lambda: chain.mails(sold, RECEIVED), lambda: chain.whole.trouble(job))
         for seconds in (SETTLED_SECONDS, DELAY_SECONDS + 60, DELAY_SECONDS + 60 + SETTLED_SECONDS):
             chain.whole.later(job, seconds)
     finally:
@@ -115,7 +116,7 @@ def test_a_server_that_refuses_the_token_is_left_alone_and_the_shop_lives_once_i
     refuse(form)
     sold = chain.sell(server)
     job = chain.job(sold)
-    wait_for(lambda: notes(chain, sold), lambda: chain.whole.trouble(job))
+    wait_until(lambda: notes(chain, sold), lambda: chain.whole.trouble(job))
     status = chain.whole.show(job)
     assert (status["state"], status["error"]["code"]) == ("preparing", "panel_auth_failed")
     assert not server.whm.door.locked

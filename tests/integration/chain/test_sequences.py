@@ -9,7 +9,8 @@ from controller.db.facts import UNDO_PLACED
 from tests.fakes.whmcs_php import sequences
 from tests.integration.chain.conftest import doors
 from tests.integration.chain.outcome import assert_everything_is_there_once, assert_prepared_once, build
-from tests.support.worlds.whole import WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import WAIT_SECONDS
 
 #: How an agent ends that learns that its job is cancelled.
 CANCELLED = 5
@@ -87,7 +88,7 @@ def test_an_event_whose_answer_is_lost_is_sent_again_and_makes_no_second_shop(ch
         chain.tell(sold)
     chain.wire.cut("POST")
     chain.addon.create(sold.service) if event == "module_created" else chain.addon.accept(sold.order)
-    wait_for(lambda: chain.wire.lost, "no event was sent", pause=0.2)
+    wait_until(lambda: chain.wire.lost, "no event was sent", pause=0.2)
     assert chain.wire.lost.pop() == ("POST", "/api/v1/orders", 202)
     (waiting,) = [row for row in chain.addon.queue() if row["service_id"] == sold.service and row["state"] == "waiting"]
     assert waiting["attempts"] == 1
@@ -124,12 +125,12 @@ def test_an_account_that_outlives_its_service_is_put_back_as_it_was(chain, serve
     chain.addon.terminate(sold.service)
     chain.tell(sold)
     # No cron starts an agent here that is put into the account after this one has left
-    wait_for(lambda: chain.whole.service.jobs.get(job["id"]).facts.get("undo") == UNDO_PLACED)
+    wait_until(lambda: chain.whole.service.jobs.get(job["id"]).facts.get("undo") == UNDO_PLACED)
     os.killpg(agent.pid, signal.SIGCONT)
     assert agent.wait(WAIT_SECONDS) == CANCELLED
     chain.whole.wait(job, "cancelled")
-    wait_for(lambda: not account.databases and not account.database_users, lambda: chain.whole.trouble(job))
-    wait_for(lambda: not os.path.exists(f"{account.home}/.shoplaunch"), lambda: chain.whole.trouble(job))
+    wait_until(lambda: not account.databases and not account.database_users, lambda: chain.whole.trouble(job))
+    wait_until(lambda: not os.path.exists(f"{account.home}/.shoplaunch"), lambda: chain.whole.trouble(job))
     assert chain.cron_lines(sold) == []
     assert sorted(os.listdir(account.document_root_path)) == before
     assert_notified_of_no_shop(chain, sold)

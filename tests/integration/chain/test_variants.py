@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 OPTION = "Theme of the shop"
 
@@ -38,7 +38,7 @@ def test_the_title_a_client_chooses_becomes_the_variant_of_the_job_and_of_the_sh
 
 def test_a_choice_the_bundle_does_not_have_builds_nothing_and_is_reported(chain, server):
     sold = chosen(chain, server, "Tea huose")
-    error = wait_for(lambda: chain.status(sold).get("error"), chain.addon.log)
+    error = wait_until(lambda: chain.status(sold).get("error"), chain.addon.log)
     assert error["code"] == "order_invalid"
     assert "it has: midnight (Midnight), standard (Standard), tea (Tea house)" in error["message"]
     assert chain.find(sold) is None

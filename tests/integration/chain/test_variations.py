@@ -12,7 +12,7 @@ from tests.fakes.whm.quirks import Quirks
 from tests.fakes.whmcs.server import MOODS, SHAPES, Options
 from tests.integration.chain.habits import ELSEWHERE, HABITS, HABITS_OF_CRON, HABITS_OF_WHMCS, MOODS_ELSEWHERE, ON
 from tests.integration.chain.outcome import RECEIVED, assert_everything_is_there_once, build_together
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 #: Longer than WHMCS may still be at what it gave no answer to.
 SETTLED_SECONDS = 130
@@ -48,7 +48,7 @@ def test_the_client_is_notified_once_though_whmcs_went_away_in_the_middle(chain,
     try:
         sold = chain.sell(servers["cp-bare"])
         job = chain.job(sold)
-        wait_for(lambda: chain.tickets(sold), lambda: chain.whole.trouble(job))
+        wait_until(lambda: chain.tickets(sold), lambda: chain.whole.trouble(job))
         chain.dropped(job)
     finally:
         chain.api.moods = {}

@@ -1,7 +1,6 @@
 """A whole controller for tests: real database, keys, bundle, worker; accounts are folders, time is ours."""
 
 import json
-import time
 
 from controller.billing.base import Billing
 from controller.config import load_config
@@ -244,11 +243,3 @@ EVIDENCE = {
     "bytes_read": 1000, "bytes_written": 3000, "peak_rss_bytes": 40_000_000, "agent": "0.1.0", "python": "3.11.2",
     "sql_bytes": 2000, "counters": {"bytes_read": 1000}, "chunks": 5,
 }  # fmt: skip
-
-
-def eventually(condition, seconds=120):
-    """Wait until `condition()` holds; fail when it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "never came"
-        time.sleep(0.01)

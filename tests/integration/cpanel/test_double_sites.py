@@ -5,12 +5,12 @@ import http.client
 import json
 import socket
 import ssl
-import time
 
 import pytest
 
 from tests.fakes.whm import Quirks
 from tests.integration.cpanel.whm_client import JOB, Client, crontab
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -171,10 +171,7 @@ def tls_get(whm, domain, path):
 
 
 def check_ended(client, user):
-    deadline = time.monotonic() + 120
-    while client.data(user, "SSL", "is_autossl_check_in_progress") != 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: client.data(user, "SSL", "is_autossl_check_in_progress") == 0)
     return client.data(user, "SSL", "get_autossl_problems")
 
 

@@ -17,8 +17,8 @@ from controller.network.http_client import HttpClient
 from controller.panels.cpanel.api import whm as calling
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login, Request, Whm
-from tests.integration.controller.world import eventually
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -113,9 +113,9 @@ def test_the_jobs_of_another_server_get_done_while_those_of_servers_that_never_a
     world.worker.start()
     try:
         assert all(one.asked.wait(120) for one in hung)
-        eventually(lambda: held().total() >= min(number * places.PER_SERVER, places.THREADS // 2))
+        wait_until(lambda: held().total() >= min(number * places.PER_SERVER, places.THREADS // 2))
         sold = [world.sell(world.hosting()) for _ in range(2)]
-        eventually(lambda: all(world.job(job).state == "dropped" for job in sold))
+        wait_until(lambda: all(world.job(job).state == "dropped" for job in sold))
         assert {world.job(job).state for job in waiting} <= {"received", "preparing"}
         assert len(held()) == number and max(held().values()) <= places.PER_SERVER
     finally:

@@ -1,7 +1,6 @@
 """The controller killed between writing a starter and hearing what came of it: the next one finds it by its name."""
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from controller.panels.start import stops
 from tests.integration.cpanel_jobs import dying
 from tests.integration.cpanel_jobs.test_killed_between_calls import PROCESSES, SECONDS
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 #: Stands for an agent that has begun, and stays.
@@ -52,17 +52,13 @@ def test_the_agent_is_started_once_and_no_starter_stays(world, moment, way, reas
     own = Starter(starter_key(world.keys.fingerprint_salt), job.id, 1).name
     assert starters(hosting) == ([] if moment == "after" else [own])
     starts = Path(hosting.home) / "starts"
-    deadline = time.monotonic() + SECONDS
-    while moment == "after" and not (Path(hosting.home) / ".shoplaunch" / "lock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    if moment == "after":
+        wait_until((Path(hosting.home) / ".shoplaunch" / "lock").exists, seconds=SECONDS)
     # The dead one's lease has to run out
     assert work(world, lease.SECONDS + 1) == 0
     start = world.job(job).facts["start"]
     assert (start["way"], start["reason"]) == (way, reason), start
-    while not starts.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(starts.exists, seconds=SECONDS)
     assert starts.read_text() == "started\n" and starters(hosting) == []
     assert len(world.server_panel().cron_lines(world.server_panel().find_account(hosting.user))) == 1
 

@@ -10,7 +10,7 @@ from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 CODE = "panel_auth_failed"
@@ -55,7 +55,7 @@ def test_three_jobs_cost_one_failed_login_and_one_alarm_and_go_on_after_a_check(
     whm.calls.clear()
     world.worker.start()
     try:
-        eventually(lambda: all(waits(world, job) for job in jobs))
+        wait_until(lambda: all(waits(world, job) for job in jobs))
     finally:
         world.worker.stop()
     assert (whm.door.failures, len(whm.calls.all)) == (1, 1)

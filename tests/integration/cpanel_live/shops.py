@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.fakes.whm.double import WhmDouble
 from tests.support.servers.ssh_server import SshServer
-from tests.support.worlds.whole import BUNDLE, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE
 
 AGENT_SECONDS = 300
 
@@ -113,7 +114,7 @@ class Shops:
         process = self.start_agent(hosting)
         parts = lambda: [part for part in folder(hosting).glob("shop.bundle.*.part") if not part.match("*.etag.part")]  # noqa: E731
         arrived = lambda: [part for part in parts() if part.stat().st_size] or process.poll() is not None  # noqa: E731
-        wait_for(arrived, lambda: self.log(hosting), pause=0.01)
+        wait_until(arrived, lambda: self.log(hosting), pause=0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait(120) == -signal.SIGKILL, f"the agent had ended before: {self.log(hosting)}"
         (part,) = parts()

@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from tests.integration.cpanel_live.shops import folder
-from tests.support.worlds.whole import BUNDLE, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE
 
 pytestmark = pytest.mark.root
 #: Bytes per second: an agent that fetched at this rate would not be back before the test gave up.
@@ -71,7 +72,7 @@ def test_what_was_fetched_is_checked_before_it_is_used_and_fetched_anew_after_a_
     with part.open("r+b") as stream:
         stream.write(bytes(byte ^ 0xFF for byte in whole[:64]))
     assert shops.start_agent(hosting).wait(300) == 3, shops.log(hosting)
-    found = wait_for(lambda: status if (status := shops.whole.show(job))["state"] == "failed" else None)
+    found = wait_until(lambda: status if (status := shops.whole.show(job))["state"] == "failed" else None)
     assert found["error"]["code"] == "bundle_damaged"
     shops.set(slow, fetch_rate=0)
     shops.whole.world.run("retry", job["id"])

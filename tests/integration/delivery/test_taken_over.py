@@ -14,7 +14,7 @@ from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.account import agent_files
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 SAVE = "Fileman::save_file_content"
@@ -116,10 +116,10 @@ def test_none_is_put_again_while_another_is_on_its_way(whm, panel_of, account, f
     whm.calls.clear()
     whm.quirks.cut_before(SAVE, 1)
     mine.put(".shoplaunch/agent.pyz", b"first", 0o600)
-    eventually(lambda: [call for call in whm.calls.of(SAVE) if call.outcome == "cut"])
+    wait_until(lambda: [call for call in whm.calls.of(SAVE) if call.outcome == "cut"])
     whm.quirks.slow[SAVE] = 2
     mine.put(".shoplaunch/run", b"second", 0o700)
-    eventually(lambda: len(whm.calls.of(SAVE)) == 2)
+    wait_until(lambda: len(whm.calls.of(SAVE)) == 2)
     mine.finish()
     _, other, again = whm.calls.of(SAVE)
     assert other.number in again.before

@@ -15,15 +15,10 @@ import pytest
 
 from controller.panels.local import accounts, uids
 from shared.errors import ShoplaunchError
+from tests.support.error_codes import error_code
 from tests.support.servers.local_server import FILES, as_user, snapshot
 
 pytestmark = pytest.mark.root
-
-
-def code_of(operation):
-    with pytest.raises(ShoplaunchError) as failure:
-        operation()
-    return failure.value.code
 
 
 def create(server, user, domain=None, **changes):
@@ -92,20 +87,20 @@ def test_a_bad_name_is_refused_before_any_command(server, monkeypatch, user):
         lambda: server.panel().find_account(user),
         lambda: server.panel().ensure_account(user, "x.test", create=True, email=""),
     ):
-        assert code_of(operation) == "account_invalid"
+        assert error_code(operation) == "account_invalid"
     assert ran == []
 
 
 @pytest.mark.parametrize("user", ["root", "daemon", "mysql", "nobody"])
 def test_accounts_of_the_system_are_never_touched(server, user):
     panel = server.panel()
-    assert code_of(lambda: panel.find_account(user)) == "account_foreign"
-    assert code_of(lambda: panel.ensure_account(user, "x.test", create=True, email="")) == "account_foreign"
+    assert error_code(lambda: panel.find_account(user)) == "account_foreign"
+    assert error_code(lambda: panel.ensure_account(user, "x.test", create=True, email="")) == "account_foreign"
 
 
 def test_an_account_with_its_home_elsewhere_is_foreign(server, foreign_user):
     user = foreign_user("--home-dir", "/srv/elsewhere", "--comment", "shoplaunch")
-    assert code_of(lambda: server.panel().find_account(user)) == "account_foreign"
+    assert error_code(lambda: server.panel().find_account(user)) == "account_foreign"
     assert user not in [account.user for account in server.panel().list_accounts()]
 
 
@@ -117,7 +112,7 @@ def test_an_account_that_shares_its_number_with_another_is_foreign(server, forei
     twin = foreign_user("--home-dir", f"{server.home_base}/{user}")
     subprocess.run(["usermod", "--non-unique", "--uid", str(uid), "--home", f"{server.home_base}/{twin}", twin],
                    check=True, capture_output=True)  # fmt: skip
-    assert code_of(lambda: server.panel().find_account(twin)) == "account_foreign"
+    assert error_code(lambda: server.panel().find_account(twin)) == "account_foreign"
 
 
 def test_an_existing_account_is_not_taken_over_by_an_order_that_creates_one(server, foreign_user):
@@ -128,12 +123,12 @@ def test_an_existing_account_is_not_taken_over_by_an_order_that_creates_one(serv
     os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     try:
         panel = server.panel()
-        assert code_of(lambda: create(server, user)) == "account_foreign"
+        assert error_code(lambda: create(server, user)) == "account_foreign"
         assert list(home.iterdir()) == []
         # Named on purpose it gets a site, but its home keeps its mode, and it is never removed.
         account = panel.ensure_account(user, f"{user}.test", create=False, email="")
         assert stat.S_IMODE(home.stat().st_mode) == 0o755
-        assert code_of(lambda: panel.remove_account(account)) == "account_foreign"
+        assert error_code(lambda: panel.remove_account(account)) == "account_foreign"
         assert user not in [one.user for one in panel.list_accounts()]
     finally:
         panel._sites.remove(user)
@@ -145,14 +140,14 @@ def test_without_create_a_missing_account_is_reported(server):
     user = server.new_user()
     assert server.panel().find_account(user) is None
     operation = lambda: server.panel().ensure_account(user, "a.test", create=False, email="")  # noqa: E731
-    assert code_of(operation) == "account_missing"
+    assert error_code(operation) == "account_missing"
 
 
 def test_a_folder_left_where_the_home_would_be_is_not_adopted(server):
     user = server.new_user()
     left = Path(server.home_base) / user
     left.mkdir()
-    assert code_of(lambda: create(server, user)) == "account_foreign"
+    assert error_code(lambda: create(server, user)) == "account_foreign"
     left.rmdir()
     assert server.panel().find_account(user) is None
 
@@ -178,9 +173,9 @@ def test_a_domain_or_account_that_serves_something_else_is_refused(server):
     account = server.new_account()
     other = server.new_user()
     for domain in (account.domain, f"www.{account.domain}"):
-        assert code_of(lambda domain=domain: create(server, other, domain)) == "name_taken"
+        assert error_code(lambda domain=domain: create(server, other, domain)) == "name_taken"
     assert server.panel().find_account(other) is None
-    assert code_of(lambda: create(server, account.user, "another.test")) == "name_taken"
+    assert error_code(lambda: create(server, account.user, "another.test")) == "name_taken"
     assert server.panel().find_account(account.user).domain == account.domain
 
 
@@ -189,7 +184,7 @@ def test_a_domain_or_account_that_serves_something_else_is_refused(server):
 )
 def test_a_bad_domain_never_reaches_a_configuration_file(server, domain):
     user = server.new_user()
-    assert code_of(lambda: server.panel().ensure_account(user, domain, create=True, email="")) == "domain_invalid"
+    assert error_code(lambda: server.panel().ensure_account(user, domain, create=True, email="")) == "domain_invalid"
     assert server.panel().find_account(user) is None
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -68,10 +69,7 @@ def test_killed_before_crontab_has_read_the_new_one_it_is_written_all_the_same(a
     content = THEIRS + b"5 5 * * * true # more than a pipe holds\n" * 2000
     done = subprocess.run([sys.executable, "-c", KILLED, str(command), account.user], input=content, check=False)
     assert done.returncode == -signal.SIGKILL
-    end = time.monotonic() + 60
-    while not (tmp_path / "crontab.ended").exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until((tmp_path / "crontab.ended").exists)
     assert crontab(account.user) == content
 
 

@@ -14,6 +14,7 @@ from controller.panels.local.blocks import FILE_NAME
 from controller.panels.local.config_files import NOTE_SUFFIX
 from shared.errors import ShoplaunchError
 from tests.support.servers.local_server import as_user, reload, snapshot
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -243,10 +244,7 @@ def test_a_change_interrupted_anywhere_is_finished_by_the_next_call(server, monk
     changed.ensure_php(account, "7.2", None, [])
     assert not note.exists()
     # The reload is asynchronous and a worker of the old pool may answer once more.
-    deadline = time.monotonic() + 120
-    while server.get(account.domain, "/limit.php") != (200, b"333M"):
-        assert time.monotonic() < deadline, "the old pool answers for ever"
-        time.sleep(0.1)
+    wait_until(lambda: server.get(account.domain, "/limit.php") == (200, b"333M"), "the old pool answers for ever")
 
 
 def test_no_file_that_a_reloading_service_may_have_listed_ever_goes(server):

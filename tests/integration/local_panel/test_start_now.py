@@ -7,7 +7,6 @@ import resource
 import secrets
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from controller.panels.local.as_account import starting
 from shared.job import FOLDER, cron_line
 from tests.support.servers.local_server import as_user
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
@@ -45,14 +45,6 @@ os.rename(path + ".new", path)
 RUN = b"exec /usr/bin/python3 -IS ~/.shoplaunch/tells started\n"
 
 
-def wait_for(condition, seconds=150):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "never came"
-        time.sleep(0.02)
-    return found
-
-
 @pytest.fixture
 def account(server, panel):
     """An account whose launcher writes down what it finds itself in."""
@@ -64,7 +56,7 @@ def account(server, panel):
 
 def started(account, name="started"):
     path = Path(account.home) / name
-    return json.loads(wait_for(lambda: path.exists() and path.read_bytes()))
+    return json.loads(wait_until(lambda: path.exists() and path.read_bytes()))
 
 
 def start(panel, account):
@@ -164,7 +156,7 @@ def daemon(tmp_path, monkeypatch):
     def begin(*how):
         processes.append(subprocess.Popen([*how, str(tmp_path / name), "600"]))
         comm = Path(f"/proc/{processes[-1].pid}/comm")
-        wait_for(lambda: comm.read_text().strip() == name)
+        wait_until(lambda: comm.read_text().strip() == name)
 
     begin.name = name
     yield begin
@@ -196,10 +188,10 @@ HELD = b"touch ~/began\nwhile test ! -e ~/go; do sleep 0.02; done\n"
 def test_the_session_of_a_start_lasts_as_long_as_the_launcher(panel, account, sessions):
     panel.put_file(account, f"{FOLDER}/run", HELD, 0o600)
     assert start(panel, account).way == "account"
-    wait_for((Path(account.home) / "began").exists)
+    wait_until((Path(account.home) / "began").exists)
     assert sessions() == [f"open_session {account.user}"]
     (Path(account.home) / "go").touch()
-    wait_for(lambda: len(sessions()) > 1)
+    wait_until(lambda: len(sessions()) > 1)
     assert sessions() == [f"open_session {account.user}", f"close_session {account.user}"]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from agent.stages import preflight
-from tests.integration.agent_work.site import Site, code_of
+from tests.integration.agent_work.site import Site
+from tests.support.error_codes import error_code
 
 
 @pytest.fixture
@@ -21,4 +22,4 @@ def test_foreign_keys_need_a_right_of_their_own(site, may):
         assert site.names() == {"shoplaunch_attempt", "shoplaunch_ledger"}
         return
     site.server.query(f"REVOKE REFERENCES ON `{site.name}`.* FROM `{site.user}`@localhost")
-    assert code_of(preflight.check_database, site.attempt(1)) == "db_privileges"
+    assert error_code(preflight.check_database, site.attempt(1)) == "db_privileges"

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from controller.recipes.tree.web_root import DEVELOPMENT
 from tests.integration.packing.conftest import DOMAIN
 from tests.support.resources import descendants
 from tests.support.shops.packing import server_url
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[3]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
@@ -159,10 +159,7 @@ def test_a_stopped_packing_leaves_no_process_behind(sample, tmp_path, temporary,
     _, said = process.communicate()
     assert process.returncode != 0
     assert "Traceback" not in said
-    deadline = time.monotonic() + 120
-    while any(map(_lives, below)):
-        assert time.monotonic() < deadline, "a process lives on"
-        time.sleep(0.05)
+    wait_until(lambda: not any(map(_lives, below)), "a process lives on")
     # After a SIGKILL nobody is left to remove it
     assert directory.exists() == (number == signal.SIGKILL)
     if number != signal.SIGKILL:

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from tests.attacks.table import attack
 from tests.integration.packing.test_bad_templates import DUMP
 from tests.support.changed_machine import NAMELESS, run_where
 from tests.support.shops.packing import PlainPlan, Quiet, server_url
+from tests.support.waiting import wait_until
 
 #: More than a new server keeps free in the files it has.
 BIG_ROWS = 40
@@ -86,10 +86,7 @@ def disk(monkeypatch):
     yield leave
     left = list(folder.iterdir())
     # A process that has just ended may hold on to it for a moment
-    deadline = time.monotonic() + 60
-    while subprocess.run(["umount", str(folder)], check=False).returncode != 0:
-        assert time.monotonic() < deadline, "somebody holds on to it"
-        time.sleep(0.1)
+    wait_until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0, "somebody holds on to it")
     folder.rmdir()
     assert left == []
 

@@ -1,9 +1,9 @@
 """A launcher that leaves evidence: as whom, in what surroundings and how often it was started."""
 
 import json
-import time
 
 from shared.job import FOLDER, LAUNCHER_FILE
+from tests.support.waiting import wait_until
 
 WAIT_SECONDS = 60
 #: Written whole at the end, so that nobody reads half of it.
@@ -51,10 +51,7 @@ def starts(home):
 
 def wait_for_start(home, number=1):
     """Return what one of the starts left, once there are so many; None for none."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while len(starts(home)) < number:
-        assert time.monotonic() < deadline, "nothing was started"
-        time.sleep(0.02)
+    wait_until(lambda: len(starts(home)) >= number, "nothing was started", seconds=WAIT_SECONDS)
     return next(iter(starts(home)), None)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from controller.config import load_config
 from controller.setup.installation import ensure_installation
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 
@@ -61,7 +61,7 @@ def house(tmp_path):
 
 def test_a_second_one_ends_and_the_first_goes_on(house):
     first = house.start()
-    wait_for(house.answers)
+    wait_until(house.answers)
     second = house.start()
     said = second.communicate(timeout=60)[1]
     assert second.returncode == 1 and "bind_taken" in said and f"{house.place} is in use" in said
@@ -70,8 +70,8 @@ def test_a_second_one_ends_and_the_first_goes_on(house):
 
 def test_of_two_that_start_at_once_one_serves(house):
     both = [house.start(), house.start()]
-    wait_for(lambda: any(one.poll() is not None for one in both))
-    wait_for(house.answers)
+    wait_until(lambda: any(one.poll() is not None for one in both))
+    wait_until(house.answers)
     (left,) = [one for one in both if one.poll() is None]
     (ended,) = [one for one in both if one is not left]
     assert ended.returncode == 1 and "bind_taken" in ended.communicate()[1]
@@ -79,9 +79,9 @@ def test_of_two_that_start_at_once_one_serves(house):
 
 def test_what_a_killed_one_left_keeps_nobody_out(house):
     first = house.start()
-    wait_for(house.answers)
+    wait_until(house.answers)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait(60)
     second = house.start()
-    wait_for(house.answers)
+    wait_until(house.answers)
     assert second.poll() is None

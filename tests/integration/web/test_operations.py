@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from controller.db.connection.engine import transact
 from controller.db.machines import starts, workers
 from controller.db.tables import agent_starts
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import Site
 
 TIMEOUT = 120
@@ -18,7 +18,7 @@ def test_health_readiness_and_numbers(site):
     site.order()
     transact(site.service.installation.engine, lambda connection: workers.beat(connection, "somewhere else"))
     assert requests.get(site.url + "/healthz", timeout=TIMEOUT).json() == {"status": "ok"}
-    eventually(lambda: requests.get(site.url + "/readyz", timeout=TIMEOUT).status_code == 200)
+    wait_until(lambda: requests.get(site.url + "/readyz", timeout=TIMEOUT).status_code == 200)
     ready = requests.get(site.url + "/readyz", timeout=TIMEOUT).json()
     assert ready["status"] == "ok" and ready["loop_age_seconds"] < TIMEOUT
     numbers = requests.get(site.url + "/metrics", timeout=TIMEOUT)
@@ -38,7 +38,7 @@ def test_numbers_show_how_agents_were_started_and_how_long_that_was_waited_for(s
     def metrics():
         return requests.get(site.url + "/metrics", timeout=TIMEOUT).text
 
-    eventually(lambda: 'shoplaunch_agent_starts_total{reason="",way="account"} 2' in metrics())
+    wait_until(lambda: 'shoplaunch_agent_starts_total{reason="",way="account"} 2' in metrics())
     assert 'shoplaunch_agent_starts_total{reason="no_answer",way="cron"} 1' in metrics()
     assert 'shoplaunch_agent_start_wait_seconds_total{reason="",way="account"} 0.75' in metrics()
     assert "# TYPE shoplaunch_agent_starts_total counter" in metrics()

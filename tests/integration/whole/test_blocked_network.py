@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 
 def run_cut_off(whole, job):
@@ -30,7 +30,7 @@ def test_a_blocked_network_ends_in_live(whole):
     assert whole.get(job).status_code == 200
     whole.later(job, 400)
     assert whole.show(job)["state"] in ("finishing", "live")
-    wait_for(lambda: (whole.folder(job) / "ack").exists(), lambda: whole.trouble(job))
+    wait_until(lambda: (whole.folder(job) / "ack").exists(), lambda: whole.trouble(job))
     assert run_cut_off(whole, job) == 0
     assert not whole.folder(job).exists()
     assert "shoplaunch" not in whole.crontab(job)
@@ -47,7 +47,7 @@ def test_a_cancellation_reaches_an_account_that_is_cut_off(whole):
     assert run_cut_off(whole, job) == 1
     assert whole.get(job).status_code == 200
     whole.world.run("cancel", job["id"], "--yes")
-    wait_for(lambda: (whole.folder(job) / "ack").exists(), lambda: whole.trouble(job))
+    wait_until(lambda: (whole.folder(job) / "ack").exists(), lambda: whole.trouble(job))
     assert run_cut_off(whole, job) == 5
     assert not whole.folder(job).exists()
     assert whole.snapshot(job) == before

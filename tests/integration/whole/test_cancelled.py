@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from shared.job import cron_line
-from tests.support.worlds.whole import WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import WAIT_SECONDS
 
 
 def populate(whole, account):
@@ -39,7 +40,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     whole.world.run("cancel", job["id"], "--yes")
     assert whole.show(job)["state"] == "cancelled"
     # What the controller puts there would come after an agent that is quicker
-    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
+    wait_until(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job) == 5
     assert whole.snapshot(job) == before
     assert not whole.folder(job).exists()
@@ -47,7 +48,7 @@ def test_cancel_in_the_middle_puts_the_account_back_and_undo_brings_the_shop_aft
     assert whole.crontab(job) == own
     assert "an old site" in whole.get(job, "/index.html").text
     # Database and user were made for the job alone; the account was there before
-    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
+    wait_until(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()
     assert whole.sql("SELECT 1 FROM mysql.user WHERE User = %s", whole.database(job)) == ()
     assert whole.show(job)["error"] is None
@@ -81,7 +82,7 @@ def test_cancel_while_the_agent_works_stops_it_by_itself(whole):
             whole.run_agent(job)
         return whole.service.jobs.get(job["id"]).facts["undo"] == "done"
 
-    wait_for(is_taken_back, lambda: whole.trouble(job))
+    wait_until(is_taken_back, lambda: whole.trouble(job))
     assert not whole.folder(job).exists() and "shoplaunch" not in whole.crontab(job)
     assert whole.snapshot(job) == before
     assert whole.tables(job) == set()
@@ -105,9 +106,9 @@ def test_cancel_before_anything_was_done_leaves_no_account(whole):
 @pytest.mark.sampled(of=3, rests=True)
 def test_cancel_takes_the_account_that_was_made_for_the_order_with_it(whole):
     job = whole.order()
-    wait_for(lambda: whole.show(job)["state"] == "restoring", lambda: whole.trouble(job))
+    wait_until(lambda: whole.show(job)["state"] == "restoring", lambda: whole.trouble(job))
     whole.service.jobs.cancel(job["id"])
-    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
+    wait_until(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "done", lambda: whole.trouble(job))
     assert whole.show(job)["error"] is None
     assert not whole.home(job).exists()
     assert whole.sql("SHOW DATABASES LIKE %s", whole.database(job)) == ()

@@ -8,7 +8,8 @@ import requests
 
 from controller.panels.local.config_files import exclusive
 from tests.support.dead_leases import let_run_out
-from tests.support.worlds.whole import WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import WAIT_SECONDS
 
 
 def kill_controller(whole):
@@ -24,7 +25,7 @@ def kill_controller(whole):
             return True
         return False
 
-    wait_for(is_gone)
+    wait_until(is_gone)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def interrupted(whole):
     # The panel's own lock: nobody gets past the first step before the end
     with exclusive(whole.world.stack.local_settings()["state_folder"], "accounts"):
         jobs = [whole.order(account=whole.handmade_account()) for _ in range(2)]
-        wait_for(lambda: any(whole.show(job)["state"] == "preparing" for job in jobs))
+        wait_until(lambda: any(whole.show(job)["state"] == "preparing" for job in jobs))
         kill_controller(whole)
         assert any(whole.show(job)["state"] == "preparing" for job in jobs)
     let_run_out(whole.service.installation.engine)
@@ -54,7 +55,7 @@ def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole
     kill_controller(whole)
     process = whole.start_agent(job)
     # The shop is open before anybody could be notified
-    wait_for(lambda: whole.get(job).status_code == 200, pause=0.2)
+    wait_until(lambda: whole.get(job).status_code == 200, pause=0.2)
     assert process.wait(WAIT_SECONDS) == 1
     assert f"shoplaunch:{job['id']}" in whole.crontab(job)
     assert whole.show(job)["state"] == "dropped"
@@ -72,7 +73,7 @@ def test_away_while_the_agent_works_and_finishes_it_hears_everything_later(whole
 def test_killed_while_the_agent_works_both_go_on(whole):
     job = whole.quiet_order()
     process = whole.start_agent(job)
-    wait_for(lambda: whole.chunks(job), pause=0.01)
+    wait_until(lambda: whole.chunks(job), pause=0.01)
     kill_controller(whole)
     whole.world.start()
     if process.wait(WAIT_SECONDS) != 0:

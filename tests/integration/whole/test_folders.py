@@ -14,7 +14,8 @@ import requests
 
 from tests.support.shops import sample_shop
 from tests.support.traces import Traces
-from tests.support.worlds.whole import BUNDLE, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE, SERVER, SHOP_NAME, TEMPLATE_DOMAIN, WAIT_SECONDS
 
 AROUND = "<h1>The site around the shop</h1>"
 #: Bundle -> where its template lived; and what is ordered of each.
@@ -46,7 +47,7 @@ def ordered(whole, bundle, folder):
         f"{account}@example.com", "--server", SERVER, "--bundle", bundle, "--shop-name", SHOP_NAME, *words,
     )  # fmt: skip
     if folder:
-        wait_for(lambda: whole.root(job).is_dir(), lambda: whole.trouble(job))
+        wait_until(lambda: whole.root(job).is_dir(), lambda: whole.trouble(job))
         populate(whole, job)
     return job
 
@@ -189,7 +190,7 @@ def test_killed_in_the_middle_only_the_folder_says_wait_and_cancelling_puts_ever
     for path in ("/", "/of-that-site", "/my-own"):
         assert (whole.get(job, path).status_code, whole.get(job, path).text) == (200, AROUND), path
     whole.world.run("cancel", job["id"], "--yes")
-    wait_for(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
+    wait_until(lambda: whole.service.jobs.get(job["id"]).facts["undo"] == "placed", lambda: whole.trouble(job))
     assert whole.run_agent(job, WAIT_SECONDS) == 5
     assert whole.snapshot(job) == before
     whole.world.run("cancel", job["id"], "--undo", "--yes")

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.worlds.whole import BUNDLE, SERVER, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE, SERVER
 
 ORDERS = "/api/v1/orders"
 
@@ -51,7 +52,7 @@ def test_the_same_order_twice_and_at_once_is_one_job_that_becomes_one_shop(whole
     assert whole.run_agent(job) == 0
     assert whole.live(job)["attempt"] == 1
     assert len(whole.mails(job)) == 1
-    wait_for(lambda: not reads_bundle(whole, order["account"]), "the bundle stays open")
+    wait_until(lambda: not reads_bundle(whole, order["account"]), "the bundle stays open")
 
 
 @pytest.mark.sampled(of=2, rests=True)

@@ -14,8 +14,8 @@ from tests.support.resources import has_ended, usage_of
 from tests.support.servers.cpu_quota import CpuQuota
 from tests.support.servers.slow_disk import passed, slow_down
 from tests.support.shops.bulk import full_shard
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import write_bundle
-from tests.support.worlds.whole import wait_for
 
 PROCESSES = 100
 #: Those of the owner's own programs.
@@ -56,7 +56,7 @@ def occupied(whole, job):
     drop = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
     command = [*drop, "/usr/bin/python3", "-I", "-c", code, str(TAKEN)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        wait_for(lambda: len(os.listdir(f"/proc/{process.pid}/task")) == TAKEN)
+        wait_until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) == TAKEN)
         yield
         process.stdin.close()
 
@@ -78,7 +78,7 @@ def limited(whole, job, quota):
 def never_silent(whole, job, process):
     """Look at the job as the controller keeps it until `process` ends: never may it be time to look for the agent."""
     looks = 0
-    wait_for(lambda: whole.show(job)["state"] == "restoring" or has_ended(process), pause=0.2)
+    wait_until(lambda: whole.show(job)["state"] == "restoring" or has_ended(process), pause=0.2)
     while not has_ended(process):
         known = whole.service.jobs.get(job["id"])
         assert known.state in ("restoring", "finishing", "live") and known.error is None, whole.trouble(job)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.worlds.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE, SERVER, TEMPLATE_DOMAIN
 
 VICTIMS = ("group", "parent", "helper")
 SERVICE = "4711"
@@ -42,7 +43,7 @@ class Killer:
 
     def run(self):
         """Watch the accounts until each agent was killed; one that was too quick for us is replaced."""
-        wait_for(self._look, lambda: f"cron started only {self.started_by}", 400, pause=0.01)
+        wait_until(self._look, lambda: f"cron started only {self.started_by}", 400, pause=0.01)
 
     def _look(self):
         for who in set(self._jobs) - set(self.started_by):

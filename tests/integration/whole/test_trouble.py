@@ -11,7 +11,7 @@ import requests
 
 from shared.events import make_event
 from shared.signing import PURPOSE_JOB, load_signed
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 
 def token_of(whole, text):
@@ -59,7 +59,7 @@ def test_a_wrong_database_password_is_corrected_by_retry_which_repeats_no_finish
     assert "shoplaunch" not in whole.crontab(job)
     assert whole.get(job).status_code == 503
     whole.world.run("retry", job["id"])
-    wait_for(lambda: (found := whole.show(job))["state"] == "dropped" and found["attempt"] == 2)
+    wait_until(lambda: (found := whole.show(job))["state"] == "dropped" and found["attempt"] == 2)
 
     # The agent of the first attempt comes back: it is refused and touches nothing
     waiting = whole.folder(job).rename(whole.home(job) / "waiting")
@@ -95,7 +95,7 @@ def test_an_agent_that_hangs_is_reported_as_silent_and_a_retry_takes_over_from_i
         assert (stalled["state"], stalled["error"]["code"]) == ("stalled", "agent_silent")
         assert stalled["error"]["advice"]
         whole.world.run("retry", job["id"])
-        wait_for(lambda: (found := whole.show(job))["state"] == "dropped" and found["attempt"] == 2)
+        wait_until(lambda: (found := whole.show(job))["state"] == "dropped" and found["attempt"] == 2)
         assert whole.run_agent(job) == 0
         assert process.wait(120) == -signal.SIGKILL
     finally:
@@ -130,7 +130,7 @@ def test_a_missing_cron_line_is_named(whole):
     assert (stalled["state"], stalled["error"]["code"]) == ("stalled", "cron_never_fired")
     assert "not in the account's crontab" in stalled["error"]["message"]
     whole.world.run("retry", job["id"])
-    wait_for(lambda: whole.show(job)["state"] == "dropped")
+    wait_until(lambda: whole.show(job)["state"] == "dropped")
     assert f"shoplaunch:{job['id']}" in whole.crontab(job)
     assert whole.run_agent(job) == 0
     assert whole.live(job)["attempt"] == 2
@@ -145,6 +145,6 @@ def test_a_job_that_was_not_finished_in_time_is_reported_as_expired_and_can_be_r
     assert (stalled["state"], stalled["error"]["code"]) == ("stalled", "job_expired")
     assert whole.get(job).status_code == 503
     whole.world.run("retry", job["id"])
-    wait_for(lambda: whole.show(job)["state"] == "dropped")
+    wait_until(lambda: whole.show(job)["state"] == "dropped")
     assert whole.run_agent(job) == 0
     assert whole.live(job)["attempt"] == 2

@@ -7,7 +7,7 @@ import pytest
 from agent.tree.edits import edited
 from controller.jobs.shop.values import address
 from shared.placeholders import Renderer
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 CHOSEN = "A new password, چای 7"
 
@@ -66,13 +66,13 @@ def test_https_changes_address_links_and_redirects_and_can_be_taken_back(sites, 
     try:
         # PHP looks at a file it knows every two seconds
         wanted = f"{follow_ups.secure}/?from=http"
-        wait_for(lambda: sites.get(job, "/?from=http").headers.get("Location") == wanted, "http never led to https")
+        wait_until(lambda: sites.get(job, "/?from=http").headers.get("Location") == wanted, "http never led to https")
         assert sites.php(job, asked) == [follow_ups.secure, follow_ups.secure, True]
     finally:
         path.write_bytes(before)
         follow_ups.run(entry["back"])
     assert sites.php(job, asked) == [follow_ups.plain, follow_ups.plain, False]
-    wait_for(lambda: sites.get(job).status_code == 200, "http never answered again")
+    wait_until(lambda: sites.get(job).status_code == 200, "http never answered again")
     assert follow_ups.plain in sites.php(job, text)
 
 

@@ -21,6 +21,7 @@ from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
 from tests.support.shops.live_dumps import Dumps
 from tests.support.shops.real_variant import write_variants
+from tests.support.waiting import wait_until
 from tests.support.worlds.whole import BUNDLE, SERVER, Whole
 
 DOCROOT = "SHOPLAUNCH_REAL_DOCROOT"
@@ -371,10 +372,7 @@ def kill(process, who):
         os.kill(others[0], signal.SIGKILL)
         return
     process.wait(120)
-    deadline = time.monotonic() + 120
-    while any(_runs(pid) for pid in others):
-        assert time.monotonic() < deadline, "the helper outlives its parent"
-        time.sleep(0.05)
+    wait_until(lambda: not any(_runs(pid) for pid in others), "the helper outlives its parent")
 
 
 def _runs(pid):

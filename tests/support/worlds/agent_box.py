@@ -22,6 +22,7 @@ from controller.agent_archive.build import build_agent, launcher
 from shared.encoding import canonical_json
 from shared.job import cron_line
 from shared.signing import serializer
+from tests.support.waiting import wait_until
 from tests.support.worlds.accounts import remove_account
 from tests.support.worlds.agent_archive import sources_of, write_members
 
@@ -315,10 +316,7 @@ class Box:
 
     def wait_for(self, condition, seconds=120, pause=0.02):
         """Wait until `condition()` holds, asked every `pause` seconds; fail when it does not come."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"never came; trace: {self.trace}"
-            time.sleep(pause)
+        wait_until(condition, lambda: f"never came; trace: {self.trace}", seconds, pause)
 
     def close(self):
         """Remove crontab, the processes this box started, account and files; nothing else is ever touched."""

@@ -17,7 +17,8 @@ from tests.fakes.whmcs_php.harness import ORDERS
 from tests.fakes.whmcs_php.harness import Whmcs as Addon
 from tests.support.servers.ssh_server import SshServer
 from tests.support.services import job_of_service
-from tests.support.worlds.whole import BUNDLE, ENDED, WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import BUNDLE, ENDED, WAIT_SECONDS
 
 PRODUCT = 3
 LANGUAGES = {"english": "en", "farsi": "fa"}
@@ -220,7 +221,7 @@ class Chain:
     def job(self, sold):
         """Return the job of what was sold, as WHMCS's events made it."""
         self.tell(sold)
-        return wait_for(lambda: self.find(sold), lambda: f"no job came; WHMCS says {self.addon.log()}")
+        return wait_until(lambda: self.find(sold), lambda: f"no job came; WHMCS says {self.addon.log()}")
 
     def tell(self, sold):
         """WHMCS has sent all events of the service; what got no answer in the few seconds it waits is sent again."""
@@ -232,7 +233,7 @@ class Chain:
             self.addon.due_now()
             return False
 
-        wait_for(is_notified, self.addon.log)
+        wait_until(is_notified, self.addon.log)
 
     def page_of_the_account(self, sold, **options):
         """Return what the client gets for the service's own page in WHMCS."""

@@ -30,6 +30,7 @@ from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data
 from tests.support.servers.mariadb import certificate_options
 from tests.support.shops import sample_shop
+from tests.support.waiting import wait_until
 from tests.support.worlds.accounts import remove_account
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -43,15 +44,6 @@ KEY = "billing"
 WAIT_SECONDS = 300
 ENDED = ("live", "failed", "stalled", "cancelled")
 _PASSWORD = re.compile(r"Password:\s*(\S+)")
-
-
-def wait_for(condition, what="never came", seconds=WAIT_SECONDS, pause=0.05):
-    """Wait until `condition()` is true; return what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what() if callable(what) else what
-        time.sleep(pause)
-    return found
 
 
 class Whole:
@@ -147,7 +139,7 @@ class Whole:
 
     def wait(self, job, *states, seconds=WAIT_SECONDS):
         """Return the job's status once it is in one of `states`."""
-        return wait_for(
+        return wait_until(
             lambda: found if (found := self.show(job))["state"] in states else None,
             lambda: self.trouble(job), seconds, pause=0.1,
         )  # fmt: skip
@@ -156,7 +148,7 @@ class Whole:
         """Return the job's status once it is live and the client is notified; fail at once when it ends otherwise."""
         found = self.wait(job, *ENDED, seconds=seconds)
         assert found["state"] == "live", self.trouble(job)
-        wait_for(
+        wait_until(
             lambda: all(step["state"] in ("done", "skipped", "failed") for step in self.show(job)["steps"]),
             lambda: self.trouble(job),
         )
@@ -178,7 +170,7 @@ class Whole:
             now = time.time()
             return transact(engine, lambda found: jobs.take_lease(found, job["id"], "later", now, now + seconds))
 
-        wait_for(is_ours, "somebody else holds the job's lease")
+        wait_until(is_ours, "somebody else holds the job's lease")
         assert Worker(engine, self.service.installation.tools_for, lambda: time.time() + seconds).advance(job["id"])
 
     def signed(self, method, path, document=None, event=None, key=None):
@@ -252,10 +244,10 @@ class Whole:
         claim = f"INSERT INTO `{LEDGER_TABLE}` (chunk, attempt, affected, sha256) VALUES (%s, 0, 0, '')"
         with contextlib.closing(self.connect(self.database(job))) as holder, holder.cursor() as cursor:
             process = self.start_agent(job)
-            wait_for(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger", pause=0.01)
+            wait_until(lambda: LEDGER_TABLE in self.tables(job) or process.poll() is not None, "no ledger", pause=0.01)
             # Not committed: who claims the last chunk waits until the agent was stopped
             cursor.execute(claim, (last,))
-            wait_for(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
+            wait_until(lambda: self.chunks(job) or process.poll() is not None, "no chunk came", pause=0.01)
             os.killpg(process.pid, how)
         if how == signal.SIGKILL:
             assert process.wait(WAIT_SECONDS) == -signal.SIGKILL, "the agent had ended before"
@@ -319,7 +311,7 @@ class Whole:
 
     def password(self, job):
         """Return the administrator's password as the client's mail brought it."""
-        return _PASSWORD.search(wait_for(lambda: self.mails(job), "no mail came")[-1]).group(1)
+        return _PASSWORD.search(wait_until(lambda: self.mails(job), "no mail came")[-1]).group(1)
 
     def snapshot(self, job):
         """Return path -> (kind and mode, owner, content or target) of everything in the home but the agent's folder and

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.packages.tree import Tree, wait_until
+from tests.support.waiting import wait_until
+from tests.system.packages.tree import Tree
 
 #: Newer ones know the second hierarchy of control groups alone, so it is theirs as a whole; controllers that this
 #: machine has in the first one are missing there.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 from tests.system.packages.conftest import build
 from tests.system.packages.machine import Machine
@@ -28,7 +29,7 @@ from tests.system.packages.operating import (
     sell,
     shown,
 )
-from tests.system.packages.tree import SECONDS, wait_until
+from tests.system.packages.tree import SECONDS
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: Sends an order as a billing system's queue does, again until it is taken, while the package is upgraded.

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.packages.bases import base_of
 from tests.system.packages.machine import Machine
 from tests.system.packages.operating import (
@@ -22,7 +23,6 @@ from tests.system.packages.operating import (
     sell,
     shown,
 )
-from tests.system.packages.tree import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 INIT = ("systemd", "systemd-sysv", "dbus", "iproute2", "procps", "ca-certificates")

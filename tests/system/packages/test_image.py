@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.pages import PROJECT
+from tests.support.waiting import wait_until
 from tests.system.packages.containers import CLOSED, Containers
-from tests.system.packages.tree import wait_until
 
 CONTAINER = PROJECT / "packaging" / "container"
 BUILDER = CONTAINER / "build.py"

@@ -13,8 +13,9 @@ import sys
 import pytest
 
 from tests.pages import PROJECT
+from tests.support.waiting import wait_until
 from tests.system.packages.containers import Containers
-from tests.system.packages.tree import SECONDS, Tree, wait_until
+from tests.system.packages.tree import SECONDS, Tree
 
 CONTAINER = PROJECT / "packaging" / "container"
 STATE = "/var/lib/shoplaunch"

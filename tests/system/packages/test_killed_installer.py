@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.packages.test_upgrades import BACKUPS, ENVIRONMENTS, STATE, in_use, state_of, statements
-from tests.system.packages.tree import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.sampled(of=6, rests=True, named=False)]
 SCRIPTS = "/var/lib/dpkg/info/shoplaunch."

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages import PROJECT
+from tests.support.waiting import wait_until
 from tests.system.packages.conftest import build
-from tests.system.packages.tree import wait_until
 
 pytestmark = pytest.mark.root
 STATE, SETTINGS, BACKUPS = "/var/lib/shoplaunch", "/etc/shoplaunch/shoplaunch.toml", "/var/backups/shoplaunch"

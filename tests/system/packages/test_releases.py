@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.packages.bases import RELEASES, base_of
-from tests.system.packages.tree import Tree, wait_until
+from tests.system.packages.tree import Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 STATE = "/var/lib/shoplaunch"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.system.packages.machine import Machine
 from tests.system.packages.operating import BACKUPS, STATE, TIMERS, log_of, rows
-from tests.system.packages.tree import wait_until
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: In the place of each night; without the delay that keeps many machines apart.

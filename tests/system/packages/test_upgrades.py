@@ -6,8 +6,9 @@ import subprocess
 import pytest
 
 from tests.pages import PROJECT
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
-from tests.system.packages.tree import SECONDS, Tree, wait_until
+from tests.system.packages.tree import SECONDS, Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 STATE, BACKUPS, ENVIRONMENTS = "/var/lib/shoplaunch", "/var/backups/shoplaunch", "/opt/shoplaunch/environments"

@@ -5,7 +5,6 @@ Whatever is mounted and started there ends with the process that holds it.
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 #: The layer is mounted where nothing else sees it. No network: what a package needs it carries.
@@ -34,14 +33,6 @@ _CLEAN = {
 
 #: Only what hangs meets this: machines beside much other work are slow.
 SECONDS = 300
-
-
-def wait_until(condition):
-    """Wait until `condition` holds; fail when it never does."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
 
 
 class Tree:

@@ -16,7 +16,8 @@ from controller.setup.installation import ensure_installation
 from tests.fakes.whm.double import WhmDouble
 from tests.support.servers.local_server import copy_new_data
 from tests.support.shops import sample_shop
-from tests.support.worlds.whole import PROJECT, TEMPLATE_DOMAIN, Whole, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worlds.whole import PROJECT, TEMPLATE_DOMAIN, Whole
 
 OPERATOR = "nora"
 SECONDS = 300
@@ -109,7 +110,7 @@ class Session:
         """The shop lives, and no follow-up job of it is under way."""
         whole, ended = self.whole, ("live", "failed", "cancelled")
         listed = whole.service.jobs.listed
-        wait_for(lambda: all(job.state in ended for job in listed()), pause=0.2)
+        wait_until(lambda: all(job.state in ended for job in listed()), pause=0.2)
         return self.value("live")
 
     def _make_restart(self):

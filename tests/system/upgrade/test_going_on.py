@@ -5,7 +5,7 @@ import pytest
 
 from shared.encoding import sha256_hex
 from tests.support.earlier import AGENT
-from tests.support.worlds.whole import wait_for
+from tests.support.waiting import wait_until
 
 #: Accounts as they were left -> what their agent had done.
 HALF = {
@@ -40,7 +40,7 @@ def lives(machine, job, attempt=1):
     """The shop of the job lives: it answers, its certificate is true, nothing of the agent is left in the account."""
     status = machine.reaches(job, "live")
     assert status["attempt"] == attempt
-    wait_for(lambda: machine.show(job)["steps"][-1]["state"] in ("done", "skipped"), lambda: machine.trouble(job))
+    wait_until(lambda: machine.show(job)["steps"][-1]["state"] in ("done", "skipped"), lambda: machine.trouble(job))
     certificate = machine.service.jobs.certificate(job["id"])
     assert certificate["evidence"]["tables"]
     assert not machine.folder(job).exists()
@@ -97,14 +97,14 @@ def test_what_had_failed_is_tried_again_by_an_agent_of_this_version(machine, key
     if key == "occupied":
         (machine.root(job) / "index.html").unlink()
     machine.service.jobs.retry(job["id"])
-    wait_for(lambda: machine.show(job)["state"] == "dropped", lambda: machine.trouble(job))
+    wait_until(lambda: machine.show(job)["state"] == "dropped", lambda: machine.trouble(job))
     assert agent_of(machine, job) == sha256_hex((machine.service.config.agent / "agent.pyz").read_bytes())
     lives(machine, job, attempt=2)
 
 
 def test_the_operator_is_notified_of_what_had_failed_unheard(machine):
     job = machine.left.jobs["denied"]
-    wait_for(lambda: machine.service.jobs.get(job).alarm != "wanted")
+    wait_until(lambda: machine.service.jobs.get(job).alarm != "wanted")
     letters = [path.read_text("utf-8") for path in machine.world.mail.glob("*.alarm.eml")]
     assert any(job in letter for letter in letters)
 
@@ -117,7 +117,7 @@ def test_a_job_that_was_cancelled_is_put_back(machine):
             machine.run_agent(job)
         return machine.service.jobs.get(job["id"]).facts["undo"] == "done"
 
-    wait_for(is_put_back, lambda: machine.trouble(job), 120, pause=0.2)
+    wait_until(is_put_back, lambda: machine.trouble(job), 120, pause=0.2)
     assert machine.show(job)["state"] == "cancelled"
     assert (machine.home(job) / "own.txt").read_text() == "of the owner\n"
     assert list(machine.root(job).iterdir()) == []
@@ -180,7 +180,7 @@ def test_a_client_who_could_not_be_notified_is_notified_later(machine, left):
 @pytest.mark.parametrize("key", BY_CRON)
 def test_cron_brings_what_nobody_had_begun_with(machine, by_cron, key):
     job = by_cron[key]
-    wait_for(lambda: machine.show(job)["state"] not in ("received", "preparing", "dropped", "restoring", "finishing"),
+    wait_until(lambda: machine.show(job)["state"] not in ("received", "preparing", "dropped", "restoring", "finishing"),
              lambda: machine.trouble(job), 180)  # fmt: skip
     assert machine.show(job)["state"] == "live", machine.trouble(job)
     assert machine.service.jobs.certificate(job["id"])["evidence"]["tables"]

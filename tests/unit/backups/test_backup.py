@@ -13,8 +13,8 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
 from controller.keys import load_keys
 from controller.setup import installation
-from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import add_job, read
+from tests.support.error_codes import error_code
 
 
 def config_of(folder, text=None):
@@ -41,12 +41,6 @@ def saved(installed, tmp_path):
     return tmp_path / "backup.tgz"
 
 
-def refusal(call, *arguments):
-    with pytest.raises(ShoplaunchError) as caught:
-        call(*arguments)
-    return caught.value.code
-
-
 def test_everything_comes_back(installed, saved, tmp_path):
     assert backups.restore(config_of(tmp_path / "new"), saved) == []
     config = config_of(tmp_path / "new")
@@ -69,13 +63,13 @@ def test_a_backup_is_for_its_owner_alone_and_holds_no_open_secret(saved):
 
 def test_an_existing_file_is_never_written_over(installed, saved):
     before = saved.read_bytes()
-    assert refusal(backups.backup, installed, saved) == "name_taken"
+    assert error_code(backups.backup, installed, saved) == "name_taken"
     assert saved.read_bytes() == before
 
 
 def test_an_installation_with_jobs_is_never_written_over(installed, saved):
     keys = load_keys(installed.keys)
-    assert refusal(backups.restore, installed, saved) == "name_taken"
+    assert error_code(backups.restore, installed, saved) == "name_taken"
     assert load_keys(installed.keys) == keys
 
 
@@ -103,7 +97,7 @@ def test_a_backup_cut_short_is_refused_and_changes_nothing(saved, tmp_path, shar
     data = saved.read_bytes()
     saved.write_bytes(data[: int(len(data) * share)])
     config = config_of(tmp_path / "new")
-    assert refusal(backups.restore, config, saved) == "backup_damaged"
+    assert error_code(backups.restore, config, saved) == "backup_damaged"
     assert list(config.home.iterdir()) == []
 
 
@@ -117,15 +111,15 @@ def test_a_backup_with_a_foreign_file_is_refused_and_changes_nothing(saved, tmp_
         entry.size = 1
         new.addfile(entry, io.BytesIO(b"x"))
     config = config_of(tmp_path / "new")
-    assert refusal(backups.restore, config, tmp_path / "bad.tgz") == "backup_damaged"
+    assert error_code(backups.restore, config, tmp_path / "bad.tgz") == "backup_damaged"
     assert list(config.home.iterdir()) == []
 
 
 def test_what_is_no_backup_is_refused(tmp_path):
     (tmp_path / "text").write_text("hello")
-    assert refusal(backups.restore, config_of(tmp_path / "new"), tmp_path / "text") == "backup_damaged"
+    assert error_code(backups.restore, config_of(tmp_path / "new"), tmp_path / "text") == "backup_damaged"
 
 
 def test_an_installation_without_tables_cannot_be_saved(tmp_path):
-    assert refusal(backups.backup, config_of(tmp_path / "none"), tmp_path / "x.tgz") == "not_initialised"
+    assert error_code(backups.backup, config_of(tmp_path / "none"), tmp_path / "x.tgz") == "not_initialised"
     assert not (tmp_path / "x.tgz").exists()

@@ -2,22 +2,15 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
 from tests.support.resources import descendants, name_of, pss_of, usage_of
+from tests.support.waiting import wait_until
 
 MIB = 1024 * 1024
 HOLDING = "import sys; held = bytearray(b'x') * int(sys.argv[1]); sys.stdin.read()"
 BOTH = "import subprocess, sys; raise SystemExit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)"
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "never came"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ import pytest
 from controller.db import events
 from controller.db.connection.engine import reading
 from controller.jobs.record.tokens import Tokens
-from shared.errors import ShoplaunchError
 from tests.integration.controller.world import EVIDENCE, Agent
+from tests.support.error_codes import error_code
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-def refused(call, code):
-    with pytest.raises(ShoplaunchError) as caught:
-        call()
-    assert caught.value.code == code
 
 
 def stored(world, job):
@@ -34,7 +28,7 @@ def test_a_token_of_another_job_cannot_report_this_one(world):
     job, agent = world.dropped()
     _other, stranger = world.dropped(domain="other.example.com", account="bob")
     before = untouched(world, job)
-    refused(lambda: world.service.agents.record(stranger.token, agent.event("started")), "token_invalid")
+    assert error_code(world.service.agents.record, stranger.token, agent.event("started")) == "token_invalid"
     assert untouched(world, job) == before
 
 
@@ -43,27 +37,27 @@ def test_a_token_of_another_installation_is_refused(world):
     before = untouched(world, job)
     forged = Tokens([b"x" * 32]).for_agent(job.id, 1)
     for token in (forged, "", "a.b.c", agent.token[:-2], agent.token + "x"):
-        refused(lambda token=token: world.service.agents.record(token, agent.event("heartbeat")), "token_invalid")
+        assert error_code(world.service.agents.record, token, agent.event("heartbeat")) == "token_invalid"
     assert untouched(world, job) == before
 
 
 def test_a_token_for_something_else_is_refused(world):
     job, agent = world.dropped()
     other = Tokens(world.keys.tokens).for_agent(job.id, 1, scope="bundle")
-    refused(lambda: world.service.agents.record(other, agent.event("started")), "token_invalid")
+    assert error_code(world.service.agents.record, other, agent.event("started")) == "token_invalid"
 
 
 def test_a_token_whose_job_is_gone_is_refused_as_one_that_never_was(world):
     _job, agent = world.dropped()
     token = Tokens(world.keys.tokens).for_agent("nosuchjob1", 1)
     event = {**agent.event("started"), "job": "nosuchjob1"}
-    refused(lambda: world.service.agents.record(token, event), "token_invalid")
+    assert error_code(world.service.agents.record, token, event) == "token_invalid"
 
 
 def test_a_token_of_an_attempt_that_was_never_made_is_refused(world):
     job, agent = world.dropped()
     token = Tokens(world.keys.tokens).for_agent(job.id, 7)
-    refused(lambda: world.service.agents.record(token, {**agent.event("started"), "attempt": 7}), "token_invalid")
+    assert error_code(world.service.agents.record, token, {**agent.event("started"), "attempt": 7}) == "token_invalid"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +68,7 @@ def test_a_token_of_an_attempt_that_was_never_made_is_refused(world):
 def test_an_event_of_another_form_is_refused(world, change):
     job, agent = world.dropped()
     before = untouched(world, job)
-    refused(lambda: world.service.agents.record(agent.token, {**agent.event("started"), **change}), "event_invalid")
+    assert error_code(world.service.agents.record, agent.token, {**agent.event("started"), **change}) == "event_invalid"
     assert untouched(world, job) == before
 
 

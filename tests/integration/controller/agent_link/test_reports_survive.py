@@ -11,6 +11,7 @@ import requests
 from controller.db import events
 from controller.db.connection.engine import reading
 from shared.events import make_event
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import Site
 
 AGENTS = 8
@@ -41,10 +42,7 @@ def test_every_report_that_was_answered_is_there_after_the_controller_was_killed
 
     with ThreadPoolExecutor(AGENTS) as pool:
         found = [pool.submit(reports, job) for job in jobs]
-        deadline = time.monotonic() + WAIT_SECONDS
-        while sum(map(len, answered.values())) < ANSWERED:
-            assert time.monotonic() < deadline, answered
-            time.sleep(0.001)
+        wait_until(lambda: sum(map(len, answered.values())) >= ANSWERED, lambda: answered, WAIT_SECONDS, 0.001)
         os.killpg(site._server.pid, signal.SIGKILL)
     assert [one.exception() for one in found] == [None] * AGENTS
     with reading(site.service.installation.engine) as connection:

@@ -20,7 +20,8 @@ from controller.db.connection.write_protection import is_protected
 from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
 from tests.integration.controller.db.test_database_disk_full import refused, run
-from tests.integration.controller.db.test_database_of_a_mount import answer, until
+from tests.integration.controller.db.test_database_of_a_mount import answer
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import populate
 
 pytestmark = pytest.mark.root
@@ -131,7 +132,7 @@ class Home:
         where = ["serve", "--bind", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([*COMMAND, *where], env=self.environment(), stdout=log, stderr=log)
-        until(lambda: self.ready() == (200, None))
+        wait_until(lambda: self.ready() == (200, None))
 
     def end(self):
         """Nothing of the installation uses the disk."""
@@ -151,7 +152,7 @@ class Home:
 
     def is_moved(self, job):
         """The job has met what keeps it from going on: its bundle has no file."""
-        until(lambda: self.service.jobs.get(job).state == "failed")
+        wait_until(lambda: self.service.jobs.get(job).state == "failed")
         assert "bundle_missing" in str(self.service.jobs.get(job).error)
 
 
@@ -191,7 +192,7 @@ def test_a_disk_that_becomes_read_only_is_named_by_everything_and_repaired_all_g
     assert not is_protected(problem, at)
     disk.become_read_only()
     assert is_protected(problem, at)
-    until(lambda: home.ready() == (503, "database_unwritable"))
+    wait_until(lambda: home.ready() == (503, "database_unwritable"))
     assert refused(home.folder, *ORDER) == "database_unwritable"
     assert home.is_alive()
     assert "database_unwritable" in home.log.read_text()

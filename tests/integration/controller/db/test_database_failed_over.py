@@ -1,7 +1,6 @@
 """The first database server dies for good in a step, the second one takes its place: the job goes on by itself."""
 
 import subprocess
-import time
 from contextlib import suppress
 
 import pytest
@@ -14,18 +13,12 @@ from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.integration.controller.world import Agent, World
 from tests.support.servers import mariadb, postgresql
+from tests.support.waiting import wait_until
 
 #: A commit is reported once the second server has it too: what the first one alone knew would be lost with it.
 _BINLOG = ("--log-bin", "--binlog-format=ROW", "--rpl-semi-sync-slave-enabled=1",
            "--rpl-semi-sync-master-wait-point=AFTER_SYNC", "--rpl-semi-sync-master-timeout=60000")  # fmt: skip
 _STANDBY = "shoplaunch_standby"
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 class Mariadbs:
@@ -46,14 +39,14 @@ class Mariadbs:
         self.second.query("START SLAVE")
         # From the first moment on it would wait for a follower that is not there yet
         self.first.query("SET GLOBAL rpl_semi_sync_master_enabled = 1")
-        until(lambda: self.first.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'")[0][1] == "1")
+        wait_until(lambda: self.first.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'")[0][1] == "1")
         self.address.symlink_to(self.first.socket)
         self.url = f"mysql://root@localhost/{self.first.new_database()[0]}?unix_socket={self.address}"
 
     def fail_over(self):
         """The first server is gone; the second one has what it had, and takes changes."""
         self.first.stop(hard=True)
-        until(lambda: "waiting for more updates" in str(self.second.query("SHOW SLAVE STATUS")))
+        wait_until(lambda: "waiting for more updates" in str(self.second.query("SHOW SLAVE STATUS")))
         self.second.query("STOP SLAVE")
         self.second.query("SET GLOBAL read_only = 0")
         self.address.unlink()
@@ -84,7 +77,7 @@ class Postgresqls:
         self.second.start("wal_level=replica", "max_wal_senders=4", "hot_standby=on")
         self.first.query(f"ALTER SYSTEM SET synchronous_standby_names = '{_STANDBY}'")
         self.first.query("SELECT pg_reload_conf()")
-        until(lambda: self.first.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        wait_until(lambda: self.first.query("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
         name = self.first.new_database()
         places = f"host={self.first.directory},{self.second.directory}&port={self.first.port},{self.second.port}"
         self.url = f"{self.first.url(name).split('?')[0]}?{places}&target_session_attrs=read-write"

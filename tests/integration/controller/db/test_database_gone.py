@@ -14,8 +14,9 @@ from controller.db.tables import jobs
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, World, eventually
+from tests.integration.controller.world import Agent, World
 from tests.support.servers import mariadb, postgresql
+from tests.support.waiting import wait_until
 
 #: Kind -> (what finds the connections to the same database that wait for a row, what ends one of them).
 ENDS = {
@@ -192,7 +193,7 @@ def test_an_agent_whose_report_the_database_breaks_off_is_not_refused(world):
         waiting, end = ENDS[world.engine.dialect.name]
         # PostgreSQL answers it always alike within a transaction
         with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
-            eventually(lambda: other.exec_driver_sql(waiting).first())
+            wait_until(lambda: other.exec_driver_sql(waiting).first())
             other.exec_driver_sql(end.format(other.exec_driver_sql(waiting).scalar()))
         sender.join(60)
         assert not sender.is_alive()

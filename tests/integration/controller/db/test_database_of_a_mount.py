@@ -16,6 +16,8 @@ from controller.panels.local.private_stack.stack import free_port
 from shared.errors import CODES, ShoplaunchError
 from tests.integration.controller.db.test_database_disk_full import refused, run
 from tests.integration.controller.rows import add_job, read
+from tests.support.error_codes import code_or_none
+from tests.support.waiting import wait_until
 
 CHANGE = "DELETE FROM audit"
 
@@ -65,19 +67,11 @@ def serving(disk, tmp_path):
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        until(lambda: answer(port)[0] == 200)
+        wait_until(lambda: answer(port)[0] == 200)
         yield port
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(60)
-
-
-def until(condition):
-    """Wait until `condition` holds."""
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def answer(port):
@@ -89,26 +83,18 @@ def answer(port):
     return found.status_code, found.json().get("code")
 
 
-def code_of(call):
-    try:
-        call()
-    except ShoplaunchError as error:
-        return error.code
-    return "none"
-
-
 @pytest.mark.sampled(of=3, rests=True)
 @pytest.mark.root
 def test_a_service_whose_databases_disk_goes_away_makes_no_other_and_goes_on_when_it_is_back(disk, serving, tmp_path):
     disk.lose()
-    until(lambda: answer(serving)[0] == 503)
+    wait_until(lambda: answer(serving)[0] == 503)
     assert answer(serving) == (503, "database_busy")
     # The worker looks for jobs meanwhile
     for _ in range(5):
         time.sleep(0.5)
         assert disk.names() == []
     disk.mount()
-    until(lambda: answer(serving)[0] == 200)
+    wait_until(lambda: answer(serving)[0] == 200)
     run(tmp_path / "home", "jobs", code=0)
 
 
@@ -138,8 +124,8 @@ def test_nothing_is_written_into_a_file_that_its_path_no_longer_leads_to(disk):
     add_job(engine)
     disk.lose()
     for _ in range(2):
-        assert code_of(lambda: transact(engine, lambda made: made.execute(sa.text(CHANGE)))) == "database_busy"
-        assert code_of(lambda: read(engine)) == "database_busy"
+        assert code_or_none(lambda: transact(engine, lambda made: made.execute(sa.text(CHANGE)))) == "database_busy"
+        assert code_or_none(lambda: read(engine)) == "database_busy"
     assert disk.names() == []
     disk.mount()
     assert read(engine).domain == "shop.example.com"
@@ -162,7 +148,7 @@ def test_another_file_at_the_path_is_neither_read_nor_written(tmp_path, connecti
     with pytest.raises(ShoplaunchError, match="another file is in the place of") as caught:
         transact(engine, lambda made: made.execute(sa.text(CHANGE)))
     assert caught.value.code == "database_busy"
-    assert code_of(lambda: read(engine)) == "database_busy"
+    assert code_or_none(lambda: read(engine)) == "database_busy"
     assert path.read_bytes() == before
     path.unlink()
     (tmp_path / "kept.db").rename(path)
@@ -177,7 +163,7 @@ def test_opening_makes_no_file(tmp_path):
         with reading(engine):
             pass
 
-    assert code_of(look) == "database_busy"
+    assert code_or_none(look) == "database_busy"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,8 +15,9 @@ from controller.db.machines import workers
 from controller.db.migrate import upgrade
 from controller.jobs.engine import presence
 from controller.jobs.engine.monitoring import health
-from shared.errors import CODES, ShoplaunchError
+from shared.errors import CODES
 from tests.integration.controller.db.test_database_disk_full import disk, refused, run
+from tests.support.error_codes import code_or_none
 
 __all__ = ["disk"]
 NOBODY = 65534
@@ -39,14 +40,6 @@ def test_a_disk_that_was_mounted_read_only_is_named(disk, tmp_path, words):
     assert refused(home, *words) == "database_unwritable"
     remount(disk, "rw")
     assert "Password" in run(home, *ADD, code=0).stdout
-
-
-def code_of(call):
-    try:
-        call()
-    except ShoplaunchError as error:
-        return error.code
-    return "none"
 
 
 def as_nobody(call):
@@ -89,11 +82,11 @@ def test_files_that_belong_to_somebody_else_are_named(slip):
 
     def change():
         other = make_engine(f"sqlite:///{path}")
-        return code_of(lambda: transact(other, lambda made: made.execute(sa.text("DELETE FROM audit"))))
+        return code_or_none(lambda: transact(other, lambda made: made.execute(sa.text("DELETE FROM audit"))))
 
     try:
         assert as_nobody(change) == "database_unwritable"
-        assert code_of(lambda: transact(engine, lambda made: made.execute(sa.text("DELETE FROM audit")))) == "none"
+        assert code_or_none(lambda: transact(engine, lambda made: made.execute(sa.text("DELETE FROM audit")))) == "none"
     finally:
         engine.dispose()
         shutil.rmtree(folder)
@@ -109,7 +102,7 @@ def test_a_server_that_takes_no_changes_is_named(mariadb_server):
         cursor.execute("SET GLOBAL read_only = 1")
         try:
             said.append(written_and_said(engine))
-            found = code_of(lambda: transact(engine, lambda made: made.execute(sa.text("DELETE FROM audit"))))
+            found = code_or_none(lambda: transact(engine, lambda made: made.execute(sa.text("DELETE FROM audit"))))
         finally:
             cursor.execute("SET GLOBAL read_only = 0")
     said.append(written_and_said(engine))
@@ -136,7 +129,7 @@ def test_a_folder_that_is_not_there_is_none_of_it(tmp_path, folder):
         with reading(engine):
             pass
 
-    assert code_of(look) == "database_busy"
+    assert code_or_none(look) == "database_busy"
 
 
 def test_it_is_tried_again_by_itself():

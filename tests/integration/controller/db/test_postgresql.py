@@ -18,15 +18,15 @@ from controller.db.identities import access
 from controller.db.tables import audit, login_failures, operators
 from controller.db.tables import jobs as job_rows
 from shared.errors import ShoplaunchError
-from tests.integration.controller.db.test_database_unwritable import code_of
 from tests.integration.controller.rows import NOW, add_job, read
+from tests.support.error_codes import code_or_none
 from tests.support.servers import postgresql
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def clear(engine):
-    return code_of(lambda: transact(engine, lambda made: made.execute(sa.delete(audit))))
+    return code_or_none(lambda: transact(engine, lambda made: made.execute(sa.delete(audit))))
 
 
 # -- how it is named --------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_a_disk_of_the_server_that_is_full_is_named(disk, postgresql_server, dat
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE held (text text) TABLESPACE small")
         fill = sa.text("INSERT INTO held SELECT repeat(md5(n::text), 20) FROM generate_series(1, 9000) n")
-        assert code_of(lambda: transact(engine, lambda made: made.execute(fill))) == "database_full"
+        assert code_or_none(lambda: transact(engine, lambda made: made.execute(fill))) == "database_full"
     finally:
         engine.dispose()
         postgresql_server.query("DROP TABLE held", database=engine.url.database)

@@ -9,8 +9,8 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers, slots, workers
 from controller.jobs.engine.own_servers import OwnServers
-from tests.integration.controller.world import eventually
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 
 def status_of(world, monkeypatch, *words):
@@ -62,8 +62,8 @@ def test_a_worker_moves_the_jobs_of_its_own_servers_alone(world):
     worker = world.service.jobs.worker(servers=OwnServers(("eu-*",)))
     worker.start()
     try:
-        eventually(lambda: world.job(here).state == "dropped")
-        eventually(lambda: serving(world) == ["eu-*"])
+        wait_until(lambda: world.job(here).state == "dropped")
+        wait_until(lambda: serving(world) == ["eu-*"])
     finally:
         worker.stop()
     assert world.job(there).state == "received"

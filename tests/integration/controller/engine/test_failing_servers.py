@@ -27,7 +27,7 @@ from tests.integration.controller.failing import (
     PanelServer,
     connect,
 )
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 DAY = 24 * 3600
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -300,7 +300,7 @@ def test_healthy_orders_are_taken_up_while_twenty_servers_hang(world, monkeypatc
     sold = orders(world, 8)
     world.worker.start()
     try:
-        eventually(lambda: {world.job(job).state for job in sold} == {"dropped"})
+        wait_until(lambda: {world.job(job).state for job in sold} == {"dropped"})
         assert {world.job(job).state for job in waiting} <= {"received", "preparing"}
         assert all(world.job(job).error is None for job in waiting), "every call still hangs"
     finally:

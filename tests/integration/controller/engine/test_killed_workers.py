@@ -22,7 +22,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
 from tests.integration.controller.engine.test_visits_first import finish
 from tests.integration.controller.rows import NOW, add_job, read
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 #: A request for an account may be under way, which takes minutes.
 MAKING = {"made_account": "maybe"}
@@ -188,7 +188,7 @@ def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(wo
     killed.end()
     world.worker._round()
     try:
-        eventually(lambda: world.job(job).state == "live")
+        wait_until(lambda: world.job(job).state == "live")
     finally:
         world.worker.stop()
 

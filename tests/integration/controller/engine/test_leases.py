@@ -9,7 +9,8 @@ from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, eventually
+from tests.integration.controller.world import Agent
+from tests.support.waiting import wait_until
 
 
 def held_in_a_step(world):
@@ -45,7 +46,7 @@ def test_many_workers_on_many_jobs_do_each_job_once(world):
     for one in workers:
         one.start()
     try:
-        eventually(lambda: world.service.jobs.counts() == {"dropped": 8}, 240)
+        wait_until(lambda: world.service.jobs.counts() == {"dropped": 8}, seconds=240)
     finally:
         for one in workers:
             one.stop()
@@ -87,7 +88,7 @@ def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
     job, first, leave = held_in_a_step(world)
     world.clock.pass_by(lease.SECONDS - 1)
     until = world.clock() + lease.SECONDS
-    eventually(lambda: world.job(job).lease_until >= until)
+    wait_until(lambda: world.job(job).lease_until >= until)
     world.clock.pass_by(lease.SECONDS - 1)
     assert world.service.jobs.worker().advance(job.id) is False
     leave.set()
@@ -114,7 +115,7 @@ def test_a_renewal_that_failed_is_tried_again_at_once(world, monkeypatch):
     world.clock.pass_by(lease.SECONDS - 1)
     with lease.kept(held):
         held._renew_now.set()
-        eventually(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
+        wait_until(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
     assert len(tries) == 3
 
 
@@ -134,7 +135,7 @@ def test_a_renewal_that_takes_long_loses_nothing(world, monkeypatch, seconds):
     # The database has let it wait
     world.clock.pass_by(seconds)
     go_on.set()
-    eventually(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
+    wait_until(lambda: world.job(job).lease_until == world.clock() + lease.SECONDS)
     assert world.service.jobs.worker().advance(job.id) is False
     leave.set()
     first.join(120)
@@ -149,13 +150,13 @@ def test_a_worker_takes_up_what_became_due_without_waiting_for_its_next_look(wor
     try:
         assert looked.wait(120)
         job = world.order()
-        eventually(lambda: world.job(job).state == "dropped" and world.job(job).lease_owner is None)
+        wait_until(lambda: world.job(job).state == "dropped" and world.job(job).lease_owner is None)
         agent = Agent(world, job)
         world.serve(job)
         agent.restore()
-        eventually(lambda: world.steps(job)["check"].note and world.job(job).lease_owner is None)
+        wait_until(lambda: world.steps(job)["check"].note and world.job(job).lease_owner is None)
         agent.clean()
-        eventually(lambda: world.job(job).state == "live")
+        wait_until(lambda: world.job(job).state == "live")
     finally:
         world.worker.stop()
 

@@ -17,8 +17,8 @@ from controller.jobs.engine.places import PER_SERVER
 from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
-from tests.integration.controller.world import eventually
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 LONG = 90.0
 
@@ -133,10 +133,10 @@ def test_workers_together_keep_to_the_slots_of_a_server(world, monkeypatch):
     for one in workers:
         one.start()
     try:
-        eventually(lambda: len(now) == PER_SERVER)
+        wait_until(lambda: len(now) == PER_SERVER)
         assert len(held(world.engine)) == PER_SERVER
         leave.set()
-        eventually(lambda: {world.job(job).state for job in placed} == {"dropped"}, 240)
+        wait_until(lambda: {world.job(job).state for job in placed} == {"dropped"}, seconds=240)
     finally:
         leave.set()
         for one in workers:
@@ -171,7 +171,7 @@ def test_a_server_whose_drains_fail_for_a_reason_nobody_foresaw_rests_and_goes_o
 
     def a_round():
         world.worker._round()
-        eventually(lambda: not world.worker._under_way)
+        wait_until(lambda: not world.worker._under_way)
 
     with monkeypatch.context() as context:
         context.setattr(world.worker, "drain", broken)
@@ -253,7 +253,7 @@ def test_who_lost_the_slot_begins_no_other_step(world, monkeypatch):
     def lose():
         world.panel.before.clear()
         transact(world.engine, lambda c: c.execute(sa.text("UPDATE server_slots SET owner = 'other' WHERE owner > ''")))
-        eventually(lambda: "lost" in [slot.is_lost and "lost" for slot in world.worker._slots._held])
+        wait_until(lambda: "lost" in [slot.is_lost and "lost" for slot in world.worker._slots._held])
 
     world.panel.before["ensure_account"] = lose
     assert world.worker.drain("web1") == 1

@@ -20,7 +20,7 @@ from controller.telemetry import otlp, tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import Site
 
 ERROR = 2
@@ -121,10 +121,10 @@ def test_reports_that_are_stored_in_one_transaction_are_traced_each_as_its_own_j
     threads = [threading.Thread(target=agent.send, args=("stage_finished",), kwargs=more) for _job, agent in placed]
     threads[0].start()
     # It waits for the database; the second then stores what the third wants as well
-    eventually(lambda: together._at_work and not together._waiting)
+    wait_until(lambda: together._at_work and not together._waiting)
     for number, thread in enumerate(threads[1:], 1):
         thread.start()
-        eventually(lambda number=number: len(together._waiting) == number)
+        wait_until(lambda number=number: len(together._waiting) == number)
     other.execute("ROLLBACK")
     for thread in threads:
         thread.join(120)
@@ -171,7 +171,7 @@ def test_a_process_of_its_own_sends_what_it_does_and_ends(collector, words):
         command = [sys.executable, "-c", "from controller.cli import main; main()", *words]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            eventually(lambda: [span for span in collector.spans if span.name.startswith("step ")])
+            wait_until(lambda: [span for span in collector.spans if span.name.startswith("step ")])
         finally:
             process.terminate()
             assert process.wait(60) == 0

@@ -9,8 +9,8 @@ from controller.db.machines import breakers, servers, slots
 from controller.jobs.engine import places, visiting
 from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, PER_SERVER
 from tests.integration.controller.rows import NOW, add_job
-from tests.integration.controller.world import eventually
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 
 def finish(world, job, agent):
@@ -45,12 +45,12 @@ def test_a_finished_shop_is_visited_while_new_orders_hold_all_threads(world, mon
     world.worker.start()
     try:
         assert entered.acquire(timeout=60)
-        eventually(lambda: world.worker._is_short)
+        wait_until(lambda: world.worker._is_short)
         finish(world, finished, agent)
-        eventually(lambda: world.job(finished).state == "live")
+        wait_until(lambda: world.job(finished).state == "live")
         assert not any(world.job(order).state == "dropped" for order in orders)
         leave.set()
-        eventually(lambda: {world.job(order).state for order in orders} == {"dropped"})
+        wait_until(lambda: {world.job(order).state for order in orders} == {"dropped"})
     finally:
         leave.set()
         world.worker.stop()

@@ -13,8 +13,9 @@ from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.job import cron_line
 from tests.integration.controller import mortal
-from tests.integration.controller.world import World, eventually
+from tests.integration.controller.world import World
 from tests.support.clock import START
+from tests.support.waiting import wait_until
 
 #: The kills are shared out, so that a failure tells more than one.
 SHARES = 4
@@ -145,7 +146,7 @@ def test_the_jobs_of_a_killed_worker_go_on_once_its_leases_are_over(installation
     folder = installation.copy()
     process = PROCESSES.Process(target=mortal.hang, args=(folder, START, installation.port))
     process.start()
-    eventually((folder / "within").exists)
+    wait_until((folder / "within").exists)
     process.kill()
     process.join(SECONDS)
     world = mortal.Mortal(folder, START + lease.SECONDS - 0.001, installation.port)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from controller.panels.local.private_stack.stack import free_port
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
 from tests.support.dead_leases import let_run_out
 from tests.support.servers.local_server import FILES, LocalServer
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 
 SHOPLAUNCH = str(Path(sys.executable).parent / "shoplaunch")
@@ -84,10 +84,7 @@ class Installation:
             self.process = None
 
     def wait_for(self, condition, between=0.02):
-        end = time.monotonic() + SECONDS
-        while not condition():
-            assert time.monotonic() < end, (self.home / "serve.log").read_text()[-3000:]
-            time.sleep(between)
+        wait_until(condition, lambda: (self.home / "serve.log").read_text()[-3000:], SECONDS, between)
 
 
 @pytest.fixture

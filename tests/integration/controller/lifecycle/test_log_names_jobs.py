@@ -14,7 +14,7 @@ from controller.jobs.lifecycle import lease
 from controller.log_entries import JsonFormatter
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import eventually
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -46,7 +46,7 @@ def test_what_a_worker_and_its_lease_say_of_a_job_names_it(world, entries, monke
         raise ShoplaunchError("database_busy", "the controller's database: away")
 
     monkeypatch.setattr(jobs, "renew_lease", away)
-    world.panel.before["ensure_account"] = lambda: eventually(lambda: entries("lease not renewed"))
+    world.panel.before["ensure_account"] = lambda: wait_until(lambda: entries("lease not renewed"))
     job = world.order()
     world.work()
     # Until its first attempt begins it has none

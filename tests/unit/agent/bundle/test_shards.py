@@ -17,6 +17,7 @@ from agent.stages import unpack as unpack_stage
 from agent.tree.writer import KEPT_FOLDERS, TreeWriter
 from shared.bundle import MAX_MEMBER_BYTES
 from shared.errors import ShoplaunchError
+from tests.support.error_codes import error_code
 from tests.support.shops.handmade import packed
 from tests.support.worlds.agent_box import write_bundle
 
@@ -39,12 +40,6 @@ def member(name, kind=tarfile.REGTYPE, target="", content=b""):
 
 def read(data):
     return list(tar.entries(tar.Window([data])))
-
-
-def code_of(call):
-    with pytest.raises(ShoplaunchError) as caught:
-        call()
-    return caught.value.code
 
 
 @pytest.fixture
@@ -122,18 +117,18 @@ def test_a_ustar_prefix_belongs_to_the_name():
 )
 def test_hard_links_devices_sparse_files_and_extended_headers_are_refused(kind):
     data = archive(member("x", kind, "y"))
-    assert code_of(lambda: read(data)) == "unsafe_path"
+    assert error_code(lambda: read(data)) == "unsafe_path"
 
 
 def test_a_shard_cut_short_is_damaged():
     data = archive(member("x", content=b"1" * 2000))
-    assert code_of(lambda: read(data[:1500])) == "bundle_damaged"
+    assert error_code(lambda: read(data[:1500])) == "bundle_damaged"
 
 
 def test_a_header_that_is_no_number_is_damaged():
     data = bytearray(archive(member("x", content=b"1")))
     data[124:136] = b"not a number"
-    assert code_of(lambda: read(bytes(data))) == "bundle_damaged"
+    assert error_code(lambda: read(bytes(data))) == "bundle_damaged"
 
 
 both_ways = pytest.mark.parametrize("unpack", [gunzip, gunzip_large])
@@ -148,18 +143,18 @@ def test_a_member_is_unpacked_whole(unpack, content):
 @both_ways
 @pytest.mark.parametrize("size", [9, 11])
 def test_a_member_of_another_size_than_the_manifest_says_is_damaged(unpack, size):
-    assert code_of(lambda: unpack(packed(b"0123456789"), size)) == "bundle_damaged"
+    assert error_code(lambda: unpack(packed(b"0123456789"), size)) == "bundle_damaged"
 
 
 @both_ways
 def test_a_member_is_never_unpacked_beyond_its_size(unpack):
-    assert code_of(lambda: unpack(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
+    assert error_code(lambda: unpack(packed(bytes(10_000_000)), 1000)) == "bundle_damaged"
 
 
 @pytest.mark.parametrize("size", [1000, 300_000])
 def test_of_a_member_larger_than_the_manifest_says_no_more_is_handed_on(size):
     bomb, handed_on = packed(bytes(10_000_000)), []
-    assert code_of(lambda: handed_on.extend(map(len, unpacking([bomb], len(bomb), size)))) == "bundle_damaged"
+    assert error_code(lambda: handed_on.extend(map(len, unpacking([bomb], len(bomb), size)))) == "bundle_damaged"
     assert sum(handed_on) <= size
 
 
@@ -169,18 +164,18 @@ def test_a_member_that_cannot_hold_what_the_manifest_says_is_refused_before_it_i
         pytest.fail("it is read")
         yield
 
-    assert code_of(lambda: list(unpacking(untouched(), size, says))) == "bundle_damaged"
+    assert error_code(lambda: list(unpacking(untouched(), size, says))) == "bundle_damaged"
 
 
 @both_ways
 def test_no_room_is_made_for_more_than_a_member_can_hold(unpack):
-    assert code_of(lambda: unpack(packed(b"0123456789"), 2**62)) == "bundle_damaged"
+    assert error_code(lambda: unpack(packed(b"0123456789"), 2**62)) == "bundle_damaged"
 
 
 @both_ways
 @pytest.mark.parametrize("more", [b"more", packed(b"another member")])
 def test_a_member_with_something_behind_it_is_damaged(unpack, more):
-    assert code_of(lambda: unpack(packed(b"0123456789") + more, 10)) == "bundle_damaged"
+    assert error_code(lambda: unpack(packed(b"0123456789") + more, 10)) == "bundle_damaged"
 
 
 @both_ways
@@ -188,25 +183,25 @@ def test_a_member_with_something_behind_it_is_damaged(unpack, more):
     "damage", [lambda data: data[:-9], lambda data: b"PK" + data, lambda data: data[:3] + b"\x08" + data[4:]]
 )
 def test_a_member_cut_short_or_changed_is_damaged(unpack, damage):
-    assert code_of(lambda: unpack(damage(packed(b"0123456789" * 1000)), 10_000)) == "bundle_damaged"
+    assert error_code(lambda: unpack(damage(packed(b"0123456789" * 1000)), 10_000)) == "bundle_damaged"
 
 
 @pytest.mark.parametrize("path", [b"/etc/x", b"../x", b"a/../x", b"a//x", b"./x", b"a/x\n", b"a\\x", b"", b"n" * 256])
 def test_names_that_could_leave_the_tree_are_refused(writer, path):
-    assert code_of(lambda: writer.file(path, b"x", 0o644)) == "unsafe_path"
-    assert code_of(lambda: writer.folder(path, 0o755)) == "unsafe_path"
-    assert code_of(lambda: writer.link(path, b"x")) == "unsafe_path"
+    assert error_code(lambda: writer.file(path, b"x", 0o644)) == "unsafe_path"
+    assert error_code(lambda: writer.folder(path, 0o755)) == "unsafe_path"
+    assert error_code(lambda: writer.link(path, b"x")) == "unsafe_path"
 
 
 @pytest.mark.parametrize("target", [b"/etc/passwd", b"../x", b"x/../../y", b""])
 def test_links_that_leave_the_tree_are_refused(writer, target):
-    assert code_of(lambda: writer.link(b"link", target)) == "unsafe_path"
+    assert error_code(lambda: writer.link(b"link", target)) == "unsafe_path"
 
 
 def test_a_file_through_a_link_of_an_earlier_shard_is_refused(tmp_path, writer):
     writer.folder(b"real", 0o755)
     writer.link(b"link", b"real")
-    assert code_of(lambda: writer.file(b"link/x", b"x", 0o644)) == "unsafe_path"
+    assert error_code(lambda: writer.file(b"link/x", b"x", 0o644)) == "unsafe_path"
     assert os.listdir(tmp_path / "staging" / "real") == []
 
 
@@ -227,18 +222,18 @@ def test_a_planted_link_is_replaced_and_never_written_through(tmp_path, writer, 
 def test_a_staging_folder_that_is_a_link_is_refused(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "staging").symlink_to(tmp_path / "elsewhere")
-    assert code_of(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
+    assert error_code(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
 
 
 def test_a_staging_folder_of_somebody_else_is_refused(tmp_path):
     (tmp_path / "staging").mkdir()
     os.chown(tmp_path / "staging", 12345, 12345)
-    assert code_of(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
+    assert error_code(lambda: TreeWriter(str(tmp_path / "staging"))) == "path_refused"
 
 
 def test_a_folder_where_a_file_must_be_is_refused(tmp_path, writer):
     (tmp_path / "staging" / "x").mkdir()
-    assert code_of(lambda: writer.file(b"x", b"x", 0o644)) == "path_refused"
+    assert error_code(lambda: writer.file(b"x", b"x", 0o644)) == "path_refused"
 
 
 def test_mode_and_time_are_kept_but_nobody_else_may_write(tmp_path, writer):
@@ -286,7 +281,7 @@ def test_a_shard_counts_as_unpacked_only_when_all_of_it_was_written(tmp_path, mo
         shards=lambda: [{"name": "1", "size": 1, "placeholders": False, "content": content} for content in contents],
     )  # fmt: skip
     contents = [broken]
-    assert code_of(lambda: unpack_stage.run(ctx)) == "unsafe_path"
+    assert error_code(lambda: unpack_stage.run(ctx)) == "unsafe_path"
     state.end_stage("unpack", "failed", 0.0)
     state.settle()
     assert not State(str(tmp_path)).shard_done("1")
@@ -308,4 +303,4 @@ def test_a_member_with_other_bytes_than_its_digest_says_is_refused_though_it_unp
     member.update(unpacked=10_000, sha256=hashlib.sha256(data).hexdigest())
     # Held packed, or too large for that
     monkeypatch.setattr(shards, "SHARD_PACKED_BYTES", largest)
-    assert code_of(lambda: b"".join(shards.unpacked(bundle, member))) == "bundle_digest"
+    assert error_code(lambda: b"".join(shards.unpacked(bundle, member))) == "bundle_digest"

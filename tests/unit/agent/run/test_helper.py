@@ -6,7 +6,6 @@ import select
 import signal
 import sys
 import threading
-import time
 import types
 
 import pytest
@@ -19,6 +18,7 @@ from agent.run.helper import STAGE, Helper
 from agent.run.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
 from shared.errors import ShoplaunchError
 from tests.support.resources import name_of
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import PROJECT
 
 
@@ -60,10 +60,7 @@ def helper(tmp_path):
 
 
 def test_people_find_it_by_its_name(helper):
-    deadline = time.monotonic() + 120
-    while name_of(helper._pid) != PROCESS_NAME.decode():
-        assert time.monotonic() < deadline, "it never called itself so"
-        time.sleep(0.001)
+    wait_until(lambda: name_of(helper._pid) == PROCESS_NAME.decode(), "it never called itself so")
 
 
 def test_ended_twice_it_is_gone_and_nobody_else_is_killed(helper, monkeypatch):

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from controller.bundles.pack.forked_task import start_forked
 from shared.errors import ShoplaunchError
 from tests.support.shops.packing import Quiet
+from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import PROJECT
 
 #: A packer whose work never ends; it prints the number of the process that works.
@@ -57,10 +57,7 @@ def is_there(pid):
 
 
 def wait_until_gone(pid):
-    deadline = time.monotonic() + 60
-    while is_there(pid):
-        assert time.monotonic() < deadline, "it lives on"
-        time.sleep(0.02)
+    wait_until(lambda: not is_there(pid), "it lives on")
 
 
 def test_the_result_and_all_phases_and_steps_arrive():

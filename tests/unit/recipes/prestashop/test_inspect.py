@@ -12,18 +12,13 @@ from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.registry import recipe_for
 from controller.recipes.secrets.known import KEPT, NEAR_ITS_USER
 from shared.errors import ShoplaunchError
+from tests.support.error_codes import error_code
 from tests.unit.recipes.conftest import ADMIN, DOMAIN, PASSWORD, install
 
 
 def inspect(shop, **options):
     with shop.source() as source:
         return PrestaShop().inspect(shop.root, source, PackOptions(**options))
-
-
-def code_of(shop, **options):
-    with pytest.raises(ShoplaunchError) as caught:
-        inspect(shop, **options)
-    return caught.value.code
 
 
 def test_the_facts_of_a_shop_are_found_without_options(sample):
@@ -129,8 +124,8 @@ def test_domains_of_two_shops_are_refused(own_sample, is_main):
         " SELECT 2, 'second.example', 'second.example', physical_uri, '', %s, 1 FROM ps_shop_url",
         is_main,
     )
-    assert code_of(own_sample) == "several_domains"
-    assert code_of(own_sample, domain="second.example") == "several_domains"
+    assert error_code(inspect, own_sample) == "several_domains"
+    assert error_code(inspect, own_sample, domain="second.example") == "several_domains"
 
 
 def test_other_domains_of_the_same_shop_are_names_of_it(own_sample):
@@ -153,7 +148,7 @@ def test_two_addresses_are_refused(own_sample):
         "INSERT INTO ps_shop_url (id_shop, domain, domain_ssl, physical_uri, virtual_uri, main, active)"
         " SELECT id_shop, domain, domain_ssl, physical_uri, 'second/', 0, 1 FROM ps_shop_url"
     )
-    assert code_of(own_sample) == "several_domains"
+    assert error_code(inspect, own_sample) == "several_domains"
 
 
 def test_www_in_front_is_not_a_second_domain(own_sample):
@@ -192,37 +187,37 @@ def test_where_no_address_is_called_the_main_one_the_first_is(own_sample):
 
 def test_two_main_addresses_are_refused(own_sample):
     add_www(own_sample, main=1)
-    assert code_of(own_sample) == "several_domains"
+    assert error_code(inspect, own_sample) == "several_domains"
 
 
 def test_an_unnamed_domain_must_be_given(own_sample):
     own_sample.query("UPDATE ps_shop_url SET domain = '', domain_ssl = ''")
-    assert code_of(own_sample) == "domain_unknown"
+    assert error_code(inspect, own_sample) == "domain_unknown"
     assert inspect(own_sample, domain="Given.Example").facts.domain == "given.example"
 
 
 def test_a_dump_of_another_shop_is_refused(own_sample):
     own_sample.query("RENAME TABLE ps_shop_url TO other_shop_url")
-    assert code_of(own_sample) == "prefix_mismatch"
+    assert error_code(inspect, own_sample) == "prefix_mismatch"
 
 
 def test_an_unknown_version_is_refused(own_sample):
     path = own_sample.root / "app/AppKernel.php"
     path.write_text(path.read_text().replace("8.2.1", "10.0.0"))
-    assert code_of(own_sample) == "unknown_version"
+    assert error_code(inspect, own_sample) == "unknown_version"
     path.unlink()
-    assert code_of(own_sample) == "unknown_version"
+    assert error_code(inspect, own_sample) == "unknown_version"
 
 
 def test_a_configuration_that_must_be_run_is_refused(own_sample):
     path = own_sample.root / "app/config/parameters.php"
     path.write_text("<?php return ['parameters' => load()];")
-    assert code_of(own_sample) == "config_unreadable"
+    assert error_code(inspect, own_sample) == "config_unreadable"
 
 
 def test_a_shop_without_administrator_is_refused(own_sample):
     own_sample.query("UPDATE ps_employee SET active = 0")
-    assert code_of(own_sample) == "admin_missing"
+    assert error_code(inspect, own_sample) == "admin_missing"
 
 
 def test_a_shop_with_two_back_offices_is_refused(own_sample):
@@ -230,7 +225,7 @@ def test_a_shop_with_two_back_offices_is_refused(own_sample):
     (twin / "filemanager").mkdir(parents=True)
     (twin / "index.php").touch()
     (twin / "get-file-admin.php").touch()
-    assert code_of(own_sample) == "admin_folder_unknown"
+    assert error_code(inspect, own_sample) == "admin_folder_unknown"
 
 
 def test_an_installer_still_there_is_left_out_not_refused(sample):
