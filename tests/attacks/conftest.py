@@ -3,16 +3,16 @@
 import pytest
 
 from controller.jobs.engine import worker
-from tests.integration.controller.world import World
 from tests.support.people import People, prepare
 from tests.support.saved import KINDS, Places
 from tests.support.state_database import on_sqlite
 from tests.support.worlds.web_site import Site
+from tests.support.worlds.world import World
 
 
 @pytest.fixture
 def world(tmp_path):
-    """A whole controller on SQLite (tests.integration.controller.world.World)."""
+    """A whole controller on SQLite (tests.support.worlds.world.World)."""
     with on_sqlite(tmp_path) as engine:
         made = World(tmp_path, engine)
         yield made

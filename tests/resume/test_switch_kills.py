@@ -25,7 +25,7 @@ RULES = {
 MANY = 400
 
 
-class World:
+class SwitchedAccount:
     """One account, put back to the moment before the switch as often as needed."""
 
     def __init__(self, shop):
@@ -119,7 +119,7 @@ def tree(root):
 @pytest.fixture
 def world(mariadb_server, controller, keys, killable):
     shop = Shop(mariadb_server, Handmade(mariadb_server, rows_each=20, chunks=2), controller, keys, killable)
-    world = World(shop)
+    world = SwitchedAccount(shop)
     world.prepare()
     yield world
     shop.close()

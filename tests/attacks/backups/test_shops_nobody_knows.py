@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from tests.attacks.table import attack
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 
 def copied(source, target):

@@ -24,8 +24,8 @@ from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from tests.fakes.folder_panel import FolderPanel
-from tests.integration.controller.world import World
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import World
 
 PROJECT = Path(__file__).parents[3]
 KEPT = ("accounts", "databases", "users", "grants", "crontabs")

@@ -14,11 +14,11 @@ import pytest
 from controller.db.connection.engine import make_engine
 from tests.attacks.clocks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
-from tests.integration.controller.world import DOMAIN, Agent
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shifted_clock import ShiftedClock
 from tests.support.state_database import make_tables
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import DOMAIN, Agent
 
 PREPARES, NOTIFIES = "ensure_account:alice", f"hand_over:{DOMAIN}"
 

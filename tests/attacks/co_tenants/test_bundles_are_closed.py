@@ -19,8 +19,8 @@ from controller.jobs.intake import chores
 from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
-from tests.integration.controller.world import Agent, World
 from tests.support.state_database import make_tables
+from tests.support.worlds.world import Agent, World
 
 pytestmark = pytest.mark.root
 STRANGER = READER + 1000

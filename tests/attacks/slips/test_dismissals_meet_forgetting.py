@@ -12,9 +12,9 @@ from controller.jobs.intake import resending
 from tests.attacks.slips.test_removals_meet_orders import WAITING
 from tests.attacks.table import attack
 from tests.integration.controller.retention.stored import dump
-from tests.integration.controller.world import World
 from tests.support.state_database import SERVERS, make_tables, new_url
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import World
 
 SECONDS = 120
 KEY, SERVICE, DOMAIN = "billing", "77", "planted-shop.example.com"

@@ -7,8 +7,8 @@ from controller.cli import main
 from shared.errors import ShoplaunchError
 from tests.attacks.slips.successors import changes, comes, set_row, shop, successor_of
 from tests.attacks.table import attack
-from tests.integration.controller.world import Agent
 from tests.support.worlds.web_site import csrf_of
+from tests.support.worlds.world import Agent
 
 PUTS = {"ensure_agent", "put_file", "ensure_cron", "start_now"}
 REMOVES = {"remove_account", "remove_database", "remove_database_user"}

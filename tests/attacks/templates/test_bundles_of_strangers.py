@@ -14,8 +14,8 @@ from shared.placeholders import Renderer
 from tests.attacks.table import attack
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import site
-from tests.integration.controller.world import place
 from tests.support.worlds.agent_box import NONCE, sample_members, small_manifest, write_bundle
+from tests.support.worlds.world import place
 
 SECRET = {"name": "secret.key", "format": "alnum"}
 CHECK = {"name": "front", "path": "/", "status": [200]}

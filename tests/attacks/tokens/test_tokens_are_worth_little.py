@@ -12,8 +12,8 @@ from controller.jobs.record import sanitize
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.table import attack
-from tests.integration.controller.world import EVIDENCE
 from tests.support.error_codes import error_code
+from tests.support.worlds.world import EVIDENCE
 
 HOUR = 3600.0
 DAY = 24 * HOUR

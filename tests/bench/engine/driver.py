@@ -28,7 +28,12 @@ from controller.config import load_config
 from controller.db import migrate
 from controller.keys import ensure_keys, load_keys
 from tests.fakes.shop_site import ShopSite
-from tests.integration.controller.world import Agent, Outbox, World
+
+try:
+    from tests.support.worlds.world import Agent, Outbox, World
+except ModuleNotFoundError:
+    # An earlier version
+    from tests.integration.controller.world import Agent, Outbox, World
 
 try:
     from controller.db.connection.engine import make_engine, reading, transact

@@ -15,8 +15,8 @@ from controller.keys import load_keys
 from tests.bench.year.site import QuickSite
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.retention.shops import report
-from tests.integration.controller.world import Agent, Outbox, World
 from tests.support.clock import Clock
+from tests.support.worlds.world import Agent, Outbox, World
 
 #: The key that signs all orders.
 KEY = "whmcs"

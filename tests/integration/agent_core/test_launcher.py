@@ -15,7 +15,7 @@ from shared.schema import validate
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 
 
-class World:
+class LauncherMachine:
     """A machine with interpreters of its own choosing; `run()` starts the launcher on it, by `shell`."""
 
     def __init__(self, box, shell):
@@ -58,8 +58,8 @@ class World:
 
 @pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
 def world(request, box):
-    """A World for each kind of shell."""
-    return World(box, request.param)
+    """A LauncherMachine for each kind of shell."""
+    return LauncherMachine(box, request.param)
 
 
 def fitting(name):

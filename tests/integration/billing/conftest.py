@@ -16,8 +16,8 @@ from tests.support.state_database import make_tables
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def world(request, tmp_path):
-    """A whole controller (tests.integration.controller.world.World); web1 has the host name web1.example.net."""
-    from tests.integration.controller.world import World
+    """A whole controller (tests.support.worlds.world.World); web1 has the host name web1.example.net."""
+    from tests.support.worlds.world import World
 
     engine = make_engine(state_url(request, tmp_path, request.param))
     make_tables(engine)

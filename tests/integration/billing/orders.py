@@ -7,7 +7,7 @@ from controller.config import MailConfig
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from tests.integration.billing.events import created
-from tests.integration.controller.world import Agent, World
+from tests.support.worlds.world import Agent, World
 
 
 class BilledWorld(World):

@@ -10,7 +10,7 @@ from controller.jobs.intake import billing_events, chores
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 
 def take_events(world, *events):

@@ -10,7 +10,7 @@ from controller.jobs.shop import credentials, notifications
 from controller.jobs.shop.notifications import DELAY_SECONDS
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import accepted, created, terminated
-from tests.integration.controller.world import Agent, place
+from tests.support.worlds.world import Agent, place
 
 
 def subjects(whmcs):

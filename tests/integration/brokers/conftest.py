@@ -3,9 +3,9 @@
 import pytest
 
 from controller.db.connection.engine import make_engine
-from tests.integration.controller.world import World
 from tests.support.servers import rabbitmq, redis
 from tests.support.state_database import make_tables, url_at
+from tests.support.worlds.world import World
 
 
 @pytest.fixture(scope="package")
@@ -26,7 +26,7 @@ def rabbitmq_server():
 
 @pytest.fixture
 def world(tmp_path, mariadb_server):
-    """A whole controller, without a worker that runs (tests.integration.controller.world.World)."""
+    """A whole controller, without a worker that runs (tests.support.worlds.world.World)."""
     database = make_engine(url_at(mariadb_server))
     make_tables(database)
     made = World(tmp_path, database)

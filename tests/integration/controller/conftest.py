@@ -23,8 +23,8 @@ def engine(database_url):
 
 @pytest.fixture
 def world(tmp_path, engine):
-    """A whole controller on each kind of state database (tests.integration.controller.world.World)."""
-    from tests.integration.controller.world import World
+    """A whole controller on each kind of state database (tests.support.worlds.world.World)."""
+    from tests.support.worlds.world import World
 
     made = World(tmp_path, engine)
     yield made

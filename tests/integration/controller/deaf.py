@@ -3,7 +3,7 @@
 from controller.jobs.shop.certificate import verify
 from shared.ack import check_ack
 from shared.signing import PURPOSE_ACK, load_signed
-from tests.integration.controller.world import EVIDENCE, Agent
+from tests.support.worlds.world import EVIDENCE, Agent
 
 
 class Deaf(Agent):

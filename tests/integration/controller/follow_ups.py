@@ -1,6 +1,6 @@
 """Follow-up jobs in tests: what a bundle says of them, beginning one, playing its agent, a site that leads to https."""
 
-from tests.integration.controller.world import Agent, place
+from tests.support.worlds.world import Agent, place
 
 UPDATE = {"sql": "UPDATE ps_configuration SET value = %s WHERE name = %s", "min_rows": 1}
 JOBS = {

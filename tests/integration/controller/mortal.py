@@ -14,8 +14,8 @@ from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from shared.job import JOB_FILE
 from tests.fakes.folder_panel import FolderPanel
-from tests.integration.controller.world import Agent, Outbox, World
 from tests.support.clock import Clock
+from tests.support.worlds.world import Agent, Outbox, World
 
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 

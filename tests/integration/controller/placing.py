@@ -16,8 +16,8 @@ from controller.panels.local.crontab import Crontab
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
 from shared.job import FOLDER
-from tests.integration.controller.world import Outbox
 from tests.support.clock import Clock
+from tests.support.worlds.world import Outbox
 
 
 class QuietPanel(LocalPanel):

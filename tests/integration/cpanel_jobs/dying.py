@@ -17,8 +17,8 @@ from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.start import web_start
 from tests.integration.controller.placing import place
-from tests.integration.controller.world import Outbox
 from tests.support.clock import Clock
+from tests.support.worlds.world import Outbox
 
 #: So long nothing is noted any more.
 CALM_SECONDS = 1.0

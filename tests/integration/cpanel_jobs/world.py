@@ -17,9 +17,9 @@ from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
 from shared.encoding import sha256_hex
-from tests.integration.controller.world import World
 from tests.support.clock import START
 from tests.support.state_database import make_tables
+from tests.support.worlds.world import World
 
 #: What lies in ~/.shoplaunch until the agent starts.
 MODES = {"agent.pyz": 0o600, "agent.sha256": 0o600, "job": 0o600, "run": 0o700}

@@ -8,8 +8,8 @@ from controller.db.connection.engine import make_engine
 from controller.db.migrate import upgrade
 from controller.setup import installation
 from controller.web.app import create_app
-from tests.integration.controller.world import World
 from tests.support.worlds.web_site import csrf_of
+from tests.support.worlds.world import World
 
 OPERATOR, PASSWORD = "nora", "correct horse battery"
 

@@ -12,8 +12,8 @@ from controller.jobs.steps.follow_ups.registry import change_of
 from shared.errors import ShoplaunchError
 from shared.schema import load_schema
 from tests.integration.controller.follow_ups import JOBS, UPDATE, finish
-from tests.integration.controller.world import Agent
 from tests.support.worlds.web_site import csrf_of
+from tests.support.worlds.world import Agent
 
 PAINT = Kind(
     "paint_doors", label="Paint the doors", begun="Painted the doors", question="Paint the doors of this shop?",

@@ -36,7 +36,7 @@ ODD = LETTERS + "=+/%*!~ \t\x7f\u00e9\u0660\u202e'\"<>&;:,\\"
 EVENTS, ORDERS = "/api/v1/agent/events", "/api/v1/orders"
 
 
-class World:
+class TokenTargets:
     """Jobs, every token there is for them, and the application that must believe none in the wrong place."""
 
     def __init__(self, site):
@@ -108,7 +108,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(site):
-    return World(site)
+    return TokenTargets(site)
 
 
 def event_of(job, attempt=2):

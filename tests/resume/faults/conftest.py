@@ -6,7 +6,7 @@ import pytest
 
 from tests.resume.faults.disks import Places
 from tests.resume.faults.model import Fault
-from tests.resume.faults.world import World
+from tests.resume.faults.world import FaultyRestore
 from tests.resume.sample import ENGINES, Sample
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import killing_agent
@@ -53,6 +53,6 @@ def wanted(fault_server, samples, keys, waiting_agent):
     """Engine -> what an undisturbed restore leaves (tests.resume.compare.picture)."""
     found = {}
     for engine, sample in samples.items():
-        with closing(World(Fault(), fault_server, sample, keys, waiting_agent)) as world:
+        with closing(FaultyRestore(Fault(), fault_server, sample, keys, waiting_agent)) as world:
             found[engine] = world.picture()
     return found

@@ -10,7 +10,7 @@ import pytest
 
 from tests.resume.faults.model import all_cases, pairwise, usual_cases
 from tests.resume.faults.table import FAULTS
-from tests.resume.faults.world import World
+from tests.resume.faults.world import FaultyRestore
 
 ALL = all_cases(FAULTS)
 CHOSEN = pairwise(usual_cases(FAULTS))
@@ -24,7 +24,7 @@ def survives(fault_server, samples, keys, waiting_agent, places, wanted):
     def crossed(case):
         if fault_server.process is None:
             fault_server.start()
-        world = World(case.fault, fault_server, samples[case.engine], keys, waiting_agent, places)
+        world = FaultyRestore(case.fault, fault_server, samples[case.engine], keys, waiting_agent, places)
         with closing(world):
             world.survive(case.moment, case.who)
             world.check(wanted[case.engine], str(case))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.resume.faults.disks import NoInodes
 from tests.resume.faults.model import MOMENTS
-from tests.resume.faults.world import World
+from tests.resume.faults.world import FaultyRestore
 
 
 @pytest.mark.sampled(of=3)
@@ -14,7 +14,7 @@ from tests.resume.faults.world import World
 def test_an_account_that_may_hold_no_more_files_gets_the_same_shop_once_it_may(
     fault_server, samples, keys, waiting_agent, places, wanted, moment
 ):
-    world = World(NoInodes(), fault_server, samples["InnoDB"], keys, waiting_agent, places)
+    world = FaultyRestore(NoInodes(), fault_server, samples["InnoDB"], keys, waiting_agent, places)
     with closing(world):
         world.survive(moment, "nobody")
         world.check(wanted["InnoDB"], moment)

@@ -32,7 +32,7 @@ class Account(NotedShop):
         return ["unshare", "--mount", "sh", "-c", mounting, str(self.boot), *command]
 
 
-class World:
+class FaultyRestore:
     """`fault` over one restore of `bundle` on `server`; `places` are where homes can be (disks.Places)."""
 
     def __init__(self, fault, server, bundle, keys, agent, places=None):

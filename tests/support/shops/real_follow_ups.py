@@ -20,12 +20,12 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
 from tests.fakes.folder_panel import FolderPanel
-from tests.integration.controller.world import DOMAIN, SECRETS, World
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.relay import Relay
 from tests.support.servers.tls_site import TlsProxy
 from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Box
+from tests.support.worlds.world import DOMAIN, SECRETS, World
 
 OWNER = "owner@example.com"
 WAIT_SECONDS = 120

@@ -6,7 +6,7 @@ from controller.db import events
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError, advice
 from tests.integration.controller.deaf import blocked, deaf
-from tests.integration.controller.world import EVIDENCE
+from tests.support.worlds.world import EVIDENCE
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

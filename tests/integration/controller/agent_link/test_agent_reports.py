@@ -7,8 +7,8 @@ import pytest
 from controller.db import events
 from controller.db.connection.engine import reading
 from controller.jobs.record.tokens import Tokens
-from tests.integration.controller.world import EVIDENCE, Agent
 from tests.support.error_codes import error_code
+from tests.support.worlds.world import EVIDENCE, Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from controller.db import tables
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import bundle_readers
-from tests.integration.controller.world import DOMAIN, Agent
+from tests.support.worlds.world import DOMAIN, Agent
 
 URL = "http://127.0.0.1:8000/api/v1/agent/bundle/classic"
 

@@ -3,7 +3,7 @@
 from controller.db import events
 from controller.db.connection.engine import reading
 from controller.jobs.agent_link import report_retention
-from tests.integration.controller.world import EVIDENCE
+from tests.support.worlds.world import EVIDENCE
 
 WORDS = 'in words: "retryable": false, 100%_'
 

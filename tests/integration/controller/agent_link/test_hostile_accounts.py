@@ -12,9 +12,9 @@ from controller.db.connection.engine import reading
 from controller.jobs.shop import shop_checks, visits
 from shared.errors import advice
 from shared.placeholders import Renderer
-from tests.integration.controller.world import EVIDENCE
 from tests.support.error_codes import error_code
 from tests.support.worlds.agent_box import NONCE
+from tests.support.worlds.world import EVIDENCE
 
 
 def trouble(**changes):

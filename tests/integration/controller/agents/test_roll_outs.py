@@ -12,7 +12,7 @@ from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
 from controller.jobs.intake import chores
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_generated_password_is_shown_once_and_fits_the_hash_the_agent_is_given
     said = run("set-admin-password", shop.id, "--generate", "--yes")
     password = said.rpartition(": ")[2].strip()
     world.work()
-    from tests.integration.controller.world import Agent
+    from tests.support.worlds.world import Agent
 
     hashed = Agent(world, only(world, shop)).payload["values"]["admin.password_hash"]
     assert bcrypt.checkpw(password.encode(), hashed.encode())

@@ -11,9 +11,9 @@ from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, World
 from tests.support.servers import mariadb, postgresql
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import Agent, World
 
 #: A commit is reported once the second server has it too: what the first one alone knew would be lost with it.
 _BINLOG = ("--log-bin", "--binlog-format=ROW", "--rpl-semi-sync-slave-enabled=1",

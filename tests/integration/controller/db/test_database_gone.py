@@ -14,9 +14,9 @@ from controller.db.tables import jobs
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent, World
 from tests.support.servers import mariadb, postgresql
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import Agent, World
 
 #: Kind -> (what finds the connections to the same database that wait for a row, what ends one of them).
 ENDS = {

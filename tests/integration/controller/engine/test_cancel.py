@@ -6,8 +6,8 @@ from controller.db.connection.engine import transact
 from controller.db.machines import servers
 from shared.job import cron_line
 from tests.attacks.table import attack
-from tests.integration.controller.world import Agent
 from tests.support.error_codes import error_code
+from tests.support.worlds.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 OWN_LINES = ["# the account's own", "5 5 * * * true"]

@@ -8,7 +8,7 @@ from controller.db import jobs as job_rows
 from controller.db.connection.engine import reading
 from shared.errors import ShoplaunchError
 from tests.integration.controller.follow_ups import JOBS, begin, finish, leads_to_https, temporary_user
-from tests.integration.controller.world import CHECKS, Agent
+from tests.support.worlds.world import CHECKS, Agent
 
 HASH = "$2b$10$" + "h" * 53
 

@@ -8,9 +8,9 @@ import time
 import bcrypt
 import pytest
 
-from tests.integration.controller.world import DOMAIN
 from tests.support.shops.real_follow_ups import RealWorld
 from tests.support.state_database import on_sqlite
+from tests.support.worlds.world import DOMAIN
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import EVIDENCE
 from tests.support.error_codes import error_code
+from tests.support.worlds.world import EVIDENCE
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -188,7 +188,7 @@ def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(
         world.work()
         world.service.jobs.undo_cancel(job.id)
     world.work()
-    from tests.integration.controller.world import Agent
+    from tests.support.worlds.world import Agent
 
     agent = Agent(world, job)
     assert agent.attempt == world.job(job).attempt == 13

@@ -4,7 +4,7 @@ import pytest
 
 from controller.jobs.agent_judgement.agent_trouble import LASTING_SECONDS
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

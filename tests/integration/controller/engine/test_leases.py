@@ -9,8 +9,8 @@ from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import Agent
 
 
 def held_in_a_step(world):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import ShoplaunchError
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 DOMAIN = "shop.example.com"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.controller.world import Agent
 from tests.support.error_codes import error_code
+from tests.support.worlds.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

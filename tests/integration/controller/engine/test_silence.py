@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.errors import advice
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

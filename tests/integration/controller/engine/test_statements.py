@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 #: From the order to the living shop whose client is notified; transactions that only read, and those that write.
 STATEMENTS, READING, WRITING = 75, 5, 18

@@ -6,7 +6,7 @@ import pytest
 
 from controller.jobs.shop import tls
 from tests.integration.controller.follow_ups import JOBS, finish, leads_to_https
-from tests.integration.controller.world import DOMAIN, Agent
+from tests.support.worlds.world import DOMAIN, Agent
 
 HOUR, DAY = 3600.0, 86400.0
 

@@ -10,7 +10,7 @@ from shared.errors import ShoplaunchError
 from shared.job import cron_line
 from shared.schema import validate
 from shared.signing import PURPOSE_JOB, load_signed
-from tests.integration.controller.world import DOMAIN, Agent
+from tests.support.worlds.world import DOMAIN, Agent
 
 
 def test_an_order_becomes_a_living_shop_and_the_client_is_notified(world):

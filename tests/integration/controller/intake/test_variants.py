@@ -6,7 +6,7 @@ from controller.db.connection.engine import transact
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
-from tests.integration.controller.world import DOMAIN
+from tests.support.worlds.world import DOMAIN
 
 VARIANTS = [
     {"name": "standard", "title": "Standard", "entries": 0},

@@ -23,9 +23,9 @@ from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import ensure_keys, load_keys
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
 from tests.integration.controller import placing
-from tests.integration.controller.world import Outbox
 from tests.support.servers.local_server import LocalServer
 from tests.support.shops.handmade import Handmade
+from tests.support.worlds.world import Outbox
 
 SECONDS = 300
 TICKS = 5

@@ -13,9 +13,9 @@ from controller.db.migrate import upgrade
 from controller.jobs.lifecycle import lease
 from shared.job import cron_line
 from tests.integration.controller import mortal
-from tests.integration.controller.world import World
 from tests.support.clock import START
 from tests.support.waiting import wait_until
+from tests.support.worlds.world import World
 
 #: The kills are shared out, so that a failure tells more than one.
 SHARES = 4

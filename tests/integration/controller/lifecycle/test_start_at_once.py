@@ -13,7 +13,7 @@ from controller.jobs.agent_link import ring
 from controller.panels.registry import starts
 from controller.panels.start import Started
 from tests.integration.controller.follow_ups import JOBS, begin
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 
 def noted(world, job):

@@ -10,7 +10,7 @@ from controller.jobs.engine.operations import start_leftovers
 from controller.panels.start import WEB, Started
 from shared.errors import ShoplaunchError
 from tests.integration.controller.lifecycle.test_starts import KINDS
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 STARTER = "public_html/start.php"
 

@@ -8,7 +8,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.machines import servers
 from controller.panels.start import SSH, WEB, Started
 from tests.integration.controller.lifecycle.test_starts import KINDS
-from tests.integration.controller.world import Agent
+from tests.support.worlds.world import Agent
 
 MONTH = 31 * 24 * 3600
 

@@ -11,7 +11,7 @@ from controller.db.machines import servers
 from controller.jobs.lifecycle import changes, expectation
 from controller.jobs.shop import certificate
 from controller.panels.start import Started
-from tests.integration.controller.world import EVIDENCE, Agent
+from tests.support.worlds.world import EVIDENCE, Agent
 
 KINDS = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

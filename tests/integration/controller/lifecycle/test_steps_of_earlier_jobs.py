@@ -7,7 +7,7 @@ from controller.db import steps
 from controller.db.connection.engine import reading, transact
 from controller.db.tables import steps as table
 from controller.jobs.lifecycle import plan
-from tests.integration.controller.world import EVIDENCE
+from tests.support.worlds.world import EVIDENCE
 
 KINDS = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -1,7 +1,7 @@
 """A bundle of the size of a packed PrestaShop 8, and the reports of an agent that restores it."""
 
 from tests.integration.controller.follow_ups import JOBS, UPDATE
-from tests.integration.controller.world import CHECKS, EVIDENCE
+from tests.support.worlds.world import CHECKS, EVIDENCE
 
 #: As a packed PrestaShop 8: tables, visits, what follow-up jobs change.
 TABLES = [{"name": f"ps_table_of_a_shop_{number}", "rows": number * 7} for number in range(276)]

@@ -8,7 +8,7 @@ from controller.jobs.shop.visits import Site, visit
 from shared.errors import ShoplaunchError
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import HOST, check, redirect
-from tests.integration.controller.world import place
+from tests.support.worlds.world import place
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import HOST, site
-from tests.integration.controller.world import place
 from tests.support.worlds.agent_box import NONCE
+from tests.support.worlds.world import place
 
 
 @pytest.fixture
