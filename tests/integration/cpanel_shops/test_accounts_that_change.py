@@ -1,6 +1,8 @@
-"""An account that is suspended, renamed or removed while its job waits for the agent is reported as what it is."""
+"""An account that is suspended, renamed or removed while its job waits or is taken back is reported as what it is."""
 
 import pytest
+
+from tests.attacks.table import attack
 
 pytestmark = pytest.mark.root
 
@@ -52,3 +54,41 @@ def test_a_removed_account_is_missing(world, whm):
     job = world.sold()
     whm.remove(job.account)
     reported_message(world, world.job(silent(world, job)), "account_missing")
+
+
+def over(world, job):
+    """The job is taken back and keeps neither domain nor account; return what the operator is told stays."""
+    found = world.job(job)
+    assert (found.state, found.facts["undo"], found.domain_key) == ("cancelled", "done", None), world.trouble(job)
+    assert (found.error["code"], found.wake_at) == ("cancelled_kept", None)
+    return found.error["message"]
+
+
+@attack(
+    "an account is renamed, and its job, which waits there or is at work, is cancelled",
+    "the job is over at once, the operator reads the account's new name, and domain and account take the next order",
+)
+@pytest.mark.parametrize("was_heard", [False, True])
+def test_a_cancelled_job_of_a_renamed_account_blocks_nothing(world, whm, was_heard):
+    job = world.sold()
+    if was_heard:
+        world.heard(job, "started")
+    new = whm.new_user()
+    whm.rename(job.account, new)
+    world.service.jobs.cancel(job.id)
+    world.work()
+    assert new in over(world, job)
+    world.sold(whm.account(new))
+
+
+@attack(
+    "a job is cancelled whose account's cron never starts anything",
+    "an hour later it is over: agent and cron line are gone, and domain and account take the next order",
+)
+def test_a_cancelled_job_whose_cron_never_fires_blocks_nothing(world, whm):
+    job = world.sold()
+    world.service.jobs.cancel(job.id)
+    world.work_later(5000, stride=1000)
+    assert "cron never started the agent" in over(world, job)
+    assert job.id not in whm.engine.crontab(job.account) and not world.agent_folder(job).exists()
+    world.sold(whm.account(job.account))

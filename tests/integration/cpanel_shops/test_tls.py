@@ -7,6 +7,7 @@ import pytest
 
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.support.worlds.cpanel_world import CLOCK_BEHIND
 
 pytestmark = pytest.mark.root
@@ -166,6 +167,25 @@ def test_without_the_feature_a_certificate_its_owner_brings_is_watched_for(world
     is_on_http(world, job)
     whm.engine.tls.serve(hosting.user, whm.authority.issue(hosting.domain, f"www.{hosting.domain}"))
     wait(world, job, 7200, stride=300)
+    is_on_https(world, job)
+
+
+@attack(
+    "an operator switches a living shop to https by hand before its domain has a certificate",
+    "a certificate is looked for before anything else: the shop stays on http, and the job says what is missing",
+)
+def test_https_by_hand_without_a_certificate_never_takes_the_shop_away(world, whm, hosting):
+    job = world.opened(hosting)
+    later = world.service.jobs.start_follow_up(job.id, "https_on", {})
+    world.work_later(300, stride=20)
+    found = world.status(later)
+    assert (found["state"], found["error"]["code"]) == ("failed", "tls_missing"), found
+    assert not (world.agent_folder(later) / "job").exists() and later.id not in whm.engine.crontab(hosting.user)
+    assert world.arrives(job) == [f"http://{job.domain}/"]
+    # Once there is one, the same job goes on
+    whm.engine.tls.serve(hosting.user, whm.authority.issue(hosting.domain, f"www.{hosting.domain}"))
+    world.service.jobs.retry(later.id)
+    wait(world, job, 600)
     is_on_https(world, job)
 
 
