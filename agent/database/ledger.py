@@ -11,11 +11,11 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Iterator, Mapping
+    from typing import Any, Callable, Iterator
 
     from agent.database.access import Rows
     from agent.database.connection import OurConnection
-    from agent.database.work import Work
+    from agent.database.work import Chunk, Work
     from shared.documents import ValuesDigests
 
 LOCK_SECONDS = 10
@@ -256,7 +256,7 @@ def void(connection: "OurConnection") -> None:
     change(connection, "UPDATE `{}` SET values_other = ''".format(ATTEMPT_TABLE))
 
 
-def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mapping[str, Any]", affected: int) -> bool:
+def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Chunk", affected: int) -> bool:
     """Begin the transaction of chunk `member`; roll back and return False when the chunk is imported already.
 
     The attempt is checked first, and the chunk's row is inserted before any data. Raises ShoplaunchError `superseded`,
@@ -282,7 +282,7 @@ def begin(connection: "OurConnection", job_id: str, attempt: int, member: "Mappi
 
 
 @contextlib.contextmanager
-def chunk(ctx: "Work", connection: "OurConnection", member: "Mapping[str, Any]", affected: int) -> "Iterator[bool]":
+def chunk(ctx: "Work", connection: "OurConnection", member: "Chunk", affected: int) -> "Iterator[bool]":
     """Enclose the transaction of chunk `member`; yield whether it is to be imported, False when it is imported already.
 
     It is committed at the end, and rolled back on an exception: the next BEGIN on this connection would commit what it

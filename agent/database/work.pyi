@@ -1,6 +1,6 @@
 """What database code is given: the part of agent.session.context.Context, a higher layer, that is used here."""
 
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from agent.base.log import Log
 from agent.base.state import State
@@ -15,6 +15,12 @@ class Reliable(Protocol):
 
     @property
     def reliable(self) -> bool: ...
+
+class Chunk(TypedDict):
+    """What the ledger knows of a chunk: a member of the bundle has it, and so have a follow-up job's statements."""
+
+    name: str
+    sha256: str
 
 class Work(Protocol):
     """One run for one job."""

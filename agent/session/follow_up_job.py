@@ -9,6 +9,7 @@ MYPY = False
 if MYPY:
     from typing import Iterator
 
+    from agent.database.work import Chunk
     from shared.documents import Edit, Job, Statement
     from shared.placeholders import Renderer
 
@@ -46,8 +47,8 @@ def nonce_of(job: "Job") -> str:
     return found.pop() if found else NO_NONCE
 
 
-def claim(job: "Job", back: bool) -> "dict[str, str]":
-    """Return the ledger entry (dict like a bundle's member) for the statements of the job's attempt."""
+def claim(job: "Job", back: bool) -> "Chunk":
+    """Return what the ledger knows of the statements of the job's attempt."""
     document = canonical_json(statements(job, back))
     return {"name": "{}/{}".format("back" if back else "forth", job["attempt"]), "sha256": sha256_hex(document)}
 

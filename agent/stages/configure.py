@@ -10,9 +10,10 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Mapping, Sequence
+    from typing import Sequence
 
     from agent.database.connection import OurConnection
+    from agent.database.work import Chunk
     from agent.session.context import Context
     from shared.documents import Member, Statement
 
@@ -42,9 +43,7 @@ def attempt_once(ctx: "Context", member: "Member", statements: "Sequence[Stateme
             check_statement(ctx, connection, statement)
 
 
-def apply_once(
-    ctx: "Context", connection: "OurConnection", member: "Mapping[str, Any]", statements: "Sequence[Statement]"
-) -> None:
+def apply_once(ctx: "Context", connection: "OurConnection", member: "Chunk", statements: "Sequence[Statement]") -> None:
     """Execute `statements` in the transaction of chunk `member`, unless the ledger has it already."""
     with ledger.chunk(ctx, connection, member, len(statements)) as is_new:
         if is_new:
