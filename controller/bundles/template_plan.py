@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
 from controller.bundles.review.known_forms import KnownForms
@@ -28,6 +28,9 @@ from controller.recipes.location.held_root import named
 from controller.recipes.password_formats import FORMATS
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Statement
 
 _OF_TEMPLATE = " of the template"
 
@@ -204,7 +207,7 @@ class TemplatePlan:
         """Return the full name of a table."""
         return self._template.facts.table_prefix + name
 
-    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Statement]]:
         """Return (table, statement) pairs that set a setting to a value."""
         return self._template.setting(name, value)
 
@@ -216,7 +219,7 @@ class TemplatePlan:
         """Return the fragments made so far."""
         return self._fragments.templates()
 
-    def configure(self) -> Sequence[Mapping[str, Any]]:
+    def configure(self) -> Sequence[Statement]:
         """Return the statements run after the data."""
         return self._template.configure()
 

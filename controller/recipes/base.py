@@ -6,10 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared import documents
+    from shared.documents import Check, FollowUp, Php, Statement
 
 #: Password formats: bcrypt, and the MD5 of the shop's own key followed by the password.
 BCRYPT, MD5_COOKIE_KEY = "bcrypt", "md5_cookie_key"
@@ -56,10 +60,15 @@ class Secret:
     pair: str = ""
     prefix: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> documents.Secret:
         """Return the manifest's entry."""
-        document: dict[str, Any] = {"name": self.name, "format": self.format}
-        document.update({key: getattr(self, key) for key in ("length", "pair", "prefix") if getattr(self, key)})
+        document: documents.Secret = {"name": self.name, "format": self.format}
+        if self.length:
+            document["length"] = self.length
+        if self.pair:
+            document["pair"] = self.pair
+        if self.prefix:
+            document["prefix"] = self.prefix
         return document
 
 
@@ -137,10 +146,12 @@ class PhpNeeds:
     extensions: tuple[str, ...]
     preferred: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Php:
         """Return the manifest's `requirements.php`."""
-        preferred = {} if self.preferred is None else {"preferred": self.preferred}
-        return {"min": self.minimum, "max": self.maximum, "extensions": list(self.extensions), **preferred}
+        found: Php = {"min": self.minimum, "max": self.maximum, "extensions": list(self.extensions)}
+        if self.preferred is not None:
+            found["preferred"] = self.preferred
+        return found
 
 
 class Template(ABC):
@@ -194,7 +205,7 @@ class Template(ABC):
     def cells(self, table: str, row: Cells) -> Cells:
         """Return the columns of a row that the recipe sets, as templates; the others are rewritten like any text."""
 
-    def configure(self) -> Sequence[Mapping[str, Any]]:
+    def configure(self) -> Sequence[Statement]:
         """Return the statements run after the data (manifest.json#/definitions/statement)."""
         return ()
 
@@ -203,10 +214,10 @@ class Template(ABC):
         """Return the secrets to make per job."""
 
     @abstractmethod
-    def checks(self) -> Sequence[Mapping[str, Any]]:
+    def checks(self) -> Sequence[Check]:
         """Return the HTTP checks which show that the shop works (manifest `checks`)."""
 
-    def jobs(self) -> Mapping[str, Any]:
+    def jobs(self) -> Mapping[str, FollowUp]:
         """Return the statements and edits of follow-up jobs (manifest `jobs`); a kind left out is refused."""
         return {}
 
@@ -238,7 +249,7 @@ class Template(ABC):
         """Return which rows are left out, and why."""
         return ()
 
-    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Statement]]:
         """Return (table, statement) pairs that set a setting to a value (a template), whether it exists or not.
 
         Running them twice is safe; the last reads the value back. Raises ShoplaunchError `variant_invalid` for settings

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from controller.recipes.base import Cells, Dropped, People, Template
 from controller.recipes.customers.rows import Rules
+
+if TYPE_CHECKING:
+    from shared.documents import Check, FollowUp, Statement
 
 
 class TreeRules(Protocol):
@@ -19,10 +22,10 @@ class TreeRules(Protocol):
 class Statements(Protocol):
     """The statements of new shops."""
 
-    def configure(self) -> Sequence[Mapping[str, Any]]:
+    def configure(self) -> Sequence[Statement]:
         """Return the statements run after the data."""
 
-    def jobs(self) -> Mapping[str, Any]:
+    def jobs(self) -> Mapping[str, FollowUp]:
         """Return the statements and edits of follow-up jobs."""
 
 
@@ -32,7 +35,7 @@ class InspectedTemplate(Template):
     _rows: Rules
     _tree: TreeRules
     _statements: Statements
-    _checks: Sequence[Mapping[str, Any]]
+    _checks: Sequence[Check]
     _notes: list[str]
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:
@@ -47,15 +50,15 @@ class InspectedTemplate(Template):
         """Return the cells that the recipe sets."""
         return self._rows.cells(table, row)
 
-    def configure(self) -> Sequence[Mapping[str, Any]]:
+    def configure(self) -> Sequence[Statement]:
         """Return the statements run after the data."""
         return self._statements.configure()
 
-    def jobs(self) -> Mapping[str, Any]:
+    def jobs(self) -> Mapping[str, FollowUp]:
         """Return the statements and edits of follow-up jobs."""
         return self._statements.jobs()
 
-    def checks(self) -> Sequence[Mapping[str, Any]]:
+    def checks(self) -> Sequence[Check]:
         """Return the HTTP checks which show that the shop works."""
         return self._checks
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.bundles.residue.findings import Finding
 from controller.bundles.source.database.snapshot import Table
 from controller.bundles.source.servers.connections import Row
+
+if TYPE_CHECKING:
+    from shared.documents import Statement
 
 
 class Plan(Protocol):
@@ -46,7 +49,7 @@ class Plan(Protocol):
     def table(self, name: str) -> str:
         """Return the full name of a table named without the template's prefix."""
 
-    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Statement]]:
         """Return (table, statement) pairs that set a setting to a value (a template), whether it exists or not.
 
         Running them twice is safe; the last reads the value back. Raises ShoplaunchError `variant_invalid` for settings
@@ -62,7 +65,7 @@ class Plan(Protocol):
     def fragments(self) -> Mapping[str, bytes]:
         """Return the fragments made so far."""
 
-    def configure(self) -> Sequence[Mapping[str, Any]]:
+    def configure(self) -> Sequence[Statement]:
         """Return the statements of `db/configure.json.gz`."""
 
     def manifest(self) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.proof import scratch_load
@@ -13,8 +13,11 @@ from controller.follow_up_kinds import KINDS
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
+if TYPE_CHECKING:
+    from shared.documents import Edit, FollowUp
+
 #: Kind -> {"statements", "edits", "back"}, as in the manifest.
-Jobs = Mapping[str, Mapping[str, Any]]
+Jobs = Mapping[str, "FollowUp"]
 
 
 def try_statements(connection: Connection, jobs: Jobs, renderer: Renderer) -> None:
@@ -43,7 +46,7 @@ def require_edits(jobs: Jobs, tree: Tree, plan: Plan) -> None:
             _require_edit(kind, edit, tree, plan)
 
 
-def _require_whole(kind: str, job: Mapping[str, Any]) -> None:
+def _require_whole(kind: str, job: FollowUp) -> None:
     if kind not in KINDS:
         raise _wrong(kind, f"there is no follow-up job of that name, but {', '.join(KINDS)}")
     if not job["statements"] and not job["edits"]:
@@ -52,7 +55,7 @@ def _require_whole(kind: str, job: Mapping[str, Any]) -> None:
         raise _wrong(kind, "it does not describe how it is rolled back")
 
 
-def _require_edit(kind: str, edit: Mapping[str, Any], tree: Tree, plan: Plan) -> None:
+def _require_edit(kind: str, edit: Edit, tree: Tree, plan: Plan) -> None:
     path, wanted = edit["path"], edit.get("count", 1)
     content = _packed(path.encode("utf-8"), tree, plan)
     if content is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.documents import Secret
 
 _PLAIN: dict[str, tuple[str, str]] = {
     "domain": ("first.probe.example", "second-shop.probe.example.org"),
@@ -37,7 +40,7 @@ _LENGTH = 32
 
 
 def probe_values(
-    names: Iterable[str], secrets: Sequence[Mapping[str, Any]], which: int, own: Mapping[str, tuple[str, str]]
+    names: Iterable[str], secrets: Sequence[Secret], which: int, own: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:
     """Return a value for each of `names`; `which` is 0 or 1, and the two sets differ wherever possible.
 

@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from controller.bundles.pack import digests
 from controller.bundles.pack.digests import Cells, Masks
@@ -16,6 +16,9 @@ from controller.bundles.source.database.snapshot import Routine, Table
 from controller.bundles.source.servers.connections import Connection, Refused, Row, name
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
+
+if TYPE_CHECKING:
+    from shared.documents import Statement, StatementCheck
 
 #: Two moments, so that clock-dependent values differ between two loads like those that depend on a job.
 MOMENTS = (1_000_000_000, 1_500_000_000)
@@ -70,7 +73,7 @@ class Load:
     definitions: Mapping[str, Definition]
     chunks: Sequence[LoadChunk]
     routines: Sequence[Routine]
-    configure: Sequence[Mapping[str, Any]]
+    configure: Sequence[Statement]
 
 
 def load_data(connection: Connection, load: Load, renderer: Renderer) -> int:
@@ -132,7 +135,7 @@ def configure(connection: Connection, load: Load, renderer: Renderer, moment: in
     connection.query("SET timestamp=DEFAULT")
 
 
-def carry_out(connection: Connection, statements: Sequence[Mapping[str, Any]], renderer: Renderer) -> None:
+def carry_out(connection: Connection, statements: Sequence[Statement], renderer: Renderer) -> None:
     """Run statements, then verify each one's check, as the agent does.
 
     Raises ShoplaunchError `configure_failed`.
@@ -240,7 +243,7 @@ def _run(connection: Connection, statement: str | bytes, where: str) -> int:
 
 
 def _parametrised(
-    connection: Connection, statement: Mapping[str, Any], renderer: Renderer, number: int
+    connection: Connection, statement: Statement | StatementCheck, renderer: Renderer, number: int
 ) -> tuple[int, list[Row]]:
     params = [rendered(renderer, part) for part in statement["params"]]
     try:

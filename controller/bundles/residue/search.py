@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.encodings.encoding import Encode
 from controller.bundles.encodings.table import searched
@@ -26,6 +26,9 @@ from controller.recipes.places import Places
 from shared.bundle import SHARDS
 from shared.errors import ShoplaunchError
 from shared.placeholders import sql_escape
+
+if TYPE_CHECKING:
+    from shared.documents import Member
 
 #: Takes a member's SHA-256 and the wanted texts; returns whether the member is known to hold none of them.
 Misses = Callable[[str, list[Wanted]], bool]
@@ -182,7 +185,7 @@ def hits(bundle_path: Path, needles: Mapping[str, bytes], misses: Misses = lambd
     return found
 
 
-def _places(member: Mapping[str, Any], packed: bytes, searcher: Searcher) -> list[Hit]:
+def _places(member: Member, packed: bytes, searcher: Searcher) -> list[Hit]:
     wanted = searcher.wanted(_thorough(member))
     if member["kind"] in _LARGE and is_ruled_out(wanted, absent_from(_pieces(packed), wanted)):
         return []
@@ -195,11 +198,11 @@ def _pieces(packed: bytes) -> Iterator[bytes]:
     return (packed[start : start + _PIECE_BYTES] for start in range(0, len(packed), _PIECE_BYTES))
 
 
-def _thorough(member: Mapping[str, Any]) -> bool:
+def _thorough(member: Member) -> bool:
     return member["kind"] not in SHARDS or bool(member["placeholders"])
 
 
-def _contents(member: Mapping[str, Any], data: bytes) -> Iterator[tuple[Hit, bytes]]:
+def _contents(member: Member, data: bytes) -> Iterator[tuple[Hit, bytes]]:
     """Yield (hit without its label, bytes) of a member's parts."""
     kind, name = member["kind"], member["name"]
     if kind in SHARDS:

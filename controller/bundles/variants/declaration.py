@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.rewrite.placeholder_names import Names
@@ -16,6 +16,9 @@ from controller.bundles.source.servers.connections import name as quoted
 from controller.bundles.variants.spellings import spellings
 from shared.bundle import check_path
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Statement
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 MAX_TITLE_CHARS = 128
@@ -36,7 +39,7 @@ class Step:
 
     what: str
     table: str
-    statement: Mapping[str, Any]
+    statement: Statement
     meant: Rows | None = None
     kept: Rows | None = None
 
@@ -147,8 +150,10 @@ def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> 
             raise wrong(name, f"{what} set: the server computes {column.name} itself")
     full = quoted(table.name).replace("%", "%%")
     changes = ", ".join(f"{_escaped(column)} = %s" for column in new)
-    statement = {"sql": f"UPDATE {full} SET {changes} WHERE {_all(where, _same)}",
-                 "params": [*new.values(), *where.values()]}  # fmt: skip
+    statement: Statement = {
+        "sql": f"UPDATE {full} SET {changes} WHERE {_all(where, _same)}",
+        "params": [*new.values(), *where.values()],
+    }
     # Where a column is both a condition and set, only its new value is there afterwards
     left = {column: value for column, value in where.items() if column not in new}
     exact = {column: value for column, value in new.items() if not column.approximate}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.bundles.pack import digests
 from controller.bundles.pack.digests import Cells
@@ -18,6 +18,9 @@ from controller.bundles.variants.declaration import Rows, Step, Variant, wrong
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
+if TYPE_CHECKING:
+    from shared.documents import Statement, StatementCheck
+
 #: The largest number that a server assigns to a row.
 LARGEST_NUMBER = (1 << 64) - 1
 
@@ -28,7 +31,7 @@ class Trial:
 
     databases: tuple[str, str]
     renderers: tuple[Renderer, Renderer]
-    configure: Sequence[Mapping[str, Any]]
+    configure: Sequence[Statement]
     tables: Mapping[str, TableProof]
     cells: Sequence[Cells]
     nonce: str
@@ -57,7 +60,7 @@ class _Load:
     def one(self, sql: str, params: Sequence[str] = ()) -> Row:
         return self.rows(sql, params)[0]
 
-    def statement(self, statement: Mapping[str, Any]) -> tuple[int, list[Row]]:
+    def statement(self, statement: Statement | StatementCheck) -> tuple[int, list[Row]]:
         return self.run(statement["sql"], [scratch_load.rendered(self.renderer, part) for part in statement["params"]])
 
     def digests(self, tables: Mapping[str, Table]) -> dict[str, list[str]]:
@@ -121,7 +124,7 @@ def _taken_back(connection: Connection) -> Iterator[None]:
         connection.query("SET timestamp=DEFAULT")
 
 
-def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[dict[str, Any]]:
+def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[Statement]:
     """Run the variant in one load; return its statements, each with the check of its effect."""
     load.run(f"SET timestamp={load.moment}")
     promised = [_outcome(load, statement) for statement in trial.configure]
@@ -131,9 +134,9 @@ def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[dict[str, 
         for statement, outcome in zip(trial.configure, promised, strict=True):
             if _outcome(load, statement) != outcome:
                 raise wrong(variant.name, f"{step.what} undoes what is set for every shop: {statement['sql'][:200]}")
-    made: list[dict[str, Any]] = []
+    made: list[Statement] = []
     for step, meant in zip(variant.steps, counted, strict=True):
-        statement = dict(step.statement)
+        statement = step.statement.copy()
         if step.kept is not None:
             kept = _count(variant, step.what, load, step.kept)
             if kept < meant:
@@ -147,7 +150,7 @@ def _carried_out(variant: Variant, load: _Load, trial: Trial) -> list[dict[str, 
     return made
 
 
-def _outcome(load: _Load, statement: Mapping[str, Any]) -> tuple[int, bytes]:
+def _outcome(load: _Load, statement: Statement | StatementCheck) -> tuple[int, bytes]:
     """Return how many rows a statement would match, and the server's info; the statement is rolled back."""
     load.connection.query("SAVEPOINT outcome")
     try:
@@ -176,7 +179,7 @@ def _count(variant: Variant, what: str, load: _Load, rows: Rows) -> int:
     return int(_run(variant, what, load, {"sql": f"SELECT COUNT(*) {rows[0]}", "params": rows[1]})[1][0][0] or 0)
 
 
-def _run(variant: Variant, what: str, load: _Load, statement: Mapping[str, Any]) -> tuple[int, list[Row]]:
+def _run(variant: Variant, what: str, load: _Load, statement: Statement | StatementCheck) -> tuple[int, list[Row]]:
     try:
         return load.statement(statement)
     except Refused as problem:
@@ -198,7 +201,7 @@ def _check_own(variant: Variant, step: Step, rows: Rows, load: _Load, trial: Tri
                 )
 
 
-def _check(variant: Variant, load: _Load, statement: Mapping[str, Any]) -> None:
+def _check(variant: Variant, load: _Load, statement: Statement) -> None:
     """Raise ShoplaunchError unless the statement's check holds at the end, together with the configure statements."""
     check = statement.get("check")
     if check is None:
@@ -255,7 +258,7 @@ def _check_repeatable(
             raise wrong(variant.name, f"a trigger {anew}, in {table}")
 
 
-def _sent_bytes(load: _Load, statement: Mapping[str, Any]) -> int:
+def _sent_bytes(load: _Load, statement: Statement | StatementCheck) -> int:
     sent = load.connection.filled(
         statement["sql"], [scratch_load.rendered(load.renderer, part) for part in statement["params"]]
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shared.placeholders import token
+
+if TYPE_CHECKING:
+    from shared.documents import Edit
 
 HTTPS_MARK = b"/* asked for over http or https, it answers */ // shoplaunch:https"
 OPEN_MARK = b"/* open to visitors */ // shoplaunch:open"
@@ -29,17 +31,17 @@ def with_guard(source: bytes, *more: bytes) -> bytes:
     return _OPEN_TAG.sub(lambda _: lines, _OWN_LINES.sub(b"", source), count=1)
 
 
-def https_only(path: str, nonce: str) -> Mapping[str, Any]:
+def https_only(path: str, nonce: str) -> Edit:
     """Return the edit of the job `https_on`: a request over http is redirected to https, once."""
     host: bytes = token(nonce, "domain_ssl", "php")
     return edit(path, HTTPS_MARK, HTTPS_ONLY % host)
 
 
-def closed(path: str) -> Mapping[str, Any]:
+def closed(path: str) -> Edit:
     """Return the edit of the job `remove`: visitors get status 503."""
     return edit(path, OPEN_MARK, CLOSED)
 
 
-def edit(path: str, old: bytes, new: bytes, count: int = 1) -> Mapping[str, Any]:
+def edit(path: str, old: bytes, new: bytes, count: int = 1) -> Edit:
     """Return an edit of a follow-up job: `old` becomes `new` (templates), `count` times exactly, 0 for any number."""
     return {"path": path, "old": old.decode("ascii"), "new": new.decode("ascii"), "count": count}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from controller.recipes.base import (
     BCRYPT,
@@ -41,6 +41,9 @@ from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, in_folder, is_htaccess
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
+
+if TYPE_CHECKING:
+    from shared.documents import Statement
 
 _DIGITS = "0123456789"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
@@ -224,7 +227,7 @@ class PrestaShopTemplate(InspectedTemplate):
         """Return whether an emptied table continues its counter."""
         return self._rows.goes_on(table)
 
-    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Statement]]:
         """Return the statements that set a setting to a value, for all shops and languages."""
         # The database accepts either spelling for the same setting
         if settings.template_of(name.upper(), value.encode("utf-8"), self.nonce) != value.encode("utf-8"):

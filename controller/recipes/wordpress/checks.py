@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from controller.recipes.http_check import http_check
 from controller.recipes.php.page_errors import PHP_ERRORS, RULES
 from controller.recipes.wordpress import living
 from controller.recipes.wordpress.database import Database, Page
 from controller.recipes.wordpress.plugins import Plugins
 from shared.placeholders import token
+
+if TYPE_CHECKING:
+    from shared.documents import Check, SignIn
 
 #: Kind of post -> WordPress's address by number; with rules for addresses it redirects to the post's own.
 _BY_NUMBER = {"post": "/?p={}", "page": "/?page_id={}", "product": "/?post_type=product&p={}"}
@@ -31,7 +35,7 @@ _ABSENT = (*PHP_ERRORS, '<body id="error-page">')
 _ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
 
 
-def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonce: str) -> list[dict[str, Any]]:
+def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonce: str) -> list[Check]:
     """Return the manifest's checks. The checker follows redirects on the site's own host: a site that requires a login
     for every page redirects to that page."""
     plugins = Plugins(root, {name: living.option(name, value) for name, value in options.items()})
@@ -52,7 +56,7 @@ def checks_of(database: Database, root: Path, options: Mapping[str, bytes], nonc
         *(_page(name, f"/?page_id={number}", closed=closed) for name, number in shop.items() if number in published),
         *_pictures(database, root),
         *_office(plugins, nonce),
-        {"name": "missing", "path": "/there-is-no-such-page-here", **missing, "absent": list(PHP_ERRORS)},
+        http_check("missing", "/there-is-no-such-page-here", **missing, absent=list(PHP_ERRORS)),
     ]
 
 
@@ -61,14 +65,15 @@ def _distinct(pages: Iterable[Page], shop: Mapping[str, int]) -> list[Page]:
     return [page for page in pages if page.number not in shop.values()]
 
 
-def _page(name: str, path: str, *, closed: bool = False, **more: Any) -> dict[str, Any]:
+def _page(name: str, path: str, *, closed: bool = False, **more: Any) -> Check:
     # A plug-in that closes a site may say so on a page of WordPress's own
     texts = PHP_ERRORS if closed else _ABSENT
     status = [200, 503] if closed else [200]
-    return {"name": name, "path": path, "status": status, "content_type": "text/html", "absent": list(texts), **more}
+    parts = {"status": status, "content_type": "text/html", "absent": list(texts), **more}
+    return http_check(name, path, **parts)
 
 
-def _pictures(database: Database, root: Path) -> list[dict[str, Any]]:
+def _pictures(database: Database, root: Path) -> list[Check]:
     """Return checks of an uploaded picture, or of one of WordPress's own, and of one whose name is not
     ASCII."""
     found = next((f"{_UPLOADS}/{name}" for name in database.uploads() if _is_picture(root / _UPLOADS / name)), None)
@@ -89,9 +94,9 @@ def lacking(database: Database, root: Path, options: Mapping[str, bytes]) -> lis
     return [f"{said}: pages of each site lack them, unless a server of others has them"]
 
 
-def _picture(name: str, path: str) -> dict[str, Any]:
+def _picture(name: str, path: str) -> Check:
     kind = {"content_type": "image/"} if path.lower().endswith(_TYPED) else {}
-    return {"name": name, "path": "/" + quote(path), "status": [200], **kind}
+    return http_check(name, "/" + quote(path), status=[200], **kind)
 
 
 def _is_picture(path: Path) -> bool:
@@ -101,19 +106,18 @@ def _is_picture(path: Path) -> bool:
         return False
 
 
-def _office(plugins: Plugins, nonce: str) -> list[dict[str, Any]]:
+def _office(plugins: Plugins, nonce: str) -> list[Check]:
     """Return checks of the login form, with pages behind it, or of what answers in place of a hidden one."""
     path = plugins.login()
     if path is None:
-        ajax = {"name": "office", "path": "/wp-admin/admin-ajax.php", "status": [400, 403, 200, 404]}
-        return [{**ajax, "absent": list(_ABSENT)}]
+        return [http_check("office", "/wp-admin/admin-ajax.php", status=[400, 403, 200, 404], absent=list(_ABSENT))]
     form = _page("login", path, contains=['type="password"'])
     if plugins.guards_login:
         return [form]
     pages = {"dashboard": "/wp-admin/", "posts": "/wp-admin/edit.php", "settings": "/wp-admin/options-general.php"}
     if plugins.has_shop:
         pages["products"] = "/wp-admin/edit.php?post_type=product"
-    inside = {
+    inside: SignIn = {
         "user": token(nonce, "admin.email").decode("ascii"),
         "pages": [{"name": name, "path": path} for name, path in pages.items()],
         "leave": ["action=logout"],

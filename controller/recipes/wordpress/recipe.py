@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from controller.product_kind import SHOP, SITE
 from controller.recipes import template_location
@@ -40,6 +40,9 @@ from controller.recipes.wordpress.rows import RowRules
 from controller.recipes.wordpress.statements import Statements
 from controller.recipes.wordpress.tree import TreeRules
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Statement
 
 ADMIN_FOLDER = "wp-admin"
 #: Characters of a user's name.
@@ -228,7 +231,7 @@ class WordPressTemplate(InspectedTemplate):
         configuration = self._configuration
         return list(living.adjustments(configuration.source, configuration.definitions, self._options))
 
-    def setting(self, name: str, value: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    def setting(self, name: str, value: str) -> Sequence[tuple[str, Statement]]:
         """Return the statements that set an option to a value."""
         coded = value.encode("utf-8")
         own = name in _NOT_FOR_VARIANTS or options.template_of(name, coded, self.nonce) != coded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.recipes.own_tables import Administrator
 from controller.recipes.php import guard
@@ -13,7 +13,9 @@ from controller.recipes.wordpress.languages import time_zones
 from controller.recipes.wordpress.options import FROM_JOB, NEEDED
 from shared.placeholders import token
 
-Statement = Mapping[str, Any]
+if TYPE_CHECKING:
+    from shared.documents import Edit, FollowUp, Statement
+
 _ADDRESS = ("siteurl", "home")
 #: WordPress itself then serves http addresses in its texts with https (wp_replace_insecure_home_url, since 5.7).
 _MIGRATED = "https_migration_required"
@@ -56,7 +58,7 @@ class Statements:
         made = [] if name in self._known else [self._added(name, value)]
         return [(self._options, statement) for statement in [*made, self._set(name, value)]]
 
-    def jobs(self) -> dict[str, Any]:
+    def jobs(self) -> dict[str, FollowUp]:
         """Return {kind: {"statements", "edits"}}."""
         secure = "https://" + self._value("domain_ssl") + self._value("base_path")
         on = [self._set(name, secure) for name in _ADDRESS] + [self._set(_MIGRATED, "1")]
@@ -67,7 +69,7 @@ class Statements:
             "remove": {"statements": [], "edits": [guard.closed(config.CONFIG)]},
         }
 
-    def _https_edits(self) -> list[Mapping[str, Any]]:
+    def _https_edits(self) -> list[Edit]:
         made = [guard.https_only(config.CONFIG, self._nonce)]
         if any(self._configuration.has(name) for name in config.ADDRESSES):
             plain = config.address(self._nonce, "http", "domain")
@@ -120,7 +122,7 @@ class Statements:
         number = str(self._admin.number)
         hashed = self._value("admin.password_hash")
         read = self._sql("SELECT user_pass FROM {users} WHERE ID = %s")
-        changed = {
+        changed: Statement = {
             "sql": self._sql("UPDATE {users} SET user_pass = %s, user_activation_key = '' WHERE ID = %s"),
             "params": [hashed, number],
             "min_rows": 0,

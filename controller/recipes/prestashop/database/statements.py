@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from controller.recipes.base import BCRYPT
 from controller.recipes.own_tables import Administrator
@@ -11,7 +11,9 @@ from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.database.settings import FROM_JOB, NEEDED
 from shared.placeholders import token
 
-Statement = Mapping[str, Any]
+if TYPE_CHECKING:
+    from shared.documents import FollowUp, Statement, StatementCheck
+
 _MD5_PROBES = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 #: Settings of https; the second no longer exists in newer series and does no harm there.
 SSL = ("PS_SSL_ENABLED", "PS_SSL_ENABLED_EVERYWHERE")
@@ -72,9 +74,9 @@ class Statements:
         # Longer ones do not fit the column of 1.6
         return found if self._password_format == BCRYPT else {**found, "admin.password_hash": _MD5_PROBES}
 
-    def jobs(self) -> dict[str, Any]:
+    def jobs(self) -> dict[str, FollowUp]:
         """Return {kind: {"statements", "edits"}}."""
-        kinds = {
+        kinds: dict[str, FollowUp] = {
             "https_on": {"statements": self._https_on(), "edits": [], "back": self._https_off()},
             "remove": {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
         }
@@ -105,7 +107,7 @@ class Statements:
             "check": self._read_back(name, value),
         }
 
-    def _read_back(self, name: str, value: str) -> Statement:
+    def _read_back(self, name: str, value: str) -> StatementCheck:
         sql = self._sql("SELECT value FROM {configuration} WHERE name = %s ORDER BY id_configuration LIMIT 1")
         return {"sql": sql, "params": [name], "expect": [value]}
 
@@ -130,7 +132,7 @@ class Statements:
         )
         return {"sql": sql, "params": [value, name], "check": self._none_other("configuration_lang", name, value)}
 
-    def _none_other(self, table: str, name: str, value: str) -> Statement:
+    def _none_other(self, table: str, name: str, value: str) -> StatementCheck:
         sql = self._sql(
             "SELECT COUNT(*) > 0, COUNT(*) - SUM(CONVERT(value USING utf8mb4) COLLATE utf8mb4_bin <=> %s)"
             " FROM {"
@@ -203,7 +205,8 @@ class Statements:
         where = "c.name = 'PS_CURRENCY_DEFAULT'"
         setting = self._chosen("{configuration} c JOIN (" + chosen + ") l", "c.value", "l.id_currency", where, code)
         # A currency that the template lacks must not silently become another
-        known = {"sql": self._sql(f"SELECT %s = '' OR COUNT(*) > 0 {found}"), "params": [code, code], "expect": ["1"]}
+        there = self._sql(f"SELECT %s = '' OR COUNT(*) > 0 {found}")
+        known: StatementCheck = {"sql": there, "params": [code, code], "expect": ["1"]}
         return [*made, {**setting, "check": known}]
 
     def _rates(self, table: str, chosen: str, code: str) -> Statement:
@@ -229,12 +232,12 @@ class Statements:
             "check": {"sql": other, "params": [*codes], "expect": ["0"]},
         }
 
-    def _https_on(self) -> Sequence[Statement]:
+    def _https_on(self) -> list[Statement]:
         # If the second is missing, pages would redirect visitors to http
         missing = [self._added(name, "1") for name in SSL if name not in self._settings]
         return missing + self._domain_ssl() + [self._set(name, "1") for name in SSL]
 
-    def _https_off(self) -> Sequence[Statement]:
+    def _https_off(self) -> list[Statement]:
         return [self._set(name, "0") for name in reversed(SSL)]
 
     def _set(self, name: str, value: str) -> Statement:
@@ -251,10 +254,10 @@ class Statements:
             {"sql": setting, "params": [host, "PS_SHOP_DOMAIN_SSL"], "min_rows": 0},
         ]
 
-    def _password(self) -> Sequence[Statement]:
+    def _password(self) -> list[Statement]:
         number = str(self._admin.number)
         hashed = self._value("admin.password_hash")
-        statement: dict[str, Any] = {
+        statement: Statement = {
             "sql": self._sql("UPDATE {employee} SET passwd = %s WHERE id_employee = %s"),
             "params": [hashed, number],
             "min_rows": 0,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from controller.recipes.http_check import http_check
 from controller.recipes.php.page_errors import PHP_ERRORS, RULES
 from controller.recipes.prestashop.database.queries import Database
 from controller.recipes.prestashop.facts import Series
 from controller.recipes.prestashop.storefront.catalogue import Catalogue
 from controller.recipes.prestashop.storefront.pictures import Picture, Pictures
 from shared.placeholders import token
+
+if TYPE_CHECKING:
+    from shared.documents import Check
 
 _ON = "1"
 _PAGE: Mapping[str, Any] = {"status": [200], "content_type": "text/html", "absent": list(PHP_ERRORS)}
@@ -31,7 +35,7 @@ _NEWER_PAGES = (((8,), "/sell/orders/"), ((1, 7), "/product/catalog"), ((1,), "?
 
 def checks_of(
     database: Database, root: Path, settings: Mapping[str, str], series: Series, nonce: str, version: str
-) -> list[dict[str, Any]]:
+) -> list[Check]:
     """Return the manifest's checks. The checker follows redirects on the shop's own host: a shop that requires a login
     for every page redirects to that page."""
     catalogue = Catalogue(database, settings)
@@ -59,11 +63,11 @@ def lacking(database: Database, root: Path, settings: Mapping[str, str], version
     return Pictures(root, Catalogue(database, settings), settings, version).lacking()
 
 
-def _page(name: str, path: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "path": path, **_PAGE, **more}
+def _page(name: str, path: str, **more: Any) -> Check:
+    return http_check(name, path, **{**_PAGE, **more})
 
 
-def _shown(catalogue: Catalogue) -> list[dict[str, Any]]:
+def _shown(catalogue: Catalogue) -> list[Check]:
     """Return checks of a product and a category, or of a content page when there is neither."""
     found = []
     if products := catalogue.products():
@@ -76,12 +80,12 @@ def _shown(catalogue: Catalogue) -> list[dict[str, Any]]:
     return found
 
 
-def _picture(picture: Picture, **more: Any) -> dict[str, Any]:
+def _picture(picture: Picture, **more: Any) -> Check:
     kind = {"content_type": picture.content_type} if picture.content_type else {}
-    return {"name": picture.of, "path": picture.path, "status": [200], **kind, **more}
+    return http_check(picture.of, picture.path, **{"status": [200], **kind, **more})
 
 
-def _office(nonce: str, version: str) -> list[dict[str, Any]]:
+def _office(nonce: str, version: str) -> list[Check]:
     """Return checks of the back office: its login form, with pages behind it, and a page that redirects to the form.
 
     That page stands for the newer half of the back office, where there is one.
