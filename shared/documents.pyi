@@ -311,13 +311,14 @@ class Step(TypedDict):
     started_at: str | None
     finished_at: str | None
     error: Error | None
+    note: NotRequired[str | None]
 
 class Start(TypedDict):
     way: str
     reason: str
     waited_seconds: float | None
 
-class Service(TypedDict):
+class ServiceStatus(TypedDict):
     id: str | None
     kind: str
     server: str

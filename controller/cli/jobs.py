@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -28,6 +29,9 @@ from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
 from controller.panels.start import REASONS
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus, Start
 
 _COLUMNS = (
     ("id", "Job"), ("kind", "Kind"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"),
@@ -75,11 +79,12 @@ def show(job_id: str, as_json: bool) -> None:
     labels = ("id", "domain", "folder", "server", "account", "bundle", "variant", "state", "step", "attempt", "percent",
               "kind", "parent", "waiting_for", "waiting_why", "next_look_at", "tls", "tls_reason", "created_at",
               "updated_at", "shop_url", "admin_url", "status_url")  # fmt: skip
-    shown = [name for name in labels if name not in _MAYBE or status.get(name)]
-    facts = [(name.replace("_", " "), status[name]) for name in shown]
-    print_facts([*facts, *([("agent started", started(status["start"]))] if status["start"] else [])])
+    values: Mapping[str, object] = status
+    facts = [(name.replace("_", " "), values[name]) for name in labels if name not in _MAYBE or values.get(name)]
+    start = status.get("start")
+    print_facts([*facts, *([("agent started", started(start))] if start else [])])
     click.echo()
-    rows = [dict(step, error=(step["error"] or {}).get("code")) for step in status["steps"]]
+    rows = [{**step, "error": step["error"] and step["error"]["code"]} for step in status["steps"]]
     columns = (("name", "Step"), ("state", "State"), ("attempts", "Runs"), ("error", "Error"), ("note", "Note"))
     print_rows(rows, columns, as_json=False, empty="")
     if agent["stages"]:
@@ -89,7 +94,7 @@ def show(job_id: str, as_json: bool) -> None:
     _show_trouble(status)
 
 
-def started(start: dict[str, Any]) -> str:
+def started(start: Start) -> str:
     """Return a line that says how the agent was started: `start` is that of the status document."""
     waited, reason = start["waited_seconds"], start["reason"]
     parts = ["by cron" if start["way"] == starting.CRON else f"at once ({start['way']})"]
@@ -97,7 +102,7 @@ def started(start: dict[str, Any]) -> str:
     return "; ".join([*parts, *([REASONS.get(reason, reason)] if reason else [])])
 
 
-def _show_trouble(status: dict[str, Any]) -> None:
+def _show_trouble(status: ServiceStatus) -> None:
     error = status["error"]
     if error is not None:
         click.echo()

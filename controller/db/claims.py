@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shared.encoding import canonical_json, sha256_hex
+
+if TYPE_CHECKING:
+    from shared.documents import Order
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-def order_key(order: Mapping[str, Any], signed_by: str) -> str:
+def order_key(order: Order, signed_by: str) -> str:
     """Return what distinguishes this order from every other; `order` has its fields in canonical form."""
     # Migration 0012 builds the same key for stored orders
     named = {"by": signed_by, "order": dict(order)} if signed_by else dict(order)

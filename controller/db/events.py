@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db.tables import events
+
+if TYPE_CHECKING:
+    from shared.documents import Event
 
 # Built once: used for every report of every agent
 _STORED = sa.select(events.c.id).where(
@@ -30,12 +33,12 @@ def is_stored(connection: sa.Connection, job_id: str, attempt: int, seq: int) ->
     return connection.execute(_STORED, {"job": job_id, "attempt": attempt, "seq": seq}).first() is not None
 
 
-def body_of(event: Mapping[str, Any]) -> str:
+def body_of(event: Event) -> str:
     """Return the event as it is stored: JSON in ASCII."""
     return json.dumps(event, sort_keys=True)
 
 
-def insert(connection: sa.Connection, event: Mapping[str, Any], now: float) -> None:
+def insert(connection: sa.Connection, event: Event, now: float) -> None:
     """Store an event; the caller holds the job's row."""
     values = {name: event[name] for name in ("job", "attempt", "seq", "event", "at")}
     connection.execute(_NEW, {**values, "stage": event.get("stage"), "received_at": now, "body": body_of(event)})

@@ -6,12 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import sqlalchemy as sa
 
 from controller.account import Account
 from controller.db.tables import jobs
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: Values of `Undo.state`: how far the rollback of a cancelled job is.
 UNDO_WANTED, UNDO_PLACED, UNDO_DONE = "wanted", "placed", "done"
@@ -33,7 +36,7 @@ class HasFacts(Protocol):
 class Trouble:
     """The current attempt's error that its agent has not resolved yet."""
 
-    error: Mapping[str, Any]
+    error: Error
     stage: str | None
     percent: int
     since: float
@@ -161,7 +164,7 @@ class Facts:
     undo: Undo = field(default_factory=Undo)
     cancelled_from: str | None = None
     direction: str | None = None
-    failure: Mapping[str, Any] | None = None
+    failure: Error | None = None
     taken_back: bool = False
     # Notifications
     billing: Mapping[str, Any] = field(default_factory=dict)

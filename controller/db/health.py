@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,6 +11,9 @@ from controller.db.facts import Facts, Problem, decode, stores
 from controller.db.jobs import NEED_SERVER
 from controller.db.orders.services import BilledService
 from controller.db.tables import jobs, refused_orders, server_breakers, services
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 
 class WantedAlarm(NamedTuple):
@@ -23,7 +25,7 @@ class WantedAlarm(NamedTuple):
     server: str
     state: str
     since: float
-    error: Mapping[str, Any] | None
+    error: Error | None
     problem: Problem | None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error, Order
 
 #: The newest cron interval is searched among this many of a server's last changed jobs.
 RECENT = 200
@@ -42,14 +45,14 @@ class Job:
     email: str
     account: str
     language: str
-    order: Mapping[str, Any]
+    order: Order
     state: str
     step: str | None
     stage: str | None
     attempt: int
     percent: int
     version: int
-    error: Mapping[str, Any] | None
+    error: Error | None
     secrets_encrypted: str | None = field(repr=False)
     facts: Mapping[str, Any]
     progress: Mapping[str, Any]

@@ -6,11 +6,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db.tables import steps
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 WAITING, RUNNING, DONE, FAILED, SKIPPED = "waiting", "running", "done", "failed", "skipped"
 OVER = (DONE, SKIPPED)
@@ -29,7 +32,7 @@ class StepRow:
     started_at: float | None
     finished_at: float | None
     not_before: float | None
-    error: Mapping[str, Any] | None
+    error: Error | None
     note: str
 
 

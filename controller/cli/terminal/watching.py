@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -13,6 +13,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
+
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus, Step
 
 POLL_SECONDS = 0.5
 #: States that do not change by themselves.
@@ -22,7 +25,7 @@ _WORDS = {
 }
 
 
-def follow(service: Service, job_id: str, console: Console | None = None) -> dict[str, Any]:
+def follow(service: Service, job_id: str, console: Console | None = None) -> ServiceStatus:
     """Draw the job's progress until nothing more happens by itself; return its last status.
 
     Raises ShoplaunchError `job_unknown`.
@@ -55,7 +58,7 @@ def _left(seconds: float | None) -> str:
     return "" if seconds is None else f"about {math.ceil(seconds)} s left"
 
 
-def _description(status: dict[str, Any], agent: dict[str, Any], stage: str | None) -> str:
+def _description(status: ServiceStatus, agent: dict[str, Any], stage: str | None) -> str:
     if agent["expected_seconds"] is not None:
         expected = math.ceil(agent["expected_seconds"])
         return f"cron starts it in {expected} s" if expected else "agent started"
@@ -65,7 +68,7 @@ def _description(status: dict[str, Any], agent: dict[str, Any], stage: str | Non
 
 
 def _print_news(
-    console: Console, status: dict[str, Any], stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
+    console: Console, status: ServiceStatus, stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
 ) -> None:
     """Print every step and stage that has ended since the last call."""
     rows = [(step["name"], step["state"], step["attempts"], _seconds(step)) for step in status["steps"]]
@@ -79,8 +82,8 @@ def _print_news(
             console.print(f"{mark} {name:<16}" + ("" if seconds is None else f"[dim]{seconds:8.2f} s[/]"))
 
 
-def _seconds(step: dict[str, Any]) -> float | None:
+def _seconds(step: Step) -> float | None:
     if not step["started_at"] or not step["finished_at"]:
         return None
-    started, finished = (datetime.fromisoformat(step[name]) for name in ("started_at", "finished_at"))
-    return max(0.0, (finished - started).total_seconds())
+    taken = datetime.fromisoformat(step["finished_at"]) - datetime.fromisoformat(step["started_at"])
+    return max(0.0, taken.total_seconds())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db.tables import api_keys, jobs, refused_orders, services
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Order
 
 #: What a key may be forbidden: to order with occupied=move or create_account, to retry a step, to end a service.
 OPERATIONS = ("occupied", "create_account", "retry", "cancel")
@@ -40,11 +43,14 @@ class ApiKey:
         if self.operations is not None and operation not in self.operations:
             raise ShoplaunchError("key_forbidden", f"the key {self.name} may not: {operation}")
 
-    def require_order(self, order: Mapping[str, Any]) -> None:
+    def require_order(self, order: Order) -> None:
         """Raise ShoplaunchError `key_forbidden` when the key may not place this order."""
-        for name, known in (("server", self.servers), ("bundle", self.bundles)):
-            if known is not None and order[name] not in known:
-                raise ShoplaunchError("key_forbidden", f"the key {self.name} may not order for {name} {order[name]}")
+        for name, wanted, known in (
+            ("server", order["server"], self.servers),
+            ("bundle", order["bundle"], self.bundles),
+        ):
+            if known is not None and wanted not in known:
+                raise ShoplaunchError("key_forbidden", f"the key {self.name} may not order for {name} {wanted}")
         if order.get("create_account"):
             self.require("create_account")
         if order.get("options", {}).get("occupied") == "move":

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import refused_orders as table
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: Settled ones are deleted after this time.
 KEPT_SECONDS = 90 * 86_400.0
@@ -36,7 +39,7 @@ class RefusedOrder:
     domain: str
     bundle: str
     document: Mapping[str, Any] | None
-    error: Mapping[str, Any]
+    error: Error
     tries: int
     first_at: float
     last_at: float

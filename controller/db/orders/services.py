@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller.db.tables import services
+
+if TYPE_CHECKING:
+    from shared.documents import BillingEvent, Error
 
 _DOCUMENTS = ("wanted", "error")
 
@@ -26,8 +28,8 @@ class BilledService:
     module_created_at: float | None = None
     accepted_at: float | None = None
     terminated_at: float | None = None
-    wanted: Mapping[str, Any] | None = None
-    error: Mapping[str, Any] | None = None
+    wanted: BillingEvent | None = None
+    error: Error | None = None
     updated_at: float = 0.0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db import facts
 from controller.db.facts import Trouble
 from controller.db.jobs import Job
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: A temporary error has passed by then; after that an operator has to act.
 LASTING_SECONDS = 600.0
@@ -19,7 +21,7 @@ def of(job: Job) -> Trouble | None:
 
 
 def met(
-    job: Job, error: Mapping[str, Any], stage: str | None, percent: int | None, now: float, *, alarmed: bool = False
+    job: Job, error: Error, stage: str | None, percent: int | None, now: float, *, alarmed: bool = False
 ) -> tuple[Trouble, bool]:
     """Return (the new value of the job's fact `trouble`, whether to alarm the operator now).
 
@@ -29,7 +31,7 @@ def met(
     known = of(job) or Trouble(error, stage, 0, now, False)
     lasts = now - known.since >= LASTING_SECONDS
     percent = max(known.percent, job.percent if percent is None else percent)
-    return Trouble(dict(error), stage, percent, known.since, known.told or alarmed or lasts), lasts and not known.told
+    return Trouble(error, stage, percent, known.since, known.told or alarmed or lasts), lasts and not known.told
 
 
 def is_over(known: Trouble, percent: int | None, finished: str | None = None) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from controller.db import facts
 from controller.db.facts import Asked, Facts, FirstReport
 from controller.db.jobs import Job
 from controller.panels.start import WAYS
+
+if TYPE_CHECKING:
+    from shared.documents import Event
 
 CRON = "cron"
 #: The error of an agent that was started at once and leaves the work to the one that cron starts.
@@ -29,12 +31,13 @@ class Start(NamedTuple):
     waited: float | None
 
 
-def first_event(known: Facts, event: Mapping[str, Any], now: float) -> Facts | None:
+def first_event(known: Facts, event: Event, now: float) -> Facts | None:
     """Return the facts including the attempt's first report, or that of an agent which leaves the work to cron's; None
     where `event` is neither."""
     if known.first_event is not None:
         return None
-    if event["event"] == "failed" and (event.get("error") or {}).get("code") == LIMITS:
+    error = event.get("error")
+    if event["event"] == "failed" and error and error["code"] == LIMITS:
         return replace(known, limited=True)
     if event["event"] != "started":
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -19,6 +19,9 @@ from controller.jobs.agent_link.reports import checked, is_final
 from controller.jobs.lifecycle import changes, plan, states
 from controller.jobs.record.tokens import AgentToken
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Error, Event
 
 #: Until the controller's own checks are done the shop is not complete, whatever the agent says.
 MAX_AGENT_PERCENT = 97
@@ -35,8 +38,8 @@ LATE_SECONDS = 7 * 86400.0
 CLEANED_SECONDS = 60.0
 
 
-def record(group_commit: GroupCommit, holder: AgentToken, event: Mapping[str, Any], size: int, now: float) -> int:
-    """Take one event of `size` bytes; return the job's attempt.
+def record(group_commit: GroupCommit, holder: AgentToken, document: Mapping[str, object], size: int, now: float) -> int:
+    """Take the event `document` of `size` bytes; return the job's attempt.
 
     An event that was taken before changes nothing, nor does one that comes after the validity of its attempt without
     ending it.
@@ -44,13 +47,14 @@ def record(group_commit: GroupCommit, holder: AgentToken, event: Mapping[str, An
     Raises ShoplaunchError `token_invalid` (401), `superseded` (409: a newer attempt exists), `cancelled` (410),
     `event_invalid` (400), `events_too_fast` (429), `events_full` (413).
     """
-    event = checked(event)
+    event = checked(document)
     if (event["job"], event["attempt"]) != (holder.job, holder.attempt):
         raise ShoplaunchError("token_invalid", "the token is of another job or attempt")
     before, job = group_commit.transact(lambda connection: _take(connection, holder, event, size, now))
-    if event["event"] == "stage_finished" and job.progress != before.progress:
+    stage = event.get("stage") if event["event"] == "stage_finished" else None
+    if stage is not None and job.progress != before.progress:
         # Once it is stored, and in the thread that knows its job
-        measures.stage_ended(event["stage"], event.get("seconds"))
+        measures.stage_ended(stage, event.get("seconds"))
     return job.attempt
 
 
@@ -81,9 +85,7 @@ def is_over(job: Job, now: float, late: float = 0.0) -> bool:
     return now >= job.expires_at + late
 
 
-def _take(
-    connection: sa.Connection, holder: AgentToken, event: Mapping[str, Any], size: int, now: float
-) -> tuple[Job, Job]:
+def _take(connection: sa.Connection, holder: AgentToken, event: Event, size: int, now: float) -> tuple[Job, Job]:
     """Return the job before and after the event."""
     job = job_of(connection, holder, lock=True)
     if job.state == states.CANCELLED and event["event"] != "cleaned":
@@ -97,7 +99,7 @@ def _take(
     return job, jobs.count(connection, job, **counted)
 
 
-def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[str, Any]:
+def _spend(job: Job, event: Event, size: int, now: float) -> dict[str, Any]:
     """Return the column that counts the event. Raises ShoplaunchError `events_too_fast`."""
     column = "heartbeats_until" if event["event"] == rates.HEARTBEAT else "reports_until"
     until, wait = rates.rate_of(event["event"]).spend(getattr(job, column), rates.units(size), now)
@@ -106,7 +108,7 @@ def _spend(job: Job, event: Mapping[str, Any], size: int, now: float) -> dict[st
     return {column: until}
 
 
-def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
     """Return the job's columns after `event`, {} when it has no effect (any more)."""
     if job.forgotten_at is not None:
         # What it says of the client was erased, and stays so
@@ -130,7 +132,7 @@ def _changes(connection: sa.Connection, job: Job, event: Mapping[str, Any], now:
     return columns | facts.column(first)
 
 
-def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _effect(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
     """Return the job's columns after `event`; reports that come late or out of order leave the state alone."""
     kind = event["event"]
     # A live shop needs no agent any more
@@ -141,12 +143,12 @@ def _effect(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
         return columns | _cleaned(connection, job, now)
     if kind == "finished":
         return columns | finished(connection, job, now)
-    if kind == "failed" and event.get("error"):
-        return columns | _failed(connection, job, event, now)
+    if kind == "failed" and (error := event.get("error")):
+        return columns | _failed(connection, job, event, error, now)
     return columns | _works(connection, job, event, now) if states.may(job.state, "agent_works") else columns
 
 
-def _works(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _works(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
     """The agent is at work. Its last error is shown until it gets further, as every cron tick starts it anew."""
     _at_work(connection, job)
     columns = {**changes.moved(job, "agent_works"), "step": "agent"}
@@ -166,13 +168,13 @@ def _at_work(connection: sa.Connection, job: Job) -> None:
         steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
 
 
-def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _progress(job: Job, event: Event, now: float) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     if not states.may(job.state, "agent_works"):
         return columns
-    if event.get("percent") is not None:
+    if (percent := event.get("percent")) is not None:
         # Heartbeats overtake reports that wait in the outbox
-        columns["percent"] = max(job.percent, min(event["percent"], MAX_AGENT_PERCENT))
+        columns["percent"] = max(job.percent, min(percent, MAX_AGENT_PERCENT))
     stage, kind = event.get("stage"), event["event"]
     known = dict(job.progress)
     at = min(event["at"], now + CLOCK_SECONDS)
@@ -188,7 +190,7 @@ def _progress(job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
             "finished_at": at,
             "seconds": event.get("seconds"),
         }
-    elif kind == "failed" and not (event.get("error") or {}).get("retryable"):
+    elif kind == "failed" and not ((error := event.get("error")) and error["retryable"]):
         known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": at}
     return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
 
@@ -198,8 +200,7 @@ def _known_until(stage: Mapping[str, Any]) -> float:
     return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
 
 
-def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
-    error = dict(event["error"])
+def _failed(connection: sa.Connection, job: Job, event: Event, error: Error, now: float) -> dict[str, Any]:
     if error["retryable"]:
         # Its cron line stays: the next tick starts it again
         if not states.may(job.state, "agent_works"):
@@ -213,7 +214,7 @@ def _failed(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: 
     if not states.may(job.state, "agent_failed"):
         return {}
     if error["code"] == "job_expired":
-        error["message"] += agent_trouble.before(job)
+        error = {**error, "message": error["message"] + agent_trouble.before(job)}
     steps.update(connection, job.id, "agent", state=steps.FAILED, error=error, finished_at=now)
     return changes.failed(job, "agent_failed", "agent", error, now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.agent_archive.ascii_armor import armored
 from controller.db import facts
@@ -14,6 +14,9 @@ from controller.panels.base import Account, Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_command
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 CODE = "agent_damaged"
 #: Errors of a silent agent that stand until its files have been checked.
@@ -60,7 +63,7 @@ def _is_as_put(line: str, job_id: str) -> bool:
     return often and [one.rstrip() for one in command] == [wanted]
 
 
-def explained(panel: Panel, account: Account, job: Job, error: Mapping[str, Any]) -> Mapping[str, Any]:
+def explained(panel: Panel, account: Account, job: Job, error: Error) -> Error:
     """Return why the agent is silent: `error`, or what was damaged since its placement."""
     if error.get("code") not in _UNEXPLAINED:
         return error
@@ -71,4 +74,4 @@ def explained(panel: Panel, account: Account, job: Job, error: Mapping[str, Any]
         return error
     if not found:
         return error
-    return dict(ShoplaunchError(CODE, f"{error['message']}; since it was put there, {', '.join(found)}").as_dict())
+    return ShoplaunchError(CODE, f"{error['message']}; since it was put there, {', '.join(found)}").as_dict()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +21,10 @@ from shared.errors import ShoplaunchError
 from shared.job import FORMAT, check_job
 from shared.signing import PURPOSE_JOB, serializer
 
+if TYPE_CHECKING:
+    from shared.documents import DocumentRoot
+    from shared.documents import Job as JobPayload
+
 EVENTS_PATH = "/api/v1/agent/events"
 BUNDLE_PATH = "/api/v1/agent/bundle/"
 LANGUAGES = ("en", "fa")
@@ -31,7 +35,7 @@ def sign(key: bytes, data: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(key).sign(data)
 
 
-def signed(purpose: str, payload: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+def signed(purpose: str, payload: Mapping[str, object], keys: Sequence[bytes]) -> bytes:
     """Return `payload` signed for `purpose` by the newest of `keys`."""
     text = serializer(purpose, list(keys), sign=sign).dumps(payload)
     return text if isinstance(text, bytes) else str(text).encode("ascii")
@@ -49,28 +53,26 @@ class Recipient:
 
 def payload(
     config: Config, job: Job, recipient: Recipient, bundle: Bundle, source: Mapping[str, str], now: float
-) -> dict[str, Any]:
+) -> JobPayload:
     """Return the job file's payload for the job's current attempt, checked against its schema.
 
     `source` is {"path": on the account's server} and/or {"url": …}, {} when the account holds the bundle itself.
     """
-    pinned: dict[str, Any] = {
-        "name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source,
-    }  # fmt: skip
-    more = {"bundle": pinned, "holding_page": holding_page(job.language, job.noun)}
-    if job.order.get("variant"):
-        more["variant"] = job.order["variant"]
+    pinned = {"name": bundle.name, "manifest_sha256": bundle.manifest_sha256, "size": bundle.size, **source}
+    more: dict[str, object] = {"bundle": pinned, "holding_page": holding_page(job.language, job.noun)}
+    if variant := job.order.get("variant"):
+        more["variant"] = variant
     return _checked(config, job, recipient, now, more)
 
 
-def follow_up_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> dict[str, Any]:
+def follow_up_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> JobPayload:
     """Return the payload of a job without a bundle; `back`: it rolls back what earlier attempts did."""
     entry = (job.later or {})["entry"]
     more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
     return _checked(config, job, recipient, now, {**more, "direction": "back" if back else "forth"})
 
 
-def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: Mapping[str, object]) -> JobPayload:
     account, values = recipient.account, recipient.values
     document = {
         "format": FORMAT,
@@ -92,10 +94,10 @@ def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: M
         "document_root": _document_root(recipient.rules, job),
         **more,
     }
-    return dict(check_job(document))
+    return check_job(document)
 
 
-def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool) -> dict[str, Any]:
+def with_socket(config: Config, document: JobPayload, *, same_machine: bool) -> JobPayload:
     """Return the payload `document` with the controller's socket, where its agent needs no network to reach it.
 
     Plain http means this machine, where any process may take the controller's port while it restarts. Behind https the
@@ -108,7 +110,7 @@ def with_socket(config: Config, document: dict[str, Any], *, same_machine: bool)
     if not (by_port and same_machine) and not os.path.lexists(path):
         return document
     callback = {**document["callback"], "socket": str(path), **_user(config)}
-    return dict(check_job({**document, "callback": callback}))
+    return check_job({**document, "callback": callback})
 
 
 def _user(config: Config) -> dict[str, int]:
@@ -125,18 +127,21 @@ def bundle_url(config: Config, name: str) -> str:
     return config.public_url.rstrip("/") + BUNDLE_PATH + name
 
 
-def _document_root(rules: DocumentRootRules, job: Job) -> dict[str, Any]:
-    return {
+def _document_root(rules: DocumentRootRules, job: Job) -> DocumentRoot:
+    found: DocumentRoot = {
         "keep": list(rules.keep),
         "default_pages": list(rules.default_pages),
         "htaccess_blocks": [{"start": start, "end": end} for start, end in rules.htaccess_blocks],
         "occupied": job.order.get("options", {}).get("occupied", "refuse"),
-        **({"folder": job.folder} if job.folder else {}),
-        **({"starters": list(rules.starters)} if rules.starters else {}),
     }
+    if job.folder:
+        found["folder"] = job.folder
+    if rules.starters:
+        found["starters"] = list(rules.starters)
+    return found
 
 
-def job_file(document: Mapping[str, Any], keys: Sequence[bytes]) -> bytes:
+def job_file(document: JobPayload, keys: Sequence[bytes]) -> bytes:
     """Return the signed job file."""
     return signed(PURPOSE_JOB, document, keys)
 

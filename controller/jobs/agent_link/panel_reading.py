@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
@@ -11,6 +11,9 @@ from controller.panels.base import Account, Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate
+
+if TYPE_CHECKING:
+    from shared.documents import State
 
 #: A larger file is no state: that of a shop with a thousand shards and tables has a tenth.
 STATE_BYTES = 1_000_000
@@ -65,7 +68,7 @@ def left(panel: Panel, account: Account, job_id: str) -> Sight:
     return Sight(state, has_cron_line(panel, account, job_id), folder)
 
 
-def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
+def _state(panel: Panel, account: Account) -> State | None:
     try:
         content = panel.read_file(account, f"{FOLDER}/{STATE_FILE}", limit=STATE_BYTES)
     except ShoplaunchError as error:
@@ -75,11 +78,11 @@ def _state(panel: Panel, account: Account) -> dict[str, Any] | None:
     return None if content is None else _state_in(content)
 
 
-def _state_in(content: bytes) -> dict[str, Any] | None:
+def _state_in(content: bytes) -> State | None:
     try:
         document = sanitize.sanitized(sanitize.parsed(content, STATE_VALUES, "stale_state"), "stale_state")
-        validate("state", document, "stale_state")
+        state: State = validate("state", document, "stale_state")
     except ShoplaunchError:
         # The account can write anything there; an invalid state is ignored
         return None
-    return dict(document)
+    return state

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, steps
 from controller.db.jobs import Job
+from controller.jobs.agent_judgement.sight import NO_STATE
 from controller.jobs.agent_link import agent_events, report_retention
 from controller.jobs.agent_link.reports import MAX_SEQ, checked
 from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 
+if TYPE_CHECKING:
+    from shared.documents import Event, State
+
 #: `status` in the state of an agent that rolled back or gave up.
 _NOT_FINISHED = ("failed", "cancelled")
 
 
-def is_of(job: Job, state: Mapping[str, Any] | None) -> bool:
+def is_of(job: Job, state: State | None) -> bool:
     """Return whether the state belongs to this job's current attempt."""
     return state is not None and (state.get("job"), state.get("attempt")) == (job.id, job.attempt)
 
 
-def final_event(job: Job, state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def final_event(job: Job, state: State | None) -> Event | None:
     """Return the final event that the agent could not report, None when there is none that counts."""
     if state is None or not is_of(job, state) or state.get("status") in _NOT_FINISHED:
         return None
     try:
-        event = checked(state["final"]) if isinstance(state.get("final"), dict) else {}
+        event = checked(state.get("final") or {})
     except ShoplaunchError:
         # The account can write anything there
         return None
-    is_of_attempt = (event.get("job"), event.get("attempt"), event.get("event")) == (job.id, job.attempt, "finished")
+    is_of_attempt = (event["job"], event["attempt"], event["event"]) == (job.id, job.attempt, "finished")
     return event if is_of_attempt else None
 
 
-def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float) -> dict[str, Any]:
+def finish(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
     """Take the final event as if it had been reported; return the job's columns, {} when it does not count (any more).
 
     The same event over HTTP, before or after, has no further effect.
@@ -54,13 +57,13 @@ def finish(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: f
     return columns | facts.column(replace(facts.after(job, columns), ack_seq=event["seq"]))
 
 
-def last_number(state: Mapping[str, Any] | None) -> int:
+def last_number(state: State | None) -> int:
     """Return the number of the last event noted in the state, 0 when there is none."""
-    found = ((state or {}).get("callback") or {}).get("seq", 0)
-    return min(int(found), MAX_SEQ)
+    callback = (state or NO_STATE).get("callback") or {}
+    return min(callback.get("seq", 0), MAX_SEQ)
 
 
-def progress(state: Mapping[str, Any], now: float) -> dict[str, Any]:
+def progress(state: State, now: float) -> dict[str, Any]:
     """Return the columns that show people the agent's progress."""
     latest = now + agent_events.CLOCK_SECONDS
     known = {

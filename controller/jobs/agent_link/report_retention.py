@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
@@ -13,6 +12,9 @@ from controller.db.jobs import Job
 from controller.jobs.agent_link.reports import is_final
 from shared.errors import ShoplaunchError
 from shared.events import MAX_KEPT_SEQ
+
+if TYPE_CHECKING:
+    from shared.documents import Event
 
 #: Stored reports of one job, and how many of the oldest are dropped at once for a new one.
 KEPT = 300
@@ -24,14 +26,14 @@ _PARTS = ("job", "attempt", "seq", "event", "at", "stage", "percent", "seconds",
 _WORDS = 1900
 
 
-def is_known(connection: sa.Connection, job: Job, event: Mapping[str, Any]) -> bool:
+def is_known(connection: sa.Connection, job: Job, event: Event) -> bool:
     """Return whether the event was taken before; no event up to the last dropped one is new."""
     if event["seq"] <= facts.of(job).events_dropped:
         return True
     return events.is_stored(connection, event["job"], event["attempt"], event["seq"])
 
 
-def keep(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: float, *, counts: bool) -> dict[str, Any]:
+def keep(connection: sa.Connection, job: Job, event: Event, now: float, *, counts: bool) -> dict[str, Any]:
     """Store the event if it is to be stored; return the job's columns. `counts`: it ends its attempt.
 
     Raises ShoplaunchError `events_full`.
@@ -46,11 +48,11 @@ def keep(connection: sa.Connection, job: Job, event: Mapping[str, Any], now: flo
     return {**columns, "events_kept": number + 1, "events_bytes": total + size}
 
 
-def _short(event: Mapping[str, Any]) -> dict[str, Any]:
+def _short(event: Event) -> Event:
     """Return the stored part of an event, however long the agent's texts are."""
-    found = {name: event[name] for name in _PARTS if name in event}
-    if found.get("error"):
-        error = found["error"]
+    # Still an event: every required member is among the parts
+    found = cast("Event", {name: value for name, value in event.items() if name in _PARTS})
+    if error := found.get("error"):
         # A non-ASCII character is stored as up to twelve bytes
         words = _WORDS if error["message"].isascii() and error["advice"].isascii() else _WORDS // 8
         found["error"] = {**error, "message": error["message"][:words], "advice": error["advice"][:words]}

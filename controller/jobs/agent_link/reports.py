@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.jobs.record import sanitize
 from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
 from shared.events import MAX_REPORT_BYTES, STORED, check_event
+
+if TYPE_CHECKING:
+    from shared.documents import Event
 
 #: The maximum of the database's column.
 MAX_SEQ = 2**31 - 1
@@ -41,19 +44,19 @@ def _check_size(size: int, most: int) -> None:
         raise ShoplaunchError("event_too_large", f"a report of {size} bytes; of its kind {most} at most")
 
 
-def checked(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event, sanitized. Raises ShoplaunchError `event_invalid`."""
-    found: dict[str, Any] = sanitize.sanitized(event, "event_invalid")
-    check_event(found)
+def checked(document: Mapping[str, object]) -> Event:
+    """Return the report `document` as an event, sanitized. Raises ShoplaunchError `event_invalid`."""
+    found = check_event(sanitize.sanitized(document, "event_invalid"))
     if found["seq"] > MAX_SEQ or (found["seq"] == 0 and found["event"] in STORED):
         raise ShoplaunchError("event_invalid", f"event: a {found['event']} event cannot have number {found['seq']}")
-    if found.get("error"):
-        found["error"] = sanitize.agents_error_of(found["error"])
+    if error := found.get("error"):
+        found["error"] = sanitize.agents_error_of(error)
     return found
 
 
-def is_final(event: Mapping[str, Any]) -> bool:
+def is_final(event: Event) -> bool:
     """Return whether the report ends its attempt."""
     if event["event"] == "finished":
         return True
-    return event["event"] == "failed" and bool(event.get("error")) and not event["error"]["retryable"]
+    error = event.get("error")
+    return event["event"] == "failed" and error is not None and not error["retryable"]

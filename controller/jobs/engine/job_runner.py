@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -29,6 +29,9 @@ from controller.jobs.shop import credentials, notification_log, notifications
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 LOG = logging.getLogger(__name__)
 #: Pause before a panel or mail server that failed is asked again.
@@ -362,7 +365,7 @@ class JobRunner:
         self._change(job.id, work)
 
 
-def _not_undone(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _not_undone(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
     noted = (
         panel_lockout.noted(connection, job, error, now)
         if error["code"] == panel_lockout.CODE
@@ -385,7 +388,7 @@ def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, no
         # Include what was noted meanwhile
         return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
     # The text names files of the account
-    error: Mapping[str, Any] | None = None
+    error: Error | None = None
     if done.kept:
         error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
     if plan.rows(connection, job)["agent"].state == steps.DONE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,6 +14,9 @@ from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.shop import shop_secrets, values
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: Returns the columns that change, within a transaction.
 Change = Callable[[sa.Connection, Job], Mapping[str, Any]]
@@ -50,7 +53,7 @@ def private_values(tools: Tools) -> Change:
     return change
 
 
-def fail(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+def fail(connection: sa.Connection, job: Job, error: Error, now: float) -> Mapping[str, Any]:
     """Return the columns of a received job that cannot begin; {} when it is not one any more."""
     if job.state != states.RECEIVED:
         return {}

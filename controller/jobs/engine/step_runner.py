@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,6 +28,9 @@ from controller.telemetry import tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 LOG = logging.getLogger(__name__)
 _OUTCOMES = {StepWaits: "waits", lease.Lost: "lost"}
@@ -302,7 +305,7 @@ def _note(noted: _Noted, job: Job, step: plan.Step, result: Result, now: float) 
     return _failed(noted, job, step, changes.as_document(result), now)
 
 
-def _locked_out(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _locked_out(noted: _Noted, job: Job, step: plan.Step, error: Error, now: float) -> dict[str, Any]:
     """The server is not called until an operator unlocks it; this counts neither as a failure nor as a try."""
     attempts = noted.rows[step.name].attempts - 1
     not_before = now + panel_lockout.WAIT_SECONDS
@@ -310,7 +313,7 @@ def _locked_out(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, An
     return panel_lockout.noted(noted.connection, job, error, now) if job.state != states.CANCELLED else {}
 
 
-def _held_up(noted: _Noted, step: plan.Step, error: Mapping[str, Any], until: float) -> dict[str, Any]:
+def _held_up(noted: _Noted, step: plan.Step, error: Error, until: float) -> dict[str, Any]:
     """The server fails all calls, or our database does: the step waits, which counts neither as a failure nor as a
     try."""
     attempts = noted.rows[step.name].attempts - 1
@@ -331,12 +334,7 @@ def _done(noted: _Noted, job: Job, step: plan.Step, outcome: Outcome, now: float
     rows = noted.rows
     # The error of a parallel step that waits for its next try is worth showing
     pending = any(row.error and row.state == steps.WAITING for row in rows.values())
-    if (
-        (job.error or {})
-        and not pending
-        and step.part != plan.AGENT
-        and job.state not in (states.FAILED, states.STALLED)
-    ):
+    if job.error and not pending and step.part != plan.AGENT and job.state not in (states.FAILED, states.STALLED):
         columns["error"] = None
     if step.part == plan.PREPARE:
         columns |= _prepared(noted, job, now)
@@ -379,7 +377,7 @@ def _overtaken(noted: _Noted, job: Job, agent: steps.StepRow, now: float) -> dic
     return {"dropped_at": began}
 
 
-def _failed(noted: _Noted, job: Job, step: plan.Step, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _failed(noted: _Noted, job: Job, step: plan.Step, error: Error, now: float) -> dict[str, Any]:
     row = noted.rows[step.name]
     if error["retryable"] and row.failures < len(step.delays):
         wait = step.delays[row.failures]

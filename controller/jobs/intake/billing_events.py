@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -24,11 +24,14 @@ from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
+if TYPE_CHECKING:
+    from shared.documents import BillingEvent, Error, Order
+
 CREATED, ACCEPTED, TERMINATED = "module_created", "accepted", "terminated"
 EVENTS = (CREATED, ACCEPTED, TERMINATED)
 SOURCE = orders.BILLING
 _NEEDED = ("server_host", "bundle", "domain", "email", "account")
-_TEXTS = ("first_name", "last_name")
+_TEXTS: tuple[Literal["first_name", "last_name"], ...] = ("first_name", "last_name")
 #: Invisible or direction-changing characters, pasted into names by phones and word processors.
 #: The joiners of Persian and of emoji stay.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
@@ -39,8 +42,8 @@ CLOCK_SECONDS = 86400.0
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
-def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> None:
-    """Note the event; start the service's job when it waits for nothing else, end it when it is terminated.
+def take(engine: sa.Engine, document: Mapping[str, object], now: float, signed_by: str = "") -> None:
+    """Note the event `document`; start the service's job when it waits for nothing else, end it when it is terminated.
 
     `signed_by` names the key of its signature; each key has its own services. Raises ShoplaunchError `order_invalid`;
     and, when no job can be made (the event is stored all the same, so that `start` can try again), `domain_invalid`,
@@ -49,9 +52,9 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
     controller.db.orders.refused_orders.
     """
     try:
-        validate("billing-event", event, "order_invalid")
+        event: BillingEvent = validate("billing-event", document, "order_invalid")
     except ShoplaunchError as error:
-        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        refused_orders.refuse(engine, SOURCE, signed_by, document, error, now)
         raise
     if event["event"] == TERMINATED:
         _require_may_end(engine, event, now, signed_by)
@@ -66,7 +69,7 @@ def take(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str
         start(engine, service, now)
 
 
-def _require_may_end(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str) -> None:
+def _require_may_end(engine: sa.Engine, event: BillingEvent, now: float, signed_by: str) -> None:
     with reading(engine) as connection:
         key = api_keys.find(connection, signed_by)
     try:
@@ -121,7 +124,7 @@ def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     return any(one.state == states.CANCELLED and facts.of(one).undo.state != facts.UNDO_DONE for one in found)
 
 
-def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: str = "") -> BilledService:
+def _noted(engine: sa.Engine, event: BillingEvent, now: float, signed_by: str = "") -> BilledService:
     """Return the service's row after the event."""
 
     def work(connection: sa.Connection) -> BilledService:
@@ -138,12 +141,11 @@ def _noted(engine: sa.Engine, event: Mapping[str, Any], now: float, signed_by: s
         return transact(engine, work)
 
 
-def _with(service: BilledService, event: Mapping[str, Any], now: float) -> BilledService:
+def _with(service: BilledService, event: BillingEvent, now: float) -> BilledService:
     # A clock far ahead of the controller's must not make later events outdated
     at = min(float(event.get("at") or now), now + CLOCK_SECONDS)
-    for name in ("order_id", "client_id"):
-        if event.get(name):
-            service = replace(service, **{name: event[name]})
+    order_id, client_id = event.get("order_id") or service.order_id, event.get("client_id") or service.client_id
+    service = replace(service, order_id=order_id, client_id=client_id)
     if event["event"] == ACCEPTED:
         return replace(service, accepted_at=service.accepted_at or at)
     if event["event"] == TERMINATED:
@@ -153,10 +155,10 @@ def _with(service: BilledService, event: Mapping[str, Any], now: float) -> Bille
         # A late event: that creation has ended already
         return service
     # Created again after its end, the service starts anew; its order stays accepted
-    return replace(service, module_created_at=at, terminated_at=None, wanted=dict(event), error=None)
+    return replace(service, module_created_at=at, terminated_at=None, wanted=event, error=None)
 
 
-def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any] | None, now: float) -> None:
+def _note_error(engine: sa.Engine, noted: BilledService, error: Error | None, now: float) -> None:
     def work(connection: sa.Connection) -> None:
         service = services.get(connection, noted.signed_by, noted.service_id, lock=True)
         if service is None or (error is not None and service.terminated_at is not None):
@@ -170,29 +172,35 @@ def _note_error(engine: sa.Engine, noted: BilledService, error: Mapping[str, Any
     transact(engine, work)
 
 
-def _order(service: BilledService, known: list[servers.Server]) -> dict[str, Any]:
+def _order(service: BilledService, known: list[servers.Server]) -> Order:
     """Return the order for a service that billing created."""
-    wanted = dict(service.wanted or {})
-    for name in _NEEDED:
-        if not str(wanted.get(name) or "").strip():
+    wanted: Mapping[str, object] = service.wanted or {}
+    given = {name: str(wanted.get(name) or "").strip() for name in _NEEDED}
+    for name, text in given.items():
+        if not text:
             code = "domain_invalid" if name == "domain" else "order_invalid"
             raise ShoplaunchError(code, f"the service has no {name.replace('_', ' ')}")
-    order = {name: wanted[name].strip() for name in ("bundle", "domain", "email", "account")}
-    order |= {"service_id": service.service_id, "server": server_of_host(known, wanted["server_host"])}
-    order["domain"] = _INVISIBLE.sub("", order["domain"])
+    order: Order = {
+        "service_id": service.service_id,
+        "server": server_of_host(known, given["server_host"]),
+        "bundle": given["bundle"],
+        "domain": _INVISIBLE.sub("", given["domain"]),
+        "email": given["email"],
+        "account": given["account"],
+    }
     folder = _INVISIBLE.sub("", str(wanted.get("folder") or "")).strip()
     if folder:
         order["folder"] = folder
     for name in _TEXTS:
-        text = plain_text(wanted.get(name) or "")
-        if text:
+        if text := plain_text(str(wanted.get(name) or "")):
             order[name] = text
     country = str(wanted.get("country") or "").upper()
     if _COUNTRY.match(country):
         order["country"] = country
-    for name in ("language", "variant"):
-        if wanted.get(name):
-            order[name] = wanted[name]
+    if language := str(wanted.get("language") or ""):
+        order["language"] = language
+    if variant := str(wanted.get("variant") or ""):
+        order["variant"] = variant
     return order
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db import bundles, jobs
 from controller.db.connection.engine import reading
@@ -17,16 +17,19 @@ from controller.jobs.intake.server_lookup import server_of_host
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus
 
-def take(installation: Installation, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
-    """Take billing's event; return the service's status. Raises as controller.jobs.intake.billing_events.take does."""
-    billing_events.take(installation.engine, event, installation.now(), signed_by)
-    found = status(installation, event["service_id"], signed_by)
+
+def take(installation: Installation, document: Mapping[str, object], signed_by: str = "") -> ServiceStatus:
+    """Take billing's event `document`; return the service's status. Raises as billing_events.take does."""
+    billing_events.take(installation.engine, document, installation.now(), signed_by)
+    found = status(installation, str(document["service_id"]), signed_by)
     installation.hints.hint(found["server"])
     return found
 
 
-def status(installation: Installation, service_id: str, signed_by: str = "") -> dict[str, Any]:
+def status(installation: Installation, service_id: str, signed_by: str = "") -> ServiceStatus:
     """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
     with reading(installation.engine) as connection:
         job = jobs.find_service(connection, service_id, signed_by)
@@ -38,15 +41,16 @@ def status(installation: Installation, service_id: str, signed_by: str = "") -> 
         return view.statuses(installation, [job])[0]
     if known is None:
         raise ShoplaunchError("service_unknown", f"there is no job of service {service_id[:64]!r}")
+    wanted: Mapping[str, object] = known.wanted or {}
     try:
-        server = server_of_host(all_servers, str((known.wanted or {}).get("server_host") or ""))
+        server = server_of_host(all_servers, str(wanted.get("server_host") or ""))
     except ShoplaunchError:
         server = ""
-    noun = product_kinds.get(str((known.wanted or {}).get("bundle")), SHOP)
+    noun = product_kinds.get(str(wanted.get("bundle")), SHOP)
     return view.waiting_service(known, server, noun, billing_events.waiting_for(known))
 
 
-def retry(installation: Installation, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+def retry(installation: Installation, service_id: str, step: str | None, signed_by: str = "") -> ServiceStatus:
     """Retry the failed step of the key's service, or try again to make its job; return the status.
 
     Raises ShoplaunchError `service_unknown`, `illegal_transition`, `step_unknown`, `key_forbidden`, and as

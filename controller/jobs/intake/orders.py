@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Literal, cast
 
 import idna
 import sqlalchemy as sa
@@ -34,6 +34,9 @@ from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 
+if TYPE_CHECKING:
+    from shared.documents import Order
+
 ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 #: Names allowed in `--option`: name -> (whether it may have a value, a description of its values).
 OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
@@ -46,7 +49,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 #: Zero-width joiner and non-joiner (the half-space of Persian).
 _JOINERS = {0x200C: None, 0x200D: None}
-_TEXTS = ("shop_name", "first_name", "last_name")
+_TEXTS: tuple[Literal["shop_name", "first_name", "last_name"], ...] = ("shop_name", "first_name", "last_name")
 #: Fields stored in columns of the application -> the value a recipe limits.
 _LIMITED = {
     "shop_name": "shop.name", "first_name": "admin.first_name", "last_name": "admin.last_name", "email": "admin.email",
@@ -89,29 +92,31 @@ def check_email(email: str) -> str:
     return address
 
 
-def checked(order: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the order with every field in its canonical form.
+def checked(document: Mapping[str, object]) -> Order:
+    """Return the order `document` with every field in its canonical form.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`.
     """
-    account = order.get("account")
+    account = document.get("account")
     if isinstance(account, str) and not ACCOUNT.match(account):
         raise ShoplaunchError("account_invalid", f"not an account name: {account[:40]!r}")
-    validate("order", order, "order_invalid")
-    found = {key: value for key, value in order.items() if value not in (None, "", {}) and key != "event"}
+    order: Order = validate("order", document, "order_invalid")
+    given = {key: value for key, value in order.items() if value not in (None, "", {}) and key != "event"}
+    # Still an order: every required field is there
+    found = cast("Order", given)
     found["domain"] = check_domain(order["domain"])
     found["email"] = check_email(order["email"])
-    folder = check_folder(found.pop("folder", ""))
+    folder = check_folder(found.pop("folder", None) or "")
     if folder:
         found["folder"] = folder
     for name in _TEXTS:
         if name in found:
             found[name] = _text(name, found[name])
-    for name, value in order.get("options", {}).items():
-        if name not in OPTIONS or not OPTIONS[name][0](value):
+    for option, value in order.get("options", {}).items():
+        if option not in OPTIONS or not OPTIONS[option][0](value):
             known = ", ".join(f"{key}={shown}" for key, (_, shown) in OPTIONS.items())
-            raise ShoplaunchError("order_invalid", f"option {name[:40]}={value[:40]} is not one of: {known}")
+            raise ShoplaunchError("order_invalid", f"option {option[:40]}={value[:40]} is not one of: {known}")
     if not account:
         if not order.get("create_account"):
             raise ShoplaunchError("order_invalid", "the order names no account and does not ask to create one")
@@ -147,21 +152,21 @@ def language_of(bundle: Bundle, wanted: str | None) -> str:
     return wanted
 
 
-def _require_currency(bundle: Bundle, order: Mapping[str, Any]) -> None:
+def _require_currency(bundle: Bundle, order: Order) -> None:
     wanted = order.get("options", {}).get("currency")
     if wanted and bundle.currencies and wanted not in bundle.currencies:
         message = f"bundle {bundle.name} has no currency {wanted}; it has: {', '.join(bundle.currencies)}"
         raise ShoplaunchError("currency_missing", message)
 
 
-def _fit(order: dict[str, Any], limits: Mapping[str, int]) -> None:
+def _fit(order: Order, limits: Mapping[str, int]) -> None:
     """Refuse texts longer than the application takes; a shop name made from a long domain is cut."""
     name = readable(order["domain"])
     longest = limits.get("shop.name", len(name))
     if "shop_name" not in order and len(name) > longest:
         order["shop_name"] = name[:longest]
     for field, value in _LIMITED.items():
-        text = order.get(field, "")
+        text = str(order.get(field, ""))
         if len(text) > limits.get(value, len(text)):
             raise ShoplaunchError("order_invalid", f"{field} is longer than {limits[value]} characters")
 
@@ -182,7 +187,7 @@ def _account_for(domain: str) -> str:
 
 def place(
     engine: sa.Engine,
-    order: Mapping[str, Any],
+    order: Mapping[str, object],
     source: str,
     now: float,
     signed_by: str = "",
@@ -202,7 +207,9 @@ def place(
     return job
 
 
-def _placed(engine: sa.Engine, order: Mapping[str, Any], now: float, by: Mapping[str, str], note: Note | None) -> Job:
+def _placed(
+    engine: sa.Engine, order: Mapping[str, object], now: float, by: Mapping[str, str], note: Note | None
+) -> Job:
     found = checked(order)
     with reading(engine) as connection:
         _require_allowed(connection, found, by["source"], by["signed_by"])
@@ -229,12 +236,12 @@ def _placed(engine: sa.Engine, order: Mapping[str, Any], now: float, by: Mapping
             return _existing(connection, found, key)
 
 
-def _fitted(order: dict[str, Any], bundle: Bundle) -> str:
+def _fitted(order: Order, bundle: Bundle) -> str:
     """Fit the order to the bundle, in place; return the shop's language. Raises what `place` does for this bundle."""
     if "folder" in order and not bundle.folders:
         raise ShoplaunchError("folder_unsupported", f"bundle {bundle.name} knows the root of a domain only")
-    if "variant" in order:
-        order["variant"] = variant_of(bundle, order["variant"])
+    if wanted := order.get("variant"):
+        order["variant"] = variant_of(bundle, wanted)
     language = language_of(bundle, order.get("language"))
     _require_currency(bundle, order)
     entry = RECIPES.get(bundle.application)
@@ -242,7 +249,7 @@ def _fitted(order: dict[str, Any], bundle: Bundle) -> str:
     return language
 
 
-def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source: str, signed_by: str) -> None:
+def _require_allowed(connection: sa.Connection, order: Order, source: str, signed_by: str) -> None:
     """Raise ShoplaunchError `key_forbidden` for what the key may not do; an operator may do everything."""
     key = None if source == OPERATORS else api_keys.find(connection, signed_by)
     if key is not None:
@@ -251,7 +258,7 @@ def _require_allowed(connection: sa.Connection, order: Mapping[str, Any], source
 
 def _insert(
     connection: sa.Connection,
-    order: Mapping[str, Any],
+    order: Order,
     bundle: Bundle,
     language: str,
     whose: Mapping[str, str],
@@ -270,7 +277,7 @@ def _insert(
         "folder": order.get("folder", ""),
         "language": language,
         "order": dict(order),
-        **claims.keys(order["server"], order["domain"], order["account"]),
+        **claims.keys(order["server"], order["domain"], _account(order)),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
         **facts.column(Facts(noun=bundle.noun)),
@@ -285,30 +292,35 @@ def _insert(
     return jobs.get(connection, job_id)
 
 
-def _hold(connection: sa.Connection, order: Mapping[str, Any]) -> None:
+def _account(order: Order) -> str:
+    """Return the order's account: every checked order names one."""
+    return order.get("account") or ""
+
+
+def _hold(connection: sa.Connection, order: Order) -> None:
     """Keep server and bundle from being removed until the job is written. Raises `server_unknown`, `bundle_unknown` for
     what was removed since the order was checked."""
     servers.get(connection, order["server"], Hold.SHARED)
     bundles.get(connection, order["bundle"], Hold.SHARED)
 
 
-def _refuse_ended(connection: sa.Connection, order: Mapping[str, Any], whose: Mapping[str, str]) -> None:
+def _refuse_ended(connection: sa.Connection, order: Order, whose: Mapping[str, str]) -> None:
     """Refuse the order of a service that billing has terminated since its events were read: nobody would end the job.
 
     One that is terminated from now on waits here, and then finds the job.
     """
     if whose["source"] == BILLING:
-        service = services.get(connection, whose["signed_by"], order.get("service_id", ""), lock=True)
+        service = services.get(connection, whose["signed_by"], order.get("service_id") or "", lock=True)
         if service is not None and service.terminated_at is not None:
             raise ShoplaunchError("service_ending", f"service {service.service_id} was terminated meanwhile")
 
 
-def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_by: str | None) -> None:
+def _refuse_living(connection: sa.Connection, order: Order, signed_by: str | None) -> None:
     """Refuse an order for an account with a live shop: preparing it again would revoke the shop's database password.
 
     Only the key that ordered the shop may give it up (`signed_by`; None: an operator orders, who may).
     """
-    living = jobs.living_in(connection, order["server"], order["account"])
+    living = jobs.living_in(connection, order["server"], _account(order))
     if signed_by is not None and any(owner != signed_by for owner in living.values()):
         # The message says nothing about the shop: it is another customer's
         message = f"a shop that is not of the key {signed_by or 'that signed this'} lives in account {order['account']}"
@@ -319,11 +331,11 @@ def _refuse_living(connection: sa.Connection, order: Mapping[str, Any], signed_b
         raise ShoplaunchError("domain_busy", message)
 
 
-def _existing(connection: sa.Connection, order: Mapping[str, Any], key: str) -> Job:
+def _existing(connection: sa.Connection, order: Order, key: str) -> Job:
     known = jobs.find_by_order(connection, key)
     if known is not None:
         return _counting(known)
-    claimed = claims.keys(order["server"], order["domain"], order["account"])
+    claimed = claims.keys(order["server"], order["domain"], _account(order))
     for one in jobs.cancelled_claims(connection, **claimed):
         _refuse_held(one)
     raise ShoplaunchError("domain_busy", f"another job for {order['domain']} or {order['account']} is under way")

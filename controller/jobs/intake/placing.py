@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +15,7 @@ from shared.errors import ShoplaunchError
 
 
 def place(
-    engine: sa.Engine, order: Mapping[str, Any], source: str, signed_by: str, now: float, note: Note | None = None
+    engine: sa.Engine, order: Mapping[str, object], source: str, signed_by: str, now: float, note: Note | None = None
 ) -> Job:
     """Return the order's job; see controller.jobs.intake.orders.place.
 

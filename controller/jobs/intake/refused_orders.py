@@ -44,7 +44,7 @@ def is_refusal(error: ShoplaunchError) -> bool:
 
 
 def refuse(
-    engine: sa.Engine, source: str, signed_by: str, document: Mapping[str, Any], error: ShoplaunchError, now: float
+    engine: sa.Engine, source: str, signed_by: str, document: Mapping[str, object], error: ShoplaunchError, now: float
 ) -> None:
     """Store that the order (or event) `document` was refused. Raises ShoplaunchError `database_busy`."""
     if not is_text(document):
@@ -68,7 +68,7 @@ def note_service(connection: sa.Connection, service: BilledService, source: str,
     """Store that no job could be made of billing's events for the service; its row says why."""
     key = _key(source, service.signed_by, service.service_id, {})
     whose = {"source": source, "signed_by": service.signed_by, "service_id": service.service_id}
-    values = {**whose, "error": dict(service.error or {})}
+    values: dict[str, object] = {**whose, "error": service.error or {}}
     refused_orders.note(connection, key, now, **values, **_shown(service.wanted or {}))
 
 
@@ -108,7 +108,7 @@ def shown_domain(domain: str) -> str:
         return domain
 
 
-def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[str, Any]) -> str:
+def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[str, object]) -> str:
     """Return what identifies a repeated order: its service where it has one, else all of it."""
     if service_id is not None:
         # As the migrations 0011 and 0012 name billing's
@@ -118,14 +118,14 @@ def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[
     return str(sha256_hex(canonical_json({"by": signed_by, "order": dict(document)})))
 
 
-def _shown(document: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(document: Mapping[str, object]) -> dict[str, Any]:
     """Return the columns that show the order, and the order itself if it can be sent again."""
     kept = len(canonical_json(dict(document))) <= MAX_DOCUMENT_BYTES
     texts = {"domain": _domain(document.get("domain")), "bundle": _text(document.get("bundle"), 63)}
     return {**texts, "document": dict(document) if kept and document else None}
 
 
-def _domain(value: Any) -> str:
+def _domain(value: object) -> str:
     """Return the domain as jobs name it, or the given value when it is none."""
     try:
         return orders.check_domain(value) if isinstance(value, str) else ""
@@ -133,5 +133,5 @@ def _domain(value: Any) -> str:
         return _text(value, 253)
 
 
-def _text(value: Any, length: int) -> str:
+def _text(value: object, length: int) -> str:
     return sanitize.one_line(str(sanitize.sanitized(value, "order_invalid")))[:length] if isinstance(value, str) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.db import facts, steps
 from controller.db.connection.engine import reading
@@ -18,6 +18,9 @@ from controller.jobs.lifecycle import late_removals, plan, server_outage, states
 from controller.timestamps import iso
 from shared.events import STAGES
 
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus, Start, Step
+
 #: What a job waits for whose server fails, and one whose server may still carry out a removal.
 SERVER, REMOVAL = "server", "removal"
 _WITH_URLS = (states.FINISHING, states.LIVE)
@@ -25,7 +28,7 @@ _WITH_URLS = (states.FINISHING, states.LIVE)
 _MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
 
 
-def statuses(installation: Installation, many: Sequence[Job]) -> list[dict[str, Any]]:
+def statuses(installation: Installation, many: Sequence[Job]) -> list[ServiceStatus]:
     """Return the documents of shared/schemas/service.json of several jobs."""
     with reading(installation.engine) as connection:
         rows = steps.of_jobs(connection, [job.id for job in many])
@@ -41,9 +44,10 @@ def statuses(installation: Installation, many: Sequence[Job]) -> list[dict[str, 
 
 def service_status(
     job: Job, rows: Mapping[str, StepRow], status_url: str, breaker: Breaker | None = None
-) -> dict[str, Any]:
+) -> ServiceStatus:
     """Return the document of shared/schemas/service.json; `breaker` is the open one for which the job waits."""
     known = facts.of(job)
+    waiting_for, waiting_why, next_look_at = _waiting(job, breaker)
     return {
         "id": job.id,
         "kind": job.kind,
@@ -58,14 +62,16 @@ def service_status(
         "step": job.step,
         "attempt": job.attempt,
         "percent": job.percent,
-        "error": None if job.error is None else dict(job.error),
+        "error": job.error,
         "service_id": job.service_id,
         "created_at": iso(job.created_at),
         "updated_at": iso(job.updated_at),
         "shop_url": known.shop_url,
         "admin_url": known.admin_url if job.state in _WITH_URLS else None,
         "status_url": status_url,
-        **_waiting(job, breaker),
+        "waiting_for": waiting_for,
+        "waiting_why": waiting_why,
+        "next_look_at": next_look_at,
         "ended_at": iso(job.ended_at),
         "parent": job.parent,
         "start": _start(job),
@@ -75,17 +81,17 @@ def service_status(
     }
 
 
-def _waiting(job: Job, breaker: Breaker | None) -> dict[str, str | None]:
+def _waiting(job: Job, breaker: Breaker | None) -> tuple[str | None, str | None, str | None]:
     """Return what the job waits for, why, and when it is looked at again."""
     until = late_removals.holding(job) if job.state == states.CANCELLED else None
     if breaker is not None:
-        return {"waiting_for": SERVER, "waiting_why": breaker.reason, "next_look_at": iso(breaker.next_at)}
+        return SERVER, breaker.reason, iso(breaker.next_at)
     if until is not None:
-        return {"waiting_for": REMOVAL, "waiting_why": late_removals.words(until), "next_look_at": iso(until)}
-    return {"waiting_for": None, "waiting_why": None, "next_look_at": None}
+        return REMOVAL, late_removals.words(until), iso(until)
+    return None, None, None
 
 
-def _start(job: Job) -> dict[str, Any] | None:
+def _start(job: Job) -> Start | None:
     found = starting.of(job)
     if found is None:
         return None
@@ -93,9 +99,9 @@ def _start(job: Job) -> dict[str, Any] | None:
     return {"way": found.way, "reason": found.reason, "waited_seconds": waited}
 
 
-def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> dict[str, Any]:
+def waiting_service(service: BilledService, server: str, noun: str, waiting_for: str | None) -> ServiceStatus:
     """Return the document of shared/schemas/service.json for a billing service without a job."""
-    wanted = dict(service.wanted or {})
+    wanted: Mapping[str, Any] = service.wanted or {}
     ended = service.terminated_at is not None
     return {
         "id": None,
@@ -111,7 +117,7 @@ def waiting_service(service: BilledService, server: str, noun: str, waiting_for:
         "step": None,
         "attempt": 0,
         "percent": 0,
-        "error": None if ended or service.error is None else dict(service.error),
+        "error": None if ended or service.error is None else service.error,
         "service_id": service.service_id,
         "created_at": iso(service.module_created_at or service.accepted_at),
         "updated_at": iso(service.updated_at),
@@ -130,14 +136,14 @@ def _rows(job: Job, rows: Mapping[str, StepRow]) -> list[StepRow]:
     return [known[name] for name in plan.of(job.kind) if name in known]
 
 
-def _step(row: StepRow) -> dict[str, Any]:
+def _step(row: StepRow) -> Step:
     return {
         "name": row.name,
         "state": row.state,
         "attempts": row.attempts,
         "started_at": iso(row.started_at),
         "finished_at": iso(row.finished_at),
-        "error": None if row.error is None else dict(row.error),
+        "error": row.error,
         "note": row.note or None,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ from controller.jobs.record import sanitize
 from controller.jobs.record.sealed_values import private_values as private_values
 from controller.jobs.record.sealed_values import sealed as sealed
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 
 def change(
@@ -51,7 +54,7 @@ def moved(job: Job, event: str) -> dict[str, Any]:
     return {"state": states.after(job.state, event)}
 
 
-def failed(job: Job, event: str, step: str, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def failed(job: Job, event: str, step: str, error: Error, now: float) -> dict[str, Any]:
     """Return the columns of a job that needs an operator: `event` is `fail`, `agent_failed` or `stall`."""
     return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
 
@@ -73,10 +76,10 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     return columns
 
 
-def as_document(error: BaseException) -> dict[str, Any]:
+def as_document(error: BaseException) -> Error:
     """Return {"code", "message", "advice", "retryable"} of a failure; an unforeseen one is `internal`."""
     if isinstance(error, ShoplaunchError):
         # Its message may quote a panel, a shop or an account
         return sanitize.error_of(error.as_dict())
     # Never its text, which may contain arguments of the call
-    return dict(ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict())
+    return ShoplaunchError("internal", f"{type(error).__name__}; see the controller's log").as_dict()

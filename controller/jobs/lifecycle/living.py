@@ -38,7 +38,7 @@ def of(job: Job) -> Shop:
     """Return what `job`, which restores a bundle, has made."""
     known = facts.of(job)
     live = job.state == states.LIVE
-    stays = job.state == states.CANCELLED and (job.error or {}).get("code") in _STAYS
+    stays = job.state == states.CANCELLED and job.error is not None and job.error["code"] in _STAYS
     return Shop(
         job=job.id,
         server=job.server,

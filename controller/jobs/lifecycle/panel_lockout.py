@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db.jobs import Job
 from controller.db.machines import servers
 
+if TYPE_CHECKING:
+    from shared.documents import Error
+
 CODE = "panel_auth_failed"
 #: How often a waiting job checks whether the server may be called again; that needs no network.
 WAIT_SECONDS = 30.0
 
 
-def noted(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def noted(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
     """Return the columns of a job on a locked server: the first one raises the alarm, the others only wait."""
     columns: dict[str, Any] = {"error": dict(error)}
     if servers.claim_lock_alarm(connection, job.server, job.id, now):

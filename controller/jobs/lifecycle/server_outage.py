@@ -45,7 +45,7 @@ def is_waiting(row: StepRow, now: float) -> bool:
 
 
 def _met_it(row: StepRow) -> bool:
-    return (row.error or {}).get("code") == CODE
+    return row.error is not None and row.error["code"] == CODE
 
 
 def ready(

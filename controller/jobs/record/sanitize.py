@@ -6,10 +6,13 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.network.words import shown
 from shared.errors import ShoplaunchError, advice, is_known
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: Deeper than any evidence.
 MAX_DEPTH = 12
@@ -77,12 +80,12 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+def error_of(error: Error) -> Error:
     """Return an `error` document with message and advice on one line each, cut to a length that pages can show."""
     return {**error, "message": shown(error["message"], MAX_WORDS), "advice": shown(error["advice"], MAX_WORDS)}
 
 
-def agents_error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+def agents_error_of(error: Error) -> Error:
     """Return an agent's error as `error` document; its advice comes from the catalogue, never from the account."""
     known = error["code"] if is_known(error["code"]) else UNKNOWN
     return error_of({**error, "advice": advice(known)})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.jobs.shop import shop_checks, tls, values
 from controller.jobs.shop.visits import Site
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
+
+if TYPE_CHECKING:
+    from shared.documents import Check
 
 #: A server that does not answer at all must not delay a shop for long.
 _LOOK_SECONDS = 5
@@ -20,7 +23,7 @@ NOT_YET = "not signed in to the back office: no valid certificate is served yet"
 NO_FORM = "not signed in to the back office: its form does not answer over TLS yet"
 
 
-def offices(checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def offices(checks: Sequence[Check]) -> list[Check]:
     """Return the checks that say how the administrator signs in."""
     return [check for check in checks if "sign_in" in check]
 
@@ -35,7 +38,7 @@ def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site
 
 def proved(
     secure: Site,
-    checks: Sequence[Mapping[str, Any]],
+    checks: Sequence[Check],
     renderer: Renderer,
     password: str,
     end: float | None = None,

@@ -10,13 +10,16 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from controller.jobs.shop.check_failure import failed
 from controller.jobs.shop.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
 from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Check
 
 #: This much of each file is read; pages are read whole.
 FILE_BYTES = 64 * 1024
@@ -31,7 +34,7 @@ _HTML = "text/html"
 _NUMBERS = re.compile(r"\d+")
 
 
-def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any], written: Sequence[str] = ()) -> dict[str, int]:
+def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str] = ()) -> dict[str, int]:
     """Return {"asked", "answered"}: how many of the page's addresses were requested, and how many answered.
 
     `assets` of the check limits the distinct addresses of each kind that are requested; `written` are its forbidden
@@ -39,7 +42,7 @@ def prove(visitor: Visitor, answer: Answer, check: Mapping[str, Any], written: S
     Raises ShoplaunchError `check_failed` when none of a kind, or none of the pictures below one folder, answers, for a
     page that ends in an error, and for a page that names nothing on its own host.
     """
-    site, name = visitor.site, str(check["name"])
+    site, name = visitor.site, check["name"]
     page = Page(f"{site.scheme}://{site.host}{answer.path}", answer.body)
     own = {kind: _own(page, kind, site) for kind in _KINDS}
     if not any(own.values()):
@@ -70,7 +73,7 @@ def _own(page: Page, kind: str, site: Site) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def _asked(visitor: Visitor, kind: str, path: str, check: Mapping[str, Any], written: Sequence[str]) -> str:
+def _asked(visitor: Visitor, kind: str, path: str, check: Check, written: Sequence[str]) -> str:
     """Return what is wrong with the answer to `path`, "" for nothing; a page must not end in an error."""
     name = f"{check['name']} names"
     try:
@@ -94,7 +97,7 @@ def _shape(path: str) -> str:
     return _NUMBERS.sub("0", path.partition("?")[0].rpartition("/")[0])
 
 
-def _judge(kind: str, found: Mapping[str, list[str]], check: Mapping[str, Any], path: str) -> None:
+def _judge(kind: str, found: Mapping[str, list[str]], check: Check, path: str) -> None:
     """Raise ShoplaunchError `check_failed` when all of a kind, or all pictures of one shape, fail."""
     word, least = _KINDS[kind]
     groups = found.values() if kind == PICTURE else [found[kind]]

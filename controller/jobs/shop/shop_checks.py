@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from controller.jobs.shop import page_assets, sign_in
 from controller.jobs.shop.check_failure import failed
 from controller.jobs.shop.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
 from shared.placeholders import Renderer
+
+if TYPE_CHECKING:
+    from shared.documents import Check, SignIn
 
 #: For all visits of one look at a shop: one that answers slowly each time would hold up other jobs of its server.
 ALL_SECONDS = 300
@@ -38,7 +41,7 @@ def deadline() -> float:
 
 def run_checks(
     site: Site,
-    checks: Sequence[Mapping[str, Any]],
+    checks: Sequence[Check],
     renderer: Renderer,
     timeout: float = TIMEOUT_SECONDS,
     password: str = "",
@@ -53,7 +56,7 @@ def run_checks(
     rows, end = [], deadline() if end is None else end
     for check in checks:
         filled = _filled(check, renderer)
-        name, path = str(check["name"]), site.base_uri.rstrip("/") + filled["path"]
+        name, path = check["name"], site.base_uri.rstrip("/") + filled["path"]
         visitor, started = Visitor(site, timeout, end), time.monotonic()
         answer = visitor.open(path, name)
         _compare(filled, answer, check)
@@ -66,14 +69,14 @@ def run_checks(
     return rows
 
 
-def _signed_in(
-    visitor: Visitor, login: Answer, check: Mapping[str, Any], template: Mapping[str, Any], password: str
-) -> list[dict[str, Any]]:
+def _signed_in(visitor: Visitor, login: Answer, check: Check, template: Check, password: str) -> list[dict[str, Any]]:
     rows, started = [], time.monotonic()
     for name, answer in sign_in.pages(visitor, login, check, password):
         # The query may hold a session key
         path = answer.path.partition("?")[0]
-        compared = {**check["sign_in"], "name": name, "status": [_OK], "content_type": _HTML}
+        compared: Check = {"name": name, "path": path, "status": [_OK], "content_type": _HTML}
+        compared["contains"] = check["sign_in"].get("contains", [])
+        compared["absent"] = check["sign_in"].get("absent", [])
         shown = Answer(answer.status, path, answer.body, answer.content_type, answer.redirects)
         _compare(compared, shown, template["sign_in"])
         rows.append(_row(name, path, answer, started))
@@ -92,9 +95,9 @@ def _row(name: str, path: str, answer: Answer, started: float) -> dict[str, Any]
     }
 
 
-def _compare(check: Mapping[str, Any], answer: Answer, template: Mapping[str, Any]) -> None:
+def _compare(check: Check, answer: Answer, template: Check | SignIn) -> None:
     """Raise ShoplaunchError `check_failed` unless the answer meets a check, which is `template` filled in."""
-    where, hint = f"{check['name']}: {answer.path}", str(check.get("hint", ""))
+    where, hint = f"{check['name']}: {answer.path}", check.get("hint", "")
     led_on = answer.redirects and answer.status in check.get("after_redirect", ())
     if not led_on and answer.status not in check["status"]:
         hint = hint if answer.status < 500 and hint else _CAUSES.get(answer.status, "")
@@ -112,17 +115,18 @@ def _compare(check: Mapping[str, Any], answer: Answer, template: Mapping[str, An
             raise failed(f"{where} holds forbidden text {number}: {_as_written(template, 'absent', number)}", hint)
 
 
-def _as_written(template: Mapping[str, Any], key: str, number: int) -> str:
+def _as_written(template: Check | SignIn, key: Literal["contains", "absent"], number: int) -> str:
     """Return how the bundle writes the text: filled in it may hold a secret, which is in no message."""
-    return str(template[key][number - 1])[:_SHOWN]
+    return template[key][number - 1][:_SHOWN]
 
 
-def _filled(check: Mapping[str, Any], renderer: Renderer) -> dict[str, Any]:
+def _filled(check: Check, renderer: Renderer) -> Check:
     """Return a check with its templates filled in, nested ones too."""
-    return {key: value if key in ("name", "hint") else _render(value, renderer) for key, value in check.items()}
+    filled = {key: value if key in ("name", "hint") else _render(value, renderer) for key, value in check.items()}
+    return cast("Check", filled)
 
 
-def _render(value: Any, renderer: Renderer) -> Any:
+def _render(value: object, renderer: Renderer) -> object:
     if isinstance(value, str):
         return str(renderer.render(value.encode("utf-8")).decode("utf-8"))
     if isinstance(value, Mapping):

@@ -8,13 +8,16 @@ import os
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Secret
 
 ALNUM = string.ascii_letters + string.digits
 #: Without letters and digits that look alike, as people type these.
@@ -64,7 +67,7 @@ def database_password() -> str:
     return f"{found[:left]}-{found[left:]}"
 
 
-def make_all(wanted: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def make_all(wanted: Iterable[Secret]) -> dict[str, str]:
     """Return name -> value for the manifest's `secrets`.
 
     Raises ShoplaunchError `manifest_invalid` for an unknown format or a public key without its private one.
@@ -93,11 +96,11 @@ _MAKERS: dict[str, Callable[[int], str]] = {
 }
 
 
-def _make(row: Mapping[str, Any]) -> str:
+def _make(row: Secret) -> str:
     maker = _MAKERS.get(row["format"])
     if maker is None:
         raise ShoplaunchError("manifest_invalid", f"{row['name']} has the unknown format {row['format']!r}")
-    return str(row.get("prefix", "")) + maker(row.get("length") or _LENGTHS.get(row["format"], 0))
+    return row.get("prefix", "") + maker(row.get("length") or _LENGTHS.get(row["format"], 0))
 
 
 def _chosen(alphabet: str, length: int) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from controller.jobs.shop.check_failure import failed
@@ -12,26 +12,29 @@ from controller.jobs.shop.page_markup import LINK, Form, Page
 from controller.jobs.shop.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
+if TYPE_CHECKING:
+    from shared.documents import Check
+
 #: Addresses of a back office that make, change or remove something when requested contain these.
 _CHANGES = re.compile(
     r"[/?&](?:new|add|create|update|delete|duplicate|install|uninstall|enable|disable)", re.IGNORECASE
 )
 
 
-def pages(visitor: Visitor, login: Answer, check: Mapping[str, Any], password: str) -> Iterator[tuple[str, Answer]]:
+def pages(visitor: Visitor, login: Answer, check: Check, password: str) -> Iterator[tuple[str, Answer]]:
     """Sign in at the page `login`; yield (name, answer) of the first page and of those the check names, then sign out.
 
     Yields nothing where the form asks for something only a person can answer.
     Raises ShoplaunchError `check_failed` when the administrator is not let in, or a page leads back to the form.
     """
-    wanted, name = check["sign_in"], str(check["name"])
+    wanted, name = check["sign_in"], check["name"]
     form = _page(visitor.site, login).form
     if form is None or form.is_guarded:
         return
     action = _path(visitor.site, form.action)
     if action is None:
         raise failed(f"{name}: the form at {_bare(login.path)} is sent to another host")
-    first = visitor.open(action, name, form.filled(str(wanted["user"]), password))
+    first = visitor.open(action, name, form.filled(wanted["user"], password))
     _require_inside(visitor.site, first, form, f"{name}: the new administrator cannot sign in at {_bare(login.path)}")
     yield f"{name}_first_page", first
     links = _page(visitor.site, first).of(LINK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.agent_archive import abilities, versions
 from controller.agent_archive.build import trusts
@@ -19,6 +19,9 @@ from controller.panels.base import SkeletonFiles
 from controller.panels.registry import is_here
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, JOB_FILE, RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Job as JobPayload
 
 JOB_FILE_MODE = 0o600
 
@@ -81,10 +84,10 @@ def place(work: Work, *, needs_bundle: bool = True, anew: bool = False) -> Put:
     tools.panel.put_files(account, {f"{FOLDER}/{JOB_FILE}": (content, JOB_FILE_MODE), **wanted})
     digests = delivery.digests(files, content)
     instead = f"instead of the agent {wanted_agent}" if wanted_agent not in ("", found.version) else ""
-    return Put(int(document["expires_at"]), digests, unprepared, found.version, instead)
+    return Put(document["expires_at"], digests, unprepared, found.version, instead)
 
 
-def _agent_for(work: Work, wanted: str, *, needs_bundle: bool) -> tuple[AgentFiles, dict[str, Any]]:
+def _agent_for(work: Work, wanted: str, *, needs_bundle: bool) -> tuple[AgentFiles, JobPayload]:
     """Return the agent `wanted`, and its job file's payload; the installed agent, where that one is not kept here or
     would refuse the job file or the bundle: a job must not fail because an agent is old. Raises as `place` does."""
     tools = work.tools
@@ -100,7 +103,7 @@ def _agent_for(work: Work, wanted: str, *, needs_bundle: bool) -> tuple[AgentFil
     return (found, document) if understands else _agent_for(work, "", needs_bundle=needs_bundle)
 
 
-def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> dict[str, Any]:
+def _payload(work: Work, agent: bytes, *, needs_bundle: bool) -> JobPayload:
     tools, job = work.tools, work.job
     token = tools.tokens.for_agent(job.id, job.attempt)
     starters = tools.panel.start_names(work.account, job.id, job.attempt)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask_babel import lazy_gettext
@@ -15,6 +15,9 @@ from controller.jobs.lifecycle import plan
 from controller.web.support.i18n import gettext, language
 from shared.errors import is_known, title
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Step
 
 #: A command, with what no line may begin or end with without it.
 _COMMAND = re.compile(r"([(«]*)`([^`]*)`([.,:;?!)»]*)")
@@ -149,7 +152,7 @@ def error_title(code: str) -> str:
     return title(code, language()) if is_known(code) else code
 
 
-def is_moving(state: str, steps: Iterable[Mapping[str, Any]] = ()) -> bool:
+def is_moving(state: str, steps: Iterable[Step] = ()) -> bool:
     """Return whether the job may change by itself, so that its page refreshes; `steps` are those of its status."""
     after_all = any(step["state"] in ("waiting", "running") for step in steps)
     return state not in ENDED or (state == "live" and after_all)
@@ -207,7 +210,7 @@ def headline(state: str, noun: str, *, is_alarmed: bool = True) -> tuple[str, st
     )
 
 
-def with_labels(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def with_labels(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Return `steps` of a job with `label` and `tone` for the page."""
     return [{**step, "label": step_label(step["name"]), "tone": state_tone(step["state"])} for step in steps]
 

@@ -19,7 +19,7 @@ TYPES = {
     "job": "Job",
     "manifest": "Manifest",
     "order": "Order",
-    "service": "Service",
+    "service": "ServiceStatus",
     "state": "State",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -13,11 +13,14 @@ from controller.db import facts, steps
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence
-from controller.jobs.agent_judgement.sight import Sight
+from controller.jobs.agent_judgement.sight import NO_STATE, Sight
 from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
 from controller.jobs.lifecycle import changes, panel_lockout, states
 from controller.jobs.lifecycle.step_context import Tools, Work
 from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Error, Event, State
 
 LOG = logging.getLogger(__name__)
 #: Pause after a panel that failed during a probe.
@@ -53,30 +56,33 @@ def probe(tools: Tools, job: Job, now: float) -> Job:
         sight, event = Sight(None, False, False), None
         verdict = silence.verdict(job, sight, now)
     if event is not None:
-        found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or {}, now))
+        found = change(lambda connection, now_job: _finished(connection, now_job, event, sight.state or NO_STATE, now))
         if found.state not in WAITING:
             return found
     found = change(lambda connection, now_job: _judged(connection, now_job, verdict, sight.state, now))
-    if verdict.kind == "failed" and found.state == states.FAILED and panel_reports.is_of(job, sight.state):
+    if (
+        verdict is not None
+        and verdict.kind == "failed"
+        and found.state == states.FAILED
+        and panel_reports.is_of(job, sight.state)
+    ):
         _answer(work, sight)
     return found
 
 
-def _sight(work: Work, now: float) -> tuple[Sight, dict[str, Any] | None, silence.Verdict]:
+def _sight(work: Work, now: float) -> tuple[Sight, Event | None, silence.Verdict | None]:
     """Return what lies in the account, the final event found there, and the verdict. Raises ShoplaunchError."""
     panel, job = work.tools.panel, work.job
     sight = panel_reading.read(panel, work.account, job)
     event, verdict = panel_reports.final_event(job, sight.state), silence.verdict(job, sight, now)
-    if event is None and verdict.kind == "stalled":
+    if event is None and verdict is not None and verdict.kind == "stalled":
         # Nothing runs in an account that is suspended or gone, whatever files are left
         panel.ensure_account(job.account, job.domain, create=False, email=job.email)
         verdict = replace(verdict, error=delivery.explained(panel, work.account, job, verdict.error))
     return sight, event, verdict
 
 
-def _finished(
-    connection: sa.Connection, job: Job, event: Mapping[str, Any], state: Mapping[str, Any], now: float
-) -> dict[str, Any]:
+def _finished(connection: sa.Connection, job: Job, event: Event, state: State, now: float) -> dict[str, Any]:
     columns = panel_reports.finish(connection, job, event, now)
     return {**columns, "progress": panel_reports.progress(state, now)["progress"]} if columns else {}
 
@@ -89,12 +95,12 @@ def _answer(work: Work, sight: Sight) -> None:
         LOG.warning("job %s: the agent is not answered: %s", work.job.id, error.message)
 
 
-def _is_final(error: Mapping[str, Any]) -> bool:
+def _is_final(error: Error) -> bool:
     """Return whether asking the panel again is useless until an operator acts."""
     return not error["retryable"] and error["code"] != panel_lockout.CODE
 
 
-def _unseen(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+def _unseen(connection: sa.Connection, job: Job, error: Error, now: float) -> Mapping[str, Any]:
     """The probe found nothing. The job stalls when the panel refuses finally; else the panel is asked again. When
     the server refused the controller's login, the operator is notified."""
     if _is_final(error):
@@ -113,13 +119,13 @@ def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
 
 
 def _judged(
-    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any] | None, now: float
+    connection: sa.Connection, job: Job, found: silence.Verdict | None, state: State | None, now: float
 ) -> Mapping[str, Any]:
-    if found.kind == "quiet":
+    if found is None:
         return facts.column(_answered(job, now))
     if found.kind == "works":
-        return _works(connection, job, found, state or {}, now)
-    steps.update(connection, job.id, "agent", state=steps.FAILED, error=dict(found.error), finished_at=now)
+        return _works(connection, job, found, state or NO_STATE, now)
+    steps.update(connection, job.id, "agent", state=steps.FAILED, error=found.error, finished_at=now)
     return changes.failed(job, "agent_failed" if found.kind == "failed" else "stall", "agent", found.error, now)
 
 
@@ -128,9 +134,7 @@ def _answered(job: Job, now: float) -> Facts:
     return replace(facts.of(job), looked_at=now, look_failures=0, look_at=0.0)
 
 
-def _works(
-    connection: sa.Connection, job: Job, found: silence.Verdict, state: Mapping[str, Any], now: float
-) -> dict[str, Any]:
+def _works(connection: sa.Connection, job: Job, found: silence.Verdict, state: State, now: float) -> dict[str, Any]:
     """The agent works unheard: alarm the operator when that begins, and when the agent's error lasts."""
     alarms, known = not silence.is_blocked(job), agent_trouble.of(job)
     after = replace(_answered(job, now), seen_at=now, blocked_at=now, state_updated_at=found.updated_at)
@@ -141,6 +145,6 @@ def _works(
     elif known is not None and agent_trouble.is_over(known, state.get("percent")):
         after = replace(after, trouble=None)
     steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
-    columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": dict(found.error)}
+    columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": found.error}
     columns |= {"alarm": "wanted"} if alarms else {}
     return columns | facts.column(after) | panel_reports.progress(state, now)

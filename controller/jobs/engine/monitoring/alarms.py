@@ -30,15 +30,15 @@ def due_at(job: Job, now: float) -> float:
     """Return the time from which the job's alarm may be delivered."""
     alarmed_at = facts.of(job).alarmed_at
     # A locked server is reported once, by one job: that needs no pause
-    if alarmed_at is None or alarmed_at > now or (job.error or {}).get("code") == panel_lockout.CODE:
+    is_locked = job.error is not None and job.error["code"] == panel_lockout.CODE
+    if alarmed_at is None or alarmed_at > now or is_locked:
         return now
     return alarmed_at + APART_SECONDS
 
 
 def of_job(tools: Tools, job: Job) -> Alarm:
     """Return the alarm that describes the job's state."""
-    error = dict(job.error or {})
-    code = str(error.get("code", ""))
+    code, message = (job.error["code"], job.error["message"]) if job.error else ("", "")
     code = code if is_known(code) else sanitize.UNKNOWN
     step = plan.named(job.step or "")
     return Alarm(
@@ -48,7 +48,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
         state=job.state,
         step=job.step,
         code=code,
-        message=str(error.get("message", "")) if plan.is_quotable(job.step) else ELSEWHERE,
+        message=message if plan.is_quotable(job.step) else ELSEWHERE,
         advice=advice(code),
         admin_url=f"{tools.config.public_url.rstrip('/')}/admin/jobs/{job.id}",
         about=notifications.about(tools, job),

@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -29,6 +29,9 @@ from controller.panels.base import RemovalUnanswered
 from controller.recipes.base import BCRYPT
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 LOG = logging.getLogger(__name__)
 FORTH, BACK = "forth", "back"
@@ -168,7 +171,8 @@ def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
     """Return the columns of a follow-up job whose last step is done: it is live, or failed when it was rolled back."""
     free: dict[str, Any] = {"domain_key": None, "account_key": None, "stage": None}
     if is_back(job):
-        columns = {**changes.failed(job, "fail", "confirm", facts.of(job).failure or {}, now), **free}
+        failure = facts.of(job).failure or ShoplaunchError("internal").as_dict()
+        columns = {**changes.failed(job, "fail", "confirm", failure, now), **free}
         return columns | facts.column(replace(facts.of(job), direction=None, failure=None, taken_back=True))
     if job.parent is not None:
         parent = jobs.get(connection, job.parent, lock=True)
@@ -188,11 +192,11 @@ def may_take_back(job: Job, step: str) -> bool:
     return job.kind in KINDS and KINDS[job.kind].needs_back and step == "confirm" and not is_back(job)
 
 
-def taken_back(connection: sa.Connection, job: Job, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def taken_back(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
     """Return the columns of a job whose change failed the check from outside: a new attempt rolls it back."""
     moved = changes.moved(job, "take_back")
     again = changes.asked_again(connection, job, plan.following(["database_user"], plan.of(job.kind)), now)
-    known = replace(facts.after(job, again), direction=BACK, failure=dict(error))
+    known = replace(facts.after(job, again), direction=BACK, failure=error)
     return {**moved, **again, **facts.column(known), "error": dict(error)}
 
 

@@ -69,7 +69,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
             wanted = step or next((name for name, row in rows.items() if row.state == FAILED), "")
         first = _first(job, wanted, asked=step is not None)
         columns = _restart_order(connection, job, rows, first, now)
-        code = (job.error or {}).get("code")
+        code = job.error["code"] if job.error else ""
         if code in DAMAGED_BUNDLE:
             columns |= facts.column(replace(facts.after(job, columns), copies_distrusted=True))
         if code == "db_access_denied" and first == "database_user":
@@ -134,7 +134,7 @@ def _first(job: Job, wanted: str, *, asked: bool) -> str:
     """Return the step to begin with; `asked`: the operator named it."""
     if wanted not in PLAN:
         raise ShoplaunchError("illegal_transition", "no step of this job has failed")
-    code = (job.error or {}).get("code", "")
+    code = job.error["code"] if job.error else ""
     if code == "account_missing" and PLAN[wanted].part == PREPARE and not asked:
         # In a new account nothing of the earlier steps' work exists
         return MENDED_BY[code]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
@@ -12,6 +12,9 @@ from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.intake.installation import Installation
 from controller.telemetry.job_at_hand import working_on
+
+if TYPE_CHECKING:
+    pass
 
 
 class Agents:
@@ -28,13 +31,13 @@ class Agents:
         """Raise `token_invalid` when `token` is no agent's; whether its attempt is current is not checked."""
         self._installation.tokens.read_agent(token)
 
-    def record(self, token: str, event: Mapping[str, Any], size: int = 0) -> int:
-        """Take an agent's event of `size` bytes; return the job's attempt. See agent_events.record."""
+    def record(self, token: str, document: Mapping[str, object], size: int = 0) -> int:
+        """Take an agent's event `document` of `size` bytes; return the job's attempt. See agent_events.record."""
         holder = self._installation.tokens.read_agent(token)
-        self._reports.spend(holder.job, holder.attempt, event.get("event"), size)
+        self._reports.spend(holder.job, holder.attempt, document.get("event"), size)
         with working_on(holder.job, self._server_of(holder.job), holder.attempt):
-            attempt = agent_events.record(self._group_commit, holder, event, size, self._installation.now())
-            if event["event"] in agent_events.MOVING:
+            attempt = agent_events.record(self._group_commit, holder, document, size, self._installation.now())
+            if document["event"] in agent_events.MOVING:
                 self._installation.due_by_id(holder.job)
             return attempt
 

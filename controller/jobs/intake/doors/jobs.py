@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
@@ -20,6 +20,9 @@ from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import expectation
 from controller.jobs.shop import certificate
+
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus
 
 
 class Jobs:
@@ -43,11 +46,11 @@ class Jobs:
         with reading(self._installation.engine) as connection:
             return jobs.counts(connection)
 
-    def status(self, job: Job) -> dict[str, Any]:
+    def status(self, job: Job) -> ServiceStatus:
         """Return the document of shared/schemas/service.json."""
         return self.statuses([job])[0]
 
-    def statuses(self, many: Sequence[Job]) -> list[dict[str, Any]]:
+    def statuses(self, many: Sequence[Job]) -> list[ServiceStatus]:
         """Return the documents of shared/schemas/service.json of several jobs."""
         return view.statuses(self._installation, many)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
@@ -14,6 +14,9 @@ from controller.jobs.intake import billing_services, placing, resending
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
 
+if TYPE_CHECKING:
+    from shared.documents import ServiceStatus
+
 
 class Orders:
     """Orders of billing systems and operators. Every method raises ShoplaunchError."""
@@ -21,20 +24,20 @@ class Orders:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def place(self, order: Mapping[str, Any], source: str, signed_by: str = "", note: Note | None = None) -> Job:
+    def place(self, order: Mapping[str, object], source: str, signed_by: str = "", note: Note | None = None) -> Job:
         """Return the order's job; see controller.jobs.intake.placing.place."""
         own = self._installation
         return own.due(placing.place(own.engine, order, source, signed_by, own.now(), note))
 
-    def take_event(self, event: Mapping[str, Any], signed_by: str = "") -> dict[str, Any]:
-        """Take billing's event; return the service's status."""
-        return billing_services.take(self._installation, event, signed_by)
+    def take_event(self, document: Mapping[str, object], signed_by: str = "") -> ServiceStatus:
+        """Take billing's event `document`; return the service's status."""
+        return billing_services.take(self._installation, document, signed_by)
 
-    def service_status(self, service_id: str, signed_by: str = "") -> dict[str, Any]:
+    def service_status(self, service_id: str, signed_by: str = "") -> ServiceStatus:
         """Return the document of shared/schemas/service.json for the service of the key. Raises service_unknown."""
         return billing_services.status(self._installation, service_id, signed_by)
 
-    def retry_service(self, service_id: str, step: str | None, signed_by: str = "") -> dict[str, Any]:
+    def retry_service(self, service_id: str, step: str | None, signed_by: str = "") -> ServiceStatus:
         """Retry the failed step of the key's service, or try again to make its job; return the status."""
         return billing_services.retry(self._installation, service_id, step, signed_by)
 

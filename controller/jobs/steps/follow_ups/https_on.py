@@ -34,7 +34,9 @@ class HttpsOn(Change):
         looks = front(work)
         if secure.host != plain.host:
             # With a non-default port, rules of .htaccess that name the host do not match
-            looks = [{name: value for name, value in check.items() if name != "assets"} for check in looks]
+            looks = [check.copy() for check in looks]
+            for check in looks:
+                check.pop("assets", None)
         visit(work, secure, looks)
         path = f"{plain.base_uri}?from=http"
         status, target = visits.redirect(plain, path, FRONT)

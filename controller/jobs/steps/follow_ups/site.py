@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.shop import shop_checks, tls, values, visits
 from shared.placeholders import Renderer
+
+if TYPE_CHECKING:
+    from shared.documents import Check
 
 FRONT = "front"
 
@@ -30,12 +33,12 @@ def as_before(work: Work) -> visits.Site:
     return site_of(work, https=work.later.get("scheme") == "https")
 
 
-def front(work: Work) -> list[Mapping[str, Any]]:
+def front(work: Work) -> list[Check]:
     """Return the bundle's check of the front page, [] where it has none."""
     return [check for check in work.later.get("checks", []) if check["path"] == "/"][:1]
 
 
-def visit(work: Work, site: visits.Site, checks: Sequence[Mapping[str, Any]]) -> None:
+def visit(work: Work, site: visits.Site, checks: Sequence[Check]) -> None:
     """Run the checks on the site. Raises ShoplaunchError `check_failed`."""
     filled = {**values.of(work), "domain": site.host}
     shop_checks.run_checks(site, checks, Renderer(work.later["nonce"], filled))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext
 
@@ -15,6 +15,9 @@ from controller.web.support import labels
 from controller.web.support.i18n import duration, gettext, language
 from shared.errors import advice, is_known
 from shared.job import RESTORE
+
+if TYPE_CHECKING:
+    from shared.documents import Error, ServiceStatus, Step
 
 #: Actions in the audit log; beginning a follow-up job is one, named as the kind.
 ACTIONS: dict[str, Any] = {
@@ -63,7 +66,7 @@ def pages(total: int, per_page: int) -> int:
     return max(1, -(-total // per_page))
 
 
-def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
+def of_job(job: ServiceStatus, agent: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the job page from a job's status and its agent's live view."""
     state = job["state"]
     failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
@@ -90,9 +93,9 @@ def of_job(job: Mapping[str, Any], agent: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def own_advice(error: Mapping[str, Any]) -> str:
+def own_advice(error: Error) -> str:
     """Return the advice for `error` in the reader's language, or as it was sent for an unknown code."""
-    return advice(error["code"], language()) if is_known(error["code"]) else str(error["advice"])
+    return advice(error["code"], language()) if is_known(error["code"]) else error["advice"]
 
 
 def _waiting(state: str, expected: float | None) -> str:
@@ -106,7 +109,7 @@ def _waiting(state: str, expected: float | None) -> str:
     return ""
 
 
-def _rows(steps: Iterable[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(steps: Iterable[Step], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the steps as table rows, the agent's stages below the step `agent`."""
     rows = []
     for step in labels.with_labels(steps):

@@ -15,9 +15,9 @@ ERROR = {"code": "db_error", "message": "gone", "advice": "a", "retryable": Fals
 
 
 def verdict(job, now, state=None, cron_line=True):
-    """Return (kind, code) of the verdict on what lies in the account."""
+    """Return (kind, code) of the verdict on what lies in the account; of none ("quiet", None)."""
     found = silence.verdict(job, Sight(state, cron_line, folder=True), now)
-    return found.kind, found.error.get("code")
+    return ("quiet", None) if found is None else (found.kind, found.error["code"])
 
 
 def state_of(job, **more):
