@@ -1,0 +1,122 @@
+"""In signatures a document has its type from `shared/documents.pyi`, and `object` before it was checked."""
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+MODULES = [
+    path
+    for package in ("agent", "controller", "shared")
+    for path in sorted((PROJECT / package).rglob("*.py"))
+    # They work on rows as old versions stored them
+    if "migrations" not in path.parts
+]
+#: What a parameter is called that is a document or a part of one, alone or as the last word, also in the plural.
+DOCUMENTS = (
+    "ack", "check", "edit", "error", "event", "job", "manifest", "member", "order", "secret", "state", "statement",
+    "status",
+)  # fmt: skip
+_DOCUMENT = re.compile(rf"(?:.*_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
+#: A function so named returns one: words before may say how to get it, as in `of_job`, which is something else.
+_RETURNED = re.compile(rf"_*(?:final_|make_|check_|load_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
+_ANY = re.compile(r"\bAny\b")
+#: Not documents, though called so.
+OTHERS = (
+    # Of SQL, in text or bytes
+    "agent/database/access.py _filled(statement)",
+    # A message from one process to its helper
+    "agent/run/helper.py _listen(order)",
+    "agent/run/helper_main.py _work(order)",
+    # Of an archive: lines about its files
+    "controller/backups/archive.py digest_of(members)",
+    # The parts of one that only the recipe knows
+    "controller/bundles/pack/plan.py manifest()",
+    "controller/bundles/template_plan.py manifest()",
+    # Of a library: one complaint about a setting, an application that is set up
+    "controller/settings/model.py _problem(error)",
+    "controller/settings/model.py _complaint(error)",
+    "controller/web/api/bundles.py _init(state)",
+)
+
+
+def has_any(annotation):
+    return annotation is not None and _ANY.search(ast.unparse(annotation)) is not None
+
+
+def untyped(source):
+    """Yield the name of each document in a signature of `source` whose type is Any, or holds it."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        yield from (
+            f"{node.name}({one.arg})" for one in arguments if _DOCUMENT.match(one.arg) and has_any(one.annotation)
+        )
+        if _RETURNED.match(node.name) and has_any(node.returns):
+            yield f"{node.name}()"
+
+
+@functools.cache
+def found():
+    return {f"{path.relative_to(PROJECT)} {name}" for path in MODULES for name in untyped(path.read_text("utf-8"))}
+
+
+def test_each_document_in_a_signature_has_its_type():
+    assert found() <= set(OTHERS)
+
+
+def test_each_exception_is_needed():
+    assert set(OTHERS) <= found()
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "def take(error: Mapping[str, Any]) -> None: ...",
+        "def take(self, *, last_event: dict[str, Any] | None = None) -> None: ...",
+        "def take(checks: Sequence[Mapping[str, Any]]) -> None: ...",
+        "def take(job: 'Mapping[str, Any]') -> None: ...",
+        "def final_event(text: str) -> dict[str, Any] | None: ...",
+    ],
+)
+def test_one_without_its_type_is_seen(signature):
+    assert len(list(untyped(signature))) == 1
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "def take(error: Error, columns: Mapping[str, Any]) -> dict[str, Any]: ...",
+        "def take(order: Mapping[str, object]) -> Order: ...",
+        "def of_job(row: sa.Row[Any]) -> list[sa.Row[Any]]: ...",
+    ],
+)
+def test_others_may_be_anything(signature):
+    assert not list(untyped(signature))
+
+
+def test_each_type_is_used():
+    """By a module, or as the type of a part of another one."""
+    types = [one for one in ast.parse((PROJECT / "shared/documents.pyi").read_text("utf-8")).body if is_class(one)]
+    parts = {name.id for one in types for name in ast.walk(one) if isinstance(name, ast.Name)}
+    assert {one.name for one in types} <= parts | imported()
+
+
+def is_class(node):
+    return isinstance(node, ast.ClassDef)
+
+
+def imported():
+    """Return the names that modules, and descriptions of them, take from the types of documents."""
+    descriptions = [*(PROJECT / "agent").rglob("*.pyi"), *(PROJECT / "shared").rglob("*.pyi")]
+    return {
+        alias.name
+        for path in [*MODULES, *descriptions]
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "shared.documents"
+        for alias in node.names
+    }
