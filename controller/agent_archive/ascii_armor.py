@@ -8,7 +8,7 @@ import re
 from controller.agent_archive.locations import PACKAGING
 from shared.encoding import sha256_hex
 
-TEMPLATE = PACKAGING / "armour"
+TEMPLATE = PACKAGING / "ascii_armor"
 #: Characters of the alphabet that forms need not escape; lines short enough for every editor and proxy.
 LINE_CHARS = 120
 _ARMORED = re.compile(

@@ -143,7 +143,7 @@ def _as_known(context: sa.engine.ExceptionContext) -> BaseException | None:
         return ShoplaunchError("database_full", f"the controller's database: {text}")
     if context.engine is not None and is_protected(problem, context.engine.url):
         message, denied = f"the controller's database: {text}", sqlstates.is_denied(problem)
-        # A server that was the first one may keep its connections: a new one leads to that which is now
+        # A server that was the primary may keep its connections: a new one leads to the present primary
         context.is_disconnect = context.is_disconnect or not (denied or context.engine.dialect.name == "sqlite")
         return ShoplaunchError("database_unwritable", message, denied=denied)
     # Exactly this class, no subclass, when the file itself is no (intact) database

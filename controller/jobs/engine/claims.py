@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller.db.jobs import Job
 from controller.jobs.engine.step_runner import Begun
 from controller.jobs.lifecycle.lease import Lease
-from controller.jobs.lifecycle.step_context import Surroundings
+from controller.jobs.lifecycle.step_context import JobContext
 
 
 class Claimed(NamedTuple):
@@ -15,7 +15,7 @@ class Claimed(NamedTuple):
 
     lease: Lease
     begun: Begun
-    known: Surroundings
+    known: JobContext
 
 
 class Rest(NamedTuple):

@@ -24,7 +24,7 @@ from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
 from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
 from controller.jobs.lifecycle.emergency_log import report
-from controller.jobs.lifecycle.step_context import Surroundings, Tools, Work
+from controller.jobs.lifecycle.step_context import JobContext, Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
@@ -72,7 +72,7 @@ class JobRunner:
             with reading(self._engine) as connection:
                 job = jobs.get(connection, job_id)
                 begun = step_runner.Begun(job, (), plan.rows(connection, job))
-                claimed = Claimed(held, begun, Surroundings.of(connection, job))
+                claimed = Claimed(held, begun, JobContext.of(connection, job))
             rest = self._move_kept(claimed, is_stopping)
         self.give_back(rest)
         return True
@@ -90,7 +90,7 @@ class JobRunner:
             found = []
         held.longest = max((step.longest for step in found), default=held.longest)
         begun = step_runner.claim(connection, held, step_runner.Begun(job, found, rows), moment)
-        return Claimed(held, begun, Surroundings.of(connection, job))
+        return Claimed(held, begun, JobContext.of(connection, job))
 
     def move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
         """As `advance`, for a claimed job, which the caller gives back. Raises database_busy."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shared.documents import Manifest
 
 
-class Surroundings(NamedTuple):
+class JobContext(NamedTuple):
     """A job's server and bundle, and its server's channel; None where there is none by that name."""
 
     server: Server | None
@@ -39,7 +39,7 @@ class Surroundings(NamedTuple):
     channel: Channel | None = None
 
     @classmethod
-    def of(cls, connection: sa.Connection, job: Job) -> Surroundings:
+    def of(cls, connection: sa.Connection, job: Job) -> JobContext:
         """Return those of the job."""
         return cls(*job_context.of_job(connection, job.id))
 
@@ -61,23 +61,23 @@ class Tools:
     #: The lease of the job being worked on: its data is written only while the lease is held.
     lease: Lease | None = None
     #: What was read together with the job.
-    known: Surroundings | None = None
+    known: JobContext | None = None
 
     #: The opened panel: steps side by side share one, which is known by it as the probe of a server that fails.
     _opened: list[Panel] = field(init=False, default_factory=list, repr=False, compare=False)
     _opening: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
 
-    _looked_up: list[Surroundings] = field(init=False, default_factory=list, repr=False, compare=False)
+    _looked_up: list[JobContext] = field(init=False, default_factory=list, repr=False, compare=False)
 
     @property
     def bundle(self) -> Bundle:
         """The job's bundle, looked up once in one go. Raises bundle_unknown."""
-        return self._surroundings.bundle or self.bundles.get(self.job.bundle)
+        return self._job_context.bundle or self.bundles.get(self.job.bundle)
 
     @property
     def server(self) -> Server:
         """The job's server, looked up once in one go. Raises server_unknown."""
-        found = self._surroundings.server
+        found = self._job_context.server
         if found is None:
             raise ShoplaunchError("server_unknown", f"there is no server {self.job.server[:80]!r}")
         return found
@@ -85,15 +85,15 @@ class Tools:
     @property
     def channel(self) -> Channel:
         """Which agent accounts of the job's server get."""
-        return self._surroundings.channel or Channel(self.server.channel)
+        return self._job_context.channel or Channel(self.server.channel)
 
     @property
-    def _surroundings(self) -> Surroundings:
+    def _job_context(self) -> JobContext:
         if self.known is not None:
             return self.known
         if not self._looked_up:
             with reading(self.engine) as connection:
-                self._looked_up.append(Surroundings.of(connection, self.job))
+                self._looked_up.append(JobContext.of(connection, self.job))
         return self._looked_up[0]
 
     @property

@@ -95,5 +95,5 @@ def _made(
     more, without = environment
     if series.defines:
         return SettingsFile(as_installed.constants(made), [], [sentence], more, is_absent)
-    files = {**as_installed.beside(root, version, config.STUBS), **more}
+    files = {**as_installed.missing_files(root, version, config.STUBS), **more}
     return SettingsFile(as_installed.parameters(root, made, kept), [], [sentence, *without], files, is_absent)

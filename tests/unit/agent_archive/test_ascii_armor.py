@@ -24,7 +24,7 @@ BETWEEN_TWO_LOOKS = ("null byte", "Non-UTF-8")
 
 
 class Place:
-    """A folder of the account with the armoured agent in it, below `parent`."""
+    """A folder of the account with the armored agent in it, below `parent`."""
 
     def __init__(self, parent):
         self.folder = parent / "home"

@@ -46,15 +46,15 @@ KEPT = {
 #: Former names of classes, functions and constants: no identifier may be one of these.
 NAMES = {
     "Ahead", "Beside", "Deed", "Entrance", "Forgetful", "Gate", "JobMemory", "Later", "Listing", "Looks", "Mover",
-    "SMALL", "SMALL_KINDS", "SMALL_STAGES", "Together", "_Lanes", "_Told", "_Wish", "armoured", "beside_cleaning",
-    "claim_telling", "entrance", "files_beside", "looks_of", "open_child", "role_told", "small_payload",
-    "tell_refused", "tell_waiting", "told_address", "told_by",
+    "SMALL", "SMALL_KINDS", "SMALL_STAGES", "Surroundings", "Together", "_Lanes", "_Told", "_Wish", "armoured",
+    "beside_cleaning", "claim_telling", "entrance", "files_beside", "looks_of", "open_child", "role_told",
+    "small_payload", "tell_refused", "tell_waiting", "told_address", "told_by",
 }  # fmt: skip
 #: Words that no part of an identifier may be, names of tests included.
 WORDS = {"armour", "armoured", "deed", "deeds", "forgetful", "lane", "lanes", "nouns", "whoever", "whomever"}
 #: What no sentence may say, in code and in pages. The changelog tells how it was.
 SENTENCES = re.compile(
-    r"\b(?:whoever|whomever|(?:one|none|nothing|line|key|file|socket|table|agent)s? of ours"
+    r"\b(?:whoever|whomever|(?:one|none|nothing|line|key|file|socket|table|agent|page|version)s? of ours"
     r"|is not of now|of before|by turns)\b",
     re.I,
 )

@@ -52,8 +52,8 @@ def constants(made: Installation) -> defines.Defines:
     return defines.Defines(values).with_prefix(made.prefix)
 
 
-def beside(root: Path, version: str, stubs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """Return path -> content of the files that the installer writes beside the parameters and the tree lacks."""
+def missing_files(root: Path, version: str, stubs: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return path -> content of the files that the installer writes besides the parameters, and that the tree lacks."""
     # Since 9 the settings of 1.6 have no successor
     of_release = {path: text for path, text in stubs.items() if path != _DEPRECATED or _numbers(version) < (9,)}
     return {path: text for path, text in of_release.items() if not (root / path.decode()).exists()}
