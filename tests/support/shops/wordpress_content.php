@@ -49,6 +49,19 @@ $wpdb->insert( $wpdb->prefix . 'wc_orders', array( 'id' => 7, 'billing_email' =>
 $order = wp_insert_post( array( 'post_type' => 'shop_order', 'post_title' => 'Order', 'post_status' => 'wc-completed' ) );
 add_post_meta( $order, '_billing_email', 'buyer@somewhere.example' );
 
+// As WooCommerce 10 makes them: shipments, people who wait for stock; the shop's identity; what editors send one another
+$wpdb->query( "CREATE TABLE {$wpdb->prefix}wc_order_fulfillments (fulfillment_id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, entity_type varchar(255) NOT NULL, entity_id bigint unsigned NOT NULL, status varchar(255) NOT NULL, is_fulfilled tinyint(1) NOT NULL DEFAULT 0, date_updated datetime NOT NULL, date_deleted datetime NULL)" );
+$wpdb->insert( $wpdb->prefix . 'wc_order_fulfillments', array( 'entity_type' => 'WC_Order', 'entity_id' => $order, 'status' => 'sent-to-lane-4471', 'date_updated' => '2026-01-02 03:04:05' ) );
+$wpdb->query( "CREATE TABLE {$wpdb->prefix}wc_order_fulfillment_meta (meta_id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, fulfillment_id bigint unsigned NOT NULL, meta_key varchar(255) NULL, meta_value longtext NULL, date_updated datetime NOT NULL, date_deleted datetime NULL)" );
+$wpdb->insert( $wpdb->prefix . 'wc_order_fulfillment_meta', array( 'fulfillment_id' => 1, 'meta_key' => '_tracking_number', 'meta_value' => '"TRACK00340434161094"', 'date_updated' => '2026-01-02 03:04:05' ) );
+$wpdb->query( "CREATE TABLE {$wpdb->prefix}wc_stock_notifications (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, product_id bigint unsigned NOT NULL, user_id bigint unsigned NULL, user_email varchar(100) NULL, status varchar(20) NOT NULL)" );
+$wpdb->insert( $wpdb->prefix . 'wc_stock_notifications', array( 'product_id' => 9, 'user_email' => 'waiting@somewhere.example', 'status' => 'active' ) );
+$wpdb->query( "CREATE TABLE {$wpdb->prefix}wc_stock_notificationmeta (meta_id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, notification_id bigint unsigned NOT NULL, meta_key varchar(255) NULL, meta_value longtext NULL)" );
+$wpdb->insert( $wpdb->prefix . 'wc_stock_notificationmeta', array( 'notification_id' => 1, 'meta_key' => '_customer_locale', 'meta_value' => 'waits-for-a-kettle-in-1183' ) );
+add_option( 'woocommerce_store_id', '5f0c3b1e-7f51-4f7e-9a52-3d1f6c2b9a77' );
+$storage = wp_insert_post( array( 'post_type' => 'wp_sync_storage', 'post_title' => 'room-of-the-garden', 'post_status' => 'publish' ) );
+add_post_meta( $storage, 'wp_sync_update', 'karim-types-at-cursor-88' );
+
 update_option( 'permalink_structure', '/%postname%/' );
 $GLOBALS['wp_rewrite']->init();
 add_filter( 'got_rewrite', '__return_true' );

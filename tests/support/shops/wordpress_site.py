@@ -28,6 +28,9 @@ CONTENT_SECRETS = {
     "gateway": "sk_live_51TemplateGatewayKey", "consumer": "ck_template0consumer0key",
     "editor": "editor@template-owner.example", "visitor": "visitor@somewhere.example",
     "buyer": "buyer@somewhere.example", "licence": "LIC-7781-TEMPLATE-KEY",
+    "shipment": "sent-to-lane-4471", "parcel": "TRACK00340434161094", "waiting": "waiting@somewhere.example",
+    "waited_for": "waits-for-a-kettle-in-1183", "identity": "5f0c3b1e-7f51-4f7e-9a52-3d1f6c2b9a77",
+    "room": "room-of-the-garden", "typed": "karim-types-at-cursor-88",
 }  # fmt: skip
 
 
