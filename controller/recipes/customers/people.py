@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from controller.recipes.base import People, TemplateDatabase
 from controller.recipes.customers import unknown_tables
 
-#: Values of a column to check; a table of people shows one among them.
-_LOOKED_AT = 200
+#: Values of a column that are read at first, and at most at once: a table of people mostly shows one among the first.
+_FIRST, _MOST = 200, 50_000
+#: How the values of two tables are compared, whatever their character sets are: as texts of this length.
+_COMPARED = "TRIM(CAST(`{}` AS CHAR(190) CHARACTER SET utf8mb4)) COLLATE utf8mb4_unicode_ci"
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text"})
 _NUMBERS = frozenset({"int", "bigint"})
 _BYTES = frozenset({"binary", "varbinary"})
@@ -80,7 +82,9 @@ class Search:
             where = condition(name)
             columns = () if where is None else tuple(
                 column for column, kind, data in self._columns(name)
-                if any(self._is_somebodys(kind, data, value) for value in self._values(name, column, where))
+                if any(
+                    self._is_somebodys(kind, data, value) for value in self._values(name, column, kind, data, where)
+                )
             )  # fmt: skip
             if columns:
                 filled = " OR ".join(f"COALESCE(`{column}`, '') NOT IN ('', '0')" for column in columns)
@@ -100,25 +104,35 @@ class Search:
             ):
                 yield column.name, "ip", data
 
-    def _values(self, table: str, column: str, where: str) -> Sequence[bytes]:
-        condition = f"({where or '1'}) AND COALESCE(`{column}`, '') NOT IN ('', '0')"
-        rows = self._database.query(f"SELECT DISTINCT `{column}` FROM `{table}` WHERE {condition} LIMIT {_LOOKED_AT}")
-        return [row[0] for row in rows if row[0]]
+    def _values(self, table: str, column: str, kind: str, data: str, where: str) -> Iterator[bytes]:
+        """Yield the distinct values of a column that may be somebody's by their form."""
+        condition = f"({where or '1'}) AND COALESCE(`{column}`, '') NOT IN ('', '0') AND {_form(column, kind, data)}"
+        yield from self._distinct(f"SELECT DISTINCT `{column}` AS value FROM `{table}` WHERE {condition}")
+
+    def _distinct(self, query: str) -> Iterator[bytes]:
+        """Yield all values of a query of one column, a bounded number of them at once."""
+        start, size = 0, _FIRST
+        while True:
+            rows = self._database.query(f"{query} ORDER BY value LIMIT {size} OFFSET {start}")
+            yield from (row[0] for row in rows if row[0])
+            if len(rows) < size:
+                return
+            start, size = start + size, min(size * 10, _MOST)
 
     def _count(self, table: str, where: str) -> int:
         return int(self._database.query(f"SELECT COUNT(*) FROM `{table}` WHERE {where}")[0][0] or 0)
 
     def _refers(self, table: str, column: str, kind: str, data: str, where: str) -> bool:
         known = {"email": self._known.emails, "phone": self._known.phones}.get(kind, ())
-        values = [one for one in self._values(table, column, where) if self._is_somebodys(kind, data, one)]
-        listed = ", ".join(["%s"] * len(values))
-        texts = [value.decode("utf-8", "replace").strip() for value in values]
-        among = f"WHERE of_customers.value IN ({listed}) LIMIT 1"
-        return bool(values) and any(
-            self._database.query(f"SELECT 1 FROM ({query}) AS of_customers {among}",
-                                 texts)
+        theirs = f"SELECT {_COMPARED.format(column)} AS value FROM `{table}` WHERE {where or '1'}"
+        return any(
+            self._is_somebodys(kind, data, value)
             for query in known
-        )  # fmt: skip
+            for value in self._distinct(
+                f"SELECT DISTINCT value FROM ({theirs}) AS theirs"
+                f" WHERE value IN (SELECT {_COMPARED.format('value')} FROM ({query}) AS of_customers)"
+            )
+        )
 
     def _is_somebodys(self, kind: str, data: str, value: bytes) -> bool:
         if kind == "email":
@@ -133,6 +147,17 @@ class Search:
 def unprefixed(tables: Mapping[str, Any], prefix: str, foreign: Collection[str]) -> dict[str, Any]:
     """Return the tables that have no installation's prefix: modules and owners make such tables."""
     return {name: table for name, table in tables.items() if not name.startswith(prefix) and name not in foreign}
+
+
+def _form(column: str, kind: str, data: str) -> str:
+    """Return the SQL condition that each value which is somebody's satisfies: it only saves reading others."""
+    if data in _NUMBERS:
+        return f"`{column}` >= {_FIRST_ADDRESS if kind == 'ip' else 10 ** (_LEAST_DIGITS - 1)}"
+    if data in _BYTES:
+        return f"LENGTH(`{column}`) IN (4, 16)"
+    if kind == "ip":
+        return f"`{column}` REGEXP '[0-9A-Fa-f]*[.:][0-9A-Fa-f]*[.:]'"
+    return f"`{column}` REGEXP '{'.@.+[.].' if kind == 'email' else '[0-9][0-9 ()./-]{5}'}'"
 
 
 def _digits(text: str) -> str:

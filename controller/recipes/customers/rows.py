@@ -73,6 +73,18 @@ class Rules(ABC):
             self._strangers = unknown_tables.places(self._counted.template, others, self.condition, own)
         return self._strangers
 
+    def of_nobody(self, judged: Mapping[str, str | None]) -> list[str]:
+        """Return a sentence for each table, `judged` by its columns, of which rows stay that refer to no customer.
+
+        An empty or zero number of a customer or order is a reference to nobody: such rows are settings or samples.
+        """
+        told = []
+        for full, condition in sorted(judged.items()):
+            kept = self._counted.count(full, condition) if condition and self._conditions.get(full) == condition else 0
+            if kept:
+                told.append(f"{full}: {kept} rows that refer to no customer, order or visitor")
+        return told
+
     def of_modules(self) -> list[str]:
         """Return the tables (full names) whose rows no rule of the recipe covers: they may hold anything."""
         known = self._foreign | {full for short, full in self._counted.tables.items() if self._is_known(short)}

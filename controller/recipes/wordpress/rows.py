@@ -63,8 +63,8 @@ class RowRules(Rules):
                 for full, short in self._short.items()
                 if short in {*tables.CUSTOMERS, "users"} or full in self._judged
             )
-            found += [f"{full}: customers" for full in kept if self._database.count(full)]
-        return found
+            return found + [f"{full}: customers" for full in kept if self._database.count(full)]
+        return found + self.of_nobody(self._judged)
 
     def _condition(self, short: str) -> str | None:
         if tables.is_trace(short):

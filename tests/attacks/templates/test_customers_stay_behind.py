@@ -36,6 +36,7 @@ class Planned:
     def __init__(self, plan, source):
         self.plan = plan
         self.report = plan.report()
+        self.told = plan.manifest()["personal_data"]
         self.findings = [one for one in plan.noticed() if one.kind == PEOPLE]
         self.asked = {one.place.table: one.shown for one in self.findings}
         self.dropped = {one["table"]: one["rows"] for one in self.report["dropped"]}
@@ -180,6 +181,61 @@ def test_what_was_decided_about_a_table_of_people_holds(planned):
     made = planned("", [Decision(PEOPLE, place, ACCEPT)])
     assert len(made.rows[place.table]) == 2
     assert list(made.asked) == [place.table]
+
+
+#: A table of 300 different values, of which the 250th is another.
+MANY = """
+CREATE TABLE {0} (id int PRIMARY KEY, {1} varchar(99));
+INSERT INTO {0} SELECT seq, {2} FROM seq_1_to_300;
+UPDATE {0} SET {1} = {3} WHERE id = 250;
+"""
+A_CUSTOMER = "(SELECT CONCAT(' ', UPPER(email)) FROM ps_customer ORDER BY id_customer DESC LIMIT 1)"
+A_NUMBER = "(SELECT phone FROM ps_address WHERE id_customer > 0 AND phone > '' LIMIT 1)"
+
+
+@attack("One row about a customer stands behind hundreds of others in a table that no recipe knows",
+        "the database says whether any row is about a customer: the table is emptied, and that is told")  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "value", "one"),
+    [("email", "CONCAT('desk', seq, '@template.shop.example')", A_CUSTOMER),
+     ("email", "CONCAT('ann', seq, '@elsewhere.test')", A_CUSTOMER),
+     ("phone", "CONCAT('extension ', seq)", A_NUMBER)],
+    ids=["among the owner's", "among strangers", "phone"],
+)  # fmt: skip
+@pytest.mark.parametrize("table", ["ps_made_many", "made_many"])
+def test_the_one_customer_among_hundreds_empties_a_table(planned, table, column, value, one):
+    made = planned(MANY.format(table, column, value, one))
+    assert made.rows[table] == []
+    assert made.dropped[table] == 300
+    assert made.asked == {}
+
+
+@attack("One row about a stranger stands behind hundreds of the owner's in a table that no recipe knows",
+        "packing asks what becomes of it")  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "value", "one"),
+    [("email", "CONCAT('desk', seq, '@template.shop.example')", "'ann@elsewhere.test'"),
+     ("phone", "CONCAT('extension ', seq)", "'+49 30 1234567'"),
+     ("phone", "seq", "'+49 30 1234567'"),
+     ("ip", "CONCAT('127.0.', seq DIV 250, '.', seq MOD 250)", "'192.0.2.7'"),
+     ("ip", "CONCAT('rule ', seq)", "'2001:db8::7'")],
+)  # fmt: skip
+def test_the_one_stranger_among_hundreds_is_asked_about(planned, column, value, one):
+    made = planned(MANY.format("made_many", column, value, one))
+    assert list(made.asked) == ["made_many"]
+
+
+def test_rows_that_name_no_customer_stay_and_are_told(planned):
+    made = planned(
+        "CREATE TABLE made_points (id int PRIMARY KEY, id_customer int, ip varchar(40));\n"
+        "INSERT INTO made_points VALUES (1, 2, ''), (2, 0, ''), (3, NULL, '127.0.0.1');\n"
+        "CREATE TABLE made_gone (id int PRIMARY KEY, id_order int);\nINSERT INTO made_gone VALUES (1, 900);\n"
+    )
+    assert [row[0] for row in made.rows["made_points"]] == [b"2", b"3"]
+    told = [one for one in made.told if one.startswith("made_")]
+    assert told == ["made_points: 2 rows that refer to no customer, order or visitor"]
+    # What such a row tells of people besides is asked about as everywhere
+    assert list(planned("UPDATE made_points SET ip = '192.0.2.9' WHERE id = 2").asked) == ["made_points"]
 
 
 OWN = """

@@ -89,8 +89,8 @@ class RowRules(Rules):
             found.append(f"{self._database.tables['configuration']}: {', '.join(named)}")
         if self._keep_customers:
             kept = sorted(full for full, short in self._short.items() if self._is_customers(short))
-            found += [f"{full}: customers" for full in kept if self._database.count(full)]
-        return found
+            return found + [f"{full}: customers" for full in kept if self._database.count(full)]
+        return found + self.of_nobody(self._judged)
 
     def _condition(self, short: str) -> str | None:
         if short in tables.ALWAYS_EMPTY:
