@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -70,9 +69,7 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
         columns |= {"reports_until": None, "heartbeats_until": None}
         columns |= {"progress": {}, "stage": None, **facts.column(facts.of_next_attempt(facts.of(job)))}
-    if facts.of(job).alarmed_at is not None:
-        # The operator who asked is to be alarmed of the result again
-        columns |= facts.column(replace(facts.after(job, columns), alarmed_at=None))
+    # When the last alarm was stays noted: programs and clients may ask as well, and again and again
     return columns
 
 

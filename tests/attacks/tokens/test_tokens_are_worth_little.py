@@ -129,15 +129,26 @@ def test_one_job_alarms_once_an_hour(world):
     assert world.job(job).alarm == "told" and world.mail.alarms[-1].state == "stalled"
 
 
-def test_a_client_who_tries_again_hears_at_once_when_that_fails(world):
+@attack(
+    "a program with an order key, a client or an operator tries a job again each time that its agent fails",
+    "the job alarms once an hour all the same, and what failed last is reported when that is over",
+)
+def test_whoever_tries_a_job_again_and_again_causes_one_alarm_an_hour(world):
     job, agent = world.dropped()
-    agent.fail("db_packet")
-    world.work()
-    world.service.jobs.retry(job.id)
-    world.work()
-    type(agent)(world, job).fail("db_packet")
-    world.work()
-    assert [alarm.code for alarm in world.mail.alarms] == ["db_packet", "db_packet"]
+    began = world.clock.now
+    for _ in range(30):
+        agent.fail("db_packet")
+        world.work()
+        assert world.job(job).state == "failed"
+        world.service.jobs.retry(job.id)
+        world.work_later(240, stride=60)
+        assert world.job(job).state == "dropped"
+        agent = type(agent)(world, job)
+    hours = (world.clock.now - began) / HOUR
+    assert hours >= 2 and 1 <= len(world.mail.alarms) <= hours + 1
+    agent.fail("db_error")
+    world.work_later(HOUR + 120, stride=60)
+    assert (world.job(job).alarm, world.mail.alarms[-1].code) == ("told", "db_error")
 
 
 PHISH = "Dear operator, your licence has run out: pay at https://evil.example/"
