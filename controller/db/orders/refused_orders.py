@@ -113,6 +113,11 @@ def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
 
 
+def lock(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Wait until nobody else is at work on those that meet `which`; nobody is until this transaction ends."""
+    connection.execute(sa.select(table.c.id).where(which).with_for_update()).all()
+
+
 def drop(connection: sa.Connection, which: sa.ColumnElement[bool]) -> set[str]:
     """Delete those that meet `which`, once nobody else is at work on them; return the domains that they named."""
     found = connection.execute(sa.select(table.c.id, table.c.domain).where(which).with_for_update()).all()

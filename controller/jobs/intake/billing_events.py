@@ -19,6 +19,7 @@ from controller.db.machines import servers
 from controller.db.orders import services
 from controller.db.orders.services import BilledService
 from controller.jobs.intake import orders, refused_orders, termination
+from controller.jobs.intake.orders import Sender, Still
 from controller.jobs.intake.server_lookup import server_of_host
 from controller.jobs.lifecycle import states
 from shared.errors import ShoplaunchError
@@ -42,23 +43,26 @@ CLOCK_SECONDS = 86400.0
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 
 
-def take(engine: sa.Engine, document: Mapping[str, object], now: float, signed_by: str = "") -> None:
+def take(
+    engine: sa.Engine, document: Mapping[str, object], now: float, signed_by: str = "", still: Still = orders.always
+) -> None:
     """Note the event `document`; start the service's job when it waits for nothing else, end it when it is terminated.
 
     `signed_by` names the key of its signature; each key has its own services. Raises ShoplaunchError `order_invalid`;
     and, when no job can be made (the event is stored all the same, so that `start` can try again), `domain_invalid`,
     `email_invalid`, `account_invalid`, `folder_*`, `server_unknown`, `server_ambiguous`, `bundle_unknown`,
     `domain_busy`, `key_forbidden`, `service_ending` (retryable). Each refusal is an open row of
-    controller.db.orders.refused_orders.
+    controller.db.orders.refused_orders. `still` is as a Sender's.
     """
+    sender = Sender(SOURCE, signed_by, still)
     try:
         event: BillingEvent = validate("billing-event", document, "order_invalid")
     except ShoplaunchError as error:
-        refused_orders.refuse(engine, SOURCE, signed_by, document, error, now)
+        refused_orders.refuse(engine, sender, document, error, now)
         raise
     if event["event"] == TERMINATED:
-        _require_may_end(engine, event, now, signed_by)
-    service = _noted(engine, event, now, signed_by)
+        _require_may_end(engine, event, now, sender)
+    service = _noted(engine, event, now, sender)
     if event["event"] == TERMINATED:
         # A late termination ends the account before this one
         since = service.module_created_at if service.terminated_at is None else None
@@ -69,14 +73,14 @@ def take(engine: sa.Engine, document: Mapping[str, object], now: float, signed_b
         start(engine, service, now)
 
 
-def _require_may_end(engine: sa.Engine, event: BillingEvent, now: float, signed_by: str) -> None:
+def _require_may_end(engine: sa.Engine, event: BillingEvent, now: float, sender: Sender) -> None:
     with reading(engine) as connection:
-        key = api_keys.find(connection, signed_by)
+        key = api_keys.find(connection, sender.signed_by)
     try:
         if key is not None:
             key.require("cancel")
     except ShoplaunchError as error:
-        refused_orders.refuse(engine, SOURCE, signed_by, event, error, now)
+        refused_orders.refuse(engine, sender, event, error, now)
         raise
 
 
@@ -99,7 +103,7 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
     try:
         if job is not None and _is_being_taken_back(engine, job):
             raise ShoplaunchError("service_ending", f"job {job.id} of the same service is still being taken back")
-        made = orders.place(engine, _order(service, known), SOURCE, now, service.signed_by)
+        made = orders.place(engine, _order(service, known), Sender(SOURCE, service.signed_by), now)
     except ShoplaunchError as error:
         if refused_orders.is_refusal(error):
             _note_error(engine, service, error.as_dict(), now)
@@ -124,12 +128,13 @@ def _is_being_taken_back(engine: sa.Engine, job: Job) -> bool:
     return any(one.state == states.CANCELLED and facts.of(one).undo.state != facts.UNDO_DONE for one in found)
 
 
-def _noted(engine: sa.Engine, event: BillingEvent, now: float, signed_by: str = "") -> BilledService:
+def _noted(engine: sa.Engine, event: BillingEvent, now: float, sender: Sender) -> BilledService:
     """Return the service's row after the event."""
 
     def work(connection: sa.Connection) -> BilledService:
-        known = services.get(connection, signed_by, event["service_id"], lock=True)
-        service = known or BilledService(event["service_id"], signed_by)
+        sender.still(connection)
+        known = services.get(connection, sender.signed_by, event["service_id"], lock=True)
+        service = known or BilledService(event["service_id"], sender.signed_by)
         service = replace(_with(service, event, now), updated_at=now)
         services.put(connection, service)
         return service

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 import idna
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from shared.documents import Order
 
 ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+#: Raises where an order is not to be taken any more.
+Still = Callable[[sa.Connection], None]
 #: Names allowed in `--option`: name -> (whether it may have a value, a description of its values).
 OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "occupied": (re.compile(r"refuse|move").fullmatch, "refuse|move"),
@@ -185,41 +188,49 @@ def _account_for(domain: str) -> str:
     return ("s" if not letters or letters[0].isdigit() else "") + letters + str(sha256_hex(domain.encode("ascii"))[:4])
 
 
-def place(
-    engine: sa.Engine,
-    order: Mapping[str, object],
-    source: str,
-    now: float,
-    signed_by: str = "",
-    note: Note | None = None,
-) -> Job:
-    """Return the job of this order: a new one, written with `note`, or the one that the same order of the key
-    `signed_by` made before.
+def always(_connection: sa.Connection) -> None:
+    """Let an order be taken that comes from outside."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Where an order comes from, the key that signed it ("": none), and whether it is still to be taken.
+
+    `still` is called within the transaction that takes the order, and raises where what it comes from is gone.
+    """
+
+    source: str
+    signed_by: str = ""
+    still: Still = always
+
+
+def place(engine: sa.Engine, order: Mapping[str, object], sender: Sender, now: float, note: Note | None = None) -> Job:
+    """Return the job of this order: a new one, written with `note`, or the one that the same order of the same key
+    made before.
 
     Raises ShoplaunchError `order_invalid`, `domain_invalid`, `email_invalid`, `account_invalid`, `folder_invalid`,
     `folder_reserved`, `folder_unsupported`, `server_unknown`, `bundle_unknown`, `language_missing`,
-    `currency_missing`, `domain_busy`, `key_forbidden`.
+    `currency_missing`, `domain_busy`, `key_forbidden`, and as the sender's `still` does.
     """
     began = time.time_ns()
-    job = _placed(engine, order, now, {"source": source, "signed_by": signed_by}, note)
+    job = _placed(engine, order, now, sender, note)
     if job.created_at == now:
         tracing.ordered(job.id, job.server, began)
     return job
 
 
-def _placed(
-    engine: sa.Engine, order: Mapping[str, object], now: float, by: Mapping[str, str], note: Note | None
-) -> Job:
+def _placed(engine: sa.Engine, order: Mapping[str, object], now: float, sender: Sender, note: Note | None) -> Job:
     found = checked(order)
     with reading(engine) as connection:
-        _require_allowed(connection, found, by["source"], by["signed_by"])
+        _require_allowed(connection, found, sender.source, sender.signed_by)
         servers.get(connection, found["server"])
         bundle = bundles.get(connection, found["bundle"])
     language = _fitted(found, bundle)
-    key = claims.order_key(found, by["signed_by"])
-    whose = {**by, "order_key": key}
+    key = claims.order_key(found, sender.signed_by)
+    whose = {"source": sender.source, "signed_by": sender.signed_by, "order_key": key}
 
     def work(connection: sa.Connection) -> Job:
+        sender.still(connection)
         known = jobs.find_by_order(connection, key)
         if known is not None:
             return _counting(known)

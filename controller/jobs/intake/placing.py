@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -11,24 +12,24 @@ from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import orders, refused_orders
+from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 
 
-def place(
-    engine: sa.Engine, order: Mapping[str, object], source: str, signed_by: str, now: float, note: Note | None = None
-) -> Job:
+def place(engine: sa.Engine, order: Mapping[str, object], sender: Sender, now: float, note: Note | None = None) -> Job:
     """Return the order's job; see controller.jobs.intake.orders.place.
 
-    A refused order that was signed (by the key `signed_by`) is stored: see controller.jobs.intake.refused_orders.
+    A refused order that was signed is stored: see controller.jobs.intake.refused_orders.
     """
-    api = source == refused_orders.API
+    api = sender.source == refused_orders.API
     try:
-        job = orders.place(engine, order, source, now, signed_by or _only_key(engine), note)
+        owned = replace(sender, signed_by=sender.signed_by or _only_key(engine))
+        job = orders.place(engine, order, owned, now, note)
     except ShoplaunchError as error:
         if api and refused_orders.is_refusal(error):
-            refused_orders.refuse(engine, source, signed_by, order, error, now)
+            refused_orders.refuse(engine, sender, order, error, now)
         raise
-    refused_orders.settle_order(engine, job, signed_by if api else None, now)
+    refused_orders.settle_order(engine, job, sender.signed_by if api else None, now)
     return job
 
 

@@ -15,6 +15,7 @@ from controller.db.jobs import Job
 from controller.db.orders import refused_orders
 from controller.db.orders.services import BilledService
 from controller.jobs.intake import orders
+from controller.jobs.intake.orders import Sender
 from controller.jobs.record import sanitize
 from controller.jobs.record.domains import readable
 from shared.encoding import canonical_json, is_text, sha256_hex
@@ -43,10 +44,12 @@ def is_refusal(error: ShoplaunchError) -> bool:
     return error.code not in _OWN_CODES
 
 
-def refuse(
-    engine: sa.Engine, source: str, signed_by: str, document: Mapping[str, object], error: ShoplaunchError, now: float
-) -> None:
-    """Store that the order (or event) `document` was refused. Raises ShoplaunchError `database_busy`."""
+def refuse(engine: sa.Engine, sender: Sender, document: Mapping[str, object], error: ShoplaunchError, now: float) -> None:
+    """Store that the order (or event) `document` was refused.
+
+    Raises ShoplaunchError `database_busy`, and as the sender's `still` does.
+    """
+    source, signed_by = sender.source, sender.signed_by
     if not is_text(document):
         document = {}
     service_id = document.get("service_id")
@@ -55,6 +58,7 @@ def refuse(
     key = _key(source, signed_by, service_id, document)
 
     def work(connection: sa.Connection) -> None:
+        sender.still(connection)
         refused_orders.note(connection, key, now, **values, **_shown(document))
 
     try:

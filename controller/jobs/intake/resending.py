@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import sqlalchemy as sa
 
 from controller.db import jobs
@@ -13,6 +15,7 @@ from controller.db.orders import refused_orders, services
 from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake import billing_events, placing
 from controller.jobs.intake.installation import Installation
+from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 
 
@@ -82,13 +85,21 @@ def _sent_service(installation: Installation, order: RefusedOrder) -> Job | None
         raise ShoplaunchError("illegal_transition", "the service was terminated")
     if known is not None and known.error is not None:
         return billing_events.start(installation.engine, known, installation.now())
-    billing_events.take(installation.engine, _document(order), installation.now(), order.signed_by)
+    still = partial(_require_open, number=order.id)
+    billing_events.take(installation.engine, _document(order), installation.now(), order.signed_by, still)
     with reading(installation.engine) as connection:
         return None if order.service_id is None else jobs.find_service(connection, order.service_id, order.signed_by)
 
 
 def _sent_order(installation: Installation, order: RefusedOrder) -> Job:
-    return placing.place(installation.engine, _document(order), order.source, order.signed_by, installation.now())
+    sender = Sender(order.source, order.signed_by, partial(_require_open, number=order.id))
+    return placing.place(installation.engine, _document(order), sender, installation.now())
+
+
+def _require_open(connection: sa.Connection, number: int) -> None:
+    """Raise unless the refused order is still open: its client may have been forgotten since it was read."""
+    if refused_orders.get(connection, number, lock=True).settled:
+        raise ShoplaunchError("illegal_transition", "the order is settled already")
 
 
 def _document(order: RefusedOrder) -> dict[str, object]:

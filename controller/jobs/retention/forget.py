@@ -61,6 +61,9 @@ def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgott
 
     def work(connection: sa.Connection) -> Forgotten:
         now = means.clock()
+        # Before anything is read: of what waits, or is sent again, a job may be in the making
+        services.get(connection, signed_by, service_id, lock=True)
+        refused_orders.lock(connection, refused_orders.of_service(signed_by, service_id))
         mine = [jobs.get(connection, one.id, lock=True) for one in _jobs(connection, signed_by, service_id)]
         _require_over(connection, mine, now)
         gone = _erase_service(connection, signed_by, service_id, now)

@@ -5,6 +5,7 @@ import pytest
 from controller.db.connection.engine import reading, transact
 from controller.db.orders import refused_orders as rows
 from controller.jobs.intake import chores, refused_orders
+from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -13,7 +14,7 @@ def refuse(world, *domains, code="bundle_unknown", by="billing"):
     for domain in domains:
         document = {"domain": domain, "bundle": "nothing"}
         error = ShoplaunchError(code, "refused by the test")
-        refused_orders.refuse(world.engine, refused_orders.API, by, document, error, world.clock())
+        refused_orders.refuse(world.engine, Sender(refused_orders.API, by), document, error, world.clock())
 
 
 def alarmed(world):

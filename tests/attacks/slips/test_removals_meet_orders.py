@@ -72,7 +72,7 @@ def test_an_order_for_what_was_just_removed_makes_no_job(config, engine, what, m
         return fitted(*arguments)
 
     monkeypatch.setattr(orders, "_fitted", removing)
-    assert error_code(orders.place, engine, ORDER, orders.OPERATORS, 1.0) == f"{what}_unknown"
+    assert error_code(orders.place, engine, ORDER, orders.Sender(orders.OPERATORS), 1.0) == f"{what}_unknown"
     with reading(engine) as connection:
         assert jobs.counts(connection) == {}
 
@@ -121,7 +121,7 @@ def test_a_removal_waits_for_what_is_being_written(request, config, engine, kind
     with ThreadPoolExecutor(1) as pool:
         if user == "order":
             monkeypatch.setattr(orders.steps, "insert", removing(orders.steps.insert))
-            orders.place(engine, ORDER, orders.OPERATORS, 1.0)
+            orders.place(engine, ORDER, orders.Sender(orders.OPERATORS), 1.0)
         else:
             monkeypatch.setattr(billing_keys.api_keys, "add", removing(billing_keys.api_keys.add))
             billing_keys.add(command_line(config), ApiKey("billing", **{f"{what}s": (NAMES[what],)}))

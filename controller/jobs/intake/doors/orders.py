@@ -13,6 +13,7 @@ from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake import billing_services, placing, resending
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
+from controller.jobs.intake.orders import Sender
 
 if TYPE_CHECKING:
     from shared.documents import ServiceStatus
@@ -27,7 +28,7 @@ class Orders:
     def place(self, order: Mapping[str, object], source: str, signed_by: str = "", note: Note | None = None) -> Job:
         """Return the order's job; see controller.jobs.intake.placing.place."""
         own = self._installation
-        return own.due(placing.place(own.engine, order, source, signed_by, own.now(), note))
+        return own.due(placing.place(own.engine, order, Sender(source, signed_by), own.now(), note))
 
     def take_event(self, document: Mapping[str, object], signed_by: str = "") -> ServiceStatus:
         """Take billing's event `document`; return the service's status."""
