@@ -5,6 +5,7 @@ installation in FOLDER, with one thing changed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,13 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[3]
 #: What only stops a test that hangs.
 SECONDS = 120
+
+
+def stop_seconds(unit):
+    """Return how long the service manager waits for the end of `shoplaunch-UNIT.service` before it kills it."""
+    text = (PROJECT / "packaging" / "systemd" / f"shoplaunch-{unit}.service").read_text()
+    (seconds,) = re.findall(r"^TimeoutStopSec=([0-9]+)$", text, re.MULTILINE)
+    return int(seconds)
 
 
 def _never(*_arguments, **_more):
@@ -28,6 +36,17 @@ def hung_step(world):
         _never()
 
     world.panel.before["ensure_account"] = ask
+
+
+def hung_request(world):
+    """A request of a page waits for an answer that never comes; a file tells that it was asked."""
+    from controller.web.api import monitoring
+
+    def ask(*_about):
+        (world.folder / "asked").touch()
+        _never()
+
+    monitoring.text = ask
 
 
 def hung_loop(_world):
@@ -79,7 +98,7 @@ def hung_end(_world):
     Worker.stop = _never
 
 
-TRICKS = {one.__name__: one for one in (hung_step, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)}
+TRICKS = {one.__name__: one for one in (hung_step, hung_request, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)}
 
 
 def main(folder, trick, *command):
@@ -135,6 +154,17 @@ class Process:
             return self._process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it does not end: {self.output()[-3000:]}") from None
+
+    def stopped(self, unit):
+        """Stop it as the service manager stops `unit`; return its exit code, -SIGKILL where it was not gone in time."""
+        import signal
+
+        self.signal(signal.SIGTERM)
+        try:
+            return self._process.wait(stop_seconds(unit))
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            return self._process.wait(SECONDS)
 
     def remove(self):
         """End it and all its processes."""

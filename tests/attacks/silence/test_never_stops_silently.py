@@ -1,11 +1,14 @@
 """It never stops silently: the loop goes on whatever it meets, or its process ends and says so; monitoring sees it."""
 
+import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from controller.db import due, jobs
@@ -184,6 +187,9 @@ def process(tmp_path):
         one.engine.dispose()
 
 
+#: Which unit of packaging/systemd runs it.
+UNITS = {"worker": "worker", "serve": "web"}
+PORT = re.compile(r"127\.0\.0\.1:[0-9]+")
 COMMANDS = {"worker": ["worker"], "serve": ["serve", "--bind", "127.0.0.1:0"]}
 
 
@@ -211,8 +217,7 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     started, world = process("hung_step", *COMMANDS[command])
     job = world.order()
     wait_until((tmp_path / "asked").exists, seconds=SECONDS)
-    started.signal(signal.SIGTERM)
-    assert started.ended() == 0, started.output()
+    assert started.stopped(UNITS[command]) == 0, started.output()
     left = world.job(job)
     # What the panel may still be doing nobody begins anew before the lease is over
     longest = plan.PLAN["account"].longest
@@ -225,21 +230,33 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
     assert is_dropped(world, job)
 
 
+@attack("a request that is never answered is under way while the web server is asked to end", "it ends in time")
+@pytest.mark.parametrize("more", [[], ["--no-worker"]], ids=["with a worker", "alone"])
+def test_a_hung_request_keeps_no_web_server_from_ending(process, tmp_path, more):
+    started, _world = process("hung_request", "serve", "--bind", "127.0.0.1:0", *more)
+    wait_until(lambda: PORT.search(started.output()), seconds=SECONDS)
+    address = PORT.search(started.output())[0]
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(requests.get, f"http://{address}/metrics", timeout=SECONDS)
+        wait_until((tmp_path / "asked").exists, seconds=SECONDS)
+        assert started.stopped("web") == 0, started.output()
+        with pytest.raises(requests.RequestException):
+            asking.result(SECONDS)
+
+
 @attack("the disk of its log is full when a worker is started, and later", "it works all the same, and ends when asked")
 def test_a_worker_whose_log_takes_nothing_works(process, tmp_path):
     started, world = process("hung_step", "worker", log=Path("/dev/full"))
     world.order()
     wait_until((tmp_path / "asked").exists, seconds=SECONDS)
-    started.signal(signal.SIGTERM)
-    assert started.ended() == 0
+    assert started.stopped("worker") == 0
 
 
 @attack("a worker hangs in its very end, whatever it waits for", "the kernel ends it in time")
 def test_a_worker_that_hangs_in_its_end_is_ended(process):
     started, _world = process("hung_end", "worker")
     wait_until(lambda: "working as" in started.output(), seconds=SECONDS)
-    started.signal(signal.SIGTERM)
-    assert started.ended() == -signal.SIGALRM, started.output()
+    assert started.stopped("worker") == -signal.SIGALRM, started.output()
 
 
 @attack("a service is stopped while it tells of refused orders", "it ends what it has begun, or is cut off in time")
