@@ -305,6 +305,12 @@ REQUESTS = {
     "a key nobody asked for": ("caching_sha2_password", [PEM], "db_auth_unsafe"),
     "the hash from before 2004": ("mysql_native_password", [switch("mysql_old_password", SALT[:8])], "db_auth_unsafe"),
     "the hash from before 2004 as it was": ("mysql_native_password", [b"\xfe"], "db_auth_unsafe"),
+    "ed25519": ("mysql_native_password", [switch("client_ed25519", SALT + SALT[:12])], "db_auth_plugin"),
+    "ed25519 from the start": ("client_ed25519", [b"\x01"], "db_auth_unsafe"),
+    "a dialog from the start": ("dialog", [b"\x04Password: "], "db_auth_unsafe"),
+    "a ticket of Kerberos": ("mysql_native_password", [switch("auth_gssapi_client", b"db@REALM\0")], "db_auth_plugin"),
+    "a ticket of Windows": ("mysql_native_password", [switch("authentication_windows_client", b"")], "db_auth_plugin"),
+    "a second password": ("mysql_native_password", [switch("mysql_native_password"), b"\x02"], "db_auth_unsafe"),
     "what the agent does not know": ("mysql_native_password", [switch("parsec")], "db_auth_plugin"),
 }  # fmt: skip
 

@@ -34,10 +34,16 @@ def home(tmp_path):
     service.installation.engine.dispose()
 
 
-def signed_in(app, user="nora", password=PASSWORD):
+def sign_in(app, user="nora", password=PASSWORD):
+    """Try to; return (status, the browser)."""
     browser = app.test_client()
     form = {"user": user, "password": password, "csrf_token": csrf_of(browser.get("/admin/login").text)}
-    assert browser.post("/admin/login", data=form).status_code == 303
+    return browser.post("/admin/login", data=form).status_code, browser
+
+
+def signed_in(app, user="nora", password=PASSWORD):
+    status, browser = sign_in(app, user, password)
+    assert status == 303
     return browser
 
 
@@ -53,8 +59,8 @@ def is_in(browser):
     return browser.get("/admin/jobs").status_code == 200
 
 
-def command(environment, *words, code=0):
-    done = CliRunner().invoke(main, words, env=environment)
+def command(environment, *words, code=0, given=None):
+    done = CliRunner().invoke(main, words, env=environment, input=given)
     assert done.exit_code == code, done.output
     return done.output
 
@@ -118,6 +124,21 @@ def test_the_last_operator_stays(home):
     assert "omid" in command(environment, "user", "list")
     with pytest.raises(ShoplaunchError):
         installation.set_operator(config, "omid", "short")
+
+
+@attack(
+    "an operator adds somebody under a name that is taken already, with another password",
+    "it is refused: the password from before lets in, the other does not, and sessions go on",
+)
+def test_a_name_that_is_taken_keeps_its_password(home):
+    environment, config, app = home
+    at_work, other = signed_in(app), "quite another password 7"
+    for role in ((), ("--role", "look"), ("--role", "administer")):
+        said = command(environment, "user", "add", "nora", "--password-file", "-", *role, code=1, given=other + "\n")
+        assert "name_taken" in said and other not in said
+    assert is_in(at_work) and is_in(signed_in(app))
+    status, browser = sign_in(app, password=other)
+    assert status != 303 and not is_in(browser)
 
 
 @attack(

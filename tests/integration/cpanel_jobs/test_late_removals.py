@@ -3,6 +3,7 @@
 import pytest
 
 from controller.panels.base import RemovalUnanswered
+from controller.panels.cpanel.account.cron import CRON_MARK
 from shared.errors import ShoplaunchError
 from tests.integration.cpanel_jobs.world import prepared
 
@@ -97,3 +98,19 @@ def test_an_accounts_own_line_keeps_its_number_from_a_removal_that_comes_late(wh
     assert whm.catch_up() == 1
     world.work_later(3700, stride=600)
     assert (world.job(job).domain_key, whm.engine.crontab(hosting.user)) == (None, f'MAILTO=""\n{OWN_LINE}\n')
+
+
+@pytest.mark.parametrize("own", [[OWN_LINE], [OWN_LINE, "5 4 * * 1 /usr/bin/true another"]], ids=["one", "two"])
+def test_an_accounts_own_line_outlives_a_removal_by_number_that_is_delivered_twice(whm, world, own):
+    whm.quirks.cron_remove_by = "line"
+    hosting = world.hosting()
+    job = world.sell(hosting)
+    world.work()
+    crontab = whm.engine.crontab(hosting.user)
+    whm.engine.write_crontab(hosting.user, "\n".join([crontab.rstrip("\n"), *own, ""]))
+    whm.quirks.change_twice = True
+    world.service.jobs.cancel(job.id)
+    world.work_later(3700, stride=600)
+    assert (world.job(job).domain_key, CRON_MARK in whm.engine.crontab(hosting.user)) == (None, False)
+    left = [line for line in whm.engine.crontab(hosting.user).splitlines() if not line.startswith("MAILTO")]
+    assert sorted(left) == sorted(own)

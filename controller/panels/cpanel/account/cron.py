@@ -139,10 +139,37 @@ class Crontab:
         left = self._same_as_ever(line, before)
         if left and operation.silence is None:
             number = left[-1].number
+            after = self._after(number)
             operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
             self._cache.forget("crontab")
             left = operation.removed(lambda: self._same_as_ever(line, before))
+            if not left and after is not None:
+                self._keep(*after)
         if left:
+            raise operation.silence or self._why(operation.answer.text)
+
+    def _after(self, number: str) -> tuple[Line, int] | None:
+        """Return the line that has the number of the line `number` once this is gone, and how often it is to be there
+        then; None when that was the last one."""
+        lines = self.lines()
+        numbers = [one.number for one in lines]
+        at = numbers.index(number)
+        rest = lines[:at] + lines[at + 1 :]
+        if at == len(rest):
+            return None
+        return rest[at], sum(str(one) == str(rest[at]) for one in rest)
+
+    def _keep(self, line: Line, times: int) -> None:
+        """Put a line back that went with the one before it: a proxy on the way may have delivered the removal twice.
+
+        Raises cron_edit_failed, panel_unreachable.
+        """
+        if len(self._same(line)) >= times:
+            return
+        fields: dict[str, Any] = dict(zip(_TIMES, line.times, strict=True))
+        operation = Operation(lambda: self._whm.api2(self._user, "Cron", "add_line", command=line.command, **fields))
+        self._cache.forget("crontab")
+        if len(self._same(line)) < times:
             raise operation.silence or self._why(operation.answer.text)
 
     def _same_as_ever(self, line: Line, before: int) -> list[Line]:
