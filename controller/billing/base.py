@@ -116,6 +116,8 @@ class Alarm:
     language: str = "en"
     #: The step's name on pages, in English.
     step_label: str = ""
+    #: Which of the alarms about the same this is: a repetition carries the same text, the next alarm another.
+    number: str = ""
 
 
 class Billing(ABC):

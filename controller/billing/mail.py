@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,6 +23,7 @@ from shared.errors import ShoplaunchError
 #: message that is given up while the server accepts it arrives, and is then sent a second time.
 TIMEOUT_SECONDS = 5 * 60
 STEP_SECONDS = 30
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 #: Plain readable text without a transfer encoding.
 _POLICY = SMTP.clone(cte_type="8bit", max_line_length=0)
 
@@ -40,25 +42,29 @@ class Mail(Billing):
         values = {**vars(news), "first_name": news.first_name or news.domain, "name_servers_line": line, **called}
         subject = texts.filled(texts.MAIL_SUBJECT, news.language, values)
         text = texts.filled(texts.MAIL, news.language, values)
-        self._send(news.email, subject, text, f"{news.job}.ready", once=True)
+        name = f"{news.job}.ready"
+        self._send(news.email, subject, text, name, self._identity(name))
 
     def alarm(self, news: Alarm) -> None:
         """See Billing.alarm. Raises ShoplaunchError `operator_missing` without [mail] operator."""
         if not self._settings.operator:
             raise ShoplaunchError("operator_missing", "nobody was notified: [mail] operator is not set")
-        self._send(self._settings.operator, alarm_texts.subject(news), alarm_texts.text(news), f"{news.job}.alarm")
+        name = f"{news.job}.alarm"
+        # The next alarm is no repetition of this one: mailboxes would hide it
+        identity = self._identity(f"{name}.{news.number}.{news.state}.{news.code}" if news.number else "")
+        self._send(self._settings.operator, alarm_texts.subject(news), alarm_texts.text(news), name, identity)
 
-    def _identity(self, name: str, once: bool) -> str:
+    def _identity(self, name: str) -> str:
+        """Return the message's id: of what has a name, a repetition has the same, as the first may have arrived."""
         domain = self._settings.sender.rpartition("@")[2] or "localhost"
-        # A resent message keeps its id, as the first may have arrived: mailboxes show it once
-        return f"<shoplaunch.{name}@{domain}>" if once else make_msgid(domain=domain)
+        return f"<shoplaunch.{_UNFIT.sub('-', name)}@{domain}>" if name else make_msgid(domain=domain)
 
-    def _send(self, recipient: str, subject: str, text: str, name: str, *, once: bool = False) -> None:
+    def _send(self, recipient: str, subject: str, text: str, name: str, identity: str) -> None:
         message = EmailMessage(policy=_POLICY)
         message["From"], message["To"] = self._settings.sender, _to(recipient)
         message["Subject"] = " ".join(subject.split())
         message["Date"] = formatdate(time.time())
-        message["Message-ID"] = self._identity(name, once)
+        message["Message-ID"] = identity
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, charset="utf-8", cte="8bit")
         try:

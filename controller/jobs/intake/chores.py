@@ -166,6 +166,7 @@ def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
         message=breaker.reason,
         advice=advice(server_outage.CODE),
         language=installation.config.mail.operator_language,
+        number=str(round(breaker.since)),
     )
 
 
@@ -182,6 +183,7 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
         language=installation.config.mail.operator_language,
+        number=str(round(order.first_at)),
     )
 
 

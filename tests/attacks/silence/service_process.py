@@ -98,7 +98,9 @@ def hung_end(_world):
     Worker.stop = _never
 
 
-TRICKS = {one.__name__: one for one in (hung_step, hung_request, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)}
+TRICKS = {
+    one.__name__: one for one in (hung_step, hung_request, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)
+}
 
 
 def main(folder, trick, *command):

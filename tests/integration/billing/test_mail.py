@@ -239,3 +239,13 @@ def test_a_message_sent_again_because_its_arrival_is_unknown_is_the_same_message
     mail(sink).hand_over(changed(NEWS, job="another1"))
     first, again, other = (parsed(content)["Message-ID"] for _recipients, content in sink.received)
     assert first == again != other
+
+
+def test_an_alarm_sent_again_is_the_same_message_and_the_next_alarm_another(sink):
+    operator = mail(sink, operator="operator@example.com")
+    for number, code in (("1", "db_error"), ("1", "db_error"), ("1", "disk_full"), ("2", "db_error"), ("", "db_error")):
+        operator.alarm(changed(TROUBLE, number=number, code=code))
+    operator.alarm(changed(TROUBLE, job="refused-<1>", number="1", code="no code"))
+    found = [parsed(content)["Message-ID"] for _recipients, content in sink.received]
+    assert found[0] == found[1] and len(set(found)) == 5
+    assert all(re.fullmatch(r"<[A-Za-z0-9._-]+@example\.com>", one) for one in found)

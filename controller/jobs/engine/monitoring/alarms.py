@@ -54,6 +54,8 @@ def of_job(tools: Tools, job: Job) -> Alarm:
         about=notifications.about(tools, job),
         language=tools.config.mail.operator_language,
         step_label=step.label if step else "",
+        # Until it is noted as delivered, the one before it is the same
+        number=str(round(facts.of(job).alarmed_at or job.created_at)),
     )
 
 

@@ -2,13 +2,18 @@
 
 import sqlite3
 import threading
+from contextlib import closing
+from email import message_from_bytes
 
 import pytest
 import sqlalchemy as sa
 
+from controller.billing.mail import Mail
+from controller.config import MailConfig
 from controller.db import jobs
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
+from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.support.error_codes import error_code
@@ -78,6 +83,54 @@ def test_mail_that_was_sent_while_the_state_database_was_locked_is_not_sent_twic
     assert len(world.mail.handed_over) == 1
     assert world.steps(job)["notify"].state == "done"
     assert world.job(job).secrets_encrypted is None
+
+
+def away_after(world, monkeypatch, name):
+    """The state database is away for longer than anything waits, once billing's `name` was called the first time."""
+    blocker = sqlite3.connect(world.folder / "state.db", isolation_level=None, check_same_thread=False)
+    send = getattr(world.mail, name)
+
+    def send_and_lock(news):
+        send(news)
+        monkeypatch.setattr(world.mail, name, send)
+        blocker.execute("BEGIN IMMEDIATE")
+
+    world.engine.dispose()
+    sa.event.listen(world.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=5"))
+    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(world.mail, name, send_and_lock)
+    return blocker
+
+
+def mails_of(folder):
+    return [message_from_bytes(path.read_bytes()) for path in sorted(folder.iterdir())]
+
+
+@SQLITE
+@pytest.mark.parametrize("what", ["hand_over", "alarm"])
+def test_mail_that_cannot_be_noted_for_long_is_sent_again_as_the_same_message(world, tmp_path, monkeypatch, what):
+    if what == "alarm":
+        job, agent = world.dropped()
+        agent.fail("db_packet")
+    else:
+        job = finished(world)
+    sender = Mail(MailConfig(folder=str(tmp_path / "mails"), operator="operator@example.com"))
+    monkeypatch.setattr(world.mail, what, getattr(sender, what))
+    with closing(away_after(world, monkeypatch, what)):
+        with pytest.raises(ShoplaunchError) as caught:
+            world.worker.advance(job.id)
+        assert caught.value.code == "database_busy"
+    world.clock.pass_by(lease.SECONDS + 1)
+    world.work()
+    first, again = mails_of(tmp_path / "mails")
+    assert first["Message-ID"] == again["Message-ID"] and first.get_payload() == again.get_payload()
+    if what == "alarm":
+        # The next one, an hour later, is another
+        world.service.jobs.retry(job.id)
+        world.work()
+        type(agent)(world, job).fail("db_packet")
+        world.work_later(3700, stride=600)
+        assert len({one["Message-ID"] for one in mails_of(tmp_path / "mails")}) == 2
 
 
 @SQLITE
