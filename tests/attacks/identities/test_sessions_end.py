@@ -131,7 +131,7 @@ def test_the_last_operator_stays(home):
     "it is refused: the password from before lets in, the other does not, and sessions go on",
 )
 def test_a_name_that_is_taken_keeps_its_password(home):
-    environment, config, app = home
+    environment, _config, app = home
     at_work, other = signed_in(app), "quite another password 7"
     for role in ((), ("--role", "look"), ("--role", "administer")):
         said = command(environment, "user", "add", "nora", "--password-file", "-", *role, code=1, given=other + "\n")

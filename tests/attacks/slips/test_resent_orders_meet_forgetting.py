@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from controller.db import jobs
+from controller.db import jobs, steps
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
@@ -125,20 +125,19 @@ def test_a_resent_order_of_who_is_forgotten_meanwhile_makes_no_job(world, monkey
 def test_forgetting_waits_for_an_order_that_is_being_made(request, world, kind, monkeypatch, way):
     number = refuse(world, way)
     world.add_bundle("later")
-    server, find, forgetting = request.getfixturevalue(f"{kind}_server"), jobs.find_by_order, []
+    server, forgetting, insert = request.getfixturevalue(f"{kind}_server"), [], steps.insert
 
     def is_waiting():
         # MariaDB shows the same picture of its transactions again to somebody who asks more often than each 0.1 s
         time.sleep(0.2)
         return server.query(WAITING[kind])
 
-    def looking(connection, key):
-        if not forgetting:
-            forgetting.append(pool.submit(forget, world))
-            eventually(lambda: forgetting[0].done() or is_waiting())
-        return find(connection, key)
+    def inserting(*arguments):
+        insert(*arguments)
+        forgetting.append(pool.submit(forget, world))
+        eventually(lambda: forgetting[0].done() or is_waiting())
 
-    monkeypatch.setattr(jobs, "find_by_order", looking)
+    monkeypatch.setattr(steps, "insert", inserting)
     with ThreadPoolExecutor(1) as pool:
         job = send(world, number)
         assert code_of(forgetting[0].result, SECONDS) == "job_under_way"

@@ -133,7 +133,7 @@ def test_one_job_alarms_once_an_hour(world):
     "a program with an order key, a client or an operator tries a job again each time that its agent fails",
     "the job alarms once an hour all the same, and what failed last is reported when that is over",
 )
-def test_whoever_tries_a_job_again_and_again_causes_one_alarm_an_hour(world):
+def test_a_job_that_is_tried_again_and_again_alarms_once_an_hour(world):
     job, agent = world.dropped()
     began = world.clock.now
     for _ in range(30):
