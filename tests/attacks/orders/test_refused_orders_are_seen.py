@@ -13,6 +13,7 @@ from controller.cli import main
 from controller.db.connection.engine import reading, transact
 from controller.db.tables import api_keys, services
 from controller.jobs.intake import billing_events, chores
+from controller.jobs.intake.orders import Sender
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
 from tests.support.services import job_of_service
@@ -228,7 +229,7 @@ def test_the_operator_is_notified_of_a_refused_order_once(site, monkeypatch):
 @attack("a controller is killed between taking a paid order and making its job", "the job is made all the same")
 def test_a_service_that_was_forgotten_gets_its_job(site, monkeypatch):
     event = an_event()
-    billing_events._noted(site.service.installation.engine, event, time.time() - 3600)
+    billing_events._noted(site.service.installation.engine, event, time.time() - 3600, Sender(billing_events.SOURCE))
     waiting = an_event(wait_for_acceptance=True)
     send(site, waiting)
     assert site.service.monitoring.health().error is not None

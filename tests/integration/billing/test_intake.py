@@ -7,6 +7,7 @@ import pytest
 from controller.db import health as rows
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake import billing_events, chores
+from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
@@ -255,7 +256,7 @@ def test_a_service_that_waits_or_has_ended_is_not_retried(world):
 def forget(world, *events):
     """The process that took the last event was killed before it made the job."""
     for event in events:
-        billing_events._noted(world.engine, event, world.clock())
+        billing_events._noted(world.engine, event, world.clock(), Sender(billing_events.SOURCE))
     world.clock.pass_by(health.FORGOTTEN_SECONDS + 1)
     chores.run(world.service.installation)
 
