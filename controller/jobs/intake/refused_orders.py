@@ -44,7 +44,9 @@ def is_refusal(error: ShoplaunchError) -> bool:
     return error.code not in _OWN_CODES
 
 
-def refuse(engine: sa.Engine, sender: Sender, document: Mapping[str, object], error: ShoplaunchError, now: float) -> None:
+def refuse(
+    engine: sa.Engine, sender: Sender, document: Mapping[str, object], error: ShoplaunchError, now: float
+) -> None:
     """Store that the order (or event) `document` was refused.
 
     Raises ShoplaunchError `database_busy`, and as the sender's `still` does.

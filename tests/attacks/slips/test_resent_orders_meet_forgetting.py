@@ -16,8 +16,9 @@ from shared.errors import ShoplaunchError
 from tests.attacks.slips.test_removals_meet_orders import WAITING
 from tests.attacks.table import attack
 from tests.integration.controller.retention.stored import dump
-from tests.integration.controller.world import World, eventually
 from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.waiting import wait_until
+from tests.support.worlds.world import World
 
 SECONDS = 120
 KEY, SERVICE, DOMAIN = "billing", "77", "planted-shop.example.com"
@@ -135,7 +136,7 @@ def test_forgetting_waits_for_an_order_that_is_being_made(request, world, kind, 
     def inserting(*arguments):
         insert(*arguments)
         forgetting.append(pool.submit(forget, world))
-        eventually(lambda: forgetting[0].done() or is_waiting())
+        wait_until(lambda: forgetting[0].done() or is_waiting())
 
     monkeypatch.setattr(steps, "insert", inserting)
     with ThreadPoolExecutor(1) as pool:
