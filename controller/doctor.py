@@ -15,7 +15,6 @@ from controller.agent_archive.build import is_current, launcher
 from controller.backups import aftermath
 from controller.billing.whmcs import check as whmcs_check
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import Config
 from controller.db import bundles, health, migrate, retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
@@ -30,6 +29,7 @@ from controller.network.json_body import parse
 from controller.network.trust import trusted
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
+from controller.settings.sections import Config
 from controller.setup import secret_files
 from controller.timestamps import iso
 from shared import controller_socket, installed

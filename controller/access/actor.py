@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from controller.config import Config
 from controller.db.connection.clock import DatabaseClock, database_now
 from controller.db.connection.engine import make_engine, transact
 from controller.db.identities import access
 from controller.db.migrate import require_current
 from controller.keys import Keys, load_keys
+from controller.settings.sections import Config
 
 COMMAND_LINE = "command line"
 Result = TypeVar("Result")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from controller.config import Config
 from controller.db import tables
 from controller.db.connection.engine import make_engine, reading
 from controller.keys import Keys, missing
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 #: A database is in use when one of these tables has a row.

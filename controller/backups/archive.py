@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.config import FILE_NAME
+from controller.settings.sections import FILE_NAME
 
 FORMAT = 2
 HEADER, INDEX = "backup.json", "index.json"

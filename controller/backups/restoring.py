@@ -21,9 +21,10 @@ from controller.backups.archive import STAGING
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import NoProgress, Progress
-from controller.config import FILE_NAME, Config, load_config
 from controller.db.connection.engine import make_engine, reading
 from controller.files import sync_folder, write_durably
+from controller.settings.loading import load_config
+from controller.settings.sections import FILE_NAME, Config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
 from controller.bundles.pack.progress import NoProgress, Progress
-from controller.config import FILE_NAME, Config
 from controller.db import migrate
 from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine
 from controller.db.tables import metadata
 from controller.files import give_new_name, sync_folder
+from controller.settings.sections import FILE_NAME, Config
 from shared.errors import ShoplaunchError
 
 #: gzip's level: higher ones take twice the time to save a tenth.

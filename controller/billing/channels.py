@@ -8,7 +8,7 @@ from controller.billing.base import Billing
 from controller.billing.mail import Mail
 from controller.billing.whmcs.driver import Whmcs
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import Config
+from controller.settings.sections import Config
 
 #: (source of an order, the key that signed it) -> channel.
 Way = Callable[[str, str], Billing]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from controller.billing import alarm_texts, texts
 from controller.billing.base import Alarm, Billing, Handover
-from controller.config import MailConfig
 from controller.files import write_durably
 from controller.network.smtp import MailServer, NotDelivered, deliver
 from controller.network.trust import trusted
+from controller.settings.sections import MailConfig
 from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 

@@ -11,8 +11,8 @@ import click
 from controller import log_entries
 from controller.cli.installation.version_option import version_options
 from controller.cli.terminal.output import errors_shown
-from controller.config import home_folder, load_config
 from controller.follow_up_kinds import KINDS
+from controller.settings.loading import home_folder, load_config
 from shared.errors import ShoplaunchError
 
 #: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.

@@ -11,9 +11,9 @@ from controller.agent_archive import versions
 from controller.agent_archive.build import build_agent, read_keys
 from controller.cli.terminal.confirmation import confirm, confirm_replacing, replace_option, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_rows
-from controller.config import load_config
 from controller.db.machines import channels
 from controller.db.machines.channels import Outcomes
+from controller.settings.loading import load_config
 from controller.setup import agent_channels, inventory
 from controller.timestamps import iso
 

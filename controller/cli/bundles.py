@@ -15,9 +15,9 @@ from controller.cli.packing.next_command import after_packing
 from controller.cli.packing.report import print_headline, print_sections
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_facts, print_json, print_rows
-from controller.config import load_config
 from controller.db.bundles import Bundle
 from controller.jobs.lifecycle.bundle_store import Bundles
+from controller.settings.loading import load_config
 from controller.setup import inventory, removal, stored_bundles
 
 _COLUMNS = (

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
-from controller.config import load_config
 from controller.db.machines.workers import WorkerRow
 from controller.jobs.engine.monitoring.health import MAX_LOOP_SECONDS
 from controller.jobs.engine.monitoring.status import EngineStatus, ServerStatus
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.timestamps import iso
 
 _WORKERS = (

@@ -8,7 +8,6 @@ import click
 
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown
-from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS, Kind
@@ -16,6 +15,7 @@ from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
 from controller.jobs.shop.shop_secrets import password as new_password
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 
 _WHO = "command line"

@@ -20,7 +20,6 @@ from controller.cli.terminal.output import (
     show_error,
 )
 from controller.cli.terminal.watching import follow
-from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.jobs.agent_judgement import starting
 from controller.jobs.intake.doors import MANY
@@ -28,6 +27,7 @@ from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
 from controller.panels.start import REASONS
+from controller.settings.loading import load_config
 from shared.job import RESTORE
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from controller.access.actor import command_line
 from controller.cli.terminal.bars import Bars
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import console, errors_shown, json_option, print_json, print_rows
-from controller.config import load_config
 from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
+from controller.settings.loading import load_config
 from controller.setup import installation, inventory, key_retirement
 from controller.timestamps import iso
 from shared import installed

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from controller.cli.terminal.output import errors_shown, json_option, print_json
-from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.telemetry import tracing
 from shared.errors import ShoplaunchError
 

@@ -8,11 +8,11 @@ import click
 
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
-from controller.config import load_config
 from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.telemetry import tracing
 from controller.timestamps import iso
 

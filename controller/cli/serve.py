@@ -18,12 +18,13 @@ from gunicorn.sock import UnixSocket
 from controller import log_entries
 from controller.cli.process_end import LOOK_SECONDS, WORKER_SECONDS, checked_address, cut_off
 from controller.cli.terminal.output import errors_shown
-from controller.config import Config, load_config
 from controller.jobs.engine.monitoring.watchdog import EXIT_CODE, end_process
 from controller.jobs.engine.port import Engine
 from controller.jobs.engine.presence import Presence
 from controller.jobs.intake.service import open_service, require_ready
+from controller.settings.loading import load_config
 from controller.settings.rules import is_listening_place
+from controller.settings.sections import Config
 from controller.telemetry import tracing
 from controller.web.app import create_app
 from controller.web.support import agent_socket, own_place

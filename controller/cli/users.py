@@ -13,8 +13,8 @@ from controller.access import totp as codes_of_time
 from controller.access.actor import Actor, command_line
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
-from controller.config import load_config
 from controller.db.identities.operators import ADMINISTER, ROLES, Operator
+from controller.settings.loading import load_config
 from controller.timestamps import iso
 
 _COLUMNS = (

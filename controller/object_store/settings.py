@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from controller.config import LOOPBACK, BundleStoreConfig
+from controller.settings.rules import LOOPBACK
+from controller.settings.sections import BundleStoreConfig
 from shared.errors import ShoplaunchError
 
 _NEEDED = ("bucket", "access_key")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from controller.config import BundleStoreConfig, Config
 from controller.network.failures import NetworkError
 from controller.network.http_client import Body, HttpAnswer, HttpClient, HttpRequest, Limits, Origin
 from controller.network.trust import trusted
 from controller.object_store.settings import invalid, require_usable, secret_of
 from controller.object_store.signing import EMPTY_SHA256, Signer
+from controller.settings.sections import BundleStoreConfig, Config
 from shared.errors import ShoplaunchError
 
 CODE = "bundle_store_failed"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from controller.config import Config
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.panels.base import Panel
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

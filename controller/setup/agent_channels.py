@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from controller.access.actor import command_line
 from controller.agent_archive import versions
 from controller.agent_archive.versions import AgentFiles
-from controller.config import Config
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading
 from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel, Outcomes
 from controller.files import alone
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

@@ -12,7 +12,6 @@ from controller.access.actor import command_line
 from controller.agent_archive import versions
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles.pack.progress import Progress
-from controller.config import FILE_NAME, Config
 from controller.db import migrate
 from controller.db.connection import same_file
 from controller.db.connection.engine import make_engine, reading
@@ -20,6 +19,7 @@ from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from controller.files import alone, remove_unfinished, write_durably
 from controller.keys import Keys, ensure_keys, load_keys, rotate
+from controller.settings.sections import FILE_NAME, Config
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 #: What a new installation begins with: it describes the settings and sets none.

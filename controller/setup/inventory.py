@@ -8,7 +8,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.access.actor import command_line
-from controller.config import Config
 from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.clock import database_now
@@ -22,6 +21,7 @@ from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

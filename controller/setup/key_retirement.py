@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from controller.access.actor import COMMAND_LINE, command_line
 from controller.bundles.pack.progress import Progress
-from controller.config import Config
 from controller.db import tables
 from controller.db.connection.clock import AHEAD_SECONDS, database_now
 from controller.db.connection.engine import reading, transact
@@ -29,6 +28,7 @@ from controller.jobs.lifecycle import states
 from controller.jobs.shop import certificate
 from controller.keys import Keys, load_keys, old_files, remove_unfinished, trim
 from controller.panels.registry import PANELS
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from controller.config import Config
+from controller.settings.sections import Config
 from controller.setup import settings_file
 from shared.errors import ShoplaunchError
 

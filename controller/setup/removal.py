@@ -9,13 +9,13 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from controller.access.actor import command_line
-from controller.config import Config
 from controller.db import bundles, usage
 from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold
 from controller.files import alone, sync_folder
 from controller.jobs.lifecycle import bundle_store
+from controller.settings.sections import Config
 from controller.setup import inventory, stored_bundles
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError

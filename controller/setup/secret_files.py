@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from controller.config import Config
 from controller.jobs.lifecycle import bundle_readers
+from controller.settings.sections import Config
 
 #: Of [whmcs], and of each [whmcs.KEY].
 _OF_WHMCS = ("secret_file", "access_key_file")

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.config import Config
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import registry
 from controller.settings import sources
 from controller.settings.loading import Survey, is_newer
 from controller.settings.problems import Problem
 from controller.settings.rules import is_listening_place
-from controller.settings.sections import FILE_NAME, SETTINGS_VERSION
+from controller.settings.sections import FILE_NAME, SETTINGS_VERSION, Config
 from controller.setup import secret_files
 from shared.errors import ShoplaunchError, advice
 

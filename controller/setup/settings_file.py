@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from controller.config import FILE_NAME
 from controller.files import alone, remove_unfinished, replace_durably, write_durably
+from controller.settings.sections import FILE_NAME
 from shared.errors import ShoplaunchError
 
 _NEXT = re.compile(r"^[ \t]*\[", re.M)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from controller.access.actor import command_line
-from controller.config import Config
 from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
 from controller.object_store import store
 from controller.object_store.store import ObjectStore
+from controller.settings.sections import Config
 from controller.setup import inventory
 from shared.errors import ShoplaunchError
 

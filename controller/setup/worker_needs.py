@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from controller.access import key_possession
-from controller.config import Config
 from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files, require_trust
 from controller.keys import load_keys
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

@@ -11,10 +11,11 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from controller.config import LOOPBACK, Config
 from controller.db.identities.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.record.domains import readable
+from controller.settings.rules import LOOPBACK
+from controller.settings.sections import Config
 from controller.web.api import agent_events, bundles, monitoring, openapi, orders
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status

@@ -22,7 +22,7 @@ from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from world import PROJECT, SAMPLE_SHOP, SAMPLE_VARIANTS, World
+from world import PROJECT, SAMPLE_SHOP, SAMPLE_VARIANTS, World, WorldFailed
 
 DIRECTORY = Path(os.environ.get("SHOPLAUNCH_DEMO", "/var/lib/shoplaunch-demo"))
 SERVER = "thishost"
@@ -56,6 +56,11 @@ def main() -> int:
         return _run(world, options.bundle, digest)
     except ShoplaunchError as problem:
         show_error(problem.code, problem.message)
+        return 1
+    except WorldFailed as problem:
+        console.print(
+            f"{problem}\nThe demo ended; `make demo` goes on with what is there, `make clean` removes it.", markup=False
+        )
         return 1
 
 

@@ -37,6 +37,10 @@ SAMPLE_VARIANTS = SAMPLE_SHOP / "variants.toml"
 ANSWER_SECONDS = 180
 
 
+class WorldFailed(RuntimeError):
+    """A command or a service of a world ended badly; its text says which, in the command's own words."""
+
+
 class World:
     """Shoplaunch with its services below `directory`; `prefix` starts the names of its accounts."""
 
@@ -81,12 +85,14 @@ class World:
         return {**kept, "SHOPLAUNCH_HOME": str(self.home)}
 
     def run(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run `shoplaunch ARGUMENTS`; return the finished process with its output as text."""
+        """Run `shoplaunch ARGUMENTS`; return the finished process with its output as text. Raises WorldFailed."""
         command = [str(Path(sys.executable).parent / "shoplaunch"), *arguments]
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.environment(), **options}
         done = subprocess.run(command, text=True, check=False, **options)
         if check and done.returncode != 0:
-            raise RuntimeError(f"shoplaunch {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            # What goes to the terminal was read there
+            words = f"{done.stdout or ''}{done.stderr or ''}"
+            raise WorldFailed(f"shoplaunch {arguments[0]} ended with {done.returncode}:\n{words}")
         return done
 
     def json(self, *arguments: str) -> Any:
@@ -145,7 +151,7 @@ class World:
         for line in (self.home / "shoplaunch.toml").read_text("utf-8").splitlines():
             if line.startswith("public_url"):
                 return line.split('"')[1]
-        raise RuntimeError("shoplaunch.toml has no public_url")
+        raise WorldFailed("shoplaunch.toml has no public_url")
 
     def _serve(self) -> None:
         if self._answers():
@@ -164,7 +170,7 @@ class World:
         deadline = time.monotonic() + ANSWER_SECONDS
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the controller does not answer; its log ends: {log.read_text('utf-8')[-2000:]}")
+                raise WorldFailed(f"the controller does not answer; its log ends: {log.read_text('utf-8')[-2000:]}")
             time.sleep(0.1)
 
     def _answers(self) -> bool:

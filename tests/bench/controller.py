@@ -21,10 +21,10 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.bench.many_jobs import fill
 from tests.support.resources import cpu_so_far

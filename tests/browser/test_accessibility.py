@@ -8,8 +8,8 @@ from werkzeug.exceptions import HTTPException
 
 from controller.access import operators
 from controller.access.actor import command_line
-from controller.config import load_config
 from controller.jobs.agent_link.holding_page import holding_page
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from controller.web.support import labels

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from controller.access import operators
 from controller.access.actor import command_line
-from controller.config import load_config
 from controller.db import tables
 from controller.db.connection.engine import transact
+from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
 from tests.browser.chrome import chrome

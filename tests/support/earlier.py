@@ -19,12 +19,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from werkzeug.serving import make_server
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.tables import servers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from controller.web.app import create_app
 from controller.web.support.agent_socket import listen
 from tests.fakes.whm.double import WhmDouble

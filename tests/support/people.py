@@ -4,9 +4,9 @@ import shutil
 
 from controller.access import operators
 from controller.access.actor import command_line
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.support.worlds.web_site import PASSWORD, csrf_of, let_in_soon, populate

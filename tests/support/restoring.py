@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from controller import backups
 from controller.backups import restoring
-from controller.config import load_config
+from controller.settings.loading import load_config
 
 #: How the killed one ends.
 KILLED = 99

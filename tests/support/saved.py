@@ -6,9 +6,9 @@ from contextlib import closing
 import sqlalchemy as sa
 
 from controller.backups.loading import ACTION
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading
 from controller.db.tables import audit, events, jobs, metadata, operators
+from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.integration.controller.rows import NOW
 from tests.support.migration_kills import fill

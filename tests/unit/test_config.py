@@ -2,9 +2,9 @@
 
 import pytest
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import registry
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from controller import doctor
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared import installed
 

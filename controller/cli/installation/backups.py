@@ -14,10 +14,12 @@ from controller.cli.installation.duties import failure_noted
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
-from controller.config import PREFIX, Config, load_config
 from controller.db.machines.duties import DAY_SECONDS, note_done
 from controller.db.retention import BACKED_UP
 from controller.jobs.intake import duties
+from controller.settings.loading import load_config
+from controller.settings.sections import Config
+from controller.settings.table import PREFIX
 from controller.setup.installation import ensure_folders
 from shared.errors import ShoplaunchError
 from shared.plain_lines import escaped

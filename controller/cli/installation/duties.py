@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from controller.cli.terminal.output import as_failure
-from controller.config import Config
 from controller.jobs.intake import duties
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

@@ -14,9 +14,10 @@ from controller.cli.installation import questions
 from controller.cli.servers import rows
 from controller.cli.servers.server import NAME
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown, json_option, print_json, show_error
-from controller.config import Config, load_config
 from controller.db.machines.servers import Server
 from controller.panels.registry import kind_named, open_panel
+from controller.settings.loading import load_config
+from controller.settings.sections import Config
 from controller.setup import inventory
 from controller.setup.first_run import answers, installing
 from controller.setup.first_run.answers import Answers, ServerAnswers

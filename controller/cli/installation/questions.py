@@ -10,9 +10,9 @@ import click
 
 from controller.cli.terminal.confirmation import chosen
 from controller.cli.terminal.output import as_failure, show_error
-from controller.config import Config
 from controller.files import alone, remove_unfinished, write_durably
 from controller.panels.registry import PANELS
+from controller.settings.sections import Config
 from controller.setup.first_run import checks
 from controller.setup.first_run.answers import MailAnswers, ServerAnswers
 from controller.setup.first_run.checks import NotReached

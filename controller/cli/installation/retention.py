@@ -9,11 +9,11 @@ import click
 from controller.cli.installation.duties import failure_noted
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
-from controller.config import load_config
 from controller.db.identities.access import Note
 from controller.jobs.intake import duties
 from controller.jobs.intake.service import open_service
 from controller.jobs.retention.sweep import FOUND, Due, Swept
+from controller.settings.loading import load_config
 from controller.timestamps import iso
 
 _COLUMNS = (

@@ -19,7 +19,8 @@ from controller.cli.terminal.output import (
     print_rows,
     show_error,
 )
-from controller.config import Config, load_config
+from controller.settings.loading import load_config
+from controller.settings.sections import Config
 from controller.setup import installation, operator_address
 from controller.setup.first_run import installing
 from shared import installed

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.config import Config
 from controller.db.machines.servers import Server
 from controller.panels.registry import kind_named
+from controller.settings.sections import Config
 from controller.setup import inventory
 from shared.errors import ShoplaunchError
 

@@ -16,12 +16,13 @@ from controller.cli.servers import rows as server_rows
 from controller.cli.servers import starts as server_starts
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
-from controller.config import Config, load_config
 from controller.db.machines import servers as rows
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.servers import Server
 from controller.panels.base import Check
 from controller.panels.registry import PANELS, is_here, open_panel, starts
+from controller.settings.loading import load_config
+from controller.settings.sections import Config
 from controller.setup import inventory, removal
 from controller.timestamps import iso
 

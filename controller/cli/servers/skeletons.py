@@ -16,9 +16,10 @@ from controller.cli.terminal.output import (
     print_rows,
     show_error,
 )
-from controller.config import Config, load_config
 from controller.db.bundles import Bundle
 from controller.panels.base import Panel, SkeletonFiles, SkeletonStatus
+from controller.settings.loading import load_config
+from controller.settings.sections import Config
 from controller.setup import agent_channels, inventory
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

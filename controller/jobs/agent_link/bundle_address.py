@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from controller.agent_archive.abilities import renews_addresses
-from controller.config import Config
 from controller.db.bundles import Bundle
 from controller.jobs.agent_link.job_file import bundle_url
 from controller.object_store import store
+from controller.settings.sections import Config
 
 #: Where the controller makes new addresses, behind its own of the bundle.
 RENEWAL = "/address"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from controller.config import Config
 from controller.db import bundles
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading
@@ -16,6 +15,7 @@ from controller.db.machines import servers
 from controller.jobs.agent_link import agent_events, bundle_address
 from controller.jobs.lifecycle import states
 from controller.jobs.record.tokens import AgentToken, Tokens
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.config import Config
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.silence import HEARTBEAT_SECONDS
 from controller.jobs.agent_link.holding_page import holding_page
 from controller.panels.base import Account, DocumentRootRules
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.job import FORMAT, check_job
 from shared.signing import PURPOSE_JOB, serializer

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.config import Config
 from controller.db.connection.clock import Clock
 from controller.db.jobs import Job
 from controller.jobs.engine.own_servers import ALL, OwnServers
 from controller.jobs.engine.worker import Chores
 from controller.jobs.lifecycle.step_context import Tools
+from controller.settings.sections import Config
 
 
 @dataclass(frozen=True)

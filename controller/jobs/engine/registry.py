@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from controller.config import Config
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine, Hints
 from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.billing.base import DONE_AGAIN, NOT_DONE, Alarm
-from controller.config import Config
 from controller.db import retention
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
@@ -22,6 +21,7 @@ from controller.db.machines.duties import FailingDuty
 from controller.jobs.engine.monitoring import alarms
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import changes
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError, advice
 
 BACKUP, RETENTION = "backup", "retention"

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from controller.billing.base import Billing
 from controller.billing.channels import Way, channels
-from controller.config import Config
 from controller.db import jobs
 from controller.db.connection.clock import Clock, DatabaseClock
 from controller.db.connection.engine import reading
@@ -26,6 +25,7 @@ from controller.jobs.retention.sweep import Means as SweepMeans
 from controller.keys import Keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)

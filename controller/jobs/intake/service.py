@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from controller.access import key_possession
 from controller.access.door import Access
-from controller.config import Config
 from controller.db.connection.engine import make_engine
 from controller.db.migrate import require_current
 from controller.jobs.intake.doors.agents import Agents
@@ -15,6 +14,7 @@ from controller.jobs.intake.doors.orders import Orders
 from controller.jobs.intake.doors.retention import Retention
 from controller.jobs.intake.installation import Installation
 from controller.keys import load_keys
+from controller.settings.sections import Config
 
 
 class Service:

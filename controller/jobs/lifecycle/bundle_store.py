@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from controller.bundles import manifest_limits
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
-from controller.config import Config
 from controller.db import bundles as rows
 from controller.db.bundles import Bundle
 from controller.db.connection.clock import DatabaseClock
@@ -27,6 +26,7 @@ from controller.files import alone, open_private, sync_folder
 from controller.jobs.lifecycle import bundle_readers
 from controller.product_kind import SHOP
 from controller.recipes.registry import recipe_of
+from controller.settings.sections import Config
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from controller.billing.base import Billing
-from controller.config import Config
 from controller.db import facts, job_context, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
@@ -24,6 +23,7 @@ from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
 from controller.panels.base import Account, Panel
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 

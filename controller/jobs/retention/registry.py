@@ -1,6 +1,6 @@
 """The registry of what is removed in time: each kind with its setting, what goes, and how.
 
-A new kind is one entry of KINDS, and a setting of the same name in `controller.config.RetentionConfig`.
+A new kind is one entry of KINDS, and a setting of the same name in `controller.settings.sections.RetentionConfig`.
 """
 
 from __future__ import annotations

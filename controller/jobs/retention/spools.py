@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controller import files
 from controller.agent_archive.versions import FOLDER
-from controller.config import Config
+from controller.settings.sections import Config
 
 #: A copy of a bundle that was being added (lifecycle/bundle_store).
 _COPY = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._-]{0,62}\.new\Z")

@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.config import Config, RetentionConfig
 from controller.db import retention as rows
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
@@ -22,6 +21,7 @@ from controller.jobs.engine.presence import is_gone, process_name
 from controller.jobs.retention import spools
 from controller.jobs.retention.registry import KINDS, Kind, Moment
 from controller.keys import Keys
+from controller.settings.sections import Config, RetentionConfig
 
 LOG = logging.getLogger(__name__)
 DAY_SECONDS = 86_400.0

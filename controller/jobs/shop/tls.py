@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, replace
 
-from controller.config import Config
 from controller.db.facts import Tls
 from controller.jobs.lifecycle import panel_lockout
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve
 from controller.panels.base import Account, Panel, SiteAddress
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from controller.config import Config
 from controller.db import jobs
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
@@ -25,6 +24,7 @@ from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.start.starter import starter_key
 from controller.panels.start import stops
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 WHM_PORT = 2087

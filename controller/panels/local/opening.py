@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from controller.config import Config
 from controller.db.machines.servers import Server
 from controller.network.http_client import Origin
 from controller.panels.base import Panel
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
+from controller.settings.sections import Config
 
 
 def open_panel(config: Config, server: Server) -> Panel:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from controller.config import Config
 from controller.settings import rules
 from controller.settings.loading import complaints
+from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
 #: Nobody answers with more.

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from controller.access import operators as people
-from controller.config import Config, load_config
-from controller.settings.loading import survey
+from controller.settings.loading import load_config, survey
+from controller.settings.sections import Config
 from controller.settings.sources import DEFAULT, FILE, Place
 from controller.setup import installation, settings_file
 from controller.setup.first_run import checks

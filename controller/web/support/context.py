@@ -8,13 +8,13 @@ from flask import Flask, current_app, g
 
 from controller.access.actor import Actor
 from controller.access.door import Access
-from controller.config import Config
 from controller.jobs.intake.doors.agents import Agents
 from controller.jobs.intake.doors.clients import Clients
 from controller.jobs.intake.doors.jobs import Jobs
 from controller.jobs.intake.doors.monitoring import Monitoring
 from controller.jobs.intake.doors.orders import Orders
 from controller.jobs.intake.service import Service
+from controller.settings.sections import Config
 
 _EXTENSION = "shoplaunch"
 

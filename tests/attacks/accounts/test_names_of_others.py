@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller.config import load_config
 from controller.db.machines.servers import Server
 from controller.panels.local.opening import open_panel
 from controller.panels.local.services.mariadb import SUFFIX, names_of, temporary_name
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 

@@ -16,7 +16,6 @@ from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import Config, MailConfig
 from controller.jobs.shop import tls, visits
 from controller.panels.cpanel.account import own_account
 from controller.panels.cpanel.api import whm
@@ -24,6 +23,7 @@ from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.services.apache import Sites
+from controller.settings.sections import Config, MailConfig
 from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.fakes.whm.certificates import Authority

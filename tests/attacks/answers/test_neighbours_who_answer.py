@@ -10,11 +10,11 @@ import pytest
 
 from controller.billing.whmcs.api import NeverAsked, WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import BundleStoreConfig, EngineConfig
 from controller.jobs.engine.broker import link
 from controller.jobs.shop.visits import Site, Visitor
 from controller.network import local_peers, smtp
 from controller.object_store.store import ObjectStore
+from controller.settings.sections import BundleStoreConfig, EngineConfig
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 

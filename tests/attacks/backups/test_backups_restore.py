@@ -240,7 +240,7 @@ def test_a_backup_that_was_killed_leaves_no_file(places, tmp_path):
 import os, sys
 from pathlib import Path
 from controller import backups
-from controller.config import load_config
+from controller.settings.loading import load_config
 
 os.fsync = lambda _descriptor: os._exit(9)
 backups.backup(load_config(), Path(sys.argv[1]))

@@ -5,11 +5,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.db import migrate
 from controller.db.connection.engine import make_engine, reading
 from controller.db.tables import metadata
 from controller.keys import ensure_keys, rotate
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError, advice

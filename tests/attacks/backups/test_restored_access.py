@@ -8,7 +8,6 @@ from controller import backups
 from controller.access import billing_keys, operators, second_factor, totp
 from controller.backups import aftermath
 from controller.cli import main
-from controller.config import load_config
 from controller.db import steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.api_keys import ApiKey
@@ -17,6 +16,7 @@ from controller.jobs.intake.service import open_service
 from controller.jobs.lifecycle import plan
 from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
+from controller.settings.loading import load_config
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job

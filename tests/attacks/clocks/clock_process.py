@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from controller.billing.base import Billing
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from tests.fakes.folder_panel import FolderPanel
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import World

@@ -15,7 +15,7 @@ from controller import doctor
 from controller.agent_archive.build import build_agent
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.review import decisions
-from controller.config import Config, EngineConfig, MailConfig
+from controller.settings.sections import Config, EngineConfig, MailConfig
 from tests.attacks.table import attack
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 

@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.db.tables import api_keys
 from controller.jobs.intake.service import open_service
 from controller.keys import MAKERS, SALT, ensure_keys, load_keys
+from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

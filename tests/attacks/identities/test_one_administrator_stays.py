@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from controller.access import operators
 from controller.access.actor import Actor
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access, api_keys
 from controller.db.identities import operators as rows
 from controller.db.identities.api_keys import ApiKey
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -8,12 +8,12 @@ from click.testing import CliRunner
 from controller.access import operators, totp
 from controller.access.actor import command_line
 from controller.cli import main
-from controller.config import load_config
 from controller.db import jobs, steps
 from controller.db.connection.engine import transact
 from controller.db.identities import logins, sessions
 from controller.jobs.intake.service import open_service
 from controller.jobs.lifecycle import plan
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack

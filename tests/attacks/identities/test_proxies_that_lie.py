@@ -2,9 +2,9 @@
 
 import pytest
 
-from controller.config import load_config
 from controller.db.identities.logins import MAX_PER_ADDRESS
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack

@@ -12,7 +12,6 @@ from cryptography.fernet import Fernet, InvalidToken
 from controller import keys
 from controller.access import actor
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import servers
@@ -25,6 +24,7 @@ from controller.jobs.record.sealed_values import private_values, sealed
 from controller.jobs.record.tokens import Tokens
 from controller.jobs.shop import certificate
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from controller.setup import installation, key_retirement
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.db.identities.sessions import IDLE_SECONDS
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service, open_service
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

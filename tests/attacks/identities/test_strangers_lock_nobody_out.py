@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.db.identities.logins import MAX_PER_ADDRESS, MAX_PER_USER, LoginThrottle, network
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError

@@ -7,8 +7,8 @@ import pytest
 
 from controller.billing.base import Handover
 from controller.billing.mail import Mail
-from controller.config import MailConfig
 from controller.jobs.intake.orders import check_email
+from controller.settings.sections import MailConfig
 from controller.setup import operator_address
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

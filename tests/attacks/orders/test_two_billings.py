@@ -5,9 +5,9 @@ import json
 import pytest
 
 from controller.billing.channels import channels
-from controller.config import load_config
 from controller.db.connection.engine import reading
 from controller.db.orders import services
+from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -1,11 +1,11 @@
 """An alarm counts as sent when it is delivered: until then it waits, is counted and shown, whatever prevents it."""
 
-from controller.config import MailConfig
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers
 from controller.jobs.intake import chores
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
+from controller.settings.sections import MailConfig
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -6,10 +6,10 @@ import tracemalloc
 import kombu
 import pytest
 
-from controller.config import EngineConfig
 from controller.jobs.engine.broker import link
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.settings.sections import EngineConfig
 from tests.attacks.table import attack
 from tests.support.servers import redis
 from tests.support.waiting import wait_until

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.agent_archive import versions
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup import agent_channels
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup import removal, stored_bundles
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

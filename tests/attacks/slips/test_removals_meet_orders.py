@@ -7,7 +7,6 @@ import pytest
 
 from controller.access import billing_keys
 from controller.access.actor import command_line
-from controller.config import load_config
 from controller.db import bundles, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import make_engine, reading, transact
@@ -18,6 +17,7 @@ from controller.db.machines.servers import Server
 from controller.jobs.engine.operations import interventions
 from controller.jobs.intake import orders
 from controller.keys import ensure_keys
+from controller.settings.loading import load_config
 from controller.setup import removal
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job

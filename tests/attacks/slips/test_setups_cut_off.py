@@ -8,7 +8,7 @@ import pytest
 
 from controller import keys
 from controller.cli.installation import questions
-from controller.config import Config
+from controller.settings.sections import Config
 from controller.setup import installation, settings_file
 from tests.attacks.table import attack
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from controller.bundles.pack.writer import BundleWriter
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.db.tables import jobs
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.terminal import at_terminal

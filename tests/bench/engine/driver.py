@@ -24,15 +24,17 @@ import requests
 import sqlalchemy as sa
 from double import Double, Hung, latency_of
 
-from controller.config import load_config
 from controller.db import migrate
 from controller.keys import ensure_keys, load_keys
 from tests.fakes.shop_site import ShopSite
 
 try:
+    from controller.settings.loading import load_config
     from tests.support.worlds.world import Agent, Outbox, World
 except ModuleNotFoundError:
     # An earlier version
+    from controller.config import load_config
+
     from tests.integration.controller.world import Agent, Outbox, World
 
 try:

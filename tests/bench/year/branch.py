@@ -4,7 +4,6 @@ import itertools
 import resource
 import shutil
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.db.orders.services import BilledService
 from controller.jobs.engine.own_servers import OwnServers
@@ -12,6 +11,7 @@ from controller.jobs.intake import termination
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from tests.bench.year.site import QuickSite
 from tests.fakes.folder_panel import FolderPanel
 from tests.integration.controller.retention.shops import report

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from controller.cli import main
 from controller.cli.terminal.output import errors_shown, json_option
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from tests.attacks.table import attack
 from tests.support.command_tree import commands_of
 from tests.support.worlds.web_site import an_order, populate

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import servers
+from controller.settings.loading import load_config
 from tests.support.worlds.agent_box import sample_members, write_bundle
 
 ORDER = {

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from controller.billing.base import About, Handover, NotificationLog
-from controller.config import MailConfig
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
+from controller.settings.sections import MailConfig
 from tests.integration.billing.events import created
 from tests.support.worlds.world import Agent, World
 

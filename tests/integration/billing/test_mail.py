@@ -14,10 +14,10 @@ from aiosmtpd.controller import Controller
 
 from controller.billing.base import Alarm, Handover
 from controller.billing.mail import Mail
-from controller.config import MailConfig
 from controller.network import smtp
 from controller.network.exchange import Exchange
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.sections import MailConfig
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
 

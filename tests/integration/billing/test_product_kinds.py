@@ -10,7 +10,7 @@ from controller.billing.base import Handover
 from controller.billing.mail import Mail
 from controller.billing.whmcs.driver import Whmcs
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import MailConfig
+from controller.settings.sections import MailConfig
 from tests.integration.billing.orders import about, handover
 
 #: language -> (shop, site)

@@ -4,7 +4,7 @@ import pytest
 
 from controller.billing.base import Alarm
 from controller.billing.mail import Mail
-from controller.config import MailConfig
+from controller.settings.sections import MailConfig
 from shared.errors import ShoplaunchError
 from tests.integration.billing.orders import about, handover
 from tests.integration.billing.whmcs_news import TROUBLE, everything, subjects

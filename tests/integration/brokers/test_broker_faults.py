@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.config import EngineConfig
 from controller.jobs.engine import registry
 from controller.jobs.engine.broker import link, listener, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.parts import Parts
+from controller.settings.sections import EngineConfig
 from tests.integration.brokers.local_hints import LocalHints
 from tests.support.servers import redis
 from tests.support.servers.tls_site import Authority

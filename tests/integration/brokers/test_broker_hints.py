@@ -13,10 +13,10 @@ import zlib
 import kombu
 import pytest
 
-from controller.config import EngineConfig
 from controller.jobs.engine.broker import link, listener, messages, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
+from controller.settings.sections import EngineConfig
 from tests.integration.brokers.local_hints import LocalHints
 from tests.support.waiting import wait_until
 

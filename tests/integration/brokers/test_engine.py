@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from controller.config import EngineConfig, load_config
 from controller.jobs.engine import registry
 from controller.jobs.engine.broker import engine as broker_engine
 from controller.jobs.engine.broker import link, messages
@@ -15,6 +14,8 @@ from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.own_servers import OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.settings.loading import load_config
+from controller.settings.sections import EngineConfig
 from shared.errors import ShoplaunchError
 from tests.support.waiting import wait_until
 

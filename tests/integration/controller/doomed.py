@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from controller.access import billing_keys
 from controller.access.actor import command_line
 from controller.cli import main
-from controller.config import load_config
 from controller.db import jobs
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import operators
@@ -17,6 +16,7 @@ from controller.db.orders import refused_orders
 from controller.jobs.intake import service
 from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app

@@ -7,11 +7,11 @@ import signal
 
 import sqlalchemy as sa
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from shared.job import JOB_FILE
 from tests.fakes.folder_panel import FolderPanel
 from tests.support.clock import Clock

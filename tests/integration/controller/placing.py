@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
@@ -15,6 +14,7 @@ from controller.panels.local.as_account.run import AsAccount
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.driver import LocalPanel
 from controller.panels.local.settings import LocalSettings
+from controller.settings.loading import load_config
 from shared.job import FOLDER
 from tests.support.clock import Clock
 from tests.support.worlds.world import Outbox

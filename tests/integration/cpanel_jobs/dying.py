@@ -8,7 +8,6 @@ import threading
 import time
 from http.client import HTTPConnection
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
@@ -16,6 +15,7 @@ from controller.keys import load_keys
 from controller.panels.cpanel.account.files import Files
 from controller.panels.cpanel.api.whm import Whm
 from controller.panels.cpanel.start import web_start
+from controller.settings.loading import load_config
 from tests.integration.controller.placing import place
 from tests.support.clock import Clock
 from tests.support.worlds.world import Outbox

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup import inventory
 from controller.setup.first_run import installing
 

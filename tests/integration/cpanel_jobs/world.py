@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from controller.agent_archive.ascii_armor import agent_digest
 from controller.agent_archive.build import launcher
 from controller.agent_archive.versions import trusting
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import servers
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
 from controller.jobs.steps.drop import agent_files
 from controller.panels.registry import open_panel
+from controller.settings.loading import load_config
 from shared.encoding import sha256_hex
 from tests.support.clock import START
 from tests.support.state_database import make_tables

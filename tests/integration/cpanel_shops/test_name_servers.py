@@ -7,8 +7,8 @@ import re
 import pytest
 
 from controller.billing.mail import Mail
-from controller.config import MailConfig
 from controller.panels.cpanel.settings import CpanelSettings
+from controller.settings.sections import MailConfig
 from shared.errors import ShoplaunchError
 
 pytestmark = pytest.mark.root

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from controller.config import load_config
 from controller.db import bundles, jobs, tables
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import make_engine, transact
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 from tests.support.servers.ssh_server import SshServer

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from controller.agent_archive import build, bytecode
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.integration.bad_input.conftest import Commands

@@ -1,5 +1,6 @@
 """Which bundle the demo restores: always the file that was named, and never a broken one."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import load_config
 from controller.jobs.lifecycle.bundle_store import NAME
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from tests.support.shops.handmade import packed
 from tests.support.worlds.agent_box import small_manifest, write_bundle
@@ -141,3 +142,16 @@ def test_a_damaged_file_is_reported_before_anything_is_started(folder, tmp_path,
     said = run(folder, path)
     assert said.startswith(("bundle_damaged: ", "bundle_digest: ")), said
     assert "What to do: " in said
+
+
+def test_a_command_that_fails_is_told_in_its_own_words_and_the_demo_ends_with_1(world):
+    (world.directory / "operator.json").write_text("{}")
+    (world.home / "shoplaunch.toml").write_text("no_such_setting = 1\n")
+    done = subprocess.run(
+        [sys.executable, str(DEMO)], env={**os.environ, "SHOPLAUNCH_DEMO": str(world.directory)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "shoplaunch migrate ended with 1:" in said and "no_such_setting" in said and "make clean" in said
+    assert "Traceback" not in said and "None" not in said

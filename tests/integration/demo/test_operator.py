@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import load_config
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 
 PROJECT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(PROJECT / "packaging" / "demo"))

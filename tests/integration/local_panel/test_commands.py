@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from controller.config import load_config
 from controller.db import tables
 from controller.db.connection.engine import make_engine
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 

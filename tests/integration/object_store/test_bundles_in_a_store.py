@@ -9,8 +9,8 @@ import requests
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import BundleStoreConfig
 from controller.object_store.store import ObjectStore
+from controller.settings.sections import BundleStoreConfig
 from shared.errors import ShoplaunchError
 from tests.integration.web.test_bundle_downloads import NAME, put_bundle
 from tests.support.servers.object_store import ObjectStoreServer

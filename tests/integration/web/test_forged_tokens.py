@@ -13,10 +13,10 @@ from urllib.parse import quote
 import pytest
 from itsdangerous.timed import TimestampSigner
 
-from controller.config import load_config
 from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.jobs.record.tokens import MAX_AGE_SECONDS, Tokens
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from tests.support.waiting import wait_until
 

@@ -8,8 +8,8 @@ import requests
 
 from controller.access import operators
 from controller.access.actor import command_line
-from controller.config import load_config
 from controller.db.identities.logins import MAX_PER_ADDRESS
+from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of
 

@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.base.ed25519 import verify
-from controller.config import load_config
 from controller.db import bundles, events
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.jobs.agent_link.job_file import BUNDLE_PATH
 from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
+from controller.settings.loading import load_config
 from controller.web.app import create_app
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError

@@ -17,7 +17,6 @@ import requests
 import sqlalchemy as sa
 from werkzeug.security import generate_password_hash
 
-from controller.config import load_config
 from controller.db import bundles, jobs, proofs, steps
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
@@ -27,6 +26,7 @@ from controller.db.tables import operators
 from controller.jobs.intake.service import open_service
 from controller.jobs.shop import certificate
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app

@@ -20,11 +20,11 @@ from pathlib import Path
 import pymysql
 import requests
 
-from controller.config import load_config
 from controller.db import jobs
 from controller.db.connection.engine import transact
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
 from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data

@@ -3,7 +3,6 @@
 import json
 
 from controller.billing.base import Billing
-from controller.config import load_config
 from controller.db import steps
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import servers
@@ -12,6 +11,7 @@ from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.shop.certificate import verify
 from controller.keys import ensure_keys, load_keys
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from shared.job import FOLDER, JOB_FILE, check_job

@@ -11,7 +11,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from tests.fakes.whm.double import WhmDouble
 from tests.support.servers.local_server import copy_new_data

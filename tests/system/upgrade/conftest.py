@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import make_engine
 from controller.jobs.intake.installation import Installation as Parts
 from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from tests.support.earlier import UPDATE_SECONDS, Answering, Clock, Left, Machine, agents_clock, load_sql
 
 #: Every version that was given to somebody; the newest last.

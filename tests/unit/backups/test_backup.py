@@ -8,10 +8,10 @@ import pytest
 
 from controller import backups
 from controller.backups import loading
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access, api_keys
 from controller.keys import load_keys
+from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.integration.controller.rows import add_job, read
 from tests.support.error_codes import error_code

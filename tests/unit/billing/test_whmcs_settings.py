@@ -6,7 +6,7 @@ from controller.billing.channels import channels
 from controller.billing.mail import Mail
 from controller.billing.whmcs.driver import Whmcs
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import load_config
+from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 
 GOOD = {

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.config import BundleStoreConfig, Config
 from controller.object_store.settings import secret_of
 from controller.object_store.signing import Signer
 from controller.object_store.store import ObjectStore, opened
+from controller.settings.sections import BundleStoreConfig, Config
 from shared.errors import ShoplaunchError
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.settings.sections import SETTINGS_VERSION
 from controller.setup.settings_check import findings
 from shared.errors import ShoplaunchError

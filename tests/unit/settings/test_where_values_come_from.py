@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.config import load_config
 from controller.panels.local.settings import LocalSettings
+from controller.settings.loading import load_config
 from controller.settings.table import rows
 from shared.errors import ShoplaunchError
 
@@ -112,7 +112,7 @@ def test_files_of_the_first_versions_are_read_as_they_were(surveyed):
 
 
 def test_what_needs_no_settings_does_not_load_what_judges_them():
-    code = "import sys, controller.cli, controller.config; sys.exit('pydantic' in sys.modules)"
+    code = "import sys, controller.cli, controller.settings.loading; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from controller import doctor
 from controller.cli import main
 from controller.cli.installation import setup
-from controller.config import load_config
+from controller.settings.loading import load_config
 from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 
-from controller.config import Config
 from controller.db.due import DueServer
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
@@ -19,6 +18,7 @@ from controller.jobs.engine.port import Hints
 from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
+from controller.settings.sections import Config
 
 #: Between two looks at all servers while hints come; without them it is each round.
 SWEEP_SECONDS = 2.0

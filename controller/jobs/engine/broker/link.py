@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import celery
 import kombu
 
-from controller.config import EngineConfig
 from controller.jobs.engine.broker import bounds, peers
 from controller.network.local_peers import Foreign
+from controller.settings.sections import EngineConfig
 from shared.errors import ShoplaunchError
 
 #: No call to the broker takes longer.

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from controller.agent_archive.ascii_armor import agent_digest
-from controller.config import home_folder
 from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account.agent_files import FILE_MODE, Stamp, Store
 from controller.panels.cpanel.server import CpanelServer
 from controller.panels.cpanel.skeleton.local_store import LocalStore
 from controller.panels.cpanel.skeleton.ssh_store import SshStore
+from controller.settings.loading import home_folder
 from shared.encoding import sha256_file, sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, BUNDLE_FILE, FOLDER, LAUNCHER_FILE, STAMP_FILE

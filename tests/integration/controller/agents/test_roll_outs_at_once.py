@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from controller.agent_archive import versions
-from controller.config import Config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
+from controller.settings.sections import Config
 from controller.setup import agent_channels
 from tests.support.state_database import make_tables, new_url
 

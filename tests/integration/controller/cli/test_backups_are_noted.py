@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import audit
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

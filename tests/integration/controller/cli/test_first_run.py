@@ -12,8 +12,8 @@ from aiosmtpd.controller import Controller
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.config import load_config
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from controller.setup import installation, inventory
 from controller.setup.first_run import installing
 from tests.support.terminal import at_terminal

@@ -11,8 +11,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from controller.config import load_config
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from tests.support.terminal import at_terminal
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
@@ -75,7 +75,7 @@ def test_what_was_tried_is_what_alarms_are_sent_by(environment, tmp_path, server
     assert code in (0, 3) and PASSWORD not in said, said
     # Nothing was sent for the trial
     assert (server.received, server.refused) == ([], 0)
-    words = "from controller.config import load_config; from controller.billing.mail import Mail;"
+    words = "from controller.settings.loading import load_config; from controller.billing.mail import Mail;"
     words += f"Mail(load_config().mail)._send('{EMAIL}', 'Alarm', 'Look here.', 'j')"
     subprocess.run([sys.executable, "-c", words], env=environment, check=True)
     assert "Look here." in server.received[0] and EMAIL in server.received[0]

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from controller.access import operators, qr_code, second_factor, totp
 from controller.access.actor import Actor
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import sessions
+from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.support.qr_reader import blocks_in, read_blocks

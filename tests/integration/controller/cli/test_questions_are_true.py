@@ -6,10 +6,10 @@ from click.testing import CliRunner
 from controller.access import billing_keys, operators, second_factor
 from controller.access.actor import command_line
 from controller.cli import main
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.db.identities.api_keys import ApiKey
 from controller.db.machines import servers
+from controller.settings.loading import load_config
 from controller.setup import installation
 
 PASSWORD = "correct horse battery"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from controller.cli.servers import starts as server_starts
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import servers
 from controller.panels.registry import starts
+from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from tests.support.terminal import at_terminal
 

@@ -14,11 +14,11 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from controller.config import load_config
 from controller.db.connection.engine import transact
 from controller.db.connection.write_protection import is_protected
 from controller.jobs.intake.service import open_service
 from controller.panels.local.private_stack.stack import free_port
+from controller.settings.loading import load_config
 from tests.integration.controller.db.test_database_disk_full import refused, run
 from tests.integration.controller.db.test_database_of_a_mount import answer
 from tests.support.waiting import wait_until

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.config import load_config
 from controller.db import jobs
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from shared.events import make_event

@@ -13,9 +13,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from controller.billing.mail import Mail
 from controller.cli import main
-from controller.config import MailConfig, load_config
 from controller.jobs.lifecycle import changes
 from controller.panels.calls_under_way import CALLS
+from controller.settings.loading import load_config
+from controller.settings.sections import MailConfig
 from controller.telemetry import otlp, tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError

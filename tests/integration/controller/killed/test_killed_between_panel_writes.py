@@ -12,7 +12,6 @@ import time
 import pytest
 
 from controller.agent_archive.build import build_agent, launcher
-from controller.config import load_config
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import servers
 from controller.db.migrate import upgrade
@@ -21,6 +20,7 @@ from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import ensure_keys, load_keys
+from controller.settings.loading import load_config
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_line
 from tests.integration.controller import placing
 from tests.support.servers.local_server import LocalServer

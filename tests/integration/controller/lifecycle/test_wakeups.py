@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.config import load_config
 from controller.db import jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
+from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.events import make_event
 from shared.job import AGENT_FILE, LAUNCHER_FILE

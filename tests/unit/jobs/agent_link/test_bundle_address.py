@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from controller.agent_archive.abilities import JOB, renews_addresses, schema_in
-from controller.config import BundleStoreConfig, Config
 from controller.db.bundles import Bundle
 from controller.jobs.agent_link import bundle_address
+from controller.settings.sections import BundleStoreConfig, Config
 from shared.schema import load_schema
 from tests.unit.object_store.test_signing import GOOD, NOW
 

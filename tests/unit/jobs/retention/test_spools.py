@@ -2,8 +2,8 @@
 
 import os
 
-from controller.config import load_config
 from controller.jobs.retention import spools
+from controller.settings.loading import load_config
 
 OLD = 1000.0
 
