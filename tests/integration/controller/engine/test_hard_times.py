@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from controller.billing.mail import Mail
-from controller.config import MailConfig
 from controller.db import jobs
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
+from controller.settings.sections import MailConfig
 from shared.errors import ShoplaunchError
 from tests.support.error_codes import error_code
 from tests.support.worlds.world import EVIDENCE
