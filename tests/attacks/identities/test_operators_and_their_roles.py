@@ -212,6 +212,31 @@ def test_a_role_that_is_taken_away_counts_at_once(house):
 
 
 @pytest.fixture
+def beside(house):
+    """Another web server of the same installation (its application)."""
+    service = open_service(house.config)
+    yield create_app(house.config, service)
+    service.installation.engine.dispose()
+
+
+@attack(
+    "an operator whose role is taken away, or who is removed, goes on at another web server, where he signed in before",
+    "each request asks the state database: what one web server changes counts at all of them",
+)
+def test_a_role_that_is_taken_away_at_one_web_server_counts_at_the_others(house, beside):
+    installation.set_operator(house.config, "between", PASSWORD)
+    _status, browser = house.try_in("between", browser=beside.test_client())
+    assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 404
+    root = house.signed_in("root")
+    change = {"role": "look", "own_password": PASSWORD}
+    assert ask(root, "POST", "/admin/operator/between/role", **change).status_code == 303
+    assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 403
+    assert browser.get("/admin/jobs").status_code == 200
+    house.command("remove", "between", "--yes")
+    assert browser.get("/admin/jobs").status_code == 302
+
+
+@pytest.fixture
 def factor(house):
     """An operator with a second factor: what `user totp` prints."""
     installation.set_operator(house.config, "two", PASSWORD)
