@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
@@ -12,9 +11,6 @@ from controller.jobs.agent_link import agent_events, downloads, rates
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.intake.installation import Installation
 from controller.telemetry.job_at_hand import working_on
-
-if TYPE_CHECKING:
-    pass
 
 
 class Agents:
