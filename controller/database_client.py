@@ -87,6 +87,9 @@ class ProvenConnection(OfferedTls):
             self.__dict__["_read_packet"] = self._read_request
         try:
             connection._request_authentication()
+        except RuntimeError as problem:
+            # What PyMySQL raises for a plug-in whose library is not installed
+            raise OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, str(problem)) from None
         finally:
             with contextlib.suppress(KeyError):
                 del self.__dict__["_read_packet"]

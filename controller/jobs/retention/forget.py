@@ -44,6 +44,7 @@ def named(means: Means, given: str) -> tuple[str, str]:
 def require(means: Means, signed_by: str, service_id: str) -> list[Job]:
     """Return the service's jobs that still name the client. Raises service_unknown, job_under_way."""
     with reading(means.engine) as connection:
+        _require_known(connection, signed_by, service_id)
         found = _jobs(connection, signed_by, service_id)
         _require_over(connection, found, means.clock())
     return found
@@ -78,16 +79,24 @@ def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgott
     return done
 
 
-def _jobs(connection: sa.Connection, signed_by: str, service_id: str) -> list[Job]:
-    """Return the service's jobs that name the client still. Raises service_unknown where there never was one."""
-    same = sa.and_(job_table.c.service_id == service_id, job_table.c.signed_by == signed_by)
-    which = sa.or_(same, sa.and_(job_table.c.id == service_id, job_table.c.signed_by == signed_by))
-    query = sa.select(job_table.c.id, job_table.c.forgotten_at).where(which, job_table.c.parent.is_(None))
-    found = connection.execute(query.order_by(job_table.c.created_at)).all()
-    known = found or services.get(connection, signed_by, service_id)
+def _of_service(signed_by: str, service_id: str) -> sa.ColumnElement[bool]:
+    named = sa.or_(job_table.c.service_id == service_id, job_table.c.id == service_id)
+    return sa.and_(job_table.c.signed_by == signed_by, named, job_table.c.parent.is_(None))
+
+
+def _require_known(connection: sa.Connection, signed_by: str, service_id: str) -> None:
+    """Raise service_unknown where nothing is stored of the service."""
+    made = connection.execute(sa.select(job_table.c.id).where(_of_service(signed_by, service_id)).limit(1)).first()
+    known = made or services.get(connection, signed_by, service_id)
     if not known and not refused_orders.is_open(connection, refused_orders.of_service(signed_by, service_id)):
         raise ShoplaunchError("service_unknown", f"nothing is stored of a service {service_id[:64]!r} of this key")
-    return [jobs.get(connection, row.id) for row in found if row.forgotten_at is None]
+
+
+def _jobs(connection: sa.Connection, signed_by: str, service_id: str) -> list[Job]:
+    """Return the service's jobs that name the client still."""
+    which = (_of_service(signed_by, service_id), job_table.c.forgotten_at.is_(None))
+    query = sa.select(job_table.c.id).where(*which).order_by(job_table.c.created_at)
+    return [jobs.get(connection, row.id) for row in connection.execute(query).all()]
 
 
 def _require_over(connection: sa.Connection, found: list[Job], now: float) -> None:

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.root
 
 #: Reads whatever the kernel shows of every process, again and again, until its input ends; what it has seen it prints.
 EYES = """
-import os, select, sys
-seen, own = set(), str(os.getpid())
+import collections, os, select, sys
+seen, own, looks, at = set(), str(os.getpid()), collections.Counter(), 0
 PLACES = ("cmdline", "environ", "comm", "status", "stat", "maps", "io", "stack", "wchan", "auxv", "mountinfo", "cgroup",
           "cwd", "exe", "root", "mem", "fd", "fdinfo", "map_files", "task")
 def look(path):
@@ -33,9 +33,12 @@ def look(path):
         return b""
 print("up", flush=True)
 while not select.select([0], [], [], 0)[0]:
-    for process in os.listdir("/proc"):
-        if process.isdigit() and process != own:
-            seen.update(look("/proc/" + process + "/" + place) for place in PLACES)
+    there = [one for one in os.listdir("/proc") if one.isdigit() and one != own]
+    # New ones again and again, some of the others in each turn: on a busy machine all of them take longer than it lives
+    for process in [one for one in there if looks[one] < 20] + (there + there)[at : at + 10]:
+        looks[process] += 1
+        seen.update(look("/proc/" + process + "/" + place) for place in PLACES)
+    at = (at + 10) % len(there)
     for folder in ("/tmp", "/dev/shm", "/run", "/var/tmp"):
         seen.update(os.fsencode(name) for name in os.listdir(folder))
 sys.stdout.buffer.write(b"\\n".join(seen))

@@ -19,16 +19,16 @@ pytestmark = pytest.mark.root
 HOSTILE = """
 import ctypes, os, signal, sys
 own = os.getpid()
+def becomes(name):
+    try:
+        status = dict(line.split(":\\t", 1) for line in open("/proc/%s/status" % name) if ":\\t" in line)
+        real, effective = status["Uid"].split()[:2]
+    except (OSError, KeyError):
+        return False
+    return int(effective) == os.geteuid() and real != effective
 while True:
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == own:
-            continue
-        try:
-            status = dict(line.split(":\\t", 1) for line in open("/proc/%s/status" % name) if ":\\t" in line)
-            real, effective = status["Uid"].split()[:2]
-        except (OSError, KeyError):
-            continue
-        if int(effective) != os.geteuid() or real == effective:
+        if not name.isdigit() or int(name) == own or not becomes(name):
             continue
         done = []
         for one in (signal.SIGSTOP, signal.SIGKILL):
@@ -45,6 +45,9 @@ while True:
                 pass
         if ctypes.CDLL(None).ptrace(16, int(name), 0, 0) == 0:
             done.append("traced")
+        if done and not becomes(name):
+            # It was the agent by then
+            continue
         with open(sys.argv[1], "a") as stream:
             stream.write("%s;" % ",".join(done))
 """

@@ -76,7 +76,7 @@ def test_what_was_tried_is_what_alarms_are_sent_by(environment, tmp_path, server
     # Nothing was sent for the trial
     assert (server.received, server.refused) == ([], 0)
     words = "from controller.settings.loading import load_config; from controller.billing.mail import Mail;"
-    words += f"Mail(load_config().mail)._send('{EMAIL}', 'Alarm', 'Look here.', 'j')"
+    words += f"Mail(load_config().mail)._send('{EMAIL}', 'Alarm', 'Look here.', 'j', '<j@example.com>')"
     subprocess.run([sys.executable, "-c", words], env=environment, check=True)
     assert "Look here." in server.received[0] and EMAIL in server.received[0]
 
