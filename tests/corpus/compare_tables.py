@@ -184,9 +184,11 @@ class _Comparison:
         mine = f"SELECT 1 FROM `{self._prefix}employee` WHERE id_employee = %s AND email LIKE 'mbo-%%@prestashop.com'"
         return bool(self._server.rows(mine, number, database=self._restored))
 
-    def _is_set_at_sign_in(self, place):
-        """The days an employee's statistics begin and end with."""
-        return place.removeprefix(f"{self._prefix}employee.").startswith("stats_")
+    def _is_set_at_sign_in(self, place, before, after):
+        """The days an employee's statistics begin and end with, which the dashboard of PrestaShop writes with the whole
+        row: its texts that were NULL are empty then (AdminDashboardController.php: employee->update())."""
+        own = f"{self._prefix}employee."
+        return place.startswith(own + "stats_") or (place.startswith(own) and before is None and after == b"")
 
     def _row(self, table, columns, old, new, key):
         written = self._is_written(table, new, columns)
@@ -208,7 +210,9 @@ class _Comparison:
                 self._explained["the order's language"] += 1
             elif _is_brought_up(before, after, place, _name(new, columns)):
                 self._explained["modules that bring their rows up to their files"] += 1
-            elif self._is_set_at_sign_in(place) or _is_made_by_visits(before, after, f"{name} {_name(new, columns)}"):
+            elif self._is_set_at_sign_in(place, before, after) or _is_made_by_visits(
+                before, after, f"{name} {_name(new, columns)}"
+            ):
                 self._explained["written by visits"] += 1
             elif self._set[place] > 0:
                 self._set[place] -= 1

@@ -307,6 +307,22 @@ def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_n
 
 
 @pytest.mark.parametrize(
+    ("table", "before", "after", "left"),
+    [
+        ("ps_employee", None, b"", 0),
+        ("ps_employee", b"", None, 1),
+        ("ps_employee", b"#fff", b"", 1),
+        ("ps_shop", None, b"", 1),
+    ],
+)
+def test_a_text_of_an_employee_that_was_null_may_be_empty_after_a_visit_of_the_dashboard(table, before, after, left):
+    server = SimpleNamespace(rows=lambda *_arguments, **_more: [])
+    work = compare_tables._Comparison(server, "old", "new", {}, bytes, "ps_", frozenset())
+    work._row(table, ["id_employee", "bo_color"], [b"1", before], [b"1", after], (b"1",))
+    assert len(work._found) == left
+
+
+@pytest.mark.parametrize(
     ("old", "left"), [(b"_transient_timeout_a", 0), (b"WPLANG", 1), (b"blogname", 2)]
 )  # fmt: skip
 def test_a_new_row_may_take_the_number_of_one_that_visits_write_and_of_no_other(old, left):
