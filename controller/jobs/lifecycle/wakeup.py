@@ -23,7 +23,7 @@ from pathlib import Path
 from controller.jobs.lifecycle import due_hint
 
 LOG = logging.getLogger(__name__)
-FOLDER_MODE = 0o700
+FOLDER_MODE, SOCKET_MODE = 0o700, 0o600
 #: A machine runs a handful of workers; more entries in the folder are ignored.
 MOST_ENTRIES = 256
 MESSAGE = b"\0"
@@ -138,6 +138,8 @@ class Wakeup:
         name = socket_of(worker)
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
+            # Before it has a name: Linux gives the name this mode, whatever the umask
+            os.fchmod(receiver.fileno(), SOCKET_MODE)
             with _opened(self._folder) as folder:
                 receiver.bind(_place(folder, name))
         except BaseException:

@@ -35,6 +35,17 @@ def listener(folder):
     made.close()
 
 
+@pytest.mark.parametrize("mask", [0, 0o077])
+def test_a_socket_is_open_to_its_user_alone_whatever_the_umask(folder, mask):
+    before = os.umask(mask)
+    try:
+        made = Wakeup(folder).listen("first")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / socket_of("first")).stat().st_mode) == 0o600
+    made.close()
+
+
 def notified_by_another_process(folder):
     done = subprocess.run(
         [sys.executable, "-c", NOTIFY, str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False,
