@@ -1,8 +1,8 @@
-"""How long an account waits for cron at most, as the fields of a line tell."""
+"""Lines of a crontab: how long an account waits for cron at most, and which line comes after another."""
 
 import pytest
 
-from controller.panels.cpanel.account.cron import Line
+from controller.panels.cpanel.account.cron import Crontab, Line
 
 EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 
@@ -28,3 +28,9 @@ EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 )
 def test_the_longest_pause_between_two_runs(times, minutes):
     assert Line(tuple(times.split()), "true", "", "1").minutes() == minutes
+
+
+def test_a_line_that_left_the_crontab_between_two_looks_has_none_after_it(monkeypatch):
+    crontab = object.__new__(Crontab)
+    monkeypatch.setattr(crontab, "lines", lambda: [Line(("*",) * 5, "true", "k1", "1")])
+    assert crontab._after("2") is None

@@ -150,12 +150,11 @@ class Crontab:
 
     def _after(self, number: str) -> tuple[Line, int] | None:
         """Return the line that has the number of the line `number` once this is gone, and how often it is to be there
-        then; None when that was the last one."""
+        then; None when that was the last one, or is gone already."""
         lines = self.lines()
-        numbers = [one.number for one in lines]
-        at = numbers.index(number)
+        at = next((index for index, one in enumerate(lines) if one.number == number), len(lines))
         rest = lines[:at] + lines[at + 1 :]
-        if at == len(rest):
+        if at >= len(rest):
             return None
         return rest[at], sum(str(one) == str(rest[at]) for one in rest)
 
