@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from controller import doctor as examination
 from controller.access import operators
 from controller.access.actor import command_line
 from controller.cli.terminal.bars import bars_on_terminal
@@ -19,6 +18,7 @@ from controller.cli.terminal.output import (
     print_rows,
     show_error,
 )
+from controller.doctor.registry import examine
 from controller.settings.loading import load_config
 from controller.settings.sections import Config
 from controller.setup import installation, operator_address
@@ -146,7 +146,7 @@ def migrate() -> None:
 @errors_shown
 def doctor(as_json: bool) -> None:
     """Look at everything the installation needs; exit code 1 when something is missing."""
-    found = examination.examine(load_config())
+    found = examine(load_config())
     rows = [
         {
             "name": row.name,

@@ -11,11 +11,11 @@ import pytest
 from agent.bundle.fetch import fetch
 from agent.bundle.source import Source
 from agent.reporting.http import HttpClient
-from controller import doctor
 from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
+from controller.doctor import web
 from controller.jobs.shop import tls, visits
 from controller.panels.cpanel.account import own_account
 from controller.panels.cpanel.api import whm
@@ -111,7 +111,7 @@ class Callers:
         return visits.redirect(self._site, "/", "front", timeout=self.seconds)
 
     def doctor_web(self):
-        return list(doctor._web(Config(home=self.folder, public_url=self.address)))
+        return list(web.web(Config(home=self.folder, public_url=self.address)))
 
     def apache(self):
         settings = SimpleNamespace(http_ip="127.0.0.1", http_port=self.port)
@@ -135,7 +135,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(whm, "QUICK_SECONDS", DEADLINE)
     monkeypatch.setattr(whm, "READ_PAUSE_SECONDS", 0)
     monkeypatch.setattr(own_account, "UPLOAD_SECONDS", DEADLINE)
-    monkeypatch.setattr(doctor, "TIMEOUT_SECONDS", DEADLINE)
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", DEADLINE)
     monkeypatch.setattr("agent.reporting.downloads.GRACE_SECONDS", DEADLINE)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent.run import session
-from controller import doctor
+from controller.doctor import web
 from controller.jobs.agent_link import job_file
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.support import agent_socket
@@ -107,10 +107,10 @@ def test_agents_report_through_a_socket_that_every_account_may_connect_to_and_no
     assert stat.S_IMODE(running.path.stat().st_mode) == 0o666
     folder = running.path.parent.stat()
     assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o711, 0)
-    (row,) = [row for row in doctor._agents(site.service.config) if not row.name]
+    (row,) = [row for row in web.agents_socket(site.service.config) if not row.name]
     assert row.ok
     running.end()
-    (row,) = [row for row in doctor._agents(site.service.config) if not row.name]
+    (row,) = [row for row in web.agents_socket(site.service.config) if not row.name]
     assert (row.ok, "serve" in row.advice) == (False, True)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from controller import doctor
 from controller.access_lists import readers
 from controller.bundles.residue.bundle_reader import open_bundle
 from controller.db import tables
 from controller.db.connection.engine import make_engine, transact
+from controller.doctor import files
 from controller.jobs.intake import chores
 from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
@@ -205,7 +205,7 @@ def test_doctor_says_how_bundles_are_read_and_which_are_open(world):
     config = replace(world.config, database_url=f"sqlite:///{world.folder}/state.db")
 
     def rows():
-        return {row.name: row for row in doctor._bundles(config)}
+        return {row.name: row for row in files.stored_bundles(config)}
 
     assert rows()["bundle classic"].ok
     assert "each by accounts whose jobs need it" in rows()["bundles"].message

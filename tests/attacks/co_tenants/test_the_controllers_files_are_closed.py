@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from controller import doctor
 from controller.agent_archive.build import build_agent
 from controller.bundles.pack.writer import BundleWriter
 from controller.bundles.review import decisions
+from controller.doctor import registry
 from controller.settings.sections import Config, EngineConfig, MailConfig
 from tests.attacks.table import attack
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
@@ -146,7 +146,7 @@ def test_secrets_that_everybody_can_read_are_named(home):
     whmcs = {"url": "https://w.example", "identifier": "id", **named}
     mail, engine = MailConfig(password_file=str(files[1])), EngineConfig(broker_url_file=str(files[2]))
     config = Config(home=home, mail=mail, engine=engine, whmcs=whmcs)
-    look = doctor._CHECKS["secret files"]
+    look = registry.CHECKS["secret files"]
     found = list(look(config))
     assert [one.message.rpartition(" ")[2] for one in found] == [str(files[number]) for number in (0, 2, 3)]
     assert not any(one.ok for one in found)

@@ -7,7 +7,8 @@ import pytest
 from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.check import ACTIONS, permissions
 from controller.billing.whmcs.settings import WhmcsSettings
-from controller.doctor import IGNORED_VARIABLES, examine
+from controller.doctor.billing import IGNORED_VARIABLES
+from controller.doctor.registry import examine
 from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 from tests.fakes.whmcs.server import IDENTIFIER, SECRET, Whmcs

@@ -11,7 +11,7 @@ import pytest
 
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers
-from controller.doctor import examine
+from controller.doctor.registry import examine
 
 pytestmark = pytest.mark.root
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

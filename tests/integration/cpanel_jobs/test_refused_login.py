@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.doctor import examine
+from controller.doctor.registry import examine
 from controller.panels.cpanel.account_cache import side_by_side
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login

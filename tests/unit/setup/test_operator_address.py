@@ -7,9 +7,9 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 
-from controller import doctor
 from controller.cli import main
 from controller.cli.installation import setup
+from controller.doctor.registry import examine
 from controller.settings.loading import load_config
 from controller.setup import installation, operator_address
 from shared.errors import ShoplaunchError
@@ -86,7 +86,7 @@ def init(tmp_path, monkeypatch):
 
 
 def alarms_row(tmp_path):
-    rows = {row.name: row for row in doctor.examine(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}))}
+    rows = {row.name: row for row in examine(load_config({"SHOPLAUNCH_HOME": str(tmp_path)}))}
     return rows["operator's address"]
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller import doctor
 from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
+from controller.doctor.registry import examine
 from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared import installed
@@ -17,7 +17,7 @@ def test_an_agent_that_is_no_archive_is_named_as_damaged(tmp_path, content):
     config.agent.mkdir(parents=True, exist_ok=True)
     (config.agent / "run").write_text("#!/bin/sh\n")
     (config.agent / "agent.pyz").write_bytes(content)
-    row = {one.name: one for one in doctor.examine(config)}["agent"]
+    row = {one.name: one for one in examine(config)}["agent"]
     assert (row.ok, "damaged" in row.message) == (False, True)
     assert "agent" in row.advice
 
@@ -35,7 +35,7 @@ def test_a_channel_whose_agent_is_not_kept_and_a_roll_out_that_stopped_are_named
     ]
     for row in rows:
         transact(make_engine(config.database_url), lambda connection, row=row: channels.write(connection, row))
-    found = [one for one in doctor.examine(config) if one.name == "agents' channels"]
+    found = [one for one in examine(config) if one.name == "agents' channels"]
     assert [one.ok for one in found] == [False, False]
     assert "2-0123456789 not kept here" in found[0].message and "agent follow --channel next" in found[0].advice
     assert "1-0123456789" not in found[0].message
@@ -53,5 +53,5 @@ def test_what_is_not_started_is_started_as_this_installation_is(tmp_path, monkey
     config = load_config({"SHOPLAUNCH_HOME": str(tmp_path), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:9"})
     ensure_installation(config)
     monkeypatch.setattr(installed, "KIND", kind)
-    found = [one.advice for one in doctor.examine(config) if "To start it" in one.advice]
+    found = [one.advice for one in examine(config) if "To start it" in one.advice]
     assert found and all(command in one for one in found)
