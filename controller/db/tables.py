@@ -5,29 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-#: Exact comparison of text everywhere, as in SQLite.
-_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-Long = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+from controller.db.columns import NAMES, OPTIONS, Id, Long, of_job
+
+metadata = sa.MetaData(naming_convention=NAMES)
 
 
 def _table(name: str, *columns: sa.Column[Any] | sa.UniqueConstraint | sa.Index) -> sa.Table:
-    return sa.Table(name, metadata, *columns, **_OPTIONS)
-
-
-def _of_job(*, primary: bool) -> sa.Column[Any]:
-    reference = sa.ForeignKey("jobs.id", ondelete="CASCADE")
-    return sa.Column("job", sa.String(40), reference, primary_key=primary, nullable=False)
+    return sa.Table(name, metadata, *columns, **OPTIONS)
 
 
 operators = _table(
@@ -258,7 +243,7 @@ failing_duties = _table(
 #: the other seconds of a shop made in one attempt.
 agent_starts = _table(
     "agent_starts",
-    _of_job(primary=True),
+    of_job(primary=True),
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("server", sa.String(63), nullable=False),
     sa.Column("bundle", sa.String(63), nullable=False),
@@ -323,7 +308,7 @@ workers = _table(
 )
 steps = _table(
     "steps",
-    _of_job(primary=True),
+    of_job(primary=True),
     sa.Column("name", sa.String(30), primary_key=True),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
@@ -338,7 +323,7 @@ steps = _table(
 events = _table(
     "events",
     sa.Column("id", Id, primary_key=True, autoincrement=True),
-    _of_job(primary=False),
+    of_job(primary=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("seq", sa.Integer, nullable=False, server_default="0"),
     sa.Column("event", sa.String(20), nullable=False),
@@ -357,7 +342,7 @@ fingerprints = _table(
 )
 certificates = _table(
     "certificates",
-    _of_job(primary=True),
+    of_job(primary=True),
     sa.Column("signed", Long, nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
 )
