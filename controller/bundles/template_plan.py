@@ -152,7 +152,7 @@ class TemplatePlan:
         added, written = {}, self.settings_written()
         for path, template in self._template.added().items():
             shown = path.decode("utf-8", "replace")
-            # Settings are told before all else
+            # Settings are named before all else
             if not any(shown in said for said in written):
                 self._report.note(shown, "written anew: the template has none, and needs one")
             added[path] = self._rewriter.rewrite_file(template, shown, is_example(path))

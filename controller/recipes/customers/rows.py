@@ -78,12 +78,12 @@ class Rules(ABC):
 
         An empty or zero number of a customer or order is a reference to nobody: such rows are settings or samples.
         """
-        told = []
+        sentences = []
         for full, condition in sorted(judged.items()):
             kept = self._counted.count(full, condition) if condition and self._conditions.get(full) == condition else 0
             if kept:
-                told.append(f"{full}: {kept} rows that refer to no customer, order or visitor")
-        return told
+                sentences.append(f"{full}: {kept} rows that refer to no customer, order or visitor")
+        return sentences
 
     def of_modules(self) -> list[str]:
         """Return the tables (full names) whose rows no rule of the recipe covers: they may hold anything."""

@@ -17,8 +17,8 @@ from shared.errors import ShoplaunchError
 _MOST_PLACES = 60
 _MOST_FILES = 20
 _DEEPEST = 3
-#: Unfollowed includes that are told.
-_TOLD = 3
+#: Unfollowed includes that are named.
+_MOST_NAMED = 3
 #: Larger ones are programs.
 _MOST_BYTES = 256 * 1024
 _NOTHING = b";"
@@ -94,8 +94,8 @@ class _Folding:
         path = None if one.path is None else self._inside(_folder(one, shown) / one.path)
         if path is None:
             where = "at an address that would have to be run" if one.path is None else f"{one.path}, outside the tree"
-            told = self._found.unfollowed
-            told += [f"{place} includes a file {where}"] if len(told) < _TOLD else []
+            named = self._found.unfollowed
+            named += [f"{place} includes a file {where}"] if len(named) < _MOST_NAMED else []
             return None
         content = None if path in self._open else self._content(path)
         if content is None:

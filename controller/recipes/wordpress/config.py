@@ -230,8 +230,8 @@ def require_prefix(prefix: str) -> None:
 def _require_one(found: Configuration, name: str) -> None:
     values = [one for one in found.definitions if one.name == name]
     if not values:
-        told = ", ".join(found.unfollowed)
-        more = f"; {told}: write what it defines into {CONFIG}" if told else ""
+        unfollowed = ", ".join(found.unfollowed)
+        more = f"; {unfollowed}: write what it defines into {CONFIG}" if unfollowed else ""
         raise ShoplaunchError("config_unreadable", f"{CONFIG} does not say {name}{more}")
     for one in values:
         if isinstance(one.written, dict) or not (one.of_environment or isinstance(one.value, bytes)):

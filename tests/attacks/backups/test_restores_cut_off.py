@@ -87,7 +87,7 @@ def test_a_restore_killed_anywhere_is_done_or_has_not_been(places, saved, kind, 
     file, source = saved
     count = killed(fresh(places, kind, empty=empty), file, 0)
     assert 20 < count < restoring.KILLED - 1
-    config, found, told = None, [], []
+    config, found, completed = None, [], []
     # Of the many statements before the last ones some stand for all
     stride, last = {"sqlite": (2, 14), "mariadb": (4, 14), "postgresql": (16, 8)}[kind]
     for number in (number for number in range(1, count + 1) if number % stride == 0 or number > count - last):
@@ -102,8 +102,8 @@ def test_a_restore_killed_anywhere_is_done_or_has_not_been(places, saved, kind, 
         found.append(which(config, before, source))
         assert list(config.home.glob(".*")) == []
         # Who runs `restore` again hears only that there are jobs
-        told.append("complete now" in done.stderr)
-        assert found[-1] == "new" or not told[-1]
+        completed.append("complete now" in done.stderr)
+        assert found[-1] == "new" or not completed[-1]
         if found[-1] == "new":
             assert (config.home / ("shoplaunch.toml" if empty else "shoplaunch.toml.backup")).exists()
         if found[-1] == "new" or empty:
@@ -111,7 +111,7 @@ def test_a_restore_killed_anywhere_is_done_or_has_not_been(places, saved, kind, 
             config = None
     # From the commit on it is the new one
     assert found == sorted(found, reverse=True) and set(found) == {"old", "new"}
-    assert any(told)
+    assert any(completed)
 
 
 @attack("a command runs while a restore is under way", "it waits for nobody and meets no half of it: a code says why")

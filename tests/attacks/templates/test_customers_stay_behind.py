@@ -36,7 +36,7 @@ class Planned:
     def __init__(self, plan, source):
         self.plan = plan
         self.report = plan.report()
-        self.told = plan.manifest()["personal_data"]
+        self.reported = plan.manifest()["personal_data"]
         self.findings = [one for one in plan.noticed() if one.kind == PEOPLE]
         self.asked = {one.place.table: one.shown for one in self.findings}
         self.dropped = {one["table"]: one["rows"] for one in self.report["dropped"]}
@@ -194,7 +194,7 @@ A_NUMBER = "(SELECT phone FROM ps_address WHERE id_customer > 0 AND phone > '' L
 
 
 @attack("One row about a customer stands behind hundreds of others in a table that no recipe knows",
-        "the database says whether any row is about a customer: the table is emptied, and that is told")  # fmt: skip
+        "the database says whether any row is about a customer: the table is emptied and a report says so")  # fmt: skip
 @pytest.mark.parametrize(
     ("column", "value", "one"),
     [("email", "CONCAT('desk', seq, '@template.shop.example')", A_CUSTOMER),
@@ -225,15 +225,15 @@ def test_the_one_stranger_among_hundreds_is_asked_about(planned, column, value, 
     assert list(made.asked) == ["made_many"]
 
 
-def test_rows_that_name_no_customer_stay_and_are_told(planned):
+def test_rows_that_name_no_customer_stay_and_are_reported(planned):
     made = planned(
         "CREATE TABLE made_points (id int PRIMARY KEY, id_customer int, ip varchar(40));\n"
         "INSERT INTO made_points VALUES (1, 2, ''), (2, 0, ''), (3, NULL, '127.0.0.1');\n"
         "CREATE TABLE made_gone (id int PRIMARY KEY, id_order int);\nINSERT INTO made_gone VALUES (1, 900);\n"
     )
     assert [row[0] for row in made.rows["made_points"]] == [b"2", b"3"]
-    told = [one for one in made.told if one.startswith("made_")]
-    assert told == ["made_points: 2 rows that refer to no customer, order or visitor"]
+    reported = [one for one in made.reported if one.startswith("made_")]
+    assert reported == ["made_points: 2 rows that refer to no customer, order or visitor"]
     # What such a row tells of people besides is asked about as everywhere
     assert list(planned("UPDATE made_points SET ip = '192.0.2.9' WHERE id = 2").asked) == ["made_points"]
 

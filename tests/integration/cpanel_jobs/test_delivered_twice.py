@@ -12,7 +12,7 @@ OWN_LINE = "7 7 * * * own"
 
 @pytest.fixture
 def world(world_of, whm, tmp_path):
-    """A controller with a real launcher and agent, on a server that is told everything twice."""
+    """A controller with a real launcher and agent, on a server that gets every call twice."""
     path = tmp_path / "agent.pyz"
     build_agent(path, [Keys().public])
     made = world_of()

@@ -8,7 +8,7 @@ from shared.errors import ShoplaunchError
 from tests.integration.cpanel_jobs.world import prepared
 
 pytestmark = pytest.mark.root
-#: When the server does what it was told before: it was busy.
+#: When the server does what it was asked before: it was busy.
 BUSY_MINUTES = 5
 OTHER = "other@example.com"
 OWN_LINE = "7 7 * * * own"
@@ -32,7 +32,7 @@ def given_up(world, hosting, job):
 
 def minute_by_minute(world, again):
     """The server catches up after BUSY_MINUTES, or when something was made there; return what `again` returned, tried
-    each minute until it is not told to wait."""
+    each minute until nothing has to be waited for."""
     caught = 0
     for minute in range(1, 40):
         world.work_later(60, stride=20)

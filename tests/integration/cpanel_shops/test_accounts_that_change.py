@@ -57,7 +57,7 @@ def test_a_removed_account_is_missing(world, whm):
 
 
 def over(world, job):
-    """The job is taken back and keeps neither domain nor account; return what the operator is told stays."""
+    """The job is taken back and keeps neither domain nor account; return what the operator reads that stays."""
     found = world.job(job)
     assert (found.state, found.facts["undo"], found.domain_key) == ("cancelled", "done", None), world.trouble(job)
     assert (found.error["code"], found.wake_at) == ("cancelled_kept", None)

@@ -144,7 +144,7 @@ def test_a_damaged_file_is_reported_before_anything_is_started(folder, tmp_path,
     assert "What to do: " in said
 
 
-def test_a_command_that_fails_is_told_in_its_own_words_and_the_demo_ends_with_1(world):
+def test_a_command_that_fails_is_shown_in_its_own_words_and_the_demo_ends_with_1(world):
     (world.directory / "operator.json").write_text("{}")
     (world.home / "shoplaunch.toml").write_text("no_such_setting = 1\n")
     done = subprocess.run(

@@ -158,7 +158,7 @@ def certificate_options():
     folder = Path(template_folder())
     folder.chmod(0o755)
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    # Signed by itself, as the server would: its own programs take no other without being told
+    # Signed by itself, as the server would: its own programs take no other unless they are asked to
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
          "-subj", "/CN=MariaDB Server", "-days", "10", "-keyout", str(key), "-out", str(certificate)],

@@ -60,7 +60,7 @@ def _copy_clone(target):
 
 def test_a_bare_system_gets_all_that_tests_need_and_nothing_of_it_is_started(bare):
     release, tree = bare
-    # As on a system that nobody has told to start nothing
+    # As on a system without a policy that starts nothing
     tree.run("rm", "/usr/sbin/policy-rc.d")
     tree.run("env", *tree.fetching, f"{CLONE}/packaging/bootstrap.sh", "test")
     assert not tree.path("/usr/sbin/policy-rc.d").exists()

@@ -43,14 +43,14 @@ def test_ten_lines_at_most_however_much_there_is_to_say():
     assert all(len(shown) <= 200 for _, shown in lines(much))
 
 
-def test_settings_that_were_written_are_told_at_once_and_in_full_below():
+def test_settings_that_were_written_are_named_at_once_and_in_full_below():
     said = "wp-config.php was missing: written as WordPress 6.8's installer does"
     assert lines({"settings_written": [said], **REPORT})[1] == ("Settings", said)
     titles = {section.title: section.rows for section in sections(MANIFEST, 1, {"settings_written": [said]})}
     assert titles["Settings that the template lacks, written for new shops"] == [(said, "")]
 
 
-def test_themes_that_name_the_domains_root_are_told_with_their_files_in_full():
+def test_themes_that_name_the_domains_root_are_listed_with_their_files_in_full():
     report = {**REPORT, "rewriting": {"from_root": {"count": 3, "places": {"themes/own/page.tpl": 3}}}}
     assert dict(lines(report))["In a folder"].startswith("3 addresses from the root in themes' code will not work")
     assert "In a folder" not in dict(lines())

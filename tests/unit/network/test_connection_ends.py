@@ -12,7 +12,7 @@ WAYS = [(V4, "127.0.0.1", False, "127.0.0.1"), (V4, "", False, "127.0.0.1"), (V6
 WAYS += [(V6, "::", True, "127.0.0.1"), (V6, "::", True, "::1")]
 
 
-def told(connection):
+def ends_of(connection):
     """Return what the kernel answers and what its tables hold of the connection's other end, each a set."""
     there, here = map(connection_ends.place, (connection.getpeername(), connection.getsockname()))
     asked = set(connection_ends._asked(there, here))
@@ -26,14 +26,14 @@ def test_asked_it_answers_what_its_tables_say(family, address, both, called):
         socket.create_server((address, 0), family=family, dualstack_ipv6=both) as server,
         socket.create_connection((called, server.getsockname()[1])) as connection,
     ):
-        waiting, table = told(connection)
+        waiting, table = ends_of(connection)
         assert waiting == table and sorted(end.listens for end in waiting) == [False, True]
         accepted, _ = server.accept()
         with accepted:
-            taken, table = told(connection)
+            taken, table = ends_of(connection)
             assert taken == table and len(taken) == 2
             server.close()
-            left, table = told(connection)
+            left, table = ends_of(connection)
             assert left == table and [end.listens for end in left] == [False]
 
 

@@ -79,7 +79,7 @@ def test_reasons_within_reasons_are_translated_as_well(message, wanted):
         ("billing-event", {"event": "none"}), ("job", {"format": 99}), ("state", {}), ("ack", {}),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_document_is_told_behind_its_name(name, document):
+def test_what_is_wrong_with_a_document_is_said_behind_its_name(name, document):
     with pytest.raises(ShoplaunchError) as failure:
         validate(name, document, "order_invalid")
     assert read(failure.value.message).startswith(f"<{name}]: "), failure.value.message
@@ -90,7 +90,7 @@ def test_what_no_table_has_stays_as_it_is(message):
     assert in_language(message, "fa") == ""
 
 
-def test_what_a_manifest_asks_too_much_is_told_behind_its_name():
+def test_what_a_manifest_asks_too_much_is_said_behind_its_name():
     manifest = {
         "secrets": [{"name": f"secret.{LONG}", "format": "rsa_private", "length": 5000}] * 501, "jobs": {},
         "requirements": {"php": {"min": "newest", "extensions": []}}, "checks": [{"name": LONG, "x": "x" * 9000}] * 201,

@@ -63,8 +63,8 @@ def test_doctor_says_when_there_was_no_backup_for_two_days(house, tmp_path):
     house.pass_by(2.1 * DAY)
     assert not house.row()["ok"] and "shoplaunch backup FILE" in house.row()["advice"]
     # It keeps nothing from working: what is read by people says so
-    told = house.run("doctor", text=True).stdout.splitlines()
-    assert [line.split()[1] for line in told if line.startswith(("keys ", "backups ", "servers "))] == [
+    said = house.run("doctor", text=True).stdout.splitlines()
+    assert [line.split()[1] for line in said if line.startswith(("keys ", "backups ", "servers "))] == [
         "yes",
         "note",
         "no",

@@ -1,4 +1,4 @@
-"""Errors an agent tries again by itself: shown until it gets further, told when they last, retried when asked to."""
+"""Errors an agent tries again by itself: shown until it gets further, reported when they last, retried on request."""
 
 import pytest
 

@@ -71,10 +71,10 @@ def test_killed_before_the_answer_came_domain_and_account_stay_taken(world, meth
     cancelled(world)
     assert busy.given
     world.work_later(LATE_SECONDS - 60, stride=60)
-    with pytest.raises(ShoplaunchError) as told:
+    with pytest.raises(ShoplaunchError) as refused:
         world.order(**OTHER)
-    assert (told.value.code, told.value.retryable) == ("service_ending", True)
-    assert "keeps account alice: a removal there got no answer from the panel" in told.value.message
+    assert (refused.value.code, refused.value.retryable) == ("service_ending", True)
+    assert "keeps account alice: a removal there got no answer from the panel" in refused.value.message
     busy.catch_up()
     world.work_later(120, stride=60)
     again = world.order(**OTHER)
@@ -82,15 +82,15 @@ def test_killed_before_the_answer_came_domain_and_account_stay_taken(world, meth
     assert world.job(again).state == "dropped" and set(world.panel.users) == set(world.panel.databases)
 
 
-def test_it_is_told_what_is_waited_for_and_until_when(world):
+def test_the_refusal_says_what_is_waited_for_and_until_when(world):
     Busy(world, "remove_account")
     job = cancelled(world)
     status = world.status(job)
     assert (status["waiting_for"], status["next_look_at"]) == ("removal", "2027-01-15T08:10:00.000+00:00")
     assert "got no answer" in status["waiting_why"] and status["error"] is None
-    with pytest.raises(ShoplaunchError) as told:
+    with pytest.raises(ShoplaunchError) as refused:
         world.order()
-    assert "2027-01-15 08:10 UTC" in told.value.message
+    assert "2027-01-15 08:10 UTC" in refused.value.message
     world.work_later(LATE_SECONDS, stride=60)
     status = world.status(job)
     assert (status["waiting_for"], world.job(job).domain_key) == (None, None)

@@ -70,7 +70,7 @@ def test_without_a_trace_it_is_quiet_first_then_cron_never_fired():
 
 
 @pytest.mark.parametrize(("line", "words"), [(True, "3 ticks of 60 seconds"), (False, "not in the account's crontab")])
-def test_cron_that_never_fired_is_told_with_or_without_its_line(line, words):
+def test_cron_that_never_fired_is_named_with_or_without_its_line(line, words):
     found = silence.verdict(job_row(), Sight(None, line, folder=True), FIRST_REPORT_ENDS)
     assert words in found.error["message"]
 

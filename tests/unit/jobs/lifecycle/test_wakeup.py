@@ -121,7 +121,7 @@ def test_a_link_in_the_folders_place_is_not_followed(folder, tmp_path):
         Wakeup(folder).listen("first")
 
 
-def test_sockets_of_killed_workers_are_told_and_stay_until_they_are_removed(folder, listener):
+def test_sockets_of_killed_workers_are_known_and_stay_until_they_are_removed(folder, listener):
     left_by_a_killed_worker(folder)
     left_by_a_killed_worker(folder, "other")
     killed = ["worker-00000000000000aa"]

@@ -130,7 +130,7 @@ def test_parameters_that_were_never_turned_into_php_are_kept_and_their_secrets_s
     assert plan.settings_written() == template.written_settings()
 
 
-def test_each_file_that_is_written_beside_the_settings_is_told_once(own_sample):
+def test_each_file_that_is_written_beside_the_settings_is_named_once(own_sample):
     for name in (PARAMETERS, "app/config/parameters.yml", SETTINGS):
         (own_sample.root / name).unlink()
     with own_sample.source() as source:
@@ -218,7 +218,7 @@ def test_libraries_that_version_control_left_out_are_named(own_sample):
     assert inspected(own_sample).notes() == []
 
 
-def test_settings_that_only_the_templates_key_could_read_are_emptied_and_told(own_sample):
+def test_settings_that_only_the_templates_key_could_read_are_emptied_and_reported(own_sample):
     value = "def50200" + "0a1b2c3d" * 30
     insert = "INSERT INTO ps_configuration (name, value, date_add, date_upd) VALUES (%s, %s, NOW(), NOW())"
     own_sample.query(insert, "OWN_MODULE_ACCOUNT", value)
@@ -227,8 +227,8 @@ def test_settings_that_only_the_templates_key_could_read_are_emptied_and_told(ow
     row = {"name": b"OWN_MODULE_ACCOUNT", "value": value.encode()}
     assert template.cells("ps_configuration", row)["value"] == b""
     assert "value" not in template.cells("ps_configuration", {"name": b"OWN_MODULE_COLOUR", "value": b"def50200"})
-    told = dict(template.adjustments())
-    assert "enter it anew" in told["setting OWN_MODULE_ACCOUNT"] and "setting OWN_MODULE_COLOUR" not in told
+    reported = dict(template.adjustments())
+    assert "enter it anew" in reported["setting OWN_MODULE_ACCOUNT"] and "setting OWN_MODULE_COLOUR" not in reported
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_files_that_include_themselves_and_hundreds_of_files_have_an_end(tmp_pat
     assert config.read(root).taken == []
 
 
-def test_a_wordpress_below_the_folder_of_its_configuration_is_told_as_that(tmp_path):
+def test_a_wordpress_below_the_folder_of_its_configuration_is_named_as_that(tmp_path):
     root = tree_of(tmp_path, {"wp-config.php": b"require_once dirname(__DIR__) . '/config/application.php';\n"})
     with pytest.raises(ShoplaunchError, match="no known application"):
         recipe_for(root)

@@ -203,7 +203,7 @@ def test_the_version_is_what_the_tree_says(tmp_path, line, version):
     [("49752", b"47018", True), ("49752", b"49752", False), ("47018", b"49752", False), ("49752", b"", False),
      ("later()", b"47018", False)],
 )  # fmt: skip
-def test_a_database_that_is_older_than_the_files_is_told(tmp_path, files, database, is_older):
+def test_a_database_that_is_older_than_the_files_is_reported(tmp_path, files, database, is_older):
     (tmp_path / "wp-includes").mkdir()
     (tmp_path / "wp-includes" / "version.php").write_text(f"<?php\n$wp_version = '5.7.2';\n$wp_db_version = {files};\n")
     said = older_database(tmp_path, {"db_version": database})
