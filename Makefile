@@ -25,7 +25,7 @@ help:
 	@echo "make test-nightly    also the long tests"
 	@echo "make mutants         takes each protection away in a copy and expects failing tests; MUTANTS=NAMES only these"
 	@echo "make attacks         writes the table of attacks anew (tests/attacks/ATTACKS.md)"
-	@echo "make pages           writes the pages anew that are made: error codes, settings, faults, attacks"
+	@echo "make pages           writes anew what is made: the pages of error codes, settings, faults, attacks; the Persian catalogue"
 	@echo "make lint            linters, types and import rules alone"
 	@echo "make bench           speed, measured side by side; BUNDLE=F measures your own bundle"
 	@echo "make clean           removes the demo (accounts, databases, processes, files) and everything built here"
@@ -74,7 +74,7 @@ attacks:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.attacks.catalogue
 
-# Error codes, faults, attacks: from what they are about
+# Error codes, settings, faults, attacks: from what they are about; the catalogue: from its text
 pages:
 	@packaging/bootstrap.sh test
 	.venv/bin/python -m tests.pages

@@ -1,6 +1,10 @@
 """The pages that are made from what they are about; `python -m tests.pages` writes them."""
 
+import io
 from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
 from controller.settings import shown
 from shared.errors import CODES
@@ -10,6 +14,8 @@ from tests.resume.faults.table import FAULTS, rows
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMAND = "make pages"
+#: What pages say in Persian; people write the `.po` beside it.
+CATALOGUE = "controller/web/translations/fa/LC_MESSAGES/messages.mo"
 _ERRORS = f"""\
 # Every error code, and what to do
 
@@ -62,6 +68,14 @@ def operating():
     return f"{before}<!-- settings: written by `{COMMAND}` -->\n{shown.page()}{rest[rest.index('<!-- end') :]}"
 
 
+def compiled():
+    """Return the bytes of the Persian catalogue that pages read, of the text beside it."""
+    made = io.BytesIO()
+    with (PROJECT / CATALOGUE).with_suffix(".po").open("rb") as stream:
+        write_mo(made, read_po(stream, locale="fa"))
+    return made.getvalue()
+
+
 #: Path from the project -> what makes its text.
 PAGES = {
     "shared/ERRORS.md": errors,
@@ -76,3 +90,5 @@ if __name__ == "__main__":
     for path, text in {**PAGES, **PARTS}.items():
         (PROJECT / path).write_text(text(), "utf-8")
         print(f"{path} is written.")
+    (PROJECT / CATALOGUE).write_bytes(compiled())
+    print(f"{CATALOGUE} is written.")

@@ -3,6 +3,9 @@ commands do."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from controller.billing.base import DONE_AGAIN, FAILING, NOT_DONE, REFUSED, STOPPED, Alarm
 from controller.billing.texts import filled
 from controller.wording.direction import RIGHT_TO_LEFT_MARK, isolated, with_commands
@@ -127,13 +130,24 @@ $message
 کد: $code
 """,
 }
-_ALARMS = {REFUSED: _ORDER, FAILING: _SERVER, STOPPED: _AGENT, NOT_DONE: _DUTY, DONE_AGAIN: _DUTY_DONE}
+
+
+class _Kind(NamedTuple):
+    """What an alarm that is of no job says; `state` is its state in Persian."""
+
+    text: Mapping[str, str]
+    state: str
+
+
+#: An alarm's state -> its kind. The states of jobs have their labels in the catalogue.
+_KINDS = {
+    REFUSED: _Kind(_ORDER, "سفارش رد شد"),
+    FAILING: _Kind(_SERVER, "پاسخ نمی‌دهد"),
+    STOPPED: _Kind(_AGENT, "عرضه متوقف شد"),
+    NOT_DONE: _Kind(_DUTY, "انجام نشده است"),
+    DONE_AGAIN: _Kind(_DUTY_DONE, "دوباره انجام می‌شود"),
+}
 _SUBJECT = {"en": "Shoplaunch: $domain is $state ($code)", "fa": "هشدار Shoplaunch: $domain – $state ($code)"}
-#: States that are of no job: jobs' states have their labels in the catalogue.
-_STATES = {
-    REFUSED: "سفارش رد شد", FAILING: "پاسخ نمی‌دهد", STOPPED: "عرضه متوقف شد", NOT_DONE: "انجام نشده است",
-    DONE_AGAIN: "دوباره انجام می‌شود",
-}  # fmt: skip
 #: For staff only.
 _NOTE = {
     "en": """\
@@ -164,7 +178,8 @@ def subject(news: Alarm) -> str:
 
 def text(news: Alarm) -> str:
     """Return the operator's mail."""
-    return filled(_ALARMS.get(news.state, _JOB), news.language, _values(news))
+    kind = _KINDS.get(news.state)
+    return filled(kind.text if kind else _JOB, news.language, _values(news))
 
 
 def note(news: Alarm, reference: str) -> str:
@@ -201,7 +216,8 @@ def _advice(news: Alarm) -> str:
 def _state(news: Alarm) -> str:
     if news.language == "en":
         return news.state
-    return _STATES.get(news.state) or label(news.state.capitalize(), news.language)
+    kind = _KINDS.get(news.state)
+    return kind.state if kind else label(news.state.capitalize(), news.language)
 
 
 def _step(news: Alarm) -> str:

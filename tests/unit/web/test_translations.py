@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import read_mo, write_mo
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 import controller.web
 from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle.plan import FOLLOW_UP_PLAN, PLAN
+from tests.pages import COMMAND, compiled
 
 WEB = Path(controller.web.__file__).parent
 FOLDER = WEB / "translations" / "fa" / "LC_MESSAGES"
@@ -39,7 +40,8 @@ def texts_of_registries():
 
 def test_every_text_of_the_pages_has_a_persian_translation():
     known = {message.id: message.string for message in catalogue() if message.id}
-    assert {text for text in texts_of_the_pages() if not known.get(text)} == set()
+    missing = {text for text in texts_of_the_pages() if not known.get(text)}
+    assert missing == set(), f"write them into {FOLDER / 'messages.po'}, then `{COMMAND}`"
 
 
 def test_no_translation_is_left_of_a_text_that_is_gone():
@@ -56,9 +58,7 @@ def test_translations_use_the_placeholders_of_the_english_text():
 
 
 def test_the_compiled_catalogue_is_that_of_the_text():
-    compiled = io.BytesIO()
-    write_mo(compiled, catalogue())
-    compiled.seek(0)
     with (FOLDER / "messages.mo").open("rb") as stream:
         committed = {message.id: message.string for message in read_mo(stream) if message.id}
-    assert committed == {message.id: message.string for message in read_mo(compiled) if message.id}
+    made = {message.id: message.string for message in read_mo(io.BytesIO(compiled())) if message.id}
+    assert committed == made, f"messages.mo is stale: write it anew with `{COMMAND}`"
