@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
@@ -23,6 +23,13 @@ STATE_VALUES = 100_000
 #: of this controller works from there.
 NO_FOLDER = ("path_refused", "panel_answer_too_large")
 _NO_STATE = b'{"format":1}'
+
+
+class Traces(NamedTuple):
+    """Whether the job's cron line is in the crontab, and whether something is where the agent's folder was."""
+
+    cron_line: bool
+    folder: bool
 
 
 def marker(job_id: str) -> str:
@@ -59,13 +66,24 @@ def forget_missing_python(panel: Panel, account: Account) -> None:
 def left(panel: Panel, account: Account, job_id: str) -> Sight:
     """Return what is left of the job's agent; everything is checked. Raises ShoplaunchError of the panel."""
     try:
-        state, folder = _state(panel, account), panel.list_folder(account, FOLDER) is not None
+        state = _state(panel, account)
+    except ShoplaunchError as error:
+        if error.code not in NO_FOLDER:
+            raise
+        state = None
+    return Sight(state, *traces(panel, account, job_id))
+
+
+def traces(panel: Panel, account: Account, job_id: str) -> Traces:
+    """Return what shows that the job's agent has not cleaned up. Raises ShoplaunchError of the panel."""
+    try:
+        folder = panel.list_folder(account, FOLDER) is not None
     except ShoplaunchError as error:
         if error.code not in NO_FOLDER:
             raise
         # Whatever it is, it has to go
-        state, folder = None, True
-    return Sight(state, has_cron_line(panel, account, job_id), folder)
+        folder = True
+    return Traces(has_cron_line(panel, account, job_id), folder)
 
 
 def _state(panel: Panel, account: Account) -> State | None:

@@ -123,11 +123,11 @@ def ensure_gone(work: Work) -> str:
 
 def _agent_gone(work: Work) -> str:
     panel, account, job = work.tools.panel, work.account, work.job
-    sight = panel_reading.left(panel, account, job.id)
-    if not sight.cron_line and not sight.folder:
+    traces = panel_reading.traces(panel, account, job.id)
+    if not any(traces):
         return ""
     unheard = work.facts.ack_seq
-    if unheard is not None and sight.folder:
+    if unheard is not None and traces.folder:
         acknowledgements.accept(work, unheard)
     patience = CLEANUP_TICKS * (work.facts.cron_seconds or 60) + CLEANUP_SECONDS
     waited = work.tools.clock() - (work.facts.finished_at or 0.0)
@@ -136,7 +136,7 @@ def _agent_gone(work: Work) -> str:
     with late_removals.awaited(work):
         panel.remove_cron(account, panel_reading.marker(job.id))
     panel.remove_agent(account)
-    sight = panel_reading.left(panel, account, job.id)
-    if sight.cron_line or sight.folder:
+    traces = panel_reading.traces(panel, account, job.id)
+    if any(traces):
         raise ShoplaunchError("leftovers", "the agent's cron line or folder cannot be removed")
     return "the agent's leftovers were removed"

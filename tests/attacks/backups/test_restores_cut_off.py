@@ -78,7 +78,7 @@ def which(config, before, saved):
     "the machine dies in the middle of a restore, at any statement, commit or rename",
     "the next command finds the old installation or the new one, keys and rows of the same",
 )
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize(
     ("kind", "empty"),
     [("sqlite", False), ("sqlite", True), ("mariadb", False), ("postgresql", False)],

@@ -43,7 +43,7 @@ def build_with_cuts(chain, server, cuts_of_each):
         assert {change for change, outcome in changes(built.sold).items() if outcome == "cut"} == set(wanted)
 
 
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=4, rests=True)
 def test_a_shop_lives_although_the_answers_to_many_changes_are_lost(chain, way):
     server, found = way
     assert len(found) > 5

@@ -23,7 +23,7 @@ SKELETONS = {
 }
 
 
-@pytest.mark.sampled(of=3)
+@pytest.mark.sampled(of=4)
 @everywhere
 def test_the_shop_lives_under_its_own_name(shops, birth, language):
     shop = shops[birth, language]

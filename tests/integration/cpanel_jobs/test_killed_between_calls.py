@@ -76,7 +76,7 @@ def facts(world, hosting, job):
     return [len(found) for found in (lines, hosting.databases, hosting.database_users, hosting.grants)]
 
 
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize("when", MOMENTS)
 def test_killed_at_any_of_them_the_next_controller_leaves_one_of_each(order_of, when):
     order = order_of()

@@ -32,7 +32,7 @@ def address(whole, job):
     return rows[0]
 
 
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize("kind", NAMES)
 def test_a_shop_lives_under_any_kind_of_name(whole, kind):
     job = built(whole, domain=NAMES[kind])

@@ -5,15 +5,23 @@ import subprocess
 
 import pytest
 
+from tests.pages import PROJECT
 from tests.support.waiting import wait_until
 from tests.system.packages.test_upgrades import BACKUPS, ENVIRONMENTS, STATE, in_use, state_of, statements
 
-pytestmark = [pytest.mark.root, pytest.mark.sampled(of=6, rests=True, named=False)]
+pytestmark = [pytest.mark.root, pytest.mark.sampled(of=10, rests=True, named=False)]
 SCRIPTS = "/var/lib/dpkg/info/shoplaunch."
+PRERM = (PROJECT / "packaging" / "debian" / "prerm").read_text()
 #: dpkg and the script that it runs, at once.
 KILL = "kill -9 $PPID $$\n"
 #: What dpkg asks of the kernel when it puts files where they belong, and in which call of a kind it ends.
 CALLS, INSTANTS = "/^(rename|unlink|link|symlink|fsync|chmod)", (1, 2, 5, 20, 40, 60, 80, 100, 115)
+
+
+@pytest.fixture
+def again(request, package):
+    """The package that is installed after the kill: the same version or a newer one."""
+    return package if request.param == "same" else request.getfixturevalue("newer")
 
 
 def cut_off(tree, *command):
@@ -91,22 +99,19 @@ def test_an_upgrade_killed_in_a_script_of_the_former_version_goes_on(package, ne
     assert state_of(tree, job)["id"] == job and is_whole(tree)
 
 
-@pytest.mark.parametrize("version", ["same", "newer"])
-def test_a_removal_killed_anywhere_is_taken_back_by_installing_again(package, request, tree, tmp_path, version):
+@pytest.mark.parametrize("again", ["same", "newer"], indirect=True)
+@pytest.mark.parametrize("place", statements(PRERM), ids=lambda at: PRERM.splitlines()[at].partition("/")[0].strip())
+def test_a_removal_killed_anywhere_is_taken_back_by_installing_again(package, again, tree, tmp_path, place):
     job = in_use(tree, package, tmp_path)
-    again = tree.give(package if version == "same" else request.getfixturevalue("newer"))
-    script = tree.path(SCRIPTS + "prerm").read_text()
-    for place in statements(script):
-        line = script.splitlines()[place]
-        # Of many folders the last thing that is done is in the middle of them
-        begun = f"rm -rf {ENVIRONMENTS}/*/lib\n" if line.startswith(f"rm -rf {ENVIRONMENTS}") else ""
-        ends_with(tree, "prerm", place, begun + KILL)
-        cut_off(tree, "dpkg", "--remove", "shoplaunch")
-        tree.path(SCRIPTS + "prerm").write_text(script)
-        tree.run("dpkg", "-i", again)
-        assert state_of(tree, job)["id"] == job and is_whole(tree)
-        tree.run("dpkg", "-i", tree.give(package))
-        assert state_of(tree, job)["id"] == job
+    assert tree.path(SCRIPTS + "prerm").read_text() == PRERM
+    line = PRERM.splitlines()[place]
+    # Of many folders the last thing that is done is in the middle of them
+    begun = f"rm -rf {ENVIRONMENTS}/*/lib\n" if line.startswith(f"rm -rf {ENVIRONMENTS}") else ""
+    ends_with(tree, "prerm", place, begun + KILL)
+    cut_off(tree, "dpkg", "--remove", "shoplaunch")
+    tree.path(SCRIPTS + "prerm").write_text(PRERM)
+    tree.run("dpkg", "-i", tree.give(again))
+    assert state_of(tree, job)["id"] == job and is_whole(tree)
 
 
 def test_a_purge_killed_anywhere_ends_when_it_is_called_again(package, tree):

@@ -69,7 +69,7 @@ def test_a_password_that_was_on_its_way_arrives(machine, left):
     assert is_password(machine, job, left.known["given_password"])
 
 
-@pytest.mark.sampled(of=3)
+@pytest.mark.sampled(of=7)
 @pytest.mark.parametrize("key", HALF)
 def test_the_agent_that_lay_there_brings_the_shop(machine, left, key):
     job = machine.job(key)

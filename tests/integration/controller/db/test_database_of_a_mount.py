@@ -99,7 +99,7 @@ def test_a_service_whose_databases_disk_goes_away_makes_no_other_and_goes_on_whe
 
 
 @pytest.mark.root
-@pytest.mark.sampled(of=2)
+@pytest.mark.sampled(of=5)
 @pytest.mark.parametrize("words", [("jobs",), ("user", "add", "nora"), ("worker",), ("serve",), ("backup", "saved")])
 def test_no_command_makes_a_database_where_its_disk_is_away(disk, tmp_path, words):
     home = tmp_path / "home"

@@ -59,6 +59,15 @@ def test_an_agent_that_is_gone_already_costs_one_round_of_visits(world):
     assert rounds(world) == 1
 
 
+def test_whether_the_agent_is_gone_takes_one_look_at_its_folder_and_one_at_the_crontab(world):
+    job, agent = finished(world)
+    agent.clean()
+    world.panel.calls.clear()
+    world.work()
+    assert world.job(job).state == "live"
+    assert [call[0] for call in world.panel.calls][-3:] == ["ensure_php", "list_folder", "cron_lines"]
+
+
 def test_a_visit_that_fails_while_the_agent_cleans_up_is_made_again(world):
     job, agent = world.dropped()
     agent.restore()
