@@ -12,7 +12,8 @@ from tests.support.command_tree import commands_of
 #: What a command line of a page may begin with, besides the commands of `shoplaunch` themselves.
 PROGRAMS = (
     "shoplaunch", "make", "python", "python3", "packaging/bootstrap.sh", "export", "$EDITOR", "mkdir", "cp", "npm",
-    "tar", "systemctl", "apt", "a2enmod", "a2dismod", "sh",
+    "tar", "systemctl", "apt", "a2enmod", "a2dismod", "sh", "chown", "dpkg", "install", "journalctl", "pip", "podman",
+    "podman-compose", "closed", "rsync",
 )  # fmt: skip
 _VARIABLE = re.compile(r"[A-Z_]+=")
 _BLOCK = re.compile(r"^```\n(.*?)^```", re.S | re.M)

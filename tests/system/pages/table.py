@@ -6,6 +6,8 @@ PACKED = "--docroot {root} --database '{database}'"
 NO_END = "works for minutes or hours, and is run by itself"
 OTHERS = "changes what is no test's: packages, services or other runs on this machine"
 NAMED = "names a command or an option, without what belongs to it"
+#: The file of containers has the service that pages name.
+WEB = "grep -q '^  web:' {project}/packaging/container/compose.yml"
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,34 @@ BEGUN = {
     "-v shoplaunch:/var/lib/shoplaunch -p 127.0.0.1:8000:8000 -e SHOPLAUNCH_PUBLIC_URL=https://control.example.com "
     "-e SHOPLAUNCH_TRUSTED_PROXIES=1 localhost/shoplaunch": ("command -v podman || true", OTHERS),
     "podman exec shoplaunch shoplaunch doctor": ("command -v podman || true", OTHERS),
+    "podman exec shoplaunch shoplaunch backup - >FILE": (
+        "shoplaunch backup --help | grep -e ' FILE'", "in a container of its own: tests/system/packages",
+    ),
+    "podman stop -t 25": ("command -v podman || true", NAMED),
+    "closed localhost/shoplaunch migrate": (
+        "shoplaunch migrate --help", "in a container of its own: tests/system/packages",
+    ),
+    "podman-compose run --rm web init --operator-email you@example.com": (
+        f"{WEB} && shoplaunch init --help | grep -e --operator-email", OTHERS,
+    ),
+    "podman-compose run --rm web migrate": (f"{WEB} && shoplaunch migrate --help", OTHERS),
+    "podman-compose up -d": (WEB, OTHERS),
     "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
     "apt install ./FILE.deb": ("command -v apt", OTHERS),
     "apt purge shoplaunch": ("command -v apt", OTHERS),
+    "dpkg -i": ("command -v dpkg", NAMED),
+    "dpkg -i FILE.deb": ("command -v dpkg", OTHERS),
+    "dpkg --configure -a": ("command -v dpkg", OTHERS),
+    "journalctl -u shoplaunch-web -u shoplaunch-worker": (
+        "cd {project}/packaging/systemd && ls shoplaunch-web.service shoplaunch-worker.service",
+        OTHERS,
+    ),
+    "install -o shoplaunch -m 600 classic.bundle /var/lib/shoplaunch/": ("install --help", OTHERS),
+    "chown -R shoplaunch: /var/lib/shoplaunch": ("chown --help", OTHERS),
+    "pip install --require-hashes -r requirements-traces.lock": (
+        "pip install --help | grep -e --require-hashes && test -f {project}/requirements-traces.lock", OTHERS,
+    ),
+    "rsync -a --delete": ("command -v rsync || true", NAMED),
     "systemctl start shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
     "systemctl restart shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
     "apt install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl php-intl php-xml "
@@ -287,5 +314,5 @@ HELP = {
 #: What blocks show besides commands: how they begin.
 PICTURES = (
     "order ──►", "cron ─►", "public_url =", "[standard]", "[whmcs]", "[engine]", "[retention]", "[bundle_store]",
-    "DIR/", "podman-compose",
+    "DIR/",
 )  # fmt: skip
