@@ -1,6 +1,6 @@
 """Types of the documents of `schemas/`, for mypy only: not loaded at run time, compared with the schemas by a test."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 class StatementCheck(TypedDict):
     sql: str
@@ -186,7 +186,7 @@ class Manifest(TypedDict):
     checks: list[Check]
     jobs: dict[str, FollowUp]
     personal_data: NotRequired[list[str]]
-    report: NotRequired[dict[str, Any]]
+    report: NotRequired[dict[str, object]]
 
 # event.json
 
@@ -202,7 +202,7 @@ class Event(TypedDict):
     error: NotRequired[Error | None]
     log: NotRequired[list[str]]
     start: NotRequired[str]
-    evidence: NotRequired[dict[str, Any]]
+    evidence: NotRequired[dict[str, object]]
 
 # ack.json
 
@@ -254,10 +254,10 @@ class State(TypedDict):
     values_sha256: NotRequired[ValuesDigests]
     stages: NotRequired[dict[str, StageState]]
     shards: NotRequired[dict[str, str]]
-    error: NotRequired[dict[str, Any] | str | None]
+    error: NotRequired[dict[str, object] | str | None]
     refused: NotRequired[Refused | None]
     expired: NotRequired[ExpiredState | None]
-    final: NotRequired[dict[str, Any]]
+    final: NotRequired[dict[str, object]]
     callback: NotRequired[CallbackState]
 
 # order.json

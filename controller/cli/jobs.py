@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -26,6 +26,7 @@ from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
+from controller.jobs.shop.certificate import Certificate
 from controller.panels.start import REASONS
 from controller.settings.loading import load_config
 from shared.job import RESTORE
@@ -181,7 +182,7 @@ def certificate(job_id: str | None, signed: bool, file: TextIO | None, as_json: 
         _print_certificate(content)
 
 
-def _print_certificate(content: dict[str, Any]) -> None:
+def _print_certificate(content: Certificate) -> None:
     print_facts(
         (name.replace("_", " "), value) for name, value in content.items() if not isinstance(value, dict | list)
     )

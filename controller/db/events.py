@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
 from controller.db.tables import events
 
 if TYPE_CHECKING:
+    from controller.db.documents import StoredEvent
     from shared.documents import Event
 
 # Built once: used for every report of every agent
@@ -58,13 +59,13 @@ def delete(connection: sa.Connection, ids: Sequence[int]) -> None:
     connection.execute(sa.delete(events).where(events.c.id.in_(ids)))
 
 
-def of_job(connection: sa.Connection, job_id: str) -> list[dict[str, Any]]:
+def of_job(connection: sa.Connection, job_id: str) -> list[StoredEvent]:
     """Return the job's events in the order of their arrival, each with `received_at`."""
     query = sa.select(events.c.body, events.c.received_at).where(events.c.job == job_id).order_by(events.c.id)
-    return [{**json.loads(body), "received_at": at} for body, at in connection.execute(query)]
+    return [cast("StoredEvent", {**json.loads(body), "received_at": at}) for body, at in connection.execute(query)]
 
 
-def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict[str, Any]:
+def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict[str, object]:
     """Return the evidence of the attempt's `finished` event that counted, {} when there is none."""
     query = sa.select(events.c.body).where(
         events.c.job == job_id, events.c.attempt == attempt, events.c.event == "finished"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from controller.db.documents import Later, StageProgress
 from controller.db.facts import Facts, decode, has_entry, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
@@ -55,7 +56,7 @@ class Job:
     error: Error | None
     secrets_encrypted: str | None = field(repr=False)
     facts: Mapping[str, Any]
-    progress: Mapping[str, Any]
+    progress: Mapping[str, StageProgress]
     lock_name: str
     alarm: str
     created_at: float
@@ -73,7 +74,7 @@ class Job:
     ended_at: float | None
     domain_key: str | None
     parent: str | None
-    later: Mapping[str, Any] | None
+    later: Later | None
     pruned_at: float | None = None
     forgotten_at: float | None = None
     parts: str | None = None

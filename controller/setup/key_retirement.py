@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -221,7 +220,7 @@ def _put_certificates(engine: sa.Engine, anew: Sequence[tuple[str, str, str]]) -
     return len(rows)
 
 
-def _content(text: str, public: Sequence[bytes]) -> dict[str, Any] | None:
+def _content(text: str, public: Sequence[bytes]) -> certificate.Certificate | None:
     """Return the certificate's content, None where none of the keys signed it."""
     try:
         return certificate.read(text, public)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from controller.jobs.intake.service import Service
+from controller.jobs.intake.view import AgentView, StageView
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
 
@@ -58,7 +59,7 @@ def _left(seconds: float | None) -> str:
     return "" if seconds is None else f"about {math.ceil(seconds)} s left"
 
 
-def _description(status: ServiceStatus, agent: dict[str, Any], stage: str | None) -> str:
+def _description(status: ServiceStatus, agent: AgentView, stage: str | None) -> str:
     if agent["expected_seconds"] is not None:
         expected = math.ceil(agent["expected_seconds"])
         return f"cron starts it in {expected} s" if expected else "agent started"
@@ -68,7 +69,7 @@ def _description(status: ServiceStatus, agent: dict[str, Any], stage: str | None
 
 
 def _print_news(
-    console: Console, status: ServiceStatus, stages: list[dict[str, Any]], seen: set[tuple[str, str, int]]
+    console: Console, status: ServiceStatus, stages: list[StageView], seen: set[tuple[str, str, int]]
 ) -> None:
     """Print every step and stage that has ended since the last call."""
     rows = [(step["name"], step["state"], step["attempts"], _seconds(step)) for step in status["steps"]]

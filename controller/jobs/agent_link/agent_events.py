@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from controller import measures
 from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import GroupCommit
+from controller.db.documents import StageProgress
 from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
@@ -178,7 +179,10 @@ def _progress(job: Job, event: Event, now: float) -> dict[str, Any]:
     stage, kind = event.get("stage"), event["event"]
     known = dict(job.progress)
     at = min(event["at"], now + CLOCK_SECONDS)
-    if stage is None or at < _known_until(known.get(stage, {})):
+    if stage is None:
+        return columns
+    before: StageProgress = known.get(stage, {"state": "running"})
+    if at < _known_until(before):
         return columns
     columns["stage"] = stage
     if kind == "stage_started":
@@ -186,16 +190,16 @@ def _progress(job: Job, event: Event, now: float) -> dict[str, Any]:
     elif kind == "stage_finished":
         known[stage] = {
             "state": "done",
-            "started_at": known.get(stage, {}).get("started_at"),
+            "started_at": before.get("started_at"),
             "finished_at": at,
             "seconds": event.get("seconds"),
         }
     elif kind == "failed" and not ((error := event.get("error")) and error["retryable"]):
-        known[stage] = {**known.get(stage, {}), "state": "failed", "finished_at": at}
+        known[stage] = {**before, "state": "failed", "finished_at": at}
     return columns | {"progress": known} if kind in (*_OF_A_STAGE, "failed") else columns
 
 
-def _known_until(stage: Mapping[str, Any]) -> float:
+def _known_until(stage: StageProgress) -> float:
     """Return when, by the agent's clock, the last known change of the stage was: earlier reports are outdated."""
     return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
 

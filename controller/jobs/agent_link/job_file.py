@@ -68,8 +68,13 @@ def payload(
 def follow_up_payload(config: Config, job: Job, recipient: Recipient, now: float, *, back: bool) -> JobPayload:
     """Return the payload of a job without a bundle; `back`: it rolls back what earlier attempts did."""
     entry = (job.later or {})["entry"]
-    more = {name: list(entry.get(name, ())) for name in ("statements", "edits", "back")}
-    return _checked(config, job, recipient, now, {**more, "direction": "back" if back else "forth"})
+    more = {
+        "statements": list(entry.get("statements", ())),
+        "edits": list(entry.get("edits", ())),
+        "back": list(entry.get("back", ())),
+        "direction": "back" if back else "forth",
+    }
+    return _checked(config, job, recipient, now, more)
 
 
 def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: Mapping[str, object]) -> JobPayload:

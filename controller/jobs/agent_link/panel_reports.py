@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from controller.db import facts, steps
+from controller.db.documents import StageProgress
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import NO_STATE
 from controller.jobs.agent_link import agent_events, report_retention
@@ -66,7 +67,7 @@ def last_number(state: State | None) -> int:
 def progress(state: State, now: float) -> dict[str, Any]:
     """Return the columns that show people the agent's progress."""
     latest = now + agent_events.CLOCK_SECONDS
-    known = {
+    known: dict[str, StageProgress] = {
         name: {
             "state": stage["state"],
             "started_at": _bounded(stage.get("started_at"), latest),

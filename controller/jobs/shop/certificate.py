@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
@@ -18,20 +18,58 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
+from controller.jobs.shop.shop_checks import Visit
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
 
-#: Names in the agent's evidence -> names in the certificate.
-_FIGURES = {
-    "bytes_read": "bytes_read",
-    "bytes_written": "bytes_written",
-    "sql_bytes": "sql_bytes",
-    "peak_rss_bytes": "peak_memory_bytes",
-    "agent": "agent",
-    "python": "python",
-}
+#: Parts of the agent's evidence that stand in the certificate itself.
+_OUTSIDE = ("bytes_read", "bytes_written", "sql_bytes", "peak_rss_bytes", "agent", "python", "stages", "counters")
+
+
+class CertifiedBundle(TypedDict):
+    """The bundle of a shop; `bytes` is its size."""
+
+    name: str
+    application: str
+    version: str
+    manifest_sha256: str
+    bytes: int
+    variant: NotRequired[str]
+
+
+class Started(TypedDict, total=False):
+    """How the agent was started, and how long that took; nothing where its first report did not arrive."""
+
+    started_by: str
+    start_reason: str
+    start_waited_seconds: float
+
+
+class Certificate(Started):
+    """The content of a birth certificate; of a client who was forgotten, without what names the shop. What only the
+    agent knows is `object`: an account's owner may have written it."""
+
+    job: str
+    domain: NotRequired[str]
+    server: str
+    account: NotRequired[str]
+    attempt: int
+    issued_at: str
+    shop_url: NotRequired[str]
+    admin_url: NotRequired[str]
+    bundle: CertifiedBundle
+    bytes_read: object
+    bytes_written: object
+    sql_bytes: object
+    peak_memory_bytes: object
+    agent: object
+    python: object
+    stages: dict[str, object]
+    evidence: dict[str, object]
+    probes: list[Visit]
+    fingerprints: dict[str, str]
 
 
 def kept(engine: sa.Engine, job: Job) -> str:
@@ -48,17 +86,16 @@ def kept(engine: sa.Engine, job: Job) -> str:
 class Proof:
     """What proves a shop: the `evidence` of the agent's final event, our visits, and fingerprints of what is there."""
 
-    evidence: Mapping[str, Any]
-    visits: Sequence[Mapping[str, Any]]
+    evidence: Mapping[str, object]
+    visits: Sequence[Visit]
     fingerprints: Mapping[str, str]
 
 
 def make(job: Job, bundle: Bundle, values: Mapping[str, str], proof: Proof, keys: Sequence[bytes], now: float) -> str:
     """Return the signed certificate."""
-    evidence = proof.evidence
-    rest = {key: value for key, value in evidence.items() if key not in (*_FIGURES, "stages", "counters")}
-    seconds, known = evidence.get("stages") or {}, facts.of(job)
-    payload = {
+    evidence, known, stages = proof.evidence, facts.of(job), proof.evidence.get("stages")
+    seconds = stages if isinstance(stages, dict) else {}
+    payload: Certificate = {
         "job": job.id,
         "domain": values["domain"],
         "server": job.server,
@@ -67,34 +104,45 @@ def make(job: Job, bundle: Bundle, values: Mapping[str, str], proof: Proof, keys
         "issued_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         "shop_url": str(known.shop_url),
         "admin_url": str(known.admin_url),
-        "bundle": {
-            "name": bundle.name,
-            "application": bundle.application,
-            "version": bundle.version,
-            "manifest_sha256": bundle.manifest_sha256,
-            "bytes": bundle.size,
-            **({"variant": job.order["variant"]} if job.order.get("variant") else {}),
-        },
-        **{ours: evidence.get(theirs) for theirs, ours in _FIGURES.items()},
+        "bundle": _certified(job, bundle),
+        "bytes_read": evidence.get("bytes_read"),
+        "bytes_written": evidence.get("bytes_written"),
+        "sql_bytes": evidence.get("sql_bytes"),
+        "peak_memory_bytes": evidence.get("peak_rss_bytes"),
+        "agent": evidence.get("agent"),
+        "python": evidence.get("python"),
         **_started(job),
         "stages": {name: seconds[name] for name in STAGES if name in seconds},
-        "evidence": rest,
-        "probes": [dict(row) for row in proof.visits],
+        "evidence": {key: value for key, value in evidence.items() if key not in _OUTSIDE},
+        "probes": list(proof.visits),
         "fingerprints": dict(proof.fingerprints),
     }
     return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
 
 
-def _started(job: Job) -> dict[str, Any]:
-    """Return how the agent was started and how long that took, where its first report arrived."""
+def _certified(job: Job, bundle: Bundle) -> CertifiedBundle:
+    made: CertifiedBundle = {
+        "name": bundle.name,
+        "application": bundle.application,
+        "version": bundle.version,
+        "manifest_sha256": bundle.manifest_sha256,
+        "bytes": bundle.size,
+    }
+    if variant := job.order.get("variant"):
+        made["variant"] = variant
+    return made
+
+
+def _started(job: Job) -> Started:
     found = starting.of(job)
     if found is None:
         return {}
-    return {
-        "started_by": found.way,
-        **({"start_reason": found.reason} if found.reason else {}),
-        **({} if found.waited is None else {"start_waited_seconds": round(found.waited, 3)}),
-    }
+    made: Started = {"started_by": found.way}
+    if found.reason:
+        made["start_reason"] = found.reason
+    if found.waited is not None:
+        made["start_waited_seconds"] = round(found.waited, 3)
+    return made
 
 
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:
@@ -106,17 +154,17 @@ def verify(key: bytes, data: bytes, signature: bytes) -> bool:
     return True
 
 
-def read(text: str, public_keys: Sequence[bytes]) -> dict[str, Any]:
+def read(text: str, public_keys: Sequence[bytes]) -> Certificate:
     """Return the certificate's content. Raises ShoplaunchError `certificate_invalid`."""
     try:
-        return dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify))
+        return cast("Certificate", dict(load_signed(PURPOSE_CERTIFICATE, list(public_keys), text, verify)))
     except ShoplaunchError:
         raise ShoplaunchError(
             "certificate_invalid", "no key of this controller has signed it as a certificate"
         ) from None
 
 
-def read_own(text: str, keys: Keys) -> dict[str, Any]:
+def read_own(text: str, keys: Keys) -> Certificate:
     """Return the content of a certificate that this installation signed: a process that was started again since may
     have signed it by a newer key than `keys`. Raises ShoplaunchError `certificate_invalid`."""
     try:

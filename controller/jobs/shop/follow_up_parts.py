@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from controller.db.documents import Later
 from controller.jobs.shop import password_formats
 
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
 
-def of_manifest(manifest: Manifest, admin_folder: str) -> dict[str, Any]:
-    """Return {"nonce", "jobs", "checks", "admin_folder", "password_format"}."""
+def of_manifest(manifest: Manifest, admin_folder: str) -> Later:
+    """Return the parts of a restored shop's bundle."""
     return {
         "nonce": manifest["nonce"],
         "jobs": manifest["jobs"],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.jobs.shop import shop_checks, tls, values
+from controller.jobs.shop.shop_checks import Visit
 from controller.jobs.shop.visits import Site
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
@@ -42,7 +43,7 @@ def proved(
     renderer: Renderer,
     password: str,
     end: float | None = None,
-) -> tuple[list[dict[str, Any]], str]:
+) -> tuple[list[Visit], str]:
     """Return the rows of the visits behind the form, and a note for the operator; no rows while TLS is missing.
 
     `end` is the deadline of all visits, as in shop_checks.run_checks.

@@ -10,7 +10,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 from controller.jobs.shop.check_failure import failed
@@ -34,8 +34,15 @@ _HTML = "text/html"
 _NUMBERS = re.compile(r"\d+")
 
 
-def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str] = ()) -> dict[str, int]:
-    """Return {"asked", "answered"}: how many of the page's addresses were requested, and how many answered.
+class Assets(TypedDict):
+    """How many of a page's addresses were requested, and how many answered."""
+
+    asked: int
+    answered: int
+
+
+def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str] = ()) -> Assets:
+    """Return how many of the page's addresses were requested, and how many answered.
 
     `assets` of the check limits the distinct addresses of each kind that are requested; `written` are its forbidden
     texts as the bundle has them, for messages: filled in they may hold a secret.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
 from controller.jobs.shop import page_assets, sign_in
 from controller.jobs.shop.check_failure import failed
@@ -34,6 +34,18 @@ _CAUSES: Mapping[int, str] = {
 }
 
 
+class Visit(TypedDict):
+    """A page that was visited."""
+
+    name: str
+    path: str
+    status: int
+    bytes: int
+    seconds: float
+    redirects: int
+    assets: NotRequired[page_assets.Assets]
+
+
 def deadline() -> float:
     """Return when a look at a shop that begins now has to be over (monotonic)."""
     return time.monotonic() + ALL_SECONDS
@@ -46,14 +58,14 @@ def run_checks(
     timeout: float = TIMEOUT_SECONDS,
     password: str = "",
     end: float | None = None,
-) -> list[dict[str, Any]]:
-    """Return one row {"name", "path", "status", "bytes", "seconds", "redirects"} per page that was visited.
+) -> list[Visit]:
+    """Return one row per page that was visited.
 
     With the administrator's `password` the checks that say how also sign in, where nobody can read what is sent.
     `end` is the deadline of all visits; without it, `deadline()`.
     Raises ShoplaunchError `check_failed` for the first page that is not as expected.
     """
-    rows, end = [], deadline() if end is None else end
+    rows, end = list[Visit](), deadline() if end is None else end
     for check in checks:
         filled = _filled(check, renderer)
         name, path = check["name"], site.base_uri.rstrip("/") + filled["path"]
@@ -69,7 +81,7 @@ def run_checks(
     return rows
 
 
-def _signed_in(visitor: Visitor, login: Answer, check: Check, template: Check, password: str) -> list[dict[str, Any]]:
+def _signed_in(visitor: Visitor, login: Answer, check: Check, template: Check, password: str) -> list[Visit]:
     rows, started = [], time.monotonic()
     for name, answer in sign_in.pages(visitor, login, check, password):
         # The query may hold a session key
@@ -84,7 +96,7 @@ def _signed_in(visitor: Visitor, login: Answer, check: Check, template: Check, p
     return rows
 
 
-def _row(name: str, path: str, answer: Answer, started: float) -> dict[str, Any]:
+def _row(name: str, path: str, answer: Answer, started: float) -> Visit:
     return {
         "name": name,
         "path": path,

@@ -65,7 +65,7 @@ def run(work: Work) -> Outcome:
 
 def _require_language(work: Work) -> None:
     """Raise language_missing, before anything is made, when the application has no texts in the order's language."""
-    known = work.manifest().get("report", {}).get("languages", [])
-    if known and work.job.language not in known:
+    known = work.manifest().get("report", {}).get("languages")
+    if isinstance(known, list) and known and work.job.language not in known:
         message = f"bundle {work.job.bundle} has no language {work.job.language!r}; it has: {', '.join(known)}"
         raise ShoplaunchError("language_missing", message)

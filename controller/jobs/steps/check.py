@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
@@ -76,7 +76,7 @@ def _require_gone(work: Work) -> str:
         raise StepWaits(waits.seconds, waits.note, lambda known: replace(known, looked_early=True)) from None
 
 
-def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
+def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[shop_checks.Visit], str]:
     """Return (the answers to all visits, a note about the sign-in).
 
     Raises check_failed, panel_*.
@@ -96,7 +96,7 @@ def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple
     return answers, signed_in
 
 
-def require_evidence(manifest: Manifest, evidence: Mapping[str, Any], variant: str | None = None) -> None:
+def require_evidence(manifest: Manifest, evidence: Mapping[str, object], variant: str | None = None) -> None:
     """Raise check_failed, variant_unknown unless the agent verified the copy and found every table's rows."""
     wanted = {table["name"]: table["rows"] for table in manifest["tables"]}
     chosen_variant = variant_of(manifest, variant)

@@ -75,7 +75,7 @@ def nested_differences(schema, root, kind, where):
         yield f"{where}: {kind} for an object of any names"
     elif isinstance(schema.get("additionalProperties"), dict):
         yield from differences(schema["additionalProperties"], root, typing.get_args(kind)[1], where + ".*")
-    elif typing.get_args(kind)[1] is not typing.Any:
+    elif typing.get_args(kind)[1] is not object:
         yield f"{where}: {kind} for an object of anything"
 
 

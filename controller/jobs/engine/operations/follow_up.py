@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
+from controller.db.documents import Later
 from controller.db.facts import Facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
@@ -31,7 +32,7 @@ from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
 if TYPE_CHECKING:
-    from shared.documents import Error
+    from shared.documents import Error, FollowUp
 
 LOG = logging.getLogger(__name__)
 FORTH, BACK = "forth", "back"
@@ -75,7 +76,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         return known
 
 
-def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _row(parent: Job, kind: str, kept: Later, entry: FollowUp, now: float) -> dict[str, Any]:
     """Return the new job's row without its private values; `kept` is what the shop's bundle says of follow-up jobs,
     `entry` what it says of this kind."""
     known = facts.of(parent)
@@ -109,7 +110,7 @@ def _row(parent: Job, kind: str, kept: Mapping[str, Any], entry: Mapping[str, An
     }
 
 
-def _of_bundle(bundles: Bundles, parent: Job) -> dict[str, Any]:
+def _of_bundle(bundles: Bundles, parent: Job) -> Later:
     """Return what the bundle says now, for a shop restored before that was stored with the job."""
     admin_folder = urlsplit(facts.of(parent).admin_url or "").path.strip("/").rpartition("/")[2]
     return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
@@ -129,9 +130,9 @@ def check(parent: Job, kind: str) -> None:
     places.require_living(parent)
 
 
-def _entry(parent: Job, kept: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    entry: Mapping[str, Any] = kept["jobs"].get(kind, {})
-    if not entry.get("statements") and not entry.get("edits"):
+def _entry(parent: Job, kept: Later, kind: str) -> FollowUp:
+    entry = kept["jobs"].get(kind)
+    if entry is None or not (entry.get("statements") or entry.get("edits")):
         raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not describe how to {kind}")
     if KINDS[kind].needs_back and entry["statements"] and not entry.get("back"):
         raise ShoplaunchError(

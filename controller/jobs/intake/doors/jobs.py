@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.db import jobs
 from controller.db.connection.engine import reading
@@ -18,8 +18,10 @@ from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
+from controller.jobs.intake.view import AgentView
 from controller.jobs.lifecycle import expectation
 from controller.jobs.shop import certificate
+from controller.jobs.shop.certificate import Certificate
 
 if TYPE_CHECKING:
     from shared.documents import ServiceStatus
@@ -54,8 +56,8 @@ class Jobs:
         """Return the documents of shared/schemas/service.json of several jobs."""
         return view.statuses(self._installation, many)
 
-    def agent_view(self, job: Job) -> dict[str, Any]:
-        """Return {"heard_at", "in_trouble", "expected_seconds", "stages": [...]} of the job's agent."""
+    def agent_view(self, job: Job) -> AgentView:
+        """Return how the job's agent does."""
         return view.agent(job, self._installation.now())
 
     def seconds_left(self, job: Job) -> float | None:
@@ -90,7 +92,7 @@ class Jobs:
         with reading(self._installation.engine) as connection:
             return jobs.follow_ups(connection, job_id)
 
-    def certificate(self, job_id: str) -> dict[str, Any]:
+    def certificate(self, job_id: str) -> Certificate:
         """Return the birth certificate's content, its signature checked. Raises certificate_missing, job_unknown."""
         return self.read_certificate(self.signed_certificate(job_id))
 
@@ -98,7 +100,7 @@ class Jobs:
         """Return the birth certificate as it was signed. Raises certificate_missing, job_unknown."""
         return certificate.kept(self._installation.engine, self.get(job_id))
 
-    def read_certificate(self, signed: str) -> dict[str, Any]:
+    def read_certificate(self, signed: str) -> Certificate:
         """Return the content of a birth certificate that this installation signed. Raises certificate_missing."""
         return certificate.read_own(signed, self._installation.keys)
 

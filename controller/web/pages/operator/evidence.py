@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
+from controller.jobs.shop.certificate import Certificate
 from controller.web.pages.operator import starts
 from controller.web.support import labels
 from controller.web.support.i18n import amount, duration, gettext
@@ -76,7 +77,7 @@ _WORDS: Mapping[str, Callable[[Any], Any]] = {
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def of_certificate(payload: Mapping[str, Any]) -> dict[str, Any]:
+def of_certificate(payload: Certificate) -> dict[str, Any]:
     """Return {"facts": [(label, value)], "sections": [{"title", "facts", "table", "rows", "left_out"}]}."""
     sections: list[dict[str, Any]] = []
     facts = _split(sections, payload)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext
 
 from controller.access.actor import COMMAND_LINE
 from controller.follow_up_kinds import KINDS, Kind
+from controller.jobs.intake.view import AgentView, StageView
 from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
 from controller.web.support import labels
 from controller.web.support.i18n import duration, gettext, language
@@ -66,7 +67,7 @@ def pages(total: int, per_page: int) -> int:
     return max(1, -(-total // per_page))
 
 
-def of_job(job: ServiceStatus, agent: Mapping[str, Any]) -> dict[str, Any]:
+def of_job(job: ServiceStatus, agent: AgentView) -> dict[str, Any]:
     """Return the values of the job page from a job's status and its agent's live view."""
     state = job["state"]
     failed = next((step["name"] for step in job["steps"] if step["state"] == "failed"), None)
@@ -75,7 +76,7 @@ def of_job(job: ServiceStatus, agent: Mapping[str, Any]) -> dict[str, Any]:
     waits = state in _TRIED_BY_ITSELF and bool(job["error"]) and bool(waiting)
     return {
         "job": job,
-        "steps": _rows(job["steps"], agent.get("stages") or []),
+        "steps": _rows(job["steps"], agent["stages"]),
         "moving": labels.is_moving(state, job["steps"]),
         "trouble": job["error"] if stopped else None,
         "passing_trouble": None if stopped else job["error"],
@@ -87,8 +88,8 @@ def of_job(job: ServiceStatus, agent: Mapping[str, Any]) -> dict[str, Any]:
         "may_undo_cancel": may(state, "undo_cancel") and job["kind"] == RESTORE,
         "has_certificate": state == LIVE and job["kind"] == RESTORE,
         "may_begin": state == LIVE and job["kind"] == RESTORE and not job.get("ended_at"),
-        "heard_at": agent.get("heard_at"),
-        "waiting_for": _waiting(state, agent.get("expected_seconds")),
+        "heard_at": agent["heard_at"],
+        "waiting_for": _waiting(state, agent["expected_seconds"]),
         "advice": own_advice,
     }
 
@@ -109,7 +110,7 @@ def _waiting(state: str, expected: float | None) -> str:
     return ""
 
 
-def _rows(steps: Iterable[Step], stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _rows(steps: Iterable[Step], stages: Sequence[StageView]) -> list[dict[str, Any]]:
     """Return the steps as table rows, the agent's stages below the step `agent`."""
     rows = []
     for step in labels.with_labels(steps):
@@ -119,7 +120,7 @@ def _rows(steps: Iterable[Step], stages: Sequence[Mapping[str, Any]]) -> list[di
     return rows
 
 
-def _stage_row(stage: Mapping[str, Any]) -> dict[str, Any]:
+def _stage_row(stage: StageView) -> dict[str, Any]:
     row = {"attempts": None, "started_at": None, "finished_at": None, "seconds": None, "error": None, **stage}
     return {**row, "stage": True, "label": labels.step_label(stage["name"])}
 
