@@ -260,12 +260,12 @@ class State:
         """Require the shards `members` (names) to be unpacked again."""
         self.forget_stages((), members)
 
-    def record(self, name: str, value: "Any") -> None:
+    def record(self, name: str, value: object) -> None:
         """Keep `value` (JSON-able) as `name` for the final event's evidence; deferred until the next durable change."""
         with self._guard:
             self.data.setdefault("evidence", {})[name] = value
 
-    def evidence(self) -> "dict[str, Any]":
+    def evidence(self) -> "dict[str, object]":
         """Return the recorded evidence as a dict."""
         with self._guard:
             return dict(self.data.get("evidence", {}))

@@ -6,8 +6,6 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any
-
     from agent.session.context import Context
 
 NAME = "report"
@@ -30,7 +28,7 @@ def run(ctx: "Context") -> None:
         raise ShoplaunchError("callback_failed", "the final report is not acknowledged yet")
 
 
-def evidence(ctx: "Context") -> "dict[str, Any]":
+def evidence(ctx: "Context") -> "dict[str, object]":
     """Return the evidence of the restore for the birth certificate (dict)."""
     stages = ctx.state.get("stages", {})
     counters = ctx.state.get("counters", {})

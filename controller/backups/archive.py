@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,7 @@ def is_file_of_installation(name: str) -> bool:
     return name == FILE_NAME or (folder in FOLDERS and last not in ("", ".", ".."))
 
 
-def digest_of(members: list[Any]) -> str:
+def digest_of(members: Sequence[Sequence[object]]) -> str:
     """Return the digest of [name, size, digest] of all members."""
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()
 

@@ -108,7 +108,7 @@ class _Reading:
     def __init__(self, taker: Taker) -> None:
         self._taker = taker
         self._found = Summary(format=0)
-        self._members: list[list[Any]] = []
+        self._members: list[list[object]] = []
         self._columns: dict[str, list[str]] = {}
         self._file_bytes = 0
         self._references = _References()

@@ -22,7 +22,7 @@ class StageProgress(TypedDict):
     seconds: NotRequired[float | None]
 
 
-class Later(TypedDict, total=False):
+class FollowUpParts(TypedDict, total=False):
     """What follow-up jobs need of the shop's bundle (`jobs.later`). Of jobs stored earlier parts may be absent."""
 
     nonce: str

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from controller.db.documents import Later, StageProgress
+from controller.db.documents import FollowUpParts, StageProgress
 from controller.db.facts import Facts, decode, has_entry, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
@@ -74,7 +74,7 @@ class Job:
     ended_at: float | None
     domain_key: str | None
     parent: str | None
-    later: Later | None
+    later: FollowUpParts | None
     pruned_at: float | None = None
     forgotten_at: float | None = None
     parts: str | None = None

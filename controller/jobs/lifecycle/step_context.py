@@ -13,7 +13,7 @@ from controller.billing.base import Billing
 from controller.db import facts, job_context, jobs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
-from controller.db.documents import Later
+from controller.db.documents import FollowUpParts
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.machines.channels import Channel
@@ -190,7 +190,7 @@ class Work:
         return job, jobs.update(connection, job, self.tools.clock(), **facts.column(change(facts.of(job))))
 
     @property
-    def later(self) -> Later:
+    def later(self) -> FollowUpParts:
         """What a follow-up job got from its shop's bundle."""
         return self.job.later or {}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.db.documents import Later
+from controller.db.documents import FollowUpParts
 from controller.jobs.shop import password_formats
 
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
 
-def of_manifest(manifest: Manifest, admin_folder: str) -> Later:
+def of_manifest(manifest: Manifest, admin_folder: str) -> FollowUpParts:
     """Return the parts of a restored shop's bundle."""
     return {
         "nonce": manifest["nonce"],

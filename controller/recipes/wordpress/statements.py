@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from controller.follow_up_kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.recipes.own_tables import Administrator
 from controller.recipes.php import guard
 from controller.recipes.wordpress import config
@@ -64,9 +65,9 @@ class Statements:
         on = [self._set(name, secure) for name in _ADDRESS] + [self._set(_MIGRATED, "1")]
         off = [self._set(_MIGRATED, "")] + [self._set(name, self._value("shop.url")) for name in _ADDRESS]
         return {
-            "https_on": {"statements": on, "edits": self._https_edits(), "back": off},
-            "set_admin_password": {"statements": self._password(), "edits": []},
-            "remove": {"statements": [], "edits": [guard.closed(config.CONFIG)]},
+            HTTPS_ON: {"statements": on, "edits": self._https_edits(), "back": off},
+            SET_ADMIN_PASSWORD: {"statements": self._password(), "edits": []},
+            REMOVE: {"statements": [], "edits": [guard.closed(config.CONFIG)]},
         }
 
     def _https_edits(self) -> list[Edit]:

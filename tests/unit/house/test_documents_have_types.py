@@ -1,4 +1,5 @@
-"""In signatures a document has its type from `shared/documents.pyi`, and `object` before it was checked."""
+"""In signatures and attributes a document has its type, of `shared/documents.pyi` where there is a schema, and `object`
+before it was checked."""
 
 import ast
 import functools
@@ -17,12 +18,12 @@ MODULES = [
 ]
 #: What a parameter is called that is a document or a part of one, alone or as the last word, also in the plural.
 DOCUMENTS = (
-    "ack", "check", "edit", "error", "event", "job", "manifest", "member", "order", "secret", "state", "statement",
-    "status",
+    "ack", "certificate", "check", "edit", "error", "event", "evidence", "job", "later", "manifest", "member", "order",
+    "secret", "state", "statement", "status", "view", "visit",
 )  # fmt: skip
 _DOCUMENT = re.compile(rf"(?:.*_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 #: A function so named returns one: words before may say how to get it, as in `of_job`, which is something else.
-_RETURNED = re.compile(rf"_*(?:final_|make_|check_|load_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
+_RETURNED = re.compile(rf"_*(?:agent_|final_|make_|check_|load_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 _ANY = re.compile(r"\bAny\b")
 #: Not documents, though called so.
 OTHERS = (
@@ -31,8 +32,6 @@ OTHERS = (
     # A message from one process to its helper
     "agent/run/helper.py _listen(order)",
     "agent/run/helper_main.py _work(order)",
-    # Of an archive: lines about its files
-    "controller/backups/archive.py digest_of(members)",
     # The parts of one that only the recipe knows
     "controller/bundles/pack/plan.py manifest()",
     "controller/bundles/template_plan.py manifest()",
@@ -48,8 +47,10 @@ def has_any(annotation):
 
 
 def untyped(source):
-    """Yield the name of each document in a signature of `source` whose type is Any, or holds it."""
+    """Yield the name of each document in a signature or an attribute of `source` whose type is Any, or holds it."""
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}.{name}" for name in attributes(node))
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -58,6 +59,16 @@ def untyped(source):
         )
         if _RETURNED.match(node.name) and has_any(node.returns):
             yield f"{node.name}()"
+
+
+def attributes(node):
+    """Yield the documents among the annotated attributes of a class, also of those that a method assigns."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.AnnAssign) and has_any(one.annotation):
+            of_self = isinstance(one.target, ast.Attribute) and ast.unparse(one.target.value) == "self"
+            name = one.target.attr if of_self else one.target.id if one in node.body else ""
+            if _DOCUMENT.match(name.lstrip("_")):
+                yield name
 
 
 @functools.cache
@@ -81,6 +92,11 @@ def test_each_exception_is_needed():
         "def take(checks: Sequence[Mapping[str, Any]]) -> None: ...",
         "def take(job: 'Mapping[str, Any]') -> None: ...",
         "def final_event(text: str) -> dict[str, Any] | None: ...",
+        "def final_evidence(job_id: str) -> dict[str, Any]: ...",
+        "def agent_view(self, job: Job) -> dict[str, Any]: ...",
+        "class Job:\n    later: Mapping[str, Any] | None = None",
+        "class Proof:\n    visits: Sequence[Mapping[str, Any]]",
+        "class State:\n    def __init__(self):\n        self._last_event: 'dict[str, Any]' = {}",
     ],
 )
 def test_one_without_its_type_is_seen(signature):
@@ -93,6 +109,8 @@ def test_one_without_its_type_is_seen(signature):
         "def take(error: Error, columns: Mapping[str, Any]) -> dict[str, Any]: ...",
         "def take(order: Mapping[str, object]) -> Order: ...",
         "def of_job(row: sa.Row[Any]) -> list[sa.Row[Any]]: ...",
+        "class Job:\n    def parse(self):\n        order: Any = self.read()",
+        "class Job:\n    order: Order\n    columns: Mapping[str, Any]",
     ],
 )
 def test_others_may_be_anything(signature):

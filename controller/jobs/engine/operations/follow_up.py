@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
-from controller.db.documents import Later
+from controller.db.documents import FollowUpParts
 from controller.db.facts import Facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
@@ -76,7 +76,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         return known
 
 
-def _row(parent: Job, kind: str, kept: Later, entry: FollowUp, now: float) -> dict[str, Any]:
+def _row(parent: Job, kind: str, kept: FollowUpParts, entry: FollowUp, now: float) -> dict[str, Any]:
     """Return the new job's row without its private values; `kept` is what the shop's bundle says of follow-up jobs,
     `entry` what it says of this kind."""
     known = facts.of(parent)
@@ -110,7 +110,7 @@ def _row(parent: Job, kind: str, kept: Later, entry: FollowUp, now: float) -> di
     }
 
 
-def _of_bundle(bundles: Bundles, parent: Job) -> Later:
+def _of_bundle(bundles: Bundles, parent: Job) -> FollowUpParts:
     """Return what the bundle says now, for a shop restored before that was stored with the job."""
     admin_folder = urlsplit(facts.of(parent).admin_url or "").path.strip("/").rpartition("/")[2]
     return follow_up_parts.of_manifest(bundles.manifest(bundles.get(parent.bundle)), admin_folder)
@@ -130,7 +130,7 @@ def check(parent: Job, kind: str) -> None:
     places.require_living(parent)
 
 
-def _entry(parent: Job, kept: Later, kind: str) -> FollowUp:
+def _entry(parent: Job, kept: FollowUpParts, kind: str) -> FollowUp:
     entry = kept["jobs"].get(kind)
     if entry is None or not (entry.get("statements") or entry.get("edits")):
         raise ShoplaunchError("kind_unsupported", f"the bundle {parent.bundle} does not describe how to {kind}")

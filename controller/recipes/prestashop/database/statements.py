@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from controller.follow_up_kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.recipes.base import BCRYPT
 from controller.recipes.own_tables import Administrator
 from controller.recipes.prestashop.database.queries import Database
@@ -77,12 +78,12 @@ class Statements:
     def jobs(self) -> dict[str, FollowUp]:
         """Return {kind: {"statements", "edits"}}."""
         kinds: dict[str, FollowUp] = {
-            "https_on": {"statements": self._https_on(), "edits": [], "back": self._https_off()},
-            "remove": {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
+            HTTPS_ON: {"statements": self._https_on(), "edits": [], "back": self._https_off()},
+            REMOVE: {"statements": [self._switch("0")], "edits": [], "back": [self._switch("1")]},
         }
         if self._password_format == BCRYPT:
             # Other formats need the shop's cookie key, which the controller no longer has
-            kinds["set_admin_password"] = {"statements": self._password(), "edits": []}
+            kinds[SET_ADMIN_PASSWORD] = {"statements": self._password(), "edits": []}
         return kinds
 
     def _sql(self, text: str) -> str:
