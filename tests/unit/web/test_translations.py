@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 import controller.web
 from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle.plan import FOLLOW_UP_PLAN, PLAN
+from shared.errors import CODES
 from tests.pages import COMMAND, compiled
 
 WEB = Path(controller.web.__file__).parent
@@ -46,6 +47,17 @@ def test_every_text_of_the_pages_has_a_persian_translation():
 
 def test_no_translation_is_left_of_a_text_that_is_gone():
     assert {message.id for message in catalogue() if message.id} - texts_of_the_pages() == set()
+
+
+#: Spellings of which the other one is used everywhere: file, database, and a button that asks first.
+OTHER_SPELLINGS = ("پرونده", "پایگاه داده", " …")
+
+
+def test_persian_texts_have_one_spelling_for_one_thing():
+    texts = [message.string for message in catalogue() if message.id]
+    texts += [entry[part]["fa"] for entry in CODES.values() for part in ("title", "advice")]
+    texts = [re.sub(r"`[^`]*`", "", text) for text in texts]
+    assert [text for text in texts if any(spelling in text for spelling in OTHER_SPELLINGS)] == []
 
 
 def test_translations_use_the_placeholders_of_the_english_text():
