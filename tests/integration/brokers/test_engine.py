@@ -20,6 +20,8 @@ from shared.errors import ShoplaunchError
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
+#: Two workers share it.
+QUEUE = "qshared"
 
 
 @pytest.fixture
@@ -75,6 +77,24 @@ def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, 
     assert world.job(job).state == "received"
     hints.hint("web1")
     wait_until(lambda: world.job(job).state == "dropped")
+
+
+def test_hints_that_come_twice_or_late_or_for_no_server_move_each_job_once(world, started, url, monkeypatch):
+    monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
+    workers = [started(url, queue=QUEUE) for _ in range(2)]
+    for worker, _config in workers:
+        wait_until(lambda: worker.listener.is_healthy and worker._sweep_at > 0)
+    made = [world.order(domain=f"shop{number}.example.com", account=f"shop{number}") for number in range(3)]
+    hints = BrokerHints(link.of(workers[0][1].engine), Wakeup(world.config.wakeups))
+    for server in ("web1", "web9", "web1", "web1", "web1"):
+        hints.hint(server)
+    wait_until(lambda: all(world.job(job).state == "dropped" for job in made))
+    # One for what was moved already
+    before = sum(worker.listener.counts["hints"] for worker, _config in workers)
+    hints.hint("web1")
+    wait_until(lambda: sum(worker.listener.counts["hints"] for worker, _config in workers) > before)
+    accounts = [call[1] for call in world.panel.calls if call[0] == "ensure_cron"]
+    assert sorted(accounts) == ["shop0", "shop1", "shop2"]
 
 
 def test_a_hint_for_a_server_of_others_is_passed_on_until_one_of_these_has_it(started, url, monkeypatch):
