@@ -17,7 +17,7 @@ def apply(state: "State", pairs: "Sequence[Sequence[str]]") -> None:
     All pairs are journalled durably first. A pair without its source counts as done. An existing target file or link
     is replaced; an existing target folder must be empty. Both paths lie on one file system. Raises OSError.
     """
-    journal = [list(pair) for pair in state.get("moves", [])]
+    journal = [list(pair) for pair in state.data.get("moves", [])]
     fresh = [list(pair) for pair in pairs if list(pair) not in journal]
     if fresh:
         state.update(moves=journal + fresh)
@@ -36,9 +36,9 @@ def undo(state: "State") -> None:
     A rename is reverted only where its target exists and its source does not: newer entries stay. Folders of the
     sources are created again.
     """
-    for source, target in reversed(state.get("moves", [])):
+    for source, target in reversed(state.data.get("moves", [])):
         if os.path.lexists(target) and not os.path.lexists(source):
             os.makedirs(os.path.dirname(source), mode=0o700, exist_ok=True)
             os.rename(target, source)
-    if state.get("moves"):
+    if state.data.get("moves"):
         state.update(moves=[])

@@ -11,7 +11,9 @@ from shared.schema import load_schema, validate
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Iterable, Mapping
+    from typing import Callable, Iterable, Mapping
+
+    from agent.base.state_fields import Fields, Part, Reports, Unpack
 
 FORMAT = 1
 #: The agent writes no larger state file.
@@ -86,10 +88,10 @@ class State:
         self._closed = False
         self._check: "Callable[[], None] | None" = None
         self._saved_at = time.monotonic()
-        self.data: "dict[str, Any]" = self._load()
+        self.data: "Fields" = self._load()
         self._settle_killed_runs()
 
-    def _load(self) -> "dict[str, Any]":
+    def _load(self) -> "Fields":
         try:
             descriptor = open_plain(self._path)
         except FileNotFoundError:
@@ -99,7 +101,7 @@ class State:
             with os.fdopen(descriptor, "rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
         try:
-            document: "Any" = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
+            document: "Fields | None" = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
             problem = self._problem(document)
         except (ValueError, RecursionError):
             problem = "not JSON"
@@ -107,8 +109,7 @@ class State:
             self.set_aside = "{}.unreadable".format(self._path)
             os.replace(self._path, self.set_aside)
             return {"format": FORMAT}
-        found: "dict[str, Any]" = document
-        return found
+        return document or {}
 
     @staticmethod
     def _problem(document: object) -> "str | None":
@@ -152,12 +153,7 @@ class State:
         text = json.dumps(self.data, sort_keys=True)
         write_durably(self._path, (text + "\n").encode("utf-8"))
 
-    def get(self, name: str, default: "Any" = None) -> "Any":
-        """Return the field `name` of the state."""
-        with self._guard:
-            return self.data.get(name, default)
-
-    def update(self, **fields: "Any") -> None:
+    def update(self, **fields: "Unpack[Fields]") -> None:
         """Set `fields` of the state, durably."""
         with self._guard:
             self.data.update(fields)
@@ -168,21 +164,23 @@ class State:
         with self._guard:
             self._save()
 
-    def note(self, **fields: "Any") -> None:
+    def note(self, **fields: "Unpack[Fields]") -> None:
         """Set `fields` of the state; deferred until the next durable change."""
         with self._guard:
             self.data.update(fields)
 
-    def merge(self, name: str, **fields: "Any") -> None:
+    def merge(self, name: "Part", **fields: "Unpack[Reports]") -> None:
         """Set `fields` of the dict that the state holds as `name`, durably."""
         with self._guard:
             self.note_in(name, **fields)
             self._save()
 
-    def note_in(self, name: str, **fields: "Any") -> None:
+    def note_in(self, name: "Part", **fields: "Unpack[Reports]") -> None:
         """Set fields like `merge`; deferred until the next durable change."""
         with self._guard:
-            self.data.setdefault(name, {}).update(fields)
+            known: "Reports" = self.data.get(name, {})
+            known.update(fields)
+            self.data[name] = known
 
     def add_counters(self, counters: "Mapping[str, int]") -> None:
         """Add `counters` (name -> int) to those of earlier runs, durably; "peak_*" keep the largest."""
@@ -196,25 +194,26 @@ class State:
             before = known.get(name, 0)
             known[name] = max(before, amount) if name.startswith("peak_") else before + amount
 
-    def reset(self, **fields: "Any") -> None:
+    def reset(self, **fields: "Unpack[Fields]") -> None:
         """Forget everything but `fields`, durably."""
         with self._guard:
-            self.data = dict(fields, format=FORMAT)
+            fields["format"] = FORMAT
+            self.data = fields
             self._save()
 
     def stage_done(self, name: str) -> bool:
         """Return whether stage `name` has finished in this attempt."""
         with self._guard:
-            return bool(self.data.get("stages", {}).get(name, {}).get("state") == "done")
+            stages = self.data.get("stages", {})
+            return name in stages and stages[name]["state"] == "done"
 
     def start_stage(self, name: str) -> None:
         """Note that stage `name` runs now."""
         with self._guard:
-            entry = {"state": "running", "started_at": self._clock()}
-            before = self.data.get("stages", {}).get(name, {})
+            stages = self.data.setdefault("stages", {})
             # Time of earlier runs counts too, of killed ones as far as it is known
-            entry["seconds"] = before.get("seconds", 0.0)
-            self.data.setdefault("stages", {})[name] = entry
+            seconds = stages[name].get("seconds", 0.0) if name in stages else 0.0
+            stages[name] = {"state": "running", "started_at": self._clock(), "seconds": seconds}
             self.data["stage"] = name
             self._save()
 
@@ -226,17 +225,18 @@ class State:
         """
         with self._guard:
             self._add(counters or {})
-            entry = self.data.setdefault("stages", {}).setdefault(name, {})
+            entry = self.data.setdefault("stages", {}).setdefault(name, {"state": state})
             total: float = round(entry.get("seconds", 0.0) + seconds, 3)
-            entry.update(state=state, seconds=total, finished_at=self._clock())
+            entry["state"], entry["seconds"], entry["finished_at"] = state, total, self._clock()
             return total
 
     def forget_stages(self, names: "Iterable[str]", shards: "Iterable[str]" = ()) -> None:
         """Require the stages `names` to run again, and the shards `shards` (names) to be unpacked again."""
         with self._guard:
-            for part, gone in (("stages", names), ("shards", shards)):
-                for name in gone:
-                    self.data.get(part, {}).pop(name, None)
+            for name in names:
+                self.data.get("stages", {}).pop(name, None)
+            for name in shards:
+                self.data.get("shards", {}).pop(name, None)
             self._save()
 
     def shard_done(self, member: str) -> bool:

@@ -120,7 +120,7 @@ class Delivery:
 
         The wait is short when the last run could not reach the controller.
         """
-        if self._events.noted("last_error"):
+        if self._events.noted().get("last_error"):
             seconds = min(seconds, UNHEARD_SECONDS)
         self.check()
         end = time.monotonic() + seconds
@@ -233,8 +233,8 @@ class Delivery:
 
     def _heard(self) -> None:
         """Note that the controller has answered, at most once a second."""
-        now = self._events.clock()
-        if self._events.noted("last_error") or not 0 <= now - (self._events.noted("last_ok_at") or 0) < NOTE_SECONDS:
+        now, noted = self._events.clock(), self._events.noted()
+        if noted.get("last_error") or not 0 <= now - (noted.get("last_ok_at") or 0) < NOTE_SECONDS:
             self._events.note(last_ok_at=now, last_error=None)
 
     def _note_verdict(self, verdict: str) -> None:

@@ -13,6 +13,7 @@ if MYPY:
     from agent.base.log import Log
     from agent.base.protocols import Touched
     from agent.base.state import State
+    from agent.base.state_fields import Reports, Unpack
     from agent.reporting.outbox import Outbox
     from shared.documents import Event, Job
 
@@ -99,10 +100,10 @@ class EventLog:
 
     def _resume_numbers(self) -> int:
         """Return the last sequence number this attempt used; numbers restart with every attempt."""
-        own = {"job": self._job["job"], "attempt": self._job["attempt"]}
-        known = self._state.get("callback", {})
-        if {name: known.get(name) for name in own} != own:
-            known = dict(own, seq=0)
+        job, attempt = self._job["job"], self._job["attempt"]
+        known = self._state.data.get("callback", {})
+        if (known.get("job"), known.get("attempt")) != (job, attempt):
+            known = {"job": job, "attempt": attempt, "seq": 0}
             self._state.note(callback=known)
         return max(int(known["seq"]), self._outbox.last_seq())
 
@@ -202,14 +203,15 @@ class EventLog:
         """Report that `stage` has ended after `seconds` in total, with the number from `next_number`."""
         self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 
-    def noted(self, name: str) -> "Any":
-        """Return what is noted of the reports as `name` in the state, None where nothing is."""
-        return self._state.get("callback", {}).get(name)
+    def noted(self) -> "Reports":
+        """Return what is noted of the reports in the state."""
+        return self._state.data.get("callback", {})
 
-    def note(self, **fields: "Any") -> bool:
+    def note(self, **fields: "Unpack[Reports]") -> bool:
         """Note `fields` of the reports in the state; return whether they could be written."""
         try:
-            self._state.merge("callback", waiting=len(self._outbox), **fields)
+            fields["waiting"] = len(self._outbox)
+            self._state.merge("callback", **fields)
         except OSError as error:
             # A full disk stops the work where it writes, with its own code; reporting must continue
             self._log.info("the state cannot be written: %s", error.strerror)

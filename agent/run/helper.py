@@ -53,7 +53,7 @@ def start(ctx: "Context") -> "Helper | None":
 def _is_switched(ctx: "Context") -> bool:
     """Return whether this very shop is in its place already; `resume.prepare`, which runs later, keeps it there."""
     same = {"job": ctx.job_id, "values_sha256": ctx.values_sha256}
-    return all(ctx.state.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
+    return all(ctx.state.data.get(name) == value for name, value in same.items()) and ctx.state.stage_done("switch")
 
 
 class Helper:
@@ -85,7 +85,7 @@ class Helper:
         ctx = self._ctx
         self._flushing = ctx.flushing
         order: "dict[str, Any]" = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
-        order.update(staging=ctx.staging, shards=ctx.state.get("shards", {}))
+        order.update(staging=ctx.staging, shards=ctx.state.data.get("shards", {}))
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:

@@ -117,7 +117,7 @@ def _run_parallel(ctx: "Context", helper: "Helper", parallel: "Stage", modules: 
     def wait(work: "Callable[[], None]" = lambda: None) -> None:
         if not is_seen:
             is_seen.append(True)
-            started, stage = time.monotonic(), ctx.state.get("stage")
+            started, stage = time.monotonic(), ctx.state.data.get("stage")
             _see_to_its_end(ctx, helper, parallel, work)
             ctx.state.note(stage=stage)
             # Waiting does not count as work

@@ -136,7 +136,8 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
     if error.code == "db_locked" and not ctx.lock.reliable:
         return exit_codes.BUSY
     message = printable(ctx.log.redact(error.message))[:4000]
-    document = dict(error.as_dict(), message=message)
+    document = error.as_dict()
+    document["message"] = message
     ctx.log.info("%s: %s", error.code, message)
     # One that nobody requested would stay until the next attempt
     starters.remove(ctx.job, ctx.log)
@@ -169,7 +170,8 @@ def _give_up(ctx: "Context") -> int:
     known = ctx.delivery.wait_delivered(DELIVER_SECONDS)
     try:
         ctx.delivery.check()
-        if known or ctx.state.get("given_up", {}).get("code") == "job_expired":
+        given_up = ctx.state.data.get("given_up")
+        if known or (given_up is not None and given_up.get("code") == "job_expired"):
             ctx.check_job_file()
             crontab.remove_line(ctx.job_id, ctx.log)
     except ShoplaunchError as error:

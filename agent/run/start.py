@@ -41,7 +41,7 @@ def run(folder: str) -> int:
     if isinstance(found, ShoplaunchError):
         return _refuse(state, found, found.details.get("named"), log)
     raw, job = found
-    if state.get("job") == job["job"] and state.get("attempt", 0) > job["attempt"]:
+    if state.data.get("job") == job["job"] and state.data.get("attempt", 0) > job["attempt"]:
         return exit_codes.SUPERSEDED
     try:
         return _work(folder, raw, job, state, log, lock)
@@ -77,9 +77,9 @@ def _shortage(job: "Job") -> "ShoplaunchError | None":
 
 def _is_over(state: "State", job: "Job | None") -> bool:
     """Return whether the state's job is done or undone, and no newer job is there."""
-    if state.get("status") not in FINAL:
+    if state.data.get("status") not in FINAL:
         return False
-    return job is None or (job["job"] == state.get("job") and job["attempt"] <= state.get("attempt", 0))
+    return job is None or (job["job"] == state.data.get("job") and job["attempt"] <= state.data.get("attempt", 0))
 
 
 def _refuse(state: "State", problem: "ShoplaunchError", named: "Refused | None", log: "Log") -> int:
@@ -89,7 +89,7 @@ def _refuse(state: "State", problem: "ShoplaunchError", named: "Refused | None",
     stays: the next attempt continues from it.
     """
     log.info("%s: %s", problem.code, problem.message)
-    if problem.code == "job_missing" and not state.get("job"):
+    if problem.code == "job_missing" and not state.data.get("job"):
         return exit_codes.FAILED
     state.update(status="failed", error=problem.as_dict(), refused=named)
     return exit_codes.FAILED

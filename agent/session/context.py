@@ -120,8 +120,8 @@ class Context:
     @property
     def has_given_up(self) -> bool:
         """Whether this very attempt has already failed permanently."""
-        given_up = self.state.get("given_up", {})
-        return bool((given_up.get("job"), given_up.get("attempt")) == (self.job_id, self.attempt))
+        known = self.state.data.get("given_up")
+        return known is not None and (known.get("job"), known.get("attempt")) == (self.job_id, self.attempt)
 
     @property
     def variant(self) -> "Variant | None":

@@ -24,19 +24,19 @@ def prepare(ctx: "Context") -> None:
     """
     state = ctx.state
     staging.choose(ctx)
-    if state.get("job") != ctx.job_id:
+    if state.data.get("job") != ctx.job_id:
         if ctx.kind == RESTORE:
             # A follow-up job works on a shop that stays
             _take_back(ctx)
         state.reset(**_fresh(ctx))
         return
     if ctx.kind != RESTORE:
-        if state.get("attempt") != ctx.attempt or state.get("values_sha256") != ctx.values_sha256:
+        if state.data.get("attempt") != ctx.attempt or state.data.get("values_sha256") != ctx.values_sha256:
             state.forget_stages(FOLLOW_UP_STAGES)
         state.update(**_identity(ctx))
         return
-    outcome = decide(state.get("values_sha256"), ctx.values_sha256)
-    if state.get("manifest_sha256", _pinned(ctx)) != _pinned(ctx):
+    outcome = decide(state.data.get("values_sha256"), ctx.values_sha256)
+    if state.data.get("manifest_sha256", _pinned(ctx)) != _pinned(ctx):
         outcome = ZERO
     if outcome == ZERO:
         ctx.log.info("other values than before: starting at zero")
@@ -50,7 +50,7 @@ def prepare(ctx: "Context") -> None:
         state.forget_stages(RENDERED_STAGES)
         state.update(render_again=True, **_identity(ctx))
     else:
-        if state.get("attempt") != ctx.attempt:
+        if state.data.get("attempt") != ctx.attempt:
             # Reports of an earlier attempt do not count: its token is void
             state.forget_stages(["report"])
         state.update(**_identity(ctx))
@@ -59,7 +59,7 @@ def prepare(ctx: "Context") -> None:
 
 def forget_rendered(ctx: "Context") -> None:
     """Unpack shards with placeholders again when `prepare` has found other database values."""
-    if ctx.state.get("render_again"):
+    if ctx.state.data.get("render_again"):
         # A variant's plain file may replace one with placeholders, which is written again
         again = [one["name"] for one in ctx.shards() if one["placeholders"] or one["kind"] == "variant_files"]
         ctx.state.forget_shards(again)
@@ -73,17 +73,17 @@ def _distrust_tree(ctx: "Context") -> None:
     disappeared may still be running, in the middle of a shard: its tree is left to it.
     """
     state = ctx.state
-    if (ctx.lock.is_first or state.get("boot") != state.boot) and not state.stage_done("switch"):
-        if state.get("moves"):
+    if (ctx.lock.is_first or state.data.get("boot") != state.boot) and not state.stage_done("switch"):
+        if state.data.get("moves"):
             # Half switched: of a tree unpacked again next to the moved part, neither could be moved
             renames.undo(state)
             holding_page.restore(ctx)
             state.forget_stages(["preflight"])
         # The proof of the files was about other files
-        state.forget_stages(["unpack", "prove"], list(state.get("shards", {})) if ctx.lock.is_first else ())
+        state.forget_stages(["unpack", "prove"], list(state.data.get("shards", {})) if ctx.lock.is_first else ())
         if ctx.lock.is_first:
             staging.abandon(ctx.staging, ctx.log)
-    if state.get("boot") != state.boot:
+    if state.data.get("boot") != state.boot:
         state.update(boot=state.boot)
 
 
@@ -91,7 +91,7 @@ def _take_back(ctx: "Context") -> None:
     """Undo what an earlier job, or one with other values, left: renames, the 503 page, the staging tree."""
     renames.undo(ctx.state)
     holding_page.restore(ctx)
-    for path in {ctx.state.get("staging", ctx.staging), ctx.staging}:
+    for path in {ctx.state.data.get("staging", ctx.staging), ctx.staging}:
         staging.remove(path)
     document_root.remove_made(ctx.state)
     staging.remove_probe(ctx.domain_root, ctx.job_id)
@@ -116,4 +116,4 @@ def _identity(ctx: "Context") -> "dict[str, Any]":
 
 
 def _fresh(ctx: "Context") -> "dict[str, Any]":
-    return dict(_identity(ctx), boot=ctx.state.boot, callback=ctx.state.get("callback", {}))
+    return dict(_identity(ctx), boot=ctx.state.boot, callback=ctx.state.data.get("callback", {}))

@@ -51,14 +51,14 @@ def run(folder: str, state: "State", job: "Job | None", log: "Log") -> None:
     earlier run has removed it already. Raises ShoplaunchError `db_*` (retryable ones), `cron_edit_failed`, `superseded`
     as soon as a newer job file exists; OSError.
     """
-    job_id, number = state.get("job"), state.get("attempt", 0)
+    job_id, number = state.data.get("job", ""), state.data.get("attempt", 0)
     check_no_newer(folder, job_id, number)
     _remove_bundle(folder)
     if job is not None:
         # The job contains the names of its starters
         starters.remove(job, log)
     _spend_job(folder)
-    staging.remove(state.get("staging", ""))
+    staging.remove(state.data.get("staging", ""))
     if job is not None:
         check_no_newer(folder, job_id, number)
         _drop_ledger(job, log)

@@ -63,7 +63,7 @@ def run(ctx: "Context") -> None:
 def check_disk(ctx: "Context") -> None:
     """Raise ShoplaunchError `disk_space` or `inodes` when file system or quota has too little room."""
     needs = ctx.manifest["requirements"]
-    if ctx.state.get("shards") or os.path.isdir(ctx.staging):
+    if ctx.state.data.get("shards") or os.path.isdir(ctx.staging):
         # Part of the space is used already; a lack of it shows while writing
         return
     found = os.statvfs(os.path.dirname(ctx.domain_root))

@@ -17,8 +17,8 @@ def run(ctx: "Context") -> None:
 
     Raises ShoplaunchError `callback_failed` while the controller cannot be reached: the next tick tries again.
     """
-    final = ctx.state.get("final", {})
-    if (final.get("job"), final.get("attempt")) != (ctx.job_id, ctx.attempt):
+    final = ctx.state.data.get("final")
+    if final is None or (final.get("job"), final.get("attempt")) != (ctx.job_id, ctx.attempt):
         final = ctx.events.event("finished", stage=NAME, evidence=evidence(ctx))
         # Noted after the event: reporting twice does no harm, never reporting does. The controller may read it there
         if ctx.events.is_kept(final):
@@ -30,8 +30,8 @@ def run(ctx: "Context") -> None:
 
 def evidence(ctx: "Context") -> "dict[str, object]":
     """Return the evidence of the restore for the birth certificate (dict)."""
-    stages = ctx.state.get("stages", {})
-    counters = ctx.state.get("counters", {})
+    stages = ctx.state.data.get("stages", {})
+    counters = ctx.state.data.get("counters", {})
     found = ctx.state.evidence()
     found.update(
         stages={name: entry["seconds"] for name, entry in stages.items() if entry["state"] == "done"},

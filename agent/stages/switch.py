@@ -18,6 +18,7 @@ MYPY = False
 if MYPY:
     from typing import List
 
+    from agent.base.state_fields import SwitchPlan
     from agent.session.context import Context
 
     Pairs = List[List[str]]
@@ -33,8 +34,8 @@ def run(ctx: "Context") -> None:
     The plan is made once and journalled before the first rename. The document root itself is never replaced.
     Raises ShoplaunchError `docroot_occupied`, `switch_failed`; OSError.
     """
-    plan = ctx.state.get("switch_plan")
-    if plan is None or not ctx.state.get("moves"):
+    plan = ctx.state.data.get("switch_plan")
+    if plan is None or not ctx.state.data.get("moves"):
         plan = make_plan(ctx)
         ctx.state.update(switch_plan=plan)
     ctx.check_current()
@@ -58,7 +59,7 @@ def run(ctx: "Context") -> None:
     ctx.state.record("replaced", [printable(os.path.basename(target)) for _, target in plan["aside"]])
 
 
-def check_way(ctx: "Context", plan: "dict[str, Pairs]") -> None:
+def check_way(ctx: "Context", plan: "SwitchPlan") -> None:
     """Raise ShoplaunchError `docroot_occupied` when the owner has put something in the shop's place.
 
     A rename would replace files of that name, and fails on folders.
@@ -73,11 +74,11 @@ def check_way(ctx: "Context", plan: "dict[str, Pairs]") -> None:
         raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(names))
 
 
-def make_plan(ctx: "Context") -> "dict[str, Pairs]":
+def make_plan(ctx: "Context") -> "SwitchPlan":
     """Return {"aside", "tree", "entry_points"}: lists of [source, target] in the order of the renames."""
     document_root.ensure(ctx)
     names = document_root.check(ctx)
-    known = ctx.state.get("occupied", [])
+    known = ctx.state.data.get("occupied", [])
     surprise = sorted(set(names) - set(known))
     if surprise:
         raise ShoplaunchError("docroot_occupied", "meanwhile appeared: {}".format(", ".join(surprise[:5])))

@@ -28,7 +28,7 @@ def run(ctx: "Context") -> None:
     """
     ctx.check_job_file()
     _begin(ctx)
-    if ctx.state.get("job") != ctx.job_id:
+    if ctx.state.data.get("job") != ctx.job_id:
         # Nothing was done for this job yet; the state describes another one
         staging.remove_probe(ctx.domain_root, ctx.job_id)
         ctx.log.info("cancelled before anything was done")
@@ -50,7 +50,7 @@ def run(ctx: "Context") -> None:
 
 def _undo_follow_up(ctx: "Context") -> None:
     """Undo what a follow-up job changed, as far as its recipe says how. The shop's tables are never dropped."""
-    if ctx.state.get("touched"):
+    if ctx.state.data.get("touched"):
         _unless_for_good(ctx, lambda: edits.apply(ctx, follow_up_job.edits(ctx.job, back=True), ctx.check_job_file))
         _unless_for_good(ctx, lambda: follow_up_configure.attempt_once(ctx, True, ctx.check_job_file))
     staging.remove(ctx.staging)
@@ -69,7 +69,7 @@ def _unless_for_good(ctx: "Context", work: "Callable[[], None]") -> None:
 
 def _begin(ctx: "Context") -> None:
     """Assume that an unreadable state file was about this job, if about any."""
-    if ctx.state.set_aside and ctx.state.get("job") is None:
+    if ctx.state.set_aside and ctx.state.data.get("job") is None:
         ctx.state.update(job=ctx.job_id, attempt=ctx.attempt, kind=ctx.kind)
 
 

@@ -58,7 +58,7 @@ def check_clock(ctx: "Context") -> None:
     now = time.time()
     try:
         check_validity(ctx.job, now)
-        if ctx.state.get("expired") is not None:
+        if ctx.state.data.get("expired") is not None:
             ctx.state.note(expired=None)
     except ShoplaunchError as error:
         if error.details.get("reason") != "expired":
@@ -75,7 +75,7 @@ def check_clock(ctx: "Context") -> None:
 
 def _has_lasted(ctx: "Context") -> bool:
     """Return whether this clock has said since UNHEARD_SECONDS, and since this boot, that the job has expired."""
-    now, known = time.monotonic(), ctx.state.get("expired")
+    now, known = time.monotonic(), ctx.state.data.get("expired")
     # After a reboot the counter starts anew
     if known is None or known["boot"] != ctx.state.boot or now < known["since"]:
         ctx.state.note(expired={"boot": ctx.state.boot, "since": now})

@@ -53,7 +53,7 @@ def ensure(ctx: "Work") -> None:
     for place in folders(ctx):
         if os.path.lexists(place):
             continue
-        known = ctx.state.get("made_folders", [])
+        known = ctx.state.data.get("made_folders", [])
         if place not in known:
             ctx.state.update(made_folders=known + [place])
         os.mkdir(place, FOLDER_MODE)
@@ -65,13 +65,13 @@ def ensure(ctx: "Work") -> None:
 
 def remove_made(state: "State") -> None:
     """Remove the folders that were created for the shop, if they are empty. Raises OSError."""
-    for place in reversed(state.get("made_folders", [])):
+    for place in reversed(state.data.get("made_folders", [])):
         try:
             os.rmdir(place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
                 raise
-    if state.get("made_folders"):
+    if state.data.get("made_folders"):
         state.update(made_folders=[])
 
 

@@ -89,7 +89,7 @@ def restore(ctx: "Work") -> None:
     written since stays. Raises OSError.
     """
     before = os.path.join(ctx.folder, BEFORE)
-    root = ctx.state.get("root", ctx.root)
+    root = ctx.state.data.get("root", ctx.root)
     if os.path.isdir(root):
         _restore(root, before)
         sync_folder(root)

@@ -42,14 +42,14 @@ def in_home(home: str, job_id: str) -> str:
 
 def recall(ctx: "Work") -> None:
     """Set `ctx.staging` to the folder where an earlier run of this job began to build."""
-    known = ctx.state.get("staging")
-    if known and ctx.state.get("job") == ctx.job_id:
+    known = ctx.state.data.get("staging")
+    if known and ctx.state.data.get("job") == ctx.job_id:
         ctx.staging = known
 
 
 def choose(ctx: "Work") -> None:
     """Set `ctx.staging` to the folder for the tree; `resume.prepare` notes it, and it stays. Raises OSError."""
-    if ctx.state.get("staging") and ctx.state.get("job") == ctx.job_id:
+    if ctx.state.data.get("staging") and ctx.state.data.get("job") == ctx.job_id:
         recall(ctx)
         return
     above = os.path.dirname(ctx.domain_root)

@@ -1,5 +1,6 @@
 """The types of the documents say what their schemas say: the same names, the same of them required, nested alike."""
 
+import ast
 import json
 import types
 import typing
@@ -101,6 +102,12 @@ def test_every_schema_has_a_type():
 def test_the_type_of_a_document_says_what_its_schema_says(name):
     schema = schema_of(name)
     assert not list(differences(schema, schema, getattr(load_types(), TYPES[name]), name))
+
+
+def test_the_agent_knows_every_field_of_its_state():
+    module = ast.parse((SHARED.parent / "agent/base/state_fields.pyi").read_text("utf-8"))
+    (fields,) = (one for one in module.body if isinstance(one, ast.ClassDef) and one.name == "Fields")
+    assert set(schema_of("state")["properties"]) <= {one.target.id for one in fields.body}
 
 
 def changed(path, value):

@@ -148,7 +148,7 @@ def test_moves_interrupted_at_any_point_can_be_finished_or_undone(account, done)
     renames.undo(State(account.folder))
     assert os.listdir(account.root) == []
     assert sorted(os.listdir(account.base)) == before
-    assert State(account.folder).get("moves") == []
+    assert State(account.folder).data.get("moves") == []
 
 
 def test_moves_are_undone_even_when_the_folder_they_came_from_is_gone(account):
@@ -216,7 +216,7 @@ def test_every_change_of_the_state_is_on_disk_and_of_the_agreed_form(tmp_path):
     again = State(str(tmp_path))
     assert again.set_aside is None
     assert again.stage_done("unpack") and again.shard_done("files/0001.tar.gz")
-    assert again.get("counters") == {"bytes_read": 11, "bytes_written": 7, "peak_rss_bytes": 7}
+    assert again.data.get("counters") == {"bytes_read": 11, "bytes_written": 7, "peak_rss_bytes": 7}
     assert os.stat(tmp_path / "state.json").st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "state.json").read_text()) == again.data
 

@@ -66,7 +66,7 @@ def test_shards_that_come_fast_are_noted_together(tmp_path, synced, monkeypatch)
     state.mark_shard("files/20.tar.gz", {"bytes_written": 1})
     kept = State(str(tmp_path))
     assert all(kept.shard_done(f"files/{number}.tar.gz") for number in range(21))
-    assert kept.get("counters") == {"bytes_written": 21}
+    assert kept.data.get("counters") == {"bytes_written": 21}
 
 
 def test_a_helper_whose_parent_goes_before_it_has_work_leaves_silently():
@@ -81,7 +81,7 @@ def test_the_number_of_a_stage_s_event_is_on_the_disk_with_the_stage_s_own_note(
     events = EventLog({"job": "j1", "attempt": 1, "kind": "restore"}, state, outbox, log)
     reported, append = [], outbox.append
     outbox.append = lambda event: (
-        reported.append((event["seq"], State(str(tmp_path)).get("callback")["seq"])),
+        reported.append((event["seq"], State(str(tmp_path)).data["callback"]["seq"])),
         append(event),
     )
     del synced[:]
@@ -101,7 +101,7 @@ def test_how_far_the_whole_is_comes_to_the_disk_with_the_end_of_a_stage(tmp_path
     runner.finish(ctx, "unpack", 1.0)
     runner.begin(ctx, "import")
     kept = State(str(tmp_path))
-    assert kept.stage_done("unpack") and kept.get("percent") == events.percent > 0
+    assert kept.stage_done("unpack") and kept.data.get("percent") == events.percent > 0
 
 
 def test_an_acknowledged_event_that_cannot_be_taken_away_waits_no_longer(tmp_path):

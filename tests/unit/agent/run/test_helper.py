@@ -42,7 +42,7 @@ class Ctx(types.SimpleNamespace):
         lock = types.SimpleNamespace(add_helper=add_helper, descriptor=os.open(folder, os.O_RDONLY), file_id=[0, 0])
         super().__init__(
             folder=str(folder), lock=lock, log=types.SimpleNamespace(info=lambda *_: None), job={}, raw_job=b"",
-            staging="", flushing=None, state=types.SimpleNamespace(get=lambda *_: {}),
+            staging="", flushing=None, state=types.SimpleNamespace(data={}),
             bundle=types.SimpleNamespace(path="bundle"),
         )  # fmt: skip
 

@@ -115,7 +115,7 @@ def test_a_stage_s_end_is_written_with_the_next_one_s_beginning_and_whatever_it_
     runner.begin(ctx, "prove")
     assert len(writes) == 2
     kept = State(str(tmp_path))
-    assert kept.evidence() == {"cells": 5, "digests": 6} and kept.get("counters") == {"bytes_read": 7}
+    assert kept.evidence() == {"cells": 5, "digests": 6} and kept.data.get("counters") == {"bytes_read": 7}
 
 
 class Ctx(context.Context):
@@ -267,7 +267,7 @@ def test_what_a_stage_waited_for_another_one_is_not_its_own_time(tmp_path, monke
     unpack = types.SimpleNamespace(NAME="unpack")
     monkeypatch.setattr(runner, "_groups", lambda _ctx: ((unpack, types.SimpleNamespace(NAME="prove", run=prove)),))
     runner.run(ctx, ParallelStage(ctx))
-    assert ctx.state.get("stages")["prove"]["seconds"] == 5.0
+    assert ctx.state.data.get("stages")["prove"]["seconds"] == 5.0
 
 
 def test_a_helper_without_work_is_ended_before_the_stages_that_need_none(tmp_path, monkeypatch):

@@ -62,8 +62,8 @@ def test_without_the_program_nothing_is_known(places, monkeypatch):
 def shop_of(tmp_path, needs):
     """A context of what the check asks; the disk itself has room enough."""
     return types.SimpleNamespace(
-        manifest={"requirements": needs}, state={}, domain_root=str(tmp_path / "public_html"),
-        staging=str(tmp_path / "staging"),
+        manifest={"requirements": needs}, state=types.SimpleNamespace(data={}), staging=str(tmp_path / "staging"),
+        domain_root=str(tmp_path / "public_html"),
     )  # fmt: skip
 
 

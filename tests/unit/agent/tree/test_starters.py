@@ -28,7 +28,7 @@ def job_of(root, folder=None, names=(STARTER.name,)):
 
 def context_of(root):
     ctx = SimpleNamespace(root=str(root), domain_root=str(root), shop_folder="", job=job_of(root), folder=str(root))
-    ctx.state = {}
+    ctx.state = SimpleNamespace(data={})
     return ctx
 
 
@@ -100,7 +100,7 @@ def test_cleaning_up_takes_starters_away_before_the_job_file_that_names_them(tmp
     monkeypatch.setattr(cleanup, "check_no_newer", lambda *_: None)
     monkeypatch.setattr(cleanup, "_spend_job", spend)
     with pytest.raises(InterruptedError):
-        cleanup.run(str(folder), {"job": "abcdefgh", "attempt": 1}, job_of(root), LOG)
+        cleanup.run(str(folder), SimpleNamespace(data={"job": "abcdefgh", "attempt": 1}), job_of(root), LOG)
 
 
 def test_every_beginning_of_a_starter_is_known_as_one():
