@@ -24,6 +24,7 @@ MYPY = False
 if MYPY:
     from typing import Any, BinaryIO, Callable, Dict, Iterator
 
+    from agent.run.order import Order
     from agent.session.context import Context
     from agent.tree.flushing import Flushing
 
@@ -84,8 +85,13 @@ class Helper:
         """Let the helper begin, with the current state. Raises OSError if it cannot."""
         ctx = self._ctx
         self._flushing = ctx.flushing
-        order: "dict[str, Any]" = {"job": ctx.job, "raw": ctx.raw_job.decode("latin-1"), "lock": ctx.lock.file_id}
-        order.update(staging=ctx.staging, shards=ctx.state.data.get("shards", {}))
+        order: "Order" = {
+            "job": ctx.job,
+            "raw": ctx.raw_job.decode("latin-1"),
+            "lock": ctx.lock.file_id,
+            "staging": ctx.staging,
+            "shards": ctx.state.data.get("shards", {}),
+        }
         self._started = time.monotonic()
         self._thread = threading.Thread(target=self._listen, args=(order,), name="helper", daemon=True)
         try:
@@ -94,7 +100,7 @@ class Helper:
             self._thread = UNSET
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
-    def _listen(self, order: "dict[str, Any]") -> None:
+    def _listen(self, order: "Order") -> None:
         try:
             self._orders.write(json.dumps(order).encode("ascii") + b"\n")
             self._orders.flush()

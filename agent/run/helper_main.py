@@ -21,6 +21,7 @@ if MYPY:
     from typing import Any, BinaryIO, Callable, Dict, Iterator, Mapping
 
     from agent.bundle.reader import Bundle
+    from agent.run.order import Order
     from agent.run.stage import Stage
 
     Prepare = Callable[[int], Dict[str, Iterator[bytes]]]
@@ -184,7 +185,7 @@ def main(
 def _work(
     folder: str,
     module: "Stage",
-    order: "dict[str, Any]",
+    order: "Order",
     line: "_Line",
     bundle: "Bundle | None",
     ahead: "dict[str, Iterator[bytes]]",

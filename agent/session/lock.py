@@ -15,9 +15,8 @@ from shared.job import LOCK_FILE
 
 MYPY = False
 if MYPY:
-    from typing import Any
-
     from agent.base.log import Log
+    from agent.session.records import Holder
 
 #: A holder without progress for this long counts as hung.
 HUNG_SECONDS = 600.0
@@ -35,9 +34,7 @@ class Lock:
     that nobody held this very file before: any earlier agent held another file, and may still be running.
     """
 
-    def __init__(
-        self, path: str, descriptor: int, reliable: bool, record: "dict[str, Any]", is_first: bool = True
-    ) -> None:
+    def __init__(self, path: str, descriptor: int, reliable: bool, record: "Holder", is_first: bool = True) -> None:
         self.path = path
         self.descriptor = descriptor
         self.reliable = reliable
@@ -52,7 +49,7 @@ class Lock:
 
     def add_helper(self, pid: int) -> None:
         """Note helper process `pid`, so that an agent that takes over can end it, too."""
-        self._record["processes"].append([pid, process_start(pid)])
+        self._record["processes"].append((pid, process_start(pid)))
         self._write()
 
     def _write(self) -> None:
@@ -148,18 +145,23 @@ def _try_lock(path: str, descriptor: int) -> str:
     return "locked" if _file_id(there) == _file_id(os.fstat(descriptor)) else "moved"
 
 
-def _new_record(job: "str | None", attempt: int) -> "dict[str, Any]":
-    own = [os.getpid(), process_start(os.getpid())]
+def _new_record(job: "str | None", attempt: int) -> "Holder":
+    own = (os.getpid(), process_start(os.getpid()))
     return {"boot": boot_id(), "job": job, "attempt": attempt, "processes": [own]}
 
 
-def read_holder(descriptor: int) -> "dict[str, Any]":
+def read_holder(descriptor: int) -> "Holder":
     """Return the record in the lock file open as `descriptor`, {} when it has no readable one."""
     try:
-        record = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
+        record: "Holder" = json.loads(os.pread(descriptor, RECORD_BYTES, 0).decode("ascii"))
     except (ValueError, RecursionError):
         return {}
-    wanted: "dict[str, Any]" = {"boot": str, "attempt": int, "processes": list, "progress": (int, float)}
+    wanted: "dict[str, type | tuple[type, ...]]" = {
+        "boot": str,
+        "attempt": int,
+        "processes": list,
+        "progress": (int, float),
+    }
     if isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted.items()):
         return record if all(map(_is_process, record["processes"])) else {}
     return {}
@@ -176,9 +178,7 @@ def _is_process(found: object) -> bool:
     )
 
 
-def may_take_over(
-    holder: "dict[str, Any]", job: "str | None", attempt: int, hung_seconds: float = HUNG_SECONDS
-) -> bool:
+def may_take_over(holder: "Holder", job: "str | None", attempt: int, hung_seconds: float = HUNG_SECONDS) -> bool:
     """Return whether the agent of `job` and `attempt` may kill the one described by `holder` (record)."""
     if not holder:
         # Locked a moment ago, the record not yet written
@@ -194,13 +194,13 @@ def may_take_over(
     return bool(holder["attempt"] < attempt or holder.get("job") != job)
 
 
-def _alive(holder: "dict[str, Any]") -> bool:
+def _alive(holder: "Holder") -> bool:
     if not holder or holder["boot"] != boot_id():
         return False
     return any(start is not None and process_start(pid) == start for pid, start in holder["processes"])
 
 
-def _kill(holder: "dict[str, Any]", log: "Log | None") -> None:
+def _kill(holder: "Holder", log: "Log | None") -> None:
     """Kill every process of `holder` that still is the recorded one, and belongs to this user."""
     for pid, start in holder["processes"]:
         if process_start(pid) == start and start is not None and process_owner(pid) == os.geteuid():

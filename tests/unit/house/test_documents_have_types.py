@@ -18,8 +18,8 @@ MODULES = [
 ]
 #: What a parameter is called that is a document or a part of one, alone or as the last word, also in the plural.
 DOCUMENTS = (
-    "ack", "certificate", "check", "edit", "error", "event", "evidence", "job", "later", "manifest", "member", "order",
-    "secret", "state", "statement", "status", "view", "visit",
+    "ack", "certificate", "check", "edit", "error", "event", "evidence", "holder", "job", "later", "manifest", "member",
+    "order", "secret", "state", "statement", "status", "view", "visit",
 )  # fmt: skip
 _DOCUMENT = re.compile(rf"(?:.*_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 #: A function so named returns one: words before may say how to get it, as in `of_job`, which is something else.
@@ -29,9 +29,6 @@ _ANY = re.compile(r"\bAny\b")
 OTHERS = (
     # Of SQL, in text or bytes
     "agent/database/access.py _filled(statement)",
-    # A message from one process to its helper
-    "agent/run/helper.py _listen(order)",
-    "agent/run/helper_main.py _work(order)",
     # The parts of one that only the recipe knows
     "controller/bundles/pack/plan.py manifest()",
     "controller/bundles/template_plan.py manifest()",
