@@ -22,6 +22,7 @@ from shared.bundle import FORMAT
 from shared.schema import validate
 
 if TYPE_CHECKING:
+    from shared import documents
     from shared.documents import Manifest
 
 #: Loaded at import: a user who packs a shop need not be able to read the installation's folder later.
@@ -65,7 +66,7 @@ class Variants:
     declared: Sequence[Variant]
     files: Mapping[str, FileFacts]
 
-    def as_json(self, rows: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    def as_json(self, rows: Mapping[str, Mapping[str, int]]) -> list[documents.Variant]:
         """Return the manifest's entries; `rows` are those of the evidence."""
         return [
             {"name": one.name, "title": one.title, "entries": self.files[one.name].added, "rows": dict(rows[one.name])}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from controller.bundles.headline import headline
-from controller.bundles.show import describe
+from controller.bundles.show import Description, describe
 from controller.bundles.summary import sections
 from controller.cli.packing.next_command import after_packing
 from controller.cli.packing.report import print_headline, print_sections
@@ -19,6 +20,9 @@ from controller.db.bundles import Bundle
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.settings.loading import load_config
 from controller.setup import inventory, removal, stored_bundles
+
+if TYPE_CHECKING:
+    from shared.documents import Variant
 
 _COLUMNS = (
     ("name", "Name"), ("application", "Application"), ("version", "Version"), ("size", "Bytes"), ("added_at", "Added"),
@@ -122,12 +126,12 @@ def show(what: str, full: bool, as_json: bool) -> None:
     click.echo(f"Next: {after_packing(file) if is_file else order}")
 
 
-def _variants(known: list[dict[str, Any]]) -> str:
+def _variants(known: Sequence[Variant]) -> str:
     shown = [f"{one['name']} ({one['title']})" if one.get("title") else one["name"] for one in known]
     return f"{len(known)}: {', '.join(shown)}"
 
 
-def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
+def _facts(found: Description) -> list[tuple[str, str]]:
     manifest = found["manifest"]
     kinds: dict[str, int] = {}
     for member in manifest["members"]:
