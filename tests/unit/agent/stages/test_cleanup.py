@@ -2,6 +2,7 @@
 
 import logging
 import os
+import types
 
 import pytest
 
@@ -84,6 +85,17 @@ def test_a_newer_attempt_that_appears_while_we_leave_keeps_its_job_and_what_is_n
         cleanup.run(str(tmp_path), Notes(job="abcdef", attempt=1, staging=str(tmp_path / "none")), None, logging)
     assert left.value.code == "superseded"
     assert set(os.listdir(tmp_path)) == {"job", *stays}
+
+
+def test_a_state_that_names_no_job_is_cleaned_up_and_no_line_is_taken_for_its_own(tmp_path, monkeypatch):
+    folder = tmp_path / ".shoplaunch"
+    folder.mkdir()
+    (folder / "run").touch()
+    monkeypatch.setattr(job_file, "public_keys", list)
+    monkeypatch.setattr(cleanup.crontab, "_read", lambda: b"* * * * * sh run # shoplaunch:abcdef\n")
+    log = types.SimpleNamespace(info=lambda *_: None, close=lambda: None)
+    cleanup.run(str(folder), Notes(), None, log)
+    assert not folder.exists()
 
 
 def test_the_keys_are_still_known_when_the_archive_they_lay_in_is_gone(monkeypatch):
