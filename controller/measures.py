@@ -6,11 +6,13 @@ worker of its own.
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import (
@@ -27,6 +29,9 @@ from shared.errors import ShoplaunchError
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
+LOG = logging.getLogger(__name__)
+#: A port that another process has is asked for again after so many seconds.
+AGAIN_SECONDS = 10.0
 #: A client that sends or reads nothing for so long is gone.
 _IDLE_SECONDS = 10
 #: From a call within the process to an import of a large shop.
@@ -84,13 +89,33 @@ class _Handler(WSGIRequestHandler):
 def serve(address: str, port: int) -> WSGIServer:
     """Answer Prometheus at http://address:port/metrics from now on, until `shutdown()` of what is returned.
 
-    Raises ShoplaunchError `config_invalid` where it cannot listen there.
+    Raises OSError where it cannot listen there.
     """
     # One client at a time: however many come, they take no thread of the worker's
     kind = _Server6 if ":" in address else WSGIServer
-    try:
-        server = make_server(address, port, make_wsgi_app(REGISTRY), kind, _Handler)
-    except OSError as problem:
-        raise ShoplaunchError("config_invalid", f"--metrics {address}:{port}: {problem.strerror}") from None
+    server = make_server(address, port, make_wsgi_app(REGISTRY), kind, _Handler)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+def show(address: str, port: int) -> None:
+    """As `serve`; where another process has the port it is waited for, as nobody who takes one stops the work.
+
+    Raises ShoplaunchError `config_invalid` for an address that is not this machine's.
+    """
+    try:
+        serve(address, port)
+    except OSError as problem:
+        if problem.errno != errno.EADDRINUSE:
+            raise ShoplaunchError("config_invalid", f"--metrics {address}:{port}: {problem.strerror}") from None
+        LOG.error("another process has %s:%s: no numbers are shown there until it is free", address, port)
+        threading.Thread(target=_show_later, args=(address, port), name="metrics later", daemon=True).start()
+
+
+def _show_later(address: str, port: int) -> None:
+    while True:
+        time.sleep(AGAIN_SECONDS)
+        with suppress(OSError):
+            serve(address, port)
+            LOG.info("numbers are shown at %s:%s", address, port)
+            return

@@ -56,7 +56,7 @@ def worker(servers: tuple[str, ...], metrics: str | None) -> None:
     """Work on the jobs until asked to stop (SIGTERM or Ctrl-C)."""
     log_entries.begin()
     if metrics is not None:
-        measures.serve(*_tcp(metrics))
+        measures.show(*_tcp(metrics))
     config = load_config()
     log_entries.begin(config.log_format)
     tracing.begin(config.traces_url)

@@ -1,5 +1,6 @@
 """What a process measures counts what ended, as it ended, and a worker shows it to Prometheus."""
 
+import contextlib
 import math
 import socket
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from controller import measures
 from controller.cli import main
 from shared.errors import ShoplaunchError
+from tests.support.waiting import wait_until
 
 
 def value(name, **labels):
@@ -34,17 +36,35 @@ def test_what_an_account_reports_as_seconds_and_is_no_duration_is_left_out(secon
     assert value("shoplaunch_stage_seconds_count", stage="unpack") == before + 1
 
 
-def test_it_is_shown_at_the_port_of_a_worker_and_a_port_that_is_taken_is_refused():
+def test_it_is_shown_at_the_port_of_a_worker():
     server = measures.serve("127.0.0.1", 0)
     try:
         shown = requests.get(f"http://127.0.0.1:{server.server_port}/metrics", timeout=30).text
         assert "# TYPE shoplaunch_step_seconds histogram" in shown and "_created" not in shown
-        with pytest.raises(ShoplaunchError) as caught:
-            measures.serve("127.0.0.1", server.server_port)
-        assert caught.value.code == "config_invalid"
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_port_that_somebody_has_taken_stops_no_work_and_is_used_once_it_is_free(monkeypatch, caplog):
+    monkeypatch.setattr(measures, "AGAIN_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        measures.show("127.0.0.1", port)
+        assert f"another process has 127.0.0.1:{port}" in caplog.text
+    wait_until(lambda: is_shown(port))
+
+
+def is_shown(port):
+    with contextlib.suppress(requests.ConnectionError):
+        return "shoplaunch_step_seconds" in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    return False
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(ShoplaunchError) as caught:
+        measures.show("192.0.2.1", 0)
+    assert caught.value.code == "config_invalid"
 
 
 def test_a_client_that_says_nothing_keeps_others_waiting_for_seconds_only(monkeypatch):

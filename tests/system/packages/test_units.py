@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
+from controller.settings.sections import Config
 from tests.pages import PROJECT
 from tests.system.packages.machine import Machine
 from tests.system.packages.operating import BACKUPS, STATE, TIMERS, is_active
@@ -79,6 +81,17 @@ def test_web_and_worker_are_limited_alike():
     assert {key for key, _ in limits[0] ^ limits[1]} == {
         "ExecStart", "ExecStartPost", "KillMode", "RuntimeDirectory", "RuntimeDirectoryMode",
     }  # fmt: skip
+
+
+def test_prometheus_looks_where_the_units_show_their_numbers():
+    (looks,) = yaml.safe_load((PROJECT / "packaging" / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
+    (targets,) = (one["targets"] for one in looks["static_configs"])
+    (worker,) = re.findall(r"^ExecStart=.* worker --metrics (\S+)$", unit_text("worker"), re.MULTILINE)
+    assert targets == [Config.bind, worker]
+
+
+def unit_text(name):
+    return (UNITS / f"shoplaunch-{name}.service").read_text("utf-8")
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
