@@ -108,7 +108,9 @@ def _own_wheel(work: Path, output: Path) -> Path:
     source, tools = work / "source", work / "tools"
     _copy_of_project(source)
     subprocess.run([*_PIP, "install", "-q", "--require-hashes", "--target", tools, "-r", TOOLS], check=True, stdout=2)
-    code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+    # Else it names each file three times
+    quiet = '{"--global-option": ["--quiet"]}'
+    code = f"import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1], {quiet})"
     environment = {**os.environ, "PYTHONPATH": str(tools), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code, output], cwd=source, env=environment, check=True, stdout=2)
     (wheel,) = output.glob("shoplaunch-*.whl")
