@@ -63,6 +63,16 @@ def follow(machine, lines):
     return said
 
 
+def lines_back(machine, package):
+    """Return the page's lines that lead back to the former version, which is `package`; files have their names."""
+    (saved,) = machine.path(BACKUPS).glob("before-*.backup")
+    names = {"FORMER.deb": machine.give(package), "before-….backup": saved.name}
+    lines = "\n".join(block_from("systemctl stop shoplaunch-web"))
+    for shown_there, name in names.items():
+        lines = lines.replace(shown_there, name)
+    return lines.splitlines()
+
+
 def sell(machine, name):
     """Order a shop as the page does, for an account called `name`; return the job."""
     order = block_from("shoplaunch order")[0]

@@ -18,8 +18,10 @@ from tests.system.packages.operating import (
     TIMERS,
     UNITS,
     answers,
+    follow,
     followed,
     is_active,
+    lines_back,
     lives,
     log_of,
     main_process,
@@ -53,6 +55,42 @@ while True:
         pass
     time.sleep(0.3)
 print(tries)
+"""
+#: Asks Prometheus each expression and prints those that have no answer.
+ASK = """
+import json, math, sys, urllib.parse, urllib.request
+def answered(expression):
+    asked = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+    found = json.load(urllib.request.urlopen(asked, timeout=30))["data"]["result"]
+    return any(not math.isnan(float(one["value"][1])) for one in found)
+print(json.dumps([one for one in json.loads(sys.argv[1]) if not answered(one)]))
+"""
+#: Asks nginx of this machine for a page, and prints status and headers.
+VISIT = """
+import http.client, json, ssl, sys
+asked = http.client.HTTPSConnection("127.0.0.1", context=ssl._create_unverified_context(), timeout=60)
+asked.request("GET", sys.argv[1], headers={"Host": "control.example.com"})
+answer = asked.getresponse()
+print(json.dumps([answer.status, {name.lower(): value for name, value in answer.getheaders()}]))
+"""
+#: As the page says beside an Apache: without the first `server`, by the socket.
+NGINX = """
+cp -a /etc/shoplaunch/shoplaunch.toml /root/before.toml
+sed -i '1i bind = "unix:/run/shoplaunch-web/socket"\\ntrusted_proxies = 1' /etc/shoplaunch/shoplaunch.toml
+systemctl restart shoplaunch-web
+install -d -m 700 /etc/ssl/shoplaunch
+cd /etc/ssl/shoplaunch
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=control.example.com -keyout key.pem -out fullchain.pem 2>/dev/null
+rm -f /etc/nginx/sites-enabled/*
+sed -e '/^server {/{N;/listen 80/{:a;N;/\\n}$/!ba;d}}' \\
+    -e 's,server 127.0.0.1:8000;,server unix:/run/shoplaunch-web/socket;,' \\
+    /usr/share/doc/shoplaunch/examples/nginx/shoplaunch.conf >/etc/nginx/sites-enabled/shoplaunch
+"""
+WITHOUT_NGINX = """
+systemctl stop nginx
+rm -rf /etc/nginx/sites-enabled/shoplaunch /etc/ssl/shoplaunch /var/log/nginx/shoplaunch*
+cat /root/before.toml >/etc/shoplaunch/shoplaunch.toml
+systemctl restart shoplaunch-web
 """
 
 
@@ -91,6 +129,50 @@ def test_the_page_leads_from_the_package_to_a_living_shop(machine):
     # Its agent was started as cron would, without the worker's limits
     assert f"job {machine.job}: step notify" in said and "not quite as cron does" not in said
     assert red_rows(machine) == set()
+
+
+def test_prometheus_sees_web_and_worker_as_the_package_carries_its_settings(machine):
+    if shutil.which("prometheus") is None:
+        pytest.skip("no Prometheus here")
+    known = "--config.file=/usr/share/doc/shoplaunch/examples/monitoring/prometheus.yml"
+    where = ("--storage.tsdb.path=/var/tmp/numbers", "--web.listen-address=127.0.0.1:9090")
+    machine.run("systemd-run", "--quiet", "--unit=numbers", "prometheus", known, *where)
+    wait_until(lambda: is_active(machine, "numbers"))
+    wait_until(lambda: unanswered(machine, 'sum(up{job="shoplaunch"}) == 2') == [])
+    job = sell(machine, "counted")
+    wait_until(lambda: lives(machine, job))
+    panels = json.loads(machine.path("/usr/share/doc/shoplaunch/examples/monitoring/dashboard.json").read_text())
+    asked = [target["expr"] for panel in panels["panels"] for target in panel["targets"]]
+    # The panel of a server of one's own is not called over a network
+    wait_until(lambda: unanswered(machine, *(one for one in asked if "panel_call" not in one)) == [])
+    machine.run("systemctl", "stop", "numbers")
+
+
+def unanswered(machine, *expressions):
+    """Return which of the expressions have no answer; all while Prometheus does not answer itself."""
+    done = subprocess.run(machine.words("python3", "-c", ASK, json.dumps(expressions)), capture_output=True, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else [*expressions]
+
+
+def test_nginx_of_the_package_reaches_the_socket_and_sends_static_files_itself(machine):
+    if shutil.which("nginx") is None or shutil.which("openssl") is None:
+        pytest.skip("no nginx here, or nothing that makes it a certificate")
+    machine.run("sh", "-ec", NGINX)
+    try:
+        machine.run("systemctl", "restart", "nginx")
+        wait_until(lambda: visited(machine, "/healthz")[0] == 200)
+        status, headers = visited(machine, "/static/shoplaunch.css")
+        assert (status, headers["x-content-type-options"], headers["server"][:5]) == (200, "nosniff", "nginx")
+        assert "etag" in headers and headers["cache-control"] == "max-age=2592000"
+        assert visited(machine, "/admin/login")[0] == visited(machine, "/metrics")[0] == 200
+    finally:
+        machine.run("sh", "-ec", WITHOUT_NGINX)
+    wait_until(lambda: row_of(machine, "web")["ok"])
+
+
+def visited(machine, path):
+    """Return status and headers of a page that nginx answers with."""
+    return json.loads(machine.run("python3", "-c", VISIT, path))
 
 
 def test_web_and_worker_come_back_after_a_restart_and_after_a_kill(machine):
@@ -148,6 +230,17 @@ def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machi
     known = {row["account"]: row["id"] for row in json.loads(machine.run("shoplaunch", "jobs", "--json"))}
     for job in (early, known["late"]):
         wait_until(lambda: lives(machine, job))
+
+
+def test_the_page_leads_back_to_the_former_version_and_shops_live_on(machine, package):
+    follow(machine, lines_back(machine, package))
+    assert row_of(machine, "database")["ok"] and answers(machine, "alice.example.com") == 200
+    assert all(is_active(machine, unit) for unit in UNITS)
+    machine.run("systemctl", "restart", "php*-fpm.service", "apache2")
+    machine.run("rm", "-r", "/root/later")
+    job = sell(machine, "after")
+    wait_until(lambda: lives(machine, job))
+    assert answers(machine, "after.example.com") == answers(machine, "alice.example.com") == 200
 
 
 def test_a_purge_leaves_living_shops_and_nothing_else(machine):

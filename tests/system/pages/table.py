@@ -5,6 +5,7 @@ from dataclasses import dataclass
 PACKED = "--docroot {root} --database '{database}'"
 NO_END = "works for minutes or hours, and is run by itself"
 OTHERS = "changes what is no test's: packages, services or other runs on this machine"
+BACK = "tests/system/packages goes back to a former version, in a system of its own"
 NAMED = "names a command or an option, without what belongs to it"
 #: The file of containers has the service that pages name.
 WEB = "grep -q '^  web:' {project}/packaging/container/compose.yml"
@@ -229,6 +230,12 @@ BEGUN = {
     ),
     "rsync -a --delete": ("command -v rsync || true", NAMED),
     "systemctl start shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
+    "systemctl stop shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
+    "mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /var/lib/shoplaunch/shoplaunch.db* /root/later/": (
+        "true", BACK,
+    ),
+    "dpkg -i FORMER.deb": ("command -v dpkg", BACK),
+    "shoplaunch restore /var/backups/shoplaunch/before-….backup": ("shoplaunch restore --help", BACK),
     "systemctl restart shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
     "apt install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl php-intl php-xml "
     "php-mbstring php-zip php-bcmath": ("command -v apt", OTHERS),
