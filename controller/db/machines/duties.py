@@ -68,9 +68,10 @@ def note_failure(connection: sa.Connection, name: str, code: str, message: str, 
 
 
 def note_done(connection: sa.Connection, name: str, now: float) -> None:
-    """Note that the duty is done again; its row goes at once where nobody was alarmed."""
+    """Note that the duty is done again; its row goes at once where nobody was alarmed, nor is being alarmed now."""
     same = failing_duties.c.name == name
-    connection.execute(sa.delete(failing_duties).where(same, failing_duties.c.alarmed_at.is_(None)))
+    unheard = (failing_duties.c.alarmed_at.is_(None), failing_duties.c.claimed_at.is_(None))
+    connection.execute(sa.delete(failing_duties).where(same, *unheard))
     fails = failing_duties.c.well_at.is_(None)
     connection.execute(sa.update(failing_duties).where(same, fails).values(well_at=now))
 
@@ -87,6 +88,15 @@ def alarmed(connection: sa.Connection, name: str, now: float | None) -> None:
     """Note that the notification that was claimed was delivered `now`; None: it was not, and is claimed again."""
     values = {"claimed_at": None, **({} if now is None else {"alarmed_at": now})}
     connection.execute(sa.update(failing_duties).where(failing_duties.c.name == name).values(**values))
+
+
+def told_done(connection: sa.Connection, duty: FailingDuty) -> None:
+    """Forget the duty, of which the operator has heard that it is done again; of one that has failed since nobody has
+    heard: it counts as failing from then on."""
+    forget(connection, duty)
+    since = (failing_duties.c.name == duty.name, failing_duties.c.well_at.is_(None))
+    anew = {"since": failing_duties.c.failed_at, "alarmed_at": None, "claimed_at": None}
+    connection.execute(sa.update(failing_duties).where(*since).values(**anew))
 
 
 def forget(connection: sa.Connection, duty: FailingDuty) -> None:

@@ -24,6 +24,8 @@ OPEN_ROWS = 1000
 GRACE_SECONDS = 300.0
 #: How long a process may take to deliver a claimed alarm: longer than any mail takes.
 CLAIM_SECONDS = 900.0
+#: What its alarm is about, as its mail is named; {} is its number.
+MAILED = "refused-{}"
 JOB, DISMISSED, TERMINATED = "job", "dismissed", "terminated"
 
 
@@ -113,6 +115,11 @@ def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
 
 
+def numbers(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[int]:
+    """Return the numbers of those that meet `which`."""
+    return list(connection.execute(sa.select(table.c.id).where(which)).scalars())
+
+
 def lock(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     """Wait until nobody else is at work on those that meet `which`; nobody is until this transaction ends."""
     connection.execute(sa.select(table.c.id).where(which).with_for_update()).all()
@@ -171,9 +178,10 @@ def claim_alarm(connection: sa.Connection, order: RefusedOrder, now: float) -> R
     return claimed if _set_alarm(connection, order, claimed.alarm, same) else None
 
 
-def alarm_delivered(connection: sa.Connection, claimed: RefusedOrder) -> None:
-    """Note that the operator was notified of the order as of the claim."""
-    _set_alarm(connection, claimed, "told")
+def alarm_delivered(connection: sa.Connection, claimed: RefusedOrder) -> bool:
+    """Note that the operator was notified of the order as of the claim; return False where it is gone: its client was
+    forgotten meanwhile."""
+    return _set_alarm(connection, claimed, "told") or bool(numbers(connection, table.c.id == claimed.id))
 
 
 def put_off(connection: sa.Connection, claimed: RefusedOrder, until: float) -> None:

@@ -348,16 +348,17 @@ class JobRunner:
         problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
 
         def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
-            if not now_job.alarm or now_job.state != job.state:
-                return {}
-            known = facts.of(now_job)
+            known, is_same = facts.of(now_job), now_job.alarm != "" and now_job.state == job.state
             if problem is not None:
-                if known.alarm_problem == problem:
+                if not is_same or known.alarm_problem == problem:
                     return {}
                 return {**facts.column(replace(known, alarm_problem=problem)), "updated_at": now_job.updated_at}
-            servers.lock_alarm_delivered(connection, job.id)
             now = self._clock()
+            # Of a job that was tried again meanwhile too: its next alarm waits an hour
             known = replace(known, alarm_problem=None, alarmed_at=now)
+            if not is_same:
+                return facts.column(known)
+            servers.lock_alarm_delivered(connection, job.id)
             if tools.billing.keeps_posted:
                 known = notification_log.remembered(known, trouble_at=now)
             return {"alarm": "told", **facts.column(known)}

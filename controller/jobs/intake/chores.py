@@ -20,8 +20,9 @@ from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers, server_outage
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.record.domains import readable
-from controller.jobs.retention import sweep
+from controller.jobs.retention import spools, sweep
 from controller.telemetry.job_at_hand import working_on
+from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
@@ -127,13 +128,19 @@ def alarm_refused_orders(installation: Installation, move: Callable[[], None] = 
         problem = alarms.deliver(installation.billing("command", ""), _alarm(installation, claimed))
         if problem is None:
             failures = 0
-            transact(installation.engine, functools.partial(refused_orders.alarm_delivered, claimed=claimed))
+            _noted(installation, claimed)
             continue
         failures += 1
         again = installation.now() + AGAIN_SECONDS
         transact(installation.engine, functools.partial(refused_orders.put_off, claimed=claimed, until=again))
         if problem.code == "operator_missing" or failures == FAILURES:
             return
+
+
+def _noted(installation: Installation, claimed: RefusedOrder) -> None:
+    """Note that the operator was notified; a mail in a folder goes where its client was forgotten meanwhile."""
+    if not transact(installation.engine, functools.partial(refused_orders.alarm_delivered, claimed=claimed)):
+        spools.remove(spools.mails(installation.config, refused_orders.MAILED.format(claimed.id)))
 
 
 def alarm_failing_servers(installation: Installation, move: Callable[[], None] = _nobody) -> None:
@@ -172,7 +179,7 @@ def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
 
 def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
     return Alarm(
-        job=f"refused-{order.id}",
+        job=refused_orders.MAILED.format(order.id),
         domain=_host(order.domain),
         server="-",
         state=REFUSED,
@@ -183,7 +190,8 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
         language=installation.config.mail.operator_language,
-        number=str(round(order.first_at)),
+        # Refused for another reason, it is another alarm
+        number=f"{round(order.first_at)}.{sha256_hex(canonical_json(order.error))[:12]}",
     )
 
 

@@ -96,7 +96,8 @@ def alarm(installation: Installation, move: Callable[[], None]) -> None:
             continue
         problem = alarms.deliver(installation.billing("command", ""), _alarm(installation, duty))
         if problem is None and duty.well_at is not None:
-            transact(installation.engine, functools.partial(duties.forget, duty=duty))
+            transact(installation.engine, functools.partial(duties.told_done, duty=duty))
+            continue
         done_at = installation.now() if problem is None else None
         transact(installation.engine, functools.partial(duties.alarmed, name=duty.name, now=done_at))
         if problem is not None:
@@ -153,4 +154,6 @@ def _alarm(installation: Installation, duty: FailingDuty) -> Alarm:
         advice=advice(duty.code),
         admin_url=f"{installation.config.public_url.rstrip('/')}/admin/attention",
         language=installation.config.mail.operator_language,
+        # Until it is noted as delivered, the one before it is the same
+        number=str(round(duty.alarmed_at or duty.since)),
     )

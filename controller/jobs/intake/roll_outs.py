@@ -75,4 +75,5 @@ def _alarm(installation: Installation, channel: Channel) -> Alarm:
         advice=advice(CODE),
         admin_url=f"{installation.config.public_url.rstrip('/')}/admin/jobs?state=failed",
         language=installation.config.mail.operator_language,
+        number=str(round(channel.stopped_at or 0.0)),
     )

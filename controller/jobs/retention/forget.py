@@ -56,23 +56,25 @@ def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgott
 
     Raises ShoplaunchError `service_unknown`, `job_under_way` while one of its jobs is being worked on, database_busy.
     """
-    found = require(means, signed_by, service_id)
-    # The files first: what they belong to is in the rows
-    files = sum(spools.remove(spools.mails(means.config, one.id)) for one in _with_follow_ups(means, found))
+    require(means, signed_by, service_id)
+    files: list[int] = []
 
     def work(connection: sa.Connection) -> Forgotten:
         now = means.clock()
         # Before anything is read: of what waits, or is sent again, a job may be in the making
         services.get(connection, signed_by, service_id, lock=True)
-        refused_orders.lock(connection, refused_orders.of_service(signed_by, service_id))
+        refused = refused_orders.of_service(signed_by, service_id)
+        refused_orders.lock(connection, refused)
         mine = [jobs.get(connection, one.id, lock=True) for one in _jobs(connection, signed_by, service_id)]
         _require_over(connection, mine, now)
+        # The files first: what they belong to is in the rows. While these are locked nobody mails anything of the jobs
+        files.extend(spools.remove(spools.mails(means.config, one)) for one in _mailed(connection, refused, mine))
         gone = _erase_service(connection, signed_by, service_id, now)
         for job in mine:
             job = jobs.update(connection, job, now, ended_at=job.ended_at or now)
             gone += people.erase(connection, means.keys, job, now)
         note.about(f"{len(mine)} jobs of {signed_by}/{service_id}").write(connection, now, None)
-        return Forgotten([job.id for job in mine], gone, files)
+        return Forgotten([job.id for job in mine], gone, sum(files))
 
     done = transact(means.engine, work)
     clear_of_traces(means.engine)
@@ -108,9 +110,11 @@ def _require_over(connection: sa.Connection, found: list[Job], now: float) -> No
                 raise ShoplaunchError("job_under_way", message)
 
 
-def _with_follow_ups(means: Means, found: list[Job]) -> list[Job]:
-    with reading(means.engine) as connection:
-        return [one for job in found for one in (job, *jobs.follow_ups(connection, job.id))]
+def _mailed(connection: sa.Connection, service: sa.ColumnElement[bool], found: list[Job]) -> list[str]:
+    """Return whom mails are about: the jobs, their follow-up jobs, and refused orders that go with them."""
+    refused = refused_orders.numbers(connection, sa.or_(service, *(people.refusals(job) for job in found)))
+    names = [one.id for job in found for one in (job, *jobs.follow_ups(connection, job.id))]
+    return names + [refused_orders.MAILED.format(number) for number in refused]
 
 
 def _erase_service(connection: sa.Connection, signed_by: str, service_id: str, now: float) -> int:

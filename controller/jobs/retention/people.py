@@ -105,14 +105,19 @@ def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, bool | int | float)}
 
 
+def refusals(job: Job) -> sa.ColumnElement[bool]:
+    """Return the condition for refused orders that say something of the job's client."""
+    which = [refused.c.job == job.id, refused.c.domain == job.domain]
+    if job.service_id is not None:
+        which.append(refused_orders.of_service(job.signed_by, job.service_id))
+    return sa.or_(*which)
+
+
 def _scrub(connection: sa.Connection, job: Job) -> int:
     """Erase what other tables say of the job's client; return how many rows that were."""
     host = job.domain.partition(":")[0]
     needles = {host, readable(host), job.email, job.account, job.id} - {""}
-    which = [refused.c.job == job.id, refused.c.domain == job.domain]
-    if job.service_id is not None:
-        which.append(refused_orders.of_service(job.signed_by, job.service_id))
-    gone = connection.execute(sa.delete(refused).where(sa.or_(*which))).rowcount
+    gone = connection.execute(sa.delete(refused).where(refusals(job))).rowcount
     gone += scrub_answers(connection, needles)
     mine = sa.update(audit).where(audit.c.job == job.id, audit.c.detail != "").values(detail="")
     gone += connection.execute(mine).rowcount

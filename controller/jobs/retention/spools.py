@@ -25,11 +25,12 @@ def unfinished(config: Config, before: float) -> list[Path]:
     return [path for path in found if _written_at(path, before) < before]
 
 
-def mails(config: Config, job_id: str) -> list[Path]:
-    """Return the mails about the job in the folder of [mail], where they are put instead of being sent."""
+def mails(config: Config, about: str) -> list[Path]:
+    """Return the mails about the job, or what else an alarm names in its place, in the folder of [mail], where they are
+    put instead of being sent."""
     if not config.mail.folder:
         return []
-    ends = tuple(f".{job_id}.{name}.eml" for name in ("ready", "alarm"))
+    ends = tuple(f".{about}.{name}.eml" for name in ("ready", "alarm"))
     return [path for path in _files(Path(config.mail.folder)) if path.name.endswith(ends)]
 
 

@@ -1,5 +1,7 @@
 """The operator is notified of every refused order, once: whatever cannot be delivered, however many workers run."""
 
+import sys
+
 import pytest
 
 from controller.db.connection.engine import reading, transact
@@ -8,12 +10,13 @@ from controller.jobs.intake import chores, refused_orders
 from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.mails import mails_of, put_into
 
 
-def refuse(world, *domains, code="bundle_unknown", by="billing"):
+def refuse(world, *domains, code="bundle_unknown", by="billing", why="refused by the test"):
     for domain in domains:
         document = {"domain": domain, "bundle": "nothing"}
-        error = ShoplaunchError(code, "refused by the test")
+        error = ShoplaunchError(code, why)
         refused_orders.refuse(world.engine, Sender(refused_orders.API, by), document, error, world.clock())
 
 
@@ -126,6 +129,25 @@ def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(
     chores.run(world.service.installation)
     chores.run(world.service.installation)
     assert [news.code for news in world.mail.alarms] == ["bundle_unknown", "server_unknown"]
+
+
+@attack(
+    "a worker is killed once the mail about a refused order has left; the order is refused for another reason",
+    "the mail comes again as the same message, and the one about the other reason is another",
+)
+def test_the_mail_about_another_reason_is_another_message(world, monkeypatch):
+    put_into(world, monkeypatch, world.folder / "mails")
+    refuse(world, "a.example.com")
+    with monkeypatch.context() as killed:
+        killed.setattr(rows, "alarm_delivered", lambda *_about, **_more: sys.exit("killed"))
+        chores.run(world.service.installation)
+    world.clock.pass_by(rows.CLAIM_SECONDS)
+    chores.run(world.service.installation)
+    refuse(world, "a.example.com", why="refused for another reason")
+    chores.run(world.service.installation)
+    found = [one["Message-ID"] for one in mails_of(world.folder / "mails")]
+    first, again, other = (one for one in found if "refused" in one)
+    assert first == again != other
 
 
 @attack("an order comes while its service is still being taken back", "no alarm when billing's next try succeeds")

@@ -1,6 +1,7 @@
 """What an installation does by itself and fails at – backups, retention, chores – is mailed to its operator."""
 
 import os
+import sys
 import time
 
 import pytest
@@ -18,6 +19,7 @@ from controller.jobs.intake.duties import CHORE_SECONDS, GONE_SECONDS
 from controller.jobs.retention import sweep
 from shared.errors import advice
 from tests.attacks.table import attack
+from tests.support.mails import mails_of, put_into
 
 DAY = 86_400.0
 
@@ -144,3 +146,62 @@ def test_the_mail_about_a_duty_is_delivered_once(world, run):
     # The one that claimed it was killed
     world.clock.pass_by(duties.CLAIM_SECONDS)
     assert heard(world) == heard(world) == [("backup_failed", "not done")]
+
+
+def note(world, state):
+    """A command that makes the backup ends: `not done` or `done again`."""
+
+    def work(connection):
+        if state == "done again":
+            return duties.note_done(connection, "backup", world.clock())
+        return duties.note_failure(connection, "backup", "backup_failed", "its disk is full", world.clock())
+
+    transact(world.engine, work)
+
+
+@attack(
+    "a worker is killed once the mail about a duty has left, before that is noted",
+    "the mail comes again as the same message; the next day's, and that of its end, are others",
+)
+def test_the_mail_about_a_duty_that_comes_again_is_the_same_message(world, monkeypatch):
+    put_into(world, monkeypatch, world.folder / "mails")
+    note(world, "not done")
+    with monkeypatch.context() as killed:
+        killed.setattr(duties, "alarmed", lambda *_about, **_more: sys.exit("killed"))
+        heard(world)
+    for seconds in (duties.CLAIM_SECONDS, DAY):
+        world.clock.pass_by(seconds)
+        heard(world)
+    note(world, "done again")
+    heard(world)
+    found = [one["Message-ID"] for one in mails_of(world.folder / "mails")]
+    first, again, *others = (one for one in found if "duty-backup" in one)
+    assert first == again and len({first, *others}) == 3
+
+
+@attack(
+    "a duty fails again while the mail that it is done again is being sent, or is done while the first mail is",
+    "the operator hears of that too, at once",
+)
+@pytest.mark.parametrize("during", ["not done", "done again"])
+def test_what_becomes_of_a_duty_while_the_mail_about_it_is_sent_is_mailed_too(world, monkeypatch, during):
+    send, after = world.mail.alarm, {"not done": "done again", "done again": "not done"}[during]
+
+    def sending(news):
+        send(news)
+        if news.state == during:
+            monkeypatch.setattr(world.mail, "alarm", send)
+            world.clock.pass_by(60)
+            note(world, after)
+
+    monkeypatch.setattr(world.mail, "alarm", sending)
+    note(world, "not done")
+    heard(world)
+    if during == "done again":
+        # It failed for long: the next mail would be as long in coming
+        world.clock.pass_by(10 * DAY)
+        heard(world)
+        note(world, "done again")
+        heard(world)
+    world.clock.pass_by(60)
+    assert [state for _code, state in heard(world)][-2:] == [during, after]

@@ -1,6 +1,7 @@
 """A roll-out over real rows: which agent is placed, that it stops by itself, and that the operator hears of it once."""
 
 import shutil
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,8 @@ from controller.db.connection.engine import reading, transact
 from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
-from controller.jobs.intake import chores
+from controller.jobs.intake import chores, roll_outs
+from tests.support.mails import mails_of, put_into
 from tests.support.worlds.world import Agent
 
 
@@ -91,6 +93,19 @@ def test_a_roll_out_stops_by_itself_and_the_operator_is_alarmed_once(world, kept
     with reading(world.engine) as connection:
         actions = [row.action for row in connection.execute(sa.select(tables.audit))]
     assert actions.count("agent stop") == 1
+
+
+def test_the_mail_about_a_stop_that_comes_again_is_the_same_message(world, kept, monkeypatch):
+    old, new = kept
+    put_into(world, monkeypatch, world.folder / "mails")
+    for stopped_at in (world.clock(), world.clock() + 60):
+        write(world, Channel("stable", old, new, 100, 0.0, stopped_at, "too many failed", "wanted"))
+        with monkeypatch.context() as killed:
+            killed.setattr(roll_outs, "_alarmed", lambda *_about, **_more: sys.exit("killed"))
+            chores.run(world.service.installation)
+        chores.run(world.service.installation)
+    ids = [one["Message-ID"] for one in mails_of(world.folder / "mails") if "roll" in one.as_string().lower()]
+    assert ids == [ids[0], ids[0], ids[2], ids[2]] and ids[0] != ids[2]
 
 
 def test_a_job_that_is_placed_after_the_stop_gets_the_agent_from_before(world, kept):

@@ -3,20 +3,18 @@
 import sqlite3
 import threading
 from contextlib import closing
-from email import message_from_bytes
 
 import pytest
 import sqlalchemy as sa
 
-from controller.billing.mail import Mail
 from controller.db import jobs
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
-from controller.settings.sections import MailConfig
 from shared.errors import ShoplaunchError
 from tests.support.error_codes import error_code
+from tests.support.mails import mails_of, put_into
 from tests.support.worlds.world import EVIDENCE
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -102,10 +100,6 @@ def away_after(world, monkeypatch, name):
     return blocker
 
 
-def mails_of(folder):
-    return [message_from_bytes(path.read_bytes()) for path in sorted(folder.iterdir())]
-
-
 @SQLITE
 @pytest.mark.parametrize("what", ["hand_over", "alarm"])
 def test_mail_that_cannot_be_noted_for_long_is_sent_again_as_the_same_message(world, tmp_path, monkeypatch, what):
@@ -114,8 +108,7 @@ def test_mail_that_cannot_be_noted_for_long_is_sent_again_as_the_same_message(wo
         agent.fail("db_packet")
     else:
         job = finished(world)
-    sender = Mail(MailConfig(folder=str(tmp_path / "mails"), operator="operator@example.com"))
-    monkeypatch.setattr(world.mail, what, getattr(sender, what))
+    put_into(world, monkeypatch, tmp_path / "mails")
     with closing(away_after(world, monkeypatch, what)):
         with pytest.raises(ShoplaunchError) as caught:
             world.worker.advance(job.id)

@@ -7,11 +7,13 @@ import pytest
 from controller.db.identities.access import Note
 from controller.db.orders.request_log import Answer
 from controller.db.orders.services import BilledService
-from controller.jobs.intake import termination
+from controller.jobs.intake import chores, refused_orders, termination
+from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 from tests.integration.controller import follow_ups
 from tests.integration.controller.retention.stored import DAY, dump, rows
 from tests.integration.controller.retention.stored import sweep as swept
+from tests.support.mails import mails_of, put_into
 
 NOTE = Note("command line", "forget")
 KEY = "whmcs"
@@ -139,6 +141,31 @@ def test_mails_that_lie_in_a_folder_go_as_well(world, tmp_path):
         (folder / f"17.4.{name}.ready.eml").write_text("To: somebody")
     assert forget(world).files == 1
     assert [path.name for path in folder.iterdir()] == ["17.4.another1.ready.eml"]
+
+
+@pytest.mark.parametrize("end", ["mailed before", "forgotten while it is mailed"])
+def test_the_mail_about_a_refused_order_in_a_folder_goes_with_its_client(world, monkeypatch, end):
+    folder = world.folder / "mails"
+    object.__setattr__(world.config.mail, "folder", str(folder))
+    put_into(world, monkeypatch, folder)
+    send, document = world.mail.alarm, {"service_id": "42", "domain": PLANTED["domain"], "bundle": "gone"}
+    for service, domain in (("42", PLANTED["domain"]), ("43", "other.example.com")):
+        error = ShoplaunchError("bundle_unknown", "refused by the test")
+        order = {**document, "service_id": service, "domain": domain}
+        refused_orders.refuse(world.engine, Sender("api", KEY), order, error, world.clock())
+
+    def sending(news):
+        send(news)
+        if end != "mailed before" and news.domain == PLANTED["domain"]:
+            forget(world)
+            send(news)
+
+    monkeypatch.setattr(world.mail, "alarm", sending)
+    chores.run(world.service.installation)
+    if end == "mailed before":
+        assert forget(world).files == 1
+    (left,) = mails_of(folder)
+    assert "other.example.com" in left.as_string()
 
 
 def test_data_of_a_client_whose_service_ended_go_by_themselves(world):
