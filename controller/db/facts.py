@@ -159,6 +159,8 @@ class Facts:
     cleaned: bool = False
     looked_early: bool = False
     ack_seq: int | None = None
+    #: The account's own cron line, encrypted, that a removal which is repeated late would take.
+    kept_line: str | None = None
     events_dropped: int = 0
     # The rollback
     undo: Undo = field(default_factory=Undo)

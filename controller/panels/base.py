@@ -111,6 +111,15 @@ class RemovalUnanswered(ShoplaunchError):
     has come by that name, or in that place, since. Until LATE_SECONDS are over nothing may be made or removed there."""
 
 
+class RemovalMayRepeat(RemovalUnanswered):
+    """A cron line is gone, by its number: delivered once more, the removal takes the account's own `line`, which has
+    this number now. Once LATE_SECONDS are over `Panel.keep_cron` puts it back where that happened."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__("panel_unreachable", "a cron line was removed by its number, which another line has now")
+        self.line = line
+
+
 #: How the names of one job's temporary database users begin, after the panel's prefix.
 TEMPORARY = "sl"
 
@@ -286,6 +295,9 @@ class Panel(ABC):
     @abstractmethod
     def remove_cron(self, account: Account, marker: str) -> None:
         """Remove all lines of the crontab that end with the comment `# <marker>`; other lines stay byte for byte."""
+
+    def keep_cron(self, account: Account, line: str) -> None:  # noqa: B027 - most panels raise no RemovalMayRepeat
+        """Ensure that the crontab holds the account's own `line` of a RemovalMayRepeat. Raises cron_edit_failed."""
 
     @abstractmethod
     def cron_interval_seconds(self, account: Account) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from controller.db import facts
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.step_context import StepWaits, Work
-from controller.panels.base import LATE_SECONDS, RemovalUnanswered
+from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnanswered
 from shared.errors import ShoplaunchError
+
+LOG = logging.getLogger(__name__)
 
 
 def ends_at(known: Facts) -> float | None:
@@ -45,13 +49,37 @@ def require_over(work: Work) -> None:
         raise StepWaits(until - now, words(until))
 
 
+def at_risk(work: Work, error: RemovalUnanswered, known: Facts) -> Facts:
+    """Return the facts with the account's own line that the removal may still take: its owner alone reads it."""
+    if not isinstance(error, RemovalMayRepeat):
+        return known
+    return replace(known, kept_line=work.tools.keys.encrypt(error.line))
+
+
+def look_again(work: Work) -> None:
+    """Put a line of the account's own back that a removal by number, repeated late, has taken. Raises cron_edit_failed,
+    panel_*, database_busy."""
+    sealed = work.facts.kept_line
+    if sealed is None:
+        return
+    try:
+        line = work.tools.keys.decrypt(sealed)
+    except ShoplaunchError as error:
+        # Its key was retired meanwhile
+        LOG.warning("job %s: a cron line that was kept is not known any more: %s", work.job.id, error.message)
+    else:
+        work.tools.panel.keep_cron(work.account, line)
+    work.remember(lambda known: replace(known, kept_line=None))
+
+
 @contextmanager
 def awaited(work: Work) -> Iterator[None]:
     """Raise StepWaits where the block raises RemovalUnanswered: it must not be repeated before that is over."""
     try:
         yield
     except RemovalUnanswered as error:
-        raise StepWaits(LATE_SECONDS, words(work.tools.clock() + LATE_SECONDS)) from error
+        note, risk = words(work.tools.clock() + LATE_SECONDS), partial(at_risk, work, error)
+        raise StepWaits(LATE_SECONDS, note, risk if isinstance(error, RemovalMayRepeat) else None) from error
 
 
 @contextmanager

@@ -73,7 +73,8 @@ def _require_gone(work: Work) -> str:
     try:
         return ensure_gone(work)
     except StepWaits as waits:
-        raise StepWaits(waits.seconds, waits.note, lambda known: replace(known, looked_early=True)) from None
+        learned = waits.learned or (lambda known: known)
+        raise StepWaits(waits.seconds, waits.note, lambda known: replace(learned(known), looked_early=True)) from None
 
 
 def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[shop_checks.Visit], str]:
@@ -123,6 +124,7 @@ def ensure_gone(work: Work) -> str:
 
 def _agent_gone(work: Work) -> str:
     panel, account, job = work.tools.panel, work.account, work.job
+    late_removals.look_again(work)
     traces = panel_reading.traces(panel, account, job.id)
     if not any(traces):
         return ""

@@ -22,6 +22,7 @@ def run(work: Work) -> Outcome:
     panel, account = work.tools.panel, work.account
     line = cron_line(work.job.id)
     agent = drop.agent_files(work.tools.config.agent, work.job.agent or work.tools.channel.agent_for(work.job.id))
+    late_removals.look_again(work)
     with late_removals.awaited(work):
         panel.ensure_cron(account, line)
     panel.verify_prepared(account, Prepared(*work.database_names, line, agent))

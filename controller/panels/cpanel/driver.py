@@ -207,6 +207,10 @@ class CpanelPanel(CpanelServer, Panel):
         """See Panel.remove_cron."""
         self.crontab(account).remove(marker)
 
+    def keep_cron(self, account: Account, line: str) -> None:
+        """See Panel.keep_cron."""
+        self.crontab(account).keep(line)
+
     def cron_interval_seconds(self, account: Account) -> int:
         """See Panel.cron_interval_seconds: what the host made of our line, where it was seen."""
         return self.crontab(account).seconds()

@@ -80,6 +80,9 @@ class Quirks:
     cuts_before: dict = field(default_factory=dict)  # function -> set of n-th calls cut before it
     lates: dict = field(default_factory=dict)  # function -> set of n-th calls cut, and carried out when it catches up
     cut_first_of_each_change: bool = False
+    repeats: dict = field(
+        default_factory=dict
+    )  # function -> set of n-th calls answered, and carried out once more then
     change_twice: bool = False  # each change is delivered twice, and the second time is what is answered
 
     def __post_init__(self):
@@ -98,6 +101,10 @@ class Quirks:
         """The connection is cut before the `nth` call of `function` from now on, which is carried out all the same, but
         not before the server catches up."""
         self._cut(self.lates, function, nth)
+
+    def repeat_late(self, function, nth=1):
+        """The `nth` call of `function` from now on is answered, and delivered once more when the server catches up."""
+        self._cut(self.repeats, function, nth)
 
     def _cut(self, cuts, function, nth):
         with self._guard:

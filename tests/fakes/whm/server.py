@@ -122,6 +122,8 @@ class Handler(BaseHTTPRequestHandler):
         reply = dispatch(double, self.server.door, token, parsed)
         if quirks.change_twice and call.changes:
             reply = dispatch(double, self.server.door, token, parsed)
+        if call.nth in quirks.repeats.get(call.function, ()):
+            double.put_off(call.account, lambda: dispatch(double, self.server.door, token, parsed))
         time.sleep(quirks.wait_for(call.function, quirks.slow))
         if cut_after:
             raise Cut

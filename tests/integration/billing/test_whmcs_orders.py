@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -119,6 +120,29 @@ def test_a_failure_that_is_fixed_in_time_is_no_delay(billed_world, whmcs):
     billed_world.finish(job)
     billed_world.work_later(2 * DELAY_SECONDS, stride=60)
     assert "Delayed: shop1042.example.com" not in subjects(whmcs)
+
+
+@pytest.mark.parametrize("billed_world", ["sqlite", "mariadb"], indirect=True)
+def test_an_acceptance_that_comes_twice_at_once_and_again_later_makes_nothing_twice(billed_world, whmcs):
+    event = created("1042", wait_for_acceptance=True)
+    billed_world.panel.ensure_account(event["account"], event["domain"], create=True, email="x@example.com")
+    take = billed_world.service.orders.take_event
+    whmcs.moods = {"OpenTicket": ["cut"], "SendEmail": ["cut", "", "cut"], "AddTicketReply": ["cut"]}
+    take(event)
+    with ThreadPoolExecutor(4) as pool:
+        told = [one.result()["service_id"] for one in [pool.submit(take, accepted("1042")) for _ in range(4)]]
+    assert told == ["1042"] * 4
+    (job,) = billed_world.service.jobs.listed()
+    billed_world.work()
+    take(accepted("1042"))
+    billed_world.work_later(600, stride=20)
+    billed_world.finish(job)
+    take(accepted("1042"))
+    billed_world.work_later(2000, stride=100)
+    assert [one.id for one in billed_world.service.jobs.listed()] == [job.id]
+    assert len(billed_world.panel.databases) == 1
+    assert len(whmcs.books.tickets) == 1 and len(whmcs.books.tickets[0]["replies"]) == 2
+    assert subjects(whmcs) == ["Received: shop1042.example.com", "Ready: shop1042.example.com"]
 
 
 def test_answers_lost_all_along_the_way_make_nothing_twice(billed_world, whmcs):

@@ -78,7 +78,7 @@ def test_every_fact_is_stored_and_read_back():
         start=Asked("web", "", 0.5, 1.0), first_event=FirstReport(1.0, "cron"),
         trouble=Trouble({"code": "x"}, "fetch", 1, 2.0, True), seen_at=1.0,
         looked_at=2.0, look_failures=1, look_at=3.0, blocked_at=4.0, state_updated_at=5.0, finished_at=6.0,
-        cleaned=True, looked_early=True, limited=True, ack_seq=7, events_dropped=8,
+        cleaned=True, looked_early=True, limited=True, ack_seq=7, kept_line="sealed", events_dropped=8,
         undo=Undo("wanted", 1.0, 2.0, 3.0, 4.0),
         cancelled_from="dropped", direction="back", failure={"code": "x"}, taken_back=True, billing={"a": 1},
         alarm_problem=Problem("c", "m"), alarmed_at=9.0,

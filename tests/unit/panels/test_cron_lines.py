@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.cpanel.account.cron import Crontab, Line
+from controller.panels.cpanel.account.cron import Line, went_with
 
 EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 
@@ -30,7 +30,34 @@ def test_the_longest_pause_between_two_runs(times, minutes):
     assert Line(tuple(times.split()), "true", "", "1").minutes() == minutes
 
 
-def test_a_line_that_left_the_crontab_between_two_looks_has_none_after_it(monkeypatch):
-    crontab = object.__new__(Crontab)
-    monkeypatch.setattr(crontab, "lines", lambda: [Line(("*",) * 5, "true", "k1", "1")])
-    assert crontab._after("2") is None
+def crontab_of(text):
+    """Return the lines whose commands are the words of `text`."""
+    return [Line(("*",) * 5, word, word, str(number)) for number, word in enumerate(text.split(), 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "taken"),
+    [
+        ("a ours b", "a b", None),
+        ("a ours", "a", None),
+        # Delivered twice
+        ("a ours b c", "a c", "b"),
+        # The owner has removed a line before, or added one
+        ("a ours b", "ours", "b"),
+        ("a ours b", "new ours b", "a"),
+        ("a ours b", "ours b", "a"),
+        # The owner has changed more than that
+        ("a x ours b", "new ours b", None),
+        ("a ours", "", None),
+        ("a ours b", "a ours b new", None),
+        # The same line twice: one of them is left
+        ("b ours b", "b", None),
+        ("", "", None),
+    ],
+)
+def test_the_line_that_a_removal_by_number_took_is_known(before, after, taken):
+    known = crontab_of(before)
+    number = next((line.number for line in known if line.command == "ours"), "1")
+    ours = Line(("*",) * 5, "ours", "ours", number)
+    found = went_with(known, crontab_of(after), ours, number)
+    assert (None if found is None else found.command) == taken

@@ -61,6 +61,7 @@ def run(work: Work) -> Progress:
     if late is not None and now < late:
         return Progress(lambda found: found)
     try:
+        late_removals.look_again(work)
         return _next(work)
     except lease.Lost:
         raise
@@ -153,7 +154,7 @@ def _unanswered(work: Work, error: RemovalUnanswered) -> Progress:
     """Keep domain and account: what comes there next would be removed late."""
     LOG.warning("job %s: taking back: %s", work.job.id, error)
     now = work.tools.clock()
-    return Progress(lambda found: late_removals.lost(found, now))
+    return Progress(lambda found: late_removals.at_risk(work, error, late_removals.lost(found, now)))
 
 
 def _starters_ended(work: Work) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from controller.panels.base import RemovalMayRepeat
 from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import Answer
 from controller.panels.cpanel.api.whm import Whm
@@ -131,44 +134,47 @@ class Crontab:
     def _take_out(self, line: Line) -> None:
         """Remove one line: by its key, or by its number if that fails.
 
-        Raises RemovalUnanswered for a number: carried out late, it takes the line that has the number then.
+        Raises RemovalUnanswered for a number: carried out late, it takes the line that has the number then; and
+        RemovalMayRepeat where it was carried out and could be once more.
         """
         before = len(self._same(line))
         operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", linekey=line.key))
         self._cache.forget("crontab")
         left = self._same_as_ever(line, before)
         if left and operation.silence is None:
-            number = left[-1].number
-            after = self._after(number)
-            operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
-            self._cache.forget("crontab")
-            left = operation.removed(lambda: self._same_as_ever(line, before))
-            if not left and after is not None:
-                self._keep(*after)
-        if left:
+            self._take_out_by_number(line, before, left[-1].number)
+        elif left:
             raise operation.silence or self._why(operation.answer.text)
 
-    def _after(self, number: str) -> tuple[Line, int] | None:
-        """Return the line that has the number of the line `number` once this is gone, and how often it is to be there
-        then; None when that was the last one, or is gone already."""
-        lines = self.lines()
-        at = next((index for index, one in enumerate(lines) if one.number == number), len(lines))
-        rest = lines[:at] + lines[at + 1 :]
-        if at >= len(rest):
-            return None
-        return rest[at], sum(str(one) == str(rest[at]) for one in rest)
+    def _take_out_by_number(self, line: Line, before: int, number: str) -> None:
+        """Remove `line` by its number, and put a line back that went instead, or with it: the account's owner may have
+        moved the lines meanwhile, or a proxy on the way have delivered the removal twice."""
+        known = self.lines()
+        operation = Operation(lambda: self._whm.api2(self._user, "Cron", "remove_line", line=number))
+        self._cache.forget("crontab")
+        left = operation.removed(lambda: self._same_as_ever(line, before))
+        taken = went_with(known, self.lines(), line, number)
+        if taken is not None:
+            self._add_own(taken)
+        if left:
+            raise operation.silence or self._why(operation.answer.text)
+        behind = next((str(one) for one in self.lines() if one.number == number), None)
+        if behind is not None:
+            raise RemovalMayRepeat(behind)
 
-    def _keep(self, line: Line, times: int) -> None:
-        """Put a line back that went with the one before it: a proxy on the way may have delivered the removal twice.
+    def keep(self, text: str) -> None:
+        """Put the account's own line `text` back where it is gone. Raises cron_edit_failed, panel_unreachable."""
+        *times, command = text.split(None, 5)
+        line = Line(tuple(times), command, "", "")
+        if not self._same(line):
+            self._add_own(line)
 
-        Raises cron_edit_failed, panel_unreachable.
-        """
-        if len(self._same(line)) >= times:
-            return
+    def _add_own(self, line: Line) -> None:
+        """Put a line of the account's own back. Raises cron_edit_failed, panel_unreachable."""
         fields: dict[str, Any] = dict(zip(_TIMES, line.times, strict=True))
         operation = Operation(lambda: self._whm.api2(self._user, "Cron", "add_line", command=line.command, **fields))
         self._cache.forget("crontab")
-        if len(self._same(line)) < times:
+        if not self._same(line):
             raise operation.silence or self._why(operation.answer.text)
 
     def _same_as_ever(self, line: Line, before: int) -> list[Line]:
@@ -178,6 +184,22 @@ class Crontab:
 
     def _same(self, line: Line) -> list[Line]:
         return [one for one in self.lines() if str(one) == str(line)]
+
+
+def went_with(known: Sequence[Line], now: Sequence[Line], line: Line, number: str) -> Line | None:
+    """Return the line, of those `known` before, that a removal of `line` by its `number` took with it or instead; None
+    where none is missing, or its owner has changed more than that."""
+    left = Counter(str(one) for one in now)
+    missing = [one for one in known if str(one) != str(line) and not left[str(one)]]
+    behind = {str(one) for one in known[_place(known, number) :]}
+    after = [one for one in missing if str(one) in behind]
+    if after:
+        return after[0]
+    return missing[0] if len(missing) == 1 and left[str(line)] else None
+
+
+def _place(known: Sequence[Line], number: str) -> int:
+    return next((index for index, one in enumerate(known) if one.number == number), len(known))
 
 
 def _line(row: dict[str, Any]) -> Line:

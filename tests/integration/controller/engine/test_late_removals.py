@@ -1,13 +1,18 @@
 """Removals without an answer: while the panel may carry them out nothing is made there, and none is sent twice."""
 
+from dataclasses import replace
+
 import pytest
 
+from controller.db import facts, jobs
+from controller.db.connection.engine import transact
 from controller.jobs.engine.operations import cancellation
-from controller.panels.base import LATE_SECONDS, RemovalUnanswered
+from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnanswered
 from shared.errors import ShoplaunchError
 from tests.integration.controller.follow_ups import JOBS, begin, temporary_user
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+OWN_LINE = "7 7 * * * own"
 OTHER = {"email": "other@example.com"}
 
 
@@ -148,6 +153,32 @@ def test_a_line_that_goes_by_its_number_is_removed_once_while_that_may_come_late
     busy.catch_up()
     world.work_later(400, stride=20)
     assert world.job(job).state == "live"
+
+
+@pytest.mark.parametrize("late", ["", "the worker", "the key"])
+def test_an_accounts_own_line_that_got_the_number_is_looked_for_again(world, monkeypatch, late):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append((account.user, line)))
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+    busy = Busy(world, "remove_cron", RemovalMayRepeat(OWN_LINE))
+    if late == "the worker":
+        # When it comes the agent has been waited for long enough
+        world.clock.pass_by(400)
+        world.work()
+    world.work_later(400, stride=20)
+    assert busy.given and OWN_LINE not in str(world.job(job).facts)
+    busy.catch_up()
+    if late == "the key":
+        # It was sealed with one that was retired meanwhile
+        known = world.job(job)
+        unknown = facts.column(replace(facts.of(known), kept_line="unknown"))
+        transact(world.engine, lambda connection: jobs.update(connection, known, world.clock(), **unknown))
+    assert kept == []
+    world.work_later(LATE_SECONDS + 100, stride=20)
+    assert kept == ([] if late == "the key" else [("alice", OWN_LINE)])
+    assert world.job(job).state == "live" and facts.of(world.job(job)).kept_line is None
 
 
 def test_a_follow_up_job_that_is_tried_again_keeps_its_user(world):
