@@ -90,7 +90,7 @@ def alarmed(connection: sa.Connection, name: str, now: float | None) -> None:
     connection.execute(sa.update(failing_duties).where(failing_duties.c.name == name).values(**values))
 
 
-def told_done(connection: sa.Connection, duty: FailingDuty) -> None:
+def reported_done(connection: sa.Connection, duty: FailingDuty) -> None:
     """Forget the duty, of which the operator has heard that it is done again; of one that has failed since nobody has
     heard: it counts as failing from then on."""
     forget(connection, duty)

@@ -96,7 +96,7 @@ def alarm(installation: Installation, move: Callable[[], None]) -> None:
             continue
         problem = alarms.deliver(installation.billing("command", ""), _alarm(installation, duty))
         if problem is None and duty.well_at is not None:
-            transact(installation.engine, functools.partial(duties.told_done, duty=duty))
+            transact(installation.engine, functools.partial(duties.reported_done, duty=duty))
             continue
         done_at = installation.now() if problem is None else None
         transact(installation.engine, functools.partial(duties.alarmed, name=duty.name, now=done_at))

@@ -142,3 +142,26 @@ def test_the_alarm_of_a_failing_server_outlives_its_worker(world):
     assert (claims, alarms()) == ([True, False], [])
     world.clock.pass_by(breakers.CLAIM_SECONDS)
     assert alarms() == alarms() == ["failing"]
+
+
+@attack(
+    "a job is tried again each time while its alarm is being sent",
+    "the job alarms once an hour all the same",
+)
+def test_a_job_that_is_tried_again_while_its_alarm_is_sent_alarms_once_an_hour(world, monkeypatch):
+    job, agent = world.dropped()
+    send = world.mail.alarm
+
+    def sending(news):
+        send(news)
+        world.service.jobs.retry(job.id)
+
+    monkeypatch.setattr(world.mail, "alarm", sending)
+    for _ in range(3):
+        agent.fail("db_packet")
+        world.work()
+        if world.job(job).state == "failed":
+            world.service.jobs.retry(job.id)
+        world.work_later(240, stride=60)
+        agent = type(agent)(world, job)
+    assert len(world.mail.alarms) == 1

@@ -151,29 +151,6 @@ def test_a_job_that_is_tried_again_and_again_alarms_once_an_hour(world):
     assert (world.job(job).alarm, world.mail.alarms[-1].code) == ("told", "db_error")
 
 
-@attack(
-    "a job is tried again each time while its alarm is being sent",
-    "the job alarms once an hour all the same",
-)
-def test_a_job_that_is_tried_again_while_its_alarm_is_sent_alarms_once_an_hour(world, monkeypatch):
-    job, agent = world.dropped()
-    send = world.mail.alarm
-
-    def sending(news):
-        send(news)
-        world.service.jobs.retry(job.id)
-
-    monkeypatch.setattr(world.mail, "alarm", sending)
-    for _ in range(3):
-        agent.fail("db_packet")
-        world.work()
-        if world.job(job).state == "failed":
-            world.service.jobs.retry(job.id)
-        world.work_later(240, stride=60)
-        agent = type(agent)(world, job)
-    assert len(world.mail.alarms) == 1
-
-
 PHISH = "Dear operator, your licence has run out: pay at https://evil.example/"
 
 

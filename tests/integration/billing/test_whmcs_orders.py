@@ -130,8 +130,8 @@ def test_an_acceptance_that_comes_twice_at_once_and_again_later_makes_nothing_tw
     whmcs.moods = {"OpenTicket": ["cut"], "SendEmail": ["cut", "", "cut"], "AddTicketReply": ["cut"]}
     take(event)
     with ThreadPoolExecutor(4) as pool:
-        told = [one.result()["service_id"] for one in [pool.submit(take, accepted("1042")) for _ in range(4)]]
-    assert told == ["1042"] * 4
+        answered = [one.result()["service_id"] for one in [pool.submit(take, accepted("1042")) for _ in range(4)]]
+    assert answered == ["1042"] * 4
     (job,) = billed_world.service.jobs.listed()
     billed_world.work()
     take(accepted("1042"))
