@@ -17,6 +17,11 @@ from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnansw
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
+#: After these a line of the account's own is not put back: the account is gone, its host takes no such line any more,
+#: or the key that sealed it was retired. No shop waits for that.
+_GIVEN_UP = (
+    "account_missing", "account_renamed", "config_invalid", "cron_edit_failed", "feature_missing", "panel_refused",
+)  # fmt: skip
 
 
 def ends_at(known: Facts) -> float | None:
@@ -57,18 +62,17 @@ def at_risk(work: Work, error: RemovalUnanswered, known: Facts) -> Facts:
 
 
 def look_again(work: Work) -> None:
-    """Put a line of the account's own back that a removal by number, repeated late, has taken. Raises cron_edit_failed,
-    panel_*, database_busy."""
+    """Put a line of the account's own back that a removal by number, repeated late, has taken; where that is refused
+    for good, it stays away. Raises panel_*, account_suspended, database_busy."""
     sealed = work.facts.kept_line
     if sealed is None:
         return
     try:
-        line = work.tools.keys.decrypt(sealed)
+        work.tools.panel.keep_cron(work.account, work.tools.keys.decrypt(sealed))
     except ShoplaunchError as error:
-        # Its key was retired meanwhile
-        LOG.warning("job %s: a cron line that was kept is not known any more: %s", work.job.id, error.message)
-    else:
-        work.tools.panel.keep_cron(work.account, line)
+        if error.code not in _GIVEN_UP:
+            raise
+        LOG.warning("job %s: a cron line of the account is not put back: %s", work.job.id, error.message)
     work.remember(lambda known: replace(known, kept_line=None))
 
 
