@@ -15,10 +15,12 @@ from controller.recipes.customers import unknown_tables
 _FIRST, _MOST = 200, 50_000
 #: How the values of two tables are compared, whatever their character sets are: as texts of this length.
 _COMPARED = "TRIM(CAST(`{}` AS CHAR(190) CHARACTER SET utf8mb4)) COLLATE utf8mb4_unicode_ci"
-_TEXTS = frozenset({"char", "varchar", "tinytext", "text"})
+_TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _NUMBERS = frozenset({"int", "bigint"})
 _BYTES = frozenset({"binary", "varbinary"})
-_EMAIL = re.compile(r".*mail(?:address|addr)?")
+#: Longer values are texts, not somebody's addresses or number.
+_LONGEST = 1000
+_EMAIL = re.compile(r".*mails?(?:address(?:es)?|addr)?")
 _PHONE = re.compile(
     r"(?:.*(?:phone|mobile|whatsapp|telefono|telefon|telephone)(?:number|no|num|mobile|home|work|pro|perso)?"
     r"|tel|telno|gsm|cell|fax|faxnumber)"
@@ -95,9 +97,9 @@ class Search:
         """Yield (column, kind of its data, data type)."""
         for column in self._database.tables[table].columns:
             plain, data = column.name.replace("_", "").lower(), getattr(column, "kind", "")
-            if data in _TEXTS and _EMAIL.fullmatch(plain):
+            if data in _TEXTS | _BYTES and _EMAIL.fullmatch(plain):
                 yield column.name, "email", data
-            elif data in _TEXTS | _NUMBERS and _PHONE.fullmatch(plain):
+            elif data in _TEXTS | _BYTES | _NUMBERS | {"decimal"} and _PHONE.fullmatch(plain):
                 yield column.name, "phone", data
             elif not _LIST_OF_PLACES.search(table) and (
                 (data in _TEXTS and _IP.fullmatch(plain)) or (data in _NUMBERS | _BYTES and _PLAIN_IP.fullmatch(plain))
@@ -136,7 +138,7 @@ class Search:
 
     def _is_somebodys(self, kind: str, data: str, value: bytes) -> bool:
         if kind == "email":
-            return unknown_tables.is_strangers(value, self._own.addresses)
+            return unknown_tables.names_strangers(value, self._own.addresses)
         text = value.decode("utf-8", "replace").strip()
         if kind == "phone":
             digits = _digits(text)
@@ -151,13 +153,12 @@ def unprefixed(tables: Mapping[str, Any], prefix: str, foreign: Collection[str])
 
 def _form(column: str, kind: str, data: str) -> str:
     """Return the SQL condition that each value which is somebody's satisfies: it only saves reading others."""
-    if data in _NUMBERS:
+    if data in _NUMBERS | {"decimal"}:
         return f"`{column}` >= {_FIRST_ADDRESS if kind == 'ip' else 10 ** (_LEAST_DIGITS - 1)}"
-    if data in _BYTES:
+    if kind == "ip" and data in _BYTES:
         return f"LENGTH(`{column}`) IN (4, 16)"
-    if kind == "ip":
-        return f"`{column}` REGEXP '[0-9A-Fa-f]*[.:][0-9A-Fa-f]*[.:]'"
-    return f"`{column}` REGEXP '{'.@.+[.].' if kind == 'email' else '[0-9][0-9 ()./-]{5}'}'"
+    form = {"ip": "[0-9A-Fa-f]*[.:][0-9A-Fa-f]*[.:]", "email": ".@.+[.].", "phone": "[0-9][0-9 ()./-]{5}"}[kind]
+    return f"LENGTH(`{column}`) <= {_LONGEST} AND `{column}` REGEXP '{form}'"
 
 
 def _digits(text: str) -> str:

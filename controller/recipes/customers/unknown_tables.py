@@ -69,6 +69,11 @@ def _in_table(
     ]
 
 
+def names_strangers(cell: bytes | None, own: Collection[str]) -> bool:
+    """Return whether a value holds a real e-mail address other than the owner's: alone, among others or with a name."""
+    return is_strangers(cell, own) or any(is_strangers(one, own) for one in _WITHIN.findall(cell or b""))
+
+
 def is_strangers(cell: bytes | None, own: Collection[str]) -> bool:
     """Return whether a value is a real e-mail address other than the owner's."""
     if cell is None or not _ADDRESS.fullmatch(cell.strip()):

@@ -160,7 +160,10 @@ def test_a_table_of_people_is_asked_about(planned, table):
     ("column", "value"),
     [("ip varchar(45)", "'192.0.2.7'"), ("ip_address int unsigned", "3221225991"), ("ip varbinary(16)", "0xC0000207"),
      ("user_mail text", "'a@elsewhere.test'"), ("mobile bigint", "491701234567"),
-     ("tel varchar(20)", "'0301234567'")],
+     ("tel varchar(20)", "'0301234567'"), ("email mediumtext", "'a@elsewhere.test'"),
+     ("phone longtext", "'0301234567'"), ("email varbinary(190)", "'a@elsewhere.test'"),
+     ("phone varbinary(40)", "'0301234567'"), ("mobile decimal(15,0)", "491701234567"),
+     ("email varchar(250)", "'Ann A. <a@elsewhere.test>'"), ("emails text", "'a@elsewhere.test; b@elsewhere.test'")],
 )  # fmt: skip
 def test_each_kind_of_column_that_speaks_of_people_is_asked_about(planned, column, value):
     made = planned(
