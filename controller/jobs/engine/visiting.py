@@ -12,7 +12,7 @@ from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.due import DueServer
 from controller.db.machines import slots
-from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, PER_SERVER, Places
+from controller.jobs.engine.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER, ThreadShares
 from controller.jobs.lifecycle import due_hint
 
 #: Between two looks for finished shops without a hint, while a worker has no room; those of a server that another
@@ -56,7 +56,7 @@ class Visits:
         """The threads of the visits under way."""
         return [thread for _server, thread in list(self._under_way.values())]
 
-    def has_room(self, server: str, places: Places) -> bool:
+    def has_room(self, server: str, places: ThreadShares) -> bool:
         """Return whether a finished shop of the server may be visited beside all other jobs."""
         return places.has_room_to_visit(server, [name for name, _thread in list(self._under_way.values())])
 

@@ -24,9 +24,9 @@ from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
-from controller.jobs.engine.places import PER_SERVER, SILENT_SECONDS, Places, Waiting
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.slots import Slots
+from controller.jobs.engine.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools
@@ -197,7 +197,7 @@ class Worker:
     def _begin(self) -> None:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
         busy = [server for server, _thread in list(self._under_way.values())]
-        places = Places(busy, (), (), _waiting())
+        places = ThreadShares(busy, (), (), _waiting())
         self._is_full = places.is_full
         if self._is_full:
             # Hints stay with workers that have room; the end of a drain is the next reason to look for orders
@@ -221,7 +221,7 @@ class Worker:
         self._is_short = any(number > 0 for number in wanted.values())
         self._begin_visits(places, {one.server: one.visits for one in found})
 
-    def _begin_visits(self, places: Places, finished: Mapping[str, int]) -> None:
+    def _begin_visits(self, places: ThreadShares, finished: Mapping[str, int]) -> None:
         """Begin to visit finished shops for which no drain has room; `finished` is server -> how many are due."""
         for server, number in finished.items():
             with self._guard:
@@ -319,7 +319,7 @@ class Worker:
         except BaseException as problem:  # noqa: BLE001 - they are tried again
             report("what belongs to no job could not be done", problem)
 
-    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+    def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
         have due jobs; beside other workers those that were hinted at, or that nobody has begun with for a while."""
         hinted, now = due_hint.taken(), time.monotonic()
@@ -336,11 +336,11 @@ class Worker:
         self._leaves_some = bool(self._due_since.keys() - ripe - hinted)
         return places, [one for one in found if one.server in ripe | hinted]
 
-    def _look(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+    def _look(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
         calls = _waiting()
         if self._is_left():
-            return Places(busy, (), (), calls), []
+            return ThreadShares(busy, (), (), calls), []
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
@@ -348,10 +348,10 @@ class Worker:
                 found = visiting.with_slots(connection, moment, every)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
-            return Places(busy, (), (), calls), []
+            return ThreadShares(busy, (), (), calls), []
         self._visits.wait(visiting.without_slot(every, found))
         opened = [one.server for one in known if one.is_open]
-        return Places(busy, [one.server for one in known], opened, calls), found
+        return ThreadShares(busy, [one.server for one in known], opened, calls), found
 
     def _beats(self) -> None:
         """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""

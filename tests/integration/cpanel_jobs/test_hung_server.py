@@ -11,7 +11,7 @@ import pytest
 
 from controller.db.connection.engine import transact
 from controller.db.machines import servers
-from controller.jobs.engine import places
+from controller.jobs.engine import thread_shares
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient
 from controller.panels.cpanel.api import whm as calling
@@ -96,7 +96,7 @@ def sell_on(world, name, hung):
     transact(world.engine, lambda connection: servers.add(connection, row, START))
     return [
         world.order(server=name, account=f"{name}n{n}", domain=f"n{n}.{name}.example", create_account=False)
-        for n in range(places.THREADS + 1)
+        for n in range(thread_shares.THREADS + 1)
     ]
 
 
@@ -113,11 +113,11 @@ def test_the_jobs_of_another_server_get_done_while_those_of_servers_that_never_a
     world.worker.start()
     try:
         assert all(one.asked.wait(120) for one in hung)
-        wait_until(lambda: held().total() >= min(number * places.PER_SERVER, places.THREADS // 2))
+        wait_until(lambda: held().total() >= min(number * thread_shares.PER_SERVER, thread_shares.THREADS // 2))
         sold = [world.sell(world.hosting()) for _ in range(2)]
         wait_until(lambda: all(world.job(job).state == "dropped" for job in sold))
         assert {world.job(job).state for job in waiting} <= {"received", "preparing"}
-        assert len(held()) == number and max(held().values()) <= places.PER_SERVER
+        assert len(held()) == number and max(held().values()) <= thread_shares.PER_SERVER
     finally:
         for one in hung:
             one.close()

@@ -13,8 +13,8 @@ from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.parts import Parts
-from controller.jobs.engine.places import Places
 from controller.jobs.engine.port import Hints
+from controller.jobs.engine.thread_shares import ThreadShares
 from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
@@ -95,13 +95,13 @@ class CeleryEngine(Worker):
         self.listener.ask_to_stop()
         super().ask_to_stop()
 
-    def _due(self, busy: Iterable[str]) -> tuple[Places, Sequence[DueServer]]:
+    def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         with self._hinted_guard:
             wanted, self._hinted = self._hinted | self._begun, set()
         hears, now = self.listener.is_healthy, time.monotonic()
         sweeps = not hears or now >= self._sweep_at
         if not wanted and not sweeps:
-            return Places(busy, (), ()), []
+            return ThreadShares(busy, (), ()), []
         places, found = self._look(busy)
         if sweeps:
             names = {one.server for one in found}

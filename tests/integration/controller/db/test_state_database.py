@@ -15,7 +15,7 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
-from controller.jobs.engine import places
+from controller.jobs.engine import thread_shares
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.state_database import catalogue, new_url
@@ -238,7 +238,7 @@ def test_looking_does_not_wait_for_a_writer(engine):
 
 
 def test_all_of_a_workers_threads_have_a_connection_at_the_same_time(engine):
-    threads = 2 * places.THREADS + 2  # jobs, what renews their leases and slots, and the look for due ones
+    threads = 2 * thread_shares.THREADS + 2  # jobs, what renews their leases and slots, and the look for due ones
     together = threading.Barrier(threads)
 
     def look(_number):

@@ -13,7 +13,7 @@ from controller.db.machines import servers, slots
 from controller.jobs.engine import drain, worker
 from controller.jobs.engine import slots as held_slots
 from controller.jobs.engine.own_servers import OwnServers
-from controller.jobs.engine.places import PER_SERVER
+from controller.jobs.engine.thread_shares import PER_SERVER
 from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read

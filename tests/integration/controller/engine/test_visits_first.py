@@ -6,8 +6,8 @@ from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers, slots
-from controller.jobs.engine import places, visiting
-from controller.jobs.engine.places import FOR_ORDERS, FOR_VISITS, PER_SERVER
+from controller.jobs.engine import thread_shares, visiting
+from controller.jobs.engine.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER
 from tests.integration.controller.rows import NOW, add_job
 from tests.support.clock import START
 from tests.support.waiting import wait_until
@@ -32,7 +32,7 @@ def take(world, owner):
 
 
 def test_a_finished_shop_is_visited_while_new_orders_hold_all_threads(world, monkeypatch):
-    monkeypatch.setattr(places, "THREADS", 2)
+    monkeypatch.setattr(thread_shares, "THREADS", 2)
     finished, agent = world.dropped()
     entered, leave = threading.Semaphore(0), threading.Event()
 

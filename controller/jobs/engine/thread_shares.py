@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
 ALL_ANSWERED = Waiting()
 
 
-class Places:
+class ThreadShares:
     """The places of one round. `busy` are the servers of the jobs under way, one entry each; the last call to each of
     `failing` failed, and the breakers of `opened` are open."""
 

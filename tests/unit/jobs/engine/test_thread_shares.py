@@ -1,6 +1,6 @@
 """The worker's threads: a server that hangs gets one place, all that fail get few, and the others get the rest."""
 
-from controller.jobs.engine.places import (
+from controller.jobs.engine.thread_shares import (
     FOR_ORDERS,
     FOR_VISITS,
     OPENED,
@@ -8,14 +8,14 @@ from controller.jobs.engine.places import (
     SILENT,
     THREADS,
     VISITS,
-    Places,
+    ThreadShares,
     Waiting,
     slot_for,
 )
 
 
 def places(busy=(), failing=(), opened=(), silent=()):
-    return Places(busy, [*failing, *opened], opened, Waiting(silent))
+    return ThreadShares(busy, [*failing, *opened], opened, Waiting(silent))
 
 
 def taken(found, servers):
@@ -81,14 +81,14 @@ def test_even_silent_threads_have_an_end():
 
 
 def test_a_server_of_which_accounts_hang_has_room_for_its_other_jobs():
-    found = Places(["a"], (), (), Waiting(["a"], ["a"]))
+    found = ThreadShares(["a"], (), (), Waiting(["a"], ["a"]))
     assert taken(found, ["a"] * PER_SERVER) == ["a"] * (PER_SERVER - 1)
 
 
 def test_threads_that_wait_for_accounts_are_not_missed_though_their_servers_answer_others():
     servers = [f"server{n}" for n in range(THREADS // PER_SERVER)]
     busy = servers * PER_SERVER
-    assert not Places(busy, (), ()).has_room("healthy")
-    assert Places(busy, (), (), Waiting(waiting=dict.fromkeys(servers, 2))).has_room("healthy")
+    assert not ThreadShares(busy, (), ()).has_room("healthy")
+    assert ThreadShares(busy, (), (), Waiting(waiting=dict.fromkeys(servers, 2))).has_room("healthy")
     # Two calls at a time for one job are one job
-    assert not Places(busy, (), (), Waiting(waiting={"server0": 99, "none": 99})).has_room("server1")
+    assert not ThreadShares(busy, (), (), Waiting(waiting={"server0": 99, "none": 99})).has_room("server1")
