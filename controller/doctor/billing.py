@@ -26,6 +26,7 @@ _LAST_CLOSED_PORT = 1023
 
 
 def mail(config: Config) -> Iterator[Check]:
+    """Yield whether mails can be handed over."""
     if config.mail.folder:
         yield Check("", Path(config.mail.folder).is_dir(), f"into {config.mail.folder}", "Make the folder.")
         return
@@ -39,6 +40,7 @@ def mail(config: Config) -> Iterator[Check]:
 
 
 def whmcs(config: Config) -> Iterator[Check]:
+    """Yield what each WHMCS permits, and settings that are not read."""
     if not config.whmcs:
         return
     for key, settings in WhmcsSettings.sections(config.whmcs).items():
@@ -66,6 +68,7 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
 
 
 def keys_of_whmcs(config: Config) -> Iterator[Check]:
+    """Yield the sections of [whmcs] whose key is missing or not named."""
     sections = WhmcsSettings.sections(config.whmcs)
     if not sections:
         return

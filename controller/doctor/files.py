@@ -24,17 +24,20 @@ from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 
 def keys(config: Config) -> Iterator[Check]:
+    """Yield whether the keys are closed to others. Raises ShoplaunchError where there are none."""
     known = load_keys(config.keys)
     mode = config.keys.stat().st_mode & 0o077
     yield Check("", mode == 0, f"{len(known.signing)} signing key(s)", f"chmod 700 {config.keys}" if mode else "")
 
 
 def secret_files_closed(config: Config) -> Iterator[Check]:
+    """Yield the secret files that every user can read."""
     for path, what in secret_files.open_to_all([config.file, *(path for _name, path in secret_files.named(config))]):
         yield Check("", False, f"every user of this machine can read {path}", what)
 
 
 def sealed_values(config: Config) -> Iterator[Check]:
+    """Yield whether the keys open what is sealed in the database."""
     with reading(make_engine(config.database_url)) as connection:
         opened, closed = key_possession.opens(connection, load_keys(config.keys))
     message = f"{closed} of {opened + closed} were sealed with a key that is gone" if closed else "the keys open them"
@@ -42,6 +45,7 @@ def sealed_values(config: Config) -> Iterator[Check]:
 
 
 def agent(config: Config) -> Iterator[Check]:
+    """Yield whether the agent fits this version and knows the newest key. Raises agent_not_built."""
     path = config.agent / AGENT_FILE
     if not path.is_file() or not (config.agent / LAUNCHER_FILE).is_file():
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
@@ -68,6 +72,7 @@ def _version(config: Config, archive: zipfile.ZipFile) -> Check:
 
 
 def agent_channels(config: Config) -> Iterator[Check]:
+    """Yield the channels whose versions are not kept, or whose roll-out has stopped."""
     kept = versions.kept(config.agent)
     with reading(make_engine(config.database_url)) as connection:
         known = channels.listed(connection)
@@ -83,6 +88,7 @@ def agent_channels(config: Config) -> Iterator[Check]:
 
 
 def stored_bundles(config: Config) -> Iterator[Check]:
+    """Yield whether each bundle is there and closed, and how accounts of this machine get it."""
     with reading(make_engine(config.database_url)) as connection:
         known = bundles.listed(connection)
     for bundle in known:

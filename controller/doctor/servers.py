@@ -26,6 +26,7 @@ def is_shared(config: Config) -> bool:
 
 
 def each_server(config: Config) -> Iterator[Check]:
+    """Yield the checks of each server's panel; those that are locked or fail are not asked."""
     known = servers_of(config)
     with reading(make_engine(config.database_url)) as connection:
         opened = breakers.opened(connection)

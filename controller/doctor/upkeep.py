@@ -23,6 +23,7 @@ BACKUP_SECONDS = 2 * 86_400.0
 
 
 def database(config: Config) -> Iterator[Check]:
+    """Yield whether the tables are current, and who the operators are."""
     revision, head = migrate.revisions(make_engine(config.database_url))
     newer = revision is not None and revision not in migrate.known()
     todo = advice("database_newer") if newer else "Run `shoplaunch migrate`."
@@ -34,6 +35,7 @@ def database(config: Config) -> Iterator[Check]:
 
 
 def operators_address(config: Config) -> Iterator[Check]:
+    """Yield whether alarms have an address."""
     known = bool(config.mail.operator)
     message = (
         f"alarms go to {config.mail.operator}"
@@ -44,6 +46,7 @@ def operators_address(config: Config) -> Iterator[Check]:
 
 
 def alarms(config: Config) -> Iterator[Check]:
+    """Yield whether all alarms were delivered."""
     with reading(make_engine(config.database_url)) as connection:
         wanted = sum(health.alarms_wanted(connection))
     message = f"{wanted} not delivered" if wanted else "all are delivered"
@@ -56,6 +59,7 @@ def alarms(config: Config) -> Iterator[Check]:
 
 
 def refused_orders(config: Config) -> Iterator[Check]:
+    """Yield how many refused orders wait for an operator."""
     with reading(make_engine(config.database_url)) as connection:
         found = health.open_refused(connection)
     message = f"{found} wait for an operator" if found else "none"
@@ -63,6 +67,7 @@ def refused_orders(config: Config) -> Iterator[Check]:
 
 
 def retention_goes_on(config: Config) -> Iterator[Check]:
+    """Yield what is kept for how long, and whether what is over is removed."""
     with reading(make_engine(config.database_url)) as connection:
         last, now = retention.swept_at(connection), database_now(connection)
     late = last is not None and now - last > SWEEP_SECONDS
@@ -73,6 +78,7 @@ def retention_goes_on(config: Config) -> Iterator[Check]:
 
 
 def backups(config: Config) -> Iterator[Check]:
+    """Yield when the last backup was made."""
     with reading(make_engine(config.database_url)) as connection:
         last, now = access.last_time(connection, retention.BACKED_UP), database_now(connection)
     late = last is not None and now - last > BACKUP_SECONDS
@@ -82,6 +88,7 @@ def backups(config: Config) -> Iterator[Check]:
 
 
 def duties_done(config: Config) -> Iterator[Check]:
+    """Yield the duties that fail."""
     with reading(make_engine(config.database_url)) as connection:
         failing = [one for one in duties.listed(connection) if one.well_at is None]
     if not failing:
@@ -91,6 +98,7 @@ def duties_done(config: Config) -> Iterator[Check]:
 
 
 def restored(config: Config) -> Iterator[Check]:
+    """Yield what a backup that was brought back has undone, for two weeks."""
     with reading(make_engine(config.database_url)) as connection:
         found = aftermath.to_review(connection, database_now(connection))
     if found is None:

@@ -22,6 +22,7 @@ _READY_BYTES = 64 * 1024
 
 
 def web(config: Config) -> Iterator[Check]:
+    """Yield whether the public address answers and is ready."""
     url = config.public_url.rstrip("/") + "/readyz"
     try:
         client = HttpClient(Origin.of(url, trusted(config.callback_ca or "")))
@@ -46,6 +47,7 @@ def _code_of(body: bytes) -> str:
 
 
 def agents_socket(config: Config) -> Iterator[Check]:
+    """Yield whether the agents' socket is this controller's and open to accounts; also a port any account may take."""
     shared = is_shared(config)
     if not shared and urlsplit(config.public_url).scheme != "http":
         return
@@ -65,6 +67,7 @@ def agents_socket(config: Config) -> Iterator[Check]:
 
 
 def proxies(config: Config) -> Iterator[Check]:
+    """Yield whether the proxies in front are named, and whether accounts may pass for one."""
     hops = config.trusted_proxies
     # `serve` speaks plain http: behind an https address there is a proxy
     missing = not hops and urlsplit(config.public_url).scheme == "https"

@@ -1,4 +1,4 @@
-"""No module and no function grows beyond what one reads at a sitting."""
+"""No module and no function grows beyond what one reads at a sitting, and each that others call says what it does."""
 
 import ast
 from pathlib import Path
@@ -36,3 +36,15 @@ def test_no_function_has_more_than_forty_lines_without_a_reason():
     assert len(lengths) > 2000
     longer = {name: lines for name, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION}
     assert {name: lines for name, lines in longer.items() if name not in LONGER} == {}
+
+
+def test_every_public_function_of_a_module_says_what_it_does():
+    modules = [path for folder in ("agent", "controller", "shared") for path in (ROOT / folder).rglob("*.py")]
+    found = {
+        f"{path.relative_to(ROOT)} {node.name}": ast.get_docstring(node)
+        for path in modules
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+    assert len(found) > 1000
+    assert [name for name, said in found.items() if not said] == []
