@@ -69,6 +69,7 @@ HABITS_OF_CRON = {
 #: Habits that keep a shop from being built until somebody fixes them, and those only a command meets: test_failures.
 ELSEWHERE = {
     "lates": "what matters is a removal that comes late: tests/integration/cpanel_jobs/test_late_removals.py",
+    "repeats": "the same of a removal by number that is delivered again late: there, too",
     "mysql_role": "the job fails, and lives once there are databases",
     "suspended_calls": "concerns suspended accounts",
     "refuse_token": "the job waits until the server lets us in again",

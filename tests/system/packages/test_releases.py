@@ -8,10 +8,11 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.system.packages.bases import RELEASES, base_of
+from tests.system.packages.operating import follow, lines_back
+from tests.system.packages.test_upgrades import LATER_TABLES, STATE, in_use, moves_to, state_of, tried
 from tests.system.packages.tree import Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
-STATE = "/var/lib/shoplaunch"
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -70,3 +71,23 @@ def test_a_python_put_anew_changes_nothing_and_one_that_is_not_for_it_is_refused
     assert "and not for 3.99" in tree.run("dpkg", "--triggers-only", "-a", code=1)
     # It still runs from the one it had
     tree.run("shoplaunch", "--version")
+
+
+def test_an_upgrade_the_way_back_and_another_host_keep_a_job_in_flight(package, newer, release, system, tmp_path):
+    _name, tree = system
+    job = in_use(tree, package, tmp_path)
+    former = environments(tree)
+    worker = tree.start("shoplaunch", "worker")
+    wait_until(lambda: "panel_unreachable" in tried(tree, job))
+    tree.run("dpkg", "-i", tree.give(newer))
+    tree.stop(worker, "shoplaunch", "worker")
+    before = tried(tree, job)
+    worker = tree.start("shoplaunch", "worker")
+    wait_until(lambda: tried(tree, job) != before)
+    tree.stop(worker, "shoplaunch", "worker")
+    moves_to(Tree(tmp_path / "other", release[1]), tree, newer, job)
+    tree.run("python3", "-c", LATER_TABLES, f"{STATE}/shoplaunch.db")
+    # As the service manager would, which is not there
+    follow(tree, [line for line in lines_back(tree, package) if not line.startswith("systemctl")])
+    assert environments(tree) == former
+    assert state_of(tree, job)["id"] == job

@@ -70,13 +70,11 @@ def test_a_job_in_flight_goes_on_after_an_upgrade(package, newer, tree, tmp_path
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
 
 
-def test_an_installation_moves_to_another_host(package, newer, tree, tmp_path):
-    job = in_use(tree, package, tmp_path)
-    tree.run("dpkg", "-i", tree.give(newer))
-    tree.run("shoplaunch", "backup", f"{BACKUPS}/moving.backup")
-    other = Tree(tmp_path / "other")
+def moves_to(other, tree, package, job):
+    """Bring the installation in `tree` to the system `other`, which is gone then; its job is there."""
     try:
-        other.run("dpkg", "-i", other.give(newer))
+        tree.run("shoplaunch", "backup", f"{BACKUPS}/moving.backup")
+        other.run("dpkg", "-i", other.give(package))
         other.run("shoplaunch", "init")
         moved = other.give(tree.path(f"{BACKUPS}/moving.backup"))
         other.run("chown", "shoplaunch", moved)
@@ -85,6 +83,12 @@ def test_an_installation_moves_to_another_host(package, newer, tree, tmp_path):
         assert state_of(other, job)["id"] == job
     finally:
         other.close()
+
+
+def test_an_installation_moves_to_another_host(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    tree.run("dpkg", "-i", tree.give(newer))
+    moves_to(Tree(tmp_path / "other"), tree, newer, job)
 
 
 def test_the_page_leads_back_to_the_former_version(package, newer, tree, tmp_path):
