@@ -70,18 +70,18 @@ def context(config: Config) -> ssl.SSLContext:
     return made
 
 
-def addresses(host: str) -> set[str]:
-    """Return the addresses that public name servers give for `host`; none when it is unknown."""
+def addresses(host: str, seconds: float = TIMEOUT_SECONDS) -> set[str]:
+    """Return the addresses that public name servers give for `host` within `seconds`; none when it is unknown."""
     try:
-        found = resolve(host, None, TIMEOUT_SECONDS)
+        found = resolve(host, None, seconds)
     except OSError:
         return set()
     return {str(entry[4][0]) for entry in found}
 
 
-def leads_to(address: SiteAddress, domain: str) -> bool:
-    """Return whether public name servers lead the shop's `domain` to its server."""
-    return (address.public_ip or address.ip) in addresses(domain)
+def leads_to(address: SiteAddress, domain: str, seconds: float = TIMEOUT_SECONDS) -> bool:
+    """Return whether public name servers lead the shop's `domain` to its server, and say so within `seconds`."""
+    return (address.public_ip or address.ip) in addresses(domain, seconds)
 
 
 def probe(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:

@@ -10,6 +10,9 @@ from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.shop import tls
 from shared.errors import ShoplaunchError
 
+#: No shop waits longer for name servers before its client is notified: the looks that follow ask them again.
+NAME_SECONDS = 2.0
+
 
 def run(work: Work) -> Outcome:
     """Request a certificate. No TLS failure keeps a shop from going live: a failing panel is asked again later."""
@@ -20,7 +23,7 @@ def run(work: Work) -> Outcome:
         if asked is None:
             note = f"sites of a {panel.kind} server are served over http"
             return Outcome(_learned(replace(work.facts.tls, state=tls.NONE)), skipped=True, note=note)
-        if not tls.leads_to(panel.site_address(work.account), work.job.domain):
+        if not tls.leads_to(panel.site_address(work.account), work.job.domain, NAME_SECONDS):
             # The authority could not find the server: ask again when the domain leads there
             asked = replace(asked, asked_at=None, asks=0)
     except ShoplaunchError as error:

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from controller.jobs.shop import tls
+from controller.jobs.steps.tls import NAME_SECONDS
 from tests.integration.controller.follow_ups import JOBS, finish, leads_to_https
 from tests.support.worlds.world import DOMAIN, Agent
 
@@ -18,7 +19,7 @@ class Names:
         self.found = {DOMAIN: {"203.0.113.9"}}
         self.asked = 0
 
-    def __call__(self, host):
+    def __call__(self, host, _seconds=None):
         self.asked += 1
         return self.found.get(host, set())
 
@@ -70,6 +71,23 @@ def test_a_shop_lives_before_any_certificate_and_is_announced_with_http(world, s
     assert world.status(shop)["shop_url"].startswith("http://")
     assert [news.job for news in world.mail.handed_over] == [shop.id]
     assert asked(world) == 1
+
+
+def test_name_servers_that_do_not_answer_hold_up_no_shop_and_are_asked_again(world, monkeypatch):
+    waited = []
+
+    def silent(_host, _port, seconds):
+        waited.append(seconds)
+        raise TimeoutError
+
+    monkeypatch.setattr(tls, "resolve", silent)
+    world.panel.issues_certificates = True
+    world.add_bundle("later", jobs=JOBS)
+    shop = world.live(bundle="later")
+    assert world.status(shop)["tls"] == "asked"
+    assert waited == [NAME_SECONDS] and NAME_SECONDS < tls.TIMEOUT_SECONDS
+    pass_by(world, 120, 30)
+    assert set(waited[1:]) == {tls.TIMEOUT_SECONDS}
 
 
 def test_a_panel_that_cannot_be_asked_keeps_no_shop_from_living(world, names):
