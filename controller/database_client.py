@@ -1,7 +1,7 @@
 """PyMySQL connections of the controller that reveal their password to the real server only.
 
-A Unix socket is verified before anything is sent (shared.database_socket); over TCP no answer reveals the password
-unless a verified certificate proves the server's identity (shared.database_login).
+A Unix socket is verified before anything is sent (shared.database.unix_socket); over TCP no answer reveals the password
+unless a verified certificate proves the server's identity (shared.database.login).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pymysql.constants import CLIENT, CR
 from pymysql.err import OperationalError
 from pymysql.protocol import MysqlPacket
 
-from shared import database_socket
-from shared.database_login import check_request
+from shared.database import unix_socket
+from shared.database.login import check_request
 
 if TYPE_CHECKING:
     _Base = Connection[Any]
@@ -46,7 +46,7 @@ class OfferedTls(_Base):
 
 class ProvenConnection(OfferedTls):
     """PyMySQL's connection, verified. `own` also accepts a server run by this user; `socket_uid` is as `uid` of
-    shared.database_socket. Raises ShoplaunchError `db_socket_*`, `db_auth_*` as well."""
+    shared.database.unix_socket. Raises ShoplaunchError `db_socket_*`, `db_auth_*` as well."""
 
     def __init__(self, *arguments: Any, socket_uid: int | str | None = None, own: bool = False, **how: Any) -> None:
         # In a URL it is text
@@ -60,7 +60,7 @@ class ProvenConnection(OfferedTls):
         connection: Any = self
         if sock is None and connection.unix_socket:
             try:
-                sock = database_socket.connect(
+                sock = unix_socket.connect(
                     connection.unix_socket, connection.connect_timeout, self._socket_uid, own=self._own
                 )
             except OSError as error:

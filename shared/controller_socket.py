@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 
-from shared.database_socket import hops, peer_uid
+from shared.database.unix_socket import hops, peer_uid
 from shared.errors import ShoplaunchError
 
 #: Longer paths do not fit into a socket address.

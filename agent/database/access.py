@@ -9,8 +9,8 @@ from agent.database.connection import OurConnection
 from agent.database.door import host_of, opened
 from agent.database.under_way import LONGEST_SECONDS, under_way
 from shared.bundle import SESSION
-from shared.database_disk import FULL, cause
-from shared.database_login import BUSY
+from shared.database.disk_errors import FULL, cause
+from shared.database.login import BUSY
 from shared.errors import ShoplaunchError
 
 MYPY = False

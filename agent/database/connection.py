@@ -12,7 +12,7 @@ from pymysql.connections import MAX_PACKET_LEN
 from pymysql.constants import CLIENT, COMMAND, CR
 from pymysql.protocol import MysqlPacket
 
-from shared.database_login import LOGIN_BYTES, check_request
+from shared.database.login import LOGIN_BYTES, check_request
 from shared.errors import ShoplaunchError
 
 MYPY = False

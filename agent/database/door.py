@@ -1,7 +1,7 @@
 """Connects to the database server: through the server's own socket or address, proven before anything is sent.
 
 `localhost` means a Unix socket: only the one the job names, else the first of the usual ones on which the server's
-process listens (shared.database_socket). TCP is never tried on its own: any account may take a port of the machine
+process listens (shared.database.unix_socket). TCP is never tried on its own: any account may take a port of the machine
 while the server is down. Every other host is proven by TLS (agent.database.tls), unless the server's setting is
 `plain`: then nothing that reveals the password is sent (agent.database.connection).
 """
@@ -13,7 +13,7 @@ import socket
 import stat
 
 from agent.base.deadline_socket import Exchange
-from shared.database_socket import SOCKETS, connect
+from shared.database.unix_socket import SOCKETS, connect
 from shared.errors import ShoplaunchError
 
 MYPY = False

@@ -10,7 +10,7 @@ import os
 import socket
 
 from controller.network.connection_ends import ends, place
-from shared.database_socket import FIRST_ACCOUNT
+from shared.database.unix_socket import FIRST_ACCOUNT
 
 #: Debian's and systemd's own users between an account's and those of an account's namespaces, `nobody` among them.
 _OF_THE_SYSTEM = range(60_000, 65_536)

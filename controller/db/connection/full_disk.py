@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.db.connection import sqlstates
-from shared.database_disk import cause
+from shared.database.disk_errors import cause
 
 #: SQLite's other error codes on a full disk: it cannot create its journal's shared memory or an empty file.
 _UNNAMED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)

@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: the server proves itself before it hears the password, and every text can be stored.
 
-At a Unix socket the folders above it and the user who listens are checked (shared.database_socket). Over TCP the server
+At a Unix socket the folders above it and the user who listens are checked (shared.database.unix_socket). Over TCP the server
 is asked for SCRAM, which reveals no password and proves that the server knows it too, unless a verified certificate
 proves its identity.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from shared import database_socket
+from shared.database import unix_socket
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _listener(path: str, uid: int | None) -> str | None:
     import psycopg
 
     try:
-        found = database_socket.connect(path, _TIMEOUT_SECONDS, uid, own=True, kind=database_socket.POSTGRESQL)
+        found = unix_socket.connect(path, _TIMEOUT_SECONDS, uid, own=True, kind=unix_socket.POSTGRESQL)
     except OSError as error:
         raise psycopg.OperationalError(f"Can't connect to {path} ({error})") from None
     except ShoplaunchError as error:
@@ -139,7 +139,7 @@ def _listener(path: str, uid: int | None) -> str | None:
         raise _unproven(f"{error.message}; nothing was sent", f"Name {what} in database_url") from None
     with closing(found):
         try:
-            return pwd.getpwuid(database_socket.peer_uid(found)).pw_name
+            return pwd.getpwuid(unix_socket.peer_uid(found)).pw_name
         except KeyError:
             return None
 

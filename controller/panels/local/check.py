@@ -23,7 +23,7 @@ from controller.panels.local.services.mariadb import CONNECT_SECONDS, Databases
 from controller.panels.local.services.php_fpm import Pools, sockets_are_safe
 from controller.panels.local.settings import LocalSettings
 from controller.panels.local.skeleton import Skeleton
-from shared import database_socket
+from shared.database import unix_socket
 from shared.errors import ShoplaunchError, advice
 
 #: Extensions that nearly every shop needs; a bundle has its own list.
@@ -78,7 +78,7 @@ def _mariadb(settings: LocalSettings) -> Check:
     try:
         # As the accounts' agents check it
         uid = settings.mariadb_uid or None
-        database_socket.connect(settings.mariadb_socket, CONNECT_SECONDS, uid).close()
+        unix_socket.connect(settings.mariadb_socket, CONNECT_SECONDS, uid).close()
         with Databases(settings).cursor() as cursor:
             cursor.execute("SELECT VERSION()")
             row = cursor.fetchone()

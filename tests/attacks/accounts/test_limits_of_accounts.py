@@ -13,7 +13,7 @@ from agent.tree.writer import TreeWriter
 from controller.db import facts
 from controller.panels.local.accounts import Accounts
 from controller.panels.local.settings import LocalSettings
-from shared.database_socket import Servers
+from shared.database.unix_socket import Servers
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.agent_work.conftest import Shop, bundle  # noqa: F401 - fixtures

@@ -23,7 +23,7 @@ REACHING = ("socket", "create_connection", "getaddrinfo", "gethostbyname", "geth
 #: module -> why it may use them: nothing comes in through what it opens.
 OWN_MACHINE = {
     "controller/jobs/shop/visits.py": "asks whether an address is one of this machine's",
-    "shared/database_socket.py": "a Unix socket, whose peer it judges before a byte is sent",
+    "shared/database/unix_socket.py": "a Unix socket, whose peer it judges before a byte is sent",
     "shared/controller_socket.py": "the same; what comes in through it is bounded where it is read",
     "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
     "controller/jobs/lifecycle/wakeup.py": "Unix datagrams in a folder that is closed; a message says nothing",

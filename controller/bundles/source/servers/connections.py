@@ -18,9 +18,9 @@ import pymysql.cursors
 from pymysql.constants import CLIENT
 
 from controller.database_client import OfferedTls, ProvenConnection
-from shared import database_disk
+from shared.database import disk_errors
 from shared.bundle import SESSION
-from shared.database_socket import SOCKETS
+from shared.database.unix_socket import SOCKETS
 from shared.errors import ShoplaunchError
 
 PASSWORD_VARIABLE = "SHOPLAUNCH_SOURCE_PASSWORD"  # noqa: S105 - a name, not a password
@@ -187,7 +187,7 @@ class Connection:
             return Refused(self._code, number, f"it does not end within {STATEMENT_SECONDS} s")
         if number in _LOST:
             return ShoplaunchError(self._code, said or "the connection is closed")
-        if database_disk.cause(number, said) == "full":
+        if disk_errors.cause(number, said) == "full":
             return ShoplaunchError("disk_full", f"the database server at {self._place}: {said}")
         return Refused(self._code, number, said)
 

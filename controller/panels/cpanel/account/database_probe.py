@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from controller.network.exchange import Exchange
 from controller.network.words import shown
 from controller.panels.base import DatabaseEndpoint
-from shared.database_login import LOGIN_BYTES, REVEALING
+from shared.database.login import LOGIN_BYTES, REVEALING
 
 SECONDS = 15.0
 #: Flags and character set of the SSL request: protocol 4.1, encryption, authentication by 20 bytes and plug-ins.

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.database.access import as_database_failure
-from shared.database_disk import cause
+from shared.database.disk_errors import cause
 
 SPACE = '28 "No space left on device"'
 SAID = [

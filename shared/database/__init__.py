@@ -1,0 +1,1 @@
+"""What both sides know of database servers: their Unix sockets, log-ins, and errors of the disk."""
