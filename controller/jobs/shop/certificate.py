@@ -18,7 +18,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
-from controller.jobs.shop.shop_checks import Visit
+from controller.jobs.shop.checks.shop_checks import Visit
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.events import STAGES

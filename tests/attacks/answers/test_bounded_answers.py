@@ -16,7 +16,8 @@ from controller.billing.base import Alarm
 from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.doctor import web
-from controller.jobs.shop import tls, visits
+from controller.jobs.shop import tls
+from controller.jobs.shop.checks import visits
 from controller.panels.cpanel.account import own_account
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker

@@ -13,7 +13,7 @@ from controller.cli.terminal import output
 from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_link import panel_reading, reports
 from controller.jobs.lifecycle import changes
-from controller.jobs.shop import visits
+from controller.jobs.shop.checks import visits
 from controller.panels.cpanel.account.accounts import Accounts
 from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api import whm

@@ -11,7 +11,7 @@ import pytest
 from controller.billing.whmcs.api import NeverAsked, WhmcsApi
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.jobs.engine.broker import link
-from controller.jobs.shop.visits import Site, Visitor
+from controller.jobs.shop.checks.visits import Site, Visitor
 from controller.network import local_peers, smtp
 from controller.object_store.store import ObjectStore
 from controller.settings.sections import BundleStoreConfig, EngineConfig

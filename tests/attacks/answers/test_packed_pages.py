@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from controller.jobs.shop import visits
-from controller.jobs.shop.visits import Site, Visitor
+from controller.jobs.shop.checks import visits
+from controller.jobs.shop.checks.visits import Site, Visitor
 from controller.network import unpacking
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs.shop.page_markup import LINK, MAX_ADDRESS_CHARACTERS, MAX_ADDRESSES, Page
+from controller.jobs.shop.checks.page_markup import LINK, MAX_ADDRESS_CHARACTERS, MAX_ADDRESSES, Page
 from tests.attacks.table import attack
 from tests.support.measured import ended
 

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from controller.jobs.engine.thread_shares import PER_SERVER
-from controller.jobs.shop import shop_checks
-from controller.jobs.shop.visits import Site
+from controller.jobs.shop.checks import shop_checks
+from controller.jobs.shop.checks.visits import Site
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.attacks.table import attack

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from controller.bundles import manifest_limits
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
 from controller.cli import main
-from controller.jobs.shop.shop_checks import run_checks
+from controller.jobs.shop.checks.shop_checks import run_checks
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.attacks.table import attack

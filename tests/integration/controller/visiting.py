@@ -1,7 +1,7 @@
 """Visits to a real web server, for tests of what they find."""
 
-from controller.jobs.shop.shop_checks import run_checks
-from controller.jobs.shop.visits import Site
+from controller.jobs.shop.checks.shop_checks import run_checks
+from controller.jobs.shop.checks.visits import Site
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.support.worlds.agent_box import NONCE

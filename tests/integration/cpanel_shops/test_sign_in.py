@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.jobs.shop import visits
+from controller.jobs.shop.checks import visits
 from tests.integration.cpanel_shops.test_tls import lead_here, wait
 from tests.support.worlds.cpanel_world import CLOCK_BEHIND
 

@@ -22,7 +22,7 @@ BOUNDED = (
 REACHING = ("socket", "create_connection", "getaddrinfo", "gethostbyname", "gethostbyaddr")
 #: module -> why it may use them: nothing comes in through what it opens.
 OWN_MACHINE = {
-    "controller/jobs/shop/visits.py": "asks whether an address is one of this machine's",
+    "controller/jobs/shop/checks/visits.py": "asks whether an address is one of this machine's",
     "shared/database/unix_socket.py": "a Unix socket, whose peer it judges before a byte is sent",
     "shared/controller_socket.py": "the same; what comes in through it is bounded where it is read",
     "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
@@ -33,7 +33,7 @@ OWN_MACHINE = {
     "controller/panels/local/services/php_fpm.py": "sees whether PHP listens",
 }
 #: Names that only read what a library found, or name its failures.
-HARMLESS = {"controller/jobs/shop/visits.py": {"http.client"}}
+HARMLESS = {"controller/jobs/shop/checks/visits.py": {"http.client"}}
 SOURCES = sorted(
     path.relative_to(PROJECT).as_posix()
     for folder in ("agent", "controller", "shared")

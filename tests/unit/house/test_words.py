@@ -41,7 +41,7 @@ KEPT = {
         "controller/recipes/prestashop/database": "SQL statements",
         "controller/recipes/wordpress": "SQL statements",
     },
-    "visits": {"controller/jobs/shop": "requests to the pages of a shop"},
+    "visits": {"controller/jobs/shop/checks": "requests to the pages of a shop"},
 }
 #: Former names of classes, functions and constants: no identifier may be one of these.
 NAMES = {

@@ -9,7 +9,9 @@ from controller.db.connection.engine import reading
 from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record.sealed_values import private_values
-from controller.jobs.shop import credentials, office_proof, tls, values, visits
+from controller.jobs.shop import credentials, tls, values
+from controller.jobs.shop.checks import visits
+from controller.jobs.shop.checks import office_proof
 from controller.jobs.steps.follow_ups.change import Change
 from controller.jobs.steps.follow_ups.site import FRONT, front, site_of, visit
 from controller.panels.base import SiteAddress

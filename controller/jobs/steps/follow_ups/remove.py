@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.shop import visits
+from controller.jobs.shop.checks import visits
 from controller.jobs.steps.follow_ups.change import Change
 from controller.jobs.steps.follow_ups.site import FRONT, as_before
 from shared.errors import ShoplaunchError

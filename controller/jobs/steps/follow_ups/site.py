@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.shop import shop_checks, tls, values, visits
+from controller.jobs.shop import tls, values
+from controller.jobs.shop.checks import visits
+from controller.jobs.shop.checks import shop_checks
 from shared.placeholders import Renderer
 
 if TYPE_CHECKING:

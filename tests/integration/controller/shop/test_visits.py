@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from controller.jobs.shop.visits import Site, visit
+from controller.jobs.shop.checks.visits import Site, visit
 from shared.errors import ShoplaunchError
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import HOST, check, redirect

@@ -4,8 +4,8 @@ import ssl
 
 import pytest
 
-from controller.jobs.shop.shop_checks import run_checks
-from controller.jobs.shop.visits import Site
+from controller.jobs.shop.checks.shop_checks import run_checks
+from controller.jobs.shop.checks.visits import Site
 from controller.network.http_client import Origin
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

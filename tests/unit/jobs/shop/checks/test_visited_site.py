@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from controller.jobs.shop.visits import Site
+from controller.jobs.shop.checks.visits import Site
 
 PLAIN = Site("192.0.2.7", 8080, "shop.example:8080")
 SECURE = Site("192.0.2.7", 443, "shop.example", context=ssl.create_default_context())

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from controller.jobs.shop import shop_checks, tls, values
-from controller.jobs.shop.shop_checks import Visit
-from controller.jobs.shop.visits import Site
+from controller.jobs.shop import tls, values
+from controller.jobs.shop.checks import shop_checks
+from controller.jobs.shop.checks.shop_checks import Visit
+from controller.jobs.shop.checks.visits import Site
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer

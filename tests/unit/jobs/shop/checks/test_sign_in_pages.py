@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.jobs.shop.sign_in import pages
-from controller.jobs.shop.visits import Answer, Site
+from controller.jobs.shop.checks.sign_in import pages
+from controller.jobs.shop.checks.visits import Answer, Site
 
 CHECK = {
     "name": "office",

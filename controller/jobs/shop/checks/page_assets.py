@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
-from controller.jobs.shop.check_failure import failed
-from controller.jobs.shop.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
-from controller.jobs.shop.visits import Answer, Site, Visitor
+from controller.jobs.shop.checks.check_failure import failed
+from controller.jobs.shop.checks.page_markup import LINK, PICTURE, SCRIPT, STYLE, Page
+from controller.jobs.shop.checks.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
