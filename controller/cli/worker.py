@@ -13,7 +13,7 @@ import click
 from controller import log_entries, measures
 from controller.cli.process_end import LOOK_SECONDS, WORKER_SECONDS, checked_address, cut_off
 from controller.cli.terminal.output import errors_shown
-from controller.jobs.engine.own_servers import OwnServers
+from controller.jobs.engine.capacity.own_servers import OwnServers
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from controller.setup import worker_needs

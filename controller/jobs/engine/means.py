@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from controller.jobs.engine.own_servers import ALL, OwnServers
+from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
 from controller.jobs.lifecycle.wakeup import Wakeup
 
 

@@ -12,7 +12,7 @@ from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.due import DueServer
 from controller.db.machines import slots
-from controller.jobs.engine.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER, ThreadShares
+from controller.jobs.engine.capacity.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER, ThreadShares
 from controller.jobs.lifecycle import due_hint
 
 #: Between two looks for finished shops without a hint, while a worker has no room; those of a server that another

@@ -25,8 +25,8 @@ from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.port import Slot
-from controller.jobs.engine.slots import Slots
-from controller.jobs.engine.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
+from controller.jobs.engine.capacity.slots import Slots
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools

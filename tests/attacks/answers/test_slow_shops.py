@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from controller.jobs.engine.thread_shares import PER_SERVER
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.shop.checks import shop_checks
 from controller.jobs.shop.checks.visits import Site
 from shared.errors import ShoplaunchError

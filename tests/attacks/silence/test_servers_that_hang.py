@@ -8,7 +8,7 @@ from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers
 from controller.jobs.engine import drain
 from controller.jobs.engine import worker as engine
-from controller.jobs.engine.thread_shares import HANGING, PER_SERVER
+from controller.jobs.engine.capacity.thread_shares import HANGING, PER_SERVER
 from controller.panels.calls_under_way import CallsUnderWay
 from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError

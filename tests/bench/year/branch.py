@@ -6,7 +6,7 @@ import shutil
 
 from controller.db.connection.engine import make_engine
 from controller.db.orders.services import BilledService
-from controller.jobs.engine.own_servers import OwnServers
+from controller.jobs.engine.capacity.own_servers import OwnServers
 from controller.jobs.intake import termination
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service

@@ -11,7 +11,7 @@ from controller.jobs.engine import registry
 from controller.jobs.engine.broker import engine as broker_engine
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.publisher import BrokerHints
-from controller.jobs.engine.own_servers import OwnServers
+from controller.jobs.engine.capacity.own_servers import OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.loading import load_config

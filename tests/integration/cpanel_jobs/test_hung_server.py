@@ -11,7 +11,7 @@ import pytest
 
 from controller.db.connection.engine import transact
 from controller.db.machines import servers
-from controller.jobs.engine import thread_shares
+from controller.jobs.engine.capacity import thread_shares
 from controller.network.failures import BROKE, NetworkError
 from controller.network.http_client import HttpClient
 from controller.panels.cpanel.api import whm as calling

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from controller.db.connection import clock
 from controller.db.connection.clock import DatabaseClock
-from controller.jobs.engine import slots, worker
+from controller.jobs.engine import worker
+from controller.jobs.engine.capacity import slots
 from controller.jobs.lifecycle import lease, plan
 from controller.panels.cpanel.api import whm
 from controller.panels.local.as_account import run

@@ -14,7 +14,7 @@ from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.means import Means
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Hints
-from controller.jobs.engine.thread_shares import ThreadShares
+from controller.jobs.engine.capacity.thread_shares import ThreadShares
 from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup

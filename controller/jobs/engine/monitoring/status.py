@@ -12,7 +12,7 @@ from controller.db.connection.engine import reading
 from controller.db.machines import breakers, slots, workers
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.workers import WorkerRow
-from controller.jobs.engine.thread_shares import PER_SERVER
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 
 
 @dataclass(frozen=True)

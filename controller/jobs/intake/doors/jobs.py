@@ -12,7 +12,7 @@ from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.engine import registry
 from controller.jobs.engine.operations import follow_up, interventions
-from controller.jobs.engine.own_servers import ALL, OwnServers
+from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
 from controller.jobs.engine.parts import Parts
 from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view

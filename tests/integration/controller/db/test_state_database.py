@@ -15,7 +15,7 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
 from controller.db.tables import metadata
-from controller.jobs.engine import thread_shares
+from controller.jobs.engine.capacity import thread_shares
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.state_database import catalogue, new_url

@@ -8,7 +8,7 @@ from controller.cli import engines, main
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers, slots, workers
-from controller.jobs.engine.own_servers import OwnServers
+from controller.jobs.engine.capacity.own_servers import OwnServers
 from tests.support.clock import START
 from tests.support.waiting import wait_until
 

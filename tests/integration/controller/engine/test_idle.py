@@ -10,7 +10,7 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import jobs
 from controller.jobs.engine import visiting, worker
-from controller.jobs.engine.thread_shares import THREADS
+from controller.jobs.engine.capacity.thread_shares import THREADS
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
 from tests.support.state_database import SERVERS, make_tables, new_url

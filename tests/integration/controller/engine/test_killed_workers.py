@@ -16,7 +16,7 @@ from controller.jobs.engine import local_workers
 from controller.jobs.engine.killed_workers import KilledWorkers
 from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.presence import is_gone
-from controller.jobs.engine.thread_shares import PER_SERVER
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.lifecycle import lease, plan
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError

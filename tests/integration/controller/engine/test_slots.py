@@ -11,9 +11,9 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import MOST, reading, transact
 from controller.db.machines import servers, slots
 from controller.jobs.engine import drain, worker
-from controller.jobs.engine import slots as held_slots
-from controller.jobs.engine.own_servers import OwnServers
-from controller.jobs.engine.thread_shares import PER_SERVER
+from controller.jobs.engine.capacity import slots as held_slots
+from controller.jobs.engine.capacity.own_servers import OwnServers
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read

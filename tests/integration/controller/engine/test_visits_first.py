@@ -6,8 +6,9 @@ from controller.db import due
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers, slots
-from controller.jobs.engine import thread_shares, visiting
-from controller.jobs.engine.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER
+from controller.jobs.engine import visiting
+from controller.jobs.engine.capacity import thread_shares
+from controller.jobs.engine.capacity.thread_shares import FOR_ORDERS, FOR_VISITS, PER_SERVER
 from tests.integration.controller.rows import NOW, add_job
 from tests.support.clock import START
 from tests.support.waiting import wait_until

@@ -1,6 +1,6 @@
 """The worker's threads: a server that hangs gets one place, all that fail get few, and the others get the rest."""
 
-from controller.jobs.engine.thread_shares import (
+from controller.jobs.engine.capacity.thread_shares import (
     FOR_ORDERS,
     FOR_VISITS,
     OPENED,

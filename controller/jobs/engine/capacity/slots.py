@@ -14,7 +14,7 @@ from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.machines import slots
 from controller.db.machines.slots import SlotRow
-from controller.jobs.engine.thread_shares import PER_SERVER
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.lifecycle import lease
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.lease import LONGEST_SECONDS, counted

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.jobs.engine.broker import messages
-from controller.jobs.engine.own_servers import ALL, OwnServers
+from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
 from shared.errors import ShoplaunchError
 
 
