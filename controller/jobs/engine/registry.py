@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from controller.jobs.engine.means import Means
-from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.worker_options import WorkerOptions
+from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.engine.port import Engine, Hints
 from controller.jobs.engine.worker import Worker
 from controller.jobs.lifecycle.wakeup import Wakeup
@@ -21,18 +21,18 @@ class Kind:
 
     name: str
     hints: Callable[[Config], Hints]
-    engine: Callable[[Parts], Engine]
+    engine: Callable[[EngineContext], Engine]
 
 
-def _embedded(parts: Parts) -> Engine:
-    wakeup = Wakeup(parts.config.wakeups)
+def _embedded(context: EngineContext) -> Engine:
+    wakeup = Wakeup(context.config.wakeups)
     return Worker(
-        parts.database, parts.tools_for, parts.clock, parts.chores, parts.end, Means(wakeup, parts.own, parts.is_left)
+        context.database, context.tools_for, context.clock, context.chores, context.end, WorkerOptions(wakeup, context.own, context.is_left)
     )
 
 
-def _celery(parts: Parts) -> Engine:
-    made: Engine = _with_celery().CeleryEngine(parts)
+def _celery(context: EngineContext) -> Engine:
+    made: Engine = _with_celery().CeleryEngine(context)
     return made
 
 

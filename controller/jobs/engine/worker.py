@@ -22,7 +22,7 @@ from controller.jobs.engine import presence, visiting
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.local_workers import LocalWorkers
-from controller.jobs.engine.means import Means
+from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.port import Slot
 from controller.jobs.engine.capacity.slots import Slots
@@ -72,14 +72,14 @@ class Worker:
         clock: Clock | None = None,
         chores: Chores | None = None,
         end: Callable[[str], None] | None = None,
-        means: Means | None = None,
+        options: WorkerOptions | None = None,
     ) -> None:
         self._engine = engine
-        means = means or Means()
-        self._own, self._is_left = means.own, means.is_left
+        options = options or WorkerOptions()
+        self._own, self._is_left = options.own, options.is_left
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = presence.process_name()
-        self._local_workers = LocalWorkers(self.name, means.wakeup, engine, clock)
+        self._local_workers = LocalWorkers(self.name, options.wakeup, engine, clock)
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
         self._visits = visiting.Visits()

@@ -9,7 +9,7 @@ from controller.jobs.engine import registry
 from controller.jobs.engine.broker import link, listener, publisher
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
-from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.engine_context import EngineContext
 from controller.settings.sections import EngineConfig
 from tests.integration.brokers.local_hints import LocalHints
 from tests.support.servers import redis
@@ -85,8 +85,8 @@ def own_redis():
 
 def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_times(world, own_redis):
     config = replace(world.config, engine=EngineConfig("celery", broker_url=own_redis.url(), queue=_queue()))
-    parts = Parts(config, world.engine, world.clock, world.service.installation.tools_for, lambda _move: None)
-    worker, jobs = registry.of(config).engine(parts), []
+    context = EngineContext(config, world.engine, world.clock, world.service.installation.tools_for, lambda _move: None)
+    worker, jobs = registry.of(config).engine(context), []
     worker.start()
     try:
         for number in range(20):

@@ -12,7 +12,7 @@ from controller.jobs.engine.broker import engine as broker_engine
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.capacity.own_servers import OwnServers
-from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.loading import load_config
 from controller.settings.sections import EngineConfig
@@ -33,8 +33,8 @@ def started(world):
         queue = queue or "q" + secrets.token_hex(6)
         config = replace(world.config, engine=EngineConfig("celery", broker_url=url, queue=queue))
         tools_for = world.service.installation.tools_for
-        parts = Parts(config, world.engine, world.clock, tools_for, lambda _move: None, own=OwnServers(own))
-        made.append(registry.of(config).engine(parts))
+        context = EngineContext(config, world.engine, world.clock, tools_for, lambda _move: None, own=OwnServers(own))
+        made.append(registry.of(config).engine(context))
         made[-1].start()
         return made[-1], config
 

@@ -11,8 +11,8 @@ from controller.db.due import DueServer
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
-from controller.jobs.engine.means import Means
-from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.worker_options import WorkerOptions
+from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.engine.port import Hints
 from controller.jobs.engine.capacity.thread_shares import ThreadShares
 from controller.jobs.engine.worker import Worker
@@ -35,17 +35,17 @@ class CeleryEngine(Worker):
     """A worker that begins with the servers it gets hints for. What no hint came for is begun when it was due at two
     looks in a row: a hint for it was lost, or its time has come."""
 
-    def __init__(self, parts: Parts) -> None:
-        wakeup = Wakeup(parts.config.wakeups)
+    def __init__(self, context: EngineContext) -> None:
+        wakeup = Wakeup(context.config.wakeups)
         super().__init__(
-            parts.database,
-            parts.tools_for,
-            parts.clock,
-            parts.chores,
-            parts.end,
-            Means(wakeup, parts.own, parts.is_left),
+            context.database,
+            context.tools_for,
+            context.clock,
+            context.chores,
+            context.end,
+            WorkerOptions(wakeup, context.own, context.is_left),
         )
-        broker = link.of(parts.config.engine)
+        broker = link.of(context.config.engine)
         self._hints = BrokerHints(broker, wakeup)
         self.listener = Listener(broker, self.hinted, lambda: not self._is_short, self._take_foreign)
         self._hinted: set[str] = set()

@@ -13,7 +13,7 @@ from controller.db.jobs import Job
 from controller.jobs.engine import registry
 from controller.jobs.engine.operations import follow_up, interventions
 from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
-from controller.jobs.engine.parts import Parts
+from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
@@ -107,9 +107,9 @@ class Jobs:
     def worker(self, end: Callable[[str], None] | None = None, servers: OwnServers = ALL) -> Engine:
         """Return a worker of this installation, of the kind it is set up for, for all servers or those of `servers`.
 
-        For `end` see Parts.
+        For `end` see EngineContext.
         """
         own = self._installation
         do_chores = functools.partial(chores.run, own)
-        parts = Parts(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers, own.tables.is_left)
-        return registry.of(own.config).engine(parts)
+        context = EngineContext(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers, own.tables.is_left)
+        return registry.of(own.config).engine(context)

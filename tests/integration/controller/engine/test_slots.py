@@ -346,7 +346,7 @@ def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world,
 
 def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
     regional = worker.Worker(
-        world.engine, None, world.clock, means=worker.Means(world.worker._local_workers._wakeup, OwnServers(("eu-*",)))
+        world.engine, None, world.clock, options=worker.WorkerOptions(world.worker._local_workers._wakeup, OwnServers(("eu-*",)))
     )
     passed_on = []
     monkeypatch.setattr(world.worker._local_workers._wakeup, "notify_others", lambda: passed_on.append(True))

@@ -10,7 +10,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 
 
 @dataclass(frozen=True)
-class Means:
+class WorkerOptions:
     """What a worker may have: `wakeup` lets it check at once when another process made a job due; `own` are the servers
     whose jobs it moves; `is_left` returns whether another version has migrated the database."""
 

@@ -16,7 +16,7 @@ from controller.settings.sections import Config
 
 
 @dataclass(frozen=True)
-class Parts:
+class EngineContext:
     """What an installation gives to its engine: settings, database, clock, the tools of a job's server; see Worker."""
 
     config: Config
