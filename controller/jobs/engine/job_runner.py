@@ -22,7 +22,9 @@ from controller.jobs.engine import preparation, step_runner
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
-from controller.jobs.lifecycle import changes, due_hint, lease, panel_lockout, plan, server_outage, states
+from controller.jobs.lifecycle import changes, due_hint, lease, plan, states
+from controller.jobs.lifecycle.panel_access import server_outage
+from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import JobContext, Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications

@@ -21,7 +21,9 @@ from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine.operations import follow_up
-from controller.jobs.lifecycle import changes, lease, panel_lockout, places, plan, server_outage, states
+from controller.jobs.lifecycle import changes, lease, places, plan, states
+from controller.jobs.lifecycle.panel_access import server_outage
+from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
 from controller.jobs.steps.registry import run_of
 from controller.telemetry import tracing

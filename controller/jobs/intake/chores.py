@@ -17,7 +17,8 @@ from controller.jobs.engine.monitoring import alarms, health
 from controller.jobs.engine.operations import set_back
 from controller.jobs.intake import billing_events, duties, orders, roll_outs
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import bundle_readers, server_outage
+from controller.jobs.lifecycle import bundle_readers
+from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import spools, sweep

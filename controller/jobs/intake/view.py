@@ -14,7 +14,8 @@ from controller.db.orders.services import BilledService
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import agent_trouble, starting
 from controller.jobs.intake.installation import Installation
-from controller.jobs.lifecycle import late_removals, plan, server_outage, states
+from controller.jobs.lifecycle import late_removals, plan, states
+from controller.jobs.lifecycle.panel_access import server_outage
 from controller.timestamps import iso
 from shared.events import STAGES
 

@@ -18,7 +18,7 @@ from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
-from controller.jobs.lifecycle import held_panel
+from controller.jobs.lifecycle.panel_access import held_panel
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.tokens import Tokens

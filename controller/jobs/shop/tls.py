@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass, replace
 
 from controller.db.facts import Tls
-from controller.jobs.lifecycle import panel_lockout
+from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve

@@ -15,7 +15,8 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence
 from controller.jobs.agent_judgement.sight import NO_STATE, Sight
 from controller.jobs.agent_link import acknowledgements, delivery, panel_reading, panel_reports
-from controller.jobs.lifecycle import changes, panel_lockout, states
+from controller.jobs.lifecycle import changes, states
+from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.step_context import Tools, Work
 from shared.errors import ShoplaunchError
 

@@ -12,7 +12,8 @@ from controller.db import facts, health
 from controller.db.connection.engine import reading
 from controller.db.facts import Problem
 from controller.db.jobs import Job
-from controller.jobs.lifecycle import changes, panel_lockout, plan
+from controller.jobs.lifecycle import changes, plan
+from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record import sanitize
 from controller.jobs.record.domains import readable
