@@ -10,7 +10,7 @@ from urllib.parse import quote
 from controller.recipes.http_check import http_check
 from controller.recipes.php.page_errors import PHP_ERRORS, RULES
 from controller.recipes.wordpress import living
-from controller.recipes.wordpress.database import Database, Page
+from controller.recipes.wordpress.database.queries import Database, Page
 from controller.recipes.wordpress.plugins import Plugins
 from shared.placeholders import token
 

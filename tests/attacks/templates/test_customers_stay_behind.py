@@ -8,8 +8,8 @@ from controller.bundles.review.decisions import ACCEPT, BLANK, REMOVE, Decision,
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
-from controller.recipes.wordpress import options as wordpress_options
-from controller.recipes.wordpress import tables
+from controller.recipes.wordpress.database import options as wordpress_options
+from controller.recipes.wordpress.database import tables
 from tests.attacks.table import attack
 from tests.unit.recipes.conftest import install
 

@@ -11,7 +11,7 @@ from controller.recipes.location import evidence
 from controller.recipes.prestashop.facts import SERIES
 from controller.recipes.prestashop.files import tree
 from controller.recipes.tree import template_files
-from controller.recipes.wordpress import config
+from controller.recipes.wordpress.files import config
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.measured import ended

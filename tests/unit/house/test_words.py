@@ -39,7 +39,7 @@ KEPT = {
     "statements": {
         "controller/bundles/comments": "SQL statements",
         "controller/recipes/prestashop/database": "SQL statements",
-        "controller/recipes/wordpress": "SQL statements",
+        "controller/recipes/wordpress/database": "SQL statements",
     },
     "visits": {"controller/jobs/shop/checks": "requests to the pages of a shop"},
 }

@@ -9,7 +9,7 @@ from controller.recipes.prestashop.database.settings import template_of
 from controller.recipes.secrets import parts
 from controller.recipes.secrets.known import NEAR_ITS_USER, KnownSecrets
 from controller.recipes.secrets.values import NONE, PROVEN, SUSPECTED, is_doubtful, is_weak, judge
-from controller.recipes.wordpress import options
+from controller.recipes.wordpress.database import options
 from tests.unit.bundles.rewrite.helpers import serialize
 
 NONCE = "1a2b3c4d"

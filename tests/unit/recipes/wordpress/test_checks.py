@@ -9,7 +9,7 @@ import pytest
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
 from controller.recipes.wordpress.checks import checks_of, lacking
-from controller.recipes.wordpress.database import Database
+from controller.recipes.wordpress.database.queries import Database
 from shared.placeholders import token
 from shared.schema import load_schema
 

@@ -11,7 +11,7 @@ import requests
 from controller.jobs.shop.values import address
 from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.php import guard
-from controller.recipes.wordpress import config
+from controller.recipes.wordpress.files import config
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 

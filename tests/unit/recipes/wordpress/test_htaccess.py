@@ -3,7 +3,7 @@
 import pytest
 
 from controller.recipes.tree.htaccess import PROOFS, OwnersRules
-from controller.recipes.wordpress.htaccess import OwnBlock
+from controller.recipes.wordpress.files.htaccess import OwnBlock
 
 NONCE = "1a2b3c4d"
 BASE = b"@@SL1a2b3c4d:base_uri:raw@@"

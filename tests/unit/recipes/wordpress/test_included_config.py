@@ -7,7 +7,7 @@ import pytest
 
 from controller.recipes.base import PackOptions
 from controller.recipes.registry import recipe_for
-from controller.recipes.wordpress import config
+from controller.recipes.wordpress.files import config
 from shared.errors import ShoplaunchError
 from tests.unit.recipes.wordpress.test_config import NONCE, VALUES, filled
 

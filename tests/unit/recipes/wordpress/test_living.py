@@ -5,7 +5,8 @@ import time
 import pytest
 
 from controller.recipes.php.definitions import definitions
-from controller.recipes.wordpress import living, options
+from controller.recipes.wordpress import living
+from controller.recipes.wordpress.database import options
 from tests.unit.bundles.rewrite.helpers import serialize
 
 NONCE = "1a2b3c4d"

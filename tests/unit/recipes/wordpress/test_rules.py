@@ -7,13 +7,13 @@ import pytest
 from controller.recipes.base import PackOptions
 from controller.recipes.own_tables import Administrator
 from controller.recipes.tree import web_root
-from controller.recipes.wordpress import options
-from controller.recipes.wordpress.database import address, former_addresses
+from controller.recipes.wordpress.database import options
+from controller.recipes.wordpress.database.queries import address, former_addresses
 from controller.recipes.wordpress.facts import find_version, older_database, series_of
 from controller.recipes.wordpress.languages import packs, time_zones
 from controller.recipes.wordpress.recipe import WordPress
-from controller.recipes.wordpress.rows import RowRules
-from controller.recipes.wordpress.tree import TreeRules
+from controller.recipes.wordpress.database.rows import RowRules
+from controller.recipes.wordpress.files.tree import TreeRules
 from shared.errors import ShoplaunchError
 from tests.unit.bundles.rewrite.helpers import serialize
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller.recipes.own_tables import Administrator
-from controller.recipes.wordpress.statements import Statements
+from controller.recipes.wordpress.database.statements import Statements
 from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"

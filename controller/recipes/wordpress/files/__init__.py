@@ -1,0 +1,1 @@
+"""WordPress's files: which are packed, and those that are written anew."""
