@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from controller.db import jobs as job_rows
+from controller.db import jobs as job_rows, leases
 from controller.db.connection.clock import Moment
 from controller.db.jobs import NEED_SERVER, Job
 from controller.db.machines import breakers
@@ -180,7 +180,7 @@ def candidates(
 def claim(connection: sa.Connection, job_id: str, owner: str, moment: Moment, until: float) -> Job | None:
     """Take the lease of a due job and return it; None when another owner holds it, or its row is locked."""
     job = lock(connection, job_id, moment)
-    return None if job is None else job_rows.hold(connection, job, owner, until)
+    return None if job is None else leases.hold(connection, job, owner, until)
 
 
 def lock(connection: sa.Connection, job_id: str, moment: Moment) -> Job | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from controller.db import due, facts, jobs, steps
+from controller.db import due, facts, jobs, leases, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
@@ -101,7 +101,7 @@ class JobRunner:
 
     def release(self, connection: sa.Connection, rest: Rest, now: float) -> bool:
         """Give the job back within a transaction; return whether it changed meanwhile, and is due at once."""
-        return jobs.release_lease(connection, rest.job, rest.owner, now, rest.wake_at)
+        return leases.release(connection, rest.job, rest.owner, now, rest.wake_at)
 
     def give_back(self, rest: Rest) -> None:
         """Give the job back. Raises database_busy."""
@@ -151,7 +151,7 @@ class JobRunner:
         """Give back a job that failed unexpectedly; at once it would meet the same."""
         until = self._clock() + TROUBLE_SECONDS
         try:
-            transact(self._engine, lambda connection: jobs.free_lease(connection, held.job, held.owner, wake_at=until))
+            transact(self._engine, lambda connection: leases.free(connection, held.job, held.owner, wake_at=until))
         except BaseException as problem:  # noqa: BLE001 - the job is tried again when its lease is over
             report(f"job {held.job} could not be put off", problem)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
-from controller.db import facts, jobs, steps
+from controller.db import facts, jobs, leases, steps
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
@@ -62,7 +62,7 @@ def _released(connection: sa.Connection, server: str, worker: str, rows: Collect
     for row in list(rows)[: max(0, len(rows) - (len(held) - len(settled)))]:
         slots.shorten(connection, row, until, longest)
     for job, seconds in settled:
-        jobs.shorten_lease(connection, job, moment.now + seconds, longest)
+        leases.shorten(connection, job, moment.now + seconds, longest)
     return any(seconds == 0.0 for _job, seconds in settled)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller import measures
-from controller.db import jobs
+from controller.db import jobs, leases
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
 from controller.db.jobs import Job
@@ -124,20 +124,20 @@ class Lease:
 
         def work(connection: sa.Connection) -> bool:
             now = at(self._clock, connection)
-            return jobs.take_lease(connection, self.job, self.owner, now.leases, now.now + self.seconds)
+            return leases.take(connection, self.job, self.owner, now.leases, now.now + self.seconds)
 
         return transact(self._engine, work)
 
     def hold(self, connection: sa.Connection, job: Job, moment: Moment, **columns: Any) -> Job:
         """As `take`, within a transaction that has locked the free `job`, and change columns; return it."""
         self._renewed_at = counted()
-        held = jobs.hold(connection, job, self.owner, moment.now + self.seconds, **columns)
+        held = leases.hold(connection, job, self.owner, moment.now + self.seconds, **columns)
         self.noted(held)
         return held
 
     def free(self) -> None:
         """Give the lease back; the job is due as before. Raises database_busy."""
-        transact(self._engine, lambda connection: jobs.free_lease(connection, self.job, self.owner))
+        transact(self._engine, lambda connection: leases.free(connection, self.job, self.owner))
 
     def end(self) -> None:
         """Stop renewing the lease."""
@@ -168,7 +168,7 @@ class Lease:
 
         def work(connection: sa.Connection) -> bool:
             until = at(self._clock, connection).now + self.seconds
-            return jobs.renew_lease(connection, self.job, self.owner, until)
+            return leases.renew(connection, self.job, self.owner, until)
 
         if transact(self._engine, work):
             self._renewed_at = began

@@ -186,9 +186,9 @@ def main(folder, url, name, port, *hold):
     folder, notes = Path(folder), Notes(folder, name, hold)
     config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     panel = SharedPanel(folder / "accounts", int(port), notes)
-    look, renew = due.servers, jobs.renew_lease
+    look, renew = due.servers, leases.renew
     due.servers = lambda *about: (look(*about), notes.count("looks"))[0]
-    jobs.renew_lease = lambda *about, **more: (renew(*about, **more), notes.count("renewals"))[0]
+    leases.renew = lambda *about, **more: (renew(*about, **more), notes.count("renewals"))[0]
     lease.RENEWALS, worker.POLL_SECONDS = 300, 0.02
     service = Service(
         Installation(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from controller.db import jobs
+from controller.db import jobs, leases
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack
@@ -33,7 +33,7 @@ def taken(world, job):
     """Time has passed, and another worker has the job; return what is stored now."""
     world.clock.pass_by(lease.SECONDS + 1)
     now = world.clock()
-    assert transact(world.engine, lambda c: jobs.take_lease(c, job.id, "other", now, now + lease.SECONDS))
+    assert transact(world.engine, lambda c: leases.take(c, job.id, "other", now, now + lease.SECONDS))
     return stored(world)
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from controller.db import due, jobs
+from controller.db import due, jobs, leases
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import job_runner, worker
 from controller.jobs.lifecycle import lease, plan
@@ -114,7 +114,7 @@ def test_a_lease_that_nobody_can_renew_is_given_back(world, monkeypatch):
 @attack("renewing a lease meets an error nobody foresaw", "it is renewed at the next time; nobody else gets the job")
 def test_a_lease_is_renewed_again_after_whatever_a_renewal_met(world, monkeypatch):
     monkeypatch.setattr(lease, "RENEWALS", 600)
-    real, met = jobs.renew_lease, []
+    real, met = leases.renew, []
 
     def renew(*about, **more):
         if not met:
@@ -122,7 +122,7 @@ def test_a_lease_is_renewed_again_after_whatever_a_renewal_met(world, monkeypatc
             raise MemoryError
         return real(*about, **more)
 
-    monkeypatch.setattr(jobs, "renew_lease", renew)
+    monkeypatch.setattr(leases, "renew", renew)
     entered, leave = threading.Event(), threading.Event()
     world.panel.before["ensure_account"] = lambda: (entered.set(), leave.wait(SECONDS))
     job = world.order()

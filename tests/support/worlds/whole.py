@@ -20,7 +20,7 @@ from pathlib import Path
 import pymysql
 import requests
 
-from controller.db import jobs
+from controller.db import jobs, leases
 from controller.db.connection.engine import transact
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service
@@ -168,7 +168,7 @@ class Whole:
 
         def is_ours():
             now = time.time()
-            return transact(engine, lambda found: jobs.take_lease(found, job["id"], "later", now, now + seconds))
+            return transact(engine, lambda found: leases.take(found, job["id"], "later", now, now + seconds))
 
         wait_until(is_ours, "somebody else holds the job's lease")
         assert Worker(engine, self.service.installation.tools_for, lambda: time.time() + seconds).advance(job["id"])

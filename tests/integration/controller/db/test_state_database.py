@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
-from controller.db import due, jobs, proofs, steps
+from controller.db import due, jobs, leases, proofs, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.migrate import revisions, upgrade
@@ -108,7 +108,7 @@ def test_a_change_by_who_knows_another_holder_of_the_job_is_refused(engine):
 
 def test_a_renewed_lease_leaves_the_job_as_its_holder_knows_it(engine):
     held = add_job(engine, lease_owner="mine", lease_until=NOW)
-    assert transact(engine, lambda connection: jobs.renew_lease(connection, held.id, "mine", NOW + 90))
+    assert transact(engine, lambda connection: leases.renew(connection, held.id, "mine", NOW + 90))
     transact(engine, lambda connection: jobs.update(connection, held, NOW + 1, percent=20))
     assert (read(engine).percent, read(engine).lease_until) == (20, NOW + 90)
 
@@ -152,7 +152,7 @@ def test_only_one_of_many_takes_a_lease(engine):
 
     def take(owner):
         start.wait()
-        return transact(engine, lambda c: jobs.take_lease(c, "job00001", owner, NOW, NOW + 60))
+        return transact(engine, lambda c: leases.take(c, "job00001", owner, NOW, NOW + 60))
 
     with ThreadPoolExecutor(6) as pool:
         taken = list(pool.map(take, [f"worker{n}" for n in range(6)]))
@@ -162,12 +162,12 @@ def test_only_one_of_many_takes_a_lease(engine):
 
 def test_a_lease_can_be_taken_over_only_after_it_ran_out(engine):
     add_job(engine)
-    assert transact(engine, lambda c: jobs.take_lease(c, "job00001", "first", NOW, NOW + 60))
-    assert not transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 59, NOW + 119))
-    assert transact(engine, lambda c: jobs.renew_lease(c, "job00001", "first", NOW + 90))
-    assert not transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 89, NOW + 149))
-    assert transact(engine, lambda c: jobs.take_lease(c, "job00001", "second", NOW + 90, NOW + 150))
-    assert not transact(engine, lambda c: jobs.renew_lease(c, "job00001", "first", NOW + 200))
+    assert transact(engine, lambda c: leases.take(c, "job00001", "first", NOW, NOW + 60))
+    assert not transact(engine, lambda c: leases.take(c, "job00001", "second", NOW + 59, NOW + 119))
+    assert transact(engine, lambda c: leases.renew(c, "job00001", "first", NOW + 90))
+    assert not transact(engine, lambda c: leases.take(c, "job00001", "second", NOW + 89, NOW + 149))
+    assert transact(engine, lambda c: leases.take(c, "job00001", "second", NOW + 90, NOW + 150))
+    assert not transact(engine, lambda c: leases.renew(c, "job00001", "first", NOW + 200))
 
 
 def test_a_job_is_due_when_its_time_came_and_nobody_holds_it(engine):
@@ -188,21 +188,21 @@ def test_a_job_is_due_when_its_time_came_and_nobody_holds_it(engine):
 
 def test_a_job_that_changed_while_it_was_held_is_looked_at_again_at_once(engine):
     add_job(engine, state="restoring", wake_at=NOW)
-    transact(engine, lambda c: jobs.take_lease(c, "job00001", "me", NOW, NOW + 60))
+    transact(engine, lambda c: leases.take(c, "job00001", "me", NOW, NOW + 60))
     held = read(engine)
     transact(engine, lambda c: jobs.update(c, jobs.get(c, "job00001", lock=True), NOW, state="finishing"))
-    transact(engine, lambda c: jobs.release_lease(c, held, "me", NOW, NOW + 600))
+    transact(engine, lambda c: leases.release(c, held, "me", NOW, NOW + 600))
     assert read(engine).wake_at == NOW
     assert read(engine).lease_owner is None
 
 
 def test_releasing_a_lease_that_was_lost_changes_nothing(engine):
     add_job(engine)
-    transact(engine, lambda c: jobs.take_lease(c, "job00001", "old", NOW, NOW + 60))
+    transact(engine, lambda c: leases.take(c, "job00001", "old", NOW, NOW + 60))
     held = read(engine)
-    transact(engine, lambda c: jobs.take_lease(c, "job00001", "new", NOW + 60, NOW + 120))
+    transact(engine, lambda c: leases.take(c, "job00001", "new", NOW + 60, NOW + 120))
     before = read(engine)
-    transact(engine, lambda c: jobs.release_lease(c, held, "old", NOW + 61, None))
+    transact(engine, lambda c: leases.release(c, held, "old", NOW + 61, None))
     assert read(engine) == before
 
 

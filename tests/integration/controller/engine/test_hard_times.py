@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from controller.db import jobs
+from controller.db import jobs, leases
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.engine import step_runner
@@ -40,7 +40,7 @@ def test_a_worker_that_lost_its_lease_begins_nothing_more(world):
         world.panel.before.clear()
         world.clock.pass_by(lease.SECONDS + 1)
         now = world.clock()
-        assert transact(world.engine, lambda c: jobs.take_lease(c, job.id, "other", now, now + lease.SECONDS))
+        assert transact(world.engine, lambda c: leases.take(c, job.id, "other", now, now + lease.SECONDS))
 
     world.panel.before["ensure_database"] = lose
     world.worker.advance(job.id)

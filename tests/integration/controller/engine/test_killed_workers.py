@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.db import jobs, steps
+from controller.db import jobs, leases, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import slots
@@ -180,7 +180,7 @@ def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(wo
     now = world.clock()
 
     def take(connection):
-        jobs.take_lease(connection, job.id, f"{killed.name}:1", now, now + lease.SECONDS)
+        leases.take(connection, job.id, f"{killed.name}:1", now, now + lease.SECONDS)
         steps.update(connection, job.id, "check", state="running")
         slots.take(connection, "web1", PER_SERVER, f"{killed.name}:2", Moment(now, now), now + lease.SECONDS)
 

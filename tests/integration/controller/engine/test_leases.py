@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.db import due, jobs
+from controller.db import due, jobs, leases
 from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
@@ -56,7 +56,7 @@ def test_many_workers_on_many_jobs_do_each_job_once(world):
 def test_the_work_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(world):
     job = world.order()
     now = world.clock()
-    transact(world.engine, lambda c: jobs.take_lease(c, job.id, "dead", now, now + lease.SECONDS))
+    transact(world.engine, lambda c: leases.take(c, job.id, "dead", now, now + lease.SECONDS))
     world.work()
     assert world.job(job).state == "received"
     world.clock.pass_by(lease.SECONDS + 1)
@@ -100,7 +100,7 @@ def test_a_renewal_that_failed_is_tried_again_at_once(world, monkeypatch):
     # Alone, the next renewal would never come
     monkeypatch.setattr(lease, "RENEWALS", 1e-6)
     monkeypatch.setattr(lease, "HURRIED_SECONDS", 0.01)
-    real, tries = jobs.renew_lease, []
+    real, tries = leases.renew, []
 
     def renew(*about):
         tries.append(1)
@@ -108,7 +108,7 @@ def test_a_renewal_that_failed_is_tried_again_at_once(world, monkeypatch):
             raise ShoplaunchError("database_busy", "the controller's database: away")
         return real(*about)
 
-    monkeypatch.setattr(jobs, "renew_lease", renew)
+    monkeypatch.setattr(leases, "renew", renew)
     job = world.order()
     held = lease.Lease(world.engine, job.id, "mine", world.clock)
     assert held.take()
@@ -123,14 +123,14 @@ def test_a_renewal_that_failed_is_tried_again_at_once(world, monkeypatch):
 def test_a_renewal_that_takes_long_loses_nothing(world, monkeypatch, seconds):
     monkeypatch.setattr(lease, "RENEWALS", 600)
     job, first, leave = held_in_a_step(world)
-    real, within, go_on = jobs.renew_lease, threading.Event(), threading.Event()
+    real, within, go_on = leases.renew, threading.Event(), threading.Event()
 
     def renew(*about):
         within.set()
         assert go_on.wait(120)
         return real(*about)
 
-    monkeypatch.setattr(jobs, "renew_lease", renew)
+    monkeypatch.setattr(leases, "renew", renew)
     assert within.wait(120)
     # The database has let it wait
     world.clock.pass_by(seconds)

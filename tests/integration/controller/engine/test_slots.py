@@ -6,7 +6,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from controller.db import due, jobs
+from controller.db import due, jobs, leases
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import MOST, reading, transact
 from controller.db.machines import servers, slots
@@ -385,7 +385,7 @@ def test_a_job_that_another_worker_was_faster_to_claim_counts_as_missed(world, m
     (job,) = many(world, 1)
 
     def another_was_faster(connection, job_id, moment):
-        jobs.take_lease(connection, job_id, "other", moment.leases, moment.now + LONG)
+        leases.take(connection, job_id, "other", moment.leases, moment.now + LONG)
 
     monkeypatch.setattr(world.worker._job_runner, "claim", another_was_faster)
     assert world.worker.drain("web1") == 0

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from controller.db import jobs
+from controller.db import jobs, leases
 from controller.db.connection.engine import transact
 from controller.jobs.agent_link import agent_events
 from controller.jobs.intake import chores
@@ -45,7 +45,7 @@ def test_what_a_worker_and_its_lease_say_of_a_job_names_it(world, entries, monke
     def away(*_about):
         raise ShoplaunchError("database_busy", "the controller's database: away")
 
-    monkeypatch.setattr(jobs, "renew_lease", away)
+    monkeypatch.setattr(leases, "renew", away)
     world.panel.before["ensure_account"] = lambda: wait_until(lambda: entries("lease not renewed"))
     job = world.order()
     world.work()
