@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.backups import aftermath
-from controller.db import health, migrate, retention
+from controller.db import migrate
+from controller.db.upkeep import health
+from controller.db.upkeep import retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access

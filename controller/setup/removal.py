@@ -9,7 +9,8 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from controller.access.actor import command_line
-from controller.db import bundles, usage
+from controller.db import bundles
+from controller.db.upkeep import usage
 from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold

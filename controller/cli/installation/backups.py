@@ -15,7 +15,7 @@ from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
 from controller.db.machines.duties import DAY_SECONDS, note_done
-from controller.db.retention import BACKED_UP
+from controller.db.upkeep.retention import BACKED_UP
 from controller.jobs.intake import duties
 from controller.settings.loading import load_config
 from controller.settings.sections import Config

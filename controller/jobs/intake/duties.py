@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.billing.base import DONE_AGAIN, NOT_DONE, Alarm
-from controller.db import retention
+from controller.db.upkeep import retention
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import duties

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db import retention as rows
+from controller.db.upkeep import retention as rows
 from controller.db.connection.engine import clear_of_traces, reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, proofs
-from controller.db import retention as rows
+from controller.db.upkeep import retention as rows
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders

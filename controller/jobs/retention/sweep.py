@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db import retention as rows
+from controller.db.upkeep import retention as rows
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
 from controller.jobs.engine.presence import is_gone, process_name

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from controller import measures
 from controller.db.machines.starts import Counted
-from controller.db.retention import Kept
+from controller.db.upkeep.retention import Kept
 from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle.states import STATES
 

@@ -179,7 +179,7 @@ class SharedWorld(World):
 
 def main(folder, url, name, port, *hold):
     """Be the worker."""
-    from controller.db import due, jobs
+    from controller.db import due, leases
     from controller.jobs.engine import worker
     from controller.jobs.lifecycle import lease
 

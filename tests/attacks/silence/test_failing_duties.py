@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.db import retention
+from controller.db.upkeep import retention
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import duties

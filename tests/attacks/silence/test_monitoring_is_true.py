@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from controller.db import health as health_rows
+from controller.db.upkeep import health as health_rows
 from controller.db import tables
 from controller.db.connection.engine import transact
 from controller.db.machines import workers

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from controller.db import retention, steps
+from controller.db import steps
+from controller.db.upkeep import retention
 from controller.db.connection.engine import reading
 from controller.db.tables import jobs, server_slots
 from controller.db.tables import retention as lease

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from controller.db import health as rows
+from controller.db.upkeep import health as rows
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake import billing_events, chores
 from controller.jobs.intake.orders import Sender

@@ -17,7 +17,7 @@ from controller.bundles.rewrite.needles import spellings
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
 from controller.db.machines.starts import Counted
-from controller.db.retention import Kept
+from controller.db.upkeep.retention import Kept
 from controller.follow_up_kinds import KINDS
 from controller.jobs.engine.monitoring.health import Health
 from controller.jobs.lifecycle import plan

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.billing.base import Alarm, Billing
-from controller.db import facts, health
+from controller.db import facts
+from controller.db.upkeep import health
 from controller.db.connection.engine import reading
 from controller.db.facts import Problem
 from controller.db.jobs import Job

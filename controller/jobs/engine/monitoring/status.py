@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from controller.db import due, health
+from controller.db import due
+from controller.db.upkeep import health
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, slots, workers

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.db import due, jobs, retention, steps
+from controller.db import due, jobs, steps
+from controller.db.upkeep import retention
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db import retention as leases
+from controller.db.upkeep import retention as leases
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.tables import jobs as job_rows
