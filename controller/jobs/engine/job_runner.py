@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,19 +21,21 @@ from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import preparation, step_runner
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.monitoring import agent_probe, alarms
-from controller.jobs.engine.operations import cancellation, follow_up, interventions, start_leftovers, tls_follow_up
+from controller.jobs.engine.operations import (
+    cancellation,
+    follow_up,
+    rollback_notes,
+    start_leftovers,
+    tls_follow_up,
+)
 from controller.jobs.lifecycle import changes, due_hint, lease, plan, states
 from controller.jobs.lifecycle.panel_access import server_outage
-from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import JobContext, Tools, Work
 from controller.jobs.shop import credentials, notification_log, notifications
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
-
-if TYPE_CHECKING:
-    from shared.documents import Error
 
 LOG = logging.getLogger(__name__)
 #: Pause before a panel or mail server that failed is asked again.
@@ -339,9 +341,9 @@ class JobRunner:
             # A panel's error is no bug of the controller: one log line is enough, however often it is tried
             known = isinstance(error, ShoplaunchError)
             LOG.warning("job %s: taking back: %s", job.id, error, exc_info=None if known else error)
-            document = changes.as_document(error)
-            return self._change(job.id, lambda c, now_job: _not_undone(c, now_job, document, now))
-        return self._change(job.id, lambda connection, now_job: _undone(connection, now_job, done, now))
+            document, again_at = changes.as_document(error), now + AGAIN_SECONDS
+            return self._change(job.id, lambda c, one: rollback_notes.not_undone(c, one, document, now, again_at))
+        return self._change(job.id, lambda c, one: rollback_notes.undone(c, one, done, now))
 
     def _alarm(self, job: Job) -> None:
         """Alarm the operator; when that fails, everything else goes on and it is tried again later."""
@@ -366,35 +368,3 @@ class JobRunner:
             return {"alarm": "told", **facts.column(known)}
 
         self._change(job.id, work)
-
-
-def _not_undone(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
-    noted = (
-        panel_lockout.noted(connection, job, error, now)
-        if error["code"] == panel_lockout.CODE
-        else {"error": dict(error)}
-    )
-    # Jobs cancelled before this time was noted are waited for from now on
-    known = facts.of(job)
-    began = (
-        {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
-    )
-    return {**began, **noted, "wake_at": now + AGAIN_SECONDS}
-
-
-def _undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> Mapping[str, Any]:
-    if job.state != states.CANCELLED:
-        return {}
-    known = done.learned(facts.of(job))
-    columns = facts.column(known)
-    if known.undo.state != facts.UNDO_DONE:
-        # Include what was noted meanwhile
-        return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
-    # The text names files of the account
-    error: Error | None = None
-    if done.kept:
-        error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
-    if plan.rows(connection, job)["agent"].state == steps.DONE:
-        error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
-    # Of a server that let nobody in: it does again
-    return columns | interventions.released() | {"error": error, "alarm": "", "wake_at": None}

@@ -1,0 +1,53 @@
+"""What a cancelled job notes of its rollback: done, done in part, or to be tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from controller.db import facts, steps
+from controller.db.jobs import Job
+from controller.jobs.engine.operations import cancellation, interventions
+from controller.jobs.lifecycle import changes, plan, states
+from controller.jobs.lifecycle.panel_access import panel_lockout
+from shared.errors import ShoplaunchError
+
+if TYPE_CHECKING:
+    from shared.documents import Error
+
+
+def not_undone(connection: sa.Connection, job: Job, error: Error, now: float, wake_at: float) -> dict[str, Any]:
+    """Return the columns of a job that could not be taken back now, and is tried again at `wake_at`."""
+    noted = (
+        panel_lockout.noted(connection, job, error, now)
+        if error["code"] == panel_lockout.CODE
+        else {"error": dict(error)}
+    )
+    # Jobs cancelled before this time was noted are waited for from now on
+    known = facts.of(job)
+    began = (
+        {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
+    )
+    return {**began, **noted, "wake_at": wake_at}
+
+
+def undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> Mapping[str, Any]:
+    """Return the columns of a job of which `done` was taken back: all of it, or a part."""
+    if job.state != states.CANCELLED:
+        return {}
+    known = done.learned(facts.of(job))
+    columns = facts.column(known)
+    if known.undo.state != facts.UNDO_DONE:
+        # Include what was noted meanwhile
+        return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
+    # The text names files of the account
+    error: Error | None = None
+    if done.kept:
+        error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
+    if plan.rows(connection, job)["agent"].state == steps.DONE:
+        error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
+    # Of a server that let nobody in: it does again
+    return columns | interventions.released() | {"error": error, "alarm": "", "wake_at": None}
