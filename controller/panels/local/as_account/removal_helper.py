@@ -1,6 +1,6 @@
 """Remove files and folders as the account: never through a link, never beyond its file system.
 
-Started by run.py as root together with helper.py, whose source is passed with it and whose operations it extends.
+Started by run.py as root together with helper.py, whose operations it extends, and account_files.py.
 Standard library only.
 """
 
@@ -9,18 +9,15 @@ import itertools
 import os
 import stat
 
-from controller.panels.local.as_account.helper import (
-    MAX_NAMES,
-    OPERATIONS,
+from controller.panels.local.as_account.account_files import (
     Missing,
     Refused,
-    Request,
-    main,
     names_in,
     open_for_removal,
     status_of_name,
     walk,
 )
+from controller.panels.local.as_account.helper import MAX_NAMES, OPERATIONS, Request, main
 
 #: Deeper folders are first moved up, so that no tree exhausts descriptors or the interpreter's stack.
 MAX_DEPTH, MAX_PASSES = 64, 100_000

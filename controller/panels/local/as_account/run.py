@@ -15,9 +15,9 @@ from controller.panels.local.as_account import sources
 from controller.processes import Bounds, Ended, TooMuchOutput
 from shared.errors import ShoplaunchError, is_known
 
-SOURCE = sources.alone()
+SOURCE = sources.joined("account_files", "helper")
 #: The sources of operations that need more than helper.py.
-SOURCES = {"remove": sources.with_helper("removal_helper.py")}
+SOURCES = {"remove": sources.joined("account_files", "helper", "removal_helper")}
 TIMEOUT_SECONDS = 60
 #: Time limit for whole trees and bundles.
 LONG_SECONDS = 900

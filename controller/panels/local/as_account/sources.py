@@ -5,20 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-_HELPER = "controller.panels.local.as_account.helper"
+_PACKAGE = "controller.panels.local.as_account"
 
 
-def alone() -> str:
-    """Return the source of helper.py."""
-    return (_FOLDER / "helper.py").read_text()
-
-
-def with_helper(name: str) -> str:
-    """Return the file `name` and helper.py, which it imports from, as one source."""
-    lines = (
-        "import sys, types",
-        f"given = sys.modules[{_HELPER!r}] = types.ModuleType({_HELPER!r})",
-        f"exec(compile({alone()!r}, 'helper.py', 'exec'), given.__dict__)",
-        f"exec(compile({(_FOLDER / name).read_text()!r}, {name!r}, 'exec'))",
-    )
-    return "\n".join(lines)
+def joined(*names: str) -> str:
+    """Return the last of these modules as one source, with those it imports from: each only knows those before it."""
+    *known, last = names
+    lines = ["import sys, types"]
+    for name in known:
+        module, source = f"{_PACKAGE}.{name}", (_FOLDER / f"{name}.py").read_text()
+        lines += [
+            f"given = sys.modules[{module!r}] = types.ModuleType({module!r})",
+            f"exec(compile({source!r}, '{name}.py', 'exec'), given.__dict__)",
+        ]
+    return "\n".join([*lines, f"exec(compile({(_FOLDER / f'{last}.py').read_text()!r}, '{last}.py', 'exec'))"])

@@ -1,8 +1,8 @@
 """Start a command as the account, as this machine's cron would: with cron's limits and session, not the controller's.
 
-Started by starting.py as root together with helper.py, whose source is passed with it. The command may be any program
-of the account: no descriptor, variable, limit, priority or control group of the controller reaches it. Standard library
-only.
+Started by starting.py as root together with account_files.py, whose source is passed with it. The command may be any
+program of the account: no descriptor, variable, limit, priority or control group of the controller reaches it. Standard
+library only.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from controller.panels.local.as_account.helper import drop_rights
+from controller.panels.local.as_account.account_files import drop_rights
 
 #: Process names of cron, and where PAM keeps the rules for its jobs.
 CRON_NAMES = ("cron", "crond")

@@ -19,7 +19,7 @@ from shared.job import START_VARIABLE
 
 LOG = logging.getLogger(__name__)
 ANSWER_BYTES = 64 * 1024
-SOURCE = sources.with_helper("start_helper.py")
+SOURCE = sources.joined("account_files", "start_helper")
 
 
 def start(identity: Identity, command: str, variables: Mapping[str, str], within_seconds: float) -> Started:
