@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from controller.account import Account as Account
+from controller.account import Account
 from controller.panels.start import NOT_OFFERED, Started
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE

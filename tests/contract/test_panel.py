@@ -5,7 +5,8 @@ import os
 import pymysql
 import pytest
 
-from controller.panels.base import Account, Check, DocumentRootRules, SkeletonFiles
+from controller.account import Account
+from controller.panels.base import Check, DocumentRootRules, SkeletonFiles
 from controller.panels.registry import PANELS
 from controller.panels.start import REASONS, WAYS, Started
 from shared.encoding import sha256_hex

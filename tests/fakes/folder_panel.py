@@ -6,15 +6,8 @@ import shutil
 import threading
 from pathlib import Path
 
-from controller.panels.base import (
-    Account,
-    DatabaseEndpoint,
-    DocumentRootRules,
-    Panel,
-    SiteAddress,
-    SkeletonFiles,
-    SkeletonStatus,
-)
+from controller.account import Account
+from controller.panels.base import DatabaseEndpoint, DocumentRootRules, Panel, SiteAddress, SkeletonFiles, SkeletonStatus
 from controller.panels.start import NOT_OFFERED
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER

@@ -114,7 +114,7 @@ sys.exit(code)
 class PhpHost:
     """One account and the site of `HOST` in it. `ini` are PHP's settings by name ({home}, {root} are its folders);
     `runs_as` another account's user (FPM only); `more` goes into the site's virtual host, `default` into that of all
-    other names. With `account` (controller.panels.base.Account) it is the site of one that is there; with `ends_group`
+    other names. With `account` (controller.account.Account) it is the site of one that is there; with `ends_group`
     (suEXEC only) all that PHP has started in its group is killed when a request ends."""
 
     def __init__(

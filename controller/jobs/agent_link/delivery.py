@@ -10,7 +10,8 @@ from controller.agent_archive.ascii_armor import armored
 from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
-from controller.panels.base import Account, Panel, SkeletonFiles
+from controller.account import Account
+from controller.panels.base import Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, JOB_FILE, LAUNCHER_FILE, cron_command

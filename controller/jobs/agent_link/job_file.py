@@ -15,7 +15,8 @@ from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.silence import HEARTBEAT_SECONDS
 from controller.jobs.agent_link.holding_page import holding_page
-from controller.panels.base import Account, DocumentRootRules
+from controller.account import Account
+from controller.panels.base import DocumentRootRules
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.job import FORMAT, check_job

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
 from controller.jobs.record import sanitize
-from controller.panels.base import Account, Panel
+from controller.account import Account
+from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate

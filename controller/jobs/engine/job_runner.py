@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from controller.jobs.record.sealed_values import private_values
 from controller.db import due, facts, jobs, leases, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Clock, Moment, at
@@ -327,14 +328,14 @@ class JobRunner:
         tools = self._tools(job)
         if job.secrets_encrypted is None and job.state == states.PREPARING and job.kind == RESTORE:
             job = self._change(job.id, preparation.private_values(tools))
-        return Work(job, changes.private_values(tools.keys, job), tools)
+        return Work(job, private_values(tools.keys, job), tools)
 
     def _undo(self, job: Job) -> Job:
         if facts.of(job).undo.state == facts.UNDO_DONE:
             return self._change(job.id, lambda _c, _job: {"wake_at": None} if _job.wake_at is not None else {})
         tools, now = self._tools(job), self._clock()
         try:
-            done = cancellation.run(Work(job, changes.private_values(tools.keys, job), tools))
+            done = cancellation.run(Work(job, private_values(tools.keys, job), tools))
         except lease.Lost:
             raise
         except Exception as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from controller.jobs.record.sealed_values import sealed
 from controller.db import proofs, steps
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, states
@@ -48,7 +49,7 @@ def private_values(tools: Tools) -> Change:
         taken = proofs.claim_fingerprints(connection, job.id, prints)
         if taken is not None:
             raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
-        return changes.sealed(tools.keys, private)
+        return sealed(tools.keys, private)
 
     return change
 

@@ -14,8 +14,6 @@ from controller.db.jobs import Job
 from controller.jobs.lifecycle import plan, states
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record import sanitize
-from controller.jobs.record.sealed_values import private_values as private_values
-from controller.jobs.record.sealed_values import sealed as sealed
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
-from controller.panels.base import Account, Panel
+from controller.account import Account
+from controller.panels.base import Panel
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE

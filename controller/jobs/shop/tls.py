@@ -10,7 +10,8 @@ from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve
-from controller.panels.base import Account, Panel, SiteAddress
+from controller.account import Account
+from controller.panels.base import Panel, SiteAddress
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 

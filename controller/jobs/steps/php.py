@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps.database_user import require_no_shop
-from controller.panels.base import Account
+from controller.account import Account
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from controller.db.facts import Made
 from controller.jobs.agent_link.panel_reading import marker
 from controller.jobs.lifecycle import late_removals, places
 from controller.jobs.lifecycle.step_context import Work
-from controller.panels.base import Account, Panel
+from controller.account import Account
+from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 
 #: States of the account a job made: MAYBE until the panel has confirmed it.

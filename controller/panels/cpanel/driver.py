@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from controller.panels.base import (
-    Account,
-    Check,
-    DatabaseEndpoint,
-    DocumentRootRules,
-    Package,
-    Panel,
-    Prepared,
-    SkeletonFiles,
-    SkeletonStatus,
-)
+from controller.account import Account
+from controller.panels.base import Check, DatabaseEndpoint, DocumentRootRules, Package, Panel, Prepared, SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel import check, packages, verify
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account.accounts import check_name

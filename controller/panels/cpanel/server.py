@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from controller.panels.base import (
-    Account,
-    SiteAddress,
-)
+from controller.account import Account
+from controller.panels.base import SiteAddress
 from controller.panels.cpanel.account.accounts import Accounts, check_name, place_of, reported_address
 from controller.panels.cpanel.account.cron import Crontab
 from controller.panels.cpanel.account.databases import Databases

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.panels.base import Account, Prepared
+from controller.account import Account
+from controller.panels.base import Prepared
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account_cache import side_by_side
 from controller.panels.cpanel.server import CpanelServer

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from controller.recipes.php.definitions import Definition
-from controller.recipes.php.shown_errors import without_shown_errors as without_shown_errors
+from controller.recipes.php.shown_errors import without_shown_errors
 from controller.recipes.wordpress import login
 
 #: (place of the setting, sentence about the change)

@@ -11,6 +11,7 @@ import requests
 from gunicorn.config import Config
 
 from agent.base.log import Log
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.lifecycle import changes
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.support.server_log import ServerLog
@@ -98,7 +99,7 @@ def started(house):
 def test_a_workers_log_is_not_forged(house, started):
     known, unforeseen = house.order("known.example", first_name="known"), house.order("unforeseen.example")
     for job in (known, unforeseen):
-        private = changes.sealed(house.service.installation.keys, {"db.password": "p" * 16})
+        private = sealed(house.service.installation.keys, {"db.password": "p" * 16})
         house.put(job, "preparing", wake_at=0.0, **private)
     _process, output = started("worker")
     refused, broken = f"{known.id}: step account: panel_refused: x\\n{ENTRY}", f"RuntimeError: x\\n{ENTRY}"
@@ -115,7 +116,7 @@ def test_a_workers_log_is_not_forged(house, started):
 def test_a_workers_log_in_json_is_not_forged(house, started):
     known = house.order("known.example", first_name="known")
     house.put(
-        known, "preparing", wake_at=0.0, **changes.sealed(house.service.installation.keys, {"db.password": "p" * 16})
+        known, "preparing", wake_at=0.0, **sealed(house.service.installation.keys, {"db.password": "p" * 16})
     )
     _process, output = started("worker", SHOPLAUNCH_LOG_FORMAT="json")
     wait_until(lambda: "panel_refused" in output().rpartition("\n")[0], output)

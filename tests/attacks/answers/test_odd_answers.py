@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from controller.panels.base import Account, Prepared, SkeletonFiles
+from controller.account import Account
+from controller.panels.base import Prepared, SkeletonFiles
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.driver import CpanelPanel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.base import Account
+from controller.account import Account
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.driver import CpanelPanel

@@ -7,7 +7,7 @@ import subprocess
 
 import pymysql
 
-from controller.panels.base import Account
+from controller.account import Account
 from controller.panels.local import commands
 from controller.panels.local.accounts import Accounts
 from controller.panels.local.crontab import Crontab

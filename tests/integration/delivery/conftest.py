@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.agent_archive.build import build_agent, launcher
-from controller.panels.base import Account, SkeletonFiles
+from controller.account import Account
+from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel

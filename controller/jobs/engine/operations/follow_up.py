@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.jobs.record.sealed_values import sealed
 from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.documents import FollowUpParts
@@ -65,7 +66,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         **_private_values(kind, wanted.given, kept.get("password_format", BCRYPT)),
         "db.password": database_password(),
     }
-    row = {**_row(parent, kind, kept, entry, now), **changes.sealed(keys, private)}
+    row = {**_row(parent, kind, kept, entry, now), **sealed(keys, private)}
     try:
         return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted))
     except IntegrityError:

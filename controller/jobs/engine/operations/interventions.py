@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.jobs.record.sealed_values import private_values, sealed
 from controller.db import bundles, claims, facts, jobs, steps
 from controller.db.facts import Undo
 from controller.db.identities.access import Note
@@ -150,10 +151,10 @@ def _check_order(known: Mapping[str, plan.Step], rows: Mapping[str, steps.StepRo
 
 
 def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
-    private = changes.private_values(keys, job)
+    private = private_values(keys, job)
     if not private:
         return {}
-    return changes.sealed(keys, {**private, "db.password": database_password()})
+    return sealed(keys, {**private, "db.password": database_password()})
 
 
 def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None) -> Job:

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 from controller.network import local_peers
 from controller.network.failures import LARGE, NetworkError
 from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, Limits, Origin
-from controller.network.local_peers import is_of_this_machine as is_of_this_machine
+from controller.network.local_peers import is_of_this_machine
 from controller.network.unpacking import unpacked
 from controller.network.words import shown
 from shared.errors import ShoplaunchError

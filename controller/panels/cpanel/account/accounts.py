@@ -11,7 +11,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from controller.panels.base import Account
+from controller.account import Account
 from controller.panels.cpanel import operations
 from controller.panels.cpanel.account_cache import AccountCache, side_by_side
 from controller.panels.cpanel.api import privileges

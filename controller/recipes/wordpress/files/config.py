@@ -12,6 +12,7 @@ from controller.recipes.php import literal
 from controller.recipes.php.definitions import TABLE_PREFIX, Definition, definitions, redefined
 from controller.recipes.php.folding import folded
 from controller.recipes.php.guard import with_guard
+from controller.recipes.php.shown_errors import without_shown_errors
 from controller.recipes.secrets import parts
 from controller.recipes.secrets.parts import Held
 from controller.recipes.tree import template_files
@@ -132,7 +133,7 @@ class Configuration:
         filled = redefined(self.source, CONFIG, lambda one: self._value(one, nonce))
         missing = [name for name in SALTS if not self.has(name)]
         added = [b"define( '%b', %b );" % (name.encode(), _quoted(nonce, _secret_name(name))) for name in missing]
-        return with_guard(living.without_shown_errors(filled), *added)
+        return with_guard(without_shown_errors(filled), *added)
 
     def _value(self, one: Definition, nonce: str) -> bytes | None:
         """Return the replacement of a definition's value, None where it stays."""

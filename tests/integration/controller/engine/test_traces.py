@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from controller.jobs.record.sealed_values import sealed
 from controller.billing.mail import Mail
 from controller.cli import main
 from controller.jobs.lifecycle import changes
@@ -166,7 +167,7 @@ def test_a_process_of_its_own_sends_what_it_does_and_ends(collector, words):
             (site.home / "agent").mkdir(exist_ok=True)
             (site.home / "agent" / name).touch()
         job = site.order("traced.example")
-        private = changes.sealed(site.service.installation.keys, {"db.password": "p" * 16})
+        private = sealed(site.service.installation.keys, {"db.password": "p" * 16})
         site.put(job, "preparing", wake_at=0.0, **private)
         environment = {**os.environ, **site.environment, "SHOPLAUNCH_TRACES_URL": collector.url}
         command = [sys.executable, "-c", "from controller.cli import main; main()", *words]

@@ -4,7 +4,7 @@ import pytest
 
 from controller.db import proofs
 from controller.db.connection.engine import reading, transact
-from controller.jobs.lifecycle.changes import private_values
+from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop.shop_secrets import fingerprint
 from shared.errors import ShoplaunchError
 from shared.job import cron_line

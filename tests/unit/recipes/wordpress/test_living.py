@@ -5,6 +5,7 @@ import time
 import pytest
 
 from controller.recipes.php.definitions import definitions
+from controller.recipes.php.shown_errors import without_shown_errors
 from controller.recipes.wordpress import living
 from controller.recipes.wordpress.database import options
 from tests.unit.bundles.rewrite.helpers import serialize
@@ -51,7 +52,7 @@ def test_constants_are_those_of_a_living_site(source, value):
     ],
 )
 def test_pages_show_no_errors(before, after):
-    assert living.without_shown_errors(before) == after
+    assert without_shown_errors(before) == after
 
 
 @pytest.mark.parametrize(
