@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from controller.db import jobs as job_rows, leases
+from controller.db import jobs as job_rows
+from controller.db import leases
 from controller.db.connection.clock import Moment
 from controller.db.jobs import NEED_SERVER, Job
 from controller.db.machines import breakers

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from controller.backups import aftermath
 from controller.db import migrate
-from controller.db.upkeep import health
-from controller.db.upkeep import retention
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
 from controller.db.machines import duties
+from controller.db.upkeep import health, retention
 from controller.panels.base import Check
 from controller.settings.sections import Config
 from controller.timestamps import iso

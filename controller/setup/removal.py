@@ -10,10 +10,10 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.db import bundles
-from controller.db.upkeep import usage
 from controller.db.connection.engine import reading
 from controller.db.machines import servers
 from controller.db.row_holds import Hold
+from controller.db.upkeep import usage
 from controller.files import alone, sync_folder
 from controller.jobs.lifecycle import bundle_store
 from controller.settings.sections import Config

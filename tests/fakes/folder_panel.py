@@ -7,7 +7,14 @@ import threading
 from pathlib import Path
 
 from controller.account import Account
-from controller.panels.base import DatabaseEndpoint, DocumentRootRules, Panel, SiteAddress, SkeletonFiles, SkeletonStatus
+from controller.panels.base import (
+    DatabaseEndpoint,
+    DocumentRootRules,
+    Panel,
+    SiteAddress,
+    SkeletonFiles,
+    SkeletonStatus,
+)
 from controller.panels.start import NOT_OFFERED
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER

@@ -1,8 +1,8 @@
 """Connections to PostgreSQL: the server proves itself before it hears the password, and every text can be stored.
 
-At a Unix socket the folders above it and the user who listens are checked (shared.database.unix_socket). Over TCP the server
-is asked for SCRAM, which reveals no password and proves that the server knows it too, unless a verified certificate
-proves its identity.
+At a Unix socket the folders above it and the user who listens are checked (shared.database.unix_socket). Over TCP the
+server is asked for SCRAM, which reveals no password and proves that the server knows it too, unless a verified
+certificate proves its identity.
 """
 
 from __future__ import annotations

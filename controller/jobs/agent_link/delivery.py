@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from controller.account import Account
 from controller.agent_archive.ascii_armor import armored
 from controller.db import facts
 from controller.db.jobs import Job
 from controller.jobs.agent_link.panel_reading import marker
-from controller.account import Account
 from controller.panels.base import Panel, SkeletonFiles
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError

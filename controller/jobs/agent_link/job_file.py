@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from controller.account import Account
 from controller.db.bundles import Bundle
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.silence import HEARTBEAT_SECONDS
 from controller.jobs.agent_link.holding_page import holding_page
-from controller.account import Account
 from controller.panels.base import DocumentRootRules
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError

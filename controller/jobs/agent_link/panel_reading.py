@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from controller.account import Account
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
 from controller.jobs.record import sanitize
-from controller.account import Account
 from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE

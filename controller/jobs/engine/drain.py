@@ -15,10 +15,10 @@ from controller.db import due
 from controller.db.connection.clock import Clock, Moment, about, at
 from controller.db.connection.engine import reading, transact
 from controller.db.due import Candidate
+from controller.jobs.engine.capacity.thread_shares import FOR_ORDERS, FOR_VISITS, HANGING, slot_for
 from controller.jobs.engine.claims import Claimed, Rest
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.port import Engine, Slot
-from controller.jobs.engine.capacity.thread_shares import FOR_ORDERS, FOR_VISITS, HANGING, slot_for
 from controller.jobs.lifecycle import due_hint, states
 from controller.jobs.lifecycle.emergency_log import report
 from controller.panels.calls_under_way import CALLS

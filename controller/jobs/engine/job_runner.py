@@ -10,7 +10,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.jobs.record.sealed_values import private_values
 from controller.db import due, facts, jobs, leases, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Clock, Moment, at
@@ -29,10 +28,12 @@ from controller.jobs.engine.operations import (
     start_leftovers,
     tls_follow_up,
 )
+from controller.jobs.engine.step_notes import Result
 from controller.jobs.lifecycle import changes, due_hint, lease, plan, states
-from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.lifecycle.emergency_log import report
+from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.lifecycle.step_context import JobContext, Tools, Work
+from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import credentials, notification_log, notifications
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
@@ -305,7 +306,7 @@ class JobRunner:
             begun = step_runner.finish(held, begun, self._results(begun), way, self._clock())
         return begun.job, begun.rows
 
-    def _results(self, begun: step_runner.Begun) -> list[step_runner.Result]:
+    def _results(self, begun: step_runner.Begun) -> list[Result]:
         try:
             work = self._work(begun.job)
         except lease.Lost:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from controller.jobs.record.sealed_values import sealed
 from controller.db import proofs, steps
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import shop_secrets, values
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.engine.port import Engine, Hints
 from controller.jobs.engine.worker import Worker
+from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
@@ -25,10 +25,8 @@ class Kind:
 
 
 def _embedded(context: EngineContext) -> Engine:
-    wakeup = Wakeup(context.config.wakeups)
-    return Worker(
-        context.database, context.tools_for, context.clock, context.chores, context.end, WorkerOptions(wakeup, context.own, context.is_left)
-    )
+    options = WorkerOptions(Wakeup(context.config.wakeups), context.own, context.is_left)
+    return Worker(context.database, context.tools_for, context.clock, context.chores, context.end, options)
 
 
 def _celery(context: EngineContext) -> Engine:

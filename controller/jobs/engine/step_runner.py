@@ -7,29 +7,25 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from controller import measures
-from controller.db import facts, jobs, steps
+from controller.db import jobs, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
-from controller.jobs.agent_judgement import silence
 from controller.jobs.engine.step_notes import Noted, Result, after, note_end
-from controller.jobs.lifecycle import changes, lease, places, plan, states
-from controller.jobs.lifecycle.panel_access import server_outage
-from controller.jobs.lifecycle.panel_access import panel_lockout
+from controller.jobs.lifecycle import lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
 from controller.jobs.steps.registry import run_of
 from controller.telemetry import tracing
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError
-from shared.job import RESTORE
 
 LOG = logging.getLogger(__name__)
 _OUTCOMES = {StepWaits: "waits", lease.Lost: "lost"}

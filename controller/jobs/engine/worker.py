@@ -19,14 +19,14 @@ from controller.db.due import DueServer
 from controller.db.jobs import Job
 from controller.db.machines import workers
 from controller.jobs.engine import presence, visiting
+from controller.jobs.engine.capacity.slots import Slots
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.local_workers import LocalWorkers
-from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.engine.monitoring.watchdog import Pulse, Watchdog, end_process
 from controller.jobs.engine.port import Slot
-from controller.jobs.engine.capacity.slots import Slots
-from controller.jobs.engine.capacity.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
+from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.step_context import Tools

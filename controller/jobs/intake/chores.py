@@ -18,8 +18,8 @@ from controller.jobs.engine.operations import set_back
 from controller.jobs.intake import billing_events, duties, orders, roll_outs
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers
-from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.lifecycle.emergency_log import report
+from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import spools, sweep
 from controller.telemetry.job_at_hand import working_on

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from controller.access.actor import command_line
 from controller.billing.base import DONE_AGAIN, NOT_DONE, Alarm
-from controller.db.upkeep import retention
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import duties
 from controller.db.machines.duties import FailingDuty
+from controller.db.upkeep import retention
 from controller.jobs.engine.monitoring import alarms
 from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import changes

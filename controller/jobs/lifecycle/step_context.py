@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from controller.account import Account
 from controller.billing.base import Billing
 from controller.db import facts, job_context, jobs
 from controller.db.bundles import Bundle
@@ -18,12 +19,11 @@ from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
-from controller.jobs.lifecycle.panel_access import held_panel
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
+from controller.jobs.lifecycle.panel_access import held_panel
 from controller.jobs.record.tokens import Tokens
 from controller.keys import Keys
-from controller.account import Account
 from controller.panels.base import Panel
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError

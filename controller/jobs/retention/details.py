@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import facts, jobs
-from controller.db.upkeep import retention
 from controller.db.facts import Facts
 from controller.db.jobs import Job, admin_folder
 from controller.db.tables import follow_up_parts
+from controller.db.upkeep import retention
 from shared.encoding import canonical_json, sha256_hex
 from shared.job import RESTORE
 

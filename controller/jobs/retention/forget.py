@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.upkeep import retention as rows
 from controller.db.connection.engine import clear_of_traces, reading, transact
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders, services
 from controller.db.tables import jobs as job_table
+from controller.db.upkeep import retention as rows
 from controller.jobs.retention import people, spools
 from controller.jobs.retention.sweep import Means
 from shared.errors import ShoplaunchError

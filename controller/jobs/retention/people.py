@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, proofs
-from controller.db.upkeep import retention as rows
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders
 from controller.db.tables import answers, audit, certificates, events, server_breakers, servers, services
 from controller.db.tables import refused_orders as refused
+from controller.db.upkeep import retention as rows
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import living
 from controller.jobs.record.domains import readable

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from controller.db import events as event_rows
 from controller.db import facts, jobs
-from controller.db.upkeep import retention as rows
 from controller.db.jobs import Job
 from controller.db.tables import answers, audit, events, refused_orders
 from controller.db.tables import jobs as job_table
+from controller.db.upkeep import retention as rows
 from controller.jobs.retention import details, people
 from controller.keys import Keys
 

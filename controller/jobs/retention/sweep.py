@@ -14,9 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from controller.db.upkeep import retention as rows
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
+from controller.db.upkeep import retention as rows
 from controller.jobs.engine.presence import is_gone, process_name
 from controller.jobs.retention import spools
 from controller.jobs.retention.registry import KINDS, Kind, Moment

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, replace
 
+from controller.account import Account
 from controller.db.facts import Tls
 from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.network import probes
 from controller.network.failures import UNTRUSTED, NetworkError
 from controller.network.resolver import resolve
-from controller.account import Account
 from controller.panels.base import Panel, SiteAddress
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError

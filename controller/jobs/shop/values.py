@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from controller.account import Account
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record.domains import readable
 from controller.jobs.shop import password_formats
 from controller.jobs.shop import shop_secrets as formats
-from controller.account import Account
 from controller.panels.base import DatabaseEndpoint, SiteAddress
 from controller.recipes.registry import recipe_of
 from shared.job import RESTORE

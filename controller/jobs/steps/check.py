@@ -14,9 +14,7 @@ from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation, late_removals
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
 from controller.jobs.shop import certificate, follow_up_parts, tls, values
-from controller.jobs.shop.checks import visits
-from controller.jobs.shop.checks import shop_checks
-from controller.jobs.shop.checks import office_proof
+from controller.jobs.shop.checks import office_proof, shop_checks, visits
 from controller.jobs.steps.php import chosen
 from shared.bundle import variant_of
 from shared.errors import ShoplaunchError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from controller.account import Account
 from controller.jobs.lifecycle.step_context import Outcome, Work
 from controller.jobs.steps.database_user import require_no_shop
-from controller.account import Account
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from controller.account import Account
 from controller.db.facts import Made
 from controller.jobs.agent_link.panel_reading import marker
 from controller.jobs.lifecycle import late_removals, places
 from controller.jobs.lifecycle.step_context import Work
-from controller.account import Account
 from controller.panels.base import Panel
 from shared.errors import ShoplaunchError
 

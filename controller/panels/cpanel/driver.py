@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from controller.account import Account
-from controller.panels.base import Check, DatabaseEndpoint, DocumentRootRules, Package, Panel, Prepared, SkeletonFiles, SkeletonStatus
+from controller.panels.base import (
+    Check,
+    DatabaseEndpoint,
+    DocumentRootRules,
+    Package,
+    Panel,
+    Prepared,
+    SkeletonFiles,
+    SkeletonStatus,
+)
 from controller.panels.cpanel import check, packages, verify
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account.accounts import check_name

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from controller.account import Account
-from controller.panels.base import Check, DatabaseEndpoint, DocumentRootRules, Panel, SiteAddress, SkeletonFiles, SkeletonStatus
+from controller.panels.base import (
+    Check,
+    DatabaseEndpoint,
+    DocumentRootRules,
+    Panel,
+    SiteAddress,
+    SkeletonFiles,
+    SkeletonStatus,
+)
 from controller.panels.local import agent_folder, check, commands, compiled_scripts
 from controller.panels.local.accounts import PHP_FOLDER, Accounts, SystemAccount
 from controller.panels.local.as_account import starting

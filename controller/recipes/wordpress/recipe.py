@@ -31,17 +31,16 @@ from controller.recipes.secrets.tables import secrets_of
 from controller.recipes.tree import missing_files
 from controller.recipes.tree.htaccess import HTACCESS, OwnersRules, is_htaccess
 from controller.recipes.wordpress import facts, living, settings_file
-from controller.recipes.wordpress.files import config
-from controller.recipes.wordpress.database import tables
-from controller.recipes.wordpress.database import options
 from controller.recipes.wordpress.checks import checks_of, lacking
+from controller.recipes.wordpress.database import options, tables
 from controller.recipes.wordpress.database.queries import Database, address, former_addresses
-from controller.recipes.wordpress.files.htaccess import OwnBlock
-from controller.recipes.wordpress.languages import packs
-from controller.recipes.wordpress.php_versions import active_plugins, needs_of, themes_of
 from controller.recipes.wordpress.database.rows import RowRules
 from controller.recipes.wordpress.database.statements import Statements
+from controller.recipes.wordpress.files import config
+from controller.recipes.wordpress.files.htaccess import OwnBlock
 from controller.recipes.wordpress.files.tree import TreeRules
+from controller.recipes.wordpress.languages import packs
+from controller.recipes.wordpress.php_versions import active_plugins, needs_of, themes_of
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from controller.recipes.base import TemplateDatabase
 from controller.recipes.table_prefix import other_prefix
-from controller.recipes.wordpress.files import config
 from controller.recipes.wordpress.database.queries import Database
+from controller.recipes.wordpress.files import config
 
 
 @dataclass(frozen=True)

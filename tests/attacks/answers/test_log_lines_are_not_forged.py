@@ -12,7 +12,6 @@ from gunicorn.config import Config
 
 from agent.base.log import Log
 from controller.jobs.record.sealed_values import sealed
-from controller.jobs.lifecycle import changes
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.support.server_log import ServerLog
 from shared.job import AGENT_FILE, LAUNCHER_FILE
@@ -115,9 +114,7 @@ def test_a_workers_log_is_not_forged(house, started):
         "each entry is one line of JSON, and names the job it is about")  # fmt: skip
 def test_a_workers_log_in_json_is_not_forged(house, started):
     known = house.order("known.example", first_name="known")
-    house.put(
-        known, "preparing", wake_at=0.0, **sealed(house.service.installation.keys, {"db.password": "p" * 16})
-    )
+    house.put(known, "preparing", wake_at=0.0, **sealed(house.service.installation.keys, {"db.password": "p" * 16}))
     _process, output = started("worker", SHOPLAUNCH_LOG_FORMAT="json")
     wait_until(lambda: "panel_refused" in output().rpartition("\n")[0], output)
     entries = [json.loads(line) for line in harmless(output().rpartition("\n")[0])]

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from controller.cli import main
-from controller.db.upkeep import retention
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import duties
 from controller.db.tables import failing_duties
+from controller.db.upkeep import retention
 from controller.jobs.intake import chores
 from controller.jobs.intake.duties import CHORE_SECONDS, GONE_SECONDS
 from controller.jobs.retention import sweep

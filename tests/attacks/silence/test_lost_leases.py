@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from controller.db import jobs, leases
+from controller.db import leases
 from controller.db.connection.engine import transact
 from controller.jobs.lifecycle import lease
 from tests.attacks.table import attack

@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from controller.db.upkeep import health as health_rows
 from controller.db import tables
 from controller.db.connection.engine import transact
 from controller.db.machines import workers
 from controller.db.orders import services
 from controller.db.orders.services import BilledService
+from controller.db.upkeep import health as health_rows
 from controller.jobs.engine import presence, worker
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake.installation import Installation

@@ -11,7 +11,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from controller.db import due, jobs, leases
+from controller.db import due, leases
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import job_runner, worker
 from controller.jobs.lifecycle import lease, plan

@@ -3,11 +3,11 @@
 import sqlalchemy as sa
 
 from controller.db import steps
-from controller.db.upkeep import retention
 from controller.db.connection.engine import reading
 from controller.db.tables import jobs, server_slots
 from controller.db.tables import retention as lease
 from controller.db.tables import steps as step_rows
+from controller.db.upkeep import retention
 from controller.jobs.shop import certificate
 from shared.errors import ShoplaunchError
 from tests.integration.controller.retention.shops import TABLES

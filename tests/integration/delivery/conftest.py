@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.agent_archive.build import build_agent, launcher
 from controller.account import Account
+from controller.agent_archive.build import build_agent, launcher
 from controller.panels.base import SkeletonFiles
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login

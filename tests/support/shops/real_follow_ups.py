@@ -10,12 +10,12 @@ from pathlib import Path
 
 import requests
 
+from controller.account import Account
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import connect, parse_url
 from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import tls
-from controller.account import Account
 from controller.panels.base import DatabaseEndpoint
 from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.base import PackOptions

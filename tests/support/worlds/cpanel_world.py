@@ -7,13 +7,13 @@ from pathlib import Path
 
 import requests
 
+from controller.account import Account
 from controller.agent_archive.build import build_agent, launcher
 from controller.bundles import pipeline as compiler
 from controller.bundles.template_plan import make_plan
 from controller.db.connection.engine import transact
 from controller.db.machines import servers
 from controller.jobs.lifecycle.bundle_store import Bundles
-from controller.account import Account
 from controller.panels.cpanel.api.call_limits import ServerBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel

@@ -20,7 +20,7 @@ from pathlib import Path
 import pymysql
 import requests
 
-from controller.db import jobs, leases
+from controller.db import leases
 from controller.db.connection.engine import transact
 from controller.jobs.engine.worker import Worker
 from controller.jobs.intake.service import open_service

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.account import Account
 from controller.db import facts
 from controller.db.facts import Asked, Facts, FirstReport, Link, Made, Problem, Tls, Trouble, Undo
-from controller.account import Account
 
 PROJECT = Path(__file__).resolve().parents[3]
 #: As the version at 9e78168 stored it, with everything it could note.

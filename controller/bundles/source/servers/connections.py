@@ -18,8 +18,8 @@ import pymysql.cursors
 from pymysql.constants import CLIENT
 
 from controller.database_client import OfferedTls, ProvenConnection
-from shared.database import disk_errors
 from shared.bundle import SESSION
+from shared.database import disk_errors
 from shared.database.unix_socket import SOCKETS
 from shared.errors import ShoplaunchError
 

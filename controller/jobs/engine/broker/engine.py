@@ -11,11 +11,11 @@ from controller.db.due import DueServer
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
-from controller.jobs.engine.worker_options import WorkerOptions
+from controller.jobs.engine.capacity.thread_shares import ThreadShares
 from controller.jobs.engine.engine_context import EngineContext
 from controller.jobs.engine.port import Hints
-from controller.jobs.engine.capacity.thread_shares import ThreadShares
 from controller.jobs.engine.worker import Worker
+from controller.jobs.engine.worker_options import WorkerOptions
 from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.sections import Config

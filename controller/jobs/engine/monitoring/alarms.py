@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from controller.billing.base import Alarm, Billing
 from controller.db import facts
-from controller.db.upkeep import health
 from controller.db.connection.engine import reading
 from controller.db.facts import Problem
 from controller.db.jobs import Job
+from controller.db.upkeep import health
 from controller.jobs.lifecycle import changes, plan
 from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.step_context import Tools

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from controller.db import jobs, migrate
-from controller.db.upkeep import health
-from controller.db.upkeep import retention
 from controller.db.connection import refusals
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
 from controller.db.orders.services import BilledService
+from controller.db.upkeep import health, retention
 from controller.db.upkeep.retention import Kept
 from shared.errors import ShoplaunchError
 

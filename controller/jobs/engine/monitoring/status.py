@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from controller.db import due
-from controller.db.upkeep import health
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, slots, workers
 from controller.db.machines.breakers import Breaker
 from controller.db.machines.workers import WorkerRow
+from controller.db.upkeep import health
 from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 
 

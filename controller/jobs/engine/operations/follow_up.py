@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.jobs.record.sealed_values import sealed
 from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.documents import FollowUpParts
@@ -23,6 +22,7 @@ from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle import changes, late_removals, places, plan, states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools, Work
+from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import follow_up_parts, password_formats
 from controller.jobs.shop.shop_secrets import database_password
 from controller.jobs.steps.follow_ups.registry import change_of

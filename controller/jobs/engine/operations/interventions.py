@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.jobs.record.sealed_values import private_values, sealed
 from controller.db import bundles, claims, facts, jobs, steps
 from controller.db.facts import Undo
 from controller.db.identities.access import Note
@@ -22,6 +21,7 @@ from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.lifecycle import changes, places, plan, states
 from controller.jobs.lifecycle.changes import change, moved
 from controller.jobs.lifecycle.plan import AFTER, AGENT, FINISH, PLAN, PREPARE, following
+from controller.jobs.record.sealed_values import private_values, sealed
 from controller.jobs.shop import credentials
 from controller.jobs.shop.shop_secrets import database_password
 from controller.keys import Keys

@@ -11,9 +11,9 @@ from controller.db.connection.engine import reading
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.engine import registry
-from controller.jobs.engine.operations import follow_up, interventions
 from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
 from controller.jobs.engine.engine_context import EngineContext
+from controller.jobs.engine.operations import follow_up, interventions
 from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
@@ -111,5 +111,6 @@ class Jobs:
         """
         own = self._installation
         do_chores = functools.partial(chores.run, own)
-        context = EngineContext(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers, own.tables.is_left)
+        is_left = own.tables.is_left
+        context = EngineContext(own.config, own.engine, own.now, own.tools_for, do_chores, end, servers, is_left)
         return registry.of(own.config).engine(context)

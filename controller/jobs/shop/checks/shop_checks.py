@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
 
-from controller.jobs.shop.checks import sign_in
-from controller.jobs.shop.checks import page_assets
+from controller.jobs.shop.checks import page_assets, sign_in
 from controller.jobs.shop.checks.check_failure import failed
 from controller.jobs.shop.checks.visits import TIMEOUT_SECONDS, Answer, Site, Visitor
 from shared.placeholders import Renderer

@@ -10,8 +10,7 @@ from controller.db.facts import Facts
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import credentials, tls, values
-from controller.jobs.shop.checks import visits
-from controller.jobs.shop.checks import office_proof
+from controller.jobs.shop.checks import office_proof, visits
 from controller.jobs.steps.follow_ups.change import Change
 from controller.jobs.steps.follow_ups.site import FRONT, front, site_of, visit
 from controller.panels.base import SiteAddress

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Work
 from controller.jobs.shop import tls, values
-from controller.jobs.shop.checks import visits
-from controller.jobs.shop.checks import shop_checks
+from controller.jobs.shop.checks import shop_checks, visits
 from shared.placeholders import Renderer
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.network.http_client import Origin
 from controller.account import Account
+from controller.network.http_client import Origin
 from controller.panels.cpanel.account import agent_files
 from controller.panels.cpanel.account.file_rows import mode_of, size_of
 from controller.panels.cpanel.account.files import Files

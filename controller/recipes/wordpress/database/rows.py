@@ -10,8 +10,7 @@ from controller.recipes.customers.people import Own
 from controller.recipes.customers.rows import Rules, Setter
 from controller.recipes.own_tables import Administrator
 from controller.recipes.secrets import parts
-from controller.recipes.wordpress.database import tables
-from controller.recipes.wordpress.database import options
+from controller.recipes.wordpress.database import options, tables
 from controller.recipes.wordpress.database.queries import Database
 
 #: Post meta of a product's sales and reviews -> the value for a product without any.

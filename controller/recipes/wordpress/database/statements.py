@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from controller.follow_up_kinds import HTTPS_ON, REMOVE, SET_ADMIN_PASSWORD
 from controller.recipes.own_tables import Administrator
 from controller.recipes.php import guard
-from controller.recipes.wordpress.files import config
-from controller.recipes.wordpress.database.queries import Database
-from controller.recipes.wordpress.languages import time_zones
 from controller.recipes.wordpress.database.options import FROM_JOB, NEEDED
+from controller.recipes.wordpress.database.queries import Database
+from controller.recipes.wordpress.files import config
+from controller.recipes.wordpress.languages import time_zones
 from shared.placeholders import token
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from controller.jobs.lifecycle.panel_access import server_outage
-from controller.jobs.lifecycle.panel_access import panel_lockout
+from controller.jobs.lifecycle.panel_access import panel_lockout, server_outage
 from controller.panels.registry import PANELS, starts
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page

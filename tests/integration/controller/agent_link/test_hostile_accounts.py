@@ -9,8 +9,7 @@ import pytest
 
 from controller.db import events
 from controller.db.connection.engine import reading
-from controller.jobs.shop.checks import visits
-from controller.jobs.shop.checks import shop_checks
+from controller.jobs.shop.checks import shop_checks, visits
 from shared.errors import advice
 from shared.placeholders import Renderer
 from tests.support.error_codes import error_code

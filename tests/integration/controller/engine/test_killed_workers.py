@@ -13,10 +13,10 @@ from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import slots
 from controller.jobs.engine import local_workers
+from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.engine.killed_workers import KilledWorkers
 from controller.jobs.engine.local_workers import LocalWorkers
 from controller.jobs.engine.presence import is_gone
-from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.lifecycle import lease, plan
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
@@ -89,7 +89,7 @@ def take_over(engine, folder):
     KilledWorkers(engine, Wakeup(folder), lambda: NOW).take_over()
 
 
-def leases(engine):
+def held_until(engine):
     """Return until when (the jobs, the slots) are held."""
     with reading(engine) as connection:
         rows = [jobs.get(connection, one) for one in jobs_of(connection)]
@@ -103,10 +103,10 @@ def jobs_of(connection):
 def test_a_killed_workers_visit_is_another_ones_at_once(engine, folder, neighbour):
     hold(engine, neighbour.name)
     take_over(engine, folder)
-    assert leases(engine) == ([lease.SECONDS], [lease.SECONDS])
+    assert held_until(engine) == ([lease.SECONDS], [lease.SECONDS])
     neighbour.end()
     take_over(engine, folder)
-    assert leases(engine) == ([0.0], [0.0])
+    assert held_until(engine) == ([0.0], [0.0])
     assert list(folder.iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_what_a_killed_workers_requests_may_still_do_is_waited_for(engine, folde
     hold(engine, neighbour.name, running=running, **more)
     neighbour.end()
     take_over(engine, folder)
-    assert leases(engine) == ([seconds], [seconds])
+    assert held_until(engine) == ([seconds], [seconds])
 
 
 def test_each_job_that_others_must_wait_for_keeps_one_slot(engine, folder, neighbour):
@@ -139,14 +139,14 @@ def test_each_job_that_others_must_wait_for_keeps_one_slot(engine, folder, neigh
     hold(engine, neighbour.name, "job00003")
     neighbour.end()
     take_over(engine, folder)
-    assert leases(engine) == ([lease.SECONDS, 0.0, 0.0], [0.0, 0.0, lease.SECONDS])
+    assert held_until(engine) == ([lease.SECONDS, 0.0, 0.0], [0.0, 0.0, lease.SECONDS])
 
 
 def test_a_lease_that_a_worker_extended_before_it_ended_stays(engine, folder, neighbour):
     hold(engine, neighbour.name, until=NOW + 600)
     neighbour.end()
     take_over(engine, folder)
-    assert leases(engine) == ([600], [600])
+    assert held_until(engine) == ([600], [600])
 
 
 def test_who_ended_by_itself_or_works_on_another_machine_keeps_its_leases(engine, folder, neighbour):
@@ -157,7 +157,7 @@ def test_who_ended_by_itself_or_works_on_another_machine_keeps_its_leases(engine
     elsewhere.end()
     neighbour.end(signal.SIGTERM)
     take_over(engine, folder)
-    assert leases(engine) == ([lease.SECONDS] * 2, [lease.SECONDS] * 2)
+    assert held_until(engine) == ([lease.SECONDS] * 2, [lease.SECONDS] * 2)
     assert not is_gone(name) and not is_gone("nonsense")
 
 
@@ -170,7 +170,7 @@ def test_a_worker_whose_socket_is_gone_but_whose_process_goes_on_keeps_its_lease
     (ended,) = folder.glob("worker-*")
     ended.rename(socket)
     take_over(engine, folder)
-    assert leases(engine) == ([lease.SECONDS], [lease.SECONDS])
+    assert held_until(engine) == ([lease.SECONDS], [lease.SECONDS])
 
 
 def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(world):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from controller.db import due, jobs, leases
+from controller.db import due, leases
 from controller.db.connection.engine import transact
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease

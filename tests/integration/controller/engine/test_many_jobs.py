@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from controller.db import due, jobs, steps
-from controller.db.upkeep import retention
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
 from controller.db.migrate import upgrade
+from controller.db.upkeep import retention
 from controller.jobs.lifecycle.plan import PLAN
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job

@@ -6,7 +6,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from controller.db import due, jobs, leases
+from controller.db import due, leases
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import MOST, reading, transact
 from controller.db.machines import servers, slots
@@ -345,9 +345,8 @@ def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world,
 
 
 def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
-    regional = worker.Worker(
-        world.engine, None, world.clock, options=worker.WorkerOptions(world.worker._local_workers._wakeup, OwnServers(("eu-*",)))
-    )
+    options = worker.WorkerOptions(world.worker._local_workers._wakeup, OwnServers(("eu-*",)))
+    regional = worker.Worker(world.engine, None, world.clock, options=options)
     passed_on = []
     monkeypatch.setattr(world.worker._local_workers._wakeup, "notify_others", lambda: passed_on.append(True))
     due_hint.notify("eu-1")

@@ -11,10 +11,9 @@ import pytest
 from click.testing import CliRunner
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from controller.jobs.record.sealed_values import sealed
 from controller.billing.mail import Mail
 from controller.cli import main
-from controller.jobs.lifecycle import changes
+from controller.jobs.record.sealed_values import sealed
 from controller.panels.calls_under_way import CALLS
 from controller.settings.loading import load_config
 from controller.settings.sections import MailConfig

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import jobs
-from controller.db.upkeep import retention as leases
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
 from controller.db.tables import jobs as job_rows
+from controller.db.upkeep import retention as leases
 from controller.jobs.engine.presence import process_name
 from controller.jobs.retention import registry, sweep
 from shared.errors import ShoplaunchError

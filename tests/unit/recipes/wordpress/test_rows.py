@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from controller.recipes.own_tables import Administrator
+from controller.recipes.wordpress.database.rows import RowRules
 from controller.recipes.wordpress.facts import signs_in_by_email
 from controller.recipes.wordpress.recipe import WordPress
-from controller.recipes.wordpress.database.rows import RowRules
 from shared.placeholders import token
 from tests.unit.bundles.rewrite.helpers import serialize
 

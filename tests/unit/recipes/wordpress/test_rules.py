@@ -9,11 +9,11 @@ from controller.recipes.own_tables import Administrator
 from controller.recipes.tree import web_root
 from controller.recipes.wordpress.database import options
 from controller.recipes.wordpress.database.queries import address, former_addresses
+from controller.recipes.wordpress.database.rows import RowRules
 from controller.recipes.wordpress.facts import find_version, older_database, series_of
+from controller.recipes.wordpress.files.tree import TreeRules
 from controller.recipes.wordpress.languages import packs, time_zones
 from controller.recipes.wordpress.recipe import WordPress
-from controller.recipes.wordpress.database.rows import RowRules
-from controller.recipes.wordpress.files.tree import TreeRules
 from shared.errors import ShoplaunchError
 from tests.unit.bundles.rewrite.helpers import serialize
 
