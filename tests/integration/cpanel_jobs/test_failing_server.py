@@ -1,20 +1,16 @@
 """Commands say of a server that fails since when and until when it is left alone; its check lets its jobs go on."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers
 from controller.doctor.registry import examine
+from tests.support.commands import run_within
 
 pytestmark = pytest.mark.root
-SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 REASON = "https://cp1.example:2087 gave no answer in time"
 
 
@@ -29,8 +25,7 @@ def failing(world_of):
 
 
 def run(world, *words):
-    environment = {**os.environ, "SHOPLAUNCH_HOME": str(world.config.home), "COLUMNS": "400"}
-    return subprocess.run([SHOPLAUNCH, *words], env=environment, capture_output=True, text=True)
+    return run_within(words, {"SHOPLAUNCH_HOME": str(world.config.home), "COLUMNS": "400"})
 
 
 @pytest.mark.sampled(of=2, rests=True)

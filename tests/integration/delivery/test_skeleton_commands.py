@@ -1,9 +1,7 @@
 """`shoplaunch skeleton …` on a cPanel server: installed, seen, paid for knowingly, swept."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,10 +14,10 @@ from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
+from tests.support.commands import run_within
 from tests.support.servers.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
-COMMAND = str(Path(sys.executable).parent / "shoplaunch")
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +48,7 @@ def run(home):
     """Return a function that runs one command; it returns what was said."""
 
     def command(*words, code=0, answer=""):
-        environment = {**os.environ, "SHOPLAUNCH_HOME": str(home)}
-        done = subprocess.run([COMMAND, *words], env=environment, input=answer, capture_output=True, text=True)
+        done = run_within(words, {"SHOPLAUNCH_HOME": str(home)}, answer)
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done.stdout if code == 0 else done.stdout + done.stderr
 

@@ -14,6 +14,7 @@ from controller.db.connection.engine import make_engine
 from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
+from tests.support.commands import run_within
 
 pytestmark = pytest.mark.root
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")
@@ -23,7 +24,6 @@ COMMAND = str(Path(sys.executable).parent / "shoplaunch")
 def installation(server):
     """SHOPLAUNCH_HOME of an installation that knows the private server; returns a function that runs commands."""
     home = server.directory / "controller"
-    environment = {**os.environ, "SHOPLAUNCH_HOME": str(home)}
     home.mkdir()
     lines, php = ["[local]"], []
     for name, value in server.stack.local_settings().items():
@@ -33,13 +33,13 @@ def installation(server):
         else:
             lines.append(f"{name} = {json.dumps(value)}")
     (home / "shoplaunch.toml").write_text("\n".join(lines + php) + "\n")
-    config = load_config(environment)
+    config = load_config({"SHOPLAUNCH_HOME": str(home)})
     ensure_installation(config)
     (config.agent / "run").write_bytes(b"#!/bin/sh\n")
     (config.agent / "agent.pyz").write_bytes(b"agent of this installation")
 
     def run(*words, code=0, answer=""):
-        done = subprocess.run([COMMAND, *words], env=environment, input=answer, capture_output=True, text=True)
+        done = run_within(words, {"SHOPLAUNCH_HOME": str(home)}, answer)
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done.stdout if code == 0 else done.stdout + done.stderr
 

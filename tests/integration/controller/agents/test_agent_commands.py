@@ -1,25 +1,20 @@
 """`shoplaunch agent …`: an operator keeps an agent, rolls the next one out step by step, and takes it back."""
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation, install_own_agent
-
-SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
+from tests.support.commands import run_within
 
 
 class House:
     """An installation with the server cp1."""
 
     def __init__(self, home):
-        self._environment = {**os.environ, "SHOPLAUNCH_HOME": str(home)}
+        self._environment = {"SHOPLAUNCH_HOME": str(home)}
         config = load_config(self._environment)
         ensure_installation(config)
         install_own_agent(config)
@@ -31,7 +26,7 @@ class House:
 
     def run(self, *words, code=0, answer=""):
         """Return what the command says, and fail unless it ends with `code`."""
-        done = subprocess.run([SHOPLAUNCH, *words], env=self._environment, input=answer, capture_output=True, text=True)
+        done = run_within(words, self._environment, answer)
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
         return done.stdout + done.stderr
 

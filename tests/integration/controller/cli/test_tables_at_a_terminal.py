@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from controller.db.orders import refused_orders
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
 from tests.support.command_tree import commands_of
+from tests.support.commands import run_within
 from tests.support.terminal import at_terminal
 from tests.support.worlds.agent_box import sample_members, write_bundle
 from tests.support.worlds.web_site import Site
@@ -137,8 +137,7 @@ def command_line(house, command):
 
 def run(house, words):
     """Run a command whose output is read by a program; return it."""
-    environment = {**os.environ, **house.environment}
-    return subprocess.run([SHOPLAUNCH, *words], env=environment, capture_output=True, text=True, check=False).stdout
+    return run_within(words, house.environment).stdout
 
 
 def words_in(text):
