@@ -144,7 +144,7 @@ def quick(monkeypatch):
     "A panel, WHMCS, a shop or a bundle's server says nothing, or one byte at a time, for ever",
     "every call ends at its one deadline, from the first packet to the last byte",
 )
-@pytest.mark.sampled(of=2, each=("caller",))
+@pytest.mark.sampled(of=3, each=("caller",))
 @pytest.mark.parametrize("habit", hostile_server.SLOW, ids=lambda one: one.__name__)
 @pytest.mark.parametrize("caller", CALLERS)
 def test_a_server_that_only_drips_is_given_up_at_the_deadline(caller, habit, tmp_path, quick):
@@ -162,7 +162,7 @@ def test_a_server_that_only_drips_is_given_up_at_the_deadline(caller, habit, tmp
     "documents that take a multiple of their size once read",
     "no call reads more than its function's limit, unpacks anything, or keeps a connection whose answer went on",
 )
-@pytest.mark.sampled(of=2, each=("caller",))
+@pytest.mark.sampled(of=3, each=("caller",))
 @pytest.mark.parametrize("habit", hostile_server.LARGE, ids=lambda one: one.__name__)
 @pytest.mark.parametrize("caller", CALLERS)
 def test_no_answer_fills_the_memory_or_is_read_for_ever(caller, habit, tmp_path):

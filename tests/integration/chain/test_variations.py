@@ -34,7 +34,7 @@ def built(request, chain, servers):
     return dict(zip(sales, build_together(chain, sales.values()), strict=True))
 
 
-@pytest.mark.sampled(of=5)
+@pytest.mark.sampled(of=7)
 @pytest.mark.parametrize("habit", [*HABITS, *HABITS_OF_WHMCS])
 def test_a_shop_lives_and_its_client_is_notified_once_whatever_the_habit(chain, built, habit):
     status = built[habit].status_or_raise()

@@ -36,7 +36,7 @@ def peaks_of(found):
     return [found.evidence["counters"][name] for name in PEAKS]
 
 
-@pytest.mark.sampled(of=2, each=("ahead",))
+@pytest.mark.sampled(of=4)
 @pytest.mark.parametrize("ahead", [True, False], ids=["all read ahead that may be", "nothing read ahead"])
 def test_a_large_shop_takes_no_more_memory_than_a_small_one(restore, bulk, large, on, ahead):
     found = [restore(shop, on, ahead) for shop in (bulk, large)]

@@ -12,8 +12,11 @@ def dumps(sites):
     return Dumps(door, site.password, site.database, lambda statement: sites.sql(statement, database=site.database))
 
 
+BY_TURNS = pytest.mark.sampled(of=2, kind="quick")
+
+
 @pytest.mark.parametrize(
-    "style", [pytest.param(one, marks=[pytest.mark.nightly] if "per row" in one else []) for one in STYLES]
+    "style", [pytest.param(one, marks=pytest.mark.nightly if "per row" in one else BY_TURNS) for one in STYLES]
 )
 def test_the_dump_gives_the_bytes_of_the_live_database(sites, dumps, tmp_path, style):
     dump, target = tmp_path / "site.sql", tmp_path / "dump.bundle"

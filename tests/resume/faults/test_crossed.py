@@ -37,7 +37,7 @@ def by_turns(case):
     return pytest.param(case, marks=pytest.mark.sampled(of=6, kind=case.fault.name), id=str(case))
 
 
-@pytest.mark.sampled(of=5)
+@pytest.mark.sampled(of=7)
 @pytest.mark.parametrize("case", [by_turns(case) for case in CHOSEN])
 def test_a_fault_crossed_with_a_kill_ends_in_the_same_shop(survives, case):
     survives(case)

@@ -57,6 +57,7 @@ def refused_before(engine):
             )
 
 
+@pytest.mark.sampled(of=2)
 def test_the_migration_goes_on_wherever_it_was_killed(database_url):
     engine = make_engine(database_url)
     bring_to(engine, "0009")

@@ -84,6 +84,7 @@ def engine(database_url):
     made.dispose()
 
 
+@pytest.mark.sampled(of=2)
 def test_the_only_key_gets_everything_wherever_the_migration_was_killed(engine):
     stored(engine, ["billing"])
     stride, kills = (0, 0) if engine.dialect.name == "mysql" else (1, 0)

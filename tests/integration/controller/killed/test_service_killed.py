@@ -16,6 +16,7 @@ from controller.jobs.agent_link.panel_reading import has_cron_line
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.stack import free_port
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
+from tests.support.commands import run_within
 from tests.support.dead_leases import let_run_out
 from tests.support.servers.local_server import FILES, LocalServer
 from tests.support.waiting import wait_until
@@ -35,7 +36,7 @@ def server():
 
 
 class Installation:
-    """A real installation below `folder`, used by its command line alone."""
+    """A real installation below `folder`, used by its command line alone; `serve` is a process of its own."""
 
     def __init__(self, folder, server):
         self.home = folder / "home"
@@ -52,9 +53,7 @@ class Installation:
         self.environment = {**os.environ, "SHOPLAUNCH_HOME": str(self.home)}
 
     def run(self, *arguments):
-        done = subprocess.run(
-            [SHOPLAUNCH, *arguments], env=self.environment, capture_output=True, text=True, check=False
-        )
+        done = run_within(arguments, self.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
