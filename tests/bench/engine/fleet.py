@@ -166,17 +166,19 @@ class Fleet:
                 self._start(number)
 
     def _held_by(self, pid):
-        """Return the jobs a worker was at; where an agent is at work, the next move is the agent's."""
+        """Return the jobs a worker was at, without those whose client was notified; where an agent is at work, the
+        next move is the agent's."""
         query = sa.text(
             "SELECT server, account FROM jobs WHERE lease_owner LIKE :owner AND state NOT IN ('dropped', 'restoring')"
+            " AND id NOT IN (SELECT job FROM steps WHERE name = 'notify' AND finished_at IS NOT NULL)"
         )
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(query, {"owner": f"%:{pid}:%"})]
 
     def back_at_work(self):
-        """Return for each job that a killed worker held after how many seconds another one called its server for it, or
-        had it, and was killed before it called."""
-        calls = {}
+        """Return for each job that a killed worker held after how many seconds another one called its server for it,
+        had notified its client, or was killed with it before it called."""
+        calls, notified = {}, self._notified_at()
         for path in self.home.glob("web*/calls"):
             for began, _ended, account, process, _call in map(json.loads, path.read_text().splitlines()):
                 if process != self._desk.pid:
@@ -188,8 +190,18 @@ class Fleet:
         for at, killed, held in self._cut_off:
             for job in held:
                 later = [began for began, process in calls.get(job, ()) if began > at and process != killed]
+                # Calls after that are looks for a certificate, minutes later
+                later += [moment for moment in [notified.get(job)] if moment is not None and moment > at]
                 found += [min(later) - at] if later else []
         return found
+
+    def _notified_at(self):
+        """Return (server, account) -> when its client was notified."""
+        query = sa.text(
+            "SELECT j.server, j.account, s.finished_at FROM jobs j JOIN steps s ON s.job = j.id WHERE s.name = 'notify'"
+        )
+        with self._engine.connect() as connection:
+            return {(server, account): at for server, account, at in connection.execute(query)}
 
     def _start(self, number):
         words, folder = [*self._wrap(number), *self._driver("worker", str(self.home))], self._folder
