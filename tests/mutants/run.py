@@ -8,8 +8,9 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from xml.etree import ElementTree
 
 from tests.mutants.catalogue import PROJECT, DoesNotApply, mutants, mutated
@@ -29,7 +30,7 @@ NOT_COPIED = (".venv", ".git", ".*_cache", "*.egg-info", ".hypothesis", "build")
 
 @contextmanager
 def copied():
-    """Give a copy of the project, which is gone afterwards."""
+    """Yield a copy of the project, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="slmutant") as folder:
         # Accounts run what lies in the project
         Path(folder).chmod(0o755)
@@ -39,6 +40,21 @@ def copied():
         (PROJECT / "build").mkdir(exist_ok=True)
         (copy / "build").symlink_to(PROJECT / "build")
         yield copy
+
+
+@contextmanager
+def changed_in(copy, changed):
+    """The files of `changed` (path -> text) are so in the copy; afterwards they are the project's again, and what is
+    compiled of them holds."""
+    try:
+        for path, text in changed.items():
+            (copy / path).write_text(text, "utf-8")
+            if path.endswith(".py"):
+                compile(text, path, "exec")
+        yield
+    finally:
+        for path in changed:
+            shutil.copy2(PROJECT / path, copy / path)
 
 
 def in_copy(copy, *arguments):
@@ -88,6 +104,7 @@ def tested(copy, tests, seconds):
     Raises subprocess.TimeoutExpired.
     """
     report = copy / "report.xml"
+    report.unlink(missing_ok=True)
     # One that fails is enough
     process = in_copy(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
     said = output_of(process, seconds)
@@ -97,16 +114,10 @@ def tested(copy, tests, seconds):
     return process.returncode, failed, said
 
 
-def judge(mutant):
-    """Return (result, why: text that helps with anything but RED)."""
+def judge(mutant, copy):
+    """Return (result in `copy`, which is as before then, why: text that helps with anything but RED)."""
     try:
-        changed = mutated(mutant)
-        with copied() as copy:
-            for path, text in changed.items():
-                (copy / path).write_text(text, "utf-8")
-                if path.endswith(".py"):
-                    compile(text, path, "exec")
-            check_imports(copy)
+        with changed_in(copy, mutated(mutant)):
             code, failed, said = tested(copy, mutant.tests, LIMIT_SECONDS)
     except (DoesNotApply, SyntaxError) as error:
         return BROKEN, str(error)
@@ -129,22 +140,30 @@ def check_undisturbed(chosen):
         raise SystemExit(f"{said}\nthe tests fail without any mutant, too")
 
 
-def timed(mutant):
-    """Return (mutant, its result, why, seconds)."""
-    began = time.monotonic()
-    return mutant, *judge(mutant), time.monotonic() - began
+def timed(mutant, copies):
+    """Return (mutant, its result in one of the copies, why, seconds)."""
+    copy, began = copies.get(), time.monotonic()
+    try:
+        return mutant, *judge(mutant, copy), time.monotonic() - began
+    finally:
+        copies.put(copy)
 
 
 def judged(chosen):
-    """Yield what `timed` returns of each mutant, in their order; several are judged at the same time."""
-    cron = machines_cron.start_missing()
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        yield from pool.map(timed, chosen)
-    finally:
-        # Those under way end by themselves, and take away what they made
-        pool.shutdown(cancel_futures=True)
-        machines_cron.end(cron)
+    """Yield what `timed` returns of each mutant, in their order; several are judged at once, each in its copy."""
+    cron, copies = machines_cron.start_missing(), SimpleQueue()
+    with ExitStack() as stack:
+        for _ in range(min(AT_ONCE, len(chosen))):
+            copy = stack.enter_context(copied())
+            check_imports(copy)
+            copies.put(copy)
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            yield from pool.map(lambda mutant: timed(mutant, copies), chosen)
+        finally:
+            # Those under way end by themselves, and take away what they made
+            pool.shutdown(cancel_futures=True)
+            machines_cron.end(cron)
 
 
 def main(names):
