@@ -20,6 +20,8 @@ _SKIPS = {True: (10, 6), False: (8, 0, 1)}
 #: The state in which shops are visited, and those in which they will be soon.
 _VISITED = "finishing"
 _AWAITED = ("dropped", "restoring", _VISITED)
+#: A job that was due for so long is late, unless the caller says otherwise.
+LATE_SECONDS = 0.5
 #: Which of a server's due jobs are asked for.
 ALL, ORDERS, VISITS = "all", "orders", "visits"
 #: A shop whose agent is done is visited before another order begins.
@@ -27,11 +29,22 @@ _FIRST = sa.case((jobs.c.state == _VISITED, 0), else_=1)
 
 
 class DueServer(NamedTuple):
-    """A server, how many of its jobs are due, and how many of these are finished shops."""
+    """A server, how many of its jobs are due, and how many of these are finished shops; how many of each are late."""
 
     server: str
     jobs: int
     visits: int = 0
+    late: int = 0
+    late_visits: int = 0
+
+    def at_most(self, jobs: int, visits: int) -> DueServer:
+        """Return it with no more jobs and visits than these."""
+        jobs, visits = min(jobs, self.jobs), min(visits, self.visits)
+        return DueServer(self.server, jobs, visits, min(jobs, self.late), min(visits, self.late_visits))
+
+    def left_by_others(self) -> DueServer:
+        """Return it with those alone that are late."""
+        return self._replace(jobs=self.late, visits=self.late_visits)
 
 
 _FREE = (
@@ -42,23 +55,26 @@ _FREE = (
 _LOCKED = {skips: job_rows.of_which(*_FREE).with_for_update(skip_locked=skips) for skips in (True, False)}
 
 
-def servers(connection: sa.Connection, moment: Moment) -> tuple[list[DueServer], list[Breaker]]:
+def servers(
+    connection: sa.Connection, moment: Moment, late_seconds: float = LATE_SECONDS
+) -> tuple[list[DueServer], list[Breaker]]:
     """Return (servers with due jobs that nobody holds: with finished shops first, then the longest due; the breakers of
-    servers that fail). Where nothing is due no breaker is read.
+    servers that fail). Where nothing is due no breaker is read. Late are jobs that have been due for `late_seconds`.
 
     Of a server whose breaker is open only those count that `candidates` would return.
     """
-    found = _counted(connection, moment)
+    latest = moment.now - late_seconds
+    found = _counted(connection, moment, latest)
     if not found:
         return [], []
     known = breakers.listed(connection)
     opened = {one.server: one for one in known if one.is_open}
     if not opened:
         return found, known
-    without = _counted(connection, moment, list(opened))
+    without = _counted(connection, moment, latest, list(opened))
     get_on = {one.server for one in without}
     probed = [
-        DueServer(one.server, 1, min(1, one.visits))
+        one.at_most(1, 1)
         for one in found
         if one.server in opened and one.server not in get_on and _may_probe(opened[one.server], moment)
     ]
@@ -78,8 +94,9 @@ def _may_probe(breaker: Breaker, moment: Moment) -> bool:
 def _by_server() -> sa.Select[Any, int, Any]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
-    visits = sa.func.sum(sa.case((jobs.c.state == _VISITED, 1), else_=0))
-    query = sa.select(server, sa.func.count(), visits).where(*_FREE)
+    is_visit, is_late = jobs.c.state == _VISITED, jobs.c.wake_at <= sa.bindparam("latest", type_=sa.Double)
+    counts = [sa.func.sum(sa.case((which, 1), else_=0)) for which in (is_visit, is_late, sa.and_(is_visit, is_late))]
+    query = sa.select(server, sa.func.count(), *counts).where(*_FREE)
     return query.group_by(server).order_by(sa.func.min(_FIRST), sa.func.min(jobs.c.wake_at))
 
 
@@ -99,10 +116,11 @@ _WITH_AGENTS = (
 )
 
 
-def _counted(connection: sa.Connection, moment: Moment, opened: Collection[str] = ()) -> list[DueServer]:
+def _counted(connection: sa.Connection, moment: Moment, latest: float, opened: Collection[str] = ()) -> list[DueServer]:
     query = _BY_SERVER.where(~_waits(opened, moment.now)) if opened else _BY_SERVER
+    values = {**_at(moment), "latest": latest}
     # Sums are decimals in some databases
-    return [DueServer(name, count, int(some)) for name, count, some in connection.execute(query, _at(moment))]
+    return [DueServer(name, *map(int, counts)) for name, *counts in connection.execute(query, values)]
 
 
 def visits(connection: sa.Connection, moment: Moment) -> dict[str, tuple[int, float]]:

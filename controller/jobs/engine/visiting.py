@@ -119,10 +119,5 @@ def with_slots(connection: sa.Connection, moment: Moment, found: Sequence[DueSer
     last = [one.server for one in found if free[one.server] == {FOR_VISITS} and not one.visits]
     kept = due.with_agents(connection, last) if last else set()
     return [
-        DueServer(
-            one.server,
-            0 if one.server in kept else min(one.jobs, len(free[one.server])),
-            min(one.visits, len(free[one.server] & SLOTS)),
-        )
-        for one in found
+        one.at_most(0 if one.server in kept else len(free[one.server]), len(free[one.server] & SLOTS)) for one in found
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import threading
 import time
 from collections import Counter
@@ -36,11 +37,12 @@ from shared.errors import ShoplaunchError
 LOG = logging.getLogger(__name__)
 #: Between two looks without a hint.
 POLL_SECONDS = 1.0
-#: A server that this worker was not hinted at is left to the other workers of this machine for so long.
-HEAD_START_SECONDS = 0.5
 #: From the beginning of one look to that of the next, however many hints come; while more is due than has room, these
 #: come all the time.
 LEAST_SECONDS, SHORT_SECONDS = 0.1, 0.25
+#: Jobs that became due so long ago are left to the worker that was hinted at no more. Each worker waits another time,
+#: and a new one whenever it went ahead, so that several do not come for one job.
+PATIENCE_SECONDS = (due.LATE_SECONDS, 2 * due.LATE_SECONDS)
 #: The pause after a look is so many times as long as the look took: on a machine that is busy, looking would be most of
 #: what a worker does.
 PAUSE_PER_LOOK = 4.0
@@ -98,8 +100,8 @@ class Worker:
         self._guard = threading.Lock()
         #: Whether jobs were due in the last round that had no room, and whether there was none at all.
         self._is_short = self._is_full = False
-        #: Since when servers have been due, and whether some of them were left to others.
-        self._due_since: dict[str, float] = {}
+        #: How long jobs are left to other workers, and whether some were.
+        self._patience = random.uniform(*PATIENCE_SECONDS)  # noqa: S311 - workers take turns
         self._leaves_some = False
         self._chores = chores
         self._chores_thread: threading.Thread | None = None
@@ -176,7 +178,7 @@ class Worker:
                 took = time.monotonic() - began
                 self._pulse.failures = 0
                 is_soon = self._leaves_some or self._is_full
-                self._woken += due_hint.wait(HEAD_START_SECONDS if is_soon else POLL_SECONDS)
+                self._woken += due_hint.wait(due.LATE_SECONDS if is_soon else POLL_SECONDS)
                 # Hints that come one upon the other are one
                 pause = max(SHORT_SECONDS if self._is_short else LEAST_SECONDS, took * PAUSE_PER_LOOK)
                 stopping.wait(began + min(pause, POLL_SECONDS) - time.monotonic())
@@ -321,20 +323,22 @@ class Worker:
 
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
-        have due jobs; beside other workers those that were hinted at, or that nobody has begun with for a while."""
-        hinted, now = due_hint.taken(), time.monotonic()
+        have due jobs; beside other workers those that were hinted at, and jobs that nobody has begun with for a
+        while."""
+        hinted = due_hint.taken()
         if any(server not in self._own for server in hinted - {due_hint.EVERY}):
             # Whose they are is not known here
             self._local_workers.notify()
         places, found = self._look(busy)
         found = [one for one in found if one.server in self._own]
-        self._due_since = {one.server: self._due_since.get(one.server, now) for one in found if one.jobs > 0}
         if due_hint.EVERY in hinted or not found or not self._local_workers.are_there:
             self._leaves_some = False
             return places, found
-        ripe = {server for server, since in self._due_since.items() if now - since >= HEAD_START_SECONDS}
-        self._leaves_some = bool(self._due_since.keys() - ripe - hinted)
-        return places, [one for one in found if one.server in ripe | hinted]
+        begun = [one if one.server in hinted else one.left_by_others() for one in found]
+        self._leaves_some = sum(one.jobs for one in begun) < sum(one.jobs for one in found)
+        if any(one.jobs and one.server not in hinted for one in begun):
+            self._patience = random.uniform(*PATIENCE_SECONDS)  # noqa: S311 - workers take turns
+        return places, [one for one in begun if one.jobs or one.visits]
 
     def _look(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
@@ -344,7 +348,7 @@ class Worker:
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
-                every, known = due.servers(connection, moment)
+                every, known = due.servers(connection, moment, self._patience)
                 found = visiting.with_slots(connection, moment, every)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)

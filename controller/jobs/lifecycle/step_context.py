@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from controller.account import Account
 from controller.billing.base import Billing
-from controller.db import facts, job_context, jobs
+from controller.db import events, facts, job_context, jobs, proofs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
 from controller.db.documents import FollowUpParts
@@ -19,6 +19,7 @@ from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
+from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.panel_access import held_panel
@@ -33,17 +34,35 @@ if TYPE_CHECKING:
     from shared.documents import Manifest
 
 
+class AgentProof(NamedTuple):
+    """What the agent of an attempt has proved: its evidence, {} before its final report, and the fingerprints of the
+    shop's secrets by their names."""
+
+    attempt: int
+    evidence: Mapping[str, object]
+    fingerprints: Mapping[str, str]
+
+    @classmethod
+    def of(cls, connection: sa.Connection, job: Job) -> AgentProof:
+        """Return that of the job's attempt."""
+        evidence = events.final_evidence(connection, job.id, job.attempt)
+        return cls(job.attempt, evidence, proofs.fingerprints_of(connection, job.id))
+
+
 class JobContext(NamedTuple):
-    """A job's server and bundle, and its server's channel; None where there is none by that name."""
+    """A job's server and bundle, and its server's channel; None where there is none by that name. `proof` is there for
+    a job whose agent is done."""
 
     server: Server | None
     bundle: Bundle | None
     channel: Channel | None = None
+    proof: AgentProof | None = None
 
     @classmethod
     def of(cls, connection: sa.Connection, job: Job) -> JobContext:
         """Return those of the job."""
-        return cls(*job_context.of_job(connection, job.id))
+        proof = AgentProof.of(connection, job) if job.state == states.FINISHING else None
+        return cls(*job_context.of_job(connection, job.id), proof)
 
 
 @dataclass(frozen=True)
@@ -88,6 +107,17 @@ class Tools:
     def channel(self) -> Channel:
         """Which agent accounts of the job's server get."""
         return self._job_context.channel or Channel(self.server.channel)
+
+    def proof_of(self, job: Job) -> AgentProof:
+        """Return what the agent of the job's attempt has proved, as it was read with the job where it was done then.
+
+        Raises database_busy.
+        """
+        known = None if self.known is None else self.known.proof
+        if known is not None and known.attempt == job.attempt:
+            return known
+        with reading(self.engine) as connection:
+            return AgentProof.of(connection, job)
 
     @property
     def _job_context(self) -> JobContext:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
-from controller.db import events, proofs
-from controller.db.connection.engine import reading
+from controller.db import proofs
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.lifecycle import expectation, late_removals
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Work
@@ -35,14 +34,12 @@ Found = TypeVar("Found")
 def run(work: Work) -> Outcome:
     """Check the shop. Raises leftovers, check_failed, bundle_*, panel_*; StepWaits while the agent cleans up."""
     manifest, job = work.manifest(), work.job
-    with reading(work.tools.engine) as connection:
-        evidence = events.final_evidence(connection, job.id, job.attempt)
-        prints = proofs.fingerprints_of(connection, job.id)
-    require_evidence(manifest, evidence, job.order.get("variant"))
+    proved = work.tools.proof_of(job)
+    require_evidence(manifest, proved.evidence, job.order.get("variant"))
     filled = values.of(work)
     (answers, signed_in), removed = during_cleanup(work, lambda: _visited(work, manifest, filled))
     now = work.tools.clock()
-    proof = certificate.Proof(evidence, answers, prints)
+    proof = certificate.Proof(proved.evidence, answers, proved.fingerprints)
     signed = certificate.make(job, work.bundle, filled, proof, work.tools.keys.signing, now)
 
     def keep(connection: sa.Connection) -> None:

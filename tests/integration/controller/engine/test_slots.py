@@ -98,13 +98,13 @@ def test_a_job_whose_row_is_locked_is_left_to_who_works_on_it(engine):
 def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others(engine):
     add_job(engine, "new1", wake_at=NOW - 50)
     add_job(engine, "new2", wake_at=NOW - 60)
-    add_job(engine, "done1", state="finishing", wake_at=NOW - 1)
+    add_job(engine, "done1", state="finishing", wake_at=NOW - 0.4)
     add_job(engine, "away1", server="web2", wake_at=NOW - 70)
     with reading(engine) as connection:
         found = due.candidates(connection, "web1", Moment(NOW, NOW), 8)
         assert [one.job for one in found] == ["done1", "new2", "new1"]
-        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1), ("web2", 1, 0)]
-        assert due.visits(connection, Moment(NOW, NOW)) == {"web1": (1, NOW - 1)}
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1, 2, 0), ("web2", 1, 0, 1, 0)]
+        assert due.visits(connection, Moment(NOW, NOW)) == {"web1": (1, NOW - 0.4)}
 
 
 def many(world, number):
@@ -339,9 +339,15 @@ def test_beside_other_workers_a_server_is_begun_with_by_who_was_hinted_at(world,
     world.worker._begin()
     assert (begun, world.worker._leaves_some) == (["web2"], True)
     # Who gets the hints of web1 has not come
-    monkeypatch.setattr(worker, "HEAD_START_SECONDS", 0.0)
+    world.clock.pass_by(max(worker.PATIENCE_SECONDS))
     world.worker._begin()
     assert sorted(begun) == ["web1", "web2", "web2"] and not world.worker._leaves_some
+    # The next one is as new to everybody, however long the server has had others
+    world.order(server="web1", domain="next.example.com", account="next")
+    due_hint.taken()
+    begun.clear()
+    world.worker._begin()
+    assert (sorted(begun), world.worker._leaves_some) == (["web1", "web2"], True)
 
 
 def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
