@@ -39,7 +39,7 @@ LOG = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 #: From the beginning of one look to that of the next, however many hints come; while more is due than has room, these
 #: come all the time.
-LEAST_SECONDS, SHORT_SECONDS = 0.1, 0.25
+LEAST_SECONDS, SHORT_SECONDS = 0.2, 0.25
 #: Jobs that became due so long ago are left to the worker that was hinted at no more. Each worker waits another time,
 #: and a new one whenever it went ahead, so that several do not come for one job.
 PATIENCE_SECONDS = (due.LATE_SECONDS, 2 * due.LATE_SECONDS)
