@@ -91,7 +91,7 @@ def _may_probe(breaker: Breaker, moment: Moment) -> bool:
     return breaker.may_probe(moment.now, moment.leases)
 
 
-def _by_server() -> sa.Select[Any, int, Any]:
+def _by_server() -> sa.Select[*tuple[Any, ...]]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
     is_visit, is_late = jobs.c.state == _VISITED, jobs.c.wake_at <= sa.bindparam("latest", type_=sa.Double)
