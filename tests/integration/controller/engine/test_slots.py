@@ -355,6 +355,7 @@ def test_a_hint_for_a_server_of_others_lets_these_look(world, monkeypatch):
     regional = worker.Worker(world.engine, None, world.clock, options=options)
     passed_on = []
     monkeypatch.setattr(world.worker._local_workers._wakeup, "notify_others", lambda: passed_on.append(True))
+    due_hint.taken()
     due_hint.notify("eu-1")
     regional._begin()
     assert passed_on == []
