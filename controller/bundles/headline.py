@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.rewrite.contexts.boundaries import SOMETHING_ELSE
 from controller.bundles.summary import ANOTHER_FORM, php_range, size
 
@@ -17,7 +18,7 @@ _SHOWN = 6
 _LOOKED_AT = 2
 
 
-def headline(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def headline(manifest: Manifest, bundle_size: int, report: PackingReport) -> list[tuple[str, str]]:
     """Return (heading, text) lines about a bundle, the most important first; what is absent is not mentioned."""
     application, tables = manifest["application"], manifest["tables"]
     rows = sum(table["rows"] for table in tables)
@@ -42,7 +43,7 @@ def _readable(lines: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
         return []
 
 
-def _settings(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _settings(report: PackingReport) -> Iterator[tuple[str, str]]:
     for said in report.get("settings_written", []):
         yield "Settings", said
 
@@ -61,7 +62,7 @@ def _needs(needs: Mapping[str, Any]) -> str:
     return f"PHP {php_range(needs['php'])}, {size(needs['disk_bytes'])} on disk, {needs['inodes']:,} files and folders"
 
 
-def _choices(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _choices(manifest: Manifest, report: PackingReport) -> Iterator[tuple[str, str]]:
     languages, currencies = list(report.get("languages", [])), list(report.get("currencies", []))
     choices = [listed(languages)] if languages else []
     choices += [f"currencies {listed(currencies)}"] if currencies else []
@@ -71,7 +72,7 @@ def _choices(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[st
         yield "Languages" if languages else "To choose from", "; ".join(choices)
 
 
-def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _left_behind(report: PackingReport) -> Iterator[tuple[str, str]]:
     rows: Counter[str] = Counter()
     for one in report.get("dropped", []):
         rows[one["reason"]] += one["rows"]
@@ -89,7 +90,7 @@ def _left_behind(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Files left", f"{files:,} with {taken}; see --keep PATTERN and --leave-out PATTERN"
 
 
-def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _changed(report: PackingReport) -> Iterator[tuple[str, str]]:
     living = report.get("living_shop")
     if living:
         yield "Set anew", f"for a living shop: {listed(list(living), 3)}"
@@ -100,7 +101,7 @@ def _changed(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Blanked", f"in comments, {first}{more}"
 
 
-def _attention(manifest: Manifest, report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _attention(manifest: Manifest, report: PackingReport) -> Iterator[tuple[str, str]]:
     personal = list(manifest.get("personal_data", []))
     if personal:
         places = [one.partition(": ")[0] for one in personal]

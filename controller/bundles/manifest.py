@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.bundles.pack.data_packer import DataFacts
 from controller.bundles.pack.digests import Cells
@@ -13,6 +13,7 @@ from controller.bundles.pack.file_packer import FileFacts
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.shards import zlib_version
 from controller.bundles.pack.writer import BundleWriter
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.proof.scratch_load import TableProof
 from controller.bundles.residue import search
 from controller.bundles.rewrite.placeholder_names import Names
@@ -92,9 +93,7 @@ class Contents:
     variants: Variants
 
 
-def manifest_of(
-    bundle: BundleWriter, plan: Plan, names: Names, contents: Contents, report: Mapping[str, Any]
-) -> Manifest:
+def manifest_of(bundle: BundleWriter, plan: Plan, names: Names, contents: Contents, report: PackingReport) -> Manifest:
     """Return the manifest. Raises ShoplaunchError `manifest_invalid` when it violates its own schema."""
     data, evidence, variants = contents.data, contents.evidence, contents.variants
     known = plan.manifest()
@@ -145,7 +144,7 @@ def _database_bytes(bundle: BundleWriter, evidence: Evidence) -> int:
     return _TABLE_BYTES * len(evidence.tables) + _INDEX_BYTES * evidence.indexes + _BYTES_PER_SQL_BYTE * sql
 
 
-def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
+def without_places(report: PackingReport) -> dict[str, object]:
     """Return a report fit to travel in a bundle: without places, as a file's name can reveal the template."""
     kept = {key: value for key, value in report.items() if key not in _NOT_TRAVELLING}
     rewriting = report.get("rewriting", {})
@@ -156,7 +155,7 @@ def without_places(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def report_of(plan: Plan, contents: Contents) -> dict[str, Any]:
+def report_of(plan: Plan, contents: Contents) -> PackingReport:
     """Return the operator's full report about the packing."""
     files, data, evidence = contents.files, contents.data, contents.evidence
     proofs = evidence.tables.values()

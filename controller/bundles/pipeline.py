@@ -16,6 +16,7 @@ from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.prescan import Prescan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.writer import BundleWriter
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.proof import follow_up_trial, scratch_load
 from controller.bundles.proof.probe_values import probe_values
 from controller.bundles.residue import search
@@ -75,7 +76,7 @@ class Packed:
     manifest: Manifest
     manifest_sha256: str
     size: int
-    report: dict[str, Any]
+    report: PackingReport
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from controller.bundles.packing_report import BlankedComment, DroppedRows, PackingReport, Rewriting, Survey
+
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
@@ -50,7 +52,7 @@ def size(count: int) -> str:
     raise AssertionError("unreachable")
 
 
-def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) -> list[Section]:
+def sections(manifest: Manifest, bundle_size: int, report: PackingReport) -> list[Section]:
     """Return the sections about a bundle, from its manifest and the packing's report; empty ones are left out."""
     made = [_bundle(manifest, bundle_size), _requirements(manifest)]
     for key, value in report.items():
@@ -59,19 +61,23 @@ def sections(manifest: Manifest, bundle_size: int, report: Mapping[str, Any]) ->
     return [section for section in made if section.rows]
 
 
-def _of_part(key: str, value: Any) -> list[Section]:
+def _of_part(key: str, value: object) -> list[Section]:
     with suppress(*ANOTHER_FORM):
         if key in _GROUPED:
             return _GROUPED[key](value)
     return [Section(_TITLES.get(key, key.replace("_", " ").capitalize()), _rows(value))]
 
 
-def survey_sections(template: Mapping[str, Any]) -> list[Section]:
+def survey_sections(template: Survey) -> list[Section]:
     """Return the sections about a surveyed template (controller.bundles.source.survey)."""
     made = [Section("Template", _rows(template.get("application", {})))]
     made.append(Section(_TITLES["settings_written"], _rows(template.get("settings_written", []))))
-    for part in ("files", "database"):
-        values = {key: size(value) if key == "bytes" else value for key, value in template.get(part, {}).items()}
+    parts: dict[str, Mapping[str, object]] = {
+        "files": template.get("files", {}),
+        "database": template.get("database", {}),
+    }
+    for part, numbers in parts.items():
+        values = {key: size(int(str(value))) if key == "bytes" else value for key, value in numbers.items()}
         made.append(Section(f"Its {part}", [(key.replace("_", " "), shown) for key, shown in _rows(values) if shown]))
     return [section for section in made if section.rows]
 
@@ -111,7 +117,7 @@ def _requirements(manifest: Manifest) -> Section:
     )
 
 
-def _rows(value: Any) -> list[tuple[str, str]]:
+def _rows(value: object) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         return [(str(key), _shown(item)) for key, item in value.items()]
     if isinstance(value, list | tuple):
@@ -119,7 +125,7 @@ def _rows(value: Any) -> list[tuple[str, str]]:
     return [("", _shown(value))] if value not in (None, "", 0) else []
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -127,7 +133,7 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _rewriting(value: Mapping[str, Any]) -> list[Section]:
+def _rewriting(value: Rewriting) -> list[Section]:
     """Return the forms with their numbers, the parts left with their reasons, and the notes with their places."""
     forms = [(form, str(count)) for form, count in value.get("forms", {}).items()]
     places: dict[str, list[str]] = {}
@@ -147,7 +153,7 @@ def _rewriting(value: Mapping[str, Any]) -> list[Section]:
     ]  # fmt: skip
 
 
-def _dropped(value: Sequence[Mapping[str, Any]]) -> list[Section]:
+def _dropped(value: Sequence[DroppedRows]) -> list[Section]:
     return [Section("Left behind", [(one["table"], f"{one['rows']} rows: {one['reason']}") for one in value])]
 
 
@@ -158,7 +164,7 @@ def _compared(value: Mapping[str, Sequence[int]]) -> list[Section]:
     return [Section("Rows in the bundle", [("tables that came whole", str(whole)), *part] if value else [])]
 
 
-def _blanked(value: Sequence[Mapping[str, Any]]) -> list[Section]:
+def _blanked(value: Sequence[BlankedComment]) -> list[Section]:
     rows = [(f"{one['file']} line {one['line']}", f"{one['what']}, {one['shown']}") for one in value]
     return [Section("Secrets in comments, blanked: they have no effect there", rows)]
 

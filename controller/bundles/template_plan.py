@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from controller.bundles.packing_report import BlankedComment, PackingReport
 from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
 from controller.bundles.review.known_forms import KnownForms
 from controller.bundles.review.passwords import Passwords
@@ -295,20 +296,27 @@ class TemplatePlan:
         }
         return {**self._template.facts.unsearched, **narrowed}
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> PackingReport:
         """Return which parts were rewritten, seen but not rewritten, set by the recipe, and dropped."""
-        return {
-            **({"settings_written": list(written)} if (written := self.settings_written()) else {}),
-            "rewriting": self._report.as_json(),
-            "set": dict(sorted(self._set.items())),
-            "replaced_files": sorted(self._whole_files),
-            "dropped": [vars(one) for one in self._template.dropped()],
-            **({"blanked_comments": blanked} if (blanked := _blanked(self._blanked)) else {}),
-            **({"living_shop": dict(adjusted)} if (adjusted := self._template.adjustments()) else {}),
-            **({"notes": list(notes)} if (notes := self._template.notes()) else {}),
-            **({"languages": list(languages)} if (languages := self._template.languages()) else {}),
-            **({"currencies": list(currencies)} if (currencies := self._template.currencies()) else {}),
-        }
+        made: PackingReport = {}
+        if written := self.settings_written():
+            made["settings_written"] = list(written)
+        made["rewriting"] = self._report.as_json()
+        made["set"] = dict(sorted(self._set.items()))
+        made["replaced_files"] = sorted(self._whole_files)
+        dropped = self._template.dropped()
+        made["dropped"] = [{"table": one.table, "rows": one.rows, "reason": one.reason} for one in dropped]
+        if blanked := _blanked(self._blanked):
+            made["blanked_comments"] = blanked
+        if adjusted := self._template.adjustments():
+            made["living_shop"] = dict(adjusted)
+        if notes := self._template.notes():
+            made["notes"] = list(notes)
+        if languages := self._template.languages():
+            made["languages"] = list(languages)
+        if currencies := self._template.currencies():
+            made["currencies"] = list(currencies)
+        return made
 
     def settings_written(self) -> Sequence[str]:
         """Return what the template lacks of its settings, and is written for new shops."""
@@ -371,7 +379,7 @@ def _of_people(one: People) -> Finding:
     return Finding(PEOPLE, Place(one.table), PEOPLE, rows)
 
 
-def _blanked(found: Sequence[Finding]) -> list[dict[str, Any]]:
+def _blanked(found: Sequence[Finding]) -> list[BlankedComment]:
     """Return file, line, form and masked value of each blanked secret; a file read twice is listed once."""
     entries = sorted({(one.place, one.what, one.shown) for one in found})
     return [{**place.as_json(), "what": what, "shown": shown} for place, what, shown in entries]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from controller.bundles.headline import headline
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.show import Description, describe
 from controller.bundles.summary import sections
 from controller.cli.packing.next_command import after_packing
@@ -116,7 +117,9 @@ def show(what: str, full: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    manifest, report = found["manifest"], found["manifest"].get("report", {})
+    manifest = found["manifest"]
+    # A stranger's may have another form: what shows a part of it bears that
+    report = cast(PackingReport, manifest.get("report", {}))
     print_headline(headline(manifest, found["size"], report))
     print_facts(_facts(found))
     if full:

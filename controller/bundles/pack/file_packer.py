@@ -7,12 +7,12 @@ import stat
 from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.pack.progress import Progress
 from controller.bundles.pack.shards import Background, Shard, ShardWriter, header_of
 from controller.bundles.pack.writer import BundleWriter, disk_errors
+from controller.bundles.packing_report import LeftFiles
 from controller.bundles.rewrite.placeholder_names import Names
 from controller.bundles.source.tree.entry_spool import EntrySpool
 from controller.bundles.source.tree.left_out import LeftOut
@@ -42,7 +42,7 @@ class FileFacts:
     #: Entries of a variant that do not replace an entry of the template.
     added: int = 0
     #: Entries left out, by reason (left_out.LeftOut.as_json).
-    left_out: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, LeftFiles] = field(default_factory=dict)
     #: The full list, as LeftOut.paths: too long for a manifest.
     left_out_paths: dict[str, list[str]] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.residue.findings import Finding
 from controller.bundles.source.database.snapshot import Table
 from controller.bundles.source.servers.connections import Row
@@ -99,7 +100,7 @@ class Plan(Protocol):
     def require_plausible(self) -> None:
         """Raise ShoplaunchError `needle_too_common` when a replaced needle cannot be the template's alone."""
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> PackingReport:
         """Return which parts were rewritten, seen but not rewritten, and dropped."""
 
     def branch(self) -> Plan:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from controller.bundles.packing_report import FindingDocument, PlaceDocument, ReportedDecision
 from controller.recipes.secrets import forms
 from shared.errors import ShoplaunchError
 
@@ -63,14 +63,19 @@ class Place:
             return printable(f"{self.file} {where}")
         return printable(self.part)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> PlaceDocument:
         """Return the place as JSON and decisions files name it."""
         if self.is_table:
             return {"table": self.table}
         if self.table:
             return {"table": self.table, "column": self.column, "key": dict(self.key)}
         if self.file:
-            return {"file": self.file, **({"name": True} if self.is_name else {"line": self.line} if self.line else {})}
+            made: PlaceDocument = {"file": self.file}
+            if self.is_name:
+                made["name"] = True
+            elif self.line:
+                made["line"] = self.line
+            return made
         return {"part": self.part}
 
 
@@ -100,17 +105,20 @@ class Finding:
         doubt = ", suspected" if self.kind == SUSPECTED else ""
         return f"{self.place.shown()}{about}{line}: {self.what}{doubt}, {self.shown}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FindingDocument:
         """Return the finding as JSON."""
-        return {
+        made: FindingDocument = {
             "what": self.what,
             "kind": self.kind,
             "proven": self.proven,
             "shown": self.shown,
             "place": self.place.as_json(),
-            **({"about": self.about} if self.about else {}),
-            **({"dump_line": self.dump_line} if self.dump_line else {}),
         }
+        if self.about:
+            made["about"] = self.about
+        if self.dump_line:
+            made["dump_line"] = self.dump_line
+        return made
 
 
 class ResidueFound(ShoplaunchError):
@@ -119,7 +127,7 @@ class ResidueFound(ShoplaunchError):
     `unused` are decisions, as a report names them, that matched nothing.
     """
 
-    def __init__(self, findings: Sequence[Finding], unused: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, findings: Sequence[Finding], unused: Sequence[ReportedDecision] = ()) -> None:
         sentences = [finding.sentence() for finding in findings]
         more = f" and {len(sentences) - SHOWN_FINDINGS} more" if len(sentences) > SHOWN_FINDINGS else ""
         super().__init__(

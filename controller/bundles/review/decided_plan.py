@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from controller.bundles.pack import digests
 from controller.bundles.pack.plan import Plan
+from controller.bundles.packing_report import PackingReport, ReportedDecision
 from controller.bundles.residue.findings import NUMBER, Finding, Place, base_label
 from controller.bundles.residue.search import Searcher
 from controller.bundles.review import references
@@ -102,11 +103,11 @@ class DecidedPlan:
         decided = {one.place for one in self._decisions.decided() if one.place.is_table and one.decision != ACCEPT}
         return [one for one in self._inner.noticed() if one.place not in decided]
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> PackingReport:
         """Return the plan's report with the decisions that matched, and those that did not."""
         entries = sorted(self._decisions.decided(), key=lambda one: (one.place, one.what))
-        fitting = [one.as_json() for one in entries if (one.what, one.place) in self.used]
-        others = [one.as_json() for one in entries if (one.what, one.place) not in self.used]
+        fitting: list[ReportedDecision] = [one.as_json() for one in entries if (one.what, one.place) in self.used]
+        others: list[ReportedDecision] = [one.as_json() for one in entries if (one.what, one.place) not in self.used]
         return {**self._inner.report(), "decisions": fitting, "decisions_without_effect": others}
 
     def changed_columns(self) -> list[str]:

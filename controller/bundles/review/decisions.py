@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.bundles.pack.writer import disk_errors
+from controller.bundles.packing_report import DecisionDocument
 from controller.bundles.residue.findings import NUMBER, Finding, Place
 from controller.files import alone, remove_unfinished, write_durably
 from shared.errors import ShoplaunchError
@@ -42,7 +43,7 @@ class Decision:
     text: str = ""
     comment: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> DecisionDocument:
         """Return the entry as a report keeps it, without the replacement, which may hold anything."""
         return {"what": self.what, "decision": self.decision, **self.place.as_json()}
 

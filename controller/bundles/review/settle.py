@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from controller.bundles.packing_report import NamelessDecision, PackingReport, ReportedDecision
 from controller.bundles.residue import search
 from controller.bundles.residue.findings import DOMAIN, PATH, Finding, Place, ResidueFound, base_label, kind_of
 from controller.bundles.residue.search import Hit, Searcher
@@ -54,11 +54,11 @@ class Settled:
             found = {other for one in found for other in (new if one == old else [one])}
         return sorted(one.hex() for one in found)
 
-    def report(self, report: Mapping[str, Any]) -> dict[str, Any]:
+    def report(self, report: PackingReport) -> PackingReport:
         """Return the packing's report with the findings that stay, accepted or harmless."""
         accepted = [one for one, reason in self.staying if reason == ACCEPT]
         known = Counter(reason for _, reason in self.staying if reason != ACCEPT)
-        made = dict(report)
+        made: PackingReport = {**report}
         if accepted:
             names = [Decision(one.what, one.place, ACCEPT).as_json() for one in accepted]
             made["decisions"] = [*made.get("decisions", []), *names]
@@ -189,16 +189,26 @@ def _plain(finding: Finding) -> Finding:
     return replace(finding, what=base_label(finding.what)) if finding.kind in (DOMAIN, PATH) else finding
 
 
-def covered(report: Mapping[str, Any], needles: Mapping[str, bytes]) -> dict[str, Any]:
+def covered(report: PackingReport, needles: Mapping[str, bytes]) -> PackingReport:
     """Return the report with every decision made anonymous whose place is named after the template."""
     searcher = Searcher(needles)
-    made = dict(report)
-    for key in ("decisions", "decisions_without_effect"):
-        if key in made:
-            made[key] = [_nameless(one) if searcher.found_in(repr(one).encode(), True) else one for one in made[key]]
+    made: PackingReport = {**report}
+
+    def anonymous(entries: Sequence[ReportedDecision]) -> list[ReportedDecision]:
+        return [_nameless(one) if searcher.found_in(repr(one).encode(), True) else one for one in entries]
+
+    if "decisions" in made:
+        made["decisions"] = anonymous(made["decisions"])
+    if "decisions_without_effect" in made:
+        made["decisions_without_effect"] = anonymous(made["decisions_without_effect"])
     return made
 
 
-def _nameless(entry: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: entry[key] for key in ("what", "decision", "table", "column") if key in entry}
-    return {**kept, "place": "is called after the template"}
+def _nameless(entry: ReportedDecision) -> NamelessDecision:
+    place = "is called after the template"
+    kept: NamelessDecision = {"what": entry["what"], "decision": entry["decision"], "place": place}
+    if "table" in entry:
+        kept["table"] = entry["table"]
+    if "column" in entry:
+        kept["column"] = entry["column"]
+    return kept

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Any
+
+from controller.bundles.packing_report import FromRoot, Rewriting
 
 _SHOWN_PLACES = 50
 
@@ -59,18 +60,20 @@ class Report:
         self.notes += other.notes
         self.from_root += other.from_root
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Rewriting:
         """Return {"forms", "places", "left", "notes"}, with "from_root" if any, the same in any reading order."""
         left = Counter((one.place, one.reason) for one in self.left)
-        return {
+        made: Rewriting = {
             "forms": dict(sorted(self.forms.items())),
             "places": {form: _most(places) for form, places in sorted(self._places.items())},
             "left": [{"place": place, "reason": why, "count": n} for (place, why), n in sorted(left.items())],
             "notes": [{"place": place, "what": what, "count": n} for (place, what), n in sorted(self.notes.items())],
-            **({"from_root": from_root} if (from_root := self._from_root())["count"] else {}),
         }
+        if (from_root := self._from_root())["count"]:
+            made["from_root"] = from_root
+        return made
 
-    def _from_root(self) -> dict[str, Any]:
+    def _from_root(self) -> FromRoot:
         return {"count": self.from_root.total(), "places": _most(self.from_root)}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
+from controller.bundles.packing_report import SurveyedDatabase, SurveyedTree
 from controller.bundles.source.database.snapshot import Source
 from controller.bundles.source.servers.connections import text
 from controller.bundles.source.tree.walk import Excluded, Tree
@@ -17,7 +17,7 @@ _TABLES = """
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"""
 
 
-def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
+def survey_tree(tree: Tree, excluded: Excluded) -> SurveyedTree:
     """Return {"files", "directories", "links", "bytes", "left_out", "largest_files"} of a document root.
 
     "left_out" counts files that would not be packed. Raises ShoplaunchError as `Tree.entries`.
@@ -37,7 +37,7 @@ def survey_tree(tree: Tree, excluded: Excluded) -> dict[str, Any]:
     }
 
 
-def survey_database(source: Source) -> dict[str, Any]:
+def survey_database(source: Source) -> SurveyedDatabase:
     """Return totals of the database over all tables; see the keys.
 
     "prefixes" counts tables by the beginning of their names, "rows" is exact, "bytes" as the server estimates them.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from controller.bundles import pipeline as compiler
 from controller.bundles.pack.progress import Progress
+from controller.bundles.packing_report import ReportedDecision, Survey
 from controller.bundles.residue.findings import Finding, ResidueFound
 from controller.bundles.review.decisions import choices_shown
 from controller.bundles.source.database.snapshot import Source
@@ -26,7 +27,7 @@ MakePlan = Callable[[Tree, Source], TemplatePlan]
 class Checked:
     """The result of a check: the template in numbers, the problems, and the bundle that would result."""
 
-    template: dict[str, Any] = field(default_factory=dict)
+    template: Survey = field(default_factory=Survey)
     problems: list[ShoplaunchError] = field(default_factory=list)
     packed: compiler.Packed | None = None
 
@@ -34,7 +35,7 @@ class Checked:
         """Return the findings that need a decision."""
         return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.findings]
 
-    def unused(self) -> list[Mapping[str, Any]]:
+    def unused(self) -> list[ReportedDecision]:
         """Return the decisions that matched nothing."""
         if self.packed is not None:
             return list(self.packed.report.get("decisions_without_effect", []))
@@ -69,7 +70,9 @@ def check(request: compiler.Request, make_plan: MakePlan, progress: Progress) ->
         plan = _noted(checked, lambda: make_plan(tree, source))
         if plan is not None:
             written = list(plan.settings_written())
-            known = {"application": dict(plan.application), **({"settings_written": written} if written else {})}
+            known: Survey = {"application": dict(plan.application)}
+            if written:
+                known["settings_written"] = written
             checked.template = {**known, **checked.template}
         excluded = plan.left_out if plan is not None else _nothing
         checked.template["files"] = _noted(checked, lambda: survey_tree(tree, excluded)) or {}

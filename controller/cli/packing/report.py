@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from controller.bundles.headline import headline
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.summary import SHOWN_ROWS, Section, sections
 from controller.cli.terminal.output import print_facts, printable
 from controller.cli.terminal.tables import shortened, terminal_width
@@ -22,7 +23,7 @@ _COUNT_WIDTH = 4
 _ALWAYS_WHOLE = ("Problems", "Findings")
 
 
-def print_packed(manifest: Manifest, size: int, report: Mapping[str, Any], *, full: bool) -> None:
+def print_packed(manifest: Manifest, size: int, report: PackingReport, *, full: bool) -> None:
     """Print the report on a bundle."""
     print_headline(headline(manifest, size, report))
     shown = sections(manifest, size, report)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from controller.bundles.packing_report import PackingReport
 from controller.bundles.pipeline import Packed
 from controller.bundles.residue.findings import Finding, ResidueFound
 from controller.bundles.review import decisions as files
@@ -108,7 +108,7 @@ def _asked(group: list[Finding]) -> list[Decision] | None:
     return [Decision(one.what, one.place, choice, text, (one.sentence(),)) for one in group]
 
 
-def _offer(known: Decisions, path: Path | None, asked: int, report: dict[str, Any]) -> None:
+def _offer(known: Decisions, path: Path | None, asked: int, report: PackingReport) -> None:
     if not asked:
         return
     if path is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any
+
+from controller.bundles.packing_report import LeftFiles
 
 _EXAMPLES = 5
 #: Listed paths per reason; a folder is one path.
@@ -28,7 +29,7 @@ class LeftOut:
         if len(paths) < _MOST_PATHS:
             paths.append(path.decode("utf-8", "backslashreplace"))
 
-    def as_json(self) -> dict[str, dict[str, Any]]:
+    def as_json(self) -> dict[str, LeftFiles]:
         """Return reason -> {"count", "bytes", "examples"}; folders do not count, unless they are empty."""
         return {
             reason: {"count": count, "bytes": size, "examples": paths[:_EXAMPLES]}
