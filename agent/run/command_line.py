@@ -79,6 +79,7 @@ def _run(folder: str) -> int:
     if os.geteuid() == 0:
         sys.stderr.write("The agent works as the account, never as root.\n")
         return exit_codes.FAILED
+    # Imported here, as in each command
     from agent.base import limits
     from agent.run import start
 
@@ -134,6 +135,7 @@ def _status(folder: str, as_json: bool) -> int:
 
 def _verify(folder: str) -> int:
     """Check the job file and every member of the bundle; change nothing."""
+    # Imported here, as in each command
     from agent.bundle.reader import open_bundle
     from agent.session import job_file
 

@@ -22,8 +22,9 @@ from shared.job import LOG_FILE, RESTORE
 
 MYPY = False
 if MYPY:
-    from typing import Any, BinaryIO, Callable, Dict, Iterator
+    from typing import BinaryIO, Callable, Dict, Iterator
 
+    from agent.run.message import Message
     from agent.run.order import Order
     from agent.session.context import Context
     from agent.tree.flushing import Flushing
@@ -115,24 +116,23 @@ class Helper:
             self._ctx.log.info("helper %s: %s", self.name, as_failure(error).message)
         self._ended = time.monotonic()
 
-    def _apply(self, message: "dict[str, Any]") -> None:
+    def _apply(self, message: "Message") -> None:
         ctx = self._ctx
-        kind = message["kind"]
-        if kind == "progress":
+        if message["kind"] == "progress":
             ctx.progress(self.name, message["fraction"])
-        elif kind == "shard":
+        elif message["kind"] == "shard":
             self._flushing.add(message["member"], message["counters"])
-        elif kind == "record":
+        elif message["kind"] == "record":
             ctx.state.record(message["name"], message["value"])
-        elif kind == "log":
+        elif message["kind"] == "log":
             ctx.log.info("%s", message["text"])
-        elif kind == "counters":
+        elif message["kind"] == "counters":
             for name, amount in message["counters"].items():
                 ctx.count(name, amount)
-        elif kind == "error":
+        elif message["kind"] == "error":
             code = message["code"] if is_known(message["code"]) else "internal"
             raise ShoplaunchError(code, message["message"], retryable=message["retryable"], stage=self.name)
-        elif kind == "done":
+        elif message["kind"] == "done":
             self._done = True
 
     def check(self) -> None:

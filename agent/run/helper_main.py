@@ -39,7 +39,7 @@ class _Line:
         self._stream = stream
         self._guard = threading.Lock()
 
-    def send(self, kind: str, **fields: "Any") -> None:
+    def send(self, kind: str, **fields: object) -> None:
         data = json.dumps(dict(fields, kind=kind)).encode("ascii") + b"\n"
         with self._guard:
             self._stream.write(data)
@@ -61,7 +61,7 @@ class _State:
         self._shards[member] = self.boot
         self._line.send("shard", member=member, counters=counters)
 
-    def record(self, name: str, value: "Any") -> None:
+    def record(self, name: str, value: object) -> None:
         self._line.send("record", name=name, value=value)
 
 

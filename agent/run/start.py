@@ -35,6 +35,7 @@ def run(folder: str) -> int:
     if state.set_aside:
         log.info("stale_state: the state was unreadable and is now %s", state.set_aside)
     if _is_over(state, job):
+        # Imported here: most starts find nothing to clear away
         from agent.run import session
 
         return session.clean_up(folder, state, job, log, lock)

@@ -31,13 +31,14 @@ if MYPY:
 
     from agent.base.log import Log
     from agent.base.state import State
+    from agent.bundle.contents import Cell
     from agent.bundle.reader import Bundle
     from agent.database.connection import OurConnection
     from agent.reporting.delivery import Delivery
     from agent.reporting.event_log import EventLog
     from agent.session.job_file import Guard
     from agent.session.lock import Lock
-    from shared.documents import Job, Manifest, Member, Variant
+    from shared.documents import Job, Manifest, Member, Statement, Table, Variant
 
 #: None until it is set; used only after that.
 UNSET: "Any" = None
@@ -132,19 +133,31 @@ class Context:
         """Return the members this job's tree is unpacked from, in order: the variant's files replace earlier ones."""
         return shards_of(self.manifest, self.job.get("variant"))
 
-    def variant_part(self, part: str) -> "list[Any]":
-        """Return the chosen variant's "statements", "tables" or "cells"; [] without one.
+    def variant_statements(self) -> "list[Statement]":
+        """Return the statements of the chosen variant; [] without one. Raises ShoplaunchError `bundle_digest`,
+        `bundle_damaged`, `variant_unknown`."""
+        found: "list[Statement]" = self._variant_part("statements")
+        return found
 
-        Raises ShoplaunchError `bundle_digest`, `bundle_damaged`, `variant_unknown`.
-        """
+    def variant_tables(self) -> "list[Table]":
+        """Return the tables that the chosen variant changes; [] without one. Raises as `variant_statements`."""
+        found: "list[Table]" = self._variant_part("tables")
+        return found
+
+    def variant_cells(self) -> "list[Cell]":
+        """Return the filled cells of the tables that the chosen variant changes; [] without one. Raises as
+        `variant_statements`."""
+        found: "list[Cell]" = self._variant_part("cells")
+        return found
+
+    def _variant_part(self, part: str) -> "Any":
         chosen = self.variant
         if chosen is None:
             return []
         if self._variants is None:
             self._variants = self.read_json("variants")
         try:
-            found: "list[Any]" = self._variants[chosen["name"]][part]
-            return found
+            return self._variants[chosen["name"]][part]
         except (TypeError, KeyError):
             raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
 
@@ -170,6 +183,7 @@ class Context:
 
     def connect(self) -> "OurConnection":
         """Return a new database connection (see agent.database.access.connect). Raises ShoplaunchError `db_*`."""
+        # Imported here: not every job has to do with the database, and its library is slow to load
         from agent.database.access import connect
 
         return connect(self.values)

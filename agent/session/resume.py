@@ -7,8 +7,7 @@ from shared.job import RESTORE
 
 MYPY = False
 if MYPY:
-    from typing import Any
-
+    from agent.base.state_fields import Fields
     from agent.session.context import Context
 
 #: Stages to repeat when the database values change; the ledger still knows which data chunks are imported.
@@ -48,7 +47,9 @@ def prepare(ctx: "Context") -> None:
         holding_page.restore(ctx)
         # Only the opened manifest says which shards hold placeholders
         state.forget_stages(RENDERED_STAGES)
-        state.update(render_again=True, **_identity(ctx))
+        fields = _identity(ctx)
+        fields["render_again"] = True
+        state.update(**fields)
     else:
         if state.data.get("attempt") != ctx.attempt:
             # Reports of an earlier attempt do not count: its token is void
@@ -101,7 +102,7 @@ def _pinned(ctx: "Context") -> "str | None":
     return ctx.job.get("bundle", {}).get("manifest_sha256")
 
 
-def _identity(ctx: "Context") -> "dict[str, Any]":
+def _identity(ctx: "Context") -> "Fields":
     return {
         "job": ctx.job_id,
         "kind": ctx.kind,
@@ -115,5 +116,8 @@ def _identity(ctx: "Context") -> "dict[str, Any]":
     }
 
 
-def _fresh(ctx: "Context") -> "dict[str, Any]":
-    return dict(_identity(ctx), boot=ctx.state.boot, callback=ctx.state.data.get("callback", {}))
+def _fresh(ctx: "Context") -> "Fields":
+    fields = _identity(ctx)
+    fields["boot"] = ctx.state.boot
+    fields["callback"] = ctx.state.data.get("callback", {})
+    return fields

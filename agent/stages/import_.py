@@ -13,15 +13,16 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Dict, List
+    from typing import Callable, List
 
+    from agent.bundle.contents import Definition, Routine
     from agent.database.connection import OurConnection
     from agent.database.patience import Patience
     from agent.session.context import Context
     from shared.documents import Manifest
 
     Adapt = Callable[[str], str]
-    Definitions = List[Dict[str, Any]]
+    Definitions = List[Definition]
 
 NAME = "import"
 #: Interval of the queries that check the connection with the lock, and keep it from timing out.
@@ -35,7 +36,7 @@ def run_once(ctx: "Context", patience: "Patience") -> None:
     """
     with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.of_job(ctx, connection))
-        tables = ctx.read_json("tables")
+        tables: "Definitions" = ctx.read_json("tables")
         present = ledger.tables(connection)
         missing = [table for table in tables if table["name"] not in present]
         # Nobody else creates tables while we hold the lock: without any table, there are no later objects to look for
@@ -178,7 +179,7 @@ class Indexes:
                         self._progress.made()
 
 
-def _late_of(table: "dict[str, Any]") -> "list[tuple[str, str]]":
+def _late_of(table: "Definition") -> "list[tuple[str, str]]":
     """Return [(index, statement that creates it)] for a table with late indexes."""
     names = table.get("late_index", [])
     names = [names] if isinstance(names, str) else names
@@ -239,7 +240,8 @@ def create_routines(
     """Create views, triggers, procedures and functions; `progress` (Progress) is notified of each."""
     progress.at_least(0.95)
     present = set() if is_new else _present_routines(connection)
-    for routine in ctx.read_json("routines"):
+    routines: "list[Routine]" = ctx.read_json("routines")
+    for routine in routines:
         if (routine["kind"], routine["name"]) not in present:
             ctx.check_current()
             create = ctx.renderer.render(adapt(routine["create"]).encode("utf-8")).decode("utf-8")

@@ -18,6 +18,7 @@ MYPY = False
 if MYPY:
     from typing import Any, Iterator
 
+    from agent.bundle.contents import Cell
     from agent.database.connection import OurConnection
     from agent.session.context import Context
     from shared.documents import Table
@@ -79,16 +80,17 @@ def entries_below(folder: str) -> int:
 
 def tables_of(ctx: "Context") -> "list[Table]":
     """Return the expected tables: as the chosen variant defines those it changes, else as in the manifest."""
-    changed = {table["name"]: table for table in ctx.variant_part("tables")}
+    changed = {table["name"]: table for table in ctx.variant_tables()}
     return [changed.get(table["name"], table) for table in ctx.manifest["tables"]]
 
 
-def cells_of(ctx: "Context") -> "Iterator[dict[str, Any]]":
+def cells_of(ctx: "Context") -> "Iterator[Cell]":
     """Return an iterator over the filled cells to read back; the chosen variant defines those of its own tables."""
-    changed = {table["name"] for table in ctx.variant_part("tables")}
+    changed = {table["name"] for table in ctx.variant_tables()}
     # Cells already yielded are not kept in memory, except a variant's
-    unchanged = filter(lambda cell: cell["table"] not in changed, ctx.read_each("cells"))
-    return itertools.chain(unchanged, ctx.variant_part("cells"))
+    cells: "Iterator[Cell]" = ctx.read_each("cells")
+    unchanged = filter(lambda cell: cell["table"] not in changed, cells)
+    return itertools.chain(unchanged, ctx.variant_cells())
 
 
 def prove_database(ctx: "Context") -> None:
