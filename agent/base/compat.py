@@ -85,6 +85,7 @@ def peak_memory_bytes() -> int:
     except OSError:
         # No /proc here; ru_maxrss includes the peak of the program that started this one
         pass
+    # Imported here: only where there is no /proc
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -107,6 +108,7 @@ def flush_descriptor(descriptor: int) -> bool:
     """Wait until everything written so far to the file system of `descriptor` is on disk; return False where the system
     has no call for that. Raises OSError, since Linux 5.8 also for writes lost since the descriptor was opened."""
     try:
+        # Imported here: slow to load, and a Python may lack it
         import ctypes
 
         flush = ctypes.CDLL(None, use_errno=True).syncfs

@@ -26,6 +26,7 @@ def _openssl_accepts(public_key: bytes, data: bytes, signature: bytes) -> bool:
     except AttributeError:
         # No OpenSSL, or one before 1.1.1
         return False
+    # Imported here: a Python without it has come no further
     import ctypes
 
     pointer, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t

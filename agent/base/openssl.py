@@ -17,6 +17,7 @@ def library() -> "Any":
     """Return the library (ctypes.CDLL), None where it cannot be used: without ctypes or a shared OpenSSL, or where
     executable memory is forbidden."""
     try:
+        # Imported here: a Python may lack one of them
         import _ssl
         import ctypes
 
@@ -41,6 +42,7 @@ def _digest(data: bytes) -> "str | None":
         kind, make, forget_errors = found.EVP_sha256, found.EVP_Digest, found.ERR_clear_error
     except AttributeError:
         return None
+    # Imported here: a Python without it has come no further
     import ctypes
 
     pointer, text = ctypes.c_void_p, ctypes.c_char_p

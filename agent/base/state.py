@@ -6,6 +6,7 @@ import threading
 import time
 
 from agent.base.plain_files import create, open_plain
+from shared.errors import ShoplaunchError
 from shared.job import STATE_FILE
 from shared.schema import load_schema, validate
 
@@ -113,8 +114,6 @@ class State:
 
     @staticmethod
     def _problem(document: object) -> "str | None":
-        from shared.errors import ShoplaunchError
-
         try:
             validate("state", document, "stale_state")
         except ShoplaunchError as error:

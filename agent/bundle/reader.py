@@ -146,6 +146,7 @@ def open_bundle(
             problem = error
     if client is None:
         raise problem
+    # Imported here: few accounts fetch their bundle
     from agent.bundle.fetch import fetch
     from agent.bundle.source import source_of
 

@@ -38,6 +38,7 @@ _AGAIN_SECONDS = 0.2
 
 
 def _config(connection: sa.Connection | None = None, applied: Callable[[], None] | None = None) -> Config:
+    # Imported here: slow to load, and only migrating needs it
     from alembic.config import Config
 
     config = Config()
@@ -58,6 +59,7 @@ def upgrade(engine: sa.Engine, target: str = "head", applied: Callable[[], None]
     Raises ShoplaunchError `database_busy`, `database_newer`, `migration_running` while another process migrates,
     `migration_failed` when the database refuses, `config_invalid` for one that cannot store every character.
     """
+    # Imported here: slow to load, and only migrating needs it
     from alembic import command
 
     same_file.create(engine.url)
@@ -143,6 +145,7 @@ def known() -> frozenset[str]:
 
 
 def _scripts() -> ScriptDirectory:
+    # Imported here: slow to load, and only migrating needs it
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory.from_config(_config())

@@ -51,6 +51,7 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
 
 def survey(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Survey:
     """Return all settings and all problems."""
+    # Imported here: it loads pydantic, which commands without settings do not need
     from controller.settings import model
 
     environment = os.environ if environment is None else environment
@@ -101,6 +102,7 @@ def _placed(problem: Problem, places: Mapping[str, Place]) -> Problem:
 
 def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Return (`values` as an instance of `kind`, nothing) or (None, [(name, what is wrong with it)])."""
+    # Imported here: it loads pydantic, which commands without settings do not need
     from controller.settings import model
 
     return model.complaints(kind, values)
@@ -108,6 +110,7 @@ def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[s
 
 def section(kind: type, values: Mapping[str, Any], name: str) -> Any:
     """Return section `name` as an instance of `kind`. Raises config_invalid naming the setting."""
+    # Imported here: it loads pydantic, which commands without settings do not need
     from controller.settings import model
 
     found, problems = model.validated(kind, values, name)

@@ -43,6 +43,7 @@ class Rule:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
         """Return the schema of the annotated type with this rule: pydantic's own interface."""
+        # Imported here: see loading.py
         from pydantic_core import PydanticCustomError, core_schema
 
         def judged(value: Any) -> Any:

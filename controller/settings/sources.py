@@ -111,6 +111,7 @@ def _is_other(name: str) -> bool:
 
 
 def _meant(name: str) -> str:
+    # Imported here: only a mistake needs it
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(rows()), n=1)

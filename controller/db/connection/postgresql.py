@@ -19,6 +19,8 @@ from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
     from psycopg.abc import Buffer
+
+    # Imported here: most installations have no PostgreSQL
     from psycopg.types.string import StrDumperUnknown
 
 _TIMEOUT_SECONDS = 10
@@ -58,6 +60,7 @@ def prepare(engine: sa.Engine, lock_seconds: int) -> None:
 def _connected(arguments: Any, how: dict[str, Any]) -> Any:
     """Return a connection. Raises database_busy while another process answers in the server's place, config_invalid for
     options that there are not, psycopg.Error."""
+    # Imported here: most installations have no PostgreSQL
     import psycopg
 
     how = _named({**_DEFAULTS, **how})
@@ -110,6 +113,7 @@ def _is_verified(how: dict[str, Any]) -> bool:
 def _listeners(places: list[tuple[str, str]], uid: int | None) -> list[tuple[tuple[str, str], str | None]]:
     """Return the (host, port) of each server with the name of the user who listens at its socket, None over TCP. Of
     several servers those whose sockets are dead are left out. Raises database_busy, psycopg.OperationalError."""
+    # Imported here: most installations have no PostgreSQL
     import psycopg
 
     found: list[tuple[tuple[str, str], str | None]] = []
@@ -128,6 +132,7 @@ def _listeners(places: list[tuple[str, str]], uid: int | None) -> list[tuple[tup
 
 def _listener(path: str, uid: int | None) -> str | None:
     """Return the name of the user whose server listens at the socket, None where it has no name here."""
+    # Imported here: most installations have no PostgreSQL
     import psycopg
 
     try:
@@ -152,6 +157,7 @@ def _unproven(why: str, what: str) -> ShoplaunchError:
 @functools.cache
 def _storable() -> type[StrDumperUnknown]:
     """Return how texts are sent: with a sign in place of NUL, which PostgreSQL alone does not store."""
+    # Imported here: most installations have no PostgreSQL
     from psycopg.types.string import StrDumperUnknown
 
     class Storable(StrDumperUnknown):

@@ -42,6 +42,7 @@ def _celery_hints(config: Config) -> Hints:
 def _with_celery() -> ModuleType:
     """Return the module of the engine that needs an extra package. Raises config_invalid without it."""
     try:
+        # Imported here: its package is installed only where it is used
         from controller.jobs.engine.broker import engine
     except ModuleNotFoundError as missing:
         message = f'[engine] kind "celery": the package {missing.name} is not installed (packaging/bootstrap.sh celery)'
