@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from shared.encoding import canonical_json, sha256_hex
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from shared.documents import Order
 
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+class Claims(TypedDict):
+    """The columns that keep other jobs off domain and account."""
+
+    domain_key: str
+    account_key: str
 
 
 def order_key(order: Order, signed_by: str) -> str:
@@ -25,7 +32,7 @@ def new_id() -> str:
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
 
 
-def keys(server: str, domain: str, account: str) -> dict[str, str]:
+def keys(server: str, domain: str, account: str) -> Claims:
     """Return the columns that keep other jobs off domain and account."""
     return {
         "domain_key": sha256_hex(domain.encode("utf-8")),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import sqlalchemy as sa
 
 from controller.account import Account
+from controller.db.documents import JobColumns
 from controller.db.tables import jobs
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class HasFacts(Protocol):
     """A row of a job: controller.db.jobs.Job."""
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> Mapping[str, object]:
         """The stored document."""
 
 
@@ -173,7 +174,7 @@ class Facts:
     alarm_problem: Problem | None = None
     alarmed_at: float | None = None
     #: The document this was read from: entries of other versions stay.
-    stored: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    stored: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 #: Facts that are documents of their own.
@@ -225,17 +226,17 @@ def of_next_attempt(found: Facts) -> Facts:
     )  # fmt: skip
 
 
-def after(job: HasFacts, columns: Mapping[str, Any]) -> Facts:
+def after(job: HasFacts, columns: JobColumns) -> Facts:
     """Return the facts the job has once `columns` are written."""
     return decode(columns.get("facts", job.facts))
 
 
-def column(found: Facts) -> dict[str, Any]:
+def column(found: Facts) -> JobColumns:
     """Return the column `facts` of a job with these facts."""
     return {"facts": encode(found)}
 
 
-def decode(document: Mapping[str, Any]) -> Facts:
+def decode(document: Mapping[str, object]) -> Facts:
     """Return the facts of a stored document; its unknown entries are kept for `encode`."""
     values: dict[str, Any] = {}
     groups: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -253,7 +254,7 @@ def decode(document: Mapping[str, Any]) -> Facts:
     return Facts(**values, stored=dict(document))
 
 
-def encode(found: Facts) -> dict[str, Any]:
+def encode(found: Facts) -> dict[str, object]:
     """Return the document that stores the facts; entries of other versions stay."""
     document = dict(found.stored)
     for name in _PLAIN:
@@ -281,14 +282,14 @@ def _holds(text: str) -> sa.ColumnElement[bool]:
     return jobs.c.facts.contains(text, autoescape=True)
 
 
-def _put(document: dict[str, Any], name: str, value: Any, default: Any) -> None:
+def _put(document: dict[str, object], name: str, value: object, default: object) -> None:
     if value is None or value == default:
         document.pop(name, None)
     else:
         document[name] = value
 
 
-def _record(record: type[Any], document: Mapping[str, Any]) -> Any:
+def _record(record: type[Any], document: Any) -> Any:
     known = _NAMES[record]
     return record(**{name: value for name, value in document.items() if name in known})
 

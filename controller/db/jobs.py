@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from controller.db.documents import FollowUpParts, StageProgress
+from controller.db.documents import FollowUpParts, JobColumns, StageProgress
 from controller.db.facts import Facts, decode, has_entry, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
@@ -55,7 +55,7 @@ class Job:
     version: int
     error: Error | None
     secrets_encrypted: str | None = field(repr=False)
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     progress: Mapping[str, StageProgress]
     lock_name: str
     alarm: str
@@ -110,7 +110,7 @@ class Restoring(NamedTuple):
     account: str
     state: str
     expires_at: float | None
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
 
 
 class Conflict(Exception):
@@ -127,19 +127,19 @@ def _job(row: sa.Row[Any]) -> Job:
     return Job(**values)
 
 
-def admin_folder(known: Mapping[str, Any]) -> str:
+def admin_folder(known: Mapping[str, object]) -> str:
     """Return the back office's folder, as a job's stored facts name it."""
     return urlsplit(decode(known).admin_url or "").path.strip("/").rpartition("/")[2]
 
 
-def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+def _as_columns(values: Mapping[str, object]) -> dict[str, Any]:
     return {
         name: json.dumps(value, sort_keys=True) if name in _DOCUMENTS and value is not None else value
         for name, value in values.items()
     }
 
 
-def insert(connection: sa.Connection, values: Mapping[str, Any]) -> None:
+def insert(connection: sa.Connection, values: JobColumns) -> None:
     """Add a job. Raises sqlalchemy IntegrityError when one of its keys is taken."""
     connection.execute(sa.insert(jobs).values(**_as_columns(values)))
 
@@ -163,7 +163,7 @@ def first_of(connection: sa.Connection, query: sa.Select[Any], values: Mapping[s
     return None if row is None else _job(row)
 
 
-def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Job:
+def update(connection: sa.Connection, job: Job, now: float, **values: Unpack[JobColumns]) -> Job:
     """Change the row if it still has the version and the holder of `job`; return it as it is now. Raises Conflict.
 
     `updated_at` changes only with columns outside of COUNTED, unless `values` hold an `updated_at` of their own. With
@@ -176,13 +176,19 @@ def update(connection: sa.Connection, job: Job, now: float, **values: Any) -> Jo
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:
         raise Conflict(job.id)
-    return replace(job, **{name: value for name, value in values.items() if name in _NAMES})
+    return after(job, values)
 
 
-def count(connection: sa.Connection, job: Job, **values: Any) -> Job:
+def count(connection: sa.Connection, job: Job, **values: Unpack[JobColumns]) -> Job:
     """Change only columns of COUNTED; the caller holds the row, whose version stays."""
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
-    return replace(job, **values)
+    return after(job, values)
+
+
+def after(job: Job, columns: JobColumns) -> Job:
+    """Return the job as it is once `columns` are written."""
+    known: dict[str, Any] = {name: value for name, value in columns.items() if name in _NAMES}
+    return replace(job, **known)
 
 
 def server_of(connection: sa.Connection, job_id: str) -> str:

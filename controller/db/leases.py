@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Unpack
 
 import sqlalchemy as sa
 
-from controller.db.jobs import Job
+from controller.db.documents import JobColumns
+from controller.db.jobs import Job, after
 from controller.db.tables import jobs
 
 _RELEASE = (
@@ -35,11 +35,11 @@ def take(connection: sa.Connection, job_id: str, owner: str, now: float, until: 
     return connection.execute(query.values(**values)).rowcount == 1
 
 
-def hold(connection: sa.Connection, job: Job, owner: str, until: float, **columns: Any) -> Job:
+def hold(connection: sa.Connection, job: Job, owner: str, until: float, **columns: Unpack[JobColumns]) -> Job:
     """Take the lease of the job, whose row is locked and free, and change columns; return it as it is now."""
-    values = {"lease_owner": owner, "lease_until": until, "version": job.version + 1, **columns}
-    connection.execute(_HOLD, {**values, "same_id": job.id})
-    return replace(job, **values)
+    held: JobColumns = {"lease_owner": owner, "lease_until": until, "version": job.version + 1, **columns}
+    connection.execute(_HOLD, {**held, "same_id": job.id})
+    return after(job, held)
 
 
 def renew(connection: sa.Connection, job_id: str, owner: str, until: float) -> bool:
@@ -61,7 +61,7 @@ def shorten(connection: sa.Connection, job: Job, until: float, longest: float) -
     )
 
 
-def free(connection: sa.Connection, job_id: str, owner: str, **columns: Any) -> None:
+def free(connection: sa.Connection, job_id: str, owner: str, **columns: Unpack[JobColumns]) -> None:
     """Give back the lease that `owner` holds; the job is due as before, or as `columns` say."""
     query = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.lease_owner == owner)
     connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1, **columns))

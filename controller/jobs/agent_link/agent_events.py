@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller import measures
 from controller.db import facts, jobs, steps
 from controller.db.connection.group_commit import GroupCommit
-from controller.db.documents import StageProgress
+from controller.db.documents import JobColumns, StageProgress
 from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.jobs.agent_judgement import agent_trouble, silence, starting
@@ -96,20 +96,21 @@ def _take(connection: sa.Connection, holder: AgentToken, event: Event, size: int
     counted = _spend(job, event, size, now)
     columns = _changes(connection, job, event, now)
     if columns:
-        return job, jobs.update(connection, job, now, **counted, **columns)
+        return job, jobs.update(connection, job, now, **(counted | columns))
     return job, jobs.count(connection, job, **counted)
 
 
-def _spend(job: Job, event: Event, size: int, now: float) -> dict[str, Any]:
+def _spend(job: Job, event: Event, size: int, now: float) -> JobColumns:
     """Return the column that counts the event. Raises ShoplaunchError `events_too_fast`."""
-    column = "heartbeats_until" if event["event"] == rates.HEARTBEAT else "reports_until"
-    until, wait = rates.rate_of(event["event"]).spend(getattr(job, column), rates.units(size), now)
+    is_heartbeat = event["event"] == rates.HEARTBEAT
+    former = job.heartbeats_until if is_heartbeat else job.reports_until
+    until, wait = rates.rate_of(event["event"]).spend(former, rates.units(size), now)
     if wait:
         raise rates.too_fast(wait)
-    return {column: until}
+    return {"heartbeats_until": until} if is_heartbeat else {"reports_until": until}
 
 
-def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
+def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
     """Return the job's columns after `event`, {} when it has no effect (any more)."""
     if job.forgotten_at is not None:
         # What it says of the client was erased, and stays so
@@ -117,14 +118,14 @@ def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> d
     counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
     if is_over(job, now) and not counts and event["event"] != "cleaned":
         return {}
-    stored: dict[str, Any] = {}
+    stored: JobColumns = {}
     if event["seq"]:
         if not report_retention.is_known(connection, job, event):
             stored = report_retention.keep(connection, job, event, now, counts=counts)
         # An agent that was placed again for the rollback counts from one again
         elif job.state != states.CANCELLED:
             return {}
-    columns = stored | _effect(connection, replace(job, **stored), event, now)
+    columns = stored | _effect(connection, jobs.after(job, stored), event, now)
     first = starting.first_event(facts.after(job, columns), event, now)
     if first is None or not states.may(job.state, "agent_works"):
         return columns
@@ -133,13 +134,13 @@ def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> d
     return columns | facts.column(first)
 
 
-def _effect(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
+def _effect(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
     """Return the job's columns after `event`; reports that come late or out of order leave the state alone."""
     kind = event["event"]
     # A live shop needs no agent any more
     if job.state == states.LIVE and kind != "cleaned":
         return {}
-    columns: dict[str, Any] = {"heard_at": now, **_progress(job, event, now)}
+    columns: JobColumns = {"heard_at": now, **_progress(job, event, now)}
     if kind == "cleaned":
         return columns | _cleaned(connection, job, now)
     if kind == "finished":
@@ -149,10 +150,10 @@ def _effect(connection: sa.Connection, job: Job, event: Event, now: float) -> di
     return columns | _works(connection, job, event, now) if states.may(job.state, "agent_works") else columns
 
 
-def _works(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
+def _works(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
     """The agent is at work. Its last error is shown until it gets further, as every cron tick starts it anew."""
     _at_work(connection, job)
-    columns = {**changes.moved(job, "agent_works"), "step": "agent"}
+    columns: JobColumns = {**changes.moved(job, "agent_works"), "step": "agent"}
     known = agent_trouble.of(job)
     finished_stage = event.get("stage") if event["event"] == "stage_finished" else None
     if known is not None and agent_trouble.is_over(known, event.get("percent"), finished_stage):
@@ -169,8 +170,8 @@ def _at_work(connection: sa.Connection, job: Job) -> None:
         steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
 
 
-def _progress(job: Job, event: Event, now: float) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
+def _progress(job: Job, event: Event, now: float) -> JobColumns:
+    columns: JobColumns = {}
     if not states.may(job.state, "agent_works"):
         return columns
     if (percent := event.get("percent")) is not None:
@@ -204,7 +205,7 @@ def _known_until(stage: StageProgress) -> float:
     return max(stage.get("started_at") or 0.0, stage.get("finished_at") or 0.0)
 
 
-def _failed(connection: sa.Connection, job: Job, event: Event, error: Error, now: float) -> dict[str, Any]:
+def _failed(connection: sa.Connection, job: Job, event: Event, error: Error, now: float) -> JobColumns:
     if error["retryable"]:
         # Its cron line stays: the next tick starts it again
         if not states.may(job.state, "agent_works"):
@@ -212,7 +213,7 @@ def _failed(connection: sa.Connection, job: Job, event: Event, error: Error, now
         _at_work(connection, job)
         kept, lasts = agent_trouble.met(job, error, event.get("stage"), event.get("percent"), now)
         alarm = "wanted" if lasts else job.alarm
-        note = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
+        note: JobColumns = {**changes.moved(job, "agent_works"), "step": "agent", "error": error, "alarm": alarm}
         note["wake_at"] = now if alarm == "wanted" else silence.deadline(job, now)
         return note | facts.column(replace(facts.of(job), trouble=kept))
     if not states.may(job.state, "agent_failed"):
@@ -223,17 +224,18 @@ def _failed(connection: sa.Connection, job: Job, event: Event, error: Error, now
     return changes.failed(job, "agent_failed", "agent", error, now)
 
 
-def finished(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+def finished(connection: sa.Connection, job: Job, now: float) -> JobColumns:
     """Return the columns of a job whose agent has finished; {} where that has no effect any more."""
     if not states.may(job.state, "agent_finished"):
         return {}
     steps.update(connection, job.id, "agent", state=steps.DONE, error=None, finished_at=now)
-    columns = {**changes.moved(job, "agent_finished"), "step": plan.first(job.kind, plan.FINISH), "error": None}
+    first = plan.first(job.kind, plan.FINISH)
+    columns: JobColumns = {**changes.moved(job, "agent_finished"), "step": first, "error": None}
     columns |= {"alarm": "", "percent": FINISHED_PERCENT, "wake_at": now}
     return columns | facts.column(replace(facts.of(job), finished_at=now, trouble=None))
 
 
-def _cleaned(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+def _cleaned(connection: sa.Connection, job: Job, now: float) -> JobColumns:
     if job.state == states.CANCELLED:
         undo = facts.of(job).undo
         placed = undo.placed_at or 0.0

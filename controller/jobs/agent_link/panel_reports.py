@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from controller.db import facts, steps
-from controller.db.documents import StageProgress
+from controller.db import facts, jobs, steps
+from controller.db.documents import JobColumns, StageProgress
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import NO_STATE
 from controller.jobs.agent_link import agent_events, report_retention
@@ -42,7 +42,7 @@ def final_event(job: Job, state: State | None) -> Event | None:
     return event if is_of_attempt else None
 
 
-def finish(connection: sa.Connection, job: Job, event: Event, now: float) -> dict[str, Any]:
+def finish(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
     """Take the final event as if it had been reported; return the job's columns, {} when it does not count (any more).
 
     The same event over HTTP, before or after, has no further effect.
@@ -52,7 +52,7 @@ def finish(connection: sa.Connection, job: Job, event: Event, now: float) -> dic
     if report_retention.is_known(connection, job, event):
         return {}
     stored = report_retention.keep(connection, job, event, now, counts=True)
-    columns = stored | agent_events.finished(connection, replace(job, **stored), now)
+    columns = stored | agent_events.finished(connection, jobs.after(job, stored), now)
     steps.update(connection, job.id, "agent", note="its report was read through the panel")
     # The agent waits until this is acknowledged
     return columns | facts.column(replace(facts.after(job, columns), ack_seq=event["seq"]))
@@ -64,7 +64,7 @@ def last_number(state: State | None) -> int:
     return min(callback.get("seq", 0), MAX_SEQ)
 
 
-def progress(state: State, now: float) -> dict[str, Any]:
+def progress(state: State, now: float) -> JobColumns:
     """Return the columns that show people the agent's progress."""
     latest = now + agent_events.CLOCK_SECONDS
     known: dict[str, StageProgress] = {
@@ -77,7 +77,7 @@ def progress(state: State, now: float) -> dict[str, Any]:
         for name, stage in (state.get("stages") or {}).items()
         if name in STAGES
     }
-    columns: dict[str, Any] = {"progress": known, "stage": state.get("stage")}
+    columns: JobColumns = {"progress": known, "stage": state.get("stage")}
     if state.get("percent") is not None:
         columns["percent"] = min(state["percent"], agent_events.MAX_AGENT_PERCENT)
     return columns

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
 from controller.db import events, facts
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.jobs.agent_link.reports import is_final
 from shared.errors import ShoplaunchError
@@ -33,7 +34,7 @@ def is_known(connection: sa.Connection, job: Job, event: Event) -> bool:
     return events.is_stored(connection, event["job"], event["attempt"], event["seq"])
 
 
-def keep(connection: sa.Connection, job: Job, event: Event, now: float, *, counts: bool) -> dict[str, Any]:
+def keep(connection: sa.Connection, job: Job, event: Event, now: float, *, counts: bool) -> JobColumns:
     """Store the event if it is to be stored; return the job's columns. `counts`: it ends its attempt.
 
     Raises ShoplaunchError `events_full`.
@@ -59,7 +60,7 @@ def _short(event: Event) -> Event:
     return found
 
 
-def _room(connection: sa.Connection, job: Job, size: int) -> dict[str, Any]:
+def _room(connection: sa.Connection, job: Job, size: int) -> JobColumns:
     """Make room for an event of `size` bytes; return the job's columns after that. Raises `events_full`."""
     number, total = job.events_kept, job.events_bytes
     if number < KEPT and total + size <= KEPT_BYTES:
@@ -69,7 +70,7 @@ def _room(connection: sa.Connection, job: Job, size: int) -> dict[str, Any]:
     if total + size > KEPT_BYTES and not gone:
         raise ShoplaunchError("events_full", f"the job's reports take {job.events_bytes} bytes already")
     events.delete(connection, [row.id for row in gone])
-    columns: dict[str, Any] = {"events_kept": number, "events_bytes": total}
+    columns: JobColumns = {"events_kept": number, "events_bytes": total}
     last = max((row.seq for row in gone if row.attempt == job.attempt), default=0)
     if last > facts.of(job).events_dropped:
         columns |= facts.column(replace(facts.of(job), events_dropped=last))

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +13,7 @@ from controller.db import due, facts, jobs, leases, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.machines import servers
 from controller.db.steps import StepRow
@@ -166,7 +166,7 @@ class JobRunner:
         held.noted(job)
         return job, rows
 
-    def _change(self, job_id: str, work: Callable[[sa.Connection, Job], Mapping[str, Any]]) -> Job:
+    def _change(self, job_id: str, work: Callable[[sa.Connection, Job], JobColumns]) -> Job:
         return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id].lease)
 
     def _move(
@@ -353,7 +353,7 @@ class JobRunner:
         tools.require_lease()
         problem = alarms.deliver(tools.billing, alarms.of_job(tools, job))
 
-        def work(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+        def work(connection: sa.Connection, now_job: Job) -> JobColumns:
             known, is_same = facts.of(now_job), now_job.alarm != "" and now_job.state == job.state
             if problem is not None:
                 if not is_same or known.alarm_problem == problem:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller.db import proofs, steps
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, states
 from controller.jobs.lifecycle.step_context import Tools
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shared.documents import Error
 
 #: Returns the columns that change, within a transaction.
-Change = Callable[[sa.Connection, Job], Mapping[str, Any]]
+Change = Callable[[sa.Connection, Job], JobColumns]
 
 
 def begin(tools: Tools, job: Job) -> Change:
@@ -28,11 +29,11 @@ def begin(tools: Tools, job: Job) -> Change:
     # A follow-up job got its private values when it was created
     keep = private_values(tools) if job.kind == RESTORE else None
 
-    def change(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def change(connection: sa.Connection, now_job: Job) -> JobColumns:
         if now_job.state != states.RECEIVED:
             return {}
-        columns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
-        return columns if keep is None else columns | dict(keep(connection, now_job))
+        columns: JobColumns = {**changes.moved(now_job, "prepare"), "attempt": now_job.attempt + 1}
+        return columns if keep is None else columns | keep(connection, now_job)
 
     return change
 
@@ -45,7 +46,7 @@ def private_values(tools: Tools) -> Change:
     wanted = values.fingerprinted(manifest, private)
     prints = {name: shop_secrets.fingerprint(salt, value) for name, value in wanted.items()}
 
-    def change(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def change(connection: sa.Connection, job: Job) -> JobColumns:
         taken = proofs.claim_fingerprints(connection, job.id, prints)
         if taken is not None:
             raise ShoplaunchError("secret_not_unique", f"{taken} exists in another shop")
@@ -54,7 +55,7 @@ def private_values(tools: Tools) -> Change:
     return change
 
 
-def fail(connection: sa.Connection, job: Job, error: Error, now: float) -> Mapping[str, Any]:
+def fail(connection: sa.Connection, job: Job, error: Error, now: float) -> JobColumns:
     """Return the columns of a received job that cannot begin; {} when it is not one any more."""
     if job.state != states.RECEIVED:
         return {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
 from controller.db.connection import refusals
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
@@ -62,13 +63,7 @@ class Noted:
         self._before = dict(self.rows)
 
 
-def after(job: Job, columns: Mapping[str, Any]) -> Job:
-    """Return the job as it is once `columns` were written."""
-    known = {one.name for one in fields(Job)}
-    return replace(job, **{name: value for name, value in columns.items() if name in known})
-
-
-def note_end(noted: Noted, job: Job, step: plan.Step, result: Result, now: float) -> dict[str, Any]:
+def note_end(noted: Noted, job: Job, step: plan.Step, result: Result, now: float) -> JobColumns:
     """Note how the step of `job` ended; return the columns of the job that change."""
     row = noted.rows[step.name]
     if isinstance(result, Outcome):
@@ -97,7 +92,7 @@ def note_end(noted: Noted, job: Job, step: plan.Step, result: Result, now: float
     return _failed(noted, job, step, changes.as_document(result), now)
 
 
-def _locked_out(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -> dict[str, Any]:
+def _locked_out(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -> JobColumns:
     """The server is not called until an operator unlocks it; this counts neither as a failure nor as a try."""
     attempts = noted.rows[step.name].attempts - 1
     not_before = now + panel_lockout.WAIT_SECONDS
@@ -105,22 +100,23 @@ def _locked_out(noted: Noted, job: Job, step: plan.Step, error: Error, now: floa
     return panel_lockout.noted(noted.connection, job, error, now) if job.state != states.CANCELLED else {}
 
 
-def _held_up(noted: Noted, step: plan.Step, error: Error, until: float) -> dict[str, Any]:
+def _held_up(noted: Noted, step: plan.Step, error: Error, until: float) -> JobColumns:
     """The server fails all calls, or our database does: the step waits, which counts neither as a failure nor as a
     try."""
     attempts = noted.rows[step.name].attempts - 1
     noted.update(step.name, state=steps.WAITING, not_before=until, attempts=attempts, error=error)
-    return {"error": dict(error)}
+    return {"error": error}
 
 
-def _done(noted: Noted, job: Job, step: plan.Step, outcome: Outcome, now: float) -> dict[str, Any]:
+def _done(noted: Noted, job: Job, step: plan.Step, outcome: Outcome, now: float) -> JobColumns:
     if outcome.effect is not None and job.state != states.CANCELLED:
         outcome.effect(noted.connection)
     state = steps.SKIPPED if outcome.skipped else steps.DONE
     values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
     noted.update(step.name, **values, note=outcome.note[:500])
     known = facts.of(job)
-    columns = {**outcome.columns, **facts.column(known if outcome.learned is None else outcome.learned(known))}
+    known = known if outcome.learned is None else outcome.learned(known)
+    columns: JobColumns = {**outcome.columns, **facts.column(known)}
     if job.state == states.CANCELLED:
         return columns
     rows = noted.rows
@@ -145,7 +141,7 @@ def _finished(job: Job, rows: Mapping[str, steps.StepRow], step: plan.Step) -> b
     return over and states.may(job.state, "prove")
 
 
-def _prepared(noted: Noted, job: Job, now: float) -> dict[str, Any]:
+def _prepared(noted: Noted, job: Job, now: float) -> JobColumns:
     known, rows = plan.of(job.kind), noted.rows
     if not plan.all_over(known, rows, plan.PREPARE):
         over = sum(rows[name].state in steps.OVER for name in known if known[name].part == plan.PREPARE)
@@ -154,12 +150,12 @@ def _prepared(noted: Noted, job: Job, now: float) -> dict[str, Any]:
     if not states.may(job.state, "drop"):
         return _overtaken(noted, job, agent, now)
     noted.update("agent", state=steps.RUNNING, attempts=agent.attempts + 1, started_at=now)
-    columns = {**changes.moved(job, "drop"), "step": "agent", "dropped_at": now, "percent": PREPARED_PERCENT}
     waited = now + silence.TICKS * silence.cron_seconds(job) + silence.START_SECONDS
-    return columns | {"wake_at": waited}
+    moved = changes.moved(job, "drop")
+    return {**moved, "step": "agent", "dropped_at": now, "percent": PREPARED_PERCENT, "wake_at": waited}
 
 
-def _overtaken(noted: Noted, job: Job, agent: steps.StepRow, now: float) -> dict[str, Any]:
+def _overtaken(noted: Noted, job: Job, agent: steps.StepRow, now: float) -> JobColumns:
     """The agent reported before step cron was noted: the agent's step began with its first report."""
     if job.dropped_at is not None or not job.attempt or job.state not in (states.RESTORING, states.FINISHING):
         return {}
@@ -169,13 +165,13 @@ def _overtaken(noted: Noted, job: Job, agent: steps.StepRow, now: float) -> dict
     return {"dropped_at": began}
 
 
-def _failed(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -> dict[str, Any]:
+def _failed(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -> JobColumns:
     row = noted.rows[step.name]
     if error["retryable"] and row.failures < len(step.delays):
         wait = step.delays[row.failures]
         again = {"state": steps.WAITING, "failures": row.failures + 1, "not_before": now + wait}
         noted.update(step.name, **again, error=error)
-        return {"error": dict(error)} if job.state != states.CANCELLED else {}
+        return {"error": error} if job.state != states.CANCELLED else {}
     noted.update(step.name, state=steps.FAILED, finished_at=now, error=error)
     if follow_up.may_take_back(job, step.name) and states.may(job.state, "take_back"):
         noted.write()
@@ -185,5 +181,5 @@ def _failed(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -
     if states.may(job.state, "fail"):
         return changes.failed(job, "fail", step.name, error, now)
     if job.state == states.LIVE:
-        return {"error": dict(error), "alarm": "wanted", "wake_at": now}
+        return {"error": error, "alarm": "wanted", "wake_at": now}
     return {}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,9 +17,10 @@ from controller.db import jobs, steps
 from controller.db.connection import refusals
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import transact
-from controller.db.jobs import Job
+from controller.db.documents import JobColumns
+from controller.db.jobs import Job, after
 from controller.db.steps import StepRow
-from controller.jobs.engine.step_notes import Noted, Result, after, note_end
+from controller.jobs.engine.step_notes import Noted, Result, note_end
 from controller.jobs.lifecycle import lease, places, plan, states
 from controller.jobs.lifecycle.step_context import Outcome, StepWaits, Tools, Work
 from controller.jobs.steps.registry import run_of
@@ -50,7 +51,7 @@ class Begun(NamedTuple):
     rows: Mapping[str, StepRow]
 
 
-def _unchanged(_connection: sa.Connection, _job: Job) -> Mapping[str, Any]:
+def _unchanged(_connection: sa.Connection, _job: Job) -> JobColumns:
     return {}
 
 
@@ -76,7 +77,7 @@ def begin(
     rows: Mapping[str, StepRow],
     way: Way,
     now: float,
-    change: Callable[[sa.Connection, Job], Mapping[str, Any]] = _unchanged,
+    change: Callable[[sa.Connection, Job], JobColumns] = _unchanged,
 ) -> Begun:
     """Change the held job, whose steps were `rows`, and note that the steps which follow are running.
 
@@ -85,7 +86,7 @@ def begin(
 
     def work(connection: sa.Connection, known: Job | None) -> Begun:
         noted = Noted(connection, held, rows, known)
-        return _closed(noted, dict(change(connection, noted.job)), way, now)
+        return _closed(noted, {**change(connection, noted.job)}, way, now)
 
     begun = _as_known(held, lambda known: transact(way.tools.engine, lambda connection: work(connection, known)))
     held.noted(begun.job)
@@ -181,7 +182,7 @@ def finish(held: lease.Lease, begun: Begun, results: Iterable[Result], way: Way,
 
     def work(connection: sa.Connection, known: Job | None) -> Begun:
         noted = Noted(connection, held, begun.rows, known)
-        columns: dict[str, Any] = {}
+        columns: JobColumns = {}
         for step, result in ordered:
             row = noted.rows[step.name]
             if row.state == steps.RUNNING and row.attempts == begun.rows[step.name].attempts:
@@ -206,7 +207,7 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
     raise AssertionError("unreachable")
 
 
-def _closed(noted: Noted, columns: dict[str, Any], way: Way, now: float) -> Begun:
+def _closed(noted: Noted, columns: JobColumns, way: Way, now: float) -> Begun:
     """Begin the steps that follow, and write everything; the job's `columns` are changed already."""
     while found := way.following(after(noted.job, columns), noted.rows):
         columns |= _begun(noted, found, after(noted.job, columns), now)
@@ -221,11 +222,11 @@ def _closed(noted: Noted, columns: dict[str, Any], way: Way, now: float) -> Begu
     return Begun(job, found, noted.rows)
 
 
-def _begun(noted: Noted, found: Sequence[plan.Step], job: Job, now: float) -> dict[str, Any]:
+def _begun(noted: Noted, found: Sequence[plan.Step], job: Job, now: float) -> JobColumns:
     """Note that the steps begin another run; return the job's columns."""
     for step in found:
         noted.rows[step.name] = steps.begun(noted.rows[step.name], now)
-    columns: dict[str, Any] = {"step": _shown(job, found)}
+    columns: JobColumns = {"step": _shown(job, found)}
     if noted.held.seconds > lease.SECONDS:
         # This process is about to end: the lease has to be as long as what begins now
         columns["lease_until"] = max(noted.job.lease_until or 0.0, now + noted.held.seconds)

@@ -18,6 +18,7 @@ from controller.bundles.variants.spellings import spellings
 from controller.db import bundles, claims, facts, jobs, steps
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
+from controller.db.documents import JobColumns
 from controller.db.facts import Facts
 from controller.db.identities import api_keys
 from controller.db.identities.access import Note
@@ -227,7 +228,7 @@ def _placed(engine: sa.Engine, order: Mapping[str, object], now: float, sender: 
         bundle = bundles.get(connection, found["bundle"])
     language = _fitted(found, bundle)
     key = claims.order_key(found, sender.signed_by)
-    whose = {"source": sender.source, "signed_by": sender.signed_by, "order_key": key}
+    whose: JobColumns = {"source": sender.source, "signed_by": sender.signed_by, "order_key": key}
 
     def work(connection: sa.Connection) -> Job:
         sender.still(connection)
@@ -272,22 +273,26 @@ def _insert(
     order: Order,
     bundle: Bundle,
     language: str,
-    whose: Mapping[str, str],
+    whose: JobColumns,
     now: float,
 ) -> Job:
     _hold(connection, order)
     _refuse_ended(connection, order, whose)
     _refuse_living(connection, order, None if whose["source"] == OPERATORS else whose["signed_by"])
     job_id = claims.new_id()
-    values = {
+    values: JobColumns = {
         "id": job_id,
         "kind": "restore",
         **whose,
         "service_id": order.get("service_id"),
-        **{name: order[name] for name in ("server", "bundle", "domain", "email", "account")},
-        "folder": order.get("folder", ""),
+        "server": order["server"],
+        "bundle": order["bundle"],
+        "domain": order["domain"],
+        "email": order["email"],
+        "account": _account(order),
+        "folder": order.get("folder") or "",
         "language": language,
-        "order": dict(order),
+        "order": order,
         **claims.keys(order["server"], order["domain"], _account(order)),
         "state": states.RECEIVED,
         "step": next(iter(PLAN)),
@@ -315,7 +320,7 @@ def _hold(connection: sa.Connection, order: Order) -> None:
     bundles.get(connection, order["bundle"], Hold.SHARED)
 
 
-def _refuse_ended(connection: sa.Connection, order: Order, whose: Mapping[str, str]) -> None:
+def _refuse_ended(connection: sa.Connection, order: Order, whose: JobColumns) -> None:
     """Refuse the order of a service that billing has terminated since its events were read: nobody would end the job.
 
     One that is terminated from now on waits here, and then finds the job.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
 from controller.db.connection.engine import reading
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.orders.services import BilledService
 from controller.jobs.engine.operations import interventions
@@ -38,7 +37,7 @@ def _end(engine: sa.Engine, job_id: str, now: float) -> None:
     changes.change(engine, job_id, now, lambda connection, now_job: _ended(connection, now_job, now))
 
 
-def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
+def _ended(connection: sa.Connection, job: Job, now: float) -> JobColumns:
     if job.kind == RESTORE and job.state == states.LIVE and job.ended_at is None:
         rows = plan.rows(connection, job)
         # The client gets no notification about a shop that is gone
@@ -46,7 +45,7 @@ def _ended(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]
             if rows[name].state not in steps.OVER:
                 steps.update(connection, job.id, name, state=steps.SKIPPED, note="the service was terminated")
         # The account may be given to somebody else; its secrets are not needed any more
-        columns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
+        columns: JobColumns = {**interventions.released(), "ended_at": now, "error": None, "alarm": "", "wake_at": now}
         return columns | facts.column(replace(facts.of(job), terminated=True))
     if states.may(job.state, "cancel"):
         cancelled = interventions.cancelling(job, now)

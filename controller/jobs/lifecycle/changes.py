@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
 from controller.db.connection.engine import transact
+from controller.db.documents import JobColumns
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import plan, states
@@ -24,7 +25,7 @@ def change(
     engine: sa.Engine,
     job_id: str,
     now: float,
-    work: Callable[[sa.Connection, Job], Mapping[str, Any]],
+    work: Callable[[sa.Connection, Job], JobColumns],
     lease: Lease | None = None,
     note: Note | None = None,
 ) -> Job:
@@ -46,21 +47,21 @@ def change(
     return transact(engine, within)
 
 
-def moved(job: Job, event: str) -> dict[str, Any]:
+def moved(job: Job, event: str) -> JobColumns:
     """Return the columns of `job` after `event`. Raises ShoplaunchError `illegal_transition`."""
     return {"state": states.after(job.state, event)}
 
 
-def failed(job: Job, event: str, step: str, error: Error, now: float) -> dict[str, Any]:
+def failed(job: Job, event: str, step: str, error: Error, now: float) -> JobColumns:
     """Return the columns of a job that needs an operator: `event` is `fail`, `agent_failed` or `stall`."""
-    return {**moved(job, event), "step": step, "error": dict(error), "alarm": "wanted", "wake_at": now}
+    return {**moved(job, event), "step": step, "error": error, "alarm": "wanted", "wake_at": now}
 
 
-def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> dict[str, Any]:
+def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: float) -> JobColumns:
     """Let the steps `names` run again; return the job's columns. If the agent is among them, it gets a new attempt."""
     names = [name for name in plan.of(job.kind) if name in set(names)]
     steps.reset(connection, job.id, names)
-    columns: dict[str, Any] = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
+    columns: JobColumns = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
     if "drop" in names:
         # After a restore from an older backup a number may be given twice. Who holds the account's lock then goes on as
         # this attempt, from the same order; where its values are old ones the check says so, and the next number is new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ from controller.billing.base import Billing
 from controller.db import events, facts, job_context, jobs, proofs
 from controller.db.bundles import Bundle
 from controller.db.connection.engine import reading, transact
-from controller.db.documents import FollowUpParts
+from controller.db.documents import FollowUpParts, JobColumns
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.machines.channels import Channel
@@ -251,7 +251,7 @@ class Outcome:
     """
 
     learned: Callable[[Facts], Facts] | None = None
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: JobColumns = field(default_factory=JobColumns)
     note: str = ""
     skipped: bool = False
     effect: Callable[[sa.Connection], None] | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.keys import Keys
 
@@ -17,6 +17,6 @@ def private_values(keys: Keys, job: Job) -> dict[str, str]:
     return dict(json.loads(keys.decrypt(job.secrets_encrypted)))
 
 
-def sealed(keys: Keys, private: Mapping[str, str]) -> dict[str, Any]:
+def sealed(keys: Keys, private: Mapping[str, str]) -> JobColumns:
     """Return the column that stores `private`."""
     return {"secrets_encrypted": keys.encrypt(json.dumps(dict(private), sort_keys=True))}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs
+from controller.db.documents import JobColumns, KeptOrder
 from controller.db.facts import Facts
 from controller.db.jobs import Job, admin_folder
 from controller.db.tables import follow_up_parts
@@ -25,12 +24,13 @@ KEPT_STEPS = ("cron", "agent")
 def remove(connection: sa.Connection, job: Job, now: float) -> int:
     """Remove the details of the job, whose row is locked and which is over; return how many rows that were."""
     gone = retention.remove_steps(connection, job.id, KEPT_STEPS)
-    columns: dict[str, Any] = {"progress": {}, **facts.column(lasting(facts.of(job))), "pruned_at": now}
+    columns: JobColumns = {"progress": {}, **facts.column(lasting(facts.of(job))), "pruned_at": now}
+    columns["updated_at"] = job.updated_at
     if job.kind == RESTORE:
         columns |= _shared(connection, job)
     else:
         columns |= {"later": None, "order": variant(job)}
-    jobs.update(connection, job, now, updated_at=job.updated_at, **columns)
+    jobs.update(connection, job, now, **columns)
     return gone + 1
 
 
@@ -42,12 +42,12 @@ def lasting(found: Facts) -> Facts:
     )  # fmt: skip
 
 
-def variant(job: Job) -> Mapping[str, Any]:
+def variant(job: Job) -> KeptOrder:
     """Return what is shown of the job's order."""
-    return {name: job.order[name] for name in ("variant",) if name in job.order}
+    return {"variant": job.order["variant"]} if "variant" in job.order else {}
 
 
-def _shared(connection: sa.Connection, job: Job) -> dict[str, Any]:
+def _shared(connection: sa.Connection, job: Job) -> JobColumns:
     """Return the columns of a job that shares what its follow-up jobs need with others of the same bundle."""
     if job.later is None or job.parts is not None or job.later.get("admin_folder") != admin_folder(job.facts):
         return {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, proofs
+from controller.db.documents import JobColumns
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders
@@ -21,9 +22,13 @@ from controller.jobs.lifecycle import living
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import details
 from controller.jobs.shop import certificate
+from controller.jobs.shop.certificate import Certificate
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
+
+if TYPE_CHECKING:
+    from shared.documents import Error
 
 #: The domain and the account of a job whose client's data are gone; {} is the job's id. Each is no other job's.
 DOMAIN, ACCOUNT = "{}.forgotten.invalid", "gone_{}"
@@ -52,14 +57,14 @@ def erase(connection: sa.Connection, keys: Keys, job: Job, now: float) -> int:
         gone += connection.execute(sa.delete(events).where(events.c.job == one.id)).rowcount
         gone += rows.remove_steps(connection, one.id, details.KEPT_STEPS)
         known = jobs.get(connection, one.id, lock=True)
-        jobs.update(connection, known, now, updated_at=known.updated_at, **_columns(known, now))
+        jobs.update(connection, known, now, **_columns(known, now))
         gone += 1
     return gone
 
 
-def _columns(job: Job, now: float) -> dict[str, Any]:
+def _columns(job: Job, now: float) -> JobColumns:
     """Return the columns of a job of which nothing is known but its figures."""
-    error = None if job.error is None else {**job.error, "message": ""}
+    error: Error | None = None if job.error is None else {**job.error, "message": ""}
     known = facts.of(job)
     figures = Facts(
         noun=known.noun, cron_seconds=known.cron_seconds, finished_at=known.finished_at, start=known.start,
@@ -71,7 +76,8 @@ def _columns(job: Job, now: float) -> dict[str, Any]:
         "domain": DOMAIN.format(job.id), "account": ACCOUNT.format(job.id), "folder": "", "email": "",
         "order": details.variant(job), "later": None, "parts": None, "error": error, "secrets_encrypted": None,
         "progress": {}, "order_key": None, "domain_key": None, "account_key": None, "wake_at": None, "alarm": "",
-        "events_kept": 0, "events_bytes": 0, "pruned_at": now, "forgotten_at": now, **facts.column(figures),
+        "events_kept": 0, "events_bytes": 0, "pruned_at": now, "forgotten_at": now, "updated_at": job.updated_at,
+        **facts.column(figures),
     }  # fmt: skip
 
 
@@ -90,17 +96,18 @@ def _certificate(connection: sa.Connection, keys: Keys, job: Job, now: float) ->
     return 1
 
 
-def figures_of(content: Mapping[str, Any]) -> dict[str, Any]:
+def figures_of(content: Certificate) -> dict[str, object]:
     """Return the figures of a certificate: what the work was and how it went, but not whose shop it made."""
-    kept = {name: content[name] for name in _FIGURES if name in content}
-    evidence = content.get("evidence") or {}
+    stored: Mapping[str, object] = content
+    kept = {name: stored[name] for name in _FIGURES if name in stored}
+    evidence: Mapping[str, object] = content.get("evidence") or {}
     tables = evidence.get("tables")
     found = {**_numbers(evidence), **({"tables": _numbers(tables)} if isinstance(tables, Mapping) else {})}
     visits = [{"name": row.get("name"), "path": "", **_numbers(row)} for row in content.get("probes", [])]
     return {**kept, "evidence": found, "probes": visits, "forgotten": True}
 
 
-def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
+def _numbers(found: Mapping[str, object]) -> dict[str, object]:
     """Return the entries that are numbers: a text may name somebody."""
     return {name: value for name, value in found.items() if isinstance(value, bool | int | float)}
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from controller.db import events as event_rows
 from controller.db import facts, jobs
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.tables import answers, audit, events, refused_orders
 from controller.db.tables import jobs as job_table
@@ -67,12 +68,13 @@ def _remove_events(connection: sa.Connection, _keys: Keys, found: Sequence[str],
         gone += rows.remove(connection, events, ROWS, events.c.job == job_id)
         # An agent that sends one of them again is answered as before
         dropped = max(facts.of(job).events_dropped, last)
-        columns = {"events_kept": 0, "events_bytes": 0, **_dropped(job, dropped)}
-        jobs.update(connection, job, moment.now, updated_at=job.updated_at, pruned_at=job.pruned_at, **columns)
+        columns: JobColumns = {"events_kept": 0, "events_bytes": 0, **_dropped(job, dropped)}
+        columns |= {"updated_at": job.updated_at, "pruned_at": job.pruned_at}
+        jobs.update(connection, job, moment.now, **columns)
     return gone
 
 
-def _dropped(job: Job, last: int) -> dict[str, Any]:
+def _dropped(job: Job, last: int) -> JobColumns:
     return facts.column(replace(facts.of(job), events_dropped=last))
 
 

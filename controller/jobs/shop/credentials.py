@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs
 from controller.db.connection.engine import reading
+from controller.db.documents import JobColumns
 from controller.db.facts import Link
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
@@ -39,7 +38,7 @@ def offer(engine: sa.Engine, keys: Keys, job_id: str, mode: str, now: float, lea
     """
     found: list[str | None] = []
 
-    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(_connection: sa.Connection, job: Job) -> JobColumns:
         known = link(job)
         if known is not None and known.mode == mode and not _is_ended(job):
             found[:] = [known.nonce if state(job, now) == WAITING else None]
@@ -82,7 +81,7 @@ def show(engine: sa.Engine, keys: Keys, job_id: str, nonce: str, now: float, not
     """Return the password and forget it, writing `note` with that; None when there is nothing to show (any more)."""
     shown: list[str] = []
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection, job: Job) -> JobColumns:
         shown.clear()
         if not is_of(job, nonce) or mode_of(job) != "link" or state(job, now) != WAITING:
             return {}
@@ -102,7 +101,7 @@ def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | N
     """Claim the right to choose a password, writing `note` with that; False for a link that was used or ended."""
     taken: list[bool] = []
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection, job: Job) -> JobColumns:
         taken[:] = [is_of(job, nonce) and mode_of(job) == "set" and state(job, now) == WAITING]
         if taken[0] and note is not None:
             note.write(connection, now, job_id)
@@ -115,14 +114,14 @@ def claim(engine: sa.Engine, job_id: str, nonce: str, now: float, note: Note | N
 def give_back(engine: sa.Engine, job_id: str, nonce: str, now: float) -> None:
     """Make the link usable again."""
 
-    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(_connection: sa.Connection, job: Job) -> JobColumns:
         known = link(job)
         return _fact(job, replace(known, used_at=None)) if known is not None and is_of(job, nonce) else {}
 
     changes.change(engine, job_id, now, work)
 
 
-def used(job: Job, now: float) -> dict[str, Any]:
+def used(job: Job, now: float) -> JobColumns:
     """Return the columns of a job whose link was used."""
     known = link(job)
     return {"secrets_encrypted": None, **({} if known is None else _fact(job, replace(known, used_at=now)))}
@@ -135,7 +134,8 @@ def end_links(connection: sa.Connection, now: float) -> None:
         known = link(job)
         if known is not None and state(job, now) == WAITING:
             ended = _fact(job, replace(known, link_ended_at=now))
-            jobs.update(connection, job, now, updated_at=job.updated_at, **ended)
+            ended["updated_at"] = job.updated_at
+            jobs.update(connection, job, now, **ended)
 
 
 def may_be_offered(job: Job) -> bool:
@@ -173,7 +173,7 @@ def expires_at(job: Job) -> float | None:
 def erase(engine: sa.Engine, job_id: str, now: float, lease: Lease | None = None) -> Job:
     """Forget an expired password. Raises controller.jobs.lifecycle.lease.Lost when `lease` is lost."""
 
-    def work(_connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(_connection: sa.Connection, job: Job) -> JobColumns:
         due = expires_at(job)
         return {"secrets_encrypted": None} if due is not None and now >= due else {}
 
@@ -191,7 +191,7 @@ def mode_of(job: Job) -> str:
     return "" if known is None else known.mode
 
 
-def _fact(job: Job, known: Link) -> dict[str, Any]:
+def _fact(job: Job, known: Link) -> JobColumns:
     return facts.column(replace(facts.of(job), credentials=known))
 
 

@@ -92,7 +92,7 @@ def send(job: Job, tools: Tools, what: str) -> None:
     _keep(tools, job.id, **{_done(what): note or "told", _due_at(what): None, _tries(what): None})
 
 
-def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, Any]:
+def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, object]:
     if isinstance(error, Unsettled):
         return {_due_at(what): now + error.seconds}
     tries = int(notification_log.known(job).get(_tries(what), 0))

@@ -18,8 +18,9 @@ MODULES = [
 ]
 #: What a parameter is called that is a document or a part of one, alone or as the last word, also in the plural.
 DOCUMENTS = (
-    "ack", "certificate", "check", "edit", "error", "event", "evidence", "holder", "job", "later", "manifest", "member",
-    "order", "secret", "state", "statement", "status", "view", "visit",
+    "ack", "certificate", "check", "decision", "edit", "error", "event", "evidence", "figure", "finding",
+    "holder", "job", "later", "manifest", "member", "order", "report", "secret", "state", "statement", "status", "view",
+    "visit",
 )  # fmt: skip
 _DOCUMENT = re.compile(rf"(?:.*_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 #: A function so named returns one: words before may say how to get it, as in `of_job`, which is something else.
@@ -92,6 +93,7 @@ def test_each_exception_is_needed():
         "def final_evidence(job_id: str) -> dict[str, Any]: ...",
         "def agent_view(self, job: Job) -> dict[str, Any]: ...",
         "class Job:\n    later: Mapping[str, Any] | None = None",
+        "def make(report: Mapping[str, Any]) -> None: ...",
         "class Proof:\n    visits: Sequence[Mapping[str, Any]]",
         "class State:\n    def __init__(self):\n        self._last_event: 'dict[str, Any]' = {}",
     ],

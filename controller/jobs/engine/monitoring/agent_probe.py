@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller.db import facts, steps
+from controller.db.documents import JobColumns
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.jobs.agent_judgement import agent_trouble, silence
@@ -34,15 +35,14 @@ def probe(tools: Tools, job: Job, now: float) -> Job:
     """Probe once; return the job as it is afterwards. Raises job_unknown, database_busy."""
     work = Work(job, {}, tools)
 
-    def change(columns_of: Any) -> Job:
-        def still(connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def change(columns_of: Callable[[sa.Connection, Job], JobColumns]) -> Job:
+        def still(connection: sa.Connection, now_job: Job) -> JobColumns:
             if now_job.state not in WAITING or now_job.attempt != job.attempt:
                 return {}
             if now_job.heard_at != job.heard_at:
                 # The agent reported during the probe
                 return {"wake_at": silence.deadline(now_job)}
-            columns: Mapping[str, Any] = columns_of(connection, now_job)
-            return columns
+            return columns_of(connection, now_job)
 
         return changes.change(tools.engine, job.id, now, still, tools.lease)
 
@@ -83,7 +83,7 @@ def _sight(work: Work, now: float) -> tuple[Sight, Event | None, silence.Verdict
     return sight, event, verdict
 
 
-def _finished(connection: sa.Connection, job: Job, event: Event, state: State, now: float) -> dict[str, Any]:
+def _finished(connection: sa.Connection, job: Job, event: Event, state: State, now: float) -> JobColumns:
     columns = panel_reports.finish(connection, job, event, now)
     return {**columns, "progress": panel_reports.progress(state, now)["progress"]} if columns else {}
 
@@ -101,7 +101,7 @@ def _is_final(error: Error) -> bool:
     return not error["retryable"] and error["code"] != panel_lockout.CODE
 
 
-def _unseen(connection: sa.Connection, job: Job, error: Error, now: float) -> Mapping[str, Any]:
+def _unseen(connection: sa.Connection, job: Job, error: Error, now: float) -> JobColumns:
     """The probe found nothing. The job stalls when the panel refuses finally; else the panel is asked again. When
     the server refused the controller's login, the operator is notified."""
     if _is_final(error):
@@ -112,7 +112,7 @@ def _unseen(connection: sa.Connection, job: Job, error: Error, now: float) -> Ma
     return _postponed(job, now, facts.of(job).look_failures)
 
 
-def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
+def _postponed(job: Job, now: float, failures: int) -> JobColumns:
     """The panel did not answer: ask it less and less often, so that a dead server does not hold up jobs of others."""
     pause = min(LOOK_AGAIN_SECONDS * 2 ** max(0, failures - 1), LONGEST_PAUSE_SECONDS)
     known = replace(facts.of(job), looked_at=now, look_failures=failures + 1, look_at=now + pause)
@@ -121,7 +121,7 @@ def _postponed(job: Job, now: float, failures: int) -> dict[str, Any]:
 
 def _judged(
     connection: sa.Connection, job: Job, found: silence.Verdict | None, state: State | None, now: float
-) -> Mapping[str, Any]:
+) -> JobColumns:
     if found is None:
         return facts.column(_answered(job, now))
     if found.kind == "works":
@@ -135,7 +135,7 @@ def _answered(job: Job, now: float) -> Facts:
     return replace(facts.of(job), looked_at=now, look_failures=0, look_at=0.0)
 
 
-def _works(connection: sa.Connection, job: Job, found: silence.Verdict, state: State, now: float) -> dict[str, Any]:
+def _works(connection: sa.Connection, job: Job, found: silence.Verdict, state: State, now: float) -> JobColumns:
     """The agent works unheard: alarm the operator when that begins, and when the agent's error lasts."""
     alarms, known = not silence.is_blocked(job), agent_trouble.of(job)
     after = replace(_answered(job, now), seen_at=now, blocked_at=now, state_updated_at=found.updated_at)
@@ -146,6 +146,7 @@ def _works(connection: sa.Connection, job: Job, found: silence.Verdict, state: S
     elif known is not None and agent_trouble.is_over(known, state.get("percent")):
         after = replace(after, trouble=None)
     steps.update(connection, job.id, "agent", state=steps.RUNNING, error=None)
-    columns = {**changes.moved(job, "agent_works"), "step": "agent", "error": found.error}
-    columns |= {"alarm": "wanted"} if alarms else {}
+    columns: JobColumns = {**changes.moved(job, "agent_works"), "step": "agent", "error": found.error}
+    if alarms:
+        columns["alarm"] = "wanted"
     return columns | facts.column(after) | panel_reports.progress(state, now)

@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.db import claims, facts, jobs, steps
 from controller.db.connection.engine import reading, transact
-from controller.db.documents import FollowUpParts
+from controller.db.documents import FollowUpParts, JobColumns
 from controller.db.facts import Facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
@@ -66,7 +66,7 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         **_private_values(kind, wanted.given, kept.get("password_format", BCRYPT)),
         "db.password": database_password(),
     }
-    row = {**_row(parent, kind, kept, entry, now), **sealed(keys, private)}
+    row: JobColumns = {**_row(parent, kind, kept, entry, now), **sealed(keys, private)}
     try:
         return transact(engine, lambda connection: _insert(connection, parent.id, row, wanted))
     except IntegrityError:
@@ -77,10 +77,11 @@ def start(engine: sa.Engine, keys: Keys, bundles: Bundles, parent: Job, wanted: 
         return known
 
 
-def _row(parent: Job, kind: str, kept: FollowUpParts, entry: FollowUp, now: float) -> dict[str, Any]:
+def _row(parent: Job, kind: str, kept: FollowUpParts, entry: FollowUp, now: float) -> JobColumns:
     """Return the new job's row without its private values; `kept` is what the shop's bundle says of follow-up jobs,
     `entry` what it says of this kind."""
-    known = facts.of(parent)
+    known, order = facts.of(parent), parent.order.copy()
+    order.pop("create_account", None)
     return {
         "id": claims.new_id(),
         "kind": kind,
@@ -94,11 +95,14 @@ def _row(parent: Job, kind: str, kept: FollowUpParts, entry: FollowUp, now: floa
         },
         "source": parent.source,
         "signed_by": parent.signed_by,
-        **{
-            name: getattr(parent, name)
-            for name in ("server", "bundle", "domain", "folder", "email", "account", "language")
-        },
-        "order": {key: value for key, value in parent.order.items() if key != "create_account"},
+        "server": parent.server,
+        "bundle": parent.bundle,
+        "domain": parent.domain,
+        "folder": parent.folder,
+        "email": parent.email,
+        "account": parent.account,
+        "language": parent.language,
+        "order": order,
         **claims.keys(parent.server, parent.domain, parent.account),
         "state": states.RECEIVED,
         "step": next(iter(plan.of(kind))),
@@ -154,7 +158,7 @@ def _private_values(kind: str, given: Mapping[str, str], password_format: str) -
     return found
 
 
-def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], wanted: Wanted) -> Job:
+def _insert(connection: sa.Connection, parent: str, row: JobColumns, wanted: Wanted) -> Job:
     # The shop may have been ended or given up since it was read
     places.require_own(connection, jobs.get(connection, parent, lock=True))
     known = jobs.open_follow_up(connection, parent, row["kind"])
@@ -169,12 +173,12 @@ def _insert(connection: sa.Connection, parent: str, row: Mapping[str, Any], want
     return jobs.get(connection, row["id"])
 
 
-def over(connection: sa.Connection, job: Job, now: float) -> dict[str, Any]:
+def over(connection: sa.Connection, job: Job, now: float) -> JobColumns:
     """Return the columns of a follow-up job whose last step is done: it is live, or failed when it was rolled back."""
-    free: dict[str, Any] = {"domain_key": None, "account_key": None, "stage": None}
+    free: JobColumns = {"domain_key": None, "account_key": None, "stage": None}
     if is_back(job):
         failure = facts.of(job).failure or ShoplaunchError("internal").as_dict()
-        columns = {**changes.failed(job, "fail", "confirm", failure, now), **free}
+        columns: JobColumns = {**changes.failed(job, "fail", "confirm", failure, now), **free}
         return columns | facts.column(replace(facts.of(job), direction=None, failure=None, taken_back=True))
     if job.parent is not None:
         parent = jobs.get(connection, job.parent, lock=True)
@@ -194,12 +198,12 @@ def may_take_back(job: Job, step: str) -> bool:
     return job.kind in KINDS and KINDS[job.kind].needs_back and step == "confirm" and not is_back(job)
 
 
-def taken_back(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
+def taken_back(connection: sa.Connection, job: Job, error: Error, now: float) -> JobColumns:
     """Return the columns of a job whose change failed the check from outside: a new attempt rolls it back."""
     moved = changes.moved(job, "take_back")
     again = changes.asked_again(connection, job, plan.following(["database_user"], plan.of(job.kind)), now)
     known = replace(facts.after(job, again), direction=BACK, failure=error)
-    return {**moved, **again, **facts.column(known), "error": dict(error)}
+    return {**moved, **again, **facts.column(known), "error": error}
 
 
 def prepare_user(work: Work) -> None:
@@ -226,7 +230,7 @@ def forget_idle_user(tools: Tools, job: Job) -> None:
         LOG.warning("job %s: its database user stays for now: %s", job.id, error.message)
         return
 
-    def forgotten(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def forgotten(_connection: sa.Connection, now_job: Job) -> JobColumns:
         return facts.column(replace(facts.of(now_job), user_made=False)) if has_idle_user(now_job) else {}
 
     changes.change(tools.engine, job.id, tools.clock(), forgotten, tools.lease)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from controller.db import bundles, claims, facts, jobs, steps
+from controller.db.documents import JobColumns
 from controller.db.facts import Undo
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
@@ -51,7 +51,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
     Raises ShoplaunchError `illegal_transition`, `step_unknown`, `job_unknown`.
     """
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection, job: Job) -> JobColumns:
         if job.state == states.RESTORING and agent_trouble.of(job) is None:
             raise ShoplaunchError("illegal_transition", "the agent is at work and reports no error")
         known = plan.of(job.kind)
@@ -82,7 +82,7 @@ def retry(engine: sa.Engine, keys: Keys, job_id: str, step: str | None, now: flo
 
 def _restart_order(
     connection: sa.Connection, job: Job, rows: Mapping[str, steps.StepRow], first: str, now: float
-) -> dict[str, Any]:
+) -> JobColumns:
     """Ask again for the step `first` of an order and those that depend on it; return the changed columns."""
     part = PLAN[first].part
     _check_order(PLAN, rows, first)
@@ -110,14 +110,14 @@ def _waiting(job: Job, rows: Mapping[str, steps.StepRow], step: str | None) -> l
     return names if step is None else [name for name in names if name == step]
 
 
-def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) -> dict[str, Any]:
+def _at_once(connection: sa.Connection, job: Job, names: list[str], now: float) -> JobColumns:
     """Try waiting steps now, with all their repetitions again; their errors stay until one is done."""
     for name in names:
         steps.update(connection, job.id, name, not_before=None, failures=0)
     return {"step": names[0] if job.state != states.LIVE else job.step, "wake_at": now}
 
 
-def _restart_follow_up(connection: sa.Connection, job: Job, wanted: str, now: float) -> dict[str, Any]:
+def _restart_follow_up(connection: sa.Connection, job: Job, wanted: str, now: float) -> JobColumns:
     """Return the columns of a follow-up job that is tried again; its database user is created anew."""
     known = plan.of(job.kind)
     if wanted not in known:
@@ -128,7 +128,7 @@ def _restart_follow_up(connection: sa.Connection, job: Job, wanted: str, now: fl
     columns = moved(job, "recheck" if is_check else "retry")
     columns |= changes.asked_again(connection, job, following([first], known), now)
     learned = replace(facts.after(job, columns), taken_back=False)
-    return columns | claims.keys(job.server, job.domain, job.account) | facts.column(learned)
+    return {**columns, **claims.keys(job.server, job.domain, job.account), **facts.column(learned)}
 
 
 def _first(job: Job, wanted: str, *, asked: bool) -> str:
@@ -150,7 +150,7 @@ def _check_order(known: Mapping[str, plan.Step], rows: Mapping[str, steps.StepRo
         raise ShoplaunchError("illegal_transition", f"step {first} needs step {missing[0]} first")
 
 
-def _new_database_password(keys: Keys, job: Job) -> dict[str, Any]:
+def _new_database_password(keys: Keys, job: Job) -> JobColumns:
     private = private_values(keys, job)
     if not private:
         return {}
@@ -163,9 +163,9 @@ def cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = None)
     return change(engine, job_id, now, lambda _connection, job: cancelling(job, now), note=note)
 
 
-def cancelling(job: Job, now: float) -> dict[str, Any]:
+def cancelling(job: Job, now: float) -> JobColumns:
     """Return the columns of a job that is cancelled. Raises ShoplaunchError `illegal_transition`."""
-    columns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
+    columns: JobColumns = {**moved(job, "cancel"), "error": None, "alarm": "", "wake_at": now}
     before = facts.of(job)
     # A removal of an earlier cancellation, which was taken back, may still be carried out
     undo = Undo(facts.UNDO_WANTED, began_at=now, lost_at=before.undo.lost_at)
@@ -180,7 +180,7 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
     shop lives there; `server_unknown`, `bundle_unknown` for what was removed meanwhile.
     """
 
-    def work(connection: sa.Connection, job: Job) -> Mapping[str, Any]:
+    def work(connection: sa.Connection, job: Job) -> JobColumns:
         if job.kind != RESTORE:
             raise ShoplaunchError("illegal_transition", "what the job was given is forgotten; begin a new one")
         if job.forgotten_at is not None:
@@ -195,11 +195,9 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
         asked = changes.asked_again(connection, job, PLAN, now)
         before = facts.after(job, asked)
         known = replace(before, undo=replace(before.undo, state=None, placed_at=None), cancelled_from=None)
-        held = {
-            **claims.keys(job.server, job.domain, job.account),
-            "order_key": claims.order_key(job.order, job.signed_by),
-        }
-        return columns | asked | held | facts.column(known)
+        held = claims.keys(job.server, job.domain, job.account)
+        key = claims.order_key(job.order, job.signed_by)
+        return {**columns, **asked, **held, "order_key": key, **facts.column(known)}
 
     return _unless_busy(lambda: change(engine, job_id, now, work, note=note))
 
@@ -221,6 +219,6 @@ def _unless_busy(work: Callable[[], Job]) -> Job:
         raise ShoplaunchError("domain_busy", "another job has taken domain or account meanwhile") from None
 
 
-def released() -> dict[str, Any]:
+def released() -> JobColumns:
     """Return the columns of a job that was rolled back: domain, account and order are free, its secrets forgotten."""
-    return dict.fromkeys(("domain_key", "account_key", "order_key", "secrets_encrypted"))
+    return {"domain_key": None, "account_key": None, "order_key": None, "secrets_encrypted": None}

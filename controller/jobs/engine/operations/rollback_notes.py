@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from controller.db import facts, steps
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.jobs.engine.operations import cancellation, interventions
 from controller.jobs.lifecycle import changes, plan, states
@@ -19,22 +19,19 @@ if TYPE_CHECKING:
     from shared.documents import Error
 
 
-def not_undone(connection: sa.Connection, job: Job, error: Error, now: float, wake_at: float) -> dict[str, Any]:
+def not_undone(connection: sa.Connection, job: Job, error: Error, now: float, wake_at: float) -> JobColumns:
     """Return the columns of a job that could not be taken back now, and is tried again at `wake_at`."""
-    noted = (
-        panel_lockout.noted(connection, job, error, now)
-        if error["code"] == panel_lockout.CODE
-        else {"error": dict(error)}
-    )
-    # Jobs cancelled before this time was noted are waited for from now on
+    columns: JobColumns = {"error": error, "wake_at": wake_at}
+    if error["code"] == panel_lockout.CODE:
+        columns |= panel_lockout.noted(connection, job, error, now)
     known = facts.of(job)
-    began = (
-        {} if known.undo.began_at is not None else facts.column(replace(known, undo=replace(known.undo, began_at=now)))
-    )
-    return {**began, **noted, "wake_at": wake_at}
+    if known.undo.began_at is None:
+        # Jobs cancelled before this time was noted are waited for from now on
+        columns |= facts.column(replace(known, undo=replace(known.undo, began_at=now)))
+    return columns
 
 
-def undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> Mapping[str, Any]:
+def undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now: float) -> JobColumns:
     """Return the columns of a job of which `done` was taken back: all of it, or a part."""
     if job.state != states.CANCELLED:
         return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from controller.db import facts, jobs, steps
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import reading
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.jobs.lifecycle import changes, lease
 from controller.telemetry.job_at_hand import working_on
@@ -23,7 +23,6 @@ LONGEST_WAIT_SECONDS = 61 * 86400.0
 #: Facts of a job that are times in the past; those of its rollback and its certificate; such columns.
 _PAST = ("alarmed_at", "blocked_at", "finished_at", "look_at", "looked_at", "seen_at")
 _PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at"), ("asked_at", "since", "next")
-_PAST_COLUMNS = ("updated_at", "heard_at", "dropped_at")
 
 
 def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
@@ -39,10 +38,13 @@ def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
     return len(found)
 
 
-def _brought_back(connection: sa.Connection, job: Job, now: float) -> Mapping[str, Any]:
+def _brought_back(connection: sa.Connection, job: Job, now: float) -> JobColumns:
     far = now + AHEAD_SECONDS
-    columns: dict[str, Any] = {name: now for name in _PAST_COLUMNS if (getattr(job, name) or 0.0) > far}
-    columns["updated_at"] = min(job.updated_at, now)
+    columns: JobColumns = {"updated_at": min(job.updated_at, now)}
+    if job.heard_at is not None and job.heard_at > far:
+        columns["heard_at"] = now
+    if job.dropped_at is not None and job.dropped_at > far:
+        columns["dropped_at"] = now
     if job.wake_at is not None and job.wake_at > far:
         columns["wake_at"] = now
     if job.lease_until is not None and job.lease_until > far + lease.LONGEST_SECONDS:

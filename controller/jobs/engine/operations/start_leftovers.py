@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
 from controller.db import facts, steps
+from controller.db.documents import JobColumns
 from controller.db.facts import Facts
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
@@ -50,7 +50,7 @@ def remove(tools: Tools, job: Job) -> None:
         LOG.warning("job %s: its starter may stay for now: %s", job.id, error)
         is_over = False
 
-    def work(_connection: sa.Connection, now_job: Job) -> Mapping[str, Any]:
+    def work(_connection: sa.Connection, now_job: Job) -> JobColumns:
         known = facts.of(now_job)
         if (now_job.state, now_job.attempt, known.start_left) != (job.state, job.attempt, facts.of(job).start_left):
             return {}

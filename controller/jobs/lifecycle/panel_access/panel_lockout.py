@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.machines import servers
 
@@ -17,9 +18,9 @@ CODE = "panel_auth_failed"
 WAIT_SECONDS = 30.0
 
 
-def noted(connection: sa.Connection, job: Job, error: Error, now: float) -> dict[str, Any]:
+def noted(connection: sa.Connection, job: Job, error: Error, now: float) -> JobColumns:
     """Return the columns of a job on a locked server: the first one raises the alarm, the others only wait."""
-    columns: dict[str, Any] = {"error": dict(error)}
+    columns: JobColumns = {"error": error}
     if servers.claim_lock_alarm(connection, job.server, job.id, now):
         columns["alarm"] = "wanted"
     return columns
