@@ -3,9 +3,12 @@
 import threading
 
 import pytest
+import sqlalchemy as sa
 
+from controller import measures
 from controller.db import due, leases
 from controller.db.connection.engine import transact
+from controller.db.tables import jobs as job_rows
 from controller.jobs.engine import worker
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
@@ -38,6 +41,19 @@ def test_two_workers_never_run_the_same_step_at_the_same_time(world):
     first.join(120)
     assert world.job(job).state == "dropped"
     assert sum(call[0] == "ensure_account" for call in world.panel.calls) == 1
+
+
+def test_a_job_that_another_worker_has_taken_over_counts_as_a_lost_lease_once(world):
+    def counted():
+        return measures.REGISTRY.get_sample_value("shoplaunch_leases_lost_total")
+
+    job, first, leave = held_in_a_step(world)
+    before = counted()
+    query = sa.update(job_rows).where(job_rows.c.id == job.id).values(lease_owner="other")
+    transact(world.engine, lambda connection: connection.execute(query))
+    leave.set()
+    first.join(120)
+    assert (counted() - before, world.job(job).lease_owner) == (1, "other")
 
 
 def test_many_workers_on_many_jobs_do_each_job_once(world):
