@@ -8,7 +8,7 @@ import ssl
 import tempfile
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,29 +40,43 @@ def authority(tmp_path_factory):
 def controller():
     """A controller that trusts one proxy (tests.support.worlds.web_site.Site)."""
     with Site(SHOPLAUNCH_TRUSTED_PROXIES="1") as running:
-        yield running.start()
+        # Where nginx' user may enter
+        running.home.chmod(0o711)
+        running.socket = running.home / "socket"
+        yield running.start(f"unix:{running.socket}")
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def proxy(request, controller, authority, tmp_path_factory):
     """The proxy in front of it, sending static files from a folder of its own."""
-    if proxies.program(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    folder = tmp_path_factory.mktemp(request.param)
+    with in_front(request.param, controller.port, authority, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@contextmanager
+def in_front(kind, behind, authority, folder):
+    """A running proxy in front of `behind`, a port or a socket; static files lie where its user may read them."""
+    if proxies.program(kind) is None:
+        pytest.skip(f"{kind} is not installed")
     folder.chmod(0o755)
-    # Where the proxy's user may read
     static = Path(tempfile.mkdtemp(prefix="shoplaunch-static-"))
     static.chmod(0o755)
     (static / "own.css").write_text("/* sent by the proxy */")
-    running = proxies.Proxy(request.param, folder, controller.port, static, authority.issue("localhost"))
-    yield running
-    running.stop()
-    shutil.rmtree(static)
+    running = proxies.Proxy(kind, folder, behind, static, authority.issue("localhost"))
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(static)
 
 
 @pytest.fixture
 def site(controller, proxy, authority, monkeypatch):
     """The controller as it is reached through the proxy."""
+    return reached_through(proxy, controller, authority, monkeypatch)
+
+
+def reached_through(proxy, controller, authority, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     behind = copy.copy(controller)
     behind.url = proxy.url
@@ -102,6 +116,10 @@ def test_numbers_are_for_this_machine(site, proxy):
 
 
 def test_a_client_that_names_other_addresses_counts_as_itself(site):
+    assert_counted_as_itself(site)
+
+
+def assert_counted_as_itself(site):
     with requests.Session() as browser:
         page = browser.get(f"{site.url}/admin/login", timeout=SECONDS)
         codes = []
@@ -112,6 +130,17 @@ def test_a_client_that_names_other_addresses_counts_as_itself(site):
             codes.append(sent.status_code)
     site.forget_failed_logins()
     assert codes[-1] == 429, codes
+
+
+@pytest.mark.parametrize("kind", ["nginx", "caddy"])
+def test_by_a_socket_as_the_files_say_everything_passes_and_senders_count_as_themselves(
+    controller, authority, tmp_path, monkeypatch, kind
+):
+    with in_front(kind, controller.socket, authority, tmp_path) as proxy:
+        site = reached_through(proxy, controller, authority, monkeypatch)
+        test_orders_reports_pages_and_files_pass(site)
+        test_numbers_are_for_this_machine(site, proxy)
+        assert_counted_as_itself(site)
 
 
 @pytest.mark.parametrize("part", HALVES.values(), ids=HALVES)

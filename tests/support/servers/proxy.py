@@ -32,8 +32,8 @@ http {{
 
 
 class Proxy:
-    """A proxy of `kind` in front of the port `behind`; `url` is its address. `static` is the folder of files it sends
-    itself, `certificate` a file with key and certificate of localhost."""
+    """A proxy of `kind` in front of `behind`, a port or a socket's path; `url` is its address. `static` is the folder
+    of files it sends itself, `certificate` a file with key and certificate of localhost."""
 
     def __init__(self, kind, folder, behind, static, certificate):
         self.kind, self.port = kind, free_port()
@@ -76,11 +76,18 @@ def replaced(text, *pairs):
     return text
 
 
+def _in_front_of(behind, shipped):
+    """Return the configuration `shipped` with its controller at `behind`: by a socket as its comment says."""
+    if isinstance(behind, int):
+        return replaced(shipped, (r"^(\s*\w+) 127\.0\.0\.1:8000\b", rf"\1 127.0.0.1:{behind}"))
+    commented = r"^\s*# With `bind = \"unix:[^`]*`: (\w+ unix\S*?);?\n\s*\w+ 127\.0\.0\.1:8000\b"
+    return replaced(shipped, (commented, r"\1"), (r"/run/shoplaunch-web/socket", str(behind)))
+
+
 def _nginx(folder, port, behind, static, certificate):
-    shipped = (PACKAGING / "nginx" / "shoplaunch.conf").read_text("utf-8")
+    shipped = _in_front_of(behind, (PACKAGING / "nginx" / "shoplaunch.conf").read_text("utf-8"))
     adapted = replaced(
         shipped,
-        (r"server 127\.0\.0\.1:8000;", f"server 127.0.0.1:{behind};"),
         (r"listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         (r"listen 80;", f"listen 127.0.0.1:{free_port()};"),
         (r"^ *listen \[::\].*$", ""),
@@ -97,11 +104,10 @@ def _nginx(folder, port, behind, static, certificate):
 
 
 def _caddy(folder, port, behind, static, certificate):
-    shipped = (PACKAGING / "caddy" / "Caddyfile").read_text("utf-8")
+    shipped = _in_front_of(behind, (PACKAGING / "caddy" / "Caddyfile").read_text("utf-8"))
     adapted = replaced(
         shipped,
         (r"\A((?:#.*\n)*)\{\n", r"\1{\n\tadmin off\n\tauto_https disable_redirects\n"),
-        (r"reverse_proxy 127\.0\.0\.1:8000", f"reverse_proxy 127.0.0.1:{behind}"),
         (r"^control\.example\.com \{", f"localhost:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {certificate}"),
         (r"/opt/shoplaunch/current/static", str(static)),
         (r"read_header 10s", f"read_header {PATIENCE_SECONDS}s"),

@@ -64,9 +64,10 @@ class Site:
         transact(self.service.installation.engine, let_in_soon)
         self._server = None
 
-    def start(self):
-        """Start gunicorn and wait until it answers."""
+    def start(self, *places):
+        """Start gunicorn, which also listens at `places`, and wait until it answers."""
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "8"]
+        command += [word for place in places for word in ("--bind", place)]
         command += ["--worker-class", WORKER, "--no-control-socket", "--keep-alive", "120"]
         command += ["tests.support.worlds.web_site:application()"]
         log = (self.home / "gunicorn.log").open("wb")
