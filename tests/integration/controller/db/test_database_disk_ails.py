@@ -36,31 +36,34 @@ ORDER += ("--email", "owner@example.com")
 class Disk:
     """A file system of its own at `place`, on a device made of a file."""
 
+    #: Bytes it holds.
+    room = 64 << 20
+
     def __init__(self, folder, place):
         self.place = place
         place.mkdir(parents=True)
         self._image = folder / "disk.img"
         with self._image.open("wb") as stream:
-            stream.truncate(64 << 20)
+            stream.truncate(self.room)
         self._mounted = False
         subprocess.run(["mkfs.ext4", "-q", str(self._image)], check=True)
         self.mount()
 
     def mount(self):
         command = ["losetup", "--find", "--show", str(self._image)]
-        self._device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        subprocess.run(["mount", "-o", "errors=remount-ro", self._device, str(self.place)], check=True)
+        self.device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        subprocess.run(["mount", "-o", "errors=remount-ro", self.device, str(self.place)], check=True)
         self._mounted = True
 
     def unmount(self):
         if self._mounted:
             subprocess.run(["umount", str(self.place)], check=True)
-            subprocess.run(["losetup", "--detach", self._device], check=True)
+            subprocess.run(["losetup", "--detach", self.device], check=True)
         self._mounted = False
 
     def become_read_only(self):
         """As the kernel does when it meets an error on the disk: also for files that are open."""
-        name = self._device.rpartition("/")[2]
+        name = self.device.rpartition("/")[2]
         with open(f"/sys/fs/ext4/{name}/trigger_fs_error", "w") as stream:
             stream.write("an error of the disk")
 

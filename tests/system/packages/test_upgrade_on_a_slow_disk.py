@@ -1,0 +1,46 @@
+"""A system whose disk is slow, while web server and worker work: an upgrade of the package ends well, nothing is half.
+
+All of the system lies there: what dpkg unpacks, the virtual environment, state and backup.
+"""
+
+import pytest
+
+from tests.support.waiting import wait_until
+from tests.system.packages import slow_disks
+from tests.system.packages.test_killed_installer import is_whole
+from tests.system.packages.test_upgrades import BACKUPS, in_use, tried
+from tests.system.packages.tree import Tree
+
+pytestmark = [pytest.mark.root, pytest.mark.nightly]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = slow_disks.made(tmp_path, tmp_path / "disk")
+    yield made
+    made.unmount()
+
+
+@pytest.fixture
+def tree(disk):
+    """A system over this machine; whatever is written there lies on the disk."""
+    made = Tree(disk.place / "tree")
+    yield made
+    made.close()
+
+
+def test_an_upgrade_on_a_slow_disk_ends_well_beside_the_traffic(package, newer, tree, disk, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    services = {words: tree.start("shoplaunch", *words) for words in (("serve", "--no-worker"), ("worker",))}
+    wait_until(lambda: "panel_unreachable" in tried(tree, job))
+    with disk.limited():
+        tree.run("dpkg", "-i", tree.give(newer))
+        assert is_whole(tree)
+        # As the service manager would, which is not there
+        assert [tree.stop(one, "shoplaunch", *words) for words, one in services.items()] == [0, 0]
+        (saved,) = tree.path(BACKUPS).iterdir()
+        tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
+        before = tried(tree, job)
+        worker = tree.start("shoplaunch", "worker")
+        wait_until(lambda: tried(tree, job) != before)
+        assert tree.stop(worker, "shoplaunch", "worker") == 0
