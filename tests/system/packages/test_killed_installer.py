@@ -77,6 +77,13 @@ def test_an_upgrade_killed_while_it_unpacks_leaves_the_former_version_at_work_an
     package, newer, tree, tmp_path
 ):
     job = in_use(tree, package, tmp_path)
+    later = killed_while_it_unpacks(tree, package, newer, job)
+    tree.run("dpkg", "-i", later)
+    assert state_of(tree, job)["id"] == job and is_whole(tree)
+
+
+def killed_while_it_unpacks(tree, package, newer, job):
+    """Kill dpkg at every instant of unpacking `newer`, after each of which `package` works; return its file there."""
     former, later = tree.give(package), tree.give(newer)
     killed = 0
     for calls in INSTANTS:
@@ -84,8 +91,7 @@ def test_an_upgrade_killed_while_it_unpacks_leaves_the_former_version_at_work_an
         assert state_of(tree, job)["id"] == job
         tree.run("dpkg", "--unpack", former)
     assert killed > 6 and unpacked_in_part(tree, later, INSTANTS[3])
-    tree.run("dpkg", "-i", later)
-    assert state_of(tree, job)["id"] == job and is_whole(tree)
+    return later
 
 
 @pytest.mark.parametrize("script", ["prerm", "postrm"])

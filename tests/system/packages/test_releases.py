@@ -9,7 +9,16 @@ import pytest
 from tests.support.waiting import wait_until
 from tests.system.packages.bases import RELEASES, base_of
 from tests.system.packages.operating import follow, lines_back
-from tests.system.packages.test_upgrades import LATER_TABLES, STATE, in_use, moves_to, state_of, tried
+from tests.system.packages.test_killed_installer import is_whole, killed_while_it_unpacks
+from tests.system.packages.test_upgrades import (
+    LATER_TABLES,
+    STATE,
+    in_use,
+    killed_before_each_statement,
+    moves_to,
+    state_of,
+    tried,
+)
 from tests.system.packages.tree import Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
@@ -19,7 +28,7 @@ pytestmark = [pytest.mark.root, pytest.mark.nightly]
 def release(request, tmp_path_factory):
     """A release's name and the folder of a system with nothing but what the package depends on."""
     folder = tmp_path_factory.mktemp(request.param)
-    base = base_of(request.param, ("python3-venv", "man-db", "procps"), (), folder / "base")
+    base = base_of(request.param, ("python3-venv", "man-db", "procps", "strace"), (), folder / "base")
     yield request.param, base
     if "SHOPLAUNCH_TEST_BASES" not in os.environ:
         shutil.rmtree(folder)
@@ -91,3 +100,13 @@ def test_an_upgrade_the_way_back_and_another_host_keep_a_job_in_flight(package, 
     follow(tree, [line for line in lines_back(tree, package) if not line.startswith("systemctl")])
     assert environments(tree) == former
     assert state_of(tree, job)["id"] == job
+
+
+def test_an_upgrade_killed_in_every_step_goes_on_with_the_releases_own_dpkg_and_python(
+    package, newer, system, tmp_path
+):
+    _name, tree = system
+    job = in_use(tree, package, tmp_path)
+    tree.run("dpkg", "--unpack", killed_while_it_unpacks(tree, package, newer, job))
+    killed_before_each_statement(tree, job)
+    assert is_whole(tree)

@@ -132,6 +132,11 @@ def statements(script):
 def test_an_upgrade_killed_before_any_of_its_statements_goes_on(package, newer, tree, tmp_path):
     job = in_use(tree, package, tmp_path)
     tree.run("dpkg", "--unpack", tree.give(newer))
+    killed_before_each_statement(tree, job)
+
+
+def killed_before_each_statement(tree, job):
+    """Kill the script that configures the unpacked package before each of its statements; then let it end."""
     path = tree.path("/var/lib/dpkg/info/shoplaunch.postinst")
     script = path.read_text()
     places = statements(script)
