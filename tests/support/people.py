@@ -7,15 +7,15 @@ from controller.access.actor import command_line
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
-from controller.setup import installation
 from controller.web.app import create_app
+from tests.support.installing import install
 from tests.support.worlds.web_site import PASSWORD, csrf_of, let_in_soon, populate
 
 
 def prepare(folder, **roles):
     """Make an installation in `folder` with operators by name=role; return the folder."""
     config = load_config({"SHOPLAUNCH_HOME": str(folder)})
-    installation.ensure_installation(config)
+    install(config)
     actor = command_line(config)
     for name, role in roles.items():
         operators.add(actor, name, PASSWORD, role)

@@ -9,8 +9,8 @@ from controller.backups.loading import ACTION
 from controller.db.connection.engine import make_engine, reading
 from controller.db.tables import audit, events, jobs, metadata, operators
 from controller.settings.loading import load_config
-from controller.setup import installation
 from tests.integration.controller.rows import NOW
+from tests.support.installing import install
 from tests.support.migration_kills import fill
 from tests.support.state_database import new_url
 
@@ -41,7 +41,7 @@ class Places:
     def installed(self, kind):
         """Return the configuration of an installation with rows in every table."""
         config = self.config(kind)
-        installation.ensure_installation(config)
+        install(config)
         with closing_engine(config) as engine:
             fill(engine)
         return config

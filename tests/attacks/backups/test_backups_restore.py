@@ -24,10 +24,10 @@ from controller.db.machines import workers
 from controller.db.tables import jobs, metadata
 from controller.keys import load_keys
 from controller.panels.local.private_stack.stack import free_port
-from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
 from tests.support.error_codes import error_code
+from tests.support.installing import install
 from tests.support.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of
 from tests.support.saved_files import (
     EARLIER,
@@ -135,7 +135,7 @@ def read_job(config):
 def sealing(places):
     """The configuration of an installation with one job, which keeps a sealed value."""
     config = places.config("sqlite")
-    installation.ensure_installation(config)
+    install(config)
     with closing_engine(config) as engine:
         add_job(engine, secrets_encrypted=load_keys(config.keys).encrypt("s3cret"))
     return config
@@ -184,7 +184,7 @@ def test_the_keys_are_those_of_the_rows_whatever_becomes_of_their_files(places, 
 def test_no_backup_is_made_in_the_middle_of_a_restore(places, tmp_path, monkeypatch):
     source, config = places.installed("sqlite"), places.config("sqlite")
     backups.backup(source, tmp_path / "saved")
-    installation.ensure_installation(config)
+    install(config)
     real, refused = loading.was_loaded, []
 
     def looking(engine, token):
@@ -201,7 +201,7 @@ def test_no_backup_is_made_in_the_middle_of_a_restore(places, tmp_path, monkeypa
 @pytest.mark.parametrize("kind", [*KINDS, pytest.param("postgresql", marks=pytest.mark.nightly)])
 def test_memory_is_flat_however_many_jobs_there_are(places, kind, count, tmp_path):
     config = places.config(kind)
-    installation.ensure_installation(config)
+    install(config)
     add_jobs(config, count)
     saved = tmp_path / "saved"
     peaks = [measured(config, "backup", saved), measured(config, "backup", "--verify", saved)]
@@ -303,7 +303,7 @@ def test_a_backup_of_a_newer_version_is_refused_as_such(places, tmp_path):
 def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
     backups.backup(places.installed("sqlite"), tmp_path / "saved")
     config = places.config("sqlite")
-    installation.ensure_installation(config)
+    install(config)
     before = content(config), keys_of(config)
     with closing_engine(config) as engine:
         transact(engine, lambda connection: workers.beat(connection, "one"))
@@ -323,7 +323,7 @@ def test_a_service_that_runs_keeps_its_installation(places, tmp_path):
 def test_a_web_server_without_a_worker_keeps_its_installation(places, tmp_path):
     backups.backup(places.installed("sqlite"), tmp_path / "saved")
     config, port = places.config("sqlite"), free_port()
-    installation.ensure_installation(config)
+    install(config)
     command = [sys.executable, "-c", "from controller.cli import main; main()", "serve", "--no-worker"]
     environment = {**os.environ, "SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_PUBLIC_URL": "https://c.example"}
     with (tmp_path / "log").open("wb") as log:

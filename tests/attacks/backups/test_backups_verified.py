@@ -14,10 +14,10 @@ import pytest
 
 from controller import backups
 from controller.backups import archive
-from controller.setup import installation
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
 from tests.support.error_codes import error_code
+from tests.support.installing import install
 from tests.support.saved import closing_engine, content, keys_of
 from tests.support.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables
 
@@ -85,7 +85,7 @@ def test_verify_says_what_is_there_and_touches_nothing(installed, tmp_path):
 def test_what_the_database_refuses_is_said_and_nothing_is_changed(places, tmp_path, mariadb_server):
     source = places.installed("sqlite")
     config = places.config("mariadb")
-    installation.ensure_installation(config)
+    install(config)
     before, keys = content(config), keys_of(config)
     with closing_engine(source) as engine:
         add_job(engine, "long", facts={"text": "x" * 2_000_000})
@@ -294,7 +294,7 @@ FORGED = {
 @pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
 def test_what_no_installation_has_is_refused(places, tmp_path, change):
     source, config = places.installed("sqlite"), places.config("sqlite")
-    installation.ensure_installation(config)
+    install(config)
     before, keys = content(config), keys_of(config)
     backups.backup(source, tmp_path / "saved")
     forged(tmp_path / "saved", tmp_path / "forged", change)

@@ -17,6 +17,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
+from tests.support.installing import install
 from tests.support.worlds.web_site import an_order, csrf_of, let_in_soon, populate
 
 PASSWORD = "correct horse battery"
@@ -56,7 +57,7 @@ class House:
     def __init__(self, folder):
         self.environment = {"SHOPLAUNCH_HOME": str(folder)}
         self.config = load_config(self.environment)
-        installation.ensure_installation(self.config)
+        install(self.config)
         installation.set_operator(self.config, "root", PASSWORD)
         for role in ROLES:
             operators.add(command_line(self.config), role, PASSWORD, role)

@@ -8,6 +8,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
+from tests.support.installing import install
 from tests.support.worlds.web_site import csrf_of
 
 PROXY = "192.0.2.80"
@@ -28,7 +29,7 @@ LIES = {
 @pytest.fixture
 def app(tmp_path):
     config = load_config({"SHOPLAUNCH_HOME": str(tmp_path / "home"), "SHOPLAUNCH_TRUSTED_PROXIES": "1"})
-    installation.ensure_installation(config)
+    install(config)
     installation.set_operator(config, "nora", "correct horse battery")
     service = open_service(config)
     yield create_app(config, service)

@@ -29,6 +29,7 @@ from controller.setup import installation, key_retirement
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.installing import install
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, csrf_of, populate
 
 SECRET, TOKEN, OWN_TOKEN, PRIVATE = "billing's", "TOKEN12345", "OWNTOKEN12345", {"admin.password": "of the client"}
@@ -52,7 +53,7 @@ class Home:
     def __init__(self, folder):
         self.environment = {"SHOPLAUNCH_HOME": str(folder)}
         self.config = load_config(self.environment)
-        installation.ensure_installation(self.config)
+        install(self.config)
         installation.set_operator(self.config, OPERATOR, PASSWORD)
         self.secret = installation.add_api_key(self.config, "billing")
         self.old = load_keys(self.config.keys)

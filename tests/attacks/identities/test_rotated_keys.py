@@ -19,13 +19,14 @@ from controller.web.pages.operator import device
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 from tests.attacks.table import attack
+from tests.support.installing import install
 
 
 @pytest.fixture
 def rotated(places):
     """Return (the service of a process that runs on, that of one started after the keys were made anew)."""
     config = places.config("sqlite")
-    installation.ensure_installation(config)
+    install(config)
     before = open_service(config)
     rotate(config.keys)
     after = open_service(config)

@@ -17,6 +17,7 @@ from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.clock import Clock
+from tests.support.installing import install
 from tests.support.worlds.web_site import csrf_of
 
 PASSWORD = "correct horse battery"
@@ -26,7 +27,7 @@ PASSWORD = "correct horse battery"
 def home(tmp_path):
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home")}
     config = load_config(environment)
-    installation.ensure_installation(config)
+    install(config)
     for name in ("nora", "omid"):
         installation.set_operator(config, name, PASSWORD)
     service = open_service(config)

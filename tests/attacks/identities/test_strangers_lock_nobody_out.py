@@ -17,6 +17,7 @@ from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.clock import Clock
+from tests.support.installing import install
 from tests.support.state_database import make_tables
 from tests.support.worlds.web_site import csrf_of
 
@@ -27,7 +28,7 @@ PROXY = "192.0.2.80"
 @pytest.fixture
 def app(tmp_path):
     config = load_config({"SHOPLAUNCH_HOME": str(tmp_path / "home")})
-    installation.ensure_installation(config)
+    install(config)
     for name in ("nora", "omid"):
         installation.set_operator(config, name, PASSWORD)
     service = open_service(config)
@@ -132,7 +133,7 @@ def test_doctor_looks_at_the_folder_of_the_proxys_socket(mode, red):
         place.chmod(mode)
         home = {"SHOPLAUNCH_HOME": f"{folder}/home", "SHOPLAUNCH_PUBLIC_URL": "https://control.invalid"}
         home |= {"SHOPLAUNCH_TRUSTED_PROXIES": "1", "SHOPLAUNCH_BIND": f"unix:{place}/socket"}
-        installation.ensure_installation(load_config(home))
+        install(load_config(home))
         rows = json.loads(CliRunner().invoke(main, ["doctor", "--json"], env=home).stdout)
         assert ([row["ok"] for row in rows if row["name"] == "proxies' socket"] == [False]) is red
 
@@ -143,7 +144,7 @@ def test_doctor_asks_for_the_proxies(tmp_path, url, hops, red):
     place = {"http": "http://127.0.0.1:8000", "https": "https://control.invalid"}[url]
     home = {"SHOPLAUNCH_HOME": str(tmp_path / "home"), "SHOPLAUNCH_PUBLIC_URL": place}
     home["SHOPLAUNCH_TRUSTED_PROXIES"] = str(hops)
-    installation.ensure_installation(load_config(home))
+    install(load_config(home))
     rows = json.loads(CliRunner().invoke(main, ["doctor", "--json"], env=home).stdout)
     (row,) = [row for row in rows if row["name"] == "trusted proxies"]
     assert row["ok"] is not red

@@ -23,9 +23,10 @@ from controller.db.machines.servers import Server
 from controller.db.orders.request_log import RequestLog
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
-from controller.setup import installation, removal
+from controller.setup import removal
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.installing import install
 from tests.support.state_database import SERVERS
 
 PASSWORD = "correct horse battery"
@@ -39,7 +40,7 @@ END_SECONDS = 120
 @pytest.fixture(params=SERVERS)
 def config(request, places):
     made = places.config(request.param)
-    installation.ensure_installation(made)
+    install(made)
     return made
 
 
@@ -237,7 +238,7 @@ def test_a_removal_that_was_cut_off_behind_the_bundles_row_goes_on(world):
 )
 def test_two_changes_of_a_server_both_stay(places, monkeypatch, tmp_path):
     config = places.config("sqlite")
-    installation.ensure_installation(config)
+    install(config)
     environment = {"SHOPLAUNCH_HOME": str(config.home), "SHOPLAUNCH_DATABASE_URL": config.database_url}
     engine, keys, token = command_line(config).engine, load_keys(config.keys), tmp_path / "token"
     token.write_text("B" * 32)

@@ -12,9 +12,9 @@ from controller.db.bundles import Bundle
 from controller.db.connection.engine import make_engine, transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
-from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 from tests.support.commands import run_within
+from tests.support.installing import install
 from tests.support.servers.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
@@ -33,7 +33,7 @@ def home(server, reseller, files, bundle, tmp_path_factory):
     """SHOPLAUNCH_HOME of an installation that knows the server as `web1` and has the bundle `classic`."""
     folder = tmp_path_factory.mktemp("home")
     config = load_config({"SHOPLAUNCH_HOME": str(folder)})
-    ensure_installation(config)
+    install(config)
     (config.agent / "run").write_bytes(files.launcher)
     (config.agent / "agent.pyz").write_bytes(files.agent)
     (config.bundles / "classic.bundle").write_bytes(bundle.read_bytes())

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from controller.db import tables
 from controller.db.connection.engine import make_engine
 from controller.settings.loading import load_config
-from controller.setup.installation import ensure_installation
 from shared.encoding import sha256_hex
 from tests.support.commands import run_within
+from tests.support.installing import install
 
 pytestmark = pytest.mark.root
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")
@@ -34,7 +34,7 @@ def installation(server):
             lines.append(f"{name} = {json.dumps(value)}")
     (home / "shoplaunch.toml").write_text("\n".join(lines + php) + "\n")
     config = load_config({"SHOPLAUNCH_HOME": str(home)})
-    ensure_installation(config)
+    install(config)
     (config.agent / "run").write_bytes(b"#!/bin/sh\n")
     (config.agent / "agent.pyz").write_bytes(b"agent of this installation")
 

@@ -30,6 +30,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
+from tests.support.installing import install
 
 OPERATOR = "nora"
 PASSWORD = "correct horse battery"
@@ -56,7 +57,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {"SHOPLAUNCH_HOME": str(self.home), "SHOPLAUNCH_PUBLIC_URL": self.url, **settings}
         config = load_config(self.environment)
-        installation.ensure_installation(config)
+        install(config)
         installation.set_operator(config, OPERATOR, PASSWORD)
         self.secret = installation.add_api_key(config, KEY)
         self.service = open_service(config)

@@ -6,8 +6,9 @@ import zipfile
 import pytest
 
 from controller.settings.loading import load_config
-from controller.setup.installation import ensure_installation, install_own_agent
+from controller.setup.installation import install_own_agent
 from tests.support.commands import run_within
+from tests.support.installing import install
 
 
 class House:
@@ -16,7 +17,7 @@ class House:
     def __init__(self, home):
         self._environment = {"SHOPLAUNCH_HOME": str(home)}
         config = load_config(self._environment)
-        ensure_installation(config)
+        install(config)
         install_own_agent(config)
         self._agent = config.agent / "agent.pyz"
         token = home / "token"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import audit
 from controller.settings.loading import load_config
-from controller.setup.installation import ensure_installation
+from tests.support.installing import install
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 DAY = 86400.0
@@ -26,7 +26,7 @@ class House:
     def __init__(self, home):
         self._environment = {**os.environ, "SHOPLAUNCH_HOME": str(home)}
         config = load_config(self._environment)
-        ensure_installation(config)
+        install(config)
         self.engine = make_engine(config.database_url)
 
     def run(self, *words, **options):

@@ -14,6 +14,7 @@ from controller.db.identities import sessions
 from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
+from tests.support.installing import install
 from tests.support.qr_reader import blocks_in, read_blocks
 
 PASSWORD = "correct horse battery"
@@ -23,7 +24,7 @@ NOW = 1_900_000_000.0
 @pytest.fixture
 def home(tmp_path):
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home"), "SHOPLAUNCH_PUBLIC_URL": "https://control.example.com"}
-    installation.ensure_installation(load_config(environment))
+    install(load_config(environment))
     installation.set_operator(load_config(environment), "nora", PASSWORD)
     return environment
 

@@ -11,6 +11,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.db.machines import servers
 from controller.settings.loading import load_config
 from controller.setup import installation
+from tests.support.installing import install
 
 PASSWORD = "correct horse battery"
 UNKNOWN = {
@@ -28,7 +29,7 @@ UNKNOWN = {
 @pytest.fixture
 def home(tmp_path):
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home")}
-    installation.ensure_installation(load_config(environment))
+    install(load_config(environment))
     installation.set_operator(load_config(environment), "nora", PASSWORD)
     return environment
 

@@ -13,7 +13,7 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import servers
 from controller.panels.registry import starts
 from controller.settings.loading import load_config
-from controller.setup.installation import ensure_installation
+from tests.support.installing import install
 from tests.support.terminal import at_terminal
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
@@ -28,7 +28,7 @@ class House:
     def __init__(self, home):
         self.environment = {**os.environ, "SHOPLAUNCH_HOME": str(home)}
         config = load_config(self.environment)
-        ensure_installation(config)
+        install(config)
         self.engine = make_engine(config.database_url)
         token = home / "token"
         token.write_text("A1" * 16)

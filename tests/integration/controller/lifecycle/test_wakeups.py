@@ -16,9 +16,9 @@ from controller.db import jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
-from controller.setup import installation
 from shared.events import make_event
 from shared.job import AGENT_FILE, LAUNCHER_FILE
+from tests.support.installing import install
 from tests.support.worlds.web_site import an_order, populate
 
 PROJECT = Path(__file__).parents[4]
@@ -48,7 +48,7 @@ class Separate:
     def __init__(self, home, database_url):
         self.environment = {"SHOPLAUNCH_HOME": str(home), "SHOPLAUNCH_DATABASE_URL": database_url}
         config = load_config(self.environment)
-        installation.ensure_installation(config)
+        install(config)
         for name in (LAUNCHER_FILE, AGENT_FILE):
             (config.agent / name).touch()
         self.service = open_service(config)
