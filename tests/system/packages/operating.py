@@ -63,11 +63,18 @@ def follow(machine, lines):
     return said
 
 
-def lines_back(machine, package):
-    """Return the page's lines that lead back to the former version, which is `package`; files have their names."""
+def lines_back(machine, package, of_server=False):
+    """Return the page's lines that lead back to the former version, which is `package`; files have their names.
+
+    `of_server`: where a database server has the state.
+    """
     (saved,) = machine.path(BACKUPS).glob("before-*.backup")
     names = {"FORMER.deb": machine.give(package), "before-….backup": saved.name}
-    lines = "\n".join(block_from("systemctl stop shoplaunch-web"))
+    found = block_from("systemctl stop shoplaunch-web")
+    if of_server:
+        moved = next(number for number, line in enumerate(found) if line.startswith("mkdir"))
+        found[moved : moved + 1] = block_from("mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /root/later/")
+    lines = "\n".join(found)
     for shown_there, name in names.items():
         lines = lines.replace(shown_there, name)
     return lines.splitlines()

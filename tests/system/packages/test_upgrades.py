@@ -1,6 +1,7 @@
 """Upgrades of the package: with a job in flight, killed, back to the former version, over what a clone left."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -24,9 +25,15 @@ with contextlib.closing(sqlite3.connect(sys.argv[1])) as state:
 NOWHERE = "https://127.0.0.1:2087"
 
 
-def in_use(tree, package, tmp_path):
-    """Install the package and place an order whose server does not answer; return the job's id."""
+def in_use(tree, package, tmp_path, database_url=""):
+    """Install the package and place an order whose server does not answer; return the job's id.
+
+    `database_url` names the state database; SQLite without it.
+    """
     tree.run("dpkg", "-i", tree.give(package))
+    if database_url:
+        settings = tree.path("/etc/shoplaunch/shoplaunch.toml")
+        settings.write_text(f'database_url = "{database_url}"\n' + settings.read_text())
     tree.run("shoplaunch", "init", "--operator-email", "operator@example.com")
     bundle, token = tmp_path / "small.bundle", tmp_path / "token"
     members = sample_members()
@@ -105,6 +112,38 @@ def test_the_page_leads_back_to_the_former_version(package, newer, tree, tmp_pat
     assert [bundle["name"] for bundle in bundles] == ["small"]
     # Its owner's, as before
     assert tree.run("find", STATE, "!", "-user", "shoplaunch", "!", "-type", "l") == ""
+
+
+#: A database server of the system, with a database for the state, as the page says.
+DATABASE = """
+install -d -o mysql -g mysql /run/mysqld /run/state
+mariadb-install-db --no-defaults --user=mysql --datadir=/run/state --skip-test-db >/dev/null
+"""
+OF_STATE = """
+CREATE DATABASE shoplaunch;
+CREATE USER shoplaunch@localhost IDENTIFIED BY 's3cret'; GRANT ALL ON shoplaunch.* TO shoplaunch@localhost;
+"""
+DATABASE_URL = "mysql://shoplaunch:s3cret@localhost/shoplaunch?unix_socket=/run/mysqld/mysqld.sock"
+
+
+def test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state(package, newer, tree, tmp_path):
+    if shutil.which("mariadbd") is None:
+        pytest.skip("mariadb-server is not installed")
+    tree.run("sh", "-ec", DATABASE)
+    server = ("mariadbd", "--no-defaults", "--user=mysql", "--datadir=/run/state", "--skip-networking")
+    tree.start(*server, "--socket=/run/mysqld/mysqld.sock")
+    wait_until(lambda: tree.path("/run/mysqld/mysqld.sock").exists())
+    tree.run("mariadb", "-e", OF_STATE)
+    job = in_use(tree, package, tmp_path, DATABASE_URL)
+    former = tree.run("readlink", "/opt/shoplaunch/current")
+    tree.run("dpkg", "-i", tree.give(newer))
+    tree.run("mariadb", "shoplaunch", "-e", "UPDATE alembic_version SET version_num = '9999'")
+    follow(tree, [line for line in lines_back(tree, package, of_server=True) if not line.startswith("systemctl")])
+    assert tree.run("readlink", "/opt/shoplaunch/current") == former
+    assert state_of(tree, job)["id"] == job
+    assert [bundle["name"] for bundle in json.loads(tree.run("shoplaunch", "bundle", "list", "--json"))] == ["small"]
+    # What the later version left is there for who needs it
+    assert "9999" in tree.run("cat", "/root/later/shoplaunch.sql")
 
 
 def test_an_upgrade_that_is_killed_goes_on(package, newer, tree, tmp_path):

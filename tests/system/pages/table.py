@@ -234,6 +234,9 @@ BEGUN = {
     "mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /var/lib/shoplaunch/shoplaunch.db* /root/later/": (
         "true", BACK,
     ),
+    "mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /root/later/": ("true", BACK),
+    "mariadb-dump shoplaunch >/root/later/shoplaunch.sql": ("command -v mariadb-dump", BACK),
+    "mariadb -e 'DROP DATABASE shoplaunch; CREATE DATABASE shoplaunch'": ("command -v mariadb", BACK),
     "dpkg -i FORMER.deb": ("command -v dpkg", BACK),
     "shoplaunch restore /var/backups/shoplaunch/before-….backup": ("shoplaunch restore --help", BACK),
     "systemctl restart shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
