@@ -4,7 +4,8 @@ A test marked `sampled(of=N)` runs one in N of its cases; with `each=("name", â€
 of these parameters, so that every value comes every day; with `kind=â€¦`, the mark of a case, one in N of its kind. Which
 ones follows from the number SHOPLAUNCH_SAMPLE, the day unless it is given: after N days all have run. Of fewer than
 N cases one runs each day; with `rests=True` there are days without any, and its neighbours in the module have theirs on
-other days. A case that a mutant names runs every day, unless `named=False` says that it takes minutes; and so does one
+other days. Tests with the same `turn` in a module take the same cases, so that their fixture makes only what these need
+(`running`). A case that a mutant names runs every day, unless `named=False` says that it takes minutes; and so does one
 that is named on the command line.
 """
 
@@ -54,13 +55,24 @@ def left_out(items, day):
         mark = item.get_closest_marker("sampled")
         if mark is not None:
             groups[_group(item, **mark.kwargs)].append(item)
-    found = []
-    for number, ((_test, _values, of, rests), cases) in enumerate(groups.items()):
-        turn = of if rests else min(of, len(cases))
-        found += [item for at, item in enumerate(cases) if (at - day - number) % turn]
+    found, numbers = [], {}
+    for index, ((test, _values, of, rests, turn), cases) in enumerate(groups.items()):
+        number = numbers.setdefault((test.partition("::")[0], turn) if turn else index, index)
+        days = of if rests else min(of, len(cases))
+        found += [item for at, item in enumerate(cases) if (at - day - number) % days]
     return found
 
 
-def _group(item, of, each=(), kind=None, rests=False, named=True):
+def running(request, name):
+    """Return the values of the parameter `name` with which tests of the module run, for a fixture's `request`."""
+    return {
+        item.callspec.params[name]
+        for item in request.session.items
+        if item.path == request.path and item.get_closest_marker("skip") is None
+        if hasattr(item, "callspec") and name in item.callspec.params
+    }
+
+
+def _group(item, of, each=(), kind=None, rests=False, named=True, turn=None):
     values = (kind, *(repr(item.callspec.params[name]) for name in each))
-    return item.nodeid.partition("[")[0], values, of, rests
+    return item.nodeid.partition("[")[0], values, of, rests, turn

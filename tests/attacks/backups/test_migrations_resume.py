@@ -36,7 +36,7 @@ def databases(request, tmp_path_factory):
     "the machine dies in the middle of a migration, before or after any of its statements",
     "the next try goes on and ends with the tables and rows of one that nobody disturbed",
 )
-@pytest.mark.sampled(of=3, each=("databases",))
+@pytest.mark.sampled(of=5, each=("databases",))
 @pytest.mark.parametrize(("before", "revision"), STEPS, ids=[revision for _, revision in STEPS])
 def test_a_migration_killed_at_any_statement_goes_on(databases, before, revision):
     engine = databases.at(before)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import pytest
 import requests
 
+from tests.support.sampling import running
 from tests.support.shops import sample_shop
 from tests.support.traces import Traces
 from tests.support.waiting import wait_until
@@ -20,7 +21,9 @@ from tests.support.worlds.whole import BUNDLE, SERVER, SHOP_NAME, TEMPLATE_DOMAI
 AROUND = "<h1>The site around the shop</h1>"
 #: Bundle -> where its template lived; and what is ordered of each.
 TEMPLATES = {BUNDLE: "/", "folder": "/shop/"}
-WANTED = {"shop": (BUNDLE, "shop"), "deep": (BUNDLE, "a/b"), "up": ("folder", ""), "across": ("folder", "tea.room")}
+WANTED = {"shop": (BUNDLE, "shop"), "deep": (BUNDLE, "a/b"), "across": ("folder", "tea.room"), "up": ("folder", "")}
+#: Two of them a day, one of each bundle.
+BY_TURNS = pytest.mark.sampled(of=2, turn="shops")
 _LINK = re.compile(r"""(?:href|src|action)=["']([^"'#]+)""")
 
 
@@ -65,13 +68,14 @@ def populate(whole, job):
 
 
 @pytest.fixture(scope="module")
-def shops(whole, from_folder):
-    """Name in WANTED -> (job, status) of shops that real cron started at the same time."""
-    jobs = {name: ordered(whole, bundle, folder) for name, (bundle, folder) in WANTED.items()}
+def shops(request, whole, from_folder):
+    """Name in WANTED -> (job, status) of shops that real cron started at the same time: those of this day."""
+    today = running(request, "name") or WANTED
+    jobs = {name: ordered(whole, bundle, folder) for name, (bundle, folder) in WANTED.items() if name in today}
     return {name: (job, whole.live(job)) for name, job in jobs.items()}
 
 
-@pytest.mark.sampled(of=3)
+@BY_TURNS
 @pytest.mark.parametrize("name", WANTED)
 def test_the_shop_is_found_below_its_folder_and_says_so(whole, shops, name):
     job, status = shops[name]
@@ -91,6 +95,7 @@ def test_the_shop_is_found_below_its_folder_and_says_so(whole, shops, name):
     assert status["shop_url"] in mail and status["admin_url"] in mail
 
 
+@BY_TURNS
 @pytest.mark.parametrize("name", WANTED)
 def test_every_link_of_its_pages_leads_into_the_shop_and_is_answered(whole, shops, name):
     job, status = shops[name]
@@ -116,6 +121,7 @@ def test_every_link_of_its_pages_leads_into_the_shop_and_is_answered(whole, shop
     assert whole.get(job, f"{base}there-is-no-such-page").status_code == 404
 
 
+@BY_TURNS
 @pytest.mark.parametrize("name", WANTED)
 def test_cart_and_back_office_keep_their_visitor_within_the_folder(whole, shops, name):
     job, status = shops[name]
@@ -149,6 +155,7 @@ def visitor(whole, job):
         yield browser
 
 
+@BY_TURNS
 @pytest.mark.parametrize("name", [name for name, (_, folder) in WANTED.items() if folder])
 def test_the_site_around_is_as_it_was(whole, shops, name):
     job, _ = shops[name]

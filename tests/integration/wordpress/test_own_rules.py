@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.sampling import running
 from tests.support.shops.wordpress_site import run_php
 
 ELSEWHERE = """\
@@ -26,23 +27,28 @@ insert_with_markers( ABSPATH . '.htaccess', 'WordPress', $rules );
 """
 
 
+#: What of a template without rules, or with rules for another folder, is restored where.
+WANTED = {
+    "elsewhere": ("rules-elsewhere",),
+    "root": ("no-rules",),
+    "folder": ("no-rules", "--folder", "news/blog"),
+}
+RULES = {"no-rules": None, "rules-elsewhere": ELSEWHERE}
+
+
 @pytest.fixture(scope="module")
-def restored(sites):
-    """Name -> job of a site whose template had no rules, at the root and in a folder, and of one with rules for another
-    folder."""
+def restored(request, sites):
+    """Name in WANTED -> job of the site, of those that are looked at this day."""
+    wanted = {name: WANTED[name] for name in running(request, "name")}
     rules = sites.site.root / ".htaccess"
     aside = rules.rename(sites.directory / "htaccess-aside")
     try:
-        pack(sites, "no-rules")
-        rules.write_text(ELSEWHERE)
-        pack(sites, "rules-elsewhere")
+        for bundle in {words[0] for words in wanted.values()}:
+            rules.write_text(RULES[bundle]) if RULES[bundle] else rules.unlink(missing_ok=True)
+            pack(sites, bundle)
     finally:
         aside.replace(rules)
-    made = {
-        "root": sites.quiet_order("--bundle", "no-rules"),
-        "folder": sites.quiet_order("--bundle", "no-rules", "--folder", "news/blog"),
-        "elsewhere": sites.quiet_order("--bundle", "rules-elsewhere"),
-    }
+    made = {name: sites.quiet_order("--bundle", *words) for name, words in wanted.items()}
     for job in made.values():
         assert sites.run_agent(job) == 0
         sites.live(job)
@@ -59,10 +65,11 @@ def rules_of(sites, job):
     return sites.root(job) / job["folder"] / ".htaccess"
 
 
-NAMES = pytest.mark.parametrize("name", ["root", "folder", "elsewhere"])
+BY_TURNS = pytest.mark.sampled(of=3, turn="rules")
+NAMES = pytest.mark.parametrize("name", WANTED)
 
 
-@pytest.mark.sampled(of=3)
+@BY_TURNS
 @NAMES
 def test_pages_answer_by_their_own_addresses(sites, restored, name):
     job = restored[name]
@@ -73,6 +80,7 @@ def test_pages_answer_by_their_own_addresses(sites, restored, name):
     assert missing.status_code == 404 and "wp-content/themes" in missing.text
 
 
+@BY_TURNS
 @NAMES
 def test_wordpress_finds_its_own_block_and_writes_no_second_one(sites, restored, name):
     job = restored[name]
@@ -82,6 +90,8 @@ def test_wordpress_finds_its_own_block_and_writes_no_second_one(sites, restored,
     assert rules_of(sites, job).read_bytes() == before
 
 
-def test_the_owners_lines_around_a_block_for_another_folder_stay(sites, restored):
-    text = rules_of(sites, restored["elsewhere"]).read_text()
+@pytest.mark.sampled(of=3, rests=True, turn="rules")
+@pytest.mark.parametrize("name", ["elsewhere"])
+def test_the_owners_lines_around_a_block_for_another_folder_stay(sites, restored, name):
+    text = rules_of(sites, restored[name]).read_text()
     assert "Options -Indexes\n" in text and "/wordpress/" not in text

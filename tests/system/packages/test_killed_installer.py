@@ -105,6 +105,7 @@ def test_an_upgrade_killed_in_a_script_of_the_former_version_goes_on(package, ne
     assert state_of(tree, job)["id"] == job and is_whole(tree)
 
 
+@pytest.mark.sampled(of=20, rests=True, named=False)
 @pytest.mark.parametrize("again", ["same", "newer"], indirect=True)
 @pytest.mark.parametrize("place", statements(PRERM), ids=lambda at: PRERM.splitlines()[at].partition("/")[0].strip())
 def test_a_removal_killed_anywhere_is_taken_back_by_installing_again(package, again, tree, tmp_path, place):

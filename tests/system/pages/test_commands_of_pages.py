@@ -73,6 +73,7 @@ def test_the_session_that_the_pages_describe_is_what_happens(session):
         assert code in step.codes and "Traceback" not in said, (step.text, code, said[-3000:])
 
 
+@pytest.mark.sampled(of=2)
 @pytest.mark.parametrize("text", BEGUN)
 def test_a_command_that_would_not_end_begins(session, text):
     line, why = BEGUN[text]

@@ -76,6 +76,24 @@ def test_what_may_rest_comes_as_often_as_the_mark_says_and_neighbours_on_other_d
     assert set().union(*days) == {item.nodeid for item in items}
 
 
+def test_tests_with_the_same_turn_take_the_same_cases():
+    items = [Item(f"t.py::test_{name}[{n}]", of=3, turn="shops") for name in "abc" for n in range(3)]
+    items.insert(3, Item("t.py::test_between[0]", of=2))
+    for day in range(3):
+        assert len({nodeid[-2] for nodeid in ran(items, day) if "between" not in nodeid}) == 1
+    assert len(set().union(*(ran(items, day) for day in range(3)))) == len(items)
+
+
+def test_a_fixture_learns_with_which_values_tests_of_its_module_run():
+    def item(path, *marks, **params):
+        more = {"callspec": SimpleNamespace(params=params)} if params else {}
+        return SimpleNamespace(path=path, get_closest_marker=lambda name: name in marks or None, **more)
+
+    items = [item("a", name=1), item("a", "skip", name=2), item("b", name=3), item("a", other=4), item("a")]
+    request = SimpleNamespace(path="a", session=SimpleNamespace(items=items))
+    assert sampling.running(request, "name") == {1}
+
+
 def test_what_has_no_mark_runs():
     items = [Item("t.py::test_one"), Item("t.py::test_two[1]", of=2)]
     assert "t.py::test_one" in ran(items, 1) & ran(items, 2)
