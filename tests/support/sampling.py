@@ -12,6 +12,7 @@ that is named on the command line.
 import os
 from collections import defaultdict
 from datetime import date
+from operator import itemgetter
 
 import pytest
 
@@ -59,17 +60,20 @@ def left_out(items, day):
     for index, ((test, _values, of, rests, turn), cases) in enumerate(groups.items()):
         number = numbers.setdefault((test.partition("::")[0], turn) if turn else index, index)
         days = of if rests else min(of, len(cases))
-        found += [item for at, item in enumerate(cases) if (at - day - number) % days]
+        # Fewer than there are days: not on days one after the other
+        step = days / min(days, len(cases))
+        found += [item for at, item in enumerate(cases) if (int(at * step) - day - number) % days]
     return found
 
 
-def running(request, name):
-    """Return the values of the parameter `name` with which tests of the module run, for a fixture's `request`."""
+def running(request, *names, file=None):
+    """Return the values of a parameter, or tuples of those of several, with which tests of the module run, for a
+    fixture's `request`; `file` (Path) is another module."""
     return {
-        item.callspec.params[name]
+        itemgetter(*names)(item.callspec.params)
         for item in request.session.items
-        if item.path == request.path and item.get_closest_marker("skip") is None
-        if hasattr(item, "callspec") and name in item.callspec.params
+        if item.path == (file or request.path) and item.get_closest_marker("skip") is None
+        if hasattr(item, "callspec") and set(names) <= set(item.callspec.params)
     }
 
 

@@ -11,7 +11,7 @@ from tests.corpus.world import world_for
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shops import sample_shop
 
-pytestmark = [pytest.mark.root, pytest.mark.cron]
+pytestmark = [pytest.mark.root, pytest.mark.cron, pytest.mark.sampled(of=2, rests=True, turn="sample")]
 DOMAIN = "template-corpus.example"
 
 

@@ -89,9 +89,17 @@ def test_a_fixture_learns_with_which_values_tests_of_its_module_run():
         more = {"callspec": SimpleNamespace(params=params)} if params else {}
         return SimpleNamespace(path=path, get_closest_marker=lambda name: name in marks or None, **more)
 
-    items = [item("a", name=1), item("a", "skip", name=2), item("b", name=3), item("a", other=4), item("a")]
+    items = [item("a", name=1, other=7), item("a", "skip", name=2), item("b", name=3), item("a", other=4), item("a")]
     request = SimpleNamespace(path="a", session=SimpleNamespace(items=items))
     assert sampling.running(request, "name") == {1}
+    assert sampling.running(request, "name", "other") == {(1, 7)}
+    assert sampling.running(request, "name", file="b") == {3}
+
+
+def test_days_without_any_are_between_those_of_the_cases():
+    items = [Item(f"t.py::test_one[{n}]", of=6, rests=True) for n in range(3)]
+    assert [len(ran(items, day)) for day in range(6)] in ([1, 0] * 3, [0, 1] * 3)
+    assert len(set().union(*(ran(items, day) for day in range(6)))) == 3
 
 
 def test_what_has_no_mark_runs():
