@@ -31,6 +31,7 @@ _SLOW = "it sends less than it has to"
 #: A Part's stream is open only within `with`.
 _CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
+_LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 
 def fetch(
@@ -162,6 +163,9 @@ def _fetch_some(
         status = response.status
         if source.token is not None:
             part.rate = response.promised_rate()
+        if status == 200 and _is_short(response.headers, source.pinned["size"]):
+            # An error as a page, or another file: what came before stays
+            return "the server sent less than the bundle", None
         if status == 200:
             # The first request, a changed file, or a server that does not resume
             part.begin_anew(response.headers.get("ETag"))
@@ -176,6 +180,12 @@ def _fetch_some(
             return _refused(source, status, response.headers)
         source.works()
         return _copy(response, part, source.pinned["size"], check, progress), None
+
+
+def _is_short(headers: "HTTPMessage", size: int) -> bool:
+    """Return whether the answer says that it is shorter than the bundle."""
+    length = headers.get("Content-Length", "")
+    return _LENGTH.match(length) is not None and int(length) < size
 
 
 def _refused(source: "Source", status: int, headers: "HTTPMessage") -> "tuple[str | None, float | None]":

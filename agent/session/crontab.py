@@ -18,6 +18,9 @@ TIMEOUT_SECONDS = 30
 #: Longer crontabs are not edited: a pipe cannot hold more (see `_filled_pipe`).
 MAX_BYTES = 1024 * 1024
 MARK = "# shoplaunch:"
+#: Prints the crontab as it is stored: its editor changes nothing.
+EDIT_NOTHING = ("env", "VISUAL=cat", "EDITOR=cat", "crontab", "-e")
+_SHOWN = ((b"\r", b"\\r"), (b"\b", b"\\b"))
 #: F_SETPIPE_SZ of Linux's fcntl.h; Python defines it since 3.10.
 _SET_PIPE_SIZE = 1031
 
@@ -51,10 +54,24 @@ def _read() -> "bytes | None":
     """Return the crontab's bytes, None when the account has none."""
     status, output, problem = _call(["crontab", "-l"])
     if status == 0:
-        return output
+        return _as_stored(output)
     if b"no crontab" in problem:
         return None
     raise ShoplaunchError("cron_edit_failed", "crontab -l ended with status {}".format(status))
+
+
+def _as_stored(shown: bytes) -> bytes:
+    """Return the crontab that `crontab -l` shows so: Debian's shows carriage returns and backspaces as two characters,
+    which must not be written back. Raises ShoplaunchError `cron_edit_failed`."""
+    if not any(one in shown for _, one in _SHOWN):
+        return shown
+    status, stored, _ = _call(EDIT_NOTHING)
+    expected = stored
+    for letter, one in _SHOWN:
+        expected = expected.replace(letter, one)
+    if status != 0 or shown not in (stored, expected):
+        raise ShoplaunchError("cron_edit_failed", "crontab -e does not show what crontab -l shows")
+    return stored
 
 
 def _run(command: "Sequence[str]", text: bytes = b"") -> None:

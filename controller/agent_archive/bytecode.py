@@ -56,7 +56,8 @@ def _compiled(python: str, document: bytes) -> tuple[str, bytes]:
     except subprocess.TimeoutExpired:
         raise ShoplaunchError("config_invalid", f"{python} has not compiled anything in {TIMEOUT_SECONDS} s") from None
     except subprocess.CalledProcessError as problem:
-        last = (problem.stderr.decode("utf-8", "replace").strip().splitlines() or ["no word"])[-1]
+        words = (problem.stderr.strip() or problem.stdout.strip()).decode("utf-8", "replace")
+        last = (words.splitlines() or ["no word"])[-1]
         raise ShoplaunchError("config_invalid", f"{python} cannot compile the agent: {last[:200]}") from None
     magic, _, code = done.stdout.partition(b"\n")
     if not _MAGIC.fullmatch(magic) or not code:

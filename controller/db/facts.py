@@ -162,6 +162,8 @@ class Facts:
     ack_seq: int | None = None
     #: The account's own cron line, encrypted, that a removal which is repeated late would take.
     kept_line: str | None = None
+    #: When that removal was answered.
+    kept_at: float | None = None
     events_dropped: int = 0
     # The rollback
     undo: Undo = field(default_factory=Undo)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import sqlalchemy as sa
 
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import server_breakers, servers
 
 #: Consecutive failures that open the breaker.
@@ -61,7 +62,9 @@ class Breaker:
 
     def wants_alarm(self, now: float) -> bool:
         """Return whether the operator is to be alarmed, if it lasts; a process that claimed that long ago is gone."""
-        return self.alarmed_at is None or (self.alarmed_at < 0 and not 0 <= now + self.alarmed_at < CLAIM_SECONDS)
+        if self.alarmed_at is None:
+            return True
+        return self.alarmed_at < 0 and not -AHEAD_SECONDS <= now + self.alarmed_at < CLAIM_SECONDS
 
     def may_probe(self, now: float, leases: float, owner: str = "") -> bool:
         """Return whether a call by `owner` may be the probe; `leases` is the time that others' leases are judged by."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import failing_duties
 
 DAY_SECONDS = 86_400.0
@@ -34,15 +35,15 @@ class FailingDuty:
 
     def wants_alarm(self, now: float, patience: float) -> bool:
         """Return whether the operator is to be notified: of a duty that fails for `patience` seconds, after a day
-        again, then after pauses that double; and once it is done again. Times to come are of a clock that was ahead."""
-        if self.claimed_at is not None and 0 <= now - self.claimed_at < CLAIM_SECONDS:
+        again, then after pauses that double; and once it is done again. Times far ahead are of a clock that was."""
+        if self.claimed_at is not None and -AHEAD_SECONDS <= now - self.claimed_at < CLAIM_SECONDS:
             return False
         if self.well_at is not None:
             return True
         if self.alarmed_at is None:
             return now - self.since >= patience or self.since > now
         pause = max(DAY_SECONDS, self.alarmed_at - self.since)
-        return now - self.alarmed_at >= pause or self.alarmed_at > now
+        return now - self.alarmed_at >= pause or self.alarmed_at > now + AHEAD_SECONDS
 
 
 _COLUMNS = [failing_duties.c[one.name] for one in fields(FailingDuty)]

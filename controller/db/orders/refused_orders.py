@@ -26,6 +26,8 @@ GRACE_SECONDS = 300.0
 CLAIM_SECONDS = 900.0
 #: What its alarm is about, as its mail is named; {} is its number.
 MAILED = "refused-{}"
+#: Stands in the stored error: the how many-th reason it is for which this order is refused.
+_NTH = "nth"
 JOB, DISMISSED, TERMINATED = "job", "dismissed", "terminated"
 
 
@@ -42,6 +44,8 @@ class RefusedOrder:
     bundle: str
     document: Mapping[str, Any] | None
     error: Error
+    #: The how many-th reason `error` is: each is an alarm of its own, also one that was there before.
+    reason: int
     tries: int
     first_at: float
     last_at: float
@@ -53,10 +57,20 @@ class RefusedOrder:
 
 def _order(row: sa.Row[Any]) -> RefusedOrder:
     values = dict(row._mapping)
-    document = values["document"]
-    return RefusedOrder(
-        **{**values, "document": None if document is None else json.loads(document), "error": json.loads(row.error)}
-    )
+    document, (error, reason) = values["document"], _reason(row.error)
+    known = {"document": None if document is None else json.loads(document), "error": error, "reason": reason}
+    return RefusedOrder(**{**values, **known})
+
+
+def _reason(stored: str) -> tuple[Any, int]:
+    """Return (the error, its number among the order's reasons) as column `error` stores them."""
+    error = json.loads(stored)
+    # Rows of earlier versions have no number
+    return error, error.pop(_NTH, 1)
+
+
+def _stored(error: Error, reason: int) -> str:
+    return json.dumps({**error, _NTH: reason}, sort_keys=True)
 
 
 def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -> None:
@@ -64,9 +78,9 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
 
     Raises sqlalchemy IntegrityError when another process added it meanwhile.
     """
-    alarm = _at(now + GRACE_SECONDS) if values["error"].get("retryable") else "wanted"
-    for name in ("document", "error"):
-        values[name] = None if values[name] is None else json.dumps(values[name], sort_keys=True)
+    error, document = values.pop("error"), values["document"]
+    alarm = _at(now + GRACE_SECONDS) if error.get("retryable") else "wanted"
+    values["document"] = None if document is None else json.dumps(document, sort_keys=True)
     known = connection.execute(
         sa.select(table.c.settled, table.c.error).where(table.c.order_key == order_key).with_for_update()
     ).first()
@@ -75,13 +89,14 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
         if _counted_elsewhere(connection, values["source"], values.get("signed_by", ""), now):
             return
         new = {"order_key": order_key, "first_at": now, "last_at": now, "alarm": alarm}
-        connection.execute(sa.insert(table).values(**new, **values))
+        connection.execute(sa.insert(table).values(**new, **values, error=_stored(error, 1)))
         return
+    before, reason = _reason(known.error)
     values |= {"tries": table.c.tries + 1, "last_at": now, "settled": "", "settled_at": None, "job": None}
     if known.settled:
         values |= {"tries": 1, "first_at": now}
-    if known.settled or known.error != values["error"]:
-        values["alarm"] = alarm
+    if known.settled or before != error:
+        values |= {"alarm": alarm, "error": _stored(error, reason + 1)}
     connection.execute(sa.update(table).where(table.c.order_key == order_key).values(**values))
 
 

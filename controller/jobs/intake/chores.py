@@ -23,7 +23,6 @@ from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import spools, sweep
 from controller.telemetry.job_at_hand import working_on
-from shared.encoding import canonical_json, sha256_hex
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
@@ -191,8 +190,8 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         message=alarms.ELSEWHERE,
         advice=str(order.error.get("advice", "")),
         language=installation.config.mail.operator_language,
-        # Refused for another reason, it is another alarm
-        number=f"{round(order.first_at)}.{sha256_hex(canonical_json(order.error))[:12]}",
+        # Refused for another reason, it is another alarm; so it is for one that was there before
+        number=f"{round(order.first_at)}.{order.reason}",
     )
 
 

@@ -25,9 +25,9 @@ _GIVEN_UP = (
 
 
 def ends_at(known: Facts) -> float | None:
-    """Return until when a removal of the job may still be carried out; None where each was answered."""
-    lost_at = known.undo.lost_at
-    return None if lost_at is None else lost_at + LATE_SECONDS
+    """Return until when a removal of the job may still be carried out, or once more; None where none may."""
+    found = [sent_at for sent_at in (known.undo.lost_at, known.kept_at) if sent_at is not None]
+    return max(found) + LATE_SECONDS if found else None
 
 
 def holding(job: Job) -> float | None:
@@ -58,22 +58,24 @@ def at_risk(work: Work, error: RemovalUnanswered, known: Facts) -> Facts:
     """Return the facts with the account's own line that the removal may still take: its owner alone reads it."""
     if not isinstance(error, RemovalMayRepeat):
         return known
-    return replace(known, kept_line=work.tools.keys.encrypt(error.line))
+    return replace(known, kept_line=work.tools.keys.encrypt(error.line), kept_at=work.tools.clock())
 
 
 def look_again(work: Work) -> None:
     """Put a line of the account's own back that a removal by number, repeated late, has taken; where that is refused
-    for good, it stays away. Raises panel_*, account_suspended, database_busy."""
+    for good, it stays away. Raises panel_*, account_suspended, database_busy; StepWaits while it may still be
+    repeated: somebody may try the job again, or cancel it, before."""
     sealed = work.facts.kept_line
     if sealed is None:
         return
+    require_over(work)
     try:
         work.tools.panel.keep_cron(work.account, work.tools.keys.decrypt(sealed))
     except ShoplaunchError as error:
         if error.code not in _GIVEN_UP:
             raise
         LOG.warning("job %s: a cron line of the account is not put back: %s", work.job.id, error.message)
-    work.remember(lambda known: replace(known, kept_line=None))
+    work.remember(lambda known: replace(known, kept_line=None, kept_at=None))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 
 _NONE_YET = b"no crontab for "
+_SHOWN = {b"\r": b"\\r", b"\b": b"\\b"}
 #: A line that sets a variable; name and value may be within quotes. A line that is a job has a blank before any `=`.
 _VARIABLE = re.compile(
     rb"""\s*(?P<name>"[^"=]*"|'[^'=]*'|[^\s='"][^\s=]*)\s*="""
@@ -47,10 +48,24 @@ class Crontab:
         """Return the whole crontab, empty when there is none yet. Raises cron_edit_failed."""
         done = commands.attempt([self._command, "-u", self._user, "-l"])
         if done.returncode == 0:
-            return done.stdout
+            return self._as_stored(done.stdout)
         if done.returncode == 1 and not done.stdout and done.stderr.startswith(_NONE_YET):
             return b""
         raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+
+    def _as_stored(self, shown: bytes) -> bytes:
+        """Return the crontab that `crontab -l` shows so: Debian's shows carriage returns and backspaces as two
+        characters, which must not be written back. Raises cron_edit_failed."""
+        if not any(one in shown for one in _SHOWN.values()):
+            return shown
+        # Its editor changes nothing
+        done = commands.attempt(["env", "VISUAL=cat", "EDITOR=cat", self._command, "-u", self._user, "-e"])
+        expected = done.stdout
+        for letter, one in _SHOWN.items():
+            expected = expected.replace(letter, one)
+        if done.returncode != 0 or shown not in (done.stdout, expected):
+            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+        return done.stdout
 
     def lines(self) -> list[str]:
         """Return the crontab's lines."""

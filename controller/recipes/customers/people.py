@@ -18,8 +18,8 @@ _COMPARED = "TRIM(CAST(`{}` AS CHAR(190) CHARACTER SET utf8mb4)) COLLATE utf8mb4
 _TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _NUMBERS = frozenset({"int", "bigint"})
 _BYTES = frozenset({"binary", "varbinary"})
-#: Longer values are texts, not somebody's addresses or number.
-_LONGEST = 1000
+#: Longer values are texts, not somebody's addresses or number; except those whose beginning names so many addresses.
+_LONGEST, _ADDRESSES = 1000, 10
 _EMAIL = re.compile(r".*mails?(?:address(?:es)?|addr)?")
 _PHONE = re.compile(
     r"(?:.*(?:phone|mobile|whatsapp|telefono|telefon|telephone)(?:number|no|num|mobile|home|work|pro|perso)?"
@@ -109,7 +109,8 @@ class Search:
     def _values(self, table: str, column: str, kind: str, data: str, where: str) -> Iterator[bytes]:
         """Yield the distinct values of a column that may be somebody's by their form."""
         condition = f"({where or '1'}) AND COALESCE(`{column}`, '') NOT IN ('', '0') AND {_form(column, kind, data)}"
-        yield from self._distinct(f"SELECT DISTINCT `{column}` AS value FROM `{table}` WHERE {condition}")
+        shown = _beginning(column) if kind == "email" else f"`{column}`"
+        yield from self._distinct(f"SELECT DISTINCT {shown} AS value FROM `{table}` WHERE {condition}")
 
     def _distinct(self, query: str) -> Iterator[bytes]:
         """Yield all values of a query of one column, a bounded number of them at once."""
@@ -138,7 +139,8 @@ class Search:
 
     def _is_somebodys(self, kind: str, data: str, value: bytes) -> bool:
         if kind == "email":
-            return unknown_tables.names_strangers(value, self._own.addresses)
+            least = _ADDRESSES if len(value) > _LONGEST else 1
+            return unknown_tables.names_strangers(value, self._own.addresses, least)
         text = value.decode("utf-8", "replace").strip()
         if kind == "phone":
             digits = _digits(text)
@@ -158,7 +160,13 @@ def _form(column: str, kind: str, data: str) -> str:
     if kind == "ip" and data in _BYTES:
         return f"LENGTH(`{column}`) IN (4, 16)"
     form = {"ip": "[0-9A-Fa-f]*[.:][0-9A-Fa-f]*[.:]", "email": ".@.+[.].", "phone": "[0-9][0-9 ()./-]{5}"}[kind]
+    if kind == "email":
+        return f"{_beginning(column)} REGEXP '{form}'"
     return f"LENGTH(`{column}`) <= {_LONGEST} AND `{column}` REGEXP '{form}'"
+
+
+def _beginning(column: str) -> str:
+    return f"LEFT(`{column}`, {_LONGEST + 1})"
 
 
 def _digits(text: str) -> str:

@@ -69,9 +69,10 @@ def _in_table(
     ]
 
 
-def names_strangers(cell: bytes | None, own: Collection[str]) -> bool:
-    """Return whether a value holds a real e-mail address other than the owner's: alone, among others or with a name."""
-    return is_strangers(cell, own) or any(is_strangers(one, own) for one in _WITHIN.findall(cell or b""))
+def names_strangers(cell: bytes, own: Collection[str], least: int = 1) -> bool:
+    """Return whether a value holds at least so many real e-mail addresses other than the owner's: alone, among others
+    or with a name."""
+    return sum(is_strangers(one, own) for one in {cell, *_WITHIN.findall(cell)}) >= least
 
 
 def is_strangers(cell: bytes | None, own: Collection[str]) -> bool:

@@ -73,6 +73,7 @@ SENTENCES = {
     "{} ended with status {}: {}": "{} با وضعیت {} پایان یافت: {}",
     "crontab cannot be run: {}": "crontab اجرا نمی‌شود: {}",
     "crontab does not answer": "crontab پاسخ نمی‌دهد",
+    "crontab -e does not show what crontab -l shows": "crontab -e آنچه را crontab -l نشان می‌دهد نشان نمی‌دهد",
     "the crontab is longer than {} bytes": "جدول زمان‌بندی از {} بایت بلندتر است",
     "its placeholders are of several bundles": "جای‌نگهدارهایش از چند بسته‌اند",
     "a job of kind {} that changes nothing": "کاری از نوع {} که چیزی را تغییر نمی‌دهد",

@@ -1,15 +1,18 @@
 """An object store that lies about a bundle costs an agent the bundle's size and no more, and gets nothing of it."""
 
 import os
+import socket
 
 import pytest
 
 from agent.bundle.fetch import fetch
+from agent.bundle.reader import Bundle
 from agent.bundle.source import Source
 from agent.reporting.http import HttpClient
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.servers.bundle_server import BundleServer
+from tests.support.worlds.agent_box import sample_members, write_bundle
 
 SIZE = 3_000_000
 #: How much more than a bundle may be read: what one look takes, and what is on its way.
@@ -40,6 +43,8 @@ class HostileStore(BundleServer):
         handler.close_connection = True
 
     def _for_ever(self, handler, *, in_pieces):
+        # What nobody reads stays here, and not in the system's memory
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         if in_pieces:
             handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
@@ -100,6 +105,72 @@ def test_a_store_that_says_another_length_is_given_up(fetched, habit):
     error, target, kept = fetched(HostileStore(os.urandom(SIZE // 2), habit))
     assert error.code in ("bundle_store_failed", "bundle_slow", "bundle_damaged") and error.retryable
     assert "Amz" not in error.message and not target.exists() and kept <= SIZE + MORE
+
+
+class WithPages(BundleServer):
+    """Answers some requests with an error as a page, and status 200; the others as they should be."""
+
+    PAGE = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>'
+
+    def __init__(self, content, pages):
+        super().__init__(content)
+        self.pages = list(pages)
+
+    def serve(self, handler):
+        if not (self.pages and self.pages.pop(0)):
+            super().serve(handler)
+            return
+        self.asked.append(handler.headers.get("Range"))
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/xml")
+        handler.send_header("Content-Length", str(len(self.PAGE)))
+        handler.end_headers()
+        handler.wfile.write(self.PAGE)
+
+
+@attack(
+    "an object store, or what stands before it, answers with an error as a page and status 200",
+    "nothing of the page is taken for the bundle, and what had come of that stays: the agent goes on there",
+)
+@pytest.mark.parametrize("pages", [(True, False, True, False), (False, True, True, False)], ids=["first", "later"])
+def test_an_error_as_a_page_is_no_bundle(tmp_path, pages):
+    store, target = WithPages(os.urandom(SIZE), pages), tmp_path / "fetched"
+    store.budget = 2_000_000
+    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
+    try:
+        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
+    finally:
+        store.close()
+    assert target.read_bytes() == store.content
+    wanted = "bytes=2000000-"
+    assert store.asked == ([None, None, wanted, wanted] if pages[0] else [None, wanted, wanted, wanted])
+
+
+@attack(
+    "an object store answers with such a page each time",
+    "the download is given up with a code of its own, and nothing of the page is kept",
+)
+def test_a_store_of_pages_is_given_up(fetched):
+    error, target, kept = fetched(WithPages(os.urandom(SIZE), [True] * 1000))
+    assert error.code == "bundle_store_failed" and error.retryable and "Amz" not in error.message
+    assert not target.exists() and kept == 0
+
+
+@attack(
+    "an object store sends other bytes than the bundle's, and exactly as many",
+    "they are no bundle: nothing of them is read as one",
+)
+def test_other_bytes_of_the_same_length_are_no_bundle(tmp_path):
+    pinned = write_bundle(tmp_path / "shop.bundle", sample_members())
+    content = (tmp_path / "shop.bundle").read_bytes()
+    store, target = BundleServer(bytes(len(content))), tmp_path / "fetched"
+    try:
+        fetch(Source(dict(pinned, url=store.url), HttpClient()), str(target), sleep=lambda _seconds: None)
+    finally:
+        store.close()
+    with pytest.raises(ShoplaunchError) as caught:
+        Bundle(str(target), pinned)
+    assert caught.value.code in ("bundle_damaged", "bundle_digest")
 
 
 @attack(

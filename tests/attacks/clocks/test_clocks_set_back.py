@@ -5,9 +5,11 @@ import pytest
 from controller.db import jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.logins import MAX_PER_ADDRESS, LoginThrottle
+from controller.db.machines import breakers, duties
 from controller.db.orders import refused_orders
 from controller.db.orders.request_log import CLAIM_SECONDS, Answer, RequestLog
 from controller.jobs.intake import chores
+from controller.panels.base import LATE_SECONDS, RemovalUnanswered
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -118,6 +120,85 @@ def test_an_alarm_put_off_by_a_clock_that_was_ahead_is_delivered(world):
     with reading(world.engine) as connection:
         (order,) = refused_orders.listed(connection, 5)
     assert order.alarm == "told"
+
+
+@attack(
+    "the database's clock is set by two minutes, back or forth, right after a job has alarmed",
+    "the job alarms once an hour all the same",
+)
+@pytest.mark.parametrize("seconds", [-2 * MINUTE, 2 * MINUTE])
+def test_a_job_alarms_once_an_hour_by_a_clock_that_is_set(world, seconds):
+    job, agent = world.dropped()
+    for _ in range(3):
+        agent.fail("db_packet")
+        world.work()
+        assert (world.job(job).state, len(world.mail.alarms)) == ("failed", 1)
+        world.clock.now += seconds
+        world.service.jobs.retry(job.id)
+        world.work_later(MINUTE)
+        agent = type(agent)(world, job)
+    agent.fail("db_error")
+    world.work_later(66 * MINUTE, stride=MINUTE)
+    assert [one.code for one in world.mail.alarms] == ["db_packet", "db_error"]
+
+
+@attack(
+    "the database's clock is set back by two minutes while, or after, the operator is mailed about a backup that fails "
+    "or a server",
+    "nobody else sends the mail as well; the next one comes when it would have come",
+)
+@pytest.mark.parametrize("seconds", [-2 * MINUTE, 2 * MINUTE])
+def test_duties_and_servers_are_mailed_once_by_a_clock_that_is_set(world, monkeypatch, seconds):
+    def fail(connection):
+        breakers.note_failure(connection, "web1", "no answer", world.clock())
+        duties.note_failure(connection, "backup", "backup_failed", "its disk is full", world.clock())
+
+    for _call in range(breakers.FAILURES):
+        transact(world.engine, fail)
+    world.clock.pass_by(chores.OUTAGE_SECONDS + 5 * MINUTE)
+    send = world.mail.alarm
+
+    def set_meanwhile(news):
+        send(news)
+        world.clock.now += seconds
+        with monkeypatch.context() as other:
+            other.setattr(world.mail, "alarm", send)
+            chores.run(world.service.installation)
+
+    monkeypatch.setattr(world.mail, "alarm", set_meanwhile)
+    for _round in range(3):
+        chores.run(world.service.installation)
+        world.clock.pass_by(30)
+    assert sorted(one.state for one in world.mail.alarms) == ["failing", "not done"]
+    world.clock.pass_by(86_400 - 30 * MINUTE)
+    chores.run(world.service.installation)
+    assert len(world.mail.alarms) == 2
+    world.clock.pass_by(40 * MINUTE)
+    chores.run(world.service.installation)
+    assert len(world.mail.alarms) == 3
+
+
+@attack(
+    "the database's clock was a year ahead while a cancelled job's removal got no answer",
+    "domain and account are free as soon as they would have been",
+)
+def test_a_removal_without_an_answer_is_not_waited_for_until_a_clocks_year_is_over(world, monkeypatch):
+    def unanswered(*_given):
+        raise RemovalUnanswered("panel_unreachable", "no answer")
+
+    world.clock.pass_by(YEAR)
+    world.panel.ensure_account("alice", "shop.example.com", create=True, email="")
+    job, agent = world.dropped()
+    agent.clean()
+    world.panel.may_remove_late = True
+    with monkeypatch.context() as silent:
+        silent.setattr(world.panel, "remove_database", unanswered)
+        world.service.jobs.cancel(job.id)
+        world.work()
+    assert world.status(job)["waiting_for"] == "removal"
+    set_right(world)
+    world.work_later(LATE_SECONDS + MINUTE, stride=MINUTE)
+    assert world.job(job).domain_key is None
 
 
 def test_what_is_only_far_ahead_by_its_own_right_stays(world):

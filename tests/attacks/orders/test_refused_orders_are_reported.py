@@ -1,5 +1,6 @@
 """The operator is notified of every refused order, once: whatever cannot be delivered, however many workers run."""
 
+import json
 import sys
 
 import pytest
@@ -148,6 +149,33 @@ def test_the_mail_about_another_reason_is_another_message(world, monkeypatch):
     found = [one["Message-ID"] for one in mails_of(world.folder / "mails")]
     first, again, other = (one for one in found if "refused" in one)
     assert first == again != other
+
+
+@attack(
+    "an order is refused for one reason, then for another, and for the first one again, within one second",
+    "the operator gets three mails: none counts as a repetition of another",
+)
+def test_a_reason_that_comes_back_is_another_message(world, monkeypatch):
+    put_into(world, monkeypatch, world.folder / "mails")
+    for why in ("one reason", "another", "one reason", "one reason"):
+        refuse(world, "a.example.com", why=why)
+        chores.run(world.service.installation)
+    found = [one["Message-ID"] for one in mails_of(world.folder / "mails") if "refused" in one["Message-ID"]]
+    assert len(found) == len(set(found)) == 3
+    with reading(world.engine) as connection:
+        (order,) = rows.listed(connection, 2)
+    assert (order.reason, order.tries, order.error) == (3, 4, ShoplaunchError("bundle_unknown", "one reason").as_dict())
+
+
+def test_a_row_of_an_earlier_version_has_its_first_reason(world):
+    refuse(world, "a.example.com")
+    error = ShoplaunchError("bundle_unknown", "refused by the test").as_dict()
+    with world.engine.begin() as connection:
+        connection.execute(rows.table.update().values(error=json.dumps(error, sort_keys=True), alarm="told"))
+    refuse(world, "a.example.com")
+    with reading(world.engine) as connection:
+        (order,) = rows.listed(connection, 2)
+    assert (order.reason, order.error, order.alarm) == (1, error, "told")
 
 
 @attack("an order comes while its service is still being taken back", "no alarm when billing's next try succeeds")

@@ -172,6 +172,19 @@ def test_each_kind_of_column_that_speaks_of_people_is_asked_about(planned, colum
     assert list(made.asked) == ["made_any"]
 
 
+A_LIST = "SELECT GROUP_CONCAT(CONCAT(seq, '@elsewhere.test') SEPARATOR ', ') FROM seq_1_to_200"
+A_TEXT = "SELECT CONCAT(REPEAT('Dear reader, ', 40), 'ask a@elsewhere.test', REPEAT(' or not', 99), '.')"
+
+
+@pytest.mark.parametrize(("value", "is_asked"), [(A_LIST, True), (A_TEXT, False)], ids=["a list", "a text"])
+def test_a_long_list_of_addresses_is_asked_about_and_a_text_that_names_one_is_not(planned, value, is_asked):
+    made = planned(
+        "SET SESSION group_concat_max_len = 100000;\nCREATE TABLE made_any (id int PRIMARY KEY, emails longtext);\n"
+        f"INSERT INTO made_any VALUES (1, ({value}));\n"
+    )
+    assert list(made.asked) == (["made_any"] if is_asked else [])
+
+
 def test_what_was_decided_about_a_table_of_people_holds(planned):
     place = Place("ps_made_leads")
     made = planned(LEADS.format(place.table), [Decision(PEOPLE, place, REMOVE)])

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from shared.job import cron_line
+from tests.attacks.table import attack
 
 EDIT = """
 import sys
@@ -61,6 +62,19 @@ def test_only_our_line_goes_and_the_others_stay_byte_for_byte(box, edit):
     box.cron(*others[:3], cron_line(box.id), *others[3:])
     assert edit() == ""
     assert box.crontab == "".join(line + "\n" for line in others)
+
+
+@attack(
+    "an account's owner has an editor of another system write the crontab, whose lines `crontab -l` shows otherwise",
+    "the agent takes its own line out, and the others stay as they are stored",
+)
+def test_lines_that_are_shown_otherwise_than_they_are_stored_stay(box, edit):
+    others = ["5 4 * * * true\r", "6 4 * * * printf 'a\\r\\b'", "# \b"]
+    box.cron(others[0], f"{cron_line(box.id)}\r", *others[1:])
+    assert edit() == ""
+    command = ["crontab", "-u", box.user, "-e"]
+    stored = subprocess.run(command, env={**os.environ, "VISUAL": "cat"}, stdout=subprocess.PIPE, check=True).stdout
+    assert stored.decode() == "".join(line + "\n" for line in others)
 
 
 def test_lines_of_another_job_stay(box, edit):

@@ -101,7 +101,14 @@ def test_an_accounts_own_line_keeps_its_number_from_a_removal_that_comes_late(wh
     assert (world.job(job).domain_key, whm.engine.crontab(hosting.user)) == (None, f'MAILTO=""\n{OWN_LINE}\n')
 
 
-@pytest.mark.parametrize("own", [[OWN_LINE], [OWN_LINE, "5 4 * * 1 /usr/bin/true another"]], ids=["one", "two"])
+LINES = {
+    "one": [OWN_LINE],
+    "two": [OWN_LINE, "5 4 * * 1 /usr/bin/true another"],
+    "long": [f"5 4 * * 1 true {'x' * 900}", OWN_LINE],
+}
+
+
+@pytest.mark.parametrize("own", LINES.values(), ids=LINES)
 def test_an_accounts_own_line_outlives_a_removal_by_number_that_is_delivered_twice(whm, world, own):
     whm.quirks.cron_remove_by = "line"
     hosting = world.hosting()

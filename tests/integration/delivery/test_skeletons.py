@@ -13,6 +13,7 @@ from controller.panels.base import SkeletonFiles, SkeletonStatus
 from controller.panels.cpanel.skeleton import skeleton as module
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.support.servers.ssh_server import SshServer
 
 pytestmark = pytest.mark.root
@@ -227,6 +228,21 @@ def test_a_key_that_is_not_accepted_is_reported(way_of, ssh, files):
     finally:
         keys.write_text(allowed)
     assert failure.value.code == "ssh_failed" and "Permission denied" in failure.value.message
+
+
+@attack(
+    "a host closes the login of a skeleton's owner: its shell says so, on standard output alone",
+    "the error shows those words",
+)
+def test_what_a_closed_login_says_is_reported(way_of, reseller, files):
+    way = way_of("reseller by SSH")
+    subprocess.run(["usermod", "-s", "/usr/sbin/nologin", reseller[0]], check=True)
+    try:
+        with pytest.raises(ShoplaunchError) as failure:
+            way.panel.ensure_skeleton(files)
+    finally:
+        subprocess.run(["usermod", "-s", "/bin/sh", reseller[0]], check=True)
+    assert "not available" in failure.value.message
 
 
 def test_a_bundle_that_does_not_fit_is_reported_although_the_panel_says_the_upload_went_well(way_of, files, bundle):

@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
+from tests.attacks.table import attack
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
@@ -47,7 +48,9 @@ def crontab(user, content=None):
     if content is not None:
         subprocess.run(["crontab", "-u", user, "-"], input=content, check=True)
     done = subprocess.run(["crontab", "-u", user, "-l"], capture_output=True)
-    return done.stdout if done.returncode == 0 else None
+    # As it is stored: shown by -l some letters are others
+    edited = subprocess.run(["crontab", "-u", user, "-e"], capture_output=True, env={**os.environ, "VISUAL": "cat"})
+    return edited.stdout if done.returncode == 0 else None
 
 
 def test_an_account_without_crontab_gets_one_and_loses_it_again(server, account):
@@ -84,6 +87,40 @@ def test_other_lines_stay_byte_for_byte(server, account):
     assert crontab(account.user) == THEIRS + f"{cron_line('job-2')}\n".encode()
     panel.remove_cron(account, "shoplaunch:job-2")
     assert crontab(account.user) == THEIRS
+
+
+#: As an editor of another system writes it, and as long as cron takes it.
+#: The end of its empty lines is none that cron takes
+THEIR_LINES = THEIRS.replace(b"\n\n", b"\n")
+OF_ANOTHER_SYSTEM = THEIR_LINES.replace(b"\n", b"\r\n")
+LONG = b"# " + 300_000 * b"c" + b"\n5 4 * * * : " + 900 * b"x" + b"\nNAME=" + 900 * b"v" + b"\n"
+LETTERS = b"5 4 * * * printf 'a\\r\\b'\n# \b\n"
+KINDS = {"of another system": OF_ANOTHER_SYSTEM, "long": LONG, "letters": LETTERS}
+
+
+@attack(
+    "an account's owner has an editor of another system write the crontab, or lines as long as cron takes",
+    "they stay byte for byte, also where `crontab -l` shows the ends of lines as other letters",
+)
+@pytest.mark.parametrize("theirs", KINDS.values(), ids=KINDS)
+def test_lines_of_any_end_and_length_stay_byte_for_byte(server, account, theirs):
+    panel = server.panel()
+    crontab(account.user, theirs)
+    panel.ensure_cron(account, cron_line("job-1"))
+    assert crontab(account.user) == theirs + f"{cron_line('job-1')}\n".encode()
+    assert panel.cron_lines(account)[-1] == cron_line("job-1")
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert crontab(account.user) == theirs
+
+
+def test_a_line_that_an_editor_of_another_system_wrote_anew_is_put_there_again_and_goes(server, account):
+    panel = server.panel()
+    panel.ensure_cron(account, cron_line("job-1"))
+    crontab(account.user, (THEIR_LINES + crontab(account.user)).replace(b"\n", b"\r\n"))
+    panel.ensure_cron(account, cron_line("job-1"))
+    assert panel.cron_lines(account).count(cron_line("job-1")) == 1
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert crontab(account.user) == OF_ANOTHER_SYSTEM
 
 
 def test_a_line_that_stands_there_twice_is_made_one(server, account):

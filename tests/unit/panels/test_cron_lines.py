@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.panels.cpanel.account.cron import Line, went_with
+from controller.panels.cpanel.account.cron import Line, line_of, went_with
 
 EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 
@@ -28,6 +28,13 @@ EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 )
 def test_the_longest_pause_between_two_runs(times, minutes):
     assert Line(tuple(times.split()), "true", "", "1").minutes() == minutes
+
+
+@pytest.mark.parametrize("command", ["own", " own", "own\r", "echo 'a  b' # c ", "  ", "\town\t--now", "x" * 100_000])
+def test_a_line_that_was_kept_is_known_again(command):
+    """However blanks stand in it, and whichever system its end is of."""
+    line = Line(("7", "7", "*", "*", "*"), command, "", "3")
+    assert str(line_of(str(line))) == str(line) and line_of(str(line)).command == command.strip()
 
 
 def crontab_of(text):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from controller.billing.base import Alarm, Billing
 from controller.db import facts
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import reading
 from controller.db.facts import Problem
 from controller.db.jobs import Job
@@ -33,7 +34,7 @@ def due_at(job: Job, now: float) -> float:
     alarmed_at = facts.of(job).alarmed_at
     # A locked server is reported once, by one job: that needs no pause
     is_locked = job.error is not None and job.error["code"] == panel_lockout.CODE
-    if alarmed_at is None or alarmed_at > now or is_locked:
+    if alarmed_at is None or alarmed_at > now + AHEAD_SECONDS or is_locked:
         return now
     return alarmed_at + APART_SECONDS
 

@@ -201,7 +201,8 @@ def _left(work: Work, why: str) -> Progress:
         except lease.Lost:
             raise
         except RemovalUnanswered as error:
-            unanswered = error
+            # The first may know which line of the account's own is at risk
+            unanswered = unanswered or error
         except Exception as error:  # noqa: BLE001 - the note names what is left, once
             LOG.warning("job %s: taking back: %s", work.job.id, error)
     return Progress(_over, kept) if unanswered is None else _unanswered(work, unanswered)

@@ -21,8 +21,8 @@ LOG = logging.getLogger(__name__)
 #: No job waits longer for its next check than for a certificate, or for the end of its validity.
 LONGEST_WAIT_SECONDS = 61 * 86400.0
 #: Facts of a job that are times in the past; those of its rollback and its certificate; such columns.
-_PAST = ("alarmed_at", "blocked_at", "finished_at", "look_at", "looked_at", "seen_at")
-_PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at"), ("asked_at", "since", "next")
+_PAST = ("alarmed_at", "blocked_at", "finished_at", "kept_at", "look_at", "looked_at", "seen_at")
+_PAST_OF_UNDO, _PAST_OF_TLS = ("placed_at", "heard_at", "began_at", "lost_at"), ("asked_at", "since", "next")
 
 
 def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:

@@ -40,7 +40,8 @@ class Line:
     number: str
 
     def __str__(self) -> str:
-        return " ".join((*self.times, self.command))
+        # The panel strips what it adds, also the end of a line that another system wrote
+        return " ".join((*self.times, self.command.strip()))
 
     def minutes(self) -> int:
         """Return the longest interval in minutes between two runs, on a day with any."""
@@ -164,8 +165,7 @@ class Crontab:
 
     def keep(self, text: str) -> None:
         """Put the account's own line `text` back where it is gone. Raises cron_edit_failed, panel_unreachable."""
-        *times, command = text.split(None, 5)
-        line = Line(tuple(times), command, "", "")
+        line = line_of(text)
         if not self._same(line):
             self._add_own(line)
 
@@ -184,6 +184,13 @@ class Crontab:
 
     def _same(self, line: Line) -> list[Line]:
         return [one for one in self.lines() if str(one) == str(line)]
+
+
+def line_of(text: str) -> Line:
+    """Return the line that `text`, made by str, was."""
+    # Blanks within the command are its own
+    *times, command = text.split(" ", 5)
+    return Line(tuple(times), command, "", "")
 
 
 def went_with(known: Sequence[Line], now: Sequence[Line], line: Line, number: str) -> Line | None:

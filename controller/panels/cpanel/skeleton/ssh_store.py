@@ -137,7 +137,9 @@ class SshStore:
             raise ShoplaunchError("panel_answer_too_large", message) from None
         if done.returncode == 0:
             return bytes(done.stdout)
-        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"])[-1][:300]
+        # A login that is closed says so on standard output
+        words = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace")
+        said = (words.splitlines() or ["no reason given"])[-1][:300]
         code = {_NO_CONNECTION: "ssh_failed", _LINK_FOUND: "path_refused"}.get(done.returncode, "file_error")
         raise ShoplaunchError(code, f"{self._target}: {said}")
 

@@ -124,9 +124,6 @@ def test_what_was_refused_is_not_waited_for(world):
 
 
 def test_an_account_that_answers_no_removal_is_given_up_after_the_last_wait_and_asked_nothing_more(world, monkeypatch):
-    def closed(*_given):
-        raise ShoplaunchError("home_closed", "closed")
-
     job, _agent = world.dropped()
     monkeypatch.setattr(world.panel, "read_file", closed)
     world.service.jobs.cancel(job.id)
@@ -182,6 +179,43 @@ def test_an_accounts_own_line_that_got_the_number_is_looked_for_again(world, mon
     world.work_later(LATE_SECONDS + 100, stride=20)
     assert kept == ([] if late in ("the key", "the host") else [("alice", OWN_LINE)])
     assert world.job(job).state == "live" and facts.of(world.job(job)).kept_line is None
+
+
+def test_an_accounts_own_line_is_looked_for_once_no_removal_may_come_also_in_a_hurry(world, monkeypatch):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append((account.user, line)))
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+    busy = Busy(world, "remove_cron", RemovalMayRepeat(OWN_LINE))
+    world.work_later(400, stride=20)
+    assert busy.given
+    busy.catch_up()
+    world.service.jobs.cancel(job.id)
+    world.work_later(LATE_SECONDS / 2, stride=20)
+    assert (kept, world.status(job)["waiting_for"]) == ([], "removal")
+    world.work_later(LATE_SECONDS, stride=20)
+    known = facts.of(world.job(job))
+    assert (kept, known.kept_line, known.kept_at) == ([("alice", OWN_LINE)], None, None)
+
+
+def test_what_a_removal_put_at_risk_is_known_when_another_gets_no_answer_either(world, monkeypatch):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append((account.user, line)))
+    job, _agent = world.dropped()
+    monkeypatch.setattr(world.panel, "read_file", closed)
+    world.service.jobs.cancel(job.id)
+    world.work()
+    Busy(world, "remove_cron", RemovalMayRepeat(OWN_LINE))
+    Busy(world, "remove_agent")
+    world.work_later(cancellation.NEVER_RAN_SECONDS + 60, stride=600)
+    assert world.status(job)["waiting_for"] == "removal"
+    world.work_later(LATE_SECONDS, stride=60)
+    assert kept == [("alice", OWN_LINE)] and world.job(job).facts["undo"] == "done"
+
+
+def closed(*_given):
+    raise ShoplaunchError("home_closed", "closed")
 
 
 def refused(_account, _line):

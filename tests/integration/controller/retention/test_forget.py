@@ -5,6 +5,7 @@ import json
 import pytest
 
 from controller.db.identities.access import Note
+from controller.db.orders import services
 from controller.db.orders.request_log import Answer
 from controller.db.orders.services import BilledService
 from controller.jobs.intake import chores, refused_orders, termination
@@ -141,6 +142,32 @@ def test_mails_that_lie_in_a_folder_go_as_well(world, tmp_path):
         (folder / f"17.4.{name}.ready.eml").write_text("To: somebody")
     assert forget(world).files == 1
     assert [path.name for path in folder.iterdir()] == ["17.4.another1.ready.eml"]
+
+
+def test_a_mail_that_comes_while_the_client_is_about_to_be_forgotten_goes_as_well(world, monkeypatch):
+    job, folder = live(world), world.folder / "mails"
+    folder.mkdir()
+    object.__setattr__(world.config.mail, "folder", str(folder))
+    read = services.get
+
+    def mailed(connection, *service, lock=False):
+        if lock:
+            (folder / f"17.4.{job.id}.alarm.eml").write_text("To: somebody")
+        return read(connection, *service, lock=lock)
+
+    monkeypatch.setattr(services, "get", mailed)
+    assert forget(world).files == 1 and list(folder.iterdir()) == []
+
+
+def test_mails_of_who_is_not_forgotten_stay(world):
+    job, folder = live(world), world.folder / "mails"
+    follow_ups.begin(world, job, "remove")
+    folder.mkdir()
+    object.__setattr__(world.config.mail, "folder", str(folder))
+    (folder / f"17.4.{job.id}.ready.eml").write_text("To: somebody")
+    with pytest.raises(ShoplaunchError) as caught:
+        forget(world)
+    assert caught.value.code == "job_under_way" and len(list(folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize("end", ["mailed before", "forgotten while it is mailed"])
