@@ -19,6 +19,12 @@ def newest(file, revision="head"):
 
 def through_earlier(file):
     """Move all rows into an earlier version's tables, and migrate these; nothing else may use the file."""
+    become_earlier(file)
+    newest(file)
+
+
+def become_earlier(file):
+    """Move all rows into an earlier version's tables; nothing else may use the file."""
     old = file.with_name("old.db")
     with closing(sqlite3.connect(file)) as whole:
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -33,7 +39,6 @@ def through_earlier(file):
                 new.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}")
         new.commit()
     old.unlink()
-    newest(file)
 
 
 def _columns(connection, schema, table):
