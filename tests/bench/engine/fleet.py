@@ -46,6 +46,8 @@ class Fleet:
         self.plan(servers=self.names, hung=[], site=0, host="127.0.0.1", webs=[], slowest=SLOWEST_SECONDS)
         own = {"HOME": self.home / "home", "DATABASE_URL": database_url, "PUBLIC_URL": "http://127.0.0.1:8000"}
         self.environment = {**os.environ, "PYTHONPATH": str(folder), **(more or {})}
+        # As those of a service, a worker that is started again loads what is compiled
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.environment |= {f"SHOPLAUNCH_{name}": str(value) for name, value in own.items()}
         self._desk = None
         #: Number of a worker -> its process; how often one was killed.
