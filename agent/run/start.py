@@ -29,7 +29,7 @@ def run(folder: str) -> int:
         job = None if isinstance(found, ShoplaunchError) else found[1]
         lock = _lock(folder, job)
     except FileNotFoundError:
-        if os.path.exists(sys.path[0]):
+        if os.path.exists(sys.path[0] or folder):
             raise
         # The agent that was at work is through, and has removed itself meanwhile
         return exit_codes.DONE

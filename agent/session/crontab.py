@@ -63,7 +63,8 @@ def _read() -> "bytes | None":
 def _as_stored(shown: bytes) -> bytes:
     """Return the crontab that `crontab -l` shows so: Debian's shows carriage returns and backspaces as two characters,
     which must not be written back. Raises ShoplaunchError `cron_edit_failed`."""
-    if not any(one in shown for _, one in _SHOWN):
+    is_raw = any(letter in shown for letter, _ in _SHOWN)
+    if is_raw or not any(one in shown for _, one in _SHOWN):
         return shown
     status, stored, _ = _call(EDIT_NOTHING)
     expected = stored
@@ -82,7 +83,9 @@ def _run(command: "Sequence[str]", text: bytes = b"") -> None:
 
 
 def _call(command: "Sequence[str]", text: bytes = b"") -> "tuple[int, bytes, bytes]":
-    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH") or os.defpath)
+    # The account's own crontab may ask for Debian's header, which nobody has written
+    given_by_us = {"LC_ALL": "C", "CRONTAB_NOHEADER": "Y", "PATH": os.environ.get("PATH") or os.defpath}
+    environment = dict(os.environ, **given_by_us)
     try:
         given = _filled_pipe(text)
         try:

@@ -56,7 +56,8 @@ class Crontab:
     def _as_stored(self, shown: bytes) -> bytes:
         """Return the crontab that `crontab -l` shows so: Debian's shows carriage returns and backspaces as two
         characters, which must not be written back. Raises cron_edit_failed."""
-        if not any(one in shown for one in _SHOWN.values()):
+        is_raw = any(letter in shown for letter in _SHOWN)
+        if is_raw or not any(one in shown for one in _SHOWN.values()):
             return shown
         # Its editor changes nothing
         done = commands.attempt(["env", "VISUAL=cat", "EDITOR=cat", self._command, "-u", self._user, "-e"])
@@ -64,7 +65,9 @@ class Crontab:
         for letter, one in _SHOWN.items():
             expected = expected.replace(letter, one)
         if done.returncode != 0 or shown not in (done.stdout, expected):
-            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {commands.said(done)}")
+            # Not what it printed: that is the account's crontab
+            said = "crontab -e does not show what crontab -l shows"
+            raise ShoplaunchError("cron_edit_failed", f"the crontab of {self._user}: {said}")
         return done.stdout
 
     def lines(self) -> list[str]:

@@ -77,6 +77,26 @@ def test_lines_that_are_shown_otherwise_than_they_are_stored_stay(box, edit):
     assert stored.decode() == "".join(line + "\n" for line in others)
 
 
+def test_where_lines_are_shown_as_they_are_stored_no_editor_is_needed(box, edit):
+    tools = box.home / "tools"
+    tools.mkdir()
+    others = "5 4 * * * true\r\n6 4 * * * grep '\\bx'\n"
+    (tools / "stored").write_bytes(f"{others}{cron_line(box.id)}\n".encode())
+    (tools / "crontab").write_text(
+        f'#!/bin/sh\n[ "$1" = -l ] && exec cat {tools}/stored\n[ "$1" = - ] && exec tee {tools}/stored\nexit 1\n'
+    )
+    (tools / "crontab").chmod(0o755)
+    assert edit(f"{tools}:/usr/bin:/bin") == ""
+    assert (tools / "stored").read_bytes() == others.encode()
+
+
+def test_a_header_that_the_account_asks_for_is_no_line_of_its_crontab(box, edit):
+    others = ["6 4 * * * printf 'a\\r'", "# theirs"]
+    box.cron(others[0], cron_line(box.id), others[1])
+    assert edit(before="import os\nos.environ['CRONTAB_NOHEADER'] = 'N'\n") == ""
+    assert box.crontab == "".join(line + "\n" for line in others)
+
+
 def test_lines_of_another_job_stay(box, edit):
     box.cron(cron_line("another123"), cron_line(box.id), cron_line(box.id + "x"))
     assert edit() == ""
