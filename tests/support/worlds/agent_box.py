@@ -24,7 +24,7 @@ from shared.job import cron_line
 from shared.signing import serializer
 from tests.support.waiting import wait_until
 from tests.support.worlds.accounts import remove_account
-from tests.support.worlds.agent_archive import sources_of, write_members
+from tests.support.worlds.agent_archive import once_loaded, sources_of, write_members
 
 PROJECT = Path(__file__).resolve().parents[3]
 OVERLAY = PROJECT / "tests" / "fakes" / "agent_overlay"
@@ -72,9 +72,7 @@ def killing_agent(agent, path, by="killing"):
     overlay `by`."""
     files = sources_of(agent)
     files[f"{by}.py"] = (OVERLAY / f"{by}.py").read_bytes()
-    start = b"from agent.run.command_line import leave, main\n"
-    assert start in files["__main__.py"]
-    files["__main__.py"] = files["__main__.py"].replace(start, start + f"import {by}\n{by}.install()\n".encode())
+    once_loaded(files, f"import {by}; {by}.install()")
     write_members(path, files)
 
 

@@ -17,6 +17,7 @@ from controller.agent_archive import bytecode
 from shared.encoding import canonical_json
 from shared.errors import CODES, ShoplaunchError
 from tests.support.interpreters import interpreters
+from tests.support.worlds.agent_archive import once_loaded
 
 KEYS = [bytes(range(32)), bytes(32)]
 
@@ -107,12 +108,9 @@ def changed(agent, change):
 
 def loader_of(python, agent, module):
     """Return the class that loads `module` of the archive `agent` when `python` starts it."""
-    start = b"from agent.run.command_line import leave, main\n"
 
     def ask(members):
-        assert start in members["__main__.py"]
-        question = f"import {module}; print(type({module}.__spec__.loader).__name__); sys.exit()\n"
-        members["__main__.py"] = members["__main__.py"].replace(start, question.encode())
+        once_loaded(members, f"import {module}; print(type({module}.__spec__.loader).__name__); sys.exit()")
 
     command = [python, "-I", "-S", str(changed(agent, ask))]
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout.strip()
