@@ -28,6 +28,8 @@ ARRIVED_BYTES = 64 * 1024
 LOOK_SECONDS = 1.0
 _ENDED = "the connection ended early"
 _SLOW = "it sends less than it has to"
+_LESS = "the server sent less than the bundle"
+_MORE = "the fetched bundle is longer than the job says"
 #: A Part's stream is open only within `with`.
 _CLOSED: "Any" = None
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
@@ -68,7 +70,7 @@ def fetch(
                 sleep(backoff.next_delay(retry_after))
         if stream.tell() > pinned["size"]:
             part.begin_anew()
-            raise ShoplaunchError("bundle_damaged", "the fetched bundle is longer than the job says")
+            raise ShoplaunchError("bundle_damaged", _MORE)
         stream.flush()
         os.fsync(stream.fileno())
     part.finish(target)
@@ -163,15 +165,10 @@ def _fetch_some(
         status = response.status
         if source.token is not None:
             part.rate = response.promised_rate()
-        if status == 200 and _is_short(response.headers, source.pinned["size"]):
-            # An error as a page, or another file: what came before stays
-            return "the server sent less than the bundle", None
         if status == 200:
-            # The first request, a changed file, or a server that does not resume
-            part.begin_anew(response.headers.get("ETag"))
-        elif status == 206:
-            match = _RANGE.match(response.headers.get("Content-Range", ""))
-            if match is None or int(match.group(1)) != offset:
+            return _fetch_whole(response, source, part, check, progress), None
+        if status == 206:
+            if not _is_rest(response.headers, offset, source.pinned["size"]):
                 return "the server sent another part than asked for", None
         elif status == 416:
             part.begin_anew()
@@ -182,10 +179,47 @@ def _fetch_some(
         return _copy(response, part, source.pinned["size"], check, progress), None
 
 
-def _is_short(headers: "HTTPMessage", size: int) -> bool:
-    """Return whether the answer says that it is shorter than the bundle."""
+def _is_rest(headers: "HTTPMessage", offset: int, size: int) -> bool:
+    """Return whether the answer says that it is the rest from `offset` on, and of no file of another size."""
+    match = _RANGE.match(headers.get("Content-Range", ""))
+    return match is not None and int(match.group(1)) == offset and match.group(2) in ("*", str(size))
+
+
+def _fetch_whole(
+    response: "Download",
+    source: "Source",
+    part: "Part",
+    check: "Callable[[], None] | None",
+    progress: "Callable[[float], None] | None",
+) -> "str | None":
+    """Put what an answer from the first byte on brings in place of `part`; return the problem like _fetch_some.
+
+    It is the first request, a changed file, or a server that does not resume. An error as a page, or another file, ends
+    too early: it is never taken for the bundle's beginning, and what came before stays.
+    """
+    size, length = source.pinned["size"], _length(response.headers)
+    if length is not None and length < size:
+        return _LESS
+    if length is not None and length > size:
+        raise ShoplaunchError("bundle_damaged", _MORE)
+    piece, problem = _next_piece(response) if length is None else (b"", None)
+    if problem is not None and len(piece) < size:
+        return _LESS if problem == _ENDED else problem
+    part.begin_anew(response.headers.get("ETag"))
+    part.stream.write(piece)
+    source.works()
+    if problem is None:
+        problem = _copy(response, part, size, check, progress)
+    if problem == _ENDED and length is None:
+        part.begin_anew()
+        return _LESS
+    return problem
+
+
+def _length(headers: "HTTPMessage") -> "int | None":
+    """Return how many bytes the answer says that it has."""
     length = headers.get("Content-Length", "")
-    return _LENGTH.match(length) is not None and int(length) < size
+    return int(length) if _LENGTH.match(length) else None
 
 
 def _refused(source: "Source", status: int, headers: "HTTPMessage") -> "tuple[str | None, float | None]":

@@ -22,6 +22,9 @@ KEPT_SECONDS = 90 * 86_400.0
 OPEN_ROWS = 1000
 #: A refusal that may resolve itself raises an alarm after this time.
 GRACE_SECONDS = 300.0
+#: Between two alarms of one order that is refused for a third reason, or more: its sender, or a server that fails now
+#: like this and now like that, may have it refused for another one each time.
+APART_SECONDS = 3600.0
 #: How long a process may take to deliver a claimed alarm: longer than any mail takes.
 CLAIM_SECONDS = 900.0
 #: What its alarm is about, as its mail is named; {} is its number.
@@ -82,7 +85,7 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
     alarm = _at(now + GRACE_SECONDS) if error.get("retryable") else "wanted"
     values["document"] = None if document is None else json.dumps(document, sort_keys=True)
     known = connection.execute(
-        sa.select(table.c.settled, table.c.error).where(table.c.order_key == order_key).with_for_update()
+        sa.select(table.c.settled, table.c.error, table.c.alarm).where(table.c.order_key == order_key).with_for_update()
     ).first()
     if known is None:
         connection.execute(sa.delete(table).where(table.c.settled_at < now - KEPT_SECONDS))
@@ -96,8 +99,23 @@ def note(connection: sa.Connection, order_key: str, now: float, **values: Any) -
     if known.settled:
         values |= {"tries": 1, "first_at": now}
     if known.settled or before != error:
+        if not known.settled:
+            alarm = _alarm_of_another(known.alarm, alarm, reason, now)
         values |= {"alarm": alarm, "error": _stored(error, reason + 1)}
     connection.execute(sa.update(table).where(table.c.order_key == order_key).values(**values))
+
+
+def _alarm_of_another(before: str, alarm: str, reason: int, now: float) -> str:
+    """Return column `alarm` of an open order that is refused for another reason than its `reason`-th: the alarm that
+    waits comes when it would have, or each reason would put it off; a third reason's and each after that is apart."""
+    if before == "wanted":
+        return before
+    if reason > 1:
+        alarm = _at(now + APART_SECONDS)
+    if not before.isdigit():
+        return alarm
+    # Another second: a process that delivers the former alarm must not note this one as delivered
+    return min(_at(int(before) - 1), _at(now) if alarm == "wanted" else alarm)
 
 
 def _counted_elsewhere(connection: sa.Connection, source: str, signed_by: str, now: float) -> bool:
@@ -179,7 +197,7 @@ def listed(connection: sa.Connection, limit: int, *, settled: bool = False) -> l
 def wanting_alarm(connection: sa.Connection, now: float, limit: int) -> list[RefusedOrder]:
     """Return open ones whose alarm is due: first those never tried, then those tried longest ago."""
     # No alarm is put off for longer: it was written by a clock that was ahead
-    ahead = table.c.alarm.between(_at(now + CLAIM_SECONDS + AHEAD_SECONDS), "9" * 10)
+    ahead = table.c.alarm.between(_at(now + APART_SECONDS + AHEAD_SECONDS), "9" * 10)
     due = sa.or_(table.c.alarm == "wanted", table.c.alarm.between("0", _at(now)), ahead)
     tried = sa.case((table.c.alarm == "wanted", ""), else_=table.c.alarm)
     query = sa.select(table).where(due).order_by(tried, table.c.id).limit(limit)

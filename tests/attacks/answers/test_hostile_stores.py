@@ -108,13 +108,15 @@ def test_a_store_that_says_another_length_is_given_up(fetched, habit):
 
 
 class WithPages(BundleServer):
-    """Answers some requests with an error as a page, and status 200; the others as they should be."""
+    """Answers some requests with an error as a page, and status 200; the others as they should be. A page of kind
+    "pieces" or "to the end" does not say its length."""
 
     PAGE = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>'
 
-    def __init__(self, content, pages):
+    def __init__(self, content, pages, kind="says its length", times=1):
         super().__init__(content)
         self.pages = list(pages)
+        self.kind, self.page = kind, self.PAGE * times
 
     def serve(self, handler):
         if not (self.pages and self.pages.pop(0)):
@@ -123,18 +125,24 @@ class WithPages(BundleServer):
         self.asked.append(handler.headers.get("Range"))
         handler.send_response(200)
         handler.send_header("Content-Type", "application/xml")
-        handler.send_header("Content-Length", str(len(self.PAGE)))
+        if self.kind == "says its length":
+            handler.send_header("Content-Length", str(len(self.page)))
+        if self.kind == "pieces":
+            handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
-        handler.wfile.write(self.PAGE)
+        in_pieces = self.kind == "pieces"
+        handler.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(self.page), self.page) if in_pieces else self.page)
+        handler.close_connection = True
 
 
 @attack(
     "an object store, or what stands before it, answers with an error as a page and status 200",
     "nothing of the page is taken for the bundle, and what had come of that stays: the agent goes on there",
 )
+@pytest.mark.parametrize("kind", ["says its length", "pieces", "to the end"])
 @pytest.mark.parametrize("pages", [(True, False, True, False), (False, True, True, False)], ids=["first", "later"])
-def test_an_error_as_a_page_is_no_bundle(tmp_path, pages):
-    store, target = WithPages(os.urandom(SIZE), pages), tmp_path / "fetched"
+def test_an_error_as_a_page_is_no_bundle(tmp_path, pages, kind):
+    store, target = WithPages(os.urandom(SIZE), pages, kind), tmp_path / "fetched"
     store.budget = 2_000_000
     pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
     try:
@@ -147,11 +155,57 @@ def test_an_error_as_a_page_is_no_bundle(tmp_path, pages):
 
 
 @attack(
+    "an object store answers with such a page, of hundreds of kilobytes, and does not say its length",
+    "nothing of it is taken for the bundle, which is fetched from its beginning",
+)
+@pytest.mark.parametrize("kind", ["pieces", "to the end"])
+def test_a_long_page_is_no_bundle_either(tmp_path, kind):
+    store, target = WithPages(os.urandom(SIZE), [True, False], kind, times=5000), tmp_path / "fetched"
+    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
+    try:
+        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
+    finally:
+        store.close()
+    assert target.read_bytes() == store.content and store.asked == [None, None]
+
+
+class OfAnotherFile(WithPages):
+    """Answers some requests with a part of another file, of another size."""
+
+    def serve(self, handler):
+        wanted = handler.headers.get("Range")
+        if wanted is None or not self.pages.pop(0):
+            BundleServer.serve(self, handler)
+            return
+        start = int(wanted[6:-1])
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {start}-{start + len(self.page) - 1}/{start + len(self.page)}")
+        handler.send_header("Content-Length", str(len(self.page)))
+        handler.end_headers()
+        handler.wfile.write(self.page)
+
+
+@attack(
+    "an object store answers with the rest of another file, whose size it says",
+    "nothing of that is taken for the bundle: the agent asks again, and goes on where it was",
+)
+def test_the_rest_of_another_file_is_no_bundle(tmp_path):
+    store, target = OfAnotherFile(os.urandom(SIZE), [True, False]), tmp_path / "fetched"
+    store.budget = 2_000_000
+    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
+    try:
+        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
+    finally:
+        store.close()
+    assert target.read_bytes() == store.content
+
+
+@attack(
     "an object store answers with such a page each time",
     "the download is given up with a code of its own, and nothing of the page is kept",
 )
 def test_a_store_of_pages_is_given_up(fetched):
-    error, target, kept = fetched(WithPages(os.urandom(SIZE), [True] * 1000))
+    error, target, kept = fetched(WithPages(os.urandom(SIZE), [True] * 100_000))
     assert error.code == "bundle_store_failed" and error.retryable and "Amz" not in error.message
     assert not target.exists() and kept == 0
 

@@ -153,18 +153,48 @@ def test_the_mail_about_another_reason_is_another_message(world, monkeypatch):
 
 @attack(
     "an order is refused for one reason, then for another, and for the first one again, within one second",
-    "the operator gets three mails: none counts as a repetition of another",
+    "the operator gets three mails, the last after an hour: none counts as a repetition of another",
 )
 def test_a_reason_that_comes_back_is_another_message(world, monkeypatch):
     put_into(world, monkeypatch, world.folder / "mails")
     for why in ("one reason", "another", "one reason", "one reason"):
         refuse(world, "a.example.com", why=why)
         chores.run(world.service.installation)
+    world.clock.pass_by(rows.APART_SECONDS)
+    chores.run(world.service.installation)
     found = [one["Message-ID"] for one in mails_of(world.folder / "mails") if "refused" in one["Message-ID"]]
     assert len(found) == len(set(found)) == 3
     with reading(world.engine) as connection:
         (order,) = rows.listed(connection, 2)
     assert (order.reason, order.tries, order.error) == (3, 4, ShoplaunchError("bundle_unknown", "one reason").as_dict())
+
+
+def refused_by_turns(world, code, seconds):
+    """Refuse one order each minute for `seconds`, alternately for two reasons."""
+    for turn in range(round(seconds / 60)):
+        refuse(world, "a.example.com", code=code, why=("one reason", "another")[turn % 2])
+        for _ in range(2):
+            world.clock.pass_by(30)
+            chores.run(world.service.installation)
+
+
+@attack(
+    "a server fails now like this and now like that, so that an order is refused for another reason at each try",
+    "no reason puts the alarm off that the one before was to raise",
+)
+def test_reasons_by_turns_put_no_alarm_off(world):
+    refused_by_turns(world, "panel_unreachable", rows.GRACE_SECONDS + 60)
+    assert alarmed(world) == ["a.example.com"]
+
+
+@attack(
+    "a billing system sends an order again and again that is refused for another reason each time",
+    "of the third reason, and all that follow, the operator hears once an hour",
+)
+@pytest.mark.parametrize("code", ["bundle_unknown", "panel_unreachable"])
+def test_reasons_by_turns_alarm_once_an_hour(world, code):
+    refused_by_turns(world, code, 3 * rows.APART_SECONDS)
+    assert 3 <= len(alarmed(world)) <= 5
 
 
 def test_a_row_of_an_earlier_version_has_its_first_reason(world):
