@@ -15,7 +15,7 @@ _BLANKS: "Any" = re.compile(r"[ \t\r\n]*")
 _FIRST_CHARS = 64 * 1024
 
 
-def entries_of(pieces: "Iterable[bytes]") -> "Iterator[Any]":
+def entries_of(pieces: "Iterable[bytes]") -> "Iterator[object]":
     """Yield the entries (JSON objects) of the list in the UTF-8 `pieces` (bytes); keep no reference to them.
 
     Raises ShoplaunchError `bundle_damaged` where it is no list.
@@ -27,7 +27,7 @@ def entries_of(pieces: "Iterable[bytes]") -> "Iterator[Any]":
         raise ShoplaunchError("bundle_damaged", "a member is no JSON list") from None
 
 
-def _entries(texts: "Iterator[str]") -> "Iterator[list[Any]]":
+def _entries(texts: "Iterator[str]") -> "Iterator[list[object]]":
     """Yield each entry in a list of its own, so that the caller can take it out. Raises ValueError."""
     decoder = json.JSONDecoder()
     text, is_all = _more("", texts, _FIRST_CHARS)

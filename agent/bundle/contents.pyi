@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+from shared.documents import Statement, Table
+
 class Definition(TypedDict):
     """A table, and the statements that run once its rows are there."""
 
@@ -25,3 +27,10 @@ class Cell(TypedDict):
     table: str
     sql: str
     expect: list[str | None]
+
+class VariantContent(TypedDict):
+    """What a variant does besides its files: its statements, and the tables and filled cells they leave."""
+
+    statements: list[Statement]
+    tables: list[Table]
+    cells: list[Cell]

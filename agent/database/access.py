@@ -142,7 +142,7 @@ def _unlimit(connection: "OurConnection") -> None:
             raise
 
 
-def run(connection: "OurConnection", statement: "str | bytes", params: "Sequence[Any] | None" = None) -> "Rows":
+def run(connection: "OurConnection", statement: "str | bytes", params: "Sequence[object] | None" = None) -> "Rows":
     """Run one statement (str or bytes, bytes are sent as they are); return its rows as a tuple of tuples.
 
     Raises ShoplaunchError `db_*`.
@@ -157,9 +157,11 @@ def run(connection: "OurConnection", statement: "str | bytes", params: "Sequence
         raise as_database_failure(error) from None
 
 
-def _filled(connection: "OurConnection", statement: "Any", params: "Sequence[Any] | None") -> "Any":
-    """Return `statement` with `params` in place of its marks; unchanged when `params` is None."""
-    return statement if params is None else connection.cursor().mogrify(statement, params)
+def _filled(connection: "OurConnection", statement: "str | bytes", params: "Sequence[object] | None") -> "str | bytes":
+    """Return `statement` with `params` in place of its marks; unchanged when `params` is None, or where it is bytes."""
+    if params is None or isinstance(statement, bytes):
+        return statement
+    return connection.cursor().mogrify(statement, params)
 
 
 def _drain(connection: "OurConnection") -> None:
@@ -169,18 +171,19 @@ def _drain(connection: "OurConnection") -> None:
 
 
 def raw(
-    connection: "OurConnection", statement: str, params: "Sequence[Any] | None" = None
+    connection: "OurConnection", statement: str, params: "Sequence[object] | None" = None
 ) -> "list[tuple[bytes | None, ...]]":
     """Run one query (str) like `run`; every value is bytes as the server sent it, or None."""
     try:
         with under_way(connection):
-            return connection.texts(_filled(connection, statement, params).encode("utf-8", "surrogateescape"))
+            filled = _filled(connection, statement, params)
+            return connection.texts(filled.encode("utf-8", "surrogateescape") if isinstance(filled, str) else filled)
     except FAILURES as error:
         raise as_database_failure(error) from None
 
 
 def change(
-    connection: "OurConnection", statement: "str | bytes", params: "Sequence[Any] | None" = None
+    connection: "OurConnection", statement: "str | bytes", params: "Sequence[object] | None" = None
 ) -> "tuple[int, int]":
     """Run one changing statement (str with parameters, or bytes); return (affected rows, warnings).
 

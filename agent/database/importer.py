@@ -15,7 +15,7 @@ from shared.errors import ShoplaunchError
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, ContextManager, Iterator, Sequence
+    from typing import Callable, ContextManager, Iterator, Sequence
 
     from agent.database.connection import OurConnection
     from agent.database.tables import Tables
@@ -223,7 +223,7 @@ class Workers:
         with worker.connected() as connection, self._alone_if_large(member):
             import_chunk(self._ctx, connection, member)
 
-    def _alone_if_large(self, member: "Member") -> "ContextManager[Any]":
+    def _alone_if_large(self, member: "Member") -> "ContextManager[object]":
         """Import chunks with one large row one at a time: memory is small, and such a row is held three times."""
         return self._large if member.get("unpacked", 0) > CHUNK_UNPACKED_BYTES else contextlib.ExitStack()
 

@@ -25,7 +25,7 @@ from shared.job import START_VARIABLE
 
 MYPY = False
 if MYPY:
-    from typing import Any, Iterable
+    from typing import Iterable
 
     from agent.base.log import Log
     from agent.base.state import State
@@ -107,7 +107,7 @@ def _attempt(ctx: "Context", helper: "Helper | None", is_queued: bool) -> int:
 def _do_stages(ctx: "Context", helper: "Helper | None", is_queued: bool) -> None:
     try:
         if not is_queued:
-            ctx.events.event("started", **_started_by())
+            ctx.events.event("started", None, **_started_by())
         ctx.delivery.wait_answered(ANSWER_SECONDS)
         resume.prepare(ctx)
         # Whether or not a starter started this process, it is no longer needed
@@ -121,7 +121,7 @@ def _do_stages(ctx: "Context", helper: "Helper | None", is_queued: bool) -> None
             helper.end()
 
 
-def _started_by() -> "dict[str, Any]":
+def _started_by() -> "dict[str, str]":
     """Return {"start": way} where this agent was started directly and not by cron (shared.events.START_WAYS)."""
     way = os.environ.get(START_VARIABLE)
     return {"start": way} if way in START_WAYS else {}

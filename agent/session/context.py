@@ -27,11 +27,11 @@ from shared.placeholders import Renderer
 
 MYPY = False
 if MYPY:
-    from typing import Any, Callable, Iterator
+    from typing import Any, Callable, Iterator, TypeVar
 
     from agent.base.log import Log
     from agent.base.state import State
-    from agent.bundle.contents import Cell
+    from agent.bundle.contents import Cell, VariantContent
     from agent.bundle.reader import Bundle
     from agent.database.connection import OurConnection
     from agent.reporting.delivery import Delivery
@@ -39,6 +39,9 @@ if MYPY:
     from agent.session.job_file import Guard
     from agent.session.lock import Lock
     from shared.documents import Job, Manifest, Member, Statement, Table, Variant
+
+    Content = TypeVar("Content")
+    Entry = TypeVar("Entry")
 
 #: None until it is set; used only after that.
 UNSET: "Any" = None
@@ -89,7 +92,7 @@ class Context:
         self.counters: "dict[str, int]" = {}
         self._guard = guard
         self._renderer: "Renderer | None" = None
-        self._variants: "Any" = None
+        self._variants: "dict[str, VariantContent] | None" = None
         self._flushing: "Flushing | None" = None
         self._counting = threading.Lock()
         self._listeners: "list[Callable[[], None]]" = []
@@ -136,50 +139,51 @@ class Context:
     def variant_statements(self) -> "list[Statement]":
         """Return the statements of the chosen variant; [] without one. Raises ShoplaunchError `bundle_digest`,
         `bundle_damaged`, `variant_unknown`."""
-        found: "list[Statement]" = self._variant_part("statements")
-        return found
+        return self._of_variant(lambda content: content["statements"])
 
     def variant_tables(self) -> "list[Table]":
         """Return the tables that the chosen variant changes; [] without one. Raises as `variant_statements`."""
-        found: "list[Table]" = self._variant_part("tables")
-        return found
+        return self._of_variant(lambda content: content["tables"])
 
     def variant_cells(self) -> "list[Cell]":
         """Return the filled cells of the tables that the chosen variant changes; [] without one. Raises as
         `variant_statements`."""
-        found: "list[Cell]" = self._variant_part("cells")
-        return found
+        return self._of_variant(lambda content: content["cells"])
 
-    def _variant_part(self, part: str) -> "Any":
+    def _of_variant(self, part: "Callable[[VariantContent], list[Entry]]") -> "list[Entry]":
         chosen = self.variant
         if chosen is None:
             return []
         if self._variants is None:
-            self._variants = self.read_json("variants")
+            self._variants = self.read_json("variants", {})
         try:
-            return self._variants[chosen["name"]][part]
+            return part(self._variants[chosen["name"]])
         except (TypeError, KeyError):
             raise ShoplaunchError("bundle_damaged", "the bundle lacks variant {}".format(chosen["name"])) from None
 
-    def read_json(self, kind: str) -> "Any":
-        """Return the parsed content of the only member of `kind` ("tables", "configure", ...); [] when absent.
+    def read_json(self, kind: str, absent: "Content") -> "Content":
+        """Return the parsed content of the only member of `kind` ("tables", "configure", ...); `absent` without one.
 
         Raises ShoplaunchError `bundle_digest`, `bundle_damaged`.
         """
         members = members_of(self.manifest, kind)
         if not members:
-            return []
+            return absent
         try:
             text = unpack_member(self.bundle.read(members[0]), members[0]).decode("utf-8")
-            return json.loads(text)
+            found: "Content" = json.loads(text)
+            return found
         except ValueError:
             raise ShoplaunchError("bundle_damaged", "{} is not JSON".format(members[0]["name"])) from None
 
-    def read_each(self, kind: str) -> "Iterator[Any]":
-        """Return an iterator over the objects of the JSON list that `read_json` would return; memory holds little more
-        than one of them. Raises like `read_json`, on reaching the damage."""
-        members = members_of(self.manifest, kind)
-        return entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
+    def read_cells(self) -> "Iterator[Cell]":
+        """Return an iterator over the filled cells of all tables; memory holds little more than one of them.
+
+        Raises like `read_json`, on reaching the damage."""
+        members = members_of(self.manifest, "cells")
+        cells: "Any" = entries_of(pieces_of_member(self.bundle.read(members[0]), members[0])) if members else iter(())
+        found: "Iterator[Cell]" = cells
+        return found
 
     def connect(self) -> "OurConnection":
         """Return a new database connection (see agent.database.access.connect). Raises ShoplaunchError `db_*`."""

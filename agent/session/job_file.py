@@ -73,7 +73,7 @@ def read_raw(folder: str, name: str = JOB_FILE) -> bytes:
     return raw
 
 
-def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "Any":
+def open_signed(raw: bytes, keys: "Iterable[bytes]") -> "object":
     """Return the payload of job file `raw` (bytes) after checking only its signature.
 
     Raises ShoplaunchError `signature_invalid`.
@@ -99,7 +99,7 @@ def load(folder: str, keys: "Iterable[bytes]", name: str = JOB_FILE) -> "tuple[b
     `wrong_account`; with a valid signature, `details["named"]` is what `named_by` returns.
     """
     raw = read_raw(folder, name)
-    payload = open_signed(raw, keys)
+    payload: "Any" = open_signed(raw, keys)
     try:
         job = check_job(payload)
         check_account(job, folder)

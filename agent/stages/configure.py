@@ -26,7 +26,8 @@ def run(ctx: "Context") -> None:
     if not members:
         return
     # The variant's statements come last, in the same transaction: either all take effect or none
-    statements: "list[Statement]" = ctx.read_json("configure") + ctx.variant_statements()
+    own: "list[Statement]" = ctx.read_json("configure", [])
+    statements = own + ctx.variant_statements()
     of_stage(ctx).run(partial(attempt_once, ctx, members[0], statements))
 
 

@@ -36,7 +36,7 @@ def run_once(ctx: "Context", patience: "Patience") -> None:
     """
     with ledger.locked(ctx) as connection:
         adapt = collations.mapper(collations.of_job(ctx, connection))
-        tables: "Definitions" = ctx.read_json("tables")
+        tables: "Definitions" = ctx.read_json("tables", [])
         present = ledger.tables(connection)
         missing = [table for table in tables if table["name"] not in present]
         # Nobody else creates tables while we hold the lock: without any table, there are no later objects to look for
@@ -240,7 +240,7 @@ def create_routines(
     """Create views, triggers, procedures and functions; `progress` (Progress) is notified of each."""
     progress.at_least(0.95)
     present = set() if is_new else _present_routines(connection)
-    routines: "list[Routine]" = ctx.read_json("routines")
+    routines: "list[Routine]" = ctx.read_json("routines", [])
     for routine in routines:
         if (routine["kind"], routine["name"]) not in present:
             ctx.check_current()

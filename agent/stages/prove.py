@@ -88,8 +88,7 @@ def cells_of(ctx: "Context") -> "Iterator[Cell]":
     """Return an iterator over the filled cells to read back; the chosen variant defines those of its own tables."""
     changed = {table["name"] for table in ctx.variant_tables()}
     # Cells already yielded are not kept in memory, except a variant's
-    cells: "Iterator[Cell]" = ctx.read_each("cells")
-    unchanged = filter(lambda cell: cell["table"] not in changed, cells)
+    unchanged = filter(lambda cell: cell["table"] not in changed, ctx.read_cells())
     return itertools.chain(unchanged, ctx.variant_cells())
 
 
@@ -160,7 +159,7 @@ def prove_cells(ctx: "Context", connection: "OurConnection") -> None:
     ctx.state.record("cells", count)
 
 
-def _wanted(ctx: "Context", texts: "list[str | None]", place: int) -> "Any":
+def _wanted(ctx: "Context", texts: "list[str | None]", place: int) -> "bytes | tuple[int, str] | None":
     """Return the expected value of the cell at `place` of `texts`, shortened, and remove its text there."""
     text, texts[place] = texts[place], None
     if text is None:

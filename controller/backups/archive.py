@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from controller.settings.sections import FILE_NAME
 
@@ -51,12 +50,12 @@ def digest_of(members: Sequence[Sequence[object]]) -> str:
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()
 
 
-def line_of(row: Any) -> bytes:
+def line_of(row: Iterable[object]) -> bytes:
     """Return the row as a line."""
     return json.dumps(list(row), ensure_ascii=False, separators=(",", ":"), default=_bytes).encode("utf-8") + b"\n"
 
 
-def row_of(line: bytes) -> list[Any]:
+def row_of(line: bytes) -> list[object]:
     """Return the row of a line. Raises ValueError."""
     values = json.loads(line)
     if not isinstance(values, list):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
@@ -119,9 +118,9 @@ class Batches:
     def __init__(self, connection: sa.Connection, tables: sa.MetaData) -> None:
         self._connection, self._tables = connection, tables.tables
         self._columns = {name: frozenset(column.name for column in table.c) for name, table in tables.tables.items()}
-        self._name, self._rows, self._chars = "", list[dict[str, Any]](), 0
+        self._name, self._rows, self._chars = "", list[dict[str, object]](), 0
 
-    def add(self, table: str, row: dict[str, Any]) -> None:
+    def add(self, table: str, row: dict[str, object]) -> None:
         """Insert the row, now or with a later batch. Raises LookupError for what the database has no place for."""
         if not row.keys() <= self._columns[table]:
             raise LookupError(table)
@@ -146,7 +145,7 @@ class _Loader(Nobody):
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    def row(self, table: str, row: dict[str, Any]) -> None:
+    def row(self, table: str, row: dict[str, object]) -> None:
         """Insert the row."""
         self._batches.add(table, row)
 

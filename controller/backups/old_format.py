@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 _READ_BYTES = 256 * 1024
 _SPACE = " \t\r\n"
@@ -13,27 +13,28 @@ _SPACE = " \t\r\n"
 _MAX_VALUE = 64 * 1024 * 1024
 
 
-def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, Any] | None]]]:
+def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, object] | None]]]:
     """Return (revision, rows): each is (table, row), and (table, None) comes once before the rows of a table.
 
     Raises ValueError for any other document, here or while rows are read.
     """
     text = _Text(stream)
     text.expect("{")
-    head: dict[str, Any] = {}
+    head: dict[str, object] = {}
     while True:
-        name = text.value()
+        name = str(text.value())
         text.expect(":")
         if name == "tables":
             break
         head[name] = text.value()
         text.expect(",")
-    if head.get("format") != 1 or not isinstance(head.get("revision"), str):
+    revision = head.get("revision")
+    if head.get("format") != 1 or not isinstance(revision, str):
         raise ValueError("neither format nor revision")
-    return head["revision"], _tables(text)
+    return revision, _tables(text)
 
 
-def _tables(text: _Text) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _tables(text: _Text) -> Iterator[tuple[str, dict[str, object] | None]]:
     text.expect("{")
     while True:
         table = str(text.value())
@@ -82,7 +83,7 @@ class _Text:
         self._place += 1
         return found
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """Consume a value and return it. Raises ValueError."""
         self._skip_space()
         while True:
@@ -98,7 +99,7 @@ class _Text:
                     return value
             self._more()
 
-    def values(self) -> Iterator[dict[str, Any]]:
+    def values(self) -> Iterator[dict[str, object]]:
         """Consume a list of objects and yield each. Raises ValueError."""
         self.expect("[")
         self._skip_space()

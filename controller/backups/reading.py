@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Protocol, cast
 
 from controller.backups import archive, old_format
 from controller.backups.archive import Summary
@@ -40,7 +40,7 @@ class Taker(Protocol):
     def file(self, name: str, content: Iterator[bytes]) -> None:
         """Take a file of the installation."""
 
-    def row(self, table: str, row: dict[str, Any]) -> None:
+    def row(self, table: str, row: dict[str, object]) -> None:
         """Take a row."""
 
 
@@ -55,7 +55,7 @@ class Nobody:
         for _piece in content:
             pass
 
-    def row(self, table: str, row: dict[str, Any]) -> None:
+    def row(self, table: str, row: dict[str, object]) -> None:
         """Discard the row."""
 
 
@@ -96,8 +96,9 @@ class _Counted:
 
 
 @contextmanager
-def _opened(source: Any, passphrase: Passphrase) -> Iterator[tuple[Tar, gzip.GzipFile]]:
-    inner = SealedReader(source, passphrase()) if source.sealed else source
+def _opened(source: _Counted, passphrase: Passphrase) -> Iterator[tuple[Tar, gzip.GzipFile]]:
+    stream = cast(IO[bytes], source)
+    inner = SealedReader(stream, passphrase()) if source.sealed else stream
     with gzip.GzipFile(fileobj=inner, mode="rb") as unzipped, Tar(cast(IO[bytes], unzipped)) as tar:
         yield tar, unzipped
 
@@ -116,7 +117,7 @@ class _Reading:
     def run(self, opened: tuple[Tar, gzip.GzipFile]) -> Summary:
         """Read everything. Raises the errors of `read`."""
         tar, unzipped = opened
-        index: dict[str, Any] | None = None
+        index: dict[str, object] | None = None
         for entry in tar:
             # A sparse file would have any size it states
             if not entry.isfile() or entry.issparse() or index is not None or len(self._members) == _MAX_MEMBERS:
@@ -162,11 +163,14 @@ class _Reading:
                 raise ValueError("files without end")
             yield piece
 
-    def _header(self, document: dict[str, Any]) -> None:
+    def _header(self, document: dict[str, object]) -> None:
         if document["format"] != archive.FORMAT:
             raise ShoplaunchError("backup_newer", f"the backup's format is {document['format']!r:.20}")
         self._begin(archive.FORMAT, str(document["revision"]))
-        self._columns = {str(table): [str(name) for name in names] for table, names in document["columns"].items()}
+        columns = document["columns"]
+        if not isinstance(columns, dict):
+            raise TypeError("no columns")
+        self._columns = {str(table): [str(name) for name in names] for table, names in columns.items()}
         self._found.tables = dict.fromkeys(self._columns, 0)
 
     def _begin(self, form: int, revision: str) -> None:
@@ -189,12 +193,12 @@ class _Reading:
             else:
                 self._row(table, row)
 
-    def _row(self, table: str, row: dict[str, Any]) -> None:
+    def _row(self, table: str, row: dict[str, object]) -> None:
         self._found.tables[table] += 1
         self._references.note(table, row)
         self._taker.row(table, row)
 
-    def _check(self, index: dict[str, Any] | None) -> None:
+    def _check(self, index: dict[str, object] | None) -> None:
         if self._found.format == 0:
             raise ShoplaunchError("backup_damaged", "this is no whole backup: there is no database in it")
         if self._found.format == archive.FORMAT:
@@ -238,8 +242,8 @@ class _References:
     """Verifies that referenced rows exist."""
 
     def __init__(self) -> None:
-        self._wanted: dict[tuple[str, str], set[Any]] = defaultdict(set)
-        self._there: dict[tuple[str, str], set[Any]] = defaultdict(set)
+        self._wanted: dict[tuple[str, str], set[object]] = defaultdict(set)
+        self._there: dict[tuple[str, str], set[object]] = defaultdict(set)
         keys = [
             (table, column, key)
             for table in metadata.tables.values()
@@ -251,7 +255,7 @@ class _References:
             self._of[table.name].append((column.name, (key.column.table.name, key.column.name)))
         self._to = {target for pairs in self._of.values() for _name, target in pairs}
 
-    def note(self, table: str, row: dict[str, Any]) -> None:
+    def note(self, table: str, row: dict[str, object]) -> None:
         for target in self._to:
             if target[0] == table:
                 self._there[target].add(row.get(target[1]))
@@ -268,7 +272,7 @@ class _References:
                 raise ShoplaunchError("backup_damaged", f"the backup is of no one moment: {text}")
 
 
-def _document(stream: Any) -> dict[str, Any]:
+def _document(stream: IO[bytes] | _Digest) -> dict[str, object]:
     data = stream.read(_MAX_HEADER_BYTES + 1)
     document = json.loads(data) if len(data) <= _MAX_HEADER_BYTES else None
     if not isinstance(document, dict):

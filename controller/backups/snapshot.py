@@ -64,7 +64,7 @@ def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
             return
 
 
-def _behind(key: list[sa.Column[Any]], values: list[Any]) -> sa.ColumnElement[bool]:
+def _behind(key: list[sa.Column[Any]], values: list[object]) -> sa.ColumnElement[bool]:
     """Return the condition for rows after the one with these values; it repeats the condition on the first column, or
     servers would not use an index."""
     condition: sa.ColumnElement[bool] = key[-1] > values[-1]

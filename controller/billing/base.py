@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
@@ -22,11 +22,16 @@ class NotificationLog(ABC):
     """The notifications of a job sent so far; each is stored at once, so that nobody is notified twice."""
 
     @abstractmethod
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> object:
         """Return the value stored under `name`, None when there is none."""
 
+    def moment(self, name: str) -> float:
+        """Return the moment (unix seconds) stored under `name`, 0 when there is none."""
+        value = self.get(name)
+        return float(value) if isinstance(value, int | float) else 0.0
+
     @abstractmethod
-    def put(self, name: str, value: Any) -> None:
+    def put(self, name: str, value: object) -> None:
         """Keep `value` (JSON) under `name`; it is durable when this returns."""
 
 
@@ -34,13 +39,13 @@ class NullLog(NotificationLog):
     """A log for notifications that need none."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, object] = {}
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> object:
         """See NotificationLog.get."""
         return self._known.get(name)
 
-    def put(self, name: str, value: Any) -> None:
+    def put(self, name: str, value: object) -> None:
         """See NotificationLog.put."""
         self._known[name] = value
 

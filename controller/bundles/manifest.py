@@ -106,7 +106,7 @@ def manifest_of(bundle: BundleWriter, plan: Plan, names: Names, contents: Conten
         "values": sorted(names.used | {secret["name"] for secret in secrets}),
         "secrets": secrets,
         "variants": variants.as_json(evidence.variant_rows),
-        "folders": bool(known.get("folders")),
+        "folders": known["folders"],
         "members": [member.as_json() for member in bundle.members],
         "tables": [table.as_json() for table in evidence.tables.values()],
         "requirements": {

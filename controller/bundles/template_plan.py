@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.bundles.packing_report import BlankedComment, PackingReport
 from controller.bundles.residue.findings import CREDENTIAL, DOMAIN, PATH, PEOPLE, SECRET, SUSPECTED, Finding, Place
@@ -31,6 +31,7 @@ from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
+    from controller.bundles.pack.plan import RecipeParts
     from shared.documents import Statement
 
 _OF_TEMPLATE = " of the template"
@@ -224,7 +225,7 @@ class TemplatePlan:
         """Return the statements run after the data."""
         return self._template.configure()
 
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> RecipeParts:
         """Return the manifest's parts that only the recipe knows."""
         template = self._template
         return {

@@ -172,7 +172,7 @@ class Facts:
     failure: Error | None = None
     taken_back: bool = False
     # Notifications
-    billing: Mapping[str, Any] = field(default_factory=dict)
+    billing: Mapping[str, object] = field(default_factory=dict)
     alarm_problem: Problem | None = None
     alarmed_at: float | None = None
     #: The document this was read from: entries of other versions stay.

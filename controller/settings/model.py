@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache, reduce
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from controller.settings.problems import NEEDED, NO_SECTION, UNKNOWN, Problem, worded
 from controller.settings.sections import Config
 from controller.settings.table import REPEATED, SECTIONS
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 #: Kind of pydantic's error -> what is said; others are said by the kind of value that is wanted.
 _SAID = {
@@ -76,13 +79,13 @@ def _of(error: ValidationError) -> Iterator[tuple[list[str], Problem]]:
         yield path, _problem(path, one)
 
 
-def _problem(path: list[str], error: Any, *, fatal: bool = True) -> Problem:
+def _problem(path: list[str], error: ErrorDetails, *, fatal: bool = True) -> Problem:
     *before, name = path
     section = ".".join(before)
     return Problem(".".join(path), worded(section, name, _complaint(section, error)), fatal=fatal)
 
 
-def _complaint(section: str, error: Any) -> str:
+def _complaint(section: str, error: ErrorDetails) -> str:
     kind = error["type"]
     return str(error["ctx"]["complaint"]) if kind == "refused" else _SAID.get(kind) or _by_kind(section, kind)
 

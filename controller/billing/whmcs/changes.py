@@ -8,12 +8,13 @@ the first call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from controller.billing.base import About, Unsettled
 from controller.billing.whmcs.api import GaveUp, NeverAsked, WhmcsApi, WhmcsError
 from shared.errors import ShoplaunchError
 
+Found = TypeVar("Found")
 #: How long WHMCS may continue a call for which a page or an error came: its mail server and hooks take seconds.
 SETTLE_SECONDS = 15.0
 #: Where nothing came WHMCS may go on; no call lives longer than this on any common web server.
@@ -31,10 +32,10 @@ class Changes:
         self._api = api
         self._clock = clock
 
-    def once(self, about: About, what: str, find: Callable[[], Any], act: Callable[[], Any]) -> Any:
+    def once(self, about: About, what: str, find: Callable[[], Found | None], act: Callable[[], Found]) -> Found:
         """Return what `find` finds, else what `act` makes. Raises Unsettled while an earlier call may take effect."""
         # Read before the query: the query may miss a change that settles during it
-        left = (about.log.get(_settles(what)) or 0.0) - self._clock()
+        left = about.log.moment(_settles(what)) - self._clock()
         found = find()
         if found:
             return found

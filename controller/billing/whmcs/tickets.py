@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from controller.billing.base import About, Alarm, Handover
@@ -59,9 +60,9 @@ class Tickets:
     def _ticket(self, about: About, client: Client) -> dict[str, str]:
         """Return {"id", "tid"} of the order's ticket; open it when there is none."""
         known = about.log.get("ticket")
-        if known:
-            return dict(known)
-        ticket: dict[str, str] = self._changes.once(
+        if known and isinstance(known, Mapping):
+            return {str(name): str(value) for name, value in known.items()}
+        ticket = self._changes.once(
             about, "ticket", lambda: self._find(about, client), lambda: self._open(about, client)
         )
         about.log.put("ticket", ticket)

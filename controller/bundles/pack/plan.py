@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from controller.bundles.packing_report import PackingReport
 from controller.bundles.residue.findings import Finding
@@ -11,7 +11,22 @@ from controller.bundles.source.database.snapshot import Table
 from controller.bundles.source.servers.connections import Row
 
 if TYPE_CHECKING:
-    from shared.documents import Statement
+    from shared.documents import Check, FollowUp, Php, Secret, Statement
+
+
+class RecipeParts(TypedDict):
+    """The manifest's parts that only the recipe knows."""
+
+    secrets: Sequence[Secret]
+    entry_points: Sequence[str]
+    checks: Sequence[Check]
+    jobs: Mapping[str, FollowUp]
+    php: Php
+    personal_data: Sequence[str]
+    #: Whether the template can become shops below a folder.
+    folders: bool
+    #: What no shop may contain.
+    residue: Sequence[bytes]
 
 
 class Plan(Protocol):
@@ -69,12 +84,8 @@ class Plan(Protocol):
     def configure(self) -> Sequence[Statement]:
         """Return the statements of `db/configure.json.gz`."""
 
-    def manifest(self) -> Mapping[str, Any]:
-        """Return the manifest's parts that only the recipe knows.
-
-        secrets, entry_points, checks, jobs, php, personal_data, folders (whether the template can become shops below a
-        folder), residue (bytes).
-        """
+    def manifest(self) -> RecipeParts:
+        """Return the manifest's parts that only the recipe knows."""
 
     def probes(self) -> Mapping[str, tuple[str, str]]:
         """Return values for the two trial loads, for names whose made-up values would not show what depends on them."""

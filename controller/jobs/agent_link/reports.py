@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.jobs.record import sanitize
 from shared.bundle import MAX_TABLES_BYTES
@@ -25,7 +25,7 @@ MOST_VALUES = 60_000
 _KIND = re.compile(rb'"event"\s*:\s*"([a-z_]{1,20})"')
 
 
-def read(body: bytes) -> dict[str, Any]:
+def read(body: bytes) -> dict[str, object]:
     """Return the report in `body` as it was sent. Raises ShoplaunchError `event_invalid`, `event_too_large`."""
     if len(body) > MAX_REPORT_BYTES:
         # Searched before parsing; the parsed kind is checked again

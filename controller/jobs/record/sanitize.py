@@ -29,7 +29,7 @@ _HALVES = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
-def parsed(data: bytes, most: int, code: str) -> dict[str, Any]:
+def parsed(data: bytes, most: int, code: str) -> dict[str, object]:
     """Return the JSON object in `data` as it was written.
 
     Raises ShoplaunchError `code` when it is none, or may hold more than `most` values: these are estimated before
@@ -66,7 +66,7 @@ def sanitized(value: Any, code: str, depth: int = 0) -> Any:
     return value
 
 
-def whole_characters(value: Any) -> Any:
+def whole_characters(value: object) -> object:
     """Return the JSON document `value` with unpaired surrogates in its texts replaced."""
     if isinstance(value, str):
         return _HALVES.sub(_REPLACEMENT, value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,12 +24,12 @@ class JobNotificationLog(NotificationLog):
         self._clock = clock
         self._lease = lease
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> object:
         """See NotificationLog.get."""
         with reading(self._engine) as connection:
             return known(jobs.get(connection, self._job)).get(name)
 
-    def put(self, name: str, value: Any) -> None:
+    def put(self, name: str, value: object) -> None:
         """See NotificationLog.put. Raises controller.jobs.lifecycle.lease.Lost when another worker holds the job."""
 
         def work(connection: sa.Connection) -> None:
@@ -42,12 +41,12 @@ class JobNotificationLog(NotificationLog):
         transact(self._engine, work)
 
 
-def known(job: Job) -> Mapping[str, Any]:
+def known(job: Job) -> Mapping[str, object]:
     """Return the job's notification log."""
     return facts.of(job).billing
 
 
-def remembered(found: Facts, **news: Any) -> Facts:
+def remembered(found: Facts, **news: object) -> Facts:
     """Return the facts with `news` added to the log; None removes an entry."""
     merged = {**found.billing, **news}
     return replace(found, billing={name: value for name, value in merged.items() if value is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -59,16 +59,21 @@ def times(job: Job, tools: Tools) -> dict[str, float]:
         return found
     log = notification_log.known(job)
     if job.state in _BUILT and not log.get(_done(ANNOUNCE)):
-        found[ANNOUNCE] = log.get(_due_at(ANNOUNCE), 0.0)
-    since = log.get("trouble_at")
-    if job.state in _TROUBLED and job.alarm == "told" and since is not None and not log.get(_done(DELAYED)):
-        found[DELAYED] = max(since + DELAY_SECONDS, log.get(_due_at(DELAYED), 0.0))
+        found[ANNOUNCE] = _number(log, _due_at(ANNOUNCE))
+    if (
+        job.state in _TROUBLED
+        and job.alarm == "told"
+        and log.get("trouble_at") is not None
+        and not log.get(_done(DELAYED))
+    ):
+        found[DELAYED] = max(_number(log, "trouble_at") + DELAY_SECONDS, _number(log, _due_at(DELAYED)))
     return found
 
 
 def ticket(job: Job) -> str:
     """Return the number of the order's ticket as people know it, "" when there is none."""
-    return str((notification_log.known(job).get("ticket") or {}).get("tid", ""))
+    known = notification_log.known(job).get("ticket")
+    return str(known.get("tid", "")) if isinstance(known, Mapping) else ""
 
 
 def given_up_code(job: Job) -> str:
@@ -95,7 +100,7 @@ def send(job: Job, tools: Tools, what: str) -> None:
 def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, object]:
     if isinstance(error, Unsettled):
         return {_due_at(what): now + error.seconds}
-    tries = int(notification_log.known(job).get(_tries(what), 0))
+    tries = int(_number(notification_log.known(job), _tries(what)))
     may_pass = error.retryable if isinstance(error, ShoplaunchError) else False
     if not may_pass or tries + 1 >= MAX_TRIES:
         code = error.code if isinstance(error, ShoplaunchError) else "internal"
@@ -103,13 +108,19 @@ def _failed(job: Job, what: str, error: Exception, now: float) -> dict[str, obje
     return {_due_at(what): now + DELAYS[min(tries, len(DELAYS) - 1)], _tries(what): tries + 1}
 
 
-def _keep(tools: Tools, job_id: str, **news: Any) -> None:
+def _keep(tools: Tools, job_id: str, **news: object) -> None:
     def work(connection: sa.Connection) -> None:
         job = jobs.get(connection, job_id, lock=True)
         tools.check(job)
         jobs.update(connection, job, tools.clock(), **facts.column(notification_log.remembered(facts.of(job), **news)))
 
     transact(tools.engine, work)
+
+
+def _number(log: Mapping[str, object], name: str) -> float:
+    """Return the number in the log, 0 when there is none."""
+    value = log.get(name)
+    return value if isinstance(value, int | float) else 0
 
 
 def _done(what: str) -> str:

@@ -6,9 +6,9 @@ POST /api/v1/agent/bundle/<name>/address: name the address in the object store t
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.http import parse_if_range_header, parse_range_header
 
 from controller.jobs.agent_link.bundle_address import RENEWAL
@@ -26,7 +26,7 @@ bp = Blueprint("bundles", __name__)
 
 
 @bp.record_once
-def _init(state: Any) -> None:
+def _init(state: BlueprintSetupState) -> None:
     state.app.extensions[_EXTENSION] = Downloads()
 
 

@@ -79,7 +79,8 @@ class PlainPlan:
     def manifest(self):
         return {
             "secrets": [], "entry_points": ["index.php"], "checks": [], "jobs": {},
-            "php": {"min": "7.4", "max": None, "extensions": []}, "personal_data": [], "residue": [self.domain],
+            "php": {"min": "7.4", "max": None, "extensions": []}, "personal_data": [], "folders": False,
+            "residue": [self.domain],
         }  # fmt: skip
 
     def probes(self):
