@@ -42,7 +42,7 @@ _MASKED_LETTERS = 24
 def compare(server, dumped, restored, report, canonical, prefix):
     """Compare two databases; return {"tables", "rows", "explained": {rule: cells}, "unexplained": [...]}."""
     names, made = set(server.tables(dumped)), set(server.tables(restored))
-    work = _Comparison(server, dumped, restored, report, canonical, prefix, names)
+    work = _Comparison(server, (dumped, restored), report, canonical, prefix, names)
     for table in sorted(names - made):
         work.unexplained(table, "", f"table is missing ({server.count(dumped, table)} rows)")
     for table in sorted(made - names):
@@ -53,8 +53,11 @@ def compare(server, dumped, restored, report, canonical, prefix):
 
 
 class _Comparison:
-    def __init__(self, server, dumped, restored, report, canonical, prefix, names=()):
-        self._server, self._dumped, self._restored = server, dumped, restored
+    """One comparison of two databases, (dumped, restored)."""
+
+    def __init__(self, server, databases, report, canonical, prefix, names=()):
+        self._server = server
+        self._dumped, self._restored = databases
         self._canonical, self._prefix, self._names = canonical, prefix, names
         self._set = Counter(report.get("set", {}))
         self._dropped = Counter()

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -49,10 +51,15 @@ def bundle(mariadb_server):
 
 
 @pytest.fixture
-def shop(mariadb_server, bundle, controller, keys, killable):
-    account = Shop(mariadb_server, bundle, controller, keys, killable)
-    yield account
-    account.close()
+def shop_of_its_own(mariadb_server, bundle, controller, keys, killable):
+    """Return a function that makes an account for the bundle, whose agent can be killed at a change."""
+    return partial(Shop, mariadb_server, bundle, controller, keys, killable)
+
+
+@pytest.fixture
+def shop(shop_of_its_own):
+    with closing(shop_of_its_own()) as account:
+        yield account
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +184,7 @@ def notes_of(shop):
 
 
 @pytest.mark.sampled(of=2, rests=True)
-def test_killed_at_every_change_its_files_make_the_tree_is_the_same(
-    mariadb_server, bundle, controller, keys, killable, shop, dark
-):
+def test_killed_at_every_change_its_files_make_the_tree_is_the_same(shop_of_its_own, controller, shop, dark):
     kill_at(shop, "unpack", 100_000)
     shop.drop(variant="dark")
     assert shop.run() == 0
@@ -187,8 +192,7 @@ def test_killed_at_every_change_its_files_make_the_tree_is_the_same(
     places = [number for number, note in notes_of(shop) if note.startswith("unlink b'") or b"dark" in note.encode()]
     assert len(places) >= 3, notes_of(shop)
     for at in places:
-        account = Shop(mariadb_server, bundle, controller, keys, killable)
-        try:
+        with closing(shop_of_its_own()) as account:
             kill_at(account, "unpack", at)
             account.drop(variant="dark")
             account.run()
@@ -197,5 +201,3 @@ def test_killed_at_every_change_its_files_make_the_tree_is_the_same(
             (account.home / "changes").unlink()
             finish(account, controller)
             same(account.picture(), dark)
-        finally:
-            account.close()

@@ -113,13 +113,11 @@ sys.exit(code)
 
 class PhpHost:
     """One account and the site of `HOST` in it. `ini` are PHP's settings by name ({home}, {root} are its folders);
-    `runs_as` another account's user (FPM only); `more` goes into the site's virtual host, `default` into that of all
-    other names. With `account` (controller.account.Account) it is the site of one that is there; with `ends_group`
+    `runs_as` another account's user (FPM only); `rules` go into the site's virtual host, and into that of all other
+    names. With `account` (controller.account.Account) it is the site of one that is there; with `ends_group`
     (suEXEC only) all that PHP has started in its group is killed when a request ends."""
 
-    def __init__(
-        self, kind, ini=None, *, runs_as=None, more="", default="Redirect 404 /", account=None, ends_group=False
-    ):
+    def __init__(self, kind, ini=None, *, runs_as=None, rules=("", "Redirect 404 /"), account=None, ends_group=False):
         self.kind = kind
         self._ends_group = ends_group
         self.folder = Path(tempfile.mkdtemp(prefix="shoplaunch-php-"))
@@ -133,7 +131,7 @@ class PhpHost:
             self.root = Path(account.document_root)
         self.ini = {name: value.format(home=self.home, root=self.root) for name, value in (ini or {}).items()}
         self.port = free_port("127.0.0.1")
-        self._more, self._default = more, default
+        self._more, self._default = rules
         self._runs_as = runs_as
         self._web = "www-data"
         self._made = []

@@ -55,7 +55,7 @@ def left_out(items, day):
     for item in items:
         mark = item.get_closest_marker("sampled")
         if mark is not None:
-            groups[_group(item, **mark.kwargs)].append(item)
+            groups[_group(item, mark.kwargs)].append(item)
     found, numbers = [], {}
     for index, ((test, _values, of, rests, turn), cases) in enumerate(groups.items()):
         number = numbers.setdefault((test.partition("::")[0], turn) if turn else index, index)
@@ -77,6 +77,7 @@ def running(request, *names, file=None):
     }
 
 
-def _group(item, of, each=(), kind=None, rests=False, named=True, turn=None):
-    values = (kind, *(repr(item.callspec.params[name]) for name in each))
-    return item.nodeid.partition("[")[0], values, of, rests, turn
+def _group(item, mark):
+    assert set(mark) <= {"of", "each", "kind", "rests", "named", "turn"}, mark
+    values = (mark.get("kind"), *(repr(item.callspec.params[name]) for name in mark.get("each", ())))
+    return item.nodeid.partition("[")[0], values, mark["of"], mark.get("rests", False), mark.get("turn")

@@ -94,10 +94,17 @@ WAITING = {
 }
 
 
-def is_waiting(server, kind):
-    # MariaDB shows the same picture of its transactions again to somebody who asks more often than each 0.1 s
-    time.sleep(0.2)
-    return server.query(WAITING[kind])
+@pytest.fixture
+def is_waiting(request, kind):
+    """Return a function that tells whether a transaction waits for another one."""
+    server = request.getfixturevalue(f"{kind}_server")
+
+    def ask():
+        # MariaDB shows the same picture of its transactions again to somebody who asks more often than each 0.1 s
+        time.sleep(0.2)
+        return server.query(WAITING[kind])
+
+    return ask
 
 
 @attack(
@@ -107,14 +114,14 @@ def is_waiting(server, kind):
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)
 @pytest.mark.parametrize("what", NAMES)
 @pytest.mark.parametrize("user", ["order", "key"])
-def test_a_removal_waits_for_what_is_being_written(request, config, engine, kind, what, user, monkeypatch):
-    server, removals = request.getfixturevalue(f"{kind}_server"), []
+def test_a_removal_waits_for_what_is_being_written(is_waiting, config, engine, what, user, monkeypatch):
+    removals = []
 
     def removing(write):
         def both(*arguments):
             write(*arguments)
             removals.append(pool.submit(error_code, REMOVALS[what], config, NAMES[what]))
-            wait_until(lambda: removals[0].done() or is_waiting(server, kind))
+            wait_until(lambda: removals[0].done() or is_waiting())
 
         return both
 

@@ -103,18 +103,19 @@ def uapi_through_whm(double, token, args):
     if account is None:
         raise Refusal("not_yours", name=args["cpanel.user"])
     own = {key: value for key, value in args.items() if not key.startswith("cpanel.")}
-    return call_uapi(double, account, args["cpanel.module"], args["cpanel.function"], own, "whm")
+    return call_uapi(double, account, (args["cpanel.module"], args["cpanel.function"]), own, "whm")
 
 
 def _execute(double, token, request, rest):
     module, _, name = rest.partition("/")
     account = double.state.accounts[token.user]
-    result = call_uapi(double, account, module, name, request.args, "cpanel", request.files)
+    result = call_uapi(double, account, (module, name), request.args, "cpanel", request.files)
     return Reply(200, result, refused=not result["status"])
 
 
-def call_uapi(double, account, module, name, args, door, files=None):
-    """Carry out one UAPI function as the account; return the members of its answer."""
+def call_uapi(double, account, which, args, door, files=None):
+    """Carry out the UAPI function `which`, (module, name), as the account; return the members of its answer."""
+    module, name = which
     try:
         function = find_uapi(module, name)
         if door not in function.doors:
@@ -159,7 +160,7 @@ def _bridge(double, door, token, args):
         return Reply(200, shape.whm_bad("cpanel", text) if modern else shape.api2_denied(text), refused=True)
     own = {key: value for key, value in args.items() if key not in BRIDGE_NAMES}
     if version == "3":
-        result = call_uapi(double, account, module, name, own, "whm")
+        result = call_uapi(double, account, (module, name), own, "whm")
         body = shape.uapi_command(module, name, result)
         refused = not result["status"]
     else:

@@ -216,7 +216,7 @@ class WhmDouble:
         if quirks is not None:
             self.give_habits(user, quirks)
         with self.serving(user):
-            return accounts.create(self, user, domain or f"{user}.test", owner=owner, plan=plan, email=email)
+            return accounts.create(self, (user, domain or f"{user}.test"), owner=owner, plan=plan, email=email)
 
     def add_package(self, name, **values):
         """Return a new package (state.Package): maxsql, quota, features_off, owner."""

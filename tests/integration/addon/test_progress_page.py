@@ -59,14 +59,15 @@ def test_persian_is_right_to_left_with_persian_digits(held, site):
 
 
 @pytest.mark.parametrize(
-    ("language", "busy", "installing", "ready", "visit"),
+    ("language", "words"),
     [
-        ("english", "Your site is being prepared", "Installing the site", "Your site is ready", "Visit your site"),
-        ("farsi", "سایت شما در حال آماده‌سازی است", "نصب سایت", "سایت شما آماده است", "دیدن سایت"),
+        ("english", ("Your site is being prepared", "Installing the site", "Your site is ready", "Visit your site")),
+        ("farsi", ("سایت شما در حال آماده‌سازی است", "نصب سایت", "سایت شما آماده است", "دیدن سایت")),
     ],
     ids=["english", "farsi"],
 )
-def test_a_site_that_sells_nothing_is_called_a_site(watched, controller, language, busy, installing, ready, visit):
+def test_a_site_that_sells_nothing_is_called_a_site(watched, controller, language, words):
+    busy, installing, ready, visit = words
     controller.answer(202, {"state": "restoring", "percent": 5, "noun": "site"})
     _order, service = watched.order()
     client = watched.rows("tblhosting", id=service)[0]["userid"]

@@ -204,6 +204,18 @@ def test_a_worker_that_gets_no_connection_while_tables_are_made_has_not_failed(s
     assert clock[0] > patience.PATIENCE_SECONDS and committed(site) == 2
 
 
+def put_one_of_each(site):
+    """The bundle has a table with rows, an index and a key, and two views."""
+    key = "ALTER TABLE `many` ADD CONSTRAINT `own` FOREIGN KEY (`id`) REFERENCES `many` (`id`)"
+    late = {"late": ["ALTER TABLE `many` ADD KEY `names` (`name`)"], "late_index": ["names"]}
+    site.member(
+        "db/tables.json.gz", "tables", [{"name": "many", "create": MANY, **late, "foreign_keys": [["own", key]]}]
+    )
+    views = [{"kind": "view", "name": name, "create": f"CREATE VIEW `{name}` AS SELECT * FROM `many`"} for name in "ab"]
+    site.member("db/routines.json.gz", "routines", views)
+    chunks(site, range(1))
+
+
 def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_others_came_through(site, monkeypatch):
     """Rows, an index, a key and two views, each of which fails at first after a long time."""
     clock, failing = (
@@ -233,14 +245,7 @@ def test_what_lasts_longer_than_anybody_waits_in_vain_is_tried_again_where_other
     monkeypatch.setattr(import_, "execute", execute)
     monkeypatch.setattr(importer, "import_chunk", lambda *given: (lasting("INSERT"), chunk(*given))[1])
     by_that_clock(monkeypatch, now, sleep)
-    key = "ALTER TABLE `many` ADD CONSTRAINT `own` FOREIGN KEY (`id`) REFERENCES `many` (`id`)"
-    late = {"late": ["ALTER TABLE `many` ADD KEY `names` (`name`)"], "late_index": ["names"]}
-    site.member(
-        "db/tables.json.gz", "tables", [{"name": "many", "create": MANY, **late, "foreign_keys": [["own", key]]}]
-    )
-    views = [{"kind": "view", "name": name, "create": f"CREATE VIEW `{name}` AS SELECT * FROM `many`"} for name in "ab"]
-    site.member("db/routines.json.gz", "routines", views)
-    chunks(site, range(1))
+    put_one_of_each(site)
     import_.run(site.attempt(1))
     assert not failing and {"a", "b"} <= site.names()
     assert site.query("SELECT COUNT(*) FROM b")[0][0] == 1

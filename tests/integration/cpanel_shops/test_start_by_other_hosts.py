@@ -78,7 +78,7 @@ def test_a_firewall_is_believed_once_two_accounts_have_met_it(rung, answer):  # 
     hostings = [rung.new_account() for _ in range(3)]
     jobs = []
     for hosting in hostings[:2]:
-        with served(rung, hosting, "fpm", more=REFUSING.format(answer)) as host:
+        with served(rung, hosting, "fpm", rules=(REFUSING.format(answer), "Redirect 404 /")) as host:
             jobs.append(rung.sold(hosting))
             assert start_of(rung, jobs[-1])["reason"] == "refused_by_firewall", (start_of(rung, jobs[-1]), host.log())
             # It was asked for, and is taken away
@@ -97,7 +97,7 @@ def test_one_accounts_closed_folder_teaches_nothing_about_the_server(rung, close
     hosting, other = rung.new_account(), rung.new_account()
     home, root = Path(hosting.home), Path(hosting.document_root_path)
     rules = f"<Directory {root}>\n    Require all denied\n</Directory>" if closed == "rules above" else ""
-    with served(rung, hosting, "fpm", more=rules) as host:
+    with served(rung, hosting, "fpm", rules=(rules, "Redirect 404 /")) as host:
         if closed != "rules above":
             (root if closed == "folder" else home).chmod(0o700)
         job = rung.sold(hosting)
@@ -112,7 +112,7 @@ def test_one_accounts_closed_folder_teaches_nothing_about_the_server(rung, close
 
 def test_a_default_site_that_answers_200_to_everything_starts_nothing_and_teaches_nothing(rung):  # noqa: F811
     hosting, other = rung.new_account(), rung.new_account()
-    with served(rung, hosting, "fpm", default=EVERYTHING) as host:
+    with served(rung, hosting, "fpm", rules=("", EVERYTHING)) as host:
         job = rung.sold(other)
         assert start_of(rung, job)["reason"] == "wrong_answer", (start_of(rung, job), host.log())
     second = rung.sold(hosting)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,6 +81,12 @@ def files(tmp_path_factory):
     path = tmp_path_factory.mktemp("agent") / "agent.pyz"
     build_agent(path, [Keys().public])
     return SkeletonFiles(launcher(), path.read_bytes())
+
+
+@pytest.fixture
+def target(account, folder, files):
+    """The account, its folder that is not there yet, and the launcher and agent to put into it."""
+    return SimpleNamespace(account=account, folder=folder, files=files)
 
 
 @pytest.fixture(scope="session")

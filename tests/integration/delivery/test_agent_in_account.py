@@ -75,9 +75,8 @@ def as_together(panel, account, together):
     ],
     ids=lambda quirks: "-".join(quirks) or "plain",
 )
-def test_an_account_without_anything_gets_launcher_agent_and_job(
-    whm, panel_of, account, folder, files, quirks, together
-):
+def test_an_account_without_anything_gets_launcher_agent_and_job(whm, panel_of, target, quirks, together):
+    account, folder, files = target.account, target.folder, target.files
     for name, value in quirks.items():
         setattr(whm.quirks, name, value)
     panel = as_together(panel_of(), account, together)
@@ -210,7 +209,8 @@ def test_what_is_written_down_of_an_agent_is_never_ahead_of_it(panel_of, account
 @pytest.mark.parametrize("function", CHANGES)
 @pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_cut_connection_leaves_what_the_next_try_completes(whm, panel, account, folder, files, function, nth, when):
+def test_a_cut_connection_leaves_what_the_next_try_completes(whm, panel, target, function, nth, when):
+    account, folder, files = target.account, target.folder, target.files
     panel.put_file(account, ".shoplaunch/job", b"first attempt", 0o600)
     getattr(whm.quirks, f"cut_{when}")(function, nth)
     for _ in range(2):

@@ -55,9 +55,9 @@ def test_an_agent_that_has_been_started_is_no_text_and_is_not_judged(panel_of, a
 @pytest.mark.sampled(of=2, each=("name",))
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("name", ["run", "agent.pyz"])
-def test_a_damaged_file_of_the_right_size_with_its_stamp_is_put_anew(
-    panel_of, account, folder, files, put, name, started
-):
+@pytest.mark.usefixtures("put")
+def test_a_damaged_file_of_the_right_size_with_its_stamp_is_put_anew(panel_of, target, name, started):
+    account, folder, files = target.account, target.folder, target.files
     if started:
         start(account, "--version")
     size = (folder / name).stat().st_size

@@ -123,7 +123,8 @@ def offer_packages(whm):
 
 
 @pytest.mark.sampled(of=3, rests=True)
-def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, ssh, reseller, bundle):
+@pytest.mark.usefixtures("ssh")
+def test_what_a_bundle_costs_is_said_before_it_is_put_there(whm, run, home, name, reseller, bundle):
     offer_packages(whm)
     for plan in ("shop", "mail", "mail"):
         whm.add_account(owner=reseller[0], plan=plan)

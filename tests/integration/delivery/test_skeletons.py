@@ -298,21 +298,32 @@ def test_settings_that_lead_nowhere_are_reported(panel_of, files, settings, code
     assert failure.value.code == code
 
 
+@pytest.fixture
+def by_login(way_of, panel_of, reseller, ssh):
+    """Return a function that opens the panel for the skeleton of `owner`, by the login and token of somebody."""
+
+    def make(owner, login, token):
+        way_of(f"{login} by SSH")
+        who = {"user": reseller[0], "token": reseller[1]} if token == "reseller" else {}
+        return panel_of(**who, skeleton=owner, ssh=ssh[login].target), ssh[login].target
+
+    return make
+
+
 @pytest.mark.parametrize(
-    ("owner", "login", "token"),
+    "whose",
     [("reseller", "root", "reseller"), ("root", "reseller", "reseller"), ("root", "reseller", "root")],
+    ids="-".join,
 )
 def test_a_login_that_is_not_the_skeletons_owner_is_reported_and_nothing_is_written(
-    way_of, panel_of, reseller, ssh, whm, files, owner, login, token
+    by_login, reseller, whm, files, whose
 ):
-    way_of(f"{login} by SSH")
-    who = {"user": reseller[0], "token": reseller[1]} if token == "reseller" else {}
-    panel = panel_of(**who, skeleton=owner, ssh=ssh[login].target)
-    name = {"root": "root", "reseller": reseller[0]}
+    panel, place = by_login(*whose)
+    name = {"root": "root", "reseller": reseller[0]}[whose[0]]
     for call in (lambda: panel.ensure_skeleton(files), panel.skeleton_status, panel.remove_skeleton):
         with pytest.raises(ShoplaunchError) as failure:
             call()
         assert failure.value.code == "config_invalid"
-        assert f"{name[owner]}@HOST" in failure.value.message and ssh[login].target in failure.value.message
+        assert f"{name}@HOST" in failure.value.message and place in failure.value.message
     for base in (whm.skeleton(reseller[0]), whm.skeleton()):
         assert not (base / ".shoplaunch").exists()

@@ -104,12 +104,23 @@ def rows_of(server, database, table):
         return sorted(cursor.fetchall(), key=repr)
 
 
-@pytest.mark.parametrize("template,scratch,target", WAYS)
-def test_every_row_comes_back(servers, templates, docroot, tmp_path, restored, template, scratch, target):
-    path = tmp_path / "shop.bundle"
-    url = server_url(servers[template], templates[template])
-    packed(docroot, path, database=url, scratch=server_url(servers[scratch]))
-    box = restored(servers[target], path)
+@pytest.fixture
+def packed_on(servers, templates, docroot, tmp_path):
+    """Return a function that packs the template of a kind of server, tried on a scratch server of another."""
+
+    def pack(template, scratch, **more):
+        path = tmp_path / "shop.bundle"
+        url = server_url(servers[template], templates[template])
+        packed(docroot, path, database=url, scratch=server_url(servers[scratch]), **more)
+        return path
+
+    return pack
+
+
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
+def test_every_row_comes_back(servers, templates, packed_on, restored, way):
+    template, scratch, target = way
+    box = restored(servers[target], packed_on(template, scratch))
     for table in TABLES:
         found = rows_of(servers[target], box.database, table)
         assert found == rows_of(servers[template], templates[template], table), table
@@ -133,15 +144,12 @@ rows = [
 """
 
 
-@pytest.mark.parametrize("template,scratch,target", WAYS)
-def test_a_variant_is_proved_wherever_it_is_built(
-    servers, templates, docroot, tmp_path, restored, template, scratch, target
-):
-    path, declared = tmp_path / "shop.bundle", tmp_path / "variants.toml"
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
+def test_a_variant_is_proved_wherever_it_is_built(servers, packed_on, restored, tmp_path, way):
+    template, scratch, target = way
+    declared = tmp_path / "variants.toml"
     declared.write_text(VARIANTS, "utf-8")
-    url = server_url(servers[template], templates[template])
-    packed(docroot, path, database=url, scratch=server_url(servers[scratch]), variants=declared)
-    box = restored(servers[target], path, variant="a")
+    box = restored(servers[target], packed_on(template, scratch, variants=declared), variant="a")
     assert box.query("SELECT a FROM texts WHERE k = 'a'") == (("see http://new.example/ 100% متن",),)
     assert box.query("SELECT DISTINCT a FROM latin") == (("café",),)
     assert box.query("SELECT t, d FROM numbers WHERE id = 7")[0][0] == 1

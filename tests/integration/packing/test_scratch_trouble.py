@@ -55,6 +55,16 @@ def failure(request, progress, plan=None):
     return error.value
 
 
+@pytest.fixture
+def request_for(docroot, tmp_path):
+    """Return a function that makes a request to pack the document root with a database or a dump."""
+
+    def make(database, *more):
+        return Request(docroot, tmp_path / "x.bundle", database, *more)
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def big(mariadb_server):
     """The name of a database with more data than is left on a disk that is full but for a few megabytes."""
@@ -99,10 +109,9 @@ def disk(monkeypatch):
     ids=["definitions", "first-load", "second-load"],
 )
 def test_a_disk_that_gets_full_under_the_scratch_server_is_reported_as_that(
-    docroot, tmp_path, big, url_of, disk, moment, free
+    request_for, big, url_of, disk, moment, free
 ):
-    request = Request(docroot, tmp_path / "x.bundle", url_of(big))
-    error = failure(request, Watched(moment, lambda: disk(free)))
+    error = failure(request_for(url_of(big)), Watched(moment, lambda: disk(free)))
     assert error.code == "disk_full", str(error)
     assert "shoplaunch-disk-" in error.message
 
@@ -135,22 +144,29 @@ def test_a_scratch_folder_that_somebody_removes_is_reported_as_that(docroot, tmp
     assert "was removed while the scratch server worked there" in error.message
 
 
+@pytest.fixture
+def template_of(url_of, awkward, tmp_path):
+    """Return a function that gives a template's (database, dump): one of them, by its kind."""
+
+    def make(kind):
+        if kind == "database":
+            return url_of(awkward), None
+        dump = tmp_path / "shop.sql"
+        dump.write_bytes(DUMP)
+        return None, dump
+
+    return make
+
+
 @pytest.mark.parametrize("kind", ["database", "dump"])
 @pytest.mark.parametrize("moment", ["tables", ("proof", 1), ("proof", 2)], ids=["definitions", "load", "evidence"])
-def test_a_lost_scratch_connection_is_reported_as_that(
-    docroot, tmp_path, mariadb_server, awkward, url_of, kind, moment
-):
+def test_a_lost_scratch_connection_is_reported_as_that(request_for, mariadb_server, template_of, kind, moment):
     def end_connections():
         sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB LIKE 'shoplaunch\\_scratch\\_%%'"
         for (number,) in mariadb_server.query(sql):
             mariadb_server.query(f"KILL {number}")
 
-    dump = None
-    if kind == "dump":
-        dump = tmp_path / "shop.sql"
-        dump.write_bytes(DUMP)
-    database = url_of(awkward) if kind == "database" else None
-    request = Request(docroot, tmp_path / "x.bundle", database, dump, server_url(mariadb_server))
+    request = request_for(*template_of(kind), server_url(mariadb_server))
     assert failure(request, Watched(moment, end_connections)).code == "scratch_failed"
     assert mariadb_server.query("SHOW DATABASES LIKE 'shoplaunch\\_scratch\\_%%'") == ()
 

@@ -1,6 +1,7 @@
 """The very same agent and launcher restore the same shop on every Python, and say so where there is none that fits."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def pictures():
 
 @pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("series", ["system", *SERIES])
-def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, machine, tmp_path, pictures):
+def test_the_same_shop_comes_of_the_same_agent_on(series, restore, bulk, tiny, machine, pictures):
     if series == "system":
         series = series_of(DEBIANS)
     else:
@@ -72,12 +73,18 @@ def no_python(machine, tmp_path):
     machine.with_system(None, "/dev/null")
 
 
+@pytest.fixture
+def shop_of_its_own(mariadb_server, tiny, controller, keys, agent):
+    """Return a function that makes an account for a small shop."""
+    return partial(Account, mariadb_server, tiny, controller, keys, agent)
+
+
 @pytest.mark.parametrize("world", [only_python2, only_python35, no_python], ids=lambda world: world.__name__)
 def test_without_a_fitting_python_the_controller_is_notified_once(
-    world, machine, tmp_path, mariadb_server, tiny, controller, keys, agent
+    world, machine, tmp_path, controller, shop_of_its_own
 ):
     world(machine, tmp_path)
-    with closing(Account(mariadb_server, tiny, controller, keys, agent)) as shop:
+    with closing(shop_of_its_own()) as shop:
         shop.drop()
         for _tick in range(2):
             process = shop.start(on=machine)

@@ -129,8 +129,9 @@ class Shop:
         self.box.close()
 
 
-def restored(domain, below, bundle, agent, keys, server, controller, **more):
-    """Restore the bundle into an account of its own, `below` a folder ("": none); `more` is what its job says, too."""
+def restored(order, bundle, agent, keys, server, controller):
+    """Restore the bundle into an account of its own as one of ORDERS says."""
+    domain, below, more = order
     with zipfile.ZipFile(bundle) as members:
         raw = members.read("manifest.json")
     manifest = json.loads(raw)
@@ -166,8 +167,8 @@ def shops(bundle, database, folder):
     controller = Controller()
     made = []
     try:
-        for domain, below, more in ORDERS:
-            made.append(restored(domain, below, bundle, folder / "agent.pyz", keys, database, controller, **more))
+        for order in ORDERS:
+            made.append(restored(order, bundle, folder / "agent.pyz", keys, database, controller))
         yield made
     finally:
         for shop in made:

@@ -16,23 +16,7 @@ def test_a_wrong_password_is_corrected_by_retry_without_repeating_what_is_done(r
     job = real.quiet_order()
     account = Disturbed(real, job, manifest)
     table = real.template.prefix + "configuration"
-    process = account.start()
-    rows = [member["name"] for member in account.members("data")]
-    shards = {member["name"] for member in account.members("files")}
-    # Its rows come with one chunk; from the last chunk to the settings it is too short a way
-    assert account.wait_for(lambda: account.has_rows(table), process)
-    with account.held(table):
-        # Configuring waits for the table; files come beside it, and their stage is noted as done after it
-        assert account.wait_for(
-            lambda: (
-                shards <= set(account.state.get("shards", {}))
-                and account.waits_in(table)
-                and all(account.has_chunk(name) for name in rows)
-            ),
-            process,
-        )
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(120)
+    kill_before_it_configures(account, table)
     old = account.job_file()
     zombies = [zombie(real, old), zombie(real, old)]
     with zombies[0].cursor() as cursor:
@@ -60,6 +44,27 @@ def test_a_wrong_password_is_corrected_by_retry_without_repeating_what_is_done(r
     event = make_event(job["id"], 1, 90, "started", time.time())
     token = {"Authorization": f"Bearer {old['callback']['token']}"}
     assert requests.post(old["callback"]["url"], json=event, headers=token, timeout=120).status_code == 409
+
+
+def kill_before_it_configures(account, table):
+    """Start the agent, and kill it when all rows and files are there."""
+    process = account.start()
+    rows = [member["name"] for member in account.members("data")]
+    shards = {member["name"] for member in account.members("files")}
+    # Its rows come with one chunk; from the last chunk to the settings it is too short a way
+    assert account.wait_for(lambda: account.has_rows(table), process)
+    with account.held(table):
+        # Configuring waits for the table; files come beside it, and their stage is noted as done after it
+        assert account.wait_for(
+            lambda: (
+                shards <= set(account.state.get("shards", {}))
+                and account.waits_in(table)
+                and all(account.has_chunk(name) for name in rows)
+            ),
+            process,
+        )
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(120)
 
 
 def zombie(real, old):

@@ -9,12 +9,15 @@ from tests.resume.faults.model import MOMENTS
 from tests.resume.faults.world import FaultyRestore
 
 
+@pytest.fixture
+def world(fault_server, samples, keys, waiting_agent, places):
+    """A restore into an account that may hold no more files."""
+    with closing(FaultyRestore(NoInodes(), fault_server, samples["InnoDB"], keys, waiting_agent, places)) as made:
+        yield made
+
+
 @pytest.mark.sampled(of=3)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_account_that_may_hold_no_more_files_gets_the_same_shop_once_it_may(
-    fault_server, samples, keys, waiting_agent, places, wanted, moment
-):
-    world = FaultyRestore(NoInodes(), fault_server, samples["InnoDB"], keys, waiting_agent, places)
-    with closing(world):
-        world.survive(moment, "nobody")
-        world.check(wanted["InnoDB"], moment)
+def test_an_account_that_may_hold_no_more_files_gets_the_same_shop_once_it_may(world, wanted, moment):
+    world.survive(moment, "nobody")
+    world.check(wanted["InnoDB"], moment)

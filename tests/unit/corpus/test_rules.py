@@ -293,7 +293,7 @@ def test_only_what_counts_visits_may_have_grown_and_little():
 )  # fmt: skip
 def test_a_setting_of_a_living_shop_and_the_key_to_a_closed_one_are_explained(name, before, after, left):
     report = {"living_shop": {"option woocommerce_coming_soon": "the shop is open"}}
-    work = compare_tables._Comparison(None, "old", "new", report, bytes, "wp_", frozenset())
+    work = compare_tables._Comparison(None, ("old", "new"), report, bytes, "wp_", frozenset())
     key = name.encode()
     work._row("wp_options", ["option_name", "option_value"], [key, before], [key, after], (key,))
     assert work.result(1)["unexplained_total"] == left
@@ -301,7 +301,7 @@ def test_a_setting_of_a_living_shop_and_the_key_to_a_closed_one_are_explained(na
 
 @pytest.mark.parametrize("table, left", [("ps_configuration_kpi", 0), ("ps_configuration", 1)])
 def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_not(table, left):
-    work = compare_tables._Comparison(None, "old", "new", {}, bytes, "ps_", frozenset())
+    work = compare_tables._Comparison(None, ("old", "new"), {}, bytes, "ps_", frozenset())
     work._row(table, ["name", "value"], [b"UPDATE_MODULES", b"99"], [b"UPDATE_MODULES", b"9"], (b"UPDATE_MODULES",))
     assert work.result(1)["unexplained_total"] == left
 
@@ -317,7 +317,7 @@ def test_a_figure_of_the_dashboard_changes_when_its_owner_comes_a_setting_does_n
 )
 def test_a_text_of_an_employee_that_was_null_may_be_empty_after_a_visit_of_the_dashboard(table, before, after, left):
     server = SimpleNamespace(rows=lambda *_arguments, **_more: [])
-    work = compare_tables._Comparison(server, "old", "new", {}, bytes, "ps_", frozenset())
+    work = compare_tables._Comparison(server, ("old", "new"), {}, bytes, "ps_", frozenset())
     work._row(table, ["id_employee", "bo_color"], [b"1", before], [b"1", after], (b"1",))
     assert len(work._found) == left
 
@@ -330,6 +330,6 @@ def test_a_new_row_may_take_the_number_of_one_that_visits_write_and_of_no_other(
         columns=lambda *_: {"option_id": "", "option_name": "", "option_value": ""}, key=lambda *_: ["option_id"],
         content=lambda base, *_: [(b"9", old, b"1") if base == "old" else (b"9", b"WPLANG", b"fa_IR")],
     )  # fmt: skip
-    work = compare_tables._Comparison(server, "old", "new", {}, bytes, "wp_", frozenset())
+    work = compare_tables._Comparison(server, ("old", "new"), {}, bytes, "wp_", frozenset())
     work.table("wp_options")
     assert work.result(1)["unexplained_total"] == left

@@ -143,6 +143,18 @@ def test_its_follow_up_jobs_lead_to_https_and_close_the_shop(recipe, shop, maria
         assert ask() == (503, None)
 
 
+@pytest.fixture
+def inspected(recipe, shop, mariadb_server):
+    """The sample's (root, source, template)."""
+    root, database = shop
+    connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
+    try:
+        source = Source(connection)
+        yield root, source, recipe.inspect(root, source, PackOptions())
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("method", "answer", "expected"),
     [
@@ -152,21 +164,15 @@ def test_its_follow_up_jobs_lead_to_https_and_close_the_shop(recipe, shop, maria
     ],
 )
 def test_a_recipe_that_would_fail_at_an_order_or_prove_nothing_packs_nothing(
-    recipe, shop, mariadb_server, monkeypatch, method, answer, expected
+    recipe, inspected, monkeypatch, method, answer, expected
 ):
-    root, database = shop
+    root, source, template = inspected
     monkeypatch.setitem(sys.modules, "theapp_recipe", SimpleNamespace(Made=lambda: recipe))
     monkeypatch.setitem(registry.RECIPES, "theapp", registry.Entry("theapp_recipe", "Made"))
-    connection = connect(parse_url(server_url(mariadb_server, database), "source_database"), "source_database")
-    try:
-        source = Source(connection)
-        template = recipe.inspect(root, source, PackOptions())
-        assert make_plan(Tree(root), source, "theapp").nonce == template.nonce
-        monkeypatch.setattr(type(recipe if method == "password_format" else template), method, lambda *_: answer)
-        with pytest.raises(ShoplaunchError) as caught:
-            make_plan(Tree(root), source, "theapp")
-    finally:
-        connection.close()
+    assert make_plan(Tree(root), source, "theapp").nonce == template.nonce
+    monkeypatch.setattr(type(recipe if method == "password_format" else template), method, lambda *_: answer)
+    with pytest.raises(ShoplaunchError) as caught:
+        make_plan(Tree(root), source, "theapp")
     assert caught.value.code == "recipe_invalid" and expected in caught.value.message
 
 

@@ -27,8 +27,9 @@ SEARCH_TYPES = ("user", "username", "domain", "owner", "ip", "package")
 # -- the work --------------------------------------------------------------------------------------------------------
 
 
-def create(double, user, domain, *, owner, plan, email, maxsql=None):
-    """Make an account for real; return it."""
+def create(double, name, *, owner, plan, email, maxsql=None):
+    """Make the account of this name, (user, domain), for real; return it."""
+    user, domain = name
     quirks, state = double.quirks, double.state
     base = double.engine.base(quirks.home_base)
     hosting = Hosting(user, domain, owner, plan, email, base, quirks.document_root, double.ip, maxsql=maxsql)
@@ -96,7 +97,7 @@ def createacct(double, token, args):
             raise Refusal("account_exists", name=user)
         double.state.pending.add(user)
     try:
-        hosting = create(double, user, domain, **_wanted(token, args))
+        hosting = create(double, (user, domain), **_wanted(token, args))
     finally:
         with double.state.guard:
             double.state.pending.discard(user)

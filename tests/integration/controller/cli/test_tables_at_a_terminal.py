@@ -81,6 +81,31 @@ STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 VARIES = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
+def note_refused_orders(made):
+    error = {"code": "bundle_unknown", "message": "no bundle " + PERSIAN, "advice": "word " * 40, "retryable": False}
+    for domain in (DOMAIN, PERSIAN):
+        values = {
+            "source": "test",
+            "service_id": "7",
+            "domain": domain,
+            "bundle": "b",
+            "document": None,
+            "error": error,
+        }
+        transact(
+            made.service.installation.engine,
+            lambda one, v=values: refused_orders.note(one, v["domain"][:40], time.time(), **v),
+        )
+
+
+def keep_two_agents(made):
+    (made.home / "agent").mkdir(exist_ok=True)
+    for content in (b"agent before an update", b"agent"):
+        for name in (AGENT_FILE, LAUNCHER_FILE):
+            (made.home / "agent" / name).write_bytes(content)
+        run(made, ["agent", "keep", "--channel", "stable"])
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """A controller that knows something for every table."""
@@ -105,25 +130,8 @@ def house(tmp_path_factory):
     address = "2001:db8:85a3:8d3:1319:8a2e:370:7348"
     transact(made.service.installation.engine, lambda one: sessions.begin(one, OPERATOR, address, time.time()))
     made.service.access.audit("key billing", "order", job.id, DOMAIN)
-    error = {"code": "bundle_unknown", "message": "no bundle " + PERSIAN, "advice": "word " * 40, "retryable": False}
-    for domain in (DOMAIN, PERSIAN):
-        values = {
-            "source": "test",
-            "service_id": "7",
-            "domain": domain,
-            "bundle": "b",
-            "document": None,
-            "error": error,
-        }
-        transact(
-            made.service.installation.engine,
-            lambda one, v=values: refused_orders.note(one, v["domain"][:40], time.time(), **v),
-        )
-    (made.home / "agent").mkdir(exist_ok=True)
-    for content in (b"agent before an update", b"agent"):
-        for name in (AGENT_FILE, LAUNCHER_FILE):
-            (made.home / "agent" / name).write_bytes(content)
-        run(made, ["agent", "keep", "--channel", "stable"])
+    note_refused_orders(made)
+    keep_two_agents(made)
     path = tmp_path_factory.mktemp("bundle") / "a-bundle-with-a-rather-long-name.bundle"
     write_bundle(path, sample_members())
     made.words = {"job": job.id, "bundle": str(path)}

@@ -51,13 +51,22 @@ def busy(call):
     assert (caught.value.code, caught.value.retryable) == ("database_busy", True)
 
 
-def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(mortal, tmp_path, monkeypatch):
-    # As many tries to note what a step was about, sooner after each other
-    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.1)
-    mortal_server, url = mortal
+@pytest.fixture
+def mortal_world(mortal, tmp_path):
+    """(A server that may die, a World on a database of it)."""
+    server, url = mortal
     engine = make_engine(url)
     upgrade(engine)
     world = World(tmp_path, engine)
+    yield server, world
+    world.close()
+    engine.dispose()
+
+
+def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(mortal_world, monkeypatch):
+    # As many tries to note what a step was about, sooner after each other
+    monkeypatch.setattr(step_runner, "NOTE_PAUSE_SECONDS", 0.1)
+    mortal_server, world = mortal_world
 
     def die():
         world.panel.before.clear()
@@ -69,31 +78,27 @@ def test_a_database_server_that_dies_in_a_step_and_under_a_report_costs_nothing(
         mortal_server.start()
         world.clock.pass_by(lease.SECONDS)
 
-    try:
-        job = world.order()
-        world.panel.before["ensure_privileges"] = die
-        # What it was at is done and cannot be noted
-        with suppress(ShoplaunchError):
-            world.work()
-        come_back()
+    job = world.order()
+    world.panel.before["ensure_privileges"] = die
+    # What it was at is done and cannot be noted
+    with suppress(ShoplaunchError):
         world.work()
-        assert world.job(job).state == "dropped"
-        agent = Agent(world, job)
-        mortal_server.stop(hard=True)
-        busy(lambda: agent.send("started"))
-        come_back()
-        agent.seq = 0
-        agent.restore()
-        agent.clean()
-        world.serve(job)
-        world.panel.before["cron_lines"] = die
-        with suppress(ShoplaunchError):
-            world.work()
-        come_back()
-        world.lives_once(job)
-    finally:
-        world.close()
-        engine.dispose()
+    come_back()
+    world.work()
+    assert world.job(job).state == "dropped"
+    agent = Agent(world, job)
+    mortal_server.stop(hard=True)
+    busy(lambda: agent.send("started"))
+    come_back()
+    agent.seq = 0
+    agent.restore()
+    agent.clean()
+    world.serve(job)
+    world.panel.before["cron_lines"] = die
+    with suppress(ShoplaunchError):
+        world.work()
+    come_back()
+    world.lives_once(job)
 
 
 def test_a_database_that_takes_no_changes_for_a_while_in_a_step_costs_nothing(mariadb_server, tmp_path, monkeypatch):
