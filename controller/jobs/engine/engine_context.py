@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from controller.db.connection.clock import Clock
 from controller.db.jobs import Job
 from controller.jobs.engine.capacity.own_servers import ALL, OwnServers
-from controller.jobs.engine.worker import Chores
+from controller.jobs.engine.chores_thread import Chores
 from controller.jobs.lifecycle.step_context import Tools
 from controller.settings.sections import Config
 

@@ -22,6 +22,7 @@ from controller.db.machines import workers
 from controller.jobs.engine import presence, visiting
 from controller.jobs.engine.capacity.slots import Slots
 from controller.jobs.engine.capacity.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
+from controller.jobs.engine.chores_thread import Chores, ChoresThread
 from controller.jobs.engine.drain import Drain
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.local_workers import LocalWorkers
@@ -52,12 +53,6 @@ FAILED_SECONDS = 0.5
 RESTS_SECONDS = 5.0
 #: How long extending the leases may take before the process ends.
 LEASES_SECONDS = 5.0
-#: Between two rounds of chores: work that belongs to no job.
-CHORES_SECONDS = 30.0
-
-
-#: Work that belongs to no job. Its argument is a function that it calls at each progress.
-Chores = Callable[[Callable[[], None]], None]
 
 
 class Worker:
@@ -92,7 +87,8 @@ class Worker:
         self._pulse = Pulse()
         self._woken = 0
         self._end = end or end_process
-        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores_under_way)
+        self._chores = ChoresThread(chores, self._is_left)
+        self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores.under_way)
         #: The drains under way; how many of a server have not claimed a job yet; server -> until when it rests.
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._looking: Counter[str] = Counter()
@@ -101,12 +97,8 @@ class Worker:
         #: Whether jobs were due in the last round that had no room, and whether there was none at all.
         self._is_short = self._is_full = False
         #: How long jobs are left to other workers, and whether some were.
-        self._patience = random.uniform(*PATIENCE_SECONDS)  # noqa: S311 - workers take turns
+        self._patience = _patience()
         self._leaves_some = False
-        self._chores = chores
-        self._chores_thread: threading.Thread | None = None
-        self._chores_pulse = Pulse()
-        self._chores_at = 0.0
 
     def advance(self, job_id: str) -> bool:
         """Move one job on as far as it goes now; return False when another worker holds it."""
@@ -149,7 +141,7 @@ class Worker:
                 first.join(max(0.0, end - time.monotonic()))
         self._local_workers.close()
         drains = [thread for _server, thread in list(self._under_way.values())]
-        under_way = [self._thread, self._chores_thread, *drains, *self._visits.threads]
+        under_way = [self._thread, self._chores.thread, *drains, *self._visits.threads]
         for thread in under_way:
             if thread is not None:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -194,7 +186,7 @@ class Worker:
         if not self._is_left():
             self._local_workers.take_over()
         self._begin()
-        self._begin_chores()
+        self._chores.begin()
 
     def _begin(self) -> None:
         """Begin as many drains as jobs are due and have room; each server gets one before another gets its second."""
@@ -299,28 +291,6 @@ class Worker:
             looked()
         return 0
 
-    def _begin_chores(self) -> None:
-        if self._chores is None or self._chores_under_way() is not None or time.monotonic() < self._chores_at:
-            return
-        if self._is_left():
-            return
-        self._chores_at = time.monotonic() + CHORES_SECONDS
-        self._chores_thread = _thread("chores", self._do_chores, self._chores)
-        self._chores_thread.start()
-
-    def _chores_under_way(self) -> Pulse | None:
-        """Return the pulse of the chores under way, None between two rounds."""
-        return self._chores_pulse if self._chores_thread is not None and self._chores_thread.is_alive() else None
-
-    def _chores_move(self) -> None:
-        self._chores_pulse.rounds += 1
-
-    def _do_chores(self, chores: Chores) -> None:
-        try:
-            chores(self._chores_move)
-        except BaseException as problem:  # noqa: BLE001 - they are tried again
-            report("what belongs to no job could not be done", problem)
-
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
         have due jobs; beside other workers those that were hinted at, and jobs that nobody has begun with for a
@@ -337,7 +307,7 @@ class Worker:
         begun = [one if one.server in hinted else one.left_by_others() for one in found]
         self._leaves_some = sum(one.jobs for one in begun) < sum(one.jobs for one in found)
         if any(one.jobs and one.server not in hinted for one in begun):
-            self._patience = random.uniform(*PATIENCE_SECONDS)  # noqa: S311 - workers take turns
+            self._patience = _patience()
         return places, [one for one in begun if one.jobs or one.visits]
 
     def _look(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
@@ -361,8 +331,8 @@ class Worker:
         """Write a sign of life while the loop makes rounds; the last one stays for a worker that is restarted."""
         seen, chores_seen, stopping = 0, -1, self._stopping
         while not stopping.is_set():
-            rounds, moved = self._pulse.rounds, self._chores_pulse.rounds
-            go_on = self._chores is not None and (self._chores_under_way() is None or moved != chores_seen)
+            rounds, moved = self._pulse.rounds, self._chores.pulse.rounds
+            go_on = self._chores.are_given and (self._chores.under_way() is None or moved != chores_seen)
             sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
             # One that takes nothing up must not pass for one that does
             written = rounds != seen and not self._is_left() and self._write(sign)
@@ -378,6 +348,10 @@ class Worker:
 
     def _write(self, sign: workers.Sign) -> bool:
         return presence.write_sign(self._engine, sign, self.name, presence.WORKER)
+
+
+def _patience() -> float:
+    return random.uniform(*PATIENCE_SECONDS)  # noqa: S311 - workers take turns
 
 
 def _waiting() -> Waiting:

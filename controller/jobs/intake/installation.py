@@ -21,7 +21,7 @@ from controller.jobs.engine.port import Hints
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record.tokens import Tokens
-from controller.jobs.retention.sweep import Means as SweepMeans
+from controller.jobs.retention.sweep import SweepContext
 from controller.keys import Keys
 from controller.panels.base import Panel
 from controller.panels.registry import open_panel
@@ -61,9 +61,9 @@ class Installation:
             self.billing = lambda _source, _key: billing
 
     @property
-    def sweep(self) -> SweepMeans:
+    def sweep(self) -> SweepContext:
         """What removes what is over."""
-        return SweepMeans(self.config, self.engine, self.keys, self.now)
+        return SweepContext(self.config, self.engine, self.keys, self.now)
 
     def _key_names(self) -> list[str]:
         with reading(self.engine) as connection:

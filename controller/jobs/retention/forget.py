@@ -14,7 +14,7 @@ from controller.db.orders import refused_orders, services
 from controller.db.tables import jobs as job_table
 from controller.db.upkeep import retention as rows
 from controller.jobs.retention import people, spools
-from controller.jobs.retention.sweep import Means
+from controller.jobs.retention.sweep import SweepContext
 from shared.errors import ShoplaunchError
 
 
@@ -27,7 +27,7 @@ class Forgotten:
     files: int
 
 
-def named(means: Means, given: str) -> tuple[str, str]:
+def named(context: SweepContext, given: str) -> tuple[str, str]:
     """Return (key, service) of KEY/SERVICE, or of a job's id: (key of its order, its service or its id).
 
     Raises ShoplaunchError `job_unknown`.
@@ -35,32 +35,32 @@ def named(means: Means, given: str) -> tuple[str, str]:
     key, slash, number = given.partition("/")
     if slash:
         return key, number
-    with reading(means.engine) as connection:
+    with reading(context.engine) as connection:
         job = jobs.get(connection, given)
         job = job if job.parent is None else jobs.get(connection, job.parent)
     return job.signed_by, job.service_id or job.id
 
 
-def require(means: Means, signed_by: str, service_id: str) -> list[Job]:
+def require(context: SweepContext, signed_by: str, service_id: str) -> list[Job]:
     """Return the service's jobs that still name the client. Raises service_unknown, job_under_way."""
-    with reading(means.engine) as connection:
+    with reading(context.engine) as connection:
         _require_known(connection, signed_by, service_id)
         found = _jobs(connection, signed_by, service_id)
-        _require_over(connection, found, means.clock())
+        _require_over(connection, found, context.clock())
     return found
 
 
-def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgotten:
+def forget(context: SweepContext, signed_by: str, service_id: str, note: Note) -> Forgotten:
     """Erase everything that is stored of the service of the key `signed_by`, or of the job with that id; it may be
     repeated. The audit log gets `note`.
 
     Raises ShoplaunchError `service_unknown`, `job_under_way` while one of its jobs is being worked on, database_busy.
     """
-    require(means, signed_by, service_id)
+    require(context, signed_by, service_id)
     files: list[int] = []
 
     def work(connection: sa.Connection) -> Forgotten:
-        now = means.clock()
+        now = context.clock()
         # Before anything is read: of what waits, or is sent again, a job may be in the making
         services.get(connection, signed_by, service_id, lock=True)
         refused = refused_orders.of_service(signed_by, service_id)
@@ -68,16 +68,16 @@ def forget(means: Means, signed_by: str, service_id: str, note: Note) -> Forgott
         mine = [jobs.get(connection, one.id, lock=True) for one in _jobs(connection, signed_by, service_id)]
         _require_over(connection, mine, now)
         # The files first: what they belong to is in the rows. While these are locked nobody mails anything of the jobs
-        files.extend(spools.remove(spools.mails(means.config, one)) for one in _mailed(connection, refused, mine))
+        files.extend(spools.remove(spools.mails(context.config, one)) for one in _mailed(connection, refused, mine))
         gone = _erase_service(connection, signed_by, service_id, now)
         for job in mine:
             job = jobs.update(connection, job, now, ended_at=job.ended_at or now)
-            gone += people.erase(connection, means.keys, job, now)
+            gone += people.erase(connection, context.keys, job, now)
         note.about(f"{len(mine)} jobs of {signed_by}/{service_id}").write(connection, now, None)
         return Forgotten([job.id for job in mine], gone, sum(files))
 
-    done = transact(means.engine, work)
-    clear_of_traces(means.engine)
+    done = transact(context.engine, work)
+    clear_of_traces(context.engine)
     return done
 
 

@@ -35,8 +35,8 @@ FOUND = 1000
 
 
 @dataclass(frozen=True)
-class Means:
-    """What a sweep works with."""
+class SweepContext:
+    """The installation whose rows a sweep removes: settings, database, keys, clock."""
 
     config: Config
     engine: sa.Engine
@@ -69,99 +69,99 @@ def moment(config: RetentionConfig, kind: Kind, now: float) -> Moment | None:
     return Moment(now, now - period * DAY_SECONDS) if period else None
 
 
-def is_due(means: Means) -> bool:
+def is_due(context: SweepContext) -> bool:
     """Return whether the last complete sweep was long ago."""
-    with reading(means.engine) as connection:
+    with reading(context.engine) as connection:
         last = rows.swept_at(connection)
-    now = means.clock()
+    now = context.clock()
     # A time to come was written by a clock that was ahead
     return last is None or not now - PERIOD_SECONDS < last <= now
 
 
-def run(means: Means, seconds: float | None, move: Callable[[], None] = lambda: None) -> Swept:
+def run(context: SweepContext, seconds: float | None, move: Callable[[], None] = lambda: None) -> Swept:
     """Remove what is over, for at most so many `seconds`; None: until nothing is left. `move` is called at each
     progress. Raises database_busy."""
     swept, owner = Swept(), process_name()
     end = None if seconds is None else time.monotonic() + seconds
-    if not transact(means.engine, lambda connection: _begun(connection, means, owner)):
+    if not transact(context.engine, lambda connection: _begun(connection, context, owner)):
         return swept
     swept.has_begun = True
     try:
         for one in KINDS:
-            for number in _batches(means, one, owner):
+            for number in _batches(context, one, owner):
                 swept.removed[one.name] = swept.removed.get(one.name, 0) + number
                 move()
                 if end is not None and time.monotonic() >= end:
                     return swept
                 time.sleep(PAUSE_SECONDS)
-        swept.removed["spools"] = swept.removed.get("spools", 0) + _files(means, owner)
+        swept.removed["spools"] = swept.removed.get("spools", 0) + _files(context, owner)
         swept.is_complete = True
     except _LeaseLost:
         LOG.warning("another process removes what is over")
     finally:
-        done = means.clock() if swept.is_complete else None
-        transact(means.engine, lambda connection: _end(connection, means, owner, done))
+        done = context.clock() if swept.is_complete else None
+        transact(context.engine, lambda connection: _end(connection, context, owner, done))
     return swept
 
 
-def _begun(connection: sa.Connection, means: Means, owner: str) -> bool:
+def _begun(connection: sa.Connection, context: SweepContext, owner: str) -> bool:
     """Take the lease, also that of a process of this machine which was killed; return False when another has it."""
     holder = rows.holder(connection)
     if holder is not None and is_gone(holder):
         rows.release(connection, holder, None)
-    return rows.take(connection, owner, at(means.clock, connection))
+    return rows.take(connection, owner, at(context.clock, connection))
 
 
-def _batches(means: Means, kind: Kind, owner: str) -> Iterator[int]:
+def _batches(context: SweepContext, kind: Kind, owner: str) -> Iterator[int]:
     """Remove the kind's rows that are over; yield after each transaction how many it removed."""
     tried: set[Any] = set()
     while True:
-        found_at = moment(means.config.retention, kind, means.clock())
+        found_at = moment(context.config.retention, kind, context.clock())
         if found_at is None:
             return
-        with reading(means.engine) as connection:
+        with reading(context.engine) as connection:
             found = [one for one in kind.find(connection, found_at, FOUND) if one not in tried]
         if not found:
             return
         for first in range(0, len(found), kind.at_once):
             some = found[first : first + kind.at_once]
-            yield _removed(means, kind, some, owner)
+            yield _removed(context, kind, some, owner)
         # What stays although it was found is needed still
         tried.update(found)
 
 
-def _removed(means: Means, kind: Kind, some: Sequence[Any], owner: str) -> int:
+def _removed(context: SweepContext, kind: Kind, some: Sequence[Any], owner: str) -> int:
     def work(connection: sa.Connection) -> int:
-        _require_lease(connection, means, owner)
-        when = moment(means.config.retention, kind, means.clock())
-        number = 0 if when is None else kind.remove(connection, means.keys, some, when)
+        _require_lease(connection, context, owner)
+        when = moment(context.config.retention, kind, context.clock())
+        number = 0 if when is None else kind.remove(connection, context.keys, some, when)
         rows.count(connection, kind.name, number)
         return number
 
-    return transact(means.engine, work)
+    return transact(context.engine, work)
 
 
-def _require_lease(connection: sa.Connection, means: Means, owner: str) -> None:
-    if not rows.take(connection, owner, at(means.clock, connection)):
+def _require_lease(connection: sa.Connection, context: SweepContext, owner: str) -> None:
+    if not rows.take(connection, owner, at(context.clock, connection)):
         raise _LeaseLost
 
 
-def _files(means: Means, owner: str) -> int:
+def _files(context: SweepContext, owner: str) -> int:
     """Remove files that were never finished; return how many."""
-    period = means.config.retention.spools
+    period = context.config.retention.spools
     if not period:
         return 0
-    gone = spools.remove(spools.unfinished(means.config, means.clock() - period * DAY_SECONDS))
+    gone = spools.remove(spools.unfinished(context.config, context.clock() - period * DAY_SECONDS))
 
     def work(connection: sa.Connection) -> None:
-        _require_lease(connection, means, owner)
+        _require_lease(connection, context, owner)
         rows.count(connection, "spools", gone)
 
-    transact(means.engine, work)
+    transact(context.engine, work)
     return gone
 
 
-def _end(connection: sa.Connection, means: Means, owner: str, swept_at: float | None) -> None:
+def _end(connection: sa.Connection, context: SweepContext, owner: str, swept_at: float | None) -> None:
     if swept_at is not None:
         for one in KINDS:
             rows.note_oldest(connection, one.name, one.oldest(connection, swept_at))
@@ -182,14 +182,14 @@ class Due:
     next_at: float | None
 
 
-def outlook(means: Means) -> list[Due]:
+def outlook(context: SweepContext) -> list[Due]:
     """Return what would go now, of each kind, and when the next goes; nothing is changed. Raises database_busy."""
     found = []
-    with reading(means.engine) as connection:
+    with reading(context.engine) as connection:
         known = {one.kind: one for one in rows.listed(connection)}
-        now = means.clock()
+        now = context.clock()
         for kind in KINDS:
-            period, when = days(means.config.retention, kind), moment(means.config.retention, kind, now)
+            period, when = days(context.config.retention, kind), moment(context.config.retention, kind, now)
             over = 0 if when is None else len(kind.find(connection, when, FOUND))
             oldest = kind.oldest(connection, now)
             goes_at = None if when is None or oldest is None else oldest + period * DAY_SECONDS

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from controller.recipes.base import Secret
 from controller.recipes.php import literal
 from controller.recipes.prestashop import living
-from controller.recipes.secrets import parts
-from controller.recipes.secrets.parts import Held
-from controller.recipes.tree import template_files
+from controller.recipes.prestashop.files.settings_file import SettingsFile, content_of, require
 from shared.errors import ShoplaunchError
 from shared.placeholders import token
 
@@ -47,21 +45,17 @@ _OF_ENVIRONMENT = frozenset(
         *(one.name.removeprefix("secret.") for one in _SECRETS),
     )
 )  # fmt: skip
+_KNOWN = frozenset((*_DATABASE, *_CLEARED, *(one.name.removeprefix("secret.") for one in _SECRETS)))
 _REQUIRED = ("database_host", "database_name", "database_user", "database_password", "database_prefix", "cookie_key")
 
 
 @dataclass(frozen=True)
-class Configuration:
+class Configuration(SettingsFile):
     """The parameters as PHP sees them: percent signs still doubled, strings as bytes."""
 
     path: ClassVar[str] = PARAMETERS
     stubs: ClassVar[Mapping[bytes, bytes]] = STUBS
-    values: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of the tables' names."""
-        return self.text("database_prefix")
+    known: ClassVar[frozenset[str]] = _KNOWN
 
     @property
     def configured_prefix(self) -> str | None:
@@ -86,21 +80,12 @@ class Configuration:
     def secret_values(self) -> dict[str, bytes]:
         """Return label -> the template's own secrets and the database's password."""
         names = [_parameter(secret) for secret in self.secrets()] + ["database_password", "mailer_password"]
-        return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
-
-    def more_secrets(self) -> list[tuple[str, list[Held]]]:
-        """Return (parameter, secrets in it) for parameters unknown to the application."""
-        found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
-        return [(name, held) for name, held in found if held]
-
-    def _others(self) -> list[tuple[str, bytes]]:
-        known = {*_DATABASE, *_CLEARED, *(_parameter(secret) for secret in _SECRETS)}
-        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+        return self._filled(names)
 
     def template(self, nonce: str) -> bytes:
         """Return parameters.php with a placeholder for every value of the account."""
         filled = _DATABASE | {_parameter(secret): secret.name for secret in self.secrets()}
-        emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
+        emptied = self.emptied()
         lines = []
         for name, value in self.values.items():
             if name in filled:
@@ -119,13 +104,9 @@ def prefix_in(values: Mapping[str, Any]) -> str | None:
 
 def read(root: Path) -> Configuration | None:
     """Return the configuration of the shop at `root`, None without one. Raises ShoplaunchError `config_unreadable`."""
-    path = root / PARAMETERS
-    try:
-        data = template_files.read(path)
-    except FileNotFoundError:
+    data = content_of(root, PARAMETERS)
+    if data is None:
         return None
-    except OSError as problem:
-        raise ShoplaunchError("config_unreadable", f"{PARAMETERS}: {problem.strerror}") from None
     document = {} if literal.is_blank(data) else literal.read_returned(data, PARAMETERS, _OF_ENVIRONMENT)
     if document in ({}, {b"parameters": {}}):
         return None
@@ -133,9 +114,7 @@ def read(root: Path) -> Configuration | None:
     if not isinstance(parameters, dict):
         raise ShoplaunchError("config_unreadable", f"{PARAMETERS} has no 'parameters'")
     values = {key.decode("utf-8"): value for key, value in parameters.items() if isinstance(key, bytes)}
-    missing = [name for name in _REQUIRED if name not in values]
-    if missing:
-        raise ShoplaunchError("config_unreadable", f"{PARAMETERS} lacks {', '.join(missing)}")
+    require(values, _REQUIRED, PARAMETERS)
     values.setdefault("database_port", b"")
     return Configuration(values)
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from controller.recipes.base import Secret
 from controller.recipes.php import literal
 from controller.recipes.prestashop import living
-from controller.recipes.secrets import parts
-from controller.recipes.secrets.parts import Held
-from controller.recipes.tree import template_files
-from shared.errors import ShoplaunchError
+from controller.recipes.prestashop.files.settings_file import SettingsFile, content_of, require
 from shared.placeholders import token
 
 SETTINGS = "config/settings.inc.php"
@@ -40,21 +37,17 @@ _CLEARED = {living.CACHE_CONSTANT: b"0", **dict.fromkeys(living.SWITCHES, False)
 _VERSION = "_PS_VERSION_"
 #: What new shops have of their own, or the database says: containers take it from their environment.
 _OF_ENVIRONMENT = frozenset(name.encode() for name in (*_DATABASE, *_SECRETS, _NAMES["database_prefix"]))
+_KNOWN = frozenset((*_NAMES.values(), *_CLEARED, _VERSION))
 _REQUIRED = ("_DB_SERVER_", "_DB_NAME_", "_DB_USER_", "_DB_PASSWD_", "_DB_PREFIX_", "_COOKIE_KEY_", "_COOKIE_IV_")
 
 
 @dataclass(frozen=True)
-class Defines:
+class Defines(SettingsFile):
     """The constants as PHP sees them, strings as bytes."""
 
     path: ClassVar[str] = SETTINGS
     stubs: ClassVar[Mapping[bytes, bytes]] = {}
-    values: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of the tables' names."""
-        return self.text("database_prefix")
+    known: ClassVar[frozenset[str]] = _KNOWN
 
     @property
     def configured_prefix(self) -> str | None:
@@ -78,21 +71,12 @@ class Defines:
     def secret_values(self) -> dict[str, bytes]:
         """Return label -> the template's own secrets and the database's password."""
         names = ("cookie_key", "cookie_iv", "rijndael_key", "rijndael_iv", "database_password")
-        return {name: self.text(name).encode("utf-8", "surrogateescape") for name in names if self.text(name)}
-
-    def more_secrets(self) -> list[tuple[str, list[Held]]]:
-        """Return (constant, secrets in it) for constants unknown to the application."""
-        found = [(name, parts.secrets_in(name, value)) for name, value in self._others()]
-        return [(name, held) for name, held in found if held]
-
-    def _others(self) -> list[tuple[str, bytes]]:
-        known = {*_NAMES.values(), *_CLEARED, _VERSION}
-        return [(name, value) for name, value in self.values.items() if isinstance(value, bytes) and name not in known]
+        return self._filled(names)
 
     def template(self, nonce: str) -> bytes:
         """Return settings.inc.php with a placeholder for every value of the account."""
         filled = _DATABASE | {name: secret.name for name, secret in _SECRETS.items()}
-        emptied = {name: parts.taken_out(name, value)[0] for name, value in self._others()}
+        emptied = self.emptied()
         lines = []
         for name in dict.fromkeys([*self.values, *_SECRETS]):
             if name in filled:
@@ -107,16 +91,11 @@ class Defines:
 
 def read(root: Path) -> Defines | None:
     """Return the configuration of the shop at `root`, None without one. Raises ShoplaunchError `config_unreadable`."""
-    try:
-        data = template_files.read(root / SETTINGS)
-    except FileNotFoundError:
+    data = content_of(root, SETTINGS)
+    if data is None:
         return None
-    except OSError as problem:
-        raise ShoplaunchError("config_unreadable", f"{SETTINGS}: {problem.strerror}") from None
     values = {} if literal.is_blank(data) else literal.read_defines(data, SETTINGS, _OF_ENVIRONMENT)
     if not values:
         return None
-    missing = [name for name in _REQUIRED if name not in values]
-    if missing:
-        raise ShoplaunchError("config_unreadable", f"{SETTINGS} lacks {', '.join(missing)}")
+    require(values, _REQUIRED, SETTINGS)
     return Defines(values)

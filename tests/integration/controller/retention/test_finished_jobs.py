@@ -169,9 +169,9 @@ def test_a_process_whose_lease_was_taken_removes_nothing_more(world, monkeypatch
 
 
 def _after(world, another, real):
-    def require(connection, means, owner):
+    def require(connection, context, owner):
         another(connection)
-        real(connection, means, owner)
+        real(connection, context, owner)
 
     return require
 
