@@ -97,7 +97,7 @@ def ensure_keys(folder: Path) -> None:
     makers: dict[str, Callable[[], str]] = {**MAKERS, SALT: lambda: secrets.token_hex(32)}
     if not missing(folder):
         return
-    # Of two who make them at once one would use keys that are the other's by then
+    # Of two processes that make them at once, one would go on with keys that the other has replaced
     with alone(folder):
         remove_unfinished(folder)
         for name in missing(folder):
@@ -113,7 +113,7 @@ def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None)
     """Add a newer key to every file of keys that can be rotated, after `prepare` was called with the keys as they will
     be: a process that is started once the first of them is written uses it. Raises what `prepare` raises.
     """
-    # Of two who replaced a file at once one key would be gone, and with it what was sealed by it in between
+    # If two processes replaced a file at once, one key would be lost, with everything sealed by it in between
     with alone(folder):
         remove_unfinished(folder)
         newer = {name: make() for name, make in MAKERS.items()}

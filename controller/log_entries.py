@@ -94,7 +94,7 @@ def _own_lines(error: traceback.TracebackException) -> Iterator[str]:
             yield from map(escaped, frame.rstrip("\n").split("\n"))
     first, *more = (escaped(part.rstrip("\n")) for part in error.format_exception_only())
     yield first
-    # Notes, and the place of a syntax error: they begin no line as an entry does
+    # Notes, and the place of a syntax error, do not begin with what an entry begins with
     yield from (line if line.startswith(" ") else _INDENT + line for line in more)
     for part in error.exceptions or ():
         yield from (_INDENT + line for line in _lines(part))

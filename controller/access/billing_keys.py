@@ -51,7 +51,7 @@ def add(actor: Actor, key: ApiKey) -> str:
 def _taken(key: ApiKey) -> ShoplaunchError:
     if key.revoked_at is not None:
         return ShoplaunchError("name_taken", f"there was a key {key.name!r}")
-    # What added it may have been cut off before it showed the secret
+    # The command that added it may have been killed before it showed the secret
     message = f"the key {key.name} is there; `shoplaunch key renew {key.name}` gives a new secret"
     return ShoplaunchError("name_taken", message)
 

@@ -76,7 +76,7 @@ def kept(folder: Path) -> list[str]:
 
 
 def keep(folder: Path) -> str:
-    """Keep the installed agent beside others; return its version. Raises ShoplaunchError `agent_not_built`; OSError."""
+    """Keep the installed agent as one more; return its version. Raises ShoplaunchError `agent_not_built`; OSError."""
     found = installed(folder)
     place = folder / FOLDER / found.version
     place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def was_loaded(engine: sa.Engine, token: str) -> bool:
 
     def work(connection: sa.Connection) -> bool:
         if connection.dialect.name == "postgresql":
-            # It waits for no row that others add, but for those who write to a table
+            # A lock on rows does not wait for rows that others insert; a lock on the table waits for their transactions
             connection.exec_driver_sql("LOCK TABLE audit IN SHARE MODE")
         return connection.execute(query).first() is not None
 

@@ -118,7 +118,7 @@ def show(what: str, full: bool, as_json: bool) -> None:
         print_json(found)
         return
     manifest = found["manifest"]
-    # A stranger's may have another form: what shows a part of it bears that
+    # A bundle of unknown origin may have another form: whatever shows a part of it must accept that
     report = cast(PackingReport, manifest.get("report", {}))
     print_headline(headline(manifest, found["size"], report))
     print_facts(_facts(found))

@@ -1,4 +1,4 @@
-"""Types of what jobs and events store as JSON, beside a job's facts; times are unix seconds."""
+"""Types of what jobs and events store as JSON, apart from a job's facts; times are unix seconds."""
 
 from __future__ import annotations
 

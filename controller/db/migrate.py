@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 _REVISIONS = sa.table("alembic_version", sa.column("version_num", sa.String))
 #: How long to wait for another process that migrates the same database.
 WAIT_SECONDS = 30
-#: A process that runs looks so often whether the tables are still its version's.
+#: How often a running process checks whether the tables are still those of its version.
 WATCH_SECONDS = 1.0
 #: Between two tries to get PostgreSQL's lock.
 _AGAIN_SECONDS = 0.2
@@ -185,7 +185,7 @@ class Watch:
     them at any time. From then on the process takes up nothing; what is under way it ends."""
 
     def __init__(self, url: sa.URL) -> None:
-        # A connection of its own: it is not waited for where all others are lent
+        # A connection of its own, so that it never waits for one of the pool
         self._engine = make_engine(url.render_as_string(hide_password=False))
         self._look_at = float("-inf")
         self._problem: ShoplaunchError | None = None

@@ -60,7 +60,7 @@ def _port_of_whmcs(config: Config, name: str, url: str) -> Iterator[Check]:
     try:
         shared = is_shared(config)
     except ShoplaunchError:
-        # The row `database` says why nobody knows
+        # The row `database` shows why this is unknown
         return
     if shared:
         message = f"{url}: while a process of an account holds this port nothing is sent, and WHMCS counts as away"

@@ -84,7 +84,7 @@ def advanced(known: Channel, version: str, share: int | None, now: float) -> Cha
     Raises ShoplaunchError `roll_out_impossible`.
     """
     if known.is_everywhere:
-        # It takes the place of the one before, with this or by the roll-out of another
+        # The agent that was rolled out to all is the channel's current one
         known = Channel(known.name, current=known.next)
         if version == known.current:
             return known

@@ -81,7 +81,7 @@ def change_server(config: Config, name: str, start: str | None, changed: Callabl
 
     def write(connection: sa.Connection) -> None:
         if changed is not None:
-            # Of the row as it is now: another command, or newer keys, may have changed it since it was looked at
+            # From the row as it is now: another command, or newer keys, may have changed it since it was read
             servers.change(connection, changed(servers.get(connection, name, Hold.ALONE)))
         if start is not None:
             servers.choose_start(connection, name, start)

@@ -55,7 +55,7 @@ def bundle(config: Config, name: str, *, keep_stored: bool = False) -> str | Non
             key = stored_bundles.key_of(name, sha256_file(_file(config, name)))
         else:
             known = inventory.bundle_store(config).get(name)
-            # What was being put there when it was cut off is noted nowhere
+            # A file that was being copied when the command was killed is recorded nowhere
             key = known.store_key or stored_bundles.key_of(name, known.sha256)
             _remove(config, "bundle", name, bundles, usage.of_bundle)
         # After the row: a file without a row does no harm. Before the file, which tells the key when this is cut off

@@ -105,7 +105,7 @@ class OtlpExporter:
             try:
                 yield note
             except BaseException:
-                # What it says may name the client
+                # Its message may name the client
                 note(outcome=_FAILED)
                 raise
 
@@ -130,7 +130,7 @@ class OtlpExporter:
 
     def end(self) -> None:
         """See tracing.Exporter."""
-        # However much waits, and however slow the collector is
+        # Even if many spans wait and the collector is slow
         last = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         last.start()
         last.join(SECONDS)

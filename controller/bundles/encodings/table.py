@@ -34,7 +34,7 @@ ENCODINGS: Mapping[str, Encoding] = {
         )
     ),
     "html": HTML,
-    # Its parts depend on what stands beside them: see in_base64
+    # Its parts depend on the neighbouring bytes: see in_base64
     "base64": Encoding(),
 }
 

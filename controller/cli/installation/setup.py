@@ -66,7 +66,7 @@ def init(name: str, address: str | None, new_keys: bool, as_json: bool) -> None:
         if login["password"]:
             click.echo(f"Operator: {login['user']}\nPassword: {login['password']}  (shown this once)")
         elif login["user"] in _never_seen(config):
-            # What made the operator may have been cut off before it showed the password
+            # The command that made the operator may have been killed before it showed the password
             user = login["user"]
             click.echo(
                 f"Operator: {user}, who has never signed in; `shoplaunch user password {user}` gives a new password"
@@ -150,7 +150,7 @@ def doctor(as_json: bool) -> None:
     rows = [
         {
             "name": row.name,
-            # As `server check` calls it; programs have known yes and no from the first version on
+            # Named as by `server check`; programs expect yes or no since the first version
             "ok": "note" if row.optional and not row.ok and not as_json else row.ok,
             "message": row.message,
             "advice": "" if row.ok else row.advice,

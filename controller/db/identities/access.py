@@ -90,7 +90,7 @@ def complete_audit(connection: sa.Connection, number: int, job: str | None, deta
 
 def last_time(connection: sa.Connection, action: str) -> float | None:
     """Return when `action` was noted last in the audit log, None where it was not."""
-    # Not the latest time: that may be of a clock that was ahead
+    # Not by the latest time, which a clock that was ahead may have written
     query = sa.select(audit.c.at).where(audit.c.action == action).order_by(audit.c.id.desc()).limit(1)
     return connection.execute(query).scalar()
 

@@ -63,7 +63,7 @@ def note_failure(connection: sa.Connection, name: str, code: str, message: str, 
         row = FailingDuty(name, now, now, code, message)
         connection.execute(sa.insert(failing_duties).values(**vars(row)))
         return
-    # It failed again before anybody heard that it was done
+    # It failed again before the notification of its success was sent
     values = {"failed_at": now, "well_at": None, "code": code, "message": message}
     connection.execute(sa.update(failing_duties).where(same).values(**values))
 

@@ -54,7 +54,7 @@ def record(group_commit: GroupCommit, holder: AgentToken, document: Mapping[str,
     before, job = group_commit.transact(lambda connection: _take(connection, holder, event, size, now))
     stage = event.get("stage") if event["event"] == "stage_finished" else None
     if stage is not None and job.progress != before.progress:
-        # Once it is stored, and in the thread that knows its job
+        # Once it is stored, and in the thread that knows which job is traced
         measures.stage_ended(stage, event.get("seconds"))
     return job.attempt
 
@@ -113,7 +113,7 @@ def _spend(job: Job, event: Event, size: int, now: float) -> JobColumns:
 def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
     """Return the job's columns after `event`, {} when it has no effect (any more)."""
     if job.forgotten_at is not None:
-        # What it says of the client was erased, and stays so
+        # The client's data in it was erased, and must stay erased
         return {}
     counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
     if is_over(job, now) and not counts and event["event"] != "cleaned":

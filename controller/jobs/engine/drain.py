@@ -112,7 +112,7 @@ class Drain:
         without either, whether due jobs were passed over because their rows were locked)."""
 
         def work(connection: sa.Connection) -> tuple[Claimed | None, Sequence[str], bool]:
-            # Before the time is read: others may be waited for
+            # Locked before the time is read: the lock may have to wait
             slot.lock(connection)
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
@@ -212,7 +212,7 @@ class Drain:
     def _move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest | None:
         """Move one job on; an unforeseen failure stops neither the worker nor other jobs: return None then."""
         job = claimed.begun.job
-        # Also its lease's thread is at work for it
+        # The thread that extends its lease counts as well
         with working_on(job.id, job.server, job.attempt):
             try:
                 return self._runner.move(claimed, is_stopping)

@@ -360,7 +360,7 @@ class JobRunner:
                     return {}
                 return {**facts.column(replace(known, alarm_problem=problem)), "updated_at": now_job.updated_at}
             now = self._clock()
-            # Of a job that was tried again meanwhile too: its next alarm waits an hour
+            # Also for a job that was retried meanwhile: its next alarm waits an hour
             known = replace(known, alarm_problem=None, alarmed_at=now)
             if not is_same:
                 return facts.column(known)

@@ -15,7 +15,7 @@ from controller.jobs.lifecycle.wakeup import Listener, Wakeup
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: Between two looks for killed ones.
+#: Between two checks for killed workers.
 LOOK_SECONDS = 1.0
 
 

@@ -1,4 +1,4 @@
-"""A worker's visits of finished shops beside its other jobs: they wait neither for its threads nor for new orders."""
+"""A worker's visits of finished shops in parallel with its other jobs: they wait for neither threads nor new orders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLOTS = frozenset(range(1, PER_SERVER + 1)) - {FOR_ORDERS}
 
 
 class Visits:
-    """The visits of one worker that are under way beside its other jobs."""
+    """The visits of one worker that are under way in parallel with its other jobs."""
 
     def __init__(self) -> None:
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
@@ -57,7 +57,7 @@ class Visits:
         return [thread for _server, thread in list(self._under_way.values())]
 
     def has_room(self, server: str, places: ThreadShares) -> bool:
-        """Return whether a finished shop of the server may be visited beside all other jobs."""
+        """Return whether a finished shop of the server may be visited in addition to all other jobs."""
         return places.has_room_to_visit(server, [name for name, _thread in list(self._under_way.values())])
 
     def start(self, server: str, visit: Callable[[], object]) -> None:

@@ -36,7 +36,7 @@ from controller.panels.calls_under_way import CALLS
 from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
-#: Between two looks without a hint.
+#: Between two queries for due jobs without a hint.
 POLL_SECONDS = 1.0
 #: From the beginning of one look to that of the next, however many hints come; while more is due than has room, these
 #: come all the time.
@@ -171,7 +171,7 @@ class Worker:
                 self._pulse.failures = 0
                 is_soon = self._leaves_some or self._is_full
                 self._woken += due_hint.wait(due.LATE_SECONDS if is_soon else POLL_SECONDS)
-                # Hints that come one upon the other are one
+                # Hints in quick succession count as one
                 pause = max(SHORT_SECONDS if self._is_short else LEAST_SECONDS, took * PAUSE_PER_LOOK)
                 stopping.wait(began + min(pause, POLL_SECONDS) - time.monotonic())
             except BaseException as problem:  # noqa: BLE001 - nothing may end the loop but `stop`
@@ -293,11 +293,11 @@ class Worker:
 
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
-        have due jobs; beside other workers those that were hinted at, and jobs that nobody has begun with for a
+        have due jobs; with other workers around, those that were hinted at, and jobs that nobody has begun with for a
         while."""
         hinted = due_hint.taken()
         if any(server not in self._own for server in hinted - {due_hint.EVERY}):
-            # Whose they are is not known here
+            # Which worker serves them is not known here
             self._local_workers.notify()
         places, found = self._look(busy)
         found = [one for one in found if one.server in self._own]
@@ -334,7 +334,7 @@ class Worker:
             rounds, moved = self._pulse.rounds, self._chores.pulse.rounds
             go_on = self._chores.are_given and (self._chores.under_way() is None or moved != chores_seen)
             sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
-            # One that takes nothing up must not pass for one that does
+            # A worker that begins nothing must not appear as one that does
             written = rounds != seen and not self._is_left() and self._write(sign)
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
             stopping.wait(presence.BEAT_SECONDS if written else presence.FIRST_BEAT_SECONDS)

@@ -142,7 +142,7 @@ def _noted(engine: sa.Engine, event: BillingEvent, now: float, sender: Sender) -
     try:
         return transact(engine, work)
     except IntegrityError:
-        # Its first two events came at once: now there is a row to lock
+        # Its first two events arrived together: only now is there a row to lock
         return transact(engine, work)
 
 

@@ -29,7 +29,7 @@ BACKUP, RETENTION = "backup", "retention"
 SWEEP = "retention's sweep"
 #: A duty whose last time is longer ago is late: it is done every night, or every hour.
 LATE_SECONDS = 2 * 86_400.0
-#: Between two looks for duties that are late.
+#: Between two checks for duties that are late.
 LOOK_SECONDS = 3600.0
 #: Chores are done twice a minute: one that fails for a moment is no failing duty.
 CHORE_SECONDS = 900.0

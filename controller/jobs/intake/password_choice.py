@@ -43,7 +43,7 @@ def choose(installation: Installation, job: Job, nonce: str, password: str, note
         return False
     try:
         given = {"admin.password": password}
-        # One that is open already sets another password: the client would read that this one is set
+        # A job that is open already sets another password: the page would show the client this one as set
         follow_ups.start(installation, job.id, SET_ADMIN_PASSWORD, given, anew=True)
     except ShoplaunchError as error:
         if note is not None:

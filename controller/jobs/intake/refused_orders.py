@@ -66,7 +66,7 @@ def refuse(
     try:
         transact(engine, work)
     except IntegrityError:
-        # Two refusals came at once: now there is a row to count in
+        # Two refusals arrived together: only now is there a row to count in
         transact(engine, work)
 
 

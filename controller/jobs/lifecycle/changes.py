@@ -64,7 +64,7 @@ def asked_again(connection: sa.Connection, job: Job, names: Iterable[str], now: 
     columns: JobColumns = {"step": names[0], "error": None, "alarm": "", "wake_at": now}
     if "drop" in names:
         # After a restore from an older backup a number may be given twice. Who holds the account's lock then goes on as
-        # this attempt, from the same order; where its values are old ones the check says so, and the next number is new
+        # this attempt, from the same order; if its values are outdated, the check fails, and the next number is new
         columns |= {"attempt": job.attempt + 1, "heard_at": None, "dropped_at": None, "percent": 0}
         columns |= {"reports_until": None, "heartbeats_until": None}
         columns |= {"progress": {}, "stage": None, **facts.column(facts.of_next_attempt(facts.of(job)))}

@@ -61,7 +61,7 @@ def forget(context: SweepContext, signed_by: str, service_id: str, note: Note) -
 
     def work(connection: sa.Connection) -> Forgotten:
         now = context.clock()
-        # Before anything is read: of what waits, or is sent again, a job may be in the making
+        # Locked before anything is read: an order that waits, or is sent again, may become a job at this moment
         services.get(connection, signed_by, service_id, lock=True)
         refused = refused_orders.of_service(signed_by, service_id)
         refused_orders.lock(connection, refused)

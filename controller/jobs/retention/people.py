@@ -46,7 +46,7 @@ def erase(connection: sa.Connection, keys: Keys, job: Job, now: float) -> int:
     shop = living.of(job)
     gone = 0
     for other in jobs.restores_at(connection, job):
-        # The shop that is forgotten came in the place of this one, whose end was not noted: who would know it now?
+        # The shop that is erased replaced this one, whose end was not noted: nothing would show it afterwards
         if other.id != job.id and living.of(other).lives and living.successor(living.of(other), [shop]) is not None:
             jobs.update(
                 connection, jobs.get(connection, other.id, lock=True), now, ended_at=now, alarm="", wake_at=None

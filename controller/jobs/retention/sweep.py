@@ -74,7 +74,7 @@ def is_due(context: SweepContext) -> bool:
     with reading(context.engine) as connection:
         last = rows.swept_at(connection)
     now = context.clock()
-    # A time to come was written by a clock that was ahead
+    # A time in the future was written by a clock that was ahead
     return last is None or not now - PERIOD_SECONDS < last <= now
 
 
@@ -126,7 +126,7 @@ def _batches(context: SweepContext, kind: Kind, owner: str) -> Iterator[int]:
         for first in range(0, len(found), kind.at_once):
             some = found[first : first + kind.at_once]
             yield _removed(context, kind, some, owner)
-        # What stays although it was found is needed still
+        # A row that was found and not removed is still needed
         tried.update(found)
 
 

@@ -19,7 +19,7 @@ Ensure = Callable[[Account, str, str | None, Sequence[str]], str]
 
 def run(work: Work) -> Outcome:
     """Choose the PHP version. Raises panel_*, bundle_*, db_not_empty."""
-    # The step database_user, which refuses such an account, runs beside this one
+    # The step database_user, which refuses such an account, runs in parallel with this one
     require_no_shop(work)
     version = chosen(work.tools.panel.ensure_php, work.account, work.manifest())
     return Outcome(note=version)

@@ -81,7 +81,7 @@ class _Folding:
                 continue
             code = codes.get(one)
             if one.is_question:
-                # The file itself does not travel
+                # The file itself is not packed
                 yield one, b"true"
             elif one.is_once and one.path in always:
                 yield one, _NOTHING

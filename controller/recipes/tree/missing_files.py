@@ -56,7 +56,7 @@ def _loaded(root: Path, program: str) -> list[str]:
     ]
     if _AUTOLOADER.search(source):
         names += _autoloaded(root / folder / _AUTOLOADED)
-    # What is above its folder may be another program's, but for the libraries of all
+    # Files above its folder may belong to another program, except shared libraries
     own = [name for name in names if ".." not in name or name.endswith(_LIBRARIES)]
     found = (posixpath.normpath(f"{folder}/{name.lstrip('/')}") for name in own)
     return [path for path in found if not path.startswith("../")]

@@ -158,7 +158,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """See ThreadWorker._keepalive_after. Of a request that was not all there no thread awaits the rest, and nobody
         takes it for the next request."""
         goes_on = bool(super()._keepalive_after(conn, keepalive))
-        # Asked last: what the application did not read was looked for only now
+        # Checked last: only now is it known what the application left unread
         return goes_on and not getattr(conn.parser.unreader, "lacked", False)
 
     def murder_pending(self) -> None:

@@ -20,7 +20,7 @@ from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.sections import Config
 
-#: Between two looks at all servers while hints come; without them it is each round.
+#: Between two queries for all servers while hints arrive; without hints, each round asks for all.
 SWEEP_SECONDS = 2.0
 #: Hints that are kept in mind; what is more is found by the next look at all.
 MOST_HINTED = 10_000

@@ -144,7 +144,7 @@ class Listener:
         if said is None or (said.task == messages.ECHO and said.text not in (self._nonce, self._answered)):
             self._ignored()
         elif said.task == messages.ECHO:
-            # Asked twice, it may be answered twice: the second time says nothing of now
+            # A question sent twice may be answered twice: the second answer says nothing about the present
             if said.text == self._nonce:
                 self.counts["echoes"] += 1
                 self._nonce, self._answered, self._heard_at = "", self._nonce, time.monotonic()

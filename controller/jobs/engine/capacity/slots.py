@@ -56,10 +56,10 @@ class HeldSlot:
         is claimed here."""
         self.is_given_back = False
         if self.number is None:
-            # What a transaction that is repeated took was rolled back
+            # Slots taken by a transaction that is repeated were rolled back
             self._taken = None
         self._rows = slots.of_server(connection, self.server, lock=True)
-        # A name that a stranger hinted at gets none
+        # An unknown server's name, as a stranger may send, gets no slot
         if len(self._rows) < PER_SERVER and slots.is_known(connection, self.server):
             slots.make(connection, self.server, PER_SERVER)
             self._rows = slots.of_server(connection, self.server, lock=True)

@@ -186,7 +186,7 @@ def undo_cancel(engine: sa.Engine, job_id: str, now: float, note: Note | None = 
         if job.forgotten_at is not None:
             raise ShoplaunchError("service_forgotten", f"what was ordered with job {job.id} was erased")
         if facts.of(job).terminated:
-            # Nobody would end its shop: the end has come already
+            # Its service has ended already: nobody would remove its shop
             raise ShoplaunchError("illegal_transition", "the service was terminated")
         columns = moved(job, "undo_cancel")
         servers.get(connection, job.server, Hold.SHARED)

@@ -46,5 +46,5 @@ def undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now
         error = changes.as_document(ShoplaunchError("cancelled_kept", done.kept))
     if plan.rows(connection, job)["agent"].state == steps.DONE:
         error = ShoplaunchError("cancelled_late", "the shop was complete before").as_dict()
-    # Of a server that let nobody in: it does again
+    # The server refused calls; it accepts them again
     return columns | interventions.released() | {"error": error, "alarm": "", "wake_at": None}

@@ -61,7 +61,7 @@ def _asked(request: dict[str, Any], seconds: float) -> dict[str, Any]:
         except TooMuchOutput:
             return {"message": f"it answered more than {ANSWER_BYTES} bytes"}
         except TimeoutError:
-            # One of the next kind, too
+            # It is an OSError as well
             raise
         except OSError as error:
             return {"message": f"it cannot be run: {error.strerror}"}

@@ -20,7 +20,7 @@ _PARAMETERS: Mapping[str, Any] = {
 #: Since the back office has an interface for programs.
 _KEYS_OF_API = (8, 1), ("api_public_key", "api_private_key")
 _ACCOUNT = frozenset(name for name, value in _PARAMETERS.items() if value is None)
-#: What is in the root beside it: file, first and last version (without) that has it, content.
+#: Other files in the root: file, first and last version (without) that has it, content.
 ENVIRONMENT = b".env"
 _ENVIRONMENT_LINES = b"PS_FF_FRONT_CONTAINER_V2=false\nPS_TRUSTED_PROXIES=\n"
 _DEPRECATED = b"config/settings.inc.php"
