@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
+from tests.system.packages.billing import BesideWhmcs
 from tests.system.packages.conftest import build
 from tests.system.packages.machine import Machine
 from tests.system.packages.operating import (
@@ -215,7 +216,16 @@ def test_a_job_in_flight_goes_on_after(machine, end):
     assert answers(machine, f"{name}.example.com") == answers(machine, "alice.example.com") == 200
 
 
-def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machine, newer):
+@pytest.fixture(scope="module")
+def billing(machine, mariadb_server):
+    """A WHMCS whose addon sends orders to the machine's controller."""
+    key = {"name": "whmcs", **json.loads(machine.run("shoplaunch", "key", "add", "whmcs", "--json"))}
+    made = BesideWhmcs(machine, mariadb_server, key, "classic")
+    yield made
+    made.close()
+
+
+def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machine, newer, billing):
     key = json.loads(machine.run("shoplaunch", "key", "add", "billing", "--json"))
     upgrade = subprocess.Popen(machine.words("dpkg", "-i", machine.give(newer)), stdout=subprocess.DEVNULL)
     before = {main_process(machine, unit) for unit in UNITS}
@@ -223,13 +233,23 @@ def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machi
     early = sell(machine, "early")
     queue = machine.words("python3", "-B", "/var/tmp/queue.py", "late", key["secret"])
     wait_until(lambda: upgrade.poll() is not None or not is_active(machine, "shoplaunch-web"))
+    service = billing.sell("queued")
+    assert billing.waiting()
     sent = subprocess.run(queue, capture_output=True, text=True, timeout=SECONDS)
     assert sent.returncode == 0, sent.stderr
     assert upgrade.wait(SECONDS) == 0
     assert before.isdisjoint(main_process(machine, unit) for unit in UNITS)
+    # The events wait in WHMCS, whose cron sends them
+    billing.addon.due_now()
+    billing.addon.cron()
+    assert billing.waiting() == []
     known = {row["account"]: row["id"] for row in json.loads(machine.run("shoplaunch", "jobs", "--json"))}
-    for job in (early, known["late"]):
+    for job in (early, known["late"], known["queued"]):
         wait_until(lambda: lives(machine, job))
+    assert answers(machine, "queued.example.com") == 200
+    billing.addon.due_now()
+    billing.addon.cron()
+    assert billing.addon.shop(service)["state"] == "live"
 
 
 def test_the_page_leads_back_to_the_former_version_and_shops_live_on(machine, package):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import yaml
 from tests.pages import PROJECT
 from tests.support.waiting import wait_until
 from tests.system.packages.containers import CLOSED, Containers
+from tests.system.packages.operating import PAGE, block_from
+from tests.system.packages.tree import SECONDS
 
 CONTAINER = PROJECT / "packaging" / "container"
 BUILDER = CONTAINER / "build.py"
@@ -140,6 +143,63 @@ class TestImage:
         wait_until(lambda: composed.code("exec", "-T", "web", "healthy", "http://127.0.0.1:8000/readyz") == 0)
         assert composed.code("exec", "-T", "worker", "healthy", "http://127.0.0.1:8001/metrics") == 0
         composed.run("down")
+
+    def test_the_page_leads_back_to_the_former_image(self, containers, image, tmp_path):
+        host = Host(containers, tmp_path)
+        host.follow(block_from("alias closed="))
+        host.shell("shoplaunch user add later --role look")
+        before, kept, *_ = re.findall(r"`(podman (?:exec|tag)[^`]*)`", upgrade_of_an_image())
+        assert "backup - >before.backup" in before and kept.startswith("podman tag")
+        host.follow([before, kept])
+        # What comes later is not in that backup
+        host.shell("shoplaunch user remove later --yes")
+        back = block_from("podman stop -t 25 shoplaunch")
+        host.follow([block_from("alias closed=")[0], *back])
+        host.follow([line for line in block_from("alias closed=") if line.startswith("podman run -d")])
+        assert "later" in host.users()
+        host.follow(["podman exec shoplaunch healthy http://127.0.0.1:8000/readyz"])
+
+
+def upgrade_of_an_image():
+    """Return what the page says of an upgrade of containers."""
+    text = (PROJECT / PAGE).read_text("utf-8")
+    return re.search(r"^\* An upgrade: `podman exec(?:.|\n(?=  ))*", text, re.MULTILINE)[0]
+
+
+class Host:
+    """A host with containers, whose operator follows the page."""
+
+    def __init__(self, containers, folder):
+        self._containers, self._folder = containers, folder
+        more = " ".join(["--ulimit=host", "--network=none", "--tmpfs=/tmp", "--read-only-tmpfs=false"])
+        store = " ".join(containers.store)
+        (folder / "podman").write_text(
+            f'#!/bin/sh\n[ "$1" != run ] || {{ shift; set -- run {more} "$@"; }}\nexec /usr/bin/podman {store} "$@"\n'
+        )
+        (folder / "podman").chmod(0o755)
+
+    def follow(self, lines, given=""):
+        """Run the page's lines in one shell, with no network and no terminal; return what it says."""
+        text = (
+            "\n".join(lines)
+            .replace("-it ", "-i ")
+            .replace("-p 127.0.0.1:8000:8000 ", "")
+            .replace("FILE", "before.backup")
+        )
+        script = f"set -eu; PATH={self._folder}:$PATH; cd {self._folder}\n{text}"
+        done = subprocess.run(
+            [*self._containers.enter(), "sh", "-c", script], env=self._containers.environment, input=given,
+            capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == 0, (script, done.stdout[-2000:], done.stderr[-3000:])
+        return done.stdout
+
+    def shell(self, command, given=""):
+        """Run a command of the service in its container."""
+        return self.follow([f"podman exec -i shoplaunch {command}"], given)
+
+    def users(self):
+        return {row["user"] for row in json.loads(self.shell("shoplaunch user list --json"))}
 
 
 class Composed:
