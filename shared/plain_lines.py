@@ -8,13 +8,14 @@ if MYPY:
 
 #: C0 and C1 controls but the tab, line and paragraph separators, marks and overrides of direction, unpaired surrogates.
 #: The joiners of Persian stay.
-_COMMANDS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_COMMANDS = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 _SHORT = {"\n": "\\n", "\r": "\\r"}
 
 
 def escaped(text: str) -> str:
     """Return `text` on one line, each such character as the backslash escape that names it."""
-    return _COMMANDS.sub(_escape, text)
+    # None of them is printable. To compile the pattern takes longer than most lines of an agent's log are worth
+    return text if text.isprintable() else re.sub(_COMMANDS, _escape, text)
 
 
 def _escape(found: "Match[str]") -> str:

@@ -146,24 +146,23 @@ class TestImage:
 
     def test_the_page_leads_back_to_the_former_image(self, containers, image, tmp_path):
         host = Host(containers, tmp_path)
-        host.follow(block_from("alias closed="))
+        # Without a server doctor is red
+        host.follow([line for line in block_from("alias closed=") if not line.endswith("doctor")])
         host.shell("shoplaunch user add later --role look")
-        before, kept, *_ = re.findall(r"`(podman (?:exec|tag)[^`]*)`", upgrade_of_an_image())
-        assert "backup - >before.backup" in before and kept.startswith("podman tag")
-        host.follow([before, kept])
+        host.follow(re.findall(r"`(podman (?:exec|tag)[^`]*)`", upgrade_of_an_image()))
         # What comes later is not in that backup
         host.shell("shoplaunch user remove later --yes")
         back = block_from("podman stop -t 25 shoplaunch")
         host.follow([block_from("alias closed=")[0], *back])
         host.follow([line for line in block_from("alias closed=") if line.startswith("podman run -d")])
         assert "later" in host.users()
-        host.follow(["podman exec shoplaunch healthy http://127.0.0.1:8000/readyz"])
+        wait_until(host.is_ready)
 
 
 def upgrade_of_an_image():
     """Return what the page says of an upgrade of containers."""
     text = (PROJECT / PAGE).read_text("utf-8")
-    return re.search(r"^\* An upgrade: `podman exec(?:.|\n(?=  ))*", text, re.MULTILINE)[0]
+    return " ".join(re.search(r"^\* An upgrade: `podman exec(?:.|\n(?=  ))*", text, re.MULTILINE)[0].split())
 
 
 class Host:
@@ -178,8 +177,13 @@ class Host:
         )
         (folder / "podman").chmod(0o755)
 
-    def follow(self, lines, given=""):
+    def follow(self, lines):
         """Run the page's lines in one shell, with no network and no terminal; return what it says."""
+        done = self._run(lines)
+        assert done.returncode == 0, (done.args, done.stdout[-2000:], done.stderr[-3000:])
+        return done.stdout
+
+    def _run(self, lines):
         text = (
             "\n".join(lines)
             .replace("-it ", "-i ")
@@ -187,16 +191,18 @@ class Host:
             .replace("FILE", "before.backup")
         )
         script = f"set -eu; PATH={self._folder}:$PATH; cd {self._folder}\n{text}"
-        done = subprocess.run(
-            [*self._containers.enter(), "sh", "-c", script], env=self._containers.environment, input=given,
-            capture_output=True, text=True, timeout=SECONDS,
+        return subprocess.run(
+            [*self._containers.enter(), "sh", "-c", script], env=self._containers.environment, capture_output=True,
+            stdin=subprocess.DEVNULL, text=True, timeout=SECONDS,
         )  # fmt: skip
-        assert done.returncode == 0, (script, done.stdout[-2000:], done.stderr[-3000:])
-        return done.stdout
 
-    def shell(self, command, given=""):
+    def is_ready(self):
+        """Return whether the service in its container takes orders."""
+        return self._run(["podman exec shoplaunch healthy http://127.0.0.1:8000/readyz"]).returncode == 0
+
+    def shell(self, command):
         """Run a command of the service in its container."""
-        return self.follow([f"podman exec -i shoplaunch {command}"], given)
+        return self.follow([f"podman exec shoplaunch {command}"])
 
     def users(self):
         return {row["user"] for row in json.loads(self.shell("shoplaunch user list --json"))}

@@ -208,6 +208,15 @@ BEGUN = {
     "closed localhost/shoplaunch migrate": (
         "shoplaunch migrate --help", "in a container of its own: tests/system/packages",
     ),
+    "podman exec shoplaunch shoplaunch backup - >before.backup": ("shoplaunch backup --help | grep -e ' FILE'", BACK),
+    "podman tag localhost/shoplaunch localhost/shoplaunch:former": ("command -v podman || true", BACK),
+    "podman stop -t 25 shoplaunch && podman rm shoplaunch": ("command -v podman || true", BACK),
+    "podman tag localhost/shoplaunch:former localhost/shoplaunch:latest": ("command -v podman || true", BACK),
+    "alias inside='podman run --rm -i --read-only --cap-drop all -v shoplaunch:/var/lib/shoplaunch "
+    "--entrypoint sh localhost/shoplaunch -ec'": ("true", BACK),
+    "inside 'umask 077; cd /var/lib/shoplaunch; mkdir later; mv keys shoplaunch.db* later; cat >before.backup' "
+    "<before.backup": ("true", BACK),
+    "closed localhost/shoplaunch restore /var/lib/shoplaunch/before.backup": ("shoplaunch restore --help", BACK),
     "podman-compose run --rm web init --operator-email you@example.com": (
         f"{WEB} && shoplaunch init --help | grep -e --operator-email", OTHERS,
     ),
