@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from werkzeug.security import check_password_hash, generate_password_hash
-
 #: Each comparison takes 32 MB; the web server has more threads than a small machine has memory for.
 AT_ONCE = 4
 _TURNS = threading.BoundedSemaphore(AT_ONCE)
@@ -17,10 +15,16 @@ NOBODY = f"{_METHOD}${'0' * 16}${'0' * 128}"
 
 def hashed(password: str) -> str:
     """Return the password's hash, as it is stored."""
+    # Imported here: it loads much of Werkzeug, and workers and most commands know no operator's password
+    from werkzeug.security import generate_password_hash
+
     return generate_password_hash(password, _METHOD)
 
 
 def is_right(kept: str, password: str) -> bool:
     """Return whether `kept` is the hash of this password."""
+    # Imported here: as above
+    from werkzeug.security import check_password_hash
+
     with _TURNS:
         return check_password_hash(kept, password)

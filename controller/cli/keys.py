@@ -9,9 +9,9 @@ import click
 
 from controller.access import billing_keys
 from controller.access.actor import command_line
-from controller.cli.terminal.bars import Bars
+from controller.cli.terminal.bars import Bars, console
 from controller.cli.terminal.confirmation import confirm, yes_option
-from controller.cli.terminal.output import console, errors_shown, json_option, print_json, print_rows
+from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.db.identities.api_keys import OPERATIONS, RATE, ApiKey
 from controller.settings.loading import load_config
 from controller.setup import installation, inventory, key_retirement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from controller.bundles.pack import progress
+
+
+def console() -> Console:
+    """Return a console for standard output that neither interprets markup nor wraps output for programs."""
+    return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
 
 
 class Bars:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
 
 from controller.cli.terminal import tables
 from shared.errors import ShoplaunchError, advice
@@ -147,11 +146,6 @@ def print_facts(facts: Iterable[tuple[str, Any]], *, bold: bool = True, indent: 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         click.echo(line)
-
-
-def console() -> Console:
-    """Return a console for standard output that neither interprets markup nor wraps output for programs."""
-    return Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False)
 
 
 def _text(value: Any) -> str:

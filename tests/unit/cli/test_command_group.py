@@ -36,6 +36,14 @@ def test_large_patterns_are_compiled_when_they_are_first_needed():
     assert int(said.splitlines()[-1]) < 2000
 
 
+def test_a_service_looks_for_no_garbage_in_what_it_loads():
+    for command, stays in (("worker", True), ("order", False)):
+        code = f"import gc; from controller.cli import main; main(['{command}', '--help'], standalone_mode=False); "
+        code += "print(gc.get_freeze_count() > 10_000, gc.isenabled())"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert said.splitlines()[-1] == f"{stays} True"
+
+
 @pytest.mark.parametrize("module", cli.modules())
 def test_a_module_adds_the_commands_it_is_listed_with(module):
     group = click.Group()

@@ -15,9 +15,10 @@ def loaded(module):
 @pytest.mark.parametrize(
     ("module", "others"),
     [
-        ("worker", ("flask", "gunicorn", "jinja2", "controller.web.app", "controller.bundles.pack")),
+        ("worker", ("flask", "gunicorn", "jinja2", "werkzeug", "rich.console", "controller.web.app")),
+        ("worker", ("controller.bundles.pack", "controller.cli.terminal.bars")),
         ("serve", ("controller.bundles.pack", "pydantic")),
-        ("orders", ("flask", "gunicorn", "controller.bundles.pack", "pydantic")),
+        ("orders", ("flask", "gunicorn", "werkzeug", "rich.console", "controller.bundles.pack", "pydantic")),
         *(
             (name, ("flask", "prometheus_client", "controller.jobs.engine", "controller.jobs.intake"))
             for name in ("users", "keys", "agents", "servers.server")
