@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import requests
 import sqlalchemy as sa
 from double import Double, Hung, latency_of
 
@@ -42,8 +41,6 @@ try:
     from controller.jobs.intake.installation import Installation
     from controller.jobs.intake.service import Service
     from controller.jobs.lifecycle import lease
-    from controller.setup.installation import add_api_key
-    from controller.web.api.signed_requests import signature
 except ModuleNotFoundError:
     # A version from before the rooms
     from controller.db.engine import make_engine, reading, transact
@@ -51,7 +48,7 @@ except ModuleNotFoundError:
 
     from controller.jobs import lease
 
-    Installation = add_api_key = signature = None
+    Installation = None
 
 try:
     from controller.panels.cpanel.api.call_limits import ServerBreaker
@@ -134,8 +131,15 @@ class Place(World):
 class Webs:
     """Web servers of the installation, which take orders and reports by HTTP in turn: what a version's service does."""
 
-    def __init__(self, urls, secret):
-        self._urls, self._secret, self._turn = urls, secret, itertools.count()
+    def __init__(self, urls, config):
+        # Imported here: a worker loads nothing of the web, and is measured as it starts
+        import requests
+
+        from controller.setup.installation import add_api_key
+        from controller.web.api.signed_requests import signature
+
+        self._urls, self._secret, self._turn = urls, add_api_key(config, KEY), itertools.count()
+        self._signature, self._requests = signature, requests
         self.agents = self
 
     def place(self, order):
@@ -144,7 +148,7 @@ class Webs:
         path = "/api/v1/orders"
         headers = {
             "X-Shoplaunch-Key": KEY, "X-Shoplaunch-Timestamp": stamp, "X-Shoplaunch-Event": event,
-            "X-Shoplaunch-Signature": signature(self._secret.encode("ascii"), stamp, event, "POST", path, body),
+            "X-Shoplaunch-Signature": self._signature(self._secret.encode("ascii"), stamp, event, "POST", path, body),
             "Content-Type": "application/json",
         }  # fmt: skip
         self._post(path, body, headers)
@@ -156,7 +160,7 @@ class Webs:
 
     def _post(self, path, body, headers):
         url = self._urls[next(self._turn) % len(self._urls)]
-        answer = requests.post(url + path, data=body, headers=headers, timeout=60)
+        answer = self._requests.post(url + path, data=body, headers=headers, timeout=60)
         if answer.status_code != 202:
             raise RuntimeError(f"{url}{path}: {answer.status_code} {answer.text[:500]}")
 
@@ -259,7 +263,7 @@ class Desk:
         """From now on everything comes by the web servers, where there are any."""
         urls = json.loads((self._place.folder / "plan.json").read_text())["webs"]
         if urls:
-            self._service = Webs(urls, add_api_key(self._place.config, KEY))
+            self._service = Webs(urls, self._place.config)
 
     def _make(self, folder):
         """The installation has tables, servers, the agent's files and a bundle."""
