@@ -71,18 +71,29 @@ def context(config: Config) -> ssl.SSLContext:
     return made
 
 
-def addresses(host: str, seconds: float = TIMEOUT_SECONDS) -> set[str]:
-    """Return the addresses that public name servers give for `host` within `seconds`; none when it is unknown."""
+def elsewhere(known: Tls, now: float) -> Tls:
+    """Return the facts of a shop whose domain does not lead to its server, once the step tls has looked: that look
+    counts, and no authority could find the server."""
+    return replace(known, asked_at=None, asks=0, looks=1, next=now + PAUSES_ELSEWHERE[0])
+
+
+def addresses(host: str, seconds: float = TIMEOUT_SECONDS) -> set[str] | None:
+    """Return the addresses that public name servers give for `host` within `seconds`; none when it is unknown, None
+    where they do not answer."""
     try:
         found = resolve(host, None, seconds)
+    except TimeoutError:
+        return None
     except OSError:
         return set()
     return {str(entry[4][0]) for entry in found}
 
 
-def leads_to(address: SiteAddress, domain: str, seconds: float = TIMEOUT_SECONDS) -> bool:
-    """Return whether public name servers lead the shop's `domain` to its server, and say so within `seconds`."""
-    return (address.public_ip or address.ip) in addresses(domain, seconds)
+def leads_to(address: SiteAddress, domain: str, seconds: float = TIMEOUT_SECONDS) -> bool | None:
+    """Return whether public name servers lead the shop's `domain` to its server, None where they do not answer within
+    `seconds`."""
+    found = addresses(domain, seconds)
+    return None if found is None else (address.public_ip or address.ip) in found
 
 
 def probe(ip: str, port: int, host: str, trusted: ssl.SSLContext, timeout: float = TIMEOUT_SECONDS) -> Served:

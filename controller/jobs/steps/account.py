@@ -56,9 +56,12 @@ def run(work: Work) -> Outcome:
     shop, office = values.shop_url(urls), values.admin_url(urls)
     if made.account == rollback.MAYBE:
         made = replace(made, account=rollback.MADE, born=rollback.contents(panel, account, job.id))
+    # Before the bundle is opened to it, and here at no cost: the step drop would write it by itself
+    reader = panel.reader(account)
 
     def learned(known: Facts) -> Facts:
-        return replace(known, account=account, cron_seconds=every, shop_url=shop, admin_url=office, made=made)
+        found = replace(known, account=account, cron_seconds=every, shop_url=shop, admin_url=office, made=made)
+        return replace(found, bundle_reader=reader)
 
     return Outcome(learned, note=account.home)
 

@@ -23,9 +23,12 @@ def run(work: Work) -> Outcome:
         if asked is None:
             note = f"sites of a {panel.kind} server are served over http"
             return Outcome(_learned(replace(work.facts.tls, state=tls.NONE)), skipped=True, note=note)
-        if not tls.leads_to(panel.site_address(work.account), work.job.domain, NAME_SECONDS):
-            # The authority could not find the server: ask again when the domain leads there
+        leads_here = tls.leads_to(panel.site_address(work.account), work.job.domain, NAME_SECONDS)
+        if leads_here is None:
+            # Maybe the authority could not find the server either: ask again when the domain is seen to lead there
             asked = replace(asked, asked_at=None, asks=0)
+        elif not leads_here:
+            asked = tls.elsewhere(asked, now)
     except ShoplaunchError as error:
         return Outcome(_learned(begun), note=f"not asked for yet: {error.code}")
     refused = asked.refused

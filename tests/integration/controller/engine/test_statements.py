@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tests.support.worlds.world import Agent
 
 #: From the order to the living shop whose client is notified; transactions that only read, and those that write.
-STATEMENTS, READING, WRITING = 75, 3, 18
+STATEMENTS, READING, WRITING = 74, 3, 17
 
 
 @contextmanager

@@ -42,6 +42,15 @@ def shop(world, names):
     return world.live(bundle="later")
 
 
+@pytest.fixture
+def led(world, names):
+    """As `shop`, but its domain has led here since before it lived."""
+    names.lead_here()
+    world.panel.issues_certificates = True
+    world.add_bundle("later", jobs=JOBS)
+    return world.live(bundle="later")
+
+
 def asked(world):
     return sum(call[0] == "request_tls" for call in world.panel.calls)
 
@@ -86,6 +95,8 @@ def test_name_servers_that_do_not_answer_hold_up_no_shop_and_are_asked_again(wor
     shop = world.live(bundle="later")
     assert world.status(shop)["tls"] == "asked"
     assert waited == [NAME_SECONDS] and NAME_SECONDS < tls.TIMEOUT_SECONDS
+    pass_by(world, 4, 1)
+    assert len(waited) == 2
     pass_by(world, 120, 30)
     assert set(waited[1:]) == {tls.TIMEOUT_SECONDS}
 
@@ -111,14 +122,23 @@ def test_a_domain_that_leads_elsewhere_for_days_is_looked_at_less_and_less_often
     assert children(world, shop) == [] and asked(world) == 1
 
 
-def test_a_certificate_that_is_served_at_once_is_followed_within_seconds(world, shop, names, secure):
-    names.lead_here()
+def test_a_certificate_that_is_served_at_once_is_followed_within_seconds(world, led, secure):
     pass_by(world, 4, 1)
-    assert children(world, shop) == [("https_on", "dropped")]
+    assert children(world, led) == [("https_on", "dropped")]
+
+
+def test_a_domain_that_leads_elsewhere_when_its_shop_is_finished_is_looked_at_a_minute_later(world, shop, names):
+    seen = names.asked
+    pass_by(world, 59, 1)
+    assert names.asked == seen
+    names.lead_here()
+    pass_by(world, 2, 1)
+    assert names.asked == seen + 1
+    assert world.status(shop)["tls"] == "asked" and asked(world) == 2
 
 
 def test_a_certificate_that_comes_later_is_looked_for_early_and_ever_less_often(
-    world, shop, names, secure, tls_authority, monkeypatch
+    world, led, secure, tls_authority, monkeypatch
 ):
     began, looks, look = world.clock(), [], tls.probe
 
@@ -127,7 +147,6 @@ def test_a_certificate_that_comes_later_is_looked_for_early_and_ever_less_often(
         return look(*about)
 
     monkeypatch.setattr(tls, "probe", looking)
-    names.lead_here()
     secure.use(tls_authority.issue("other.example.com"))
     pass_by(world, 65, 1)
     pass_by(world, HOUR - 65, 60)
@@ -138,9 +157,9 @@ def test_a_certificate_that_comes_later_is_looked_for_early_and_ever_less_often(
     assert all(pause <= 2 * at + 60 for pause, at in zip(pauses, looks, strict=False)), looks
     secure.use(tls_authority.issue(DOMAIN))
     for _ in range(60):
-        if not children(world, shop):
+        if not children(world, led):
             pass_by(world, 60, 60)
-    assert children(world, shop) == [("https_on", "dropped")]
+    assert children(world, led) == [("https_on", "dropped")]
 
 
 def test_it_is_given_up_in_the_end(world, shop, names):
