@@ -1,4 +1,4 @@
-"""Durable writes: temporary file, fsync, rename, fsync of the folder."""
+"""Durable writes: temporary file, fsync, rename, fsync of the folder; and whether a name is taken."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def unfinished(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if _TEMPORARY.match(path.name))
     except OSError:
         return []
+
+
+def is_there(path: str | bytes | os.PathLike[str]) -> bool:
+    """Return whether something is at `path`, a link without a target included.
+
+    Raises OSError where that cannot be found out: os.path.exists, and Path.exists from Python 3.14 on, return False.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def write_durably(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
@@ -84,7 +96,7 @@ def give_new_name(file: Path, path: Path) -> None:
         raise ShoplaunchError("name_taken", f"{path} exists already") from None
     except OSError:
         # A file system without hard links
-        if file.is_symlink() or path.exists():
+        if file.is_symlink() or is_there(path):
             raise
         file.rename(path)
     finally:

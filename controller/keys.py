@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller.files import alone, replace_durably, unfinished, write_durably
+from controller.files import alone, is_there, replace_durably, unfinished, write_durably
 from shared.errors import ShoplaunchError
 
 #: File name -> function that makes one new key (a line of text).
@@ -105,8 +105,8 @@ def ensure_keys(folder: Path) -> None:
 
 
 def missing(folder: Path) -> list[str]:
-    """Return the names of the missing key files."""
-    return [name for name in (*MAKERS, SALT) if not (folder / name).exists()]
+    """Return the names of the missing key files. Raises OSError where they cannot be read: no others are made then."""
+    return [name for name in (*MAKERS, SALT) if not is_there(folder / name)]
 
 
 def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None) -> None:

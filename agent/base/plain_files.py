@@ -1,4 +1,4 @@
-"""Opens plain files of the account without blocking on a pipe or socket in their place."""
+"""Plain files and places of the account: opened without blocking, and never taken for absent because of an error."""
 
 import errno
 import os
@@ -6,6 +6,30 @@ import stat
 
 #: Errors of open() for a socket, and for a link with O_NOFOLLOW.
 _NO_FILE = (errno.ENXIO, errno.ELOOP)
+
+
+def is_there(path: str) -> bool:
+    """Return whether something is at `path`, a link without a target included.
+
+    Raises OSError where that cannot be found out: os.path.exists returns False for an account that cannot be read.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def is_folder(path: str) -> bool:
+    """Return whether a folder, or a link to one, is at `path`. Raises OSError like `is_there`."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
 
 
 def open_plain(path: str, more: int = 0) -> "int | None":

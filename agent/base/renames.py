@@ -2,6 +2,7 @@
 
 import os
 
+from agent.base.plain_files import is_there
 from agent.base.state import sync_folder
 
 MYPY = False
@@ -23,7 +24,7 @@ def apply(state: "State", pairs: "Sequence[Sequence[str]]") -> None:
         state.update(moves=journal + fresh)
     folders: "set[str]" = set()
     for source, target in pairs:
-        if os.path.lexists(source):
+        if is_there(source):
             os.rename(source, target)
             folders.update((os.path.dirname(source), os.path.dirname(target)))
     for folder in sorted(folders):
@@ -37,7 +38,7 @@ def undo(state: "State") -> None:
     sources are created again.
     """
     for source, target in reversed(state.data.get("moves", [])):
-        if os.path.lexists(target) and not os.path.lexists(source):
+        if is_there(target) and not is_there(source):
             os.makedirs(os.path.dirname(source), mode=0o700, exist_ok=True)
             os.rename(target, source)
     if state.data.get("moves"):

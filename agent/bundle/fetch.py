@@ -5,7 +5,7 @@ import re
 import stat
 import time
 
-from agent.base.plain_files import open_plain
+from agent.base.plain_files import is_there, open_plain
 from agent.bundle.source import EXPIRED
 from agent.reporting.downloads import LEAST_RATE, Pace
 from agent.reporting.http import BROKEN, RETRY_STATUSES, Answer, Backoff
@@ -100,7 +100,7 @@ class Part:
         self.rate = LEAST_RATE
 
     def __enter__(self) -> "Part":
-        if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
+        if is_there(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
             # Opening a pipe would block, and a link would be followed
             os.unlink(self._path)
         self.stream = open(self._path, "ab")
@@ -118,7 +118,7 @@ class Part:
         """Discard what has arrived; the following bytes belong to the file with `mark` (its strong ETag, or None)."""
         self.stream.seek(0)
         self.stream.truncate()
-        if os.path.lexists(self._mark_path):
+        if is_there(self._mark_path):
             os.unlink(self._mark_path)
         if mark and mark.startswith('"'):
             # The ETag is stored before the bytes, so that they are never taken for those of another file
@@ -130,7 +130,7 @@ class Part:
     def finish(self, target: str) -> None:
         """Rename the complete file to `target`."""
         os.replace(self._path, target)
-        if os.path.lexists(self._mark_path):
+        if is_there(self._mark_path):
             os.unlink(self._mark_path)
 
     def _mark(self) -> "str | None":

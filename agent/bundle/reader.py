@@ -5,6 +5,7 @@ import os
 import struct
 
 from agent.base.openssl import sha256_hex
+from agent.base.plain_files import is_there
 from shared.archive import directory
 from shared.bundle import MANIFEST, MAX_MANIFEST_BYTES, load_manifest
 from shared.errors import ShoplaunchError
@@ -171,7 +172,7 @@ def _open_at(place: str, pinned: "PinnedBundle") -> "Bundle":
 
 def forget_fetched(job: "Job", folder: str) -> None:
     """Remove a fetched bundle that proved damaged, so that the next attempt fetches it again."""
-    if "url" in job.get("bundle", {}) and os.path.exists(own_bundle_path(folder)):
+    if "url" in job.get("bundle", {}) and is_there(own_bundle_path(folder)):
         os.unlink(own_bundle_path(folder))
 
 

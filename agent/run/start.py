@@ -1,6 +1,5 @@
 """Starts the agent: reads job and state, takes the lock, and lets the helper read ahead while the rest is imported."""
 
-import os
 import sys
 
 from agent import VERSION
@@ -8,6 +7,7 @@ from agent.base import exit_codes, limits, permissions
 from agent.base.compat import keep_modules, python_version
 from agent.base.failures import ACCOUNT_LIMITS, as_failure
 from agent.base.log import Log, secrets_of
+from agent.base.plain_files import is_there
 from agent.base.state import FINAL, State
 from agent.run import helper
 from agent.session import job_file
@@ -29,7 +29,7 @@ def run(folder: str) -> int:
         job = None if isinstance(found, ShoplaunchError) else found[1]
         lock = _lock(folder, job)
     except FileNotFoundError:
-        if os.path.exists(sys.path[0] or folder):
+        if is_there(sys.path[0] or folder):
             raise
         # The agent that was at work is through, and has removed itself meanwhile
         return exit_codes.DONE

@@ -1,5 +1,6 @@
 """The job file on disk: reads and verifies it, and detects a newer attempt."""
 
+import errno
 import functools
 import json
 import os
@@ -25,6 +26,11 @@ if MYPY:
 MAX_BYTES = 1024 * 1024
 #: Name of the job file once the job is done and only its database login is still needed for cleaning up.
 SPENT_FILE = "job.done"
+#: Errors that say nothing of what the agent holds; for a file it does not hold, Pythons before 3.8 raise any number.
+_UNREADABLE = (
+    errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+)  # fmt: skip
 
 
 # Cached: they are still needed when the archive that contains them is gone
@@ -32,11 +38,13 @@ SPENT_FILE = "job.done"
 def public_keys() -> "tuple[bytes, ...]":
     """Return the controller's public keys built into this agent (32 bytes each, newest last), as a tuple.
 
-    Raises ShoplaunchError `signature_invalid` when there are none.
+    Raises ShoplaunchError `signature_invalid` when there are none; OSError when the agent itself cannot be read.
     """
     try:
         text: "str | None" = data.read(vars(agent), "keys.json").decode("ascii")
-    except OSError:
+    except OSError as error:
+        if error.errno in _UNREADABLE:
+            raise
         text = None
     if not text:
         raise ShoplaunchError("signature_invalid", "this agent was built without the controller's keys")

@@ -4,6 +4,7 @@ import errno
 import os
 import time
 
+from agent.base.plain_files import is_folder
 from agent.base.state import sync_folder
 from agent.database import access, ledger
 from agent.reporting.outbox import FOLDER as OUTBOX_FOLDER
@@ -97,9 +98,11 @@ def _remove_bundle(folder: str) -> None:
 def _spend_job(folder: str) -> None:
     """End the job, keeping its file under another name: the database login is needed until the ledger is gone."""
     path = os.path.join(folder, JOB_FILE)
-    if os.path.lexists(path):
+    try:
         os.replace(path, os.path.join(folder, job_file.SPENT_FILE))
-        sync_folder(folder)
+    except FileNotFoundError:
+        return
+    sync_folder(folder)
 
 
 def _drop_ledger(job: "Job", log: "Log") -> None:
@@ -119,7 +122,7 @@ def _drop_ledger(job: "Job", log: "Log") -> None:
 def _remove_rest(folder: str) -> None:
     """Remove the folder, unless it contains files of others."""
     outbox = os.path.join(folder, OUTBOX_FOLDER)
-    if os.path.isdir(outbox):
+    if is_folder(outbox):
         for name in os.listdir(outbox):
             _unlink(os.path.join(outbox, name))
         _rmdir(outbox)

@@ -8,6 +8,7 @@ from agent.base import renames
 from agent.base.compat import flush_file_system
 from agent.base.failures import CODES
 from agent.base.log import printable
+from agent.base.plain_files import is_there
 from agent.base.state import write_durably
 from agent.tree import document_root, holding_page
 from agent.tree.htaccess import join, split_blocks
@@ -39,7 +40,7 @@ def run(ctx: "Context") -> None:
         plan = make_plan(ctx)
         ctx.state.update(switch_plan=plan)
     ctx.check_current()
-    aside = [pair for pair in plan["aside"] if not os.path.lexists(pair[1])]
+    aside = [pair for pair in plan["aside"] if not is_there(pair[1])]
     for _, target in aside:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     renames.apply(ctx.state, aside)
@@ -65,9 +66,9 @@ def check_way(ctx: "Context", plan: "SwitchPlan") -> None:
     A rename would replace files of that name, and fails on folders.
     """
     pairs = plan["tree"] + plan["entry_points"][:-1]
-    found = [target for source, target in pairs if os.path.lexists(source) and os.path.lexists(target)]
+    found = [target for source, target in pairs if is_there(source) and is_there(target)]
     source, target = plan["entry_points"][-1]
-    if os.path.lexists(source) and holding_page.is_foreign(ctx):
+    if is_there(source) and holding_page.is_foreign(ctx):
         found.append(target)
     if found:
         names = ", ".join(os.path.relpath(path, ctx.root) for path in found[:5])
@@ -98,7 +99,7 @@ def make_plan(ctx: "Context") -> "SwitchPlan":
         if name not in last and name != holding_page.HTACCESS and not name.startswith(FINAL_HTACCESS):
             tree += _pairs(ctx, name, set(leaving))
     ends = [[os.path.join(ctx.staging, name), os.path.join(ctx.root, name)] for name in last]
-    ends = [pair for pair in ends if os.path.lexists(pair[0])]
+    ends = [pair for pair in ends if is_there(pair[0])]
     return {
         "aside": aside,
         "tree": tree,
@@ -112,7 +113,7 @@ def _pairs(ctx: "Context", name: str, leaving: "set[str]") -> "Pairs":
     A file of the panel stays, and the bundle's file of the same name stays in staging.
     """
     source, target = os.path.join(ctx.staging, name), os.path.join(ctx.root, name)
-    if name in leaving or not os.path.lexists(target):
+    if name in leaving or not is_there(target):
         return [[source, target]]
     if not (_is_folder(source) and _is_folder(target)):
         ctx.log.info("the panel's own %s stays", name)

@@ -3,6 +3,7 @@
 import os
 
 from agent.base import renames
+from agent.base.plain_files import is_folder
 from agent.database import access, ledger
 from agent.session import follow_up_job
 from agent.stages import follow_up_configure
@@ -76,7 +77,7 @@ def _begin(ctx: "Context") -> None:
 def _remove_replaced(ctx: "Context") -> None:
     """Remove the job's folder of replaced entries when it only holds a copy of the restored `.htaccess`."""
     base = os.path.join(ctx.home, REPLACED_FOLDER)
-    if not os.path.isdir(base):
+    if not is_folder(base):
         return
     for name in os.listdir(base):
         folder = os.path.join(base, name)

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from agent.base.plain_files import is_there
 from agent.base.state import sync_folder
 from agent.tree import holding_page, starters
 from agent.tree.htaccess import split_blocks
@@ -33,7 +34,7 @@ def check(ctx: "Work") -> "list[str]":
     """
     places = [ctx.domain_root] + folders(ctx)
     for place in places:
-        if not os.path.lexists(place) and place != ctx.domain_root:
+        if not is_there(place) and place != ctx.domain_root:
             return []
         _require_own(place)
     return sorted(name for name in os.listdir(ctx.root) if not _is_free(ctx, name))
@@ -51,7 +52,7 @@ def ensure(ctx: "Work") -> None:
     Raises ShoplaunchError `docroot_missing`; OSError.
     """
     for place in folders(ctx):
-        if os.path.lexists(place):
+        if is_there(place):
             continue
         known = ctx.state.data.get("made_folders", [])
         if place not in known:

@@ -5,6 +5,7 @@ import threading
 
 from agent.base.compat import flush_descriptor
 from agent.base.failures import as_failure
+from agent.base.plain_files import is_folder
 from shared.errors import ShoplaunchError
 
 MYPY = False
@@ -90,6 +91,6 @@ class Flushing:
 
 def _nearest(path: str) -> str:
     """Return the folder at `path`, or the nearest existing one above it."""
-    while not os.path.isdir(path):
+    while not is_folder(path):
         path = os.path.dirname(path)
     return path

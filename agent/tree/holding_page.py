@@ -8,7 +8,7 @@ import os
 import re
 import stat
 
-from agent.base.plain_files import open_plain
+from agent.base.plain_files import is_folder, is_there, open_plain
 from agent.base.state import sync_folder, write_durably
 from agent.tree.htaccess import join, split_blocks
 from shared.errors import ShoplaunchError
@@ -90,7 +90,7 @@ def restore(ctx: "Work") -> None:
     """
     before = os.path.join(ctx.folder, BEFORE)
     root = ctx.state.data.get("root", ctx.root)
-    if os.path.isdir(root):
+    if is_folder(root):
         _restore(root, before)
         sync_folder(root)
     _remove(before)
@@ -140,7 +140,7 @@ def current_htaccess(ctx: "Work") -> "bytes | None":
 def is_foreign(ctx: "Work") -> bool:
     """Return whether somebody else has replaced our `.htaccess`. Raises like `read_plain`."""
     present = read_plain(os.path.join(ctx.root, HTACCESS))
-    return os.path.exists(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
+    return is_there(os.path.join(ctx.folder, BEFORE)) and present is not None and MARK not in present
 
 
 def read_plain(path: str, most: int = MAX_BYTES) -> "bytes | None":

@@ -10,6 +10,7 @@ import os
 import stat
 
 from agent.base.permissions import OTHERS
+from agent.base.plain_files import is_folder
 from agent.base.state import write_durably
 from shared.errors import ShoplaunchError
 
@@ -72,7 +73,7 @@ def _leads_into(root: str, home: str, job_id: str) -> bool:
             os.rmdir(here)
     except OSError:
         # A missing document root is reported by the first stage
-        return not os.path.isdir(root)
+        return not is_folder(root)
 
 
 def remove_probe(folder: str, job_id: str) -> None:
@@ -132,9 +133,13 @@ def remove(path: str) -> None:
 
 
 def _remove(path: str) -> None:
-    if os.path.islink(path):
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(mode):
         os.unlink(path)
-    elif os.path.isdir(path) and not _gone_without_folders(path):
+    elif stat.S_ISDIR(mode) and not _gone_without_folders(path):
         # Imported here: slow to load, and mostly only a file or two are left of a tree that was moved
         from shutil import rmtree
 

@@ -48,6 +48,16 @@ if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
         os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
         os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
 
+
+def is_gone(path):
+    # os.path.exists takes any error for absence; only 2 (no such file) and 20 (a folder above is a file by now) are it
+    try:
+        os.lstat(path)
+    except EnvironmentError:
+        return sys.exc_info()[1].errno in (2, 20)
+    return False
+
+
 # Modules stay: to look for garbage while they are loaded takes a tenth of that time
 gc.disable()
 
@@ -60,7 +70,7 @@ try:
 
     code = main()
 except (EnvironmentError, ImportError):
-    if os.path.exists(sys.path[0]):
+    if not is_gone(sys.path[0]):
         raise
     # An agent that was at work is through: it has removed itself, and this archive, while it was loaded
     os._exit(0)

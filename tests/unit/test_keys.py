@@ -35,6 +35,18 @@ def test_keys_that_exist_are_left_alone(folder):
     assert load_keys(folder) == before
 
 
+def test_a_key_whose_disk_is_not_there_is_not_made_anew(folder, tmp_path):
+    (folder / "encryption").rename(tmp_path / "elsewhere")
+    (folder / "encryption").symlink_to(tmp_path / "elsewhere")
+    before = load_keys(folder)
+    (tmp_path / "elsewhere").rename(tmp_path / "not mounted")
+    ensure_keys(folder)
+    with pytest.raises(ShoplaunchError):
+        load_keys(folder)
+    (tmp_path / "not mounted").rename(tmp_path / "elsewhere")
+    assert load_keys(folder) == before
+
+
 def test_no_key_shows_in_a_representation(folder):
     keys = load_keys(folder)
     assert keys.signing[0].hex() not in repr(keys)

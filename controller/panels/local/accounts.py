@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.files import is_there
 from controller.panels.local import commands, config_files, mounts, uids
 from controller.panels.local.as_account.run import AsAccount, Identity
 from controller.panels.local.settings import LocalSettings
@@ -150,7 +151,11 @@ class Accounts:
         if base.stat().st_uid != 0 or base.stat().st_mode & 0o022:
             raise ShoplaunchError("panel_refused", f"{base} must belong to root and be writable for root alone")
         home = base / user
-        if os.path.lexists(home):
+        try:
+            is_taken = is_there(home)
+        except OSError as problem:
+            raise ShoplaunchError("panel_refused", f"{home} cannot be read: {problem.strerror}", True) from None
+        if is_taken:
             raise ShoplaunchError("account_foreign", f"{home} exists already but the account does not")
         skeleton = settings.skeleton if Path(settings.skeleton).is_dir() else settings.skeleton_source
         command = ["useradd", "--create-home", "--user-group", "--home-dir", str(home), "--skel", skeleton]

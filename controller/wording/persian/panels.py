@@ -92,6 +92,7 @@ SENTENCES = {
     "the local panel works only as root": "پنل محلی تنها با root کار می‌کند",
     "{} took longer than {} s": "{} بیش از {} ثانیه طول کشید",
     "{} cannot be run: {}": "{} اجرا نمی‌شود: {}",
+    "{} cannot be read: {}": "{} خوانده نمی‌شود: {}",
     "{} printed more than {} bytes": "{} بیش از {} بایت چاپ کرد",
     "{} does not accept the site's part: {}": "{} بخش سایت را نمی‌پذیرد: {}",
     "{} does not take a change of {} within {} s; see its log": "{} تغییر {} را در {} ثانیه نگرفت؛ لاگش را ببینید",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.open_folders import LISTED, OpenFolders
+from controller.files import is_there
 from controller.recipes.location.held_root import held_root
 from controller.recipes.location.paths import roots_of
 from shared.bundle import MAX_FILE_BYTES, check_link, check_path
@@ -251,9 +252,12 @@ class Tree:
     def _where_it_stood(self, target: bytes) -> bytes | None:
         """Return the path below the root that an absolute target meant before the tree was copied here, else None.
 
-        A target that exists on this machine is really outside.
+        A target that exists on this machine is really outside; so may one that cannot be read.
         """
-        if os.path.lexists(target):
+        try:
+            if is_there(target):
+                return None
+        except OSError:
             return None
         parts = target.strip(b"/").split(b"/")
         ends = (b"/".join(parts[first:]) for first in range(1, len(parts) - 1))

@@ -10,6 +10,7 @@ from controller.bundles.source.tree.entry_spool import EntrySpool
 from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.walk import DANGLING, GIVEN, NO_CONTENT, Tree
 from shared.errors import ShoplaunchError
+from tests.support.unreadable import REASONS, unreadable
 
 #: What sorts before a slash, as one, and after it.
 NAMES = ["a", "a!", "a-b", "a.txt", "a0", "aa", "b", "é", " ", "~"]
@@ -167,5 +168,15 @@ def test_a_link_to_what_is_really_outside_is_refused_whatever_is_inside(shop, tm
         (place / "vendor" / "a" / "style.css").write_text("a")
     (shop / "img" / "style.css").symlink_to(tmp_path / "vendor" / "a" / "style.css")
     with pytest.raises(ShoplaunchError) as refused:
+        walked(shop)
+    assert refused.value.code == "tree_link_outside"
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_link_to_what_cannot_be_read_is_refused_whatever_is_inside(shop, tmp_path, monkeypatch, reason):
+    (shop / "vendor").mkdir()
+    (shop / "vendor" / "style.css").touch()
+    (shop / "img" / "style.css").symlink_to(tmp_path / "closed" / "vendor" / "style.css")
+    with unreadable(monkeypatch, tmp_path / "closed", reason), pytest.raises(ShoplaunchError) as refused:
         walked(shop)
     assert refused.value.code == "tree_link_outside"
