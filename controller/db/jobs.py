@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.documents import FollowUpParts, JobColumns, StageProgress
 from controller.db.facts import Facts, decode, has_entry, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
@@ -170,13 +171,21 @@ def update(connection: sa.Connection, job: Job, now: float, **values: Unpack[Job
     it the job's details count as new to retention.
     """
     if values.keys() - set(COUNTED):
-        values = {"updated_at": now, "pruned_at": None, **values}
+        values = {"updated_at": changed_at(job, now), "pruned_at": None, **values}
     values = {"updated_at": job.updated_at, **values, "version": job.version + 1}
     same = {"same_id": job.id, "same_version": job.version, "same_owner": job.lease_owner or ""}
     done = connection.execute(_CHANGE, {**_as_columns(values), **same})
     if done.rowcount != 1:
         raise Conflict(job.id)
     return after(job, values)
+
+
+def changed_at(job: Job, now: float) -> float:
+    """Return the `updated_at` of the job for a change of it now.
+
+    That of a clock which was ahead stays: by it the job is found, and whatever else that clock wrote there set right.
+    """
+    return job.updated_at if job.updated_at > now + AHEAD_SECONDS else now
 
 
 def count(connection: sa.Connection, job: Job, **values: Unpack[JobColumns]) -> Job:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from controller.db import jobs, steps
+from controller.db import facts, jobs, steps
 from controller.db.connection.engine import reading, transact
 from controller.db.identities.logins import MAX_PER_ADDRESS, LoginThrottle
 from controller.db.machines import breakers, duties
 from controller.db.orders import refused_orders
 from controller.db.orders.request_log import CLAIM_SECONDS, Answer, RequestLog
 from controller.jobs.intake import chores
-from controller.panels.base import LATE_SECONDS, RemovalUnanswered
+from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnanswered
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -21,6 +21,10 @@ def set_right(world):
     """The database's clock, which was a year ahead, is right again; the worker does what belongs to no job."""
     world.clock.now -= YEAR
     chores.run(world.service.installation)
+
+
+def unanswered(*_given):
+    raise RemovalUnanswered("panel_unreachable", "no answer")
 
 
 @attack(
@@ -183,9 +187,6 @@ def test_duties_and_servers_are_mailed_once_by_a_clock_that_is_set(world, monkey
     "domain and account are free as soon as they would have been",
 )
 def test_a_removal_without_an_answer_is_not_waited_for_until_a_clocks_year_is_over(world, monkeypatch):
-    def unanswered(*_given):
-        raise RemovalUnanswered("panel_unreachable", "no answer")
-
     world.clock.pass_by(YEAR)
     world.panel.ensure_account("alice", "shop.example.com", create=True, email="")
     job, agent = world.dropped()
@@ -199,6 +200,56 @@ def test_a_removal_without_an_answer_is_not_waited_for_until_a_clocks_year_is_ov
     set_right(world)
     world.work_later(LATE_SECONDS + MINUTE, stride=MINUTE)
     assert world.job(job).domain_key is None
+
+
+@attack(
+    "an operator takes a cancellation back right after the clock that was a year ahead was set right, before that is "
+    "noticed",
+    "the removal that got no answer is waited for as long as it would have been",
+)
+def test_a_job_that_is_touched_before_its_clock_is_noticed_waits_for_no_year(world, monkeypatch):
+    world.panel.ensure_account("alice", "shop.example.com", create=True, email="")
+    job, agent = world.dropped()
+    agent.clean()
+    world.panel.may_remove_late = True
+    world.clock.pass_by(YEAR)
+    with monkeypatch.context() as silent:
+        silent.setattr(world.panel, "remove_database", unanswered)
+        world.service.jobs.cancel(job.id)
+        world.work()
+    assert facts.of(world.job(job)).undo.lost_at > world.clock.now - MINUTE
+    world.clock.now -= YEAR
+    world.service.jobs.undo_cancel(job.id)
+    chores.run(world.service.installation)
+    world.work_later(LATE_SECONDS + MINUTE, stride=MINUTE)
+    assert world.job(job).state == "dropped"
+
+
+@attack(
+    "an operator cancels a job right after the clock that was a year ahead was set right, and before that is noticed",
+    "the account's own cron line that a late removal takes is back as soon as it would have been",
+)
+def test_a_line_at_risk_is_put_back_although_the_job_was_touched_before_its_clock_is_noticed(world, monkeypatch):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append(line))
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+    world.clock.pass_by(YEAR)
+    world.panel.may_remove_late = True
+
+    def repeated(*_given):
+        raise RemovalMayRepeat("@daily own")
+
+    with monkeypatch.context() as silent:
+        silent.setattr(world.panel, "remove_cron", repeated)
+        world.work_later(400, stride=20)
+    assert facts.of(world.job(job)).kept_at > world.clock.now - 500
+    world.clock.now -= YEAR
+    world.service.jobs.cancel(job.id)
+    chores.run(world.service.installation)
+    world.work_later(LATE_SECONDS + 5 * MINUTE, stride=MINUTE)
+    assert kept == ["@daily own"]
 
 
 def test_what_is_only_far_ahead_by_its_own_right_stays(world):

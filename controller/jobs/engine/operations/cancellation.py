@@ -15,7 +15,7 @@ from controller.jobs.agent_judgement.sight import Sight
 from controller.jobs.agent_link import acknowledgements, panel_reading, ring
 from controller.jobs.engine.operations import follow_up
 from controller.jobs.lifecycle import changes, late_removals, lease, places, plan, states
-from controller.jobs.lifecycle.step_context import Work
+from controller.jobs.lifecycle.step_context import StepWaits, Work
 from controller.jobs.steps import drop, rollback
 from controller.panels.base import RemovalUnanswered
 from shared.errors import ShoplaunchError
@@ -44,10 +44,12 @@ _OF_THE_SERVER = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the rollback is: `learned` changes the job's facts, `kept` says what stays and why, or is ""."""
+    """How far the rollback is: `learned` changes the job's facts, `kept` says what stays and why, or is ""; one that
+    waits goes on at `due_at`."""
 
     learned: Callable[[Facts], Facts]
     kept: str = ""
+    due_at: float | None = None
 
 
 def run(work: Work) -> Progress:
@@ -59,11 +61,19 @@ def run(work: Work) -> Progress:
     """
     late, now = late_removals.ends_at(work.facts), work.tools.clock()
     if late is not None and now < late:
-        return Progress(lambda found: found)
+        return Progress(_as_it_is)
+    try:
+        return _tried(work)
+    except StepWaits as waits:
+        return Progress(waits.learned or _as_it_is, due_at=work.tools.clock() + waits.seconds)
+
+
+def _tried(work: Work) -> Progress:
     try:
         late_removals.look_again(work)
         return _next(work)
-    except lease.Lost:
+    except (lease.Lost, StepWaits):
+        # Nothing failed, and nothing is given up for it
         raise
     except RemovalUnanswered as error:
         return _unanswered(work, error)
@@ -134,6 +144,10 @@ def _place_again(work: Work, *, anew: bool) -> str | None:
     return None
 
 
+def _as_it_is(found: Facts) -> Facts:
+    return found
+
+
 def _over(found: Facts) -> Facts:
     return replace(found, undo=Undo(UNDO_DONE))
 
@@ -198,7 +212,7 @@ def _left(work: Work, why: str) -> Progress:
     for remove in removals if work.facts.undo.lost_at is None else ():
         try:
             remove()
-        except lease.Lost:
+        except (lease.Lost, StepWaits):
             raise
         except RemovalUnanswered as error:
             # The first may know which line of the account's own is at risk

@@ -39,7 +39,8 @@ def undone(connection: sa.Connection, job: Job, done: cancellation.Progress, now
     columns = facts.column(known)
     if known.undo.state != facts.UNDO_DONE:
         # Include what was noted meanwhile
-        return columns | {"error": None, "wake_at": cancellation.wake_at(job, known, now)}
+        due_at = cancellation.wake_at(job, known, now) if done.due_at is None else done.due_at
+        return columns | {"error": None, "wake_at": due_at}
     # The text names files of the account
     error: Error | None = None
     if done.kept:

@@ -7,6 +7,7 @@ import pytest
 from controller.db import facts, jobs
 from controller.db.connection.engine import transact
 from controller.jobs.engine.operations import cancellation
+from controller.jobs.lifecycle import late_removals
 from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnanswered
 from shared.errors import ShoplaunchError
 from tests.integration.controller.follow_ups import JOBS, begin, temporary_user
@@ -179,6 +180,37 @@ def test_an_accounts_own_line_that_got_the_number_is_looked_for_again(world, mon
     world.work_later(LATE_SECONDS + 100, stride=20)
     assert kept == ([] if late in ("the key", "the host") else [("alice", OWN_LINE)])
     assert world.job(job).state == "live" and facts.of(world.job(job)).kept_line is None
+
+
+@pytest.mark.parametrize("begun_ago", [0, cancellation.RAN_SECONDS])
+def test_a_rollback_that_has_to_wait_waits_as_a_step_does(world, monkeypatch, begun_ago):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append(line))
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+    Busy(world, "remove_cron", RemovalMayRepeat(OWN_LINE))
+    world.work_later(400, stride=20)
+    world.service.jobs.cancel(job.id)
+    known = world.job(job)
+    began = replace(facts.of(known).undo, began_at=world.clock.now - begun_ago)
+    columns = facts.column(replace(facts.of(known), undo=began))
+    transact(world.engine, lambda connection: jobs.update(connection, known, world.clock.now, **columns))
+    world.clock.now, calls = facts.of(known).kept_at + LATE_SECONDS, len(world.panel.calls)
+    look_again = late_removals.look_again
+
+    def set_back_meanwhile(work):
+        world.clock.now -= 90
+        look_again(work)
+
+    with monkeypatch.context() as once:
+        once.setattr(late_removals, "look_again", set_back_meanwhile)
+        world.work()
+    now = world.job(job)
+    assert (now.error, now.wake_at, now.domain_key is None) == (None, world.clock.now + 90, False)
+    assert len(world.panel.calls) == calls and kept == []
+    world.work_later(120, stride=60)
+    assert kept == [OWN_LINE] and facts.of(world.job(job)).kept_line is None
 
 
 def test_an_accounts_own_line_is_looked_for_once_no_removal_may_come_also_in_a_hurry(world, monkeypatch):
