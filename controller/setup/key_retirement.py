@@ -37,6 +37,7 @@ SEALED: tuple[tuple[str, str, str], ...] = (
     ("servers", "token_encrypted", ""),
     *(("servers", "settings", name) for kind in PANELS.values() for name in kind.sealed_settings),
     ("jobs", "secrets_encrypted", ""),
+    ("jobs", "facts", "kept_line"),
     ("operators", "totp_encrypted", ""),
 )
 ROWS_AT_ONCE = 200
@@ -120,7 +121,8 @@ def _seal_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> tuple[int, 
     for turn in range(PASSES):
         done = unreadable = 0
         for table, column, member in SEALED:
-            progress.phase(f"{table}.{column}" + (f" ({turn + 1})" if turn else ""), _count(engine, table, column))
+            again = f" ({turn + 1})" if turn else ""
+            progress.phase(f"{table}.{column}{again}", _count(engine, table, column, member))
             for changed, lost in _column_anew(engine, keys, tables.metadata.tables[table], column, member):
                 done, unreadable = done + changed, unreadable + lost
                 progress.advance(1)
@@ -130,18 +132,25 @@ def _seal_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> tuple[int, 
     raise ShoplaunchError("keys_in_use", "values are still being sealed by an old key: a process was not started again")
 
 
-def _count(engine: sa.Engine, table: str, column: str) -> int:
+def _count(engine: sa.Engine, table: str, column: str, member: str = "") -> int:
     which = tables.metadata.tables[table]
     with reading(engine) as connection:
-        query = sa.select(sa.func.count()).select_from(which).where(which.c[column].is_not(None))
+        query = sa.select(sa.func.count()).select_from(which).where(_holds(which, column, member))
         return connection.execute(query).scalar_one()
+
+
+def _holds(table: sa.Table, column: str, member: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a row has the column, with the entry `member` if one is given."""
+    held = table.c[column]
+    # Of many jobs, few have the entry: the others' documents need not be read
+    return held.contains(json.dumps(member), autoescape=True) if member else held.is_not(None)
 
 
 def _column_anew(
     engine: sa.Engine, keys: Keys, table: sa.Table, column: str, member: str
 ) -> Iterator[tuple[bool, bool]]:
     """Seal every value of the column by the newest key; yield (was it changed, is it unreadable) for each."""
-    for row_key, value in _rows(engine, table, column):
+    for row_key, value in _rows(engine, table, column, member):
         try:
             anew = _anew(keys, value, member)
         except ShoplaunchError:
@@ -160,17 +169,17 @@ def _anew(keys: Keys, value: str, member: str) -> str:
     return value if fresh == document[member] else json.dumps({**document, member: fresh}, sort_keys=True)
 
 
-def _rows(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[tuple[str, str]]:
-    for page in _pages(engine, table, column):
+def _rows(engine: sa.Engine, table: sa.Table, column: str, member: str) -> Iterator[tuple[str, str]]:
+    for page in _pages(engine, table, column, member):
         yield from page
 
 
-def _pages(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[list[tuple[str, str]]]:
+def _pages(engine: sa.Engine, table: sa.Table, column: str, member: str = "") -> Iterator[list[tuple[str, str]]]:
     (primary,) = table.primary_key.columns
     last = ""
     while True:
         with reading(engine) as connection:
-            query = sa.select(primary, table.c[column]).where(primary > last, table.c[column].is_not(None))
+            query = sa.select(primary, table.c[column]).where(primary > last, _holds(table, column, member))
             found = connection.execute(query.order_by(primary).limit(ROWS_AT_ONCE)).all()
         if not found:
             return
@@ -179,10 +188,12 @@ def _pages(engine: sa.Engine, table: sa.Table, column: str) -> Iterator[list[tup
 
 
 def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: str, anew: str) -> bool:
-    """Write the value unless another process changed it meanwhile: the next pass finds that."""
+    """Write the value unless another process changed it meanwhile: the next pass finds that. One that has read the row
+    before, and writes later, reads it once more."""
     (primary,) = table.primary_key.columns
     same = sa.and_(primary == row_key, table.c[column] == before)
-    change = sa.update(table).where(same).values({column: anew})
+    versions = {name: table.c[name] + 1 for name in ("version",) if name in table.c}
+    change = sa.update(table).where(same).values({column: anew, **versions})
     transact(engine, lambda connection: connection.execute(change))
     return True
 
