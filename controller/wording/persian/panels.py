@@ -99,6 +99,7 @@ SENTENCES = {
     "the crontab of {}: {}": "جدول زمان‌بندی {}: {}",
     "a cron line is one line": "سطر کرون یک سطر است",
     "the crontab of {} does not read back as written": "جدول زمان‌بندی {} آن‌گونه که نوشته شد خوانده نمی‌شود",
+    "it is not stored as crontab -l shows it": "آن‌گونه که crontab -l نشان می‌دهد ذخیره نشده است",
     "the account {} has no site yet": "حساب {} هنوز سایتی ندارد",
     "{} is no php-fpm": "{} php-fpm نیست",
     "{} is not installed": "{} نصب نیست",

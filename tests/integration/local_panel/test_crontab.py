@@ -113,6 +113,81 @@ def test_lines_of_any_end_and_length_stay_byte_for_byte(server, account, theirs)
     assert crontab(account.user) == theirs
 
 
+#: Reads a crontab, and is killed with all it started as soon as a copy of that crontab lies somewhere.
+KILLED_READING = """
+import glob, os, signal, subprocess, sys
+from controller.panels.local import crontab, settings
+user, marker = sys.argv[1], sys.argv[2].encode()
+def is_copied():
+    for path in glob.glob("/tmp/crontab.*/*"):
+        try:
+            with open(path, "rb") as stream:
+                if marker in stream.read():
+                    return True
+        except OSError:
+            continue
+    return False
+class Popen(subprocess.Popen):
+    def __init__(self, command, **more):
+        super().__init__(command, **more)
+        while self.poll() is None:
+            if is_copied():
+                os.killpg(0, signal.SIGKILL)
+subprocess.Popen = Popen
+sys.stdout.buffer.write(crontab.Crontab(settings.LocalSettings.from_dict({"php": []}), user).read())
+"""
+
+
+@attack(
+    "the controller is killed, with all it has started, while it reads a crontab that `crontab -l` shows otherwise",
+    "no copy of the crontab is left anywhere: none is made",
+)
+def test_killed_while_a_crontab_is_read_it_leaves_no_copy_of_it(account):
+    theirs = b"# of " + account.user.encode() + b"\r\n" + OF_ANOTHER_SYSTEM
+    crontab(account.user, theirs)
+    command = [sys.executable, "-c", KILLED_READING, account.user, f"# of {account.user}"]
+    done = subprocess.run(command, start_new_session=True, capture_output=True, check=False)
+    copies = [path for path in Path("/tmp").glob("crontab.*/*") if theirs in path.read_bytes()]
+    for path in copies:
+        path.unlink()
+        path.parent.rmdir()
+    assert (copies, done.returncode, done.stdout) == ([], 0, theirs), done.stderr
+
+
+def shows(tmp_path, with_command):
+    """Return the path of a crontab command that shows a crontab (of the user $2) otherwise than Debian's does."""
+    command = tmp_path / "crontab"
+    command.write_text(f'#!/bin/sh\ncase "$*" in *-l*) exec {with_command}; esac\nexec /usr/bin/crontab "$@"\n')
+    command.chmod(0o755)
+    return str(command)
+
+
+def test_a_crontab_that_is_shown_as_it_is_stored_is_written_back_byte_for_byte(server, account, tmp_path):
+    theirs = OF_ANOTHER_SYSTEM + LETTERS
+    crontab(account.user, theirs)
+    # Without the three lines of Debian's header
+    panel = server.panel(crontab=shows(tmp_path, 'tail -n +4 "/var/spool/cron/crontabs/$2"'))
+    panel.ensure_cron(account, cron_line("job-1"))
+    assert crontab(account.user) == theirs + f"{cron_line('job-1')}\n".encode()
+    panel.remove_cron(account, "shoplaunch:job-1")
+    assert crontab(account.user) == theirs
+
+
+def test_a_crontab_that_is_shown_otherwise_than_it_is_stored_is_never_written(server, account, tmp_path):
+    crontab(account.user, THEIRS)
+    panel = server.panel(crontab=shows(tmp_path, "printf '%s\\n' '5 4 * * * of-another-account \\r'"))
+    for call in (
+        lambda: panel.ensure_cron(account, cron_line("job-1")),
+        lambda: panel.remove_cron(account, "shoplaunch:job-1"),
+        lambda: panel.cron_lines(account),
+    ):
+        with pytest.raises(ShoplaunchError) as failure:
+            call()
+        said = f"the crontab of {account.user}: it is not stored as crontab -l shows it"
+        assert (failure.value.code, failure.value.message) == ("cron_edit_failed", said)
+    assert crontab(account.user) == THEIRS
+
+
 def test_a_line_that_an_editor_of_another_system_wrote_anew_is_put_there_again_and_goes(server, account):
     panel = server.panel()
     panel.ensure_cron(account, cron_line("job-1"))
