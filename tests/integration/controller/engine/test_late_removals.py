@@ -182,6 +182,28 @@ def test_an_accounts_own_line_that_got_the_number_is_looked_for_again(world, mon
     assert world.job(job).state == "live" and facts.of(world.job(job)).kept_line is None
 
 
+def test_an_accounts_own_line_is_not_looked_for_sooner_because_a_step_is_tried_at_once(world, monkeypatch):
+    kept = []
+    monkeypatch.setattr(world.panel, "keep_cron", lambda account, line: kept.append(line))
+    job, agent = world.dropped()
+    world.serve(job)
+    agent.restore()
+    busy = Busy(world, "remove_cron", RemovalMayRepeat(OWN_LINE))
+    world.work_later(400, stride=20)
+    ends_at, sent = late_removals.ends_at(facts.of(world.job(job))), len(world.panel.calls)
+    for _ in range(3):
+        world.service.jobs.retry(job.id)
+        world.work()
+        row = world.steps(job)["check"]
+        assert (row.state, row.error, row.not_before) == ("waiting", None, ends_at)
+        assert "may still be carried out until" in row.note
+        assert not [call for call in world.panel.calls[sent:] if call[0].endswith("_cron")]
+        world.clock.pass_by(60)
+    busy.catch_up()
+    world.work_later(LATE_SECONDS, stride=20)
+    assert kept == [OWN_LINE] and world.job(job).state == "live"
+
+
 @pytest.mark.parametrize("begun_ago", [0, cancellation.RAN_SECONDS])
 def test_a_rollback_that_has_to_wait_waits_as_a_step_does(world, monkeypatch, begun_ago):
     kept = []
