@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.settings import plain, sources
+from controller.settings import sources
 from controller.settings.contradictions import contradictions
 from controller.settings.problems import Problem, newer
 from controller.settings.sections import FILE_NAME, SETTINGS_VERSION, Config
 from controller.settings.sources import Layer, Place
-from controller.settings.table import PREFIX, REPEATED, SECTIONS
+from controller.settings.table import PREFIX
 from shared.errors import ShoplaunchError
 
 DEFAULT_HOME = "/var/lib/shoplaunch"
@@ -51,19 +51,22 @@ def load_config(environment: Mapping[str, str] | None = None, file: Path | None 
 
 def survey(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Survey:
     """Return all settings and all problems."""
+    # Imported here: it loads pydantic, which commands without settings do not need
+    from controller.settings import model
+
     environment = os.environ if environment is None else environment
     home = home_folder(environment)
     layers = sources.layers(environment, file or home / FILE_NAME)
     places = _places(layers)
     problems = [one for layer in layers for one in layer.problems]
-    values, wrong = _merged([layer.values for layer in layers])
+    values, wrong = model.merged([layer.values for layer in layers])
     if not values["database_url"]:
         values["database_url"] = f"sqlite:///{home}/shoplaunch.db"
     config = Config(home=home, **values)
     problems += wrong
     if not home.is_absolute():
         problems.append(Problem("", f"{PREFIX}HOME must be an absolute path", f"{PREFIX}HOME"))
-    problems += _problems_of_sections(values)
+    problems += model.problems_of_sections(values)
     problems += contradictions(config, places)
     problems = [_placed(one, places) for one in newer(config.settings_version, problems)]
     secret_files = tuple(path for layer in layers for path in layer.secret_files)
@@ -97,43 +100,9 @@ def _placed(problem: Problem, places: Mapping[str, Place]) -> Problem:
     return problem if problem.place or known is None else replace(problem, place=known.where)
 
 
-def _merged(layers: list[dict[str, Any]]) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the values for Config, and every problem; where one is wrong, the default stands."""
-    if (found := plain.merged(layers)) is not None:
-        return found, []
-    # Imported here: it loads pydantic, which takes long and is asked about doubtful values alone
-    from controller.settings import model
-
-    return model.merged(layers)
-
-
-def _validated(kind: type, values: Mapping[str, Any], name: str) -> tuple[Any, list[Problem]]:
-    """Return (section `name` as an instance of `kind`, no problems) or (None, the problems)."""
-    if (found := plain.built(kind, values)) is not None:
-        return found, []
-    # Imported here: as above
-    from controller.settings import model
-
-    return model.validated(kind, values, name)
-
-
-def _problems_of_sections(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong in the sections that are handed on as they are: local, and whmcs with its subsections."""
-    local, whmcs = values["local"], values[REPEATED]
-    yield from _validated(SECTIONS["local"], local, "local")[1]
-    below = {key: section for key, section in whmcs.items() if isinstance(section, Mapping)}
-    own = {name: value for name, value in whmcs.items() if name not in below}
-    if own:
-        yield from _validated(SECTIONS[REPEATED], own, REPEATED)[1]
-    for key, section in below.items():
-        yield from _validated(SECTIONS[REPEATED], {**section, "key": key}, f"{REPEATED}.{key}")[1]
-        if own.get("key") == key:
-            yield Problem(REPEATED, f"[whmcs] and [whmcs.{key}] are of the same key", fatal=False)
-
-
 def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
     """Return (`values` as an instance of `kind`, nothing) or (None, [(name, what is wrong with it)])."""
-    # Imported here: as above
+    # Imported here: it loads pydantic, which commands without settings do not need
     from controller.settings import model
 
     return model.complaints(kind, values)
@@ -141,7 +110,10 @@ def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[s
 
 def section(kind: type, values: Mapping[str, Any], name: str) -> Any:
     """Return section `name` as an instance of `kind`. Raises config_invalid naming the setting."""
-    found, problems = _validated(kind, values, name)
+    # Imported here: it loads pydantic, which commands without settings do not need
+    from controller.settings import model
+
+    found, problems = model.validated(kind, values, name)
     if problems:
         raise ShoplaunchError(problems[0].code, problems[0].message)
     return found

@@ -1,4 +1,4 @@
-"""Values judged by pydantic: the only module that loads it, and it is loaded where a setting is not plainly right.
+"""Values judged by pydantic: the only module that loads it, and it is loaded when settings are read.
 
 pydantic-settings would add only the merge of the layers, and as long again to each command's start.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from controller.settings import plain
 from controller.settings.problems import NEEDED, NO_SECTION, UNKNOWN, Problem, worded
 from controller.settings.sections import Config
-from controller.settings.table import SECTIONS
+from controller.settings.table import REPEATED, SECTIONS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -51,9 +50,10 @@ def merged(layers: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[Probl
     What stands in an earlier layer counts more. `layers` lose the wrong values.
     """
     problems: list[Problem] = []
+    nothing: Mapping[str, Any] = {}
     while True:
         try:
-            found = _model()(**plain.over(layers))
+            found = _model()(**reduce(_over, layers, nothing))
         except ValidationError as error:
             for path, problem in _of(error):
                 problems.append(problem)
@@ -61,6 +61,15 @@ def merged(layers: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[Probl
                     _remove(layer, path)
         else:
             return {name: getattr(found, name) for name in type(found).model_fields}, problems
+
+
+def _over(values: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with `values` over it, section by section."""
+    found = {**below, **values}
+    for name in values.keys() & below.keys():
+        if isinstance(values[name], Mapping) and isinstance(below[name], Mapping):
+            found[name] = _over(values[name], below[name])
+    return found
 
 
 def _of(error: ValidationError) -> Iterator[tuple[list[str], Problem]]:
@@ -113,3 +122,17 @@ def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[s
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         return None, [(".".join(str(part) for part in one["loc"]), _complaint("", one)) for one in found]
+
+
+def problems_of_sections(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong in the sections that are handed on as they are: local, and whmcs with its subsections."""
+    local, whmcs = values["local"], values[REPEATED]
+    yield from validated(SECTIONS["local"], local, "local")[1]
+    below = {key: section for key, section in whmcs.items() if isinstance(section, Mapping)}
+    own = {name: value for name, value in whmcs.items() if name not in below}
+    if own:
+        yield from validated(SECTIONS[REPEATED], own, REPEATED)[1]
+    for key, section in below.items():
+        yield from validated(SECTIONS[REPEATED], {**section, "key": key}, f"{REPEATED}.{key}")[1]
+        if own.get("key") == key:
+            yield Problem(REPEATED, f"[whmcs] and [whmcs.{key}] are of the same key", fatal=False)
