@@ -67,6 +67,11 @@ def free(connection: sa.Connection, job_id: str, owner: str, **columns: Unpack[J
     connection.execute(query.values(lease_owner=None, lease_until=None, version=jobs.c.version + 1, **columns))
 
 
+def put_off(connection: sa.Connection, job_id: str, until: float) -> None:
+    """Let the job, whose row is locked and free, be due at `until`."""
+    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(wake_at=until, version=jobs.c.version + 1))
+
+
 def release(connection: sa.Connection, job: Job, owner: str, now: float, wake_at: float | None) -> bool:
     """Give the lease back; the job is due at `wake_at`. If it changed since `job` was read, it is due at once: return
     True."""

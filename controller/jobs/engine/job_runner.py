@@ -44,6 +44,8 @@ LOG = logging.getLogger(__name__)
 AGAIN_SECONDS = 60.0
 #: A job that fails unexpectedly is left alone for this long.
 TROUBLE_SECONDS = 30.0
+#: What reading a job raises whose stored documents are damaged.
+_DAMAGED = (AttributeError, LookupError, TypeError, ValueError)
 #: Longest duration of work outside of steps: a mail is sent, a panel answers, or removes an account.
 ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
@@ -85,18 +87,33 @@ class JobRunner:
 
     def claim(self, connection: sa.Connection, job_id: str, moment: Moment) -> Claimed | None:
         """Claim a due job within a transaction, and begin its steps where nothing else is to be done before; return
-        None when another worker has it. Raises database_busy."""
+        None when another worker has it, or what is stored of it is damaged. Raises database_busy."""
+        try:
+            read = self._read_due(connection, job_id, moment)
+        except _DAMAGED as problem:
+            # Nothing is written yet; its server's other jobs go on
+            report(f"job {job_id} cannot be read", problem)
+            leases.put_off(connection, job_id, moment.now + TROUBLE_SECONDS)
+            return None
+        if read is None:
+            return None
+        begun, known = read
+        held = lease.Lease(self._engine, job_id, self._owner, self._clock)
+        held.longest = max((step.longest for step in begun.steps), default=held.longest)
+        return Claimed(held, step_runner.claim(connection, held, begun, moment), known)
+
+    def _read_due(
+        self, connection: sa.Connection, job_id: str, moment: Moment
+    ) -> tuple[step_runner.Begun, JobContext] | None:
+        """Return (the due job with the steps to begin, what is read together with it), its row locked."""
         job = due.lock(connection, job_id, moment)
         if job is None:
             return None
-        held = lease.Lease(self._engine, job_id, self._owner, self._clock)
         rows = plan.rows(connection, job)
         found = self._following(job, rows, moment.now) if job.state != states.RESTORING else []
         if any(step.only_notes for step in found):
             found = []
-        held.longest = max((step.longest for step in found), default=held.longest)
-        begun = step_runner.claim(connection, held, step_runner.Begun(job, found, rows), moment)
-        return Claimed(held, begun, JobContext.of(connection, job))
+        return step_runner.Begun(job, found, rows), JobContext.of(connection, job)
 
     def move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
         """As `advance`, for a claimed job, which the caller gives back. Raises database_busy."""

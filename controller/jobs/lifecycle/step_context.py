@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,7 +62,11 @@ class JobContext(NamedTuple):
     @classmethod
     def of(cls, connection: sa.Connection, job: Job) -> JobContext:
         """Return those of the job."""
-        proof = AgentProof.of(connection, job) if job.state == states.FINISHING else None
+        proof = None
+        if job.state == states.FINISHING:
+            # The step that needs a damaged one fails, not the claim
+            with suppress(TypeError, ValueError):
+                proof = AgentProof.of(connection, job)
         return cls(*job_context.of_job(connection, job.id), proof)
 
 

@@ -7,12 +7,13 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from controller.db import jobs, leases
+from controller.db import jobs, leases, tables
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import servers
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.support.error_codes import error_code
 from tests.support.mails import mails_of, put_into
 from tests.support.worlds.world import EVIDENCE
@@ -31,6 +32,27 @@ def finished(world):
     agent.clean()
     world.serve(job)
     return job
+
+
+@attack(
+    "what the database stores of one job is damaged: the progress of a shop that lives, or an agent's final report",
+    "that job alone does not get on, and says so where its row can be read; the server's other jobs go on",
+)
+@pytest.mark.parametrize("damaged", ["progress", "report"])
+def test_a_damaged_job_holds_up_no_other_of_its_server(world, damaged):
+    if damaged == "progress":
+        job = world.live()
+        change = sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(progress="{", wake_at=world.clock())
+    else:
+        job, agent = world.dropped()
+        agent.restore()
+        change = sa.update(tables.events).where(tables.events.c.event == "finished").values(body='{"evidence": [1]}')
+    transact(world.engine, lambda connection: connection.execute(change))
+    other = world.order(domain="other.example.com", account="bob")
+    world.work_later(120, stride=30)
+    assert world.job(other).state == "dropped"
+    if damaged == "report":
+        assert world.job(job).error["code"] == "internal"
 
 
 def test_a_worker_that_lost_its_lease_begins_nothing_more(world):
