@@ -27,7 +27,7 @@ from controller.settings.rules import is_listening_place
 from controller.settings.sections import Config
 from controller.telemetry import tracing
 from controller.web.app import create_app
-from controller.web.support import agent_socket, own_place
+from controller.web.server import agent_socket, own_place
 from shared.errors import ShoplaunchError
 
 THREADS = 24
@@ -61,14 +61,14 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "bind": self._bind,
             "workers": 1,
             "threads": THREADS,
-            "worker_class": "controller.web.support.whole_requests.Worker",
+            "worker_class": "controller.web.server.whole_requests.Worker",
             "graceful_timeout": GRACEFUL_SECONDS,
             # An agent's event may wait for a database lock
             "timeout": 120,
             # No access log: bearer tokens and status tokens must not be logged
             "accesslog": None,
             "errorlog": "-",
-            "logger_class": "controller.web.support.server_log.ServerLog",
+            "logger_class": "controller.web.server.server_log.ServerLog",
             "control_socket_disable": True,
             "when_ready": self._hear_agents,
             "post_worker_init": self._begin,

@@ -1,1 +1,1 @@
-"""Everything the controller serves over HTTP; `app` assembles it from api, pages and support."""
+"""Everything the controller serves over HTTP; `app` assembles it from api, pages, server and support."""

@@ -20,10 +20,10 @@ from controller.web.api import agent_events, bundles, monitoring, openapi, order
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status
 from controller.web.pages.operator import starts
+from controller.web.server.agent_socket import agents_only
+from controller.web.server.plain_paths import plain_paths
 from controller.web.support import context, csrf, errors, i18n, labels, messages, security
-from controller.web.support.agent_socket import agents_only
 from controller.web.support.parsing import MAX_BODY_BYTES
-from controller.web.support.plain_paths import plain_paths
 from controller.web.support.session_cookies import SessionCookies, of_this_host
 
 STATIC_DAYS = 30

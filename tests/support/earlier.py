@@ -26,7 +26,7 @@ from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.settings.loading import load_config
 from controller.web.app import create_app
-from controller.web.support.agent_socket import listen
+from controller.web.server.agent_socket import listen
 from tests.fakes.whm.double import WhmDouble
 from tests.fakes.whm.state import Token
 from tests.support.waiting import wait_until

@@ -1,1 +1,1 @@
-"""Foundations of the web application: the arrival of requests, the doors to the service."""
+"""Foundations of the web application: parsing, sessions, words, the doors to the service."""

@@ -75,7 +75,7 @@ def _too_large(_error: RequestEntityTooLarge) -> Response:
 
 def _drain() -> None:
     if current_app.config.get("LINGERS"):
-        # The server does it (controller.web.support.whole_requests), and no thread waits for it
+        # The server does it (controller.web.server.whole_requests), and no thread waits for it
         return
     stream = request.environ["wsgi.input"]
     left = min(request.content_length or DRAIN_BYTES, DRAIN_BYTES)

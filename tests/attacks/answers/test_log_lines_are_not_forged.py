@@ -13,7 +13,7 @@ from gunicorn.config import Config
 from agent.base.log import Log
 from controller.jobs.record.sealed_values import sealed
 from controller.panels.local.private_stack.stack import free_port
-from controller.web.support.server_log import ServerLog
+from controller.web.server.server_log import ServerLog
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
 from tests.support.waiting import wait_until

@@ -17,7 +17,7 @@ from agent.run import session
 from controller.doctor import web
 from controller.jobs.agent_link import job_file
 from controller.panels.local.private_stack.stack import free_port
-from controller.web.support import agent_socket
+from controller.web.server import agent_socket
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.co_tenants.false_controller import MALLORY, FalseController

@@ -37,7 +37,7 @@ PASSWORD = "correct horse battery"
 KEY = "billing"
 WAIT_SECONDS = 120
 #: As `shoplaunch serve` has it.
-WORKER = "controller.web.support.whole_requests.Worker"
+WORKER = "controller.web.server.whole_requests.Worker"
 #: What asks it gives up after a second or two; a disk that others write to may take longer.
 MEMORY = "/dev/shm"
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')

@@ -25,7 +25,7 @@ OWN_MACHINE = {
     "controller/jobs/shop/checks/visits.py": "asks whether an address is one of this machine's",
     "shared/database/unix_socket.py": "a Unix socket, whose peer it judges before a byte is sent",
     "shared/controller_socket.py": "the same; what comes in through it is bounded where it is read",
-    "controller/web/support/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
+    "controller/web/server/agent_socket.py": "listens at a Unix socket, and sees whether one still listens",
     "controller/jobs/lifecycle/wakeup.py": "Unix datagrams in a folder that is closed; a message says nothing",
     "controller/bundles/source/servers/private_server.py": "holds a name of a socket: no other takes the same user",
     "controller/panels/local/private_stack/stack.py": "finds a free port",

@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from controller.web.support.arrival import Arrival
+from controller.web.server.arrival import Arrival
 
 #: Time for a whole request, from the connection or the request before it on; the shorter one while the process ends.
 ARRIVAL_SECONDS = 30.0

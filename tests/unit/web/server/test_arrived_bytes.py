@@ -7,7 +7,7 @@ from gunicorn.config import Config
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.parser import RequestParser
 
-from controller.web.support.whole_requests import PARSED_BYTES, _Arrived
+from controller.web.server.whole_requests import PARSED_BYTES, _Arrived
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"

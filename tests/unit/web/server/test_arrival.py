@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.web.support.arrival import HEADER_BYTES, LARGEST_BYTES, MOST_CHUNKS, Arrival
+from controller.web.server.arrival import HEADER_BYTES, LARGEST_BYTES, MOST_CHUNKS, Arrival
 
 HEAD = b"POST /api/v1/agent/events HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
