@@ -78,7 +78,7 @@ def test_what_differs_is_changed_and_nothing_else(page):
     assert text(page) == "after"
 
 
-def test_its_looks_say_that_nobody_asked_for_them(page):
+def test_its_checks_say_that_nobody_requested_them(page):
     serve(page, "<p>after</p>")
     assert set(page.execute_script("return window.asked")) == {"1"}
 

@@ -122,7 +122,7 @@ def tls_label(state: str) -> Any:
 
 
 def role_label(role: str) -> Any:
-    """Return the label of the role."""
+    """Return what pages call the role; an unknown one keeps its own name."""
     return ROLES.get(role, role)
 
 

@@ -82,7 +82,7 @@ def test_a_complete_shop_of_a_cancelled_job_is_a_successor(world):
 @attack("a shop is replaced while its follow-up job is on its way into the account",
         "the job ends before its next step")  # fmt: skip
 @pytest.mark.parametrize("before", INSTANTS)
-def test_a_follow_up_job_looks_again_before_each_step(world, before):
+def test_a_follow_up_job_checks_again_before_each_step(world, before):
     old = shop(world)
     job = world.service.jobs.start_follow_up(old.id, "remove", {})
     world.panel.calls.clear()

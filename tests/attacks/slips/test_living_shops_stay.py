@@ -100,7 +100,7 @@ def test_nothing_is_taken_from_a_shop_that_came_meanwhile(world, was_heard):
 @attack("another job's shop comes into the account while what a cancelled job made is looked at",
         "each removal is preceded by a look: nothing is removed")  # fmt: skip
 @pytest.mark.parametrize("kept", [False, True], ids=["the account would go", "database and user would go"])
-def test_each_removal_looks_again(world, kept):
+def test_each_removal_checks_again(world, kept):
     job, agent = world.dropped()
     world.service.jobs.cancel(job.id)
     world.work()

@@ -134,7 +134,7 @@ def test_what_is_no_hint_is_ignored_and_counted_and_hints_come_on(broker, caplog
     assert "are no hints were ignored" in caplog.text and "touch" not in caplog.text
 
 
-def test_what_a_message_asks_for_besides_is_not_done(broker):
+def test_other_requests_in_a_message_are_ignored(broker):
     _made, came = broker.listener()
     more = {"callbacks": [{"task": messages.HINT, "args": ["web2"]}], "chord": None, "errbacks": None}
     broker.send(

@@ -91,7 +91,9 @@ def test_without_an_installation_it_is_said_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_ends_with_1_for_an_unusable_server_and_0_beside_what_is_optional(installation, name, server):
+def test_check_ends_with_1_for_an_unusable_server_and_0_where_only_optional_parts_are_missing(
+    installation, name, server
+):
     installation("skeleton", "remove", name, "--yes")
     assert "no agent" in installation("server", "check", name)
     installation("skeleton", "install", name)

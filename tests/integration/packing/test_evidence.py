@@ -257,7 +257,7 @@ def test_the_longest_key_is_measured_in_bytes(pack_sql):
     assert manifest["requirements"]["longest_key_bytes"] == 1200
 
 
-def test_what_needs_a_privilege_of_its_own_besides_tables_is_listed(pack_sql):
+def test_objects_that_need_a_privilege_of_their_own_are_listed(pack_sql):
     tables = (
         "CREATE TABLE p (a int NOT NULL, PRIMARY KEY (a)) ENGINE=InnoDB;\n"
         "CREATE TABLE c (a int NOT NULL, PRIMARY KEY (a){}) ENGINE=InnoDB;\n"

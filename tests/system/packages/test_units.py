@@ -83,7 +83,7 @@ def test_web_and_worker_are_limited_alike():
     }  # fmt: skip
 
 
-def test_prometheus_looks_where_the_units_show_their_numbers():
+def test_prometheus_asks_where_the_units_show_their_numbers():
     (looks,) = yaml.safe_load((PROJECT / "packaging" / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
     (targets,) = (one["targets"] for one in looks["static_configs"])
     (worker,) = re.findall(r"^ExecStart=.* worker --metrics (\S+)$", unit_text("worker"), re.MULTILINE)

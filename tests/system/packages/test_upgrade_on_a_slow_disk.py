@@ -37,7 +37,7 @@ def tree(disk):
     made.close()
 
 
-def test_an_upgrade_on_a_slow_disk_ends_well_beside_the_traffic(package, newer, tree, disk, tmp_path):
+def test_an_upgrade_on_a_slow_disk_ends_well_during_traffic(package, newer, tree, disk, tmp_path):
     job = in_use(tree, package, tmp_path)
     services = {words: tree.start("shoplaunch", *words) for words in (("serve", "--no-worker"), ("worker",))}
     wait_until(lambda: "panel_unreachable" in tried(tree, job))

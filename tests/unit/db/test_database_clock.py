@@ -146,7 +146,7 @@ def test_jobs_of_a_killed_worker_are_at_work_again_within_35_seconds():
 
 
 @pytest.mark.parametrize("steps", [plan.PLAN, plan.FOLLOW_UP_PLAN], ids=["restore", "small"])
-def test_no_step_is_taken_for_over_while_a_panel_may_still_be_at_it(steps):
+def test_no_step_counts_as_over_while_a_panel_may_still_work_on_it(steps):
     assert steps["account"].longest > whm.LONG_SECONDS or steps is plan.FOLLOW_UP_PLAN
     assert steps["drop"].longest > run.LONG_SECONDS
     for step in steps.values():

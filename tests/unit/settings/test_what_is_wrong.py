@@ -137,7 +137,7 @@ def test_files_that_every_user_can_read_are_named(surveyed, tmp_path):
         assert {one.place.rpartition("/")[2] for one in findings(survey)} == wanted
 
 
-def test_a_file_that_is_no_toml_is_one_problem_beside_those_of_variables(surveyed):
+def test_a_file_that_is_no_toml_is_one_problem_in_addition_to_those_of_variables(surveyed):
     found = surveyed("this is no toml", SHOPLAUNCH_JOB_HOURS="0")
     assert [one.fatal for one in found.problems] == [True, True]
 

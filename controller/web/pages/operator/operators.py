@@ -140,7 +140,7 @@ def confirm(user: str, change: str) -> Response:
 
 
 def change_operator(user: str, change: str) -> Response:
-    """Change the operator."""
+    """Carry out `change`, one of the changes an operator's page offers; ask again where the password is wrong."""
     nothing = _nothing_to_take(user, change)
     if nothing is not None:
         return nothing

@@ -80,7 +80,7 @@ def test_two_steps_at_once_are_two_steps(house, meeting):
     assert house.channel() == Channel("stable", house.old, house.new, 100, 1.0)
 
 
-def test_a_stop_beside_a_step_is_no_stop_undone(house, meeting):
+def test_a_stop_during_a_step_is_not_undone(house, meeting):
     at_once(house.stop, house.step)
     found = house.channel()
     # The step goes on from what was before the stop, or begins again behind it

@@ -177,7 +177,7 @@ def test_a_worker_takes_up_what_became_due_without_waiting_for_its_next_look(wor
         world.worker.stop()
 
 
-def test_what_a_step_waits_for_may_come_while_it_still_looks(world):
+def test_what_a_step_waits_for_may_come_while_it_still_checks(world):
     job, agent = world.dropped()
     world.serve(job)
     agent.restore()

@@ -34,7 +34,7 @@ def test_a_loop_that_makes_rounds_is_left_alone(alive):
     assert ends == []
 
 
-def test_a_loop_that_stands_still_for_so_many_looks_is_ended(alive):
+def test_a_loop_that_stands_still_for_several_checks_is_ended(alive):
     dog, pulse, ends = watched(alive)
     for _ in range(MOST_STILL):
         dog.look()

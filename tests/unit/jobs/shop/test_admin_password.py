@@ -29,7 +29,7 @@ def test_later_series_get_bcrypt(version):
 
 
 @pytest.mark.parametrize("version", ["1.7.8.11", "9.1.4"])
-def test_only_a_random_password_of_ours_is_kept_at_a_low_cost(version):
+def test_only_a_random_password_of_the_controllers_own_is_kept_at_a_low_cost(version):
     made = values.make_private_values(manifest(version))
     assert bits(made["admin.password"]) > 90
     assert made["admin.password_hash"].startswith("$2b$05$")
