@@ -14,7 +14,7 @@ from controller.db.machines import workers
 from controller.db.orders import services
 from controller.db.orders.services import BilledService
 from controller.db.upkeep import health as health_rows
-from controller.jobs.engine import presence, worker
+from controller.jobs.engine import chores_thread, presence, worker
 from controller.jobs.engine.monitoring import health
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
@@ -99,7 +99,7 @@ def test_an_installation_whose_chores_hang_is_not_ready(world, asked_of, monkeyp
 @attack("a chore hangs while the loop goes on", "the worker's sign of it stops, the loop's does not")
 def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
     monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(worker, "CHORES_SECONDS", 0.0)
+    monkeypatch.setattr(chores_thread, "CHORES_SECONDS", 0.0)
     leave, hanging = threading.Event(), threading.Event()
 
     def chores(move):
