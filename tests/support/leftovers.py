@@ -65,12 +65,17 @@ def _clear_after(path):
     pid, _, start = path.name.partition("-")
     if not pid.isdigit() or began(pid) == start:
         return []
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        # Its process has cleared up after itself, and ended, meanwhile
+        return []
     gone = []
-    for line in path.read_text().splitlines():
+    for line in text.splitlines():
         if os.path.isabs(line) and os.path.basename(line).startswith(OURS) and os.path.isdir(line):
             _remove(line)
             gone.append(line)
-    path.unlink()
+    path.unlink(missing_ok=True)
     return gone
 
 
@@ -98,7 +103,7 @@ def _is_below(path, folder):
 def _processes(folder, accounts):
     """Return the processes that work in `folder`, name something in it, have their home there, or are of one of the
     `accounts`."""
-    uids = {pwd.getpwnam(name).pw_uid for name in accounts}
+    uids = {one.pw_uid for one in pwd.getpwall() if one.pw_name in accounts}
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

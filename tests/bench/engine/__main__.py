@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.engine.fleet import Fleet, running, version_of, waited
+from tests.bench.engine.fleet import Fleet, end_when_asked, running, version_of, waited
 from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.state_database import url_at
@@ -46,11 +46,24 @@ def main():
     parser.add_argument("--beside", metavar="COMMIT", help="every other worker is of that version")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    end_when_asked()
+    try:
+        found = compared(options)
+    except KeyboardInterrupt:
+        print("Stopped; everything is cleared away.", file=sys.stderr)
+        sys.exit(130)
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        Console(width=100).print(table_of(found, options))
+
+
+def compared(options):
+    """Return version -> the figures of its runs."""
     found = {}
     leftovers.clear()
     leftovers.note_folders()
     with contextlib.ExitStack() as stack:
-        stack.callback(leftovers.own_notes().unlink, missing_ok=True)
         folders = {HERE: PROJECT}
         if options.against:
             folders = {THERE: version_of(options.against, PROJECT, stack), HERE: PROJECT}
@@ -61,10 +74,9 @@ def main():
             for name, folder in folders.items():
                 found.setdefault(name, []).append(measured(folder, server, options))
                 print(f"{name}: {json.dumps(found[name][-1])}", file=sys.stderr, flush=True)
-    if options.json:
-        print(json.dumps(found, indent=1))
-    else:
-        Console(width=100).print(table_of(found, options))
+    # Not before: what a run that was cut off left is cleared away by the next one
+    leftovers.own_notes().unlink(missing_ok=True)
+    return found
 
 
 def measured(folder, database, options):

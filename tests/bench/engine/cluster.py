@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from rich.text import Text
 
 from tests.bench.engine.__main__ import CONNECTIONS, PROJECT, SECONDS_PER_ORDER, figures_of, text_of
 from tests.bench.engine.double import SLOWEST_SECONDS
-from tests.bench.engine.fleet import Fleet, running
+from tests.bench.engine.fleet import Fleet, end_when_asked, running
 from tests.support import leftovers
 from tests.support.servers import mariadb
 from tests.support.servers.machines import Machine, new_folder
@@ -159,18 +158,12 @@ def parsed(words=None):
     return parser.parse_args(words)
 
 
-def _interrupted(_number, _frame):
-    raise KeyboardInterrupt
-
-
 def main():
     """Show it; exit with 1 when a shop does not live, or was announced twice."""
     options, console = parsed(), Console()
     if os.geteuid() != 0:
         sys.exit("This needs root: machines of their own networks are made.")
-    # A shell starts what it puts into the background with interrupts ignored
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupted)
+    end_when_asked()
     leftovers.clear()
     leftovers.note_folders()
     try:

@@ -27,6 +27,7 @@ END_SECONDS = 30
 #: How long workers may take to start, and what the last of them takes from its file to its first look.
 START_SECONDS, SETTLED_SECONDS, LOOK_SECONDS = 120, 1.0, 0.05
 SEED = 23
+_ASKED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Fleet:
@@ -248,6 +249,19 @@ def processor_seconds(pid):
     except OSError:
         return 0.0
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def end_when_asked():
+    """An interrupt or a request to end raises KeyboardInterrupt from now on, once: what clears away is not cut off."""
+    # A shell starts what it puts into the background with interrupts ignored
+    for number in _ASKED:
+        signal.signal(number, _asked)
+
+
+def _asked(_number, _frame):
+    for number in _ASKED:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -70,6 +70,22 @@ def test_accounts_and_mounts_of_a_killed_run_are_gone(run, tmp_path):
     assert not os.path.exists(folder)
 
 
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_run_that_takes_its_note_away_meanwhile_leaves_nothing_to_do(tmp_path, monkeypatch, is_read):
+    note = tmp_path / "notes" / "999999999-1"
+    note.parent.mkdir()
+    note.write_text("/\n")
+    real, began = os.path.isabs, leftovers.began
+
+    def taken_away(_given):
+        note.unlink(missing_ok=True)
+        return real(_given) if is_read else began(_given)
+
+    monkeypatch.setattr(*((leftovers.os.path, "isabs") if is_read else (leftovers, "began")), taken_away)
+    assert leftovers.clear(note.parent) == []
+    assert [path.name for path in note.parent.iterdir()] == ["lock"]
+
+
 def test_a_note_of_a_folder_that_is_not_the_tests_own_removes_nothing(tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
