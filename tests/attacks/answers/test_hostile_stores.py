@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import closing
 
 import pytest
 
@@ -107,6 +108,13 @@ def test_a_store_that_says_another_length_is_given_up(fetched, habit):
     assert "Amz" not in error.message and not target.exists() and kept <= SIZE + MORE
 
 
+def fetch_all(store, target):
+    """Fetch the bundle of `store` to `target` as the agent does, without pauses; the store ends."""
+    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
+    with closing(store):
+        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
+
+
 class WithPages(BundleServer):
     """Answers some requests with an error as a page, and status 200; the others as they should be. A page of kind
     "pieces" or "to the end" does not say its length."""
@@ -144,11 +152,7 @@ class WithPages(BundleServer):
 def test_an_error_as_a_page_is_no_bundle(tmp_path, pages, kind):
     store, target = WithPages(os.urandom(SIZE), pages, kind), tmp_path / "fetched"
     store.budget = 2_000_000
-    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
-    try:
-        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
-    finally:
-        store.close()
+    fetch_all(store, target)
     assert target.read_bytes() == store.content
     wanted = "bytes=2000000-"
     assert store.asked == ([None, None, wanted, wanted] if pages[0] else [None, wanted, wanted, wanted])
@@ -161,11 +165,7 @@ def test_an_error_as_a_page_is_no_bundle(tmp_path, pages, kind):
 @pytest.mark.parametrize("kind", ["pieces", "to the end"])
 def test_a_long_page_is_no_bundle_either(tmp_path, kind):
     store, target = WithPages(os.urandom(SIZE), [True, False], kind, times=5000), tmp_path / "fetched"
-    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
-    try:
-        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
-    finally:
-        store.close()
+    fetch_all(store, target)
     assert target.read_bytes() == store.content and store.asked == [None, None]
 
 
@@ -192,11 +192,7 @@ class OfAnotherFile(WithPages):
 def test_the_rest_of_another_file_is_no_bundle(tmp_path):
     store, target = OfAnotherFile(os.urandom(SIZE), [True, False]), tmp_path / "fetched"
     store.budget = 2_000_000
-    pinned = {"url": store.url, "size": SIZE, "manifest_sha256": "0" * 64}
-    try:
-        fetch(Source(pinned, HttpClient()), str(target), sleep=lambda _seconds: None)
-    finally:
-        store.close()
+    fetch_all(store, target)
     assert target.read_bytes() == store.content
 
 
