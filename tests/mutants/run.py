@@ -15,10 +15,13 @@ from xml.etree import ElementTree
 
 from tests.mutants.catalogue import PROJECT, DoesNotApply, mutants, mutated
 from tests.support.servers import machines_cron
+from tests.support.waiting import PATIENCE
 
 #: How long the tests of one mutant may take, and then what they leave to be taken away.
 LIMIT_SECONDS = 600
 END_SECONDS = 120
+#: What never comes is waited for so long; without the mutant it came while other tests ran as well.
+WAIT_SECONDS = 90
 RED, GREEN, BROKEN = "red", "GREEN", "broken"
 #: Mutants judged at the same time: their tests wait most of the time.
 AT_ONCE = 4
@@ -57,9 +60,12 @@ def changed_in(copy, changed):
             shutil.copy2(PROJECT / path, copy / path)
 
 
-def in_copy(copy, *arguments):
-    """Start Python in `copy` so that the project it imports is the copy; return the process, in a group of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+def in_copy(copy, *arguments, **more):
+    """Start Python in `copy` so that the project it imports is the copy; return the process, in a group of its own.
+
+    `more` are environment variables.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **more}
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=copy,
@@ -98,15 +104,16 @@ def check_imports(copy):
         raise SystemExit(f"not the copy is imported:\n{said}")
 
 
-def tested(copy, tests, seconds):
+def tested(copy, tests, seconds, **more):
     """Run `tests` in the copy; return (exit code, number of failed tests, what pytest said).
 
-    Raises subprocess.TimeoutExpired.
+    `more` are environment variables. Raises subprocess.TimeoutExpired.
     """
     report = copy / "report.xml"
     report.unlink(missing_ok=True)
     # One that fails is enough
-    process = in_copy(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
+    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
+    process = in_copy(copy, *command, **more)
     said = output_of(process, seconds)
     failed = 0
     if report.exists():
@@ -118,7 +125,7 @@ def judge(mutant, copy):
     """Return (result in `copy`, which is as before then, why: text that helps with anything but RED)."""
     try:
         with changed_in(copy, mutated(mutant)):
-            code, failed, said = tested(copy, mutant.tests, LIMIT_SECONDS)
+            code, failed, said = tested(copy, mutant.tests, LIMIT_SECONDS, **{PATIENCE: str(WAIT_SECONDS)})
     except (DoesNotApply, SyntaxError) as error:
         return BROKEN, str(error)
     except subprocess.TimeoutExpired:

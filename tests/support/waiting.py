@@ -1,8 +1,11 @@
 """Waiting for what other threads and processes do, with an end to the patience."""
 
+import os
 import time
 
-WAIT_SECONDS = 300
+#: Patience for machines beside much other work. Of a mutant, whose tests often wait in vain, another is asked for.
+PATIENCE = "TEST_WAIT_SECONDS"
+WAIT_SECONDS = int(os.environ.get(PATIENCE, "300"))
 
 
 def wait_until(condition, what="never came", seconds=WAIT_SECONDS, pause=0.02):
