@@ -173,14 +173,19 @@ def test_a_crontab_that_is_shown_as_it_is_stored_is_written_back_byte_for_byte(s
     assert crontab(account.user) == theirs
 
 
-def test_a_crontab_that_is_shown_otherwise_than_it_is_stored_is_never_written(server, account, tmp_path):
-    crontab(account.user, THEIRS)
-    panel = server.panel(crontab=shows(tmp_path, "printf '%s\\n' '5 4 * * * of-another-account \\r'"))
-    for call in (
+def uses_of(panel, account):
+    """Return all that a panel does with a crontab, as calls."""
+    return (
         lambda: panel.ensure_cron(account, cron_line("job-1")),
         lambda: panel.remove_cron(account, "shoplaunch:job-1"),
         lambda: panel.cron_lines(account),
-    ):
+    )
+
+
+def test_a_crontab_that_is_shown_otherwise_than_it_is_stored_is_never_written(server, account, tmp_path):
+    crontab(account.user, THEIRS)
+    panel = server.panel(crontab=shows(tmp_path, "printf '%s\\n' '5 4 * * * of-another-account \\r'"))
+    for call in uses_of(panel, account):
         with pytest.raises(ShoplaunchError) as failure:
             call()
         said = f"the crontab of {account.user}: it is not stored as crontab -l shows it"
@@ -220,11 +225,7 @@ def test_a_crontab_that_cannot_be_read_is_never_written(server, account, tmp_pat
     broken.write_text('#!/bin/sh\ncase "$*" in *-l*) echo "spool not readable" >&2; exit 1;; esac\nexec crontab "$@"\n')
     broken.chmod(0o755)
     panel = server.panel(crontab=str(broken))
-    for call in (
-        lambda: panel.ensure_cron(account, cron_line("job-1")),
-        lambda: panel.remove_cron(account, "shoplaunch:job-1"),
-        lambda: panel.cron_lines(account),
-    ):
+    for call in uses_of(panel, account):
         with pytest.raises(ShoplaunchError) as failure:
             call()
         assert failure.value.code == "cron_edit_failed"
