@@ -45,6 +45,8 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="your own bundle instead of the sample shop's")
     parser.add_argument("--clean", action="store_true", help="remove everything the demo made")
     options = parser.parse_args()
+    # Web server and accounts need some of what is made, and may change none of it, whatever the caller's mask
+    os.umask(0o022)
     try:
         # Before anything is started: an unusable file leaves the machine as it is
         digest = checked(options.bundle) if options.bundle else ""

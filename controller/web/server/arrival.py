@@ -72,7 +72,8 @@ class Arrival:
                 self._ended = self.data.find(_END, found.end() - 2, found.end() + HEADER_BYTES) >= 0
                 self._chunk = at
                 return
-            at = found.end() + size + 2
+            # Nothing can be counted as far as sixteen digits go
+            at = found.end() + min(size, LARGEST_BYTES) + 2
             self._chunks += 1
             if self._chunks > MOST_CHUNKS:
                 self._chunk, self._ended = at, True

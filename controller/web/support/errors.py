@@ -6,7 +6,7 @@ import logging
 
 from flask import Flask, make_response, render_template, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
+from werkzeug.exceptions import BadHost, BadRequest, HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from controller.web.support import problems
@@ -23,6 +23,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, by_http)
     app.register_error_handler(InternalServerError, unexpected)
     app.register_error_handler(ParseException, malformed)
+    app.register_error_handler(OverflowError, beyond_counting)
 
 
 def known(error: ShoplaunchError) -> Response:
@@ -40,6 +41,9 @@ def by_http(error: HTTPException) -> Response:
         return make_response(error.response)
     if problems.wants_problem():
         return problems.from_http(error)
+    if isinstance(error, BadHost):
+        # A page links to others, and of that host there are no addresses
+        return Response(f"{error.name}\n", error.code, content_type="text/plain; charset=utf-8")
     if error.code == 404:
         return _page(gettext("Not found"), gettext("There is nothing at this address."), 404)
     if error.description == "csrf":
@@ -50,6 +54,13 @@ def by_http(error: HTTPException) -> Response:
 
 def malformed(_error: ParseException) -> Response:
     """Answer a request with a malformed body: its chunks are invalid."""
+    return by_http(BadRequest())
+
+
+def beyond_counting(problem: OverflowError) -> Response:
+    """Answer a request for a file that is to be newer than a year no calendar has; raise any other overflow again."""
+    if request.endpoint != "static":
+        raise problem
     return by_http(BadRequest())
 
 

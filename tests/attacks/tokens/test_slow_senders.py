@@ -96,6 +96,21 @@ def test_a_body_in_very_many_chunks_is_refused(site):
             assert answer(connection).startswith(b"HTTP/1.1 400 ")
 
 
+#: A size of as many digits as are read: no machine can count bytes so far.
+ENDLESS = CHUNKED + b"ffffffffffffffff\r\nx\r\n"
+
+
+@attack(
+    "a stranger says that a chunk of the body is longer than any memory",
+    "the rest is waited for as anybody's is, and the process goes on",
+)
+def test_a_chunk_beyond_all_memory_ends_no_process(site):
+    number = site.worker_process()
+    with open_to(site, 1, ENDLESS):
+        assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+    assert site.worker_process() == number
+
+
 @attack("strangers read their answer and never close", "nobody waits for them")
 def test_connections_that_are_never_closed_hold_nothing_up(site):
     with open_to(site, 100, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as found:

@@ -12,6 +12,7 @@ import pytest
 from controller.jobs.lifecycle.bundle_store import NAME
 from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
+from tests.attacks.table import attack
 from tests.support.shops.handmade import packed
 from tests.support.worlds.agent_box import small_manifest, write_bundle
 
@@ -113,6 +114,32 @@ def test_whatever_the_file_is_called_the_bundle_gets_a_usable_name(world, tmp_pa
     found, known = restored(world, path)
     assert NAME.match(found)
     assert known == digest
+
+
+@attack(
+    "an operator whose own files are closed to everybody, or open to everybody, starts the demo",
+    "web server and accounts may read what they need of it, and nobody else writes it",
+)
+@pytest.mark.parametrize("mask", [0o077, 0])
+def test_the_demo_is_open_to_who_needs_it_whatever_the_mask(monkeypatch, mask):
+    import demo
+
+    class Seen:
+        def __init__(self, *_, **__):
+            masks.append(os.umask(0o022))
+
+        def remove(self):
+            """There is nothing."""
+
+    masks = []
+    monkeypatch.setattr(demo, "World", Seen)
+    monkeypatch.setattr(sys, "argv", ["demo.py", "--clean"])
+    before = os.umask(mask)
+    try:
+        demo.main()
+    finally:
+        os.umask(before)
+    assert masks == [0o022]
 
 
 def run(folder, path):

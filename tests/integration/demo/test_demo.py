@@ -30,12 +30,13 @@ def folder():
 
 
 def run(folder, *command, cwd=PROJECT):
-    """Run a command on the demo in `folder`; return what it said."""
+    """Run a command on the demo in `folder`, as root on a machine that closes what root makes; return what it said."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SHOPLAUNCH_")}
     environment["SHOPLAUNCH_DEMO"] = str(folder / "demo")
     done = subprocess.run(
         [str(word) for word in command], cwd=cwd, env=environment, timeout=SECONDS,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        umask=0o077,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return done.stdout

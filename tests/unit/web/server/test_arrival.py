@@ -41,6 +41,7 @@ REFUSED = {
     "chunks that are none": CHUNKED + b"hello\r\n",
     "a chunk's line without end": CHUNKED + b"5;" + b"a" * 300,
     "chunks without end": CHUNKED + b"7fffffff\r\n" + b"x" * LARGEST_BYTES,
+    "a chunk of more than any memory": CHUNKED + b"ffffffffffffffff\r\n" + b"x" * LARGEST_BYTES,
     "very many chunks": CHUNKED + (MOST_CHUNKS + 1) * b"1\r\nx\r\n",
 }
 
