@@ -16,9 +16,11 @@ from controller.db import tables
 from controller.db.connection.engine import make_engine, transact
 from controller.doctor import files
 from controller.jobs.intake import chores
+from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
+from tests.support.file_locks import is_locked
 from tests.support.state_database import make_tables
 from tests.support.worlds.world import Agent, World
 
@@ -92,6 +94,24 @@ def test_accounts_whose_jobs_need_the_same_bundle_read_it_side_by_side(world):
     assert readers(bundle_of(world)) == {READER, READER + 1}
     world.finish(job)
     assert readers(bundle_of(world)) == {READER + 1}
+
+
+def test_jobs_are_read_and_a_bundle_is_opened_by_one_process_at_a_time(world, monkeypatch):
+    """Of two the one with the older jobs would close the bundle to the other's account."""
+    held, real = [], bundle_readers._wanted
+
+    def looking(*asked):
+        held.append(is_locked(world.config.bundles / ".readers.lock"))
+        return real(*asked)
+
+    monkeypatch.setattr(bundle_readers, "_wanted", looking)
+    job, _agent = world.dropped()
+    entered = len(held)
+    chores.run(world.service.installation)
+    renewed = len(held)
+    world.service.jobs.cancel(job.id)
+    world.work()
+    assert 0 < entered < renewed < len(held) and all(held)
 
 
 @attack("a client copies the bundle once the shop lives", "the account cannot open it any more")
