@@ -363,3 +363,66 @@ class ErrorCode(TypedDict):
 
 class ErrorCodes(TypedDict):
     codes: dict[str, ErrorCode]
+
+# certificate.json
+
+class CertifiedBundle(TypedDict):
+    name: str
+    application: str
+    version: str
+    manifest_sha256: str
+    bytes: int
+    variant: NotRequired[str]
+
+class RequestedAssets(TypedDict):
+    asked: int
+    answered: int
+
+class Visit(TypedDict):
+    name: str
+    path: str
+    status: int
+    bytes: int
+    seconds: float
+    redirects: int
+    assets: NotRequired[RequestedAssets]
+
+class Certificate(TypedDict):
+    job: str
+    domain: NotRequired[str]
+    server: str
+    account: NotRequired[str | None]
+    attempt: int
+    issued_at: str
+    shop_url: NotRequired[str]
+    admin_url: NotRequired[str]
+    bundle: CertifiedBundle
+    bytes_read: object
+    bytes_written: object
+    sql_bytes: object
+    peak_memory_bytes: object
+    agent: object
+    python: object
+    started_by: NotRequired[str]
+    start_reason: NotRequired[str]
+    start_waited_seconds: NotRequired[float]
+    stages: dict[str, object]
+    evidence: dict[str, object]
+    probes: list[Visit]
+    fingerprints: dict[str, str]
+    forgotten: NotRequired[bool]
+
+# agent-view.json
+
+class StageView(TypedDict):
+    name: str
+    state: str
+    seconds: float | None
+    started_at: str | None
+    finished_at: str | None
+
+class AgentView(TypedDict):
+    heard_at: str | None
+    in_trouble: bool
+    expected_seconds: float | None
+    stages: list[StageView]

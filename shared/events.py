@@ -41,7 +41,7 @@ MAX_REPORT_BYTES = 8 * 1024
 MAX_KEPT_SEQ = 20_000
 
 
-def make_event(job: str, attempt: int, seq: int, event: str, at: float, **more: "Any") -> "Event":
+def make_event(job: str, attempt: int, seq: int, event: str, at: float, **more: "object") -> "Event":
     """Return an event dict for job id `job`; `more` are the optional fields of the schema."""
     made: "Any" = {"job": job, "attempt": attempt, "seq": seq, "event": event, "at": at}
     made.update(more)

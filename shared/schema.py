@@ -23,7 +23,7 @@ _NAME_CHARS = 80
 _cache: "dict[str, dict[str, Any]]" = {}
 
 
-def load_schema(name: str) -> "dict[str, Any]":
+def load_schema(name: str) -> "dict[str, object]":
     """Return the schema of the file schemas/`name`.json as a dict."""
     if name not in _cache:
         text = data.read(globals(), "schemas/{}.json".format(name)).decode("utf-8")

@@ -27,8 +27,9 @@ LAUNCHER = PACKAGING / "run"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 PUBLIC_KEY_BYTES = 32
 CATALOGUE = "error_codes.json"
-#: Keys are a build's own; the other is filled into the catalogue before an agent carries it.
-_NOT_CARRIED = ("keys.json", "installed.py")
+#: Keys are a build's own; `installed` is filled into the catalogue before an agent carries it; the others describe what
+#: agents neither read nor write.
+_NOT_CARRIED = ("keys.json", "installed.py", "certificate.json", "agent-view.json")
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
 _MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
 

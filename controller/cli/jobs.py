@@ -26,13 +26,12 @@ from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
-from controller.jobs.shop.certificate import Certificate
 from controller.panels.start import REASONS
 from controller.settings.loading import load_config
 from shared.job import RESTORE
 
 if TYPE_CHECKING:
-    from shared.documents import ServiceStatus, Start
+    from shared.documents import Certificate, ServiceStatus, Start
 
 _COLUMNS = (
     ("id", "Job"), ("kind", "Kind"), ("domain", "Domain"), ("server", "Server"), ("account", "Account"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -30,6 +31,9 @@ from controller.panels.registry import PANELS
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
+
+if TYPE_CHECKING:
+    from shared.documents import Certificate
 
 #: Tables and columns that hold sealed text; a third name is the entry that is sealed within the column's JSON.
 SEALED: tuple[tuple[str, str, str], ...] = (
@@ -231,7 +235,7 @@ def _put_certificates(engine: sa.Engine, anew: Sequence[tuple[str, str, str]]) -
     return len(rows)
 
 
-def _content(text: str, public: Sequence[bytes]) -> certificate.Certificate | None:
+def _content(text: str, public: Sequence[bytes]) -> Certificate | None:
     """Return the certificate's content, None where none of the keys signed it."""
     try:
         return certificate.read(text, public)

@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from controller.jobs.intake.service import Service
-from controller.jobs.intake.view import AgentView, StageView
 from controller.jobs.lifecycle import states
 from controller.jobs.record.domains import readable
 
 if TYPE_CHECKING:
-    from shared.documents import ServiceStatus, Step
+    from shared.documents import AgentView, ServiceStatus, StageView, Step
 
 POLL_SECONDS = 0.5
 #: States that do not change by themselves.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from controller.db import facts, steps
 from controller.db.connection.engine import reading
@@ -20,33 +20,13 @@ from controller.timestamps import iso
 from shared.events import STAGES
 
 if TYPE_CHECKING:
-    from shared.documents import BillingEvent, ServiceStatus, Start, Step
+    from shared.documents import AgentView, BillingEvent, ServiceStatus, StageView, Start, Step
 
 #: What a job waits for whose server fails, and one whose server may still carry out a removal.
 SERVER, REMOVAL = "server", "removal"
 _WITH_URLS = (states.FINISHING, states.LIVE)
 #: States in which every step of the plan is still before the job, or behind it.
 _MAY_MOVE = tuple(state for state in states.STATES if state not in (states.LIVE, states.CANCELLED, states.IGNORED))
-
-
-class StageView(TypedDict):
-    """A stage of the agent; its times are ISO texts."""
-
-    name: str
-    state: str
-    seconds: float | None
-    started_at: str | None
-    finished_at: str | None
-
-
-class AgentView(TypedDict):
-    """The agent of a job's current attempt; its time is an ISO text. In trouble is one that retries by itself; one that
-    has not begun is expected in so many seconds, 0 once it was started."""
-
-    heard_at: str | None
-    in_trouble: bool
-    expected_seconds: float | None
-    stages: list[StageView]
 
 
 def statuses(installation: Installation, many: Sequence[Job]) -> list[ServiceStatus]:
@@ -170,7 +150,7 @@ def _step(row: StepRow) -> Step:
 
 
 def agent(job: Job, now: float) -> AgentView:
-    """Return how the agent of the current attempt does."""
+    """Return the document of shared/schemas/agent-view.json."""
     stages: list[StageView] = []
     for name in STAGES:
         if name in job.progress:

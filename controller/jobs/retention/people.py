@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -22,13 +22,12 @@ from controller.jobs.lifecycle import living
 from controller.jobs.record.domains import readable
 from controller.jobs.retention import details
 from controller.jobs.shop import certificate
-from controller.jobs.shop.certificate import Certificate
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 
 if TYPE_CHECKING:
-    from shared.documents import Error
+    from shared.documents import Certificate, Error
 
 #: The domain and the account of a job whose client's data are gone; {} is the job's id. Each is no other job's.
 DOMAIN, ACCOUNT = "{}.forgotten.invalid", "gone_{}"
@@ -171,7 +170,7 @@ def drop_unanswered(connection: sa.Connection, signed_by: str) -> int:
     return connection.execute(sa.delete(answers).where(*which)).rowcount
 
 
-def _problem() -> dict[str, Any]:
+def _problem() -> dict[str, object]:
     error = ShoplaunchError(FORGOTTEN, "what was stored of this service was erased")
     return {"type": "about:blank", "title": error.message, "status": 410, **error.as_dict()}
 

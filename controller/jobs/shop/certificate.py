@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
@@ -18,58 +18,16 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import states
-from controller.jobs.shop.checks.shop_checks import Visit
 from controller.keys import Keys
 from shared.errors import ShoplaunchError
 from shared.events import STAGES
 from shared.signing import PURPOSE_CERTIFICATE, load_signed
 
+if TYPE_CHECKING:
+    from shared.documents import Certificate, CertifiedBundle, Visit
+
 #: Parts of the agent's evidence that stand in the certificate itself.
 _OUTSIDE = ("bytes_read", "bytes_written", "sql_bytes", "peak_rss_bytes", "agent", "python", "stages", "counters")
-
-
-class CertifiedBundle(TypedDict):
-    """The bundle of a shop; `bytes` is its size."""
-
-    name: str
-    application: str
-    version: str
-    manifest_sha256: str
-    bytes: int
-    variant: NotRequired[str]
-
-
-class Started(TypedDict, total=False):
-    """How the agent was started, and how long that took; nothing where its first report did not arrive."""
-
-    started_by: str
-    start_reason: str
-    start_waited_seconds: float
-
-
-class Certificate(Started):
-    """The content of a birth certificate; of a client who was forgotten, without what names the shop. What only the
-    agent knows is `object`: an account's owner may have written it."""
-
-    job: str
-    domain: NotRequired[str]
-    server: str
-    account: NotRequired[str]
-    attempt: int
-    issued_at: str
-    shop_url: NotRequired[str]
-    admin_url: NotRequired[str]
-    bundle: CertifiedBundle
-    bytes_read: object
-    bytes_written: object
-    sql_bytes: object
-    peak_memory_bytes: object
-    agent: object
-    python: object
-    stages: dict[str, object]
-    evidence: dict[str, object]
-    probes: list[Visit]
-    fingerprints: dict[str, str]
 
 
 def kept(engine: sa.Engine, job: Job) -> str:
@@ -111,12 +69,12 @@ def make(job: Job, bundle: Bundle, values: Mapping[str, str], proof: Proof, keys
         "peak_memory_bytes": evidence.get("peak_rss_bytes"),
         "agent": evidence.get("agent"),
         "python": evidence.get("python"),
-        **_started(job),
         "stages": {name: seconds[name] for name in STAGES if name in seconds},
         "evidence": {key: value for key, value in evidence.items() if key not in _OUTSIDE},
         "probes": list(proof.visits),
         "fingerprints": dict(proof.fingerprints),
     }
+    _note_start(payload, job)
     return signed(PURPOSE_CERTIFICATE, payload, keys).decode("ascii")
 
 
@@ -133,16 +91,16 @@ def _certified(job: Job, bundle: Bundle) -> CertifiedBundle:
     return made
 
 
-def _started(job: Job) -> Started:
+def _note_start(payload: Certificate, job: Job) -> None:
+    """Note how the agent was started, and how long that took; nothing where its first report did not arrive."""
     found = starting.of(job)
     if found is None:
-        return {}
-    made: Started = {"started_by": found.way}
+        return
+    payload["started_by"] = found.way
     if found.reason:
-        made["start_reason"] = found.reason
+        payload["start_reason"] = found.reason
     if found.waited is not None:
-        made["start_waited_seconds"] = round(found.waited, 3)
-    return made
+        payload["start_waited_seconds"] = round(found.waited, 3)
 
 
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:

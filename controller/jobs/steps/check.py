@@ -20,7 +20,7 @@ from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
 if TYPE_CHECKING:
-    from shared.documents import Manifest
+    from shared.documents import Manifest, Visit
 
 #: Interval of the checks for the agent's own clean-up, and how many cron ticks it gets.
 LOOK_SECONDS = 5
@@ -75,7 +75,7 @@ def _require_gone(work: Work) -> str:
         raise StepWaits(waits.seconds, waits.note, lambda known: replace(learned(known), looked_early=True)) from None
 
 
-def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[shop_checks.Visit], str]:
+def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple[list[Visit], str]:
     """Return (the answers to all visits, a note about the sign-in).
 
     Raises check_failed, panel_*.

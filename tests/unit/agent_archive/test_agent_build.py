@@ -54,6 +54,13 @@ def test_the_agent_knows_every_error_code_and_advises_in_english_alone(tmp_path)
     }
 
 
+def test_schemas_of_what_agents_neither_read_nor_write_stay_out(tmp_path):
+    agent_build.build_agent(tmp_path / "a.pyz", KEYS)
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        carried = {Path(name).stem for name in archive.namelist() if name.startswith("shared/schemas/")}
+    assert {"job", "state", "ack"} <= carried and not {"certificate", "agent-view"} & carried
+
+
 def test_the_agents_own_modules_say_nothing_about_types(tmp_path):
     agent_build.build_agent(tmp_path / "a.pyz", KEYS)
     with zipfile.ZipFile(tmp_path / "a.pyz") as archive:

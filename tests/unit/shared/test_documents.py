@@ -14,7 +14,9 @@ PLAIN = {"string": str, "integer": int, "number": float, "boolean": bool, "null"
 #: Schema -> the type of its document.
 TYPES = {
     "ack": "Ack",
+    "agent-view": "AgentView",
     "billing-event": "BillingEvent",
+    "certificate": "Certificate",
     "error-codes": "ErrorCodes",
     "event": "Event",
     "job": "Job",
@@ -40,6 +42,10 @@ def differences(schema, root, kind, where):
     """Yield in words where `kind` is not what `schema`, a part of the schema `root`, says."""
     if "$ref" in schema:
         schema = root["definitions"][schema["$ref"].rsplit("/", 1)[1]]
+    if not {"type", "enum", "const"} & set(schema):
+        if kind is not object:
+            yield f"{where}: {kind} for anything"
+        return
     names = plain_names(schema)
     wanted = {PLAIN[name] for name in names if name in PLAIN}
     rest = alternatives(kind) - set(PLAIN.values())
@@ -129,6 +135,7 @@ def changed(path, value):
         (changed(("properties", "variant", "type"), ["string", "null"]), "job.variant"),
         (changed(("properties", "values", "additionalProperties"), {"type": "integer"}), "job.values.*"),
         (changed(("properties", "edits", "items"), {"type": "string"}), "job.edits[]"),
+        (changed(("properties", "variant"), {"description": "anything"}), "job.variant"),
     ],
 )
 def test_a_schema_that_says_something_else_is_seen(schema, expected):

@@ -18,13 +18,11 @@ from controller.jobs.engine.port import Engine
 from controller.jobs.intake import chores, follow_ups, view
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.installation import Installation
-from controller.jobs.intake.view import AgentView
 from controller.jobs.lifecycle import expectation
 from controller.jobs.shop import certificate
-from controller.jobs.shop.certificate import Certificate
 
 if TYPE_CHECKING:
-    from shared.documents import ServiceStatus
+    from shared.documents import AgentView, Certificate, ServiceStatus
 
 
 class Jobs:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from controller.jobs.shop import tls, values
 from controller.jobs.shop.checks import shop_checks
-from controller.jobs.shop.checks.shop_checks import Visit
 from controller.jobs.shop.checks.visits import Site
 from controller.panels.base import SiteAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
 if TYPE_CHECKING:
-    from shared.documents import Check
+    from shared.documents import Check, Visit
 
 #: A server that does not answer at all must not delay a shop for long.
 _LOOK_SECONDS = 5

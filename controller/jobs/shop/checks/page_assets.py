@@ -10,7 +10,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from controller.jobs.shop.checks.check_failure import failed
@@ -19,7 +19,7 @@ from controller.jobs.shop.checks.visits import Answer, Site, Visitor
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
-    from shared.documents import Check
+    from shared.documents import Check, RequestedAssets
 
 #: This much of each file is read; pages are read whole.
 FILE_BYTES = 64 * 1024
@@ -34,14 +34,7 @@ _HTML = "text/html"
 _NUMBERS = re.compile(r"\d+")
 
 
-class Assets(TypedDict):
-    """How many of a page's addresses were requested, and how many answered."""
-
-    asked: int
-    answered: int
-
-
-def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str] = ()) -> Assets:
+def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str] = ()) -> RequestedAssets:
     """Return how many of the page's addresses were requested, and how many answered.
 
     `assets` of the check limits the distinct addresses of each kind that are requested; `written` are its forbidden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from controller.jobs.shop.checks import page_assets, sign_in
 from controller.jobs.shop.checks.check_failure import failed
@@ -12,7 +12,7 @@ from controller.jobs.shop.checks.visits import TIMEOUT_SECONDS, Answer, Site, Vi
 from shared.placeholders import Renderer
 
 if TYPE_CHECKING:
-    from shared.documents import Check, SignIn
+    from shared.documents import Check, SignIn, Visit
 
 #: For all visits of one look at a shop: one that answers slowly each time would hold up other jobs of its server.
 ALL_SECONDS = 300
@@ -34,18 +34,6 @@ _CAUSES: Mapping[int, str] = {
 }
 
 
-class Visit(TypedDict):
-    """A page that was visited."""
-
-    name: str
-    path: str
-    status: int
-    bytes: int
-    seconds: float
-    redirects: int
-    assets: NotRequired[page_assets.Assets]
-
-
 def deadline() -> float:
     """Return when a look at a shop that begins now has to be over (monotonic)."""
     return time.monotonic() + ALL_SECONDS
@@ -65,7 +53,8 @@ def run_checks(
     `end` is the deadline of all visits; without it, `deadline()`.
     Raises ShoplaunchError `check_failed` for the first page that is not as expected.
     """
-    rows, end = list[Visit](), deadline() if end is None else end
+    rows: list[Visit] = []
+    end = deadline() if end is None else end
     for check in checks:
         filled = _filled(check, renderer)
         name, path = check["name"], site.base_uri.rstrip("/") + filled["path"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import lazy_gettext
 
-from controller.jobs.shop.certificate import Certificate
 from controller.web.pages.operator import starts
 from controller.web.support import labels
 from controller.web.support.i18n import amount, duration, gettext
 from shared.events import STAGES
+
+if TYPE_CHECKING:
+    from shared.documents import Certificate
 
 NAMES: dict[str, Any] = {
     "account": lazy_gettext("Account"),
@@ -77,14 +79,16 @@ _WORDS: Mapping[str, Callable[[Any], Any]] = {
 _PLAIN = (str, int, float, bool, type(None))
 
 
-def of_certificate(payload: Certificate) -> dict[str, Any]:
+def of_certificate(payload: Certificate) -> dict[str, object]:
     """Return {"facts": [(label, value)], "sections": [{"title", "facts", "table", "rows", "left_out"}]}."""
     sections: list[dict[str, Any]] = []
     facts = _split(sections, payload)
     return {"facts": facts, "sections": sections}
 
 
-def _split(sections: list[dict[str, Any]], values: Mapping[str, Any], within: str = "") -> list[tuple[Any, Any]]:
+def _split(
+    sections: list[dict[str, object]], values: Mapping[str, object], within: str = ""
+) -> list[tuple[object, object]]:
     """Return the plain ones of `values` as facts; each other value becomes its own section."""
     for key in sorted(values, key=_rank):
         if not _is_plain(values[key]):
@@ -125,13 +129,13 @@ def _add_section(sections: list[dict[str, Any]], key: str, value: Any, within: s
         del sections[place]
 
 
-def _is_long(value: Mapping[str, Any]) -> bool:
+def _is_long(value: Mapping[str, object]) -> bool:
     """Return whether `value` is a list by name (a row count per table …) rather than a handful of facts."""
     digests = [isinstance(item, str) and len(item) == DIGEST_CHARS for item in value.values()]
     return len(value) > MAX_FACTS or (bool(digests) and all(digests))
 
 
-def _table(rows: Sequence[Any]) -> dict[str, Any]:
+def _table(rows: Sequence[object]) -> dict[str, object]:
     shown = [row if isinstance(row, Mapping) else {"name": row} for row in rows[:MAX_ROWS]]
     keys = list(dict.fromkeys(key for row in shown for key in row))[:MAX_COLUMNS]
     body = [[_cell(row.get(key)) for key in keys] for row in shown]
@@ -139,7 +143,7 @@ def _table(rows: Sequence[Any]) -> dict[str, Any]:
     return {"table": table, "rows": len(rows), "left_out": len(rows) - len(shown)}
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if _is_plain(value):
         return value
     if isinstance(value, Mapping) and set(value) == ASSETS and all(type(one) is int for one in value.values()):
@@ -148,9 +152,9 @@ def _cell(value: Any) -> Any:
     return " ".join(map(str, value)) if isinstance(value, Sequence) else str(value)
 
 
-def _name(key: Any) -> Any:
+def _name(key: object) -> object:
     return NAMES.get(str(key)) or labels.known_step(str(key)) or str(key).replace("_", " ").capitalize()
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, _PLAIN)

@@ -10,7 +10,6 @@ from flask_babel import lazy_gettext
 
 from controller.access.actor import COMMAND_LINE
 from controller.follow_up_kinds import KINDS, Kind
-from controller.jobs.intake.view import AgentView, StageView
 from controller.jobs.lifecycle.states import FINISHING, LIVE, PREPARING, may
 from controller.web.support import labels
 from controller.web.support.i18n import duration, gettext, language
@@ -18,7 +17,7 @@ from shared.errors import advice, is_known
 from shared.job import RESTORE
 
 if TYPE_CHECKING:
-    from shared.documents import Error, ServiceStatus, Step
+    from shared.documents import AgentView, Error, ServiceStatus, StageView, Step
 
 #: Actions in the audit log; beginning a follow-up job is one, named as the kind.
 ACTIONS: dict[str, Any] = {
@@ -120,7 +119,7 @@ def _rows(steps: Iterable[Step], stages: Sequence[StageView]) -> list[dict[str, 
     return rows
 
 
-def _stage_row(stage: StageView) -> dict[str, Any]:
+def _stage_row(stage: StageView) -> dict[str, object]:
     row = {"attempts": None, "started_at": None, "finished_at": None, "seconds": None, "error": None, **stage}
     return {**row, "stage": True, "label": labels.step_label(stage["name"])}
 
@@ -150,12 +149,12 @@ def _detail(action: str, detail: str) -> str:
     return f"{name} ({labels.ROLES[role]})" if is_of_role else detail
 
 
-def _action(action: str) -> Any:
+def _action(action: str) -> object:
     """Return the label of an action; an unknown one keeps its own name."""
     return lazy_gettext(KINDS[action].begun) if action in KINDS else ACTIONS.get(action, action)
 
 
-def of_kind(kind: Kind) -> dict[str, Any]:
+def of_kind(kind: Kind) -> dict[str, object]:
     """Return the values of the page that asks before a follow-up job begins, or goes on."""
     return {
         "kind": kind,

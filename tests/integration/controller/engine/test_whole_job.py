@@ -88,11 +88,13 @@ def test_events_are_followed_stage_by_stage(world):
     (stage,) = view["stages"]
     assert (stage["name"], stage["state"], stage["seconds"]) == ("unpack", "done", 3.25)
     assert view["heard_at"] is not None
+    validate("agent-view", view, "internal")
 
 
 def test_the_certificate_is_signed_evidence(world):
     job = world.live()
     found = world.service.jobs.certificate(job.id)
+    validate("certificate", found, "internal")
     assert list(found["stages"]) == ["verify", "unpack", "import", "prove", "switch"]
     assert (found["bytes_read"], found["bytes_written"], found["peak_memory_bytes"]) == (1000, 3000, 40_000_000)
     assert found["sql_bytes"] == 2000

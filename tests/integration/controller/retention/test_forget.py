@@ -11,6 +11,7 @@ from controller.db.orders.services import BilledService
 from controller.jobs.intake import chores, refused_orders, termination
 from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
+from shared.schema import validate
 from tests.integration.controller import follow_ups
 from tests.integration.controller.retention.stored import DAY, dump, rows
 from tests.integration.controller.retention.stored import sweep as swept
@@ -74,6 +75,7 @@ def test_the_figures_of_the_certificate_stay_and_it_verifies(world):
     before = world.service.jobs.certificate(job.id)
     forget(world)
     after = world.service.jobs.certificate(job.id)
+    validate("certificate", after, "internal")
     kept = ("job", "server", "issued_at", "bundle", "bytes_read", "sql_bytes", "stages", "fingerprints")
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     assert after["evidence"]["tables"] == before["evidence"]["tables"] and "domain" not in after
