@@ -38,7 +38,7 @@ def _unverified() -> ssl.SSLContext:
 class OfferedTls(_Base):
     """PyMySQL's connection; where nobody is verified, no authorities are read: that takes longer than to connect."""
 
-    def _create_ssl_ctx(self, how: Any) -> ssl.SSLContext:
+    def _create_ssl_ctx(self, how: object) -> ssl.SSLContext:
         connection: Any = super()
         context: ssl.SSLContext = connection._create_ssl_ctx(how) if how else _unverified()
         return context

@@ -91,7 +91,7 @@ class Exchange:
         return context.wrap_socket(plain, server_hostname=tls_name(host))
 
 
-def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[Any, ...]]":
+def _addresses(host: "str | bytes", port: int, seconds: float) -> "list[tuple[object, ...]]":
     """Return socket.getaddrinfo's result, which has no deadline of its own. Raises OSError, socket.timeout after
     `seconds`."""
     found: "list[tuple[Any, ...]]" = []

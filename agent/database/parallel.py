@@ -51,7 +51,7 @@ class _Workers:
     """A queue of tasks from which each free worker takes the next."""
 
     def __init__(
-        self, ctx: "Work", tasks: "Sequence[Callable[[OurConnection], Any]]", progress: "Callable[[float], None]"
+        self, ctx: "Work", tasks: "Sequence[Callable[[OurConnection], object]]", progress: "Callable[[float], None]"
     ) -> None:
         self._ctx = ctx
         self._tasks = tasks

@@ -144,7 +144,7 @@ class EventLog:
         """Return the event `name` after all others, of which nothing is written to the account."""
         return self._made(self._seq + 1, name, {"percent": 100})
 
-    def _made(self, number: int, name: str, fields: "dict[str, Any]") -> "Event":
+    def _made(self, number: int, name: str, fields: "dict[str, object]") -> "Event":
         return make_event(self._job["job"], self._job["attempt"], number, name, self.clock(), **fields)
 
     def waits(self, name: str) -> bool:
@@ -199,7 +199,7 @@ class EventLog:
             self._lock.touch()
         self._state.note(percent=self.percent, progress_at=self.clock())
 
-    def stage_finished(self, stage: str, number: int, seconds: float, **more: "Any") -> None:
+    def stage_finished(self, stage: str, number: int, seconds: float, **more: "object") -> None:
         """Report that `stage` has ended after `seconds` in total, with the number from `next_number`."""
         self.event("stage_finished", number, stage=stage, seconds=seconds, **more)
 

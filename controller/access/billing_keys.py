@@ -143,7 +143,7 @@ def choices(actor: Actor) -> dict[str, list[str]]:
     return {"servers": [row.name for row in known[0]], "bundles": [row.name for row in known[1]]}
 
 
-def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[Any]]:
+def trail(actor: Actor, name: str, limit: int) -> list[sa.Row[object]]:
     """Return the audit log's rows (at, user, action, job, detail) of the key, newest first."""
     get(actor, name)
     with reading(actor.engine) as connection:

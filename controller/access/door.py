@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from controller.access import passwords, second_factor
@@ -125,7 +123,7 @@ class Access:
         """Add the result to a row that was written before the action, with the detail `before`."""
         transact(self._engine, lambda connection: access.complete_audit(connection, number, job, detail, before))
 
-    def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+    def list_audit(self, limit: int, offset: int, user: str | None = None) -> list[sa.Row[object]]:
         """Return the audit log's entries (at, user, action, job, detail), newest first; only those of `user` when it is
         given."""
         with reading(self._engine) as connection:

@@ -47,7 +47,7 @@ def count(connection: sa.Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
-def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
+def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[object]]:
     """Yield the table's rows in the order of its primary key, read one page at a time."""
     key = list(table.primary_key.columns)
     places = [list(table.columns).index(column) for column in key]
@@ -64,7 +64,7 @@ def rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.Row[Any]]:
             return
 
 
-def _behind(key: list[sa.Column[Any]], values: list[object]) -> sa.ColumnElement[bool]:
+def _behind(key: list[sa.Column[object]], values: list[object]) -> sa.ColumnElement[bool]:
     """Return the condition for rows after the one with these values; it repeats the condition on the first column, or
     servers would not use an index."""
     condition: sa.ColumnElement[bool] = key[-1] > values[-1]

@@ -274,5 +274,5 @@ def _manifest(manifest: Manifest, bundle: BundleWriter) -> bytes:
     return content
 
 
-def _document(value: Any) -> bytes:
+def _document(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")

@@ -35,7 +35,7 @@ class Section:
     rows: list[tuple[str, str]]
 
 
-def php_range(needs: Mapping[str, Any]) -> str:
+def php_range(needs: Mapping[str, object]) -> str:
     """Return the PHP versions a bundle needs (`requirements.php` of its manifest), for people."""
     made_for = f" (made for {needs['preferred']})" if needs.get("preferred") else ""
     upto = f" to {needs['max']}" if needs.get("max") else " or later"

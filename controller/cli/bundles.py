@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -45,7 +45,7 @@ def _bundles() -> Bundles:
     return inventory.bundle_store(load_config())
 
 
-def _row(known: Bundle) -> dict[str, Any]:
+def _row(known: Bundle) -> dict[str, object]:
     added = datetime.fromtimestamp(known.added_at, UTC).isoformat(timespec="seconds")
     return {**vars(known), "added_at": added, "stored": known.store_key is not None}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
@@ -68,7 +66,7 @@ def _summary(found: EngineStatus, waited: float | None) -> str:
     return f"Engine {found.kind}: {found.due} due jobs{oldest}."
 
 
-def _worker(one: WorkerRow, now: float) -> dict[str, Any]:
+def _worker(one: WorkerRow, now: float) -> dict[str, object]:
     age = max(0.0, now - one.beat_at)
     return {
         "name": one.name,
@@ -81,7 +79,7 @@ def _worker(one: WorkerRow, now: float) -> dict[str, Any]:
     }
 
 
-def _server(one: ServerStatus) -> dict[str, Any]:
+def _server(one: ServerStatus) -> dict[str, object]:
     breaker = one.breaker
     state = "closed" if breaker is None else "open" if breaker.is_open else "failing"
     next_at = None if breaker is None else breaker.next_at

@@ -83,7 +83,7 @@ def retire(yes: bool, at_once: bool) -> None:
     click.echo(f"Now {installed.phrase('restart')}, then `shoplaunch skeleton install SERVER` for every server.")
 
 
-def _scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _scope_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add the options for a key's permissions to a command."""
     options = (
         click.option("--server", "servers", multiple=True, help="It may order for this server only; * for all."),
@@ -157,7 +157,7 @@ def list_keys(as_json: bool) -> None:
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Add one: shoplaunch key add NAME")
 
 
-def _row(found: ApiKey, as_json: bool) -> dict[str, Any]:
+def _row(found: ApiKey, as_json: bool) -> dict[str, object]:
     lists = {"servers": found.servers, "bundles": found.bundles, "may": found.operations}
     return {
         "name": found.name,
@@ -167,7 +167,7 @@ def _row(found: ApiKey, as_json: bool) -> dict[str, Any]:
     }
 
 
-def _list(values: tuple[str, ...] | None, as_json: bool) -> Any:
+def _list(values: tuple[str, ...] | None, as_json: bool) -> object:
     if as_json:
         return None if values is None else list(values)
     return "all" if values is None else ", ".join(values) or "none"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from controller.cli.terminal.confirmation import confirm, yes_option
@@ -45,7 +43,7 @@ def list_refused(everything: bool, limit: int, as_json: bool) -> None:
     print_rows(map(_row, found), columns, as_json=as_json, empty="No order is refused.")
 
 
-def _row(order: RefusedOrder) -> dict[str, Any]:
+def _row(order: RefusedOrder) -> dict[str, object]:
     error = {name: order.error.get(name) for name in ("code", "message", "advice", "retryable")}
     return {
         "id": order.id,

@@ -119,7 +119,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._lost[0] = 1
         end_process(why)
 
-    def _end(self, _server: Any, _process: Any) -> None:
+    def _end(self, _server: object, _process: object) -> None:
         if self._presence is not None:
             self._presence.stop()
         if self._worker is not None and not self._worker.stop(WORKER_SECONDS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -151,7 +151,7 @@ def list_users(as_json: bool) -> None:
     print_rows(rows, _COLUMNS, as_json=as_json, empty="No operator yet. Add one: shoplaunch user add NAME")
 
 
-def _row(one: Operator) -> dict[str, Any]:
+def _row(one: Operator) -> dict[str, object]:
     times = {name: iso(getattr(one, name)) for name in ("created_at", "signed_in_at")}
     return {**vars(one), **times}
 

@@ -19,7 +19,7 @@ Long = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def of_job(*, primary: bool) -> sa.Column[Any]:
+def of_job(*, primary: bool) -> sa.Column[object]:
     """Return the column `job`, whose row goes with its job's."""
     reference = sa.ForeignKey("jobs.id", ondelete="CASCADE")
     return sa.Column("job", sa.String(40), reference, primary_key=primary, nullable=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
@@ -45,7 +45,7 @@ def insert(connection: sa.Connection, event: Event, now: float) -> None:
     connection.execute(_NEW, {**values, "stage": event.get("stage"), "received_at": now, "body": body_of(event)})
 
 
-def oldest(connection: sa.Connection, job_id: str, limit: int) -> list[sa.Row[Any]]:
+def oldest(connection: sa.Connection, job_id: str, limit: int) -> list[sa.Row[object]]:
     """Return rows (id, attempt, seq, bytes) of the job's oldest events that end no attempt, failures last."""
     size = sa.func.length(events.c.body).label("bytes")
     # As `body_of` writes it; within a text the quotes would be escaped

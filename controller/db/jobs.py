@@ -118,7 +118,7 @@ class Conflict(Exception):
     """The row was changed by another process between reading and writing."""
 
 
-def _job(row: sa.Row[Any]) -> Job:
+def _job(row: sa.Row[object]) -> Job:
     values = dict(row._mapping)
     shared = values.pop(_SHARED)
     for name in _DOCUMENTS:
@@ -133,7 +133,7 @@ def admin_folder(known: Mapping[str, object]) -> str:
     return urlsplit(decode(known).admin_url or "").path.strip("/").rpartition("/")[2]
 
 
-def _as_columns(values: Mapping[str, object]) -> dict[str, Any]:
+def _as_columns(values: Mapping[str, object]) -> dict[str, object]:
     return {
         name: json.dumps(value, sort_keys=True) if name in _DOCUMENTS and value is not None else value
         for name, value in values.items()
@@ -153,12 +153,12 @@ def get(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     return _job(row)
 
 
-def of_which(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def of_which(*which: sa.ColumnElement[bool]) -> sa.Select[object]:
     """Return the query of the job with the id `wanted` if `which` holds, to be built once."""
     return _BY_ID.where(*which)
 
 
-def first_of(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any]) -> Job | None:
+def first_of(connection: sa.Connection, query: sa.Select[object], values: Mapping[str, object]) -> Job | None:
     """Return the job of a query that `of_which` made, None for none."""
     row = connection.execute(query, values).first()
     return None if row is None else _job(row)

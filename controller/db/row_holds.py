@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,6 +15,6 @@ class Hold(enum.Enum):
     ALONE = enum.auto()
 
 
-def held(query: sa.Select[Any], hold: Hold) -> sa.Select[Any]:
+def held(query: sa.Select[object], hold: Hold) -> sa.Select[object]:
     """Return `query` such that its rows are held; SQLite admits one writer anyway."""
     return query if hold is Hold.NOT else query.with_for_update(read=hold is Hold.SHARED)

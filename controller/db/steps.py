@@ -122,7 +122,9 @@ def _writing(number: int, differ: Sequence[str], alike: Collection[str]) -> sa.U
     return query.values({name: _new(steps.c[name], names, is_one=name in alike) for name in differ})
 
 
-def _new(column: sa.Column[Any], names: Sequence[sa.BindParameter[str]], *, is_one: bool) -> sa.ColumnElement[Any]:
+def _new(
+    column: sa.Column[object], names: Sequence[sa.BindParameter[str]], *, is_one: bool
+) -> sa.ColumnElement[object]:
     """Return what the column becomes in each of the rows."""
     values = [sa.bindparam(f"new_{column.name}_{at}", type_=column.type) for at in range(len(names))]
     if is_one:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from controller.db.columns import NAMES, OPTIONS, Id, Long, of_job
@@ -11,7 +9,7 @@ from controller.db.columns import NAMES, OPTIONS, Id, Long, of_job
 metadata = sa.MetaData(naming_convention=NAMES)
 
 
-def _table(name: str, *columns: sa.Column[Any] | sa.UniqueConstraint | sa.Index) -> sa.Table:
+def _table(name: str, *columns: sa.Column[object] | sa.UniqueConstraint | sa.Index) -> sa.Table:
     return sa.Table(name, metadata, *columns, **OPTIONS)
 
 

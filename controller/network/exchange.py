@@ -106,7 +106,7 @@ class BoundedSocket:
             self.plain.settimeout(self._exchange.left())
             rest = rest[self.plain.send(rest) :]
 
-    def makefile(self, *_mode: Any, **_more: Any) -> Stream:
+    def makefile(self, *_mode: object, **_more: object) -> Stream:
         """Return the stream of received bytes."""
         return Stream(_Incoming(self.plain, self._exchange))
 

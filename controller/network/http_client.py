@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from controller.network import local_peers
@@ -191,7 +191,7 @@ class _HttpSocket(BoundedSocket):
 
     stream: Stream | None = None
 
-    def makefile(self, *mode: Any, **more: Any) -> Stream:
+    def makefile(self, *mode: object, **more: object) -> Stream:
         self.stream = super().makefile(*mode, **more)
         return self.stream
 

@@ -25,7 +25,7 @@ def parse(body: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _refuse(name: str) -> Any:
+def _refuse(name: str) -> object:
     raise ValueError(f"{name} is no number")
 
 

@@ -45,7 +45,7 @@ def _answer(ask: Callable[[], Any], seconds: float) -> Any:
 
 
 class _Question:
-    def __init__(self, ask: Callable[[], Any]) -> None:
+    def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
         self._done = threading.Event()
         self._found: Any = None

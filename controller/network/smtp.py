@@ -86,7 +86,7 @@ class _BoundedSmtp(smtplib.SMTP):
         super().__init__(server.host, server.port, local_hostname="localhost", timeout=exchange.seconds)
         self.local_hostname = self._own_name()
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+    def _get_socket(self, host: str, port: int, timeout: float) -> object:
         found = self._exchange.connect(host, port)
         if self._is_plain:
             # Mails hold clients' links, which an account that has taken the port would read

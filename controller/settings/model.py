@@ -40,7 +40,7 @@ def _model() -> Any:
 
 
 @cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: type) -> TypeAdapter[object]:
     return TypeAdapter(kind)
 
 
@@ -97,7 +97,7 @@ def _by_kind(section: str, kind: str) -> str:
     return f"must be a {wanted}"
 
 
-def _remove(values: dict[str, Any], path: list[str]) -> None:
+def _remove(values: dict[str, object], path: list[str]) -> None:
     *before, name = path
     for section in before:
         below = values.get(section)
@@ -105,7 +105,7 @@ def _remove(values: dict[str, Any], path: list[str]) -> None:
     values.pop(name, None)
 
 
-def validated(kind: type, values: Mapping[str, Any], section: str) -> tuple[Any, list[Problem]]:
+def validated(kind: type, values: Mapping[str, object], section: str) -> tuple[object, list[Problem]]:
     """Return (the section, no problems) or (None, the problems)."""
     try:
         return _adapter(kind).validate_python(dict(values)), []
@@ -115,7 +115,7 @@ def validated(kind: type, values: Mapping[str, Any], section: str) -> tuple[Any,
         return None, [_problem([*path, str(one["loc"][0])], one, fatal=False) for one in found]
 
 
-def complaints(kind: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+def complaints(kind: type, values: Mapping[str, object]) -> tuple[object, list[tuple[str, str]]]:
     """Return (`values` as an instance of `kind`, nothing) or (None, [(name, what is wrong with it)])."""
     try:
         return _adapter(kind).validate_python(dict(values)), []

@@ -46,7 +46,7 @@ class Rule:
         # Imported here: see loading.py
         from pydantic_core import PydanticCustomError, core_schema
 
-        def judged(value: Any) -> Any:
+        def judged(value: object) -> object:
             complaint = self.complaint(value)
             if complaint:
                 raise PydanticCustomError("refused", "{complaint}", {"complaint": complaint})
@@ -57,10 +57,10 @@ class Rule:
         return core_schema.no_info_after_validator_function(judged, handler(source))
 
 
-def _of_kind(kind: type) -> Callable[[Any], str]:
+def _of_kind(kind: type) -> Callable[[object], str]:
     """Return a judge of values in the file: there, a number is written as one."""
 
-    def judge(value: Any) -> str:
+    def judge(value: object) -> str:
         fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
         return "" if fits or isinstance(value, Spelled) else f"must be a {kind.__name__}"
 
@@ -123,12 +123,12 @@ def _below_home(value: str) -> str:
     return "" if fits else "must be a path below the home directory"
 
 
-def _pythons(value: Any) -> str:
+def _pythons(value: object) -> str:
     fits = isinstance(value, list | tuple) and all(isinstance(one, str) and one.startswith("/") for one in value)
     return "" if fits else "must be a list of absolute paths"
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     fits = isinstance(value, list | tuple) and bool(value) and all(isinstance(one, str) for one in value)
     return "" if fits else "must be a list of words"
 

@@ -18,7 +18,7 @@ _QUERY = re.compile(r"(?P<name>[?&][^=&]*(?:pass|secret|token|key|pwd)[^=&]*)=[^
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*\Z")
 
 
-def rows_of(survey: Survey) -> Iterator[dict[str, Any]]:
+def rows_of(survey: Survey) -> Iterator[dict[str, object]]:
     """Yield {"name", "value", "from", "where"} of every setting; a section [whmcs] only where there is one."""
     names = [name for name in rows() if not name.startswith(REPEATED + ".")]
     # Also those of sections that repeat, with names of the operator's
@@ -31,7 +31,7 @@ def rows_of(survey: Survey) -> Iterator[dict[str, Any]]:
             yield {"name": name, "value": shown, "from": place.kind, "where": place.where}
 
 
-def _value(survey: Survey, name: str, row: Row) -> Any:
+def _value(survey: Survey, name: str, row: Row) -> object:
     section, *below = name.split(".")
     found: Any = getattr(survey.config, section)
     for one in below:
@@ -48,7 +48,7 @@ def masked(text: str) -> str:
     return _QUERY.sub(rf"\g<name>={MASK}", _PASSWORD.sub(rf"\g<begin>:{MASK}@\g<end>", text))
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a value for a table."""
     if isinstance(value, bool):
         return "yes" if value else "no"

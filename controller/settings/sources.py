@@ -44,7 +44,7 @@ class Layer:
     #: Files that hold a value which nobody else may know.
     secret_files: list[Path] = field(default_factory=list)
 
-    def put(self, name: str, value: Any, place: Place) -> None:
+    def put(self, name: str, value: object, place: Place) -> None:
         """Set `name`, such as mail.port."""
         *sections, last = name.split(".")
         folder = self.values
@@ -75,7 +75,7 @@ def of_file(path: Path) -> Layer:
     return layer
 
 
-def _leaves(values: Mapping[str, Any], before: str) -> Iterator[str]:
+def _leaves(values: Mapping[str, object], before: str) -> Iterator[str]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{before}{name}.")

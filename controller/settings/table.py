@@ -91,11 +91,11 @@ def _of(kind: type, prefix: str) -> Iterator[Row]:
         yield row
 
 
-def _default(one: Field[Any]) -> Any:
+def _default(one: Field[object]) -> object:
     return one.default if one.default_factory is MISSING else one.default_factory()
 
 
-def _plain(hint: Any) -> type:
+def _plain(hint: object) -> type:
     """Return str, int, bool or list for a field's type."""
     kinds = [hint, *get_args(hint)]
     for kind in (bool, int, str):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -131,7 +130,7 @@ def _alone(config: Config) -> AbstractContextManager[None]:
     return alone(config.agent)
 
 
-def row(channel: Channel, own: list[str], new: Outcomes, before: Outcomes) -> dict[str, Any]:
+def row(channel: Channel, own: list[str], new: Outcomes, before: Outcomes) -> dict[str, object]:
     """Return what is shown of a channel."""
     return {
         "channel": channel.name,

@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from controller.files import alone, remove_unfinished, replace_durably, write_durably
 from controller.settings.sections import FILE_NAME
@@ -16,7 +15,7 @@ from shared.errors import ShoplaunchError
 _NEXT = re.compile(r"^[ \t]*\[", re.M)
 
 
-def put(file: Path, changes: Mapping[str, Any]) -> None:
+def put(file: Path, changes: Mapping[str, object]) -> None:
     """Set `changes` (such as mail.port) in the settings file in one go; the same ones twice change nothing.
 
     Raises ShoplaunchError `config_invalid` when they have to be written there by hand.
@@ -32,7 +31,7 @@ def put(file: Path, changes: Mapping[str, Any]) -> None:
         raise _by_hand(changes) from None
 
 
-def _put(path: Path, changes: Mapping[str, Any]) -> None:
+def _put(path: Path, changes: Mapping[str, object]) -> None:
     before = path.read_text("utf-8") if path.exists() else ""
     after = before
     for name, value in changes.items():
@@ -52,11 +51,11 @@ def _parts(name: str) -> tuple[str, str]:
     return section, last
 
 
-def _line(name: str, value: Any) -> str:
+def _line(name: str, value: object) -> str:
     return f"{name} = {json.dumps(value, ensure_ascii=False)}"
 
 
-def _by_hand(changes: Mapping[str, Any]) -> ShoplaunchError:
+def _by_hand(changes: Mapping[str, object]) -> ShoplaunchError:
     lines = []
     for name, value in changes.items():
         section, last = _parts(name)
@@ -65,7 +64,7 @@ def _by_hand(changes: Mapping[str, Any]) -> ShoplaunchError:
     return ShoplaunchError("config_invalid", "\n".join(lines))
 
 
-def _with(text: str, section: str, name: str, value: Any) -> str:
+def _with(text: str, section: str, name: str, value: object) -> str:
     begin = 0
     if section:
         found = re.search(rf"^[ \t]*\[{re.escape(section)}\][ \t]*(#[^\n]*)?$", text, re.M)
@@ -88,7 +87,7 @@ def _within(part: str, section: str, name: str, line: str) -> str:
     return f"\n{line}{part}" if section else f"{line}\n{part}"
 
 
-def _differs_only_so(before: str, after: str, changes: Mapping[str, Any]) -> bool:
+def _differs_only_so(before: str, after: str, changes: Mapping[str, object]) -> bool:
     """Return whether nothing else has changed: the file may be written in unforeseen ways."""
     try:
         wanted, new = tomllib.loads(before), tomllib.loads(after)

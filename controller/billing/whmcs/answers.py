@@ -13,7 +13,7 @@ _FLAT = re.compile(r"\[([^\]]*)\]")
 _FLAT_CHARS = 200
 
 
-def parsed(content: bytes) -> dict[str, Any] | None:
+def parsed(content: bytes) -> dict[str, object] | None:
     """Return the JSON object in `content`, None when it is none."""
     try:
         found = json_body.parse(content)
@@ -39,7 +39,7 @@ def items(document: Mapping[str, Any], outer: str, inner: str) -> Iterator[dict[
         yield from _flat(document, f"{outer}[{inner}]")
 
 
-def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[dict[str, Any]]:
+def _flat(document: Mapping[str, object], prefix: str) -> Iterator[dict[str, object]]:
     rows: dict[str, dict[str, Any]] = {}
     for key, value in document.items():
         # A long name made of brackets would take quadratic time

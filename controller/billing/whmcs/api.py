@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from controller.billing.whmcs.answers import parsed
@@ -48,7 +47,7 @@ class WhmcsApi:
     def __init__(self, settings: WhmcsSettings) -> None:
         self._settings = settings
 
-    def call(self, action: str, **values: str | int) -> dict[str, Any]:
+    def call(self, action: str, **values: str | int) -> dict[str, object]:
         """Return the answer to `action`; empty values are left out.
 
         Raises WhmcsError when WHMCS refuses; ShoplaunchError `whmcs_unreachable` when the outcome is unknown (as
@@ -74,7 +73,7 @@ class WhmcsApi:
             raise ShoplaunchError("whmcs_unreachable", f"{action}: WHMCS answered {status}: {message}")
         raise WhmcsError(action, message)
 
-    def ask(self, action: str, **values: str | int) -> dict[str, Any]:
+    def ask(self, action: str, **values: str | int) -> dict[str, object]:
         """Return the answer to a query like `call`; a refusal is a failure, `whmcs_error`."""
         try:
             return self.call(action, **values)

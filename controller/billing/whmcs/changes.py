@@ -8,7 +8,7 @@ the first call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from controller.billing.base import About, Unsettled
 from controller.billing.whmcs.api import GaveUp, NeverAsked, WhmcsApi, WhmcsError
@@ -45,7 +45,7 @@ class Changes:
             raise Unsettled(UNREACHABLE, message, min(left, SETTLE_SECONDS))
         return act()
 
-    def make(self, about: About, what: str, action: str, **values: str | int) -> dict[str, Any]:
+    def make(self, about: About, what: str, action: str, **values: str | int) -> dict[str, object]:
         """Make a change; record beforehand until when it may still take effect, in case no answer comes.
 
         Raises as WhmcsApi.call; a refusal is `whmcs_template`, `whmcs_mail_failed` or `whmcs_error`.

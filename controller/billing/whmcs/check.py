@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from controller.billing.whmcs.answers import items
 from controller.billing.whmcs.api import WhmcsApi, WhmcsError
@@ -72,7 +71,7 @@ def _one_of(name: str, wanted: str, look: Callable[[], dict[str, str]], action: 
     return name, False, f"there is no {name} {wanted}; there are: {names}", f"Correct [whmcs] {name}."
 
 
-def _departments(api: WhmcsApi) -> Iterator[dict[str, Any]]:
+def _departments(api: WhmcsApi) -> Iterator[dict[str, object]]:
     return items(api.call("GetSupportDepartments", ignore_dept_assignments="true"), "departments", "department")
 
 

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from controller.billing.base import About, Alarm, Billing, Handover, Unsettled
 from controller.billing.whmcs.api import WhmcsApi
@@ -104,7 +104,7 @@ class Whmcs(Billing):
         return client_of(self._api, about)
 
 
-def _each(*actions: Callable[[], Any]) -> list[Any]:
+def _each(*actions: Callable[[], object]) -> list[object]:
     """Call all of `actions`, even when some fail; return their results.
 
     Raises the failure that most deserves a retry: first one that may pass, then one that only needs waiting.

@@ -21,7 +21,7 @@ class WhmcsSettings(WhmcsSection):
     """Access to WHMCS. `department` is the support department's number, `admin` the login name for replies."""
 
     @classmethod
-    def sections(cls, values: Mapping[str, Any]) -> dict[str, WhmcsSettings]:
+    def sections(cls, values: Mapping[str, object]) -> dict[str, WhmcsSettings]:
         """Return key -> settings of [whmcs] and of every [whmcs.KEY] in it. Raises `config_invalid`."""
         others = {key: section for key, section in values.items() if isinstance(section, Mapping)}
         own = {name: value for name, value in values.items() if name not in others}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from controller.billing.base import About, Alarm, Handover
 from controller.billing.whmcs import ticket_texts
@@ -96,7 +95,7 @@ class Tickets:
         )
         return {"id": str(answer.get("id")), "tid": str(answer.get("tid"))}
 
-    def _read(self, about: About, client: Client) -> tuple[str, dict[str, Any]]:
+    def _read(self, about: About, client: Client) -> tuple[str, dict[str, object]]:
         """Return (number, content) of the order's ticket; open a new one when staff deleted or merged it."""
         ticket = self._ticket(about, client)
         try:
@@ -107,5 +106,5 @@ class Tickets:
         return ticket["id"], self._api.ask("GetTicket", ticketid=ticket["id"])
 
 
-def _says(ticket: dict[str, Any], outer: str, inner: str, entry: str) -> bool:
+def _says(ticket: dict[str, object], outer: str, inner: str, entry: str) -> bool:
     return any(entry in str(row.get("message")) for row in items(ticket, outer, inner))

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.bundles.encodings.encoding import Encode
 from controller.bundles.encodings.table import searched
@@ -239,7 +239,7 @@ def _files(data: bytes) -> Iterator[tuple[str, bool, bytes]]:
                 yield item.name, False, content.read()
 
 
-def _coded_strings(value: Any) -> Iterator[bytes]:
+def _coded_strings(value: object) -> Iterator[bytes]:
     if isinstance(value, str):
         try:
             yield base64.b64decode(value, validate=True)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from controller.bundles.pack import digests
 from controller.bundles.pack.plan import Plan
@@ -68,7 +68,7 @@ class DecidedPlan:
             elif one.decision == REMOVE and one.place.file:
                 self._removed[one.place.file.encode("utf-8")].append(one)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
     def left_out(self, path: bytes, is_directory: bool) -> str | None:

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from controller.bundles.pack.writer import disk_errors
 from controller.bundles.packing_report import DecisionDocument
@@ -150,7 +149,7 @@ def _written(one: Decision) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, str):
@@ -159,7 +158,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def _entry(entry: Any, shown: str) -> Decision:
+def _entry(entry: object, shown: str) -> Decision:
     if not isinstance(entry, dict):
         raise _wrong(f"{shown} is not a table")
     unknown = set(entry) - _KEYS
@@ -176,7 +175,7 @@ def _entry(entry: Any, shown: str) -> Decision:
     return made
 
 
-def _place(entry: Mapping[str, Any], shown: str) -> Place:
+def _place(entry: Mapping[str, object], shown: str) -> Place:
     kinds = [kind for kind in ("table", "file", "part") if kind in entry]
     if len(kinds) != 1:
         raise _wrong(f"{shown}: a place is one of table, file and part")
@@ -208,7 +207,7 @@ def _require_possible(one: Decision, shown: str) -> None:
         raise _wrong(f"{shown}: {one.place.shown()} cannot be decided by {one.decision!r}")
 
 
-def _text(entry: Mapping[str, Any], key: str, shown: str) -> str:
+def _text(entry: Mapping[str, object], key: str, shown: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or (not value and key not in ("decision", "with")):
         raise _wrong(f"{shown}: {key} is missing, or no text")

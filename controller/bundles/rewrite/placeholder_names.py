@@ -32,7 +32,7 @@ class Names:
         self.used |= {name for name in found if not name.startswith("fragment.")}
         return True
 
-    def take_document(self, value: Any) -> bool:
+    def take_document(self, value: object) -> bool:
         """Take the names in every text of a JSON document; return whether there is any placeholder."""
         if isinstance(value, str):
             return self.take(value.encode("utf-8"))

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.bundles.pack.plan import Plan
 from controller.bundles.rewrite.placeholder_names import Names
@@ -87,7 +87,7 @@ def _check_distinct(variants: Sequence[Variant]) -> None:
             known[word] = variant.name
 
 
-def _variant(name: str, declared: Any, folder: Path, plan: Plan, source: Source, names: Names) -> Variant:
+def _variant(name: str, declared: object, folder: Path, plan: Plan, source: Source, names: Names) -> Variant:
     if not NAME.match(name):
         raise wrong(name[:80], "a name is made of letters, digits, dots, dashes and underscores, 63 at most")
     if not isinstance(declared, dict):
@@ -112,7 +112,7 @@ class _Values:
         self._plan = plan
         self._names = names
 
-    def template(self, value: Any, what: str) -> str:
+    def template(self, value: object, what: str) -> str:
         """Return a value's text as a template. Raises ShoplaunchError `variant_invalid`, `template_occupied`."""
         if isinstance(value, bool):
             return str(int(value))
@@ -123,7 +123,7 @@ class _Values:
         return self._plan.text(text, f"variant {self.variant}, {what}").decode("utf-8")
 
 
-def _setting(values: _Values, key: str, value: Any, plan: Plan) -> list[Step]:
+def _setting(values: _Values, key: str, value: object, plan: Plan) -> list[Step]:
     what = f"configuration {key[:80]}"
     if not _KEY.match(key):
         raise wrong(values.variant, f"{what}: no name of a setting")
@@ -134,7 +134,7 @@ def _setting(values: _Values, key: str, value: Any, plan: Plan) -> list[Step]:
         raise wrong(values.variant, f"{what}: {problem.message}") from problem
 
 
-def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> Step:
+def _row(values: _Values, number: int, row: object, plan: Plan, source: Source) -> Step:
     what = f"rows {number}"
     name = values.variant
     found = _table(name, row, what)
@@ -166,7 +166,7 @@ def _row(values: _Values, number: int, row: Any, plan: Plan, source: Source) -> 
     )  # fmt: skip
 
 
-def _cells(values: _Values, what: str, cells: Any, table: Table) -> dict[Column, str]:
+def _cells(values: _Values, what: str, cells: object, table: Table) -> dict[Column, str]:
     """Return column -> template. Raises ShoplaunchError `variant_invalid`."""
     found = {}
     for key, value in _table(values.variant, cells, what).items():
@@ -198,26 +198,26 @@ def _exactly(column: Column) -> str:
     return f"CONVERT({_escaped(column)} USING utf8mb4) COLLATE utf8mb4_bin = %s"
 
 
-def _table(variant: str, value: Any, what: str) -> dict[str, Any]:
+def _table(variant: str, value: object, what: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise wrong(variant, f"{what} is not a table")
     return value
 
 
-def _only(variant: str, found: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+def _only(variant: str, found: Mapping[str, object], known: Sequence[str], what: str) -> None:
     for key in found:
         if key not in known:
             raise wrong(variant, f"unknown {what} {key[:80]!r}; known: {', '.join(known)}")
 
 
-def _title(variant: str, title: Any) -> str:
+def _title(variant: str, title: object) -> str:
     text = " ".join(title.split()) if isinstance(title, str) else ""
     if not text or len(text) > MAX_TITLE_CHARS:
         raise wrong(variant, f"a title is a text of 1 to {MAX_TITLE_CHARS} characters")
     return text
 
 
-def _folder(variant: str, declared: Mapping[str, Any], above: Path) -> Path | None:
+def _folder(variant: str, declared: Mapping[str, object], above: Path) -> Path | None:
     """Return the folder of a variant's files, which lies next to the declaration."""
     if "files" not in declared:
         return None

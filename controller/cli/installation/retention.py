@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from controller.cli.installation.duties import failure_noted
@@ -45,7 +43,7 @@ def retention(at_once: bool, as_json: bool) -> None:
     print_rows(rows, _COLUMNS, as_json=False, empty="")
 
 
-def _row(one: Due, as_json: bool) -> dict[str, Any]:
+def _row(one: Due, as_json: bool) -> dict[str, object]:
     many = one.over >= FOUND
     return {
         "kind": one.kind.name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -13,7 +12,7 @@ from controller.cli.terminal.output import print_json
 _WANTED = "controller.cli.installation.version_option.as_json"
 
 
-def version_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def version_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add `--version` to a group, and `--json` for it."""
     as_json = click.option(
         "--json", is_flag=True, is_eager=True, expose_value=False, callback=_note_json, help="JSON, with --version."

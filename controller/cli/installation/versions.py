@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from controller.agent_archive.locations import PROJECT, agent_version
 
@@ -18,7 +17,7 @@ COMMIT_FILE = Path(__file__).resolve().parents[2] / "commit.txt"
 _DRIVERS = ("pymysql", "psycopg", "sqlalchemy")
 
 
-def versions() -> dict[str, Any]:
+def versions() -> dict[str, object]:
     """Return what a report of a fault has to name: the program, its Python, its agent and its database drivers."""
     drivers = {name: metadata.version(name) for name in _DRIVERS}
     return {

@@ -41,7 +41,7 @@ class Checked:
             return list(self.packed.report.get("decisions_without_effect", []))
         return [one for problem in self.problems if isinstance(problem, ResidueFound) for one in problem.unused]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the check for programs; "error" is the first problem."""
         problems = [problem.as_dict() for problem in self.problems]
         findings = [finding.as_json() for finding in self.findings()]

@@ -177,7 +177,7 @@ def list_servers(as_json: bool) -> None:
     print_rows(shown, _COLUMNS, as_json=as_json, empty="No servers yet. See `shoplaunch server add --help`.")
 
 
-def _listed(row: Server, breaker: Breaker | None) -> dict[str, Any]:
+def _listed(row: Server, breaker: Breaker | None) -> dict[str, object]:
     """Return a server's row for the list, without its token; `breaker` is its open one."""
     shown = {"name": row.name, "panel": row.panel, "url": row.url, "user": row.user}
     state, reason = "ready" if row.locked_at is None else "locked", row.locked_reason

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import click
 
@@ -109,12 +109,12 @@ def as_failure(problem: Exception) -> ShoplaunchError:
     return ShoplaunchError("internal", type(problem).__name__ + place)
 
 
-def print_json(document: Any) -> None:
+def print_json(document: object) -> None:
     """Print `document` as JSON."""
     click.echo(json_text(document, indent=2))
 
 
-def json_text(document: Any, indent: int | None = None) -> str:
+def json_text(document: object, indent: int | None = None) -> str:
     """Return `document` as JSON in which nothing commands a terminal: texts in it may be others'."""
     text = json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=False)
     # Within JSON such characters are in texts only, where an escape means the same
@@ -122,7 +122,7 @@ def json_text(document: Any, indent: int | None = None) -> str:
 
 
 def print_rows(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, as_json: bool, empty: str
+    rows: Iterable[Mapping[str, object]], columns: Sequence[tuple[str, str]], *, as_json: bool, empty: str
 ) -> None:
     """Print `rows` as JSON or as a table of `columns` [(key, heading)]; `empty` where there are none."""
     listed = list(rows)
@@ -137,7 +137,7 @@ def print_rows(
     _print(tables.table(headings, cells, tables.terminal_width()))
 
 
-def print_facts(facts: Iterable[tuple[str, Any]], *, bold: bool = True, indent: str = "") -> None:
+def print_facts(facts: Iterable[tuple[str, object]], *, bold: bool = True, indent: str = "") -> None:
     """Print `label  value` lines."""
     known = [(printable(label), _text(value)) for label, value in facts]
     _print(tables.labelled(known, tables.terminal_width(), bold=bold, indent=indent))
@@ -148,7 +148,7 @@ def _print(lines: Iterable[str]) -> None:
         click.echo(line)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None or value == "":
         return tables.NOTHING
     return "yes" if value is True else "no" if value is False else printable(str(value))

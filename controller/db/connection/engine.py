@@ -98,7 +98,7 @@ class BoundedPool(sa.QueuePool):
             raise ShoplaunchError("database_busy", message, passing=True) from None
 
 
-def _proven(_dialect: Any, _record: Any, arguments: tuple[Any, ...], how: dict[str, Any]) -> Any:
+def _proven(_dialect: object, _record: object, arguments: tuple[object, ...], how: dict[str, object]) -> object:
     """Return a connection that reveals its password to the real server only. Raises database_busy while another process
     answers in its place: the server is away."""
     if how.get("unix_socket") and not how.get("ssl"):

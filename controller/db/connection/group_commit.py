@@ -29,7 +29,7 @@ class _Pending:
         #: Set when it is settled, or when its thread is to do the next transaction.
         self.news = threading.Event()
 
-    def settle(self, result: Any = None, error: Exception | None = None) -> None:
+    def settle(self, result: object = None, error: Exception | None = None) -> None:
         self.result, self.error, self.settled = result, error, True
         self.news.set()
 

@@ -21,7 +21,7 @@ class PooledConnection(ProvenConnection):
         self._answered_at = float("-inf")
         super().__init__(*arguments, **how)
 
-    def _execute_command(self, command: int, sql: Any) -> None:
+    def _execute_command(self, command: int, sql: object) -> None:
         self._is_ended = False
         connection: Any = super()
         connection._execute_command(command, sql)

@@ -46,7 +46,7 @@ def prepare(engine: sa.Engine, lock_seconds: int) -> None:
     """Let `engine` connect as this module says; a statement waits `lock_seconds` for a lock."""
 
     @sa.event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, arguments: Any, how: dict[str, Any]) -> Any:
+    def connect(_dialect: object, _record: object, arguments: object, how: dict[str, object]) -> object:
         return _connected(arguments, how)
 
     @sa.event.listens_for(engine, "connect")
@@ -77,7 +77,7 @@ def _connected(arguments: Any, how: dict[str, Any]) -> Any:
         raise _unproven(why, what) from None
 
 
-def _named(how: dict[str, Any]) -> dict[str, Any]:
+def _named(how: dict[str, object]) -> dict[str, object]:
     """Return the options by the driver's names."""
     found = {_ALSO.get(name, name): value for name, value in how.items()}
     if "ssl_ca" in how:
@@ -104,7 +104,7 @@ def _proven(how: dict[str, Any]) -> dict[str, Any]:
     return how
 
 
-def _is_verified(how: dict[str, Any]) -> bool:
+def _is_verified(how: dict[str, object]) -> bool:
     """Return whether the server's certificate has to be valid for its name."""
     default = "verify-full" if how.get("sslrootcert") == "system" else ""
     return bool(how.get("sslmode", default) == "verify-full")

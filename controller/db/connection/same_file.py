@@ -67,11 +67,11 @@ def keep(engine: sa.Engine) -> None:
     file = SameFile(Path(engine.url.database or "").absolute())
 
     @sa.event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, _arguments: Any, how: dict[str, Any]) -> sqlite3.Connection:
+    def connect(_dialect: object, _record: object, _arguments: object, how: dict[str, object]) -> sqlite3.Connection:
         return file.open(how)
 
     @sa.event.listens_for(engine, "checkout")
-    def lend(_connection: Any, _record: Any, _lent: Any) -> None:
+    def lend(_connection: object, _record: object, _lent: object) -> None:
         file.require()
 
 

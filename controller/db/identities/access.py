@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -95,7 +94,7 @@ def last_time(connection: sa.Connection, action: str) -> float | None:
     return connection.execute(query).scalar()
 
 
-def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[Any]]:
+def list_audit(connection: sa.Connection, limit: int, offset: int, user: str | None = None) -> list[sa.Row[object]]:
     """Return rows (at, user, action, job, detail), newest first; only those of `user` when it is given."""
     query = sa.select(audit.c.at, audit.c.user, audit.c.action, audit.c.job, audit.c.detail)
     if user is not None:

@@ -66,7 +66,7 @@ class Adopted:
     orders: Collection[str]
 
 
-def _key(row: sa.Row[Any]) -> ApiKey:
+def _key(row: sa.Row[object]) -> ApiKey:
     scope = json.loads(row.scope or "{}")
     values: dict[str, Any] = {name: tuple(scope[name]) for name in _LISTS if name in scope}
     values |= {name: getattr(row, name) for name in ("created_at", "used_at", "revoked_at")}
@@ -119,7 +119,7 @@ def change(connection: sa.Connection, key: ApiKey) -> None:
     connection.execute(sa.update(api_keys).where(api_keys.c.name == key.name).values(**_scope(key)))
 
 
-def _scope(key: ApiKey) -> dict[str, Any]:
+def _scope(key: ApiKey) -> dict[str, object]:
     lists = {name: list(getattr(key, name)) for name in _LISTS if getattr(key, name) is not None}
     return {"scope": json.dumps(lists, sort_keys=True) if lists else None, "rate": key.rate}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alembic import context
 
 # Importing them registers them with Alembic: for PostgreSQL, for MySQL and MariaDB
@@ -15,7 +13,7 @@ __all__ = ["exact_text", "resuming"]
 _attributes = context.config.attributes
 
 
-def _applied(*_of_it: Any, **_more: Any) -> None:
+def _applied(*_of_it: object, **_more: object) -> None:
     if _attributes["applied"] is not None:
         _attributes["applied"]()
 

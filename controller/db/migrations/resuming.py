@@ -33,7 +33,7 @@ class ResumingImpl(MySQLImpl):
         return super()._exec(construct, execution_options, multiparams, params or {})
 
 
-def _is_done(connection: sa.Connection, construct: Any) -> bool:
+def _is_done(connection: sa.Connection, construct: object) -> bool:
     """Return whether `construct` was applied already; False for anything that does not change a table."""
     there = sa.inspect(connection)
     match construct:

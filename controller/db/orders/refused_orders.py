@@ -58,14 +58,14 @@ class RefusedOrder:
     job: str | None
 
 
-def _order(row: sa.Row[Any]) -> RefusedOrder:
+def _order(row: sa.Row[object]) -> RefusedOrder:
     values = dict(row._mapping)
     document, (error, reason) = values["document"], _reason(row.error)
     known = {"document": None if document is None else json.loads(document), "error": error, "reason": reason}
     return RefusedOrder(**{**values, **known})
 
 
-def _reason(stored: str) -> tuple[Any, int]:
+def _reason(stored: str) -> tuple[object, int]:
     """Return (the error, its number among the order's reasons) as column `error` stores them."""
     error = json.loads(stored)
     # Rows of earlier versions have no number

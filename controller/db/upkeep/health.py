@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -65,7 +65,7 @@ def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[WantedAlar
     return [_alarm(row) for row in rows]
 
 
-def _alarm(row: sa.Row[Any]) -> WantedAlarm:
+def _alarm(row: sa.Row[object]) -> WantedAlarm:
     error, problem = json.loads(row.error) if row.error else None, decode(json.loads(row.facts)).alarm_problem
     return WantedAlarm(row.id, row.domain, row.folder, row.server, row.state, row.updated_at, error, problem)
 

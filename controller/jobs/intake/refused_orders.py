@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import idna
 import sqlalchemy as sa
@@ -124,7 +123,7 @@ def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[
     return str(sha256_hex(canonical_json({"by": signed_by, "order": dict(document)})))
 
 
-def _shown(document: Mapping[str, object]) -> dict[str, Any]:
+def _shown(document: Mapping[str, object]) -> dict[str, object]:
     """Return the columns that show the order, and the order itself if it can be sent again."""
     kept = len(canonical_json(dict(document))) <= MAX_DOCUMENT_BYTES
     texts = {"domain": _domain(document.get("domain")), "bundle": _text(document.get("bundle"), 63)}

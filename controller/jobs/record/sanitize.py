@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from controller.network.words import shown
 from shared.errors import ShoplaunchError, advice, is_known
@@ -46,7 +46,7 @@ def parsed(data: bytes, most: int, code: str) -> dict[str, object]:
     return document
 
 
-def sanitized(value: Any, code: str, depth: int = 0) -> Any:
+def sanitized(value: object, code: str, depth: int = 0) -> object:
     """Return the JSON document `value` with every text sanitized.
 
     Raises ShoplaunchError `code` for a number that databases or pages cannot hold, and for too deep nesting.

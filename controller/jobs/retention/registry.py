@@ -107,30 +107,30 @@ def _lives_on(connection: sa.Connection, job: Job) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _find_answers(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[Any]:
+def _find_answers(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[object]:
     query = sa.select(answers.c.event).where(answers.c.claimed_at < moment.before).order_by(answers.c.claimed_at)
     return list(connection.execute(query.limit(limit)).scalars())
 
 
-def _remove_answers(connection: sa.Connection, _keys: Keys, found: Sequence[Any], moment: Moment) -> int:
+def _remove_answers(connection: sa.Connection, _keys: Keys, found: Sequence[object], moment: Moment) -> int:
     which = (answers.c.event.in_(found), answers.c.claimed_at < moment.before)
     return connection.execute(sa.delete(answers).where(*which)).rowcount
 
 
-def _find_audit(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[Any]:
+def _find_audit(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[object]:
     return rows.old_audit(connection, moment.before, limit)
 
 
-def _remove_audit(connection: sa.Connection, _keys: Keys, found: Sequence[Any], moment: Moment) -> int:
+def _remove_audit(connection: sa.Connection, _keys: Keys, found: Sequence[object], moment: Moment) -> int:
     return connection.execute(sa.delete(audit).where(audit.c.id.in_(found), audit.c.at < moment.before)).rowcount
 
 
-def _find_refused(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[Any]:
+def _find_refused(connection: sa.Connection, moment: Moment, limit: int) -> Sequence[object]:
     query = sa.select(refused_orders.c.id).where(_is_settled(moment))
     return list(connection.execute(query.order_by(refused_orders.c.id).limit(limit)).scalars())
 
 
-def _remove_refused(connection: sa.Connection, _keys: Keys, found: Sequence[Any], moment: Moment) -> int:
+def _remove_refused(connection: sa.Connection, _keys: Keys, found: Sequence[object], moment: Moment) -> int:
     query = sa.delete(refused_orders).where(refused_orders.c.id.in_(found), _is_settled(moment))
     return connection.execute(query).rowcount
 

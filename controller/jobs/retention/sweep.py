@@ -130,7 +130,7 @@ def _batches(context: SweepContext, kind: Kind, owner: str) -> Iterator[int]:
         tried.update(found)
 
 
-def _removed(context: SweepContext, kind: Kind, some: Sequence[Any], owner: str) -> int:
+def _removed(context: SweepContext, kind: Kind, some: Sequence[object], owner: str) -> int:
     def work(connection: sa.Connection) -> int:
         _require_lease(connection, context, owner)
         when = moment(context.config.retention, kind, context.clock())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from controller.panels.base import Check, SkeletonStatus
 from controller.panels.cpanel.account import database_door
@@ -136,7 +135,7 @@ def _features(reported: dict[str, Answer]) -> Iterator[Check]:
             yield Check(f"feature {name}", True, f"on in {_named(list(reported))}", essential=False)
 
 
-def _flags(answer: Answer) -> dict[str, Any]:
+def _flags(answer: Answer) -> dict[str, object]:
     return answer.data if answer.ok and isinstance(answer.data, dict) else {}
 
 

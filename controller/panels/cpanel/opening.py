@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -62,7 +61,7 @@ def _engine(url: str) -> sa.Engine:
     return make_engine(url)
 
 
-def settings(values: Mapping[str, Any]) -> dict[str, Any]:
+def settings(values: Mapping[str, object]) -> dict[str, object]:
     """Return the settings in `values` converted to their types. Raises ShoplaunchError `config_invalid`."""
     checked = vars(CpanelSettings.from_dict(values))
     return {key: checked[key] for key in values}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from controller.panels.base import Package
 from controller.panels.cpanel.api.answers import rows, unlimited
@@ -27,7 +26,7 @@ def packages(whm: Whm, plan: str) -> list[Package]:
     return sorted(listed, key=lambda one: one.name)
 
 
-def _package(row: dict[str, Any], counts: Counter[str], plans: tuple[str, str]) -> Package:
+def _package(row: dict[str, object], counts: Counter[str], plans: tuple[str, str]) -> Package:
     name = str(row.get("name") or "")
     wanted = not plans[0] or name in plans
     quota = _number(row.get("QUOTA"))

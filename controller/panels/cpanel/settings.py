@@ -66,7 +66,7 @@ class CpanelSettings:
     db_pin: str = ""
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CpanelSettings:
+    def from_dict(cls, values: Mapping[str, object]) -> CpanelSettings:
         """Return the settings in `values`, texts converted to their types. Raises config_invalid naming the setting."""
         kinds = {one.name: type(getattr(cls, one.name)) for one in fields(cls)}
         known: dict[str, Any] = {}

@@ -44,7 +44,7 @@ class PhpFpm:
             reload=tuple(values["reload"]),
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the values for `from_dict`, ready for TOML."""
         values = asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -20,7 +20,7 @@ class LocalSettings(LocalSection):
     php: tuple[PhpFpm, ...] = field(default_factory=php_versions.detect)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LocalSettings:
+    def from_dict(cls, values: Mapping[str, object]) -> LocalSettings:
         """Return the settings in `values`, with defaults for missing ones. Raises config_invalid naming the key."""
         found = section(LocalSection, values, "local")
         known: dict[str, Any] = {name: value for name, value in vars(found).items() if name != "php"}
@@ -29,7 +29,7 @@ class LocalSettings(LocalSection):
         return cls(**known)
 
 
-def _versions(values: Any) -> tuple[PhpFpm, ...]:
+def _versions(values: object) -> tuple[PhpFpm, ...]:
     if not isinstance(values, list | tuple):
         raise ShoplaunchError("config_invalid", "[local] php must be a list of tables")
     return tuple(sorted((PhpFpm.from_dict(one) for one in values), key=PhpFpm.number, reverse=True))

@@ -57,7 +57,7 @@ def is_owner(column: str) -> bool:
     return _plain(column) in OWNERS
 
 
-def _own_condition(table_name: str, table: Any) -> str | None:
+def _own_condition(table_name: str, table: object) -> str | None:
     names = _names(table)
     owners = [name for name in names if is_owner(name)]
     emails = [name for name in names if _EMAIL.fullmatch(_plain(name))]
@@ -76,7 +76,9 @@ def _is_visits(names: Iterable[str]) -> bool:
     return bool(times) and all(_OF_VISIT.fullmatch(name) for name in others if name not in times)
 
 
-def _unique_keys(tables: Mapping[str, Any], found: Mapping[str, str | None], skip: Collection[str]) -> dict[str, str]:
+def _unique_keys(
+    tables: Mapping[str, object], found: Mapping[str, str | None], skip: Collection[str]
+) -> dict[str, str]:
     """Return column -> table for the tables found whose key name no other table uses for its own key."""
     holders: dict[str, list[str]] = {}
     for name, table in tables.items():
@@ -105,7 +107,7 @@ def _names(table: Any) -> list[str]:
     return [column.name for column in table.columns]
 
 
-def _key(table: Any) -> str:
+def _key(table: object) -> str:
     """Return the only column of a table's key, "" when it has several or none."""
     key: Iterable[str] = getattr(table, "key", ())
     columns = list(key)

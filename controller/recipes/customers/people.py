@@ -6,7 +6,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from controller.recipes.base import People, TemplateDatabase
 from controller.recipes.customers import unknown_tables
@@ -148,7 +147,7 @@ class Search:
         return _is_visitors(value if data in _BYTES else text, data)
 
 
-def unprefixed(tables: Mapping[str, Any], prefix: str, foreign: Collection[str]) -> dict[str, Any]:
+def unprefixed(tables: Mapping[str, object], prefix: str, foreign: Collection[str]) -> dict[str, object]:
     """Return the tables that have no installation's prefix: modules and owners make such tables."""
     return {name: table for name, table in tables.items() if not name.startswith(prefix) and name not in foreign}
 

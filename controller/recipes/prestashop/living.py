@@ -76,7 +76,7 @@ def file(path: bytes, content: bytes) -> bytes | None:
     return None if plain == content else plain
 
 
-def adjustments(root: Path, settings: Mapping[str, str | None], values: Mapping[str, Any]) -> list[Adjustment]:
+def adjustments(root: Path, settings: Mapping[str, str | None], values: Mapping[str, object]) -> list[Adjustment]:
     """Return the changed settings of the shop at `root`; `values` are those of its configuration."""
     found = [*_of_files(root), *_of_settings(settings)]
     for name, (wanted, what) in PARAMETERS.items():

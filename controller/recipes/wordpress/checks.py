@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from controller.recipes.http_check import http_check
@@ -65,7 +65,7 @@ def _distinct(pages: Iterable[Page], shop: Mapping[str, int]) -> list[Page]:
     return [page for page in pages if page.number not in shop.values()]
 
 
-def _page(name: str, path: str, *, closed: bool = False, **more: Any) -> Check:
+def _page(name: str, path: str, *, closed: bool = False, **more: object) -> Check:
     # A plug-in that closes a site may say so on a page of WordPress's own
     texts = PHP_ERRORS if closed else _ABSENT
     status = [200, 503] if closed else [200]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, make_response
 
 from controller.jobs.engine.monitoring.health import Health
@@ -38,7 +36,7 @@ def readyz() -> Response:
     return jsonify(status="ok", **_numbers(health))
 
 
-def _numbers(health: Health) -> dict[str, Any]:
+def _numbers(health: Health) -> dict[str, object]:
     return {
         "loop_age_seconds": None if health.loop_age is None else round(health.loop_age, 1),
         "chores_age_seconds": None if health.chores_age is None else round(health.chores_age, 1),

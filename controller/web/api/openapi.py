@@ -189,7 +189,7 @@ def _schema(name: str) -> dict[str, Any]:
     return {key: value for key, value in load_schema(name).items() if key != "$schema"}
 
 
-def _paths() -> dict[str, Any]:
+def _paths() -> dict[str, object]:
     order = {"oneOf": [_ref("Order"), _ref("BillingEvent")]}
     return {
         "/api/v1/orders": {"post": _operation(
@@ -227,11 +227,11 @@ def _paths() -> dict[str, Any]:
 def _operation(
     name: str,
     summary: str,
-    security: Sequence[Mapping[str, Any]],
+    security: Sequence[Mapping[str, object]],
     answers: Mapping[str, tuple[str | None, str]],
     refusals: Sequence[int],
-    **more: Any,
-) -> dict[str, Any]:
+    **more: object,
+) -> dict[str, object]:
     """Return an operation; `answers` maps a status to (schema or None for bytes, meaning)."""
     found: dict[str, Any] = {"operationId": name, "summary": summary, "security": list(security)}
     if "parameters" in more:
@@ -246,13 +246,13 @@ def _operation(
     return found
 
 
-def _answer(schema: str | None, meaning: str) -> dict[str, Any]:
+def _answer(schema: str | None, meaning: str) -> dict[str, object]:
     if schema is None:
         return {"description": meaning, "content": {"application/octet-stream": {}}}
     return {"description": meaning, "content": {_JSON: {"schema": _ref(schema)}}}
 
 
-def _security() -> dict[str, Any]:
+def _security() -> dict[str, object]:
     headers = {
         "key": (signed_requests.HEADER_KEY, "The name of a key of `shoplaunch key add`."),
         "timestamp": (signed_requests.HEADER_TIMESTAMP, "Unix seconds, at most five minutes off."),

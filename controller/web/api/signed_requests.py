@@ -8,7 +8,6 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Response, current_app, g, request
 
@@ -88,7 +87,7 @@ def signed(view: Callable[..., Response]) -> Callable[..., Response]:
     """Let only signed requests reach `view`; a repeated event gets the first answer and never reaches it."""
 
     @functools.wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Response:
+    def guarded(*args: object, **kwargs: object) -> Response:
         asked = verify()
         g.signed_by = asked.key
         log = access().request_log

@@ -106,7 +106,7 @@ def agents_only(application: Application, folder: Path) -> Application:
     """
     place = str(folder) + "/"
 
-    def serve(environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
+    def serve(environment: Environment, start: Callable[..., object]) -> Iterable[bytes]:
         connection = environment.get("gunicorn.socket")
         by_socket = isinstance(connection, socket.socket) and _name(connection).startswith(place)
         if by_socket and not environment.get("PATH_INFO", "").startswith(AGENT_PATHS):

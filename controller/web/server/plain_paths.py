@@ -15,7 +15,7 @@ def plain_paths(application: Application) -> Application:
     A server in front that closes /admin or /metrics, and looks at the path as it was sent, would let these through.
     """
 
-    def serve(environment: Environment, start: Callable[..., Any]) -> Iterable[bytes]:
+    def serve(environment: Environment, start: Callable[..., object]) -> Iterable[bytes]:
         if not _is_plain(environment.get("RAW_URI", ""), environment.get("PATH_INFO", "")):
             start("404 Not Found", [("Content-Length", "0")])
             return []

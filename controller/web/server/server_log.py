@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gunicorn.glogging import Logger
 
 from controller.log_entries import EntryFormatter, formatter
@@ -12,7 +10,7 @@ from controller.log_entries import EntryFormatter, formatter
 class ServerLog(Logger):  # type: ignore[misc]
     """Gunicorn's log, whose entries are lines of their own."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Give each handler that gunicorn makes a formatter that escapes the text of others."""
         super().setup(cfg)
         for handler in (*self.error_log.handlers, *self.access_log.handlers):

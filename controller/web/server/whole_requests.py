@@ -74,7 +74,7 @@ class _Arrived(Unreader):  # type: ignore[misc]
 class Connection(TConn):  # type: ignore[misc]
     """A connection whose next request is read before a thread takes it."""
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self.arrival: Arrival | None = None
         #: Deadline for its request to be complete, or for reading on at its end.
@@ -95,7 +95,7 @@ class Connection(TConn):  # type: ignore[misc]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Gunicorn's threaded worker, but no thread waits for a request: a few slow senders would occupy them all."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, *arguments: object, **named: object) -> None:
         super().__init__(*arguments, **named)
         # By default a header of the sender sets the path prefix, and with it the requested path
         self.cfg.set("forwarder_headers", "")
@@ -128,7 +128,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BYTES)
         self._await(Connection(self.cfg, connected, address, listener.getsockname()))
 
-    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+    def on_client_socket_readable(self, conn: object, client: socket.socket) -> None:
         """See ThreadWorker.on_client_socket_readable: the next request on a kept-alive connection."""
         if not isinstance(conn, Connection):
             super().on_client_socket_readable(conn, client)

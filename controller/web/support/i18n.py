@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 import flask_babel
@@ -26,7 +25,7 @@ _FIRST_YEAR = 1970
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
-def gettext(text: str, **values: Any) -> str:
+def gettext(text: str, **values: object) -> str:
     """Return `text` in the request's language, its `%(name)s` filled with `values`."""
     return str(flask_babel.gettext(text, **values))
 

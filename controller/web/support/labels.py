@@ -94,7 +94,7 @@ _MILESTONES: tuple[tuple[Any, tuple[str, ...]], ...] = (
 )
 
 
-def state_label(state: str) -> Any:
+def state_label(state: str) -> object:
     """Return the label of a job's `state`; an unknown one keeps its own name."""
     return STATES.get(state, (state, "idle"))[0]
 
@@ -104,44 +104,44 @@ def state_tone(state: str) -> str:
     return (STATES.get(state) or STEP_STATES.get(state) or ("", "idle"))[1]
 
 
-def step_state_label(state: str) -> Any:
+def step_state_label(state: str) -> object:
     """Return the label of a step's `state`."""
     return STEP_STATES.get(state, (state, "idle"))[0]
 
 
-def kind_label(kind: str) -> Any:
+def kind_label(kind: str) -> object:
     """Return the label of jobs of `kind`; an unknown one keeps its own name."""
     if kind == RESTORE:
         return lazy_gettext("New shop")
     return lazy_gettext(KINDS[kind].label) if kind in KINDS else kind
 
 
-def tls_label(state: str) -> Any:
+def tls_label(state: str) -> object:
     """Return the label of the certificate's state; an unknown one keeps its own name."""
     return TLS.get(state, state)
 
 
-def role_label(role: str) -> Any:
+def role_label(role: str) -> object:
     """Return what pages call the role; an unknown one keeps its own name."""
     return ROLES.get(role, role)
 
 
-def role_sentence(role: str) -> Any:
+def role_sentence(role: str) -> object:
     """Return a sentence that says what operators with the role may do."""
     return ROLE_SENTENCES.get(role, "")
 
 
-def operation_label(name: str) -> Any:
+def operation_label(name: str) -> object:
     """Return the label of a key's operation; an unknown one keeps its own name."""
     return OPERATIONS.get(name, name)
 
 
-def step_label(name: str | None) -> Any:
+def step_label(name: str | None) -> object:
     """Return the label of the step or stage `name`; an unknown one keeps its own name."""
     return known_step(name or "") or name or ""
 
 
-def known_step(name: str) -> Any:
+def known_step(name: str) -> object:
     """Return the label of the step or stage `name`, None for an unknown one."""
     step = plan.named(name)
     return STAGES.get(name) if step is None else lazy_gettext(step.label)
@@ -210,7 +210,7 @@ def headline(state: str, noun: str, *, is_alarmed: bool = True) -> tuple[str, st
     )
 
 
-def with_labels(steps: Iterable[Step]) -> list[dict[str, Any]]:
+def with_labels(steps: Iterable[Step]) -> list[dict[str, object]]:
     """Return `steps` of a job with `label` and `tone` for the page."""
     return [{**step, "label": step_label(step["name"]), "tone": state_tone(step["state"])} for step in steps]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -37,7 +36,7 @@ def refuse_larger(limit: int) -> None:
         raise RequestEntityTooLarge
 
 
-def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, Any]:
+def json_body(code: str, limit: int = MAX_BODY_BYTES) -> dict[str, object]:
     """Return the request's JSON object of at most `limit` bytes. Raises ShoplaunchError `code` when it is none.
 
     Values that the database, pages and mails cannot hold are kept out: lone surrogates are replaced, numbers out of
@@ -63,14 +62,14 @@ class _Ambiguous(ValueError):
     """JSON that different readers interpret differently."""
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise _Ambiguous("a name stands there twice")
     return found
 
 
-def _refused(name: str) -> Any:
+def _refused(name: str) -> object:
     raise _Ambiguous(f"{name} is no number")
 
 

@@ -26,11 +26,50 @@ _DOCUMENT = re.compile(rf"(?:.*_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 #: A function so named returns one: words before may say how to get it, as in `of_job`, which is something else.
 _RETURNED = re.compile(rf"_*(?:agent_|final_|make_|check_|load_)?(?:{'|'.join(DOCUMENTS)})(?:s|es)?\Z")
 _ANY = re.compile(r"\bAny\b")
-#: Rooms in which no signature says Any, whatever a parameter is called; rows and columns of a library apart.
-WITHOUT_ANY = (
-    "agent/bundle", "agent/run", "agent/session", "agent/stages", "agent/tree", "controller/backups",
-    "controller/jobs/agent_judgement", "controller/jobs/agent_link", "controller/jobs/shop", "controller/jobs/steps",
-)  # fmt: skip
+#: Why -> the modules whose signatures say Any, without `.py`. No other does; rows and columns of SQLAlchemy's apart.
+WITH_ANY = {
+    "objects of a library that has no types, or signatures and options as a library wants them": (
+        "agent/base/deadline_socket", "agent/base/openssl", "agent/base/programs", "agent/database/connection",
+        "agent/database/tls", "controller/bundles/pack/forked_task", "controller/bundles/pipeline",
+        "controller/bundles/source/servers/connections", "controller/cli/__init__", "controller/cli/keys",
+        "controller/cli/packing/next_command", "controller/cli/packing/pack", "controller/cli/serve",
+        "controller/cli/servers/server", "controller/database_client", "controller/db/connection/engine",
+        "controller/db/connection/pooled", "controller/db/connection/postgresql", "controller/db/connection/same_file",
+        "controller/jobs/engine/broker/bounds", "controller/jobs/engine/broker/link",
+        "controller/jobs/engine/broker/listener", "controller/jobs/engine/broker/peers",
+        "controller/jobs/engine/broker/publisher", "controller/network/exchange", "controller/network/resolver",
+        "controller/panels/local/services/mariadb", "controller/settings/model", "controller/settings/rules",
+        "controller/settings/sections", "controller/web/pages/operator/session", "controller/web/server/whole_requests",
+    ),
+    "what was parsed and is not checked yet, and schemas themselves": (
+        "controller/agent_archive/abilities", "controller/billing/whmcs/answers", "controller/billing/whmcs/settings",
+        "controller/cli/servers/rows", "controller/jobs/record/tokens", "controller/network/json_body",
+        "controller/panels/cpanel/account/agent_files", "controller/panels/cpanel/account/databases",
+        "controller/panels/cpanel/account/file_rows", "controller/panels/cpanel/account/files",
+        "controller/panels/cpanel/api/answers", "controller/panels/cpanel/settings",
+        "controller/panels/local/as_account/run", "controller/panels/local/as_account/start_helper",
+        "controller/panels/local/as_account/starting", "controller/panels/local/php_versions",
+        "controller/panels/local/private_stack/stack", "controller/panels/registry", "controller/settings/loading",
+        "controller/setup/first_run/answers", "controller/timed_signer", "controller/web/api/openapi", "shared/data",
+        "shared/schema", "shared/signing",
+    ),
+    "fields and columns by their names, each of its own type": (
+        "agent/reporting/event_log", "controller/access/billing_keys", "controller/cli/agents", "controller/db/bundles",
+        "controller/db/due", "controller/db/facts", "controller/db/identities/api_keys",
+        "controller/db/identities/operators", "controller/db/job_context", "controller/db/machines/channels",
+        "controller/db/machines/servers", "controller/db/orders/refused_orders", "controller/db/steps",
+        "controller/jobs/engine/operations/set_back", "controller/jobs/engine/step_notes",
+        "controller/jobs/lifecycle/lease", "controller/web/pages/operator/view", "controller/web/support/labels",
+        "shared/errors",
+    ),
+    "results of whatever is called": ("agent/database/parallel",),
+    "descriptions of tables, which recipes know by what they ask of them, and parts of a manifest": (
+        "controller/bundles/headline", "controller/bundles/manifest_limits", "controller/recipes/base",
+        "controller/recipes/customers/columns", "controller/recipes/customers/unknown_tables",
+        "controller/recipes/own_tables", "controller/recipes/secrets/tables",
+    ),
+    "a certificate's evidence, whatever an agent wrote into it": ("controller/web/pages/operator/evidence",),
+}  # fmt: skip
 _OF_A_LIBRARY = re.compile(r"\bsa\.(?:Row|Column|ColumnElement)\[Any\]")
 
 
@@ -77,16 +116,13 @@ def loose(source):
                 yield node.name
 
 
-def test_rooms_say_what_their_functions_take_and_return():
-    rooms = {room: [path for path in MODULES if PROJECT / room in path.parents] for room in WITHOUT_ANY}
-    assert all(rooms.values())
-    found = [
-        f"{path.relative_to(PROJECT)} {name}"
-        for room in rooms.values()
-        for path in room
-        for name in loose(path.read_text("utf-8"))
-    ]
-    assert found == []
+def test_signatures_say_what_functions_take_and_return_but_where_a_reason_is_known():
+    found = {
+        path.relative_to(PROJECT).as_posix().removesuffix(".py")
+        for path in MODULES
+        if any(loose(path.read_text("utf-8")))
+    }
+    assert found == {name for names in WITH_ANY.values() for name in names}
 
 
 @pytest.mark.parametrize(

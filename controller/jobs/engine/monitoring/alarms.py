@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -76,7 +75,7 @@ def deliver(billing: Billing, news: Alarm) -> Problem | None:
     return None
 
 
-def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, Any]]:
+def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, object]]:
     """Return [{"job", "domain", "server", "state", "since", "error", "problem"}] of jobs whose alarm is not delivered;
     `problem` is {"code", "message"}, None before the first try."""
     with reading(engine) as connection:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers
 from controller.db.machines.breakers import Breaker
@@ -37,7 +35,7 @@ class Monitoring:
         """Return the last known health, None when it is too old; no query is made."""
         return self._readiness.known()
 
-    def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, Any]]:
+    def undelivered_alarms(self, limit: int = MANY) -> list[dict[str, object]]:
         """Return undelivered alarms of jobs; see controller.jobs.engine.monitoring.alarms.undelivered."""
         return alarms.undelivered(self._engine, limit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from controller.jobs.lifecycle.lease import Lease
 from controller.panels.base import Panel
@@ -16,12 +16,12 @@ class _HeldPanel:
         self._panel = panel
         self._lease = lease
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         found = getattr(self._panel, name)
         return self._checked(found) if callable(found) else found
 
-    def _checked(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(*given: Any, **more: Any) -> Any:
+    def _checked(self, call: Callable[..., object]) -> Callable[..., object]:
+        def checked(*given: object, **more: object) -> object:
             self._lease.require_current()
             return call(*given, **more)
 

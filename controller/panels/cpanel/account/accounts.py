@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Any
 
 from controller.account import Account
 from controller.panels.cpanel import operations
@@ -193,7 +192,7 @@ def check_name(user: str) -> None:
         raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
 
 
-def place_of(cache: AccountCache, domain: str) -> dict[str, Any] | None:
+def place_of(cache: AccountCache, domain: str) -> dict[str, object] | None:
     """Return DomainInfo's row of `domain`, None when the account does not serve it: documentroot, homedir, ip, user,
     and as servername the virtual host that serves it.
 
@@ -215,7 +214,7 @@ def place_of(cache: AccountCache, domain: str) -> dict[str, Any] | None:
     return dict(main) if domain in parked and main else None
 
 
-def reported_address(ip: Any) -> str:
+def reported_address(ip: object) -> str:
     """Return the IP address that a panel reports for a site, "" unless it can be another machine's.
 
     The controller visits shops and signs in there: no panel may direct it to itself or to its cloud's metadata service.
@@ -229,7 +228,7 @@ def reported_address(ip: Any) -> str:
     return "" if own or inner in _CLOUDS else str(found)
 
 
-def _summary(cache: AccountCache) -> dict[str, Any] | None:
+def _summary(cache: AccountCache) -> dict[str, object] | None:
     answer = cache.see("summary")
     found = rows(answer.data, "acct") if answer.ok else []
     return found[0] if found else None

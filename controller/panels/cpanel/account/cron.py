@@ -209,7 +209,7 @@ def _place(known: Sequence[Line], number: str) -> int:
     return next((index for index, one in enumerate(known) if one.number == number), len(known))
 
 
-def _line(row: dict[str, Any]) -> Line:
+def _line(row: dict[str, object]) -> Line:
     times = tuple(str(row.get(name) or "*") for name in _TIMES)
     command = str(row["command"])
     # The panel's own rule for keys, where it does not report them

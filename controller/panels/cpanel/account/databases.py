@@ -145,7 +145,7 @@ class Databases:
         listed = answer.data if isinstance(answer.data, list) else []
         return {str(one.get(key)) if isinstance(one, dict) else str(one) for one in listed}
 
-    def _restrictions(self) -> dict[str, Any]:
+    def _restrictions(self) -> dict[str, object]:
         answer = self._cache.see("restrictions")
         if not answer.ok or not isinstance(answer.data, dict):
             raise self._why("the rules for databases")(answer.text)

@@ -9,7 +9,7 @@ from typing import Any
 from controller.panels.cpanel.api.answers import listed
 
 
-def mode_of(row: Mapping[str, Any]) -> int | None:
+def mode_of(row: Mapping[str, object]) -> int | None:
     """Return the permissions of a listed file, None when the panel does not report them."""
     nice = str(row.get("nicemode") or "")
     if nice.isdigit():
@@ -29,18 +29,18 @@ def size_of(row: Mapping[str, Any]) -> int | None:
         return None
 
 
-def rows_of(data: Any) -> list[dict[str, Any]]:
+def rows_of(data: object) -> list[dict[str, object]]:
     """Return the rows of either shape: one list, or files and folders separately."""
     if isinstance(data, dict):
         data = [*listed(data.get("dirs")), *listed(data.get("files"))]
     return [dict(one) for one in listed(data) if isinstance(one, dict)]
 
 
-def name_of(row: Mapping[str, Any]) -> str:
+def name_of(row: Mapping[str, object]) -> str:
     """Return the name of a listed file, "" when the panel does not report it."""
     return str(row.get("file") or posixpath.basename(str(row.get("fullpath") or "")))
 
 
-def is_link(row: Mapping[str, Any]) -> bool:
+def is_link(row: Mapping[str, object]) -> bool:
     """Return whether a listed file is a link."""
     return "link" in str(row.get("type") or "").lower()

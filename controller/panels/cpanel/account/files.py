@@ -215,7 +215,7 @@ class Files:
         )
         return _File(path, text, content, mode, whole)
 
-    def _may_be_read(self, found: dict[str, dict[str, Any]]) -> bool:
+    def _may_be_read(self, found: dict[str, dict[str, object]]) -> bool:
         """Return whether an agent may be at work in its folder, which holds `found`, or may be started by cron."""
         crontab = self._cache.see("crontab")
         as_born = all(name in BORN_WITH and str(row.get("type") or "file") == "file" for name, row in found.items())

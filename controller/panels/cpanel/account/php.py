@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api.answers import listed, rows
@@ -73,7 +72,7 @@ class Php:
         found = self._row().get("version")
         return None if found is None else str(found)
 
-    def _row(self) -> dict[str, Any]:
+    def _row(self) -> dict[str, object]:
         """Return the virtual host's row, {} when its PHP has no known form."""
         answer = self._cache.see("vhosts")
         if not answer.ok:

@@ -51,7 +51,7 @@ def rows(data: Any, *keys: str) -> list[dict[str, Any]]:
     return [dict(one) for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
 
 
-def listed(value: Any) -> list[Any]:
+def listed(value: object) -> list[object]:
     """Return `value` where it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
@@ -64,7 +64,7 @@ def whm(document: Any, hidden: Iterable[str] = ()) -> Answer:
     return Answer(is_on(metadata["result"]), document.get("data") or {}, clean(metadata.get("reason"), hidden))
 
 
-def uapi(document: Any, hidden: Iterable[str] = ()) -> Answer:
+def uapi(document: object, hidden: Iterable[str] = ()) -> Answer:
     """Read UAPI's answer: through WHM, in the command line's form or bare."""
     found = _mapping(document)
     found = _mapping(found.get("uapi") or found.get("result") or found)
@@ -74,7 +74,7 @@ def uapi(document: Any, hidden: Iterable[str] = ()) -> Answer:
     return Answer(is_on(found["status"]), found.get("data"), clean("; ".join(words), hidden))
 
 
-def api2(document: Any, hidden: Iterable[str] = ()) -> Answer:
+def api2(document: object, hidden: Iterable[str] = ()) -> Answer:
     """Read API 2: bare, or wrapped in WHM's data. A failure may show in `error`, the event, or a row."""
     found = _mapping(document)
     metadata = _mapping(found.get("metadata"))
@@ -98,17 +98,17 @@ def api2(document: Any, hidden: Iterable[str] = ()) -> Answer:
     return Answer(not refused, listed, clean("; ".join(words), hidden))
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     if value in (None, ""):
         return []
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
 
-def _legacy_text(document: Any) -> str:
+def _legacy_text(document: object) -> str:
     """Return the message of an answer in the shape before API 1."""
     found = _mapping(document)
     inner = found.get("result")

@@ -94,7 +94,7 @@ class Request:
         """Return values that must not appear in messages from the answer."""
         return _hidden(self.arguments)
 
-    def read(self, document: Any) -> Answer:
+    def read(self, document: object) -> Answer:
         """Return the answer in `document`; for UAPI both envelopes must report success."""
         outer = answers.whm(document, self.hidden)
         if not self.account:
@@ -197,7 +197,7 @@ class Whm:
         self._breaker.unlock()
         return answers.whm(document)
 
-    def _ask(self, call: Call, read_only: bool) -> Any:
+    def _ask(self, call: Call, read_only: bool) -> object:
         """Return the document in the answer."""
         for left in reversed(range(READ_TRIES if read_only else 1)):
             try:
@@ -217,7 +217,7 @@ class Whm:
                 time.sleep(READ_PAUSE_SECONDS)
         raise AssertionError("unreachable")
 
-    def _post(self, call: Call) -> Any:
+    def _post(self, call: Call) -> object:
         """Send everything in the body: addresses end up in logs."""
         headers = {**self._headers, "Content-Type": call.kind}
         limits = Limits(call.seconds, call.answer_bytes)
@@ -281,7 +281,7 @@ class Whm:
             code, message = "panel_answer_too_large", f"{self._login.url} answered {path}: {problem.reason}"
         return Silence(code, message, was_sent=problem.was_connected)
 
-    def _read(self, path: str, answer: HttpAnswer) -> Any:
+    def _read(self, path: str, answer: HttpAnswer) -> object:
         page = answer.body.lstrip()[:1] == b"<"
         if answer.status in _REFUSED or (answer.status == 200 and page):
             self._refused(answer.status, page)

@@ -7,7 +7,6 @@ import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from controller.files import sync_folder, write_durably
 from shared.encoding import sha256_file
@@ -26,7 +25,7 @@ class LocalStore:
     def __init__(self, base: Path) -> None:
         self._base = base
 
-    def entries(self, path: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def entries(self, path: str) -> Mapping[str, Mapping[str, object]] | None:
         """See Store."""
         folder = self._at(path)
         if not folder.is_dir():
@@ -99,7 +98,7 @@ class LocalStore:
         return target
 
 
-def _row(path: Path) -> dict[str, Any]:
+def _row(path: Path) -> dict[str, object]:
     found = path.lstat()
     kind = "dir" if stat.S_ISDIR(found.st_mode) else "file" if stat.S_ISREG(found.st_mode) else "link"
     return {"file": path.name, "type": kind, "size": found.st_size, "nicemode": f"{stat.S_IMODE(found.st_mode):04o}"}

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from controller import processes
 from controller.processes import Bounds, TooMuchOutput
@@ -52,7 +52,7 @@ class SshStore:
         """Return the login whose home holds the files."""
         return self._target.partition("@")[0]
 
-    def entries(self, path: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def entries(self, path: str) -> Mapping[str, Mapping[str, object]] | None:
         """See Store."""
         list_all = 'for f in * .[!.]*; do if [ -e "$f" ] || [ -L "$f" ]; then stat -c "%F|%s|%a|%n" -- "$f"; fi; done'
         script = f"if [ -d {_quoted(path)} ]; then echo there; cd {_quoted(path)}; {list_all}; fi"

@@ -159,7 +159,7 @@ class Ring:
         names = _name(domain, address.port, 80), _name(domain, address.tls_port, 443)
         return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
-    def _changed(self, row: Mapping[str, Any] | None) -> str:
+    def _changed(self, row: Mapping[str, object] | None) -> str:
         """Return what a scanner did to the starter of the panel's `row`, as a reason; "" where it lies there whole."""
         if row is None:
             return ""
@@ -191,7 +191,7 @@ def put_files(files: Files, wanted: Mapping[str, tuple[bytes, int]]) -> None:
     files.finish()
 
 
-def _is_closed(row: Mapping[str, Any]) -> bool:
+def _is_closed(row: Mapping[str, object]) -> bool:
     """Return whether nobody may read a listed file."""
     mode = mode_of(row)
     return str(row.get("type")) == "file" and mode is not None and not mode & 0o444

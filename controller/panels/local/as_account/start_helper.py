@@ -210,7 +210,7 @@ def environment(request: dict[str, Any], of_pam: dict[str, str]) -> dict[str, st
     return {**of_pam, **of_cron, **request["environment"]}
 
 
-def begun(request: dict[str, Any], mask: int, variables: dict[str, str]) -> int:
+def begun(request: dict[str, object], mask: int, variables: dict[str, str]) -> int:
     """Start `command` as the account in its own session; return its process id. Raises Refused, OSError."""
     came, status_fd = os.pipe()
     job = os.fork()

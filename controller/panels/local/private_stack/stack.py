@@ -96,7 +96,7 @@ class Stack:
             raise ShoplaunchError("panel_refused", "no php-fpm binary is installed")
         return versions
 
-    def local_settings(self) -> dict[str, Any]:
+    def local_settings(self) -> dict[str, object]:
         """Return the `[local]` section that makes the local panel use these services."""
         apache = [config.apache_binary(), "-f", str(self.apache / "apache2.conf")]
         return {
@@ -207,5 +207,5 @@ class Stack:
         content: dict[str, Any] = json.loads(path.read_text())
         return content
 
-    def _remember(self, content: dict[str, Any]) -> None:
+    def _remember(self, content: dict[str, object]) -> None:
         write_durably(self.directory / "stack.json", json.dumps(content).encode() + b"\n", 0o644)

@@ -26,7 +26,7 @@ _ENVIRONMENT_LINES = b"PS_FF_FRONT_CONTAINER_V2=false\nPS_TRUSTED_PROXIES=\n"
 _DEPRECATED = b"config/settings.inc.php"
 
 
-def parameters(root: Path, made: Installation, kept: Mapping[str, Any]) -> config.Configuration:
+def parameters(root: Path, made: Installation, kept: Mapping[str, object]) -> config.Configuration:
     """Return the parameters of PrestaShop 1.7 and later; those `kept` in a parameters.yml take precedence."""
     values = dict(_PARAMETERS)
     sample = yaml_parameters.read(root / yaml_parameters.SAMPLE)

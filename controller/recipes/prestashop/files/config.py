@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from controller.recipes.base import Secret
 from controller.recipes.php import literal
@@ -96,7 +96,7 @@ class Configuration(SettingsFile):
         return b"<?php return array (\n  'parameters' => \n  array (\n" + b"".join(lines) + b"  ),\n);\n"
 
 
-def prefix_in(values: Mapping[str, Any]) -> str | None:
+def prefix_in(values: Mapping[str, object]) -> str | None:
     """Return the tables' prefix among parameters, None where they do not say it."""
     prefix = values.get("database_prefix")
     return None if not isinstance(prefix, bytes) or b"%env(" in prefix else prefix.decode("utf-8", "surrogateescape")

@@ -64,7 +64,7 @@ def content_of(root: Path, path: str) -> bytes | None:
         raise ShoplaunchError("config_unreadable", f"{path}: {problem.strerror}") from None
 
 
-def require(values: Mapping[str, Any], names: Iterable[str], path: str) -> None:
+def require(values: Mapping[str, object], names: Iterable[str], path: str) -> None:
     """Raise ShoplaunchError `config_unreadable` where one of the settings is missing."""
     missing = [name for name in names if name not in values]
     if missing:

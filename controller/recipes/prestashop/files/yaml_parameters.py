@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from controller.recipes.tree import template_files
 
@@ -23,7 +22,7 @@ _COMPOUND = re.compile(rb"[\[{|>&*!]")
 _ESCAPES = {b"n": b"\n", b"t": b"\t"}
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, object]:
     """Return name -> value (bytes, int, bool, None) of the parameters at `path`; {} when there is no such file."""
     try:
         content = template_files.read(path)
@@ -37,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _scalar(value: bytes) -> Any:
+def _scalar(value: bytes) -> object:
     single = _SINGLE.fullmatch(value)
     if single:
         return single.group(1).replace(b"''", b"'")

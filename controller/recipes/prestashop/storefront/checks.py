@@ -63,7 +63,7 @@ def lacking(database: Database, root: Path, settings: Mapping[str, str], version
     return Pictures(root, Catalogue(database, settings), settings, version).lacking()
 
 
-def _page(name: str, path: str, **more: Any) -> Check:
+def _page(name: str, path: str, **more: object) -> Check:
     return http_check(name, path, **{**_PAGE, **more})
 
 
@@ -80,7 +80,7 @@ def _shown(catalogue: Catalogue) -> list[Check]:
     return found
 
 
-def _picture(picture: Picture, **more: Any) -> Check:
+def _picture(picture: Picture, **more: object) -> Check:
     kind = {"content_type": picture.content_type} if picture.content_type else {}
     return http_check(picture.of, picture.path, **{"status": [200], **kind, **more})
 

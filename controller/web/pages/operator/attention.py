@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, flash, g, redirect, url_for
 from werkzeug.wrappers import Response
 
@@ -79,14 +77,14 @@ def dismiss(number: int) -> Response:
     return redirect(url_for("admin.attention"), 303)
 
 
-def _open(number: int) -> dict[str, Any]:
+def _open(number: int) -> dict[str, object]:
     order = orders().get_refused(number)
     if order.settled:
         raise ShoplaunchError("illegal_transition", "the order is settled already")
     return _shown(order)
 
 
-def _shown(order: RefusedOrder) -> dict[str, Any]:
+def _shown(order: RefusedOrder) -> dict[str, object]:
     return {
         "id": order.id,
         "domain": shown_domain(order.domain),

@@ -6,7 +6,6 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -28,7 +27,7 @@ def known(user: str) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _read(value: str) -> Any:
+def _read(value: str) -> object:
     """Return what the cookie holds, None where no key of this installation signed it: another web server may have newer
     keys."""
     with suppress(BadData):

@@ -215,7 +215,7 @@ def _role() -> str:
     return wanted
 
 
-def _words(user: str) -> dict[str, Any]:
+def _words(user: str) -> dict[str, object]:
     return {"user": user, "role": labels.role_label(request.values.get("role", ""))}
 
 

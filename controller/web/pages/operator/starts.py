@@ -43,12 +43,12 @@ REASONS: dict[str, Any] = {
 }
 
 
-def way_label(way: str) -> Any:
+def way_label(way: str) -> object:
     """Return how an agent was started; an unknown way keeps its own name."""
     return WAYS.get(way, way)
 
 
-def reason_label(reason: str) -> Any:
+def reason_label(reason: str) -> object:
     """Return why an agent was left to cron; an unknown reason keeps its own name."""
     return REASONS.get(reason, reason)
 

@@ -138,7 +138,7 @@ def _fingerprints() -> None:
         batch_op.create_index(batch_op.f("ix_fingerprints_job"), ["job"], unique=False)
 
 
-def _order_columns() -> list[sa.Column[Any]]:
+def _order_columns() -> list[sa.Column[object]]:
     """Return what a job is to do, and what keeps others away from it."""
     return [
         sa.Column("id", sa.String(length=40), nullable=False),

@@ -112,7 +112,7 @@ class Whose:
         return self._by_job.get(job_id) or ("" if service_id is None else self.service(service_id)) or self._only
 
 
-def _answers(connection: sa.Connection) -> Iterator[tuple[str, float, dict[str, Any]]]:
+def _answers(connection: sa.Connection) -> Iterator[tuple[str, float, dict[str, object]]]:
     """Return (key, when, the document it was answered) of the signed requests that are still known."""
     query = sa.text(
         "SELECT event, claimed_at, body FROM answers WHERE status = 202 AND event > :last ORDER BY event LIMIT :most"
@@ -171,7 +171,7 @@ def _of_parent(jobs: sa.TableClause, parent: str) -> str:
     return str(found or "")
 
 
-def _order_key(key: str, order: dict[str, Any]) -> str:
+def _order_key(key: str, order: dict[str, object]) -> str:
     """Return the order's key as controller.jobs.intake.orders makes it."""
     named = {"by": key, "order": order}
     text = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
