@@ -17,7 +17,7 @@ from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent
-#: The groups that take longest begin first, beside all the rest; the first three make a whole Shoplaunch each.
+#: The groups that take longest begin first, in parallel with the rest; the first three make a whole Shoplaunch each.
 FIRST = (
     *("tests/integration/whole", "tests/integration/chain", "tests/browser", "tests/resume"),
     *("tests/integration/packing", "tests/integration/controller/engine", "tests/integration/cpanel_shops"),
@@ -94,7 +94,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The longest groups come first, beside all the rest; long tests are left out unless they are asked for."""
+    """The longest groups come first, in parallel with the rest; long tests are left out unless they are asked for."""
     items.sort(key=lambda item: turn_of(item.nodeid))
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
         return
@@ -170,7 +170,7 @@ def controller():
 
 @pytest.fixture(scope="session")
 def real_dumps():
-    """The folder with real PrestaShop dumps beside the project; skips where it is absent."""
+    """The folder with real PrestaShop dumps next to the project; skips where it is absent."""
     folder = PROJECT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("no real PrestaShop dumps beside the project (../shared/data)")

@@ -14,7 +14,7 @@ from tests.resume.faults.table import FAULTS, rows
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMAND = "make pages"
-#: What pages say in Persian; people write the `.po` beside it.
+#: What pages say in Persian; people write the `.po` next to it.
 CATALOGUE = "controller/web/translations/fa/LC_MESSAGES/messages.mo"
 _ERRORS = f"""\
 # Every error code, and what to do
@@ -69,7 +69,7 @@ def operating():
 
 
 def compiled():
-    """Return the bytes of the Persian catalogue that pages read, of the text beside it."""
+    """Return the bytes of the Persian catalogue that pages read, of the text next to it."""
     made = io.BytesIO()
     with (PROJECT / CATALOGUE).with_suffix(".po").open("rb") as stream:
         write_mo(made, read_po(stream, locale="fa"))

@@ -22,7 +22,7 @@ _HEAD = f"""\
 # Attacks: what somebody does, what happens instead, and the test that shows it
 
 Written by `{COMMAND}` from the `@attack` marks of the tests: those of `tests/attacks/`, with a folder for each concern
-and a module for each promise, then those that are beside other tests of what is attacked; a test compares. The last
+and a module for each promise, then those that stand with other tests of what is attacked; a test compares. The last
 column names the mutants of `tests/mutants/` that take the protection away and make the test fail (`make mutants`), or
 says why there is none.
 """

@@ -127,7 +127,7 @@ def parts_of(whole, job, sent):
 def split(sent, ran, came):
     """Return part -> seconds of a job that was ordered at `sent`; `ran` is step -> (began, ended), `came` event -> at.
 
-    What one version does beside another part, and another version after it, counts where it holds the shop up.
+    What one version does during another part, and another version after it, counts where it holds the shop up.
     """
     lives = max(ran["check"][1], ran["tls"][1] or 0.0)
     times = [sent, ran["account"][0], ran["cron"][1], came["started"], came["finished"], *ran["check"], lives]

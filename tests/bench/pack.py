@@ -98,7 +98,7 @@ class Template:
         )  # fmt: skip
 
     def packed(self, folder, shoplaunch=SHOPLAUNCH):
-        """B: the packer; return phase -> seconds. The files are packed beside the phases before their own."""
+        """B: the packer; return phase -> seconds. The files are packed in parallel with the phases before their own."""
         before = processor_seconds()
         process = self.started(folder, shoplaunch)
         said = process.communicate()[1]

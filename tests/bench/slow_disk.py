@@ -1,4 +1,4 @@
-"""A restore on a disk of 1 MB/s, as hosts limit accounts, beside the time in which every byte comes and goes once.
+"""A restore on a disk of 1 MB/s, as hosts limit accounts, next to the time in which every byte comes and goes once.
 
 Bytes pass through the gate of the tests of small accounts (slow_disk). Measured is the smallest shop of `make
 bench`, about a minute a run, or the bundle that is named; whole runs of the agent, from the launcher's start to its own

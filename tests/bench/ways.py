@@ -20,7 +20,7 @@ from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.servers.slow_disk import slow_down
 from tests.support.worlds.agent_box import Box, Keys
 
-#: Beside the bundle's server of tests: what MariaDB does by itself.
+#: In addition to the tests' server of bundles: what MariaDB does by itself.
 SERVER = ("--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1")
 NEW_DOMAIN = "other-shop.example"
 LONGEST_SECONDS = 3600

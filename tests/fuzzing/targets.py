@@ -154,7 +154,7 @@ def _read_as_controller(path, _data):
 
 
 def one_shard(data):
-    """A shard unpacked into a folder: nothing beside it, and no link in it that leads out."""
+    """A shard unpacked into a folder: nothing outside it, and no link in it that leads out."""
     data = patched(data, TARS, _fields_of_tar)
     archive = zlib.compress(data, 0, 31)
     sandbox = tempfile.mkdtemp(dir="/dev/shm")

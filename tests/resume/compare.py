@@ -24,7 +24,7 @@ def picture(shop):
             time = int(path.lstat().st_mtime)
             times[str(path.relative_to(shop.root))] = time if time == PACKED_AT else "of the restore"
     home = {path.name for path in shop.home.iterdir()} - OURS
-    # Of ours tells `check_left`
+    # `check_left` reports what is left of our own
     crontab = [line for line in shop.crontab.splitlines() if not line.endswith(f"# shoplaunch:{shop.id}")]
     return (*shop.picture(), times, home, crontab)
 

@@ -6,7 +6,7 @@ from controller.bundles.source.servers.connections import connect, parse_url
 from tests.support.shops.handmade import DIGESTS, TABLES, Handmade, chunk_texts
 
 ENGINES = ("InnoDB", "MyISAM")
-#: Tables of the source beside those of every handmade bundle. Numbers that begin anew for every shop are MyISAM's own:
+#: Tables of the source besides those of every handmade bundle. Numbers that begin anew for every shop are MyISAM's own:
 #: they are no key's first column.
 OTHERS = {
     "ps_lang": "CREATE TABLE `ps_lang` (`id` int NOT NULL AUTO_INCREMENT, `iso` char(2) NOT NULL, PRIMARY KEY (`id`),"

@@ -3,7 +3,7 @@
 import os
 import time
 
-#: Patience for machines beside much other work. Of a mutant, whose tests often wait in vain, another is asked for.
+#: Patience for machines with much other work. Of a mutant, whose tests often wait in vain, another is asked for.
 PATIENCE = "TEST_WAIT_SECONDS"
 WAIT_SECONDS = int(os.environ.get(PATIENCE, "300"))
 

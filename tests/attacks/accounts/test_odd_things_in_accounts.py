@@ -12,7 +12,7 @@ from tests.support.worlds.agent_box import Box
 
 pytestmark = pytest.mark.root
 
-#: What the agent opens of its folder beside launcher, archive, job file and bundle.
+#: What the agent opens in its folder besides launcher, archive, job file and bundle.
 FILES = (
     "state.json", "state.json.tmp", "agent.log", "lock", "ack", "python", "outbox/00000001.json",
     "outbox/00000001.json.tmp", "state.json.unreadable", "job.done", "agent.log.1",

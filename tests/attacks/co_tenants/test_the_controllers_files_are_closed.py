@@ -116,7 +116,7 @@ def test_what_packing_leaves_is_closed(home):
         with BundleWriter(home / "shop.bundle") as writer:
             writer.add("data", b"rows", placeholders=False, unpacked=4)
             writer.number()
-            # Beside the target while it is made: nobody else enters
+            # Next to the target while it is made: nobody else enters
             assert stat.S_IMODE(writer.spool.stat().st_mode) == 0o700
             writer.publish(writer.assemble(b"{}"))
         decisions.write(home / "decisions.toml", decisions.Decisions())

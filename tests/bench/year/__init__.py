@@ -1,1 +1,1 @@
-"""A year of an installation: servers that take orders, what happens beside them, and what is left at the end."""
+"""A year of an installation: servers that take orders, what else happens, and what is left at the end."""

@@ -1,4 +1,4 @@
-"""A year of an installation in minutes: 100 orders a day, with everything that happens beside them.
+"""A year of an installation in minutes: 100 orders a day, with everything else that happens.
 
 Usage: python -m tests.bench.year [--days 365] [--orders 100] [--branches 2] [--backup DAYS] [--keep FOLDER]. Accounts
 are folders and the agents' reports are played, of shops as large as real ones; controller, state database (SQLite),

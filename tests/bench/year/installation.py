@@ -94,7 +94,7 @@ class Year(Attached):
         return Left(self)
 
     def bytes_per_job(self):
-        """Return how many bytes of the state database each job takes, beside what an installation without any does."""
+        """Return how many bytes of the state database each job takes, besides what an installation without any does."""
         return (used_bytes(self.engine) - self._empty) / self.orders
 
     def memory(self):

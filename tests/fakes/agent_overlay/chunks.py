@@ -1,4 +1,4 @@
-"""Notes beside the home which chunks of rows are sent and which got through: no kill, removal or full disk takes it.
+"""Notes, next to the home, which chunks of rows are sent and which got through: no kill, removal or full disk takes it.
 
 The file `chunks` there, which a test makes, gets a line each: "sent NAME ATTEMPT" once the chunk is
 claimed and before any of its rows, "there NAME ATTEMPT" once its commit was answered.

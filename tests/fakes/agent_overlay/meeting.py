@@ -1,6 +1,6 @@
 """Lets the agent wait in the middle of what it does, and gives it a clock of its own.
 
-The folder `meet` beside the home, which no fault of its disk touches, holds `meet.json`: where this start is to wait,
+The folder `meet` next to the home, which no fault of its disk touches, holds `meet.json`: where this start is to wait,
 {"moment", "met", "go"}. Arrived there, the agent makes the file `met` and goes on once there is the file `go`. Until
 the database is proved, its helper waits in the middle of a shard, too. `clock` holds by how many seconds the agent's
 clock is wrong.
@@ -57,7 +57,7 @@ class _Meeting:
 
 
 def _in_the_helper(meeting):
-    """Beside what needs the database alone the helper waits, too, at its thirtieth file."""
+    """Like the stages that need only the database, the helper waits at its thirtieth file."""
     from agent.tree.writer import TreeWriter
 
     if meeting.plan["moment"] in ("unpack", "chunk", "index", "configure", "prove"):

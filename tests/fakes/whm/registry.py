@@ -27,7 +27,7 @@ class Function:
 
 @dataclass
 class Answer:
-    """What a WHM function returns beside its data: the reason and `metadata.output`."""
+    """What a WHM function returns in addition to its data: the reason and `metadata.output`."""
 
     data: dict | None = None
     reason: str = "OK"

@@ -241,7 +241,7 @@ def test_a_collation_without_any_known_fallback_is_reported_before_anything_is_m
     assert site.names() == set()
 
 
-#: What a bundle may hold beside plain tables -> the right its making needs (MariaDB asks none for foreign keys).
+#: What a bundle may hold besides plain tables -> the right its making needs (MariaDB asks none for foreign keys).
 RIGHT_FOR = {"view": "CREATE VIEW", "trigger": "TRIGGER", "procedure": "CREATE ROUTINE", "function": "CREATE ROUTINE"}
 RIGHTS = ["CREATE", "DROP", "INSERT", "SELECT", "UPDATE", "DELETE", "ALTER"]
 

@@ -21,7 +21,7 @@ from tests.support.worlds.world import Outbox
 
 
 class QuietPanel(LocalPanel):
-    """Its accounts are expired: the machine's own cron starts no agent beside those of the test."""
+    """Its accounts are expired: the machine's own cron starts no agent but those of the test."""
 
     def ensure_account(self, user, domain, *, create, email):
         account = super().ensure_account(user, domain, create=create, email=email)

@@ -54,7 +54,7 @@ def _wait_for_calm(service):
 def die_at(number, when, service):
     """End this process by SIGKILL right "before" or "after" the call `number` of those that change something, or
     "within": half of it has been sent; "late": as much, and that took so long that `service` has done everything that
-    needs no answer to it. Calls that are under way beside it end as they may.
+    needs no answer to it. Other calls that are under way end as they may.
 
     Return the list of calls begun so far.
     """

@@ -1,1 +1,1 @@
-"""MySQL beside MariaDB: ways in, whole restores in both directions, what its servers limit."""
+"""MySQL as well as MariaDB: ways in, whole restores in both directions, what its servers limit."""

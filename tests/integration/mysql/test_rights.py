@@ -1,4 +1,4 @@
-"""Rights that MySQL asks for beside those MariaDB asks for: reported before anything is imported."""
+"""Rights that MySQL asks for in addition to MariaDB's: reported before anything is imported."""
 
 import pytest
 

@@ -21,7 +21,7 @@ PAGE = "var/cache/prod/smarty/compile/page.php"
 
 @pytest.fixture(scope="module")
 def folder(mariadb_server):
-    """A folder of nobody's with a sample shop in `shop` and its dump beside it (Path)."""
+    """A folder of nobody's with a sample shop in `shop` and its dump next to it (Path)."""
     folder = Path(tempfile.mkdtemp(prefix="shoplaunch-nobody-"))
     try:
         root, url, _ = installed_sample(folder / "shop", mariadb_server)

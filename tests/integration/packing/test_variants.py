@@ -1,4 +1,4 @@
-"""Variants of a template: declared in a file, proved one by one, packed beside what every shop is made of."""
+"""Variants of a template: declared in a file, proved one by one, packed together with what every shop is made of."""
 
 import gzip
 import json
@@ -136,7 +136,7 @@ def test_without_variants_nothing_of_a_bundle_is_different(docroot, shop, url_of
     assert made.manifest["variants"] == []
     assert {one["kind"] for one in made.manifest["members"]} & {"variants", "variant_files"} == set()
     chosen = pack('[a]\nconfiguration.THEME = "x"\n')[0].manifest
-    # What every shop is made of and proved by is the same with variants beside it
+    # What every shop is made of and proved by is the same with variants
     same = {one["name"]: one["sha256"] for one in made.manifest["members"]}
     assert {one["name"]: one["sha256"] for one in chosen["members"] if one["kind"] != "variants"} == same
     assert chosen["tables"] == made.manifest["tables"]

@@ -54,7 +54,7 @@ def kill_before_it_configures(account, table):
     # Its rows come with one chunk; from the last chunk to the settings it is too short a way
     assert account.wait_for(lambda: account.has_rows(table), process)
     with account.held(table):
-        # Configuring waits for the table; files come beside it, and their stage is noted as done after it
+        # Configuring waits for the table; files are unpacked meanwhile, and their stage is noted as done after it
         assert account.wait_for(
             lambda: (
                 shards <= set(account.state.get("shards", {}))

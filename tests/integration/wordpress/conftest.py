@@ -55,7 +55,7 @@ class Sites(Whole):
 
 
 def write_variants(site, folder):
-    """Write the file that declares the variant, and beside it its files; return its path."""
+    """Write the file that declares the variant, and next to it its files; return its path."""
     target = folder / VARIANT / "wp-content" / "uploads" / site.facts["picture"]
     target.parent.mkdir(parents=True)
     target.write_bytes(PICTURE)

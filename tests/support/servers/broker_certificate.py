@@ -4,7 +4,7 @@ import os
 
 from tests.support.servers.tls_site import Authority
 
-#: Key and certificate, for the name localhost; "authority.pem" beside it.
+#: Key and certificate, for the name localhost; "authority.pem" next to it.
 CERTIFICATE = "server.pem"
 
 

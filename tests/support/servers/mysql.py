@@ -28,7 +28,7 @@ class MySQL(MariaDB):
     def __init__(self, directory, options=()):
         super().__init__(directory, options)
         self.binary = find()
-        # Beside the binary, for one that is not installed where it was built for
+        # Next to the binary, for one that is not installed where it was built for
         prefix = Path(self.binary).resolve().parents[1]
         self._places = [f"--basedir={prefix}"]
         if (prefix / "lib/mysql/plugin").is_dir():

@@ -12,7 +12,7 @@ PRODUCT_NAME = "Lantern for long evenings"
 
 
 def write_variants(template, folder):
-    """Write the file that declares the variant, and beside it its files; return its path."""
+    """Write the file that declares the variant, and next to it its files; return its path."""
     pictures = folder / NAME / "img"
     pictures.mkdir(parents=True)
     (pictures / LOGO).write_bytes(picture(*LOGO_SIZE))

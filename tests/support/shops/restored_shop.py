@@ -11,7 +11,7 @@ _MODE = "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"
 class RestoredShop:
     """The tree `root` and a `database` of `server` as they are now; `restore` makes them so again.
 
-    Copies of both are kept: the tree's in the new folder `copy`, the database's beside it on the server.
+    Copies of both are kept: the tree's in the new folder `copy`, the database's on the same server.
     """
 
     def __init__(self, server, root, database, copy):

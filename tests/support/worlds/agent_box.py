@@ -144,7 +144,7 @@ class Box:
         self.base.chmod(0o755)
         self.user = "sl" + secrets.token_hex(5)
         self.home = self.base / self.user
-        # Expired: the machine's own cron starts no agent beside those of the test
+        # Expired: the machine's own cron starts no agent but those of the test
         command = ["useradd", "-M", "-d", str(self.home), "-s", "/bin/sh", "--expiredate", "1", self.user]
         subprocess.run(command, check=True)
         entry = pwd.getpwnam(self.user)

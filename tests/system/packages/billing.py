@@ -1,4 +1,4 @@
-"""A WHMCS with our addon beside a machine of its own, whose controller it reaches while that is up."""
+"""A WHMCS with our addon, and a machine of its own, whose controller it reaches while that is up."""
 
 import contextlib
 import socketserver

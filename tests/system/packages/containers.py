@@ -8,7 +8,7 @@ import pytest
 
 from tests.system.packages.tree import SECONDS
 
-#: Where version 2 is mounted beside version 1, crun starts nothing: there is no version 2 for these processes.
+#: Where version 2 is mounted together with version 1, crun starts nothing: there is no version 2 for these processes.
 _MOUNTS = "mount --make-rprivate /; umount /sys/fs/cgroup/unified 2>/dev/null || true;"
 _HOLD = f"set -e; {_MOUNTS} mount -t proc proc /proc; ip link set lo up; echo ready; exec sleep infinity"
 _HELD = (

@@ -74,7 +74,7 @@ asked.request("GET", sys.argv[1], headers={"Host": "control.example.com"})
 answer = asked.getresponse()
 print(json.dumps([answer.status, {name.lower(): value for name, value in answer.getheaders()}]))
 """
-#: As the page says beside an Apache: without the first `server`, by the socket.
+#: As the page says where an Apache runs: without the first `server`, by the socket.
 NGINX = """
 cp -a /etc/shoplaunch/shoplaunch.toml /root/before.toml
 sed -i '1i bind = "unix:/run/shoplaunch-web/socket"\\ntrusted_proxies = 1' /etc/shoplaunch/shoplaunch.toml

@@ -1,4 +1,4 @@
-"""`make image`: a container without root and without a writable file system, alone and beside MariaDB and Redis."""
+"""`make image`: a container without root and without a writable file system, alone and with MariaDB and Redis."""
 
 import hashlib
 import json

@@ -31,7 +31,7 @@ _CLEAN = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 
-#: Only what hangs meets this: machines beside much other work are slow.
+#: Only what hangs meets this: machines with much other work are slow.
 SECONDS = 300
 
 

@@ -86,7 +86,7 @@ def test_the_parts_of_an_order_add_up_to_all_of_it():
 
 
 def test_what_one_version_does_next_to_another_part_counts_once():
-    """The agent reports before its cron line is noted; the certificate is asked for beside the visits."""
+    """The agent reports before its cron line is noted; the certificate is asked for in parallel with the visits."""
     ran = {"account": (1.0, 1.2), "cron": (1.8, 2.0), "check": (5.0, 7.0), "tls": (5.0, 5.5)}
     found = order_driver.split(0.0, ran, {"started": 1.9, "finished": 6.0})
     assert (found["waited for cron"], found["agent gone"], found["certified"]) == (0.0, 0.0, 0.0)

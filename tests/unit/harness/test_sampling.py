@@ -129,7 +129,7 @@ def test_what_takes_minutes_has_its_days_although_a_mutant_names_it(monkeypatch)
 
 
 def test_the_night_leaves_nothing_out_and_the_day_says_what_it_does():
-    # Nor by what this run is told of its report
+    # Nor by this run's options for its report
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SHOPLAUNCH_", "PYTEST_"))}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--setup-plan", MODULE]
 

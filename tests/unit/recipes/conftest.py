@@ -79,13 +79,13 @@ def own_sample(breakable):
 
 
 def is_real_shop(root):
-    """Return whether `root` holds a PrestaShop whose database runs beside it."""
+    """Return whether `root` holds a PrestaShop whose database's server has its socket next to it."""
     return (root / "app/config/parameters.php").is_file() and (root.parent / "mysql.sock").exists()
 
 
 @pytest.fixture(scope="session")
 def real_shop():
-    """(document root, Source) of a real PrestaShop whose server's socket stands beside it; skips where there is none.
+    """(document root, Source) of a real PrestaShop whose server's socket is next to it; skips where there is none.
 
     SHOPLAUNCH_REAL_SHOP names the document root; otherwise the usual places are looked at.
     """

@@ -114,7 +114,7 @@ def disk(tmp_path):
 
 
 class Home:
-    """An installation whose database is on the disk: its service with a worker, and commands beside it."""
+    """An installation whose database is on the disk: its service with a worker, and commands."""
 
     def __init__(self, folder):
         self.folder, self.port = folder, free_port()

@@ -23,7 +23,7 @@ CHANGE = "DELETE FROM audit"
 
 
 class Disk:
-    """A disk mounted at `place`; what is on it lies in a folder beside it."""
+    """A disk mounted at `place`; what is on it lies in a folder next to it."""
 
     def __init__(self, folder, place):
         self._folder = folder

@@ -125,7 +125,7 @@ def test_a_job_that_failed_early_is_taken_back_the_same_way(world, method):
     job = world.order()
     world.work()
     assert world.job(job).state == "failed"
-    # The job file comes beside the privileges
+    # The job file is written in parallel with the privileges
     agent = Agent(world, job) if method == "ensure_privileges" else None
     found = cancelled(world, job, agent)
     assert left(world) == (set(), set(), set())

@@ -61,7 +61,7 @@ def without_cron_line(world):
 
 
 def without_job_file(world):
-    """The starter is written beside the job file, for which there is no room."""
+    """The starter is written in parallel with the job file, for which there is no room."""
 
     def put_files(account, files):
         world.panel.put_file(account, STARTER, *files[STARTER])

@@ -1,4 +1,4 @@
-"""Details of finished jobs go in time; what anybody still needs stays, whatever is going on beside that."""
+"""Details of finished jobs go in time; what anybody still needs stays, whatever else is going on."""
 
 import os
 import subprocess

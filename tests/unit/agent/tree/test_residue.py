@@ -45,7 +45,7 @@ def test_an_email_at_the_templates_domain_hides_no_other_trace():
     assert found.found_in(b"http://template.example/")
 
 
-#: What is searched for where the template's name stays as part of others: it with marks beside it.
+#: What is searched for where the template's name stays as part of others: the name with marks around it.
 MARKED = [b"//shop.com/", b'"shop.com"', b"@shop.com", b"^shop.com$", b"shop.com/", b"/home/shop"]
 
 
