@@ -15,6 +15,9 @@ from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 
 _LISTS = ("variants", "languages", "currencies")
+_NAMED = sa.select(bundles).where(bundles.c.name == sa.bindparam("wanted"))
+# Built once: asked for every order
+_BY_NAME = {hold: held(_NAMED, hold) for hold in Hold}
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def note_store(connection: sa.Connection, name: str, key: str | None) -> None:
 
 def find(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Bundle | None:
     """Return the bundle, None when there is none."""
-    row = connection.execute(held(sa.select(bundles).where(bundles.c.name == name), hold)).first()
+    row = connection.execute(_BY_NAME[hold], {"wanted": name}).first()
     return None if row is None else of_columns(row._mapping)
 
 

@@ -21,6 +21,17 @@ _STORED = sa.select(events.c.id).where(
     events.c.seq == sa.bindparam("seq"),
 )
 _NEW = sa.insert(events)
+# The first that arrived: only that one moved the job on
+_FINAL = (
+    sa.select(events.c.body)
+    .where(
+        events.c.job == sa.bindparam("job"),
+        events.c.attempt == sa.bindparam("attempt"),
+        events.c.event == "finished",
+    )
+    .order_by(events.c.id)
+    .limit(1)
+)
 
 
 def last_seq(connection: sa.Connection, job_id: str, attempt: int) -> int:
@@ -67,9 +78,5 @@ def of_job(connection: sa.Connection, job_id: str) -> list[StoredEvent]:
 
 def final_evidence(connection: sa.Connection, job_id: str, attempt: int) -> dict[str, object]:
     """Return the evidence of the attempt's `finished` event that counted, {} when there is none."""
-    query = sa.select(events.c.body).where(
-        events.c.job == job_id, events.c.attempt == attempt, events.c.event == "finished"
-    )
-    # The first that arrived: only that one moved the job on
-    body = connection.execute(query.order_by(events.c.id).limit(1)).scalar()
+    body = connection.execute(_FINAL, {"job": job_id, "attempt": attempt}).scalar()
     return {} if body is None else dict(json.loads(body).get("evidence") or {})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.documents import FollowUpParts, JobColumns, StageProgress
-from controller.db.facts import Facts, decode, has_entry, stores
+from controller.db.facts import Facts, decode, has_entry, of, stores
 from controller.db.tables import follow_up_parts, jobs, servers, steps
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
@@ -85,7 +86,7 @@ class Job:
     @property
     def noun(self) -> str:
         """What the job makes, as its client calls it (controller.product_kind)."""
-        return decode(self.facts).noun or SHOP
+        return of(self).noun or SHOP
 
 
 _NAMES = frozenset(one.name for one in fields(Job))
@@ -96,6 +97,30 @@ _COLUMNS = [*(jobs.c[one.name] for one in fields(Job)), _shared.label(_SHARED)]
 # Built once: used for every report of every agent
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
+# Built once: used for every order, or for every job by its worker
+_SERVER_OF = sa.select(jobs.c.server).where(jobs.c.id == sa.bindparam("wanted"))
+_BY_ORDER = sa.select(*_COLUMNS).where(jobs.c.order_key == sa.bindparam("wanted"))
+_LIVING_IN = sa.select(jobs.c.id, jobs.c.signed_by).where(
+    jobs.c.server == sa.bindparam("of_server"),
+    jobs.c.account == sa.bindparam("of_account"),
+    jobs.c.state == "live",
+    jobs.c.ended_at.is_(None),
+    jobs.c.kind == RESTORE,
+)
+_LAST_FINISHED = (
+    sa.select(jobs.c.facts)
+    .where(jobs.c.server == sa.bindparam("of_server"), jobs.c.state.in_(("finishing", "live")))
+    .order_by(jobs.c.updated_at.desc())
+    .limit(1)
+)
+_RESTORING = sa.select(jobs.c.bundle, jobs.c.account, jobs.c.state, jobs.c.expires_at, jobs.c.facts).where(
+    jobs.c.kind == RESTORE,
+    jobs.c.state.in_(sa.bindparam("states", expanding=True)),
+    jobs.c.server.in_(sa.select(servers.c.name).where(servers.c.panel.in_(sa.bindparam("panels", expanding=True)))),
+)
+_RESTORING_ONE = _RESTORING.where(jobs.c.bundle == sa.bindparam("bundle"))
+_FROM_EARLIER = ~has_entry("bundle_reader") & (jobs.c.state != "preparing")
+_COUNT = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"))
 
 _CHANGE = sa.update(jobs).where(
     jobs.c.id == sa.bindparam("same_id"),
@@ -190,32 +215,34 @@ def changed_at(job: Job, now: float) -> float:
 
 def count(connection: sa.Connection, job: Job, **values: Unpack[JobColumns]) -> Job:
     """Change only columns of COUNTED; the caller holds the row, whose version stays."""
-    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    connection.execute(_COUNT, {**values, "same_id": job.id})
     return after(job, values)
 
 
 def after(job: Job, columns: JobColumns) -> Job:
     """Return the job as it is once `columns` are written."""
     known: dict[str, Any] = {name: value for name, value in columns.items() if name in _NAMES}
-    return replace(job, **known)
+    # A copy is made in half the time of `replace`, and keeps the facts that were read of the same document
+    found = copy(job)
+    vars(found).update(known)
+    return found
 
 
 def server_of(connection: sa.Connection, job_id: str) -> str:
     """Return the name of the job's server, "" where there is no such job."""
-    return connection.execute(sa.select(jobs.c.server).where(jobs.c.id == job_id)).scalar() or ""
+    return connection.execute(_SERVER_OF, {"wanted": job_id}).scalar() or ""
 
 
 def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     """Return the job made of this order, None when there is none."""
-    row = connection.execute(sa.select(*_COLUMNS).where(jobs.c.order_key == order_key)).first()
+    row = connection.execute(_BY_ORDER, {"wanted": order_key}).first()
     return None if row is None else _job(row)
 
 
 def living_in(connection: sa.Connection, server: str, account: str) -> dict[str, str]:
     """Return {id: key that signed its order} of the jobs whose live shops are in the account."""
-    query = sa.select(jobs.c.id, jobs.c.signed_by).where(jobs.c.server == server, jobs.c.account == account)
-    query = query.where(jobs.c.state == "live", jobs.c.ended_at.is_(None), jobs.c.kind == RESTORE)
-    return {row.id: row.signed_by for row in connection.execute(query)}
+    found = connection.execute(_LIVING_IN, {"of_server": server, "of_account": account})
+    return {row.id: row.signed_by for row in found}
 
 
 def is_claimed(connection: sa.Connection, account_key: str, job_id: str) -> bool:
@@ -256,8 +283,7 @@ def follow_ups(connection: sa.Connection, parent: str) -> list[Job]:
 
 def last_was_unheard(connection: sa.Connection, server: str) -> bool:
     """Return whether the agent that finished last on the server was only seen through the panel."""
-    query = sa.select(jobs.c.facts).where(jobs.c.server == server, jobs.c.state.in_(("finishing", "live")))
-    found = connection.execute(query.order_by(jobs.c.updated_at.desc()).limit(1)).scalar()
+    found = connection.execute(_LAST_FINISHED, {"of_server": server}).scalar()
     return found is not None and decode(json.loads(found)).ack_seq is not None
 
 
@@ -303,15 +329,13 @@ def restoring_on(
 ) -> list[Restoring]:
     """Return the jobs in `states` that restore a bundle on servers of these `panels`: only that `bundle`, and of those
     that note who reads it only those of `reader`, where they are given. One that is prepared notes it before."""
-    there = sa.select(servers.c.name).where(servers.c.panel.in_(panels))
-    query = sa.select(jobs.c.bundle, jobs.c.account, jobs.c.state, jobs.c.expires_at, jobs.c.facts)
-    query = query.where(jobs.c.kind == RESTORE, jobs.c.state.in_(states), jobs.c.server.in_(there))
+    which: dict[str, object] = {"panels": list(panels), "states": list(states)}
+    query = _RESTORING
     if bundle is not None:
-        query = query.where(jobs.c.bundle == bundle)
+        query, which["bundle"] = _RESTORING_ONE, bundle
     if reader is not None:
-        earlier = ~has_entry("bundle_reader") & (jobs.c.state != "preparing")
-        query = query.where(sa.or_(stores(Facts(bundle_reader=reader)), earlier))
-    return [Restoring(*row[:-1], json.loads(row.facts)) for row in connection.execute(query)]
+        query = query.where(sa.or_(stores(Facts(bundle_reader=reader)), _FROM_EARLIER))
+    return [Restoring(*row[:-1], json.loads(row.facts)) for row in connection.execute(query, which)]
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

@@ -75,6 +75,8 @@ def _key(row: sa.Row[object]) -> ApiKey:
 
 _NAMES = ("name", "scope", "rate", "created_at", "used_at", "revoked_at")
 _QUERY = sa.select(*(api_keys.c[name] for name in _NAMES))
+# Built once: asked for every order
+_IN_USE = sa.select(api_keys.c.name).where(api_keys.c.revoked_at.is_(None)).order_by(api_keys.c.name)
 
 
 def find(connection: sa.Connection, name: str, *, lock: bool = False) -> ApiKey | None:
@@ -102,8 +104,7 @@ def listed(connection: sa.Connection) -> list[ApiKey]:
 
 def names(connection: sa.Connection) -> list[str]:
     """Return the names of the keys in use."""
-    query = sa.select(api_keys.c.name).where(api_keys.c.revoked_at.is_(None)).order_by(api_keys.c.name)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_IN_USE).scalars())
 
 
 def add(connection: sa.Connection, key: ApiKey, secret_encrypted: str) -> None:

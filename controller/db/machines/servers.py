@@ -21,6 +21,10 @@ AUTO, CRON = "auto", "cron"
 _SAME_SECONDS = 60.0
 #: Accounts with the same outcome are counted up to this number.
 MOST_ACCOUNTS = 2
+_NAMED = sa.select(servers).where(servers.c.name == sa.bindparam("wanted"))
+# Built once: asked for every order, and for every agent that is started
+_BY_NAME = {hold: held(_NAMED, hold) for hold in Hold}
+_LEARNED = sa.select(servers.c.start_learned).where(servers.c.name == sa.bindparam("wanted"))
 
 
 class Learned(NamedTuple):
@@ -110,7 +114,7 @@ def note_report(connection: sa.Connection, name: str, way: str, reason: str, now
 
 
 def _learned(connection: sa.Connection, name: str) -> Learned | None:
-    text = connection.execute(sa.select(servers.c.start_learned).where(servers.c.name == name)).scalar()
+    text = connection.execute(_LEARNED, {"wanted": name}).scalar()
     return None if text is None else Learned(**json.loads(text))
 
 
@@ -127,7 +131,7 @@ def _note(connection: sa.Connection, name: str, known: Learned | None, new: Lear
 
 def find(connection: sa.Connection, name: str, hold: Hold = Hold.NOT) -> Server | None:
     """Return the server, None when there is none."""
-    row = connection.execute(held(sa.select(servers).where(servers.c.name == name), hold)).first()
+    row = connection.execute(_BY_NAME[hold], {"wanted": name}).first()
     return None if row is None else of_columns(row._mapping)
 
 

@@ -36,6 +36,19 @@ _COLUMNS = [server_slots.c[name] for name in SlotRow._fields]
 # Built once: asked for every claim
 _OF_SERVER = sa.select(*_COLUMNS).where(server_slots.c.server == sa.bindparam("wanted")).order_by(server_slots.c.number)
 _OF_SERVER_LOCKED = _OF_SERVER.with_for_update()
+_SAME = (server_slots.c.server == sa.bindparam("of_server"), server_slots.c.number == sa.bindparam("of_number"))
+_OWNER, _UNTIL = sa.bindparam("of_owner", type_=sa.String), sa.bindparam("of_until", type_=sa.Double)
+_FREE = sa.update(server_slots).where(*_SAME, server_slots.c.owner == _OWNER)
+#: Whether a slot has an owner, and an end, before another one holds it -> the statement.
+_HOLD = {
+    (is_owned, ends): sa.update(server_slots).where(
+        *_SAME,
+        server_slots.c.owner == _OWNER if is_owned else server_slots.c.owner.is_(None),
+        server_slots.c.until == _UNTIL if ends else server_slots.c.until.is_(None),
+    )
+    for is_owned in (False, True)
+    for ends in (False, True)
+}
 _HELD = (
     sa.select(*_COLUMNS).where(server_slots.c.owner.is_not(None)).order_by(server_slots.c.server, server_slots.c.number)
 )
@@ -91,12 +104,12 @@ def is_known(connection: sa.Connection, server: str) -> bool:
 
 def hold(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> bool:
     """Let `owner` hold the slot until `until`; return False when it is not as in `row` any more."""
-    same = (server_slots.c.server == row.server, server_slots.c.number == row.number)
-    held_by = server_slots.c.owner.is_(None) if row.owner is None else server_slots.c.owner == row.owner
-    query = sa.update(server_slots).where(*same, held_by)
     # Its holder may have renewed it since
-    query = query.where(server_slots.c.until.is_(None) if row.until is None else server_slots.c.until == row.until)
-    return connection.execute(query.values(owner=owner, until=until)).rowcount == 1
+    same: dict[str, object] = {"of_server": row.server, "of_number": row.number}
+    same |= {} if row.owner is None else {"of_owner": row.owner}
+    same |= {} if row.until is None else {"of_until": row.until}
+    query = _HOLD[row.owner is not None, row.until is not None]
+    return connection.execute(query, {**same, "owner": owner, "until": until}).rowcount == 1
 
 
 def hold_locked(connection: sa.Connection, row: SlotRow, owner: str, until: float) -> None:
@@ -123,5 +136,5 @@ def shorten(connection: sa.Connection, row: SlotRow, until: float, longest: floa
 
 def free(connection: sa.Connection, server: str, number: int, owner: str) -> None:
     """Give back the slot, if `owner` holds it still."""
-    query = sa.update(server_slots).where(server_slots.c.server == server, server_slots.c.number == number)
-    connection.execute(query.where(server_slots.c.owner == owner).values(owner=None, until=None))
+    same = {"of_server": server, "of_number": number, "of_owner": owner}
+    connection.execute(_FREE, {**same, "owner": None, "until": None})

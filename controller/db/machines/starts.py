@@ -8,6 +8,12 @@ import sqlalchemy as sa
 
 from controller.db.tables import agent_starts
 
+# Built once: used for every agent that was started
+_SAME = sa.select(agent_starts.c.job).where(
+    agent_starts.c.job == sa.bindparam("job"), agent_starts.c.attempt == sa.bindparam("attempt")
+)
+_NEW = sa.insert(agent_starts)
+
 
 class Counted(NamedTuple):
     """How many agents were started by `way` for `reason`; `waited` is the sum of their seconds until the start."""
@@ -27,9 +33,9 @@ class Took(NamedTuple):
 
 def note(connection: sa.Connection, values: dict[str, object]) -> None:
     """Store how an attempt's agent was started; the caller holds the job's row. A stored entry stays."""
-    same = (agent_starts.c.job == values["job"], agent_starts.c.attempt == values["attempt"])
-    if connection.execute(sa.select(agent_starts.c.job).where(*same)).first() is None:
-        connection.execute(sa.insert(agent_starts).values(**values))
+    same = {name: values[name] for name in ("job", "attempt")}
+    if connection.execute(_SAME, same).first() is None:
+        connection.execute(_NEW, values)
 
 
 def counted(connection: sa.Connection) -> list[Counted]:
