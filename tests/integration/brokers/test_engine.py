@@ -1,8 +1,10 @@
 """A worker with a broker: hints begin its work at once; without them it looks by itself, whatever the broker does."""
 
+import contextlib
 import secrets
 import socket
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -62,6 +64,36 @@ def test_jobs_are_moved_though_the_broker_accepts_and_never_answers(world, start
         started(f"amqp://u:p@127.0.0.1:{silent.getsockname()[1]}/")
         job = world.order()
         wait_until(lambda: world.job(job).state == "dropped")
+
+
+#: What a server of each kind answers to words that its version knows no more: an error to each, and its own version's
+#: header before it hangs up.
+OF_A_NEWER = {"redis": b"-ERR unknown command\r\n", "amqp": b"AMQP\x00\x02\x00\x00"}
+
+
+def _answers(server, answer, asked):
+    """Answer whatever comes until the listening socket is closed, as a broker of a newer version does."""
+    with contextlib.suppress(OSError):
+        while True:
+            client, _address = server.accept()
+            with client, contextlib.suppress(OSError):
+                while client.recv(65536):
+                    asked.set()
+                    client.sendall(answer)
+                    if answer.startswith(b"AMQP"):
+                        break
+
+
+@pytest.mark.parametrize("scheme", OF_A_NEWER)
+def test_jobs_are_moved_though_the_broker_is_of_a_version_that_does_not_understand(world, started, scheme):
+    asked = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as newer:
+        threading.Thread(target=_answers, args=(newer, OF_A_NEWER[scheme], asked), daemon=True).start()
+        worker, _config = started(f"{scheme}://u:p@127.0.0.1:{newer.getsockname()[1]}/")
+        assert asked.wait(60)
+        job = world.order()
+        wait_until(lambda: world.job(job).state == "dropped")
+        assert not worker.listener.is_healthy
 
 
 def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, monkeypatch):

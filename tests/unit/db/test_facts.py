@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.account import Account
-from controller.db import facts
+from controller.db import facts, jobs
 from controller.db.facts import Asked, Facts, FirstReport, Link, Made, Problem, Tls, Trouble, Undo
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -122,3 +122,14 @@ def node_name(node):
     """Return the last part of a name: `job` of `work.job` and `now_job`."""
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
     return name.rpartition("_")[2]
+
+
+def test_a_changed_job_has_the_facts_of_its_own_document():
+    values = dict.fromkeys((one.name for one in fields(jobs.Job)), None)
+    job = jobs.Job(**values | {"facts": facts.encode(Facts(noun="shop")), "percent": 1})
+    known = facts.of(job)
+    moved = jobs.after(job, {"percent": 2})
+    renamed = jobs.after(moved, facts.column(replace(known, noun="site")))
+    assert (job.percent, moved.percent, renamed.percent) == (1, 2, 2)
+    assert facts.of(moved) is known
+    assert (facts.of(renamed).noun, facts.of(moved).noun, facts.of(job).noun) == ("site", "shop", "shop")

@@ -15,6 +15,8 @@ from shared.errors import ShoplaunchError
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import Agent
 
+FROZEN_SECONDS = 600.0
+
 
 def held_in_a_step(world):
     """Return (job, thread, event): the worker's thread stays within the job's first step until the event is set."""
@@ -97,6 +99,25 @@ def test_a_step_that_was_running_when_its_worker_died_is_run_again(world):
     world.work()
     assert world.job(job).state == "dropped"
     assert world.steps(job)["php"].attempts == 2
+
+
+def test_a_worker_that_was_frozen_for_ten_minutes_wakes_up_to_a_job_that_is_anothers(world, monkeypatch):
+    # Frozen, it renews nothing
+    monkeypatch.setattr(lease, "RENEWALS", 0.001)
+    job, first, leave = held_in_a_step(world)
+    world.panel.before.clear()
+    world.clock.pass_by(FROZEN_SECONDS)
+    awake = lease.counted() + FROZEN_SECONDS
+    assert world.service.jobs.worker().advance(job.id) is True
+    ended, calls = world.steps(job), len(world.panel.calls)
+    assert (world.job(job).state, ended["account"].attempts) == ("dropped", 2)
+    monkeypatch.setattr(lease, "counted", lambda: awake)
+    leave.set()
+    first.join(120)
+    # The call that was under way goes on, and nothing after it
+    assert [call[0] for call in world.panel.calls[calls:]] in ([], ["ensure_account"])
+    assert (world.job(job).state, world.job(job).lease_owner) == ("dropped", None)
+    assert world.steps(job) == ended
 
 
 def test_a_lease_is_held_as_long_as_the_work_takes(world, monkeypatch):
