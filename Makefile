@@ -16,7 +16,7 @@ LINTED = $(MAKE) --no-print-directory lint
 help:
 	@echo "make demo            a shop restored into a new account by cron, on this machine"
 	@echo "make demo BUNDLE=F   the same with your own bundle"
-	@echo "make deb             a package for Debian 12 and 13 and Ubuntu 24.04, in build/deb"
+	@echo "make deb             a package for Debian 12 and 13 and Ubuntu 24.04, in build/deb; ARCHITECTURE=arm64 (amd64) instead of this machine's"
 	@echo "make image           a container's image, in build/image, with Debian's buildah; IMAGE_BASE=NAME builds on another base"
 	@echo "make sbom            archives of the addon and the client, their bills of materials and the agent's, in build/artefacts"
 	@echo "make cluster         two machines share the work, workers are killed meanwhile; CLUSTER=OPTIONS, such as --orders 50"
@@ -37,7 +37,7 @@ demo:
 # Of the last commit's moment and the pinned wheels: the same commit gives the same bytes
 deb:
 	@packaging/bootstrap.sh run
-	@.venv/bin/python packaging/debian/build.py
+	@.venv/bin/python packaging/debian/build.py $(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)")
 
 # The same in a container; the wheels are those of Debian 13
 image:

@@ -17,6 +17,8 @@ if [ "$wanted" = test ]; then
     packages="$packages iproute2 redis-server rabbitmq-server prometheus nginx debootstrap strace"
     # Units are tried by the service manager itself, in a machine of its own; without systemd-sysv it starts nothing here
     packages="$packages systemd dbus"
+    # Runs what the package of another architecture installs
+    packages="$packages qemu-user-static"
     # Builds and runs the image; its networks need the last four
     packages="$packages buildah podman podman-compose crun netavark aardvark-dns nftables"
     # A real application for the WordPress recipe; `php` beside it: it would bring Apache's own PHP instead

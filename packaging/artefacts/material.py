@@ -46,12 +46,19 @@ def version() -> str:
     return str(project["version"]) + (git(*of_commit) if IS_CLONE else "")
 
 
-def lay_out(work: Path, folder: Path, *pythons: str) -> None:
-    """Put wheels, the agent's libraries and the list of their digests into `folder`, for `pythons`, such as 3.13."""
+def lay_out(work: Path, folder: Path, *pythons: str, machine: str | None = None) -> None:
+    """Put wheels, the agent's libraries and the list of their digests into `folder`, for `pythons`, such as 3.13.
+
+    `machine` is what they run on, in the words of `uname -m`; without it, one like this.
+    """
     locks = (LOCK, TRACES_LOCK)
     for lock in locks:
         for python in pythons:
-            shutil.copytree(_fetched("wheels", lock, python), folder / "wheels", dirs_exist_ok=True)
+            shutil.copytree(
+                _fetched("wheels", lock, _suitable(python, machine or platform.machine())),
+                folder / "wheels",
+                dirs_exist_ok=True,
+            )
     shutil.copytree(_fetched("vendor", VENDOR_LOCK), folder / "vendor")
     wheel = _own_wheel(work, folder / "wheels")
     digest = sha256(wheel)
@@ -76,12 +83,11 @@ def agents_libraries() -> list[Path]:
     return sorted(_fetched("vendor", VENDOR_LOCK).glob("*.whl"))
 
 
-def _fetched(kind: str, lock: Path, python: str = "") -> Path:
-    """Return a folder with the wheels that `lock` names, for one `python` where it is given; each is fetched once."""
-    options = _suitable(python) if python else []
+def _fetched(kind: str, lock: Path, options: Iterable[str] = ()) -> Path:
+    """Return a folder with the wheels that `lock` names, chosen by pip's `options`; each is fetched once."""
     # pip judges a condition by its own Python, and here it fetches for others
     text = re.sub(r" ; [^\\\n]*", " ", lock.read_text("utf-8"))
-    folder = FETCHED / f"{kind}{python}-{hashlib.sha256((text + ' '.join(options)).encode()).hexdigest()[:16]}"
+    folder = FETCHED / f"{kind}-{hashlib.sha256((text + ' '.join(options)).encode()).hexdigest()[:16]}"
     if not folder.is_dir():
         new = FETCHED / f".{kind}-{os.getpid()}"
         shutil.rmtree(new, ignore_errors=True)
@@ -96,9 +102,8 @@ def _fetched(kind: str, lock: Path, python: str = "") -> Path:
     return folder
 
 
-def _suitable(python: str) -> list[str]:
-    """Return what makes pip fetch wheels for `python`, whatever Python it runs with itself."""
-    machine = platform.machine()
+def _suitable(python: str, machine: str) -> list[str]:
+    """Return what makes pip fetch wheels for `python` and `machine`, whatever it runs with and on itself."""
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in C_LIBRARIES] + [f"manylinux2014_{machine}"]
     return ["--python-version", python, "--implementation", "cp", *(f"--platform={one}" for one in platforms)]
 

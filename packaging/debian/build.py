@@ -27,6 +27,8 @@ HERE = Path(__file__).resolve().parent
 BUILD = PROJECT / "build" / "deb"
 #: The Pythons of Debian 12, Ubuntu 24.04 and Debian 13.
 PYTHONS = ("3.11", "3.12", "3.13")
+#: Debian's word for an architecture -> `uname -m`'s. Nothing is compiled here, so each is built on any machine.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 SCRIPTS = ("postinst", "prerm", "postrm")
 UNITS = PROJECT / "packaging" / "systemd"
 #: Folder of the package -> examples in it that an administrator copies from.
@@ -40,21 +42,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=BUILD, help="the folder for the package")
     parser.add_argument("--version", help="instead of the commit's, for trying an upgrade")
+    parser.add_argument("--architecture", choices=sorted(MACHINES), help="instead of this machine's")
     chosen = parser.parse_args()
     set_moment()
-    print(build(chosen.output.resolve(), chosen.version or version()))
+    architecture = chosen.architecture or said("dpkg", "--print-architecture")
+    print(build(chosen.output.resolve(), chosen.version or version(), architecture))
 
 
-def build(output: Path, version: str) -> Path:
-    """Build the package of `version` into the folder `output` and return its path."""
+def build(output: Path, version: str, architecture: str) -> Path:
+    """Build the package of `version` for an `architecture` into the folder `output` and return its path."""
     output.mkdir(parents=True, exist_ok=True)
     work = output / f"work-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     try:
         tree = work / "tree"
-        _lay_out(work, tree)
+        _lay_out(work, tree, MACHINES.get(architecture))
         write(tree / BILL, bill_of((tree / "opt" / "shoplaunch").glob("*/*.whl"), version).encode())
-        architecture = said("dpkg", "--print-architecture")
         _describe(tree, version, architecture)
         package = output / f"shoplaunch_{version}_{architecture}.deb"
         shutil.copyfile(tree / BILL, package.with_suffix(".cdx.json"))
@@ -66,9 +69,9 @@ def build(output: Path, version: str) -> Path:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _lay_out(work: Path, tree: Path) -> None:
-    """Put everything the package installs below `tree`."""
-    lay_out(work, tree / "opt" / "shoplaunch", *PYTHONS)
+def _lay_out(work: Path, tree: Path, machine: str | None) -> None:
+    """Put everything the package installs below `tree`, with wheels for `machine`."""
+    lay_out(work, tree / "opt" / "shoplaunch", *PYTHONS, machine=machine)
     write(tree / "usr" / "bin" / "shoplaunch", (HERE / "shoplaunch").read_bytes(), 0o755)
     write(tree / "etc" / "shoplaunch" / "shoplaunch.toml", SETTINGS.encode())
     for unit in sorted((*UNITS.glob("*.service"), *UNITS.glob("*.timer"))):

@@ -22,21 +22,22 @@ chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_F
 """
 
 
-def base_of(release, packages, more, folder):
+def base_of(release, packages, more, folder, architecture=""):
     """Return the folder of a system of `release` with `packages`, and with `more` as its own apt installs them.
 
     Without either it is a bare one. Skips where the network has no such system; `folder` is where it is made unless
-    bases are kept.
+    bases are kept; `architecture` is Debian's word for another one than this machine's.
     """
     if shutil.which("debootstrap") is None:
         pytest.skip("debootstrap is not installed")
     kept = os.environ.get("SHOPLAUNCH_TEST_BASES")
     kind = "-services" if more else "" if packages else "-bare"
-    base = Path(kept, release + kind) if kept else Path(folder)
+    base = Path(kept, release + kind + architecture) if kept else Path(folder)
     if (base / "complete").exists():
         return base
     _python, components = RELEASES[release]
     options = ["--variant=minbase", f"--components={components}"]
+    options += [f"--arch={architecture}"] if architecture else []
     options += [f"--include={','.join(packages)}"] if packages else []
     _run(["debootstrap", *options, release, base], release)
     if more:

@@ -189,6 +189,7 @@ BEGUN = {
     "packaging/bootstrap.sh celery": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
     "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
     "make deb": ("make -n deb", "builds a package; tests/system/packages does, and installs it in a system of its own"),
+    "make deb ARCHITECTURE=arm64": ("make -n deb ARCHITECTURE=arm64", "builds a package; tests/system/packages does"),
     "make sbom": ("make -n sbom", "builds archives; tests/system/packages does"),
     "make image": ("make -n image", "builds an image; tests/system/packages does, and runs it"),
     "podman load -i build/image/shoplaunch_*.tar": ("command -v podman || true", OTHERS),
