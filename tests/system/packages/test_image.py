@@ -30,8 +30,10 @@ ENTRYPOINT ["start-database"]
 START_DATABASE = """#!/bin/sh
 set -eu
 chown mysql: /run/mysqld /var/lib/mysql
-[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db >/dev/null
-printf "CREATE DATABASE IF NOT EXISTS %s;\\nGRANT ALL ON %s.* TO '%s'@'%%' IDENTIFIED BY '%s';\\n" \\
+[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db \\
+    --auth-root-authentication-method=normal >/dev/null
+printf "CREATE DATABASE IF NOT EXISTS %s;\\nGRANT ALL ON %s.* TO '%s'@'%%' IDENTIFIED BY '%s';\\n\
+ALTER USER root@localhost IDENTIFIED BY 'n0b0dykn0ws';\\n" \\
     "$MARIADB_DATABASE" "$MARIADB_DATABASE" "$MARIADB_USER" "$MARIADB_PASSWORD" >/var/lib/mysql/first.sql
 chown mysql: /var/lib/mysql/first.sql
 exec mariadbd --user=mysql --init-file=/var/lib/mysql/first.sql "$@"
@@ -58,6 +60,29 @@ def build(containers, folder):
 @pytest.fixture(scope="module")
 def image(containers, tmp_path_factory):
     return build(containers, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="module")
+def composed(containers, image, tmp_path_factory):
+    """The compose file's containers, with a state; they run no service yet."""
+    tmp_path = tmp_path_factory.mktemp("parts")
+    for name, text in (
+        ("Containerfile", DATABASE), ("start-database", START_DATABASE),
+        ("healthcheck.sh", "#!/bin/sh\nexec mariadb-admin ping\n"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    small = ("--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:4096")
+    containers.outside("buildah", *containers.store, "build", *small, "-t", "localhost/parts", tmp_path)
+    uid = containers.run(
+        "run", "--rm", "--network=none", "--ulimit=host", "--entrypoint", "id", "localhost/parts", "-u", "mysql"
+    )
+    made = Composed(containers, tmp_path / "composed", uid.strip())
+    made.run("up", "--detach", "database", "broker")
+    wait_until(lambda: made.code("exec", "-T", "database", "healthcheck.sh") == 0)
+    made.run("run", "--rm", "web", "init", "--operator-email", "a@example.com")
+    yield made
+    made.run("down")
 
 
 def compose():
@@ -121,28 +146,32 @@ class TestImage:
         assert {"Flask", "celery", "ecdsa", "shoplaunch", "libc6", "python3.13"} <= names
         subprocess.run(["sha256sum", "--check", f"{image.name}.sha256"], cwd=image.parent, check=True)
 
-    def test_composed_with_mariadb_and_redis_a_worker_hears_the_broker(self, containers, image, tmp_path):
-        for name, text in (
-            ("Containerfile", DATABASE), ("start-database", START_DATABASE),
-            ("healthcheck.sh", "#!/bin/sh\nexec mariadb-admin ping\n"),
-        ):  # fmt: skip
-            (tmp_path / name).write_text(text)
-            (tmp_path / name).chmod(0o755)
-        small = ("--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:4096")
-        containers.outside("buildah", *containers.store, "build", *small, "-t", "localhost/parts", tmp_path)
-        uid = containers.run(
-            "run", "--rm", "--network=none", "--ulimit=host", "--entrypoint", "id", "localhost/parts", "-u", "mysql"
-        )
-        composed = Composed(containers, tmp_path / "composed", uid.strip())
-        composed.run("up", "--detach", "database", "broker")
-        wait_until(lambda: composed.code("exec", "-T", "database", "healthcheck.sh") == 0)
-        composed.run("run", "--rm", "web", "init", "--operator-email", "a@example.com")
+    def test_composed_with_mariadb_and_redis_a_worker_hears_the_broker(self, composed):
         composed.run("up", "--detach")
         wait_until(lambda: composed.workers() == ["ok"])
         assert composed.status()["kind"] == "celery"
-        wait_until(lambda: composed.code("exec", "-T", "web", "healthy", "http://127.0.0.1:8000/readyz") == 0)
+        wait_until(composed.is_ready)
         assert composed.code("exec", "-T", "worker", "healthy", "http://127.0.0.1:8001/metrics") == 0
-        composed.run("down")
+
+    def test_composed_the_page_leads_to_a_newer_image_and_back_to_the_former(self, containers, composed, tmp_path):
+        composed.run("up", "--detach")
+        wait_until(composed.is_ready)
+        composed.shell("shoplaunch user add kept --role look")
+        backup, *others = re.findall(r"`(podman-compose [^`]*)`", upgrade_of_composed())
+        named = re.findall(r"`(podman tag [^`]*)`", upgrade_of_an_image())
+        composed.follow([backup, *named])
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nENV NEWER=yes\n")
+        containers.outside("buildah", *containers.store, "build", "-t", IMAGE, tmp_path)
+        composed.follow(others)
+        wait_until(composed.is_ready)
+        assert composed.shell("printenv NEWER").strip() == "yes"
+        # What comes later is not in that backup
+        composed.shell("shoplaunch user remove kept --yes")
+        composed.follow(block_from("podman-compose stop web worker"))
+        wait_until(composed.is_ready)
+        assert composed.code("exec", "-T", "web", "printenv", "NEWER") == 1
+        assert "kept" in composed.shell("shoplaunch user list --json")
+        wait_until(lambda: composed.workers() == ["ok"])
 
     def test_the_page_leads_back_to_the_former_image(self, containers, image, tmp_path):
         host = Host(containers, tmp_path)
@@ -163,6 +192,12 @@ def upgrade_of_an_image():
     """Return what the page says of an upgrade of containers."""
     text = (PROJECT / PAGE).read_text("utf-8")
     return " ".join(re.search(r"^\* An upgrade: `podman exec(?:.|\n(?=  ))*", text, re.MULTILINE)[0].split())
+
+
+def upgrade_of_composed():
+    """Return what the page says of an upgrade of the compose file's containers."""
+    text = (PROJECT / PAGE).read_text("utf-8")
+    return " ".join(re.search(r"^\* The same with `compose.yml`(?:.|\n(?=  ))*", text, re.MULTILINE)[0].split())
 
 
 class Host:
@@ -222,7 +257,7 @@ class Composed:
 
     def _words(self, *command):
         podman = " ".join(["podman", *self._containers.store])
-        (self._folder / "podman").write_text(f'#!/bin/sh\nexec {podman} "$@"\n')
+        (self._folder / "podman").write_text(f'#!/bin/sh\nexec /usr/bin/{podman} "$@"\n')
         (self._folder / "podman").chmod(0o755)
         run = ("--podman-run-args=--ulimit=host",)
         return [
@@ -244,3 +279,23 @@ class Composed:
 
     def workers(self):
         return [row["state"] for row in self.status()["workers"]]
+
+    def is_ready(self):
+        """Return whether the service takes orders."""
+        return self.code("exec", "-T", "web", "healthy", "http://127.0.0.1:8000/readyz") == 0
+
+    def shell(self, command):
+        """Run a command in the container of the web server."""
+        return self.run("exec", "-T", "web", *command.split())
+
+    def follow(self, lines):
+        """Run the page's lines in one shell, in the folder of the compose file."""
+        words = " ".join(map(str, self._words()[self._words().index("podman-compose") + 1 :]))
+        (self._folder / "podman-compose").write_text(f'#!/bin/sh\nexec /usr/bin/podman-compose {words} "$@"\n')
+        (self._folder / "podman-compose").chmod(0o755)
+        script = "\n".join([f"set -eu; PATH={self._folder}:$PATH; cd {self._folder}", *lines])
+        done = subprocess.run(
+            [*self._containers.enter(), "sh", "-c", script], env=self._containers.environment, capture_output=True,
+            stdin=subprocess.DEVNULL, text=True, timeout=SECONDS * 5,
+        )  # fmt: skip
+        assert done.returncode == 0, (lines, done.stdout[-1500:], done.stderr[-3000:])

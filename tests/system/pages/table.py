@@ -223,6 +223,22 @@ BEGUN = {
     ),
     "podman-compose run --rm web migrate": (f"{WEB} && shoplaunch migrate --help", OTHERS),
     "podman-compose up -d": (WEB, OTHERS),
+    "podman-compose exec -T web shoplaunch backup - >before.backup": (
+        f"{WEB} && shoplaunch backup --help | grep -e ' FILE'", BACK,
+    ),
+    "podman-compose stop web worker": (WEB, BACK),
+    "podman-compose down": (WEB, BACK),
+    "umask 077": ("true", BACK),
+    "podman-compose exec -T database sh -c 'MYSQL_PWD=$MARIADB_PASSWORD mariadb-dump -u shoplaunch shoplaunch' "
+    ">later.sql": ("command -v mariadb-dump", BACK),
+    "podman-compose exec -T database sh -c 'MYSQL_PWD=$MARIADB_PASSWORD mariadb -u shoplaunch -e "
+    '"DROP DATABASE shoplaunch; CREATE DATABASE shoplaunch"\'': ("command -v mariadb", BACK),
+    "podman-compose run --rm -T --entrypoint sh web -ec 'umask 077; cd /var/lib/shoplaunch; mkdir later; "
+    "mv keys later; cat >before.backup' <before.backup": (WEB, BACK),
+    "podman-compose run --rm web restore /var/lib/shoplaunch/before.backup": (
+        f"{WEB} && shoplaunch restore --help", BACK,
+    ),
+    "podman-compose down && podman-compose up -d": (WEB, BACK),
     "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
     "apt install ./FILE.deb": ("command -v apt", OTHERS),
     "apt purge shoplaunch": ("command -v apt", OTHERS),
