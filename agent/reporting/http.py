@@ -47,7 +47,7 @@ class Answer:
     def retry_after(self) -> "float | None":
         """Return the seconds the server asks to wait (float, at most MAX_DELAY_SECONDS), None when it does not."""
         text = self.headers.get("Retry-After", "").strip()
-        if text.isdigit():
+        if text.isdecimal():
             return min(float(text), MAX_DELAY_SECONDS)
         at = _parse_date(text)
         if at is None:
@@ -60,8 +60,12 @@ class Answer:
 
 
 def _parse_date(text: str) -> "float | None":
-    parts = email.utils.parsedate_tz(text) if text else None
-    return None if parts is None else float(email.utils.mktime_tz(parts))
+    try:
+        parts = email.utils.parsedate_tz(text) if text else None
+        return None if parts is None else float(email.utils.mktime_tz(parts))
+    except (ValueError, OverflowError):
+        # A date that no calendar has
+        return None
 
 
 def check_address(url: str) -> str:

@@ -94,7 +94,7 @@ def quota_rooms() -> "list[tuple[int | None, int | None]]":
         # file system, blocks, soft, hard, grace, files, soft, hard, grace; blocks of 1 KiB
         fields = line.split()
         numbers = [field.rstrip("*") for field in fields[1:9]]
-        if len(numbers) == 8 and all(number.isdigit() for number in numbers):
+        if len(numbers) == 8 and all(number.isdecimal() for number in numbers):
             blocks, soft, hard, _, files, soft_files, hard_files, _ = map(int, numbers)
             rooms.append((_room(blocks, soft, hard, 1024), _room(files, soft_files, hard_files, 1)))
     return rooms

@@ -32,7 +32,7 @@ def register(group: click.Group) -> None:
 
 def _tcp(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not port.isdigit():
+    if not port.isdecimal():
         raise click.BadParameter("give HOST:PORT, such as 127.0.0.1:8001", param_hint="--metrics")
     return host.strip("[]"), int(port)
 

@@ -79,7 +79,7 @@ def test_a_client_that_says_nothing_keeps_others_waiting_for_seconds_only(monkey
         server.server_close()
 
 
-@pytest.mark.parametrize("address", ["unix:/run/x", "8001", "127.0.0.1:99999", "somewhere"])
+@pytest.mark.parametrize("address", ["unix:/run/x", "8001", "127.0.0.1:99999", "127.0.0.1:²", "somewhere"])
 def test_an_address_that_is_no_port_is_refused_before_a_worker_begins(address, tmp_path, monkeypatch):
     monkeypatch.setenv("SHOPLAUNCH_HOME", str(tmp_path))
     answer = CliRunner().invoke(main, ["worker", "--metrics", address])

@@ -69,7 +69,7 @@ def _mail(config: Config, known: MailAnswers) -> MailAnswers:
     host, _, port = _prompt("Mail server, HOST:PORT", f"{known.host}:{known.port}").rpartition(":")
     if not host:
         host, port = port, "25"
-    number = int(port) if port.isdigit() else 0
+    number = int(port) if port.isdecimal() else 0
     starttls = click.confirm("Encrypted (STARTTLS)?", default=known.starttls or number == _STARTTLS_PORT)
     user = _prompt("User there (empty: none)", known.user or "")
     file = known.password_file

@@ -42,5 +42,5 @@ def _number(value: object) -> int | None:
     """Return a limit, None for no limit or one that is no number."""
     try:
         return None if unlimited(value) else int(float(str(value)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

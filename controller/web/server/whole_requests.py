@@ -37,6 +37,11 @@ ALL_BYTES = 32 * 1024 * 1024
 ALL_CONNECTIONS = 250
 #: Errors of the system when it has no room for another connection.
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+#: Errors of one connection, or of the network below it, that accept(2) reports in its place: the next one may be sound.
+_ONE_CONNECTION = (
+    errno.EAGAIN, errno.ECONNABORTED, errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN,
+    errno.ENETUNREACH, errno.ENONET, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EPERM, errno.EPROTO, errno.ETIMEDOUT,
+)  # fmt: skip
 _PAUSE_SECONDS = 0.05
 PIECE_BYTES = 64 * 1024
 #: The parser copies all it was given for each chunk of a body, so that it gets little at a time.
@@ -121,7 +126,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as problem:
             if problem.errno in _NO_ROOM:
                 self._make_room()
-            elif problem.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            elif problem.errno not in _ONE_CONNECTION:
                 raise
             return
         self.nr_conns += 1

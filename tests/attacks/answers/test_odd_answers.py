@@ -7,9 +7,11 @@ import pytest
 
 from controller.account import Account
 from controller.panels.base import Prepared, SkeletonFiles
+from controller.panels.cpanel.account.file_rows import mode_of, size_of
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.driver import CpanelPanel
+from controller.panels.cpanel.operations import allowed
 from controller.panels.cpanel.settings import CpanelSettings
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -100,6 +102,22 @@ def document(dice):
         {"cpanelresult": {"data": listed, "event": {"result": 1}}},
         {"metadata": {"result": 1}, "data": {"acct": listed, "pkg": [data], "nameservers": data}},
     )[shape]
+
+
+@attack(
+    "A panel says a number that no program counts with: without an end, of another script, or of thousands of digits",
+    "it counts as none, and the call goes on",
+)
+@pytest.mark.parametrize("number", ["²", "1e999", "-inf", "9" * 5000, float("inf")], ids=lambda one: str(one)[:8])
+def test_numbers_nobody_counts_with_are_none(monkeypatch, number):
+    row = {"file": "a", "type": "file", "nicemode": number, "size": number, "name": "p", "MAXSQL": number}
+    found = {"metadata": {"result": 1}, "data": {"pkg": [row | {"QUOTA": number}], "acct": []}}
+    monkeypatch.setattr(whm.Whm, "_post", lambda *_call: found)
+    panel = CpanelPanel(
+        whm.Login("web1", "https://web1.example:2087", "root", "TOKEN"), CpanelSettings.from_dict({}), ProcessBreaker()
+    )
+    assert [one.name for one in panel.packages()] == ["p"]
+    assert (mode_of(row), size_of(row), allowed(row, "MAXSQL")) == (None, None, None)
 
 
 @pytest.mark.sampled(of=3)

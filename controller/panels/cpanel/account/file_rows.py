@@ -11,11 +11,10 @@ from controller.panels.cpanel.api.answers import listed
 
 def mode_of(row: Mapping[str, object]) -> int | None:
     """Return the permissions of a listed file, None when the panel does not report them."""
-    nice = str(row.get("nicemode") or "")
-    if nice.isdigit():
-        return int(nice, 8) & 0o777
-    mode = row.get("mode")
+    nice, mode = str(row.get("nicemode") or ""), row.get("mode")
     try:
+        if nice.isdigit():
+            return int(nice, 8) & 0o777
         return None if mode in (None, "") else int(str(mode), 10 if isinstance(mode, int) else 8) & 0o777
     except ValueError:
         return None
@@ -25,7 +24,7 @@ def size_of(row: Mapping[str, Any]) -> int | None:
     """Return the size of a listed file, None when the panel does not report it."""
     try:
         return int(row["size"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

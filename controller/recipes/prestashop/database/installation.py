@@ -43,7 +43,7 @@ def _engine(database: Database) -> str:
 
 def _locale(database: Database) -> str:
     number = database.settings().get("PS_LANG_DEFAULT", "")
-    if "locale" not in database.columns("lang") or not number.isdigit():
+    if "locale" not in database.columns("lang") or not number.isdecimal():
         return _LOCALE
     rows = database.rows(f"SELECT locale FROM {{lang}} WHERE id_lang = {int(number)}")
     return rows[0][0] or _LOCALE if rows else _LOCALE

@@ -81,7 +81,7 @@ class Database(OwnTables):
         The module creates it when it is installed. A number that has become a real customer's does not count.
         """
         wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
-        if not wanted.isdigit() or "customer" not in self.tables:
+        if not wanted.isdecimal() or "customer" not in self.tables:
             return None
         found = self.rows(
             f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"

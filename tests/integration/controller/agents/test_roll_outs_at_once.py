@@ -16,7 +16,7 @@ from controller.setup import agent_channels
 from tests.support.state_database import make_tables, new_url
 
 #: Two that read the same row before either has written it meet; one that is kept out waits in vain.
-MEETING_SECONDS = 1
+MEETING_SECONDS = 3
 
 
 class House:

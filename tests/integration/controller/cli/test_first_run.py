@@ -145,6 +145,12 @@ def test_at_a_terminal_each_answer_is_checked_at_once_and_asked_for_again(tmp_pa
             ("must be https", "http://localhost:8000"),
             ("e-mail", "nobody"),
             ("email_invalid", EMAIL),
+            # A digit that is no number; the next question comes all the same
+            ("Mail server", "127.0.0.1:²"),
+            ("STARTTLS", "n"),
+            ("User there", ""),
+            ("Sender", ""),
+            ("Keep it", "n"),
             ("Mail server", f"127.0.0.1:{nowhere}"),
             ("STARTTLS", "n"),
             ("User there", ""),

@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import threading
 import types
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -17,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.base.deadline_socket import Exchange
 from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE, Pace
-from agent.reporting.http import MAX_DELAY_SECONDS, Answer, Backoff, HttpClient, check_address, safe_address
+from agent.reporting.http import HttpClient, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
 from tests.support.dead_address import dead_address
@@ -368,30 +367,3 @@ def test_an_environment_proxy_is_not_used(plain, monkeypatch):
 
 def test_an_address_is_logged_without_login_and_query():
     assert safe_address("https://u:p@example.com:8443/a/b?token=x#y") == "https://example.com:8443/a/b"
-
-
-@pytest.mark.parametrize(
-    ("text", "low", "high"),
-    [("7", 7, 7), ("100000", MAX_DELAY_SECONDS, MAX_DELAY_SECONDS), (formatdate(0, usegmt=True), 0, 0)],
-)
-def test_retry_after_is_read_in_both_forms_and_bounded(text, low, high):
-    assert low <= Answer(503, {"Retry-After": text}, b"").retry_after() <= high
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5", "1.5"])
-def test_a_retry_after_that_says_nothing_is_none(text):
-    assert Answer(503, {"Retry-After": text}, b"").retry_after() is None
-
-
-def is_about(delay, wanted):
-    """Within a fifth; numbers of the machine are a little more or less than that."""
-    return 0.7999 * wanted <= delay <= 1.2001 * wanted
-
-
-def test_delays_grow_up_to_a_bound_and_start_over_after_success():
-    backoff = Backoff(first=1.0, longest=8.0)
-    delays = [backoff.next_delay() for _ in range(6)]
-    assert all(is_about(delay, wanted) for delay, wanted in zip(delays, [1, 2, 4, 8, 8, 8], strict=True))
-    assert backoff.next_delay(retry_after=3.0) == 3.0
-    backoff.reset()
-    assert is_about(backoff.next_delay(), 1)

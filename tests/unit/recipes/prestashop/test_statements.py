@@ -1,8 +1,11 @@
 """Statements of the recipe, run on a real server as the agent runs them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from controller.recipes.base import PackOptions
+from controller.recipes.prestashop.database import installation
 from controller.recipes.prestashop.recipe import PrestaShop
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
@@ -113,6 +116,13 @@ def test_a_currency_the_template_does_not_have_fails_instead_of_becoming_another
     template = inspected(own_sample)
     with pytest.raises(AssertionError):
         run(own_sample, template, template.configure(), {**VALUES, "shop.currency": "JPY"})
+
+
+def test_a_setting_of_digits_that_are_no_number_names_nobody(own_sample):
+    add_settings(own_sample, PSGDPR_ANONYMOUS_CUSTOMER="²")
+    assert inspected(own_sample).configure()
+    template = SimpleNamespace(settings=lambda: {"PS_LANG_DEFAULT": "²"}, columns=lambda _table: {"locale"})
+    assert installation._locale(template) == installation._LOCALE
 
 
 @pytest.mark.parametrize(

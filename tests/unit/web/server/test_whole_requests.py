@@ -1,5 +1,7 @@
 """The web server's worker knows which connections are still awaited."""
 
+import errno
+import os
 import selectors
 import socket
 
@@ -31,3 +33,24 @@ def test_what_arrived_at_a_connection_that_was_given_up_meanwhile_is_nobodys(wor
         count = worker.nr_conns
         worker._read(conn, accepted)
         assert worker.nr_conns == count
+
+
+class Refusing:
+    """A listener of which the system says `number`: none could be made to say each of accept(2)'s errors."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def accept(self):
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize("name", ["EPERM", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "ECONNABORTED", "EAGAIN"])
+def test_an_error_of_one_connection_ends_no_web_server(worker, name):
+    worker.accept(Refusing(getattr(errno, name)))
+    assert worker.nr_conns == 0
+
+
+def test_a_listener_that_is_closed_is_an_error(worker):
+    with pytest.raises(OSError):
+        worker.accept(Refusing(errno.EBADF))
