@@ -314,6 +314,7 @@ BEGUN = {
     "python -m tests.bench.order_to_live [--panel cpanel] [--against FOLDER] [--svg FILE]": (
         "python -m tests.bench.order_to_live --help | grep -e --against", NO_END,
     ),
+    "python -m tests.bench.engine.idle": ("python -m tests.bench.engine.idle --help | grep -e --finished", NO_END),
     "python -m tests.bench.engine": (
         "python -m tests.bench.engine --help | grep -e --against", NO_END,
     ),
