@@ -24,8 +24,9 @@ _AWAITED = ("dropped", "restoring", _VISITED)
 LATE_SECONDS = 0.5
 #: Which of a server's due jobs are asked for.
 ALL, ORDERS, VISITS = "all", "orders", "visits"
-#: A shop whose agent is done is visited before another order begins.
-_FIRST = sa.case((jobs.c.state == _VISITED, 0), else_=1)
+#: A shop whose agent is done is visited before another order begins. Then comes what a killed worker was at, its lease
+#: over and not given back: its client has waited for that as well.
+_FIRST = sa.case((jobs.c.state == _VISITED, 0), (jobs.c.lease_until.is_not(None), 1), else_=2)
 
 
 class DueServer(NamedTuple):
@@ -58,7 +59,7 @@ _LOCKED = {skips: job_rows.of_which(*_FREE).with_for_update(skip_locked=skips) f
 def servers(
     connection: sa.Connection, moment: Moment, late_seconds: float = LATE_SECONDS
 ) -> tuple[list[DueServer], list[Breaker]]:
-    """Return (servers with due jobs that nobody holds: with finished shops first, then the longest due; the breakers of
+    """Return (servers with due jobs that nobody holds, those of _FIRST first, then the longest due; the breakers of
     servers that fail). Where nothing is due no breaker is read. Late are jobs that have been due for `late_seconds`.
 
     Of a server whose breaker is open only those count that `candidates` would return.
@@ -141,7 +142,7 @@ def _at(moment: Moment) -> dict[str, float]:
 
 
 class Candidate(NamedTuple):
-    """A due job, and its rank: that of finished shops is lower, and they come first."""
+    """A due job, and its rank in _FIRST: the lowest come first."""
 
     job: str
     rank: int
@@ -175,7 +176,7 @@ def candidates(
     which: str = ALL,
     without: Collection[str] = (),
 ) -> Sequence[Candidate]:
-    """Return the server's due jobs that nobody holds, finished shops first, then the longest due: ALL, ORDERS without
+    """Return the server's due jobs that nobody holds, by _FIRST and then the longest due: ALL, ORDERS without
     finished shops, or VISITS, these alone; and none of the accounts `without`.
 
     While its breaker is open: those that do not wait for it, and one that may be the probe.

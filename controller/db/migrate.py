@@ -31,8 +31,9 @@ LOG = logging.getLogger(__name__)
 _REVISIONS = sa.table("alembic_version", sa.column("version_num", sa.String))
 #: How long to wait for another process that migrates the same database.
 WAIT_SECONDS = 30
-#: How often a running process checks whether the tables are still those of its version.
-WATCH_SECONDS = 1.0
+#: How often a running process checks whether the tables are still those of its version. A worker without work asks for
+#: little else.
+WATCH_SECONDS = 2.0
 #: Between two tries to get PostgreSQL's lock.
 _AGAIN_SECONDS = 0.2
 

@@ -15,8 +15,9 @@ from shared.errors import ShoplaunchError
 
 LOG = logging.getLogger(__name__)
 Clock = Callable[[], float]
-#: A reading of the database's clock is reused this long; time passing meanwhile is counted locally.
-FRESH_SECONDS = 1.0
+#: A reading of the database's clock is reused this long; time passing meanwhile is counted locally. Leases are judged
+#: by a reading of their own transaction.
+FRESH_SECONDS = 2.0
 #: Pause after a database that could not be queried.
 AGAIN_SECONDS = 5.0
 #: A larger difference means that the clock was set, not merely that it runs a little faster.

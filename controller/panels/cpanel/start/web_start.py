@@ -16,6 +16,8 @@ from shared.errors import ShoplaunchError
 
 #: Between two requests to a site that does not serve the starter yet.
 PAUSE_SECONDS = 0.4
+#: No request is repeated in less time: cut off, it would leave open whether the starter ran.
+LEAST_SECONDS = 0.4
 REDIRECTS = (301, 302, 303, 307, 308)
 #: Status codes of a site that does not exist yet, or that its server does not know yet.
 _NOT_YET = (404, 421, 429)
@@ -45,8 +47,8 @@ class Outcome:
 
 def ask(place: Place, starter: Starter, until: float) -> Outcome:
     """Request the starter until the answer is conclusive, at most until the time `until` (monotonic)."""
-    origin, name, found = place.plain, place.plain_name, Outcome()
-    while (left := until - time.monotonic()) > 0:
+    origin, name, found, least = place.plain, place.plain_name, Outcome(), 0.0
+    while (left := until - time.monotonic()) > least:
         try:
             answer = _asked(origin, name, starter, left)
         except NetworkError as problem:
@@ -59,6 +61,7 @@ def ask(place: Place, starter: Starter, until: float) -> Outcome:
             found, is_certain = _judged(answer, starter, found)
             if is_certain:
                 return found
+        least = LEAST_SECONDS
         time.sleep(max(0.0, min(PAUSE_SECONDS, until - time.monotonic())))
     return found
 

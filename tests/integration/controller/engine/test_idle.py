@@ -1,16 +1,19 @@
 """A worker without work asks little, however many jobs there were: few statements a round, found by an index."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
-from controller.db import due
+from controller.db import due, migrate
+from controller.db.connection import clock
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import jobs
 from controller.jobs.engine import visiting, worker
 from controller.jobs.engine.capacity.thread_shares import THREADS
+from controller.jobs.engine.worker_options import WorkerOptions
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
 from tests.support.state_database import SERVERS, make_tables, new_url
@@ -82,6 +85,23 @@ def test_a_round_without_work_asks_little(full):
         for _ in range(3):
             made._round()
     assert len(seen) <= 3 * A_ROUND and 1 / worker.POLL_SECONDS <= ROUNDS_A_SECOND
+
+
+def test_the_version_of_the_tables_and_the_time_are_not_asked_for_in_each_round(full, monkeypatch):
+    passed = [0.0]
+    monkeypatch.setattr(migrate, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    watch, database_clock = migrate.Watch(full.url), clock.DatabaseClock(full, lambda: passed[0])
+    options = WorkerOptions(is_left=watch.is_left)
+    made = worker.Worker(full, lambda _job: None, database_clock, options=options)
+    made._round()
+    with asked(full) as seen, asked(watch._engine) as of_version:
+        for _ in range(10):
+            passed[0] += worker.POLL_SECONDS
+            made._round()
+    watch._engine.dispose()
+    assert [words.count("FROM alembic_version") for words, _values in of_version] == [1] * 5
+    # Of SQLite, whose clock is the machine's, none
+    assert sum("coalesce(jobs.server" in words for words, _values in seen) == 10 and len(seen) <= 15
 
 
 def test_a_worker_without_room_asks_for_finished_shops_alone_until_a_drain_ends(full, monkeypatch):

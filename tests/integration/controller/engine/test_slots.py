@@ -95,18 +95,6 @@ def test_a_job_whose_row_is_locked_is_left_to_who_works_on_it(engine):
     assert read(engine).lease_owner == "me"
 
 
-def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others(engine):
-    add_job(engine, "new1", wake_at=NOW - 50)
-    add_job(engine, "new2", wake_at=NOW - 60)
-    add_job(engine, "done1", state="finishing", wake_at=NOW - 0.4)
-    add_job(engine, "away1", server="web2", wake_at=NOW - 70)
-    with reading(engine) as connection:
-        found = due.candidates(connection, "web1", Moment(NOW, NOW), 8)
-        assert [one.job for one in found] == ["done1", "new2", "new1"]
-        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1, 2, 0), ("web2", 1, 0, 1, 0)]
-        assert due.visits(connection, Moment(NOW, NOW)) == {"web1": (1, NOW - 0.4)}
-
-
 def many(world, number):
     placed = []
     for n in range(number):
