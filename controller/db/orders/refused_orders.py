@@ -166,9 +166,15 @@ def drop(connection: sa.Connection, which: sa.ColumnElement[bool]) -> set[str]:
 
 
 def settle(connection: sa.Connection, which: sa.ColumnElement[bool], how: str, now: float, job: str | None) -> None:
-    """Settle the open ones that meet `which`, and forget their content."""
-    values = {"settled": how, "settled_at": now, "job": job, "document": None, "alarm": ""}
-    connection.execute(sa.update(table).where(which, table.c.settled == "").values(**values))
+    """Settle the open ones that meet `which`, and forget their content. Where there is a job, that decides: also those
+    that were dismissed meanwhile."""
+    before = ("", DISMISSED) if how == JOB else ("",)
+    # Read first: a statement that writes waits for others
+    found = numbers(connection, sa.and_(which, table.c.settled.in_(before)))
+    if found:
+        values = {"settled": how, "settled_at": now, "job": job, "document": None, "alarm": ""}
+        those = (table.c.id.in_(found), table.c.settled.in_(before))
+        connection.execute(sa.update(table).where(*those).values(**values))
 
 
 def dismiss(connection: sa.Connection, number: int, now: float) -> None:

@@ -98,7 +98,8 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
         known = servers.listed(connection)
     if job is not None and not _is_of_an_earlier_life(job):
         # The process was killed after making the job and before noting it
-        _made(engine, service, job, now)
+        _made(engine, service, now)
+        refused_orders.settle_service(engine, service, job, now)
         return job
     try:
         if job is not None and _is_being_taken_back(engine, job):
@@ -108,14 +109,13 @@ def start(engine: sa.Engine, service: BilledService, now: float) -> Job:
         if refused_orders.is_refusal(error):
             _note_error(engine, service, error.as_dict(), now)
         raise
-    _made(engine, service, made, now)
+    _made(engine, service, now)
     return made
 
 
-def _made(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
+def _made(engine: sa.Engine, service: BilledService, now: float) -> None:
     if service.error is not None:
         _note_error(engine, service, None, now)
-    refused_orders.settle_service(engine, service, job, now)
 
 
 def _is_of_an_earlier_life(job: Job) -> bool:
@@ -169,12 +169,20 @@ def _note_error(engine: sa.Engine, noted: BilledService, error: Error | None, no
         if service is None or (error is not None and service.terminated_at is not None):
             # It has ended meanwhile: nobody waits for its job
             return
+        if error is not None and _has_job(connection, service):
+            # Another process was faster, and made it
+            return
         service = replace(service, error=error, updated_at=now if service.error != error else service.updated_at)
         services.put(connection, service)
         if error is not None:
             refused_orders.note_service(connection, service, SOURCE, now)
 
     transact(engine, work)
+
+
+def _has_job(connection: sa.Connection, service: BilledService) -> bool:
+    job = jobs.find_service(connection, service.service_id, service.signed_by)
+    return job is not None and not _is_of_an_earlier_life(job)
 
 
 def _order(service: BilledService, known: list[servers.Server]) -> Order:

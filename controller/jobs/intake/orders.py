@@ -24,7 +24,7 @@ from controller.db.identities import api_keys
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.db.machines import servers
-from controller.db.orders import services
+from controller.db.orders import refused_orders, services
 from controller.db.row_holds import Hold
 from controller.jobs.lifecycle import late_removals, states
 from controller.jobs.lifecycle.plan import PLAN
@@ -234,8 +234,10 @@ def _placed(engine: sa.Engine, order: Mapping[str, object], now: float, sender: 
         sender.still(connection)
         known = jobs.find_by_order(connection, key)
         if known is not None:
-            return _counting(known)
+            _settle_refused(connection, _counting(known), sender, now)
+            return known
         made = _insert(connection, found, bundle, language, whose, now)
+        _settle_refused(connection, made, sender, now)
         if note is not None:
             note.about(made.domain).write(connection, now, made.id)
         return made
@@ -246,6 +248,17 @@ def _placed(engine: sa.Engine, order: Mapping[str, object], now: float, sender: 
         # A concurrent order was faster; the rows there now tell which
         with reading(engine) as connection:
             return _existing(connection, found, key)
+
+
+def _settle_refused(connection: sa.Connection, job: Job, sender: Sender, now: float) -> None:
+    """Settle, in the transaction that makes the job, what was refused of the same service or domain: of the key that
+    signed, of any where an operator orders."""
+    which = refused_orders.of_order(job.domain, job.service_id, sender.signed_by)
+    if sender.source == OPERATORS:
+        which = refused_orders.of_order(job.domain, job.service_id, None)
+    elif sender.source == BILLING:
+        which = refused_orders.of_service(sender.signed_by, job.service_id or "")
+    refused_orders.settle(connection, which, refused_orders.JOB, now, job.id)
 
 
 def _fitted(order: Order, bundle: Bundle) -> str:

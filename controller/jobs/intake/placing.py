@@ -24,13 +24,11 @@ def place(engine: sa.Engine, order: Mapping[str, object], sender: Sender, now: f
     api = sender.source == refused_orders.API
     try:
         owned = replace(sender, signed_by=sender.signed_by or _only_key(engine))
-        job = orders.place(engine, order, owned, now, note)
+        return orders.place(engine, order, owned, now, note)
     except ShoplaunchError as error:
         if api and refused_orders.is_refusal(error):
             refused_orders.refuse(engine, sender, order, error, now)
         raise
-    refused_orders.settle_order(engine, job, sender.signed_by if api else None, now)
-    return job
 
 
 def _only_key(engine: sa.Engine) -> str:

@@ -9,7 +9,7 @@ import idna
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from controller.db.connection.engine import reading, transact
+from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders
 from controller.db.orders.services import BilledService
@@ -78,31 +78,15 @@ def note_service(connection: sa.Connection, service: BilledService, source: str,
 
 
 def settle_service(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
-    """Settle the refusals of billing's service: it has a job."""
+    """Settle the refusals of billing's service: it has a job, which was made before the two were one transaction."""
     which = refused_orders.of_service(service.signed_by, service.service_id)
-    _settle(engine, which, refused_orders.JOB, now, job.id)
+    transact(engine, lambda connection: refused_orders.settle(connection, which, refused_orders.JOB, now, job.id))
 
 
 def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
     """Settle the refusals of billing's service: it was terminated."""
     which = refused_orders.of_service(service.signed_by, service.service_id)
-    _settle(engine, which, refused_orders.TERMINATED, now, None)
-
-
-def settle_order(engine: sa.Engine, job: Job, signed_by: str | None, now: float) -> None:
-    """Settle the refusals of the order of `job`: those of the same service or the same domain.
-
-    `signed_by` names the key whose orders are meant; None: an operator ordered, on behalf of any key.
-    """
-    which = refused_orders.of_order(job.domain, job.service_id, signed_by)
-    _settle(engine, which, refused_orders.JOB, now, job.id)
-
-
-def _settle(engine: sa.Engine, which: sa.ColumnElement[bool], how: str, now: float, job: str | None) -> None:
-    with reading(engine) as connection:
-        found = refused_orders.is_open(connection, which)
-    if found:
-        transact(engine, lambda connection: refused_orders.settle(connection, which, how, now, job))
+    transact(engine, lambda connection: refused_orders.settle(connection, which, refused_orders.TERMINATED, now, None))
 
 
 def shown_domain(domain: str) -> str:
