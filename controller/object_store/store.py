@@ -24,6 +24,8 @@ _PIECE_BYTES = 1024 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: A store's name of what was wrong.
 _REASON = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
+#: Where the object is not there. A 404 without such a name is of a proxy, or of another server.
+_NOT_THERE = ("NoSuchKey", "NoSuchBucket")
 
 
 class _File(Body):
@@ -51,16 +53,23 @@ class ObjectStore:
         self._signer = Signer(settings.access_key, secret_of(settings), settings.region)
 
     def put(self, key: str, path: Path, digest: str, now: float) -> None:
-        """Store the file at `path`, whose SHA-256 is `digest`, and look whether all of it is there."""
+        """Store the file at `path`, whose SHA-256 is `digest`, and look whether all of it is there.
+
+        A page that a proxy answers with names no object, or not the one that is there afterwards.
+        """
         body = _File(path)
-        self._asked("PUT", key, now, (200, 201, 204), body=body, digest=digest)
+        made = _etag(self._asked("PUT", key, now, (200,), body=body, digest=digest))
         found = self._asked("HEAD", key, now, (200,))
+        if not made or _etag(found) != made:
+            raise ShoplaunchError(CODE, f"{self.place(key)}: what answered the upload names no object that is there")
         if found.headers.get("Content-Length") != str(len(body)):
             raise ShoplaunchError(CODE, f"{self.place(key)} does not hold the {len(body)} bytes that were sent")
 
     def remove(self, key: str, now: float) -> None:
-        """Remove the object, if it is there."""
-        self._asked("DELETE", key, now, (200, 204, 404))
+        """Remove the object, if it is there. Only 204 says so: a proxy's own page often comes with 200."""
+        answer = self._asked("DELETE", key, now, (204, 404))
+        if answer.status == 404 and _reason(answer) not in _NOT_THERE:
+            raise self._refused(key, answer)
 
     def address(self, key: str, now: float) -> str:
         """Return the address at which who has it may fetch the object for a while; never to be logged."""
@@ -88,10 +97,13 @@ class ObjectStore:
         except NetworkError as problem:
             raise ShoplaunchError(CODE, f"{place}: {problem.reason}") from None
         if answer.status not in wanted:
-            reason = _REASON.search(answer.body)
-            more = f" ({reason[1].decode()})" if reason else ""
-            raise ShoplaunchError(CODE, f"{place}: the store answered {answer.status}{more}")
+            raise self._refused(key, answer)
         return answer
+
+    def _refused(self, key: str, answer: HttpAnswer) -> ShoplaunchError:
+        reason = _reason(answer)
+        more = f" ({reason})" if reason else ""
+        return ShoplaunchError(CODE, f"{self.place(key)}: the store answered {answer.status}{more}")
 
     def place(self, key: str) -> str:
         """Return the object's plain address, its host as agents and the client of this package write it."""
@@ -102,6 +114,16 @@ class ObjectStore:
         if self._settings.path_style:
             return f"{parts.scheme}://{host}{port}/{bucket}/{key}"
         return f"{parts.scheme}://{bucket}.{host}{port}/{key}"
+
+
+def _reason(answer: HttpAnswer) -> str:
+    found = _REASON.search(answer.body)
+    return found[1].decode() if found else ""
+
+
+def _etag(answer: HttpAnswer) -> str:
+    """Return the object's ETag, "" without one; a proxy that encodes answers makes it a weak one."""
+    return (answer.headers.get("ETag") or "").removeprefix("W/")
 
 
 def opened(config: Config) -> ObjectStore | None:
