@@ -9,6 +9,7 @@ from controller.db.jobs import Job
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
 from controller.jobs.record import sanitize
 from controller.panels.base import Panel
+from controller.panels.both import both
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from shared.schema import validate
@@ -77,14 +78,17 @@ def left(panel: Panel, account: Account, job_id: str) -> Sight:
 
 def traces(panel: Panel, account: Account, job_id: str) -> Traces:
     """Return what shows that the job's agent has not cleaned up. Raises ShoplaunchError of the panel."""
-    try:
-        folder = panel.list_folder(account, FOLDER) is not None
-    except ShoplaunchError as error:
-        if error.code not in NO_FOLDER:
-            raise
-        # Whatever it is, it has to go
-        folder = True
-    return Traces(has_cron_line(panel, account, job_id), folder)
+
+    def folder() -> bool:
+        try:
+            return panel.list_folder(account, FOLDER) is not None
+        except ShoplaunchError as error:
+            if error.code not in NO_FOLDER:
+                raise
+            # Whatever it is, it has to go
+            return True
+
+    return Traces(*both(lambda: has_cron_line(panel, account, job_id), folder))
 
 
 def _state(panel: Panel, account: Account) -> State | None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import sqlalchemy as sa
 
 from controller.db.jobs import Job
 from controller.jobs.engine.step_runner import Begun
 from controller.jobs.lifecycle.lease import Lease
 from controller.jobs.lifecycle.step_context import JobContext
+
+#: Says whether a job rests before its next step. It is asked with a connection where that step's begin would be noted.
+RestsWhen = Callable[[sa.Connection | None], bool]
 
 
 class Claimed(NamedTuple):

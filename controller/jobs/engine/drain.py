@@ -15,8 +15,9 @@ from controller.db import due
 from controller.db.connection.clock import Clock, Moment, about, at
 from controller.db.connection.engine import reading, transact
 from controller.db.due import Candidate
+from controller.jobs.engine import visiting
 from controller.jobs.engine.capacity.thread_shares import FOR_ORDERS, FOR_VISITS, HANGING, slot_for
-from controller.jobs.engine.claims import Claimed, Rest
+from controller.jobs.engine.claims import Claimed, Rest, RestsWhen
 from controller.jobs.engine.job_runner import JobRunner
 from controller.jobs.engine.port import Engine, Slot
 from controller.jobs.lifecycle import due_hint, states
@@ -51,22 +52,13 @@ def _nothing() -> None:
 
 
 class Drain:
-    """Moves the due jobs of servers for `engine`, which gives slots and takes hints. `make_room(server)` says whether
-    an order rests between two of its steps, so that a finished shop which waits has its slot."""
+    """Moves the due jobs of servers for `engine`, which gives slots and takes hints."""
 
-    def __init__(
-        self,
-        database: sa.Engine,
-        engine: Engine,
-        runner: JobRunner,
-        clock: Clock,
-        make_room: Callable[[str], bool] = lambda _server: False,
-    ) -> None:
+    def __init__(self, database: sa.Engine, engine: Engine, runner: JobRunner, clock: Clock) -> None:
         self._database = database
         self._engine = engine
         self._runner = runner
         self._clock = clock
-        self._make_room = make_room
         self.tally = Tally()
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -178,20 +170,20 @@ class Drain:
         without = CALLS.hanging(server) if min(numbers) > HANGING else frozenset[str]()
         return due.candidates(connection, server, moment, CANDIDATES, which=which, without=without)
 
-    def _rests_when(
-        self, claimed: Claimed, server: str, slot: Slot, is_stopping: Callable[[], bool]
-    ) -> Callable[[], bool]:
-        """Return a function that says whether the job rests before its next step."""
+    def _rests_when(self, claimed: Claimed, server: str, slot: Slot, is_stopping: Callable[[], bool]) -> RestsWhen:
+        """Return a function that says whether the job rests before its next step, so that a finished shop which waits
+        has its slot."""
         # The slot that visits leave to orders is of no use to them
         is_asked = claimed.begun.job.state != states.FINISHING and slot.number != FOR_ORDERS
-        made_room = list[bool]()
+        makes_room = False
 
-        def rests() -> bool:
+        def rests(connection: sa.Connection | None) -> bool:
+            nonlocal makes_room
             if is_stopping() or not slot.is_held:
                 return True
-            if is_asked and not made_room and self._make_room(server):
-                made_room.append(True)
-            return bool(made_room)
+            if is_asked and not makes_room and connection is not None:
+                makes_room = visiting.is_waiting(connection, server, about(self._clock, connection))
+            return makes_room
 
         return rests
 
@@ -209,13 +201,13 @@ class Drain:
         slot.confirm()
         return is_due
 
-    def _move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest | None:
+    def _move(self, claimed: Claimed, rests: RestsWhen) -> Rest | None:
         """Move one job on; an unforeseen failure stops neither the worker nor other jobs: return None then."""
         job = claimed.begun.job
         # The thread that extends its lease counts as well
         with working_on(job.id, job.server, job.attempt):
             try:
-                return self._runner.move(claimed, is_stopping)
+                return self._runner.move(claimed, rests)
             except BaseException as problem:  # noqa: BLE001 - unhandled, it would end the thread
                 report(f"job {claimed.lease.job} could not be moved on", problem)
                 return None

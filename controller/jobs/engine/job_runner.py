@@ -19,7 +19,7 @@ from controller.db.machines import servers
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import preparation, step_runner
-from controller.jobs.engine.claims import Claimed, Rest
+from controller.jobs.engine.claims import Claimed, Rest, RestsWhen
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import (
     cancellation,
@@ -69,8 +69,8 @@ class JobRunner:
             self._kept[job.id] = replace(self._tools_for(job), lease=held.lease, known=held.known)
         return self._kept[job.id]
 
-    def advance(self, job_id: str, is_stopping: Callable[[], bool] = lambda: False) -> bool:
-        """Move the job on; return False when another worker holds it. Nothing new begins once `is_stopping` says so.
+    def advance(self, job_id: str) -> bool:
+        """Move the job on; return False when another worker holds it.
 
         Raises job_unknown, database_busy.
         """
@@ -81,7 +81,7 @@ class JobRunner:
                 job = jobs.get(connection, job_id)
                 begun = step_runner.Begun(job, (), plan.rows(connection, job))
                 claimed = Claimed(held, begun, JobContext.of(connection, job))
-            rest = self._move_kept(claimed, is_stopping)
+            rest = self._move_kept(claimed, lambda _connection: False)
         self.give_back(rest)
         return True
 
@@ -115,10 +115,10 @@ class JobRunner:
             found = []
         return step_runner.Begun(job, found, rows), JobContext.of(connection, job)
 
-    def move(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+    def move(self, claimed: Claimed, rests: RestsWhen) -> Rest:
         """As `advance`, for a claimed job, which the caller gives back. Raises database_busy."""
         with lease.kept(claimed.lease):
-            return self._move_kept(claimed, is_stopping)
+            return self._move_kept(claimed, rests)
 
     def release(self, connection: sa.Connection, rest: Rest, now: float) -> bool:
         """Give the job back within a transaction; return whether it changed meanwhile, and is due at once."""
@@ -130,12 +130,12 @@ class JobRunner:
         if transact(self._engine, lambda connection: self.release(connection, rest, now)):
             due_hint.notify(rest.job.server)
 
-    def _move_kept(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+    def _move_kept(self, claimed: Claimed, rests: RestsWhen) -> Rest:
         job_id, job = claimed.lease.job, claimed.begun.job
         self._held[job_id] = claimed
         try:
             with working_on(job_id, job.server, job.attempt):
-                return self._move_held(claimed, is_stopping)
+                return self._move_held(claimed, rests)
         finally:
             self._kept.pop(job_id, None)
             self._held.pop(job_id, None)
@@ -152,11 +152,11 @@ class JobRunner:
         for one in under_way:
             one.is_long(max(0.0, end - time.monotonic()))
 
-    def _move_held(self, claimed: Claimed, is_stopping: Callable[[], bool]) -> Rest:
+    def _move_held(self, claimed: Claimed, rests: RestsWhen) -> Rest:
         held, job = claimed.lease, claimed.begun.job
         wake_at = job.wake_at
         try:
-            job, wake_at = self._move(held, is_stopping, claimed.begun)
+            job, wake_at = self._move(held, rests, claimed.begun)
             if claimed.begun.job.state != job.state:
                 self._tools(job).bundles.leave(job, self._clock())
         except lease.Lost as lost:
@@ -186,25 +186,23 @@ class JobRunner:
     def _change(self, job_id: str, work: Callable[[sa.Connection, Job], JobColumns]) -> Job:
         return changes.change(self._engine, job_id, self._clock(), work, self._held[job_id].lease)
 
-    def _move(
-        self, held: lease.Lease, is_stopping: Callable[[], bool], begun: step_runner.Begun
-    ) -> tuple[Job, float | None]:
+    def _move(self, held: lease.Lease, rests: RestsWhen, begun: step_runner.Begun) -> tuple[Job, float | None]:
         """Do what is to be done now; return (the job as last read, when it is due next). Raises lease.Lost."""
         alarmed, idle, posted = False, False, set[str]()
         job, rows = begun.job, begun.rows
         if begun.steps:
-            job, rows = self._carry_out(held, begun, self._way(held, job, is_stopping))
+            job, rows = self._carry_out(held, begun, self._way(held, job, rests))
         while True:
             held.check(job)
             held.longest = UNDO_SECONDS if job.state == states.CANCELLED else ASIDE_SECONDS
-            if is_stopping():
+            if rests(None):
                 # The next worker goes on from here
                 return job, job.wake_at
             if job.alarm == "wanted" and not alarmed and alarms.due_at(job, self._clock()) <= self._clock():
                 alarmed = True
                 self._alarm(job)
             elif job.state == states.RECEIVED:
-                if (prepared := self._prepare(held, job, rows, is_stopping)) is not None:
+                if (prepared := self._prepare(held, job, rows, rests)) is not None:
                     job, rows = prepared
                     continue
             elif job.state in (states.DROPPED, states.RESTORING) and silence.is_due(job, self._clock()):
@@ -218,7 +216,7 @@ class JobRunner:
                 job = self._undo(job)
                 return job, job.wake_at
             elif found := self._ready(job, rows):
-                job, rows = self._run(held, rows, self._way(held, job, is_stopping, found))
+                job, rows = self._run(held, rows, self._way(held, job, rests, found))
                 continue
             elif not self._post(job, posted):
                 if (checked := self._check_tls(job)) is None:
@@ -277,11 +275,11 @@ class JobRunner:
         return wake_at
 
     def _prepare(
-        self, held: lease.Lease, job: Job, rows: Mapping[str, StepRow], is_stopping: Callable[[], bool]
+        self, held: lease.Lease, job: Job, rows: Mapping[str, StepRow], rests: RestsWhen
     ) -> tuple[Job, Mapping[str, StepRow]] | None:
         """Begin the job's first attempt, and go on as `_run`; return None when it cannot begin."""
         try:
-            way = self._way(held, job, is_stopping)
+            way = self._way(held, job, rests)
             change = preparation.begin(way.tools, job)
             begun = step_runner.begin(held, rows, way, self._clock(), change)
         except lease.Lost:
@@ -295,14 +293,14 @@ class JobRunner:
             return None
         return self._carry_out(held, begun, way)
 
-    def _way(
-        self, held: lease.Lease, job: Job, is_stopping: Callable[[], bool], found: Sequence[plan.Step] = ()
-    ) -> step_runner.Way:
+    def _way(self, held: lease.Lease, job: Job, rests: RestsWhen, found: Sequence[plan.Step] = ()) -> step_runner.Way:
         """Return how the job goes on: by the steps `found` first, then by those that follow what was done."""
         first = [found] if found else []
 
-        def following(job: Job, rows: Mapping[str, StepRow]) -> Sequence[plan.Step]:
-            found = first.pop() if first else [] if is_stopping() else self._following(job, rows, self._clock())
+        def following(connection: sa.Connection, job: Job, rows: Mapping[str, StepRow]) -> Sequence[plan.Step]:
+            found = first.pop() if first else self._following(job, rows, self._clock())
+            if found and rests(connection):
+                return []
             held.longest = max((step.longest for step in found), default=held.longest)
             return found
 

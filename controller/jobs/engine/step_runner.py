@@ -37,9 +37,10 @@ NOTE_PAUSE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Way:
-    """How a job goes on: `following` are the steps that begin, as the job and its steps are once others ended."""
+    """How a job goes on: `following` are the steps that begin, as the job and its steps are once others ended; it may
+    read by the connection that notes them."""
 
-    following: Callable[[Job, Mapping[str, StepRow]], Sequence[plan.Step]]
+    following: Callable[[sa.Connection, Job, Mapping[str, StepRow]], Sequence[plan.Step]]
     tools: Tools
 
 
@@ -210,7 +211,7 @@ def _noted_patiently(engine: sa.Engine, job_id: str, work: Callable[[sa.Connecti
 
 def _closed(noted: Noted, columns: JobColumns, way: Way, now: float) -> Begun:
     """Begin the steps that follow, and write everything; the job's `columns` are changed already."""
-    while found := way.following(after(noted.job, columns), noted.rows):
+    while found := way.following(noted.connection, after(noted.job, columns), noted.rows):
         columns |= _begun(noted, found, after(noted.job, columns), now)
         if not all(step.only_notes for step in found):
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -28,28 +28,6 @@ class Visits:
     def __init__(self) -> None:
         self._under_way: dict[object, tuple[str, threading.Thread]] = {}
         self._hints, self._look_at = -1, 0.0
-        #: Server -> how many finished shops had no slot in the last look; those that had none in the one before either,
-        #: and that no order has made room for since.
-        self._without: Mapping[str, int] = {}
-        self._waiting: dict[str, int] = {}
-        self._guard = threading.Lock()
-
-    def wait(self, without_slot: Mapping[str, int]) -> None:
-        """Note server -> how many finished shops have no slot just now: orders make room for those that wait on, as a
-        job that rests and is claimed again costs transactions."""
-        with self._guard:
-            both = without_slot.keys() & self._without.keys()
-            self._waiting = {server: min(without_slot[server], self._without[server]) for server in both}
-            self._without = dict(without_slot)
-
-    def make_room(self, server: str) -> bool:
-        """Return whether an order on the server rests between two of its steps, so that a finished shop has its slot:
-        once for each shop that waits."""
-        with self._guard:
-            waiting = self._waiting.get(server, 0)
-            if waiting > 0:
-                self._waiting[server] = waiting - 1
-            return waiting > 0
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -87,11 +65,15 @@ class Visits:
         return True
 
 
-def look(
-    connection: sa.Connection, moment: Moment, is_mine: Callable[[str], bool]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return (server -> how many of its finished shops are due and have a slot, the longest due first; those that have
-    none). Those of servers that are not mine are left to others for a while."""
+def is_waiting(connection: sa.Connection, server: str, moment: Moment) -> bool:
+    """Return whether a finished shop of the server is due and has no slot."""
+    waiting = due.candidates(connection, server, moment, len(SLOTS), which=due.VISITS)
+    return bool(waiting) and len(waiting) > len(SLOTS - slots.taken_numbers(connection, moment).get(server, set()))
+
+
+def look(connection: sa.Connection, moment: Moment, is_mine: Callable[[str], bool]) -> dict[str, int]:
+    """Return server -> how many of its finished shops are due and have a slot, the longest due first. Those of servers
+    that are not mine are left to others for a while."""
     latest = moment.now - LOOK_SECONDS
     due_here = {
         server: number
@@ -99,17 +81,7 @@ def look(
         if since <= latest or is_mine(server)
     }
     taken = slots.taken_numbers(connection, moment) if due_here else {}
-    found = {server: min(number, len(SLOTS - taken.get(server, set()))) for server, number in due_here.items()}
-    return found, _left(due_here, found)
-
-
-def without_slot(due_here: Sequence[DueServer], with_one: Sequence[DueServer]) -> dict[str, int]:
-    """Return server -> how many of its finished shops that are due are not among those that have a slot."""
-    return _left({one.server: one.visits for one in due_here}, {one.server: one.visits for one in with_one})
-
-
-def _left(wanted: Mapping[str, int], found: Mapping[str, int]) -> dict[str, int]:
-    return {server: number - found[server] for server, number in wanted.items() if number > found[server]}
+    return {server: min(number, len(SLOTS - taken.get(server, set()))) for server, number in due_here.items()}
 
 
 def with_slots(connection: sa.Connection, moment: Moment, found: Sequence[DueServer]) -> list[DueServer]:

@@ -80,7 +80,7 @@ class Worker:
         self._job_runner = JobRunner(engine, tools_for, self.name, clock)
         self._slots = Slots(engine, self.name, clock)
         self._visits = visiting.Visits()
-        self.drain = Drain(engine, self, self._job_runner, clock, self._visits.make_room)
+        self.drain = Drain(engine, self, self._job_runner, clock)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
@@ -239,11 +239,10 @@ class Worker:
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
-                found, waiting = visiting.look(connection, moment, lambda server: alone or server in hinted)
+                found = visiting.look(connection, moment, lambda server: alone or server in hinted)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return {}
-        self._visits.wait(waiting)
         return {server: number for server, number in found.items() if server in self._own}
 
     def _begin_drain(self, server: str) -> None:
@@ -318,12 +317,11 @@ class Worker:
         try:
             with reading(self._engine) as connection:
                 moment = about(self._clock, connection)
-                every, known = due.servers(connection, moment, self._patience)
-                found = visiting.with_slots(connection, moment, every)
+                found, known = due.servers(connection, moment, self._patience)
+                found = visiting.with_slots(connection, moment, found)
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
             return ThreadShares(busy, (), (), calls), []
-        self._visits.wait(visiting.without_slot(every, found))
         opened = [one.server for one in known if one.is_open]
         return ThreadShares(busy, [one.server for one in known], opened, calls), found
 

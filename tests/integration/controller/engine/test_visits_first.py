@@ -95,13 +95,26 @@ def test_an_order_rests_between_two_steps_where_a_finished_shop_waits_for_its_sl
         states.append(world.job(finished).state)
         if len(states) == 1:
             finish(world, finished, agent)
-            # As two looks of the worker do: the shop is due, and has no slot
-            world.worker._look(())
-            world.worker._look(())
 
     world.panel.before["ensure_account"] = world.panel.before["ensure_cron"] = note
     assert world.worker.drain("web1") == 3
     assert states == ["dropped", "live"]
+
+
+def test_an_order_goes_on_where_the_finished_shop_has_a_slot(world):
+    finished, agent = world.dropped()
+    order = world.order(domain="new.example.com", account="newcomer")
+    for number in range(PER_SERVER):
+        take(world, f"other{number}")
+    slot = min(set(range(1, PER_SERVER + 1)) - {FOR_ORDERS, FOR_VISITS})
+    transact(world.engine, lambda c: slots.free(c, "web1", slot, f"other{slot - 1}"))
+    transact(world.engine, lambda c: slots.free(c, "web1", FOR_VISITS, f"other{FOR_VISITS - 1}"))
+    world.panel.before["ensure_account"] = lambda: finish(world, finished, agent)
+    states = []
+    world.panel.before["ensure_cron"] = lambda: states.append(world.job(finished).state)
+    assert world.worker.drain("web1") == 2
+    assert states == ["finishing"]
+    assert (world.job(finished).state, world.job(order).state) == ("live", "dropped")
 
 
 def test_an_order_in_the_slot_that_visits_leave_to_orders_goes_on(world):
@@ -113,8 +126,6 @@ def test_an_order_in_the_slot_that_visits_leave_to_orders_goes_on(world):
 
     def note():
         finish(world, finished, agent)
-        world.worker._look(())
-        world.worker._look(())
 
     world.panel.before["ensure_account"] = note
     assert world.worker.drain("web1") == 1
@@ -130,12 +141,12 @@ def test_visits_are_begun_only_where_the_last_call_was_answered_and_beside_none_
     moment = Moment(NOW, NOW)
     with reading(engine) as connection:
         assert list(due.visits(connection, moment).items()) == [("web2", (1, NOW - 2)), ("web1", (1, NOW - 1))]
-        assert visiting.look(connection, moment, lambda _server: False)[0] == {"web2": 1, "web1": 1}
+        assert visiting.look(connection, moment, lambda _server: False) == {"web2": 1, "web1": 1}
     early = Moment(NOW - 0.9, NOW - 0.9)
     with reading(engine) as connection:
         # Shops of another worker's servers are left to that one for a while
-        assert visiting.look(connection, early, lambda _server: False)[0] == {"web2": 1}
-        assert visiting.look(connection, early, lambda server: server == "web1")[0] == {"web2": 1, "web1": 1}
+        assert visiting.look(connection, early, lambda _server: False) == {"web2": 1}
+        assert visiting.look(connection, early, lambda server: server == "web1") == {"web2": 1, "web1": 1}
     transact(engine, lambda c: breakers.note_failure(c, "web2", "no answer", NOW))
     assert transact(engine, lambda c: due.claim(c, "done1", "me", moment, NOW + 90))
     with reading(engine) as connection:
