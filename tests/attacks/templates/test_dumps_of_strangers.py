@@ -159,6 +159,22 @@ def test_no_setting_changes_where_a_string_ends(load, case):
     assert problem.value.code in ("dump_statement_refused", "dump_statement_unknown")
 
 
+#: To a server that reads latin1, byte A0 is a blank: these hold what others of this module do.
+PARTED = {
+    "a function": b"CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.text=LOAD_FILE\xa0('/etc/passwd');",
+    "two words": b"CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW SELECT 1 INTO\xa0OUTFILE '/tmp/x';",
+    "an engine": b"CREATE TABLE u (a int) ENGINE=\xa0CONNECT FILE_NAME='/etc/passwd';",
+    "a comment": b"CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW SET @a=1 --\xa0'\n + SLEEP/* */(9) -- ' \n;",
+}
+
+
+@attack("A dump's character set has a blank, or a sign that begins a comment, which is a letter to the packer",
+        "no such sign hides a word: the dump is refused before any of it runs")  # fmt: skip
+@pytest.mark.parametrize("case", PARTED)
+def test_no_blank_of_another_character_set_hides_a_word(refused, case):
+    assert "line 3" in refused(TABLE + b"SET NAMES latin1;\n" + PARTED[case] + b"\n")
+
+
 LEAVING = {
     "another database's rows": (b"CREATE VIEW v AS SELECT User FROM mysql.user;", "dump_failed"),
     "a second database": (b"CREATE TABLE other.t (a int);", "dump_names_database"),

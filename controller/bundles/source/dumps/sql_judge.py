@@ -83,6 +83,10 @@ _FUNCTIONS = "it calls a function that reads files, runs programs or waits"
 _FILES = "it reads or writes files"
 _SERVER = "it is about the server, its users or other databases"
 _FOREIGN = "its rows are kept elsewhere than in this database"
+_COMMENT = "a letter stands behind two dashes, which begin a comment there in some character sets"
+#: Some character sets have blanks among these: to the server they part words, or begin a comment behind two dashes.
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
+_AS_BLANKS = bytes.maketrans(_BEYOND_ASCII, b" " * len(_BEYOND_ASCII))
 #: What no definition may hold: in its full text, and in its text without quoted parts.
 _IN_ALL = re.compile(
     rb"\b(?:load_file|sys_exec|sys_eval|sys_get|sys_set|sleep|benchmark|get_lock)[`\"]?\s*\(", re.IGNORECASE
@@ -92,6 +96,7 @@ _IN_BARE: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     for pattern, why in (
         (rb"\bINTO\s+(?:OUT|DUMP)FILE\b|\bLOAD\s+(?:DATA|XML)\b|\bINFILE\b", _FILES),
         (rb"\b(?:IMPORT|DISCARD)\s+TABLESPACE\b", _FILES),
+        (rb"--\s", _COMMENT),
         (rb"\bSONAME\b|\bINSTALL\s+(?:PLUGIN|COMPONENT)\b", _FUNCTIONS),
         (rb"\bSET\s+(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD)\b|@@(?:GLOBAL|PERSIST)\w*\s*\.\s*\w+\s*:?=", _SERVER),
         # From the last of several on: searching from each of them to the end would take quadratic time
@@ -107,7 +112,10 @@ _IN_TABLES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     )
 )
 #: Directories of a table's files: they have a meaning only on the template's own disk.
-_DIRECTORY = re.compile(rb"\b(?:DATA|INDEX)\s+DIRECTORY\s*+(?:=\s*+)?+(?:%b)" % _STRING, re.IGNORECASE | re.DOTALL)
+_SPACE = rb"[\s\x80-\xff]"
+_DIRECTORY = re.compile(
+    rb"\b(?:DATA|INDEX)%b+DIRECTORY%b*+(?:=%b*+)?+(?:%b)" % (_SPACE, _SPACE, _SPACE, _STRING), re.IGNORECASE | re.DOTALL
+)
 #: Together they open every conditional comment.
 _READERS = (Server(True, 999999), Server(False, 999999))
 _TABLES = frozenset({"table", "alter"})
@@ -171,11 +179,12 @@ def _dropped(text: bytes) -> tuple[int, str] | None:
 
 
 def _definition(text: bytes, kind: str) -> tuple[int, str] | None:
-    called = _IN_ALL.search(text)
+    # Of the same length, so that places stay valid
+    shown = text.translate(_AS_BLANKS)
+    called = _IN_ALL.search(shown)
     if called is not None:
         return called.start(), _FUNCTIONS
-    # Of the same length, so that places stay valid
-    bare = _QUOTED.sub(lambda quoted: b"'" * len(quoted.group()), text)
+    bare = _QUOTED.sub(lambda quoted: b"'" * len(quoted.group()), shown)
     for pattern, why in (*_IN_BARE, *(_IN_TABLES if kind in _TABLES else ())):
         found = pattern.search(bare)
         if found is not None:
