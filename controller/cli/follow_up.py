@@ -13,9 +13,9 @@ from controller.db.jobs import Job
 from controller.follow_up_kinds import KINDS, Kind
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
-from controller.jobs.record.domains import readable
 from controller.jobs.shop.shop_secrets import password as new_password
 from controller.settings.loading import load_config
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 
 _WHO = "command line"
@@ -65,7 +65,8 @@ def _password_command(kind: Kind) -> click.Command:
 
 
 def _confirm(kind: Kind, shop: Job, yes: bool) -> None:
-    confirm(kind.command_question.format(shop=readable(shop.domain, shop.folder)), yes)
+    address = ShopAddress.on_usual_port(shop.domain, shop.folder)
+    confirm(kind.command_question.format(shop=address.readable), yes)
 
 
 def _begin(service: Service, parent: str, kind: str, **values: str) -> Job:

@@ -25,9 +25,9 @@ from controller.jobs.agent_judgement import starting
 from controller.jobs.intake.doors import MANY
 from controller.jobs.intake.service import Service, open_service
 from controller.jobs.lifecycle import states
-from controller.jobs.record.domains import readable
 from controller.panels.start import REASONS
 from controller.settings.loading import load_config
+from controller.shop_address import ShopAddress
 from shared.job import RESTORE
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ def retry(job_id: str, step: str | None, yes: bool) -> None:
     service = _service()
     found = service.jobs.get(job_id)
     if found.kind != RESTORE:
-        confirm(f"Go on with {found.kind} on the living shop {readable(found.domain, found.folder)}?", yes)
+        shop = ShopAddress.on_usual_port(found.domain, found.folder).readable
+        confirm(f"Go on with {found.kind} on the living shop {shop}?", yes)
     job = service.jobs.retry(job_id, step, Note(_WHO, "retry", step or ""))
     click.echo(f"{job.id}: {job.state}, step {job.step}, attempt {job.attempt}")
 
@@ -146,7 +147,7 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
     """Cancel a job: its account is put back as it was."""
     service = _service()
     found = service.jobs.get(job_id)
-    shop = readable(found.domain, found.folder)
+    shop = ShopAddress.on_usual_port(found.domain, found.folder).readable
     asked = (
         f"Prepare the shop {shop} again" if undo else f"Cancel the job of {shop}, and put its account back as it was"
     )

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from controller.account import Account
 from controller.panels.start import NOT_OFFERED, Started
+from controller.shop_address import HTTP, HTTPS, ShopAddress
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, FOLDER, LAUNCHER_FILE
 
@@ -47,6 +48,10 @@ class SiteAddress:
     port: int = 80
     tls_port: int = 443
     public_ip: str = ""
+
+    def shop_at(self, host: str, folder: str = "", *, https: bool = False) -> ShopAddress:
+        """Return the address under which the web server answers for a shop of this host and folder."""
+        return ShopAddress(HTTPS, host, self.tls_port, folder) if https else ShopAddress(HTTP, host, self.port, folder)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response
 
 from controller.db.identities.sessions import LIFETIME_SECONDS
 from controller.jobs.intake.service import Service, open_service
-from controller.jobs.record.domains import readable
 from controller.settings.rules import LOOPBACK
 from controller.settings.sections import Config
+from controller.shop_address import ShopAddress
 from controller.web.api import agent_events, bundles, monitoring, openapi, orders
 from controller.web.pages import operator
 from controller.web.pages.client import credentials, status
@@ -79,7 +79,7 @@ def _configure(app: Flask, config: Config, session_keys: tuple[bytes, ...]) -> N
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=LIFETIME_SECONDS),
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=STATIC_DAYS),
     )
-    app.jinja_env.filters["readable"] = readable
+    app.jinja_env.filters["readable"] = lambda host, folder: ShopAddress.on_usual_port(host, folder).readable
     app.jinja_env.globals["asset_version"] = _asset_version(Path(app.static_folder or ""))
     # Merging redirects to the host and scheme that the request names
     app.url_map.merge_slashes = False

@@ -14,7 +14,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from controller.jobs.shop.values import address
+from controller.jobs.shop.values import located
+from controller.shop_address import ShopAddress
 from shared.bundle import SESSION, load_manifest, members_of
 from shared.encoding import sha256_hex
 from shared.placeholders import Renderer
@@ -22,7 +23,7 @@ from tests.bench import shapes
 from tests.support.worlds.agent_box import PROJECT
 
 KNOWN = {
-    **address("http", "bench.example", ""),
+    **located(ShopAddress.on_usual_port("bench.example")),
     "admin_folder": "backoffice77",
     "shop.currency": "",
 }

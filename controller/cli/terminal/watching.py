@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from controller.jobs.intake.service import Service
 from controller.jobs.lifecycle import states
-from controller.jobs.record.domains import readable
+from controller.shop_address import ShopAddress
 
 if TYPE_CHECKING:
     from shared.documents import AgentView, ServiceStatus, StageView, Step
@@ -39,7 +39,8 @@ def follow(service: Service, job_id: str, console: Console | None = None) -> Ser
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         job = service.jobs.get(job_id)
         # A bar has no room for text that users copy
-        console.print(f"{job_id}  {readable(job.domain, job.folder)}", soft_wrap=True, markup=False)
+        shop = ShopAddress.on_usual_port(job.domain, job.folder).readable
+        console.print(f"{job_id}  {shop}", soft_wrap=True, markup=False)
         bar = bars.add_task("", total=100, left="")
         while True:
             job = service.jobs.get(job_id)

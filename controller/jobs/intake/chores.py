@@ -20,8 +20,8 @@ from controller.jobs.intake.installation import Installation
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.panel_access import server_outage
-from controller.jobs.record.domains import readable
 from controller.jobs.retention import spools, sweep
+from controller.shop_address import ShopAddress
 from controller.telemetry.job_at_hand import working_on
 from shared.errors import ShoplaunchError, advice
 
@@ -180,7 +180,7 @@ def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
 def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
     return Alarm(
         job=refused_orders.MAILED.format(order.id),
-        domain=_host(order.domain),
+        domain=_readable_host(order.domain),
         server="-",
         state=REFUSED,
         step=None,
@@ -195,9 +195,9 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
     )
 
 
-def _host(domain: str) -> str:
+def _readable_host(domain: str) -> str:
     """Return the domain as people read it, "-" for text that is no domain."""
     try:
-        return readable(orders.check_domain(domain))
+        return ShopAddress.on_usual_port(orders.check_domain(domain)).readable_host
     except ShoplaunchError:
         return "-"

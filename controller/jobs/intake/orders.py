@@ -28,9 +28,9 @@ from controller.db.orders import refused_orders, services
 from controller.db.row_holds import Hold
 from controller.jobs.lifecycle import late_removals, states
 from controller.jobs.lifecycle.plan import PLAN
-from controller.jobs.record.domains import readable
 from controller.jobs.record.folders import check_folder
 from controller.recipes.registry import RECIPES
+from controller.shop_address import ShopAddress
 from controller.telemetry import tracing
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -165,7 +165,7 @@ def _require_currency(bundle: Bundle, order: Order) -> None:
 
 def _fit(order: Order, limits: Mapping[str, int]) -> None:
     """Refuse texts longer than the application takes; a shop name made from a long domain is cut."""
-    name = readable(order["domain"])
+    name = ShopAddress.on_usual_port(order["domain"]).readable_host
     longest = limits.get("shop.name", len(name))
     if "shop_name" not in order and len(name) > longest:
         order["shop_name"] = name[:longest]

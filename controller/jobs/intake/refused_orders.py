@@ -16,7 +16,7 @@ from controller.db.orders.services import BilledService
 from controller.jobs.intake import orders
 from controller.jobs.intake.orders import Sender
 from controller.jobs.record import sanitize
-from controller.jobs.record.domains import readable
+from controller.shop_address import ShopAddress
 from shared.encoding import canonical_json, is_text, sha256_hex
 from shared.errors import ShoplaunchError
 
@@ -92,7 +92,7 @@ def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
 def shown_domain(domain: str) -> str:
     """Return the domain of a refused order in its own script, or as given when it is none."""
     try:
-        return readable(domain)
+        return ShopAddress.on_usual_port(domain).readable_host
     except idna.IDNAError:
         return domain
 

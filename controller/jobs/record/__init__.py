@@ -1,1 +1,1 @@
-"""What a job carries with it: sealed values, tokens, and the forms of domains, folders, foreign text."""
+"""What a job carries with it: sealed values, tokens, the rules of folders, the form of foreign text."""

@@ -19,10 +19,10 @@ from controller.db.tables import refused_orders as refused
 from controller.db.upkeep import retention as rows
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import living
-from controller.jobs.record.domains import readable
 from controller.jobs.retention import details
 from controller.jobs.shop import certificate
 from controller.keys import Keys
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 
@@ -122,7 +122,7 @@ def refusals(job: Job) -> sa.ColumnElement[bool]:
 def _scrub(connection: sa.Connection, job: Job) -> int:
     """Erase what other tables say of the job's client; return how many rows that were."""
     host = job.domain.partition(":")[0]
-    needles = {host, readable(host), job.email, job.account, job.id} - {""}
+    needles = {host, ShopAddress.on_usual_port(host).readable, job.email, job.account, job.id} - {""}
     gone = connection.execute(sa.delete(refused).where(refusals(job))).rowcount
     gone += scrub_answers(connection, needles)
     mine = sa.update(audit).where(audit.c.job == job.id, audit.c.detail != "").values(detail="")

@@ -14,8 +14,8 @@ from controller.db.jobs import Job
 from controller.db.orders import services
 from controller.jobs.lifecycle import states
 from controller.jobs.lifecycle.step_context import Tools
-from controller.jobs.record.domains import readable
 from controller.jobs.shop import notification_log
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
 
@@ -40,7 +40,7 @@ def about(tools: Tools, job: Job) -> About:
             service = services.get(connection, job.signed_by, job.service_id)
     return About(
         job=job.id,
-        domain=readable(job.domain, job.folder),
+        domain=ShopAddress.on_usual_port(job.domain, job.folder).readable,
         email=job.email,
         first_name=str(job.order.get("first_name") or ""),
         language=job.language,

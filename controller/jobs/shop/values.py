@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from controller.account import Account
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.step_context import Work
-from controller.jobs.record.domains import readable
 from controller.jobs.shop import password_formats
 from controller.jobs.shop import shop_secrets as formats
 from controller.panels.base import DatabaseEndpoint, SiteAddress
 from controller.recipes.registry import recipe_of
+from controller.shop_address import ShopAddress
 from shared.job import RESTORE
 
 if TYPE_CHECKING:
@@ -48,39 +48,16 @@ def fingerprinted(manifest: Manifest, private: Mapping[str, str]) -> dict[str, s
     return {name: value for name, value in private.items() if name not in left_out}
 
 
-def host(domain: str, address: SiteAddress) -> str:
-    """Return the shop's host as it stands in URLs."""
-    return domain if address.port == 80 else f"{domain}:{address.port}"
-
-
-def tls_host(domain: str, address: SiteAddress) -> str:
-    """Return the shop's host as it stands in https URLs."""
-    return domain if address.tls_port == 443 else f"{domain}:{address.tls_port}"
-
-
-def address(scheme: str, host: str, folder: str) -> dict[str, str]:
-    """Return the values that locate a shop, below `folder` of its host or ("") at its root: its address is always
-    built of these (see `shop_url`)."""
-    below = f"/{folder}" if folder else ""
+def located(address: ShopAddress) -> dict[str, str]:
+    """Return the values that say where the shop is, by their placeholders' names."""
     return {
-        "scheme": scheme,
-        "domain": host,
-        "base_path": below,
-        "base_uri": f"{below}/",
-        "shop.address": f"{host}{below}",
-        "shop.url": f"{scheme}://{host}{below}",
+        "scheme": address.scheme,
+        "domain": address.host_and_port,
+        "base_path": address.base_path,
+        "base_uri": address.base_uri,
+        "shop.address": f"{address.host_and_port}{address.base_path}",
+        "shop.url": f"{address.origin}{address.base_path}",
     }
-
-
-def shop_url(values: Mapping[str, str]) -> str:
-    """Return the shop's address as people open it."""
-    return f"{values['scheme']}://{values['domain']}{values['base_uri']}"
-
-
-def admin_url(values: Mapping[str, str]) -> str:
-    """Return the back office's address."""
-    folder = values["admin_folder"]
-    return f"{shop_url(values)}{folder}/" if folder else shop_url(values)
 
 
 def _proof(endpoint: DatabaseEndpoint) -> dict[str, str]:
@@ -98,7 +75,7 @@ def all_values(
     job: Job,
     account: Account,
     endpoint: DatabaseEndpoint,
-    place: SiteAddress,
+    site: SiteAddress,
     names: tuple[str, str],
     private: Mapping[str, str],
 ) -> dict[str, str]:
@@ -106,11 +83,11 @@ def all_values(
     order = job.order
     by_socket = endpoint.host == "localhost"
     port = "" if by_socket or endpoint.port == 3306 else str(endpoint.port)
-    found = address("http", host(job.domain, place), job.folder)
+    address = site.shop_at(job.domain, job.folder)
     return {
-        **found,
-        "domain_ssl": tls_host(job.domain, place),
-        "root": account.document_root.rstrip("/") + found["base_path"],
+        **located(address),
+        "domain_ssl": site.shop_at(job.domain, job.folder, https=True).host_and_port,
+        "root": account.document_root.rstrip("/") + address.base_path,
         "home": account.home.rstrip("/"),
         "db.host": endpoint.host,
         "db.port": port,
@@ -122,7 +99,7 @@ def all_values(
         "admin.email": job.email,
         "admin.first_name": order.get("first_name") or job.noun.capitalize(),
         "admin.last_name": order.get("last_name") or "Owner",
-        "shop.name": order.get("shop_name") or readable(job.domain),
+        "shop.name": order.get("shop_name") or address.readable_host,
         "shop.email": job.email,
         "shop.language": job.language,
         "shop.time_zone": order.get("options", {}).get("time_zone", ""),

@@ -7,7 +7,6 @@ from dataclasses import replace
 from controller.db.facts import Facts
 from controller.jobs.lifecycle import late_removals
 from controller.jobs.lifecycle.step_context import Outcome, Work
-from controller.jobs.shop import values
 from controller.jobs.steps import rollback
 from controller.jobs.steps.follow_ups.registry import change_of
 from shared.errors import ShoplaunchError
@@ -22,13 +21,12 @@ def find(work: Work) -> Outcome:
     panel.prepare_together(job.account, job.domain)
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
     folder = work.later["admin_folder"]
-    address = panel.site_address(account)
+    site = panel.site_address(account)
     if not work.is_back:
-        change_of(job.kind).require(work, address)
-    host = values.tls_host(job.domain, address)
-    urls = {**values.address("https", host, job.folder), "admin_folder": folder}
+        change_of(job.kind).require(work, site)
+    address = site.shop_at(job.domain, job.folder, https=True)
     every = panel.cron_interval_seconds(account)
-    shop, office = values.shop_url(urls), values.admin_url(urls)
+    shop, office = address.url, address.url_below(folder)
 
     def learned(known: Facts) -> Facts:
         return replace(known, account=account, cron_seconds=every, https_shop_url=shop, https_admin_url=office)
@@ -50,10 +48,9 @@ def run(work: Work) -> Outcome:
         made = replace(made, account=rollback.MAYBE, born=None)
         work.remember(lambda known: replace(known, made=made))
     account = panel.ensure_account(job.account, job.domain, create=create, email=job.email)
-    host = values.host(job.domain, panel.site_address(account))
-    urls = {**values.address("http", host, job.folder), "admin_folder": work.private["admin_folder"]}
+    address = panel.site_address(account).shop_at(job.domain, job.folder)
     every = panel.cron_interval_seconds(account)
-    shop, office = values.shop_url(urls), values.admin_url(urls)
+    shop, office = address.url, address.url_below(work.private["admin_folder"])
     if made.account == rollback.MAYBE:
         made = replace(made, account=rollback.MADE, born=rollback.contents(panel, account, job.id))
     # Before the bundle is opened to it, and here at no cost: the step drop would write it by itself

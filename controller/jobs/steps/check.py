@@ -83,7 +83,7 @@ def _visited(work: Work, manifest: Manifest, filled: Mapping[str, str]) -> tuple
     # The host may have changed the PHP version since, or lost the PHP settings that the panel keeps next to the files
     chosen(work.tools.panel.mend_php, work.account, manifest)
     address = work.tools.panel.site_address(work.account)
-    site = visits.Site(address.ip, address.port, filled["domain"], filled["base_uri"])
+    site = visits.Site.of(address.ip, address.shop_at(work.job.domain, work.job.folder))
     password, renderer = work.private.get("admin.password", ""), Renderer(manifest["nonce"], filled)
     end = shop_checks.deadline()
     answers = shop_checks.run_checks(site, manifest["checks"], renderer, password=password, end=end)

@@ -3,7 +3,7 @@
 import idna
 import pytest
 
-from controller.jobs.record.domains import readable
+from controller.shop_address import ShopAddress
 from tests.attacks.table import attack
 
 #: Names that mix scripts, or whose letters all look like Latin ones.
@@ -31,12 +31,12 @@ def in_ascii(name):
 @pytest.mark.parametrize("name", ALIKE)
 def test_a_name_that_may_be_misread_is_shown_as_machines_write_it(name):
     written = f"{in_ascii(name)}.example.com"
-    assert readable(written, "shop") == f"{written}/shop"
+    assert ShopAddress.on_usual_port(written, "shop").readable == f"{written}/shop"
 
 
 @pytest.mark.parametrize("name", TRUE)
 def test_names_of_one_script_are_shown_in_it(name):
-    assert readable(f"{in_ascii(name)}.example.com") == f"{name}.example.com"
+    assert ShopAddress.on_usual_port(f"{in_ascii(name)}.example.com").readable == f"{name}.example.com"
 
 
 def test_pages_show_it_so(site):

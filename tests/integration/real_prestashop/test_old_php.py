@@ -18,8 +18,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from controller.agent_archive.build import build_agent
-from controller.jobs.shop.values import address, admin_url, make_private_values, shop_url
+from controller.jobs.shop.values import located, make_private_values
 from controller.panels.local.private_stack.stack import free_port
+from controller.shop_address import ShopAddress
 from shared.encoding import sha256_hex
 from tests.browser.chrome import chrome
 from tests.integration.real_prestashop import test_browser as walk
@@ -103,13 +104,14 @@ def database(folder):
 
 
 class Shop:
-    """One restored shop: `box` is its account, `values` are its job's, `private` the secrets with the password."""
+    """One restored shop at `address`: `box` is its account, `values` are its job's, `private` the secrets with the
+    password."""
 
-    def __init__(self, box, values, private):
+    def __init__(self, address, box, values, private):
         self.box, self.values, self.private = box, values, private
         self.root, self.database = Path(values["root"]), values["db.name"]
         self.port = free_port()
-        self.shown = {"shop_url": shop_url(values), "admin_url": admin_url(values)}
+        self.shown = {"shop_url": address.url, "admin_url": address.url_below(values["admin_folder"])}
         self.process = None
 
     def serve(self):
@@ -142,9 +144,9 @@ def restored(order, bundle, agent, keys, server, controller):
     shutil.copy(bundle, box.folder / "shop.bundle")
     box.pin = {"manifest_sha256": sha256_hex(raw), "size": bundle.stat().st_size}
     box.own()
-    private = make_private_values(manifest)
+    private, address = make_private_values(manifest), ShopAddress.on_usual_port(domain, below)
     values = {
-        **address("http", domain, below), "domain_ssl": domain,
+        **located(address), "domain_ssl": domain,
         "root": str(box.root / below), "home": str(box.home), "db.host": "127.0.0.1", "db.port": str(server.port),
         "db.tls": "plain", "db.address": f"127.0.0.1:{server.port}", "db.socket": "", "db.name": name, "db.user": user,
         "shop.name": SHOP_NAME, "shop.email": "owner@example.com", "admin.email": "owner@example.com",
@@ -157,7 +159,7 @@ def restored(order, bundle, agent, keys, server, controller):
     place = {"document_root": {**rules, "folder": below}} if below else {}
     box.drop(values=values, account={"user": box.user, "home": str(box.home), "root": values["root"]}, **place, **more)
     assert box.run(seconds=SECONDS) == 0, controller.accepted("failed")
-    return Shop(box, values, private)
+    return Shop(address, box, values, private)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 """Follow-up jobs on a restored WordPress: https, a new password, and an end, each as the bundle says."""
 
 import base64
+from urllib.parse import urlsplit
 
 import pytest
 
 from agent.tree.edits import edited
-from controller.jobs.shop.values import address
+from controller.jobs.shop.values import located
+from controller.shop_address import HTTP, HTTPS, ShopAddress
 from shared.placeholders import Renderer
 from tests.support.waiting import wait_until
 
@@ -17,12 +19,11 @@ class FollowUps:
 
     def __init__(self, sites, manifest, job, shown):
         self._sites, self._job = sites, job
-        host = shown["shop_url"].split("/")[2]
-        secure = f"{job['domain']}:8443"
-        values = {**address("http", host, ""), "domain_ssl": secure}
+        plain = ShopAddress(HTTP, job["domain"], urlsplit(shown["shop_url"]).port or 80)
+        secure = ShopAddress(HTTPS, job["domain"], 8443)
+        values = {**located(plain), "domain_ssl": secure.host_and_port}
         self._renderer = Renderer(manifest["nonce"], values)
-        self.secure = f"https://{secure}"
-        self.plain = f"http://{host}"
+        self.secure, self.plain = secure.origin, plain.origin
 
     def rendered(self, text):
         return self._renderer.render(text.encode("utf-8"))

@@ -17,8 +17,8 @@ from controller.jobs.lifecycle import changes, plan
 from controller.jobs.lifecycle.panel_access import panel_lockout
 from controller.jobs.lifecycle.step_context import Tools
 from controller.jobs.record import sanitize
-from controller.jobs.record.domains import readable
 from controller.jobs.shop import notifications
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError, advice, is_known
 
 LOG = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def of_job(tools: Tools, job: Job) -> Alarm:
     step = plan.named(job.step or "")
     return Alarm(
         job=job.id,
-        domain=readable(job.domain, job.folder),
+        domain=ShopAddress.on_usual_port(job.domain, job.folder).readable,
         server=job.server,
         state=job.state,
         step=job.step,
@@ -83,7 +83,7 @@ def undelivered(engine: sa.Engine, limit: int) -> list[dict[str, object]]:
     return [
         {
             "job": row.job,
-            "domain": readable(row.domain, row.folder),
+            "domain": ShopAddress.on_usual_port(row.domain, row.folder).readable,
             "server": row.server,
             "state": row.state,
             "since": row.since,

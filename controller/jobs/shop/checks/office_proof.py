@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from controller.jobs.shop import tls, values
+from controller.jobs.shop import tls
 from controller.jobs.shop.checks import shop_checks
 from controller.jobs.shop.checks.visits import Site
 from controller.panels.base import SiteAddress
@@ -31,10 +31,8 @@ def offices(checks: Sequence[Check]) -> list[Check]:
 
 def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site:
     """Return the site of a shop that still calls itself by http, visited over TLS only."""
-    domain = plain.host.partition(":")[0]
-    return replace(
-        plain, port=address.tls_port, host=values.tls_host(domain, address), context=trusted, plain_host=plain.host
-    )
+    secure = address.shop_at(plain.host.partition(":")[0], https=True)
+    return replace(plain, port=secure.port, host=secure.host_and_port, context=trusted, plain_host=plain.host)
 
 
 def proved(

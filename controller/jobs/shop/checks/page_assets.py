@@ -43,7 +43,7 @@ def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str]
     page that ends in an error, and for a page that names nothing on its own host.
     """
     site, name = visitor.site, check["name"]
-    page = Page(f"{site.scheme}://{site.host}{answer.path}", answer.body)
+    page = Page(site.url(answer.path), answer.body)
     own = {kind: _own(page, kind, site) for kind in _KINDS}
     if not any(own.values()):
         raise failed(f"{name}: {answer.path} names no address of its own", "another site answers for this name")

@@ -69,7 +69,7 @@ def _require_inside(site: Site, answer: Answer, form: Form, message: str) -> Non
 
 
 def _page(site: Site, answer: Answer) -> Page:
-    return Page(f"{site.scheme}://{site.host}{answer.path}", answer.body)
+    return Page(site.url(answer.path), answer.body)
 
 
 def _linked(visitor: Visitor, links: Sequence[str], marks: Sequence[str]) -> str | None:

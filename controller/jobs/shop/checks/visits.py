@@ -17,6 +17,7 @@ from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, 
 from controller.network.local_peers import is_of_this_machine
 from controller.network.unpacking import unpacked
 from controller.network.words import shown
+from controller.shop_address import HTTP, HTTPS, ShopAddress
 from shared.errors import ShoplaunchError
 
 #: For one answer, from the first packet to its last byte; a chain of redirects may take twice as long.
@@ -46,10 +47,19 @@ class Site:
     context: ssl.SSLContext | None = None
     plain_host: str = ""
 
+    @classmethod
+    def of(cls, ip: str, address: ShopAddress, context: ssl.SSLContext | None = None) -> Site:
+        """Return the site of the shop at `address`, whose web server is at `ip`."""
+        return cls(ip, address.port, address.host_and_port, address.base_uri, context)
+
     @property
     def scheme(self) -> str:
         """`http` or `https`."""
-        return "http" if self.context is None else "https"
+        return HTTP if self.context is None else HTTPS
+
+    def url(self, path: str = "") -> str:
+        """Return the address of `path`, which begins at the root of the host and not of the shop's folder."""
+        return f"{self.scheme}://{self.host}{path}"
 
     @property
     def keeps_secrets(self) -> bool:
@@ -157,7 +167,7 @@ class Visitor:
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in self._cookies.items())
         if form is not None:
-            origin = f"{self.site.scheme}://{self.site.host}"
+            origin = self.site.url()
             headers |= {"Origin": origin, "Referer": origin + quote(path, safe=_SAFE)}
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return headers
@@ -200,7 +210,7 @@ def _shown(text: str) -> str:
 def _followed(site: Site, path: str, target: str, name: str) -> str:
     where = f"{name}: {_shown(path)}"
     try:
-        url = urlsplit(urljoin(f"{site.scheme}://{site.host}{path}", target))
+        url = urlsplit(urljoin(site.url(path), target))
     except ValueError:
         raise ShoplaunchError("check_failed", f"{where} leads to what is no address") from None
     followed = site.own_path(url)

@@ -41,7 +41,7 @@ class HttpsOn(Change):
         visit(work, secure, looks)
         path = f"{plain.base_uri}?from=http"
         status, target = visits.redirect(plain, path, FRONT)
-        wanted = f"https://{secure.host}{path}"
+        wanted = secure.url(path)
         if status not in _REDIRECTS or target != wanted:
             raise ShoplaunchError("check_failed", f"front: http does not lead to https (status {status})")
         return "; ".join(filter(None, ["https answers, http leads there", _signed_in(work, secure)]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.jobs.lifecycle.step_context import Work
@@ -19,14 +18,9 @@ FRONT = "front"
 
 def site_of(work: Work, *, https: bool = False) -> visits.Site:
     """Return the site to visit; over TLS its certificate is verified."""
-    address = work.tools.panel.site_address(work.account)
-    host = values.host(work.job.domain, address)
-    base_uri = values.address("http", host, work.job.folder)["base_uri"]
-    site = visits.Site(address.ip, address.port, host, base_uri)
-    if not https:
-        return site
-    host = values.tls_host(work.job.domain, address)
-    return replace(site, port=address.tls_port, host=host, context=tls.context(work.tools.config))
+    site = work.tools.panel.site_address(work.account)
+    address = site.shop_at(work.job.domain, work.job.folder, https=https)
+    return visits.Site.of(site.ip, address, tls.context(work.tools.config) if https else None)
 
 
 def as_before(work: Work) -> visits.Site:

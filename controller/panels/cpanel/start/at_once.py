@@ -156,7 +156,7 @@ class Ring:
                 context.load_verify_locations(self.panel.known.tls_ca)
             return Origin(address.ip, address.tls_port, context, domain)
 
-        names = _name(domain, address.port, 80), _name(domain, address.tls_port, 443)
+        names = [address.shop_at(domain, https=https).host_and_port for https in (False, True)]
         return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
     def _changed(self, row: Mapping[str, object] | None) -> str:
@@ -200,7 +200,3 @@ def _is_closed(row: Mapping[str, object]) -> bool:
 def _entries(files: Files, folder: str) -> Answer:
     found: dict[str, Any] | None = files.entries(folder)
     return Answer(True, found or {})
-
-
-def _name(domain: str, port: int, usual: int) -> str:
-    return domain if port == usual else f"{domain}:{port}"

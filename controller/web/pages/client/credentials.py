@@ -8,9 +8,9 @@ from controller.db import facts
 from controller.db.identities.access import Note
 from controller.db.jobs import Job
 from controller.jobs.intake import password_choice
-from controller.jobs.record.domains import readable
 from controller.jobs.shop import credentials
 from controller.product_kind import word
+from controller.shop_address import ShopAddress
 from controller.web.support.context import clients
 from controller.web.support.i18n import gettext, language
 from shared.errors import ShoplaunchError, advice
@@ -97,7 +97,7 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         "credentials.html",
         view=view,
         title=titles[view],
-        place=readable(job.domain, job.folder),
+        place=ShopAddress.on_usual_port(job.domain, job.folder).readable,
         noun=word(job.noun, language()),
         login=job.email,
         admin_url=facts.of(job).admin_url,

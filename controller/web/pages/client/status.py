@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from controller.jobs.record.domains import readable
 from controller.product_kind import word
+from controller.shop_address import ShopAddress
 from controller.web.support import labels
 from controller.web.support.context import clients, jobs
 from controller.web.support.i18n import language
@@ -26,7 +26,7 @@ def show(token: str) -> str:
         title=title,
         sentence=sentence,
         state=view["state"],
-        place=readable(view["domain"], view["folder"]),
+        place=ShopAddress.on_usual_port(view["domain"], view["folder"]).readable,
         percent=view["percent"],
         milestones=labels.milestones(view["state"], view["percent"], noun),
         noun=noun,

@@ -13,6 +13,7 @@ import pytest
 from controller.jobs.shop import values
 from controller.recipes.base import Replacement
 from controller.recipes.template_location import Replacements
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from tests.unit.bundles.rewrite.helpers import NONCE, REPLACEMENTS, VALUES, Shop, serialize, string
 
@@ -261,7 +262,7 @@ IN_FOLDER = [
 
 def moved_to(folder, template):
     """A shop below `folder` ("" for the root) made of a template with these needles."""
-    known = {**VALUES, **values.address("http", DOMAIN, folder)}
+    known = {**VALUES, **values.located(ShopAddress.on_usual_port(DOMAIN, folder))}
     return Shop(template, known, root_links=template is AT_ROOT)
 
 

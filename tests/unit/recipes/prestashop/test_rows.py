@@ -3,14 +3,15 @@
 import pytest
 
 from controller.bundles.template_plan import TemplatePlan
-from controller.jobs.shop.values import address
+from controller.jobs.shop.values import located
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.database.settings import secrets_in, template_of
 from controller.recipes.prestashop.recipe import PrestaShop
+from controller.shop_address import ShopAddress
 from shared.placeholders import Renderer, token
 
 VALUES = {
-    **address("http", "new.shop.test", "tea"), "root": "/home/a/public_html", "home": "/home/a",
+    **located(ShopAddress.on_usual_port("new.shop.test", "tea")), "root": "/home/a/public_html", "home": "/home/a",
     "shop.name": "Ann's \"Shop\" فروشگاه", "shop.email": "ann@new.test", "admin.email": "ann.admin@new.test",
     "admin.password_hash": "$2b$10$x", "admin.first_name": "Ann", "admin.last_name": "O'Neil", "shop.language": "fa",
     "shop.country": "IR", "shop.time_zone": "", "shop.currency": "",

@@ -8,17 +8,18 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from controller.jobs.shop.values import address
+from controller.jobs.shop.values import located
 from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.php import guard
 from controller.recipes.wordpress.files import config
+from controller.shop_address import HTTP, ShopAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 
 NONCE = "1a2b3c4d"
 VALUES = {
     "db.address": "localhost:3307", "db.name": "alice_site", "db.user": "alice", "db.password": "a%b'c\\d\"e$f%%",
-    **address("http", "new.site.test:8080", ""), "domain_ssl": "new.site.test:8443",
+    **located(ShopAddress(HTTP, "new.site.test", 8080)), "domain_ssl": "new.site.test:8443",
     **{f"secret.{name.lower()}": name[:4] * 16 for name in (*config.SALTS, "WP_CACHE_KEY_SALT")},
 }  # fmt: skip
 SOURCE = rb"""<?php
@@ -89,7 +90,7 @@ def test_php_reads_the_new_sites_values(tmp_path):
 def test_a_site_in_a_folder_has_its_address_and_its_cookies_there(tmp_path):
     more = b"define('COOKIEPATH', '/'); define('SITECOOKIEPATH', '/old/'); define('ADMIN_COOKIE_PATH', '/wp-admin');"
     configuration = config.read(site_with(tmp_path, SOURCE.replace(b"<?php\n", b"<?php\n" + more, 1)))
-    values = {**VALUES, **address("http", "new.site.test", "a/b")}
+    values = {**VALUES, **located(ShopAddress.on_usual_port("new.site.test", "a/b"))}
     read = read_by_php(tmp_path, Renderer(NONCE, values).render(configuration.template(NONCE)))
     assert read["WP_HOME"] == "http://new.site.test/a/b"
     assert [read[name] for name in ("COOKIEPATH", "SITECOOKIEPATH", "ADMIN_COOKIE_PATH")] == [

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from controller.jobs.shop.checks.visits import Site
+from controller.shop_address import HTTP, HTTPS, ShopAddress
 
 PLAIN = Site("192.0.2.7", 8080, "shop.example:8080")
 SECURE = Site("192.0.2.7", 443, "shop.example", context=ssl.create_default_context())
@@ -22,3 +23,14 @@ BY_HTTP = Site("192.0.2.7", 443, "shop.example", context=SECURE.context, plain_h
 )  # fmt: skip
 def test_only_its_own_host_and_the_name_it_has_over_http_belong_to_a_site(site, address, path):
     assert site.own_path(urlsplit(address)) == path
+
+
+def test_the_site_of_an_address_is_asked_for_on_its_port_and_below_its_folder():
+    assert Site.of("192.0.2.7", ShopAddress(HTTP, "shop.example", 8080)) == PLAIN
+    assert Site.of("192.0.2.7", ShopAddress(HTTPS, "shop.example", 443), SECURE.context) == SECURE
+    assert Site.of("192.0.2.7", ShopAddress(HTTP, "shop.example", 80, "tea")).base_uri == "/tea/"
+
+
+def test_an_address_on_a_site_names_its_scheme_host_and_port():
+    assert PLAIN.url("/a?b=c") == "http://shop.example:8080/a?b=c"
+    assert (SECURE.url("/"), SECURE.url()) == ("https://shop.example/", "https://shop.example")
