@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+import re
 import select
+import stat
 import subprocess
+import time
 
 from agent.base import programs
 from shared.errors import ShoplaunchError
@@ -20,6 +23,11 @@ MAX_BYTES = 1024 * 1024
 MARK = "# shoplaunch:"
 #: Prints the crontab as it is stored: its editor changes nothing.
 EDIT_NOTHING = ("env", "VISUAL=cat", "EDITOR=cat", "crontab", "-e")
+#: Where `crontab -e` puts its copy: it runs with its group's or root's rights, so TMPDIR is not heeded.
+COPIES_FOLDER = "/tmp"  # noqa: S108 - the name is cron's
+#: A younger copy may be of an editor that starts at this moment.
+COPY_SECONDS = 5
+_COPY = r"crontab\.[A-Za-z0-9]{6,10}\Z"
 _SHOWN = ((b"\r", b"\\r"), (b"\b", b"\\b"))
 #: F_SETPIPE_SZ of Linux's fcntl.h; Python defines it since 3.10.
 _SET_PIPE_SIZE = 1031
@@ -66,13 +74,66 @@ def _as_stored(shown: bytes) -> bytes:
     is_raw = any(letter in shown for letter, _ in _SHOWN)
     if is_raw or not any(one in shown for _, one in _SHOWN):
         return shown
+    _remove_copies(shown)
     status, stored, _ = _call(EDIT_NOTHING)
-    expected = stored
-    for letter, one in _SHOWN:
-        expected = expected.replace(letter, one)
-    if status != 0 or shown not in (stored, expected):
+    if status != 0 or shown not in (stored, _as_shown(stored)):
         raise ShoplaunchError("cron_edit_failed", "crontab -e does not show what crontab -l shows")
     return stored
+
+
+def _as_shown(stored: bytes) -> bytes:
+    for letter, one in _SHOWN:
+        stored = stored.replace(letter, one)
+    return stored
+
+
+def _remove_copies(shown: bytes) -> None:
+    """Remove what `crontab -e` left of the crontab when it was killed: of this account, no other than what `crontab -l`
+    has `shown`, and open in no editor. Others, and what cannot be removed, stay."""
+    in_use = _command_lines()
+    for name in os.listdir(COPIES_FOLDER):
+        path = os.path.join(COPIES_FOLDER, name)
+        if not re.match(_COPY, name) or any(path.encode("ascii") in line for line in in_use):
+            continue
+        try:
+            _remove_copy(path, shown)
+        except OSError:
+            # Of somebody else, or gone meanwhile
+            continue
+
+
+def _remove_copy(path: str, shown: bytes) -> None:
+    found = os.lstat(path)
+    if found.st_uid != os.geteuid() or time.time() - found.st_mtime < COPY_SECONDS:
+        return
+    # Debian's is a file in a folder of its own
+    folder = path if stat.S_ISDIR(found.st_mode) else None
+    file = os.path.join(path, "crontab") if folder else path
+    if folder and not os.listdir(folder):
+        os.rmdir(folder)
+        return
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        is_ours = stat.S_ISREG(os.fstat(descriptor).st_mode) and os.fstat(descriptor).st_uid == os.geteuid()
+        content = stream.read(MAX_BYTES + 1) if is_ours else b""
+    if is_ours and shown in (content, _as_shown(content)):
+        os.unlink(file)
+        if folder:
+            os.rmdir(folder)
+
+
+def _command_lines() -> "list[bytes]":
+    """Return the command lines of the processes that can be seen: an editor's names the file."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/{}/cmdline".format(name), "rb") as stream:
+                    found.append(stream.read(65536))
+            except OSError:
+                # Ended meanwhile, or hidden
+                continue
+    return found
 
 
 def _run(command: "Sequence[str]", text: bytes = b"") -> None:

@@ -1,8 +1,10 @@
 """The crontab is edited with the system's own `crontab`, in a real account."""
 
 import os
+import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,56 @@ def test_lines_that_are_shown_otherwise_than_they_are_stored_stay(box, edit):
     command = ["crontab", "-u", box.user, "-e"]
     stored = subprocess.run(command, env={**os.environ, "VISUAL": "cat"}, stdout=subprocess.PIPE, check=True).stdout
     assert stored.decode() == "".join(line + "\n" for line in others)
+
+
+#: The editor kills `crontab -e`, whose copy stays.
+KILLED_EDITING = "crontab.EDIT_NOTHING = ('env', 'VISUAL=kill -9 $PPID; true', 'crontab', '-e')"
+
+
+@pytest.fixture
+def copies(box):
+    """Return the account's copies of crontabs as they are now."""
+
+    def found():
+        return [path for path in Path("/tmp").glob("crontab.*") if path.lstat().st_uid == box.uid]
+
+    yield found
+    for path in found():
+        shutil.rmtree(path)
+
+
+@attack(
+    "the agent is killed while it reads a crontab with an editor, which leaves a copy of it in /tmp",
+    "nobody else can read the copy, and the next start removes it",
+)
+def test_a_copy_that_was_left_by_a_kill_is_removed_by_the_next_start(box, edit, copies):
+    others = ["5 4 * * * true\r", "6 4 * * * env TOKEN=secret true"]
+    box.cron(others[0], cron_line(box.id), others[1])
+    assert edit(changes=KILLED_EDITING) == "cron_edit_failed"
+    (left,) = copies()
+    assert (left / "crontab").read_bytes().endswith(b"secret true\n")
+    assert left.stat().st_mode & 0o077 == 0
+    os.utime(left, (0, 0))
+    assert edit() == ""
+    assert copies() == []
+    assert cron_line(box.id) not in box.crontab
+
+
+def test_what_else_is_called_like_a_copy_stays(box, edit, copies):
+    box.cron("5 4 * * * true\r", cron_line(box.id))
+    for _ in range(3):
+        assert edit(changes=KILLED_EDITING) == "cron_edit_failed"
+    changed, opened, young = copies()
+    (changed / "crontab").write_text("# another crontab\n")
+    for path in (changed, opened):
+        os.utime(path, (0, 0))
+    editor = subprocess.Popen(["tail", "-f", str(opened / "crontab")], stdout=subprocess.DEVNULL)
+    try:
+        assert edit() == ""
+    finally:
+        editor.kill()
+        editor.wait()
+    assert sorted(copies()) == sorted([changed, opened, young])
 
 
 def test_where_lines_are_shown_as_they_are_stored_no_editor_is_needed(box, edit):
