@@ -62,6 +62,7 @@ class Fields(TypedDict, total=False):
     counters: dict[str, int]
     evidence: dict[str, object]
     given_up: GivenUp
+    fetched_anew: int
     made_folders: list[str]
     moves: list[list[str]]
     occupied: list[str]

@@ -7,7 +7,7 @@ from agent.base import exit_codes
 from agent.base.compat import python_version
 from agent.base.failures import ACCOUNT_LIMITS, as_failure
 from agent.base.log import printable
-from agent.bundle.reader import forget_fetched
+from agent.bundle.reader import forget_fetched, own_bundle_path
 from agent.database import ledger
 from agent.database.statement_watch import Watch
 from agent.reporting.acknowledgement import AckFile
@@ -135,6 +135,7 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
         return _cancel(ctx)
     if error.code == "db_locked" and not ctx.lock.reliable:
         return exit_codes.BUSY
+    error = _of_damaged_bundle(ctx, error)
     message = printable(ctx.log.redact(error.message))[:4000]
     document = error.as_dict()
     document["message"] = message
@@ -151,9 +152,6 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
         ctx.log.info("the state cannot be written: %s", problem.strerror)
     if error.code == "callback_refused":
         return exit_codes.FAILED
-    if error.code in ("bundle_digest", "bundle_damaged"):
-        # The next attempt fetches it again instead of finding the same bytes
-        forget_fetched(ctx.job, ctx.folder)
     if error.code != "callback_failed":
         # Of two parallel stages the one that failed need not be the one that began last
         where = {"stage": error.details["stage"]} if "stage" in error.details else {}
@@ -163,6 +161,27 @@ def _failed(ctx: "Context", error: "ShoplaunchError") -> int:
             ctx.delivery.wait_delivered(ANSWER_SECONDS)
         return exit_codes.WAITING
     return _give_up(ctx)
+
+
+def _of_damaged_bundle(ctx: "Context", error: "ShoplaunchError") -> "ShoplaunchError":
+    """Remove a fetched bundle that proved damaged, so that it is fetched anew; return `error`, retryable the first time
+    in an attempt: the next tick does so."""
+    # Another file may name anything; what an opened bundle holds is as it was packed
+    is_damaged = error.code in ("bundle_digest", "bundle_damaged") or (error.code == "unsafe_path" and not ctx.bundle)
+    if not is_damaged or "url" not in ctx.job.get("bundle", {}):
+        return error
+    is_fetched = ctx.bundle is None or ctx.bundle.path == own_bundle_path(ctx.folder)
+    try:
+        # Noted behind it: a kill between the two takes nobody's second try
+        forget_fetched(ctx.job, ctx.folder)
+        if not is_fetched or ctx.state.data.get("fetched_anew") == ctx.attempt:
+            return error
+        ctx.state.update(fetched_anew=ctx.attempt)
+    except OSError as problem:
+        ctx.log.info("the damaged bundle cannot be fetched anew: %s", problem.strerror)
+        return error
+    message = "{}; it is fetched anew".format(error.message)
+    return ShoplaunchError(error.code, message, retryable=True, **error.details)
 
 
 def _give_up(ctx: "Context") -> int:

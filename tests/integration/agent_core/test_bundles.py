@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import signal
 import zipfile
 
 import pytest
@@ -13,7 +15,7 @@ from agent.reporting.http import HttpClient
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
 from tests.support.servers.bundle_server import BundleServer
-from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
+from tests.support.worlds.agent_box import killing_agent, sample_members, small_manifest, write_bundle
 
 
 @pytest.fixture
@@ -183,17 +185,69 @@ def test_a_restore_goes_on_from_the_part_that_lies_in_its_account(box, bundle, s
     assert not box.folder.exists()
 
 
-def test_a_damaged_download_is_reported_and_fetched_anew_by_the_next_attempt(box, bundle, server):
+DAMAGED = ("bundle_digest", "bundle_damaged", "unsafe_path")
+
+
+@pytest.fixture
+def damaged(box, bundle, server):
+    """The account's job is to fetch its bundle, of which a part of as many other bytes has arrived."""
     _, pin, _ = bundle
     part = box.folder / f"shop.bundle.{pin['manifest_sha256'][:16]}.part"
-    part.write_bytes(b"\0" * 2000)
-    box.own()
+
+    def put():
+        part.write_bytes(b"\0" * 2000)
+        box.own()
+
     box.pin = dict(pin, url=server.url)
     box.drop()
-    assert box.run() == 3
-    assert box.state["error"]["code"] in ("bundle_digest", "bundle_damaged", "unsafe_path")
+    put()
+    return put
+
+
+def test_a_damaged_download_is_fetched_anew_by_the_next_tick(box, controller, server, damaged):
+    assert box.run() == 1
+    error = controller.accepted("failed")[0]["error"]
+    assert error["code"] in DAMAGED and error["retryable"] and error["message"].endswith("it is fetched anew")
+    assert box.run() == 0, box.errors
+    assert server.asked == ["bytes=2000-", None]
+
+
+def test_another_bundle_that_came_is_fetched_anew_as_well(box, server, damaged):
+    next(box.folder.glob("*.part")).unlink()
+    good = server.content
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        info = archive.getinfo("manifest.json")
+    place = info.header_offset + 30 + len(info.filename) + info.file_size // 2
+    server.content = good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
+    server.after = [lambda: setattr(server, "content", good)]
+    assert box.run() == 1
+    assert box.state["error"]["code"] == "bundle_digest"
+    assert box.run() == 0, box.errors
+    assert server.asked == [None, None]
+
+
+def test_a_download_that_is_damaged_twice_ends_the_attempt_and_the_next_has_both_tries_again(box, damaged):
+    codes = []
+    for _ in range(3):
+        codes.append(box.run())
+        damaged()
+    assert codes == [1, 3, 3]
+    assert box.state["error"]["code"] in DAMAGED
     box.drop(attempt=2)
+    assert box.run() == 1
     assert box.run() == 0
+
+
+def test_killed_before_it_is_noted_a_damaged_bundle_is_fetched_anew_all_the_same(box, bundle, server, damaged, agent):
+    killing_agent(agent, box.folder / "agent.pyz", "durable")
+    box.own()
+    plan = {"process": "parent", "what": "unlink shop.bundle", "nth": 1, "when": "after", "who": "group"}
+    (box.home / "kill.json").write_text(json.dumps(plan))
+    assert box.run() == -signal.SIGKILL
+    (box.home / "kill.json").unlink()
+    damaged()
+    assert box.run() == 1
+    assert box.run() == 0, box.errors
 
 
 def test_a_missing_bundle_waits_for_the_operator(box, controller):

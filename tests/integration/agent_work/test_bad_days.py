@@ -7,6 +7,7 @@ import subprocess
 import time
 import types
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from agent.database.patience import Patience
 from agent.session.context import Context
 from shared.errors import ShoplaunchError
+from tests.support.servers.bundle_server import BundleServer
 from tests.support.shops.handmade import shard
 from tests.support.worlds.agent_box import Box
 
@@ -63,6 +65,20 @@ def test_a_flipped_bit_in_any_kind_of_member_is_reported_and_the_original_goes_o
     path.write_bytes(original)
     shop.drop(attempt=2)
     assert shop.run() == 0
+    assert shop.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
+
+
+@pytest.mark.parametrize("name", ["files/0001.tar.gz", "db/data/0003.sql.gz"])
+def test_a_bundle_with_a_flipped_bit_is_fetched_anew_where_the_job_says_from_where(shop, controller, name):
+    path = shop.folder / "shop.bundle"
+    with closing(BundleServer(path.read_bytes())) as server:
+        flipped(path, name)
+        shop.pin["url"] = server.url
+        shop.drop()
+        assert shop.run() == 1
+        assert failure(controller)["code"] == "bundle_digest" and failure(controller)["retryable"]
+        assert shop.run() == 0
+        assert server.asked == [None]
     assert shop.query("SELECT COUNT(*) FROM ps_product")[0][0] == 2000
 
 
