@@ -89,9 +89,13 @@ def _as_shown(stored: bytes) -> bytes:
 
 def _remove_copies(shown: bytes) -> None:
     """Remove what `crontab -e` left of the crontab when it was killed: of this account, no other than what `crontab -l`
-    has `shown`, and open in no editor. Others, and what cannot be removed, stay."""
-    in_use = _command_lines()
-    for name in os.listdir(COPIES_FOLDER):
+    has `shown`, and open in no editor. Others, and what cannot be seen or removed, stay."""
+    try:
+        in_use, names = _command_lines(), os.listdir(COPIES_FOLDER)
+    except OSError:
+        # A jail may hide either
+        return
+    for name in names:
         path = os.path.join(COPIES_FOLDER, name)
         if not re.match(_COPY, name) or any(path.encode("ascii") in line for line in in_use):
             continue

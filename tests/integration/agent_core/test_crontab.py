@@ -129,6 +129,13 @@ def test_what_else_is_called_like_a_copy_stays(box, edit, copies):
     assert sorted(copies()) == sorted([changed, opened, young])
 
 
+def test_where_no_copies_can_be_looked_for_the_line_goes_all_the_same(box, edit):
+    box.cron("5 4 * * * true\r", cron_line(box.id))
+    # As in a jail that has no such folder, or may not list it
+    assert edit(changes="crontab.COPIES_FOLDER = '/nowhere'") == ""
+    assert cron_line(box.id) not in box.crontab
+
+
 def test_where_lines_are_shown_as_they_are_stored_no_editor_is_needed(box, edit):
     tools = box.home / "tools"
     tools.mkdir()
