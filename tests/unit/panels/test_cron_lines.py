@@ -2,7 +2,9 @@
 
 import pytest
 
-from controller.panels.cpanel.account.cron import Line, line_of, went_with
+from controller.panels.cpanel.account.cron import Crontab, Line, line_of, went_with
+from controller.panels.cpanel.api.answers import Answer
+from tests.attacks.table import attack
 
 EVERY_FIVE = ",".join(str(minute) for minute in range(0, 60, 5))
 
@@ -35,6 +37,16 @@ def test_a_line_that_was_kept_is_known_again(command):
     """However blanks stand in it, and whichever system its end is of."""
     line = Line(("7", "7", "*", "*", "*"), command, "", "3")
     assert str(line_of(str(line))) == str(line) and line_of(str(line)).command == command.strip()
+
+
+@attack(
+    "a panel says the times of an account's own cron line as numbers, zero among them, and the line is put back",
+    "it runs when it ran before: zero is no `*`",
+)
+def test_a_time_of_zero_is_zero():
+    times = {"minute": 0, "hour": 0, "day": 1, "month": "1", "weekday": None}
+    (line,) = Crontab.read(Answer(True, [{**times, "command": "own", "count": 1}, {"count": 2}]))
+    assert str(line) == "0 0 1 1 * own"
 
 
 def crontab_of(text):

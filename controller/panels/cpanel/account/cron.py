@@ -210,7 +210,8 @@ def _place(known: Sequence[Line], number: str) -> int:
 
 
 def _line(row: dict[str, object]) -> Line:
-    times = tuple(str(row.get(name) or "*") for name in _TIMES)
+    # Zero may come as a number
+    times = tuple("*" if row.get(name) in (None, "") else str(row[name]) for name in _TIMES)
     command = str(row["command"])
     # The panel's own rule for keys, where it does not report them
     computed = hashlib.md5(" ".join((*times, command)).encode("utf-8"), usedforsecurity=False).hexdigest()
