@@ -20,7 +20,7 @@ from pathlib import Path
 from controller.jobs.retention import sweep
 from tests.bench.disk import MEMORY
 from tests.bench.year.installation import BACKUP, FORGET, Year
-from tests.bench.year.processes import Elsewhere
+from tests.bench.year.processes import Elsewhere, write_in_turn
 
 #: A year's database, its log, and two copies of it while it moves.
 ROOM_BYTES = 3_000_000_000
@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--keep", type=Path, help="a folder that stays; by default one in memory, where there is room")
     chosen = parser.parse_args()
     sweep.PAUSE_SECONDS = 0.0
+    write_in_turn()
     with _folder(chosen.keep) as folder:
         year = Year(Path(folder), chosen.branches, Elsewhere, chosen.backup)
         if not year.simulate(chosen.days, chosen.orders, chosen.stride, _until_ended(chosen.days)):

@@ -3,8 +3,20 @@
 import multiprocessing
 import traceback
 
+from controller.db.connection import engine
 from controller.jobs.retention import sweep
 from tests.bench.year.branch import Branch
+
+_CONTEXT = multiprocessing.get_context("spawn")
+#: Whose turn it is to write, of all processes of a year. SQLite's own lock stays as it is: a process that finds that
+#: one taken sleeps, up to a tenth of a second, before it looks again; this one wakes it.
+_TURN = _CONTEXT.RLock()
+
+
+def write_in_turn(turn=_TURN):
+    """Let this process write when it is its turn among all processes of the year, and be woken then."""
+    engine._turns.clear()
+    engine._turns.default_factory = lambda: turn
 
 
 class Here:
@@ -30,9 +42,8 @@ class Elsewhere:
     """A branch in a process of its own, which ends with this one."""
 
     def __init__(self, *given):
-        context = multiprocessing.get_context("spawn")
-        self._line, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, *given), daemon=True)
+        self._line, other = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(other, _TURN, *given), daemon=True)
         self._process.start()
         other.close()
 
@@ -54,8 +65,9 @@ class Elsewhere:
         self._process.join()
 
 
-def _serve(line, *given):
+def _serve(line, turn, *given):
     sweep.PAUSE_SECONDS = 0.0
+    write_in_turn(turn)
     branch = Branch(*given)
     while True:
         try:
