@@ -8,10 +8,8 @@ from string import Template
 
 from controller.jalali import MONTHS, to_jalali
 from controller.product_kind import word
+from controller.wording.languages import of_billing_name, supported
 
-LANGUAGES = ("en", "fa")
-#: WHMCS's names of languages -> our codes.
-_NAMES = {"english": "en", "en": "en", "farsi": "fa", "persian": "fa", "fa": "fa"}
 _DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
            "November", "December")  # fmt: skip
@@ -114,7 +112,7 @@ $name_servers_line
 
 def client_language(billing_language: str, ordered: str) -> str:
     """Return the language to write in: the client's own in WHMCS when it is supported, else the order's."""
-    return _NAMES.get(billing_language.strip().lower(), "") or (ordered if ordered in LANGUAGES else "en")
+    return of_billing_name(billing_language) or supported(ordered)
 
 
 def named(noun: str, language: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from controller.log_entries import JSON, TEXT
 from controller.settings import rules
+from controller.wording.languages import LANGUAGES
 from shared.errors import ShoplaunchError
 
 FILE_NAME = "shoplaunch.toml"
@@ -18,7 +19,7 @@ SETTINGS_VERSION = 1
 LINK, SET, MAIL = "link", "set", "mail"
 CREDENTIALS = (LINK, SET, MAIL)
 #: What operators are written to in.
-OperatorLanguage = Annotated[str, rules.one_of("en", "fa")]
+OperatorLanguage = Annotated[str, rules.one_of(*LANGUAGES)]
 #: What pydantic is asked for: a name that is no setting is an error.
 _STRICT = {"extra": "forbid"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from controller.network.words import UNSHOWN
+from controller.wording.languages import is_right_to_left
 
-RIGHT_TO_LEFT = ("fa",)
 #: Begin text that is left to right, text whose direction its first letter decides; end either.
 LEFT_TO_RIGHT, ISOLATE, END = "\u2066", "\u2068", "\u2069"
 #: An invisible letter of a language from right to left.
@@ -16,12 +16,12 @@ _COMMAND = re.compile("`[^`]*`")
 
 def isolated(text: str, language: str) -> str:
     """Return `text` so that it and the words around it keep their order; as it is in languages from left to right."""
-    return f"{ISOLATE}{without_marks(text)}{END}" if text and language in RIGHT_TO_LEFT else text
+    return f"{ISOLATE}{without_marks(text)}{END}" if text and is_right_to_left(language) else text
 
 
 def with_commands(text: str, language: str) -> str:
     """Return `text` with its `commands between backticks` isolated: they begin or end with dashes and signs."""
-    if language not in RIGHT_TO_LEFT:
+    if not is_right_to_left(language):
         return text
     return _COMMAND.sub(lambda found: f"{LEFT_TO_RIGHT}{found[0]}{END}", text)
 

@@ -18,6 +18,7 @@ from controller.jobs.agent_judgement.silence import HEARTBEAT_SECONDS
 from controller.jobs.agent_link.holding_page import holding_page
 from controller.panels.base import DocumentRootRules
 from controller.settings.sections import Config
+from controller.wording.languages import supported
 from shared.errors import ShoplaunchError
 from shared.job import FORMAT, check_job
 from shared.signing import PURPOSE_JOB, serializer
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 EVENTS_PATH = "/api/v1/agent/events"
 BUNDLE_PATH = "/api/v1/agent/bundle/"
-LANGUAGES = ("en", "fa")
 
 
 def sign(key: bytes, data: bytes) -> bytes:
@@ -96,7 +96,7 @@ def _checked(config: Config, job: Job, recipient: Recipient, now: float, more: M
         "values": dict(values),
         "lock_name": job.lock_name,
         "heartbeat_seconds": HEARTBEAT_SECONDS,
-        "language": job.language if job.language in LANGUAGES else "en",
+        "language": supported(job.language),
         "document_root": _document_root(recipient.rules, job),
         **more,
     }

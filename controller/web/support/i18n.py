@@ -14,9 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from controller.jalali import MONTHS, to_jalali
 from controller.web.support import context
+from controller.wording.languages import LANGUAGES, supported
 
-LANGUAGES = {"en": "English", "fa": "فارسی"}
-RIGHT_TO_LEFT = ("fa",)
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -181,6 +180,6 @@ def init_app(app: Flask) -> None:
         language=language,
         in_language=in_language,
         this_page=this_page,
-        languages=LANGUAGES,
-        direction=lambda: "rtl" if language() in RIGHT_TO_LEFT else "ltr",
+        languages={code: one.own_name for code, one in LANGUAGES.items()},
+        direction=lambda: LANGUAGES[supported(language())].direction,
     )
