@@ -19,6 +19,7 @@ SENTENCES = {
     "the bundle has no usable {}": "بسته {} قابل استفاده ندارد",
     "{} has no header": "{} سرآیند ندارد",
     "the bundle is not {} bytes long": "بلندی بسته {} بایت نیست",
+    "{}; it is fetched anew": "{}؛ دوباره دریافت می‌شود",
     "this is not the bundle the job names": "این بسته آن نیست که کار نام می‌برد",
     "{} is larger than any shard of many files": "{} از هر تکهٔ چندفایلی بزرگ‌تر است",
     "a shard ends within a file": "تکه‌ای از بسته در میان فایلی تمام می‌شود",
