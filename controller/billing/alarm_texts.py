@@ -4,9 +4,10 @@ commands do."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import NamedTuple
 
-from controller.billing.base import DONE_AGAIN, FAILING, NOT_DONE, REFUSED, STOPPED, Alarm
+from controller.billing.base import DONE_AGAIN, FAILING, MANY_REFUSED, NOT_DONE, REFUSED, STOPPED, Alarm
 from controller.billing.texts import filled
 from controller.wording.direction import RIGHT_TO_LEFT_MARK, isolated, with_commands
 from controller.wording.error_messages import in_language
@@ -66,6 +67,38 @@ $message
 کد: $code
 سپس آن را دوباره بفرستید:
 $admin_url
+""",
+}
+_ORDERS = {
+    "en": """\
+$domain orders were refused: no shops are being made of them. By their reasons:
+
+$reasons
+Then send them again: $admin_url
+""",
+    "fa": """\
+$domain سفارش رد شد: از آن‌ها فروشگاهی ساخته نمی‌شود. به تفکیک دلیل:
+
+$reasons
+سپس آن‌ها را دوباره بفرستید:
+$admin_url
+""",
+}
+_LINE_CHARS = 78
+#: One reason of many refused orders.
+_REASON = {
+    "en": """\
+$code: $title
+Orders: $numbers
+What to do: $advice
+
+""",
+    "fa": """\
+$title
+سفارش‌ها: $numbers
+چه باید کرد: $advice
+کد: $code
+
 """,
 }
 _SERVER = {
@@ -130,6 +163,8 @@ $message
 کد: $code
 """,
 }
+_SUBJECT = {"en": "Shoplaunch: $domain is $state ($code)", "fa": "هشدار Shoplaunch: $domain – $state ($code)"}
+_ORDERS_SUBJECT = {"en": "Shoplaunch: $domain orders refused", "fa": "هشدار Shoplaunch: $domain سفارش رد شد"}
 
 
 class _Kind(NamedTuple):
@@ -137,17 +172,18 @@ class _Kind(NamedTuple):
 
     text: Mapping[str, str]
     state: str
+    subject: Mapping[str, str] = _SUBJECT
 
 
 #: An alarm's state -> its kind. The states of jobs have their labels in the catalogue.
 _KINDS = {
     REFUSED: _Kind(_ORDER, "سفارش رد شد"),
+    MANY_REFUSED: _Kind(_ORDERS, "سفارش‌ها رد شد", _ORDERS_SUBJECT),
     FAILING: _Kind(_SERVER, "پاسخ نمی‌دهد"),
     STOPPED: _Kind(_AGENT, "عرضه متوقف شد"),
     NOT_DONE: _Kind(_DUTY, "انجام نشده است"),
     DONE_AGAIN: _Kind(_DUTY_DONE, "دوباره انجام می‌شود"),
 }
-_SUBJECT = {"en": "Shoplaunch: $domain is $state ($code)", "fa": "هشدار Shoplaunch: $domain – $state ($code)"}
 #: For staff only.
 _NOTE = {
     "en": """\
@@ -173,7 +209,8 @@ $admin_url
 
 def subject(news: Alarm) -> str:
     """Return the subject of the operator's mail."""
-    return filled(_SUBJECT, news.language, _values(news))
+    kind = _KINDS.get(news.state)
+    return filled(kind.subject if kind else _SUBJECT, news.language, _values(news))
 
 
 def text(news: Alarm) -> str:
@@ -199,7 +236,20 @@ def _values(news: Alarm) -> dict[str, str]:
         "advice": with_commands(_advice(news), language),
         # On a line of its own and unmarked: what makes links of addresses takes marks for part of them
         "admin_url": news.admin_url,
+        "reasons": "".join(_reason(code, numbers, language) for code, numbers in news.reasons),
     }
+
+
+def _reason(code: str, numbers: tuple[int, ...], language: str) -> str:
+    known = is_known(code)
+    values = {
+        "code": isolated(code, language),
+        "title": title(code, language) if known else "-",
+        # Mail servers refuse longer lines
+        "numbers": "\n".join(isolated(line, language) for line in wrap(", ".join(map(str, numbers)), _LINE_CHARS)),
+        "advice": with_commands(advice(code, language) if known else "-", language),
+    }
+    return filled(_REASON, language, values)
 
 
 def _message(news: Alarm) -> str:

@@ -95,6 +95,8 @@ class Handover:
 
 #: The state in an alarm about an order that never became a job.
 REFUSED = "refused"
+#: The state in an alarm about many such orders; its `domain` is their number.
+MANY_REFUSED = "refused orders"
 #: The state in an alarm about a server that fails: its jobs wait.
 FAILING = "failing"
 #: The state in an alarm about an agent that more jobs failed with.
@@ -123,6 +125,8 @@ class Alarm:
     step_label: str = ""
     #: Which of the alarms about the same this is: a repetition carries the same text, the next alarm another.
     number: str = ""
+    #: Of many refused orders: (code, the orders' numbers) by reason.
+    reasons: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class Billing(ABC):

@@ -7,7 +7,9 @@ import functools
 import logging
 from collections.abc import Callable
 
-from controller.billing.base import FAILING, REFUSED, Alarm
+import sqlalchemy as sa
+
+from controller.billing.base import FAILING, MANY_REFUSED, REFUSED, Alarm
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers
 from controller.db.machines.breakers import Breaker
@@ -23,11 +25,14 @@ from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.retention import spools, sweep
 from controller.shop_address import ShopAddress
 from controller.telemetry.job_at_hand import working_on
+from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError, advice
 
 LOG = logging.getLogger(__name__)
-#: Alarms per round: many refused orders have one cause, which the first alarms name.
+#: So many refused orders are reported one by one, more in one mail that lists them: most have the same cause.
 ALARMS = 5
+#: Refused orders that one mail lists at most.
+LISTED = 500
 #: This many consecutive failures are the mail server's, not the orders'.
 FAILURES = 2
 #: Pause before an alarm that failed is tried again.
@@ -115,9 +120,14 @@ def remove_over(installation: Installation, move: Callable[[], None] = _nobody) 
 def alarm_refused_orders(installation: Installation, move: Callable[[], None] = _nobody) -> None:
     """Notify the operator of refused orders; what fails is tried later."""
     with reading(installation.engine) as connection:
-        found = refused_orders.wanting_alarm(connection, installation.now(), ALARMS)
+        found = refused_orders.wanting_alarm(connection, installation.now(), LISTED)
+    alone, together = _grouped(found)
+    for group in together:
+        move()
+        if not _alarm_together(installation, group):
+            return
     failures = 0
-    for order in found:
+    for order in alone:
         move()
         claimed = transact(
             installation.engine, functools.partial(refused_orders.claim_alarm, order=order, now=installation.now())
@@ -135,6 +145,41 @@ def alarm_refused_orders(installation: Installation, move: Callable[[], None] = 
         transact(installation.engine, functools.partial(refused_orders.put_off, claimed=claimed, until=again))
         if problem.code == "operator_missing" or failures == FAILURES:
             return
+
+
+def _grouped(found: list[RefusedOrder]) -> tuple[list[RefusedOrder], list[list[RefusedOrder]]]:
+    """Return (those reported one by one, lists that are one mail each). What was claimed or put off together stays so:
+    its mail may have arrived, and is repeated as the same one."""
+    at: dict[str, list[RefusedOrder]] = {}
+    for order in found:
+        at.setdefault(order.alarm, []).append(order)
+    again = [group for alarm, group in at.items() if alarm != "wanted" and len(group) > ALARMS]
+    rest = [order for order in found if at[order.alarm] not in again]
+    return ([], [*again, rest]) if len(rest) > ALARMS else (rest, again)
+
+
+def _alarm_together(installation: Installation, group: list[RefusedOrder]) -> bool:
+    """Notify the operator of all these orders at once; return whether that was possible."""
+
+    def claim(connection: sa.Connection) -> list[RefusedOrder]:
+        now = installation.now()
+        return [one for order in group if (one := refused_orders.claim_alarm(connection, order, now)) is not None]
+
+    claimed = transact(installation.engine, claim)
+    if not claimed:
+        return True
+    problem = alarms.deliver(installation.billing("command", ""), _alarm_of_many(installation, claimed))
+
+    def note(connection: sa.Connection) -> None:
+        again = installation.now() + AGAIN_SECONDS
+        for order in claimed:
+            if problem is None:
+                refused_orders.alarm_delivered(connection, order)
+            else:
+                refused_orders.put_off(connection, order, again)
+
+    transact(installation.engine, note)
+    return problem is None
 
 
 def _noted(installation: Installation, claimed: RefusedOrder) -> None:
@@ -175,6 +220,32 @@ def _alarm_of_server(installation: Installation, breaker: Breaker) -> Alarm:
         language=installation.config.mail.operator_language,
         number=str(round(breaker.since)),
     )
+
+
+def _alarm_of_many(installation: Installation, claimed: list[RefusedOrder]) -> Alarm:
+    """Return the alarm that lists the orders by their numbers: of a client who is forgotten, no mail has to go."""
+    reasons: dict[str, list[int]] = {}
+    for order in sorted(claimed, key=lambda one: one.id):
+        reasons.setdefault(str(order.error.get("code", "")), []).append(order.id)
+    which = sorted(_number(order) for order in claimed)
+    return Alarm(
+        job=refused_orders.MAILED.format("orders"),
+        domain=str(len(claimed)),
+        server="-",
+        state=MANY_REFUSED,
+        step=None,
+        admin_url=f"{installation.config.public_url.rstrip('/')}/admin/attention",
+        code=next(iter(reasons)),
+        message="",
+        advice="",
+        language=installation.config.mail.operator_language,
+        number=str(sha256_hex(" ".join(which).encode("ascii")))[:32],
+        reasons=tuple((code, tuple(numbers)) for code, numbers in reasons.items()),
+    )
+
+
+def _number(order: RefusedOrder) -> str:
+    return f"{order.id}.{round(order.first_at)}.{order.reason}"
 
 
 def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:

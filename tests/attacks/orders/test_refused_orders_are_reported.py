@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.orders import refused_orders as rows
 from controller.jobs.intake import chores, refused_orders
 from controller.jobs.intake.orders import Sender
-from shared.errors import ShoplaunchError
+from shared.errors import ShoplaunchError, advice, title
 from tests.attacks.table import attack
 from tests.support.mails import mails_of, put_into
 
@@ -55,7 +56,7 @@ def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
     for _ in range(6):
         world.clock.pass_by(30)
         chores.run(world.service.installation)
-    assert len(alarmed(world)) == 22
+    assert alarmed(world) == ["a.example.com", "b.example.com", "20"]
     bad.clear()
     world.clock.pass_by(chores.AGAIN_SECONDS)
     chores.run(world.service.installation)
@@ -74,13 +75,86 @@ def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypa
             raise ShoplaunchError("mail_failed", "no answer")
 
     hindered(world, monkeypatch, away)
-    refuse(world, *(f"{number}.example.com" for number in range(9)))
+    refuse(world, *(f"{number}.example.com" for number in range(chores.ALARMS)))
     chores.run(world.service.installation)
     assert len(tries) == chores.FAILURES
     for _ in range(20):
         world.clock.pass_by(30)
         chores.run(world.service.installation)
-    assert sorted(alarmed(world)) == sorted(set(tries)) and len(alarmed(world)) == 9
+    assert sorted(alarmed(world)) == sorted(set(tries)) and len(alarmed(world)) == chores.ALARMS
+
+
+def rounds(world, number):
+    for _ in range(number):
+        world.clock.pass_by(30)
+        chores.run(world.service.installation)
+
+
+def refusal_mails(world):
+    return [one for one in mails_of(world.folder / "mails") if "refused" in one["Message-ID"]]
+
+
+@attack(
+    "a billing system sends hundreds of different orders that are refused",
+    "one mail lists them by reason, in the operator's language, without a word of their senders",
+)
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_many_refused_orders_are_one_mail(world, monkeypatch, language):
+    mail = replace(world.service.installation.config.mail, operator_language=language)
+    config = replace(world.service.installation.config, mail=mail)
+    monkeypatch.setattr(world.service.installation, "config", config)
+    put_into(world, monkeypatch, world.folder / "mails")
+    refuse(world, *(f"{number}.example.com" for number in range(300)))
+    refuse(world, "other.example.com", code="server_unknown")
+    refuse(world, "slow.example.com", code="panel_unreachable")
+    rounds(world, 9)
+    (found,) = refusal_mails(world)
+    text = found.get_payload(decode=True).decode()
+    with reading(world.engine) as connection:
+        numbers = {one.domain: one.id for one in rows.listed(connection, 400)}
+    assert all(str(numbers[f"{number}.example.com"]) in text for number in range(300))
+    assert "bundle_unknown" in text and "server_unknown" in text and "panel_unreachable" not in text
+    assert max(map(len, text.encode().splitlines())) < 998
+    assert "example.com" not in text and "by the test" not in text
+    assert title("server_unknown", language) in text and advice("server_unknown", language)[:12] in text
+    rounds(world, 3)
+    # The one that might have resolved itself
+    assert len(refusal_mails(world)) == 2
+    rounds(world, 3)
+    assert len(refusal_mails(world)) == 2
+
+
+@attack(
+    "a worker is killed once the mail that lists refused orders has left; meanwhile more are refused",
+    "the mail comes again as the same message, and the one about the others is another",
+)
+def test_a_list_of_refused_orders_comes_again_as_the_same_message(world, monkeypatch):
+    put_into(world, monkeypatch, world.folder / "mails")
+    refuse(world, *(f"{number}.example.com" for number in range(9)))
+    with monkeypatch.context() as killed:
+        killed.setattr(rows, "alarm_delivered", lambda *_about, **_more: sys.exit("killed"))
+        chores.run(world.service.installation)
+    world.clock.pass_by(rows.CLAIM_SECONDS)
+    refuse(world, *(f"other{number}.example.com" for number in range(9)))
+    rounds(world, 2)
+    first, *later = (one["Message-ID"] for one in refusal_mails(world))
+    assert len(later) == len(set(later)) == 2 and later.count(first) == 1
+
+
+@attack("the mail server is away while hundreds of orders are refused", "the list is tried again, and none is lost")
+def test_a_list_of_refused_orders_is_tried_again(world, monkeypatch):
+    tries = []
+
+    def away(news):
+        tries.append(news.domain)
+        if len(tries) <= 3:
+            raise ShoplaunchError("mail_failed", "no answer")
+
+    hindered(world, monkeypatch, away)
+    refuse(world, *(f"{number}.example.com" for number in range(200)))
+    rounds(world, 12)
+    assert tries == ["200"] * 4 and alarmed(world) == ["200"]
+    assert world.service.monitoring.health().order_alarms == 0
 
 
 @attack("two workers find the same refused order", "one of them tells of it")

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.billing import alarm_texts
-from controller.billing.base import DONE_AGAIN, FAILING, NOT_DONE, REFUSED, STOPPED, Alarm
+from controller.billing.base import DONE_AGAIN, FAILING, MANY_REFUSED, NOT_DONE, REFUSED, STOPPED, Alarm
 from shared.errors import advice, title
 
 MARKS = {0x2068: "[", 0x2066: "<", 0x2069: "]"}
@@ -42,6 +42,7 @@ def test_commands_keep_their_dashes_where_they_are_and_addresses_stand_alone():
     ("state", "words"),
     [
         (REFUSED, "سفارش رد شد"),
+        (MANY_REFUSED, "سفارش رد شد"),
         (FAILING, "پاسخ نمی‌دهد"),
         (STOPPED, "عرضه متوقف شد"),
         (NOT_DONE, "انجام نشده است"),
