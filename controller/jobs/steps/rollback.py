@@ -10,7 +10,6 @@ from controller.jobs.agent_link.panel_reading import marker
 from controller.jobs.lifecycle import late_removals, places
 from controller.jobs.lifecycle.step_context import Work
 from controller.panels.base import Panel
-from controller.panels.both import both
 from shared.errors import ShoplaunchError
 
 #: States of the account a job made: MAYBE until the panel has confirmed it.
@@ -24,11 +23,11 @@ SHOWN = 5
 def contents(panel: Panel, account: Account, job_id: str) -> dict[str, str] | None:
     """Return the account's contents without the job's own, path -> a text that changes with the content; None where the
     panel cannot list them. Raises ShoplaunchError of the panel."""
-    found, every = both(lambda: panel.home_entries(account), lambda: panel.cron_lines(account))
+    found = panel.home_entries(account)
     if found is None:
         return None
     own = f"# {marker(job_id)}"
-    lines = [line for line in every if not line.rstrip().endswith(own)]
+    lines = [line for line in panel.cron_lines(account) if not line.rstrip().endswith(own)]
     return {**found, CRONTAB: "\n".join(lines)}
 
 

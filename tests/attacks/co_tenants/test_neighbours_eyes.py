@@ -60,9 +60,10 @@ def neighbour():
 def watched_by(neighbour, found):
     """The neighbour looks meanwhile; what it saw is added to the list `found`."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    # First, so that the first look at everything finds it, however long that takes
+    decoy = subprocess.Popen([sys.executable, "-c", "input()", DECOY], stdin=subprocess.PIPE)
     eyes = subprocess.Popen(["/usr/bin/python3", "-I", "-c", EYES], user=neighbour, group=neighbour,
                             extra_groups=[], cwd="/", **pipes)  # fmt: skip
-    decoy = subprocess.Popen([sys.executable, "-c", "input()", DECOY], stdin=subprocess.PIPE)
     try:
         assert eyes.stdout.readline() == b"up\n"
         yield
