@@ -63,18 +63,23 @@ def test_a_mail_nobody_takes_holds_up_no_other(world, monkeypatch):
     assert alarmed(world)[-1] == "bad.example.com"
 
 
+def away_at_first(number, tries):
+    """Return a mail server that fails the first `number` times; what it is given is added to the list `tries`."""
+
+    def take(news):
+        tries.append(news.domain)
+        if len(tries) <= number:
+            raise ShoplaunchError("mail_failed", "no answer")
+
+    return take
+
+
 @attack(
     "the operator's mail server is away while many orders are refused", "few tries are made in one go, none is lost"
 )
 def test_a_mail_server_that_is_away_is_not_tried_for_every_order(world, monkeypatch):
     tries = []
-
-    def away(news):
-        tries.append(news.domain)
-        if len(tries) <= 10:
-            raise ShoplaunchError("mail_failed", "no answer")
-
-    hindered(world, monkeypatch, away)
+    hindered(world, monkeypatch, away_at_first(10, tries))
     refuse(world, *(f"{number}.example.com" for number in range(chores.ALARMS)))
     chores.run(world.service.installation)
     assert len(tries) == chores.FAILURES
@@ -144,13 +149,7 @@ def test_a_list_of_refused_orders_comes_again_as_the_same_message(world, monkeyp
 @attack("the mail server is away while hundreds of orders are refused", "the list is tried again, and none is lost")
 def test_a_list_of_refused_orders_is_tried_again(world, monkeypatch):
     tries = []
-
-    def away(news):
-        tries.append(news.domain)
-        if len(tries) <= 3:
-            raise ShoplaunchError("mail_failed", "no answer")
-
-    hindered(world, monkeypatch, away)
+    hindered(world, monkeypatch, away_at_first(3, tries))
     refuse(world, *(f"{number}.example.com" for number in range(200)))
     rounds(world, 12)
     assert tries == ["200"] * 4 and alarmed(world) == ["200"]
