@@ -57,15 +57,25 @@ class Keys:
             raise ShoplaunchError("config_invalid", "an encrypted value was made with a key that is gone") from None
 
     def sealed_anew(self, text: str) -> str:
-        """Re-encrypt text encrypted by any of the keys by the newest; return the same text if it is that already.
+        """Re-encrypt text encrypted by any of the keys by the newest that there is; return the same text if it is
+        encrypted by that, or by the newest of these.
 
         Raises ShoplaunchError `config_invalid` for a lost key.
         """
+        if self._newest_opens(text):
+            return text
+        # Another retirement may have ended these keys meanwhile: what it has sealed stays sealed by newer ones
+        current = self.current()
+        if current._newest_opens(text):
+            return text
+        return current.newest()._fernet().encrypt(self.decrypt(text).encode("utf-8")).decode("ascii")
+
+    def _newest_opens(self, text: str) -> bool:
         try:
             Fernet(self.encryption[-1]).decrypt(text.encode("ascii"))
         except InvalidToken:
-            return self.newest()._fernet().encrypt(self.decrypt(text).encode("utf-8")).decode("ascii")
-        return text
+            return False
+        return True
 
     def current(self) -> Keys:
         """Return the keys as their files are now: newer ones may have been made since, which other processes use."""
@@ -116,16 +126,12 @@ def rotate(folder: Path, prepare: Callable[[Keys], object] = lambda _keys: None)
     # If two processes replaced a file at once, one key would be lost, with everything sealed by it in between
     with alone(folder):
         remove_unfinished(folder)
-        newer = {name: make() for name, make in MAKERS.items()}
-        prepare(_parsed(folder, {name: [*lines, *_also(newer, name)] for name, lines in _lines(folder).items()}))
-        for name, key in newer.items():
-            path = folder / name
-            # The file stays the service user's, also when run as root
-            replace_durably(path, path.read_bytes() + (key + "\n").encode("ascii"))
-
-
-def _also(newer: Mapping[str, str], name: str) -> list[str]:
-    return [newer[name]] if name in newer else []
+        lines = _lines(folder)
+        newer = {name: [*lines[name], make()] for name, make in MAKERS.items()}
+        prepare(_parsed(folder, {**lines, **newer}))
+        for name, all_keys in newer.items():
+            # The file stays the service user's, also when run as root. Its last line may have had no end
+            replace_durably(folder / name, "".join(f"{key}\n" for key in all_keys).encode("ascii"))
 
 
 def old_files(folder: Path) -> list[Path]:
@@ -183,6 +189,7 @@ def _parsed(folder: Path, lines: Mapping[str, list[str]]) -> Keys:
             fingerprint_salt=bytes.fromhex(lines[SALT][0]),
             folder=folder,
         )
+        keys._fernet()
     except ValueError:
         raise ShoplaunchError("config_invalid", f"a key file in {folder} is damaged") from None
     lengths = {len(key) for key in (*keys.signing, *keys.tokens, *keys.sessions, keys.fingerprint_salt)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from urllib.parse import SplitResult
 
 import idna
 
@@ -50,6 +51,10 @@ class ShopAddress:
     def origin(self) -> str:
         """Scheme, host and port, as browsers compare them."""
         return f"{self.scheme}://{self.host_and_port}"
+
+    def is_origin_of(self, url: SplitResult) -> bool:
+        """Return whether an absolute address has this one's scheme, host and port."""
+        return (url.scheme, url.netloc.lower()) == (self.scheme, self.host_and_port.lower())
 
     @property
     def url(self) -> str:

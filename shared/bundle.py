@@ -30,6 +30,8 @@ LEAST_RATE_HEADER = "X-Shoplaunch-Least-Rate"
 #: Path limits of Linux file systems, in bytes.
 MAX_PATH_BYTES = 4095
 MAX_NAME_BYTES = 255
+#: Most parts of a path: folders are entered one after the other, and each is open meanwhile. No shop has a tenth of it.
+MAX_PATH_PARTS = 200
 
 #: Our own tables in the target database; a template must not have them.
 LEDGER_TABLE = "shoplaunch_ledger"
@@ -52,10 +54,10 @@ _SAFE_PATH = re.compile(rb"%b(?:/%b)*\Z" % (_SAFE_NAME, _SAFE_NAME))
 def check_path(path: bytes) -> bytes:
     """Return `path` (bytes, relative, `/` between parts) when it is safe below any root.
 
-    Raises ShoplaunchError `unsafe_path` for absolute paths, empty, `.` or `..` parts, control characters and
-    names longer than Linux allows.
+    Raises ShoplaunchError `unsafe_path` for absolute paths, empty, `.` or `..` parts, control characters, names longer
+    than Linux allows and more than MAX_PATH_PARTS parts.
     """
-    if len(path) > MAX_PATH_BYTES or not _SAFE_PATH.match(path):
+    if len(path) > MAX_PATH_BYTES or path.count(b"/") >= MAX_PATH_PARTS or not _SAFE_PATH.match(path):
         raise ShoplaunchError("unsafe_path", "a member's path is not safe: {!r}".format(path[:120]))
     return path
 

@@ -17,13 +17,14 @@ def _load() -> "dict[str, ErrorCode]":
     document: "ErrorCodes" = json.loads(data.read(globals(), "error_codes.json").decode("utf-8"))
     codes = document["codes"]
     for entry in codes.values():
-        texts = entry["advice"]
+        # By language: a type of its keys cannot be walked through
+        texts: "Any" = entry["advice"]
         if "{" in texts["en"]:
             # Never in an agent, which does not carry this module
             from shared import installed
 
-            texts["en"] = installed.filled(texts["en"], "en")
-            texts["fa"] = installed.filled(texts["fa"], "fa")
+            for language in texts:
+                texts[language] = installed.filled(texts[language], language)
     return codes
 
 
@@ -58,7 +59,7 @@ class ShoplaunchError(Exception):
 
 
 def advice(code: str, language: str = "en") -> str:
-    """Return the catalogue's advice for `code` in `language` ("en" or "fa"); English for any other language."""
+    """Return the catalogue's advice for `code` in `language`, one of LANGUAGES; English for any other language."""
     texts = CODES[code]["advice"]
     return str(texts.get(language) or texts["en"])
 

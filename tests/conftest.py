@@ -93,7 +93,7 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFolder(config, log)
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(session, config, items):
     """The longest groups come first, in parallel with the rest; long tests are left out unless they are asked for."""
     items.sort(key=lambda item: turn_of(item.nodeid))
     if config.getoption("-m") or os.environ.get("SHOPLAUNCH_NIGHTLY"):
@@ -106,7 +106,7 @@ def pytest_collection_modifyitems(config, items):
     if not any("::" in argument for argument in config.args):
         misnamed = sampling.misnamed([item.nodeid for item in items])
         if misnamed:
-            raise pytest.UsageError("tests/mutants/mutants.toml names no test: " + ", ".join(misnamed))
+            sampling.Misnamed.instead_of(items, session, misnamed)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -124,6 +124,28 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("skipped", yellow=True)
     for reason, number in sorted(reasons.items()):
         terminalreporter.write_line(f"SKIPPED [{number}] {reason}", yellow=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def noted_base(tmp_path_factory):
+    """The folder below which tests have theirs is noted for the case that this process is killed: disks lie in it."""
+    if os.geteuid() == 0:
+        leftovers.note_base(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def loop_devices(tmp_path_factory):
+    """Skips where a file cannot be mounted as a disk, as in some containers."""
+    folder = tmp_path_factory.mktemp("loop")
+    with (folder / "disk").open("wb") as stream:
+        stream.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(folder / "disk")], check=True)
+    (folder / "mounted").mkdir()
+    command = ["mount", "-o", "loop", str(folder / "disk"), str(folder / "mounted")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no file can be mounted as a disk here: {done.stderr.strip()}")
+    subprocess.run(["umount", "-l", str(folder / "mounted")], check=True)
 
 
 @pytest.fixture(scope="session")

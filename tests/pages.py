@@ -7,6 +7,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from controller.settings import shown
+from controller.wording.languages import ENGLISH, LANGUAGES
 from shared.errors import CODES
 from tests.attacks import catalogue
 from tests.resume.faults.model import all_cases, pairwise, usual_cases
@@ -14,8 +15,9 @@ from tests.resume.faults.table import FAULTS, rows
 
 PROJECT = Path(__file__).resolve().parent.parent
 COMMAND = "make pages"
-#: What pages say in Persian; people write the `.po` next to it.
-CATALOGUE = "controller/web/translations/fa/LC_MESSAGES/messages.mo"
+TRANSLATIONS = "controller/web/translations"
+#: Language -> what pages say in it; people write the `.po` next to it.
+CATALOGUES = {code: f"{TRANSLATIONS}/{code}/LC_MESSAGES/messages.mo" for code in LANGUAGES if code != ENGLISH}
 _ERRORS = f"""\
 # Every error code, and what to do
 
@@ -68,11 +70,11 @@ def operating():
     return f"{before}<!-- settings: written by `{COMMAND}` -->\n{shown.page()}{rest[rest.index('<!-- end') :]}"
 
 
-def compiled():
-    """Return the bytes of the Persian catalogue that pages read, of the text next to it."""
+def compiled(language):
+    """Return the bytes of a language's catalogue that pages read, of the text next to it."""
     made = io.BytesIO()
-    with (PROJECT / CATALOGUE).with_suffix(".po").open("rb") as stream:
-        write_mo(made, read_po(stream, locale="fa"))
+    with (PROJECT / CATALOGUES[language]).with_suffix(".po").open("rb") as stream:
+        write_mo(made, read_po(stream, locale=language))
     return made.getvalue()
 
 
@@ -90,5 +92,6 @@ if __name__ == "__main__":
     for path, text in {**PAGES, **PARTS}.items():
         (PROJECT / path).write_text(text(), "utf-8")
         print(f"{path} is written.")
-    (PROJECT / CATALOGUE).write_bytes(compiled())
-    print(f"{CATALOGUE} is written.")
+    for language, path in CATALOGUES.items():
+        (PROJECT / path).write_bytes(compiled(language))
+        print(f"{path} is written.")

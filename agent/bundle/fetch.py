@@ -32,7 +32,7 @@ _LESS = "the server sent less than the bundle"
 _MORE = "the fetched bundle is longer than the job says"
 #: A Part's stream is open only within `with`.
 _CLOSED: "Any" = None
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)\Z")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)\Z")
 _LENGTH = re.compile(r"[0-9]{1,18}\Z")
 
 

@@ -49,7 +49,8 @@ def remove_line(job_id: str, log: "Log") -> None:
     if kept == before:
         return
     if kept.strip():
-        _run(["crontab", "-"], kept)
+        # It takes no last line without an end
+        _run(["crontab", "-"], kept if kept.endswith(b"\n") else kept + b"\n")
     else:
         _run(["crontab", "-r"])
     after = _read()

@@ -115,6 +115,9 @@ def _hashed(name: str, password: str) -> str:
         raise ShoplaunchError("login_invalid", "an operator's name is letters, digits, dots, dashes, @; at most 64")
     if len(password) < MIN_PASSWORD_CHARS:
         raise ShoplaunchError("login_invalid", f"a password has at least {MIN_PASSWORD_CHARS} characters")
+    # The sign-in page takes one line, so nobody could type the others
+    if len(password.splitlines()) > 1:
+        raise ShoplaunchError("login_invalid", "a password is one line")
     return passwords.hashed(password)
 
 

@@ -23,6 +23,8 @@ from shared.errors import ShoplaunchError
 
 VENDOR_LIST = PACKAGING / "vendor.txt"
 LAUNCHER = PACKAGING / "run"
+#: Where the archive starts: every Python there is must understand it, so it is carried as it is.
+MAIN = PACKAGING / "archive_main.py"
 #: The oldest date a ZIP can hold.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 PUBLIC_KEY_BYTES = 32
@@ -31,54 +33,6 @@ CATALOGUE = "error_codes.json"
 #: agents neither read nor write.
 _NOT_CARRIED = ("keys.json", "installed.py", "certificate.json", "agent-view.json")
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([0-9.]+) --hash=sha256:([0-9a-f]{64})$")
-_MAIN = '''"""Where the archive starts. Every Python there is must understand this file."""
-
-import gc
-import os
-import sys
-
-if sys.version_info < (3, 6):
-    sys.stderr.write("Python 3.6 or newer is needed\\n")
-    sys.exit(3)
-
-if sys.argv[1:] == ["run"] and not os.environ.get("SHOPLAUNCH_CAME_BACK"):
-    try:
-        import _ssl, fcntl, zlib
-    except ImportError:
-        # The launcher has looked at nothing but the version; asked again, it takes another Python, or finds none
-        os.environ["SHOPLAUNCH_CAME_BACK"] = "1"
-        os.execv("/bin/sh", ["sh", os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "run")])
-
-
-def is_gone(path):
-    # os.path.exists takes any error for absence; only 2 (no such file) and 20 (a folder above is a file by now) are it
-    try:
-        os.lstat(path)
-    except EnvironmentError:
-        return sys.exc_info()[1].errno in (2, 20)
-    return False
-
-
-# Modules stay: to look for garbage while they are loaded takes a tenth of that time
-gc.disable()
-
-try:
-    from agent.base.module_finder import install
-
-    install(sys.path[0], "@BYTECODE@")
-
-    from agent.run.command_line import leave, main
-
-    code = main()
-except (EnvironmentError, ImportError):
-    if not is_gone(sys.path[0]):
-        raise
-    # An agent that was at work is through: it has removed itself, and this archive, while it was loaded
-    os._exit(0)
-leave(code)
-'''.replace("@BYTECODE@", BYTECODE)
-
-
 #: The member that lists the keys it trusts.
 _KEYS = "agent/keys.json"
 #: Nothing in it is secret; no other user may write it.
@@ -179,7 +133,7 @@ def trusts(agent: bytes, key: bytes) -> bool:
 
 
 def _own_files() -> dict[str, bytes]:
-    files = {"__main__.py": _MAIN.encode(), VENDOR_LIST.name: VENDOR_LIST.read_bytes()}
+    files = {"__main__.py": MAIN.read_bytes(), VENDOR_LIST.name: VENDOR_LIST.read_bytes()}
     for package in ("agent", "shared"):
         files.update(_sources(package))
     return files

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 #: What an installed wheel carries beside its modules (`data-files` of pyproject.toml).
 _SHARED_FILES = Path(sys.prefix) / "share" / "shoplaunch"
 _IS_CLONE = (PROJECT / "packaging" / "agent").is_dir()
-#: Launcher, compiler, ASCII armor and the list of pinned libraries.
+#: What archives start with, launcher, compiler, ASCII armor and the list of pinned libraries.
 PACKAGING = PROJECT / "packaging" / "agent" if _IS_CLONE else _SHARED_FILES / "agent"
 #: The wheels of the pinned libraries.
 WHEELS = PROJECT / "build" / "vendor" if _IS_CLONE else _SHARED_FILES / "vendor"

@@ -8,20 +8,24 @@ import json
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from controller.agent_archive.build import FILE_MODE, packed
 from controller.agent_archive.bytecode import BYTECODE
-from controller.files import write_durably
+from controller.files import alone, write_durably
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 FOLDER = "versions"
 _FILES = (AGENT_FILE, LAUNCHER_FILE)
 KEYS = "agent/keys.json"
+#: What reading a damaged archive raises.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 #: Of the digest of sources and libraries, behind the agent's own version.
 _DIGITS = 10
 _VERSION = re.compile(rb'^VERSION = "([0-9A-Za-z.+-]{1,40})"', re.MULTILINE)
@@ -56,6 +60,15 @@ def version_of(launcher: bytes, agent: bytes) -> str:
 def installed(folder: Path) -> AgentFiles:
     """Return the agent of this installation, in `folder`. Raises ShoplaunchError `agent_not_built`."""
     return _read(folder)
+
+
+def alone_with_agents(folder: Path) -> AbstractContextManager[None]:
+    """Wait until nobody else installs an agent in `folder`, keeps one, removes one or gives one to a channel.
+
+    Each would go on with what the other has replaced. Raises OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return alone(folder)
 
 
 def files(folder: Path, version: str) -> AgentFiles:
@@ -106,11 +119,19 @@ def require_part(folder: Path, version: str) -> None:
 
 
 def trust(folder: Path, public_keys: Sequence[bytes]) -> None:
-    """Give these keys to every kept agent, as to the installed one: job files are signed with the newest. OSError."""
+    """Give these keys to every kept agent, as to the installed one: job files are signed with the newest.
+
+    Raises ShoplaunchError `agent_not_built` for one that is damaged: parts of it may run, and trust the former keys.
+    OSError.
+    """
     for version in kept(folder):
         path = folder / FOLDER / version / AGENT_FILE
         agent = path.read_bytes()
-        wanted = trusting(agent, public_keys)
+        try:
+            wanted = trusting(agent, public_keys)
+        except UNREADABLE as problem:
+            what = f"bring a whole one back, or run `shoplaunch agent remove {version}`"
+            raise ShoplaunchError("agent_not_built", f"{path} is damaged: {problem}; {what}") from None
         if wanted != agent:
             write_durably(path, wanted, FILE_MODE)
 
@@ -121,6 +142,16 @@ def trusting(agent: bytes, public_keys: Sequence[bytes]) -> bytes:
     with zipfile.ZipFile(io.BytesIO(agent)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     return agent if members[KEYS] == wanted else packed({**members, KEYS: wanted})
+
+
+def trusted(agent: bytes) -> list[str]:
+    """Return the public keys that the agent's archive trusts, in hexadecimal. Raises ShoplaunchError `agent_not_built`
+    for an archive that cannot be read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(agent)) as archive:
+            return [str(key) for key in json.loads(archive.read(KEYS))["keys"]]
+    except (*UNREADABLE, TypeError, ValueError) as problem:
+        raise ShoplaunchError("agent_not_built", f"the agent's keys cannot be read: {problem}") from None
 
 
 def _read(folder: Path) -> AgentFiles:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import IO
 
 _READ_BYTES = 256 * 1024
+#: What is kept of the values before the tables: of others there may be any number.
+_HEAD = ("format", "revision")
 _SPACE = " \t\r\n"
 #: No value is longer, a row included.
 _MAX_VALUE = 64 * 1024 * 1024
+#: A longer one is searched for what it holds before it is parsed: JSON may take 25 times its length in memory.
+_LONG_VALUE = 1024 * 1024
+_MAX_TABLES = 1000
+_SCALARS = r'(?:[^",\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+'
+#: A row, as far as it is one of texts and numbers, and of no more than a table has columns.
+_ROW = re.compile(r"\{" + _SCALARS + "(?:," + _SCALARS + "){0,1000}+", re.DOTALL)
 
 
 def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, object] | None]]]:
@@ -26,7 +36,9 @@ def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, object] 
         text.expect(":")
         if name == "tables":
             break
-        head[name] = text.value()
+        value = text.value()
+        if name in _HEAD:
+            head[name] = value
         text.expect(",")
     revision = head.get("revision")
     if head.get("format") != 1 or not isinstance(revision, str):
@@ -36,7 +48,9 @@ def read(stream: IO[bytes]) -> tuple[str, Iterator[tuple[str, dict[str, object] 
 
 def _tables(text: _Text) -> Iterator[tuple[str, dict[str, object] | None]]:
     text.expect("{")
-    while True:
+    for number in itertools.count():
+        if number == _MAX_TABLES:
+            raise ValueError("tables without end")
         table = str(text.value())
         text.expect(":")
         yield table, None
@@ -87,6 +101,7 @@ class _Text:
         """Consume a value and return it. Raises ValueError."""
         self._skip_space()
         while True:
+            self._require_few()
             try:
                 value, end = self._json.raw_decode(self._text, self._place)
             except ValueError:
@@ -98,6 +113,15 @@ class _Text:
                     self._place = end
                     return value
             self._more()
+
+    def _require_few(self) -> None:
+        """Raise ValueError where a long value, as far as it was read, is a list or an object that is no row."""
+        if len(self._text) - self._place <= _LONG_VALUE or self._text[self._place] not in "{[":
+            return
+        row = _ROW.match(self._text, self._place)
+        # A text, or the row, may go on in the next piece
+        if row is None or self._text[row.end() : row.end() + 1] not in ("", '"', "}"):
+            raise ValueError("a value that is no row")
 
     def values(self) -> Iterator[dict[str, object]]:
         """Consume a list of objects and yield each. Raises ValueError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import tarfile
 import zlib
 from collections import defaultdict
@@ -22,9 +23,16 @@ from controller.recipes.tree.archive_streams import Tar
 from shared.errors import ShoplaunchError
 
 _COPY_BYTES = 256 * 1024
-_MAX_HEADER_BYTES = 64 * 1024 * 1024
+#: The header names tables and columns; parsed, JSON may take 25 times its length in memory.
+_MAX_HEADER_BYTES = 1024 * 1024
 #: Maximum length of a row: the longest holds the statements for follow-up jobs of a large shop.
 _MAX_LINE_BYTES = 64 * 1024 * 1024
+#: A row longer than this is searched for the values it has before it is parsed.
+_LONG_LINE_BYTES = 64 * 1024
+#: One value of a row and its comma.
+_VALUE = rb'(?:[^",]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?+)*+,'
+#: Keys that are kept until all references are verified, as digests; of real jobs there are 100,000.
+_MAX_KEYS, _KEY_BYTES = 2_000_000, 16
 #: All files of an installation are small; a member is a file or up to a megabyte of rows.
 _MAX_FILES, _MAX_FILE_BYTES, _MAX_MEMBERS = 1000, 256 * 1024 * 1024, 100_000
 #: Returns the passphrase; called when the backup is sealed. Raises ShoplaunchError `passphrase_missing`.
@@ -124,7 +132,7 @@ class _Reading:
                 raise _unknown(entry.name)
             stream = tar.content(entry)
             if entry.name == archive.INDEX and self._found.format == archive.FORMAT:
-                index = _document(stream)
+                index = _document(stream, entry.name, self._index_bytes())
             else:
                 self._member(entry.name, stream)
         # The digest of all members follows the last one
@@ -136,7 +144,7 @@ class _Reading:
     def _member(self, name: str, stream: IO[bytes]) -> None:
         digest, first = _Digest(stream), self._found.format == 0
         if first and name == archive.HEADER:
-            self._header(_document(digest))
+            self._header(_document(digest, name, _MAX_HEADER_BYTES))
         elif first and name == archive.OLD_DATABASE:
             self._old_database(digest)
         elif first:
@@ -181,6 +189,7 @@ class _Reading:
         table = name.split("/")[1]
         columns = self._columns[table]
         for line in lines:
+            _require_values(line, len(columns))
             values = archive.row_of(line)
             self._row(table, dict(zip(columns, values, strict=True)))
 
@@ -208,6 +217,10 @@ class _Reading:
                 raise ShoplaunchError("backup_damaged", "the backup is not what its index says")
         self._references.check()
         self._found.digest = archive.digest_of(self._members)
+
+    def _index_bytes(self) -> int:
+        """Return the length, with blanks, of the index that what was read so far has."""
+        return len(json.dumps({"members": self._members, "tables": self._found.tables}))
 
 
 class _Digest:
@@ -242,8 +255,8 @@ class _References:
     """Verifies that referenced rows exist."""
 
     def __init__(self) -> None:
-        self._wanted: dict[tuple[str, str], set[object]] = defaultdict(set)
-        self._there: dict[tuple[str, str], set[object]] = defaultdict(set)
+        self._missing: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+        self._there: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         keys = [
             (table, column, key)
             for table in metadata.tables.values()
@@ -258,23 +271,42 @@ class _References:
     def note(self, table: str, row: dict[str, object]) -> None:
         for target in self._to:
             if target[0] == table:
-                self._there[target].add(row.get(target[1]))
+                key = _key_digest(row.get(target[1]))
+                self._there[target].add(key)
+                self._missing[target].discard(key)
         for name, target in self._of.get(table, ()):
             value = row.get(name)
-            if value is not None:
-                self._wanted[target].add(value)
+            if value is not None and (key := _key_digest(value)) not in self._there[target]:
+                self._missing[target].add(key)
+        if sum(len(keys) for kept in (self._there, self._missing) for keys in kept.values()) > _MAX_KEYS:
+            raise ShoplaunchError("backup_damaged", f"the backup has more than {_MAX_KEYS} keys that rows refer to")
 
     def check(self) -> None:
-        for (table, column), values in self._wanted.items():
-            missing = values - self._there[table, column]
+        for (table, _column), missing in self._missing.items():
             if missing:
                 text = f"{len(missing)} rows refer to {table} that are not there"
                 raise ShoplaunchError("backup_damaged", f"the backup is of no one moment: {text}")
 
 
-def _document(stream: IO[bytes] | _Digest) -> dict[str, object]:
-    data = stream.read(_MAX_HEADER_BYTES + 1)
-    document = json.loads(data) if len(data) <= _MAX_HEADER_BYTES else None
+def _key_digest(value: object) -> bytes:
+    """Return the digest of a key, as a key may have any length. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("a key that is no text")
+    return hashlib.blake2b(value.encode(), digest_size=_KEY_BYTES).digest()
+
+
+def _require_values(line: bytes, count: int) -> None:
+    """Raise ValueError for a long row of more than `count` values, which would take many times its length parsed."""
+    if len(line) > _LONG_LINE_BYTES and re.match(rb"(?s:%b){%d}" % (_VALUE, count), line):
+        raise ValueError("a row of too many values")
+
+
+def _document(stream: IO[bytes] | _Digest, name: str, most: int) -> dict[str, object]:
+    """Return the JSON object in a member `name` of the archive. Raises ShoplaunchError for more than `most` bytes."""
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise ShoplaunchError("backup_damaged", f"the backup's {name} is longer than {most} bytes")
+    document = json.loads(data)
     if not isinstance(document, dict):
         raise TypeError("no document")
     return document

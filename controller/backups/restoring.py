@@ -22,7 +22,7 @@ from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import NoProgress, Progress
 from controller.db.connection.engine import make_engine, reading
-from controller.files import sync_folder, write_durably
+from controller.files import alone, sync_folder, write_durably
 from controller.settings.loading import load_config
 from controller.settings.sections import FILE_NAME, Config
 from controller.setup import installation
@@ -169,7 +169,10 @@ def _settle(config: Config) -> bool:
         return False
     is_loaded = _is_loaded(config, staging)
     if is_loaded:
-        _put_in_place(home, staging / _FILES)
+        config.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A rotation that began before would write the former keys in their place
+        with alone(config.keys):
+            _put_in_place(home, staging / _FILES)
     # The journal goes first: a staging folder without one is only deleted
     (staging / _JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(staging)

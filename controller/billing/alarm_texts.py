@@ -168,21 +168,21 @@ _ORDERS_SUBJECT = {"en": "Shoplaunch: $domain orders refused", "fa": "هشدار
 
 
 class _Kind(NamedTuple):
-    """What an alarm that is of no job says; `state` is its state in Persian."""
+    """What an alarm that is of no job says; `state` is its state in languages other than English."""
 
     text: Mapping[str, str]
-    state: str
+    state: Mapping[str, str]
     subject: Mapping[str, str] = _SUBJECT
 
 
 #: An alarm's state -> its kind. The states of jobs have their labels in the catalogue.
 _KINDS = {
-    REFUSED: _Kind(_ORDER, "سفارش رد شد"),
-    MANY_REFUSED: _Kind(_ORDERS, "سفارش‌ها رد شد", _ORDERS_SUBJECT),
-    FAILING: _Kind(_SERVER, "پاسخ نمی‌دهد"),
-    STOPPED: _Kind(_AGENT, "عرضه متوقف شد"),
-    NOT_DONE: _Kind(_DUTY, "انجام نشده است"),
-    DONE_AGAIN: _Kind(_DUTY_DONE, "دوباره انجام می‌شود"),
+    REFUSED: _Kind(_ORDER, {"fa": "سفارش رد شد"}),
+    MANY_REFUSED: _Kind(_ORDERS, {"fa": "سفارش‌ها رد شد"}, _ORDERS_SUBJECT),
+    FAILING: _Kind(_SERVER, {"fa": "پاسخ نمی‌دهد"}),
+    STOPPED: _Kind(_AGENT, {"fa": "عرضه متوقف شد"}),
+    NOT_DONE: _Kind(_DUTY, {"fa": "انجام نشده است"}),
+    DONE_AGAIN: _Kind(_DUTY_DONE, {"fa": "دوباره انجام می‌شود"}),
 }
 #: For staff only.
 _NOTE = {
@@ -267,7 +267,7 @@ def _state(news: Alarm) -> str:
     if news.language == "en":
         return news.state
     kind = _KINDS.get(news.state)
-    return kind.state if kind else label(news.state.capitalize(), news.language)
+    return kind.state.get(news.language, news.state) if kind else label(news.state.capitalize(), news.language)
 
 
 def _step(news: Alarm) -> str:

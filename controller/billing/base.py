@@ -84,6 +84,8 @@ class Handover:
     login: str
     password: str = field(default="", repr=False)
     password_link: str = field(default="", repr=False)
+    #: For how many days the link is valid.
+    link_days: int = 0
     #: How the password reaches the client: `mail`, `link` or `set`; `used` when the link was used already.
     way: str = "mail"
     name_servers: tuple[str, ...] = ()

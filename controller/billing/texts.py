@@ -1,4 +1,4 @@
-"""Texts of mails and tickets for clients, in English and Persian; names, numbers and times as each is written."""
+"""Texts of mails and tickets for clients, in every language; names, numbers and times as each is written."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from string import Template
 
 from controller.jalali import MONTHS, to_jalali
 from controller.product_kind import word
-from controller.wording.languages import of_billing_name, supported
+from controller.wording.languages import has_persian_calendar, number, of_billing_name, supported
 
-_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-           "November", "December")  # fmt: skip
+#: The months of the calendar that the language has.
+_MONTHS = {
+    "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+           "November", "December"),
+    "fa": MONTHS,
+}  # fmt: skip
+_MOMENT = {"en": "$day $month $year, $time UTC", "fa": "$day $month $year، $time (UTC)"}
 
 SUBJECT = {
     "en": "Your $noun $domain is being built ($reference)",
@@ -61,12 +65,12 @@ $password_line$name_servers_line
 }
 PASSWORD_LINES = {
     "link": {
-        "en": "Password (shown once, within seven days): $password_link\n",
-        "fa": "گذرواژه (فقط یک بار و تا ۷ روز نشان داده می‌شود): $password_link\n",
+        "en": "Password (shown once, within $days days): $password_link\n",
+        "fa": "گذرواژه (فقط یک بار و تا $days روز نشان داده می‌شود): $password_link\n",
     },
     "set": {
-        "en": "Choose your password (within seven days): $password_link\n",
-        "fa": "گذرواژهٔ خود را انتخاب کنید (تا ۷ روز): $password_link\n",
+        "en": "Choose your password (within $days days): $password_link\n",
+        "fa": "گذرواژهٔ خود را انتخاب کنید (تا $days روز): $password_link\n",
     },
     "used": {"en": "", "fa": ""},
     "mail": {"en": "You get the password by e-mail.\n", "fa": "گذرواژه را با ایمیل می‌گیرید.\n"},
@@ -128,9 +132,9 @@ def filled(texts: Mapping[str, str] | str, language: str, values: Mapping[str, s
 
 
 def moment(seconds: float, language: str) -> str:
-    """Return a date with time (UTC) as `language` writes it; Persian has its own calendar and digits."""
+    """Return a date with time (UTC) as `language` writes it, in its own calendar and digits."""
     at = datetime.fromtimestamp(seconds, UTC)
-    if language == "fa":
-        year, month, day = to_jalali(at.date())
-        return f"{day} {MONTHS[month - 1]} {year}، {at:%H:%M} (UTC)".translate(_DIGITS)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+    year, month, day = to_jalali(at.date()) if has_persian_calendar(language) else (at.year, at.month, at.day)
+    months = _MONTHS.get(language, _MONTHS["en"])
+    values = {"day": str(day), "month": months[month - 1], "year": str(year), "time": f"{at:%H:%M}"}
+    return number(filled(_MOMENT, language, values), language)

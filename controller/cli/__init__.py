@@ -11,6 +11,7 @@ import click
 
 from controller import log_entries
 from controller.cli.installation.version_option import version_options
+from controller.cli.terminal import encodings
 from controller.cli.terminal.output import errors_shown
 from controller.follow_up_kinds import KINDS
 from controller.settings.loading import home_folder, load_config
@@ -51,6 +52,11 @@ def modules() -> dict[str, tuple[str, ...]]:
 
 class Commands(click.Group):
     """A group that loads only the module of the command that is run: importing everything takes most of a second."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command, on a terminal of any encoding."""
+        encodings.settle()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every command's name, sorted."""

@@ -10,6 +10,7 @@ import click
 from controller.agent_archive import versions
 from controller.agent_archive.build import build_agent, read_keys
 from controller.cli.terminal.confirmation import confirm, confirm_replacing, replace_option, yes_option
+from controller.cli.terminal.given_file import GivenFile
 from controller.cli.terminal.output import errors_shown, json_option, print_rows
 from controller.db.machines import channels
 from controller.db.machines.channels import Outcomes
@@ -41,14 +42,14 @@ def agent() -> None:
 )
 @click.option(
     "--keys-from",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenFile(path_type=Path),
     multiple=True,
     help="File with Ed25519 public keys in hexadecimal, one a line, newest last; default: this installation's own.",
 )
 @click.option(
     "--python",
     "pythons",
-    type=click.Path(exists=True, dir_okay=False),
+    type=GivenFile(),
     multiple=True,
     help="A Python the agent is compiled for besides this one, for accounts that have the same version; default: the"
     " agent_pythons of this installation, with its own keys.",

@@ -52,7 +52,7 @@ def _row(known: Bundle) -> dict[str, object]:
 
 @bundle.command()
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @click.option("--paid/--not-paid", default=None, help="Whether you paid for it: then no server's folder of bundles is "
               "used for it, only accounts with a job get it.")  # fmt: skip
 @click.option("--store/--no-store", default=None, help="Whether agents fetch it from the object store of "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.given_file import GivenText
 from controller.cli.terminal.output import (
     FAILED,
     errors_shown,
@@ -162,9 +163,7 @@ def cancel(job_id: str, undo: bool, yes: bool) -> None:
 @click.command()
 @click.argument("job_id", metavar="ID", required=False)
 @click.option("--signed", is_flag=True, help="Print the document as it was signed.")
-@click.option(
-    "--verify", "file", type=click.File("r", errors="replace"), help="Check and print a document that was kept."
-)
+@click.option("--verify", "file", type=GivenText(errors="replace"), help="Check and print a document that was kept.")
 @json_option
 @errors_shown
 def certificate(job_id: str | None, signed: bool, file: TextIO | None, as_json: bool) -> None:

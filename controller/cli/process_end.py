@@ -17,9 +17,9 @@ LOOK_SECONDS = 0.5
 LOG = logging.getLogger(__name__)
 
 
-def cut_off() -> None:
-    """End the process even when a step hangs: its threads would keep it from ending normally."""
-    LOG.warning("steps under way are cut off; they are done again when their leases have run out")
+def cut_off(what: str = "steps under way are cut off; they are done again when their leases have run out") -> None:
+    """End the process even when a thread hangs, which would keep it from ending normally; the log says `what`."""
+    LOG.warning(what)
     logging.shutdown()
     os._exit(0)
 

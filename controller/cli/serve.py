@@ -33,8 +33,8 @@ from shared.errors import ShoplaunchError
 THREADS = 24
 #: A request takes milliseconds; a stuck one must not keep the process from ending.
 REQUEST_SECONDS = 10
-#: When gunicorn kills a process that has not ended by itself.
-GRACEFUL_SECONDS = 25
+#: When gunicorn kills a process that has not ended by itself: before a service manager or a containers' engine does.
+GRACEFUL_SECONDS = 20
 LOG = logging.getLogger(__name__)
 
 
@@ -52,6 +52,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._with_worker = with_worker
         self._worker: Engine | None = None
         self._presence: Presence | None = None
+        #: When the worker was asked to stop: while requests are waited for, it already ends its steps.
+        self._asked_at: float | None = None
         #: Shared with the process of the web server: whether its worker has failed.
         self._lost = mmap.mmap(-1, 1)
         super().__init__()
@@ -112,6 +114,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """Stop taking on new work from the moment on when the web server is asked to end."""
         while process.alive:
             time.sleep(LOOK_SECONDS)
+        self._asked_at = time.monotonic()
         worker.ask_to_stop()
 
     def _end_everything(self, why: str) -> None:
@@ -119,12 +122,16 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._lost[0] = 1
         end_process(why)
 
-    def _end(self, _server: object, _process: object) -> None:
+    def _end(self, _server: object, process: Any) -> None:
         if self._presence is not None:
             self._presence.stop()
-        if self._worker is not None and not self._worker.stop(WORKER_SECONDS):
-            cut_off()
+        if self._worker is not None:
+            waited = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+            if not self._worker.stop(max(0.0, WORKER_SECONDS - waited)):
+                cut_off()
         tracing.end()
+        if process.nr_conns:
+            cut_off("requests that are not answered yet are cut off")
 
     def _ended(self, server: Any, _process: Any) -> None:
         # A process that is ending already has closed its listeners

@@ -12,10 +12,12 @@ from controller.access import operators, qr_code, second_factor
 from controller.access import totp as codes_of_time
 from controller.access.actor import Actor, command_line
 from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.given_file import GivenText
 from controller.cli.terminal.output import errors_shown, json_option, print_json, print_rows
 from controller.db.identities.operators import ADMINISTER, ROLES, Operator
 from controller.settings.loading import load_config
 from controller.timestamps import iso
+from shared.errors import ShoplaunchError
 
 _COLUMNS = (
     ("user", "Operator"), ("role", "May"), ("second_factor", "Second factor"), ("signed_in_at", "Signed in last"),
@@ -23,7 +25,7 @@ _COLUMNS = (
 )  # fmt: skip
 _SESSIONS = (("began_at", "Since"), ("seen_at", "Seen last"), ("address", "From"))
 _password_option = click.option(
-    "--password-file", type=click.File("r"), help="File with the password (-: standard input); default: a new one."
+    "--password-file", type=GivenText(), help="File with the password (-: standard input); default: a new one."
 )
 
 
@@ -43,9 +45,17 @@ def _actor() -> Actor:
 
 def _password(file: TextIO | None) -> tuple[str, str]:
     """Return (the password in `file`, or a new one; a line that shows a new one)."""
-    given = file.read().strip() if file else None
+    given = _read(file) if file else None
     password = given or operators.new_password()
     return password, "" if given else f"\nPassword: {password}  (shown this once)"
+
+
+def _read(file: TextIO) -> str:
+    try:
+        return file.read().strip()
+    except UnicodeDecodeError:
+        # Without what it holds
+        raise ShoplaunchError("login_invalid", f"{file.name} is no text in UTF-8") from None
 
 
 @user.command("add")

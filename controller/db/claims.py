@@ -1,4 +1,4 @@
-"""A job's claims: its id, its order, its domain and account on a server."""
+"""A job's claims: its id, its order, its host and account on a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 class Claims(TypedDict):
-    """The columns that keep other jobs off domain and account."""
+    """The columns that keep other jobs off host and account."""
 
     domain_key: str
     account_key: str
@@ -32,9 +32,9 @@ def new_id() -> str:
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
 
 
-def keys(server: str, domain: str, account: str) -> Claims:
-    """Return the columns that keep other jobs off domain and account."""
+def keys(server: str, host: str, account: str) -> Claims:
+    """Return the columns that keep other jobs off host and account."""
     return {
-        "domain_key": sha256_hex(domain.encode("utf-8")),
+        "domain_key": sha256_hex(host.encode("utf-8")),
         "account_key": sha256_hex(f"{server}/{account}".encode()),
     }

@@ -43,6 +43,19 @@ class KeptOrder(TypedDict, total=False):
     variant: str | None
 
 
+class StepColumns(TypedDict, total=False):
+    """Columns of a step's row that are written; the error as it is before it becomes JSON."""
+
+    state: str
+    attempts: int
+    failures: int
+    started_at: float | None
+    finished_at: float | None
+    not_before: float | None
+    error: Error | None
+    note: str
+
+
 class JobColumns(TypedDict, total=False):
     """Columns of a job's row that are written; documents as they are before they become JSON."""
 

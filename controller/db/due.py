@@ -24,24 +24,29 @@ _AWAITED = ("dropped", "restoring", _VISITED)
 LATE_SECONDS = 0.5
 #: Which of a server's due jobs are asked for.
 ALL, ORDERS, VISITS = "all", "orders", "visits"
-#: A shop whose agent is done is visited before another order begins. Then comes what a killed worker was at, its lease
-#: over and not given back: its client has waited for that as well.
-_FIRST = sa.case((jobs.c.state == _VISITED, 0), (jobs.c.lease_until.is_not(None), 1), else_=2)
+#: Of jobs that nobody holds: a worker was at it and has not given it back, so it was killed.
+_IS_LEFT = jobs.c.lease_until.is_not(None)
+#: A shop whose agent is done is visited before another order begins. Then comes what a killed worker was at: its client
+#: has waited for that as well.
+_FIRST = sa.case((jobs.c.state == _VISITED, 0), (_IS_LEFT, 1), else_=2)
 
 
 class DueServer(NamedTuple):
-    """A server, how many of its jobs are due, and how many of these are finished shops; how many of each are late."""
+    """A server, how many of its jobs are due, and how many of these are finished shops; how many of each are late; how
+    many of the jobs a worker was at, and did not give back."""
 
     server: str
     jobs: int
     visits: int = 0
     late: int = 0
     late_visits: int = 0
+    left: int = 0
 
     def at_most(self, jobs: int, visits: int) -> DueServer:
         """Return it with no more jobs and visits than these."""
         jobs, visits = min(jobs, self.jobs), min(visits, self.visits)
-        return DueServer(self.server, jobs, visits, min(jobs, self.late), min(visits, self.late_visits))
+        late, late_visits, left = min(jobs, self.late), min(visits, self.late_visits), min(jobs, self.left)
+        return DueServer(self.server, jobs, visits, late, late_visits, left)
 
     def left_by_others(self) -> DueServer:
         """Return it with those alone that are late."""
@@ -96,7 +101,8 @@ def _by_server() -> sa.Select[*tuple[Any, ...]]:
     # By an expression: the index on servers would be read for its order, and with it all jobs
     server = sa.func.coalesce(jobs.c.server, "").label("of_server")
     is_visit, is_late = jobs.c.state == _VISITED, jobs.c.wake_at <= sa.bindparam("latest", type_=sa.Double)
-    counts = [sa.func.sum(sa.case((which, 1), else_=0)) for which in (is_visit, is_late, sa.and_(is_visit, is_late))]
+    which_count = (is_visit, is_late, sa.and_(is_visit, is_late), _IS_LEFT)
+    counts = [sa.func.sum(sa.case((which, 1), else_=0)) for which in which_count]
     query = sa.select(server, sa.func.count(), *counts).where(*_FREE)
     return query.group_by(server).order_by(sa.func.min(_FIRST), sa.func.min(jobs.c.wake_at))
 

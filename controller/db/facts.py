@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import sqlalchemy as sa
 
 from controller.account import Account
+from controller.db import shapes
 from controller.db.documents import JobColumns
 from controller.db.tables import jobs
 
@@ -239,18 +240,30 @@ def column(found: Facts) -> JobColumns:
 
 
 def decode(document: Mapping[str, object]) -> Facts:
-    """Return the facts of a stored document; its unknown entries are kept for `encode`."""
+    """Return the facts of a stored document; its unknown entries are kept for `encode`.
+
+    Raises controller.db.shapes.DamagedRow, which is `database_damaged`, where an entry is not what it has to be.
+    """
+    if not isinstance(document, Mapping):
+        raise shapes.DamagedRow("`facts` is no document")
     values: dict[str, Any] = {}
     groups: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for name, value in document.items():
         if value is None:
             continue
         if name in _RECORDS:
+            shapes.judge_record(name, _RECORDS[name], value)
             values[name] = _record(_RECORDS[name], value)
-        elif name in _IN_GROUPS:
+            continue
+        shape = _SHAPES.get(name)
+        if shape is None:
+            continue
+        if type(value) not in shape.usual:
+            shapes.judge(name, value, shape)
+        if name in _IN_GROUPS:
             group, ours = _IN_GROUPS[name]
             groups[group][ours] = value
-        elif name in _DEFAULTS:
+        else:
             values[name] = value
     values |= {name: _GROUPS[name][0](**found) for name, found in groups.items()}
     return Facts(**values, stored=dict(document))
@@ -308,3 +321,8 @@ def _put_record(document: dict[str, Any], name: str, record: type[Any], value: A
 
 
 _DEFAULTS: Mapping[str, Any] = {name: getattr(Facts(), name) for name in _PLAIN}
+#: Name in the document -> what its entry may be, for all but records.
+_SHAPES: Mapping[str, shapes.Shape] = {
+    **{name: shapes.of_record(Facts)[name] for name in _PLAIN},
+    **{theirs: shapes.of_record(_GROUPS[group][0])[ours] for theirs, (group, ours) in _IN_GROUPS.items()},
+}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.documents import FollowUpParts, JobColumns, StageProgress
-from controller.db.facts import Facts, decode, has_entry, of, stores
-from controller.db.tables import follow_up_parts, jobs, servers, steps
+from controller.db.facts import decode, of
+from controller.db.shapes import UNREADABLE, DamagedRow, judge_job, tell
+from controller.db.tables import follow_up_parts, jobs
 from controller.product_kind import SHOP
 from shared.errors import ShoplaunchError
 from shared.job import RESTORE
@@ -22,8 +23,6 @@ from shared.job import RESTORE
 if TYPE_CHECKING:
     from shared.documents import Error, Order
 
-#: The newest cron interval is searched among this many of a server's last changed jobs.
-RECENT = 200
 #: Bookkeeping columns: changing only these leaves the job's `updated_at` as it was.
 COUNTED = ("wake_at", "events_kept", "events_bytes", "reports_until", "heartbeats_until")
 #: States in which a job waits while its server's breaker is open. In the others its agent works by itself, or all that
@@ -82,6 +81,8 @@ class Job:
     parts: str | None = None
     #: The agent that was placed last (controller.agent_archive.versions), None before the first.
     agent: str | None = None
+    #: What the row stores is damaged, and left out here; `error` says what.
+    is_damaged: bool = False
 
     @property
     def noun(self) -> str:
@@ -89,11 +90,11 @@ class Job:
         return of(self).noun or SHOP
 
 
-_NAMES = frozenset(one.name for one in fields(Job))
+_NAMES = frozenset(one.name for one in fields(Job)) - {"is_damaged"}
 #: The name of a column for what the job shares with others instead of its own `later`.
-_SHARED = "shared_later"
+_SHARED = "shared_parts"
 _shared = sa.select(follow_up_parts.c.content).where(follow_up_parts.c.digest == jobs.c.parts).scalar_subquery()
-_COLUMNS = [*(jobs.c[one.name] for one in fields(Job)), _shared.label(_SHARED)]
+_COLUMNS = [*(jobs.c[one.name] for one in fields(Job) if one.name in _NAMES), _shared.label(_SHARED)]
 # Built once: used for every report of every agent
 _BY_ID = sa.select(*_COLUMNS).where(jobs.c.id == sa.bindparam("wanted"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
@@ -107,19 +108,6 @@ _LIVING_IN = sa.select(jobs.c.id, jobs.c.signed_by).where(
     jobs.c.ended_at.is_(None),
     jobs.c.kind == RESTORE,
 )
-_LAST_FINISHED = (
-    sa.select(jobs.c.facts)
-    .where(jobs.c.server == sa.bindparam("of_server"), jobs.c.state.in_(("finishing", "live")))
-    .order_by(jobs.c.updated_at.desc())
-    .limit(1)
-)
-_RESTORING = sa.select(jobs.c.bundle, jobs.c.account, jobs.c.state, jobs.c.expires_at, jobs.c.facts).where(
-    jobs.c.kind == RESTORE,
-    jobs.c.state.in_(sa.bindparam("states", expanding=True)),
-    jobs.c.server.in_(sa.select(servers.c.name).where(servers.c.panel.in_(sa.bindparam("panels", expanding=True)))),
-)
-_RESTORING_ONE = _RESTORING.where(jobs.c.bundle == sa.bindparam("bundle"))
-_FROM_EARLIER = ~has_entry("bundle_reader") & (jobs.c.state != "preparing")
 _COUNT = sa.update(jobs).where(jobs.c.id == sa.bindparam("same_id"))
 
 _CHANGE = sa.update(jobs).where(
@@ -129,28 +117,39 @@ _CHANGE = sa.update(jobs).where(
 )
 
 
-class Restoring(NamedTuple):
-    """What a job that restores a bundle says of who reads its file."""
-
-    bundle: str
-    account: str
-    state: str
-    expires_at: float | None
-    facts: Mapping[str, object]
-
-
 class Conflict(Exception):
     """The row was changed by another process between reading and writing."""
 
 
 def _job(row: sa.Row[object]) -> Job:
+    """Return the job of a row. Raises DamagedRow, which is `database_damaged`, where its documents are not intact."""
     values = dict(row._mapping)
     shared = values.pop(_SHARED)
-    for name in _DOCUMENTS:
-        values[name] = None if values[name] is None else json.loads(values[name])
-    if values["later"] is None and shared is not None:
-        values["later"] = {**json.loads(shared), "admin_folder": admin_folder(values["facts"])}
-    return Job(**values)
+    try:
+        for name in _DOCUMENTS:
+            values[name] = None if values[name] is None else json.loads(values[name])
+        if values["later"] is None and shared is not None:
+            values["later"] = {**json.loads(shared), "admin_folder": admin_folder(values["facts"])}
+        judge_job(values)
+        job = Job(**values)
+        # Read once, and kept
+        of(job)
+    except DamagedRow as problem:
+        raise DamagedRow(f"what is stored of job {row.id} is damaged: {problem.message}") from None
+    except UNREADABLE as problem:
+        raise DamagedRow(f"what is stored of job {row.id} is damaged: {problem}") from None
+    return job
+
+
+def _shown(row: sa.Row[object]) -> Job:
+    """As `_job`; of a damaged row what its other columns say, and as its error what is damaged."""
+    try:
+        return _job(row)
+    except DamagedRow as problem:
+        tell(problem)
+        values = {name: value for name, value in row._mapping.items() if name in _NAMES}
+        empty: dict[str, Any] = {"order": {}, "facts": {}, "progress": {}, "later": None, "error": problem.as_dict()}
+        return Job(**{**values, **empty, "is_damaged": True})
 
 
 def admin_folder(known: Mapping[str, object]) -> str:
@@ -239,6 +238,18 @@ def find_by_order(connection: sa.Connection, order_key: str) -> Job | None:
     return None if row is None else _job(row)
 
 
+def is_begun(connection: sa.Connection, domain_key: str, signed_by: str, service_id: str, since: float) -> bool:
+    """Return whether a job that the key ordered for its service holds the domain, was made at `since` or later, and is
+    not cancelled."""
+    query = sa.select(jobs.c.service_id, jobs.c.signed_by, jobs.c.created_at, jobs.c.state).where(
+        jobs.c.domain_key == domain_key
+    )
+    row = connection.execute(query).first()
+    if row is None or row.state == "cancelled":
+        return False
+    return (row.signed_by, row.service_id) == (signed_by, service_id) and row.created_at >= since
+
+
 def living_in(connection: sa.Connection, server: str, account: str) -> dict[str, str]:
     """Return {id: key that signed its order} of the jobs whose live shops are in the account."""
     found = connection.execute(_LIVING_IN, {"of_server": server, "of_account": account})
@@ -275,26 +286,10 @@ def open_follow_up(connection: sa.Connection, parent: str, kind: str) -> Job | N
     return None if row is None else _job(row)
 
 
-def follow_ups(connection: sa.Connection, parent: str) -> list[Job]:
-    """Return the follow-up jobs on the shop of job `parent`, newest first."""
+def follow_ups(connection: sa.Connection, parent: str, *, shows: bool = False) -> list[Job]:
+    """Return the follow-up jobs on the shop of job `parent`, newest first; it `shows` damaged ones, else they raise."""
     query = sa.select(*_COLUMNS).where(jobs.c.parent == parent).order_by(jobs.c.created_at.desc(), jobs.c.id)
-    return [_job(row) for row in connection.execute(query)]
-
-
-def last_was_unheard(connection: sa.Connection, server: str) -> bool:
-    """Return whether the agent that finished last on the server was only seen through the panel."""
-    found = connection.execute(_LAST_FINISHED, {"of_server": server}).scalar()
-    return found is not None and decode(json.loads(found)).ack_seq is not None
-
-
-def last_cron_seconds(connection: sa.Connection, server: str) -> int | None:
-    """Return the cron interval of the newest line that was read back on the server, None before the first."""
-    newest = sa.select(jobs.c.id, jobs.c.facts).where(jobs.c.server == server)
-    recent = newest.order_by(jobs.c.updated_at.desc()).limit(RECENT).subquery()
-    query = sa.select(recent.c.facts).join(steps, steps.c.job == recent.c.id)
-    query = query.where(steps.c.name == "cron", steps.c.state == "done")
-    found = connection.execute(query.order_by(steps.c.finished_at.desc()).limit(1)).scalar()
-    return None if found is None else decode(json.loads(found)).cron_seconds
+    return [_shown(row) if shows else _job(row) for row in connection.execute(query)]
 
 
 def find_service(connection: sa.Connection, service_id: str, signed_by: str | None) -> Job | None:
@@ -316,26 +311,17 @@ def listed(connection: sa.Connection, state: str | None, limit: int, offset: int
     if state is not None:
         which = which.where(jobs.c.state == state)
     ids = list(connection.execute(which).scalars())
-    found = {row.id: _job(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.id.in_(ids)))}
+    found = {row.id: _shown(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.id.in_(ids)))}
     return [found[job_id] for job_id in ids]
 
 
-def restoring_on(
-    connection: sa.Connection,
-    panels: Sequence[str],
-    states: Sequence[str],
-    bundle: str | None = None,
-    reader: int | None = None,
-) -> list[Restoring]:
-    """Return the jobs in `states` that restore a bundle on servers of these `panels`: only that `bundle`, and of those
-    that note who reads it only those of `reader`, where they are given. One that is prepared notes it before."""
-    which: dict[str, object] = {"panels": list(panels), "states": list(states)}
-    query = _RESTORING
-    if bundle is not None:
-        query, which["bundle"] = _RESTORING_ONE, bundle
-    if reader is not None:
-        query = query.where(sa.or_(stores(Facts(bundle_reader=reader)), _FROM_EARLIER))
-    return [Restoring(*row[:-1], json.loads(row.facts)) for row in connection.execute(query, which)]
+def intact(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Iterator[Job]:
+    """Yield the jobs that meet `which`, by their ids, each read when it is wanted; damaged ones only the log names."""
+    for job_id in connection.execute(sa.select(jobs.c.id).where(which).order_by(jobs.c.id)).scalars().all():
+        try:
+            yield get(connection, job_id)
+        except DamagedRow as problem:
+            tell(problem)
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:
@@ -347,7 +333,7 @@ def counts(connection: sa.Connection) -> dict[str, int]:
 def held_by(connection: sa.Connection, server: str, worker: str) -> list[Job]:
     """Return the jobs of the server whose leases the worker of that name holds, or held until they were over."""
     mine = jobs.c.lease_owner.startswith(f"{worker}:", autoescape=True)
-    return [_job(row) for row in connection.execute(sa.select(*_COLUMNS).where(jobs.c.server == server, mine))]
+    return list(intact(connection, sa.and_(jobs.c.server == server, mine)))
 
 
 def ahead(connection: sa.Connection, far: float, leases: float, latest: float) -> list[str]:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
+from controller.db.documents import StepColumns
 from controller.db.tables import steps
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def insert(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None
 
 def of_job(connection: sa.Connection, job_id: str) -> dict[str, StepRow]:
     """Return name -> step."""
-    return {row.name: _step(dict(row._mapping)) for row in connection.execute(_OF_JOB, {"job": job_id})}
+    return {row.name: _step(row) for row in connection.execute(_OF_JOB, {"job": job_id})}
 
 
 def bring_back(connection: sa.Connection, job_id: str, far: float, now: float) -> None:
@@ -70,11 +71,12 @@ def of_jobs(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str, dict
     for first in range(0, len(job_ids), AT_ONCE):
         some = steps.c.job.in_(job_ids[first : first + AT_ONCE])
         for row in connection.execute(sa.select(steps.c.job, *_COLUMNS).where(some)):
-            found[row.job][row.name] = _step({name: row._mapping[name] for name in _NAMES})
+            found[row.job][row.name] = _step(row)
     return found
 
 
-def _step(values: dict[str, Any]) -> StepRow:
+def _step(row: sa.Row[Any]) -> StepRow:
+    values = {name: row._mapping[name] for name in _NAMES}
     values["error"] = None if values["error"] is None else json.loads(values["error"])
     return StepRow(**values)
 
@@ -97,7 +99,7 @@ def write(connection: sa.Connection, job_id: str, before: Mapping[str, StepRow],
     stored = [_stored(row) for row in changed.values()]
     alike = [name for name in differ if len({row[name] for row in stored}) == 1]
     query = _writing(len(changed), tuple(differ), tuple(alike))
-    values = {"same_job": job_id, **{f"same_{at}": name for at, name in enumerate(changed)}}
+    values: dict[str, object] = {"same_job": job_id, **{f"same_{at}": name for at, name in enumerate(changed)}}
     for name in differ:
         some = stored[:1] if name in alike else stored
         values |= {f"new_{name}_{at}": row[name] for at, row in enumerate(some)}
@@ -107,7 +109,7 @@ def write(connection: sa.Connection, job_id: str, before: Mapping[str, StepRow],
         connection.execute(query, values)
 
 
-def _stored(row: StepRow) -> dict[str, Any]:
+def _stored(row: StepRow) -> dict[str, object]:
     """Return the step's columns as they are stored."""
     error = None if row.error is None else json.dumps(row.error, sort_keys=True)
     return {**{name: getattr(row, name) for name in _NAMES}, "error": error}
@@ -132,17 +134,18 @@ def _new(
     return sa.case(*((steps.c.name == name, value) for name, value in zip(names, values, strict=True)), else_=column)
 
 
-def update(connection: sa.Connection, job_id: str, name: str, **values: Any) -> None:
+def update(connection: sa.Connection, job_id: str, name: str, **columns: Unpack[StepColumns]) -> None:
     """Change a step; a step that a job stored earlier lacks gets its row."""
-    if values.get("error") is not None:
-        values["error"] = json.dumps(values["error"], sort_keys=True)
-    if not connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name}).rowcount:
+    values: dict[str, object] = {**columns, "same_job": job_id, "same_name": name}
+    if columns.get("error") is not None:
+        values["error"] = json.dumps(columns["error"], sort_keys=True)
+    if not connection.execute(_CHANGE, values).rowcount:
         insert(connection, job_id, [name])
-        connection.execute(_CHANGE, {**values, "same_job": job_id, "same_name": name})
+        connection.execute(_CHANGE, values)
 
 
 def reset(connection: sa.Connection, job_id: str, names: Iterable[str]) -> None:
     """Let these steps wait to be run (again); their number of runs stays."""
-    values: dict[str, Any] = {"state": WAITING, "failures": 0, "not_before": None, "error": None, "note": ""}
+    values: dict[str, object] = {"state": WAITING, "failures": 0, "not_before": None, "error": None, "note": ""}
     values |= {"started_at": None, "finished_at": None}
     connection.execute(sa.update(steps).where(steps.c.job == job_id, steps.c.name.in_(list(names))).values(**values))

@@ -297,7 +297,8 @@ workers = _table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("started_at", sa.Double, nullable=False),
     sa.Column("beat_at", sa.Double, nullable=False),
-    #: Since it started: claims of jobs, those that missed, and hints that came.
+    #: Since it started: claims of jobs, those that missed, and hints that came; beside a broker, in a row of its own
+    #: (controller.db.machines.workers.BROKER): messages that were ignored, and hints of the broker.
     sa.Column("claims", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("missed", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("hints", sa.BigInteger, nullable=False, server_default="0"),

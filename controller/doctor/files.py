@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from controller.access import key_possession
 from controller.agent_archive import versions
@@ -45,19 +46,39 @@ def sealed_values(config: Config) -> Iterator[Check]:
 
 
 def agent(config: Config) -> Iterator[Check]:
-    """Yield whether the agent fits this version and knows the newest key. Raises agent_not_built."""
+    """Yield whether the agent fits this version, and whether it and each kept one trust this installation's keys
+    and no others. Raises agent_not_built."""
     path = config.agent / AGENT_FILE
     if not path.is_file() or not (config.agent / LAUNCHER_FILE).is_file():
         raise ShoplaunchError("agent_not_built", f"there is no agent in {config.agent}")
     try:
         with zipfile.ZipFile(path) as archive:
-            known = archive.read("agent/keys.json").decode("ascii")
             yield _version(config, archive)
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as problem:
+    except (zipfile.BadZipFile, KeyError) as problem:
         raise ShoplaunchError("agent_not_built", f"{path} is damaged: {problem}") from None
-    newest = load_keys(config.keys).public_keys()[-1].hex()
-    fits = newest in known
-    yield Check("", fits, "knows the newest key" if fits else "does not know the newest key", "Run `shoplaunch init`.")
+    yield _trust(config, "", path)
+    for version in versions.kept(config.agent):
+        kept = _trust(config, f"agent {version}", config.agent / versions.FOLDER / version / AGENT_FILE)
+        if not kept.ok:
+            yield kept
+
+
+def _trust(config: Config, name: str, path: Path) -> Check:
+    what = "Run `shoplaunch init`."
+    # Before the keys: a rotation installs the agent that knows the newer ones, and then writes them
+    try:
+        trusted = versions.trusted(path.read_bytes())
+    except ShoplaunchError as error:
+        # Of a kept one, `init` says what else to do
+        return Check(name, False, f"{path} is damaged: {error.message}", advice("agent_not_built"))
+    known = [key.hex() for key in load_keys(config.keys).public_keys()]
+    if known[-1] not in trusted:
+        return Check(name, False, "does not know the newest key", what)
+    gone = len(set(trusted) - set(known))
+    if gone:
+        message = f"trusts {gone} key(s) that are not here any more: it would obey job files signed by them"
+        return Check(name, False, message, f"{what} Then `shoplaunch skeleton install --all`.")
+    return Check(name, True, "knows the newest key")
 
 
 def _version(config: Config, archive: zipfile.ZipFile) -> Check:

@@ -27,6 +27,7 @@ CHECKS: dict[str, Callable[[Config], Iterator[Check]]] = {
     "retention": upkeep.retention_goes_on,
     "backups": upkeep.backups,
     "duties": upkeep.duties_done,
+    "broker": upkeep.broker,
     "whmcs": billing.whmcs,
     "whmcs key": billing.keys_of_whmcs,
     "trusted proxies": web.proxies,

@@ -10,6 +10,7 @@ from controller.db.machines import breakers, servers
 from controller.panels.base import Check
 from controller.panels.registry import is_here, open_panel
 from controller.settings.sections import Config
+from controller.setup import machines
 from controller.timestamps import iso
 from shared.errors import ShoplaunchError, advice
 
@@ -42,8 +43,12 @@ def each_server(config: Config) -> Iterator[Check]:
         if server.name in opened:
             yield _failing(opened[server.name])
             continue
+        other = machines.elsewhere_check(server)
+        if other is not None:
+            yield replace(other, name=f"{server.name}: {other.name}", essential=False, optional=True)
+            continue
         try:
-            rows = open_panel(config, server).check()
+            rows = [*machines.unbound_checks(config, server), *open_panel(config, server).check()]
         except ShoplaunchError as error:
             rows = [Check("panel", False, error.message, advice(error.code))]
         for row in rows:

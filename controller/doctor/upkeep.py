@@ -9,8 +9,9 @@ from controller.db import migrate
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
 from controller.db.identities import access
-from controller.db.machines import duties
+from controller.db.machines import duties, workers
 from controller.db.upkeep import health, retention
+from controller.jobs.engine.monitoring.status import OK, SILENT, state_of
 from controller.panels.base import Check
 from controller.settings.sections import Config
 from controller.timestamps import iso
@@ -49,7 +50,7 @@ def operators_address(config: Config) -> Iterator[Check]:
 def alarms(config: Config) -> Iterator[Check]:
     """Yield whether all alarms were delivered."""
     with reading(make_engine(config.database_url)) as connection:
-        wanted = sum(health.alarms_wanted(connection))
+        wanted = health.alarms_wanted(connection, database_now(connection)).total
     message = f"{wanted} not delivered" if wanted else "all are delivered"
     yield Check(
         "",
@@ -96,6 +97,24 @@ def duties_done(config: Config) -> Iterator[Check]:
         yield Check("", True, "none fails")
     for one in failing:
         yield Check(f"duty {one.name}", False, f"fails since {iso(one.since)}: {one.message}", advice(one.code))
+
+
+def broker(config: Config) -> Iterator[Check]:
+    """Yield whether a worker hears the broker, where the settings name one."""
+    if config.engine.kind != "celery":
+        return
+    with reading(make_engine(config.database_url)) as connection:
+        found, now = workers.listed(connection), database_now(connection)
+    running = [one for one in found if state_of(one, now) != SILENT]
+    hearing = [one for one in running if one.heard is not None and state_of(one, now) == OK]
+    message = f"{len(hearing)} of {len(running)} workers hear it"
+    what = (
+        "Jobs go on, but each begins later. See that the broker answers, and that [engine] names it rightly; the "
+        "workers' logs say what they met. `shoplaunch engine status` names each worker."
+        if running
+        else f"Where no worker runs, {installed.phrase('start')}."
+    )
+    yield Check("", bool(hearing), message, what)
 
 
 def restored(config: Config) -> Iterator[Check]:

@@ -39,9 +39,9 @@ class DatabaseEndpoint:
 
 @dataclass(frozen=True)
 class SiteAddress:
-    """Where HTTP requests for the account's domain go; `port` differs from 80 where another web server holds 80.
+    """Where HTTP requests for the account's host go; `port` differs from 80 where another web server holds 80.
 
-    `public_ip` is the address that name servers should return for the domain, "" when that is `ip`.
+    `public_ip` is the address that name servers should return for the host, "" when that is `ip`.
     """
 
     ip: str
@@ -150,7 +150,7 @@ class Panel(ABC):
     def check(self) -> list[Check]:
         """Return what works and what does not, without changing anything."""
 
-    def prepare_together(self, user: str, domain: str) -> None:
+    def prepare_together(self, user: str, host: str) -> None:
         """Begin the `ensure_*` calls of one job for an account, up to its cron line. A remote driver may share its
         first queries between them, and defer its last checks until `verify_prepared`; a local driver has nothing to
         gain. Raises account_invalid, domain_invalid, panel_*."""
@@ -166,8 +166,8 @@ class Panel(ABC):
         """Return the account, or None when there is none. Raises account_invalid, account_foreign."""
 
     @abstractmethod
-    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
-        """Return the account, with `domain` served from its document root.
+    def ensure_account(self, user: str, host: str, *, create: bool, email: str) -> Account:
+        """Return the account, with `host` served from its document root.
 
         Creates it when `create`; otherwise raises account_missing. A new account is created from the skeleton.
         """
@@ -337,7 +337,7 @@ class Panel(ABC):
         """Return where the account's site is served."""
 
     def request_tls(self, account: Account) -> bool:
-        """Request a certificate for the account's domain; return False where this panel issues none.
+        """Request a certificate for the account's host; return False where this panel issues none.
 
         Raises feature_missing where it issues none for this account.
         """

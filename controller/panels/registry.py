@@ -15,6 +15,7 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.panels.base import Panel
 from controller.settings.sections import Config
+from controller.this_machine import Machine, this_machine
 from shared.errors import ShoplaunchError
 
 
@@ -97,6 +98,18 @@ def is_here(panel: str) -> bool:
 def here() -> tuple[str, ...]:
     """Return the kinds of panels whose accounts live on the controller's own machine."""
     return tuple(name for name, kind in PANELS.items() if kind.is_here)
+
+
+def elsewhere(server: Server) -> Machine | None:
+    """Return the machine on which the server's accounts live if that is another than this one, else None."""
+    if not is_here(server.panel) or server.machine == this_machine():
+        return None
+    return server.machine
+
+
+def is_unbound(server: Server) -> bool:
+    """Return whether the server's accounts live on one machine, and which that is was never noted."""
+    return is_here(server.panel) and server.machine is None
 
 
 def starts(server: Server) -> str:

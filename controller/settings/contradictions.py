@@ -14,6 +14,7 @@ def contradictions(config: Config, given: Collection[str]) -> Iterator[Problem]:
     """Yield what contradicts; `given` are the names of the settings that are no defaults."""
     yield from _mail(config, given)
     yield from _engine(config)
+    yield from _machines(config)
     yield from _store(config)
     unix = config.bind.partition("unix:")[2]
     if unix and unix == str(config.agent_socket_path):
@@ -48,6 +49,12 @@ def _engine(config: Config) -> Iterator[Problem]:
         yield _said("engine.kind", '[engine] kind "celery" needs broker_url or broker_url_file')
     if engine.kind == "embedded" and has_broker:
         yield _said("engine.kind", '[engine] kind "embedded" has no broker: is kind = "celery" meant?')
+
+
+def _machines(config: Config) -> Iterator[Problem]:
+    if config.engine.kind == "celery" and config.database_url.startswith("sqlite"):
+        message = '[engine] kind "celery" is of use on one machine only while the state database is SQLite'
+        yield _said("engine.kind", f"{message}: several need database_url on MariaDB, MySQL or PostgreSQL")
 
 
 def _store(config: Config) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from controller.log_entries import JSON, TEXT
 from controller.settings import rules
-from controller.wording.languages import LANGUAGES
+from controller.wording.languages import LANGUAGES, choices
 from shared.errors import ShoplaunchError
 
 FILE_NAME = "shoplaunch.toml"
@@ -49,7 +49,7 @@ class MailConfig:
     password_file: str | None = setting(None, "A file that holds nothing but that user's password")
     operator: str | None = setting(None, "The operator's address for alarms; none are mailed without it")
     operator_language: OperatorLanguage = setting(
-        "en", "The language of alarms, and of notes to staff in tickets: `en`, or `fa` (Persian)"
+        "en", f"The language of alarms, and of notes to staff in tickets: {choices()}"
     )
     driver: str = setting("", "`smtp` or `folder`; which of them is decided by `folder` otherwise")
 
@@ -194,6 +194,9 @@ class Config:
         "", "A collector of OpenTelemetry (OTLP over HTTP) for traces of the jobs; none unless named"
     )
     agent_pythons: rules.Pythons = setting((), "Pythons (paths) the agent is compiled for besides the controller's own")
+    backup_passphrase_file: str = setting(
+        "", "A file that holds nothing but the passphrase of all backups; none holds it itself: keep a copy elsewhere"
+    )
     settings_version: rules.Version = setting(
         SETTINGS_VERSION, "Which version's settings the file has; a program that knows fewer says so"
     )

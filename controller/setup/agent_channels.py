@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -14,7 +13,6 @@ from controller.db.connection.clock import database_now
 from controller.db.connection.engine import reading
 from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel, Outcomes
-from controller.files import alone
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError
 
@@ -38,7 +36,7 @@ def files_for(config: Config, server: str) -> AgentFiles:
 def keep(config: Config, channel: str | None) -> str:
     """Keep the installed agent beside others, and stay with it in `channel`, if one is named; return its version."""
     actor = command_line(config)
-    with _alone(config):
+    with versions.alone_with_agents(config.agent):
         version = versions.keep(config.agent)
 
         def work(connection: sa.Connection) -> None:
@@ -72,7 +70,7 @@ def roll_out(config: Config, channel: str, version: str | None, share: int | Non
         channels.write(connection, found)
         return found
 
-    with _alone(config):
+    with versions.alone_with_agents(config.agent):
         own = None if version is not None else versions.keep(config.agent)
         return actor.change("agent roll-out", f"{channel} {version or ''} {share or ''}".strip(), work)
 
@@ -116,18 +114,9 @@ def remove(config: Config, version: str) -> None:
             if version in (one.current, one.next):
                 raise ShoplaunchError("in_use", f"agent {version} is needed by channel {one.name}")
 
-    with _alone(config):
+    with versions.alone_with_agents(config.agent):
         command_line(config).change("agent remove", version, work)
         versions.remove(config.agent, version)
-
-
-def _alone(config: Config) -> AbstractContextManager[None]:
-    """Wait until nobody else keeps an agent here, removes one or gives one to a channel: that would get none.
-
-    Raises OSError.
-    """
-    config.agent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return alone(config.agent)
 
 
 def row(channel: Channel, own: list[str], new: Outcomes, before: Outcomes) -> dict[str, object]:

@@ -20,10 +20,11 @@ from controller.db.identities.api_keys import ApiKey
 from controller.files import alone, remove_unfinished, write_durably
 from controller.keys import Keys, ensure_keys, load_keys, rotate
 from controller.settings.sections import FILE_NAME, Config
+from controller.wording.languages import choices
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
 #: What a new installation begins with: it describes the settings and sets none.
-SETTINGS = """\
+SETTINGS = f"""\
 # Settings of Shoplaunch; each may also be given as a variable: SHOPLAUNCH_NAME, of a section SHOPLAUNCH_SECTION__NAME,
 # or by a file, SHOPLAUNCH_NAME_FILE. `shoplaunch config show` shows all, `shoplaunch config check` what is wrong.
 
@@ -40,6 +41,8 @@ SETTINGS = """\
 #log_format = "json"
 # A collector of OpenTelemetry, for traces of the jobs.
 #traces_url = "http://127.0.0.1:4318"
+# A file with the passphrase of all backups, those of each night too. No backup holds it: keep a copy elsewhere.
+#backup_passphrase_file = "/etc/shoplaunch/backup-passphrase"
 # Pythons of this machine whose versions your servers have: agents start faster there. After a change: `migrate`.
 #agent_pythons = ["/usr/bin/python3.9"]
 
@@ -47,7 +50,7 @@ SETTINGS = """\
 #sender = "shops@example.com"
 #host = "localhost"
 #operator = "you@example.com"
-# Alarms, and notes to staff in tickets: en, or fa (Persian)
+# Alarms, and notes to staff in tickets: {choices().replace("`", "")}
 #operator_language = "fa"
 
 # Clients of WHMCS are notified through it: by ticket and mails. Without this section they are notified by mail.
@@ -124,17 +127,22 @@ def _make_closed(url: sa.URL) -> None:
 def install_agent(config: Config, keys: Keys) -> str:
     """Build launcher and agent in the agent's folder; return the agent's SHA-256.
 
-    Raises ShoplaunchError `agent_not_built` when the pinned libraries cannot be fetched, `vendor_digest`,
-    `config_invalid` for a Python of the configuration that does not work.
+    Call it within `alone` of the keys' folder. Raises ShoplaunchError `agent_not_built` when the pinned libraries
+    cannot be fetched, `vendor_digest`, `config_invalid` for a Python of the configuration that does not work; OSError.
     """
-    write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
-    versions.trust(config.agent, keys.public_keys())
-    return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
+    # An agent that is kept meanwhile would have the former keys
+    with versions.alone_with_agents(config.agent):
+        write_durably(config.agent / LAUNCHER_FILE, launcher(), 0o644)
+        versions.trust(config.agent, keys.public_keys())
+        return build_agent(config.agent / AGENT_FILE, keys.public_keys(), pythons=config.agent_pythons)
 
 
 def install_own_agent(config: Config) -> str:
-    """As `install_agent`, with the keys of this installation. Raises `config_invalid` also where there are none."""
-    return install_agent(config, load_keys(config.keys))
+    """As `install_agent`, with the keys of this installation. Raises `not_initialised` where there are none."""
+    load_keys(config.keys)
+    # One that is built while keys come or go would take the place of the one that knows them, and of no others
+    with alone(config.keys):
+        return install_agent(config, load_keys(config.keys))
 
 
 def rotate_keys(config: Config) -> None:

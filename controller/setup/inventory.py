@@ -20,8 +20,9 @@ from controller.db.row_holds import Hold
 from controller.jobs.lifecycle.bundle_store import Bundles
 from controller.keys import load_keys
 from controller.panels.base import Panel
-from controller.panels.registry import open_panel
+from controller.panels.registry import is_here, open_panel
 from controller.settings.sections import Config
+from controller.this_machine import this_machine
 from shared.errors import ShoplaunchError
 
 
@@ -68,7 +69,10 @@ def panel_of(config: Config, name: str) -> Panel:
 
 
 def add_server(config: Config, row: Server) -> None:
-    """Add the new server. Raises ShoplaunchError `name_taken`."""
+    """Add the new server; one of a panel that is here belongs to this machine. Raises ShoplaunchError `name_taken`."""
+    machine = this_machine()
+    if machine is not None and is_here(row.panel):
+        row = row.on(machine)
     actor = command_line(config)
     actor.change("server add", row.name, lambda connection: servers.add(connection, row, database_now(connection)))
 
@@ -87,6 +91,14 @@ def change_server(config: Config, name: str, start: str | None, changed: Callabl
             servers.choose_start(connection, name, start)
 
     command_line(config).change("server set", name, write)
+
+
+def move_here(config: Config, name: str) -> None:
+    """Note that the server's accounts live on this machine. Raises `server_unknown`, `config_invalid`."""
+    machine = this_machine()
+    if machine is None:
+        raise ShoplaunchError("config_invalid", "this machine has no id: /etc/machine-id is missing or empty")
+    change_server(config, name, None, lambda row: row.on(machine))
 
 
 def choose_channel(config: Config, server: str, channel: str) -> None:

@@ -125,8 +125,7 @@ def _seal_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> tuple[int, 
     for turn in range(PASSES):
         done = unreadable = 0
         for table, column, member in SEALED:
-            again = f" ({turn + 1})" if turn else ""
-            progress.phase(f"{table}.{column}{again}", _count(engine, table, column, member))
+            progress.phase(f"{table}.{column}{_again(turn)}", _count(engine, table, column, member))
             for changed, lost in _column_anew(engine, keys, tables.metadata.tables[table], column, member):
                 done, unreadable = done + changed, unreadable + lost
                 progress.advance(1)
@@ -203,14 +202,33 @@ def _put(engine: sa.Engine, table: sa.Table, row_key: str, column: str, before: 
 
 
 def _sign_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
-    """Sign the stored birth certificates by the newest key; return how many."""
-    public, newest, done = keys.public_keys(), keys.newest().signing, 0
-    progress.phase("certificates", _count(engine, "certificates", "signed"))
+    """Sign the stored birth certificates by the newest key that there is; return how many."""
+    total = 0
+    for turn in range(PASSES):
+        progress.phase(f"certificates{_again(turn)}", _count(engine, "certificates", "signed"))
+        done = _certificates_anew(engine, keys, progress)
+        total += done
+        if not done:
+            return total
+    raise ShoplaunchError("keys_in_use", "certificates are still being signed by an old key")
+
+
+def _certificates_anew(engine: sa.Engine, keys: Keys, progress: Progress) -> int:
+    """Go once through the certificates; return how many were signed by another key. One that another process changed
+    meanwhile, which another retirement does, needs another pass."""
+    done = 0
     for page in _pages(engine, tables.certificates, "signed"):
+        # After the page was read: what another retirement has signed is not signed by a key that it ended
+        current = keys.current()
+        public, newest = current.public_keys(), current.newest().signing
         anew = [(job_id, text, _signed_anew(text, public, newest)) for job_id, text in page]
         done += _put_certificates(engine, [(job_id, text, fresh) for job_id, text, fresh in anew if fresh is not None])
         progress.advance(len(page))
     return done
+
+
+def _again(turn: int) -> str:
+    return f" ({turn + 1})" if turn else ""
 
 
 def _signed_anew(text: str, public: Sequence[bytes], newest: Sequence[bytes]) -> str | None:

@@ -16,6 +16,7 @@ _OF_WHMCS = ("secret_file", "access_key_file")
 def named(config: Config) -> list[tuple[str, Path]]:
     """Return (setting, file) of each file that the settings name for a secret, right or wrong."""
     found: list[tuple[str, object]] = [
+        ("backup_passphrase_file", config.backup_passphrase_file),
         ("mail.password_file", config.mail.password_file),
         ("engine.broker_url_file", config.engine.broker_url_file),
     ]

@@ -32,7 +32,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 SCRIPTS = ("postinst", "prerm", "postrm")
 UNITS = PROJECT / "packaging" / "systemd"
 #: Folder of the package -> examples in it that an administrator copies from.
-EXAMPLES = ("nginx", "caddy", "systemd", "monitoring", "clients")
+EXAMPLES = ("nginx", "caddy", "monitoring", "clients")
 #: The bill of materials, in the package and beside it.
 BILL = Path("usr/share/doc/shoplaunch/sbom.cdx.json")
 
@@ -73,10 +73,15 @@ def _lay_out(work: Path, tree: Path, machine: str | None) -> None:
     """Put everything the package installs below `tree`, with wheels for `machine`."""
     lay_out(work, tree / "opt" / "shoplaunch", *PYTHONS, machine=machine)
     write(tree / "usr" / "bin" / "shoplaunch", (HERE / "shoplaunch").read_bytes(), 0o755)
-    write(tree / "etc" / "shoplaunch" / "shoplaunch.toml", SETTINGS.encode())
+    # Not below /etc: what is changed by commands must not be dpkg's, which would ask at each upgrade
+    write(tree / "opt" / "shoplaunch" / "shoplaunch.toml", SETTINGS.encode())
+    (tree / "etc" / "shoplaunch").mkdir(parents=True)
     for unit in sorted((*UNITS.glob("*.service"), *UNITS.glob("*.timer"))):
         write(tree / "usr" / "lib" / "systemd" / "system" / unit.name, unit.read_bytes())
     share = tree / "usr" / "share"
+    # Systems may leave out documents, and this is run
+    for path in sorted(UNITS.glob("local-panel.*")):
+        write(share / "shoplaunch" / path.name, path.read_bytes())
     manual = said(sys.executable, str(HERE / "manual.py")) + "\n"
     write(share / "man" / "man1" / "shoplaunch.1.gz", gzip.compress(manual.encode(), mtime=0))
     write(share / "bash-completion" / "completions" / "shoplaunch", _completion().encode())
@@ -85,12 +90,12 @@ def _lay_out(work: Path, tree: Path, machine: str | None) -> None:
         write(share / "doc" / "shoplaunch" / f"{page.name}.gz", gzip.compress(page.read_bytes(), mtime=0))
     for folder in EXAMPLES:
         for path in sorted((PROJECT / "packaging" / folder).glob("*")):
-            if path.is_file() and path.suffix not in (".service", ".timer"):
+            if path.is_file():
                 write(share / "doc" / "shoplaunch" / "examples" / folder / path.name, path.read_bytes())
 
 
 def _describe(tree: Path, version: str, architecture: str) -> None:
-    """Write what dpkg reads: the description, the scripts, the files that are settings, the digests."""
+    """Write what dpkg reads: the description, the scripts, the digests."""
     installed = sorted(path for path in tree.rglob("*") if path.is_file())
     # Each version's own, whatever it shares with another: what runs from the former one does until it is restarted
     lock = (tree / "opt" / "shoplaunch" / "requirements.lock").read_bytes()
@@ -104,7 +109,6 @@ def _describe(tree: Path, version: str, architecture: str) -> None:
         text = re.sub("@([A-Z]+)@", lambda found: values[found[1]], (HERE / name).read_text("utf-8"))
         write(tree / "DEBIAN" / name, text.encode(), 0o755 if name in SCRIPTS else 0o644)
     write(tree / "DEBIAN" / "triggers", b"interest-noawait /usr/bin/python3\n")
-    write(tree / "DEBIAN" / "conffiles", b"/etc/shoplaunch/shoplaunch.toml\n")
     sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(tree)}\n" for path in installed]  # noqa: S324
     write(tree / "DEBIAN" / "md5sums", "".join(sums).encode())
     moment = int(os.environ["SOURCE_DATE_EPOCH"])

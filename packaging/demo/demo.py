@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.bundles.residue.bundle_reader import check_members, open_bundle
+from controller.cli.terminal import encodings
 from controller.cli.terminal.output import show_error
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, help="your own bundle instead of the sample shop's")
     parser.add_argument("--clean", action="store_true", help="remove everything the demo made")
     options = parser.parse_args()
+    encodings.settle()
     # Web server and accounts need some of what is made, and may change none of it, whatever the caller's mask
     os.umask(0o022)
     try:

@@ -4,7 +4,9 @@ set -e
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo "This needs root: accounts, their databases and their crontabs are root's to make." >&2; exit 1; }
 for unit in web worker backup retention; do
-    install -D -m 644 "$here/local-panel.conf" "/etc/systemd/system/shoplaunch-$unit.service.d/local-panel.conf"
+    # A link, so that an upgrade brings its own lines
+    install -d "/etc/systemd/system/shoplaunch-$unit.service.d"
+    ln -sfn "$here/local-panel.conf" "/etc/systemd/system/shoplaunch-$unit.service.d/local-panel.conf"
 done
 systemctl daemon-reload
 systemctl stop shoplaunch-web shoplaunch-worker

@@ -25,6 +25,11 @@ Written by `{COMMAND}` from the `@attack` marks of the tests: those of `tests/at
 and a module for each promise, then those that stand with other tests of what is attacked; a test compares. The last
 column names the mutants of `tests/mutants/` that take the protection away and make the test fail (`make mutants`), or
 says why there is none.
+
+Behind a test stands what `make test` leaves to other days; `make test-nightly` runs everything. *1/3 a day*: one case
+of three each day, in rotation, at least one. *every 3 days*: there are days without any. *nightly*: in that run only.
+What has nothing behind it runs whole every day, but for kinds of databases, which [take turns](../README.md#habits).
+Each case that a mutant names runs every day.
 """
 _ELSEWHERE = "Tests beside others of what is attacked"
 _COLUMNS = "| attack | what happens | shown by | taken away by |\n|---|---|---|---|"
@@ -36,12 +41,14 @@ class NotPlain(Exception):
 
 @dataclass(frozen=True)
 class Attack:
-    """A marked `test` of `module` (path in tests/): somebody does `operation`, and `outcome` happens."""
+    """A marked `test` of `module` (path in tests/): somebody does `operation`, and `outcome` happens; `days` says which
+    of its cases do not run every day, "" when all do."""
 
     module: str
     test: str
     operation: str
     outcome: str
+    days: str = ""
 
     @property
     def name(self):
@@ -70,9 +77,10 @@ def all_attacks():
 
 def attacks_of(path):
     """Return the Attacks that the module at `path` marks, in its order. Raises NotPlain."""
+    body = ast.parse(path.read_text("utf-8")).body
     return [
-        Attack(_place(path), function.name, *_mark(path, function, mark))
-        for function in ast.parse(path.read_text("utf-8")).body
+        Attack(_place(path), function.name, *_mark(path, function, mark), _days(function, body))
+        for function in body
         if isinstance(function, ast.FunctionDef)
         for mark in function.decorator_list
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.func.id == _MARK
@@ -89,6 +97,45 @@ def _mark(path, function, mark):
     except ValueError:
         raise NotPlain(f"{path.name}: @attack of {function.name} takes two plain texts") from None
     return operation, outcome
+
+
+def _days(function, body):
+    """Return which cases of the test do not run every day, by the marks of its decorators and of what these name."""
+    constants = {
+        one.targets[0].id: one.value
+        for one in body
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+    }
+    whole = [found for mark in function.decorator_list if (found := _rarely(mark))]
+    named = [constants.get(one.id) for mark in function.decorator_list for one in ast.walk(mark) if _is_name(one)]
+    parts = [one for tree in (*function.decorator_list, *filter(None, named)) for one in ast.walk(tree)]
+    some = [
+        f"some cases {found}"
+        for one in parts
+        if _is_case(one)
+        for mark in one.keywords
+        if (found := _rarely(mark.value))
+    ]
+    return ", ".join(dict.fromkeys(whole + some))
+
+
+def _is_name(node):
+    return isinstance(node, ast.Name)
+
+
+def _is_case(node):
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.param"
+
+
+def _rarely(mark):
+    """Return how often what has this mark runs, "" for any other mark."""
+    if ast.unparse(mark) == "pytest.mark.nightly":
+        return "nightly"
+    if not isinstance(mark, ast.Call) or ast.unparse(mark.func) != "pytest.mark.sampled":
+        return ""
+    given = {one.arg: one.value for one in mark.keywords}
+    number = ast.literal_eval(given["of"])
+    return f"every {number} days" if "rests" in given else f"1/{number} a day"
 
 
 def mutants_by_test():
@@ -133,9 +180,8 @@ def _first_line(path):
 
 def _row(attack, names, reason):
     away = ", ".join(f"`{name}`" for name in names) or reason
-    return (
-        "| " + " | ".join(_cell(text) for text in (attack.operation, attack.outcome, f"`{attack.test}`", away)) + " |"
-    )
+    shown = f"`{attack.test}` ({attack.days})" if attack.days else f"`{attack.test}`"
+    return "| " + " | ".join(_cell(text) for text in (attack.operation, attack.outcome, shown, away)) + " |"
 
 
 def _cell(text):

@@ -1,6 +1,7 @@
 """What the WHMCS addon costs a page that does not concern it: `python -m tests.bench.addon`."""
 
 from tests.fakes.whmcs_php.harness import Whmcs
+from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
 
 ROUNDS = 2000
@@ -20,4 +21,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

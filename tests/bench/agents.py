@@ -24,6 +24,7 @@ from controller.agent_archive.build import launcher
 from tests.bench import shapes
 from tests.bench.material import of_bundle
 from tests.bench.ways import Bench
+from tests.support import leftovers
 from tests.support.resources import usage_of
 from tests.support.worlds.agent_box import Box
 
@@ -137,4 +138,5 @@ def add(table, what, found):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with leftovers.noted_run():
+        sys.exit(main())

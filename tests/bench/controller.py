@@ -27,6 +27,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.bench.many_jobs import fill
+from tests.support import leftovers
 from tests.support.resources import cpu_so_far
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, csrf_of, populate
 
@@ -207,4 +208,5 @@ def text_of(figure):
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

@@ -1,6 +1,5 @@
 """A new file system for every measured run: what earlier runs made or removed can neither help nor hinder it."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,10 +23,10 @@ class Disk:
         """Nothing is on the disk, and `size` bytes and their share of files fit; return its path."""
         self.remove()
         in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
-        descriptor, name = tempfile.mkstemp(prefix="slbench", dir=MEMORY if in_memory else self._folder)
-        self._image = Path(name)
-        with os.fdopen(descriptor, "wb") as stream:
-            os.truncate(stream.fileno(), size)
+        # In a folder of its own: folders are noted, for the case that the run is killed
+        self._image = Path(tempfile.mkdtemp(prefix="slbench-disk-", dir=MEMORY if in_memory else self._folder), "image")
+        with self._image.open("wb") as stream:
+            stream.truncate(size)
         # Nothing is left for the kernel to do in the background
         _run("mkfs.ext4", "-q", "-m", "0", "-i", "8192", "-E", "nodiscard", str(self._image))
         _run("mount", "-o", "loop,noinit_itable", str(self._image), str(self.path))
@@ -40,7 +39,7 @@ class Disk:
             _run("umount", str(self.path))
             self._is_mounted = False
         if self._image is not None:
-            self._image.unlink(missing_ok=True)
+            shutil.rmtree(self._image.parent)
             self._image = None
 
 

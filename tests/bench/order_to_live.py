@@ -28,6 +28,7 @@ from tests.bench.chart import draw_waits
 from tests.bench.disk import Disk
 from tests.bench.material import of_shape
 from tests.bench.shapes import SHAPES
+from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -103,7 +104,7 @@ def new_disk(stack, runs):
     """Return a new file system for a version's accounts and databases: on an old one the place of a folder decides."""
     elsewhere = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slbench")))
     # Short: sockets lie below it
-    disk = Disk(elsewhere, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="b"))))
+    disk = Disk(elsewhere, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sl"))))
     stack.callback(disk.remove)
     path = disk.renew(FIXED_BYTES + runs * BYTES_PER_ORDER)
     path.chmod(0o1777)
@@ -185,4 +186,5 @@ def print_table(name, orders, bundle):
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from rich.progress import track
 
 from controller.bundles.source.servers.scratch import open_scratch
+from tests.support import leftovers
 from tests.support.resources import pss_of
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shops.real_shop import DATABASE, DOCROOT
@@ -215,4 +216,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

@@ -20,6 +20,7 @@ from tests.bench import chart, results
 from tests.bench.material import of_bundle, of_shape
 from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
+from tests.support import leftovers
 from tests.support.interpreters import as_numbers, interpreters
 
 #: How much is read ahead, and so how much memory is taken, depends on chance.
@@ -123,4 +124,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

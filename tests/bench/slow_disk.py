@@ -18,6 +18,7 @@ from rich.table import Table
 from tests.bench.material import of_bundle, of_shape
 from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
+from tests.support import leftovers
 from tests.support.servers.slow_disk import RATE
 
 #: Of the seconds in which bundle and tree pass once.
@@ -72,4 +73,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

@@ -70,7 +70,9 @@ def chrome(width=1280, height=900, resolve=None, javascript=True, language="en")
         preferences["profile.managed_default_content_settings.javascript"] = 2
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(chromedriver, port=free_port()), options=options)
+    # Working in the profile it belongs to it, and goes with it when the run is killed
+    service = Service(chromedriver, port=free_port(), popen_kw={"cwd": profile})
+    driver = webdriver.Chrome(service=service, options=options)
     try:
         driver.error_handler = StaleIsStale()
         driver.set_page_load_timeout(PAGE_LOAD_SECONDS)

@@ -6,6 +6,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.chrome import chrome
 from tests.browser.waiting import until
+from tests.support import leftovers
 from tests.support.worlds.whole import Whole
 
 PICTURE = Path(__file__).with_name("job-page.png")
@@ -29,9 +30,10 @@ def take(whole):
 
 
 if __name__ == "__main__":
-    whole = Whole()
-    try:
-        take(whole.start())
-    finally:
-        whole.remove()
+    with leftovers.noted_run():
+        whole = Whole()
+        try:
+            take(whole.start())
+        finally:
+            whole.remove()
     print(f"{PICTURE.name} is written.")

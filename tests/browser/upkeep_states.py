@@ -4,14 +4,17 @@ import json
 import time
 
 import sqlalchemy as sa
+from selenium.webdriver.common.by import By
 
 from controller.db.connection.engine import transact
 from controller.db.facts import UNDO_WANTED, Facts, Undo, column
 from controller.db.identities import access
-from controller.db.machines import breakers, servers, workers
+from controller.db.machines import breakers, channels, servers, workers
+from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
 from controller.db.tables import audit as audit_table
 from tests.browser.states import appears, open_path, stalled, state
+from tests.browser.waiting import until
 from tests.integration.billing.events import created
 from tests.support.worlds.web_site import OPERATOR
 
@@ -42,6 +45,15 @@ def attention(site, driver):
     problem = {"code": "mail_undeliverable", "message": "554 not here, " + "x" * 90}
     site.put(stalled(site), "stalled", facts={"alarm_problem": problem})
     open_path(site, driver, "/admin/attention")
+
+
+@state("attention, other alarms", "admin.attention")
+def other_alarms(site, driver):
+    stopped = Channel("stable", "1", "2", 1, 0.0, 1.0, "more jobs fail", "wanted")
+    transact(site.service.installation.engine, lambda made: channels.write(made, stopped))
+    open_path(site, driver, "/admin/attention")
+    # What is known of the installation's health may be some seconds old
+    until(driver, lambda: driver.find_elements(By.ID, "other-alarms") or driver.refresh())
 
 
 @state("send again?", "admin.confirm_resend")

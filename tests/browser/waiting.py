@@ -15,6 +15,11 @@ def until(driver, condition):
     return wait.until(lambda _driver: condition())
 
 
+def wait_for(driver, condition):
+    """Wait until `condition(driver)` holds, such as one of Selenium's; return what it returned."""
+    return until(driver, lambda: condition(driver))
+
+
 def text_of(driver, selector):
     """Return the text of the first element that matches, once there is one."""
     return until(driver, lambda: (driver.find_element(By.CSS_SELECTOR, selector).text,))[0]

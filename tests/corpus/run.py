@@ -16,6 +16,7 @@ from tests.corpus import compare, live, pack, table, walk
 from tests.corpus.cron import cron
 from tests.corpus.shops import FAILED, STAGES, Evidence, measured, shops_below
 from tests.corpus.world import world_for
+from tests.support import leftovers
 
 TURN_SECONDS = 0.3
 #: What needs a world that runs, in the order of working: what visits write is not to be compared.
@@ -153,4 +154,5 @@ def main(words=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with leftovers.noted_run():
+        sys.exit(main())

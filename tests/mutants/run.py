@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from xml.etree import ElementTree
 
 from tests.mutants.catalogue import PROJECT, DoesNotApply, mutants, mutated
+from tests.support import leftovers
 from tests.support.servers import machines_cron
 from tests.support.waiting import PATIENCE
 
@@ -191,4 +192,5 @@ def main(names):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with leftovers.noted_run():
+        sys.exit(main(sys.argv[1:]))

@@ -81,21 +81,6 @@ class OwnDisk:
         self.shop.cron()
 
 
-@pytest.fixture(scope="session")
-def loop_devices(tmp_path_factory):
-    """Skips where a file cannot be mounted as a disk, as in some containers."""
-    folder = tmp_path_factory.mktemp("loop")
-    with (folder / "disk").open("wb") as stream:
-        stream.truncate(8 << 20)
-    subprocess.run(["mkfs.ext4", "-q", str(folder / "disk")], check=True)
-    (folder / "mounted").mkdir()
-    command = ["mount", "-o", "loop", str(folder / "disk"), str(folder / "mounted")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no file can be mounted as a disk here: {done.stderr.strip()}")
-    subprocess.run(["umount", "-l", str(folder / "mounted")], check=True)
-
-
 @pytest.fixture
 def disk(loop_devices, mariadb_server, controller, keys, killable, tmp_path):
     with ExitStack() as cleanup:

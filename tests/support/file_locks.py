@@ -1,7 +1,8 @@
-"""Whether somebody holds a lock."""
+"""Whether somebody holds a lock, or waits for one."""
 
 import fcntl
 import os
+from pathlib import Path
 
 
 def is_locked(path):
@@ -14,3 +15,9 @@ def is_locked(path):
     finally:
         os.close(descriptor)
     return False
+
+
+def somebody_waits(folder):
+    """Return whether a process waits for who is alone in the folder."""
+    number = f":{folder.stat().st_ino} "
+    return any("->" in line and number in line for line in Path("/proc/locks").read_text().splitlines())

@@ -162,9 +162,10 @@ class PhpHost:
             while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
 
-    def new_user(self, user, home="/nonexistent"):
+    def new_user(self, user, home=None):
         """The account exists, and is removed at the end; return it."""
         self._made.append(user)
+        home = home or self.folder / "nonexistent"
         command = ["useradd", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/sh", user]
         subprocess.run(command, check=True, capture_output=True)
         return user

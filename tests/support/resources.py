@@ -86,6 +86,11 @@ def name_of(pid):
     return _read(Path(f"/proc/{pid}/comm")).strip()
 
 
+def words_of(pid):
+    """Return the words of a process's command line, [] when it has ended."""
+    return _read(Path(f"/proc/{pid}/cmdline")).split("\0")[:-1]
+
+
 def cpu_so_far(pid):
     """Return the processor time in seconds that `pid` and everything below it have taken until now."""
     return sum(map(_cpu_of, [pid, *descendants(pid)]))
@@ -120,7 +125,7 @@ def _cpu_of(pid):
 
 def _read(path):
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         # It ended while we looked
         return ""

@@ -16,7 +16,7 @@ from operator import itemgetter
 
 import pytest
 
-from tests.mutants.catalogue import mutants
+from tests.mutants.catalogue import INDEX, PROJECT, mutants
 
 VARIABLE = "SHOPLAUNCH_SAMPLE"
 REASON = "not in the sample of this day: run `make test-nightly`"
@@ -43,6 +43,28 @@ def misnamed(nodeids):
     found |= {one.partition("[")[0] for one in nodeids}
     named = sorted({test for mutant in mutants() for test in mutant.tests})
     return [test for test in named if "::" in test and test.partition("::")[0] in files and test not in found]
+
+
+class Misnamed(pytest.Item):
+    """Takes the place of all tests of a run, and fails by what mutants name and is no test.
+
+    An error while tests are collected would end the processes that share a run before any of them could say it.
+    """
+
+    @classmethod
+    def instead_of(cls, items, session, named):
+        """Leave of `items` this one alone, which tells the ids in `named`."""
+        item = cls.from_parent(session, name=INDEX.relative_to(PROJECT).as_posix())
+        item.named = named
+        items[:] = [item]
+
+    def runtest(self):
+        """Fail."""
+        pytest.fail(f"{self.name} names no test: {', '.join(self.named)}", pytrace=False)
+
+    def reportinfo(self):
+        """Return where it is: its file."""
+        return INDEX, None, self.name
 
 
 def _is_asked_for(nodeid, asked):

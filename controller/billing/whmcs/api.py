@@ -14,8 +14,17 @@ from controller.network.trust import trusted
 from controller.network.words import shown
 from shared.errors import ShoplaunchError
 
-#: Largest accepted answer; a ticket with all its replies is the largest.
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+#: Largest answer to an action that changes something or asks about WHMCS itself.
+ANSWER_BYTES = 256 * 1024
+#: Action -> largest answer, where it holds texts of clients and staff: mails, tickets, notes, fields.
+LISTING_BYTES: Mapping[str, int] = {
+    "GetEmails": 8 * 1024 * 1024,
+    "GetTickets": 8 * 1024 * 1024,
+    "GetTicket": 8 * 1024 * 1024,
+    "GetClientsProducts": 1024 * 1024,
+    "GetClientsDetails": 1024 * 1024,
+    "GetAdminUsers": 1024 * 1024,
+}
 #: Messages of WHMCS that refuse the caller itself; any other is about the call.
 _REFUSALS = ("invalid ip", "invalid permissions", "authentication failed", "access denied", "api action")
 #: Field that marks success where the documented answer has no `result`.
@@ -87,7 +96,7 @@ class WhmcsApi:
         body = urlencode(form).encode("ascii")
         try:
             client = HttpClient(Origin.of(settings.endpoint, _trusted(settings)))
-            limits = Limits(settings.timeout_seconds, MAX_ANSWER_BYTES)
+            limits = Limits(settings.timeout_seconds, LISTING_BYTES.get(action, ANSWER_BYTES))
             answer = client.ask(HttpRequest("POST", parts.path, headers, body), limits)
         except NetworkError as problem:
             if problem.kind == LARGE:

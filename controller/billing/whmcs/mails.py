@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from controller.billing.base import About, Handover, Unsettled
 from controller.billing.whmcs.answers import items
@@ -21,12 +22,16 @@ RECEIVED, READY, DELAYED = (
     "Shoplaunch: request received", "Shoplaunch: shop ready", "Shoplaunch: shop delayed",
 )  # fmt: skip
 PAGE = 100
-#: At most so many of a client's mails are searched for one sent by Shoplaunch.
+#: So many of a client's mails are read from the beginning of their list, and so many from its end: in which order WHMCS
+#: lists them is not documented.
 MAX_MAILS = 1000
+_COUNT = re.compile(r"[0-9]{1,9}")
 VARIABLES = (
     "shop_domain", "shop_url", "shop_admin_url", "shop_login", "shop_password_link", "shop_password",
     "shop_password_to_choose", "shop_name_servers", "shop_status_url", "shop_persian", "shop_is_site",
 )  # fmt: skip
+#: Language -> the variable by which a template knows that it is the client's; English where none is set.
+LANGUAGE_FLAGS = {"fa": "shop_persian"}
 
 
 class Mails:
@@ -83,7 +88,8 @@ class Mails:
             return "the client wants no mail about products"
         address = f"{about.status_url}?m={kind}"
         marks = _marks(address, values, was_lost=was_lost(about, what))
-        flags = {"shop_persian": _flag(client.language == "fa"), "shop_is_site": _flag(about.noun == SITE)}
+        flags = {name: _flag(client.language == code) for code, name in LANGUAGE_FLAGS.items()}
+        flags["shop_is_site"] = _flag(about.noun == SITE)
         known = {"shop_domain": about.domain, "shop_status_url": address, **flags, **values}
         variables = custom_variables({name: known.get(name, "") for name in VARIABLES})
         with tracing.span("mail"):
@@ -98,17 +104,29 @@ class Mails:
         return "mail sent"
 
     def _was_sent(self, client: Client, marks: list[str]) -> bool:
-        seen = 0
-        while seen < MAX_MAILS:
-            answer = self._api.ask("GetEmails", clientid=client.id, limitstart=seen, limitnum=PAGE)
-            rows = list(items(answer, "emails", "email"))
-            if any(mark in str(row.get("message")) for row in rows for mark in marks):
-                return True
-            # WHMCS may return fewer rows than requested
-            seen += len(rows)
-            if not rows or str(seen) == str(answer.get("totalresults")):
-                break
-        return False
+        return any(mark in str(row.get("message")) for row in self._listed(client) for mark in marks)
+
+    def _listed(self, client: Client) -> Iterator[dict[str, object]]:
+        """Yield the client's mails; of a long list those at its beginning, then those at its end."""
+        at = total = 0
+        for _end in range(2):
+            at = max(at, total - MAX_MAILS)
+            last = at + MAX_MAILS
+            while at < last:
+                answer = self._api.ask("GetEmails", clientid=client.id, limitstart=at, limitnum=PAGE)
+                rows = list(items(answer, "emails", "email"))
+                yield from rows
+                # WHMCS may return fewer rows than requested
+                at += len(rows)
+                total = _total(answer)
+                if not rows or at == total:
+                    return
+
+
+def _total(answer: Mapping[str, object]) -> int:
+    """Return how many mails there are, 0 where the answer does not say."""
+    said = str(answer.get("totalresults"))
+    return int(said) if _COUNT.fullmatch(said) else 0
 
 
 def _marks(address: str, values: Mapping[str, str], *, was_lost: bool) -> list[str]:

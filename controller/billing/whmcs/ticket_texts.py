@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.billing import alarm_texts, texts
 from controller.billing.base import About, Alarm, Handover
 from controller.billing.whmcs.clients import Client
+from controller.wording.languages import number
 
 
 def reference(about: About, entry: str = "") -> str:
@@ -24,6 +25,7 @@ def ready(about: About, client: Client, news: Handover, ready_at: float) -> str:
     values = {
         **_values(about, client),
         **{name: getattr(news, name) for name in ("shop_url", "admin_url", "login", "password_link")},
+        "days": number(news.link_days, client.language),
         "ready_at": texts.moment(ready_at, client.language),
         "name_servers": ", ".join(news.name_servers),
         "reference": reference(about, "ready"),

@@ -13,6 +13,7 @@ from controller.access.actor import command_line
 from controller.cli.installation.duties import failure_noted
 from controller.cli.terminal.bars import bars_on_terminal
 from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.given_file import GivenFile
 from controller.cli.terminal.output import PARTLY_DONE, errors_shown
 from controller.db.machines.duties import DAY_SECONDS, note_done
 from controller.db.upkeep.retention import BACKED_UP
@@ -29,8 +30,8 @@ STANDARD = Path("-")
 VARIABLE = PREFIX + "BACKUP_PASSPHRASE"
 passphrase_option = click.option(
     "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=f"File with the passphrase; default: the variable {VARIABLE}, then the terminal.",
+    type=GivenFile(path_type=Path),
+    help=f"File with the passphrase; default: the variable {VARIABLE}, the settings, the terminal.",
 )
 
 
@@ -41,9 +42,9 @@ def register(group: click.Group) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True))
 @click.option(
-    "--encrypt", is_flag=True, help="Encrypt it with a passphrase; a passphrase in a file or variable does that, too."
+    "--encrypt", is_flag=True, help="Encrypt it with a passphrase; one that is given or in the settings does that, too."
 )
 @passphrase_option
 @click.option("--verify", is_flag=True, help="Read the backup FILE from end to end instead; nothing is changed.")
@@ -52,25 +53,30 @@ def backup(file: Path, *, encrypt: bool, passphrase_file: Path | None, verify: b
     """Write settings, keys and database into FILE, or to standard output (-). It holds every key: keep it closed."""
     config = load_config()
     if verify:
-        _verify(file, passphrase_file)
+        _verify(config, file, passphrase_file)
         return
     if file == STANDARD and sys.stdout.isatty():
         raise click.UsageError(
             "a backup is no text for a terminal; name a file, or send it on: shoplaunch backup - | …"
         )
-    given = _given(passphrase_file)
-    if given is None and encrypt:
-        given = _ask(twice=True)
     _require_none_of_today(config, file)
-    with failure_noted(config, duties.BACKUP), bars_on_terminal() as progress:
-        if file == STANDARD:
-            with click.open_file("-", "wb") as stream:
-                backups.write_backup(config, stream, given, progress)
-        else:
-            backups.backup(config, file, given, progress)
+    with failure_noted(config, duties.BACKUP):
+        given = _given(config, passphrase_file)
+        if given is None and encrypt:
+            given = _ask(twice=True)
+        _write(config, file, given)
     _note(config, "standard output" if file == STANDARD else str(file.absolute()))
     if file != STANDARD:
         click.echo(f"{file}: {file.stat().st_size} bytes. Bundles are not in it; keep their files too.")
+
+
+def _write(config: Config, file: Path, passphrase: str | None) -> None:
+    with bars_on_terminal() as progress:
+        if file == STANDARD:
+            with click.open_file("-", "wb") as stream:
+                backups.write_backup(config, stream, passphrase, progress)
+        else:
+            backups.backup(config, file, passphrase, progress)
 
 
 def _require_none_of_today(config: Config, file: Path) -> None:
@@ -90,12 +96,12 @@ def _note(config: Config, where: str) -> None:
         click.echo(f"The audit log does not know of this backup: {error.code}: {escaped(error.message)}", err=True)
 
 
-def _verify(file: Path, passphrase_file: Path | None) -> None:
+def _verify(config: Config, file: Path, passphrase_file: Path | None) -> None:
     if not file.is_file():
         raise click.UsageError(f"there is no file {file}")
     with bars_on_terminal() as progress:
         progress.phase("Checking the backup", file.stat().st_size)
-        found = backups.read(file, lambda: _passphrase(passphrase_file), backups.Nobody(), progress)
+        found = backups.read(file, lambda: _passphrase(config, passphrase_file), backups.Nobody(), progress)
     rows = sum(found.tables.values())
     click.echo(
         f"{file} is whole: {found.tables.get('jobs', 0)} jobs, {rows} rows in {len(found.tables)} tables of revision "
@@ -104,7 +110,7 @@ def _verify(file: Path, passphrase_file: Path | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=GivenFile(path_type=Path))
 @passphrase_option
 @yes_option
 @errors_shown
@@ -122,7 +128,7 @@ def restore(file: Path, passphrase_file: Path | None, yes: bool) -> None:
         listed = ", ".join(f"{kind}: {count}" for kind, count in there.items())
         confirm(f"What this installation has is replaced by what {file} holds ({listed}). Continue?", yes)
     with bars_on_terminal() as progress:
-        missing = backups.restore(config, file, lambda: _passphrase(passphrase_file), progress)
+        missing = backups.restore(config, file, lambda: _passphrase(config, passphrase_file), progress)
     click.echo("Restored.")
     _print_review(backups.reviewed(load_config()))
     if missing:
@@ -142,20 +148,30 @@ def _print_review(found: backups.Review) -> None:
         click.echo(f"  {escaped(line)}")
 
 
-def _passphrase(file: Path | None) -> str:
-    """Return the passphrase of an encrypted backup. Raises ShoplaunchError `passphrase_missing`."""
-    given = _given(file)
+def _passphrase(config: Config, file: Path | None) -> str:
+    """Return the passphrase of an encrypted backup. Raises as `_given` does."""
+    given = _given(config, file)
     return _ask(twice=False) if given is None else given
 
 
-def _given(file: Path | None) -> str | None:
-    """Return the passphrase from file or variable, None without any. Raises passphrase_missing for an empty one."""
-    text = os.environ.get(VARIABLE) if file is None else file.read_text("utf-8").rstrip("\r\n")
-    if text is None:
-        return None
-    if not text:
+def _given(config: Config, file: Path | None) -> str | None:
+    """Return the passphrase from `file`, else the variable, else the settings; None without any. Raises
+    passphrase_missing for one that is empty or no text, OSError."""
+    text = os.environ.get(VARIABLE)
+    if file is None and text is None and config.backup_passphrase_file:
+        file = Path(config.backup_passphrase_file)
+    if file is not None:
+        text = _text_in(file)
+    if text == "":
         raise ShoplaunchError("passphrase_missing", "the passphrase is empty")
     return text
+
+
+def _text_in(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").rstrip("\r\n")
+    except ValueError:
+        raise ShoplaunchError("passphrase_missing", f"{file} holds no text") from None
 
 
 def _ask(*, twice: bool) -> str:

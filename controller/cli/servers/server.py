@@ -15,6 +15,7 @@ import click
 from controller.cli.servers import rows as server_rows
 from controller.cli.servers import starts as server_starts
 from controller.cli.terminal.confirmation import confirm, yes_option
+from controller.cli.terminal.given_file import GivenFile
 from controller.cli.terminal.output import FAILED, OK, PARTLY_DONE, errors_shown, json_option, print_json, print_rows
 from controller.db.machines import servers as rows
 from controller.db.machines.breakers import Breaker
@@ -23,7 +24,7 @@ from controller.panels.base import Check
 from controller.panels.registry import PANELS, is_here, open_panel, starts
 from controller.settings.loading import load_config
 from controller.settings.sections import Config
-from controller.setup import inventory, removal
+from controller.setup import inventory, machines, removal
 from controller.timestamps import iso
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -38,6 +39,7 @@ _COLUMNS = (
     ("start", "Start"),
     ("last_start", "Last start"),
     ("channel", "Channel"),
+    ("machine", "Machine"),
 )
 _CHECK_COLUMNS = (("name", "Check"), ("state", "State"), ("message", "Found"), ("advice", "What to do"))
 
@@ -55,7 +57,7 @@ def server() -> None:
 #: Panels that are called at an address, with a login.
 _CALLED = [kind for kind in PANELS.values() if not kind.is_here]
 _TITLES = ", ".join(kind.title for kind in _CALLED)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = GivenFile(path_type=Path)
 _token_option = click.option("--token-file", type=_FILE, help=f"{_TITLES}: file with the API token of --user")
 _own_token_option = click.option(
     "--cpanel-token-file",
@@ -67,6 +69,12 @@ _start_option = click.option(
     "--start",
     type=click.Choice([rows.AUTO, rows.CRON]),
     help="auto: agents start at once where that can be; cron: at cron's next tick",
+)
+_here_option = click.option(
+    "--here",
+    "here",
+    is_flag=True,
+    help="local: its accounts live on this machine from now on; no worker of another one touches its jobs",
 )
 _channel_choice = click.option("--channel", help="Which agents its accounts get; see `agent status`. Default: stable.")
 _settings_option = click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help=f"{_TITLES}: a setting")
@@ -125,10 +133,12 @@ def add(name: str, panel: str, url: str | None, user: str | None, start: str | N
 @_settings_option
 @_start_option
 @_channel_choice
+@_here_option
 @errors_shown
-def change(name: str, start: str | None, channel: str | None, **given: Any) -> None:
+def change(name: str, start: str | None, channel: str | None, *, here: bool, **given: Any) -> None:
     """Change how agents start on the server NAME, or token, certificates and settings of a cPanel server; `--option
-    KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there.
+    KEY=` takes a setting back. `--start` also forgets what was learned of starting agents there. `--here` moves no
+    account: bring the accounts of a `local` server to this machine first.
 
     `server add --help` lists the settings, among them public_ip: the address to which name servers lead visitors, when
     sites answer elsewhere from here (NAT); without it https is never switched on automatically there.
@@ -138,11 +148,13 @@ def change(name: str, start: str | None, channel: str | None, **given: Any) -> N
     of_the_panel = server_rows.PanelOptions(**given)
     if of_the_panel and is_here(row.panel):
         raise click.UsageError(f"only {_TITLES} servers have a token and settings of their own")
+    if here and not is_here(row.panel):
+        raise click.UsageError(f"{_TITLES} servers belong to no machine of the controller's")
     if channel is not None and not CHANNEL.match(channel):
         raise click.UsageError("a channel's name is small letters, digits and dashes; at most 20")
-    if not of_the_panel and start is None and channel is None:
+    if not of_the_panel and start is None and channel is None and not here:
         raise click.UsageError(
-            "say what changes: --start, --channel, --option, --ca, --token-file or --cpanel-token-file"
+            "say what changes: --start, --channel, --here, --option, --ca, --token-file or --cpanel-token-file"
         )
     changed = functools.partial(server_rows.changed, config, given=of_the_panel) if of_the_panel else None
     if changed is not None:
@@ -151,6 +163,8 @@ def change(name: str, start: str | None, channel: str | None, **given: Any) -> N
         inventory.change_server(config, name, start, changed)
     if channel is not None:
         inventory.choose_channel(config, name, channel)
+    if here:
+        inventory.move_here(config, name)
     click.echo(f"{name} changed. See `shoplaunch server check {name}`.")
 
 
@@ -184,7 +198,8 @@ def _listed(row: Server, breaker: Breaker | None) -> dict[str, object]:
     if row.locked_at is None and breaker is not None:
         state, reason = "failing", f"{breaker.reason}; next look {iso(breaker.next_at)}"
     started = {"start": starts(row), "last_start": server_starts.last(row)}
-    return {**shown, "state": state, "reason": reason, **started, "channel": row.channel}
+    machine = "" if row.machine is None else row.machine.host
+    return {**shown, "state": state, "reason": reason, **started, "channel": row.channel, "machine": machine}
 
 
 @server.command()
@@ -209,7 +224,10 @@ def check(name: str, as_json: bool) -> None:
     """Look whether the server NAME has everything; exit code 3 when something is missing, 1 when it is unusable."""
     config = load_config()
     row = inventory.get_server(config, name)
-    found = [*open_panel(config, row).check(), server_starts.check(row, inventory.now(config))]
+    other = machines.elsewhere_check(row)
+    # A panel elsewhere is not looked at: its checks would be this machine's
+    found = [other] if other is not None else [*open_panel(config, row).check()]
+    found.append(server_starts.check(row, inventory.now(config)))
     if as_json:
         print_json([vars(row) for row in found])
     else:

@@ -6,6 +6,7 @@ import errno
 import functools
 import json
 import os
+import pwd
 import re
 import sys
 import traceback
@@ -102,11 +103,20 @@ def as_failure(problem: Exception) -> ShoplaunchError:
         code = _REFUSALS.get(problem.errno or 0, "file_error")
         # The library names some files by their Path
         place = f"{problem.filename}: " if isinstance(problem.filename, str | Path) else ""
-        return ShoplaunchError(code, f"{place}{problem.strerror}")
+        return ShoplaunchError(code, f"{place}{problem.strerror}{_for_whom(code)}")
     frames = traceback.extract_tb(problem.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})" if frames else ""
     # Without its text: that may hold anything, even secrets
     return ShoplaunchError("internal", type(problem).__name__ + place)
+
+
+def _for_whom(code: str) -> str:
+    """Return who may not, for `permission_denied`: root's commands of the package run as another user."""
+    if code != "permission_denied":
+        return ""
+    with suppress(KeyError):
+        return f" for the user {pwd.getpwuid(os.geteuid()).pw_name}"
+    return f" for the user {os.geteuid()}"
 
 
 def print_json(document: object) -> None:

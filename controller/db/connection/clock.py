@@ -72,12 +72,16 @@ class DatabaseClock:
     """Call it for the database's time in unix seconds, from any number of threads.
 
     The database is read at intervals and counted on in between, also while the database is away. Raises ShoplaunchError
-    `database_busy` before the first successful reading.
+    `database_busy` before the first successful reading. One that `is_read_seldom` takes no silence for a database that
+    was away.
     """
 
-    def __init__(self, engine: sa.Engine, counted: Callable[[], float] = _counted) -> None:
+    def __init__(
+        self, engine: sa.Engine, counted: Callable[[], float] = _counted, *, is_read_seldom: bool = False
+    ) -> None:
         self._engine = engine
         self._counted = counted
+        self._is_read_seldom = is_read_seldom
         self._guard = threading.Lock()
         self._asking = threading.Lock()
         self._ask_at = float("-inf")
@@ -122,7 +126,7 @@ class DatabaseClock:
         unread, self._read_at = 0.0 if self._read_at is None else counted - self._read_at, counted
         if self._before is not None and counted >= self._before[1]:
             self._before = None
-        if known is not None and unread > AWAY_SECONDS:
+        if known is not None and unread > AWAY_SECONDS and not self._is_read_seldom:
             earliest = known - unread if self._before is None else min(known - unread, self._before[0])
             self._before = earliest, counted + SETTLING_SECONDS
         if known is not None and least <= known <= most:

@@ -1,8 +1,10 @@
-"""Failed logins: how many failures a network, a user or a known device may have before it has to wait."""
+"""Failed logins: how many failures a network, a user or a known device may have before its attempts are delayed."""
 
 from __future__ import annotations
 
 import ipaddress
+import math
+import re
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -13,13 +15,17 @@ from controller.db.tables import login_failures, operators
 from shared.errors import ShoplaunchError
 
 WINDOW_SECONDS = 900
-#: Failures per IPv4 address, IPv6 network of 64 bits, or device that has signed in before.
+#: After this many failures of one IPv4 address, IPv6 network of 64 bits, or device that has signed in before, one
+#: attempt per ADDRESS_DELAY_SECONDS is allowed. In the long run a lock for the window would allow as many, and let a
+#: stranger keep operators of the same address out for all of it.
 MAX_PER_ADDRESS = 10
-#: After this many failures for one user, from anywhere, one attempt per USER_DELAY_SECONDS is allowed: a delay, as a
-#: lock would let strangers keep an operator out.
+ADDRESS_DELAY_SECONDS = WINDOW_SECONDS / MAX_PER_ADDRESS
+#: The same for one user, from anywhere.
 MAX_PER_USER = 30
 USER_DELAY_SECONDS = 10
 _V6_NETWORK_BITS = 64
+#: An IPv4 address, or an IPv6 address in brackets, and a port.
+_WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([^\]]+)\])(?::[0-9]{1,5})?\Z")
 #: Codes of a second factor are short. A caller with the right password may try MAX_CODES within a day from devices that
 #: have never signed in, then one per CODE_DELAY_SECONDS; each device that has signed in is counted by itself.
 CODES_SECONDS = 86_400
@@ -30,7 +36,7 @@ CODE_DELAY_SECONDS = 600
 def network(address: str) -> str:
     """Return what counts as one sender: an IPv4 address, or the IPv6 network of 64 bits that one owner has."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        found = ipaddress.ip_address(_without_port(address).partition("%")[0])
     except ValueError:
         return address[:64]
     if isinstance(found, ipaddress.IPv4Address):
@@ -38,6 +44,12 @@ def network(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ipaddress.ip_network((found, _V6_NETWORK_BITS), strict=False))
+
+
+def _without_port(address: str) -> str:
+    """Return an address without the port that some proxies write with it: each connection has another one."""
+    found = _WITH_PORT.match(address)
+    return address if found is None else found[1] or found[2]
 
 
 class LoginThrottle:
@@ -58,15 +70,14 @@ class LoginThrottle:
         are not noted.
         """
         now = self._clock()
-        subjects = _subjects(user, address, device)
+        limits = _limits(user, address, device)
 
         def note(connection: sa.Connection) -> None:
             _take_turns(connection)
             _forget_old(connection, now)
-            _refuse_too_many(connection, subjects[0], now)
-            for subject in subjects[1:]:
-                _refuse_too_soon(connection, subject, now, MAX_PER_USER, USER_DELAY_SECONDS)
-            rows = [{"subject": subject, "at": now} for subject in subjects]
+            for subject, (most, delay) in limits.items():
+                _refuse_too_soon(connection, subject, now, most, delay)
+            rows = [{"subject": subject, "at": now} for subject in limits]
             connection.execute(sa.insert(login_failures), rows)
 
         transact(self._engine, note)
@@ -84,14 +95,17 @@ class LoginThrottle:
 
     def succeeded(self, user: str, address: str, device: str = "") -> None:
         """Forget the failures and the codes of the user and of the address, or those of the device."""
-        subjects = [*_subjects(user, address, device), _code_of(user, device)]
+        subjects = [*_limits(user, address, device), _code_of(user, device)]
         gone = sa.delete(login_failures).where(login_failures.c.subject.in_(subjects))
         transact(self._engine, lambda connection: connection.execute(gone))
 
 
-def _subjects(user: str, address: str, device: str) -> list[str]:
-    """Return what is counted: first what has a limit of failures, then the user, whose attempts are delayed."""
-    return [f"device:{device}"] if device else [f"address:{network(address)}", f"user:{user}"]
+def _limits(user: str, address: str, device: str) -> dict[str, tuple[int, float]]:
+    """Return what is counted -> (how many failures it may have, delay between two attempts from then on)."""
+    of_sender = (MAX_PER_ADDRESS, ADDRESS_DELAY_SECONDS)
+    if device:
+        return {f"device:{device}": of_sender}
+    return {f"address:{network(address)}": of_sender, f"user:{user}": (MAX_PER_USER, USER_DELAY_SECONDS)}
 
 
 def _code_of(user: str, device: str) -> str:
@@ -112,19 +126,9 @@ def _forget_old(connection: sa.Connection, now: float) -> None:
     connection.execute(sa.delete(login_failures).where(sa.or_(old, at > now + AHEAD_SECONDS)))
 
 
-def _refuse_too_many(connection: sa.Connection, subject: str, now: float) -> None:
-    found = sa.select(sa.func.count(), sa.func.min(login_failures.c.at)).where(login_failures.c.subject == subject)
-    count, oldest = connection.execute(found).one()
-    if count >= MAX_PER_ADDRESS:
-        _refuse(oldest + WINDOW_SECONDS - now)
-
-
 def _refuse_too_soon(connection: sa.Connection, subject: str, now: float, most: int, delay: float) -> None:
     found = sa.select(sa.func.count(), sa.func.max(login_failures.c.at)).where(login_failures.c.subject == subject)
     count, newest = connection.execute(found).one()
     if count >= most and newest > now - delay:
-        _refuse(newest + delay - now)
-
-
-def _refuse(seconds: float) -> None:
-    raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=max(1, round(seconds)))
+        seconds = max(1, math.ceil(newest + delay - now))
+        raise ShoplaunchError("login_throttled", "too many failed logins", retry_after_seconds=seconds)

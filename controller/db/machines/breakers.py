@@ -24,6 +24,8 @@ PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0, 600.0)
 PATIENCE_SECONDS = 24 * 3600.0
 #: No probe's lease is longer; one that seems to be was taken by a clock that was ahead.
 LONGEST_PROBE_SECONDS = 900.0
+#: A server that fails for less may only be restarted.
+OUTAGE_SECONDS = 900.0
 #: A process that claimed an alarm so long ago is gone.
 CLAIM_SECONDS = 900.0
 _REASON_CHARS = 500
@@ -59,6 +61,10 @@ class Breaker:
     def rests(self, now: float) -> bool:
         """Return whether no call at all is made now. A time beyond the longest pause is of a clock that was ahead."""
         return self.next_at is not None and now < self.next_at <= now + PAUSES[-1]
+
+    def lacks_alarm(self, now: float) -> bool:
+        """Return whether it has been open for long and no alarm of that was delivered."""
+        return self.is_open and now - self.since >= OUTAGE_SECONDS and (self.alarmed_at or -1.0) < 0
 
     def wants_alarm(self, now: float) -> bool:
         """Return whether the operator is to be alarmed, if it lasts; a process that claimed that long ago is gone."""

@@ -13,6 +13,10 @@ from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import failing_duties
 
 DAY_SECONDS = 86_400.0
+#: Chores are done twice a minute: one that fails for a moment is no failing duty.
+CHORE_SECONDS = 900.0
+#: Names of chores end so, with the machine they fail on.
+ON = " on "
 #: A process that claimed a notification so long ago is gone.
 CLAIM_SECONDS = 900.0
 _MESSAGE_CHARS = 500
@@ -33,14 +37,19 @@ class FailingDuty:
     claimed_at: float | None = None
     well_at: float | None = None
 
-    def wants_alarm(self, now: float, patience: float) -> bool:
-        """Return whether the operator is to be notified: of a duty that fails for `patience` seconds, after a day
-        again, then after pauses that double; and once it is done again. Times far ahead are of a clock that was."""
+    def wants_alarm(self, now: float) -> bool:
+        """Return whether the operator is to be notified now: no other process is about to do that."""
         if self.claimed_at is not None and -AHEAD_SECONDS <= now - self.claimed_at < CLAIM_SECONDS:
             return False
+        return self.lacks_alarm(now)
+
+    def lacks_alarm(self, now: float) -> bool:
+        """Return whether a notification is due and not delivered: of a duty that fails, a chore for a while, after a
+        day again, then after pauses that double; and once it is done again. Times far ahead are of a clock that was."""
         if self.well_at is not None:
             return True
         if self.alarmed_at is None:
+            patience = CHORE_SECONDS if ON in self.name else 0.0
             return now - self.since >= patience or self.since > now
         pause = max(DAY_SECONDS, self.alarmed_at - self.since)
         return now - self.alarmed_at >= pause or self.alarmed_at > now + AHEAD_SECONDS

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from controller.db.row_holds import Hold, held
 from controller.db.tables import jobs, server_breakers, server_slots, servers
+from controller.this_machine import Machine
 from shared.errors import ShoplaunchError
 
 _NOT_ALARMED = {"locked_told_at": None, "locked_told_by": None}
 
 #: How agents are started: at once where possible, or by cron only.
 AUTO, CRON = "auto", "cron"
+#: The setting that names the machine of a server whose panel is called at no address.
+MACHINE = "machine"
 #: The last outcome is written again only when it differs, or is this much older.
 _SAME_SECONDS = 60.0
 #: Accounts with the same outcome are counted up to this number.
@@ -61,6 +64,16 @@ class Server:
     start_learned: Learned | None = None
     #: Which agents its accounts get (controller.db.machines.channels).
     channel: str = "stable"
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine on which its accounts live, None where that was never noted."""
+        noted = self.settings.get(MACHINE)
+        return None if noted is None else Machine(**noted)
+
+    def on(self, machine: Machine) -> Server:
+        """Return the server with its accounts on `machine`."""
+        return replace(self, settings={**self.settings, MACHINE: vars(machine)})
 
 
 def of_columns(columns: Mapping[Any, Any]) -> Server:

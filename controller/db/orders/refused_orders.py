@@ -143,6 +143,13 @@ def of_order(domain: str, service_id: str | None, signed_by: str | None) -> sa.C
     return which if signed_by is None else sa.and_(which, table.c.signed_by.in_((signed_by, "")))
 
 
+def of_this_order(domain: str, service_id: str | None, signed_by: str) -> sa.ColumnElement[bool]:
+    """Return the condition for refusals of this very order: of its service, or of its domain where neither has one."""
+    if service_id is not None:
+        return of_service(signed_by, service_id)
+    return sa.and_(table.c.service_id.is_(None), table.c.domain == domain, table.c.signed_by.in_((signed_by, "")))
+
+
 def is_open(connection: sa.Connection, which: sa.ColumnElement[bool]) -> bool:
     """Return whether one that meets `which` is open."""
     return connection.execute(sa.select(table.c.id).where(which, table.c.settled == "").limit(1)).first() is not None
@@ -165,12 +172,22 @@ def drop(connection: sa.Connection, which: sa.ColumnElement[bool]) -> set[str]:
     return {row.domain for row in found} - {""}
 
 
-def settle(connection: sa.Connection, which: sa.ColumnElement[bool], how: str, now: float, job: str | None) -> None:
-    """Settle the open ones that meet `which`, and forget their content. Where there is a job, that decides: also those
-    that were dismissed meanwhile."""
-    before = ("", DISMISSED) if how == JOB else ("",)
+def settle(
+    connection: sa.Connection,
+    which: sa.ColumnElement[bool],
+    how: str,
+    now: float,
+    job: str | None,
+    dismissed: sa.ColumnElement[bool] | None = None,
+) -> None:
+    """Settle the open ones that meet `which`, and forget their content; and of those that were dismissed meanwhile the
+    ones that meet `dismissed`, where it is given: a job decides."""
+    before = ("",) if dismissed is None else ("", DISMISSED)
+    wanted = sa.and_(which, table.c.settled == "")
+    if dismissed is not None:
+        wanted = sa.or_(wanted, sa.and_(dismissed, table.c.settled == DISMISSED))
     # Read first: a statement that writes waits for others
-    found = numbers(connection, sa.and_(which, table.c.settled.in_(before)))
+    found = numbers(connection, wanted)
     if found:
         values = {"settled": how, "settled_at": now, "job": job, "document": None, "alarm": ""}
         those = (table.c.id.in_(found), table.c.settled.in_(before))

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from controller.db.facts import Facts, Problem, decode, stores
 from controller.db.jobs import NEED_SERVER
+from controller.db.machines import breakers, duties
 from controller.db.orders.services import BilledService
-from controller.db.tables import jobs, refused_orders, server_breakers, services
+from controller.db.shapes import UNREADABLE, DamagedRow, tell
+from controller.db.tables import agent_channels, jobs, refused_orders, server_breakers, services
 
 if TYPE_CHECKING:
     from shared.documents import Error
@@ -29,17 +31,41 @@ class WantedAlarm(NamedTuple):
     problem: Problem | None
 
 
+class Undelivered(NamedTuple):
+    """How many alarms are due and not delivered, by what they are about."""
+
+    jobs: int = 0
+    orders: int = 0
+    servers: int = 0
+    duties: int = 0
+    channels: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many they are together."""
+        return sum(self)
+
+
+class DueJob(NamedTuple):
+    """A job, and since when it is due."""
+
+    job: str
+    since: float
+
+
 #: At most this many forgotten services are handled at once.
 MANY = 1000
 
 
-def oldest_due(connection: sa.Connection, now: float) -> float | None:
-    """Return since when the longest waiting job is due, of those without a lease that do not wait for a server whose
+def oldest_due(connection: sa.Connection, now: float) -> DueJob | None:
+    """Return the job that has been due for longest, of those without a lease that do not wait for a server whose
     breaker is open; None without any."""
     free = sa.or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
     opened = sa.select(server_breakers.c.server).where(server_breakers.c.next_at.is_not(None))
     waits = sa.and_(jobs.c.state.in_(NEED_SERVER), jobs.c.server.in_(opened))
-    return connection.execute(sa.select(sa.func.min(jobs.c.wake_at)).where(free, ~waits)).scalar()
+    query = sa.select(jobs.c.id, jobs.c.wake_at).where(jobs.c.wake_at <= now, free, ~waits)
+    row = connection.execute(query.order_by(jobs.c.wake_at).limit(1)).first()
+    return None if row is None else DueJob(*row)
 
 
 def open_refused(connection: sa.Connection) -> int:
@@ -48,13 +74,19 @@ def open_refused(connection: sa.Connection) -> int:
     return connection.execute(query).scalar_one()
 
 
-def alarms_wanted(connection: sa.Connection) -> tuple[int, int]:
-    """Return how many alarms are not delivered: (those of jobs, those of refused orders)."""
+def alarms_wanted(connection: sa.Connection, now: float) -> Undelivered:
+    """Return how many alarms are not delivered; those that a process is sending just now count as well."""
     of_jobs = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.alarm == "wanted")
-    of_orders = (
-        sa.select(sa.func.count()).select_from(refused_orders).where(refused_orders.c.alarm.not_in(("", "told")))
+    is_wanted = refused_orders.c.alarm.not_in(("", "told"))
+    of_orders = sa.select(sa.func.count()).select_from(refused_orders).where(is_wanted)
+    of_channels = sa.select(sa.func.count()).select_from(agent_channels).where(agent_channels.c.alarm == "wanted")
+    return Undelivered(
+        jobs=connection.execute(of_jobs).scalar_one(),
+        orders=connection.execute(of_orders).scalar_one(),
+        servers=sum(one.lacks_alarm(now) for one in breakers.listed(connection)),
+        duties=sum(one.lacks_alarm(now) for one in duties.listed(connection)),
+        channels=connection.execute(of_channels).scalar_one(),
     )
-    return connection.execute(of_jobs).scalar_one(), connection.execute(of_orders).scalar_one()
 
 
 def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[WantedAlarm]:
@@ -66,7 +98,13 @@ def jobs_wanting_alarm(connection: sa.Connection, limit: int) -> list[WantedAlar
 
 
 def _alarm(row: sa.Row[object]) -> WantedAlarm:
-    error, problem = json.loads(row.error) if row.error else None, decode(json.loads(row.facts)).alarm_problem
+    error, problem = None, None
+    try:
+        error, problem = json.loads(row.error) if row.error else None, decode(json.loads(row.facts)).alarm_problem
+    except (DamagedRow, *UNREADABLE) as damage:
+        found = DamagedRow(f"what is stored of job {row.id} is damaged: {getattr(damage, 'message', damage)}")
+        tell(found)
+        error = found.as_dict()
     return WantedAlarm(row.id, row.domain, row.folder, row.server, row.state, row.updated_at, error, problem)
 
 

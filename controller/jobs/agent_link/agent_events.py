@@ -75,26 +75,27 @@ def job_of(connection: sa.Connection, holder: AgentToken, *, lock: bool = False)
     return job
 
 
-def is_over(job: Job, now: float, late: float = 0.0) -> bool:
-    """Return whether the validity of the job's current attempt ended at least `late` seconds ago.
+def is_over(job: Job, holder: AgentToken, now: float, late: float = 0.0) -> bool:
+    """Return whether the validity of the job file that `holder` came with ended at least `late` seconds ago.
 
     The file of an attempt being prepared may lie in the account before its validity is noted, and an agent that rolls
-    back has a new one.
+    back has a new one: their tokens, as old as they, say how long these are valid.
     """
-    if job.state in (states.PREPARING, states.CANCELLED) or job.expires_at is None:
-        return False
-    return now >= job.expires_at + late
+    end = job.expires_at
+    if end is None or job.state in (states.PREPARING, states.CANCELLED):
+        end = max(end or 0.0, holder.until)
+    return now >= end + late
 
 
 def _take(connection: sa.Connection, holder: AgentToken, event: Event, size: int, now: float) -> tuple[Job, Job]:
     """Return the job before and after the event."""
     job = job_of(connection, holder, lock=True)
+    if is_over(job, holder, now, LATE_SECONDS):
+        raise ShoplaunchError("token_invalid", "the token is too old")
     if job.state == states.CANCELLED and event["event"] != "cleaned":
         raise ShoplaunchError("cancelled", "the job was cancelled")
-    if is_over(job, now, LATE_SECONDS):
-        raise ShoplaunchError("token_invalid", "the token is too old")
     counted = _spend(job, event, size, now)
-    columns = _changes(connection, job, event, now)
+    columns = _changes(connection, job, event, now, is_late=is_over(job, holder, now))
     if columns:
         return job, jobs.update(connection, job, now, **(counted | columns))
     return job, jobs.count(connection, job, **counted)
@@ -110,13 +111,13 @@ def _spend(job: Job, event: Event, size: int, now: float) -> JobColumns:
     return {"heartbeats_until": until} if is_heartbeat else {"reports_until": until}
 
 
-def _changes(connection: sa.Connection, job: Job, event: Event, now: float) -> JobColumns:
-    """Return the job's columns after `event`, {} when it has no effect (any more)."""
+def _changes(connection: sa.Connection, job: Job, event: Event, now: float, *, is_late: bool) -> JobColumns:
+    """Return the job's columns after `event`, {} when it has no effect (any more); `is_late`: its file is not valid."""
     if job.forgotten_at is not None:
         # The client's data in it was erased, and must stay erased
         return {}
     counts = is_final(event) and states.may(job.state, f"agent_{event['event']}")
-    if is_over(job, now) and not counts and event["event"] != "cleaned":
+    if is_late and not counts and event["event"] != "cleaned":
         return {}
     stored: JobColumns = {}
     if event["seq"]:

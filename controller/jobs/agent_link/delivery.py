@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller.account import Account
@@ -34,18 +35,28 @@ def digests(files: SkeletonFiles, job_file: bytes) -> dict[str, list[str]]:
     }
 
 
-def changed_files(panel: Panel, account: Account, put: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return which of the files `put` (see `digests`) were changed or removed, in words; [] for none, or where the
-    panel cannot tell. Raises ShoplaunchError of the panel."""
+@dataclass(frozen=True)
+class Comparison:
+    """What became of the files placed in an account, in words: those changed or removed since, and those of which the
+    panel cannot tell."""
+
+    changed: list[str]
+    unread: list[str]
+
+
+def compared(panel: Panel, account: Account, put: Mapping[str, Sequence[str]]) -> Comparison:
+    """Compare the account's files with those that were `put` (see `digests`). Raises ShoplaunchError of the panel."""
     if not put:
-        return []
+        return Comparison([], [])
     found = dict(panel.agent_digests(account))
     found[JOB_FILE] = panel.file_sha256(account, f"{FOLDER}/{JOB_FILE}")
-    return [
+    changed = [
         f"{FOLDER}/{name} {'is gone' if found[name] is None else 'was changed'}"
         for name, right in put.items()
         if name in found and found[name] not in right
     ]
+    unread = [f"{FOLDER}/{name} cannot be read through this panel" for name in put if name not in found]
+    return Comparison(changed, unread)
 
 
 def changed_line(panel: Panel, account: Account, job_id: str) -> list[str]:
@@ -65,14 +76,16 @@ def _is_as_put(line: str, job_id: str) -> bool:
 
 
 def explained(panel: Panel, account: Account, job: Job, error: Error) -> Error:
-    """Return why the agent is silent: `error`, or what was damaged since its placement."""
+    """Return why the agent is silent: what was damaged since its placement, else `error`, which then says of which
+    files that is not known."""
     if error.get("code") not in _UNEXPLAINED:
         return error
     try:
-        found = changed_files(panel, account, facts.of(job).put_sha256 or {}) + changed_line(panel, account, job.id)
+        found = compared(panel, account, facts.of(job).put_sha256 or {})
+        changed = found.changed + changed_line(panel, account, job.id)
     except ShoplaunchError:
         # The panel failed to show the files, but the agent is silent all the same
         return error
-    if not found:
-        return error
-    return ShoplaunchError(CODE, f"{error['message']}; since it was put there, {', '.join(found)}").as_dict()
+    if not changed:
+        return {**error, "message": "; ".join([error["message"], *found.unread])}
+    return ShoplaunchError(CODE, f"{error['message']}; since it was put there, {', '.join(changed)}").as_dict()

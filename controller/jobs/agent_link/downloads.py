@@ -64,7 +64,7 @@ def _opened(connection: sa.Connection, holder: AgentToken, name: str, now: float
     job = agent_events.job_of(connection, holder)
     if job.state == states.CANCELLED:
         raise ShoplaunchError("cancelled", "the job was cancelled")
-    if job.bundle != name or not states.may(job.state, "agent_works") or agent_events.is_over(job, now):
+    if job.bundle != name or not states.may(job.state, "agent_works") or agent_events.is_over(job, holder, now):
         raise ShoplaunchError("token_invalid", "the token does not open this bundle now")
     return job, bundles.get(connection, job.bundle)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from controller.agent_archive import versions
+from controller.db.jobs import Job
 from controller.jobs.record import sanitize
 from shared.bundle import MAX_TABLES_BYTES
 from shared.errors import ShoplaunchError
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 #: The maximum of the database's column.
 MAX_SEQ = 2**31 - 1
 _LOG_BYTES = 256 * 1024
-#: Size limits by kind; agents of earlier releases send their log with a failure, which is discarded.
+#: Size limits by kind; agents of earlier releases send a failure with all their log, which is discarded.
 MOST_BYTES = {"finished": _LOG_BYTES + MAX_TABLES_BYTES, "failed": _LOG_BYTES}
 LARGEST_BYTES = max(MOST_BYTES.values())
 #: The final report on all tables that a bundle may have holds fewer.
@@ -42,6 +45,22 @@ def read(body: bytes) -> dict[str, object]:
 def _check_size(size: int, most: int) -> None:
     if size > most:
         raise ShoplaunchError("event_too_large", f"a report of {size} bytes; of its kind {most} at most")
+
+
+def is_of_earlier_agents(document: Mapping[str, object], size: int) -> bool:
+    """Return whether only agents of earlier releases send such a report of `size` bytes."""
+    return document.get("event") == "failed" and size > MAX_REPORT_BYTES
+
+
+def require_earlier_agent(job: Job, folder: Path, size: int) -> None:
+    """Raise ShoplaunchError `event_too_large` where the agent of the job's attempt is the one installed in `folder`."""
+    try:
+        installed = versions.installed(folder).version
+    except ShoplaunchError:
+        # This machine has none: the release of the attempt's agent is not known
+        return
+    if job.agent == installed:
+        _check_size(size, MAX_REPORT_BYTES)
 
 
 def checked(document: Mapping[str, object]) -> Event:

@@ -16,6 +16,7 @@ from controller.db.connection.engine import reading, transact
 from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.db.machines import servers
+from controller.db.shapes import UNREADABLE, DamagedRow
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import preparation, step_runner
@@ -45,7 +46,7 @@ AGAIN_SECONDS = 60.0
 #: A job that fails unexpectedly is left alone for this long.
 TROUBLE_SECONDS = 30.0
 #: What reading a job raises whose stored documents are damaged.
-_DAMAGED = (AttributeError, LookupError, TypeError, ValueError)
+_DAMAGED = (DamagedRow, *UNREADABLE)
 #: Longest duration of work outside of steps: a mail is sent, a panel answers, or removes an account.
 ASIDE_SECONDS, UNDO_SECONDS = 360.0, lease.LONGEST_SECONDS
 
@@ -99,7 +100,7 @@ class JobRunner:
             return None
         begun, known = read
         held = lease.Lease(self._engine, job_id, self._owner, self._clock)
-        held.longest = max((step.longest for step in begun.steps), default=held.longest)
+        held.longest = max((step.outlasts for step in begun.steps), default=held.longest)
         return Claimed(held, step_runner.claim(connection, held, begun, moment), known)
 
     def _read_due(
@@ -301,7 +302,7 @@ class JobRunner:
             found = first.pop() if first else self._following(job, rows, self._clock())
             if found and rests(connection):
                 return []
-            held.longest = max((step.longest for step in found), default=held.longest)
+            held.longest = max((step.outlasts for step in found), default=held.longest)
             return found
 
         return step_runner.Way(following, self._tools(job))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
 from controller.db import facts, jobs, steps
 from controller.db.connection import refusals
-from controller.db.documents import JobColumns
+from controller.db.documents import JobColumns, StepColumns
 from controller.db.jobs import Job
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
@@ -53,7 +53,7 @@ class Noted:
         self._before = plan.rows(self.connection, self.job)
         self.rows = dict(self._before)
 
-    def update(self, name: str, **values: Any) -> None:
+    def update(self, name: str, **values: Unpack[StepColumns]) -> None:
         """Change a step."""
         self.rows[name] = replace(self.rows[name], **values)
 
@@ -112,8 +112,9 @@ def _done(noted: Noted, job: Job, step: plan.Step, outcome: Outcome, now: float)
     if outcome.effect is not None and job.state != states.CANCELLED:
         outcome.effect(noted.connection)
     state = steps.SKIPPED if outcome.skipped else steps.DONE
-    values = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
-    noted.update(step.name, **values, note=outcome.note[:500])
+    values: StepColumns = {"state": state, "finished_at": now, "error": None, "failures": 0, "not_before": None}
+    values["note"] = outcome.note[:500]
+    noted.update(step.name, **values)
     known = facts.of(job)
     known = known if outcome.learned is None else outcome.learned(known)
     columns: JobColumns = {**outcome.columns, **facts.column(known)}
@@ -169,8 +170,8 @@ def _failed(noted: Noted, job: Job, step: plan.Step, error: Error, now: float) -
     row = noted.rows[step.name]
     if error["retryable"] and row.failures < len(step.delays):
         wait = step.delays[row.failures]
-        again = {"state": steps.WAITING, "failures": row.failures + 1, "not_before": now + wait}
-        noted.update(step.name, **again, error=error)
+        failures, not_before = row.failures + 1, now + wait
+        noted.update(step.name, state=steps.WAITING, failures=failures, not_before=not_before, error=error)
         return {"error": error} if job.state != states.CANCELLED else {}
     noted.update(step.name, state=steps.FAILED, finished_at=now, error=error)
     if follow_up.may_take_back(job, step.name) and states.may(job.state, "take_back"):

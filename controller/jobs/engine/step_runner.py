@@ -63,7 +63,7 @@ def claim(connection: sa.Connection, held: lease.Lease, begun: Begun, moment: Mo
     for step in begun.steps:
         rows[step.name] = steps.begun(rows[step.name], moment.now)
     at = jobs.changed_at(job, moment.now)
-    columns = {"step": _shown(job, begun.steps), "updated_at": at} if begun.steps else {}
+    columns: JobColumns = {"step": _shown(job, begun.steps), "updated_at": at} if begun.steps else {}
     job = held.hold(connection, job, moment, **columns)
     steps.write(connection, job.id, begun.rows, rows)
     return Begun(job, begun.steps, rows)

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from controller.db.due import DueServer
 from controller.db.jobs import Job
 from controller.db.machines import workers
 from controller.jobs.engine import presence, visiting
+from controller.jobs.engine.capacity.servers_here import ServersHere
 from controller.jobs.engine.capacity.slots import Slots
 from controller.jobs.engine.capacity.thread_shares import PER_SERVER, SILENT_SECONDS, ThreadShares, Waiting
 from controller.jobs.engine.chores_thread import Chores, ChoresThread
@@ -73,7 +74,7 @@ class Worker:
     ) -> None:
         self._engine = engine
         options = options or WorkerOptions()
-        self._own, self._is_left = options.own, options.is_left
+        self._own, self._is_left = ServersHere(engine, options.own), options.is_left
         self._clock = clock = clock or DatabaseClock(engine)
         self.name = presence.process_name()
         self._local_workers = LocalWorkers(self.name, options.wakeup, engine, clock)
@@ -85,7 +86,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._beats_thread: threading.Thread | None = None
         self._pulse = Pulse()
-        self._woken = 0
+        self._given_before = due_hint.given()
         self._end = end or end_process
         self._chores = ChoresThread(chores, self._is_left)
         self._watchdog = Watchdog(lambda: self._thread, self._pulse, self._give_up, self._chores.under_way)
@@ -170,7 +171,7 @@ class Worker:
                 took = time.monotonic() - began
                 self._pulse.failures = 0
                 is_soon = self._leaves_some or self._is_full
-                self._woken += due_hint.wait(due.LATE_SECONDS if is_soon else POLL_SECONDS)
+                due_hint.wait(due.LATE_SECONDS if is_soon else POLL_SECONDS)
                 # Hints in quick succession count as one
                 pause = max(SHORT_SECONDS if self._is_short else LEAST_SECONDS, took * PAUSE_PER_LOOK)
                 stopping.wait(began + min(pause, POLL_SECONDS) - time.monotonic())
@@ -184,6 +185,7 @@ class Worker:
         """Begin drains of the servers with due jobs. Raises RuntimeError when the machine has no thread left."""
         self._under_way = {key: found for key, found in list(self._under_way.items()) if found[1].is_alive()}
         if not self._is_left():
+            self._own.look()
             self._local_workers.take_over()
         self._begin()
         self._chores.begin()
@@ -295,9 +297,7 @@ class Worker:
         have due jobs; with other workers around, those that were hinted at, and jobs that nobody has begun with for a
         while."""
         hinted = due_hint.taken()
-        if any(server not in self._own for server in hinted - {due_hint.EVERY}):
-            # Which worker serves them is not known here
-            self._local_workers.notify()
+        self._pass_on(hinted)
         places, found = self._look(busy)
         found = [one for one in found if one.server in self._own]
         if due_hint.EVERY in hinted or not found or not self._local_workers.are_there:
@@ -308,6 +308,12 @@ class Worker:
         if any(one.jobs and one.server not in hinted for one in begun):
             self._patience = _patience()
         return places, [one for one in begun if one.jobs or one.visits]
+
+    def _pass_on(self, hinted: Collection[str]) -> None:
+        """Let this machine's other workers look where a hint is for a server that is not one's own."""
+        if any(server not in self._own for server in hinted if server != due_hint.EVERY):
+            # Which worker serves them is not known here
+            self._local_workers.notify()
 
     def _look(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
@@ -331,7 +337,7 @@ class Worker:
         while not stopping.is_set():
             rounds, moved = self._pulse.rounds, self._chores.pulse.rounds
             go_on = self._chores.are_given and (self._chores.under_way() is None or moved != chores_seen)
-            sign = functools.partial(workers.beat, chores=go_on, counted=self._counted())
+            sign = functools.partial(workers.beat, chores=go_on, counted=self._counted(), heard=self._heard())
             # A worker that begins nothing must not appear as one that does
             written = rounds != seen and not self._is_left() and self._write(sign)
             seen, chores_seen = (rounds, moved) if written else (seen, chores_seen)
@@ -342,7 +348,12 @@ class Worker:
 
     def _counted(self) -> workers.Counted:
         tally = self.drain.tally
-        return workers.Counted(tally.claims, tally.missed, self._woken, self._own.text)
+        hints = due_hint.given() - self._given_before
+        return workers.Counted(tally.claims, tally.missed, hints, self._own.text)
+
+    def _heard(self) -> workers.Heard | None:
+        """Return what the worker has heard of a broker, None without one."""
+        return None
 
     def _write(self, sign: workers.Sign) -> bool:
         return presence.write_sign(self._engine, sign, self.name, presence.WORKER)

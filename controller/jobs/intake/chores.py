@@ -17,13 +17,13 @@ from controller.db.orders import refused_orders, services
 from controller.db.orders.refused_orders import RefusedOrder
 from controller.jobs.engine.monitoring import alarms, health
 from controller.jobs.engine.operations import set_back
-from controller.jobs.intake import billing_events, duties, orders, roll_outs
+from controller.jobs.intake import billing_events, duties, roll_outs
 from controller.jobs.intake.installation import Installation
+from controller.jobs.intake.refused_orders import shown_domain
 from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle.emergency_log import report
 from controller.jobs.lifecycle.panel_access import server_outage
 from controller.jobs.retention import spools, sweep
-from controller.shop_address import ShopAddress
 from controller.telemetry.job_at_hand import working_on
 from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError, advice
@@ -37,8 +37,6 @@ LISTED = 500
 FAILURES = 2
 #: Pause before an alarm that failed is tried again.
 AGAIN_SECONDS = 60.0
-#: A server that fails for less may only be restarted.
-OUTAGE_SECONDS = 900.0
 
 
 def _nobody() -> None:
@@ -194,7 +192,7 @@ def alarm_failing_servers(installation: Installation, move: Callable[[], None] =
         found = breakers.opened(connection).values()
     for breaker in found:
         now = installation.now()
-        if not breaker.wants_alarm(now) or now - breaker.since < OUTAGE_SECONDS:
+        if not breaker.wants_alarm(now) or now - breaker.since < breakers.OUTAGE_SECONDS:
             continue
         move()
         if not transact(installation.engine, functools.partial(breakers.claim_alarm, breaker=breaker, now=now)):
@@ -251,7 +249,8 @@ def _number(order: RefusedOrder) -> str:
 def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
     return Alarm(
         job=refused_orders.MAILED.format(order.id),
-        domain=_readable_host(order.domain),
+        # A mail repeats no text of others
+        domain=shown_domain(order.domain, otherwise="-"),
         server="-",
         state=REFUSED,
         step=None,
@@ -264,11 +263,3 @@ def _alarm(installation: Installation, order: RefusedOrder) -> Alarm:
         # Refused for another reason, it is another alarm; so it is for one that was there before
         number=f"{round(order.first_at)}.{order.reason}",
     )
-
-
-def _readable_host(domain: str) -> str:
-    """Return the domain as people read it, "-" for text that is no domain."""
-    try:
-        return ShopAddress.on_usual_port(orders.check_domain(domain)).readable_host
-    except ShoplaunchError:
-        return "-"

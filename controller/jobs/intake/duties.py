@@ -31,12 +31,8 @@ SWEEP = "retention's sweep"
 LATE_SECONDS = 2 * 86_400.0
 #: Between two checks for duties that are late.
 LOOK_SECONDS = 3600.0
-#: Chores are done twice a minute: one that fails for a moment is no failing duty.
-CHORE_SECONDS = 900.0
 #: A chore of which nothing was heard for longer has no worker any more that could do it.
 GONE_SECONDS = 3600.0
-#: Names of chores end so, with the machine they fail on.
-_ON = " on "
 #: What became of the chores of a round: name -> error, None where it was done.
 Outcomes = Mapping[str, BaseException | None]
 _CODES = {BACKUP: "backup_failed", RETENTION: "retention_failed", SWEEP: "retention_failed"}
@@ -45,7 +41,7 @@ _CHORES_FAIL = "chores_fail"
 
 def code_of(name: str) -> str:
     """Return the error code of a duty that is not done."""
-    return _CODES.get(name.partition(_ON)[0], _CHORES_FAIL)
+    return _CODES.get(name.partition(duties.ON)[0], _CHORES_FAIL)
 
 
 def note_failure(connection: sa.Connection, name: str, problem: BaseException, now: float) -> None:
@@ -64,7 +60,7 @@ def note_command(config: Config, name: str, problem: ShoplaunchError) -> None:
 
 def note_chores(installation: Installation, outcomes: Outcomes) -> None:
     """Note which chores of this machine fail, and which are done again. Raises database_busy."""
-    named = {f"{name}{_ON}{socket.gethostname()[:60]}": problem for name, problem in outcomes.items()}
+    named = {f"{name}{duties.ON}{socket.gethostname()[:60]}": problem for name, problem in outcomes.items()}
     with reading(installation.engine) as connection:
         known = {one.name for one in duties.listed(connection) if one.well_at is None}
     news = {name: problem for name, problem in named.items() if problem is not None or name in known}
@@ -88,8 +84,7 @@ def alarm(installation: Installation, move: Callable[[], None]) -> None:
         found = duties.listed(connection)
     for duty in found:
         now = installation.now()
-        patience = CHORE_SECONDS if _ON in duty.name else 0.0
-        if not duty.wants_alarm(now, patience):
+        if not duty.wants_alarm(now):
             continue
         move()
         if not transact(installation.engine, functools.partial(duties.claim_alarm, duty=duty, now=now)):
@@ -136,7 +131,9 @@ def _forget_gone(installation: Installation) -> None:
     now = installation.now()
     with reading(installation.engine) as connection:
         found = [
-            one for one in duties.listed(connection) if _ON in one.name and abs(now - one.failed_at) > GONE_SECONDS
+            one
+            for one in duties.listed(connection)
+            if duties.ON in one.name and abs(now - one.failed_at) > GONE_SECONDS
         ]
     for one in found:
         transact(installation.engine, functools.partial(duties.forget, duty=one))

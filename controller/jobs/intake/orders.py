@@ -258,7 +258,8 @@ def _settle_refused(connection: sa.Connection, job: Job, sender: Sender, now: fl
         which = refused_orders.of_order(job.domain, job.service_id, None)
     elif sender.source == BILLING:
         which = refused_orders.of_service(sender.signed_by, job.service_id or "")
-    refused_orders.settle(connection, which, refused_orders.JOB, now, job.id)
+    own = refused_orders.of_this_order(job.domain, job.service_id, job.signed_by)
+    refused_orders.settle(connection, which, refused_orders.JOB, now, job.id, own)
 
 
 def _fitted(order: Order, bundle: Bundle) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import idna
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from controller.db import jobs
 from controller.db.connection.engine import transact
 from controller.db.jobs import Job
 from controller.db.orders import refused_orders
@@ -46,7 +46,9 @@ def is_refusal(error: ShoplaunchError) -> bool:
 def refuse(
     engine: sa.Engine, sender: Sender, document: Mapping[str, object], error: ShoplaunchError, now: float
 ) -> None:
-    """Store that the order (or event) `document` was refused.
+    """Store that the order (or event) `document`, which came at `now`, was refused.
+
+    Nothing is stored of an order whose job another request has made since: this refusal comes late.
 
     Raises ShoplaunchError `database_busy`, and as the sender's `still` does.
     """
@@ -56,11 +58,13 @@ def refuse(
     service_id = document.get("service_id")
     service_id = service_id if isinstance(service_id, str) and _SERVICE.match(service_id) else None
     values = {"source": source, "signed_by": signed_by, "service_id": service_id, "error": error.as_dict()}
-    key = _key(source, signed_by, service_id, document)
+    key, shown = _key(source, signed_by, service_id, document), _shown(document)
+    domain_key = sha256_hex(str(shown["domain"]).encode())
 
     def work(connection: sa.Connection) -> None:
         sender.still(connection)
-        refused_orders.note(connection, key, now, **values, **_shown(document))
+        if service_id is None or not jobs.is_begun(connection, domain_key, signed_by, service_id, now):
+            refused_orders.note(connection, key, now, **values, **shown)
 
     try:
         transact(engine, work)
@@ -80,7 +84,9 @@ def note_service(connection: sa.Connection, service: BilledService, source: str,
 def settle_service(engine: sa.Engine, service: BilledService, job: Job, now: float) -> None:
     """Settle the refusals of billing's service: it has a job, which was made before the two were one transaction."""
     which = refused_orders.of_service(service.signed_by, service.service_id)
-    transact(engine, lambda connection: refused_orders.settle(connection, which, refused_orders.JOB, now, job.id))
+    transact(
+        engine, lambda connection: refused_orders.settle(connection, which, refused_orders.JOB, now, job.id, which)
+    )
 
 
 def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
@@ -89,12 +95,12 @@ def end_service(engine: sa.Engine, service: BilledService, now: float) -> None:
     transact(engine, lambda connection: refused_orders.settle(connection, which, refused_orders.TERMINATED, now, None))
 
 
-def shown_domain(domain: str) -> str:
-    """Return the domain of a refused order in its own script, or as given when it is none."""
+def shown_domain(domain: str, otherwise: str | None = None) -> str:
+    """Return the domain of a refused order in its own script; `otherwise`, or the text as given, when it is none."""
     try:
-        return ShopAddress.on_usual_port(domain).readable_host
-    except idna.IDNAError:
-        return domain
+        return ShopAddress.on_usual_port(orders.check_domain(domain)).readable_host
+    except ShoplaunchError:
+        return domain if otherwise is None else otherwise
 
 
 def _key(source: str, signed_by: str, service_id: str | None, document: Mapping[str, object]) -> str:

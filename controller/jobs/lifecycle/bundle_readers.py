@@ -14,9 +14,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from controller.access_lists import NotKept, close_to_all_but, readers
-from controller.db import facts, jobs
+from controller.db import facts
 from controller.db.connection.engine import reading
-from controller.db.jobs import Job, Restoring
+from controller.db.jobs import Job
+from controller.db.machines import jobs_there
+from controller.db.machines.jobs_there import Restoring
 from controller.jobs.lifecycle import states
 from controller.panels.registry import here
 from shared.errors import ShoplaunchError
@@ -114,7 +116,7 @@ def _wanted(engine: sa.Engine, now: float, name: str | None = None, reader: int 
     """Return bundle's name -> ids of the users that need it; only of the bundle `name`, and of the user `reader`."""
     found: dict[str, set[int]] = {}
     with reading(engine) as connection:
-        for job in jobs.restoring_on(connection, here(), OPEN, name, reader):
+        for job in jobs_there.restoring_on(connection, here(), OPEN, name, reader):
             over = job.expires_at is not None and now > job.expires_at + LEEWAY_SECONDS
             user = _user_of(job)
             if user is not None and (job.state == states.PREPARING or not over):

@@ -62,7 +62,8 @@ class Bundles:
         `paid` for, if that is given.
 
         Raises ShoplaunchError `name_invalid`, `name_taken`, `bundle_missing`,
-        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`.
+        `bundle_damaged`, `bundle_digest`, `manifest_invalid`, `bundle_format`, `recipe_missing`, `disk_full`;
+        PermissionError where `source` or the folder is closed to this user.
         """
         if not NAME.match(name):
             raise ShoplaunchError("name_invalid", f"not a bundle's name: {name[:80]!r}")
@@ -147,6 +148,9 @@ def _copied(source: Path, target: Path) -> Iterator[Path]:
                 shutil.copyfileobj(stream, copy, _COPY_BYTES)
                 copy.flush()
                 os.fsync(copy.fileno())
+        except PermissionError:
+            # It names its file, which may be either; for whom it is closed is said where it is shown
+            raise
         except OSError as problem:
             code = _REFUSALS.get(problem.errno or 0, "file_error")
             raise ShoplaunchError(code, f"{target}: {problem.strerror}") from None

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Unpack
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from controller import measures
 from controller.db import jobs, leases
 from controller.db.connection.clock import Clock, Moment, at
 from controller.db.connection.engine import reading, transact
+from controller.db.documents import JobColumns
 from controller.db.jobs import Job
 from controller.jobs.lifecycle.emergency_log import report
 from controller.telemetry.job_at_hand import as_here
@@ -128,7 +129,7 @@ class Lease:
 
         return transact(self._engine, work)
 
-    def hold(self, connection: sa.Connection, job: Job, moment: Moment, **columns: Any) -> Job:
+    def hold(self, connection: sa.Connection, job: Job, moment: Moment, **columns: Unpack[JobColumns]) -> Job:
         """As `take`, within a transaction that has locked the free `job`, and change columns; return it."""
         self._renewed_at = counted()
         held = leases.hold(connection, job, self.owner, moment.now + self.seconds, **columns)

@@ -62,6 +62,12 @@ class Step:
     #: Whether it does nothing but note something: it begins and ends where those before it are noted.
     only_notes: bool = False
 
+    @property
+    def outlasts(self) -> float:
+        """How long its requests may go on once its worker is gone, in seconds; what only looks leaves nothing behind
+        that others would have to wait for, however its worker ended."""
+        return 0.0 if self.settles == 0.0 else self.longest
+
 
 def _by_name(*steps: Step) -> dict[str, Step]:
     return {step.name: step for step in steps}

@@ -226,7 +226,7 @@ class Work:
         return job, jobs.update(connection, job, self.tools.clock(), **facts.column(change(facts.of(job))))
 
     @property
-    def later(self) -> FollowUpParts:
+    def follow_up(self) -> FollowUpParts:
         """What a follow-up job got from its shop's bundle."""
         return self.job.later or {}
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from controller.jobs.record import agent_codes
 from controller.network.words import shown
 from shared.errors import ShoplaunchError, advice, is_known
 
@@ -86,6 +87,11 @@ def error_of(error: Error) -> Error:
 
 
 def agents_error_of(error: Error) -> Error:
-    """Return an agent's error as `error` document; its advice comes from the catalogue, never from the account."""
-    known = error["code"] if is_known(error["code"]) else UNKNOWN
-    return error_of({**error, "advice": advice(known)})
+    """Return an agent's error as `error` document; its advice comes from the catalogue, never from the account.
+
+    A code of the controller's own becomes UNKNOWN. One that is in no catalogue stays: a newer agent may have it.
+    """
+    code = error["code"]
+    if is_known(code) and code not in agent_codes.CODES:
+        code = UNKNOWN
+    return error_of({**error, "code": code, "advice": advice(code if is_known(code) else UNKNOWN)})

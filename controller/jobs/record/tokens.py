@@ -23,11 +23,12 @@ LATE_SECONDS = 10 * 86400
 
 @dataclass(frozen=True)
 class AgentToken:
-    """The content of an agent's token."""
+    """The content of an agent's token; a job file of its age is valid until `until` (unix seconds)."""
 
     job: str
     attempt: int
     scope: str
+    until: float
 
 
 class Tokens:
@@ -45,7 +46,8 @@ class Tokens:
         renewed: Callable[[], Sequence[bytes]] | None = None,
     ) -> None:
         self._made_of, self._renewed = (tuple(keys), clock, job_hours), renewed
-        self._max_age = max(MAX_AGE_SECONDS, job_hours * 3600 + LATE_SECONDS)
+        self._valid_seconds = job_hours * 3600
+        self._max_age = max(MAX_AGE_SECONDS, self._valid_seconds + LATE_SECONDS)
         self._agent = URLSafeTimedSerializer(
             list(keys), salt="shoplaunch/agent", signer=lenient_signer(clock), signer_kwargs=_SIGNER
         )
@@ -58,12 +60,14 @@ class Tokens:
 
     def read_agent(self, token: str, scope: str = SCOPE_EVENTS) -> AgentToken:
         """Return the token's content. Raises ShoplaunchError `token_invalid`, also for another scope."""
-        found = self._read(lambda tokens: tokens._agent.loads(token, max_age=self._max_age))
-        if found is None:
+        read = self._read(lambda tokens: tokens._agent.loads(token, max_age=self._max_age, return_timestamp=True))
+        if read is None:
             raise ShoplaunchError("token_invalid", "the token was not issued by this controller, or is too old")
+        found, issued_at = read
         if not _is_agent(found) or found[2] != scope:
             raise ShoplaunchError("token_invalid", "the token is for something else")
-        return AgentToken(*found)
+        job, attempt, _scope = found
+        return AgentToken(job, attempt, scope, issued_at.timestamp() + self._valid_seconds)
 
     def for_status(self, job: str) -> str:
         """Return the token of the client's page; it does not expire."""

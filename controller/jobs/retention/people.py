@@ -121,8 +121,7 @@ def refusals(job: Job) -> sa.ColumnElement[bool]:
 
 def _scrub(connection: sa.Connection, job: Job) -> int:
     """Erase what other tables say of the job's client; return how many rows that were."""
-    host = job.domain.partition(":")[0]
-    needles = {host, ShopAddress.on_usual_port(host).readable, job.email, job.account, job.id} - {""}
+    needles = {job.domain, ShopAddress.on_usual_port(job.domain).readable, job.email, job.account, job.id} - {""}
     gone = connection.execute(sa.delete(refused).where(refusals(job))).rowcount
     gone += scrub_answers(connection, needles)
     mine = sa.update(audit).where(audit.c.job == job.id, audit.c.detail != "").values(detail="")

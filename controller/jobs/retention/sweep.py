@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from controller.db.connection.clock import Clock, at
 from controller.db.connection.engine import reading, transact
+from controller.db.shapes import DamagedRow, tell
 from controller.db.upkeep import retention as rows
 from controller.jobs.engine.presence import is_gone, process_name
 from controller.jobs.retention import spools
@@ -125,9 +126,21 @@ def _batches(context: SweepContext, kind: Kind, owner: str) -> Iterator[int]:
             return
         for first in range(0, len(found), kind.at_once):
             some = found[first : first + kind.at_once]
-            yield _removed(context, kind, some, owner)
+            try:
+                yield _removed(context, kind, some, owner)
+            except DamagedRow:
+                # Nothing of `some` is removed yet: each by itself, without those that cannot be read
+                yield sum(_removed_alone(context, kind, one, owner) for one in some)
         # A row that was found and not removed is still needed
         tried.update(found)
+
+
+def _removed_alone(context: SweepContext, kind: Kind, one: object, owner: str) -> int:
+    try:
+        return _removed(context, kind, [one], owner)
+    except DamagedRow as problem:
+        tell(problem)
+        return 0
 
 
 def _removed(context: SweepContext, kind: Kind, some: Sequence[object], owner: str) -> int:

@@ -22,6 +22,7 @@ from controller.keys import Keys
 from shared.errors import ShoplaunchError
 
 PASSWORD = "admin.password"  # noqa: S105 - the name of a value
+#: How long a link is valid; the mails of the addon for WHMCS say it by themselves (packaging/whmcs/…/lang/mails.*.php).
 DAYS = 7
 SECONDS = DAYS * 86400.0
 WAITING, SHOWN, GONE = "waiting", "shown", "gone"
@@ -129,8 +130,7 @@ def used(job: Job, now: float) -> JobColumns:
 
 def end_links(connection: sa.Connection, now: float) -> None:
     """End all links that wait; `offer` makes new ones."""
-    for job_id in connection.execute(sa.select(rows.c.id).where(_has_fact(_LINK))).scalars().all():
-        job = jobs.get(connection, job_id)
+    for job in jobs.intact(connection, _has_fact(_LINK)):
         known = link(job)
         if known is not None and state(job, now) == WAITING:
             ended = _fact(job, replace(known, link_ended_at=now))
@@ -150,8 +150,7 @@ def _is_ended(job: Job) -> bool:
 
 def ended_links(connection: sa.Connection) -> list[str]:
     """Return "id domain" of each job whose link was ended and may be offered again."""
-    query = sa.select(rows.c.id).where(_has_fact(_ENDED)).order_by(rows.c.id)
-    ended = (jobs.get(connection, job_id) for job_id in connection.execute(query).scalars().all())
+    ended = jobs.intact(connection, _has_fact(_ENDED))
     return [f"{job.id} {job.domain}" for job in ended if may_be_offered(job)]
 
 

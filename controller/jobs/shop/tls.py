@@ -17,12 +17,12 @@ from shared.errors import ShoplaunchError
 
 TIMEOUT_SECONDS = 15
 REASON_CHARS = 300
-#: States of facts.Tls: no authority issues one; none could be asked yet, or the domain does not lead here; requested;
+#: States of facts.Tls: no authority issues one; none could be asked yet, or the host does not lead here; requested;
 #: served; https is on.
 NONE, WAITING, ASKED, SERVED, ON = "none", "waiting", "asked", "served", "on"
 #: Seconds before each check; the last one is repeated. Many authorities issue within seconds.
 PAUSES = (3.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
-#: The same while the domain leads elsewhere, after the first check: its owner takes minutes at least to change that.
+#: The same while the host leads elsewhere, after the first check: its owner takes minutes at least to change that.
 PAUSES_ELSEWHERE = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 6 * 3600.0)
 #: Seconds before a certificate is requested again; the strictest authorities allow five failures an hour.
 ASK_PAUSES = (3600.0, 6 * 3600.0, 24 * 3600.0)
@@ -72,7 +72,7 @@ def context(config: Config) -> ssl.SSLContext:
 
 
 def elsewhere(known: Tls, now: float) -> Tls:
-    """Return the facts of a shop whose domain does not lead to its server, once the step tls has looked: that look
+    """Return the facts of a shop whose host does not lead to its server, once the step tls has looked: that look
     counts, and no authority could find the server."""
     return replace(known, asked_at=None, asks=0, looks=1, next=now + PAUSES_ELSEWHERE[0])
 
@@ -89,10 +89,10 @@ def addresses(host: str, seconds: float = TIMEOUT_SECONDS) -> set[str] | None:
     return {str(entry[4][0]) for entry in found}
 
 
-def leads_to(address: SiteAddress, domain: str, seconds: float = TIMEOUT_SECONDS) -> bool | None:
-    """Return whether public name servers lead the shop's `domain` to its server, None where they do not answer within
+def leads_to(address: SiteAddress, host: str, seconds: float = TIMEOUT_SECONDS) -> bool | None:
+    """Return whether public name servers lead the shop's `host` to its server, None where they do not answer within
     `seconds`."""
-    found = addresses(domain, seconds)
+    found = addresses(host, seconds)
     return None if found is None else (address.public_ip or address.ip) in found
 
 

@@ -114,6 +114,6 @@ def of(work: Work) -> dict[str, str]:
     panel, account = work.tools.panel, work.account
     private = work.private
     if work.job.kind != RESTORE:
-        private = {"admin_folder": work.later["admin_folder"], **private}
+        private = {"admin_folder": work.follow_up["admin_folder"], **private}
     endpoint, site = panel.database_endpoint(account), panel.site_address(account)
     return all_values(work.job, account, endpoint, site, work.database_names, private)

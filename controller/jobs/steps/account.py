@@ -20,7 +20,7 @@ def find(work: Work) -> Outcome:
     job, panel = work.job, work.tools.panel
     panel.prepare_together(job.account, job.domain)
     account = panel.ensure_account(job.account, job.domain, create=False, email=job.email)
-    folder = work.later["admin_folder"]
+    folder = work.follow_up["admin_folder"]
     site = panel.site_address(account)
     if not work.is_back:
         change_of(job.kind).require(work, site)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from controller.db import jobs
 from controller.db.facts import Facts
+from controller.db.machines import jobs_there
 from controller.jobs.agent_link import ring
 from controller.jobs.lifecycle import late_removals
 from controller.jobs.lifecycle.step_context import Outcome, Work
@@ -33,7 +33,7 @@ def run(work: Work) -> Outcome:
 
     def note(connection: sa.Connection) -> None:
         ring.note(connection, work, came, unprepared)
-        if jobs.last_was_unheard(connection, work.job.server):
+        if jobs_there.last_was_unheard(connection, work.job.server):
             # The account's network lets nothing out: probe this agent from the beginning
             blocked_at[:] = [work.tools.clock()]
 

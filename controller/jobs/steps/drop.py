@@ -54,7 +54,7 @@ class Put:
 def _changed(work: Work) -> list[str]:
     """Return what happened to those of the last attempt's files that were changed since they were placed."""
     try:
-        return delivery.changed_files(work.tools.panel, work.account, work.facts.put_sha256 or {})
+        return delivery.compared(work.tools.panel, work.account, work.facts.put_sha256 or {}).changed
     except ShoplaunchError as error:
         if error.retryable:
             raise

@@ -58,6 +58,7 @@ def _news(work: Work, about: About, *, way: str = "mail", password: str = "", pa
         login=job.email,
         password=password,
         password_link=password_link,
+        link_days=credentials.DAYS,
         way=way,
         name_servers=_name_servers(work),
         ready_at=work.facts.finished_at or work.tools.clock(),

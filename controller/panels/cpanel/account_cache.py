@@ -52,16 +52,16 @@ class AccountCache:
         self._guard = threading.Lock()
 
     def _request(self, key: str) -> Request:
-        """Return the request for `key`: a key of `_UAPI`, `summary`, or `domain NAME`."""
+        """Return the request for `key`: a key of `_UAPI`, `summary`, or `domain HOST`."""
         if key == "summary":
             return Request("accountsummary", {"user": self._user})
-        what, _, domain = key.partition(" ")
+        what, _, host = key.partition(" ")
         function, arguments = _UAPI[what]
-        return Request(function, {**arguments, "domain": domain} if domain else arguments, self._user)
+        return Request(function, {**arguments, "domain": host} if host else arguments, self._user)
 
-    def domain(self, domain: str) -> Answer:
-        """Return DomainInfo's answer about one domain of the account."""
-        return self.see(f"domain {domain}")
+    def domain(self, host: str) -> Answer:
+        """Return DomainInfo's answer about one host of the account."""
+        return self.see(f"domain {host}")
 
     def see(self, what: str) -> Answer:
         """Return the answer to the query `what`, from the cache when it is known."""

@@ -18,9 +18,11 @@ from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError, advice
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
+#: Without it shops stay without https; without any of the others there are none.
+_AUTOSSL = "autossl"
 _FEATURES = (
     *(("cron", "cron"), ("mysql", "databases"), ("filemanager", "files")),
-    *(("multiphp", "php"), ("autossl", "autossl")),
+    *(("multiphp", "php"), (_AUTOSSL, "autossl")),
 )
 _NOTHING_TO_DO = "Nothing to do when the rows below are ok."
 _USER = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -80,7 +82,7 @@ def _accounts(panel: CpanelServer, granted: Answer) -> Iterator[Check]:
     seen = side_by_side([*ways, *(partial(AccountCache(panel.whm, name).see, "features") for name, _ in others)])
     answers = dict(zip(_QUERIES, seen, strict=False))
     reported = {plan: answers["features"], **dict(zip((one for _, one in others), seen[len(_QUERIES) :], strict=True))}
-    yield from _features(reported)
+    yield from _features(reported, are_shops=set(reported) <= _of_shops(panel))
     yield _databases(user, answers["restrictions"], answers["server"])
     yield database_door.check(panel.settings, answers["server"])
     yield _files(user, answers["home"])
@@ -113,21 +115,28 @@ def _samples(panel: CpanelServer, listing: Answer) -> list[tuple[str, str]]:
         name = str(row.get("user"))
         if _USER.match(name) and name != panel.whm.user and not is_on(row.get("suspended")):
             found.setdefault(str(row.get("plan") or ""), name)
-    wanted = panel.settings.package
-    shops = {plan: name for plan, name in found.items() if wanted and plan in (wanted, f"{panel.whm.user}_{wanted}")}
+    shops = {plan: name for plan, name in found.items() if plan in _of_shops(panel)}
     if not found and panel.whm.user != "root":
         return [(panel.whm.user, "")]
     return [(name, plan) for plan, name in sorted((shops or found).items())][:PACKAGES]
 
 
-def _features(reported: dict[str, Answer]) -> Iterator[Check]:
-    """Yield one row for each feature, naming the packages that lack it or give no information on it."""
+def _of_shops(panel: CpanelServer) -> set[str]:
+    """Return the names that the one package set for shops may have, none where none is set."""
+    wanted = panel.settings.package
+    return {wanted, f"{panel.whm.user}_{wanted}"} if wanted else set()
+
+
+def _features(reported: dict[str, Answer], *, are_shops: bool) -> Iterator[Check]:
+    """Yield one row for each feature, naming the packages that lack it or give no information on it; `are_shops`: they
+    are all that get shops."""
     for feature, name in _FEATURES:
         off = [plan for plan, answer in reported.items() if _is_off(answer, feature)]
         unknown = [plan for plan, answer in reported.items() if _flags(answer).get(feature) is None]
         what = f"Switch the feature `{feature}` on in the feature list of the packages that get shops."
         if off:
-            yield Check(f"feature {name}", False, f"off in {_named(off)}", what, essential=False)
+            is_needed = are_shops and len(off) == len(reported) and feature != _AUTOSSL
+            yield Check(f"feature {name}", False, f"off in {_named(off)}", what, essential=is_needed)
         elif unknown:
             message = f"not reported for {_named(unknown)}: {reported[unknown[0]].text or 'no such feature is listed'}"
             yield Check(f"feature {name}", False, message, _NOTHING_TO_DO, essential=False, optional=True)

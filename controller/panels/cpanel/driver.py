@@ -45,10 +45,10 @@ class CpanelPanel(CpanelServer, Panel):
 
     # -- a job's steps together -----------------------------------------------------------------------------------
 
-    def prepare_together(self, user: str, domain: str) -> None:
+    def prepare_together(self, user: str, host: str) -> None:
         """See Panel.prepare_together."""
         self._is_batching = True
-        self.accounts.see_first(user, domain.lower())
+        self.accounts.see_first(user, host.lower())
 
     def verify_prepared(self, account: Account, wanted: Prepared) -> None:
         """See Panel.verify_prepared."""
@@ -57,9 +57,9 @@ class CpanelPanel(CpanelServer, Panel):
 
     # -- accounts -----------------------------------------------------------------------------------------------
 
-    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
-        """See Panel.ensure_account. Raises domain_foreign when the account exists and does not serve the domain."""
-        account = self.accounts.ensure(user, domain.lower(), email, create)
+    def ensure_account(self, user: str, host: str, *, create: bool, email: str) -> Account:
+        """See Panel.ensure_account. Raises domain_foreign when the account exists and does not serve the host."""
+        account = self.accounts.ensure(user, host.lower(), email, create)
         if self._is_batching:
             self.cache(user).begin("crontab")
             self.files(account).begin_folder()

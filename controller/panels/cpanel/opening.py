@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from controller.db import jobs
 from controller.db.connection.clock import database_now
 from controller.db.connection.engine import make_engine, reading
-from controller.db.machines import servers
+from controller.db.machines import jobs_there, servers
 from controller.db.machines.servers import Server
 from controller.keys import load_keys
 from controller.panels.base import Panel
@@ -44,7 +43,7 @@ def open_panel(config: Config, server: Server) -> Panel:
 
     def cron_seconds() -> int | None:
         with reading(database()) as connection:
-            return jobs.last_cron_seconds(connection, server.name)
+            return jobs_there.last_cron_seconds(connection, server.name)
 
     def stopped() -> str:
         with reading(database()) as connection:

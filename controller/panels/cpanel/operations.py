@@ -95,11 +95,11 @@ def ensure_gone(
 class Reasons:
     """The reason of the panel's refusal for the account: found by queries, the panel's message is only shown."""
 
-    def __init__(self, whm: Whm, cache: AccountCache, user: str, domain: str = "") -> None:
+    def __init__(self, whm: Whm, cache: AccountCache, user: str, host: str = "") -> None:
         self._whm = whm
         self._cache = cache
         self._user = user
-        self._domain = domain
+        self._host = host
 
     def of(self, what: str, feature: str = "", *, files: bool = False) -> Failure:
         """Return a function that makes an error from the panel's message about the refusal of `what`."""
@@ -137,14 +137,14 @@ class Reasons:
         return ShoplaunchError("panel_refused", words)
 
     def gone(self, words: str) -> ShoplaunchError:
-        """Return the error for an account that does not exist (for the login), and where its domain is now."""
+        """Return the error for an account that does not exist (for the login), and where its host is now."""
         privileges.require(self._whm, "cpanel-api", words)
-        if self._domain:
-            answer = self._whm.call("accountsummary", read_only=True, domain=self._domain)
+        if self._host:
+            answer = self._whm.call("accountsummary", read_only=True, domain=self._host)
             found = rows(answer.data, "acct") if answer.ok else []
             now = str(found[0].get("user") or "") if found else ""
             if now and now != self._user:
-                message = f"{self._domain} belongs to the account {now} now, not to {self._user}"
+                message = f"{self._host} belongs to the account {now} now, not to {self._user}"
                 return ShoplaunchError("account_renamed", message)
         return ShoplaunchError("account_missing", f"{self._whm.user} sees no account {self._user} ({words})")
 

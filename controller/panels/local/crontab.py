@@ -106,7 +106,8 @@ class Crontab:
             raise ShoplaunchError("cron_edit_failed", "a cron line is one line")
         before = self.read()
         lines = before.split(b"\n")
-        if lines.count(wanted) == 1:
+        # Cron runs nothing of a crontab whose last line has no end
+        if lines.count(wanted) == 1 and before.endswith(b"\n"):
             return
         kept = b"\n".join(one for one in lines if one != wanted)
         if kept and not kept.endswith(b"\n"):
@@ -119,7 +120,8 @@ class Crontab:
         before = self.read()
         kept = b"\n".join(one for one in before.split(b"\n") if not one.rstrip().endswith(ending))
         if kept != before:
-            self._write(kept)
+            # `crontab` takes no last line without an end
+            self._write(kept if kept.endswith(b"\n") or not kept else kept + b"\n")
 
     def remove_all(self) -> None:
         """Remove the account's crontab."""

@@ -56,18 +56,18 @@ class LocalPanel(Panel):
     # -- accounts -----------------------------------------------------------------------------------------------
 
     def find_account(self, user: str) -> Account | None:
-        """See Panel.find_account; the domain is empty while the account has no site."""
+        """See Panel.find_account; its host is empty while it has no site."""
         found = self._accounts.find(user)
         return None if found is None else self._as_account_record(found)
 
-    def ensure_account(self, user: str, domain: str, *, create: bool, email: str) -> Account:
-        """See Panel.ensure_account. Raises name_taken when domain or account already serve something else."""
+    def ensure_account(self, user: str, host: str, *, create: bool, email: str) -> Account:
+        """See Panel.ensure_account. Raises name_taken when host or account already serve something else."""
         commands.require_root()
         self._accounts.check_name(user)
-        self._sites.check_domain(user, domain)
+        self._sites.check_host(user, host)
         account = self._accounts.ensure(user, create=create)
         php = self._pools.current(user) or self._pools.choose(ANY_PHP, None, ())
-        self._sites.ensure(account, domain, self._pools.ensure(account, php))
+        self._sites.ensure(account, host, self._pools.ensure(account, php))
         return self._as_account_record(account)
 
     def list_accounts(self) -> list[Account]:
@@ -94,7 +94,7 @@ class LocalPanel(Panel):
             user=account.user,
             home=account.home,
             document_root=f"{account.home}/{self._settings.document_root}",
-            domain=site.domain if site else "",
+            domain=site.host if site else "",
         )
 
     def _find(self, account: Account) -> SystemAccount:
@@ -171,7 +171,7 @@ class LocalPanel(Panel):
         if site is None:
             raise ShoplaunchError("docroot_missing", f"the account {found.user} has no site yet")
         socket = self._pools.ensure(found, php)
-        self._sites.ensure(found, site.domain, socket)
+        self._sites.ensure(found, site.host, socket)
         # Only after the site has switched over: until then the old pool still serves it.
         self._pools.remove(found.user, keep=php)
         compiled_scripts.remove(self._hands(account))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from controller.db.machines.servers import Server
+from controller.db.machines.servers import MACHINE, Server
 from controller.network.http_client import Origin
 from controller.panels.base import Panel
 from controller.panels.local.driver import LocalPanel
@@ -15,4 +15,5 @@ from controller.settings.sections import Config
 def open_panel(config: Config, server: Server) -> Panel:
     """Return the panel of `server`. Raises ShoplaunchError `config_invalid`."""
     own = Origin(urlsplit(config.public_url).hostname or "", 0)
-    return LocalPanel(LocalSettings.from_dict({**config.local, **server.settings}), own.host)
+    settings = {name: value for name, value in server.settings.items() if name != MACHINE}
+    return LocalPanel(LocalSettings.from_dict({**config.local, **settings}), own.host)

@@ -30,6 +30,8 @@ _OWN_PICTURES = (
 )
 _TYPED = (".jpg", ".jpeg", ".png", ".gif", ".svg")
 _LARGEST = 4 * 1024 * 1024
+#: Of a post's number: Python reads none of thousands.
+_MOST_DIGITS = 19
 #: WordPress's own error page has this in every language.
 _ABSENT = (*PHP_ERRORS, '<body id="error-page">')
 _ASSETS = {"img": 12, "link": 6, "script": 6, "a": 4}
@@ -128,4 +130,5 @@ def _office(plugins: Plugins, nonce: str) -> list[Check]:
 
 
 def _number(value: bytes) -> int:
-    return int(value) if value.strip().isdigit() else 0
+    digits = value.strip()
+    return int(digits) if digits.isdigit() and len(digits) <= _MOST_DIGITS else 0

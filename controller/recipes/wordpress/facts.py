@@ -13,6 +13,7 @@ VERSION_FILE = "wp-includes/version.php"
 _VERSION = re.compile(rb"^[^\S\n]*+\$wp_version\s*=\s*'([0-9]{1,9}(?:\.[0-9]{1,9})*)(?:[-+][^']*)?'", re.MULTILINE)
 _PHP = re.compile(rb"^[^\S\n]*+\$required_php_version\s*=\s*'([0-9.]+)'", re.MULTILINE)
 
+_LEVEL = re.compile(rb"[0-9]{1,18}")
 _DATABASE = re.compile(rb"^[^\S\n]*+\$wp_db_version\s*=\s*([0-9]{1,9})\s*;", re.MULTILINE)
 
 
@@ -85,7 +86,7 @@ def older_database(root: Path, options: Mapping[str, bytes]) -> list[str]:
     """Return a sentence where the database is older than the tree: WordPress lets nobody work before its update."""
     found = _DATABASE.search(template_files.read(root / VERSION_FILE))
     level = options.get("db_version", b"")
-    if found is None or not level.isdigit() or int(level) >= int(found.group(1)):
+    if found is None or not _LEVEL.fullmatch(level) or int(level) >= int(found.group(1)):
         return []
     levels = f"db_version {int(level)}, {VERSION_FILE} {int(found.group(1))}"
     advice = "sign in to the template, let WordPress update it, and dump it again"

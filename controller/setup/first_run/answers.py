@@ -71,7 +71,7 @@ class Answers:
 
 def read(source: str) -> Answers:
     """Return the answers in a file, or in standard input for "-". Raises ShoplaunchError `answers_invalid` with
-    everything that is wrong."""
+    everything that is wrong; PermissionError."""
     values = _parsed(source, _text(source))
     found, wrong = complaints(Answers, values)
     if wrong:
@@ -95,6 +95,9 @@ def _text(source: str) -> str:
         with stream:
             content = stream.read(MOST_BYTES + 1)
         text = content.decode("utf-8-sig")
+    except PermissionError:
+        # Closed to this user, which no change of an answer mends
+        raise
     except OSError as problem:
         raise invalid([f"{_named(source)}: {problem.strerror}"]) from None
     except ValueError:

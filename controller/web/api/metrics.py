@@ -79,6 +79,8 @@ METRICS: list[Metric] = [
         "Seconds since the chores last made progress, where a worker reports it.",
         lambda health: [] if health.chores_age is None else _one(round(health.chores_age, 1)),
     ),
+    Metric("workers", "Workers that gave a sign of life within a minute.", lambda health: _one(health.working)),
+    Metric("workers_deaf", "Workers that hear nothing of their broker.", lambda health: _one(health.deaf)),
     Metric(
         "oldest_overdue_seconds",
         "Seconds since the longest overdue job became due.",

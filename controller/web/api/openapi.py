@@ -74,7 +74,8 @@ _OF_AGENTS = {
     404: "There is no such bundle (`bundle_missing`).",
     409: "A newer attempt has begun (`superseded`).",
     410: "The job was cancelled (`cancelled`): what was made is taken back.",
-    413: "The event is too large, or the job has stored enough of them (`event_too_large`, `events_full`).",
+    413: "The event is larger than 8 KiB (`finished`: 768 KiB; `failed` of an earlier release's agent: 256 KiB; "
+    "`event_too_large`), or the job has stored enough of them (`events_full`).",
     429: "Too many events a minute (`events_too_fast`); see Retry-After.",
     503: "The controller cannot answer now, or too many bundles are fetched (`downloads_busy`); see Retry-After.",
 }

@@ -13,6 +13,7 @@ import time
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -162,7 +163,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """See ThreadWorker._keepalive_after. Of a request that was not all there no thread awaits the rest, and nobody
         takes it for the next request."""
-        goes_on = bool(super()._keepalive_after(conn, keepalive))
+        try:
+            goes_on = bool(super()._keepalive_after(conn, keepalive))
+        except ParseException:
+            # The request has its answer: a proxy would take another one for that of the next request
+            return False
         # Checked last: only now is it known what the application left unread
         return goes_on and not getattr(conn.parser.unreader, "lacked", False)
 

@@ -1,4 +1,4 @@
-"""English and Persian: the choice of a request's language, and its numbers and dates."""
+"""The choice of a request's language, and its numbers and dates."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from werkzeug.exceptions import HTTPException
 
 from controller.jalali import MONTHS, to_jalali
 from controller.web.support import context
-from controller.wording.languages import LANGUAGES, supported
+from controller.wording.languages import ENGLISH, LANGUAGES, has_persian_calendar, supported
+from controller.wording.languages import amount as amount_in
+from controller.wording.languages import number as number_in
 
 COOKIE = "shoplaunch_lang"
 YEAR_SECONDS = 31_536_000
 _TIME_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 #: No time on a page is older.
 _FIRST_YEAR = 1970
-_PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
 def gettext(text: str, **values: object) -> str:
@@ -32,12 +33,12 @@ def gettext(text: str, **values: object) -> str:
 def select_language() -> str:
     """Return the request's language: requested, chosen earlier, the client's own, the browser's, English."""
     if not has_request_context():
-        return "en"
+        return ENGLISH
     choices = (request.args.get("lang"), request.cookies.get(COOKIE), g.get("client_language"))
     for choice in choices:
         if choice in LANGUAGES:
             return str(choice)
-    return request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    return request.accept_languages.best_match(list(LANGUAGES)) or ENGLISH
 
 
 def in_language(code: str) -> str:
@@ -69,23 +70,19 @@ def _answers_get() -> bool:
 def language() -> str:
     """Return the current language's code."""
     locale = get_locale()
-    return locale.language if locale is not None else "en"
+    return locale.language if locale is not None else ENGLISH
 
 
 def number(value: object) -> str:
     """Return `value` with the language's digits."""
-    return str(value).translate(_PERSIAN_DIGITS) if language() == "fa" else str(value)
+    # Of separators its percent sign alone: a value may be a version
+    return number_in(value, language()).replace("%", amount_in("%", language()))
 
 
 def amount(value: float) -> str:
     """Return the number `value` with the language's digits and thousands separators."""
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
-    return _separated(text)
-
-
-def _separated(text: str) -> str:
-    """Return the digits and separators of a number in the language's own."""
-    return number(text).replace(",", "٬").replace(".", "٫") if language() == "fa" else text
+    return amount_in(text, language())
 
 
 def parse_time(value: object) -> datetime | None:
@@ -131,7 +128,7 @@ def duration(seconds: object) -> str:
     if not isinstance(seconds, (int, float)):
         return "–"
     if seconds < 10 and isinstance(seconds, float):
-        return gettext("%(seconds)s s", seconds=_separated(f"{seconds:.1f}"))
+        return gettext("%(seconds)s s", seconds=amount_in(f"{seconds:.1f}", language()))
     if seconds < 60:
         return gettext("%(seconds)s s", seconds=number(round(seconds)))
     minutes, rest = divmod(round(seconds), 60)
@@ -149,10 +146,10 @@ def took(started: object, finished: object) -> str:
 
 def _absolute(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
-    if language() == "fa":
+    if has_persian_calendar(language()):
         year, month, day = to_jalali(moment.date())
         return number(f"{day} {MONTHS[month - 1]} {year}، {moment:%H:%M:%S}")
-    return str(format_datetime(moment, "d MMM y, HH:mm:ss", rebase=False))
+    return number_in(format_datetime(moment, "d MMM y, HH:mm:ss", rebase=False), language())
 
 
 def _element(moment: datetime, text: str) -> Markup:

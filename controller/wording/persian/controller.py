@@ -18,6 +18,7 @@ SENTENCES = {
     "since it was put there, {}": "از وقتی آنجا گذاشته شد، {}",
     "{} is gone": "{} دیگر نیست",
     "{} was changed": "{} تغییر کرده است",
+    "{} cannot be read through this panel": "{} از راه این پنل خوانده نمی‌شود",
     "its report was read through the panel": "گزارشش از راه پنل خوانده شد",
     "attempt {}": "تلاش {}",
     "put anew: {}": "دوباره گذاشته شد: {}",

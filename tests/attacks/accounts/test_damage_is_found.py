@@ -43,6 +43,28 @@ def test_a_damaged_file_is_named_by_silence_and_put_anew_by_retry(world, name):
     assert name in world.steps(job)["drop"].note
 
 
+@attack(
+    "The agent loses a byte where the panel reads texts alone and cannot show it: it has been started, and is none.",
+    "Silence says that it cannot be read through this panel, its advice that it may be damaged; retry puts it anew.",
+)
+@pytest.mark.parametrize(("started", "code"), [(False, "cron_never_fired"), (True, "agent_silent")])
+def test_an_agent_that_cannot_be_judged_is_named_by_silence_and_put_anew_by_retry(world, monkeypatch, started, code):
+    job, agent = world.dropped()
+    if started:
+        agent.send("started")
+    flip(agent.folder / "agent.pyz")
+    read_back = world.panel.agent_digests
+    texts = lambda account: {name: one for name, one in read_back(account).items() if name != "agent.pyz"}  # noqa: E731
+    monkeypatch.setattr(world.panel, "agent_digests", texts)
+    world.work_later(LONG_SECONDS)
+    found = error_of(world, job)
+    assert (found["code"], "agent.pyz cannot be read through this panel" in found["message"]) == (code, True)
+    assert "retry" in found["advice"] and "may be damaged" in found["advice"]
+    world.service.jobs.retry(job.id)
+    world.work()
+    assert (agent.folder / "agent.pyz").read_bytes() == (world.config.agent / "agent.pyz").read_bytes()
+
+
 def test_what_is_gone_is_named_as_well(world):
     job, agent = world.dropped()
     (agent.folder / "agent.pyz").unlink()

@@ -14,6 +14,7 @@ from agent.reporting.http import HttpClient
 from controller.billing import mail
 from controller.billing.base import Alarm
 from controller.billing.whmcs.api import WhmcsApi
+from controller.billing.whmcs.check import ACTIONS
 from controller.billing.whmcs.settings import WhmcsSettings
 from controller.doctor import web
 from controller.jobs.shop import tls
@@ -25,6 +26,7 @@ from controller.panels.cpanel.skeleton.ssh_store import SshStore
 from controller.panels.local.crontab import Crontab
 from controller.panels.local.services.apache import Sites
 from controller.settings.sections import Config, MailConfig
+from controller.shop_address import ShopAddress
 from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
 from tests.fakes.whm.certificates import Authority
@@ -58,7 +60,7 @@ class Callers:
 
     @property
     def _site(self):
-        return visits.Site("127.0.0.1", self.port, "shop.example")
+        return visits.Site("127.0.0.1", self.port, ShopAddress.on_usual_port("shop.example"))
 
     def whm_look(self):
         return self._whm.call("accountsummary", read_only=True, seconds=self.seconds, user="alice")
@@ -91,13 +93,12 @@ class Callers:
         source.write_bytes(b"bundle")
         return own_account.OwnAccount(self._login, ProcessBreaker(), 4).upload("/home/alice", "shop.bundle", source)
 
-    def whmcs(self):
+    def whmcs(self, action="GetTicket"):
         secret = self.folder / "secret"
         secret.write_text("secret")
         given = {"url": self.address, "identifier": "id", "secret_file": str(secret), "department": 1, "admin": "admin"}
-        return WhmcsApi(WhmcsSettings.from_dict({**given, "timeout_seconds": max(1, int(self.seconds))})).call(
-            "GetTicket"
-        )
+        given["timeout_seconds"] = max(1, int(self.seconds))
+        return WhmcsApi(WhmcsSettings.from_dict(given)).call(action)
 
     def visit(self):
         return visits.visit(self._site, "/", "front", timeout=self.seconds)
@@ -193,6 +194,33 @@ def test_an_answer_that_is_too_large_has_a_code_of_its_own_and_is_not_asked_for_
         assert len(server.asked) == 1
         # Less than the smallest limit: nothing of the body was read
         assert memory < 3 * 1024 * 1024
+
+
+#: Largest answer that an action of WHMCS needs, in KiB; of all others `FEW`.
+LISTS = dict.fromkeys(("GetEmails", "GetTickets", "GetTicket"), 8192)
+TEXTS = dict.fromkeys(("GetClientsProducts", "GetClientsDetails", "GetAdminUsers"), 1024)
+FEW = 256
+
+
+@attack(
+    "WHMCS, or whatever answers in its place, says megabytes where an action has a few fields to tell",
+    "each action has a limit of its own: only lists, tickets and texts of clients may be long",
+)
+@pytest.mark.parametrize("action", [*ACTIONS, "GetAdminUsers", "GetSupportDepartments", "WhmcsDetails"])
+def test_each_action_of_whmcs_says_no_more_than_it_needs(action, tmp_path):
+    most = {**LISTS, **TEXTS}.get(action, FEW) * 1024
+    assert _asked(action, most, tmp_path)["result"] == "success"
+    assert _asked(action, most + 1, tmp_path).code == "whmcs_answer_too_large"
+
+
+def _asked(action, size, folder):
+    """Return what comes of an answer to `action` that has `size` bytes."""
+
+    def says(send, _wait):
+        send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b'{"result": "success"}'.ljust(size))
+
+    with HostileServer(says) as server:
+        return ended(lambda: Callers(server.address, folder, 60).whmcs(action))[0]
 
 
 @attack(
@@ -293,6 +321,7 @@ ALARM = Alarm(
 @attack("Name servers never answer", "a call waits for them no longer than for everything else")
 def test_name_servers_hold_nobody_up(monkeypatch):
     asked, over = [], threading.Event()
+    address = ShopAddress.on_usual_port("shop.example")
 
     def never(host, *_more, **_options):
         asked.append(host)
@@ -302,7 +331,7 @@ def test_name_servers_hold_nobody_up(monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", never)
     try:
         for call in (
-            lambda: visits.visit(visits.Site("shop.example", 80, "shop.example"), "/", "front", timeout=DEADLINE),
+            lambda: visits.visit(visits.Site("shop.example", 80, address), "/", "front", timeout=DEADLINE),
             lambda: whm.Whm(whm.Login("w", "https://web1.example", "root", "T"), ProcessBreaker(), 1).call(
                 "x", seconds=1
             ),

@@ -179,10 +179,14 @@ class OfAnotherFile(WithPages):
             return
         start = int(wanted[6:-1])
         handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{start + len(self.page) - 1}/{start + len(self.page)}")
+        handler.send_header("Content-Range", self.part(start))
         handler.send_header("Content-Length", str(len(self.page)))
         handler.end_headers()
         handler.wfile.write(self.page)
+
+    def part(self, start):
+        """Return which part it says that it sends."""
+        return f"bytes {start}-{start + len(self.page) - 1}/{start + len(self.page)}"
 
 
 @attack(
@@ -192,6 +196,34 @@ class OfAnotherFile(WithPages):
 def test_the_rest_of_another_file_is_no_bundle(tmp_path):
     store, target = OfAnotherFile(os.urandom(SIZE), [True, False]), tmp_path / "fetched"
     store.budget = 2_000_000
+    fetch_all(store, target)
+    assert target.read_bytes() == store.content
+
+
+class OfNumbersNobodyReads(OfAnotherFile):
+    """Says in such numbers which part it sends."""
+
+    numbers = ""
+
+    def part(self, start):
+        return self.numbers
+
+
+NUMBERS = {
+    "a start of thousands of digits": "bytes " + 5000 * "9" + f"-9/{SIZE}",
+    "an end of thousands of digits": "bytes 2000000-" + 5000 * "9" + f"/{SIZE}",
+    "a size of thousands of digits": "bytes 2000000-2999999/" + 5000 * "9",
+}
+
+
+@attack(
+    "an object store says in numbers of thousands of digits which part of a bundle it sends",
+    "they are no numbers: the agent asks again, and goes on where it was",
+)
+@pytest.mark.parametrize("case", NUMBERS)
+def test_a_part_of_numbers_nobody_reads_is_no_bundle(tmp_path, case):
+    store, target = OfNumbersNobodyReads(os.urandom(SIZE), [True, False]), tmp_path / "fetched"
+    store.budget, store.numbers = 2_000_000, NUMBERS[case]
     fetch_all(store, target)
     assert target.read_bytes() == store.content
 

@@ -19,6 +19,7 @@ from controller.panels.cpanel.account_cache import AccountCache
 from controller.panels.cpanel.api import whm
 from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.settings import CpanelSettings
+from controller.shop_address import ShopAddress
 from shared import events
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
@@ -123,13 +124,14 @@ def test_a_shops_headers_are_a_short_line_of_text():
         send(b"HTTP/1.1 200 OK\r\nContent-Type: \x1b[2J" + b"<script>" * 4000 + b"\r\nContent-Length: 2\r\n\r\n{}")
 
     with HostileServer(redirecting) as server:
-        visitor = visits.Visitor(visits.Site("127.0.0.1", server.port, "shop.example"))
+        visitor = visits.Visitor(visits.Site("127.0.0.1", server.port, ShopAddress.on_usual_port("shop.example")))
         with pytest.raises(ShoplaunchError) as caught:
             visitor.open("/", "front")
         assert "another host" in harmless(caught.value.message)
         assert len(visitor._cookies) <= 50
     with HostileServer(typed) as server:
-        found = visits.visit(visits.Site("127.0.0.1", server.port, "shop.example"), "/", "front")
+        site = visits.Site("127.0.0.1", server.port, ShopAddress.on_usual_port("shop.example"))
+        found = visits.visit(site, "/", "front")
         harmless(found.content_type)
 
 

@@ -15,6 +15,7 @@ from controller.jobs.shop.checks.visits import Site, Visitor
 from controller.network import local_peers, smtp
 from controller.object_store.store import ObjectStore
 from controller.settings.sections import BundleStoreConfig, EngineConfig
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -51,7 +52,7 @@ def listener():
 
 def sign_in(port, ip="127.0.0.1"):
     """Sign in to the shop at the port as the check of a new shop does; return the failure."""
-    visitor = Visitor(Site(ip, port, "shop.example.com"), timeout=60)
+    visitor = Visitor(Site(ip, port, ShopAddress.on_usual_port("shop.example.com")), timeout=60)
     with pytest.raises(ShoplaunchError) as failure:
         visitor.open("/admin/", "back_office", {"passwd": PASSWORD})
     assert failure.value.code == "check_failed"
@@ -114,7 +115,8 @@ def test_an_account_is_seen_by_ipv6(listener):
 @pytest.mark.parametrize("uid", [0, 33, 65534])
 def test_the_systems_own_web_server_is_heard(listener, uid):
     port, end = listener(uid)
-    answer = Visitor(Site("127.0.0.1", port, "shop.example.com"), timeout=60).open("/", "front")
+    site = Site("127.0.0.1", port, ShopAddress.on_usual_port("shop.example.com"))
+    answer = Visitor(site, timeout=60).open("/", "front")
     assert answer.body == b"Welcome!"
     assert "GET / HTTP/1.1" in end()
 

@@ -8,6 +8,7 @@ import pytest
 from controller.jobs.shop.checks import visits
 from controller.jobs.shop.checks.visits import Site, Visitor
 from controller.network import unpacking
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.hostile_server import HostileServer, bomb
@@ -46,7 +47,7 @@ def answered(encoding, body):
 def opened(habit, **more):
     with HostileServer(habit) as server:
         port = int(server.address.rpartition(":")[2])
-        return Visitor(Site("127.0.0.1", port, "shop.example")).open("/", "front", **more)
+        return Visitor(Site("127.0.0.1", port, ShopAddress.on_usual_port("shop.example"))).open("/", "front", **more)
 
 
 @attack("a cache in front of a shop sends gzip whatever it is asked for", "its pages are read as a browser reads them")

@@ -9,6 +9,7 @@ import pytest
 from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from controller.jobs.shop.checks import shop_checks
 from controller.jobs.shop.checks.visits import Site
+from controller.shop_address import HTTP, ShopAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.attacks.table import attack
@@ -47,7 +48,7 @@ class SlowShop:
     @property
     def site(self):
         port = self._server.server_address[1]
-        return Site("127.0.0.1", port, f"shop.example:{port}")
+        return Site("127.0.0.1", port, ShopAddress(HTTP, "shop.example", port))
 
     def close(self):
         self._server.shutdown()

@@ -20,6 +20,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
 from tests.support import restoring
+from tests.support.file_locks import somebody_waits
 from tests.support.saved import closing_engine, content, keys_of
 from tests.support.waiting import wait_until
 
@@ -156,3 +157,24 @@ def test_a_database_that_is_away_decides_nothing(places, saved):
     done = CliRunner().invoke(main, ["jobs"], env=away)
     assert done.exit_code == 1 and done.stderr.startswith("database_busy: ")
     assert staging.is_dir()
+
+
+@attack(
+    "a backup is restored while `key rotate`, begun before it, still builds its agent",
+    "the backup's keys are put in place after the rotation's: they stay, and open every row",
+)
+def test_a_rotation_takes_no_key_away_that_was_restored(places, saved, monkeypatch):
+    file, source = saved
+    config, begun = fresh(places, "sqlite", empty=False), []
+
+    def build(_config, _known):
+        begun.append(pool.submit(backups.restore, config, file))
+        wait_until(lambda: begun[0].done() or somebody_waits(config.keys))
+
+    monkeypatch.setattr(installation, "install_agent", build)
+    with ThreadPoolExecutor(1) as pool:
+        installation.rotate_keys(config)
+        begun[0].result(SECONDS)
+    assert keys_of(config) == keys_of(source)
+    with closing_engine(config) as engine:
+        assert load_keys(config.keys).decrypt(read(engine).secrets_encrypted) == "s3cret"

@@ -1,9 +1,9 @@
 """A worker in a process of its own, with a clock of its own; panel and mail are shared by files with its neighbours.
 
 Called as a program: `python -m tests.attacks.clocks.clock_process FOLDER URL NAME PORT HOLD...` works for the
-installation in FOLDER whose database is URL until it is killed. It stays within the first call of each HOLD
-("method:account") until the file "go" for it is there, and counts its looks for due jobs and its renewals of leases
-in files.
+installation in FOLDER whose database is URL until it is killed. Its home is `home` in FOLDER, or what HOME_HERE names.
+It stays within the first call of each HOLD ("method:account") until the file "go" for it is there, and counts its looks
+for due jobs and its renewals of leases in files.
 """
 
 import fcntl
@@ -25,9 +25,11 @@ from controller.keys import load_keys
 from controller.settings.loading import load_config
 from tests.fakes.folder_panel import FolderPanel
 from tests.support.waiting import wait_until
-from tests.support.worlds.world import World
+from tests.support.worlds.world import Agent, World
 
 PROJECT = Path(__file__).parents[3]
+#: The variable that names another home.
+HOME_HERE = "SHOPLAUNCH_TEST_HOME"
 KEPT = ("accounts", "databases", "users", "grants", "crontabs")
 #: What only stops a test that hangs.
 SECONDS = 120
@@ -74,31 +76,33 @@ class SharedPanel(FolderPanel):
         super().__init__(base, port)
         self._notes = notes
         self._shared = threading.RLock()
-        self._depth = 0
+        #: How many calls within each other this thread is in, as `depth`.
+        self._within = threading.local()
         for name, found in vars(FolderPanel).items():
             if callable(found) and not name.startswith("_") and name != "fail":
                 setattr(self, name, self._sharing(name, getattr(self, name)))
 
     def _sharing(self, name, real):
         def called(*arguments, **more):
-            if name.startswith("ensure_") and self._depth == 0:
+            depth = getattr(self._within, "depth", 0)
+            if name.startswith("ensure_") and depth == 0:
                 self._notes.called(name, getattr(arguments[0], "user", arguments[0]))
             with self._shared, (self._notes.folder / "panel.lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX) if self._depth == 0 else None
-                self._depth += 1
+                fcntl.flock(lock, fcntl.LOCK_EX) if depth == 0 else None
+                self._within.depth = depth + 1
                 try:
                     self._read()
                     result = real(*arguments, **more)
                     self._write()
                     return result
                 finally:
-                    self._depth -= 1
+                    self._within.depth = depth
 
         return called
 
     def _read(self):
         path = self._notes.folder / "panel"
-        if self._depth == 1 and path.exists():
+        if self._within.depth == 1 and path.exists():
             self.__dict__.update(pickle.loads(path.read_bytes()))
 
     def _write(self):
@@ -169,6 +173,19 @@ class SharedWorld(World):
         """Let it go on."""
         (self.folder / f"go {held}").touch()
 
+    def play_agent(self, job):
+        """The job's agent restores the shop, cleans up after itself, and reports."""
+        self.serve(job)
+        # Reading it is learning what the others made
+        self.panel.list_accounts()
+        agent = Agent(self, job)
+        agent.restore()
+        agent.clean()
+
+    def until_ended(self, job):
+        """Wait until all steps of the job are over."""
+        wait_until(lambda: self.steps(job)["unblock"].state in ("done", "skipped"), seconds=SECONDS)
+
     def close(self):
         for process in self._processes.values():
             os.killpg(process.pid, signal.SIGKILL)
@@ -180,16 +197,20 @@ class SharedWorld(World):
 def main(folder, url, name, port, *hold):
     """Be the worker."""
     from controller.db import due, leases
+    from controller.db.connection import clock
     from controller.jobs.engine import worker
     from controller.jobs.lifecycle import lease
 
     folder, notes = Path(folder), Notes(folder, name, hold)
-    config = load_config({"SHOPLAUNCH_HOME": str(folder / "home"), "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
+    home = os.environ.get(HOME_HERE, str(folder / "home"))
+    config = load_config({"SHOPLAUNCH_HOME": home, "SHOPLAUNCH_PUBLIC_URL": "http://127.0.0.1:8000"})
     panel = SharedPanel(folder / "accounts", int(port), notes)
     look, renew = due.servers, leases.renew
     due.servers = lambda *about: (look(*about), notes.count("looks"))[0]
     leases.renew = lambda *about, **more: (renew(*about, **more), notes.count("renewals"))[0]
     lease.RENEWALS, worker.POLL_SECONDS = 300, 0.02
+    # A few looks after it was set, everybody has seen it
+    clock.FRESH_SECONDS = 0.02
     service = Service(
         Installation(
             config,

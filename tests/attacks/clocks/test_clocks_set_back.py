@@ -159,7 +159,7 @@ def test_duties_and_servers_are_mailed_once_by_a_clock_that_is_set(world, monkey
 
     for _call in range(breakers.FAILURES):
         transact(world.engine, fail)
-    world.clock.pass_by(chores.OUTAGE_SECONDS + 5 * MINUTE)
+    world.clock.pass_by(breakers.OUTAGE_SECONDS + 5 * MINUTE)
     send = world.mail.alarm
 
     def set_meanwhile(news):

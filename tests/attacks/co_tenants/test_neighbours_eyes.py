@@ -48,10 +48,10 @@ DECOY = "a-word-that-everybody-sees"
 
 
 @pytest.fixture
-def neighbour():
+def neighbour(tmp_path):
     """Another account of the machine."""
-    name = "sl" + secrets.token_hex(5)
-    subprocess.run(["useradd", "-M", "-d", "/nonexistent", "-s", "/bin/sh", "--expiredate", "1", name], check=True)
+    name, home = "sl" + secrets.token_hex(5), str(tmp_path / "nonexistent")
+    subprocess.run(["useradd", "-M", "-d", home, "-s", "/bin/sh", "--expiredate", "1", name], check=True)
     yield name
     remove_account(name, list)
 

@@ -213,7 +213,7 @@ def test_a_role_that_is_taken_away_counts_at_once(house):
 
 
 @pytest.fixture
-def beside(house):
+def other_server(house):
     """Another web server of the same installation (its application)."""
     service = open_service(house.config)
     yield create_app(house.config, service)
@@ -224,9 +224,9 @@ def beside(house):
     "an operator whose role is taken away, or who is removed, goes on at another web server, where he signed in before",
     "each request asks the state database: what one web server changes counts at all of them",
 )
-def test_a_role_that_is_taken_away_at_one_web_server_counts_at_the_others(house, beside):
+def test_a_role_that_is_taken_away_at_one_web_server_counts_at_the_others(house, other_server):
     installation.set_operator(house.config, "between", PASSWORD)
-    _status, browser = house.try_in("between", browser=beside.test_client())
+    _status, browser = house.try_in("between", browser=other_server.test_client())
     assert ask(browser, "POST", "/admin/jobs/none/retry").status_code == 404
     root = house.signed_in("root")
     change = {"role": "look", "own_password": PASSWORD}

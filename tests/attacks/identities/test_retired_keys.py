@@ -265,6 +265,54 @@ def test_keys_that_are_made_while_others_are_retired_stay(home):
     assert [agent.signing for agent in home.agents] == [left.signing]
 
 
+#: The phases of a retirement, the second pass included.
+PHASES = 2 * len(key_retirement.SEALED) + 2
+
+
+@attack(
+    "keys are retired; before that has ended others are made, and somebody retires once more, in another window",
+    "the first one seals and signs nothing by keys that the second one ended: everything is readable",
+)
+@pytest.mark.parametrize("number", range(PHASES))
+def test_a_retirement_that_another_one_overtakes_loses_nothing(home, number):
+    class Overtaken(Silence):
+        seen = 0
+
+        def phase(self, name, total=None):
+            if self.seen == number:
+                keys.rotate(home.config.keys)
+                home.retire(at_once=True)
+            self.seen += 1
+
+    overtaken = Overtaken()
+    key_retirement.retire(home.config, home.agents.append, overtaken, at_once=False)
+    assert overtaken.seen > number
+    assert home.opened() == all_there(home)
+    assert keys.old_files(home.config.keys) == []
+    assert home.agents[-1].signing == load_keys(home.config.keys).signing
+
+
+@attack(
+    "two retirements meet at one page of certificates, and the one of the former keys writes first",
+    "the other one looks again, and signs by its own: no certificate is of a key that is gone",
+)
+def test_a_certificate_that_another_retirement_signs_meanwhile_is_signed_once_more(home, monkeypatch):
+    keys.rotate(home.config.keys)
+    middle = replace(load_keys(home.config.keys), folder=None)
+    middle = replace(middle, **{name: getattr(middle, name)[:2] for name in keys.MAKERS})
+    real, met = key_retirement._put_certificates, []
+
+    def put(engine, anew):
+        if not met and anew:
+            met.append(anew)
+            key_retirement._certificates_anew(engine, middle, Silence())
+        return real(engine, anew)
+
+    monkeypatch.setattr(key_retirement, "_put_certificates", put)
+    assert home.retire() is not None
+    assert met and home.opened() == all_there(home)
+
+
 def test_what_a_forgotten_process_goes_on_sealing_stops_it(home, monkeypatch):
     real = key_retirement._put
 
@@ -293,7 +341,7 @@ class Commits(Silence):
         self.phase_name = name
 
     def count(self, statement):
-        self.number += self.phase_name == "certificates" and statement.startswith("BEGIN IMMEDIATE")
+        self.number += self.phase_name.startswith("certificates") and statement.startswith("BEGIN IMMEDIATE")
 
 
 def test_certificates_are_signed_anew_many_at_a_time(home, monkeypatch):

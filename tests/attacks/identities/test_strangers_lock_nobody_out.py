@@ -121,6 +121,16 @@ def test_what_counts_as_one_sender():
 
 
 @attack(
+    "somebody guesses through a proxy that writes each connection's port behind the address",
+    "the address is one sender",
+)
+@pytest.mark.parametrize("form", ["192.0.2.1:%d", "[2001:db8::1]:%d"], ids=["IPv4", "IPv6"])
+def test_connections_of_an_address_are_one_sender(form):
+    assert len({network(form % port) for port in (1, 443, 65535)}) == 1
+    assert network("192.0.2.1:99") == "192.0.2.1" and network("[2001:db8::1]") == network("2001:db8::2")
+
+
+@attack(
     "an account of the machine connects to the web server's socket as if it were the proxy, and names addresses",
     "doctor is red as long as accounts may enter the socket's folder",
 )

@@ -8,7 +8,7 @@ import pytest
 
 from controller.db.connection.engine import reading, transact
 from controller.db.orders import refused_orders as rows
-from controller.jobs.intake import chores, refused_orders
+from controller.jobs.intake import chores, orders, refused_orders
 from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError, advice, title
 from tests.attacks.table import attack
@@ -153,7 +153,7 @@ def test_a_list_of_refused_orders_is_tried_again(world, monkeypatch):
     refuse(world, *(f"{number}.example.com" for number in range(200)))
     rounds(world, 12)
     assert tries == ["200"] * 4 and alarmed(world) == ["200"]
-    assert world.service.monitoring.health().order_alarms == 0
+    assert world.service.monitoring.health().undelivered.orders == 0
 
 
 @attack("two workers find the same refused order", "one of them tells of it")
@@ -185,11 +185,18 @@ def test_a_refused_order_whose_notifier_was_killed_is_reported_later(world, monk
     chores.run(world.service.installation)
     chores.run(world.service.installation)
     assert len(tellers) == 1
-    assert world.service.monitoring.health().order_alarms == 1
+    assert world.service.monitoring.health().undelivered.orders == 1
     world.clock.pass_by(rows.CLAIM_SECONDS)
     chores.run(world.service.installation)
     chores.run(world.service.installation)
     assert alarmed(world) == ["a.example.com"]
+
+
+@attack("a refused order names words in the place of a domain", "the operator's mail repeats none of them")
+def test_words_in_the_place_of_a_domain_are_not_mailed(world):
+    refuse(world, "call +1 555 0100 at once", "A.Example.com.")
+    chores.run(world.service.installation)
+    assert sorted(alarmed(world)) == ["-", "a.example.com"]
 
 
 def test_an_order_refused_for_another_reason_during_its_alarm_is_reported_again(world, monkeypatch):
@@ -329,3 +336,37 @@ def test_what_belongs_to_no_job_fails_apart(world, monkeypatch, caplog):
     refuse(world, "a.example.com")
     chores.run(world.service.installation)
     assert alarmed(world) == ["a.example.com"] and "start_forgotten" in caplog.text
+
+
+@attack(
+    "a request is refused, and so slow that the order was sent again and taken before its refusal is stored",
+    "no refusal is left of an order that has its job; that of another service is reported",
+)
+def test_a_refusal_that_comes_after_the_job_is_not_stored(world):
+    sender, came = Sender(refused_orders.API, "billing"), world.clock()
+    order = {"server": "web1", "bundle": "classic", "domain": "a.example.com", "email": "owner@example.com",
+             "account": "alice", "create_account": True}  # fmt: skip
+    orders.place(world.engine, {**order, "service_id": "77"}, sender, came)
+    for service, code in (("77", "bundle_unknown"), ("78", "domain_busy")):
+        late = ShoplaunchError(code, "refused by the test")
+        refused_orders.refuse(world.engine, sender, {**order, "service_id": service}, late, came)
+    with reading(world.engine) as connection:
+        assert [one.service_id for one in rows.listed(connection, 9)] == ["78"]
+
+
+def test_a_job_decides_over_the_dismissal_of_its_own_order_alone(world):
+    sender, order = Sender(refused_orders.API, "billing"), {"domain": "a.example.com", "bundle": "nothing"}
+    for service in ("77", "78", None):
+        document = {**order, "service_id": service} if service else order
+        refused_orders.refuse(
+            world.engine, sender, document, ShoplaunchError("bundle_unknown", "refused"), world.clock()
+        )
+    with reading(world.engine) as connection:
+        numbers = [one.id for one in rows.listed(connection, 9)]
+    for number in numbers:
+        transact(world.engine, lambda connection, number=number: rows.dismiss(connection, number, world.clock()))
+    taken = {**order, "server": "web1", "bundle": "classic", "email": "owner@example.com", "account": "alice"}
+    job = orders.place(world.engine, {**taken, "service_id": "77"}, sender, world.clock())
+    with reading(world.engine) as connection:
+        found = {one.service_id: (one.settled, one.job) for one in rows.listed(connection, 9, settled=True)}
+    assert found == {"77": ("job", job.id), "78": ("dismissed", None), None: ("dismissed", None)}

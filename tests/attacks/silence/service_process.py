@@ -10,7 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import sqlalchemy as sa
+
+from controller.settings.sections import EngineConfig
 
 PROJECT = Path(__file__).parents[3]
 #: What only stops a test that hangs.
@@ -18,10 +23,16 @@ SECONDS = 120
 
 
 def stop_seconds(unit):
-    """Return how long the service manager waits for the end of `shoplaunch-UNIT.service` before it kills it."""
-    text = (PROJECT / "packaging" / "systemd" / f"shoplaunch-{unit}.service").read_text()
-    (seconds,) = re.findall(r"^TimeoutStopSec=([0-9]+)$", text, re.MULTILINE)
-    return int(seconds)
+    """Return how long the least patient of those that run `unit` waits for its end before it kills it: systemd, or the
+    containers' engine."""
+    packaging, found = PROJECT / "packaging", []
+    for file, wanted in (
+        (packaging / "systemd" / f"shoplaunch-{unit}.service", r"^TimeoutStopSec=([0-9]+)$"),
+        (packaging / "container" / "compose.yml", r"^  stop_grace_period: ([0-9]+)s$"),
+    ):
+        (seconds,) = re.findall(wanted, file.read_text(), re.MULTILINE)
+        found.append(int(seconds))
+    return min(found)
 
 
 def _never(*_arguments, **_more):
@@ -47,6 +58,12 @@ def hung_request(world):
         _never()
 
     monitoring.text = ask
+
+
+def hung_request_and_step(world):
+    """Neither a page nor the panel ever answers."""
+    hung_request(world)
+    hung_step(world)
 
 
 def hung_loop(_world):
@@ -91,6 +108,29 @@ def hung_chores(_world):
     watchdog.MOST_STILL = 100_000
 
 
+def hung_broker(world):
+    """The broker never answers, and no bound of its library ends the wait; a file tells that it was asked."""
+    from controller.jobs.engine.broker.link import Link
+
+    def ask(_link, **_more):
+        (world.folder / "asked").touch()
+        _never()
+
+    Link.connection = ask
+    world.config = replace(world.config, engine=EngineConfig("celery", broker_url="redis://127.0.0.1:1/"))
+
+
+def hung_database(world):
+    """The state database never answers any more once there is a file; another one tells that it was asked."""
+
+    def ask(*_about):
+        if (world.folder / "hangs").exists():
+            (world.folder / "asked").touch()
+            _never()
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", ask)
+
+
 def hung_end(_world):
     """Whatever is done to end it hangs."""
     from controller.jobs.engine.worker import Worker
@@ -99,8 +139,12 @@ def hung_end(_world):
 
 
 TRICKS = {
-    one.__name__: one for one in (hung_step, hung_request, hung_loop, dead_loop, failing_loop, hung_chores, hung_end)
-}
+    one.__name__: one
+    for one in (
+        hung_step, hung_request, hung_request_and_step, hung_loop, dead_loop, failing_loop, hung_chores, hung_broker,
+        hung_database, hung_end,
+    )
+}  # fmt: skip
 
 
 def main(folder, trick, *command):

@@ -1,7 +1,14 @@
 """An alarm counts as sent when it is delivered: until then it waits, is counted and shown, whatever prevents it."""
 
+from dataclasses import replace
+
+import pytest
+
 from controller.db.connection.engine import reading, transact
-from controller.db.machines import breakers, servers
+from controller.db.machines import breakers, channels, duties, servers
+from controller.db.machines.channels import Channel
+from controller.db.upkeep import health
+from controller.doctor import upkeep
 from controller.jobs.intake import chores
 from controller.jobs.intake.installation import Installation
 from controller.jobs.intake.service import Service
@@ -133,7 +140,7 @@ def test_the_alarm_of_a_failing_server_outlives_its_worker(world):
 
     for _call in range(breakers.FAILURES):
         transact(world.engine, fail)
-    world.clock.pass_by(chores.OUTAGE_SECONDS)
+    world.clock.pass_by(breakers.OUTAGE_SECONDS)
     with reading(world.engine) as connection:
         known = breakers.get(connection, "web1")
     claims = [
@@ -165,3 +172,63 @@ def test_a_job_that_is_tried_again_while_its_alarm_is_sent_alarms_once_an_hour(w
         world.work_later(240, stride=60)
         agent = type(agent)(world, job)
     assert len(world.mail.alarms) == 1
+
+
+def failing_server(world):
+    """A server fails for as long as one that is only restarted does not."""
+    for _call in range(breakers.FAILURES):
+        transact(world.engine, lambda made: breakers.note_failure(made, "web1", "no answer", world.clock()))
+    world.clock.pass_by(breakers.OUTAGE_SECONDS)
+
+
+def failing_backup(world):
+    """The backup has just failed."""
+    transact(world.engine, lambda made: duties.note_failure(made, "backup", "backup_failed", "full", world.clock()))
+
+
+def backup_done_again(world):
+    """The operator knows of a backup that failed; it is made again."""
+    failing_backup(world)
+    chores.run(world.service.installation)
+    world.clock.pass_by(60)
+    transact(world.engine, lambda made: duties.note_done(made, "backup", world.clock()))
+
+
+def stopped_roll_out(world):
+    """A roll-out has stopped by itself."""
+    stopped = Channel("stable", "1", "2", 1, 0.0, world.clock(), "more jobs fail", "wanted")
+    transact(world.engine, lambda made: channels.write(made, stopped))
+
+
+@attack(
+    "the alarm of a server, of the backup or of a stopped roll-out cannot be delivered",
+    "it is counted as those of jobs are, until it is delivered",
+)
+@pytest.mark.parametrize("happens", [failing_server, failing_backup, backup_done_again, stopped_roll_out])
+def test_an_alarm_of_no_job_that_is_not_delivered_is_counted(world, monkeypatch, happens):
+    monkeypatch.setattr(upkeep, "database_now", lambda _connection: world.clock())
+
+    def counted():
+        with reading(world.engine) as connection:
+            return health.alarms_wanted(connection, world.clock()).total
+
+    assert counted() == 0
+    happens(world)
+    assert counted() == 1
+    world.mail.codes = ["mail_failed"]
+    chores.run(world.service.installation)
+    url = world.engine.url.render_as_string(hide_password=False)
+    (check,) = upkeep.alarms(replace(world.config, database_url=url))
+    assert (counted(), world.service.monitoring.health().alarms, check.ok) == (1, 1, False)
+    chores.run(world.service.installation)
+    assert counted() == 0
+
+
+def test_an_alarm_that_is_not_due_yet_is_not_counted(world):
+    transact(world.engine, lambda made: breakers.note_failure(made, "web1", "no answer", world.clock()))
+    name = f"roll-outs{duties.ON}web"
+    transact(world.engine, lambda made: duties.note_failure(made, name, "chores_fail", "full", world.clock()))
+    for seconds, count in ((duties.CHORE_SECONDS - 1, 0), (1, 1)):
+        world.clock.pass_by(seconds)
+        with reading(world.engine) as connection:
+            assert health.alarms_wanted(connection, world.clock()).total == count

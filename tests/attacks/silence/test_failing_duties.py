@@ -12,10 +12,11 @@ from controller.cli import main
 from controller.db.connection.engine import reading, transact
 from controller.db.identities import access
 from controller.db.machines import duties
+from controller.db.machines.duties import CHORE_SECONDS
 from controller.db.tables import failing_duties
 from controller.db.upkeep import retention
 from controller.jobs.intake import chores
-from controller.jobs.intake.duties import CHORE_SECONDS, GONE_SECONDS
+from controller.jobs.intake.duties import GONE_SECONDS
 from controller.jobs.retention import sweep
 from shared.errors import advice
 from tests.attacks.table import attack
@@ -58,6 +59,18 @@ def test_a_backup_that_fails_is_mailed_and_so_is_the_next_one_that_is_made(world
     assert run("backup", str(folder / "2.backup")) == 0
     assert heard(world) == heard(world) == [("backup_failed", "not done"), ("backup_failed", "done again")]
     assert rows(world) == []
+
+
+@attack(
+    "the file with the passphrase of the nightly backup is gone, or closed to the service",
+    "no backup is made without it, and the operator is notified",
+)
+def test_a_backup_without_its_passphrase_is_mailed(world, run, monkeypatch):
+    monkeypatch.setenv("SHOPLAUNCH_BACKUP_PASSPHRASE_FILE", str(world.folder / "passphrase"))
+    assert run("backup", str(world.folder / "1.backup")) == 1
+    assert heard(world) == [("backup_failed", "not done")]
+    assert "passphrase" in world.mail.alarms[0].message
+    assert not (world.folder / "1.backup").exists()
 
 
 @attack(

@@ -109,7 +109,7 @@ def test_a_hanging_chore_stops_its_sign_alone(world, monkeypatch):
 
     def signs():
         with world.engine.connect() as connection:
-            return [max(one[1] for one in found) if found else None for found in workers.signs(connection)]
+            return [max(one[1] for one in found) if found else None for found in workers.signs(connection)[:2]]
 
     made = worker.Worker(world.engine, lambda _job: None, chores=chores, end=lambda _why: None)
     made.start()

@@ -231,15 +231,29 @@ def test_a_hung_call_keeps_no_service_from_ending(process, tmp_path, command):
 
 
 @attack("a request that is never answered is under way while the web server is asked to end", "it ends in time")
-@pytest.mark.parametrize("more", [[], ["--no-worker"]], ids=["with a worker", "alone"])
-def test_a_hung_request_keeps_no_web_server_from_ending(process, tmp_path, more):
-    started, _world = process("hung_request", "serve", "--bind", "127.0.0.1:0", *more)
+@pytest.mark.parametrize(
+    ("trick", "more", "said"),
+    [
+        ("hung_request", [], "requests that are not answered yet are cut off"),
+        ("hung_request", ["--no-worker"], "requests that are not answered yet are cut off"),
+        ("hung_request_and_step", [], "steps under way are cut off"),
+    ],
+    ids=["with a worker", "alone", "with a worker whose step hangs"],
+)
+def test_a_hung_request_keeps_no_web_server_from_ending(process, tmp_path, trick, more, said):
+    started, world = process(trick, "serve", "--bind", "127.0.0.1:0", *more)
     wait_until(lambda: PORT.search(started.output()), seconds=SECONDS)
+    if trick == "hung_request_and_step":
+        world.order()
+        wait_until((tmp_path / "asked").exists, seconds=SECONDS)
+        (tmp_path / "asked").unlink()
     address = PORT.search(started.output())[0]
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(requests.get, f"http://{address}/metrics", timeout=SECONDS)
         wait_until((tmp_path / "asked").exists, seconds=SECONDS)
         assert started.stopped("web") == 0, started.output()
+        # By itself: what it does in the end, such as taking back its sign of life, is done
+        assert said in started.output()
         with pytest.raises(requests.RequestException):
             asking.result(SECONDS)
 
@@ -250,6 +264,23 @@ def test_a_worker_whose_log_takes_nothing_works(process, tmp_path):
     world.order()
     wait_until((tmp_path / "asked").exists, seconds=SECONDS)
     assert started.stopped("worker") == 0
+
+
+@attack("the broker hangs while a worker is asked to end", "it has worked without, and ends in time")
+def test_a_hung_broker_keeps_no_worker_from_ending(process, tmp_path):
+    started, world = process("hung_broker", "worker")
+    job = world.order()
+    wait_until(lambda: (tmp_path / "asked").exists() and is_dropped(world, job), seconds=SECONDS)
+    assert started.stopped("worker") == 0, started.output()
+
+
+@attack("the state database hangs while a worker is asked to end", "it ends in time")
+def test_a_hung_state_database_keeps_no_worker_from_ending(process, tmp_path):
+    started, _world = process("hung_database", "worker")
+    wait_until(lambda: "working as" in started.output(), seconds=SECONDS)
+    (tmp_path / "hangs").touch()
+    wait_until((tmp_path / "asked").exists, seconds=SECONDS)
+    assert started.stopped("worker") == 0, started.output()
 
 
 @attack("a worker hangs in its very end, whatever it waits for", "the kernel ends it in time")

@@ -1,7 +1,6 @@
 """A kept agent is removed while a channel is given it: no channel is left with an agent that is gone."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from controller.setup import agent_channels
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.support.file_locks import somebody_waits
 from tests.support.waiting import wait_until
 
 SECONDS = 120
@@ -36,12 +36,6 @@ def kept(config):
         (config.agent / "agent.pyz").write_bytes(content)
         found.append(agent_channels.keep(config, None if found else "stable"))
     return found
-
-
-def somebody_waits(folder):
-    """Return whether a process waits for who is alone in the folder."""
-    number = f":{folder.stat().st_ino} "
-    return any("->" in line and number in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 @attack(

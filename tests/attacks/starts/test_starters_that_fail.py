@@ -17,7 +17,7 @@ from controller.panels.cpanel.start.starter import Starter
 from shared.job import cron_line
 from shared.starter import NAME
 from tests.attacks.table import attack
-from tests.integration.cpanel_shops.conftest import bundle, template, whm, whm_server, world  # noqa: F401
+from tests.integration.cpanel_shops.conftest import bundle, server, template, usual_server, whm, world  # noqa: F401
 from tests.integration.cpanel_shops.test_start_at_once import (  # noqa: F401
     key_of,
     left_unasked,

@@ -277,6 +277,34 @@ def test_an_archive_of_many_files_is_refused(tmp_path, monkeypatch):
     assert "200 dumps" in problem.message
 
 
+def changed_zip(place, value, name="dump.sql"):
+    """An archive with a dump, and `value` at this byte of its entry in the directory."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as new:
+        new.writestr(name, b"CREATE TABLE t (a int);")
+    content = bytearray(stream.getvalue())
+    content[content.index(b"PK\x01\x02") + place] = value
+    return bytes(content)
+
+
+ODD_ZIPS = {
+    "a later version": changed_zip(6, 64),
+    "a patch": changed_zip(8, 0x20),
+    "strong encryption": changed_zip(8, 0x40),
+    "a name that is no text": changed_zip(46, 0xFF, "\u00e9.sql"),
+}
+
+
+@attack("A dump comes in an archive that asks for what no reader has, or whose names are no text",
+        "it is refused as damaged")  # fmt: skip
+@pytest.mark.parametrize("case", ODD_ZIPS)
+def test_an_archive_nobody_can_read_is_refused(tmp_path, case):
+    path = tmp_path / "dump"
+    path.write_bytes(ODD_ZIPS[case])
+    problem, _ = ended(lambda: sum(len(piece) for piece in dump_file.pieces(path)))
+    assert (problem.code, "the compressed dump is damaged" in problem.message) == ("dump_unreadable", True)
+
+
 def zip_of_names(count, last="z.sql", entry_64=False, before=b""):
     """An archive that is nothing but a directory: `count` names, and one more."""
     entry = b"PK\x01\x02" + bytes(24) + b"%b" + bytes(12)

@@ -8,7 +8,7 @@ from controller.bundles.residue.findings import Finding, Place
 from controller.bundles.review import dump_lines
 from controller.bundles.source.database import open_source
 from controller.bundles.source.dumps import dump, sql_judge
-from controller.bundles.source.dumps.splitter import Statement
+from controller.bundles.source.dumps.splitter import Splitter, Statement
 from controller.bundles.source.servers.scratch import open_scratch
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
@@ -72,6 +72,21 @@ def test_a_statement_without_end_is_refused_while_it_is_read(refused, monkeypatc
 def test_a_statement_of_comments_without_end_is_refused_while_it_is_read(refused, monkeypatch):
     monkeypatch.setattr(dump, "MAX_STATEMENT_BYTES", 1024 * 1024)
     assert "more than 1048576 bytes" in refused(TABLE + b"INSERT /**/" + b"/**/" * 200_000)
+
+
+@attack("A statement is cut by hundreds of thousands of comments, conditional ones or others",
+        "where each stood is kept in two numbers")  # fmt: skip
+@pytest.mark.parametrize("comment", [b"/*!*/", b"/**/", b"--\n"], ids=["conditional", "plain", "dashes"])
+def test_comments_take_little_more_memory_than_the_statement(comment):
+    many, splitter = 20_000, Splitter()
+    text = TABLE + b"INSERT INTO `t` VALUES (1," + comment * many + b"x);\n"
+
+    def statements():
+        return [*splitter.feed(text), *splitter.finish()]
+
+    [_table, row], memory = ended(statements)
+    assert row.byte_of(row.text.index(b"x")) == text.index(b"x);")
+    assert memory <= MEGABYTE
 
 
 @attack("A dump of gigabytes has findings that are looked up in it, one line of it having no end",

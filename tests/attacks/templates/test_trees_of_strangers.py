@@ -12,13 +12,14 @@ from controller.bundles.rewrite.embedded_strings import embedded_strings
 from controller.bundles.rewrite.fragments import Fragments
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
-from controller.bundles.source.tree.walk import DEEPEST, Tree
+from controller.bundles.source.tree.walk import Tree
 from controller.recipes import living
 from controller.recipes.base import Replacement
-from controller.recipes.php import definitions, literal
+from controller.recipes.php import definitions, literal, serialized
 from controller.recipes.secrets import forms
 from controller.recipes.tree import htaccess, missing_files
 from controller.recipes.wordpress import facts
+from shared.bundle import MAX_PATH_PARTS
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 
@@ -47,7 +48,7 @@ def deepened(root, depth):
 
 @attack("A template holds folders within folders, deeper than a program's stack or the system's paths",
         "it is refused by name, with the option that leaves the folder out")  # fmt: skip
-@pytest.mark.parametrize("depth", [DEEPEST + 1, 1500, 5000])
+@pytest.mark.parametrize("depth", [MAX_PATH_PARTS + 1, 1500, 5000])
 def test_a_tree_deeper_than_any_shop_is_refused(root, depth):
     deepened(root, depth)
     with pytest.raises(ShoplaunchError) as problem:
@@ -57,8 +58,8 @@ def test_a_tree_deeper_than_any_shop_is_refused(root, depth):
 
 
 def test_a_tree_as_deep_as_is_allowed_is_walked(root):
-    deepened(root, DEEPEST)
-    assert len(list(Tree(root).entries(NOTHING_LEFT_OUT))) == DEEPEST
+    deepened(root, MAX_PATH_PARTS)
+    assert len(list(Tree(root).entries(NOTHING_LEFT_OUT))) == MAX_PATH_PARTS
 
 
 MEGABYTES = 4_000_000
@@ -80,6 +81,23 @@ LOOKS = {
 @pytest.mark.parametrize("look", LOOKS)
 def test_looking_through_a_text_takes_no_longer_than_reading_it(look, piece):
     assert not LOOKS[look](piece * (MEGABYTES // len(piece)))
+
+
+LENGTHS = {
+    "text": b's:%b:"x";', "escaped": b'S:%b:"x";', "array": b"a:%b:{}", "class": b'O:%b:"x":0:{}',
+    "object": b'O:1:"x":%b:{}', "own format": b'C:%b:"x":0:{}', "body": b'C:1:"x":%b:{}',
+    "enum": b'a:1:{i:0;E:%b:"x:y";}',
+}  # fmt: skip
+
+
+@attack("A serialized value of a template says a length or count of thousands of digits",
+        "it is no serialized value, and is read as any other text")  # fmt: skip
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_lengths_of_thousands_of_digits_are_none(kind):
+    text = LENGTHS[kind] % (5000 * b"9")
+    with pytest.raises(serialized.Broken):
+        serialized.scan(text)
+    assert not list(serialized.embedded(b"before " + text))
 
 
 OLD, NEW = b"shop.example", b"new.example"

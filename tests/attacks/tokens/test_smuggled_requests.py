@@ -63,3 +63,23 @@ def test_a_connection_takes_the_next_request_behind_a_whole_one(site, place, bod
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", site.port), SECONDS) as connection:
         assert answers(connection, first, last) == 2
+
+
+#: What no body may hold behind the chunks that are its own: the parser finds it after the application has answered.
+MALFORMED = {
+    "a size below nothing": b"-1\r\n\r\n",
+    "a size of another kind": b"0x0\r\n\r\n",
+    "a chunk longer than its size": b"1\r\nxyz\r\n0\r\n\r\n",
+    "a trailer that only a head may have": b"0\r\nAuthorization: Bearer x\r\n\r\n",
+}
+
+
+@attack(
+    "a stranger sends a malformed body to an address that does not read it, through a proxy that passes it on",
+    "there is one answer, and the connection ends: nobody's next request gets a second one",
+)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_body_is_answered_once(site, place, body):
+    with socket.create_connection(("127.0.0.1", site.port), SECONDS) as connection:
+        assert answers(connection, CHUNKED.replace(b"PLACE", place.encode(), 1) + body, b"") == 1

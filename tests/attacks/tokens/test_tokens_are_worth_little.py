@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from controller.agent_archive import versions
 from controller.db import events, jobs
 from controller.db.connection.engine import reading, transact
 from controller.jobs.intake.installation import Installation
@@ -105,17 +106,6 @@ def test_a_token_is_good_for_the_validity_of_its_job_and_seven_days(world):
     assert error_code(lambda: world.service.agents.record(agent.token, final)) == "token_invalid"
 
 
-def test_an_attempt_that_is_being_prepared_again_is_not_taken_for_the_expired_one(world):
-    job, agent = expired(world)
-    world.service.jobs.retry(job.id)
-    world.work()
-    assert world.job(job).state == "dropped"
-    newer = type(agent)(world, job)
-    assert newer.attempt == 2
-    newer.send("started")
-    assert world.job(job).state == "restoring"
-
-
 @attack("a client's agent is silent, reports once, is silent again, for hours", "its operator hears of it once an hour")
 def test_one_job_alarms_once_an_hour(world):
     job, agent = world.dropped()
@@ -133,11 +123,12 @@ def test_one_job_alarms_once_an_hour(world):
     "a program with an order key, a client or an operator tries a job again each time that its agent fails",
     "the job alarms once an hour all the same, and what failed last is reported when that is over",
 )
-def test_a_job_that_is_tried_again_and_again_alarms_once_an_hour(world):
+@pytest.mark.parametrize("code", ["db_packet", "panel_auth_failed"])
+def test_a_job_that_is_tried_again_and_again_alarms_once_an_hour(world, code):
     job, agent = world.dropped()
     began = world.clock.now
     for _ in range(30):
-        agent.fail("db_packet")
+        agent.fail(code)
         world.work()
         assert world.job(job).state == "failed"
         world.service.jobs.retry(job.id)
@@ -323,10 +314,25 @@ def post(site, job, body):
     return requests.post(site.url + "/api/v1/agent/events", data=body, headers=headers, timeout=120)
 
 
+@pytest.fixture
+def installed(site):
+    """The version of the agent that is installed there."""
+    folder = site.service.config.agent
+    folder.mkdir(parents=True, exist_ok=True)
+    files = (folder / "run", folder / "agent.pyz")
+    for path in files:
+        path.write_bytes(b"an agent")
+    yield versions.installed(folder).version
+    for path in files:
+        path.unlink()
+
+
 @attack("a client's token sends reports of 99 kB", "413: none but the final one is larger than 8 kB")
-@pytest.mark.parametrize("kind", ["started", "stage_started", "stage_finished", "progress", "heartbeat", "cleaned"])
-def test_a_large_report_is_refused(site, kind):
-    job = site.put(site.order(), "restoring", step="agent")
+@pytest.mark.parametrize(
+    "kind", ["started", "stage_started", "stage_finished", "progress", "heartbeat", "cleaned", "failed"]
+)
+def test_a_large_report_is_refused(site, installed, kind):
+    job = site.put(site.order(), "restoring", step="agent", agent=installed)
     seq = 0 if kind in ("progress", "heartbeat") else 1
     event = make_event(job.id, 1, seq, kind, 1.0, log=["x" * 1000] * 99)
     answer = post(site, job, json.dumps(event))
@@ -337,8 +343,10 @@ def test_a_large_report_is_refused(site, kind):
     assert (answer.status_code, answer.json()["code"]) == (413, "event_too_large")
 
 
-def test_a_failure_with_the_log_of_an_earlier_release_is_taken(site):
-    job = site.put(site.order(), "restoring", step="agent")
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("agent", [None, "0.0.9-0123456789"])
+def test_a_failure_with_the_log_of_an_earlier_release_is_taken(site, agent):
+    job = site.put(site.order(), "restoring", step="agent", agent=agent)
     error = trouble(message="م" * 4000, retryable=False)
     event = make_event(job.id, 1, 1, "failed", 1.0, error=error, log=["x" * 1000] * 80)
     assert post(site, job, json.dumps(event)).status_code == 202

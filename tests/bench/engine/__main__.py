@@ -1,11 +1,13 @@
 """Many orders on many servers, moved by several workers of which one is killed every few seconds.
 
-Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--kill SECONDS] [--hung SHARE]
-[--runs N] [--against COMMIT] [--beside COMMIT] [--json]. The servers are doubles that answer each call after 50 to 500
-ms, the state is in a MariaDB of its own; agents and sites are played by one more process, the desk. Without a rate all
-orders come at once; with one, so many per second, which shows how soon they are picked up. With `--hung` a share of the
-servers takes calls and never answers: measured are the orders of the others. With `--against` (another version's
-commit) each run is one there and one here, in turn; with `--beside` every other worker of a run is of that commit.
+Usage: python -m tests.bench.engine [--orders N] [--servers N] [--workers N] [--rate R] [--kill SECONDS] [--hung
+SHARE] [--broker redis|rabbitmq] [--restart SECONDS] [--runs N] [--against COMMIT] [--beside COMMIT] [--json]. The
+servers are doubles that answer each call after 50 to 500 ms, the state is in a MariaDB of its own; agents and sites
+are played by one more process, the desk. Without a rate all orders come at once; with one, so many per second, which
+shows how soon they are picked up. With `--hung` a share of the servers takes calls and never answers: measured are
+the orders of the others. Workers hint each other as `embedded` does; with `--broker` by a broker of the run's own,
+which `--restart` restarts every so many seconds. With `--against` (another version's commit) each run is one there
+and one here, in turn; with `--beside` every other worker of a run is of that commit.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.engine.broker import KINDS, Broker
 from tests.bench.engine.fleet import Fleet, end_when_asked, running, version_of, waited
 from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
@@ -41,11 +44,17 @@ def main():
     parser.add_argument("--rate", type=float, default=0.0, help="orders per second; 0: all at once")
     parser.add_argument("--kill", type=float, default=KILL_SECONDS, help="seconds between two kills; 0: none")
     parser.add_argument("--hung", type=float, default=0.0, help="share of the servers that never answer")
+    parser.add_argument("--broker", choices=KINDS, help="workers hint by one, with engine `celery`")
+    parser.add_argument(
+        "--restart", type=float, default=0.0, help="seconds between two restarts of the broker; 0: none"
+    )
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--against", metavar="COMMIT")
-    parser.add_argument("--beside", metavar="COMMIT", help="every other worker is of that version")
+    parser.add_argument("--beside", dest="mixed_with", metavar="COMMIT", help="every other worker is of that version")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.restart and not options.broker:
+        parser.error("--restart is about a --broker")
     end_when_asked()
     try:
         found = compared(options)
@@ -61,35 +70,40 @@ def main():
 def compared(options):
     """Return version -> the figures of its runs."""
     found = {}
-    leftovers.clear()
-    leftovers.note_folders()
     with contextlib.ExitStack() as stack:
         folders = {HERE: PROJECT}
         if options.against:
             folders = {THERE: version_of(options.against, PROJECT, stack), HERE: PROJECT}
-        options.beside = options.beside and version_of(options.beside, PROJECT, stack)
+        options.mixed_with = options.mixed_with and version_of(options.mixed_with, PROJECT, stack)
         server = start_private([f"--max-connections={CONNECTIONS}"])
         stack.callback(stop_private, server)
+        broker = Broker(options.broker, stack) if options.broker else None
         for _ in range(options.runs):
             for name, folder in folders.items():
-                found.setdefault(name, []).append(measured(folder, server, options))
+                found.setdefault(name, []).append(measured(folder, server, options, broker))
                 print(f"{name}: {json.dumps(found[name][-1])}", file=sys.stderr, flush=True)
-    # Not before: what a run that was cut off left is cleared away by the next one
-    leftovers.own_notes().unlink(missing_ok=True)
     return found
 
 
-def measured(folder, database, options):
+def measured(folder, database, options, broker=None):
     """Return what -> figure of one run."""
-    with running(Fleet(folder, url_at(database), options.servers, options.workers)) as fleet:
+    more = broker.settings if broker else None
+    with running(Fleet(folder, url_at(database), options.servers, options.workers, more)) as fleet:
         fleet.watch(database.process.pid)
-        if options.beside:
-            fleet.mix(options.beside)
+        if options.mixed_with:
+            fleet.mix(options.mixed_with)
         fleet.plan(hung=hung_of(fleet.names, options.hung))
         fleet.begin(options.orders, options.rate, options.orders * SECONDS_PER_ORDER + LONGEST_LEASE_SECONDS)
         if options.kill:
             fleet.kill_every(options.kill)
-        return figures_of(fleet.followed(), fleet)
+        if not options.restart:
+            return figures_of(fleet.followed(), fleet)
+        end = broker.restart_every(options.restart)
+        try:
+            rows = fleet.followed()
+        finally:
+            end()
+        return {**figures_of(rows, fleet), "restarts of the broker": broker.restarts}
 
 
 def hung_of(names, share):
@@ -148,4 +162,5 @@ def text_of(values):
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

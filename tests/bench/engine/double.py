@@ -39,7 +39,8 @@ def latency_of(number, servers, slowest):
 
 class Double(FolderPanel):
     """The server whose folder is `base`; its shops are visited at `site` (address, port). What was done is noted in its
-    folder as a line of JSON: (began, ended, account, process, call)."""
+    folder as lines of JSON, (began, ended, account, process, call): one without an end when it begins, so that a call
+    which a kill cuts off is known, and one when it has ended."""
 
     def __init__(self, base, site, latency):
         super().__init__(base / "homes", site[1])
@@ -69,6 +70,7 @@ class Double(FolderPanel):
             # Part of another call
             return real(*arguments, **more)
         began = time.time()
+        self._note(began, None, name, arguments)
         time.sleep(self._latency)
         _DEPTH.busy = True
         try:
@@ -76,11 +78,11 @@ class Double(FolderPanel):
                 return real(*arguments, **more)
         finally:
             _DEPTH.busy = False
-            self._note(began, name, arguments)
+            self._note(began, time.time(), name, arguments)
 
-    def _note(self, began, name, arguments):
+    def _note(self, began, ended, name, arguments):
         first = arguments[0] if arguments else ""
-        line = json.dumps([began, time.time(), getattr(first, "user", first), os.getpid(), name])
+        line = json.dumps([began, ended, getattr(first, "user", first), os.getpid(), name])
         with self._log.open("a") as log:
             log.write(line + "\n")
 
@@ -113,11 +115,12 @@ class Hung(Double):
         if rests is not None:
             raise ShoplaunchError("panel_unreachable", rests)
         began = time.time()
+        self._note(began, None, name, arguments)
         try:
             with CALLS.call(self._server):
                 time.sleep(HUNG_SECONDS)
                 raise TimeoutError
         except TimeoutError:
-            self._note(began, name, arguments)
+            self._note(began, time.time(), name, arguments)
             self._breaker.failed("no answer")
             raise ShoplaunchError("panel_unreachable", "no answer") from None

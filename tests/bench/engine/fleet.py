@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import random
 import shutil
@@ -40,7 +41,7 @@ class Fleet:
         self._engine = make_engine(database_url)
         #: What a killed worker held: (when it was killed, its process, [(server, account)]).
         self._cut_off = []
-        self._folder, self._wrap, self._beside = folder, wrap, folder
+        self._folder, self._wrap, self._mixed_with = folder, wrap, folder
         self.home = Path(tempfile.mkdtemp(prefix="slbench-engine-"))
         (self.home / "counts").mkdir()
         self.names = [f"web{number}" for number in range(1, servers + 1)]
@@ -60,7 +61,7 @@ class Fleet:
 
     def mix(self, folder):
         """Every other worker is of the version in `folder`."""
-        self._beside = folder
+        self._mixed_with = folder
 
     def watch(self, database):
         """From now on count what the database's process takes of the processors as well."""
@@ -125,6 +126,18 @@ class Fleet:
         rows = [struct.unpack(_FORMAT, path.read_bytes()) for path in (self.home / "counts").iterdir()]
         return dict(zip(COUNTS, map(sum, zip(*rows, strict=True)), strict=True))
 
+    def claims(self):
+        """Return number of a worker that was never killed -> how many jobs it has claimed."""
+        found = {}
+        for number, process in self.workers.items():
+            content = (self.home / "counts" / str(process.pid)).read_bytes()
+            found[number] = struct.unpack(_FORMAT, content)[COUNTS.index("claims")]
+        return found
+
+    def words(self):
+        """Return what all workers have logged."""
+        return "".join((self.home / f"{number}.log").read_text("utf-8", "replace") for number in self.workers)
+
     def notified(self):
         """Return the jobs whose clients were notified, one entry each time."""
         path = self.home / "notified"
@@ -132,7 +145,8 @@ class Fleet:
 
     def at_once(self):
         """Return the largest number of accounts that calls of workers to one server were about at the same time."""
-        return max((_most(path, self._desk.pid) for path in self.home.glob("web*/calls")), default=0)
+        killed = {process: at for at, process, _held in self._cut_off}
+        return max((most_at_once(path, self._desk.pid, killed) for path in self.home.glob("web*/calls")), default=0)
 
     def close(self):
         """Nothing of it is left."""
@@ -161,10 +175,11 @@ class Fleet:
         while not self._ended.wait(seconds):
             number = chance.choice(list(self.workers))
             self._of_killed += processor_seconds(self.workers[number].pid)
+            at = time.time()
             self.workers[number].send_signal(signal.SIGKILL)
             self.workers[number].wait()
             self.kills[number] += 1
-            self._cut_off.append((time.time(), self.workers[number].pid, self._held_by(self.workers[number].pid)))
+            self._cut_off.append((at, self.workers[number].pid, self._held_by(self.workers[number].pid)))
             if not self._ended.is_set():
                 self._start(number)
 
@@ -209,7 +224,7 @@ class Fleet:
     def _start(self, number):
         words, folder = [*self._wrap(number), *self._driver("worker", str(self.home))], self._folder
         if number % 2:
-            folder = self._beside
+            folder = self._mixed_with
         own = {"cwd": folder, "env": {**self.environment, "PYTHONPATH": str(folder)}}
         self.workers[number] = self.process(number, words, **own)
 
@@ -229,12 +244,19 @@ class Fleet:
         return json.loads(line)
 
 
-def _most(path, desk):
-    """The agents that the process `desk` plays clear up in their accounts as well: those are no calls of workers."""
-    calls = [json.loads(line) for line in path.read_text().splitlines()]
-    calls = [call for call in calls if call[3] != desk]
-    moments = [(began, 1, account) for began, _ended, account, *_more in calls]
-    moments += [(ended, 0, account) for _began, ended, account, *_more in calls]
+def most_at_once(path, desk, killed):
+    """Return the largest number of accounts that calls in the log at `path` were about at the same time.
+
+    Agents that the process `desk` plays clear up in their accounts as well: those are no calls of workers. A call
+    without an end was under way until its process was `killed` (process -> when), or to the last.
+    """
+    ends = {}
+    for began, ended, account, process, call in map(json.loads, path.read_text().splitlines()):
+        if process != desk and account:
+            # The line of its end comes after that of its beginning
+            ends[began, account, process, call] = ended or max(began, killed.get(process, math.inf))
+    moments = [(began, 1, account) for began, account, *_more in ends]
+    moments += [(ended, 0, account) for (_began, account, *_more), ended in ends.items()]
     under_way, most = {}, 0
     for _at, begins, account in sorted(moments):
         under_way[account] = under_way.get(account, 0) + (1 if begins else -1)

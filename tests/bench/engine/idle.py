@@ -26,6 +26,7 @@ from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from tests.bench.engine.fleet import end_when_asked
 from tests.bench.many_jobs import fill
+from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.state_database import url_at
 from tests.support.worlds.web_site import populate
@@ -113,4 +114,5 @@ def counted(server):
 
 
 if __name__ == "__main__":
-    main()
+    with leftovers.noted_run():
+        main()

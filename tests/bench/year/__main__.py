@@ -21,6 +21,7 @@ from controller.jobs.retention import sweep
 from tests.bench.disk import MEMORY
 from tests.bench.year.installation import BACKUP, FORGET, Year
 from tests.bench.year.processes import Elsewhere, write_in_turn
+from tests.support import leftovers
 
 #: A year's database, its log, and two copies of it while it moves.
 ROOM_BYTES = 3_000_000_000
@@ -99,4 +100,5 @@ def _say(found, indent=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with leftovers.noted_run():
+        sys.exit(main())

@@ -44,7 +44,7 @@ class TlsSites:
         """The account's site is served on the port, too, just as on the other one."""
         sites = Sites(self._settings)
         part = sites._service().parts()[user].decode()
-        site, domain = self._host(_SITE.search(part).group(1), pem), sites.of(user).domain
+        site, domain = self._host(_SITE.search(part).group(1), pem), sites.of(user).host
         if site == self._sites.get(user) and self._presented(domain) == _der(pem):
             # A reload may cut a connection that is just open
             return

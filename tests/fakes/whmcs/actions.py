@@ -34,7 +34,9 @@ def _variables(form):
 def get_emails(books, form):
     client = _client(books, form, "Client ID Not Found")
     subject = form.get("subject", "").lower()
-    rows = [mail for mail in reversed(books.mails_of(client)) if subject in mail["subject"].lower()]
+    rows = [mail for mail in books.mails_of(client) if subject in mail["subject"].lower()]
+    if not books.lists_oldest_first:
+        rows.reverse()
     return _page(rows, form, "emails", "email", whole=len(rows))
 
 

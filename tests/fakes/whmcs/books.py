@@ -48,6 +48,8 @@ class Books:
     activity: list = field(default_factory=list)
     #: Names of templates whose sending a hook aborts.
     aborted: set = field(default_factory=set)
+    #: The order of a client's mails is not documented.
+    lists_oldest_first: bool = False
     _numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
     guard: threading.RLock = field(default_factory=threading.RLock)
 

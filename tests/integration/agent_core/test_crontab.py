@@ -66,6 +66,14 @@ def test_only_our_line_goes_and_the_others_stay_byte_for_byte(box, edit):
     assert box.crontab == "".join(line + "\n" for line in others)
 
 
+def test_a_last_line_without_an_end_is_ended(box, edit):
+    box.cron(cron_line(box.id), "5 4 * * * true")
+    spool = Path("/var/spool/cron/crontabs", box.user)
+    spool.write_bytes(spool.read_bytes()[:-1])
+    assert edit() == ""
+    assert box.crontab == "5 4 * * * true\n"
+
+
 @attack(
     "an account's owner has an editor of another system write the crontab, whose lines `crontab -l` shows otherwise",
     "the agent takes its own line out, and the others stay as they are stored",

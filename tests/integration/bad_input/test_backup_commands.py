@@ -59,6 +59,49 @@ def test_a_sealed_backup_opens_with_its_passphrase_alone(commands, tmp_path, how
     assert (commands.home / "keys" / "signing").read_bytes().strip() == signing
 
 
+@pytest.fixture
+def named(commands, tmp_path):
+    """Where the settings say that the passphrase is."""
+    settings = commands.home / "shoplaunch.toml"
+    settings.write_text(f'backup_passphrase_file = "{tmp_path}/named"\n{settings.read_text()}')
+    return tmp_path / "named"
+
+
+def test_the_settings_name_the_passphrase_of_every_backup(commands, tmp_path, named):
+    # As the timer calls it
+    named.write_text(WORD + "\n")
+    commands.run("backup", tmp_path / "saved", code=0)
+    assert not tarfile.is_tarfile(tmp_path / "saved")
+    assert WORD.encode() not in tmp_path.joinpath("saved").read_bytes()
+    commands.run("backup", "--verify", tmp_path / "saved", code=0)
+    # The same file opens it on a machine whose settings name none
+    (commands.home / "shoplaunch.toml").unlink()
+    assert commands.refused("restore", tmp_path / "saved")[0] == "passphrase_missing"
+    commands.run("restore", tmp_path / "saved", "--passphrase-file", named, code=0)
+
+
+def test_what_a_command_is_given_goes_over_the_settings_passphrase(commands, tmp_path, named):
+    named.write_text("another one")
+    (tmp_path / "word").write_text(WORD)
+    variable = {"SHOPLAUNCH_BACKUP_PASSPHRASE": WORD}
+    commands.run("backup", tmp_path / "saved", "--passphrase-file", tmp_path / "word", code=0)
+    assert commands.refused("backup", "--verify", tmp_path / "saved")[0] == "passphrase_wrong"
+    commands.run("backup", "--verify", tmp_path / "saved", code=0, **variable)
+    commands.run("backup", tmp_path / "also", code=0, **variable)
+    commands.run("backup", "--verify", tmp_path / "also", "--passphrase-file", tmp_path / "word", code=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, "file_error"), (b"", "passphrase_missing"), (b"\xff\xfe", "passphrase_missing")],
+    ids=["missing", "empty", "no text"],
+)  # fmt: skip
+def test_without_the_passphrase_that_the_settings_name_there_is_no_backup(commands, tmp_path, named, content, code):
+    if content is not None:
+        named.write_bytes(content)
+    said, _ = commands.refused("backup", tmp_path / "saved")
+    assert said == code and not (tmp_path / "saved").exists()
+
+
 def answer(terminal, question):
     """Type the passphrase once it is asked for; return what was shown until then."""
     said = b""

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import main
+from controller.cli.terminal.given_file import GivenFile, GivenText
 from controller.cli.terminal.output import errors_shown, json_option
 from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
@@ -228,6 +229,17 @@ def test_refusals_of_the_system_have_codes_of_their_own(number, code):
     assert done.exit_code == 1
     assert done.stderr.startswith(f"{code}: /some/file: ")
     assert "What to do: " in done.stderr
+    # Root's commands may run as another: who it is that may not
+    assert ("for the user " in done.stderr.splitlines()[0]) == (code == "permission_denied")
+
+
+@pytest.mark.parametrize(
+    "words,command", [pytest.param(*one, id="-".join(one[0])) for one in COMMANDS if one[0] != ("pack",)]
+)
+def test_files_that_are_read_say_for_whom_they_are_closed(words, command):
+    # Those of `pack` are root's, as is the command
+    read = [one for one in command.params if isinstance(one.type, click.File) or getattr(one.type, "exists", False)]
+    assert [one.name for one in read if not isinstance(one.type, GivenFile | GivenText)] == []
 
 
 def test_a_program_that_stops_reading_is_no_failure_of_the_agent():

@@ -90,7 +90,7 @@ def handover(news=None, **changes):
         "job": news.job, "domain": news.domain, "email": news.email, "first_name": news.first_name,
         "language": news.language, "shop_url": "http://shop.example.com/",
         "admin_url": "http://shop.example.com/admin7/", "login": news.email,
-        "password_link": "https://control.example.com/credentials/T2", "way": "link",
+        "password_link": "https://control.example.com/credentials/T2", "link_days": 7, "way": "link",
         "ready_at": 1780308000.0, "about": news,
         **changes,
     })  # fmt: skip

@@ -5,9 +5,10 @@ import pytest
 from controller.billing.base import Alarm, Unsettled
 from controller.billing.whmcs.api import WhmcsApi
 from controller.billing.whmcs.changes import SETTLE_SECONDS, SLOW_SECONDS
-from controller.billing.whmcs.mails import READY, RECEIVED
+from controller.billing.whmcs.mails import MAX_MAILS, PAGE, READY, RECEIVED
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
+from tests.fakes.whmcs.actions import ACTIONS, get_emails
 from tests.integration.billing.orders import about, handover
 from tests.integration.billing.whmcs_news import CHANGES, TROUBLE, assert_notified_once, everything, subjects
 from tests.support.error_codes import error_code
@@ -244,3 +245,54 @@ def test_a_mail_is_found_although_whmcs_lists_fewer_at_once_than_it_is_asked_for
         whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "")
     made.announce(news)
     assert subjects(whmcs).count("Received: shop.example.com") == 1
+
+
+@attack(
+    "A client has thousands of mails, in whichever order WHMCS lists them, and the answer to ours was lost",
+    "the list is read from both of its ends: the client gets one mail",
+)
+@pytest.mark.parametrize("others", [1001, 5000])
+@pytest.mark.parametrize("are_newer", [False, True], ids=["older", "newer"])
+@pytest.mark.parametrize("oldest_first", [False, True], ids=["newest first", "oldest first"])
+def test_a_mail_is_found_among_thousands(driver, whmcs, oldest_first, are_newer, others):
+    made, news = driver(), about()
+    whmcs.moods, whmcs.books.lists_oldest_first = {"SendEmail": ["cut"]}, oldest_first
+
+    def send_others():
+        for number in range(others):
+            whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "")
+
+    if not are_newer:
+        send_others()
+    assert error_code(made.announce, news) == "whmcs_unreachable"
+    if are_newer:
+        send_others()
+    looked = len(whmcs.named("GetEmails"))
+    made.announce(news)
+    assert subjects(whmcs).count("Received: shop.example.com") == 1
+    assert len(whmcs.named("GetEmails")) - looked <= 2 * MAX_MAILS / PAGE
+
+
+@pytest.mark.parametrize("said", ["", "many", "9" * 5000, "\u00b2", -1, None, 10**8])
+def test_a_list_that_says_a_wrong_length_is_read_as_far_as_it_goes(driver, whmcs, clock, monkeypatch, said):
+    monkeypatch.setitem(ACTIONS, "GetEmails", lambda books, form: {**get_emails(books, form), "totalresults": said})
+    for number in range(MAX_MAILS + 1):
+        whmcs.books.mail(whmcs.books.clients["5"], f"Invoice {number}", "")
+    made, news = driver(), about()
+    whmcs.moods = {"SendEmail": ["html"]}
+    assert error_code(made.announce, news) == "whmcs_unreachable"
+    clock.pass_by(SETTLE_SECONDS)
+    made.announce(news)
+    assert subjects(whmcs).count("Received: shop.example.com") == 1
+
+
+@pytest.mark.parametrize("action", ["OpenTicket", "SendEmail"])
+def test_what_took_hours_is_looked_for_before_it_is_asked_for_again(driver, whmcs, clock, action):
+    whmcs.slow_seconds, whmcs.moods = 120, {action: ["late"]}
+    made, news = driver(), about()
+    assert error_code(made.announce, news) == "whmcs_unreachable"
+    clock.pass_by(6 * 3600)
+    whmcs.rest()
+    made.announce(news)
+    assert len(whmcs.named(action)) == 1
+    assert subjects(whmcs) == ["Received: shop.example.com"] and len(whmcs.books.tickets) == 1

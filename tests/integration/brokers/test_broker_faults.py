@@ -1,5 +1,6 @@
 """Brokers in bad times: certificates of others, twenty restarts, no memory left. Jobs are moved all the same."""
 
+import contextlib
 import secrets
 from dataclasses import replace
 
@@ -103,6 +104,42 @@ def test_every_job_is_moved_though_its_broker_is_restarted_or_emptied_twenty_tim
         assert worker.stop(60)
 
 
+@contextlib.contextmanager
+def full(kind, server):
+    """The broker takes no message."""
+    try:
+        if kind == "redis":
+            server.command("CONFIG", "SET", "maxmemory", "1")
+        else:
+            server.control("set_vm_memory_high_watermark", "absolute", "1MB")
+        yield
+    finally:
+        if kind == "redis":
+            server.command("CONFIG", "SET", "maxmemory", "0")
+        else:
+            server.control("set_vm_memory_high_watermark", "absolute", "512MB")
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_worker_moves_its_jobs_while_the_broker_is_full_and_hears_again_afterwards(request, world, kind):
+    server = request.getfixturevalue(f"{kind}_server")
+    config = replace(world.config, engine=EngineConfig("celery", broker_url=server.url(), queue=_queue()))
+    context = EngineContext(config, world.engine, world.clock, world.service.installation.tools_for, lambda _move: None)
+    worker = registry.of(config).engine(context)
+    worker.start()
+    try:
+        wait_until(lambda: worker.listener.is_healthy)
+        with full(kind, server):
+            wait_until(lambda: not worker.listener.is_healthy)
+            job = world.order()
+            worker.hint("web1")
+            wait_until(lambda: world.job(job).state == "dropped")
+            assert not worker.listener.is_healthy
+        wait_until(lambda: worker.listener.is_healthy)
+    finally:
+        assert worker.stop(60)
+
+
 def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them_again(rabbitmq_server, listening):
     config = EngineConfig("celery", broker_url=rabbitmq_server.url(), queue=_queue())
     made, came = listening(config)
@@ -114,12 +151,9 @@ def test_a_rabbitmq_without_memory_takes_no_hints_holds_up_nobody_and_takes_them
         hints.hint("web1")
         return local.hinted
 
-    rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1MB")
-    try:
+    with full("rabbitmq", rabbitmq_server):
         wait_until(local_workers_are_hinted_at)
         wait_until(lambda: not made.is_healthy)
-    finally:
-        rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "512MB")
 
     def is_heard():
         hints.hint("web2")

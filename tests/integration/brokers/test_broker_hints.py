@@ -93,6 +93,24 @@ def test_a_worker_without_room_leaves_hints_to_others(broker, monkeypatch):
     wait_until(lambda: len(kept) + len(came) == 20)
 
 
+def test_a_hint_that_was_taken_comes_to_nobody_again_whatever_becomes_of_who_took_it(broker):
+    made, came = broker.listener()
+    hints = broker.hints()
+
+    def fail(server):
+        came.append(server)
+        made._received = came.append
+        raise RuntimeError("cut off")
+
+    made._received = fail
+    hints.hint("web1")
+    # Its connection is gone by that, without a word for the hint
+    wait_until(lambda: made.counts["failed"] == 1 and made.is_healthy)
+    hints.hint("web2")
+    wait_until(lambda: "web2" in came)
+    assert came == ["web1", "web2"]
+
+
 #: Far more than any hint has, and than a library of Redis' or RabbitMQ's takes by itself.
 LARGE = 8 * 1024 * 1024
 STRANGE = {
@@ -193,7 +211,19 @@ def test_hints_that_nobody_takes_are_few_and_gone_after_a_while(redis_server, mo
     hints.flush(60)
     redis = kombu.Connection(broker.server.url()).default_channel.client
     wait_until(lambda: redis.llen(broker.link.queue) <= 11)
-    assert 0 < redis.ttl(broker.link.queue) <= link.OWN_SECONDS
+    assert 0 < redis.ttl(broker.link.queue) <= link.HINT_SECONDS
+
+
+def test_a_list_of_redis_that_was_emptied_and_is_there_again_ends_as_the_first_one(redis_server):
+    broker = Broker(redis_server)
+    hints = broker.hints()
+    redis = kombu.Connection(broker.server.url()).default_channel.client
+    for server in ("web1", "web2"):
+        hints.hint(server)
+        hints.flush(60)
+        assert 0 < redis.ttl(broker.link.queue) <= link.HINT_SECONDS
+        # As by a worker that takes the last one
+        redis.delete(broker.link.queue)
 
 
 def silent():
@@ -226,7 +256,8 @@ def test_a_broker_that_does_not_answer_holds_up_no_order_and_this_machines_worke
     threading.Thread(target=order, daemon=True).start()
     # Far less than a single call to such a broker takes
     assert given.wait(60)
-    wait_until(lambda: local.hinted)
+    # Each of them, also what came while the broker was waited for
+    wait_until(lambda: len(set(local.hinted)) == 1000)
     server.close()
 
 

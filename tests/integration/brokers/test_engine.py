@@ -9,12 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from controller.jobs.engine import registry
+from controller.db.connection.engine import reading, transact
+from controller.db.machines import workers
+from controller.db.tables import jobs
+from controller.jobs.engine import presence, registry
 from controller.jobs.engine.broker import engine as broker_engine
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.capacity.own_servers import OwnServers
 from controller.jobs.engine.engine_context import EngineContext
+from controller.jobs.engine.monitoring import status
+from controller.jobs.lifecycle import due_hint
 from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.loading import load_config
 from controller.settings.sections import EngineConfig
@@ -51,18 +56,27 @@ def url(request):
     return request.getfixturevalue(f"{request.param}_server").url()
 
 
-def test_jobs_are_moved_though_there_is_no_broker(world, started):
+def quietly_ordered(world, patch, **changes):
+    """Return a job that no worker of this machine gets a hint of."""
+    with patch.context() as silence:
+        silence.setattr(Wakeup, "hint", lambda *_about: None)
+        silence.setattr(Wakeup, "notify", lambda *_about: None)
+        silence.setattr(due_hint, "notify", lambda *_about: None)
+        return world.order(**changes)
+
+
+def test_jobs_are_moved_though_there_is_no_broker(world, started, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         started(f"redis://127.0.0.1:{taken.getsockname()[1]}/")
-        job = world.order()
+        job = quietly_ordered(world, monkeypatch)
         wait_until(lambda: world.job(job).state == "dropped")
 
 
-def test_jobs_are_moved_though_the_broker_accepts_and_never_answers(world, started):
+def test_jobs_are_moved_though_the_broker_accepts_and_never_answers(world, started, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         started(f"amqp://u:p@127.0.0.1:{silent.getsockname()[1]}/")
-        job = world.order()
+        job = quietly_ordered(world, monkeypatch)
         wait_until(lambda: world.job(job).state == "dropped")
 
 
@@ -85,13 +99,13 @@ def _answers(server, answer, asked):
 
 
 @pytest.mark.parametrize("scheme", OF_A_NEWER)
-def test_jobs_are_moved_though_the_broker_is_of_a_version_that_does_not_understand(world, started, scheme):
+def test_jobs_are_moved_though_the_broker_is_of_a_version_that_does_not_understand(world, started, scheme, monkeypatch):
     asked = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as newer:
         threading.Thread(target=_answers, args=(newer, OF_A_NEWER[scheme], asked), daemon=True).start()
         worker, _config = started(f"{scheme}://u:p@127.0.0.1:{newer.getsockname()[1]}/")
         assert asked.wait(60)
-        job = world.order()
+        job = quietly_ordered(world, monkeypatch)
         wait_until(lambda: world.job(job).state == "dropped")
         assert not worker.listener.is_healthy
 
@@ -102,13 +116,24 @@ def test_a_hint_of_another_process_begins_the_servers_jobs(world, started, url, 
     wait_until(lambda: worker.listener.is_healthy)
     # Until now it looked by itself
     wait_until(lambda: worker._sweep_at > 0)
-    job = world.order()
+    job = quietly_ordered(world, monkeypatch)
     hints = BrokerHints(link.of(config.engine), Wakeup(config.wakeups))
     hints.hint("web9")
     wait_until(lambda: worker.listener.counts["hints"] == 1)
     assert world.job(job).state == "received"
     hints.hint("web1")
     wait_until(lambda: world.job(job).state == "dropped")
+
+
+def test_a_hint_of_this_machine_begins_the_servers_jobs_though_the_broker_brings_none(world, started, url, monkeypatch):
+    monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
+    worker, _config = started(url)
+    wait_until(lambda: worker.listener.is_healthy and worker._sweep_at > 0)
+    job = quietly_ordered(world, monkeypatch)
+    due_hint.notify("web9")
+    due_hint.notify("web1")
+    wait_until(lambda: world.job(job).state == "dropped")
+    assert worker.listener.counts["hints"] == 0 and due_hint.known() == set()
 
 
 def test_hints_that_come_twice_or_late_or_for_no_server_move_each_job_once(world, started, url, monkeypatch):
@@ -147,12 +172,71 @@ def test_a_hint_for_a_server_of_others_is_passed_on_until_one_of_these_has_it(st
 
 
 @pytest.mark.sampled(of=2)
-def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url):
+def test_what_no_hint_came_for_is_found_by_the_workers_own_look(world, started, url, monkeypatch):
     worker, _config = started(url)
     wait_until(lambda: worker.listener.is_healthy)
-    job = world.order()
+    job = quietly_ordered(world, monkeypatch)
     wait_until(lambda: world.job(job).state == "dropped")
     assert worker.listener.counts["hints"] == 0
+
+
+def test_what_a_killed_worker_left_is_begun_at_the_first_look(world, started, redis_server, monkeypatch):
+    monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
+    worker, _config = started(redis_server.url())
+    wait_until(lambda: worker.listener.is_healthy and worker._sweep_at > 0)
+    job = quietly_ordered(world, monkeypatch)
+    worker._sweep_at = 0.0
+    # A hint for a job that nobody was at may be on its way
+    wait_until(lambda: worker._seen == {"web1"})
+    assert world.job(job).state == "received"
+    worker._seen = set()
+    left = {"lease_owner": "elsewhere:1:1:1", "lease_until": world.clock() - 1.0}
+    change = jobs.update().where(jobs.c.id == job.id).values(**left)
+    transact(world.engine, lambda connection: connection.execute(change))
+    worker._sweep_at = 0.0
+    wait_until(lambda: world.job(job).state == "dropped")
+
+
+def test_a_worker_that_runs_in_its_callers_thread_hears_the_broker_until_it_ends(world, url):
+    config = replace(world.config, engine=EngineConfig("celery", broker_url=url, queue="q" + secrets.token_hex(6)))
+    context = EngineContext(config, world.engine, world.clock, world.service.installation.tools_for, lambda _move: None)
+    worker = registry.of(config).engine(context)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        wait_until(lambda: worker.listener.is_healthy)
+    finally:
+        worker.ask_to_stop()
+        thread.join(60)
+    assert not thread.is_alive()
+    wait_until(lambda: not worker.listener.is_healthy)
+    # Once more would be as if nobody had asked
+    worker.run()
+    wait_until(lambda: not worker.listener._thread.is_alive())
+
+
+def signs_of_life(world):
+    with reading(world.engine) as connection:
+        return workers.listed(connection)
+
+
+def test_what_a_worker_hears_of_its_broker_is_in_its_sign_of_life(world, started, url, monkeypatch):
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.1)
+    worker, config = started(url)
+    wait_until(lambda: worker.listener.is_healthy)
+    BrokerHints(link.of(config.engine), Wakeup(config.wakeups)).hint("web9")
+    wait_until(lambda: [row.heard.hints for row in signs_of_life(world)] == [1])
+    (row,) = signs_of_life(world)
+    assert row.counted.hints == 1 and status.state_of(row, row.beat_at) == status.OK
+
+
+def test_a_worker_whose_broker_is_gone_says_so_in_its_sign_of_life(world, started, monkeypatch):
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(status, "MAX_DEAF_SECONDS", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        started(f"redis://127.0.0.1:{taken.getsockname()[1]}/")
+        wait_until(lambda: [status.state_of(row, row.beat_at) for row in signs_of_life(world)] == [status.DEAF])
 
 
 def test_settings_name_the_broker_in_a_file_or_by_the_environment(tmp_path):

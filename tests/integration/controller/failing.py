@@ -5,7 +5,9 @@ import socket
 import socketserver
 import threading
 import time
+from functools import partial
 
+from controller.db.connection.clock import at
 from controller.db.connection.engine import transact
 from controller.db.machines import servers
 from controller.panels.cpanel.api.call_limits import ServerBreaker
@@ -102,7 +104,7 @@ def connect(world, name, url, seconds=0.3):
     held = world.panel if name == "web1" else FolderPanel(world.folder / f"accounts-{name}", world.site.port)
 
     def panel():
-        return WirePanel(held, name, ServerBreaker(lambda: world.engine, name, lambda _c: world.clock()), url, seconds)
+        return WirePanel(held, name, ServerBreaker(lambda: world.engine, name, partial(at, world.clock)), url, seconds)
 
     kept[name] = panel
     if name != "web1":

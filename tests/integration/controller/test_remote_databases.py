@@ -2,7 +2,10 @@
 in, and the job says by what the agent knows the database."""
 
 import hashlib
+import socket
 import ssl
+import struct
+import threading
 
 import pytest
 
@@ -98,10 +101,65 @@ def test_a_server_that_only_accounts_reach_is_a_note(monkeypatch):
     assert (found.ok, found.essential) == (False, False)
 
 
-def test_a_greeting_that_never_ends_is_no_greeting(remote):
+def test_a_greeting_that_never_ends_is_no_greeting_and_red(remote):
     remote(drips=255)
     found = look(db_tls="plain")
-    assert (found.ok, found.essential) == (False, False)
+    assert (found.ok, found.essential) == (False, True)
+    assert "no database server" in found.message
+
+
+def refusal(number, words):
+    """Return the packet by which a database server refuses a connection before its greeting."""
+    payload = b"\xff" + struct.pack("<H", number) + words
+    return struct.pack("<I", len(payload))[:3] + b"\0" + payload
+
+
+def look_at(monkeypatch, said):
+    """Check a server that says `said` to each connection and ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setattr(database_door, "PORT", listening.getsockname()[1])
+
+        def answer():
+            connection, _address = listening.accept()
+            with connection:
+                connection.sendall(said)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        found = look(db_tls="verify")
+        answering.join()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "no database server"),
+        (b"\x06\0\0\0\x093.20\0", "no database server"),
+        (b"\x02\0\0\0\x0a\0", "no database server"),
+        (refusal(1040, b"Too many connections"), "Too many connections"),
+    ],
+    ids=["another-service", "another-protocol", "cut", "no-connection-is-free"],
+)
+def test_an_address_that_answers_wrongly_is_red(monkeypatch, said, why):
+    found = look_at(monkeypatch, said)
+    assert (found.ok, found.essential) == (False, True), found.message
+    assert why in found.message
+    assert f"127.0.0.1:{database_door.PORT}" in found.advice
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        refusal(1129, b"Host '192.0.2.1' is blocked because of many connection errors"),
+        refusal(1130, b"Host '192.0.2.1' is not allowed to connect to this MySQL server"),
+    ],
+    ids=["closed", "blocked", "not-allowed"],
+)
+def test_a_server_that_refuses_the_controllers_address_is_a_note(monkeypatch, said):
+    found = look_at(monkeypatch, said)
+    assert (found.ok, found.essential) == (False, False), found.message
 
 
 def test_a_file_of_authorities_that_is_gone_is_red(tmp_path, authority):

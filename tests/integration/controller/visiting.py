@@ -2,6 +2,7 @@
 
 from controller.jobs.shop.checks.shop_checks import run_checks
 from controller.jobs.shop.checks.visits import Site
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.support.worlds.agent_box import NONCE
@@ -9,8 +10,8 @@ from tests.support.worlds.agent_box import NONCE
 HOST = "shop.example.com"
 
 
-def site(shop, host=HOST, **more):
-    return Site("127.0.0.1", shop.port, host, **more)
+def site(shop, host=HOST, folder="", **more):
+    return Site("127.0.0.1", shop.port, ShopAddress.on_usual_port(host, folder), **more)
 
 
 def check(shop, **changes):

@@ -2,26 +2,9 @@
 
 import pytest
 
-from tests.fakes.whm import Quirks, WhmDouble
+from tests.fakes.whm.fixtures import server as server
+from tests.fakes.whm.fixtures import whm as whm
 from tests.integration.cpanel_jobs.world import CpanelWorld
-
-
-@pytest.fixture(scope="package")
-def server():
-    """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
-    with WhmDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def whm(server):
-    """The server with its usual habits and no recorded calls; the test fails when the protocol was violated."""
-    server.quirks = Quirks()
-    server.calls.clear()
-    server.unlock()
-    yield server
-    server.quirks = Quirks()
-    server.check()
 
 
 @pytest.fixture

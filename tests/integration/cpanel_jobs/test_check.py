@@ -113,7 +113,7 @@ def test_a_token_that_may_do_too_much_is_named(whm, world, world_of):
 @pytest.mark.sampled(of=3)
 @attack(
     "a hosting package has no File Manager, cron, databases, choice of PHP or AutoSSL",
-    "`server check` names feature and package before any order, and what to switch on",
+    "`server check` names feature, package and remedy before any order, and ends with 1 where no shop can be made",
 )
 @pytest.mark.parametrize("row", FEATURES)
 def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(whm, world, row):
@@ -123,8 +123,11 @@ def test_a_feature_that_is_off_is_named_with_its_package_and_what_depends_on_it(
     assert {name for name in wrong(found) if name.startswith("feature")} == {f"feature {row}"}
     assert f"without-{row}" in found[f"feature {row}"].message
     assert f"`{FEATURES[row]}`" in found[f"feature {row}"].advice
+    assert not found[f"feature {row}"].essential, "shops may get another package"
     world.set(package=f"without-{row}")
-    assert row in wrong(rows(world)), "accounts of the package for shops stand for all"
+    found = rows(world)
+    assert row in wrong(found), "accounts of the package for shops stand for all"
+    assert found[f"feature {row}"].essential == (row != "autossl"), "no shop can be made"
     world.set(package="default")
     assert not {row, f"feature {row}"} & wrong(rows(world)), "a package that gets no shops does not matter"
 

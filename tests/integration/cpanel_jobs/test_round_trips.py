@@ -132,7 +132,8 @@ def test_starting_at_once_takes_no_further_round_trip(world, born):
 def test_a_starter_that_nobody_takes_costs_no_round_trip_before_the_cron_line(world, born):
     transact(world.engine, lambda connection: servers.choose_start(connection, "cp1", servers.AUTO))
     world.set(http_port=1)
-    # Up to the end: where the file that nobody asked for is looked for, and taken away in the time that is left
+    # Up to the end: the sixth looks whether the file still lies there, 1.5 s before the time for a start is over. It is
+    # answered in 1.5 s, so that the seventh, which reads the file before it is removed, begins in time by chance
     job = worked(world, lambda: world.sell(born("current")), 4, 7)
     assert world.job(job).facts["start"]["reason"] == "no_answer"
 

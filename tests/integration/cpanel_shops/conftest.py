@@ -5,10 +5,11 @@ import socket
 
 import pytest
 
-from tests.fakes.whm.double import WhmDouble
-from tests.fakes.whm.quirks import Quirks
+from tests.fakes.whm import fixtures
 from tests.support.state_database import on_sqlite
 from tests.support.worlds.cpanel_world import CpanelWorld, install_template, pack_template
+
+server, usual_server = fixtures.server, fixtures.whm
 
 
 @pytest.fixture(scope="session")
@@ -27,22 +28,12 @@ def bundle(template, mariadb_server, tmp_path_factory):
     return target
 
 
-@pytest.fixture(scope="package")
-def whm_server():
-    """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
-    with WhmDouble() as double:
-        yield double
-
-
 @pytest.fixture
-def whm(whm_server, monkeypatch):
+def whm(usual_server, monkeypatch):
     """The server with its usual habits; no domain leads anywhere until a test says so in `dns`."""
-    whm_server.quirks = Quirks()
-    whm_server.dns.clear()
-    monkeypatch.setattr(socket, "getaddrinfo", whm_server.getaddrinfo)
-    yield whm_server
-    whm_server.quirks = Quirks()
-    whm_server.check()
+    usual_server.dns.clear()
+    monkeypatch.setattr(socket, "getaddrinfo", usual_server.getaddrinfo)
+    return usual_server
 
 
 @pytest.fixture

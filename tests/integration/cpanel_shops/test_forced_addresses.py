@@ -41,9 +41,9 @@ def forced(template, mariadb_server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(whm_server):
+def site(server):
     """An account with one page and one proof."""
-    hosting = whm_server.add_account()
+    hosting = server.add_account()
     root = Path(hosting.document_root_path)
     (root / ".well-known").mkdir()
     (root / ".well-known" / "proof").write_text("proof")

@@ -46,9 +46,9 @@ SHOWN = {
 
 
 @pytest.fixture(scope="module")
-def site(whm_server):
+def site(server):
     """An account with a shop's files, at the root of its domain and in a folder."""
-    hosting = whm_server.add_account()
+    hosting = server.add_account()
     root = Path(hosting.document_root_path)
     for folder in (root, root / "shop"):
         for name, content in FILES.items():

@@ -17,7 +17,7 @@ def sent(monkeypatch):
 
     def noted(visitor, path, name, form=None, *more):
         if form is not None:
-            found.append((visitor.site.scheme, path))
+            found.append((visitor.site.address.scheme, path))
         return ask(visitor, path, name, form, *more)
 
     monkeypatch.setattr(visits.Visitor, "ask", noted)

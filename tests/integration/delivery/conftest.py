@@ -13,24 +13,9 @@ from controller.panels.cpanel.api.call_limits import ProcessBreaker
 from controller.panels.cpanel.api.whm import Login
 from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.settings import CpanelSettings
-from tests.fakes.whm.double import WhmDouble
-from tests.fakes.whm.quirks import Quirks
+from tests.fakes.whm.fixtures import server as server
+from tests.fakes.whm.fixtures import whm as whm
 from tests.support.worlds.agent_box import Keys
-
-
-@pytest.fixture(scope="package")
-def server():
-    """One cPanel server for all tests (tests.fakes.whm.double.WhmDouble)."""
-    with WhmDouble() as double:
-        yield double
-
-
-@pytest.fixture
-def whm(server):
-    """The server with its usual habits; tests change `quirks` as they like."""
-    server.quirks = Quirks()
-    yield server
-    server.quirks = Quirks()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def flip(path, at):
 
 
 def test_what_was_put_is_found_as_it_was_put(panel_of, account, put):
-    assert delivery.changed_files(panel_of(), account, put) == []
+    assert delivery.compared(panel_of(), account, put) == delivery.Comparison([], [])
 
 
 @pytest.mark.sampled(of=3, each=("name",))
@@ -37,19 +37,25 @@ def test_what_was_put_is_found_as_it_was_put(panel_of, account, put):
 @pytest.mark.parametrize("name", ["run", "agent.pyz", "job"])
 def test_one_changed_byte_is_seen(panel_of, account, folder, put, name, at):
     flip(folder / name, min(at, 5) if name != "agent.pyz" else at)
-    assert delivery.changed_files(panel_of(), account, put) == [f".shoplaunch/{name} was changed"]
+    assert delivery.compared(panel_of(), account, put).changed == [f".shoplaunch/{name} was changed"]
 
 
 @pytest.mark.parametrize("name", ["run", "agent.pyz", "job"])
 def test_what_is_gone_is_seen(panel_of, account, folder, put, name):
     (folder / name).unlink()
-    assert delivery.changed_files(panel_of(), account, put) == [f".shoplaunch/{name} is gone"]
+    assert delivery.compared(panel_of(), account, put).changed == [f".shoplaunch/{name} is gone"]
 
 
-def test_an_agent_that_has_been_started_is_no_text_and_is_not_judged(panel_of, account, folder, files, put):
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_agent_that_has_been_started_is_no_text_and_is_said_to_be_unread(
+    panel_of, account, folder, files, put, damaged
+):
     assert start(account, "--version").returncode == 0
     assert (folder / "agent.pyz").read_bytes() == files.agent
-    assert delivery.changed_files(panel_of(), account, put) == []
+    if damaged:
+        flip(folder / "agent.pyz", -2)
+    unread = [".shoplaunch/agent.pyz cannot be read through this panel"]
+    assert delivery.compared(panel_of(), account, put) == delivery.Comparison([], unread)
 
 
 @pytest.mark.sampled(of=2, each=("name",))

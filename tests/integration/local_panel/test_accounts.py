@@ -30,9 +30,10 @@ def foreign_user(server):
     """Make system accounts the panel did not make; they go at the end."""
     made = []
 
-    def make(*options):
+    def make(home, *options):
         user = "slf" + os.urandom(5).hex()
-        subprocess.run(["useradd", "--no-create-home", *options, user], check=True, capture_output=True)
+        command = ["useradd", "--no-create-home", "--home-dir", str(home), *options, user]
+        subprocess.run(command, check=True, capture_output=True)
         made.append(user)
         return user
 
@@ -99,7 +100,7 @@ def test_accounts_of_the_system_are_never_touched(server, user):
 
 
 def test_an_account_with_its_home_elsewhere_is_foreign(server, foreign_user):
-    user = foreign_user("--home-dir", "/srv/elsewhere", "--comment", "shoplaunch")
+    user = foreign_user(server.directory / "elsewhere", "--comment", "shoplaunch")
     assert error_code(lambda: server.panel().find_account(user)) == "account_foreign"
     assert user not in [account.user for account in server.panel().list_accounts()]
 
@@ -109,14 +110,14 @@ def test_an_account_that_shares_its_number_with_another_is_foreign(server, forei
     uid = pwd.getpwnam(account.user).pw_uid
     user = "sltwin" + os.urandom(3).hex()
     # Its line comes later, so looking the number up gives the other name.
-    twin = foreign_user("--home-dir", f"{server.home_base}/{user}")
+    twin = foreign_user(server.home_base / user)
     subprocess.run(["usermod", "--non-unique", "--uid", str(uid), "--home", f"{server.home_base}/{twin}", twin],
                    check=True, capture_output=True)  # fmt: skip
     assert error_code(lambda: server.panel().find_account(twin)) == "account_foreign"
 
 
 def test_an_existing_account_is_not_taken_over_by_an_order_that_creates_one(server, foreign_user):
-    user = foreign_user("--home-dir", f"{server.home_base}/placeholder")
+    user = foreign_user(server.home_base / "placeholder")
     subprocess.run(["usermod", "--home", f"{server.home_base}/{user}", user], check=True)
     home = Path(server.home_base) / user
     home.mkdir(mode=0o755)

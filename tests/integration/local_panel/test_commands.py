@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from controller.db import tables
 from controller.db.connection.engine import make_engine
 from controller.settings.loading import load_config
+from controller.this_machine import this_machine
 from shared.encoding import sha256_hex
 from tests.support.commands import run_within
 from tests.support.installing import install
@@ -55,9 +56,10 @@ def name(installation):
 
 @pytest.mark.sampled(of=2, rests=True)
 def test_a_server_is_added_once_and_listed(installation, name):
+    here = this_machine()
     assert json.loads(installation("server", "list", "--json")) == [
         {"name": "one", "panel": "local", "url": "", "user": "", "state": "ready", "reason": "", "start": "auto",
-         "last_start": "", "channel": "stable"}
+         "last_start": "", "channel": "stable", "machine": "" if here is None else here.host}
     ]  # fmt: skip
     assert "one" in installation("server", "list")
     assert "name_taken" in installation("server", "add", "one", "--panel", "local", code=1)

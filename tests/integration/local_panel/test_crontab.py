@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.panels.local.crontab import SPOOLS
 from shared.errors import ShoplaunchError
 from shared.job import cron_line
 from tests.attacks.table import attack
@@ -201,6 +202,27 @@ def test_a_line_that_an_editor_of_another_system_wrote_anew_is_put_there_again_a
     assert panel.cron_lines(account).count(cron_line("job-1")) == 1
     panel.remove_cron(account, "shoplaunch:job-1")
     assert crontab(account.user) == OF_ANOTHER_SYSTEM
+
+
+@attack(
+    "the last line of an account's crontab has no end, be it the account's own or the agent's: cron takes no such one",
+    "it is ended: the agent's line runs, and goes, and every other line is as it was",
+)
+@pytest.mark.parametrize("last", ["theirs", "ours"])
+def test_a_last_line_without_an_end_is_ended(server, account, last):
+    ours, panel = cron_line("job-1").encode(), server.panel()
+    stored = {"theirs": ours + b"\n" + THEIRS[:-1], "ours": THEIRS + ours}[last]
+    for step in ("ensure", "remove"):
+        crontab(account.user, stored + b"\n")
+        spool = Path(SPOOLS[0]) / account.user
+        # With the lines that `crontab` puts above them
+        spool.write_bytes(spool.read_bytes()[:-1])
+        if step == "ensure":
+            panel.ensure_cron(account, cron_line("job-1"))
+            assert crontab(account.user) == THEIRS + ours + b"\n"
+        else:
+            panel.remove_cron(account, "shoplaunch:job-1")
+            assert crontab(account.user) == THEIRS
 
 
 def test_a_line_that_stands_there_twice_is_made_one(server, account):

@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.support.shops import sample_shop
+from tests.support.shops import awkward_rows, sample_shop
 from tests.support.shops.packing import server_url, small_shop
 
 DOMAIN = "template.shop.example"
@@ -34,18 +34,7 @@ INSERT INTO unkeyed VALUES (2,'x'),(1,'y'),(2,'x'),(NULL,NULL);
 CREATE TABLE made (id int NOT NULL, a int, twice int GENERATED ALWAYS AS (a*2) STORED, thrice int AS (a*3) VIRTUAL,
   PRIMARY KEY (id)) ENGINE=InnoDB;
 INSERT INTO made (id,a) VALUES (1,5),(2,NULL);
-CREATE TABLE parent (id int NOT NULL, code varchar(20) NOT NULL, PRIMARY KEY (id), UNIQUE KEY code (code)) ENGINE=InnoDB;
-CREATE TABLE child (id int NOT NULL, parent_id int, PRIMARY KEY (id), KEY parent_id (parent_id),
-  CONSTRAINT child_parent FOREIGN KEY (parent_id) REFERENCES parent (id) ON DELETE CASCADE) ENGINE=InnoDB;
-INSERT INTO parent VALUES (1,'one'),(2,'two');
-INSERT INTO child VALUES (1,1),(2,NULL);
-CREATE VIEW z_first AS SELECT id FROM parent;
-CREATE VIEW a_second AS SELECT id FROM z_first;
-CREATE TRIGGER child_before BEFORE INSERT ON child FOR EACH ROW SET NEW.parent_id = COALESCE(NEW.parent_id, NULL);
 CREATE FUNCTION one() RETURNS int DETERMINISTIC RETURN 1;
-CREATE TABLE urls (id int NOT NULL, host varchar(255), note text, raw blob, PRIMARY KEY (id)) ENGINE=InnoDB;
-INSERT INTO urls VALUES (1,'shop.template.example','see http://shop.template.example/ ''now''','shop.template.example'),
-  (2,'other.example',NULL,x'ff00'),(3,NULL,'a\nb shop.template.example',NULL);
 """
 
 
@@ -75,14 +64,7 @@ def docroot(tmp_path):
 def awkward(mariadb_server):
     """The name of a database with AWKWARD in it."""
     name = "awkward"
-    mariadb_server.query(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    connection = mariadb_server.root_connection(name)
-    with connection.cursor() as cursor:
-        cursor.execute("SET sql_mode='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES', time_zone='+00:00'")
-        for statement in AWKWARD.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement)
-    connection.close()
+    awkward_rows.load(mariadb_server, name, AWKWARD + awkward_rows.LINKED + awkward_rows.ADDRESSES)
     yield name
     mariadb_server.query(f"DROP DATABASE {name}")
 

@@ -7,7 +7,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import until
+from tests.browser.waiting import wait_for
 from tests.support.shops.real_shop import SHOP_NAME
 
 pytestmark = pytest.mark.browser
@@ -37,11 +37,6 @@ def browser():
 @pytest.fixture(scope="module", params=[0, 1], ids=["bundle from the controller", "bundle from the skeleton"])
 def shop(request, shops):
     return shops[request.param]
-
-
-def wait_for(browser, condition):
-    """Wait until `condition(browser)` holds; return what it returned."""
-    return until(browser, lambda: condition(browser))
 
 
 def one(browser, selector):

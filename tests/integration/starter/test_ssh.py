@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from controller.panels.cpanel.start import ssh_start
-from controller.panels.start import Started
 from tests.attacks.table import attack
 from tests.integration.starter.launched import put_launcher, starts, wait_for_start
 from tests.support.servers.ssh_server import SSHD, SshServer
@@ -73,7 +72,17 @@ def test_an_account_that_is_not_there_starts_nothing(server, account):
 
 def test_without_a_launcher_nothing_happens(server, account):
     (account[1] / ".shoplaunch" / "run").unlink()
-    assert isinstance(start(server, account), Started)
+    assert start(server, account).reason == "failed"
+    assert starts(account[1]) == []
+
+
+@pytest.mark.parametrize(
+    "closing", [("usermod", "--expiredate", "1"), ("chage", "--lastday", "0")], ids=["has expired", "a new password"]
+)
+def test_an_account_that_may_start_nothing_is_noted_as_such(server, account, closing):
+    subprocess.run([*closing, account[0]], check=True, capture_output=True)
+    started = start(server, account)
+    assert (started.way, started.reason) == ("", "account_closed")
     assert starts(account[1]) == []
 
 

@@ -77,7 +77,7 @@ def test_after_seven_days_there_is_nothing_to_show(waiting):
     _job, address = waiting(offered_at=time.time() - 7 * 86400 - 60)
     for method in ("GET", "POST"):
         answer = requests.request(method, address, timeout=TIMEOUT)
-        assert answer.status_code == 410 and PASSWORD not in answer.text and "seven days" in answer.text
+        assert answer.status_code == 410 and PASSWORD not in answer.text and f"{credentials.DAYS} days" in answer.text
 
 
 def test_a_shop_whose_service_ended_shows_nothing(site, waiting):

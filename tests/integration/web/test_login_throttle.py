@@ -7,6 +7,7 @@ import pytest
 from controller.db.connection.engine import transact
 from controller.db.identities import access
 from controller.db.identities.logins import (
+    ADDRESS_DELAY_SECONDS,
     MAX_PER_ADDRESS,
     MAX_PER_USER,
     USER_DELAY_SECONDS,
@@ -14,6 +15,7 @@ from controller.db.identities.logins import (
     LoginThrottle,
 )
 from shared.errors import ShoplaunchError
+from tests.attacks.table import attack
 from tests.support.clock import Clock
 from tests.support.state_database import KINDS
 
@@ -58,7 +60,7 @@ def test_a_user_waits_whatever_addresses_try(throttle, clock):
 
 def test_waiting_ends_and_refused_attempts_do_not_prolong_it(throttle, clock):
     attempts_until_refused(throttle, (("admin", "192.0.2.1") for _ in range(99)))
-    clock.now += WINDOW_SECONDS - 1
+    clock.now += ADDRESS_DELAY_SECONDS - 1
     with pytest.raises(ShoplaunchError):
         throttle.begin("admin", "192.0.2.1")
     clock.now += 2
@@ -70,6 +72,31 @@ def test_a_right_password_forgets_the_wrong_ones(throttle):
         throttle.begin("admin", "192.0.2.1")
     throttle.succeeded("admin", "192.0.2.1")
     assert attempts_until_refused(throttle, (("admin", "192.0.2.1") for _ in range(99))) == MAX_PER_ADDRESS
+
+
+@attack(
+    "a stranger behind the address of an operator with a new device types wrong passwords until it is refused",
+    "the device waits a minute and a half: an address is slowed down, and not locked",
+)
+def test_an_address_is_slowed_down_and_not_locked(throttle, clock):
+    attempts_until_refused(throttle, (("admin", "192.0.2.1") for _ in range(99)))
+    clock.now += 90
+    throttle.begin("nora", "192.0.2.1")
+    # Nor does who is let in wait again
+    throttle.succeeded("nora", "192.0.2.1")
+    throttle.begin("nora", "192.0.2.1")
+
+
+@attack(
+    "a stranger goes on guessing from one address for hours",
+    "forty passwords an hour are tried, as many as if the address were locked for a quarter of an hour each time",
+)
+def test_an_address_that_goes_on_guesses_no_faster(throttle, clock):
+    hours, taken = 3, 0
+    for number in range(hours * 120):
+        clock.now += 30
+        taken += attempts_until_refused(throttle, [(f"user{number}", "192.0.2.1")]) is None
+    assert taken <= MAX_PER_ADDRESS + hours * 40
 
 
 def test_many_at_once_are_counted_one_by_one(throttle):

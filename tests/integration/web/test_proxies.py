@@ -16,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from controller.db.identities.logins import MAX_PER_ADDRESS
+from controller.panels.local.private_stack.stack import free_port
 from shared.events import make_event
 from tests.support.servers import proxy as proxies
 from tests.support.servers.tls_site import Authority
@@ -141,6 +142,19 @@ def test_by_a_socket_as_the_files_say_everything_passes_and_senders_count_as_the
         test_orders_reports_pages_and_files_pass(site)
         test_numbers_are_for_this_machine(site, proxy)
         assert_counted_as_itself(site)
+
+
+@pytest.mark.parametrize("kind", ["nginx", "caddy"])
+def test_no_log_of_a_proxy_holds_what_was_asked_for(authority, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    # Nobody listens behind it, as while the controller is restarted
+    with in_front(kind, free_port(), authority, tmp_path) as proxy:
+        for url in (proxy.url, *proxy.plain):
+            page = f"{url}/status/t0ken"
+            sent = requests.get(page, headers={"Referer": page}, allow_redirects=False, timeout=SECONDS)
+            assert sent.status_code == (502 if url == proxy.url else 301)
+    logs = {path.name: path.read_text() for path in tmp_path.rglob("*") if path.is_file() and "log" in path.name}
+    assert logs and [name for name, text in logs.items() if "t0ken" in text] == []
 
 
 @pytest.mark.parametrize("part", HALVES.values(), ids=HALVES)

@@ -6,6 +6,7 @@ import requests
 from controller.db.connection.engine import transact
 from controller.db.facts import UNDO_WANTED, Facts, Undo, column
 from controller.db.machines import breakers, servers
+from controller.this_machine import Machine
 from tests.integration.web.test_pages import TIMEOUT, sign_in
 
 
@@ -31,6 +32,21 @@ def test_how_agents_start_and_what_came_of_it_is_on_the_servers_page(site):
     assert "By cron: PHP does not run as the account<" in page
     assert "By cron: an agent was started at once, and its limits were too small<" in page
     assert 'data-start="cron">By cron<' in page and 'data-start="auto">At once, where possible<' in page
+
+
+@pytest.mark.parametrize(("language", "here"), [("en", "this machine<"), ("fa", "همین دستگاه<")])
+def test_where_the_accounts_of_a_local_server_live_is_on_the_servers_page(site, language, here):
+    def known(connection):
+        servers.add(connection, servers.Server(f"away-{language}", "local").on(Machine("another", "<i>web9")), 1.0)
+        servers.add(connection, servers.Server(f"here-{language}", "local"), 1.0)
+
+    transact(site.service.installation.engine, known)
+    browser = requests.Session()
+    sign_in(site, browser)
+    page = browser.get(site.url + f"/admin/servers?lang={language}", timeout=TIMEOUT).text
+    away, at_home = (page.partition(f"<bdi>{name}-{language}<")[2].partition("</tr>")[0] for name in ("away", "here"))
+    assert '<bdi class="mono">&lt;i&gt;web9</bdi>' in away and here not in away
+    assert here in at_home
 
 
 @pytest.mark.parametrize(

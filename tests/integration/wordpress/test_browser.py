@@ -5,7 +5,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
 from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import until
+from tests.browser.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 PAGE_SECONDS = 180
@@ -24,10 +24,6 @@ def browser():
     with chrome(width=1400, height=1000) as driver:
         driver.set_script_timeout(PAGE_SECONDS)
         yield driver
-
-
-def wait_for(browser, condition):
-    return until(browser, lambda: condition(browser))
 
 
 def check_page(browser, shown):

@@ -6,12 +6,11 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.wordpress.recipe import WordPress
 from shared.errors import ShoplaunchError
+from tests.support.packers_view import packers_view
 from tests.support.shops.wordpress_site import DOMAIN
 
 COPY = "slwp_7_copy"
@@ -31,13 +30,8 @@ def site(sites):
 @contextmanager
 def looked_at(sites, **options):
     """Give (the template, the packer's view of its database), both as packing has them."""
-    url = f"mysql://root@localhost/{COPY}?unix_socket={sites.site.socket}"
-    connection = connect(parse_url(url, "source_database"), "source_database")
-    try:
-        source = Source(connection)
+    with packers_view(sites.site.socket, COPY) as source:
         yield WordPress().inspect(sites.site.root, source, PackOptions(**options)), source
-    finally:
-        connection.close()
 
 
 def new_user(site, number, role):

@@ -20,7 +20,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
-    access_log off;
+    access_log {folder}/access.log;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -32,14 +32,18 @@ http {{
 
 
 class Proxy:
-    """A proxy of `kind` in front of `behind`, a port or a socket's path; `url` is its address. `static` is the folder
-    of files it sends itself, `certificate` a file with key and certificate of localhost."""
+    """A proxy of `kind` in front of `behind`, a port or a socket's path; `url` is its address, `plain` are those
+    without TLS. `static` is the folder of files it sends itself, `certificate` a file with key and certificate of
+    localhost."""
 
     def __init__(self, kind, folder, behind, static, certificate):
         self.kind, self.port = kind, free_port()
         self.url = f"https://localhost:{self.port}"
         made = {"nginx": _nginx, "caddy": _caddy}[kind]
         command = made(Path(folder), self.port, behind, static, certificate)
+        # Of Caddy's own one the port is the machine's: there is none here
+        text = "".join(path.read_text() for path in Path(folder).glob("shoplaunch.conf"))
+        self.plain = [f"http://localhost:{number}" for number in re.findall(r"listen 127\.0\.0\.1:(\d+);", text)]
         self._log = (Path(folder) / "log").open("wb")
         environment = {"HOME": str(folder), "PATH": "/usr/sbin:/usr/bin"}
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, cwd=folder, env=environment)

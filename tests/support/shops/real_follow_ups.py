@@ -1,7 +1,6 @@
 """A living sample shop in a real account, served by PHP over http and, through a TLS proxy, over https; the controller
 reaches account, crontab and MariaDB for real, and its follow-up jobs are done by the real agent."""
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -12,8 +11,6 @@ import requests
 
 from controller.account import Account
 from controller.agent_archive.build import build_agent, launcher
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
 from controller.jobs.record.sealed_values import private_values
 from controller.jobs.shop import tls
 from controller.panels.base import DatabaseEndpoint
@@ -21,6 +18,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
 from tests.fakes.folder_panel import FolderPanel
+from tests.support.packers_view import packers_view
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.relay import Relay
 from tests.support.servers.tls_site import TlsProxy
@@ -142,10 +140,8 @@ class RealWorld(World):
 
     def _restored(self):
         """Return the job that is taken to have restored the shop, its bundle's manifest made by the recipe."""
-        url = f"mysql://root@localhost/{self.names[0]}?unix_socket={self.server.socket}"
-        connection = connect(parse_url(url, "source_database"), "source_database")
-        with contextlib.closing(connection):
-            template = PrestaShop().inspect(self.box.root, Source(connection), PackOptions())
+        with packers_view(self.server.socket, self.names[0]) as source:
+            template = PrestaShop().inspect(self.box.root, source, PackOptions())
             more = {"nonce": template.nonce, "jobs": dict(template.jobs()), "checks": list(template.checks())}
         self.add_bundle("sample", **more, secrets=SECRETS)
         job, agent = self.dropped(bundle="sample", account=self.box.user, create_account=False)

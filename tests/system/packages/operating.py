@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from tests.pages import PROJECT
+from tests.support.waiting import wait_until
+from tests.system.packages.tree import SECONDS
 from tests.system.pages.page_commands import blocks_of
 
 PAGE = "controller/OPERATING.md"
@@ -34,6 +36,16 @@ mariadb -e "CREATE DATABASE template CHARACTER SET utf8mb4; CREATE USER template
 SAMPLE_SHOP_DB_PASSWORD=t3mplate SAMPLE_SHOP_ADMIN_PASSWORD=Template-Pw-77 php /var/tmp/sample-shop/install.php \\
     --docroot /home/template/public_html --domain template.example --admin-email owner@template.example \\
     --db-url 'mysql://template@localhost/template?unix_socket=/run/mysqld/mysqld.sock'
+"""
+#: Ends as soon as a job's account is prepared. `shoplaunch show` begins for longer than a shop takes.
+BEGUN = """
+import sqlite3, sys, time
+asked = sqlite3.connect("file:/var/lib/shoplaunch/shoplaunch.db?mode=ro", uri=True)
+while True:
+    state, = asked.execute("SELECT state FROM jobs WHERE id = ?", (sys.argv[1],)).fetchone()
+    if state not in ("received", "preparing"):
+        break
+    time.sleep(0.02)
 """
 #: What stands on the page -> what is run instead; None: it was done before.
 INSTEAD = {
@@ -90,10 +102,33 @@ def shown(machine, job):
     return json.loads(machine.run("shoplaunch", "show", job, "--json"))
 
 
+def sell_and_leave(machine, name):
+    """Order a shop as `sell` does; return its job as soon as its account is prepared."""
+    job = sell(machine, name)
+    machine.run("timeout", SECONDS, "python3", "-c", BEGUN, job)
+    return job
+
+
 def lives(machine, job):
     found = shown(machine, job)
     assert found["state"] not in ("failed", "stalled"), found
     return found["state"] == "live"
+
+
+def until_live(machine, job):
+    """Wait until the job is live; if that never comes, say all that the machine knows of it."""
+    wait_until(lambda: lives(machine, job), what=lambda: all_about(machine, job))
+
+
+def all_about(machine, job):
+    """Return what tells why a job stands: the job, its account's files, what has failed and what the units wrote."""
+    home = f"/home/{shown(machine, job)['account']}/.shoplaunch"
+    asked = (
+        f"shoplaunch show {job} --json", f"ls -la {home}; cat {home}/state.json; tail -n 100 {home}/agent.log",
+        "date; uptime; ps faux", "systemctl --failed --no-pager; systemctl status --no-pager mariadb apache2 cron",
+        f"journalctl --no-pager --boot -n 300 {' '.join(f'--unit={unit}' for unit in (*UNITS, 'cron'))}",
+    )  # fmt: skip
+    return "\n\n".join(f"# {line}\n{machine.run('sh', '-c', f'{line}; true')}" for line in asked)
 
 
 def answers(machine, name):

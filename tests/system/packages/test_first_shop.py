@@ -23,14 +23,15 @@ from tests.system.packages.operating import (
     followed,
     is_active,
     lines_back,
-    lives,
     log_of,
     main_process,
     purged,
     red_rows,
     row_of,
     sell,
+    sell_and_leave,
     shown,
+    until_live,
 )
 from tests.system.packages.tree import SECONDS
 
@@ -123,7 +124,7 @@ def newer(package, tmp_path_factory):
 
 
 def test_the_page_leads_from_the_package_to_a_living_shop(machine):
-    wait_until(lambda: lives(machine, machine.job))
+    until_live(machine, machine.job)
     assert answers(machine, "alice.example.com") == 200
     assert all(is_active(machine, unit) for unit in UNITS)
     said = log_of(machine, *UNITS)
@@ -141,7 +142,7 @@ def test_prometheus_sees_web_and_worker_as_the_package_carries_its_settings(mach
     wait_until(lambda: is_active(machine, "numbers"))
     wait_until(lambda: unanswered(machine, 'sum(up{job="shoplaunch"}) == 2') == [])
     job = sell(machine, "counted")
-    wait_until(lambda: lives(machine, job))
+    until_live(machine, job)
     panels = json.loads(machine.path("/usr/share/doc/shoplaunch/examples/monitoring/dashboard.json").read_text())
     asked = [target["expr"] for panel in panels["panels"] for target in panel["targets"]]
     # The panel of a server of one's own is not called over a network
@@ -208,11 +209,10 @@ def test_the_timers_services_save_and_remove(machine):
 @pytest.mark.parametrize("end", ["reboot", "cut_off"])
 def test_a_job_in_flight_goes_on_after(machine, end):
     name = end.replace("_", "")
-    job = sell(machine, name)
-    wait_until(lambda: shown(machine, job)["state"] not in ("received", "preparing"))
+    job = sell_and_leave(machine, name)
     getattr(machine, end)()
     assert all(is_active(machine, unit) for unit in UNITS)
-    wait_until(lambda: lives(machine, job))
+    until_live(machine, job)
     assert answers(machine, f"{name}.example.com") == answers(machine, "alice.example.com") == 200
 
 
@@ -245,7 +245,7 @@ def test_an_order_that_comes_during_an_upgrade_is_built_by_the_new_version(machi
     assert billing.waiting() == []
     known = {row["account"]: row["id"] for row in json.loads(machine.run("shoplaunch", "jobs", "--json"))}
     for job in (early, known["late"], known["queued"]):
-        wait_until(lambda: lives(machine, job))
+        until_live(machine, job)
     assert answers(machine, "queued.example.com") == 200
     billing.addon.due_now()
     billing.addon.cron()
@@ -259,12 +259,12 @@ def test_the_page_leads_back_to_the_former_version_and_shops_live_on(machine, pa
     machine.run("systemctl", "restart", "php*-fpm.service", "apache2")
     machine.run("rm", "-r", "/root/later")
     job = sell(machine, "after")
-    wait_until(lambda: lives(machine, job))
+    until_live(machine, job)
     assert answers(machine, "after.example.com") == answers(machine, "alice.example.com") == 200
 
 
 def test_a_purge_leaves_living_shops_and_nothing_else(machine):
-    wait_until(lambda: lives(machine, machine.job))
+    until_live(machine, machine.job)
     purged(machine)
     machine.reboot()
     assert answers(machine, "alice.example.com") == 200

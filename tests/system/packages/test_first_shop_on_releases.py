@@ -15,13 +15,12 @@ from tests.system.packages.operating import (
     block_from,
     followed,
     is_active,
-    lives,
     log_of,
     main_process,
     purged,
     red_rows,
-    sell,
-    shown,
+    sell_and_leave,
+    until_live,
 )
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
@@ -49,7 +48,7 @@ def machine(request, package, tmp_path_factory):
 
 
 def test_the_page_leads_from_the_package_to_a_living_shop(machine):
-    wait_until(lambda: lives(machine, machine.job))
+    until_live(machine, machine.job)
     assert answers(machine, "alice.example.com") == 200
     assert all(is_active(machine, unit) for unit in UNITS)
     assert "not quite as cron does" not in log_of(machine, *UNITS)
@@ -64,11 +63,10 @@ def test_web_and_worker_come_back_after_a_kill(machine):
 
 
 def test_a_job_in_flight_goes_on_after_a_restart_of_the_machine(machine):
-    job = sell(machine, "bob")
-    wait_until(lambda: shown(machine, job)["state"] not in ("received", "preparing"))
+    job = sell_and_leave(machine, "bob")
     machine.reboot()
     assert all(is_active(machine, unit) for unit in UNITS)
-    wait_until(lambda: lives(machine, job))
+    until_live(machine, job)
     assert answers(machine, "bob.example.com") == answers(machine, "alice.example.com") == 200
 
 

@@ -89,6 +89,24 @@ def give_nobody_what_a_link_leads_to(tree):
     tree.run("mv", "-T", f"/root/{Path(SETTINGS).name}", SETTINGS)
 
 
+def name_what_only_root_may_read(tree):
+    """Root's commands run as the user shoplaunch: of files of root's own they say so, and what helps then."""
+    tree.run("sh", "-c", "umask 077; echo ABCDEFGHIJ0123456789 >/root/given; cp /root/given /var/tmp")
+    server = ("server", "add", "cp1", "--panel", "cpanel", "--url", "https://cp1.example.com:2087", "--user", "root")
+    for file in ("/root/given", "/var/tmp/given"):
+        asked = (("bundle", "show", file), ("bundle", "add", "classic", file), ("backup", "--verify", file))
+        asked += (("user", "add", "omid", "--password-file", file), ("certificate", "--verify", file))
+        for words in (*asked, ("restore", file), (*server, "--token-file", file), ("setup", "--from", file)):
+            said = tree.run("sh", "-c", 'shoplaunch "$@"; test $? != 0', "sh", *words)
+            assert "for the user shoplaunch" in said and f"`install -o shoplaunch -m 600 FILE {STATE}/`" in said
+            assert "does not exist" not in said and "Run the command as root" not in said
+    assert BACKUPS in tree.run("shoplaunch", "backup", "/root/mine.backup", code=1)
+    # What helps is so
+    tree.run("install", "-o", "shoplaunch", "-m", "600", "/root/given", f"{STATE}/")
+    assert "for the user" not in tree.run("shoplaunch", "bundle", "show", f"{STATE}/given", code=1)
+    tree.run("rm", "/root/given", "/var/tmp/given", f"{STATE}/given")
+
+
 def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(package, tree):
     said = install(tree, package)
     assert "Next: `shoplaunch setup`" in said
@@ -113,6 +131,7 @@ def test_an_installed_package_serves_and_purged_it_leaves_its_backups_alone(pack
     versions = json.loads(tree.run("shoplaunch", "--version", "--json"))
     assert bool(versions["commit"]) == (PROJECT / ".git").exists() and versions["python"].startswith("3.")
 
+    name_what_only_root_may_read(tree)
     tree.run("shoplaunch", "backup", f"{BACKUPS}/last.backup")
     give_nobody_what_a_link_leads_to(tree)
     tree.run("dpkg", "--remove", "shoplaunch")
@@ -140,6 +159,18 @@ def test_where_there_is_no_room_nothing_of_the_attempt_stays_and_the_package_can
     tree.run("umount", ENVIRONMENTS)
     tree.run("rmdir", ENVIRONMENTS, ENVIRONMENTS.rpartition("/")[0])
     assert tree.written("*shoplaunch*") == []
+
+
+def test_a_purge_empties_a_state_that_has_a_disk_of_its_own_and_goes_on(tree):
+    tree.run("mkdir", "-p", STATE, "/etc/shoplaunch")
+    tree.run("mount", "-t", "tmpfs", "tmpfs", STATE)
+    tree.run("mkdir", f"{STATE}/bundles")
+    tree.run("mount", "-t", "tmpfs", "tmpfs", f"{STATE}/bundles")
+    tree.run("touch", f"{STATE}/shoplaunch.db", f"{STATE}/bundles/classic.bundle")
+    tree.run("sh", tree.give(PROJECT / "packaging" / "debian" / "postrm"), "purge")
+    assert tree.run("find", STATE, "!", "-type", "d") == "" and not tree.path("/etc/shoplaunch").exists()
+    # Nobody of a number that is free again may write there
+    assert tree.run("stat", "-c", "%U", STATE) == "root\n"
 
 
 def test_a_purge_keeps_what_living_shops_of_this_machine_are_served_through_and_nothing_else(tree):

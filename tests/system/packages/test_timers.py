@@ -1,10 +1,14 @@
 """The package's timers begin by the service manager's own clock: a backup is made, and what is over goes."""
 
+import re
+
 import pytest
 
+from controller.backups.sealing import MAGIC
+from tests.pages import PROJECT
 from tests.support.waiting import wait_until
 from tests.system.packages.machine import Machine
-from tests.system.packages.operating import BACKUPS, STATE, TIMERS, log_of, rows
+from tests.system.packages.operating import BACKUPS, PAGE, STATE, TIMERS, log_of, rows
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: In the place of each night; without the delay that keeps many machines apart.
@@ -29,6 +33,13 @@ def machine(package, tmp_path):
     made = Machine(tmp_path / "nightly")
     try:
         made.run("dpkg", "-i", made.give(package))
+        # As the page says it of backups that are encrypted
+        page = (PROJECT / PAGE).read_text("utf-8")
+        (install,) = re.findall(r"`(install [^`]* backup-passphrase [^`]*)`", page)
+        (named,) = re.findall(r"`(backup_passphrase_file = [^`]*)`", page)
+        made.run("sh", "-ec", f"cd /var/tmp; echo correct horse battery staple >backup-passphrase; {install}")
+        settings = made.path("/etc/shoplaunch/shoplaunch.toml")
+        settings.write_text(f"{named}\n{settings.read_text()}")
         made.run("shoplaunch", "init", "--operator-email", "operator@example.com")
         # It removes what is over as well, at its start: here the timer alone does
         made.run("systemctl", "disable", "--quiet", "--now", "shoplaunch-worker")
@@ -71,6 +82,7 @@ def made_backups(machine):
 def require_done(machine):
     """Require what a night leaves: a whole backup, of the old ones those of two weeks, and nothing that is over."""
     last = made_backups(machine)[-1]
+    assert machine.path(f"{BACKUPS}/{last}").read_bytes().startswith(MAGIC)
     assert "is whole" in machine.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{last}")
     days = {days for days in BACKUPS_OF if machine.path(f"{BACKUPS}/20{days}0101T000000Z.backup").exists()}
     assert days == {days for days, stays in BACKUPS_OF.items() if stays}

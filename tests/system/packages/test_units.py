@@ -1,10 +1,12 @@
 """The units of the package are hardened and explained, and the service manager understands them."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ import yaml
 from controller.settings.sections import Config
 from tests.pages import PROJECT
 from tests.system.packages.machine import Machine
-from tests.system.packages.operating import BACKUPS, STATE, TIMERS, is_active
+from tests.system.packages.operating import BACKUPS, PAGE, STATE, TIMERS, is_active
 
 UNITS = PROJECT / "packaging" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
@@ -94,6 +96,35 @@ def unit_text(name):
     return (UNITS / f"shoplaunch-{name}.service").read_text("utf-8")
 
 
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_a_service_begins_after_each_database_server_of_its_machine_and_ends_before_it(unit):
+    (after,) = re.findall(r"^After=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
+    # Of MariaDB, of MySQL and of PostgreSQL, as Debian and Ubuntu name them
+    assert {"mariadb.service", "mysql.service", "postgresql.service"} <= set(after.split())
+
+
+def test_old_backups_go_and_with_them_what_killed_ones_left(tmp_path):
+    (line,) = re.findall(r"^ExecStartPost=(.*)$", unit_text("backup"), re.MULTILINE)
+    # Where the file system has no nameless files, one that is killed leaves its own, with keys in it
+    for name, days in (("new.backup", 10), ("old.backup", 20), (".shoplaunch-backup.abc", 20), ("notes", 20)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - days * 86_400,) * 2)
+    subprocess.run([word.replace(BACKUPS, str(tmp_path)) for word in line.split()], check=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"new.backup", "notes"}
+
+
+@pytest.mark.parametrize("name", ["packaging/debian/postinst", PAGE])
+def test_nothing_that_is_run_lies_among_documents_which_a_system_may_leave_out(name):
+    text = (PROJECT / name).read_text("utf-8")
+    assert "local-panel.sh" in text and "sh /usr/share/doc" not in text
+
+
+def test_the_package_needs_the_authorities_by_which_it_knows_panels():
+    control = (PROJECT / "packaging" / "debian" / "control").read_text("utf-8")
+    (needs,) = re.findall(r"^Depends: (.*)$", control, re.MULTILINE)
+    assert "ca-certificates" in needs.split(", ")
+
+
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_the_scripts_of_the_package_know_every_unit_that_begins_by_itself(script):
     begin = [unit for unit in UNITS.iterdir() if "[Install]" in unit.read_text("utf-8")]
@@ -114,6 +145,11 @@ def test_what_makes_the_services_roots_has_nothing_to_say_and_may_be_repeated(tm
             assert machine.run("sh", "/srv/local-panel.sh") == ""
         assert all(is_active(machine, f"{name}.timer") for name in TIMERS)
         assert machine.run("systemctl", "show", "--property=User", "--value", "shoplaunch-worker").strip() == "root"
+        # What a later version puts there is in force
+        with machine.path("/srv/local-panel.conf").open("a") as lines:
+            lines.write("Nice=3\n")
+        machine.run("systemctl", "daemon-reload")
+        assert machine.run("systemctl", "show", "--property=Nice", "--value", "shoplaunch-worker").strip() == "3"
     finally:
         machine.close()
 

@@ -9,7 +9,7 @@ import pytest
 from tests.pages import PROJECT
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
-from tests.system.packages.operating import follow, lines_back
+from tests.system.packages.operating import block_from, follow, lines_back
 from tests.system.packages.tree import SECONDS, Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
@@ -98,6 +98,32 @@ def test_an_installation_moves_to_another_host(package, newer, tree, tmp_path):
     moves_to(Tree(tmp_path / "other"), tree, newer, job)
 
 
+def test_the_page_leads_to_another_machine(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    tree.run("install", "-o", "shoplaunch", "-m", "600", "/var/tmp/token", "/etc/shoplaunch/secret")
+    (stop,) = block_from("systemctl disable --now shoplaunch-web")
+    copy, *after = block_from("ssh root@FORMER")
+    packed, _, unpacked = copy.removeprefix("ssh root@FORMER ").partition(" | ")
+    tree.run("sh", "-ec", f"{packed} >/var/tmp/moving")
+    other = Tree(tmp_path / "other")
+    try:
+        # There its user has another number
+        other.run("useradd", "--system", "somebody")
+        other.run("dpkg", "-i", other.give(newer))
+        numbers = {one.run("id", "-u", "shoplaunch") for one in (tree, other)}
+        moved = other.give(tree.path("/var/tmp/moving"))
+        # As the service manager would, which is not there; doctor is red without it
+        runs = [line for line in after if not line.startswith(("systemctl", "shoplaunch doctor"))]
+        follow(other, [f"<{moved} {unpacked}", *runs])
+        assert len(numbers) == 2 and stop.startswith("systemctl") and len(runs) == len(after) - 2
+        assert state_of(other, job)["id"] == job
+        assert [one["name"] for one in json.loads(other.run("shoplaunch", "bundle", "list", "--json"))] == ["small"]
+        assert other.run("find", STATE, "!", "-user", "shoplaunch", "!", "-type", "l") == ""
+        assert other.run("stat", "-c", "%U %a", "/etc/shoplaunch/secret") == "shoplaunch 600\n"
+    finally:
+        other.close()
+
+
 def test_the_page_leads_back_to_the_former_version(package, newer, tree, tmp_path):
     job = in_use(tree, package, tmp_path)
     former = tree.run("readlink", "/opt/shoplaunch/current")
@@ -144,6 +170,24 @@ def test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state(
     assert [bundle["name"] for bundle in json.loads(tree.run("shoplaunch", "bundle", "list", "--json"))] == ["small"]
     # What the later version left is there for who needs it
     assert "9999" in tree.run("cat", "/root/later/shoplaunch.sql")
+
+
+def test_an_upgrade_that_begins_with_other_settings_asks_nothing_and_keeps_what_is_set(package, tree, tmp_path):
+    tree.run("dpkg", "-i", tree.give(package))
+    tree.run("shoplaunch", "init", "--operator-email", "operator@example.com")
+    subprocess.run(["dpkg-deb", "-R", package, tmp_path / "other"], check=True)
+    (first,) = (tmp_path / "other").rglob("shoplaunch.toml")
+    first.write_text(first.read_text() + "#new = 1\n")
+    control = tmp_path / "other" / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("\nVersion: ", "\nVersion: 9"))
+    repack = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tmp_path / "other", tmp_path / "other.deb"]
+    subprocess.run(repack, check=True, stdout=subprocess.DEVNULL)
+    # Nobody is there to answer
+    said = tree.run("dpkg", "-i", tree.give(tmp_path / "other.deb"))
+    assert "onfiguration file" not in said
+    settings = tree.path("/etc/shoplaunch/shoplaunch.toml").read_text()
+    assert 'operator = "operator@example.com"' in settings and "#new" not in settings
+    assert tree.run("stat", "-c", "%U %a", "/etc/shoplaunch/shoplaunch.toml") == "shoplaunch 640\n"
 
 
 def test_an_upgrade_that_is_killed_goes_on(package, newer, tree, tmp_path):
@@ -240,7 +284,8 @@ def test_an_upgrade_whose_state_lies_on_a_disk_that_ails_says_so_and_goes_on(pac
 def test_the_state_of_a_clone_goes_on_under_the_package_and_the_other_way(package, tree):
     clone = ["env", f"SHOPLAUNCH_HOME={STATE}", str(PROJECT / ".venv" / "bin" / "shoplaunch")]
     tree.run("mkdir", "-m", "711", STATE)
-    # 3: a clone fetches the agent's libraries, and there is no network
+    # 3: a clone fetches the agent's libraries, which this one may have, and there is no network
+    tree.run("rm", "-rf", str(PROJECT / "build" / "vendor"))
     tree.run(*clone, "init", "--operator-email", "operator@example.com", code=3)
     tree.run(*clone, "user", "add", "of-the-clone")
     said = tree.run("dpkg", "-i", tree.give(package))

@@ -13,7 +13,7 @@ from tests.support.command_tree import commands_of
 PROGRAMS = (
     "shoplaunch", "make", "python", "python3", "packaging/bootstrap.sh", "export", "$EDITOR", "mkdir", "cp", "npm",
     "tar", "systemctl", "apt", "a2enmod", "a2dismod", "sh", "chown", "dpkg", "install", "journalctl", "pip", "podman",
-    "podman-compose", "closed", "rsync", "mariadb", "mariadb-dump",
+    "podman-compose", "closed", "rsync", "ssh", "mariadb", "mariadb-dump",
 )  # fmt: skip
 _VARIABLE = re.compile(r"[A-Z_]+=")
 _BLOCK = re.compile(r"^```\n(.*?)^```", re.S | re.M)

@@ -141,6 +141,29 @@ class Session:
         ensure_installation(load_config({"SHOPLAUNCH_HOME": str(home)}))
         return str(home)
 
+    def _make_debs(self):
+        """A folder with an empty package of the real one's name, and what dpkg notes of it where it is installed."""
+        debs = self.whole.directory / "debs"
+        (debs / "package" / "DEBIAN").mkdir(parents=True)
+        (named,) = re.findall(r"^Package: .*$", (PROJECT / "packaging" / "debian" / "control").read_text(), re.M)
+        lines = [named, "Version: 1", "Architecture: all", "Maintainer: a <a@example.com>", "Description: empty"]
+        (debs / "package" / "DEBIAN" / "control").write_text("\n".join([*lines, ""]))
+        (debs / "status").write_text("\n".join([*lines, "Status: install ok installed", ""]))
+        made = debs / "build" / "deb" / "shoplaunch_1_all.deb"
+        made.parent.mkdir(parents=True)
+        subprocess.run(["dpkg-deb", "--build", debs / "package", made], check=True, stdout=subprocess.DEVNULL)
+        (debs / "FILE.deb").write_bytes(made.read_bytes())
+        return str(debs)
+
+    def _make_units(self):
+        """The root of a system that has the units of the package, of Apache and of MariaDB; no other uses it."""
+        root, system = self.whole.directory / "system", Path("usr/lib/systemd/system")
+        (root / system).mkdir(parents=True)
+        ours = (PROJECT / "packaging" / "systemd").glob("*.service")
+        for unit in (*ours, *(Path("/", system, name) for name in ("apache2.service", "mariadb.service"))):
+            (root / system / unit.name).write_bytes(unit.read_bytes())
+        return str(root)
+
     # -- the cPanel server ---------------------------------------------------------------------------------------------
 
     def _cpanel(self):

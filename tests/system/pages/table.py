@@ -5,7 +5,6 @@ from dataclasses import dataclass
 PACKED = "--docroot {root} --database '{database}'"
 NO_END = "works for minutes or hours, and is run by itself"
 OTHERS = "changes what is no test's: packages, services or other runs on this machine"
-BACK = "tests/system/packages goes back to a former version, in a system of its own"
 NAMED = "names a command or an option, without what belongs to it"
 #: The file of containers has the service that pages name.
 WEB = "grep -q '^  web:' {project}/packaging/container/compose.yml"
@@ -67,6 +66,8 @@ SESSION = (
     # WHMCS
     Step("shoplaunch key add whmcs"),
     Step("$EDITOR /var/lib/shoplaunch/shoplaunch.toml", "test -f {home}/shoplaunch.toml", why="as above"),
+    # Another machine
+    Step("shoplaunch migrate"),
     Step("shoplaunch doctor", codes=(0, 1), why="1: mail goes to a folder here, and doctor says so"),
     # cPanel servers
     Step(
@@ -99,7 +100,6 @@ SESSION = (
     Step("shoplaunch refused send NUMBER", "shoplaunch refused send {refused}", "y\n", (1,), "it is not fixed"),
     Step("shoplaunch refused dismiss NUMBER", "shoplaunch refused dismiss {refused}", answer="y\n"),
     Step("shoplaunch certificate ID", "shoplaunch certificate {live}"),
-    Step("shoplaunch migrate"),
     Step("shoplaunch skeleton install SERVER", "shoplaunch skeleton install web1"),
     Step("skeleton status SERVER", "shoplaunch skeleton status web1"),
     Step("skeleton sweep SERVER", "shoplaunch skeleton sweep web1", answer="y\n"),
@@ -116,6 +116,9 @@ SESSION = (
     Step("bundle remove NAME", "shoplaunch bundle remove bought", answer="y\n"),
     Step("server list"),
     Step("shoplaunch engine status"),
+    Step("engine status"),
+    Step("server set NAME --here", "shoplaunch server set web1 --here"),
+    Step("shoplaunch server set NAME --here", "shoplaunch server set web1 --here"),
     Step("shoplaunch server check NAME", "shoplaunch server check web1"),
     Step("shoplaunch server set NAME --start auto|cron", "shoplaunch server set web1 --start cron"),
     Step("shoplaunch server set cp1 --option KEY=VALUE", "shoplaunch server set cp1 --option fetch_rate=0"),
@@ -183,106 +186,113 @@ SESSION = (
     ),
 )  # fmt: skip
 
-#: Commands that are only begun or asked for their help: text -> (what is run, why).
+#: A package of shoplaunch's name, and the units of services: made by the session, seen by nobody else.
+SIMULATED = "apt --quiet --simulate"
+#: A registry is not asked: what is installed is what the tests load.
+NPM = "cd {project}/tests/support/php_wasm && grep -e php-wasm/universal worker.mjs && grep -e php-wasm/node worker.mjs"
+UNITS = "systemctl --root={units}"
+#: Commands that are only begun, simulated or asked for their help: text -> (what is run, why).
 BEGUN = {
-    "packaging/bootstrap.sh run": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
-    "packaging/bootstrap.sh celery": ("sh -n {project}/packaging/bootstrap.sh", OTHERS),
-    "systemctl disable apache2 mariadb": ("command -v systemctl || true", OTHERS),
+    "packaging/bootstrap.sh run": (
+        "cd {project} && sh -n packaging/bootstrap.sh && grep -e '^    run) lock=' packaging/bootstrap.sh", OTHERS,
+    ),
+    "packaging/bootstrap.sh celery": (
+        "cd {project} && sh -n packaging/bootstrap.sh && grep -e '^    celery) lock=' packaging/bootstrap.sh", OTHERS,
+    ),
+    "systemctl disable apache2 mariadb": (f"{UNITS} disable apache2 mariadb", OTHERS),
     "make deb": ("make -n deb", "builds a package; tests/system/packages does, and installs it in a system of its own"),
-    "make deb ARCHITECTURE=arm64": ("make -n deb ARCHITECTURE=arm64", "builds a package; tests/system/packages does"),
+    "make deb ARCHITECTURE=arm64": (
+        "make -n deb ARCHITECTURE=arm64 | grep -e arm64", "builds a package; tests/system/packages does",
+    ),
     "make sbom": ("make -n sbom", "builds archives; tests/system/packages does"),
     "make image": ("make -n image", "builds an image; tests/system/packages does, and runs it"),
-    "podman load -i build/image/shoplaunch_*.tar": ("command -v podman || true", OTHERS),
-    "alias closed='podman run --rm -it --read-only --cap-drop all --security-opt no-new-privileges "
-    "-v shoplaunch:/var/lib/shoplaunch'": ("true", OTHERS),
-    "closed localhost/shoplaunch init --operator-email you@example.com": (
-        "shoplaunch init --help | grep -e --operator-email", "in a container of its own: tests/system/packages",
+    "podman load -i build/image/shoplaunch_*.tar": (
+        "podman load --help -i x.tar && cd {project}/packaging/container && "
+        "grep -e 'shoplaunch_.*[.]tar' build.py && grep -e build/image build.py",
+        OTHERS,
     ),
-    "podman run -d --name shoplaunch --read-only --cap-drop all --security-opt no-new-privileges "
-    "-v shoplaunch:/var/lib/shoplaunch -p 127.0.0.1:8000:8000 -e SHOPLAUNCH_PUBLIC_URL=https://control.example.com "
-    "-e SHOPLAUNCH_TRUSTED_PROXIES=1 localhost/shoplaunch": ("command -v podman || true", OTHERS),
-    "podman exec shoplaunch shoplaunch doctor": ("command -v podman || true", OTHERS),
+    "podman exec shoplaunch shoplaunch doctor": (
+        "podman exec --help shoplaunch && shoplaunch doctor --help", "without a server doctor is red",
+    ),
     "podman exec shoplaunch shoplaunch backup - >FILE": (
         "shoplaunch backup --help | grep -e ' FILE'", "in a container of its own: tests/system/packages",
     ),
-    "podman stop -t 25": ("command -v podman || true", NAMED),
+    "podman-compose exec -T web": (WEB, NAMED),
+    "podman stop -t 25": ("podman stop --help -t 25", NAMED),
     "closed localhost/shoplaunch migrate": (
         "shoplaunch migrate --help", "in a container of its own: tests/system/packages",
     ),
-    "podman exec shoplaunch shoplaunch backup - >before.backup": ("shoplaunch backup --help | grep -e ' FILE'", BACK),
-    "podman tag localhost/shoplaunch localhost/shoplaunch:former": ("command -v podman || true", BACK),
-    "podman stop -t 25 shoplaunch && podman rm shoplaunch": ("command -v podman || true", BACK),
-    "podman tag localhost/shoplaunch:former localhost/shoplaunch:latest": ("command -v podman || true", BACK),
-    "alias inside='podman run --rm -i --read-only --cap-drop all -v shoplaunch:/var/lib/shoplaunch "
-    "--entrypoint sh localhost/shoplaunch -ec'": ("true", BACK),
-    "inside 'umask 077; cd /var/lib/shoplaunch; mkdir later; mv keys shoplaunch.db* later; cat >before.backup' "
-    "<before.backup": ("true", BACK),
-    "closed localhost/shoplaunch restore /var/lib/shoplaunch/before.backup": ("shoplaunch restore --help", BACK),
     "podman-compose run --rm web init --operator-email you@example.com": (
         f"{WEB} && shoplaunch init --help | grep -e --operator-email", OTHERS,
     ),
-    "podman-compose run --rm web migrate": (f"{WEB} && shoplaunch migrate --help", OTHERS),
-    "podman-compose up -d": (WEB, OTHERS),
-    "podman-compose exec -T web shoplaunch backup - >before.backup": (
-        f"{WEB} && shoplaunch backup --help | grep -e ' FILE'", BACK,
+    "apt install ./build/deb/shoplaunch_*.deb": (
+        f"{SIMULATED} install {{debs}}/build/deb/shoplaunch_*.deb && "
+        "grep -e '^BUILD = .* .build. / .deb.$' {project}/packaging/debian/build.py",
+        OTHERS,
     ),
-    "podman-compose stop web worker": (WEB, BACK),
-    "podman-compose down": (WEB, BACK),
-    "umask 077": ("true", BACK),
-    "podman-compose exec -T database sh -c 'MYSQL_PWD=$MARIADB_PASSWORD mariadb-dump -u shoplaunch shoplaunch' "
-    ">later.sql": ("command -v mariadb-dump", BACK),
-    "podman-compose exec -T database sh -c 'MYSQL_PWD=$MARIADB_PASSWORD mariadb -u shoplaunch -e "
-    '"DROP DATABASE shoplaunch; CREATE DATABASE shoplaunch"\'': ("command -v mariadb", BACK),
-    "podman-compose run --rm -T --entrypoint sh web -ec 'umask 077; cd /var/lib/shoplaunch; mkdir later; "
-    "mv keys later; cat >before.backup' <before.backup": (WEB, BACK),
-    "podman-compose run --rm web restore /var/lib/shoplaunch/before.backup": (
-        f"{WEB} && shoplaunch restore --help", BACK,
-    ),
-    "podman-compose down && podman-compose up -d": (WEB, BACK),
-    "apt install ./build/deb/shoplaunch_*.deb": ("command -v apt", OTHERS),
-    "apt install ./FILE.deb": ("command -v apt", OTHERS),
-    "apt purge shoplaunch": ("command -v apt", OTHERS),
-    "dpkg -i": ("command -v dpkg", NAMED),
-    "dpkg -i FILE.deb": ("command -v dpkg", OTHERS),
-    "dpkg --configure -a": ("command -v dpkg", OTHERS),
+    "apt install ./FILE.deb": (f"cd {{debs}} && {SIMULATED} install ./FILE.deb", OTHERS),
+    "apt purge shoplaunch": (f"{SIMULATED} -o Dir::State::status={{debs}}/status purge shoplaunch", OTHERS),
+    "dpkg -i": ("dpkg --no-act -i {debs}/FILE.deb", NAMED),
+    "dpkg -i FILE.deb": ("cd {debs} && dpkg --no-act -i FILE.deb", OTHERS),
+    "dpkg --configure -a": ("dpkg --no-act --configure -a", OTHERS),
     "journalctl -u shoplaunch-web -u shoplaunch-worker": (
         "cd {project}/packaging/systemd && ls shoplaunch-web.service shoplaunch-worker.service",
         OTHERS,
     ),
-    "install -o shoplaunch -m 600 classic.bundle /var/lib/shoplaunch/": ("install --help", OTHERS),
-    "chown -R shoplaunch: /var/lib/shoplaunch": ("chown --help", OTHERS),
+    "install -o shoplaunch -m 600 classic.bundle /var/lib/shoplaunch/": (
+        "mkdir -p state && touch a.bundle && install -o 0 -m 600 a.bundle state/ && "
+        "grep -e 'install -d -o shoplaunch .* $state$' {project}/packaging/debian/postinst",
+        OTHERS,
+    ),
+    "install -o shoplaunch -m 600 cp1.token /etc/shoplaunch/": (
+        "mkdir -p state && touch a.token && install -o 0 -m 600 a.token state/ && "
+        "grep -e 'chown .* /etc/shoplaunch ' {project}/packaging/debian/postinst",
+        OTHERS,
+    ),
+    "install -o shoplaunch -m 600 backup-passphrase /etc/shoplaunch/": (
+        "mkdir -p state && touch a.passphrase && install -o 0 -m 600 a.passphrase state/ && "
+        "grep -e 'chown .* /etc/shoplaunch ' {project}/packaging/debian/postinst",
+        OTHERS,
+    ),
+    "chown -R shoplaunch: /var/lib/shoplaunch": (
+        "mkdir -p state && chown -R root: state && "
+        "grep -e 'useradd .* --user-group .* shoplaunch$' {project}/packaging/debian/postinst",
+        OTHERS,
+    ),
     "pip install --require-hashes -r requirements-traces.lock": (
         "pip install --help | grep -e --require-hashes && test -f {project}/requirements-traces.lock", OTHERS,
     ),
-    "rsync -a --delete": ("command -v rsync || true", NAMED),
-    "systemctl start shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
-    "systemctl stop shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
-    "mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /var/lib/shoplaunch/shoplaunch.db* /root/later/": (
-        "true", BACK,
+    "rsync -a --delete": (
+        "mkdir -p from to && touch from/new to/old && rsync -a --delete from/ to/ && test -f to/new && "
+        "test ! -e to/old",
+        NAMED,
     ),
-    "mkdir -m 700 /root/later && mv /var/lib/shoplaunch/keys /root/later/": ("true", BACK),
-    "mariadb-dump shoplaunch >/root/later/shoplaunch.sql": ("command -v mariadb-dump", BACK),
-    "mariadb -e 'DROP DATABASE shoplaunch; CREATE DATABASE shoplaunch'": ("command -v mariadb", BACK),
-    "dpkg -i FORMER.deb": ("command -v dpkg", BACK),
-    "shoplaunch restore /var/backups/shoplaunch/before-….backup": ("shoplaunch restore --help", BACK),
-    "systemctl restart shoplaunch-web shoplaunch-worker": ("command -v systemctl || true", OTHERS),
+    "systemctl restart shoplaunch-web shoplaunch-worker": (
+        f"{UNITS} enable shoplaunch-web shoplaunch-worker && systemctl --help | grep -e '^  restart '", OTHERS,
+    ),
     "apt install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl php-intl php-xml "
-    "php-mbstring php-zip php-bcmath": ("command -v apt", OTHERS),
-    "a2dismod -f mpm_event status": ("command -v a2dismod || true", OTHERS),
-    "a2enmod mpm_prefork mpm_itk rewrite headers expires proxy_fcgi": ("command -v a2enmod || true", OTHERS),
-    "systemctl restart apache2": ("command -v systemctl || true", OTHERS),
-    "sh /usr/share/doc/shoplaunch/examples/systemd/local-panel.sh": (
-        "sh -n {project}/packaging/systemd/local-panel.sh", "tests/system/packages runs it in a machine of its own",
+    "php-mbstring php-zip php-bcmath": (
+        f"{SIMULATED} install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl "
+        "php-intl php-xml php-mbstring php-zip php-bcmath",
+        OTHERS,
     ),
     "make demo": ("make -n demo", NO_END),
-    "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle", NO_END),
-    "make demo BUNDLE=…": ("make -n demo BUNDLE=x.bundle", NO_END),
+    "make demo BUNDLE=/path/to/your.bundle": ("make -n demo BUNDLE=/path/to/your.bundle | grep -e your.bundle", NO_END),
+    "make demo BUNDLE=…": ("make -n demo BUNDLE=x.bundle | grep -e x.bundle", NO_END),
     "make test": ("make -n test", NO_END),
-    "make test TESTS=tests/unit": ("make -n test TESTS=tests/unit && test -d {project}/tests/unit", NO_END),
-    "SHOPLAUNCH_SAMPLE=NUMBER make test": ("SHOPLAUNCH_SAMPLE=3 make -n test", NO_END),
+    "make test TESTS=tests/unit": (
+        "make -n test TESTS=tests/unit | grep -e ' tests/unit$' && test -d {project}/tests/unit", NO_END,
+    ),
+    "SHOPLAUNCH_SAMPLE=NUMBER make test": (
+        "make -n test && grep -e SHOPLAUNCH_SAMPLE {project}/tests/support/sampling.py", NO_END,
+    ),
     "make test-nightly": ("make -n test-nightly", NO_END),
     "make mutants": ("make -n mutants", NO_END),
-    "make mutants MUTANTS=ledger-fence": ("make -n mutants MUTANTS=ledger-fence", NO_END),
+    "make mutants MUTANTS=ledger-fence": (
+        "make -n mutants MUTANTS=ledger-fence | grep -e ledger-fence && "
+        "grep -x -F '[ledger-fence]' {project}/tests/mutants/mutants.toml",
+        NO_END,
+    ),
     "make lint": ("make -n lint", NO_END),
     "make bench": ("make -n bench", NO_END),
     "make cluster": ("make -n cluster", NO_END),
@@ -291,15 +301,19 @@ BEGUN = {
     "SHOPLAUNCH_REAL_DOCROOT=/srv/template/public_html "
     "SHOPLAUNCH_REAL_DATABASE='mysql://user:password@localhost/name?unix_socket=/run/mysqld/mysqld.sock' "
     "make test TESTS=tests/integration/real_prestashop": (
-        "make -n test TESTS=tests/integration/real_prestashop && test -d {project}/tests/integration/real_prestashop",
+        "make -n test TESTS=tests/integration/real_prestashop | grep -e real_prestashop && cd {project}/tests && "
+        "grep -e SHOPLAUNCH_REAL_DOCROOT -r integration/real_prestashop support && "
+        "grep -e SHOPLAUNCH_REAL_DATABASE -r integration/real_prestashop support",
         NO_END,
     ),
     "mkdir /opt/php-wasm && cd /opt/php-wasm && npm install @php-wasm/node@3.0.42 @php-wasm/universal@3.0.42 node@24": (
-        "true", OTHERS,
+        f"{NPM} && grep -e php-wasm/universal@3.0.42 fpm.py", OTHERS,
     ),
     "mkdir /opt/php-wasm-old && cd /opt/php-wasm-old && "
-    "npm install @php-wasm/node@1.0.29 @php-wasm/universal@1.0.29 node@24": ("true", OTHERS),
-    "npm install @php-wasm/cli @php-wasm/node-7-4 node@24": ("true", OTHERS),
+    "npm install @php-wasm/node@1.0.29 @php-wasm/universal@1.0.29 node@24": (NPM, OTHERS),
+    "npm install @php-wasm/cli @php-wasm/node-7-4 node@24": (
+        "grep -e 'php-wasm/node-' {project}/tests/support/servers/php_lint.mjs", OTHERS,
+    ),
     "export SHOPLAUNCH_TEST_PHP_WASM=/opt/php-wasm:/opt/php-wasm-old": (
         "grep -rq SHOPLAUNCH_TEST_PHP_WASM {project}/tests/support/servers/php_versions.py", OTHERS,
     ),
@@ -321,8 +335,10 @@ BEGUN = {
     "python -m tests.corpus.run DIR": ("python -m tests.corpus.run --help", NO_END),
     "python -m tests.browser.picture": ("python -c 'import tests.browser.picture'", "writes the picture anew"),
     "python -m tests.support.leftovers": ("python -c 'import tests.support.leftovers'", OTHERS),
-    "cp -rL": ("cp --help", NAMED),
-    "tar -cz": ("tar --help", NAMED),
+    "cp -rL": (
+        "mkdir -p tree && ln -sfn tree link && cp -rL link copy && test -d copy && test ! -L copy && rm -r copy", NAMED,
+    ),
+    "tar -cz": ("mkdir -p tree && tar -cz tree | gzip --test", NAMED),
 }  # fmt: skip
 
 STORED = "it needs a store; tests/integration/object_store has one"

@@ -216,3 +216,11 @@ def test_a_python_without_zlib_can_read_where_the_archive_starts(tmp_path):
     agent_build.build_agent(tmp_path / "agent.pyz", [b"k" * 32])
     with zipfile.ZipFile(tmp_path / "agent.pyz") as archive:
         assert archive.getinfo("__main__.py").compress_type == zipfile.ZIP_STORED
+
+
+def test_the_archive_starts_with_the_file_that_is_linted_and_finds_its_bytecode(tmp_path):
+    agent_build.build_agent(tmp_path / "agent.pyz", [b"k" * 32])
+    with zipfile.ZipFile(tmp_path / "agent.pyz") as archive:
+        assert archive.read("__main__.py") == agent_build.MAIN.read_bytes()
+        assert any(name.startswith(f"{bytecode.BYTECODE}/") for name in archive.namelist())
+    assert f'install(sys.path[0], "{bytecode.BYTECODE}")\n' in agent_build.MAIN.read_text()

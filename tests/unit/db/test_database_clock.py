@@ -108,6 +108,19 @@ def test_while_the_database_answered_nobody_no_lease_ran_out(server):
     assert server.at() == (START + 1090, START + 1090)
 
 
+def test_a_clock_that_is_read_seldom_takes_its_own_silence_for_nobodys_and_sees_that_it_was_set(server):
+    server.clock = DatabaseClock(server.engine, lambda: server.counted, is_read_seldom=True)
+    server.at()
+    for _ in range(3):
+        server.counted += 600
+        now, leases = server.at()
+        assert leases == now
+    server.counted += 600
+    server.ahead += 120
+    now, leases = server.at()
+    assert leases == now - 120
+
+
 def test_a_database_that_is_merely_slow_makes_no_lease_longer(server):
     server.at()
     server.counted += clock.AWAY_SECONDS
@@ -141,7 +154,7 @@ def test_every_holder_has_renewed_its_lease_before_it_is_judged_by_a_clock_that_
     assert worker.POLL_SECONDS < clock.AWAY_SECONDS
 
 
-def test_jobs_of_a_killed_worker_are_at_work_again_within_35_seconds():
+def test_the_lease_of_a_killed_worker_and_the_wait_for_the_next_look_are_less_than_35_seconds():
     assert max(lease.SECONDS, slots.SECONDS) + worker.POLL_SECONDS + worker.LEAST_SECONDS < 35
 
 

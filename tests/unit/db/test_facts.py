@@ -100,28 +100,49 @@ def test_a_new_attempt_knows_nothing_of_the_last_one_but_keeps_the_shop():
     assert set(EARLIER) - set(facts.encode(found)) == {*gone, "events_dropped"}
 
 
-@pytest.mark.parametrize("room", ["jobs", "web", "cli", "db", "panels", "setup"])
+#: The codec reads and searches the document.
+CODEC = PROJECT / "controller" / "db" / "facts.py"
+MODULES = [path for path in sorted((PROJECT / "controller").rglob("*.py")) if path != CODEC]
+
+
+def room_of(path):
+    """Return the room of a module of the controller; one beside the rooms is a room of its own."""
+    return path.relative_to(PROJECT / "controller").parts[0].removesuffix(".py")
+
+
+def untyped_reads(text):
+    """Yield the lines that read a document of facts: `job.facts["name"]`, `row.facts.get("name")`, `"name" in it.facts`
+    and a text in the column would be untyped again."""
+    for node in ast.walk(ast.parse(text)):
+        found = (
+            [node.value] if isinstance(node, ast.Subscript)
+            else [node.func.value] if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            else node.comparators if isinstance(node, ast.Compare)
+            and any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops)
+            else []
+        )  # fmt: skip
+        if any(isinstance(one, ast.Attribute) and one.attr == "facts" for one in found):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("room", sorted({room_of(path) for path in MODULES}))
 def test_nobody_but_the_codec_reads_the_document(room):
-    """`job.facts["name"]`, `.get("name")`, `"name" in job.facts` and a text in the column would be untyped again."""
-    for path in sorted((PROJECT / "controller" / room).rglob("*.py")):
-        if path.name == "facts.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            found = (
-                node.value if isinstance(node, ast.Subscript)
-                else node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-                else node.comparators[0] if isinstance(node, ast.Compare)
-                else None
-            )  # fmt: skip
-            owner = node_name(found.value) if isinstance(found, ast.Attribute) and found.attr == "facts" else ""
-            document = owner in ("job", "self", "c")
-            assert not document, f"{path.relative_to(PROJECT)}:{node.lineno}"
+    in_room = [path for path in MODULES if room_of(path) == room]
+    found = {str(path.relative_to(PROJECT)): list(untyped_reads(path.read_text("utf-8"))) for path in in_room}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-def node_name(node):
-    """Return the last part of a name: `job` of `work.job` and `now_job`."""
-    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-    return name.rpartition("_")[2]
+@pytest.mark.parametrize(
+    ("code", "is_seen"),
+    [
+        ("job.facts['a']", True), ("row.facts.get('a')", True), ("work.now_job.facts.items()", True),
+        ("'a' in anything.facts", True), ("'a' not in one().facts", True), ("jobs.c.facts.contains('a')", True),
+        ("facts.of(job).tls", False), ("work.facts.tls.next", False), ("job.facts is None", False),
+        ("facts.decode(job.facts)", False),
+    ],
+)  # fmt: skip
+def test_a_read_of_the_document_is_seen_on_any_owner(code, is_seen):
+    assert list(untyped_reads(code)) == [1] * is_seen
 
 
 def test_a_changed_job_has_the_facts_of_its_own_document():

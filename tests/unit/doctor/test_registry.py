@@ -1,12 +1,17 @@
 """What `doctor` says of things that are damaged: a row, never a fall."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.db.connection.engine import make_engine, transact
-from controller.db.machines import channels
+from controller.db.machines import channels, workers
 from controller.db.machines.channels import Channel
-from controller.doctor.registry import examine
+from controller.doctor import upkeep
+from controller.doctor.registry import CHECKS, examine
+from controller.jobs.engine.monitoring.health import MAX_DEAF_SECONDS
 from controller.settings.loading import load_config
+from controller.settings.sections import EngineConfig
 from controller.setup.installation import ensure_installation
 from shared import installed
 
@@ -40,6 +45,24 @@ def test_a_channel_whose_agent_is_not_kept_and_a_roll_out_that_stopped_are_named
     assert "2-0123456789 not kept here" in found[0].message and "agent follow --channel next" in found[0].advice
     assert "1-0123456789" not in found[0].message
     assert "2 of 3 jobs failed" in found[1].message
+
+
+def test_a_broker_that_no_worker_hears_is_red(tmp_path):
+    config = load_config({"SHOPLAUNCH_HOME": str(tmp_path)})
+    ensure_installation(config)
+    assert list(CHECKS["broker"](config)) == []
+    config = replace(config, engine=EngineConfig("celery", broker_url="redis://127.0.0.1/"))
+
+    def row(*signs):
+        for name, heard in signs:
+            beat = workers.Heard(heard) if heard is not None else None
+            transact(make_engine(config.database_url), lambda connection: workers.beat(connection, name, heard=beat))
+        (found,) = upkeep.broker(config)
+        return found.ok, found.message, "engine status" in found.advice
+
+    assert row() == (False, "0 of 0 workers hear it", False)
+    assert row(("deaf", MAX_DEAF_SECONDS + 1), ("embedded", None)) == (False, "0 of 2 workers hear it", True)
+    assert row(("hears", 3.0))[:2] == (True, "1 of 3 workers hear it")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`make bench` publishes steady figures only, and replaces a domain as the tools do that it stands in for."""
 
+import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +9,7 @@ from rich.console import Console
 
 from tests.bench import agents, order_driver, order_to_live, restore, results, search_replace, slow_disk
 from tests.bench.chart import draw_waits
+from tests.bench.engine import double, fleet
 from tests.bench.ways import Run
 
 
@@ -125,3 +128,26 @@ def test_the_picture_has_work_and_waiting_to_one_scale():
 )
 def test_the_interval_of_a_median_is_that_of_the_order_of_its_pairs(number, least, most):
     assert agents.interval([float(one) for one in reversed(range(number))]) == (least, most)
+
+
+def test_a_call_to_a_server_is_noted_when_it_begins_and_when_it_has_ended(tmp_path, monkeypatch):
+    (tmp_path / "web1").mkdir()
+    server, calls = double.Double(tmp_path / "web1", ("127.0.0.1", 80), 0.0), tmp_path / "web1" / "calls"
+    at_work = []
+    monkeypatch.setattr(double.time, "sleep", lambda _seconds: at_work.append(calls.read_text()))
+    server.ensure_account("bob", "shop.example.com", create=True, email="owner@example.com")
+    (begun,), (_same, ended) = at_work[0].splitlines(), calls.read_text().splitlines()
+    began, *rest = json.loads(begun)
+    assert rest == [None, "bob", os.getpid(), "ensure_account"]
+    assert json.loads(ended) == [began, json.loads(ended)[1], *rest[1:]] and json.loads(ended)[1] >= began
+
+
+@pytest.mark.parametrize(("killed", "most"), [({7: 4.0}, 2), ({}, 3)])
+def test_a_call_that_was_cut_off_counts_until_its_process_was_killed(tmp_path, killed, most):
+    lines = [
+        [1.0, None, "cut", 7, "ensure_cron"], [2.0, None, "one", 8, "ensure_cron"], [2.0, 3.0, "one", 8, "ensure_cron"],
+        [3.5, 3.6, "one", 9, "remove_cron"], [5.0, None, "one", 8, "cron_lines"], [5.1, None, "two", 8, "ensure_php"],
+        [5.2, 5.3, "", 8, "list_accounts"], [5.0, 5.5, "one", 8, "cron_lines"], [5.1, 5.6, "two", 8, "ensure_php"],
+    ]  # fmt: skip
+    (tmp_path / "calls").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert fleet.most_at_once(tmp_path / "calls", 9, killed) == most

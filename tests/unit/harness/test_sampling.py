@@ -143,3 +143,26 @@ def test_the_night_leaves_nothing_out_and_the_day_says_what_it_does():
     assert "SHOPLAUNCH_SAMPLE=7" in day
     # What a mutant names comes besides
     assert night.count(asked) == 26 and day.count(asked) in (13, 14)
+
+
+#: A plugin for a run of its own, in each of its processes: a mutant names what is no test.
+WRONG = """\
+from types import SimpleNamespace
+from tests.support import sampling
+known = sampling.mutants
+sampling.mutants = lambda: [*known(), SimpleNamespace(tests=("tests/unit/test_this_machine.py::test_gone[x]",))]
+"""
+
+
+@pytest.mark.parametrize("shared", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_a_run_ends_at_once_by_a_test_that_mutants_name_and_that_is_none(tmp_path, shared):
+    (tmp_path / "wrong.py").write_text(WRONG)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SHOPLAUNCH_", "PYTEST_"))}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "wrong", *shared]
+    done = subprocess.run(
+        [*command, "tests/unit/test_this_machine.py"],
+        cwd=PROJECT, env={**environment, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "tests/mutants/mutants.toml names no test: tests/unit/test_this_machine.py::test_gone[x]" in said, said
+    assert done.returncode == 1 and "1 failed" in said and "passed" not in said and "INTERNALERROR" not in said

@@ -65,3 +65,23 @@ def test_a_mark_beside_other_tests_is_in_the_table_with_its_place(folder):
         "tests/attacks/test_odd.py::test_it",
         "tests/unit/test_even.py::test_that",
     ]
+
+
+#: Marks of a test -> what the table says behind it.
+DAYS = {
+    "": "",
+    "@pytest.mark.root\n": "",
+    "@pytest.mark.nightly\n": " (nightly)",
+    "@pytest.mark.sampled(of=3, each=('n',))\n": " (1/3 a day)",
+    "@pytest.mark.sampled(of=4, rests=True)\n": " (every 4 days)",
+    "@pytest.mark.parametrize('n', [1, pytest.param(2, marks=pytest.mark.nightly)])\n": " (some cases nightly)",
+    "@pytest.mark.parametrize('n', LARGE)\n": " (some cases nightly, some cases 1/2 a day)",
+}
+
+
+@pytest.mark.parametrize("marks", DAYS)
+def test_what_does_not_run_every_day_is_said_behind_the_test(folder, marks):
+    cases = "pytest.param(1, marks=pytest.mark.nightly), pytest.param(2, marks=pytest.mark.sampled(of=2))"
+    text = f'"""Odd."""\n\nLARGE = [0, {cases}]\n\n\n@attack("a", "b")\n{marks}def test_it():\n    pass\n'
+    (folder / "test_odd.py").write_text(text)
+    assert f"| a | b | `test_it`{DAYS[marks]} |  |" in catalogue.page()

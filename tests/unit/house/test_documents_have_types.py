@@ -57,10 +57,9 @@ WITH_ANY = {
         "agent/reporting/event_log", "controller/access/billing_keys", "controller/cli/agents", "controller/db/bundles",
         "controller/db/due", "controller/db/facts", "controller/db/identities/api_keys",
         "controller/db/identities/operators", "controller/db/job_context", "controller/db/machines/channels",
-        "controller/db/machines/servers", "controller/db/orders/refused_orders", "controller/db/steps",
-        "controller/jobs/engine/operations/set_back", "controller/jobs/engine/step_notes",
-        "controller/jobs/lifecycle/lease", "controller/web/pages/operator/view", "controller/web/support/labels",
-        "shared/errors",
+        "controller/db/machines/servers", "controller/db/orders/refused_orders",
+        "controller/jobs/engine/operations/set_back", "controller/web/pages/operator/view",
+        "controller/web/support/labels", "shared/errors",
     ),
     "results of whatever is called": ("agent/database/parallel",),
     "descriptions of tables, which recipes know by what they ask of them, and parts of a manifest": (

@@ -17,6 +17,7 @@ from controller.bundles.rewrite.needles import spellings
 from controller.bundles.rewrite.rewrite_report import Report
 from controller.bundles.rewrite.rewriter import Rewriter
 from controller.db.machines.starts import Counted
+from controller.db.upkeep.health import Undelivered
 from controller.db.upkeep.retention import Kept
 from controller.follow_up_kinds import KINDS
 from controller.jobs.engine.monitoring.health import Health
@@ -155,9 +156,10 @@ def test_an_encoding_that_is_not_registered_is_neither_found_nor_filled():
 
 def test_the_metrics_are_written_as_they_always_were():
     health = Health(
-        loop_age=0.26, chores_age=3.0, oldest_overdue=1.25, refused=1, waiting=2, forgotten=3, job_alarms=4,
-        order_alarms=5, jobs={"live": 7}, starts=[Counted("ssh", "", 2, 0.75), Counted("cron", "vanished", 1, 41.0)],
-        slots={"web2": 3}, breakers={"web1": False, "web2": True},
+        loop_age=0.26, chores_age=3.0, oldest_overdue=1.25, refused=1, waiting=2, forgotten=3,
+        undelivered=Undelivered(3, 2, 1, 1, 2), jobs={"live": 7},
+        starts=[Counted("ssh", "", 2, 0.75), Counted("cron", "vanished", 1, 41.0)],
+        working=3, deaf=2, slots={"web2": 3}, breakers={"web1": False, "web2": True},
         kept=[Kept("events", 12, 5.5), Kept("spools", 0, None)],
     )  # fmt: skip
     assert metrics.text(health).startswith(METRICS)
@@ -188,6 +190,12 @@ shoplaunch_loop_age_seconds 0.3
 # HELP shoplaunch_chores_age_seconds Seconds since the chores last made progress, where a worker reports it.
 # TYPE shoplaunch_chores_age_seconds gauge
 shoplaunch_chores_age_seconds 3.0
+# HELP shoplaunch_workers Workers that gave a sign of life within a minute.
+# TYPE shoplaunch_workers gauge
+shoplaunch_workers 3.0
+# HELP shoplaunch_workers_deaf Workers that hear nothing of their broker.
+# TYPE shoplaunch_workers_deaf gauge
+shoplaunch_workers_deaf 2.0
 # HELP shoplaunch_oldest_overdue_seconds Seconds since the longest overdue job became due.
 # TYPE shoplaunch_oldest_overdue_seconds gauge
 shoplaunch_oldest_overdue_seconds 1.2

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ KEPT = {
 }
 #: Former names of classes, functions and constants: no identifier may be one of these.
 NAMES = {
+    "beside", "shared_later",
     "Ahead", "Beside", "Deed", "Entrance", "Forgetful", "Gate", "JobMemory", "Later", "Listing", "Looks", "Mover",
     "SMALL", "SMALL_KINDS", "SMALL_STAGES", "Surroundings", "Together", "_Lanes", "_Told", "_Wish", "armoured",
     "beside_cleaning", "claim_telling", "entrance", "files_beside", "looks_of", "open_child", "role_told",
@@ -60,9 +62,13 @@ STORED = {"locked_told_at", "locked_told_by", "told"}
 #: What no sentence may say, in code and in pages. The changelog tells how it was.
 SENTENCES = re.compile(
     r"\b(?:whoever|whomever|(?:one|none|nothing|line|key|file|socket|table|agent|page|version)s? of ours"
-    r"|is not of now|of before|by turns)\b",
+    r"|is not of now|of before|by turns|will not have it)\b"
+    # The stored value and field of that name apart
+    r"|(?<![\"'.`])\btold\b(?![\"':`])",
     re.I,
 )
+#: What no mutant is called by, besides words that no identifier may have.
+OF_MUTANTS = re.compile(r"^(?:ahead|later)-|-beside-|-of-before$")
 OWN = "tests/unit/house/test_words.py"
 
 
@@ -115,9 +121,10 @@ def test_every_kept_name_of_a_module_is_one():
 
 
 def test_tests_are_not_named_by_former_modules():
-    # Of these, tests have the common meaning: permissions, bytes of memory, what goes wrong
-    gone = GONE - {"memory", "modes", "trouble"}
-    assert [path for path in tracked("tests/**/test_*.py") if module_of(path)[1] in gone] == []
+    # Of these, tests have the common meaning: bytes of memory, what goes wrong
+    gone = GONE - {"memory", "trouble"}
+    names = [(path, module_of(path)[1]) for path in tracked("tests/**/test_*.py")]
+    assert [path for path, name in names if name in gone or "beside" in words(name)] == []
 
 
 @pytest.mark.parametrize("part", ["agent", "controller", "packaging", "shared", "tests"])
@@ -134,7 +141,7 @@ def test_no_identifier_is_a_former_private_name(part):
 def test_no_mutant_is_called_by_a_former_private_name():
     names = [Path(path).stem for path in tracked("tests/mutants/*.patch")]
     assert len(names) > 900
-    assert [name for name in names if set(name.split("-")) & WORDS] == []
+    assert [name for name in names if set(name.split("-")) & WORDS or OF_MUTANTS.search(name)] == []
 
 
 def test_no_sentence_is_in_private_words():
@@ -146,3 +153,53 @@ def test_no_sentence_is_in_private_words():
             if SENTENCES.search(line):
                 found.append(f"{path}:{number}: {line.strip()}"[:160])
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "check"),
+    [
+        (["controller/jobs/later.py"], test_no_module_has_a_former_name_without_a_reason),
+        (["agent/modes/__init__.py"], test_no_module_has_a_former_name_without_a_reason),
+        (["controller/billing/hosts.py"], test_no_module_has_a_former_name_without_a_reason),
+        (["controller/jobs/states.py"], test_every_kept_name_of_a_module_is_one),
+        (["tests/unit/jobs/test_undoing.py"], test_tests_are_not_named_by_former_modules),
+        ([f"tests/mutants/{name}.patch" for name in ("late-told", *map(str, range(1000)))],
+         test_no_mutant_is_called_by_a_former_private_name),
+    ],
+    ids=["a module", "a package", "a name kept elsewhere", "a reason without a module", "a test", "a mutant"],
+)  # fmt: skip
+def test_a_former_name_of_a_file_is_seen(monkeypatch, paths, check):
+    monkeypatch.setattr(sys.modules[__name__], "tracked", lambda *patterns: paths)
+    with pytest.raises(AssertionError):
+        check()
+
+
+def test_a_former_name_in_code_is_seen_wherever_it_is_defined(monkeypatch, tmp_path):
+    code = tmp_path / "code.py"
+    wrong = {"Deed", "find_told", "whoever", "Lanes", "armour", "role_told", "told_by"}
+    code.write_text(
+        "class Deed: pass\ndef find_told(whoever, right): Lanes = right.told\nasync def role_told(*, told_by): pass\n"
+        "self.armour = 'told'\nfolder = untold = 1\n"
+    )
+    assert {name for name in identifiers(code) if name in NAMES or words(name) & WORDS} == wrong
+    monkeypatch.setattr(sys.modules[__name__], "tracked", lambda *patterns: [code])
+    with pytest.raises(AssertionError):
+        test_no_identifier_is_a_former_private_name("agent")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_seen"),
+    [
+        ("Whoever asks", True), ("the keys of ours", True), ("what is not of now", True), ("the state of before", True),
+        ("each by turns", True), ("of beforehand", False), ("a key of hours", False), ("its own keys", False),
+    ],
+)  # fmt: skip
+def test_a_sentence_in_private_words_is_seen(monkeypatch, tmp_path, line, is_seen):
+    page = tmp_path / "page.md"
+    page.write_text(f"# A page\n\n{line}.\n")
+    monkeypatch.setattr(sys.modules[__name__], "tracked", lambda *patterns: [str(page)])
+    if is_seen:
+        with pytest.raises(AssertionError):
+            test_no_sentence_is_in_private_words()
+    else:
+        test_no_sentence_is_in_private_words()

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -257,6 +258,29 @@ def test_a_step_may_have_less_time_than_the_whole():
     assert (exchange.left(), exchange.left(15)) == (30, 15)
     clock.pass_by(280)
     assert exchange.left() == 20
+
+
+def test_name_servers_and_handshakes_have_what_is_left_of_the_whole(monkeypatch):
+    clock, given = Clock(), []
+    monkeypatch.setattr(
+        "controller.network.exchange.resolve", lambda _host, _port, seconds: given.append(seconds) or []
+    )
+    context = SimpleNamespace(wrap_socket=lambda plain, server_hostname: given.append(plain.gettimeout()))
+    exchange = Exchange(10, clock)
+    clock.pass_by(4)
+    with pytest.raises(OSError, match="no address"):
+        exchange.connect("shop.example", 443)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        clock.pass_by(3)
+        exchange.encrypt(ours, context, "shop.example")
+        assert given == [6, 3]
+        clock.pass_by(3)
+        with pytest.raises(TimeoutError):
+            exchange.connect("shop.example", 443)
+        with pytest.raises(TimeoutError):
+            exchange.encrypt(ours, context, "shop.example")
+    assert given == [6, 3]
 
 
 def test_questions_that_could_not_be_asked_take_nobodys_place(monkeypatch):

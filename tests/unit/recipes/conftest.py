@@ -4,13 +4,11 @@ import copy
 import glob
 import os
 import re
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
+from tests.support.packers_view import packers_view
 from tests.support.shops import sample_shop
 from tests.support.shops.restored_shop import RestoredShop
 
@@ -33,15 +31,9 @@ class Sample:
         """Run one statement in the shop's database."""
         return self.server.query(sql, *params, database=self.database)
 
-    @contextmanager
     def source(self):
-        """Give the packer's view of the database."""
-        url = f"mysql://root@localhost/{self.database}?unix_socket={self.server.socket}"
-        connection = connect(parse_url(url, "source_database"), "source_database")
-        try:
-            yield Source(connection)
-        finally:
-            connection.close()
+        """Return a context manager: the packer's view of the database."""
+        return packers_view(self.server.socket, self.database)
 
 
 def install(server, root, uri="/"):
@@ -96,7 +88,5 @@ def real_shop():
         pytest.skip("no real PrestaShop here (SHOPLAUNCH_REAL_SHOP names one)")
     parameters = (root / "app/config/parameters.php").read_text("utf-8")
     database = re.search(r"'database_name' => '([^']+)'", parameters)[1]
-    url = f"mysql://root@localhost/{database}?unix_socket={root.parent / 'mysql.sock'}"
-    connection = connect(parse_url(url, "source_database"), "source_database")
-    yield root, Source(connection)
-    connection.close()
+    with packers_view(root.parent / "mysql.sock", database) as source:
+        yield root, source

@@ -69,7 +69,8 @@ CONTRADICTIONS = {
     "driver-without-folder": ('[mail]\ndriver = "folder"', "mail.driver"),
     "user-without-password": ('[mail]\nuser = "u"', "mail.user"),
     "password-without-user": ('[mail]\npassword_file = "{here}/shoplaunch.toml"', "mail.password_file"),
-    "celery-without-broker": ('[engine]\nkind = "celery"', "engine.kind"),
+    "celery-without-broker": ('database_url = "postgresql:///x"\n[engine]\nkind = "celery"', "engine.kind"),
+    "celery-on-sqlite": ('[engine]\nkind = "celery"\nbroker_url = "redis://h"', "engine.kind"),
     "broker-without-celery": ('[engine]\nbroker_url = "redis://h"', "engine.kind"),
     "two-brokers": (
         '[engine]\nbroker_url = "redis://h"\nbroker_url_file = "{here}/shoplaunch.toml"', "engine.broker_url",
@@ -93,6 +94,17 @@ def test_settings_that_contradict_each_other_are_named(surveyed, tmp_path, name)
     text, setting = CONTRADICTIONS[name]
     found = findings(surveyed(text.replace("{here}", str(tmp_path))))
     assert setting in [one.setting for one in found]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("mysql://u:p@h/x", []), ("postgresql://h/x", [])]
+    + [(url, [("engine.kind", False)]) for url in ("", "sqlite:////x.db")],
+)
+def test_a_broker_for_several_machines_wants_a_database_that_several_reach(surveyed, url, expected):
+    text = f'database_url = "{url}"\n[engine]\nkind = "celery"\nbroker_url = "redis://h"\n'
+    said = [one for one in findings(surveyed(text)) if "on one machine only" in one.message]
+    assert [(one.setting, one.essential) for one in said] == expected
 
 
 def test_a_setting_of_a_newer_version_is_said_to_be_one(surveyed, tmp_path):
@@ -119,8 +131,10 @@ def test_the_operators_language_is_one_that_alarms_are_written_in(surveyed):
 
 def test_files_that_settings_name_are_opened(surveyed, tmp_path):
     (tmp_path / "text").write_text("no certificate")
-    text = f'tls_ca = "{tmp_path}/text"\n[mail]\nuser = "u"\npassword_file = "{tmp_path}/gone"\n'
-    assert {one.setting for one in findings(surveyed(text))} == {"tls_ca", "mail.password_file"}
+    text = f'tls_ca = "{tmp_path}/text"\nbackup_passphrase_file = "{tmp_path}/gone"\n'
+    text += f'[mail]\nuser = "u"\npassword_file = "{tmp_path}/gone"\n'
+    wrong = {"tls_ca", "backup_passphrase_file", "mail.password_file"}
+    assert {one.setting for one in findings(surveyed(text))} == wrong
 
 
 def test_files_that_every_user_can_read_are_named(surveyed, tmp_path):

@@ -74,6 +74,14 @@ def test_a_folder_of_secret_files_counts_between_variables_and_the_file(surveyed
     assert found.config.mail.password() == "s3cret"
 
 
+def test_the_file_of_the_backups_passphrase_may_be_a_secret_of_the_unit(surveyed, tmp_path):
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "shoplaunch_backup_passphrase").write_text("correct horse")
+    found = surveyed(CREDENTIALS_DIRECTORY=str(tmp_path / "given"))
+    assert problems(found) == []
+    assert found.config.backup_passphrase_file == str(tmp_path / "given" / "shoplaunch_backup_passphrase")
+
+
 @pytest.mark.parametrize("content", [None, "", "x" * 70_000, b"\xff\xfe"], ids=["missing", "empty", "long", "no text"])
 def test_a_secret_file_that_cannot_be_used_stops_commands_and_is_not_repeated(surveyed, tmp_path, content):
     if content is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import leftovers
+from tests.support.waiting import wait_until
 
 RUN = """
 import os, subprocess, sys, tempfile, time
@@ -23,6 +24,13 @@ left = subprocess.Popen(["sleep", "600"], cwd=folder, start_new_session=True)
 print(folder, left.pid, flush=True)
 time.sleep(600)
 """
+
+
+PROJECT = Path(__file__).resolve().parents[3]
+#: What others start: its folders lie in those of who started it; `carry` makes none.
+STARTED = {"tests/bench/many_agents.py", "tests/bench/order_driver.py", "tests/bench/engine/driver.py"}
+FOLDERLESS = {"tests/mutants/carry.py"}
+NOTED = ("leftovers.noted_run()", "leftovers.note_folders()")
 
 
 @pytest.fixture
@@ -68,6 +76,81 @@ def test_accounts_and_mounts_of_a_killed_run_are_gone(run, tmp_path):
     assert name not in {one.pw_name for one in pwd.getpwall()}
     assert folder not in Path("/proc/self/mountinfo").read_text()
     assert not os.path.exists(folder)
+
+
+def killed(tmp_path, folder, mark=None):
+    """A folder, maybe with a mark, of which a process that is no more has a note; return the notes."""
+    folder.mkdir()
+    if mark:
+        (folder / leftovers.MARK).write_text(mark)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "999999999-1").write_text(f"{folder}\n")
+    return notes
+
+
+def test_a_base_that_carries_the_mark_of_the_killed_run_is_gone_whatever_its_name(tmp_path):
+    base = tmp_path / "pytest-7"
+    assert leftovers.clear(killed(tmp_path, base, "999999999-1")) == [str(base)]
+    assert not base.exists()
+
+
+@pytest.mark.parametrize("mark", [None, "999999999-2"])
+def test_a_base_that_is_another_runs_by_now_stays(tmp_path, mark):
+    base = tmp_path / "pytest-7"
+    assert leftovers.clear(killed(tmp_path, base, mark)) == []
+    assert base.is_dir()
+
+
+def test_this_runs_own_base_is_noted_and_marked(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("runs of root alone note what they make")
+    base = tmp_path_factory.getbasetemp()
+    assert str(base) in leftovers.own_notes().read_text().splitlines()
+    assert (base / leftovers.MARK).read_text() == leftovers.own_notes().name
+
+
+def test_what_started_the_clearing_up_may_name_the_folder(tmp_path):
+    folder = tmp_path / "slkilled"
+    notes = killed(tmp_path, folder)
+    clearing = f"from pathlib import Path; from tests.support import leftovers; leftovers.clear(Path({str(notes)!r}))"
+    shell = ["sh", "-c", '"$1" -c "$2"; exit 7', str(folder), sys.executable, clearing]
+    assert subprocess.run(shell, check=False).returncode == 7
+    assert not folder.exists()
+
+
+@pytest.mark.root
+def test_a_disk_of_a_killed_run_is_gone_with_its_loop_device(tmp_path):
+    folder, elsewhere = tmp_path / "slkilled", tmp_path / "elsewhere"
+    notes = killed(tmp_path, folder)
+    elsewhere.mkdir()
+    with (folder / "image").open("wb") as stream:
+        stream.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(folder / "image")], check=True)
+    mounted = ["mount", "-o", "loop", str(folder / "image"), str(elsewhere)]
+    if subprocess.run(mounted, check=False).returncode != 0:
+        pytest.skip("no file can be mounted as a disk here")
+    # One that nothing mounts does not go by itself
+    bare = ["losetup", "--find", "--show", str(folder / "image")]
+    device = subprocess.run(bare, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    try:
+        assert device in leftovers._loop_devices(str(folder))
+        assert leftovers.clear(notes) == [str(folder)]
+        assert not os.path.ismount(elsewhere)
+        wait_until(lambda: not leftovers._loop_devices(str(folder)))
+    finally:
+        for ended in (["umount", "-l", str(elsewhere)], ["losetup", "--detach", device]):
+            subprocess.run(ended, check=False, stderr=subprocess.DEVNULL)
+
+
+def test_whatever_is_run_by_itself_notes_what_it_makes():
+    found = set()
+    for folder in ("bench", "corpus", "mutants", "browser"):
+        for path in (PROJECT / "tests" / folder).rglob("*.py"):
+            text = path.read_text("utf-8")
+            if '\nif __name__ == "__main__":\n' in text and not any(words in text for words in NOTED):
+                found.add(str(path.relative_to(PROJECT)))
+    assert found == STARTED | FOLDERLESS
 
 
 @pytest.mark.parametrize("is_read", [False, True])

@@ -1,9 +1,10 @@
-"""The Persian catalogue: complete, compiled from the committed text, its placeholders those of the English."""
+"""The catalogue of each language: complete, compiled from the committed text, its placeholders those of the English."""
 
 import io
 import re
 from pathlib import Path
 
+import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
@@ -12,16 +13,21 @@ import controller.web
 from controller.follow_up_kinds import KINDS
 from controller.jobs.lifecycle.plan import FOLLOW_UP_PLAN, PLAN
 from shared.errors import CODES
-from tests.pages import COMMAND, compiled
+from tests.pages import CATALOGUES, COMMAND, PROJECT, compiled
 
 WEB = Path(controller.web.__file__).parent
-FOLDER = WEB / "translations" / "fa" / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
+every_language = pytest.mark.parametrize("language", CATALOGUES)
 
 
-def catalogue():
-    with (FOLDER / "messages.po").open("rb") as stream:
-        return read_po(stream, locale="fa")
+def text_of(language):
+    """Return the file of the language's catalogue that people write."""
+    return (PROJECT / CATALOGUES[language]).with_suffix(".po")
+
+
+def catalogue(language):
+    with text_of(language).open("rb") as stream:
+        return read_po(stream, locale=language)
 
 
 def texts_of_the_pages():
@@ -39,14 +45,16 @@ def texts_of_registries():
     return found
 
 
-def test_every_text_of_the_pages_has_a_persian_translation():
-    known = {message.id: message.string for message in catalogue() if message.id}
+@every_language
+def test_every_text_of_the_pages_is_translated(language):
+    known = {message.id: message.string for message in catalogue(language) if message.id}
     missing = {text for text in texts_of_the_pages() if not known.get(text)}
-    assert missing == set(), f"write them into {FOLDER / 'messages.po'}, then `{COMMAND}`"
+    assert missing == set(), f"write them into {text_of(language)}, then `{COMMAND}`"
 
 
-def test_no_translation_is_left_of_a_text_that_is_gone():
-    assert {message.id for message in catalogue() if message.id} - texts_of_the_pages() == set()
+@every_language
+def test_no_translation_is_left_of_a_text_that_is_gone(language):
+    assert {message.id for message in catalogue(language) if message.id} - texts_of_the_pages() == set()
 
 
 #: Spellings of which the other one is used everywhere: file, database, and a button that asks first.
@@ -54,23 +62,25 @@ OTHER_SPELLINGS = ("پرونده", "پایگاه داده", " …")
 
 
 def test_persian_texts_have_one_spelling_for_one_thing():
-    texts = [message.string for message in catalogue() if message.id]
+    texts = [message.string for message in catalogue("fa") if message.id]
     texts += [entry[part]["fa"] for entry in CODES.values() for part in ("title", "advice")]
     texts = [re.sub(r"`[^`]*`", "", text) for text in texts]
     assert [text for text in texts if any(spelling in text for spelling in OTHER_SPELLINGS)] == []
 
 
-def test_translations_use_the_placeholders_of_the_english_text():
+@every_language
+def test_translations_use_the_placeholders_of_the_english_text(language):
     different = [
         message.id
-        for message in catalogue()
+        for message in catalogue(language)
         if message.id and sorted(PLACEHOLDER.findall(message.id)) != sorted(PLACEHOLDER.findall(message.string))
     ]
     assert different == []
 
 
-def test_the_compiled_catalogue_is_that_of_the_text():
-    with (FOLDER / "messages.mo").open("rb") as stream:
+@every_language
+def test_the_compiled_catalogue_is_that_of_the_text(language):
+    with (PROJECT / CATALOGUES[language]).open("rb") as stream:
         committed = {message.id: message.string for message in read_mo(stream) if message.id}
-    made = {message.id: message.string for message in read_mo(io.BytesIO(compiled())) if message.id}
+    made = {message.id: message.string for message in read_mo(io.BytesIO(compiled(language))) if message.id}
     assert committed == made, f"messages.mo is stale: write it anew with `{COMMAND}`"

@@ -84,9 +84,9 @@ _ADDRESS_BEFORE = re.compile(rb"(?:^|[\"'(=,]|&quot;|&#0?39;|%22|%27|%3[Dd]|\\u0
 _ADDRESS_AFTER = re.compile(rb"(?:\Z|" + SLASH + rb"|[\"'?#)\\]|&quot;|&#0?39;|%22|%27|%3[Ff]|" + _COLON + rb"[0-9])")
 
 
-def is_weak(domain: bytes) -> bool:
+def is_weak(host: bytes) -> bool:
     """Return whether a host, or an address that begins with one, has a name that every machine has."""
-    address = domain.decode("utf-8", "replace").rpartition("//")[2]
+    address = host.decode("utf-8", "replace").rpartition("//")[2]
     return hosts.is_weak(address.partition("/")[0])
 
 
@@ -115,25 +115,25 @@ def is_of_weak(one: Replacement) -> bool:
     return one.kind in ("domain", "host") and is_weak(one.old)
 
 
-def problem_of(before: bytes, after: bytes, domain: bytes, kind: str) -> str:
-    """Return why `domain` between `before` and `after` is not the shop's; "" when it is.
+def problem_of(before: bytes, after: bytes, host: bytes, kind: str) -> str:
+    """Return why `host` between `before` and `after` is not the shop's; "" when it is.
 
     `kind` is "domain", or "host" for a name that no address of the shop begins with.
     """
-    weak = is_weak(domain)
+    weak = is_weak(host)
     # A needle with its scheme is always an address
-    slashes = None if b"//" in domain else URL_BEFORE.search(before)
-    in_url = slashes is not None or b"//" in domain
+    slashes = None if b"//" in host else URL_BEFORE.search(before)
+    in_url = slashes is not None or b"//" in host
     if kind == "host":
         return _problem_of_host(before, after, in_url)
     if weak and not _HOST_ASKED.search(before):
         if slashes is not None and not _speaks_http(before[: slashes.start()], after):
             return ANOTHER_SERVICE
-        if not in_url and not _names_its_port(domain):
+        if not in_url and not _names_its_port(host):
             return COMMON_WORD
     problem = _problem_around(before, after, in_url)
     port = _PORT_AFTER.match(after)
-    if not problem and port and not _has_port(domain) and port.group(1).decode() not in hosts.USUAL_PORTS:
+    if not problem and port and not _has_port(host) and port.group(1).decode() not in hosts.USUAL_PORTS:
         return ANOTHER_PORT
     return problem
 
@@ -167,17 +167,17 @@ def _speaks_http(before: bytes, after: bytes) -> bool:
     return bool(_ADDRESS_BEFORE.search(before) and _ADDRESS_AFTER.match(after))
 
 
-def _has_port(domain: bytes) -> bool:
-    return bool(hosts.split(_host_of(domain))[1])
+def _has_port(host: bytes) -> bool:
+    return bool(hosts.split(_host_of(host))[1])
 
 
-def _names_its_port(domain: bytes) -> bool:
+def _names_its_port(host: bytes) -> bool:
     """Return whether only the template's web server can be meant, because its port belongs to the name."""
-    return _has_port(domain) and b"/" not in domain
+    return _has_port(host) and b"/" not in host
 
 
-def _host_of(domain: bytes) -> str:
-    return domain.decode("utf-8", "replace").rpartition("//")[2].partition("/")[0]
+def _host_of(host: bytes) -> str:
+    return host.decode("utf-8", "replace").rpartition("//")[2].partition("/")[0]
 
 
 def end_of_port(data: bytes, end: int, last: int) -> int:

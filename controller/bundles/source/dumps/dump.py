@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,9 @@ _HEAD_BYTES = 4096
 _EDGE_BYTES = 4096
 #: A statement is held in memory whole; servers accept twice as much at most, and hosts a fraction of it.
 MAX_STATEMENT_BYTES = 512 * 1024 * 1024
+#: Names of tables, each in its database, and of databases that are kept.
+_MAX_NAMES = 100_000
+_SHOWN_DATABASES = 20
 
 _NAME = rb"(`(?:[^`]|``)+`|\"[^\"]+\"|[\w$\x80-\xff]+)"
 _TARGET = _NAME + rb"(\s*\.\s*)?"
@@ -201,7 +204,7 @@ def examine(path: Path, server: Server = Server()) -> DumpFacts:  # noqa: B008 -
 def _examine(path: Path, server: Server) -> DumpFacts:
     facts = DumpFacts()
     opened: dict[str, bool] = {}
-    within: dict[str, list[str]] = {}
+    names = _Names()
     charset, used = "utf8", ""
     for statement in read_statements(path, server):
         kind, name = classify(statement)
@@ -211,20 +214,48 @@ def _examine(path: Path, server: Server) -> DumpFacts:
         facts.size = statement.end
         if kind == "set":
             charset = _charset(statement, charset)
-        if kind == "insert" and name is not None and charset.startswith("utf8") and _WIDE.search(statement.text):
-            facts.wide.add(name)
-        for wanted, names in (("table", facts.tables), ("database", facts.databases)):
-            if kind == wanted and name is not None and name not in names:
-                names.append(name)
+        is_wide = kind == "insert" and charset.startswith("utf8") and _WIDE.search(statement.text) is not None
         used = used_after(statement, kind, name, used)
-        if kind == "table" and name is not None:
-            within.setdefault(used, []).append(name)
+        if name is not None:
+            names.note(statement, "wide" if is_wide else kind, name, used)
         if kind in ("lock", "unlock"):
             opened["LOCK TABLES"] = kind == "lock"
         if kind in ("begin", "commit"):
             opened["START TRANSACTION"] = kind == "begin"
-    _require_whole(facts, within, [name for name, is_open in opened.items() if is_open])
+    facts.tables, facts.databases, facts.wide = list(names.tables), list(names.databases), set(names.wide)
+    _require_whole(facts, names.within, [name for name, is_open in opened.items() if is_open])
     return facts
+
+
+class _Names:
+    """The different names in a dump, in its order, up to a number."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, None] = {}
+        self.databases: dict[str, None] = {}
+        self.wide: dict[str, None] = {}
+        self.within: dict[str, dict[str, None]] = {}
+        self._count = 0
+
+    def note(self, statement: Statement, kind: str, name: str, used: str) -> None:
+        """Keep the name of a table in the database `used`, of a database, or of a table with wide characters.
+
+        Raises ShoplaunchError `dump_failed`.
+        """
+        if kind == "table":
+            self.tables[name] = None
+            kept = self.within.setdefault(used, {})
+        elif kind == "database":
+            kept = self.databases
+        elif kind == "wide":
+            kept = self.wide
+        else:
+            return
+        self._count += name not in kept
+        kept[name] = None
+        if self._count > _MAX_NAMES:
+            text = f"more than {_MAX_NAMES} tables and databases"
+            raise ShoplaunchError("dump_failed", f"at byte {statement.start}: {text}")
 
 
 def used_after(statement: Statement, kind: str, name: str | None, used: str) -> str:
@@ -234,15 +265,17 @@ def used_after(statement: Statement, kind: str, name: str | None, used: str) -> 
     return used
 
 
-def _require_whole(facts: DumpFacts, within: Mapping[str, list[str]], left: list[str]) -> None:
+def _require_whole(facts: DumpFacts, within: Mapping[str, Collection[str]], left: list[str]) -> None:
     if left:
         raise ShoplaunchError("dump_truncated", f"the dump ends before {left[0]} is closed")
     if len(facts.databases) > 1:
         meant = [database for database, tables in within.items() if holds_shop(tables)]
         if len(meant) != 1:
             several = f"{len(meant)} of them with a shop or site" if meant else "none of them with a shop or site"
-            raise ShoplaunchError("dump_names_database", f"it holds several, {several}: {', '.join(facts.databases)}")
-        facts.only, facts.tables = meant[0], within[meant[0]]
+            shown = ", ".join(facts.databases[:_SHOWN_DATABASES])
+            more = ", …" if len(facts.databases) > _SHOWN_DATABASES else ""
+            raise ShoplaunchError("dump_names_database", f"it holds several, {several}: {shown}{more}")
+        facts.only, facts.tables = meant[0], list(within[meant[0]])
     if not facts.tables:
         raise ShoplaunchError("dump_unreadable", "the dump creates no table")
 

@@ -83,10 +83,7 @@ def _opened(packed: IO[bytes]) -> Iterator[IO[bytes]]:
         if head.startswith(sign):
             raise ShoplaunchError("dump_unreadable", f"the dump is compressed as {form}; unpack it first")
     if head.startswith(_ZIP):
-        with (
-            zipfile.ZipFile(cast(IO[bytes], ZipStream(packed))) as archive,
-            archive.open(_only_dump(archive)) as stream,
-        ):
+        with _in_zip(packed) as stream:
             yield stream
         return
     reader = next((reader for sign, reader in _READERS.items() if head.startswith(sign)), None)
@@ -111,6 +108,19 @@ def _in_tar(stream: IO[bytes]) -> Iterator[IO[bytes]]:
         _require_one([one.name for one in named])
         with archive.content(named[0]) as found:
             yield found
+
+
+@contextmanager
+def _in_zip(packed: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Yield the one dump of a ZIP archive."""
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], ZipStream(packed))))
+            stream = stack.enter_context(archive.open(_only_dump(archive)))
+        except (NotImplementedError, RuntimeError, ValueError) as problem:
+            # A version, a patch or an encryption that is not known here; a name that is no text
+            raise zipfile.BadZipFile(str(problem)) from problem
+        yield stream
 
 
 def _only_dump(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

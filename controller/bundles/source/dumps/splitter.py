@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 #: Every token that can change the meaning of the next bytes, outside quotes.
@@ -13,11 +15,15 @@ _IN_DOUBLE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _IN_BACKTICK = re.compile(rb"[^`]*+")
 _QUOTED = {b"'": _IN_SINGLE, b'"': _IN_DOUBLE, b"`": _IN_BACKTICK}
 _BLANK = re.compile(rb"[\s\x00]*+")
+#: What may not follow the last statement: anything but blanks and old editors' mark of the end.
+_NO_END = re.compile(rb"[^ \t\r\n\0\x1a]")
 _CONDITIONAL = re.compile(rb"/\*(M?)!([0-9]{5,6})?")
 _SHOWN_BYTES = 300
-#: What is kept of a comment that was removed, and of the text before it.
-_CUT_BYTES = 256
+#: What is kept of a comment that was removed: two numbers, and room for more of them.
+_CUT_BYTES = 32
 _LOOKAHEAD_BYTES = 16
+#: The client keeps fifteen bytes of a delimiter; the rest of its line is a comment.
+_MAX_DELIMITER_BYTES, _MAX_DELIMITER_LINE = 255, 4096
 #: What must follow two dashes to begin a comment: blanks and control characters, as on servers, or the end.
 _AFTER_DASHES = (*(bytes([code]) for code in (*range(0x21), 0x7F)), b"")
 #: MySQL's versions from 5.7 on: MariaDB does not run conditional comments for them.
@@ -44,17 +50,18 @@ class Server(NamedTuple):
 class Statement(NamedTuple):
     """One statement at bytes `start`..`end` of the dump: `text` without its delimiter and without any comment.
 
-    `cuts` are (place in `text`, byte of the dump) after each removed comment.
+    `cuts` are a place in `text` and its byte of the dump, in turn, after each removed comment: one may have millions.
     """
 
     text: bytes
     start: int
     end: int
-    cuts: tuple[tuple[int, int], ...] = ()
+    cuts: Sequence[int] = ()
 
     def byte_of(self, place: int) -> int:
         """Return the byte of the dump that corresponds to `text[place]`."""
-        before, byte = max((cut for cut in self.cuts if cut[0] <= place), default=(0, self.start))
+        last = bisect_right(self.cuts[::2], place)
+        before, byte = self.cuts[2 * last - 2 : 2 * last] if last else (0, self.start)
         return byte + place - before
 
 
@@ -68,11 +75,13 @@ class Splitter:
     def __init__(self, server: Server = Server()) -> None:  # noqa: B008 - it never changes
         self.open_statement = False
         self._server = server
-        self._buffer = b""
+        # Grows and shrinks in place: a statement of any size is copied once, not once for each piece of it
+        self._buffer = bytearray()
         self._base = 0  # offset of the buffer's first byte in the dump
         self._position = 0
         self._piece = 0  # where the piece not yet taken starts
         self._start = 0
+        self._sought = 0  # up to here no end of the open comment was found
         self._ended = False
         self._delimiter = b";"
         self._tokens, self._run = self._patterns(b";")
@@ -80,10 +89,12 @@ class Splitter:
 
     def feed(self, data: bytes) -> Iterator[Statement]:
         """Yield the statements that `data` completes."""
-        self._buffer = self._buffer[self._piece :] + data
+        del self._buffer[: self._piece]
+        self._buffer += data
         self._base += self._piece
         self._position -= self._piece
         self._start -= self._piece
+        self._sought = max(0, self._sought - self._piece)
         self._piece = 0
         yield from self._statements()
 
@@ -91,22 +102,21 @@ class Splitter:
         """Yield the statements that the end of the dump completes, and set `open_statement`."""
         self._ended = True
         yield from self._statements()
-        rest = b"".join([*self._pieces, self._buffer[self._piece :]])
-        self.open_statement = self._quote != b"" or self._depth > 0 or bool(rest.strip(b" \t\r\n\0\x1a"))
+        has_more = _NO_END.search(self._text) or _NO_END.search(self._buffer, self._piece)
+        self.open_statement = self._quote != b"" or self._depth > 0 or has_more is not None
 
     def held(self) -> int:
         """Return the bytes of an unfinished statement in memory, with what its comments take there."""
-        return self._length + len(self._buffer) - self._piece + _CUT_BYTES * len(self._cuts)
+        return len(self._text) + len(self._buffer) - self._piece + _CUT_BYTES * (len(self._cuts) // 2)
 
     def opened(self) -> tuple[int, bytes]:
         """Return where the unfinished statement begins, in bytes, and its first bytes."""
-        begun = b"".join([*self._pieces, self._buffer[self._piece : self._piece + _SHOWN_BYTES]])
+        begun = bytes(self._text[:_SHOWN_BYTES] + self._buffer[self._piece : self._piece + _SHOWN_BYTES])
         return self._base + self._start, begun[:_SHOWN_BYTES].strip()
 
     def _reset(self) -> None:
-        self._pieces: list[bytes] = []
-        self._cuts: list[tuple[int, int]] = []
-        self._length = 0  # of the pieces
+        self._text = bytearray()  # what was taken of the statement, without comments
+        self._cuts: array[int] = array("q")
         self._piece = self._position
         self._start = self._position
         self._blank = True  # nothing but blanks and comments so far
@@ -117,7 +127,9 @@ class Splitter:
     def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
         """Return (pattern of tokens with a meaning outside quotes, pattern of text without one, skipped at once)."""
         first = re.escape(delimiter[:1])
-        strings = rb"" if delimiter[:1] == b"'" else rb"|'[^'\\]*+(?:\\.[^'\\]*+)*+'"
+        strings = b"".join(
+            b"|%b%b%b" % (mark, inside.pattern, mark) for mark, inside in _QUOTED.items() if mark != delimiter[:1]
+        )
         run = rb"(?:[^'\"`#/*%b-]++%b)*+" % (first, strings)
         return re.compile(re.escape(delimiter) + b"|" + _SPECIAL), re.compile(run, re.DOTALL)
 
@@ -156,9 +168,12 @@ class Splitter:
             self._special(token, found)
 
     def _take(self, found: re.Match[bytes]) -> Statement | None:
-        whole = b"".join([*self._pieces, self._buffer[self._piece : found.start()]])
-        text, first = whole.strip(), len(whole) - len(whole.lstrip())
-        cuts = tuple((place - first, byte) for place, byte in self._cuts)
+        with memoryview(self._buffer) as buffer, buffer[self._piece : found.start()] as last:
+            # Without comments, as nearly all are, it is copied once
+            whole = b"".join([self._text, last]) if self._text else bytes(last)
+        text, first, cuts = whole.strip(), len(whole) - len(whole.lstrip()), self._cuts
+        for place in range(0, len(cuts) if first else 0, 2):
+            cuts[place] -= first
         statement = Statement(text, self._base + self._start, self._base + found.end(), cuts)
         self._position = found.end()
         self._reset()
@@ -182,8 +197,9 @@ class Splitter:
             self._skip_comment(found.start(), b"\n")
 
     def _skip_comment(self, start: int, end: bytes) -> None:
-        # Searched from its own start, so that a comment cut by the buffer's end is read again
-        place = self._buffer.find(end, start + 2 if end == b"*/" else start)
+        place = self._buffer.find(end, max(self._sought, start + 2 if end == b"*/" else start))
+        # Where the buffer's end cuts the comment, its mark may be cut as well
+        self._sought = len(self._buffer) - 1 if place < 0 else 0
         if place < 0:
             if self._ended and end == b"\n":
                 place = len(self._buffer)
@@ -199,9 +215,11 @@ class Splitter:
 
     def _cut(self, start: int, end: int) -> None:
         """Replace `start`..`end` of the buffer by a blank."""
-        self._pieces += [self._buffer[self._piece : start], b" "]
-        self._length += start - self._piece + 1
-        self._cuts.append((self._length, self._base + end))
+        with memoryview(self._buffer) as buffer, buffer[self._piece : start] as before:
+            self._text += before
+        self._text += b" "
+        self._cuts.append(len(self._text))
+        self._cuts.append(self._base + end)
         self._piece = end
 
     def _opened(self, start: int) -> re.Match[bytes] | None:
@@ -215,8 +233,8 @@ class Splitter:
         blank = _BLANK.match(self._buffer, self._position)
         assert blank is not None
         self._position = self._piece = self._start = blank.end()
-        self._pieces, self._cuts, self._length = [], [], 0
-        head = self._buffer[self._position : self._position + len(_DELIMITER_START)].lower()
+        self._text, self._cuts = bytearray(), array("q")
+        head = bytes(self._buffer[self._position : self._position + len(_DELIMITER_START)]).lower()
         if not head and not self._ended:
             raise _MoreNeeded
         if len(head) < len(_DELIMITER_START) and _DELIMITER_START.startswith(head) and head and not self._ended:
@@ -228,12 +246,13 @@ class Splitter:
         return False
 
     def _change_delimiter(self) -> bool:
-        line_end = self._buffer.find(b"\n", self._position)
-        if line_end < 0 and not self._ended:
+        most = self._position + _MAX_DELIMITER_LINE
+        line_end = self._buffer.find(b"\n", self._position, most)
+        if line_end < 0 and len(self._buffer) < most and not self._ended:
             raise _MoreNeeded
-        line = self._buffer[self._position : line_end + 1] if line_end >= 0 else self._buffer[self._position :] + b"\n"
-        found = _DELIMITER.match(line)
-        if found is None:
+        line = self._buffer[self._position : line_end + 1 if line_end >= 0 else most]
+        found = _DELIMITER.match(line if line_end >= 0 or len(self._buffer) >= most else line + b"\n")
+        if found is None or len(found.group(1)) > _MAX_DELIMITER_BYTES:
             self._blank = False
             return False
         self._delimiter = found.group(1)

@@ -66,7 +66,7 @@ _AS_FAR = (
 _QUOTED = re.compile(rb"%b|`(?:[^`]|``)*+`" % _STRING, re.DOTALL)
 
 _DROP = re.compile(
-    rb"DROP\s+\w+\s+IF\s+EXISTS\s+%b(?:\s*,\s*%b)*(?:\s+(?:CASCADE|RESTRICT))?\s*" % (_NAME, _NAME), re.I
+    rb"DROP\s+\w+\s+IF\s+EXISTS\s+%b(?:\s*+,\s*+%b)*+(?:\s+(?:CASCADE|RESTRICT))?\s*" % (_NAME, _NAME), re.I
 )
 #: What a SET may hold outside of strings: names, variables, numbers and functions that assemble texts.
 _SETTING = re.compile(

@@ -26,8 +26,6 @@ Excluded = Callable[[bytes, bool], str | None]
 GIVEN = "given to this packing: the dump, the bundle itself"
 NO_CONTENT = "sockets and pipes: there is nothing in them to pack"
 DANGLING = "links to what is left out"
-#: Nested folders: no shop has a fifth of it, and the walk's depth is limited.
-DEEPEST = 200
 _SHOWN_NAMES = 10
 _SHOWN_BYTES = 200
 
@@ -296,7 +294,7 @@ def _is_unnameable(path: bytes) -> bool:
         check_path(path)
     except (UnicodeDecodeError, ShoplaunchError):
         return True
-    return path.count(b"/") >= DEEPEST
+    return False
 
 
 def _unnameable(paths: Sequence[bytes]) -> ShoplaunchError:

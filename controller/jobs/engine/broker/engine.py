@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from controller.db.due import DueServer
+from controller.db.machines.workers import Counted, Heard
 from controller.jobs.engine.broker import link, messages
 from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
@@ -33,7 +34,7 @@ def hints(config: Config) -> Hints:
 
 class CeleryEngine(Worker):
     """A worker that begins with the servers it gets hints for. What no hint came for is begun when it was due at two
-    looks in a row: a hint for it was lost, or its time has come."""
+    looks in a row: a hint for it was lost, or its time has come. What a killed worker left is begun at the first."""
 
     def __init__(self, context: EngineContext) -> None:
         wakeup = Wakeup(context.config.wakeups)
@@ -70,7 +71,7 @@ class CeleryEngine(Worker):
 
     def _take_foreign(self, server: str, passed: int) -> bool:
         """Pass the hint on in the next round if the server is not one's own; return whether that is so."""
-        if server in self._own:
+        if not self._own.leaves(server):
             return False
         with self._hinted_guard:
             if passed < messages.MOST_PASSED and len(self._foreign) < MOST_HINTED:
@@ -85,27 +86,45 @@ class CeleryEngine(Worker):
             self._hints.pass_on(server, passed + 1)
         super()._round()
 
-    def start(self) -> None:
-        """Start working, and listening."""
-        super().start()
+    def run(self) -> None:
+        """Work until `stop`, and hear the broker meanwhile."""
+        stopping = self._stopping
         self.listener.start()
+        try:
+            super().run()
+        finally:
+            # Also where it was asked to stop before it began; a later start listens on
+            if stopping is self._stopping:
+                self.listener.ask_to_stop()
 
     def ask_to_stop(self) -> None:
         """Begin nothing new from now on, and leave hints to others."""
         self.listener.ask_to_stop()
         super().ask_to_stop()
 
+    def _counted(self) -> Counted:
+        counted = super()._counted()
+        return counted._replace(hints=counted.hints + self.listener.counts["hints"])
+
+    def _heard(self) -> Heard:
+        return Heard(self.listener.silence, self.listener.counts["hints"], self.listener.counts["ignored"])
+
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
+        # Of this machine: what the broker did not take, and what a killed worker left
+        near = due_hint.taken()
+        self._pass_on(near)
         with self._hinted_guard:
-            wanted, self._hinted = self._hinted | self._begun, set()
+            wanted, self._hinted = self._hinted | self._begun | near, set()
         hears, now = self.listener.is_healthy, time.monotonic()
-        sweeps = not hears or now >= self._sweep_at
+        takes_all = not hears or due_hint.EVERY in near
+        sweeps = takes_all or now >= self._sweep_at
         if not wanted and not sweeps:
             return ThreadShares(busy, (), ()), []
         places, found = self._look(busy)
         if sweeps:
             names = {one.server for one in found}
-            wanted |= names & self._seen if hears else names
+            # For what a killed worker left no hint is on its way
+            wanted |= names if takes_all else names & self._seen | {one.server for one in found if one.left}
             self._seen = names
             self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
         mine = [one for one in found if one.server in wanted and one.server in self._own]

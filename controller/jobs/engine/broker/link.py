@@ -22,13 +22,14 @@ from shared.errors import ShoplaunchError
 
 #: No call to the broker takes longer.
 CALL_SECONDS = 5.0
-#: A hint that nobody took for so long is of no use: a worker's own look was sooner.
+#: A hint that nobody took for so long is of no use: a worker's own look was sooner. Redis drops all of them at once, so
+#: long after the last one.
 HINT_SECONDS = 60
 #: Hints that wait; the oldest ones make room.
 MOST_HINTS = 10_000
 #: A worker's own queue is gone some time after the worker.
 OWN_SECONDS = 120
-#: Of a connection to RabbitMQ.
+#: Between two signs of life on a listener's connection to RabbitMQ, in both directions; two that are missing end it.
 HEARTBEAT_SECONDS = 20
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _REDIS, _RABBITMQ = ("redis", "rediss"), ("amqp", "amqps")
@@ -42,10 +43,13 @@ class Link:
     is_redis: bool
     application: Any = field(repr=False)
 
-    def connection(self) -> Any:
+    def connection(self, *, is_tended: bool = False) -> Any:
         """Return a new connection (kombu), not open yet; no message larger than a hint may be comes into memory, and no
-        account of this machine hears anything."""
-        made = self.application.connection_for_write()
+        account of this machine hears anything. One that `is_tended` gives signs of life, by `heartbeat_check`; to
+        another one each message is confirmed: Redis answers by itself, RabbitMQ when it is asked to."""
+        heartbeat = HEARTBEAT_SECONDS if is_tended else 0
+        confirmed = {} if self.is_redis or is_tended else {"confirm_publish": True}
+        made = self.application.connection_for_write(heartbeat=heartbeat, transport_options=confirmed)
         if self.is_redis:
             made.transport.Channel = peers.redis_channel(bounds.channel(made.transport.Channel))
         else:
@@ -70,7 +74,8 @@ class Link:
         # Without an exchange: nothing is left behind at the broker but the message
         kombu.Producer(channel, auto_declare=False).publish(
             message.body, exchange="", routing_key=queue, serializer="json", headers=message.headers,
-            delivery_mode="transient", expiration=HINT_SECONDS, **message.properties,
+            delivery_mode="transient", expiration=HINT_SECONDS, confirm_timeout=CALL_SECONDS,
+            **message.properties,
         )  # fmt: skip
 
     def open(self, connection: Any) -> Any:
@@ -81,12 +86,17 @@ class Link:
         channel.Message = _never_unpacked(channel.Message)
         return channel
 
+    def expire(self, channel: Any) -> None:
+        """Let Redis, which keeps lists for ever, drop the hints when none has come for so long; RabbitMQ drops each."""
+        if self.is_redis:
+            with channel.conn_or_acquire() as redis:
+                redis.expire(self.queue, HINT_SECONDS)
+
     def bound(self, channel: Any) -> None:
-        """Drop the oldest hints, and all when nobody is left to take one: Redis keeps lists however long they are."""
+        """Drop the oldest hints: Redis keeps lists however long they are."""
         if self.is_redis:
             with channel.conn_or_acquire() as redis:
                 redis.ltrim(self.queue, 0, MOST_HINTS - 1)
-                redis.expire(self.queue, OWN_SECONDS)
 
     def forget(self, channel: Any, number: str) -> None:
         """Let Redis drop what a killed worker leaves in its own queue; RabbitMQ does that by itself."""
@@ -129,7 +139,7 @@ def of(config: EngineConfig) -> Link:
     application.conf.update(
         accept_content=["json"], task_serializer="json", result_backend=None, task_ignore_result=True,
         task_send_sent_event=False, worker_enable_remote_control=False, broker_pool_limit=0,
-        broker_connection_timeout=CALL_SECONDS, broker_heartbeat=0 if is_redis else HEARTBEAT_SECONDS,
+        broker_connection_timeout=CALL_SECONDS,
         broker_use_ssl=_tls(config, parts.scheme, parts.hostname), broker_transport_options=_options(is_redis),
         task_publish_retry=False, argsrepr_maxsize=64,
     )  # fmt: skip

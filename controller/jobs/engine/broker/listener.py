@@ -54,6 +54,8 @@ class Listener:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._heard_at: float | None = None
+        #: When it last heard itself, over whichever connection, or was made.
+        self._last_at = time.monotonic()
         self._nonce, self._answered, self._logged_at = "", "", 0.0
         #: Number of hints, echoes, messages that were ignored, connections that failed.
         self.counts: Counter[str] = Counter()
@@ -64,9 +66,15 @@ class Listener:
         heard_at = self._heard_at
         return heard_at is not None and time.monotonic() - heard_at < DEAF_SECONDS
 
+    @property
+    def silence(self) -> float:
+        """Return how many seconds ago this worker last heard itself over the broker, or began to listen."""
+        return time.monotonic() - self._last_at
+
     def start(self) -> None:
         """Listen in a thread."""
         self._stopping.clear()
+        self._last_at = time.monotonic()
         self._thread = threading.Thread(target=self.run, name="broker", daemon=True)
         self._thread.start()
 
@@ -89,7 +97,7 @@ class Listener:
 
     def _listen(self) -> None:
         number = secrets.token_hex(8)
-        connection = self._link.connection()
+        connection = self._link.connection(is_tended=True)
         try:
             channel = self._link.open(connection)
             queues = [self._link.shared(), self._link.own(number)]
@@ -147,7 +155,8 @@ class Listener:
             # A question sent twice may be answered twice: the second answer says nothing about the present
             if said.text == self._nonce:
                 self.counts["echoes"] += 1
-                self._nonce, self._answered, self._heard_at = "", self._nonce, time.monotonic()
+                self._nonce, self._answered = "", self._nonce
+                self._heard_at = self._last_at = time.monotonic()
         else:
             self.counts["hints"] += 1
             if not self._foreign(said.text, said.passed):

@@ -99,6 +99,8 @@ class BrokerHints:
             self._connection = self._opened()
         channel = self._connection.default_channel
         self._link.publish(channel, self._link.queue, HINT, server, passed)
+        # A list that was emptied, and is there again, has no end of its own
+        self._link.expire(channel)
         self._sent += 1
         if self._sent % BOUND_EVERY == 1:
             self._link.bound(channel)
@@ -120,5 +122,5 @@ class BrokerHints:
         self._failed_at = time.monotonic()
         self._pause = min(max(PAUSE_SECONDS, self._pause * 2), LONGEST_PAUSE_SECONDS)
         with suppress(Exception):
-            for server in servers[:1]:
+            for server in servers:
                 self._local.hint(server)

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 
 from controller.db import jobs, migrate
 from controller.db.connection import refusals
-from controller.db.connection.clock import Moment
+from controller.db.connection.clock import Moment, database_now
 from controller.db.connection.engine import reading
 from controller.db.machines import breakers, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
 from controller.db.orders.services import BilledService
 from controller.db.upkeep import health, retention
+from controller.db.upkeep.health import Undelivered
 from controller.db.upkeep.retention import Kept
 from shared.errors import ShoplaunchError
 
@@ -26,6 +27,8 @@ CACHE_SECONDS = 5.0
 STALE_SECONDS = 60.0
 #: A loop without a sign of life for this long moves no job.
 MAX_LOOP_SECONDS = 60.0
+#: A worker that has not heard itself over the broker for so long is deaf: a broker that is restarted takes less.
+MAX_DEAF_SECONDS = 120.0
 #: Chores (work that belongs to no job) without a sign of life for this long hang: longer than any mail takes.
 MAX_CHORES_SECONDS = 600.0
 #: A service without a job for this long is forgotten: its order was accepted, and the process was killed then.
@@ -40,13 +43,16 @@ class Health:
     #: Since when the chores have made no progress; None where no worker reports it.
     chores_age: float | None = None
     oldest_overdue: float = 0.0
+    #: How many workers have given a sign of life lately.
+    working: int = 0
+    #: How many workers hear nothing of their broker.
+    deaf: int = 0
     #: Orders without a job: refused ones, services that wait for an event, and forgotten ones.
     refused: int = 0
     waiting: int = 0
     forgotten: int = 0
-    #: Alarms that were not delivered: of jobs, and of refused orders.
-    job_alarms: int = 0
-    order_alarms: int = 0
+    #: Alarms that were not delivered, by what they are about.
+    undelivered: Undelivered = field(default_factory=Undelivered)
     #: State -> number of jobs; None where the database did not answer.
     jobs: Mapping[str, int] | None = None
     #: How agents were started.
@@ -60,9 +66,14 @@ class Health:
     error: ShoplaunchError | None = None
 
     @property
+    def needing(self) -> int:
+        """How many things need an operator; a refused order counts once, its alarm included."""
+        return self.refused + self.alarms - self.undelivered.orders + (self.error is not None)
+
+    @property
     def alarms(self) -> int:
         """How many alarms were not delivered."""
-        return self.job_alarms + self.order_alarms
+        return self.undelivered.total
 
 
 class Signs:
@@ -93,10 +104,9 @@ class Loops:
     def __init__(self, counted: Callable[[], float] = time.monotonic) -> None:
         self._loops, self._chores = Signs(counted), Signs(counted)
 
-    def ages(self, connection: sa.Connection) -> tuple[float | None, float | None]:
+    def ages(self, connection: sa.Connection, signs: workers.Signs) -> tuple[float | None, float | None]:
         """Return how many seconds ago the last sign of (the loops, the chores) came at most."""
-        loops, chores = workers.signs(connection)
-        return self._loops.age(connection, loops), self._chores.age(connection, chores)
+        return self._loops.age(connection, signs.loops), self._chores.age(connection, signs.chores)
 
 
 def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
@@ -104,18 +114,20 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
     try:
         with reading(engine) as connection:
             migrate.require_revision(migrate.revision(connection))
-            age, chores_age = loops.ages(connection)
+            signs = workers.signs(connection)
+            age, chores_age = loops.ages(connection, signs)
             due = health.oldest_due(connection, now)
-            job_alarms, order_alarms = health.alarms_wanted(connection)
+            since = database_now(connection) - MAX_LOOP_SECONDS
             return Health(
                 loop_age=age,
                 chores_age=chores_age,
-                oldest_overdue=0.0 if due is None else max(0.0, now - due),
+                oldest_overdue=0.0 if due is None else max(0.0, now - due.since),
+                working=_working(signs, since),
+                deaf=_deaf(signs, since),
                 refused=health.open_refused(connection),
                 waiting=health.waiting(connection),
                 forgotten=health.count_forgotten(connection, now - FORGOTTEN_SECONDS),
-                job_alarms=job_alarms,
-                order_alarms=order_alarms,
+                undelivered=health.alarms_wanted(connection, now),
                 jobs=jobs.counts(connection),
                 kept=retention.listed(connection),
                 starts=starts.counted(connection),
@@ -125,6 +137,16 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
             )
     except ShoplaunchError as error:
         return Health(error=error)
+
+
+def _working(signs: workers.Signs, since: float) -> int:
+    """Return how many workers go on: they gave a sign of life `since`."""
+    return sum(name != workers.ENDED and beat_at >= since for name, beat_at in signs.loops)
+
+
+def _deaf(signs: workers.Signs, since: float) -> int:
+    """Return how many workers go on and are deaf."""
+    return sum(ago > MAX_DEAF_SECONDS and beat_at >= since for (_name, beat_at), ago in signs.heard.items())
 
 
 def _breakers(connection: sa.Connection) -> dict[str, bool]:

@@ -14,6 +14,7 @@ from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.connection.engine import reading
 from controller.db.documents import JobColumns
 from controller.db.jobs import Job
+from controller.db.shapes import DamagedRow, tell
 from controller.jobs.lifecycle import changes, lease
 from controller.telemetry.job_at_hand import working_on
 
@@ -32,7 +33,11 @@ def bring_back(engine: sa.Engine, now: float, job_hours: int) -> int:
     with reading(engine) as connection:
         found = jobs.ahead(connection, far, far + lease.LONGEST_SECONDS, latest)
     for job_id in found:
-        job = changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
+        try:
+            job = changes.change(engine, job_id, now, functools.partial(_brought_back, now=now))
+        except DamagedRow as problem:
+            tell(problem)
+            continue
         with working_on(job.id, job.server, job.attempt):
             LOG.warning("job %s was stored by a clock that was ahead; it is due now", job.id)
     return len(found)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from controller.db import jobs
 from controller.db.connection.engine import reading
 from controller.db.connection.group_commit import GroupCommit
-from controller.jobs.agent_link import agent_events, downloads, rates
+from controller.jobs.agent_link import agent_events, downloads, rates, reports
 from controller.jobs.agent_link.downloads import Download
 from controller.jobs.intake.installation import Installation
+from controller.jobs.record.tokens import AgentToken
 from controller.telemetry.job_at_hand import working_on
 
 
@@ -32,10 +33,18 @@ class Agents:
         holder = self._installation.tokens.read_agent(token)
         self._reports.spend(holder.job, holder.attempt, document.get("event"), size)
         with working_on(holder.job, self._server_of(holder.job), holder.attempt):
+            if reports.is_of_earlier_agents(document, size):
+                self._require_earlier_agent(holder, size)
             attempt = agent_events.record(self._group_commit, holder, document, size, self._installation.now())
             if document["event"] in agent_events.MOVING:
                 self._installation.due_by_id(holder.job)
             return attempt
+
+    def _require_earlier_agent(self, holder: AgentToken, size: int) -> None:
+        own = self._installation
+        with reading(own.engine) as connection:
+            job = agent_events.job_of(connection, holder)
+        reports.require_earlier_agent(job, own.config.agent, size)
 
     def _server_of(self, job: str) -> str:
         """Return the name of the job's server, "" for a job that is not known. Raises database_busy."""

@@ -88,7 +88,7 @@ class Jobs:
     def follow_ups(self, job_id: str) -> list[Job]:
         """Return the follow-up jobs on the shop of job `job_id`, newest first."""
         with reading(self._installation.engine) as connection:
-            return jobs.follow_ups(connection, job_id)
+            return jobs.follow_ups(connection, job_id, shows=True)
 
     def certificate(self, job_id: str) -> Certificate:
         """Return the birth certificate's content, its signature checked. Raises certificate_missing, job_unknown."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.jobs.shop import tls
@@ -31,8 +30,8 @@ def offices(checks: Sequence[Check]) -> list[Check]:
 
 def over_tls(plain: Site, address: SiteAddress, trusted: ssl.SSLContext) -> Site:
     """Return the site of a shop that still calls itself by http, visited over TLS only."""
-    secure = address.shop_at(plain.host.partition(":")[0], https=True)
-    return replace(plain, port=secure.port, host=secure.host_and_port, context=trusted, plain_host=plain.host)
+    secure = address.shop_at(plain.address.host, plain.address.folder, https=True)
+    return Site(plain.ip, secure.port, secure, trusted, plain.address)
 
 
 def proved(
@@ -51,7 +50,7 @@ def proved(
     wanted = offices(checks)
     if not wanted or not password or secure.context is None:
         return [], ""
-    if not tls.probe(secure.ip, secure.port, secure.host.partition(":")[0], secure.context, _LOOK_SECONDS).valid:
+    if not tls.probe(secure.ip, secure.port, secure.address.host, secure.context, _LOOK_SECONDS).valid:
         return [], NOT_YET
     end = shop_checks.deadline() if end is None else end
     try:

@@ -64,7 +64,7 @@ def prove(visitor: Visitor, answer: Answer, check: Check, written: Sequence[str]
 def _own(page: Page, kind: str, site: Site) -> list[str]:
     """Return the paths (with queries) of the page's addresses of a kind on the site's own host."""
     found = (urlsplit(address) for address in page.of(kind))
-    on_host = [one for one in found if one.scheme == site.scheme and one.netloc.lower() == site.host.lower()]
+    on_host = [one for one in found if site.address.is_origin_of(one)]
     if kind == LINK:
         # A query may have side effects; other folders are other sites
         on_host = [one for one in on_host if not one.query and f"{one.path}/".startswith(site.base_uri)]

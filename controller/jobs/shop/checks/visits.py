@@ -17,7 +17,7 @@ from controller.network.http_client import HttpAnswer, HttpClient, HttpRequest, 
 from controller.network.local_peers import is_of_this_machine
 from controller.network.unpacking import unpacked
 from controller.network.words import shown
-from controller.shop_address import HTTP, HTTPS, ShopAddress
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 
 #: For one answer, from the first packet to its last byte; a chain of redirects may take twice as long.
@@ -34,32 +34,31 @@ _SAFE = "/%:?=&+,;@!$'()*~-._"
 
 @dataclass(frozen=True)
 class Site:
-    """Where requests go (`ip`, `port`) and which shop they ask for (`host`: the domain, with a port if it has one).
+    """Where requests go (`ip`, `port`) and the `address` of the shop they ask for.
 
-    With `context` requests use TLS, and the certificate is verified for the host. Absolute http links to `plain_host`,
-    the name of a shop that still calls itself by http, are then visited over TLS as well.
+    With `context` requests use TLS, and the certificate is verified for the host. Links to `plain`, the address of a
+    shop that still calls itself by http, are then visited over TLS as well.
     """
 
     ip: str
     port: int
-    host: str
-    base_uri: str = "/"
+    address: ShopAddress
     context: ssl.SSLContext | None = None
-    plain_host: str = ""
+    plain: ShopAddress | None = None
 
     @classmethod
     def of(cls, ip: str, address: ShopAddress, context: ssl.SSLContext | None = None) -> Site:
         """Return the site of the shop at `address`, whose web server is at `ip`."""
-        return cls(ip, address.port, address.host_and_port, address.base_uri, context)
+        return cls(ip, address.port, address, context)
 
     @property
-    def scheme(self) -> str:
-        """`http` or `https`."""
-        return HTTP if self.context is None else HTTPS
+    def base_uri(self) -> str:
+        """The path of the shop's folder with a slash at its end."""
+        return self.address.base_uri
 
     def url(self, path: str = "") -> str:
         """Return the address of `path`, which begins at the root of the host and not of the shop's folder."""
-        return f"{self.scheme}://{self.host}{path}"
+        return self.address.origin + path
 
     @property
     def keeps_secrets(self) -> bool:
@@ -68,8 +67,7 @@ class Site:
 
     def own_path(self, url: SplitResult) -> str | None:
         """Return the path (with its query) of an absolute address on this site's own host, None for another host."""
-        own = {(self.scheme, self.host.lower()), ("http", self.plain_host.lower() or None)}
-        if (url.scheme, url.netloc.lower()) not in own:
+        if not any(one.is_origin_of(url) for one in (self.address, self.plain) if one is not None):
             return None
         return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
@@ -83,7 +81,7 @@ class Site:
         Without TLS nobody but the web server may answer at an address of this machine.
         """
         proven = local_peers.require_no_account if self.context is None and is_of_this_machine(self.ip) else None
-        return Origin(self.ip, self.port, self.context, self.host.partition(":")[0], proven)
+        return Origin(self.ip, self.port, self.context, self.address.host, proven)
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ class Visitor:
             raise ShoplaunchError(problem.code, f"{where}: {_shown(problem.message)}") from None
 
     def _headers(self, path: str, form: Mapping[str, str] | None) -> dict[str, str]:
-        headers = {"Host": self.site.host, "User-Agent": "Shoplaunch", "Accept": "*/*"}
+        headers = {"Host": self.site.address.host_and_port, "User-Agent": "Shoplaunch", "Accept": "*/*"}
         if self._cookies:
             headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in self._cookies.items())
         if form is not None:

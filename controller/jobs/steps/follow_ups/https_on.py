@@ -33,7 +33,7 @@ class HttpsOn(Change):
         """Check that the front page answers over https, and that http redirects once to the very same https address."""
         secure, plain = site_of(work, https=True), site_of(work)
         looks = front(work)
-        if secure.host != plain.host:
+        if secure.address.host_and_port != plain.address.host_and_port:
             # With a non-default port, rules of .htaccess that name the host do not match
             looks = [check.copy() for check in looks]
             for check in looks:
@@ -64,8 +64,8 @@ def _signed_in(work: Work, secure: visits.Site) -> str:
     with reading(work.tools.engine) as connection:
         parent = jobs.get(connection, str(work.job.parent))
     password = private_values(work.tools.keys, parent).get(credentials.PASSWORD, "")
-    renderer = Renderer(work.later["nonce"], {**values.of(work), "domain": secure.host})
-    return office_proof.proved(secure, work.later.get("checks", []), renderer, password)[1]
+    renderer = Renderer(work.follow_up["nonce"], {**values.of(work), "domain": secure.address.host_and_port})
+    return office_proof.proved(secure, work.follow_up.get("checks", []), renderer, password)[1]
 
 
 CHANGE = HttpsOn()

@@ -12,7 +12,7 @@ class SetAdminPassword(Change):
 
     def look(self, work: Work) -> str:
         """Check the pages, the back office's too."""
-        known = work.later.get("checks", [])
+        known = work.follow_up.get("checks", [])
         visit(work, as_before(work), known)
         return f"{len(known)} visits"
 

@@ -25,15 +25,15 @@ def site_of(work: Work, *, https: bool = False) -> visits.Site:
 
 def as_before(work: Work) -> visits.Site:
     """Return the site over http or https, as the shop was served when the job began."""
-    return site_of(work, https=work.later.get("scheme") == "https")
+    return site_of(work, https=work.follow_up.get("scheme") == "https")
 
 
 def front(work: Work) -> list[Check]:
     """Return the bundle's check of the front page, [] where it has none."""
-    return [check for check in work.later.get("checks", []) if check["path"] == "/"][:1]
+    return [check for check in work.follow_up.get("checks", []) if check["path"] == "/"][:1]
 
 
 def visit(work: Work, site: visits.Site, checks: Sequence[Check]) -> None:
     """Run the checks on the site. Raises ShoplaunchError `check_failed`."""
-    filled = {**values.of(work), "domain": site.host}
-    shop_checks.run_checks(site, checks, Renderer(work.later["nonce"], filled))
+    filled = {**values.of(work), "domain": site.address.host_and_port}
+    shop_checks.run_checks(site, checks, Renderer(work.follow_up["nonce"], filled))

@@ -59,26 +59,26 @@ class Accounts:
             return None
         return self._account(user, str(found.get("domain") or ""))
 
-    def see_first(self, user: str, domain: str) -> None:
+    def see_first(self, user: str, host: str) -> None:
         """Make the queries of a job's steps about the account in one round."""
-        _check(user, domain)
-        self._cache_of(user).see_all("summary", f"domain {domain}", *FIRST_QUERIES)
+        _check(user, host)
+        self._cache_of(user).see_all("summary", f"domain {host}", *FIRST_QUERIES)
 
-    def ensure(self, user: str, domain: str, email: str, create: bool) -> Account:
-        """Return the account that serves `domain`."""
-        _check(user, domain)
+    def ensure(self, user: str, host: str, email: str, create: bool) -> Account:
+        """Return the account that serves `host`."""
+        _check(user, host)
         cache = self._cache_of(user)
-        summary, home = side_by_side([lambda: cache.see("summary"), lambda: cache.domain(domain)])
+        summary, home = side_by_side([lambda: cache.see("summary"), lambda: cache.domain(host)])
         named: tuple[str, ...] = ()
         if not rows(summary.data, "acct") and not home.ok:
             if not create:
                 words = f"looking for {user}: {summary.text}"
-                raise Reasons(self._whm, cache, user, domain).gone(words)
-            named = self._create(user, domain, email)
+                raise Reasons(self._whm, cache, user, host).gone(words)
+            named = self._create(user, host, email)
         found = _summary(cache)
         if found is not None and is_on(found.get("suspended")):
             raise operations.suspended(user, found)
-        return replace(self._account(user, domain), name_servers=named)
+        return replace(self._account(user, host), name_servers=named)
 
     def all(self) -> list[Account]:
         """Return every account that the token can see, by name, except those without a reported location."""
@@ -90,10 +90,10 @@ class Accounts:
         found = side_by_side([lambda one=one: self._usable(*one) for one in usable])  # type: ignore[misc]
         return [account for account in found if account is not None]
 
-    def _usable(self, user: str, domain: str) -> Account | None:
+    def _usable(self, user: str, host: str) -> Account | None:
         """Return the account; None for one being removed or served wrongly, which is no reason to fail for all."""
         try:
-            return self._account(user, domain)
+            return self._account(user, host)
         except ShoplaunchError as error:
             if error.code not in ("account_missing", "account_foreign", "domain_foreign", "docroot_missing"):
                 raise
@@ -111,7 +111,7 @@ class Accounts:
             raise operation.silence or ShoplaunchError("panel_refused", words)
 
     def name_servers(self, account: Account) -> list[str]:
-        """Return the name servers of the account's domain: the configured ones, those reported at its creation, else
+        """Return the name servers of the account's host: the configured ones, those reported at its creation, else
         those of the login; [] where the panel reports none."""
         reported = self._settings.name_server_list() or list(account.name_servers)
         if reported:
@@ -120,18 +120,18 @@ class Accounts:
         found = answer.data.get("nameservers") if answer.ok and isinstance(answer.data, dict) else None
         return _host_names(found) if isinstance(found, list) else []
 
-    def _create(self, user: str, domain: str, email: str) -> tuple[str, ...]:
+    def _create(self, user: str, host: str, email: str) -> tuple[str, ...]:
         """Create the account; return the name servers from the panel's answer."""
         cache = self._cache_of(user)
         operation = Operation(
             lambda: self._whm.call(
-                "createacct", seconds=LONG_SECONDS, username=user, domain=domain, password=_password(), showpass="n",
+                "createacct", seconds=LONG_SECONDS, username=user, domain=host, password=_password(), showpass="n",
                 contactemail=email or None, plan=self._settings.package or None,
             )
         )  # fmt: skip
         cache.forget_seen()
         if cache.sharing:
-            self.see_first(user, domain)
+            self.see_first(user, host)
         if operation.said_done:
             self._await(cache)
         if _summary(cache) is not None:
@@ -142,10 +142,10 @@ class Accounts:
         if operation.said_done:
             words = f"the panel said that the account {user} was made and does not show it"
             raise ShoplaunchError("panel_unverified", words)
-        other = self._whm.call("accountsummary", read_only=True, domain=domain)
+        other = self._whm.call("accountsummary", read_only=True, domain=host)
         owners = [str(one.get("user")) for one in rows(other.data, "acct")] if other.ok else []
         if owners:
-            raise ShoplaunchError("name_taken", f"{domain} belongs to the account {owners[0]}: {operation.answer.text}")
+            raise ShoplaunchError("name_taken", f"{host} belongs to the account {owners[0]}: {operation.answer.text}")
         raise ShoplaunchError("panel_refused", f"making the account {user}: {operation.answer.text}")
 
     def _await(self, cache: AccountCache) -> None:
@@ -156,32 +156,30 @@ class Accounts:
             cache.forget_seen()
             time.sleep(PAUSE_SECONDS)
 
-    def _account(self, user: str, domain: str) -> Account:
+    def _account(self, user: str, host: str) -> Account:
         cache = self._cache_of(user)
-        found = place_of(cache, domain)
+        found = place_of(cache, host)
         if found is None:
             # The message does not tell the client which account holds a foreign domain
-            reasons = Reasons(self._whm, cache, user, domain)
+            reasons = Reasons(self._whm, cache, user, host)
             if _summary(cache) is None:
-                raise reasons.gone(f"looking for {domain}")
-            message = f"the account {user} does not serve {domain}: {cache.domain(domain).text}"
+                raise reasons.gone(f"looking for {host}")
+            message = f"the account {user} does not serve {host}: {cache.domain(host).text}"
             privileges.require(self._whm, "cpanel-api", message)
             raise ShoplaunchError("domain_foreign", message)
         home, root = str(found.get("homedir") or ""), str(found.get("documentroot") or "")
         owner = str(found.get("user") or user)
         if owner != user:
-            raise ShoplaunchError("account_foreign", f"{domain} is served by the account {owner}, not by {user}")
+            raise ShoplaunchError("account_foreign", f"{host} is served by the account {owner}, not by {user}")
         if not home.startswith("/") or not root.startswith(home.rstrip("/") + "/") or ".." in root.split("/"):
-            raise ShoplaunchError(
-                "docroot_missing", f"the panel names no document root of {domain} below {home or '?'}"
-            )
-        return Account(user=user, home=home.rstrip("/"), document_root=root.rstrip("/"), domain=domain)
+            raise ShoplaunchError("docroot_missing", f"the panel names no document root of {host} below {home or '?'}")
+        return Account(user=user, home=home.rstrip("/"), document_root=root.rstrip("/"), domain=host)
 
 
-def _check(user: str, domain: str) -> None:
+def _check(user: str, host: str) -> None:
     check_name(user)
-    if not DOMAIN.match(domain):
-        raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+    if not DOMAIN.match(host):
+        raise ShoplaunchError("domain_invalid", f"not a host name: {host[:80]!r}")
 
 
 def check_name(user: str) -> None:
@@ -192,13 +190,13 @@ def check_name(user: str) -> None:
         raise ShoplaunchError("account_foreign", f"{user} is an account of the system")
 
 
-def place_of(cache: AccountCache, domain: str) -> dict[str, object] | None:
-    """Return DomainInfo's row of `domain`, None when the account does not serve it: documentroot, homedir, ip, user,
+def place_of(cache: AccountCache, host: str) -> dict[str, object] | None:
+    """Return DomainInfo's row of `host`, None when the account does not serve it: documentroot, homedir, ip, user,
     and as servername the virtual host that serves it.
 
     A parked domain has no row of its own: it is served like the main domain.
     """
-    answer = cache.domain(domain)
+    answer = cache.domain(host)
     if answer.ok and isinstance(answer.data, dict) and answer.data.get("documentroot"):
         return answer.data
     every = cache.see("domains")
@@ -208,10 +206,10 @@ def place_of(cache: AccountCache, domain: str) -> dict[str, object] | None:
     main = main if isinstance(main, dict) else {}
     others = [*listed(every.data.get("addon_domains")), *listed(every.data.get("sub_domains"))]
     for one in (main, *others):
-        if isinstance(one, dict) and one.get("domain") == domain:
+        if isinstance(one, dict) and one.get("domain") == host:
             return {**one, "homedir": one.get("homedir") or main.get("homedir")}
     parked = [one.get("domain") if isinstance(one, dict) else one for one in listed(every.data.get("parked_domains"))]
-    return dict(main) if domain in parked and main else None
+    return dict(main) if host in parked and main else None
 
 
 def reported_address(ip: object) -> str:

@@ -42,6 +42,9 @@ def check(settings: CpanelSettings, answer: Answer) -> Check:
         return Check(CHECK, True, f"a socket on the server ({where}); the agent looks whose it is")
     try:
         seen = database_probe.probe(found)
+    except database_probe.WrongGreeting as wrong:
+        what = f"Accounts meet the same: see what answers at {found.host}:{found.port}, and what it says."
+        return Check(CHECK, False, f"{found.host}: {wrong}"[:300], what)
     except OSError as error:
         message = f"{found.host} (db_tls={found.tls}) cannot be looked at from here: {error}"
         what = f"Nothing to do if only accounts reach it and it proves itself by `{found.tls}`."

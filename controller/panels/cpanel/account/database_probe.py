@@ -22,8 +22,14 @@ SECONDS = 15.0
 _SSL_REQUEST = struct.pack("<iIB23s", 0x200 | 0x800 | 0x8000 | 0x80000, 2**24 - 1, 45, b"")
 _ENCRYPTS = 0x800
 _GREETING, _ERROR = 10, 0xFF
+#: Errors that refuse the address which asks (ER_HOST_IS_BLOCKED, ER_HOST_NOT_PRIVILEGED), and no other.
+_OF_THE_ADDRESS = (1129, 1130)
 #: These send the whole password where the server has not cached the user, and a new one is never cached.
 _WHOLE = (*REVEALING, "caching_sha2_password")
+
+
+class WrongGreeting(Exception):
+    """What answers is no database server, or one that refuses every connection; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Seen:
 
 
 def probe(endpoint: DatabaseEndpoint) -> Seen:
-    """Probe the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be probed from here."""
+    """Probe the server of `endpoint`, whose `tls` is set. Raises OSError where it cannot be probed from here,
+    WrongGreeting where accounts would meet the same."""
     exchange = Exchange(SECONDS)
     with contextlib.closing(exchange.connect(endpoint.host, endpoint.port)) as found:
         flags, plugin = _greeting(found, exchange)
@@ -70,17 +77,18 @@ def _certificate(found: socket.socket, endpoint: DatabaseEndpoint, exchange: Exc
 
 
 def _greeting(found: socket.socket, exchange: Exchange) -> tuple[int, str]:
-    """Return (flags, name of the authentication plug-in). Raises OSError for anything but a greeting."""
+    """Return (flags, name of the authentication plug-in). Raises WrongGreeting, OSError."""
     size = int.from_bytes(_exactly(found, 4, exchange)[:3], "little")
     if not 0 < size <= LOGIN_BYTES:
-        raise OSError("it is no database server")
+        raise WrongGreeting("it is no database server")
     data = _exactly(found, size, exchange)
     if data[0] == _ERROR:
-        raise OSError(shown(data[3:].decode("utf-8", "replace"), 200))
+        words = shown(data[3:].decode("utf-8", "replace"), 200)
+        raise OSError(words) if int.from_bytes(data[1:3], "little") in _OF_THE_ADDRESS else WrongGreeting(words)
     after = data.find(b"\0", 1) + 1
     fixed = data[after : after + 31]
     if data[0] != _GREETING or after < 1 or len(fixed) < 31:
-        raise OSError("it is no database server")
+        raise WrongGreeting("it is no database server")
     low, _, _, high, salt = struct.unpack("<HBHHB", fixed[13:21])
     name = data[after + 31 + max(13, salt - 8) :].split(b"\0", 1)[0]
     return low | high << 16, name.decode("ascii", "replace")

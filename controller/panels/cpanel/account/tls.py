@@ -25,12 +25,12 @@ class AutoSsl:
         if not operation.said_done:
             raise operation.silence or self._why(operation.answer.text)
 
-    def problems(self, domain: str) -> list[str]:
-        """Return the problems found by its last check, those of `domain` first. Raises as `request` does."""
+    def problems(self, host: str) -> list[str]:
+        """Return the problems found by its last check, those of `host` first. Raises as `request` does."""
         answer = self._whm.uapi(self._user, "SSL", "get_autossl_problems", read_only=True)
         if not answer.ok:
             raise self._why(answer.text)
-        found = sorted(rows(answer.data), key=lambda row: row.get("domain") != domain)
+        found = sorted(rows(answer.data), key=lambda row: row.get("domain") != host)
         return [text for row in found if (text := clean(row.get("problem")))]
 
     def _is_checking(self) -> bool:

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Protocol
 
 import sqlalchemy as sa
 
-from controller.db.connection.clock import database_now
+from controller.db.connection.clock import DatabaseClock, Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers
 from shared.errors import ShoplaunchError
@@ -54,18 +55,28 @@ class CircuitBreaker(Protocol):
         """Note that the server answered a call, whatever the answer."""
 
 
+@lru_cache(maxsize=8)
+def _clock_of(engine: sa.Engine) -> DatabaseClock:
+    """Return the clock of all breakers of a database in this process; it is read only while a server fails."""
+    return DatabaseClock(engine, is_read_seldom=True)
+
+
+def _moment(connection: sa.Connection) -> Moment:
+    return _clock_of(connection.engine).at(connection)
+
+
 class ServerBreaker:
     """The circuit breaker in the state database. A refused login locks the server's row until one succeeds; a server
     that fails is called by one probe at a time until it answers (controller.db.machines.breakers).
 
-    `clock` returns the database's time within a transaction.
+    `clock` returns the database's time within a transaction, and the time that others' leases are judged by.
     """
 
     def __init__(
         self,
         engine: Callable[[], sa.Engine],
         server: str,
-        clock: Callable[[sa.Connection], float] = database_now,
+        clock: Callable[[sa.Connection], Moment] = _moment,
     ) -> None:
         self._engine = engine
         self._server = server
@@ -83,7 +94,7 @@ class ServerBreaker:
         """See CircuitBreaker.lock; the first reason stays."""
 
         def note(connection: sa.Connection) -> None:
-            servers.lock(connection, self._server, reason, self._clock(connection))
+            servers.lock(connection, self._server, reason, self._clock(connection).now)
 
         transact(self._engine(), note)
 
@@ -96,7 +107,7 @@ class ServerBreaker:
         """See CircuitBreaker.rests."""
         with reading(self._engine()) as connection:
             known = breakers.get(connection, self._server)
-            must_rest = known is not None and known.rests(self._clock(connection))
+            must_rest = known is not None and known.rests(self._clock(connection).now)
         self._is_failing = known is not None
         if known is None or not known.is_open:
             return None
@@ -105,16 +116,16 @@ class ServerBreaker:
         return f"{self._server} is not called for a while, {known.failures} calls in a row failed: {known.reason}"
 
     def _is_probe(self, connection: sa.Connection, seconds: float) -> bool:
-        now = self._clock(connection)
+        now, leases = self._clock(connection)
         until = now + seconds + PROBE_SECONDS
-        return breakers.claim_probe(connection, self._server, self._owner, now, now, until)
+        return breakers.claim_probe(connection, self._server, self._owner, now, leases, until)
 
     def failed(self, reason: str, *, late: bool = False) -> None:
         """See CircuitBreaker.failed. The job of a probe that is answered late goes on, as the only one."""
         probe = self._owner if late else ""
 
         def note(connection: sa.Connection) -> None:
-            breakers.note_failure(connection, self._server, reason, self._clock(connection), probe)
+            breakers.note_failure(connection, self._server, reason, self._clock(connection).now, probe)
 
         self._is_failing = True
         self._note(note)

@@ -148,16 +148,16 @@ class Ring:
         return "took_too_long" if found.unsure else missing
 
     def _place(self) -> web_start.Place:
-        address, domain = self.panel.site_address(self.account), self.account.domain
+        address, host = self.panel.site_address(self.account), self.account.domain
 
         def secure() -> Origin:
             context = ssl.create_default_context()
             if self.panel.known.tls_ca is not None:
                 context.load_verify_locations(self.panel.known.tls_ca)
-            return Origin(address.ip, address.tls_port, context, domain)
+            return Origin(address.ip, address.tls_port, context, host)
 
-        names = [address.shop_at(domain, https=https).host_and_port for https in (False, True)]
-        return web_start.Place(domain, Origin(address.ip, address.port), secure, address.tls_port, *names)
+        names = [address.shop_at(host, https=https).host_and_port for https in (False, True)]
+        return web_start.Place(host, Origin(address.ip, address.port), secure, address.tls_port, *names)
 
     def _changed(self, row: Mapping[str, object] | None) -> str:
         """Return what a scanner did to the starter of the panel's `row`, as a reason; "" where it lies there whole."""

@@ -17,15 +17,20 @@ from shared.job import FOLDER, LAUNCHER_FILE, START_VARIABLE
 ROOT = "root"
 _OUTPUT_BYTES = 16 * 1024
 _STARTED = b"started"
-#: Runs as the account: nothing of root's environment, only what cron provides.
+#: Runs as the account: nothing of root's environment, only what cron provides. It says that it got so far.
 _AS_ACCOUNT = (
-    "cd {home} && umask 022 && test -f {run} && exec env -i HOME={home} LOGNAME={user} USER={user} SHELL=/bin/sh"
-    " PATH=/usr/bin:/bin {start} /bin/sh {run}"
+    "cd {home} && umask 022 && test -f {run} || {{ echo failed; exit; }}; echo started;"
+    " exec env -i HOME={home} LOGNAME={user} USER={user} SHELL=/bin/sh PATH=/usr/bin:/bin {start}"
+    " /bin/sh {run} >/dev/null"
 )
-# By `su`, like sessions on the server: limits and the account's own view of the file system apply
+# By `su`, like sessions on the server: limits and the account's own view of the file system apply. What it lets nobody
+# in for (an account that has expired, a password to be changed) keeps cron from starting anything, too: nothing is said
 _AS_ROOT = (
-    "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; cd /; id -u {user} >/dev/null || exit 1;"
-    ' s=$(command -v setsid); (exec $s su -s /bin/sh -c "$1" {user}) </dev/null >/dev/null 2>&1 & echo started'
+    "PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; cd /;"
+    " id -u {user} >/dev/null && command -v su >/dev/null || exit 1; s=$(command -v setsid);"
+    ' {{ (exec $s su -s /bin/sh -c "$1" {user}) </dev/null 2>/dev/null & }}'
+    # PAM's modules may have words of their own
+    " | grep -m 1 -x -e started -e failed || :"
 )
 
 
@@ -46,9 +51,17 @@ def start(target: str, settings: Path | None, user: str, home: str, within_secon
     try:
         with Path(os.devnull).open("rb") as nothing:
             done = processes.run(command, nothing, Bounds(within_seconds, _OUTPUT_BYTES))
-        reason = "" if _STARTED in done.stdout.split() and done.returncode == 0 else "failed"
+        reason = _reason(done.returncode, done.stdout.split())
     except TimeoutError:
         reason = "took_too_long"
     except (OSError, TooMuchOutput):
         reason = "failed"
     return Started("" if reason else SSH, reason, time.monotonic() - began)
+
+
+def _reason(exit_code: int, words: list[bytes]) -> str:
+    if exit_code:
+        return "failed"
+    if not words:
+        return "account_closed"
+    return "" if words == [_STARTED] else "failed"

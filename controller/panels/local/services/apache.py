@@ -115,11 +115,11 @@ _SITE = """# shoplaunch account={user} domain={domain}
 
 
 @dataclass(frozen=True)
-class Site:
+class VirtualHost:
     """A virtual host written by this panel, and the mark that identifies its text; empty in a text without one."""
 
     user: str
-    domain: str
+    host: str
     mark: str
 
 
@@ -131,47 +131,47 @@ class Sites:
         self._settings = settings
         self._reserved = reserved
 
-    def all(self) -> Iterator[Site]:
-        """Yield every site of this panel."""
+    def all(self) -> Iterator[VirtualHost]:
+        """Yield the virtual host of each account."""
         for part in self._service().parts().values():
             site = _site(part)
             if site is not None:
                 yield site
 
-    def of(self, user: str) -> Site | None:
+    def of(self, user: str) -> VirtualHost | None:
         """Return the account's site, None when it has none."""
         part = self._service().parts().get(user)
         return None if part is None else _site(part)
 
-    def check_domain(self, user: str, domain: str) -> None:
+    def check_host(self, user: str, host: str) -> None:
         """Raise domain_invalid for an invalid host name, name_taken when another site answers to it, or the controller
         itself, perhaps at another port: its visitors, and authorities of certificates, would meet the account."""
-        if not DOMAIN.match(domain):
-            raise ShoplaunchError("domain_invalid", f"not a host name: {domain[:80]!r}")
+        if not DOMAIN.match(host):
+            raise ShoplaunchError("domain_invalid", f"not a host name: {host[:80]!r}")
         own = self.of(user)
-        if own is not None and own.domain != domain:
-            raise ShoplaunchError("name_taken", f"the account {user} already serves {own.domain}")
-        names = {domain, *_aliases(domain)}
+        if own is not None and own.host != host:
+            raise ShoplaunchError("name_taken", f"the account {user} already serves {own.host}")
+        names = {host, *_aliases(host)}
         if own is None and self._reserved in names:
             raise ShoplaunchError("name_taken", f"{self._reserved} is the controller's own name")
         if own is None and self._listed() & names:
-            raise ShoplaunchError("name_taken", f"another site of the server answers to {domain}")
+            raise ShoplaunchError("name_taken", f"another site of the server answers to {host}")
 
     def _listed(self) -> set[str]:
         """Return every host name in Apache's configuration of the port, including foreign ones."""
         output = commands.run([*self._settings.apache, "-t", "-D", "DUMP_VHOSTS"]).decode("utf-8", "replace")
         return {(several or single).lower() for several, single in _LISTED.findall(output)}
 
-    def ensure(self, account: SystemAccount, domain: str, socket: str) -> None:
-        """Make Apache serve `domain` from the account's document root, PHP through `socket`."""
-        content, mark = self._content(account, domain, socket)
+    def ensure(self, account: SystemAccount, host: str, socket: str) -> None:
+        """Make Apache serve `host` from the account's document root, PHP through `socket`."""
+        content, mark = self._content(account, host, socket)
         with config_files.exclusive(self._settings.state_folder, "apache"):
-            self.check_domain(account.user, domain)
+            self.check_host(account.user, host)
             for log in self._logs(account.user):
                 _make_log(log)
             self._renew()
             config_files.ensure(
-                self._service(), account.user, content.encode("utf-8"), lambda: self._answer(domain, mark) == GONE
+                self._service(), account.user, content.encode("utf-8"), lambda: self._answer(host, mark) == GONE
             )
 
     def without_limit(self) -> list[str]:
@@ -193,7 +193,7 @@ class Sites:
         if site is None or places is None or f"    {_limit(self._settings)}\n" in text:
             return part
         group, root, socket = places.groups()
-        return self._text(site.user, site.domain, group=group, root=root, socket=socket)[0].encode("utf-8")
+        return self._text(site.user, site.host, group=group, root=root, socket=socket)[0].encode("utf-8")
 
     def remove(self, user: str) -> None:
         """Remove the account's site and its logs."""
@@ -202,17 +202,17 @@ class Sites:
             config_files.remove(
                 self._service(),
                 user,
-                lambda: site is None or self._answer(site.domain, site.mark) not in (None, GONE),
+                lambda: site is None or self._answer(site.host, site.mark) not in (None, GONE),
             )
         for kind in ("error", "access"):
             for path in Path(self._settings.apache_logs).glob(f"{user}.{kind}.log*"):
                 path.unlink()
 
-    def _answer(self, domain: str, mark: str) -> int | None:
+    def _answer(self, host: str, mark: str) -> int | None:
         """Return Apache's status for the site's `mark`: GONE once it has loaded that text. None: no answer."""
         settings = self._settings
         client = HttpClient(Origin(settings.http_ip, settings.http_port))
-        request = HttpRequest("GET", f"/.shoplaunch-site-{mark}", {"Host": domain})
+        request = HttpRequest("GET", f"/.shoplaunch-site-{mark}", {"Host": host})
         try:
             return client.ask(request, _LIMITS).status
         except NetworkError:
@@ -236,19 +236,19 @@ class Sites:
     def _logs(self, user: str) -> list[Path]:
         return [Path(self._settings.apache_logs) / f"{user}.{kind}.log" for kind in ("error", "access")]
 
-    def _content(self, account: SystemAccount, domain: str, socket: str) -> tuple[str, str]:
+    def _content(self, account: SystemAccount, host: str, socket: str) -> tuple[str, str]:
         """Return the site's text and its mark."""
         root = f"{account.home}/{self._settings.document_root}"
-        return self._text(account.user, domain, group=account.group, root=root, socket=socket)
+        return self._text(account.user, host, group=account.group, root=root, socket=socket)
 
-    def _text(self, user: str, domain: str, **places: str) -> tuple[str, str]:
+    def _text(self, user: str, host: str, **places: str) -> tuple[str, str]:
         settings = self._settings
         values = {
             "user": user,
             "status": _STATUS,
             "limit": _limit(settings),
-            "domain": domain,
-            "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(domain)),
+            "domain": host,
+            "alias": "".join(f"    ServerAlias {name}\n" for name in _aliases(host)),
             "port": settings.http_port,
             "logs": settings.apache_logs,
             **places,
@@ -279,12 +279,12 @@ def _make_log(path: Path) -> None:
         os.close(descriptor)
 
 
-def _aliases(domain: str) -> tuple[str, ...]:
-    return () if domain.startswith("www.") else (f"www.{domain}",)
+def _aliases(host: str) -> tuple[str, ...]:
+    return () if host.startswith("www.") else (f"www.{host}",)
 
 
-def _site(part: bytes) -> Site | None:
+def _site(part: bytes) -> VirtualHost | None:
     found, mark = _FIRST_LINE.match(part.decode("utf-8", "replace")), _MARK.search(part)
     if found is None:
         return None
-    return Site(user=found.group(1), domain=found.group(2), mark=mark.group(1).decode() if mark else "")
+    return VirtualHost(user=found.group(1), host=found.group(2), mark=mark.group(1).decode() if mark else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.recipes.prestashop.database.queries import Database
+from controller.recipes.prestashop.database.queries import Database, row_number
 
 #: The language of the releases themselves.
 _LOCALE = "en-US"
@@ -42,10 +42,10 @@ def _engine(database: Database) -> str:
 
 
 def _locale(database: Database) -> str:
-    number = database.settings().get("PS_LANG_DEFAULT", "")
-    if "locale" not in database.columns("lang") or not number.isdecimal():
+    number = row_number(database.settings().get("PS_LANG_DEFAULT", ""))
+    if "locale" not in database.columns("lang") or number is None:
         return _LOCALE
-    rows = database.rows(f"SELECT locale FROM {{lang}} WHERE id_lang = {int(number)}")
+    rows = database.rows(f"SELECT locale FROM {{lang}} WHERE id_lang = {number}")
     return rows[0][0] or _LOCALE if rows else _LOCALE
 
 

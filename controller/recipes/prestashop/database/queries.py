@@ -20,6 +20,14 @@ _OF_CUSTOMERS = " WHERE id_customer <> 0"
 #: Columns with those of customers: (table, column, condition).
 _EMAILS = (("customer", "email", ""), ("customer_thread", "email", ""))
 _PHONES = (("address", "phone", _OF_CUSTOMERS), ("address", "phone_mobile", _OF_CUSTOMERS))
+#: Of a row's number: Python reads none of thousands.
+_MOST_DIGITS = 19
+
+
+def row_number(setting: str) -> int | None:
+    """Return the number of a row that a setting names, None where it is none."""
+    digits = setting.strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= _MOST_DIGITS else None
 
 
 class Database(OwnTables):
@@ -80,11 +88,11 @@ class Database(OwnTables):
 
         The module creates it when it is installed. A number that has become a real customer's does not count.
         """
-        wanted = self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", "")
-        if not wanted.isdecimal() or "customer" not in self.tables:
+        wanted = row_number(self.settings().get("PSGDPR_ANONYMOUS_CUSTOMER", ""))
+        if wanted is None or "customer" not in self.tables:
             return None
         found = self.rows(
-            f"SELECT id_customer FROM {{customer}} WHERE id_customer = {int(wanted)} AND email LIKE 'anonymous@%'"
+            f"SELECT id_customer FROM {{customer}} WHERE id_customer = {wanted} AND email LIKE 'anonymous@%'"
         )
         return int(found[0][0]) if found else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controller.recipes.prestashop.database.queries import Database
+from controller.recipes.prestashop.database.queries import Database, row_number
 
 #: Number of entries to search for one with a picture.
 MOST = 200
@@ -34,9 +34,9 @@ class Catalogue:
 
     def __init__(self, database: Database, settings: Mapping[str, str]) -> None:
         self._database = database
-        self._shop = int(_number(settings.get("PS_SHOP_DEFAULT", "")) or "1")
+        self._shop = row_number(settings.get("PS_SHOP_DEFAULT", "")) or 1
         groups = settings.get("PS_GROUP_FEATURE_ACTIVE") == _ON
-        self._visitors = int(_number(settings.get("PS_UNIDENTIFIED_GROUP", "")) or "1") if groups else None
+        self._visitors = (row_number(settings.get("PS_UNIDENTIFIED_GROUP", "")) or 1) if groups else None
 
     def products(self) -> list[Product]:
         """Return products that any visitor may see: those in most languages first, then the oldest."""
@@ -126,7 +126,3 @@ class Catalogue:
 
     def _has(self, *tables: str) -> bool:
         return set(tables) <= set(self._database.tables)
-
-
-def _number(text: str) -> str:
-    return text.strip() if text.strip().isdecimal() else ""

@@ -103,6 +103,7 @@ def _page(job: Job, view: str, status: int = 200, **more: str) -> Response:
         admin_url=facts.of(job).admin_url,
         until=None if known is None else known.expires_at,
         used_at=None if known is None else known.used_at,
+        days=credentials.DAYS,
         least=password_choice.MIN_CHARS,
         **more,
     )

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, redirect, url_for
 from werkzeug.wrappers import Response
 
 from controller.db.orders.refused_orders import RefusedOrder
+from controller.db.upkeep.health import Undelivered
 from controller.jobs.intake.refused_orders import shown_domain
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
@@ -38,10 +39,21 @@ def attention() -> str:
         orders=[_shown(order) for order in orders().list_refused(MANY)],
         refused=health.refused,
         alarms=monitoring().undelivered_alarms(MANY),
-        undelivered=health.job_alarms,
+        undelivered=health.undelivered.jobs,
+        others=_others(health.undelivered),
         trouble=None if health.error is None else health.error.as_dict(),
         advice=view.own_advice,
     )
+
+
+def _others(undelivered: Undelivered) -> list[tuple[str, int]]:
+    """Return (what they are about, how many) of the undelivered alarms that are of no job and no order."""
+    found = (
+        (gettext("Servers that fail"), undelivered.servers),
+        (gettext("Duties that are not done"), undelivered.duties),
+        (gettext("Roll-outs that have stopped"), undelivered.channels),
+    )
+    return [(label, number) for label, number in found if number]
 
 
 def confirm_resend(number: int) -> str:

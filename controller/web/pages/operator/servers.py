@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from controller.jobs.lifecycle.panel_access import panel_lockout, server_outage
-from controller.panels.registry import PANELS, starts
+from controller.panels.registry import PANELS, elsewhere, starts
 from controller.web.pages.operator import view
 from controller.web.pages.operator.session import page
 from controller.web.support.context import monitoring
@@ -19,7 +19,7 @@ def register(bp: Blueprint) -> None:
 def servers() -> str:
     """List the servers, and what to do about those that refused the login or fail; no credentials are shown."""
     known = monitoring().list_servers()
-    about = {"starts": starts, "locked_code": panel_lockout.CODE, "advice": view.own_advice}
+    about = {"starts": starts, "elsewhere": elsewhere, "locked_code": panel_lockout.CODE, "advice": view.own_advice}
     about |= {"breakers": monitoring().breakers(), "failing_code": server_outage.CODE}
     about["titles"] = {name: kind.title for name, kind in PANELS.items()}
     return page("servers.html", "servers", servers=known, **about)

@@ -89,6 +89,6 @@ def is_own_password() -> bool:
 def page(template: str, section: str, **values: Any) -> str:
     """Return the admin page `template` with the values its frame needs."""
     known = monitoring().known_health()
-    needing = 0 if known is None else known.refused + known.job_alarms + (known.error is not None)
+    needing = 0 if known is None else known.needing
     may = {"may_operate": allows(g.role, OPERATE), "may_administer": allows(g.role, ADMINISTER)}
     return render_template(f"admin/{template}", section=section, operator=g.operator, needing=needing, **may, **values)

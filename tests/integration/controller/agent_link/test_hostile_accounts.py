@@ -10,6 +10,7 @@ import pytest
 from controller.db import events
 from controller.db.connection.engine import reading
 from controller.jobs.shop.checks import shop_checks, visits
+from controller.shop_address import ShopAddress
 from shared.errors import advice
 from shared.placeholders import Renderer
 from tests.support.error_codes import error_code
@@ -180,7 +181,7 @@ def test_a_shop_that_answers_a_byte_at_a_time_does_not_hold_the_worker_for_ever(
     cut = threading.Event()
     thread = threading.Thread(target=drip, args=(server, head, cut), daemon=True)
     thread.start()
-    site = visits.Site("127.0.0.1", server.getsockname()[1], "shop.example.com")
+    site = visits.Site("127.0.0.1", server.getsockname()[1], ShopAddress.on_usual_port("shop.example.com"))
     try:
         assert error_code(lambda: visits.visit(site, "/", "front", timeout=1)) == "check_failed"
         assert cut.wait(120), "the shop had answered all there is"
@@ -193,7 +194,7 @@ def test_a_shop_that_answers_a_byte_at_a_time_does_not_hold_the_worker_for_ever(
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "http://shop.example.com:99999999/", "//[x]/"])
 def test_a_redirect_to_no_address_at_all_is_a_failed_check(world, target):
     world.site.pages["/"] = (302, {"Location": target}, b"")
-    site = visits.Site("127.0.0.1", world.site.port, "shop.example.com")
+    site = visits.Site("127.0.0.1", world.site.port, ShopAddress.on_usual_port("shop.example.com"))
     check = {"name": "front", "path": "/", "status": [200]}
     assert error_code(lambda: shop_checks.run_checks(site, [check], Renderer(NONCE, {}))) == "check_failed"
 

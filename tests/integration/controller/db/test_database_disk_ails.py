@@ -58,8 +58,12 @@ class Disk:
     def unmount(self):
         if self._mounted:
             subprocess.run(["umount", str(self.place)], check=True)
-            subprocess.run(["losetup", "--detach", self.device], check=True)
+            self._detach(self.device)
         self._mounted = False
+
+    @staticmethod
+    def _detach(device):
+        subprocess.run(["losetup", "--detach", device], check=True)
 
     def become_read_only(self):
         """As the kernel does when it meets an error on the disk: also for files that are open."""
@@ -68,10 +72,15 @@ class Disk:
             stream.write("an error of the disk")
 
     def repair(self):
-        self.unmount()
-        # 1: it was repaired
+        """As an operator does; afterwards the disk is another device, as it may be whenever one is attached anew."""
+        former = self.device
+        subprocess.run(["umount", str(self.place)], check=True)
+        self._mounted = False
+        # Its image, as another process's mount namespace may keep the device in use. 1: it was repaired
         assert subprocess.run(["e2fsck", "-p", str(self._image)], capture_output=True).returncode in (0, 1)
         self.mount()
+        assert self.device != former
+        self._detach(former)
 
     @contextlib.contextmanager
     def standing_still(self):
@@ -121,11 +130,14 @@ class Home:
         self.database = f"sqlite:///{folder}/data/state.db"
         self.log = folder.parent / "log"
         self.run("init")
-        config = load_config({"SHOPLAUNCH_HOME": str(folder), "SHOPLAUNCH_DATABASE_URL": self.database})
-        self.service = open_service(config)
+        self.service = self._open()
         transact(self.service.installation.engine, populate)
         self.process = None
         self.start()
+
+    def _open(self):
+        config = load_config({"SHOPLAUNCH_HOME": str(self.folder), "SHOPLAUNCH_DATABASE_URL": self.database})
+        return open_service(config)
 
     def environment(self):
         own = {"SHOPLAUNCH_HOME": str(self.folder), "SHOPLAUNCH_DATABASE_URL": self.database}
@@ -135,6 +147,9 @@ class Home:
         where = ["serve", "--bind", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([*COMMAND, *where], env=self.environment(), stdout=log, stderr=log)
+        # a service stays with the file it has opened: that of this test, too, begins anew
+        self.service.installation.engine.dispose()
+        self.service = self._open()
         wait_until(lambda: self.ready() == (200, None))
 
     def end(self):

@@ -181,7 +181,7 @@ def test_a_job_is_due_when_its_time_came_and_nobody_holds_it(engine):
         server = jobs.get(connection, "job00001").server
         found = due.candidates(connection, server, Moment(NOW, NOW), 10)
         assert due.candidates(connection, "another", Moment(NOW, NOW), 10) == []
-        assert due.servers(connection, Moment(NOW, NOW))[0] == [(server, 3, 0, 1, 0)]
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [(server, 3, 0, 1, 0, 1)]
     # What a worker was at when it was killed, then the longest due
     assert [one.job for one in found] == ["job00006", "job00002", "job00001"]
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.support.resources import descendants, words_of
 from tests.support.waiting import wait_until
 
 SIZE = ["--orders", "40", "--servers", "2", "--workers", "2", "--kill", "2"]
@@ -26,12 +27,17 @@ def homes(bench):
 
 
 @pytest.mark.sampled(of=3, rests=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_asked_to_end_the_bench_leaves_no_worker_running(number):
-    bench = subprocess.Popen([sys.executable, "-m", "tests.bench.engine", *SIZE], start_new_session=True)
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(signal.SIGINT, []), (signal.SIGTERM, []), (signal.SIGTERM, ["--broker", "redis", "--restart", "2"])],
+    ids=["interrupted", "asked", "asked, with a broker"],
+)
+def test_asked_to_end_the_bench_leaves_nothing_running(number, more):
+    bench = subprocess.Popen([sys.executable, "-m", "tests.bench.engine", *SIZE, *more], start_new_session=True)
     try:
         wait_until(lambda: len(homes(bench)) == 2, seconds=120)
-        home = homes(bench)[0]
+        home, started = homes(bench)[0], descendants(bench.pid)
+        assert len(started) >= 4 + bool(more)
         for _ in range(2):
             # An impatient user asks twice
             bench.send_signal(number)
@@ -39,3 +45,4 @@ def test_asked_to_end_the_bench_leaves_no_worker_running(number):
     finally:
         bench.kill()
     assert [line for _parent, line in processes() if home in line] == []
+    assert [words_of(pid) for pid in started if words_of(pid)] == []

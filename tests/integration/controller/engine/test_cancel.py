@@ -9,7 +9,6 @@ from tests.attacks.table import attack
 from tests.support.error_codes import error_code
 from tests.support.worlds.world import Agent
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 OWN_LINES = ["# the account's own", "5 5 * * * true"]
 
 

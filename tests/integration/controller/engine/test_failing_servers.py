@@ -7,6 +7,7 @@ import pytest
 
 from controller.billing.base import FAILING
 from controller.db import due
+from controller.db.connection import clock
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers, servers
@@ -14,6 +15,7 @@ from controller.jobs.engine import worker
 from controller.jobs.intake import chores
 from controller.jobs.intake.service import Service
 from controller.panels.cpanel.api import whm
+from controller.panels.cpanel.api.call_limits import ServerBreaker
 from shared.errors import ShoplaunchError
 from tests.integration.controller.failing import (
     ANSWERS,
@@ -27,6 +29,7 @@ from tests.integration.controller.failing import (
     PanelServer,
     connect,
 )
+from tests.support.clock import START
 from tests.support.waiting import wait_until
 
 DAY = 24 * 3600
@@ -181,6 +184,22 @@ def test_a_probe_whose_process_was_killed_frees_its_place_when_its_lease_ends(wo
     assert world.job(job).state == "dropped"
 
 
+def test_a_databases_clock_that_is_set_ends_no_probe_for_who_has_a_job_under_way(world, monkeypatch):
+    now = [START]
+    monkeypatch.setattr(clock, "database_now", lambda _connection: now[0])
+    one, other = (ServerBreaker(lambda: world.engine, "web1") for _ in range(2))
+
+    def fail(connection):
+        for _ in range(breakers.FAILURES):
+            breakers.note_failure(connection, "web1", "no answer", START - breakers.PAUSES[0])
+
+    transact(world.engine, fail)
+    assert (one.rests(5) is None, other.rests(5) is None) == (True, False)
+    # Far beyond the end of the first one's lease
+    now[0] += 600
+    assert (other.rests(5) is None, one.rests(5) is None) == (False, True)
+
+
 def test_a_restart_knows_what_was_known_before(world, server_of):
     _job, server = failing(world, server_of)
     asked = server.asked
@@ -239,7 +258,7 @@ def test_the_operator_is_alarmed_once_for_the_server_however_many_jobs_wait(worl
     orders(world, 5)
     chores.run(world.service.installation)
     assert world.mail.alarms == []
-    world.work_later(chores.OUTAGE_SECONDS, stride=60)
+    world.work_later(breakers.OUTAGE_SECONDS, stride=60)
     world.mail.codes = ["mail_failed"]
     for _ in range(3):
         chores.run(world.service.installation)

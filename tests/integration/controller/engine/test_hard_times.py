@@ -1,5 +1,6 @@
 """Leases lost while working, databases and mail servers that are away, accounts and servers that vanish."""
 
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -9,7 +10,9 @@ import sqlalchemy as sa
 
 from controller.db import jobs, leases, tables
 from controller.db.connection.engine import make_engine, reading, transact
+from controller.db.machines import jobs_there
 from controller.db.tables import servers
+from controller.db.upkeep import health
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
@@ -53,6 +56,38 @@ def test_a_damaged_job_holds_up_no_other_of_its_server(world, damaged):
     assert world.job(other).state == "dropped"
     if damaged == "report":
         assert world.job(job).error["code"] == "internal"
+
+
+DAMAGED = {
+    "a record lacks an entry": {"account": {"user": "alice"}},
+    "a record is of a wrong type": {"first_event": [1]},
+    "an entry is of a wrong type": {"finished_at": "yesterday"},
+    "a time is missing": {"first_event": {"way": "cron"}},
+}
+
+
+@attack(
+    "what the database stores of one job is damaged within: a record lacks an entry, or is of a wrong type",
+    "that job alone is `database_damaged`, and the list of jobs marks it; chores and other jobs go on",
+)
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_facts_that_are_damaged_within_are_one_jobs_alone(world, damage):
+    job = world.live()
+    stored = json.dumps({**world.job(job).facts, **damage})
+    change = sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(facts=stored, alarm="wanted")
+    transact(world.engine, lambda connection: connection.execute(change))
+    with reading(world.engine) as connection:
+        assert error_code(jobs.get, connection, job.id) == "database_damaged"
+        shown = jobs.listed(connection, None, 10, 0)
+        assert [(one.id, one.is_damaged, one.error["code"]) for one in shown] == [(job.id, True, "database_damaged")]
+        assert [one.error["code"] for one in health.jobs_wanting_alarm(connection, 10)] == ["database_damaged"]
+        assert not jobs_there.last_was_unheard(connection, job.server)
+        assert jobs_there.last_cron_seconds(connection, job.server) is None
+        panels = [panel for (panel,) in connection.execute(sa.select(servers.c.panel))]
+        assert jobs_there.restoring_on(connection, panels, ("live",)) == []
+    other = world.order(domain="other.example.com", account="bob")
+    world.work_later(120, stride=30)
+    assert world.job(other).state == "dropped"
 
 
 def test_a_worker_that_lost_its_lease_begins_nothing_more(world):
@@ -271,7 +306,8 @@ def test_cancelling_and_taking_it_back_many_times_still_ends_in_one_living_shop(
 def test_a_statement_the_database_refuses_is_not_reported_with_what_it_held(world):
     job = world.order()
     with reading(world.engine) as connection:
-        row = vars(jobs.get(connection, job.id))
+        stored = vars(jobs.get(connection, job.id))
+        row = {name: value for name, value in stored.items() if name in tables.jobs.c}
     # Two jobs of one id
     with pytest.raises(sa.exc.IntegrityError) as caught:
         transact(world.engine, lambda connection: jobs.insert(connection, {**row, "account": "s3cret-value"}))

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
 from tests.integration.controller.engine.test_visits_first import finish
 from tests.integration.controller.rows import NOW, add_job, read
-from tests.support.waiting import wait_until
+from tests.support.waiting import WAIT_SECONDS, wait_until
 
 #: A request for an account may be under way, which takes minutes.
 MAKING = {"made_account": "maybe"}
@@ -191,6 +192,23 @@ def test_a_finished_shop_whose_visitor_was_killed_is_visited_at_the_next_look(wo
         wait_until(lambda: world.job(job).state == "live")
     finally:
         world.worker.stop()
+
+
+def test_a_visit_that_an_end_cuts_off_is_another_ones_as_soon_as_a_killed_workers(world):
+    job, agent = world.dropped()
+    finish(world, job, agent)
+    visiting, leave, left = threading.Event(), threading.Event(), []
+    world.panel.before["ensure_php"] = lambda: (visiting.set(), leave.wait(WAIT_SECONDS))
+    worker = world.service.jobs.worker(lambda _why: left.append(world.job(job)))
+    first = threading.Thread(target=worker.advance, args=(job.id,))
+    first.start()
+    try:
+        assert visiting.wait(WAIT_SECONDS)
+        worker._give_up("it is asked to end, and the visit goes on")
+        assert left[0].lease_owner is not None and left[0].lease_until <= world.clock() + lease.SECONDS
+    finally:
+        leave.set()
+        first.join(WAIT_SECONDS)
 
 
 def test_a_database_that_is_away_keeps_the_killed_workers_in_mind(engine, folder, neighbour, monkeypatch):

@@ -6,8 +6,6 @@ from controller.jobs.agent_judgement.agent_trouble import LASTING_SECONDS
 from shared.errors import ShoplaunchError
 from tests.support.worlds.world import Agent
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 TICK = 60
 
 

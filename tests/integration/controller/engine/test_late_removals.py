@@ -12,7 +12,6 @@ from controller.panels.base import LATE_SECONDS, RemovalMayRepeat, RemovalUnansw
 from shared.errors import ShoplaunchError
 from tests.integration.controller.follow_ups import JOBS, begin, temporary_user
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 OWN_LINE = "7 7 * * * own"
 OTHER = {"email": "other@example.com"}
 

@@ -8,6 +8,7 @@ from controller.db import due, jobs, steps
 from controller.db.connection.clock import Moment
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.identities import access
+from controller.db.machines import jobs_there
 from controller.db.migrate import upgrade
 from controller.db.upkeep import retention
 from controller.jobs.lifecycle.plan import PLAN
@@ -22,8 +23,8 @@ QUESTIONS = {
     "what is due on a server": lambda c: due.candidates(c, "web1", Moment(NOW, NOW), 8),
     "who lives in an account": lambda c: jobs.living_in(c, "web1", "alice"),
     "the accounts of a server": lambda c: jobs.accounts_with_jobs(c, "web1"),
-    "how often cron runs on a server": lambda c: jobs.last_cron_seconds(c, "web1"),
-    "whether a server lets nothing out": lambda c: jobs.last_was_unheard(c, "web1"),
+    "how often cron runs on a server": lambda c: jobs_there.last_cron_seconds(c, "web1"),
+    "whether a server lets nothing out": lambda c: jobs_there.last_was_unheard(c, "web1"),
     "the job of a service": lambda c: jobs.find_service(c, "4711", "whmcs"),
     "the jobs of a shop": lambda c: jobs.follow_ups(c, "job00001"),
     "the steps of some jobs": lambda c: steps.of_jobs(c, ["job00001", "job00002"]),
@@ -88,7 +89,7 @@ def test_the_newest_of_two_jobs_shows_how_often_cron_runs(sqlite):
         done = {"state": "done", "finished_at": finished}
         transact(sqlite, lambda c, job=job, done=done: steps.update(c, job.id, "cron", **done))
     with reading(sqlite) as connection:
-        assert jobs.last_cron_seconds(connection, "web9") == 300
+        assert jobs_there.last_cron_seconds(connection, "web9") == 300
 
 
 def test_the_steps_of_more_jobs_than_one_query_may_name_are_all_there(engine):

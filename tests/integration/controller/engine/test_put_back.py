@@ -7,7 +7,6 @@ import pytest
 from shared.errors import ShoplaunchError
 from tests.support.worlds.world import Agent
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 DOMAIN = "shop.example.com"
 
 

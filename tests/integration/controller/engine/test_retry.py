@@ -5,8 +5,6 @@ import pytest
 from tests.support.error_codes import error_code
 from tests.support.worlds.world import Agent
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 
 def ran(world, method):
     return sum(call[0] == method for call in world.panel.calls)

@@ -7,8 +7,6 @@ import pytest
 from shared.errors import advice
 from tests.support.worlds.world import Agent
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 
 def probes(world):
     return sum(call == ("read_file", ".shoplaunch/state.json") for call in world.panel.calls)

@@ -66,7 +66,7 @@ def test_once_agents_work_on_a_server_new_orders_leave_one_slot_to_visits(world)
     transact(world.engine, lambda c: slots.free(c, "web1", FOR_VISITS, f"other{FOR_VISITS - 1}"))
     with reading(world.engine) as connection:
         moment = Moment(world.clock(), world.clock())
-        assert visiting.with_slots(connection, moment, due.servers(connection, moment)[0]) == [("web1", 0, 0, 0, 0)]
+        assert visiting.with_slots(connection, moment, due.servers(connection, moment)[0]) == [("web1", 0, 0, 0, 0, 0)]
     assert world.worker.drain("web1") == 0
     finish(world, finished, agent)
     assert world.worker.drain("web1") == 1

@@ -14,14 +14,14 @@ def test_finished_shops_come_before_new_orders_and_the_longest_due_before_others
     with reading(engine) as connection:
         found = due.candidates(connection, "web1", Moment(NOW, NOW), 8)
         assert [one.job for one in found] == ["done1", "new2", "new1"]
-        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1, 2, 0), ("web2", 1, 0, 1, 0)]
+        assert due.servers(connection, Moment(NOW, NOW))[0] == [("web1", 3, 1, 2, 0, 0), ("web2", 1, 0, 1, 0, 0)]
         assert due.visits(connection, Moment(NOW, NOW)) == {"web1": (1, NOW - 0.4)}
 
 
 def test_what_a_killed_worker_was_at_comes_before_orders_that_nobody_has_begun(engine):
     add_job(engine, "new1", wake_at=NOW - 50)
     add_job(engine, "done1", state="finishing", wake_at=NOW - 1)
-    # Its client was about to be told; its lease was not given back
+    # Its client was about to be notified; its lease was not given back
     add_job(engine, "cut1", state="live", wake_at=NOW - 30, lease_owner="killed", lease_until=NOW - 0.1)
     add_job(engine, "tried1", state="live", wake_at=NOW - 40)
     add_job(engine, "away1", server="web2", wake_at=NOW - 70)
@@ -38,4 +38,5 @@ def test_servers_on_which_a_worker_was_killed_come_before_those_with_new_orders_
     add_job(engine, "new1", server="web1", wake_at=NOW - 50)
     add_job(engine, "cut1", server="web2", wake_at=NOW - 30, lease_owner="killed", lease_until=NOW - 0.1)
     with reading(engine) as connection:
-        assert [one.server for one in due.servers(connection, Moment(NOW, NOW))[0]] == ["web2", "web1"]
+        found = due.servers(connection, Moment(NOW, NOW))[0]
+        assert [(one.server, one.left) for one in found] == [("web2", 1), ("web1", 0)]

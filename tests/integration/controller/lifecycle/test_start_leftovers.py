@@ -43,7 +43,7 @@ def stalled(world):
 
 def given_up(world):
     job, agent = world.dropped()
-    agent.fail("disk_full")
+    agent.fail("disk_space")
     world.work()
     return job, "failed"
 
@@ -109,7 +109,7 @@ def test_a_panel_that_cannot_is_asked_again_less_and_less_often_and_then_no_more
     pauses = [round(later - earlier) for earlier, later in itertools.pairwise(tries)]
     assert pauses == [60 * 2**number for number in range(start_leftovers.MOST_TRIES - 1)]
     assert (rung.job(job).state, rung.job(job).error) == ("failed", error)
-    assert error["code"] == "disk_full"
+    assert error["code"] == "disk_space"
 
 
 @KINDS
@@ -146,7 +146,7 @@ def test_a_retry_of_the_cron_line_alone_is_started_at_once_again(rung):
 def test_what_a_failed_retry_leaves_is_taken_away_as_well(rung):
     job, agent = rung.dropped()
     for attempt in (1, 2):
-        agent.fail("disk_full")
+        agent.fail("disk_space")
         rung.work()
         assert not starter(rung).exists() and rung.ended[-1] == (job.id, attempt)
         if attempt == 1:

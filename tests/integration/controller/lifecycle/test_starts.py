@@ -146,10 +146,10 @@ def test_a_job_cancelled_while_its_agent_is_started_is_taken_back(world):
 @KINDS
 def test_an_agent_that_gives_up_while_it_is_started_fails_the_job_and_a_retry_starts_a_new_one(world):
     job = world.order()
-    ringing(world, Started("account"), lambda: Agent(world, job).fail("disk_full"))
+    ringing(world, Started("account"), lambda: Agent(world, job).fail("disk_space"))
     world.work()
     found = world.job(job)
-    assert (found.state, found.error["code"]) == ("failed", "disk_full")
+    assert (found.state, found.error["code"]) == ("failed", "disk_space")
     ringing(world, Started("account"))
     world.service.jobs.retry(job.id)
     world.work()
@@ -163,7 +163,7 @@ def test_a_new_attempt_forgets_how_the_one_before_was_started(world):
     ringing(world, Started("account"))
     job, agent = world.dropped()
     agent.send("started", start="account")
-    agent.fail("disk_full")
+    agent.fail("disk_space")
     ringing(world, Started(reason="limits"))
     world.service.jobs.retry(job.id)
     world.work()

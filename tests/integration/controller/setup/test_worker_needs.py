@@ -1,4 +1,4 @@
-"""A worker on a machine of its own says at its start what that lacks: keys, agent, bundles."""
+"""A worker elsewhere says at its start what its machine lacks: keys, agent, bundles; a command names its servers."""
 
 import os
 import shutil
@@ -40,12 +40,40 @@ def never_started(monkeypatch):
     monkeypatch.setattr(Worker, "start", start)
 
 
-def begun(config):
+def home_of(config):
+    return {"SHOPLAUNCH_HOME": str(config.agent.parent), "SHOPLAUNCH_DATABASE_URL": config.database_url}
+
+
+def begun(config, *words):
     """Start `shoplaunch worker`, which cannot; return what it says."""
-    home = {"SHOPLAUNCH_HOME": str(config.agent.parent), "SHOPLAUNCH_DATABASE_URL": config.database_url}
-    done = CliRunner().invoke(main, ["worker"], env=home)
+    done = CliRunner().invoke(main, ["worker", *words], env=home_of(config))
     assert done.exit_code == 1
     return done.output
+
+
+@pytest.fixture
+def started(world, config, monkeypatch):
+    """Return a function that runs `shoplaunch worker` with some words, asked to end at once; it returns the worker."""
+    monkeypatch.setattr(worker, "open_service", lambda _config: world.service)
+    found = []
+
+    def start(one):
+        found.append(one)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def run(*words):
+        monkeypatch.setattr(Worker, "start", start)
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+        try:
+            CliRunner().invoke(main, ["worker", *words], env=home_of(config), catch_exceptions=False)
+        finally:
+            signal.alarm(0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        (one,) = found
+        return one
+
+    return run
 
 
 def test_a_worker_that_has_everything_lacks_nothing(world, config):
@@ -83,23 +111,18 @@ def test_a_worker_names_each_bundle_that_is_missing_or_another(world):
     assert [one for one, _message in lacking(world)] == ["bundle_digest"]
 
 
-def test_a_worker_that_lacks_a_bundle_says_so_and_starts(world, config, monkeypatch, caplog):
+def test_a_worker_that_lacks_a_bundle_says_so_and_starts(config, started, caplog):
     (config.bundles / "second.bundle").unlink()
-    monkeypatch.setattr(worker, "open_service", lambda _config: world.service)
-    started = []
-
-    def start(worker):
-        started.append(worker)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(Worker, "start", start)
-    home = {"SHOPLAUNCH_HOME": str(config.agent.parent), "SHOPLAUNCH_DATABASE_URL": config.database_url}
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
-    try:
-        CliRunner().invoke(main, ["worker"], env=home, catch_exceptions=False)
-    finally:
-        signal.alarm(0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert started
+    started()
     assert "bundle_missing: bundle second: " in caplog.text and "copy of the folder bundles" in caplog.text
+
+
+def test_a_worker_moves_the_jobs_of_the_servers_that_its_command_names(started):
+    one = started("--server", "web1", "--server", "eu-*")
+    assert one._counted().serves == "web1, eu-*"
+    assert [name in one._own for name in ("web1", "eu-2", "us-1")] == [True, True, False]
+
+
+def test_a_worker_does_not_start_with_what_is_no_server(config):
+    said = begun(config, "--server", "eu/*")
+    assert said.startswith("config_invalid: ") and "eu/*" in said

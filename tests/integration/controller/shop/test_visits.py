@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from controller.jobs.shop.checks.visits import Site, visit
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from tests.fakes.shop_site import ShopSite
 from tests.integration.controller.visiting import HOST, check, redirect
@@ -73,13 +74,13 @@ def test_a_shop_that_does_not_answer_is_no_success():
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     with pytest.raises(ShoplaunchError) as caught:
-        visit(Site("127.0.0.1", port, HOST), "/", "front", timeout=5)
+        visit(Site("127.0.0.1", port, ShopAddress.on_usual_port(HOST)), "/", "front", timeout=5)
     assert (caught.value.code, caught.value.retryable) == ("check_failed", True)
 
 
 def test_a_server_that_never_ends_its_answer_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(ShoplaunchError) as caught:
-        visit(Site("127.0.0.1", listening.getsockname()[1], HOST), "/", "front", timeout=0.5)
+        visit(Site("127.0.0.1", listening.getsockname()[1], ShopAddress.on_usual_port(HOST)), "/", "front", timeout=0.5)
     assert "no answer" in caught.value.message
 
 

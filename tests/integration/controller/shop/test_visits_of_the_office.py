@@ -7,6 +7,7 @@ import pytest
 from controller.jobs.shop.checks.shop_checks import run_checks
 from controller.jobs.shop.checks.visits import Site
 from controller.network.http_client import Origin
+from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
 from tests.fakes.shop_site import ShopSite
@@ -118,10 +119,11 @@ class Elsewhere(Site):
 
 
 def test_a_password_does_not_leave_the_machine_in_plain_text(shop):
-    assert office(shop, at=Elsewhere("192.0.2.7", shop.port, HOST)) == ["office"]
+    assert office(shop, at=Elsewhere("192.0.2.7", shop.port, ShopAddress.on_usual_port(HOST))) == ["office"]
     assert len(shop.requests) == 1
-    assert Site("127.0.0.1", 80, HOST).keeps_secrets and not Site("2001:db8::7", 80, HOST).keeps_secrets
-    assert Site("192.0.2.7", 443, HOST, context=ssl.create_default_context()).keeps_secrets
+    address = ShopAddress.on_usual_port(HOST)
+    assert Site("127.0.0.1", 80, address).keeps_secrets and not Site("2001:db8::7", 80, address).keeps_secrets
+    assert Site("192.0.2.7", 443, address, context=ssl.create_default_context()).keeps_secrets
 
 
 def test_a_password_never_goes_to_another_host(shop):

@@ -41,6 +41,8 @@ LEAVING = {
     "a name of 256 bytes": b"n" * 256,
     "a million bytes": b"a/" * 500_000 + b"a",
     "NUL in a long name": b"a" * 120 + b"\0/../../secret",
+    "1,500 folders": b"a/" * 1500 + b"a",
+    "201 parts": b"a/" * 200 + b"a",
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.bundles.source.dumps.splitter import split
+from controller.bundles.source.dumps.splitter import Splitter, split
 
 
 def statements(dump, piece=1 << 20):
@@ -73,3 +73,27 @@ def test_an_end_inside_a_statement_is_an_error(cut):
 def test_offsets_name_the_bytes_of_each_statement():
     dump = b"-- c\nSELECT 1;\n  SELECT 2;"
     assert [dump[s.start : s.end] for s in split([dump])] == [b"SELECT 1;", b"SELECT 2;"]
+
+
+class Searched(bytearray):
+    """A splitter's buffer that counts the bytes in which a mark was sought."""
+
+    bytes = 0
+
+    def find(self, mark, start=0, end=None):
+        Searched.bytes += (len(self) if end is None else min(end, len(self))) - start
+        return super().find(mark, start, *([] if end is None else [end]))
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "statements"),
+    [(b"/* ", b" */ SELECT 1;", 1), (b"-- ", b"\nSELECT 1;", 1), (b"DELIMITER ", b"\nSELECT 1;", 1)],
+    ids=["a comment", "a line of comment", "a delimiter"],
+)
+def test_what_has_no_end_for_long_is_searched_once_not_once_for_each_piece(begins, ends, statements, monkeypatch):
+    monkeypatch.setattr(Searched, "bytes", 0)
+    pieces, splitter = [b"x" * 4096] * 256, Splitter()
+    splitter._buffer = Searched()
+    found = [one for piece in (begins, *pieces, ends) for one in splitter.feed(piece)] + list(splitter.finish())
+    assert len(found) == statements and not splitter.open_statement
+    assert 0 < Searched.bytes < 3 * sum(map(len, pieces))

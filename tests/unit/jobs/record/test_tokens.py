@@ -24,8 +24,12 @@ def refused(read, token, code="token_invalid"):
     assert caught.value.code == code
 
 
-def test_a_token_says_which_job_attempt_and_scope_it_is_for(tokens):
-    assert tokens.read_agent(tokens.for_agent("abc123", 3)) == AgentToken("abc123", 3, "events")
+def test_a_token_says_which_job_attempt_and_scope_it_is_for_and_how_long_its_job_file_is_valid():
+    now = 1_800_000_000.0
+    tokens = Tokens(KEYS, lambda: now, job_hours=30)
+    text = tokens.for_agent("abc123", 3)
+    now += 5000
+    assert tokens.read_agent(text) == AgentToken("abc123", 3, "events", 1_800_000_000.0 + 30 * 3600)
 
 
 def test_another_attempt_gets_another_token(tokens):

@@ -5,8 +5,6 @@ import subprocess
 
 import pytest
 
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
 from controller.bundles.source.tree.walk import Tree
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
@@ -17,6 +15,7 @@ from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.prestashop.storefront.catalogue import Catalogue
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
+from tests.support.packers_view import packers_view
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +80,8 @@ def dump(request, real_dumps, mariadb_server):
     subprocess.run(
         ["mariadb", "--no-defaults", "-uroot", f"--socket={mariadb_server.socket}", name], input=data, check=True
     )
-    url = f"mysql://root@localhost/{name}?unix_socket={mariadb_server.socket}"
-    connection = connect(parse_url(url, "source_database"), "source_database")
-    source = Source(connection)
-    yield source, Database(source, "ps_")
-    connection.close()
+    with packers_view(mariadb_server.socket, name) as source:
+        yield source, Database(source, "ps_")
 
 
 def test_real_databases_are_understood(dump):

@@ -118,10 +118,11 @@ def test_a_currency_the_template_does_not_have_fails_instead_of_becoming_another
         run(own_sample, template, template.configure(), {**VALUES, "shop.currency": "JPY"})
 
 
-def test_a_setting_of_digits_that_are_no_number_names_nobody(own_sample):
-    add_settings(own_sample, PSGDPR_ANONYMOUS_CUSTOMER="²")
+@pytest.mark.parametrize("digits", ["²", "4" * 5000], ids=["no number", "a number that Python does not read"])
+def test_a_setting_of_digits_that_are_no_number_names_nobody(own_sample, digits):
+    add_settings(own_sample, PSGDPR_ANONYMOUS_CUSTOMER=digits)
     assert inspected(own_sample).configure()
-    template = SimpleNamespace(settings=lambda: {"PS_LANG_DEFAULT": "²"}, columns=lambda _table: {"locale"})
+    template = SimpleNamespace(settings=lambda: {"PS_LANG_DEFAULT": digits}, columns=lambda _table: {"locale"})
     assert installation._locale(template) == installation._LOCALE
 
 

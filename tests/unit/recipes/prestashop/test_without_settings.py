@@ -8,8 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
 from controller.bundles.template_plan import TemplatePlan
 from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.files import as_installed, yaml_parameters
@@ -17,6 +15,7 @@ from controller.recipes.prestashop.recipe import PrestaShop
 from controller.recipes.registry import recipe_for
 from shared.errors import ShoplaunchError
 from shared.placeholders import Renderer
+from tests.support.packers_view import packers_view
 from tests.unit.recipes.conftest import DOMAIN
 
 PARAMETERS, SETTINGS = "app/config/parameters.php", "config/settings.inc.php"
@@ -183,16 +182,16 @@ def test_a_database_without_the_shops_tables_is_none_of_its(own_sample):
 
 
 @pytest.mark.parametrize(
-    ("version", "beside"), [("1.7.8.11", True), ("8.0.5", True), ("8.1.0", True), ("9.0.2", False)]
+    ("version", "has_settings"), [("1.7.8.11", True), ("8.0.5", True), ("8.1.0", True), ("9.0.2", False)]
 )
-def test_each_release_gets_its_own_files(own_sample, tmp_path, version, beside):
+def test_each_release_gets_its_own_files(own_sample, tmp_path, version, has_settings):
     release(own_sample, version)
     (own_sample.root / PARAMETERS).unlink()
     for name in (SETTINGS, "app/config/parameters.yml"):
         (own_sample.root / name).unlink()
     template = inspected(own_sample)
     added = template.added()
-    assert (SETTINGS.encode() in added, b"app/config/parameters.yml" in added) == (beside, True)
+    assert (SETTINGS.encode() in added, b"app/config/parameters.yml" in added) == (has_settings, True)
     assert (b".env" in added) == (version == "9.0.2")
     has_api = "api_private_key" in filled(template, added[PARAMETERS.encode()], tmp_path)
     assert has_api == (version in ("8.1.0", "9.0.2"))
@@ -243,10 +242,8 @@ def old_shop(real_dumps, mariadb_server, tmp_path):
     for path in (*files, "admin77x/index.php", "admin77x/get-file-admin.php", "admin77x/filemanager/dialog.php"):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("<?php\n")
-    url = f"mysql://root@localhost/{name}?unix_socket={mariadb_server.socket}"
-    connection = connect(parse_url(url, "source_database"), "source_database")
-    yield SimpleNamespace(root=root, source=Source(connection))
-    connection.close()
+    with packers_view(mariadb_server.socket, name) as source:
+        yield SimpleNamespace(root=root, source=source)
 
 
 def test_constants_of_1_6_are_written_and_its_release_found_without_them(old_shop, tmp_path):

@@ -6,41 +6,31 @@ from urllib.parse import unquote
 
 import pytest
 
-from controller.bundles.source.database.snapshot import Source
-from controller.bundles.source.servers.connections import connect, parse_url
 from controller.recipes.wordpress.checks import checks_of, lacking
 from controller.recipes.wordpress.database.queries import Database
 from shared.placeholders import token
-from shared.schema import load_schema
+from tests.support.shops.checked_template import CheckedTemplate, by_name
 
 NONCE = "1a2b3c4d"
 TABLES = """
-options (option_id INT)
-users (ID INT)
-usermeta (user_id INT)
-posts (ID INT PRIMARY KEY, post_type VARCHAR(20), post_status VARCHAR(20), post_password TEXT, post_mime_type TEXT, \
-post_name TEXT, post_parent INT DEFAULT 0)
-postmeta (post_id INT, meta_key VARCHAR(99), meta_value TEXT)
-terms (term_id INT, slug VARCHAR(99))
-term_taxonomy (term_taxonomy_id INT, term_id INT, taxonomy VARCHAR(99))
-term_relationships (object_id INT, term_taxonomy_id INT)
+wp_options (option_id INT) CHARACTER SET utf8mb4
+wp_users (ID INT) CHARACTER SET utf8mb4
+wp_usermeta (user_id INT) CHARACTER SET utf8mb4
+wp_posts (ID INT PRIMARY KEY, post_type VARCHAR(20), post_status VARCHAR(20), post_password TEXT, post_mime_type TEXT, \
+post_name TEXT, post_parent INT DEFAULT 0) CHARACTER SET utf8mb4
+wp_postmeta (post_id INT, meta_key VARCHAR(99), meta_value TEXT) CHARACTER SET utf8mb4
+wp_terms (term_id INT, slug VARCHAR(99)) CHARACTER SET utf8mb4
+wp_term_taxonomy (term_taxonomy_id INT, term_id INT, taxonomy VARCHAR(99)) CHARACTER SET utf8mb4
+wp_term_relationships (object_id INT, term_taxonomy_id INT) CHARACTER SET utf8mb4
 """
 
 
-class Template:
-    """A template's rows and files as far as its checks depend on them."""
+class Template(CheckedTemplate):
+    """A template of WordPress's (tests.support.shops.checked_template)."""
 
     def __init__(self, server, root):
-        self.root = root
-        self._server = server
-        self.database = server.new_database()[0]
-        for line in filter(None, TABLES.splitlines()):
-            name, _, columns = line.partition(" ")
-            self.query(f"CREATE TABLE wp_{name} {columns} CHARACTER SET utf8mb4")
+        super().__init__(server, root, TABLES)
         self.options = {"permalink_structure": b"/%postname%/"}
-
-    def query(self, sql, *params):
-        return self._server.query(sql, *params, database=self.database)
 
     def plugin(self, *names, is_there=True):
         """These plug-ins are active."""
@@ -48,12 +38,6 @@ class Template:
         self.options["active_plugins"] = known + b"".join(b'i:0;s:%d:"%s";' % (len(n), n.encode()) for n in names)
         for name in names if is_there else ():
             self.file(f"wp-content/plugins/{name}")
-
-    def file(self, *paths, content=b"content"):
-        for path in paths:
-            place = self.root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
 
     def post(self, number, kind="page", status="publish", password="", name=b"a-name", parent=0):
         row = (number, kind, status, password, name, parent)
@@ -66,24 +50,14 @@ class Template:
     @contextlib.contextmanager
     def source(self):
         """Yield the database as the recipe sees it."""
-        url = f"mysql://root@localhost/{self.database}?unix_socket={self._server.socket}"
-        connection = connect(parse_url(url, "source_database"), "source_database")
-        try:
-            yield Database(Source(connection), "wp_")
-        finally:
-            connection.close()
+        with self.rows() as rows:
+            yield Database(rows, "wp_")
 
     def checks(self, **options):
         """Return name -> check."""
         with self.source() as database:
             known = {**self.options, **{name: value.encode() for name, value in options.items()}}
-            found = checks_of(database, self.root, known, NONCE)
-        allowed = load_schema("manifest")["properties"]["checks"]["items"]["properties"]
-        assert all(set(one) <= set(allowed) for one in found)
-        assert found[0]["path"] == "/"
-        names = [one["name"] for one in found]
-        assert len(set(names)) == len(names)
-        return {one["name"]: one for one in found}
+            return by_name(checks_of(database, self.root, known, NONCE))
 
     def paths(self, *names, **options):
         found = self.checks(**options)
@@ -129,6 +103,8 @@ def test_shop_and_cart_are_asked_for_where_their_pages_are_published(site):
     site.query("UPDATE wp_posts SET post_status = 'publish'")
     assert site.paths("shop", "cart", **pages) == ["/?page_id=7", "/?page_id=8"]
     assert site.paths("shop", "cart", woocommerce_shop_page_id="", woocommerce_cart_page_id="-1") == [None, None]
+    # Python reads no longer number
+    assert site.paths("shop", woocommerce_shop_page_id="7" * 5000) == [None]
 
 
 def test_what_needs_a_password_is_not_promised(site):

@@ -1,4 +1,4 @@
-"""What billing told of its services; the end of a shop's service"""
+"""What billing has reported of its services; the end of a shop's service"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services belong to the key that told of them: two billing systems number theirs alike"""
+"""Services belong to the key that reported them: two billing systems number theirs alike"""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Whose:
                 since[job], self._by_job[job] = at, key
 
     def service(self, service_id: str) -> str:
-        """Return the key of billing's service, "" where it is not known, or where several told of the number."""
+        """Return the key of billing's service, "" where it is not known, or where several have reported the number."""
         keys = self._by_service.get(service_id, set())
         return next(iter(keys)) if len(keys) == 1 else self._only
 

@@ -4,6 +4,7 @@ import pytest
 
 from controller.jobs.shop.checks.sign_in import pages
 from controller.jobs.shop.checks.visits import Answer, Site
+from controller.shop_address import ShopAddress
 
 CHECK = {
     "name": "office",
@@ -16,7 +17,7 @@ class Visited:
     """Answers with the form, then with the links."""
 
     def __init__(self, base_uri, links):
-        self.site = Site("192.0.2.7", 80, "shop.example", base_uri)
+        self.site = Site("192.0.2.7", 80, ShopAddress.on_usual_port("shop.example", base_uri.strip("/")))
         self.asked = []
         self._first = "".join(f'<a href="{link}">page</a>' for link in links).encode()
 

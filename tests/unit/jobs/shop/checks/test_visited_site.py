@@ -1,6 +1,7 @@
 """Which addresses are a visited site's own."""
 
 import ssl
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from controller.jobs.shop.checks.visits import Site
 from controller.shop_address import HTTP, HTTPS, ShopAddress
 
-PLAIN = Site("192.0.2.7", 8080, "shop.example:8080")
-SECURE = Site("192.0.2.7", 443, "shop.example", context=ssl.create_default_context())
-BY_HTTP = Site("192.0.2.7", 443, "shop.example", context=SECURE.context, plain_host="shop.example:8080")
+PLAIN = Site("192.0.2.7", 8080, ShopAddress(HTTP, "shop.example", 8080))
+SECURE = Site("192.0.2.7", 443, ShopAddress(HTTPS, "shop.example", 443), ssl.create_default_context())
+BY_HTTP = replace(SECURE, plain=PLAIN.address)
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ HTML
 {if $shop_login}<li>Login: {$shop_login}</li>{/if}
 {if $shop_password}<li>Password: {$shop_password}</li>{/if}
 </ul>
-{if $shop_password_link}{if $shop_password_to_choose}<p>Choose your password, within seven days:
+{if $shop_password_link}{if $shop_password_to_choose}<p>Choose your password, within 7 days:
 <a href="{$shop_password_link}">{$shop_password_link}</a></p>
 {else}<p>Your password: <a href="{$shop_password_link}">{$shop_password_link}</a><br>
-The link works once and for seven days. Keep the password in a safe place.</p>{/if}{/if}
+The link works once and for 7 days. Keep the password in a safe place.</p>{/if}{/if}
 {if $shop_name_servers}<p>The domain {$shop_domain} does not lead to your {if $shop_is_site}site{else}shop{/if} yet.
 Please set these name servers where you registered it: {$shop_name_servers}. The secure connection (https) follows by
 itself after that.</p>{/if}

@@ -31,10 +31,10 @@ HTML
 {if $shop_login}<li>نام کاربری: <bdi dir="ltr">{$shop_login}</bdi></li>{/if}
 {if $shop_password}<li>گذرواژه: <bdi dir="ltr">{$shop_password}</bdi></li>{/if}
 </ul>
-{if $shop_password_link}{if $shop_password_to_choose}<p>گذرواژهٔ خود را تا هفت روز انتخاب کنید:
+{if $shop_password_link}{if $shop_password_to_choose}<p>گذرواژهٔ خود را تا ۷ روز انتخاب کنید:
 <a dir="ltr" href="{$shop_password_link}">{$shop_password_link}</a></p>
 {else}<p>گذرواژهٔ شما: <a dir="ltr" href="{$shop_password_link}">{$shop_password_link}</a><br>
-این پیوند فقط یک بار و تا هفت روز کار می‌کند. گذرواژه را در جای امنی نگه دارید.</p>{/if}{/if}
+این پیوند فقط یک بار و تا ۷ روز کار می‌کند. گذرواژه را در جای امنی نگه دارید.</p>{/if}{/if}
 {if $shop_name_servers}<p>دامنهٔ <bdi dir="ltr">{$shop_domain}</bdi> هنوز به {if $shop_is_site}سایت{else}فروشگاه{/if} شما نمی‌رسد.
 لطفاً در جایی که دامنه را ثبت کرده‌اید این نیم‌سرورها را تنظیم کنید: <bdi dir="ltr">{$shop_name_servers}</bdi>. پس از آن اتصال امن (https)
 خودبه‌خود برقرار می‌شود.</p>{/if}
