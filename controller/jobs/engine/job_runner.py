@@ -59,16 +59,21 @@ class JobRunner:
         self._tools_for = tools_for
         self._owner = owner
         self._clock = clock
-        #: One panel for all work on a job in one go: it may cache what it read.
-        self._kept: dict[str, Tools] = {}
+        #: One panel for all work on an attempt in one go, with the attempt: it may cache what it read. An operator
+        #: who retries a job that is still held has mended something: that is read anew.
+        self._kept: dict[str, tuple[int, Tools]] = {}
         #: The jobs being worked on now.
         self._held: dict[str, Claimed] = {}
 
     def _tools(self, job: Job) -> Tools:
-        if job.id not in self._kept:
+        # The first attempt is counted when it begins
+        attempt = max(job.attempt, 1)
+        kept = self._kept.get(job.id)
+        if kept is None or kept[0] != attempt:
             held = self._held[job.id]
-            self._kept[job.id] = replace(self._tools_for(job), lease=held.lease, known=held.known)
-        return self._kept[job.id]
+            known = held.known if kept is None else None
+            kept = self._kept[job.id] = attempt, replace(self._tools_for(job), lease=held.lease, known=known)
+        return kept[1]
 
     def advance(self, job_id: str) -> bool:
         """Move the job on; return False when another worker holds it.
