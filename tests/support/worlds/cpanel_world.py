@@ -192,9 +192,10 @@ class CpanelWorld(World):
         return self.start_agent(job).wait(AGENT_SECONDS)
 
     def wait_for_agent(self, job):
-        """Wait until no process of the account's agent runs."""
+        """Wait until no process of the account's agent runs, the shells that start it included."""
         deadline = time.monotonic() + AGENT_SECONDS
-        while (found := subprocess.run(["pgrep", "-u", job.account, "python"], capture_output=True)).stdout:
+        looked_for = ["pgrep", "-u", job.account, "-f", r"/\.shoplaunch/|python"]
+        while (found := subprocess.run(looked_for, capture_output=True)).stdout:
             assert time.monotonic() < deadline, found.stdout
             time.sleep(0.05)
 
