@@ -60,7 +60,8 @@ def change(actor: Actor, name: str, **changes: Any) -> ApiKey:
     """Change the key's permissions to `changes` (fields of ApiKey); return it. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> ApiKey:
-        key = replace(api_keys.get(connection, name), **changes)
+        # Two who change it at once: none writes back what it was allowed before the other one
+        key = replace(api_keys.get(connection, name, lock=True), **changes)
         _require_known(connection, key)
         api_keys.change(connection, key)
         return key
@@ -74,7 +75,7 @@ def renew(actor: Actor, name: str) -> str:
     encrypted = actor.keys().encrypt(secret)
 
     def work(connection: sa.Connection) -> str:
-        api_keys.get(connection, name)
+        api_keys.get(connection, name, lock=True)
         api_keys.renew(connection, name, encrypted)
         return secret
 
@@ -85,7 +86,7 @@ def revoke(actor: Actor, name: str) -> None:
     """Revoke the key: its signatures are refused. Raises ShoplaunchError `key_unknown`."""
 
     def work(connection: sa.Connection) -> None:
-        api_keys.get(connection, name)
+        api_keys.get(connection, name, lock=True)
         api_keys.revoke(connection, name, database_now(connection))
 
     actor.change("key revoke", name, work)

@@ -38,7 +38,7 @@ def get(actor: Actor, name: str, now: float) -> Operator:
     """Return the operator. Raises ShoplaunchError `user_unknown`."""
     found = next((one for one in listed(actor, now) if one.user == name), None)
     if found is None:
-        raise ShoplaunchError("user_unknown", f"there is no operator {name[:80]!r}")
+        raise rows.unknown(name)
     return found
 
 
@@ -60,7 +60,7 @@ def add(actor: Actor, name: str, password: str, role: str = ADMINISTER) -> None:
             raise ShoplaunchError(
                 "name_taken", f"the operator {there} is there; `shoplaunch user password {there}` gives a new password"
             )
-        access.set_operator(connection, name, hashed, database_now(connection))
+        access.add_operator(connection, name, hashed, database_now(connection))
         if role != ADMINISTER:
             rows.set_role(connection, name, _known(role))
 
@@ -73,7 +73,9 @@ def set_password(actor: Actor, name: str, password: str) -> None:
 
     def work(connection: sa.Connection) -> None:
         rows.role(connection, name)
-        access.set_operator(connection, name, hashed, database_now(connection))
+        if not access.set_password(connection, name, hashed):
+            # Removed since the look above: never added anew, with a role that operator did not have
+            raise rows.unknown(name)
 
     actor.change("user password", name, work)
 

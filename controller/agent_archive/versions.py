@@ -9,15 +9,15 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from controller.agent_archive.build import FILE_MODE, packed
 from controller.agent_archive.bytecode import BYTECODE
-from controller.files import alone, write_durably
+from controller.files import alone, unfinished, write_durably
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 
@@ -62,13 +62,18 @@ def installed(folder: Path) -> AgentFiles:
     return _read(folder)
 
 
-def alone_with_agents(folder: Path) -> AbstractContextManager[None]:
+@contextmanager
+def alone_with_agents(folder: Path) -> Iterator[None]:
     """Wait until nobody else installs an agent in `folder`, keeps one, removes one or gives one to a channel.
 
-    Each would go on with what the other has replaced. Raises OSError.
+    Each would go on with what the other has replaced. What was killed while it wrote one goes. Raises OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return alone(folder)
+    with alone(folder):
+        for place in (folder, *(folder / FOLDER / version for version in kept(folder))):
+            for path in unfinished(place):
+                path.unlink(missing_ok=True)
+        yield
 
 
 def files(folder: Path, version: str) -> AgentFiles:

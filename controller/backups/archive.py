@@ -19,8 +19,6 @@ HEADER, INDEX = "backup.json", "index.json"
 DATABASE = "database"
 #: The whole database in one member: format 1.
 OLD_DATABASE = "database.json"
-#: The folder in which a restore puts the files first, in the installation's own.
-STAGING = ".restoring"
 FOLDERS = ("keys", "agent")
 #: A piece ends after the row that makes it this long.
 PIECE_BYTES = 1024 * 1024

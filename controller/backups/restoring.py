@@ -6,18 +6,16 @@ the next process moves the staged files into place; before it, the next process 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from controller.access.restores import STAGING, restoring
 from controller.backups import aftermath, loading
 from controller.backups.aftermath import Review
-from controller.backups.archive import STAGING
 from controller.backups.loading import Source
 from controller.backups.reading import Nobody, Passphrase, read
 from controller.bundles.pack.progress import NoProgress, Progress
@@ -44,7 +42,7 @@ def restore(
     """
     settle(config)
     watched = progress or NoProgress()
-    with _alone(config.home):
+    with restoring(config.home):
         try:
             _restore(config, source, passphrase or _no_passphrase, watched)
         except BaseException:
@@ -159,7 +157,7 @@ def settle(config: Config) -> bool:
     """
     if not (config.home / STAGING).is_dir():
         return False
-    with _alone(config.home):
+    with restoring(config.home):
         return _settle(config)
 
 
@@ -198,16 +196,3 @@ def _put_in_place(home: Path, files: Path) -> None:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.replace(target)
         sync_folder(target.parent)
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Lock this home against other restores. Raises restore_running."""
-    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise ShoplaunchError("restore_running", f"a restore into {home} is under way") from None
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import sqlalchemy as sa
 
+from controller.access.restores import STAGING
 from controller.backups import archive, snapshot
 from controller.backups.sealing import SealingWriter
 from controller.bundles.pack.progress import NoProgress, Progress
@@ -82,7 +83,7 @@ def write_backup(
         for _try in range(_TRIES):
             keys = _keys(config.home)
             with snapshot.snapshot(engine) as connection:
-                if (config.home / archive.STAGING).exists():
+                if (config.home / STAGING).exists():
                     # The rows may be the restored ones already, and the keys those before
                     raise ShoplaunchError("restore_running", f"a restore into {config.home} is under way")
                 # Rows and the keys that decrypt them must be of the same moment

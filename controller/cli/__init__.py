@@ -17,7 +17,7 @@ from controller.follow_up_kinds import KINDS
 from controller.settings.loading import home_folder, load_config
 from shared.errors import ShoplaunchError
 
-#: The value of controller.backups.restoring, repeated here because importing it takes longer than many commands.
+#: The value of controller.access.restores, repeated here because importing it takes longer than many commands.
 RESTORING = ".restoring"
 #: Modules of the commands that run on.
 SERVICES = ("serve", "worker")

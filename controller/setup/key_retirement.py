@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from controller.access.actor import COMMAND_LINE, command_line
+from controller.access.restores import kept_out
 from controller.bundles.pack.progress import Progress
 from controller.db import tables
 from controller.db.connection.clock import AHEAD_SECONDS, database_now
@@ -69,16 +70,23 @@ def retire(
     """Retire all keys but the newest; return what was done, None when there were no others.
 
     `install_agent` builds the agent that knows the given keys. `at_once` does not wait for jobs under way: their agents
-    are refused, and they need a retry. Raises ShoplaunchError `keys_in_use`.
+    are refused, and they need a retry. Raises ShoplaunchError `keys_in_use`, `restore_running`.
     """
-    old = old_files(config.keys)
-    if not old:
+    if not old_files(config.keys):
         with alone(config.keys):
             remove_unfinished(config.keys)
         return None
+    # Rows that are restored meanwhile need keys that are ended here
+    with kept_out(config.home):
+        return _retire(config, install_agent, progress, at_once=at_once)
+
+
+def _retire(config: Config, install_agent: Callable[[Keys], object], progress: Progress, *, at_once: bool) -> Retired:
     engine = command_line(config).engine
-    _require_unused(engine, max(path.stat().st_mtime for path in old), at_once)
+    # First: what is made after the look below is of no process that it sees, and retires none of these
     keys = load_keys(config.keys)
+    changed_at = max((path.stat().st_mtime for path in old_files(config.keys)), default=0.0)
+    _require_unused(engine, changed_at, at_once)
     sealed, unreadable = _seal_anew(engine, keys, progress)
     resigned = _sign_anew(engine, keys, progress)
     with alone(config.keys):

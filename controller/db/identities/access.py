@@ -37,15 +37,18 @@ def remove_operator(connection: sa.Connection, user: str) -> None:
     sessions.end_all(connection, user)
 
 
-def set_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
-    """Add the operator, or set the password; sessions begun with another password end."""
-    if password_hash(connection, user) is None:
-        # A removed operator who is added again must not take over old sessions
-        first = {"generation": secrets.randbelow(2**30)}
-        connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
-    else:
-        connection.execute(sa.update(operators).where(operators.c.user == user).values(password_hash=hashed))
-        end_sessions(connection, user)
+def add_operator(connection: sa.Connection, user: str, hashed: str, now: float) -> None:
+    """Add the operator, of whom there is none yet."""
+    # A removed operator who is added again must not take over old sessions
+    first = {"generation": secrets.randbelow(2**30)}
+    connection.execute(sa.insert(operators).values(user=user, password_hash=hashed, created_at=now, **first))
+
+
+def set_password(connection: sa.Connection, user: str, hashed: str) -> bool:
+    """Set the operator's password and end the sessions begun with another one; return whether there is the operator."""
+    is_there = connection.execute(sa.update(operators).where(operators.c.user == user).values(password_hash=hashed))
+    end_sessions(connection, user)
+    return is_there.rowcount == 1
 
 
 def list_operators(connection: sa.Connection, *, lock: bool = False) -> list[str]:

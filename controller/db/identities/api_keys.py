@@ -88,9 +88,9 @@ def find(connection: sa.Connection, name: str, *, lock: bool = False) -> ApiKey 
     return None if row is None or row.name != name else _key(row)
 
 
-def get(connection: sa.Connection, name: str) -> ApiKey:
-    """Return the key, which must not be revoked. Raises ShoplaunchError `key_unknown`."""
-    found = find(connection, name)
+def get(connection: sa.Connection, name: str, *, lock: bool = False) -> ApiKey:
+    """As `find`, of a key that is not revoked. Raises ShoplaunchError `key_unknown`."""
+    found = find(connection, name, lock=lock)
     if found is None or found.revoked_at is not None:
         what = "is revoked" if found else "is none of this installation"
         raise ShoplaunchError("key_unknown", f"the key {name[:80]!r} {what}")

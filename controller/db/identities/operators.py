@@ -61,8 +61,13 @@ def role(connection: sa.Connection, user: str) -> str:
     found = connection.execute(sa.select(operators.c.user, operators.c.role).where(_where(user))).first()
     # MariaDB ignores trailing blanks when it compares names
     if found is None or found.user != user:
-        raise ShoplaunchError("user_unknown", f"there is no operator {user[:80]!r}")
+        raise unknown(user)
     return str(found.role)
+
+
+def unknown(user: str) -> ShoplaunchError:
+    """Return the error that there is no operator of this name."""
+    return ShoplaunchError("user_unknown", f"there is no operator {user[:80]!r}")
 
 
 def set_role(connection: sa.Connection, user: str, wanted: str) -> None:

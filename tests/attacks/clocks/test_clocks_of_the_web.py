@@ -35,7 +35,7 @@ def browser(world, ahead=0):
 @pytest.fixture
 def operator(world):
     """The name of somebody who may sign in."""
-    transact(world.engine, lambda connection: access.set_operator(connection, "olga", "x", world.clock()))
+    transact(world.engine, lambda connection: access.add_operator(connection, "olga", "x", world.clock()))
     return "olga"
 
 

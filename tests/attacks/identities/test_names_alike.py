@@ -32,7 +32,7 @@ def actor(tmp_path):
 
 
 def put(actor, name):
-    transact(actor.engine, lambda connection: access.set_operator(connection, name, "x", NOW))
+    transact(actor.engine, lambda connection: access.add_operator(connection, name, "x", NOW))
 
 
 def names(actor):

@@ -65,6 +65,26 @@ def test_two_who_demote_each_other_leave_one(actor, how):
     assert administrators(actor) == ["nora"]
 
 
+@attack(
+    "an operator is removed at the very instant at which another administrator gives that operator a new password",
+    "nobody of that name is there afterwards: least of all with the role that new operators have",
+)
+def test_who_is_removed_gets_no_new_password(actor, monkeypatch):
+    operators.add(actor, "olga", PASSWORD, "look")
+    real = rows.role
+
+    def removed_meanwhile(connection, user):
+        found = real(connection, user)
+        monkeypatch.setattr(rows, "role", real)
+        operators.remove(actor, "olga")
+        return found
+
+    monkeypatch.setattr(rows, "role", removed_meanwhile)
+    with pytest.raises(ShoplaunchError, match="user_unknown"):
+        operators.set_password(actor, "olga", PASSWORD + PASSWORD)
+    assert [one.user for one in operators.listed(actor, 0.0)] == ["nora", "omid"]
+
+
 @attack("the last administrator removes himself or takes his own role away", "it is refused, and the role stays")
 def test_the_last_administrator_stays(tmp_path):
     environment = {"SHOPLAUNCH_HOME": str(tmp_path / "home")}

@@ -159,6 +159,20 @@ def test_the_rate_of_a_key_holds_over_several_servers(actors):
     assert [getattr(one, "code", one) for one in found if one is not None] == ["key_throttled"]
 
 
+@attack(
+    "two operators limit a key of a billing system at the same instant, one to a server, the other to fewer operations",
+    "both limits hold: neither writes back what the key was allowed before",
+)
+def test_two_limits_of_a_key_both_hold(actors):
+    billing_keys.add(actors[0], ApiKey("billing"))
+    transact(actors[0].engine, lambda connection: servers.add(connection, SERVER, 0.0))
+    meet_before([actor.engine for actor in actors], "UPDATE api_keys")
+    limits = ({"servers": (SERVER.name,)}, {"operations": ()})
+    at_once(*(partial(billing_keys.change, actor, "billing", **one) for actor, one in zip(actors, limits, strict=True)))
+    found = billing_keys.get(actors[0], "billing")
+    assert (found.servers, found.operations) == ((SERVER.name,), ())
+
+
 @attack("two who have read the same recovery code use it at two servers at the same instant", "it serves once")
 def test_a_recovery_code_serves_once_at_two_servers(actors):
     operators.add(actors[0], "nora", PASSWORD)

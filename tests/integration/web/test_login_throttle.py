@@ -30,7 +30,7 @@ def clock():
 @pytest.fixture
 def throttle(engine, clock):
     # The rows of the operators are what attempts wait for each other at
-    transact(engine, lambda connection: access.set_operator(connection, "nora", "a hash", clock()))
+    transact(engine, lambda connection: access.add_operator(connection, "nora", "a hash", clock()))
     return LoginThrottle(engine, clock)
 
 

@@ -38,8 +38,8 @@ class Home:
 
     order, put, put_step, certify = Site.order, Site.put, Site.put_step, Site.certify
 
-    def __init__(self, folder):
-        self.environment = {"SHOPLAUNCH_HOME": str(folder)}
+    def __init__(self, folder, **settings):
+        self.environment = {"SHOPLAUNCH_HOME": str(folder), **settings}
         self.config = load_config(self.environment)
         install(self.config)
         for user in (OPERATOR, OTHER):

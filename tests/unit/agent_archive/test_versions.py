@@ -7,7 +7,9 @@ import pytest
 
 from controller.agent_archive import versions
 from controller.agent_archive.build import build_agent, launcher
+from controller.files import write_durably
 from shared.errors import ShoplaunchError
+from tests.support.killed_at_changes import killed_at
 
 KEY, NEWER = b"k" * 32, b"n" * 32
 
@@ -70,3 +72,13 @@ def test_a_version_cut_off_while_it_came_or_went_is_none(folder, left):
     assert versions.files(folder, version) == versions.installed(folder)
     assert versions.keep(folder) == version
     assert versions.kept(folder) == [version]
+
+
+def test_what_was_killed_while_it_wrote_an_agent_goes_with_the_next(folder):
+    kept = folder / versions.FOLDER / versions.keep(folder)
+    for path in (folder / "agent.pyz", folder / "run", kept / "agent.pyz"):
+        # Opened is the first change, renamed the second
+        assert killed_at(lambda path=path: write_durably(path, b"PK another", 0o644), 2)
+        assert len(list(path.parent.glob(".*"))) == 1 + (path.name == "run")
+    with versions.alone_with_agents(folder):
+        assert not [path for path in folder.rglob(".*") if path.is_file()]
