@@ -27,13 +27,19 @@ from controller.jobs.lifecycle import bundle_readers
 from controller.product_kind import SHOP
 from controller.recipes.registry import recipe_of
 from controller.settings.sections import Config
+from shared.archive import MAX_DIRECTORY_BYTES
 from shared.encoding import sha256_file
 from shared.errors import ShoplaunchError
 
 if TYPE_CHECKING:
     from shared.documents import Manifest
 
-_COPY_BYTES = 1024 * 1024
+_MB = 1024 * 1024
+_COPY_BYTES = _MB
+#: What stays free of the disk: the controller's database may lie there, too.
+_ROOM_BYTES = 32 * _MB
+#: Of a bundle's file for each member, besides its content.
+_MORE_BYTES = 4096
 _REFUSALS = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EROFS: "read_only"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 #: Manifests in memory; larger ones are read each time.
@@ -73,7 +79,9 @@ class Bundles:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
         # Two of the same name would change one file
-        with alone(folder), _copied(source, folder / f".{name}.new") as copy:
+        size = _size(source)
+        _require_room(folder, size)
+        with alone(folder), _copied(source, folder / f".{name}.new", size) as copy:
             bundle = _inspected(name, copy, DatabaseClock(self._engine)())
             transact(self._engine, lambda connection: _noted(connection, bundle, paid))
             copy.replace(self.path(name))
@@ -138,14 +146,38 @@ def _state(path: Path) -> _State | None:
     return _State(*(getattr(found, name) for name in _State._fields))
 
 
+def _size(source: Path) -> int:
+    """Return the size of the bundle at `source`, of which nothing but its directory and manifest are verified yet.
+
+    Raises ShoplaunchError as `open_bundle` does, `bundle_damaged` for one with holes.
+    """
+    with open_bundle(source) as opened:
+        filled = opened.manifest_bytes + sum(member["size"] for member in opened.manifest["members"])
+        most = filled + _MORE_BYTES * (1 + len(opened.manifest["members"])) + MAX_DIRECTORY_BYTES
+        if opened.size > most:
+            raise ShoplaunchError("bundle_damaged", f"the bundle has {opened.size} bytes, its members {filled}")
+        return opened.size
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Raise ShoplaunchError `disk_full` unless a file of this size leaves the folder's disk enough for others."""
+    free = shutil.disk_usage(folder).free
+    if free < size + _ROOM_BYTES:
+        needed = f"{size / _MB:.0f} MB and {_ROOM_BYTES // _MB} MB for the controller"
+        raise ShoplaunchError("disk_full", f"{folder}: {free // _MB} MB are free; the bundle needs {needed}")
+
+
 @contextmanager
-def _copied(source: Path, target: Path) -> Iterator[Path]:
-    """Yield a copy of `source` that only the folder's owner can read; it is removed afterwards unless it was moved."""
+def _copied(source: Path, target: Path, size: int) -> Iterator[Path]:
+    """Yield a copy of the first `size` bytes of `source` that only the folder's owner can read; it is removed
+    afterwards unless it was moved."""
     try:
         try:
             target.unlink(missing_ok=True)
             with source.open("rb") as stream, open_private(target) as copy:
-                shutil.copyfileobj(stream, copy, _COPY_BYTES)
+                while size and (piece := stream.read(min(size, _COPY_BYTES))):
+                    copy.write(piece)
+                    size -= len(piece)
                 copy.flush()
                 os.fsync(copy.fileno())
         except PermissionError:
