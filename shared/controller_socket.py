@@ -9,6 +9,7 @@ write access for others.
 import os
 import socket
 import stat
+import time
 
 from shared.database.unix_socket import hops, peer_uid
 from shared.errors import ShoplaunchError
@@ -16,6 +17,7 @@ from shared.errors import ShoplaunchError
 #: Longer paths do not fit into a socket address.
 PATH_BYTES = 107
 ROOT = 0
+_PAUSE_SECONDS = 0.02
 
 
 def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.socket":
@@ -28,8 +30,7 @@ def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.sock
     try:
         for real in hops(path):
             check_place(real, users)
-        found.settimeout(seconds)
-        found.connect(real)
+        _enter(found, real, time.monotonic() + seconds)
         _check_user(peer_uid(found), users, "who listens at " + real)
     except OSError as error:
         found.close()
@@ -38,6 +39,19 @@ def connect(path: str, seconds: float, uid: "int | None" = None) -> "socket.sock
         found.close()
         raise
     return found
+
+
+def _enter(found: "socket.socket", real: str, until: float) -> None:
+    """Connect to the socket `real`. While the queue of who listens there is full, wait until `until` (monotonic): of
+    that the system says at once that it would have to wait. Raises OSError."""
+    while True:
+        found.settimeout(max(until - time.monotonic(), _PAUSE_SECONDS))
+        try:
+            return found.connect(real)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise socket.timeout("time-out")
+        time.sleep(_PAUSE_SECONDS)
 
 
 def check_place(real: str, users: "tuple[int, ...]") -> None:

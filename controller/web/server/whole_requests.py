@@ -10,6 +10,8 @@ import socket
 import sys
 import termios
 import time
+from collections import Counter
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -18,6 +20,7 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from controller.web.server.arrival import Arrival
+from shared.database.unix_socket import peer_uid
 
 #: Time for a whole request, from the connection or the request before it on; the shorter one while the process ends.
 ARRIVAL_SECONDS = 30.0
@@ -83,6 +86,8 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
         self.arrival: Arrival | None = None
+        #: Who connects: a user of this machine by uid, or a network address.
+        self.sender: Hashable = ""
         #: Deadline for its request to be complete, or for reading on at its end.
         self.until = 0.0
         self.drained = 0
@@ -107,6 +112,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.cfg.set("forwarder_headers", "")
         #: Connections with an incomplete request, the oldest first.
         self._arriving: dict[Connection, None] = {}
+        #: How many of them each sender has.
+        self._senders: Counter[Hashable] = Counter()
         #: Those of them whose request is complete, while earlier responses are still unread.
         self._unread: dict[Connection, None] = {}
         #: Those that got their last response, the oldest first.
@@ -132,7 +139,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self.nr_conns += 1
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BYTES)
-        self._await(Connection(self.cfg, connected, address, listener.getsockname()))
+        conn = Connection(self.cfg, connected, address, listener.getsockname())
+        conn.sender = _sender(connected, address)
+        self._await(conn)
 
     def on_client_socket_readable(self, conn: object, client: socket.socket) -> None:
         """See ThreadWorker.on_client_socket_readable: the next request on a kept-alive connection."""
@@ -189,7 +198,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif self._ending:
             self._close(next(iter(self._ending)))
         elif self._arriving:
-            self._give_up(next(iter(self._arriving)))
+            self._make_way()
         else:
             # All threads are busy: pause, so as not to ask again at once
             time.sleep(_PAUSE_SECONDS)
@@ -207,13 +216,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.arrival = Arrival(data)
         conn.until = time.monotonic() + ARRIVAL_SECONDS
         self._arriving[conn] = None
+        self._senders[conn.sender] += 1
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read, conn))
         if conn.arrival.is_whole():
             self._hand_over(conn)
         else:
             self._read(conn, conn.sock)
         if len(self._arriving) > ALL_CONNECTIONS:
-            self._give_up(next(iter(self._arriving)))
+            self._make_way()
 
     def _read(self, conn: Connection, _client: socket.socket) -> None:
         if conn not in self._arriving:
@@ -251,10 +261,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _stop_waiting(self, conn: Connection) -> None:
         del self._arriving[conn]
+        self._senders[conn.sender] -= 1
+        if not self._senders[conn.sender]:
+            del self._senders[conn.sender]
         if conn in self._unread:
             del self._unread[conn]
         else:
             self.poller.unregister(conn.sock)
+
+    def _make_way(self) -> None:
+        """Give up the incomplete request that has waited longest, of the sender with most: nobody closes others' by
+        opening connections without end."""
+        most = max(self._senders.values())
+        self._give_up(next(conn for conn in self._arriving if self._senders[conn.sender] == most))
 
     def _give_up(self, conn: Connection) -> None:
         self._stop_waiting(conn)
@@ -292,6 +311,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
+
+
+def _sender(connected: socket.socket, address: object) -> Hashable:
+    """Return who connects: the uid of a user of this machine, an IPv4 address, or the network of an IPv6 address."""
+    try:
+        if connected.family == socket.AF_UNIX:
+            return peer_uid(connected)
+        host = address[0] if isinstance(address, tuple) else ""
+        return ":".join(host.split(":")[:4])
+    except OSError:
+        # It has left already
+        return ""
 
 
 def _received(client: socket.socket) -> bytes | None:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from controller.doctor import web
 from controller.jobs.agent_link import job_file
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.server import agent_socket
+from shared import controller_socket
 from shared.errors import ShoplaunchError
 from shared.events import make_event
 from tests.attacks.co_tenants.false_controller import MALLORY, FalseController
@@ -167,6 +169,67 @@ def test_nothing_but_what_agents_need_is_behind_the_socket(site, serve, target):
     running = serve().wait()
     assert [ask(running.path, method, target) for method in ("GET", "POST")] == [404, 404]
     assert ask(running.path, "POST", job_file.EVENTS_PATH) == 401
+
+
+#: Opens connections, sends half a request on each, and keeps them until its input ends.
+_HALVES = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 2000))
+kept = []
+for _ in range(int(sys.argv[2])):
+    kept.append(socket.socket(socket.AF_UNIX))
+    kept[-1].connect(sys.argv[1])
+    kept[-1].sendall(b"POST /api/v1/agent/events HTTP/1.1\\r\\nHost: x\\r\\n")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@attack(
+    "An account opens connections to the agents' socket without end, and sends half a request on each.",
+    "Its own make room for each other: a request that has begun, of another account or over the network, is answered.",
+)
+def test_who_opens_most_at_the_socket_makes_room(site, serve):
+    running = serve().wait()
+    for above in running.path.parents:
+        if above.is_relative_to(site.home):
+            above.chmod(above.stat().st_mode | 0o011)
+    begun = socket.create_connection(("127.0.0.1", site.port), WAIT_SECONDS)
+    another = controller_socket.connect(str(running.path), WAIT_SECONDS)
+    for one in (begun, another):
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+    where = str(running.path.parent / os.readlink(running.path))
+    account = subprocess.Popen(
+        ["/usr/bin/python3", "-I", "-S", "-c", _HALVES, where, "400"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        user=MALLORY, group=MALLORY, extra_groups=[], cwd="/",
+    )  # fmt: skip
+    with account, begun, another:
+        assert account.stdout.readline() == b"ready\n"
+        time.sleep(1)
+        for one, status in ((begun, b"200"), (another, b"404")):
+            one.sendall(b"Connection: close\r\n\r\n")
+            assert one.recv(12) == b"HTTP/1.1 " + status
+        account.stdin.close()
+
+
+@attack(
+    "An account fills the queue of the agents' socket, faster than the controller accepts.",
+    "Agents wait for room there, as at a port: their reports are not refused.",
+)
+def test_agents_wait_at_a_full_queue(tmp_path):
+    path = str(tmp_path / "socket")
+    listener, account = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    with listener, account, ThreadPoolExecutor() as pool:
+        listener.bind(path)
+        listener.listen(0)
+        account.connect(path)
+        waiting = pool.submit(controller_socket.connect, path, WAIT_SECONDS)
+        time.sleep(0.2)
+        assert not waiting.done()
+        listener.accept()[0].close()
+        # It is not accepted: the queue is full again
+        with waiting.result(WAIT_SECONDS), pytest.raises(OSError, match="time-out"):
+            controller_socket.connect(path, 0.1)
 
 
 @attack(

@@ -45,12 +45,13 @@ PARTS = {
 
 
 @contextlib.contextmanager
-def open_to(site, count, part):
-    """So many connections have sent `part` and nothing more."""
+def open_to(site, count, part, sender="127.0.0.1"):
+    """So many connections of the address `sender` have sent `part` and nothing more."""
     with contextlib.ExitStack() as stack:
         found = []
         for _ in range(count):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS))
+            opened = socket.create_connection(("127.0.0.1", site.port), SECONDS, (sender, 0))
+            connection = stack.enter_context(opened)
             connection.sendall(part.replace(b"%d", b"%d" % time.time(), 1))
             found.append(connection)
         yield found
@@ -182,6 +183,18 @@ def test_connections_that_are_kept_keep_nobody_out(site, first):
         time.sleep(1)
         for _ in range(3):
             assert requests.get(site.url + "/healthz", timeout=SECONDS).status_code == 200
+
+
+@attack(
+    "a stranger opens connections and sends half a request on each, faster than others' requests come over the network",
+    "those of the stranger make room for each other: a request of another address that has begun is answered",
+)
+def test_who_opens_most_makes_room(site):
+    begun = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    with more_files(2 * MANY), open_to(site, 1, begun) as (first,), open_to(site, MANY, begun, "127.0.0.2"):
+        time.sleep(1)
+        first.sendall(b"\r\n")
+        assert answer(first).startswith(b"HTTP/1.1 200 ")
 
 
 @attack(
