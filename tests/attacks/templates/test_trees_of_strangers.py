@@ -21,6 +21,7 @@ from controller.recipes.tree import htaccess, missing_files
 from controller.recipes.wordpress import facts
 from shared.bundle import MAX_PATH_PARTS
 from shared.errors import ShoplaunchError
+from tests.attacks.co_tenants.false_controller import MALLORY
 from tests.attacks.table import attack
 
 NOTHING_LEFT_OUT = lambda _path, _is_folder: None  # noqa: E731
@@ -157,3 +158,26 @@ def test_a_number_of_thousands_of_digits_is_reported(number):
     with pytest.raises(ShoplaunchError, match="digits") as problem:
         literal.read_returned(b"<?php return ['a' => %b];" % number, "parameters.php")
     assert problem.value.code == "config_unreadable"
+
+
+@pytest.mark.root
+@attack(
+    "A template's owner has a hard link to somebody else's file, which only that one and root may read, in the tree",
+    "it is refused by name as a link out of the tree: root's packing would read it in the owner's place",
+)
+def test_a_hard_link_to_what_its_owner_may_not_read_is_refused(tmp_path):
+    secret, root = tmp_path / "secret", tmp_path / "shop"
+    secret.write_text("of somebody else")
+    secret.chmod(0o640)
+    root.mkdir()
+    os.link(secret, root / "config.txt")
+    os.chown(root, MALLORY, MALLORY)
+    with pytest.raises(ShoplaunchError) as refused:
+        list(Tree(root).entries(NOTHING_LEFT_OUT))
+    assert refused.value.code == "tree_link_outside" and "config.txt" in refused.value.message
+    # Its own, or one that everybody may read, is packed
+    os.chown(secret, MALLORY, MALLORY)
+    assert [entry.path for entry in Tree(root).entries(NOTHING_LEFT_OUT)] == [b"config.txt"]
+    os.chown(secret, 0, 0)
+    secret.chmod(0o644)
+    assert [entry.path for entry in Tree(root).entries(NOTHING_LEFT_OUT)] == [b"config.txt"]

@@ -223,11 +223,20 @@ class Tree:
         if stat.S_ISDIR(status.mode):
             return Entry(path, "directory", status)
         if stat.S_ISREG(status.mode):
+            self._require_own(path, item.stat(follow_symlinks=False))
             # Hard links are packed as plain files: each name gets its own copy
             return Entry(path, "file", status)
         if stat.S_ISLNK(status.mode):
             return Entry(path, "link", status, self._target(path, os.fsencode(os.readlink(item.name, dir_fd=here))))
         raise ShoplaunchError("tree_unreadable", f"{_shown(path)} is a device")
+
+    def _require_own(self, path: bytes, found: os.stat_result) -> None:
+        """Raise ShoplaunchError `tree_link_outside` for a hard link to what the root's owner may not read: not every
+        system refuses such a link, and root reads it."""
+        may_read = found.st_uid == os.fstat(self._folders.root).st_uid or found.st_mode & stat.S_IROTH
+        if found.st_nlink > 1 and not may_read:
+            what = f"{_shown(path)} is a hard link to a file of uid {found.st_uid}"
+            raise ShoplaunchError("tree_link_outside", what)
 
     def _target(self, path: bytes, target: bytes) -> bytes:
         """Return a link's target relative to the link, inside the tree."""
