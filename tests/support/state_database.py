@@ -3,7 +3,7 @@
 import functools
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from controller.db import migrate
-from controller.db.connection.engine import make_engine
+from controller.db.connection.engine import MOST, make_engine
+from shared.errors import ShoplaunchError
 
 #: Databases that hold a controller's state.
 KINDS = ("sqlite", "mariadb", "postgresql")
@@ -46,6 +47,24 @@ def on_sqlite(folder):
     make_tables(engine)
     yield engine
     engine.dispose()
+
+
+@contextmanager
+def no_free_connection(engine):
+    """All connections that a process may have are lent: who asks for one gets database_busy, and at once."""
+    pool = engine.pool
+    waits, pool._timeout = pool._timeout, 0.1
+    lent = []
+    try:
+        while len(lent) < MOST:
+            # Those that are lent come back one after the other
+            with suppress(ShoplaunchError):
+                lent.append(engine.connect())
+        yield
+    finally:
+        pool._timeout = waits
+        for connection in lent:
+            connection.close()
 
 
 def make_tables(engine):

@@ -95,6 +95,8 @@ class Worker:
         self._looking: Counter[str] = Counter()
         self._rests: dict[str, float] = {}
         self._guard = threading.Lock()
+        #: The hints of the round under way.
+        self._hints_taken: set[str] = set()
         #: Whether jobs were due in the last round that had no room, and whether there was none at all.
         self._is_short = self._is_full = False
         #: How long jobs are left to other workers, and whether some were.
@@ -201,6 +203,17 @@ class Worker:
             if self._visits.is_look_due():
                 self._begin_visits(places, self._finished())
             return
+        try:
+            self._begin_due(busy)
+        except BaseException as problem:
+            self._give_back_hints()
+            if not isinstance(problem, ShoplaunchError):
+                raise
+            LOG.warning("%s: %s", problem.code, problem.message)
+            self._is_short = False
+
+    def _begin_due(self, busy: Iterable[str]) -> None:
+        """As `_begin`, where there is room. Raises database_busy."""
         places, found = self._due(busy)
         with self._guard:
             now = time.monotonic()
@@ -284,6 +297,7 @@ class Worker:
             return drain()
         except ShoplaunchError as error:
             LOG.warning("%s: %s", error.code, error.message)
+            due_hint.give_back([server])
         except BaseException as problem:  # noqa: BLE001 - the next round begins another drain
             report(f"the jobs of {server} could not be moved on", problem)
             with self._guard:
@@ -295,11 +309,11 @@ class Worker:
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         """Return (the places while drains of the servers `busy` are under way, the servers to begin with): all that
         have due jobs; with other workers around, those that were hinted at, and jobs that nobody has begun with for a
-        while."""
-        hinted = due_hint.taken()
+        while. Raises database_busy."""
+        hinted = self._hints_taken = due_hint.taken()
         self._pass_on(hinted)
         places, found = self._look(busy)
-        found = [one for one in found if one.server in self._own]
+        found = self._own_of(found, hinted)
         if due_hint.EVERY in hinted or not found or not self._local_workers.are_there:
             self._leaves_some = False
             return places, found
@@ -309,25 +323,34 @@ class Worker:
             self._patience = _patience()
         return places, [one for one in begun if one.jobs or one.visits]
 
+    def _give_back_hints(self) -> None:
+        """Keep the hints of a round that could not begin with them, for the next one."""
+        due_hint.give_back(self._hints_taken)
+
+    def _own_of(self, found: Iterable[DueServer], hinted: Collection[str]) -> list[DueServer]:
+        """Return one's own of the servers; where the database did not say whose one is its hint waits for the next
+        round."""
+        own = [one for one in found if one.server in self._own]
+        due_hint.give_back(one.server for one in found if one.server in hinted and not self._own.knows(one.server))
+        return own
+
     def _pass_on(self, hinted: Collection[str]) -> None:
         """Let this machine's other workers look where a hint is for a server that is not one's own."""
-        if any(server not in self._own for server in hinted if server != due_hint.EVERY):
+        named = [server for server in hinted if server != due_hint.EVERY]
+        if any(server not in self._own and self._own.leaves(server) for server in named):
             # Which worker serves them is not known here
             self._local_workers.notify()
 
     def _look(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
-        """Return (the places while drains of the servers `busy` are under way, the servers with due jobs)."""
+        """Return (the places while drains of the servers `busy` are under way, the servers with due jobs). Raises
+        database_busy."""
         calls = _waiting()
         if self._is_left():
             return ThreadShares(busy, (), (), calls), []
-        try:
-            with reading(self._engine) as connection:
-                moment = about(self._clock, connection)
-                found, known = due.servers(connection, moment, self._patience)
-                found = visiting.with_slots(connection, moment, found)
-        except ShoplaunchError as error:
-            LOG.warning("%s: %s", error.code, error.message)
-            return ThreadShares(busy, (), (), calls), []
+        with reading(self._engine) as connection:
+            moment = about(self._clock, connection)
+            found, known = due.servers(connection, moment, self._patience)
+            found = visiting.with_slots(connection, moment, found)
         opened = [one.server for one in known if one.is_open]
         return ThreadShares(busy, [one.server for one in known], opened, calls), found
 

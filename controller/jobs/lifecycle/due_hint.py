@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 #: Instead of a server's name: jobs of any server may be due.
 EVERY = ""
@@ -22,6 +23,14 @@ def notify(server: str = EVERY) -> None:
         if len(_SERVERS) < MOST:
             _SERVERS.add(server)
     wake()
+
+
+def give_back(servers: Iterable[str]) -> None:
+    """Keep hints that were taken for a check that failed: the next one has them. Wakes nobody, and counts none."""
+    with _GUARD:
+        for server in servers:
+            if len(_SERVERS) < MOST:
+                _SERVERS.add(server)
 
 
 def wake() -> None:

@@ -24,6 +24,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.loading import load_config
 from controller.settings.sections import EngineConfig
 from shared.errors import ShoplaunchError
+from tests.support.state_database import no_free_connection
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
@@ -134,6 +135,21 @@ def test_a_hint_of_this_machine_begins_the_servers_jobs_though_the_broker_brings
     due_hint.notify("web1")
     wait_until(lambda: world.job(job).state == "dropped")
     assert worker.listener.counts["hints"] == 0 and due_hint.known() == set()
+
+
+def test_a_hint_of_the_broker_outlives_looks_that_the_database_refuses(world, started, url, monkeypatch):
+    monkeypatch.setattr(broker_engine, "SWEEP_SECONDS", 3600.0)
+    worker, config = started(url)
+    wait_until(lambda: worker.listener.is_healthy and worker._sweep_at > 0)
+    job = quietly_ordered(world, monkeypatch)
+    with no_free_connection(world.engine):
+        BrokerHints(link.of(config.engine), Wakeup(config.wakeups)).hint("web1")
+        wait_until(lambda: worker.listener.counts["hints"] == 1)
+        rounds = worker._pulse.rounds
+        wait_until(lambda: worker._pulse.rounds > rounds + 1)
+    wait_until(lambda: world.job(job).state == "dropped")
+    # It was taken once
+    assert worker.listener.counts["hints"] == 1
 
 
 def test_hints_that_come_twice_or_late_or_for_no_server_move_each_job_once(world, started, url, monkeypatch):

@@ -51,6 +51,8 @@ class CeleryEngine(Worker):
         self.listener = Listener(broker, self.hinted, lambda: not self._is_short, self._take_foreign)
         self._hinted: set[str] = set()
         self._hinted_guard = threading.Lock()
+        #: The broker's hints of the round under way.
+        self._broker_hints_taken: set[str] = set()
         #: Servers of other workers, whose hints are passed on in the next round: how often they were before.
         self._foreign: dict[str, int] = {}
         #: Servers that this worker has begun with, and that were due at the last look at all.
@@ -109,12 +111,20 @@ class CeleryEngine(Worker):
     def _heard(self) -> Heard:
         return Heard(self.listener.silence, self.listener.counts["hints"], self.listener.counts["ignored"])
 
+    def _give_back_hints(self) -> None:
+        super()._give_back_hints()
+        with self._hinted_guard:
+            # Of names that strangers sent no more than before
+            self._hinted |= self._broker_hints_taken if len(self._hinted) < MOST_HINTED else set()
+
     def _due(self, busy: Iterable[str]) -> tuple[ThreadShares, Sequence[DueServer]]:
         # Of this machine: what the broker did not take, and what a killed worker left
-        near = due_hint.taken()
+        near = self._hints_taken = due_hint.taken()
         self._pass_on(near)
         with self._hinted_guard:
-            wanted, self._hinted = self._hinted | self._begun | near, set()
+            hinted = self._broker_hints_taken = self._hinted
+            self._hinted = set()
+        wanted = hinted | self._begun | near
         hears, now = self.listener.is_healthy, time.monotonic()
         takes_all = not hears or due_hint.EVERY in near
         sweeps = takes_all or now >= self._sweep_at
@@ -127,6 +137,6 @@ class CeleryEngine(Worker):
             wanted |= names if takes_all else names & self._seen | {one.server for one in found if one.left}
             self._seen = names
             self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
-        mine = [one for one in found if one.server in wanted and one.server in self._own]
+        mine = self._own_of([one for one in found if one.server in wanted], hinted | near)
         self._begun = {one.server for one in mine}
         return places, mine

@@ -52,6 +52,10 @@ class ServersHere:
         """Return whether the server is known to be another worker's. Asks nobody."""
         return server not in self._own or server in self._elsewhere
 
+    def knows(self, server: str) -> bool:
+        """Return whether it is known if the server is one's own. Asks nobody."""
+        return server not in self._own or server in self._known
+
     def look(self) -> bool:
         """Now and then: look where the servers' accounts live, and log once which are left alone. Return False where
         the database did not answer."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from controller.db import due, leases
 from controller.db.connection.clock import Moment
-from controller.db.connection.engine import MOST, reading, transact
+from controller.db.connection.engine import reading, transact
 from controller.db.machines import servers, slots
 from controller.jobs.engine import drain, worker
 from controller.jobs.engine.capacity import slots as held_slots
@@ -18,6 +18,7 @@ from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.clock import START
+from tests.support.state_database import no_free_connection
 from tests.support.waiting import wait_until
 
 LONG = 90.0
@@ -298,18 +299,12 @@ def test_a_clock_that_is_set_takes_no_slot_from_its_holder(engine, step):
     assert transact(engine, lambda c: slots.take(c, "web1", PER_SERVER, "x", later, NOW + 3 * LONG)) == 1
 
 
-def test_a_drain_without_a_free_connection_fails_and_the_next_one_moves_the_job(world, monkeypatch):
+def test_a_drain_without_a_free_connection_fails_and_the_next_one_moves_the_job(world):
     (job,) = many(world, 1)
-    pool = world.engine.pool
-    monkeypatch.setattr(pool, "_timeout", 0.2)
-    lent = [world.engine.connect() for _ in range(MOST)]
-    try:
+    with no_free_connection(world.engine):
         with pytest.raises(ShoplaunchError) as caught:
             world.worker.drain("web1")
         assert caught.value.code == "database_busy"
-    finally:
-        for connection in lent:
-            connection.close()
     assert world.job(job).state == "received"
     assert world.worker.drain("web1") == 1
     assert held(world.engine) == []
