@@ -29,7 +29,10 @@ from controller.telemetry.job_at_hand import working_on
 SECONDS = 10.0
 #: As many due jobs are looked at for one that nobody else claims just now.
 CANDIDATES = 8
-#: A due job whose row is locked, mostly by a report of its agent, is looked for again after this time, so often.
+#: A due job whose row is locked, mostly by a report of its agent, is tried again in the same transaction so soon, and
+#: for so long: no other worker comes first once the row is written, such as the one that this report hints at.
+PAUSE_SECONDS, WAIT_SECONDS = 0.004, 0.04
+#: After that it is looked for again after this time, so often.
 WRITTEN_SECONDS, WRITTEN_TRIES = 0.05, 3
 #: Nobody waits longer for another drain of this process to claim: the database may hold that one up.
 TURN_SECONDS = 1.0
@@ -108,7 +111,12 @@ class Drain:
             slot.lock(connection)
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
-            return *self._next(connection, server, slot, moment, orders), changed
+            claimed, passed = self._next(connection, server, slot, moment, orders)
+            end = time.monotonic() + WAIT_SECONDS
+            while claimed is None and passed and due.skips_locked(connection) and time.monotonic() < end:
+                time.sleep(PAUSE_SECONDS)
+                claimed, passed = self._next(connection, server, slot, at(self._clock, connection), orders)
+            return claimed, passed, changed
 
         with self._turn(server):
             claimed, passed, changed = transact(self._database, work)
