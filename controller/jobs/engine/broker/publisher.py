@@ -87,7 +87,8 @@ class BrokerHints:
             try:
                 for server, passed in servers.items():
                     self._send(server, passed)
-                self._pause = 0.0
+                    # Not by a round that has sent nothing
+                    self._pause = 0.0
             except Exception as problem:  # noqa: BLE001 - of whatever kind: nobody may wait for it
                 self._give_up(problem, list(servers))
             with self._guard:
