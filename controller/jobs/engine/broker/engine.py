@@ -138,5 +138,9 @@ class CeleryEngine(Worker):
             self._seen = names
             self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
         mine = self._own_of([one for one in found if one.server in wanted], hinted | near)
+        for server in hinted & {one.server for one in found}:
+            # Whose it is was not known when the hint came
+            if self._own.leaves(server):
+                self._hints.pass_on(server, 1)
         self._begun = {one.server for one in mine}
         return places, mine
