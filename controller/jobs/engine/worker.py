@@ -200,7 +200,7 @@ class Worker:
         if self._is_full:
             # Hints stay with workers that have room; the end of a drain is the next reason to look for orders
             self._is_short = True
-            if self._visits.is_look_due():
+            if self._visits.is_look_due() and not self._is_left():
                 self._begin_visits(places, self._finished())
             return
         try:
@@ -240,7 +240,8 @@ class Worker:
                 with self._guard:
                     self._looking[server] += 1
                 looked = _once(functools.partial(self._looked, server))
-                visit = functools.partial(self.drain, server, self._stopping.is_set, looked, orders=False)
+                is_stopping = functools.partial(self._ends, self._stopping)
+                visit = functools.partial(self.drain, server, is_stopping, looked, orders=False)
                 try:
                     self._visits.start(server, functools.partial(self._drained, server, visit, looked))
                 except BaseException:
@@ -313,7 +314,7 @@ class Worker:
         hinted = self._hints_taken = due_hint.taken()
         self._pass_on(hinted)
         places, found = self._look(busy)
-        found = self._own_of(found, hinted)
+        found = self._own.among(found, hinted)
         if due_hint.EVERY in hinted or not found or not self._local_workers.are_there:
             self._leaves_some = False
             return places, found
@@ -327,17 +328,11 @@ class Worker:
         """Keep the hints of a round that could not begin with them, for the next one."""
         due_hint.give_back(self._hints_taken)
 
-    def _own_of(self, found: Iterable[DueServer], hinted: Collection[str]) -> list[DueServer]:
-        """Return one's own of the servers; where the database did not say whose one is its hint waits for the next
-        round."""
-        own = [one for one in found if one.server in self._own]
-        due_hint.give_back(one.server for one in found if one.server in hinted and not self._own.knows(one.server))
-        return own
-
     def _pass_on(self, hinted: Collection[str]) -> None:
-        """Let this machine's other workers look where a hint is for a server that is not one's own."""
+        """Let this machine's other workers look where a hint is for a server that is not one's own, or this worker is
+        of another version than the tables by now."""
         named = [server for server in hinted if server != due_hint.EVERY]
-        if any(server not in self._own and self._own.leaves(server) for server in named):
+        if named and (self._is_left() or any(server not in self._own and self._own.leaves(server) for server in named)):
             # Which worker serves them is not known here
             self._local_workers.notify()
 

@@ -48,7 +48,7 @@ class CeleryEngine(Worker):
         )
         broker = link.of(context.config.engine)
         self._hints = BrokerHints(broker, wakeup)
-        self.listener = Listener(broker, self.hinted, lambda: not self._is_short, self._take_foreign)
+        self.listener = Listener(broker, self.hinted, self._has_room, self._take_foreign)
         self._hinted: set[str] = set()
         self._hinted_guard = threading.Lock()
         #: The broker's hints of the round under way.
@@ -71,9 +71,13 @@ class CeleryEngine(Worker):
                 self._hinted.add(server)
         due_hint.wake()
 
+    def _has_room(self) -> bool:
+        return not self._is_short and not self._is_left()
+
     def _take_foreign(self, server: str, passed: int) -> bool:
-        """Pass the hint on in the next round if the server is not one's own; return whether that is so."""
-        if not self._own.leaves(server):
+        """Pass the hint on in the next round if the server is not one's own, or another version works here by now;
+        return whether that is so."""
+        if not self._own.leaves(server) and not self._is_left():
             return False
         with self._hinted_guard:
             if passed < messages.MOST_PASSED and len(self._foreign) < MOST_HINTED:
@@ -137,7 +141,7 @@ class CeleryEngine(Worker):
             wanted |= names if takes_all else names & self._seen | {one.server for one in found if one.left}
             self._seen = names
             self._sweep_at = now + SWEEP_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers take turns
-        mine = self._own_of([one for one in found if one.server in wanted], hinted | near)
+        mine = self._own.among([one for one in found if one.server in wanted], hinted | near)
         for server in hinted & {one.server for one in found}:
             # Whose it is was not known when the hint came
             if self._own.leaves(server):

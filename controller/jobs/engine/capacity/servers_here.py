@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import sqlalchemy as sa
 
 from controller.db.connection.engine import reading
+from controller.db.due import DueServer
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.jobs.engine.capacity.own_servers import OwnServers
+from controller.jobs.lifecycle import due_hint
 from controller.panels.registry import elsewhere, is_unbound
 from shared.errors import ShoplaunchError
 
@@ -52,9 +54,13 @@ class ServersHere:
         """Return whether the server is known to be another worker's. Asks nobody."""
         return server not in self._own or server in self._elsewhere
 
-    def knows(self, server: str) -> bool:
-        """Return whether it is known if the server is one's own. Asks nobody."""
-        return server not in self._own or server in self._known
+    def among(self, found: Sequence[DueServer], hinted: Collection[str]) -> list[DueServer]:
+        """Return those of the servers whose jobs are moved here; while that cannot be found out of one, its hint waits
+        for the next round."""
+        own = [one for one in found if one.server in self]
+        doubtful = {one.server for one in found if one.server in self._own and one.server not in self._known}
+        due_hint.give_back(doubtful & set(hinted))
+        return own
 
     def look(self) -> bool:
         """Now and then: look where the servers' accounts live, and log once which are left alone. Return False where
