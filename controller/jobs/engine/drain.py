@@ -98,7 +98,8 @@ class Drain:
                 if time.monotonic() >= end or not slot.is_held:
                     break
             is_due = self._leave(server, slot, rest, orders)
-        if is_due and not is_stopping():
+        if is_due:
+            # Also a worker that stops: others go on from here
             self._engine.hint(server)
         return moved
 

@@ -65,6 +65,9 @@ class Listener:
                 if not self._closed:
                     LOG.warning("jobs of other processes are found by the next check: %s", problem)
                 return
+            if self._closed:
+                # Woken by its end, not by a hint
+                return
             due_hint.notify(message.rstrip(MESSAGE).decode("utf-8", "replace"))
 
 

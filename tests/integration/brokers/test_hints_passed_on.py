@@ -1,6 +1,7 @@
 """Hints that a worker cannot follow itself: it hands them on to those that can."""
 
 import secrets
+import threading
 from dataclasses import replace
 
 import pytest
@@ -49,3 +50,26 @@ def test_a_worker_of_another_version_than_the_tables_leaves_hints_to_others(star
     wait_until(lambda: sorted(came) == names)
     assert left._hinted == set()
     assert (left.listener._has_room(), own.listener._has_room()) == (False, True)
+
+
+def test_a_worker_that_stops_hints_the_others_at_what_it_gives_back(world, started):
+    first = started()
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        world.panel.before.clear()
+        at_work.set()
+        assert go_on.wait(60)
+
+    world.panel.before["ensure_database"] = hold
+    job = world.order()
+    first.hinted("web1")
+    assert at_work.wait(60)
+    second = started()
+    stopping = threading.Thread(target=first.stop, args=(60,))
+    stopping.start()
+    wait_until(lambda: first._stopping.is_set())
+    go_on.set()
+    stopping.join(60)
+    wait_until(lambda: world.job(job).state == "dropped")
+    assert second.drain.tally.claims == 1

@@ -77,6 +77,10 @@ class CeleryEngine(Worker):
     def _take_foreign(self, server: str, passed: int) -> bool:
         """Pass the hint on in the next round if the server is not one's own, or another version works here by now;
         return whether that is so."""
+        if self._stopping.is_set():
+            # No round follows: what came in the last wait for messages is the others'
+            self._hints.pass_on(server, passed + 1)
+            return True
         if not self._own.leaves(server) and not self._is_left():
             return False
         with self._hinted_guard:

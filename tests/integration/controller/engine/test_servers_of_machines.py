@@ -141,6 +141,17 @@ def test_a_hint_for_a_server_that_turns_out_to_be_another_machines_is_passed_on(
     assert worker._take_foreign("there", 0) is True
 
 
+def test_a_hint_that_comes_to_a_worker_which_stops_is_passed_on(world, monkeypatch):
+    own = world.service.installation
+    config = replace(own.config, engine=replace(own.config.engine, kind="celery", broker_url="redis://127.0.0.1:1/"))
+    worker = CeleryEngine(EngineContext(config, own.engine, own.now, own.tools_for, lambda _move: None))
+    passed_on = []
+    monkeypatch.setattr(worker._hints, "pass_on", lambda server, passed: passed_on.append((server, passed)))
+    worker.ask_to_stop()
+    assert worker._take_foreign("web1", 0) is True
+    assert passed_on == [("web1", 1)]
+
+
 def test_the_engines_status_names_the_machine(world, monkeypatch):
     add(world, "there", ELSEWHERE)
     ordered(world, "there")

@@ -46,6 +46,12 @@ def test_a_socket_is_open_to_its_user_alone_whatever_the_umask(folder, mask):
     made.close()
 
 
+def test_the_end_of_a_listener_is_no_hint(folder):
+    before = due_hint.given()
+    Wakeup(folder).listen("first").close()
+    assert due_hint.given() == before
+
+
 def notified_by_another_process(folder):
     done = subprocess.run(
         [sys.executable, "-c", NOTIFY, str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False,
