@@ -24,6 +24,10 @@ class Claimed(NamedTuple):
     known: JobContext
 
 
+class PutOff:
+    """Instead of a due job that cannot be read: it is due again later."""
+
+
 class Rest(NamedTuple):
     """A job that was moved on as far as it goes: its lease is given back by its owner, and it is due at `wake_at`."""
 

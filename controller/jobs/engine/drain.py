@@ -156,10 +156,12 @@ class Drain:
             number = slot_for(numbers, is_visit=one.is_visit, in_order=bool(hanging))
             if number is None or (number == FOR_VISITS and not one.is_visit and due.with_agents(connection, [server])):
                 break
-            if (claimed := self._runner.claim(connection, one.job, moment)) is not None:
+            claimed = self._runner.claim(connection, one.job, moment)
+            if isinstance(claimed, Claimed):
                 slot.take(connection, number, moment)
                 return claimed, passed
-            passed.append(one.job)
+            if claimed is None:
+                passed.append(one.job)
         if not passed:
             slot.give_back(connection)
         return None, passed

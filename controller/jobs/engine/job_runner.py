@@ -20,7 +20,7 @@ from controller.db.shapes import UNREADABLE, DamagedRow
 from controller.db.steps import StepRow
 from controller.jobs.agent_judgement import silence
 from controller.jobs.engine import preparation, step_runner
-from controller.jobs.engine.claims import Claimed, Rest, RestsWhen
+from controller.jobs.engine.claims import Claimed, PutOff, Rest, RestsWhen
 from controller.jobs.engine.monitoring import agent_probe, alarms
 from controller.jobs.engine.operations import (
     cancellation,
@@ -91,16 +91,17 @@ class JobRunner:
         self.give_back(rest)
         return True
 
-    def claim(self, connection: sa.Connection, job_id: str, moment: Moment) -> Claimed | None:
+    def claim(self, connection: sa.Connection, job_id: str, moment: Moment) -> Claimed | PutOff | None:
         """Claim a due job within a transaction, and begin its steps where nothing else is to be done before; return
-        None when another worker has it, or what is stored of it is damaged. Raises database_busy."""
+        None when another worker has it, or writes its row; PutOff where what is stored of it is damaged. Raises
+        database_busy."""
         try:
             read = self._read_due(connection, job_id, moment)
         except _DAMAGED as problem:
             # Nothing is written yet; its server's other jobs go on
             report(f"job {job_id} cannot be read", problem)
             leases.put_off(connection, job_id, moment.now + TROUBLE_SECONDS)
-            return None
+            return PutOff()
         if read is None:
             return None
         begun, known = read

@@ -3,9 +3,10 @@
 import threading
 
 import pytest
+import sqlalchemy as sa
 
-from controller.db import due, jobs
-from controller.db.connection.engine import reading
+from controller.db import due, jobs, tables
+from controller.db.connection.engine import reading, transact
 from controller.jobs.engine import drain
 
 
@@ -42,3 +43,11 @@ def test_who_met_a_row_that_is_being_written_has_the_job_before_who_is_hinted_at
     assert moved == ([1], [0]) and world.job(job).state == "dropped"
     counted = [(one.drain.tally.claims, one.drain.tally.missed) for one in (first, second)]
     assert counted == [(1, 0), (0, 0)]
+
+
+def test_a_job_that_cannot_be_read_is_no_claim_that_missed(world):
+    job = world.order()
+    damage = sa.update(tables.jobs).where(tables.jobs.c.id == job.id).values(progress="{")
+    transact(world.engine, lambda connection: connection.execute(damage))
+    assert world.worker.drain("web1") == 0
+    assert (world.worker.drain.tally.claims, world.worker.drain.tally.missed) == (0, 0)
