@@ -80,7 +80,7 @@ def _lay_out(work: Path, tree: Path, machine: str | None) -> None:
         write(tree / "usr" / "lib" / "systemd" / "system" / unit.name, unit.read_bytes())
     share = tree / "usr" / "share"
     # Systems may leave out documents, and this is run
-    for path in sorted(UNITS.glob("local-panel.*")):
+    for path in sorted((*UNITS.glob("local-panel.*"), *HERE.glob("*.sh"))):
         write(share / "shoplaunch" / path.name, path.read_bytes())
     manual = said(sys.executable, str(HERE / "manual.py")) + "\n"
     write(share / "man" / "man1" / "shoplaunch.1.gz", gzip.compress(manual.encode(), mtime=0))

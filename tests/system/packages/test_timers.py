@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: In the place of each night; without the delay that keeps many machines apart.
 OFTEN = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/5\nRandomizedDelaySec=0\nAccuracySec=1s\n"
 PUNCTUAL = "[Timer]\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+FORMER = "/opt/shoplaunch/environments/0123456789abcdef-3.13"
 #: Days ago -> whether the backup, and what was noted in the audit log then, stay.
 BACKUPS_OF = {20: False, 10: True}
 NOTES_OF = {800: False, 700: True}
@@ -46,6 +47,8 @@ def machine(package, tmp_path):
         for days in BACKUPS_OF:
             old = f"{BACKUPS}/20{days}0101T000000Z.backup"
             made.run("sh", "-ec", f"touch -d '{days} days ago' {old}; chown shoplaunch: {old}")
+        # As an upgrade leaves it that overtook a command
+        made.run("sh", "-ec", f"install -d {FORMER}/lib; touch {FORMER}/complete")
         made.path("/var/tmp/notes.py").write_text(NOTES)
         assert noted(made, *NOTES_OF) == set(NOTES_OF)
         yield made
@@ -88,6 +91,8 @@ def require_done(machine):
     assert days == {days for days, stays in BACKUPS_OF.items() if stays}
     assert noted(machine) == {days for days, stays in NOTES_OF.items() if stays}
     assert "Removed: " in log_of(machine, "shoplaunch-retention")
+    assert not machine.path(FORMER).exists()
+    machine.run("shoplaunch", "--version")
     assert {row["name"]: row["ok"] for row in rows(machine)}["backups"]
 
 

@@ -1,6 +1,7 @@
 """Upgrades of the package: with a job in flight, killed, back to the former version, over what a clone left."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -52,6 +53,13 @@ def state_of(tree, job):
     return json.loads(tree.run("shoplaunch", "show", job, "--json"))
 
 
+def each_night(tree):
+    """Do as root what the package's service does each night before it removes what is over; return what it said."""
+    unit = (PROJECT / "packaging" / "systemd" / "shoplaunch-retention.service").read_text("utf-8")
+    (line,) = re.findall(r"^ExecStartPre=\+-(.*)$", unit, re.MULTILINE)
+    return tree.run(*line.split())
+
+
 def tried(tree, job):
     """Return what the job's steps have met."""
     return json.dumps(state_of(tree, job)["steps"])
@@ -74,6 +82,8 @@ def test_a_job_in_flight_goes_on_after_an_upgrade(package, newer, tree, tmp_path
     tree.stop(worker, "shoplaunch", "worker")
     (saved,) = tree.path(BACKUPS).iterdir()
     tree.run("shoplaunch", "backup", "--verify", f"{BACKUPS}/{saved.name}")
+    # The former worker ran on from its own until it was stopped
+    assert each_night(tree) == ""
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
 
 
@@ -152,14 +162,20 @@ CREATE USER shoplaunch@localhost IDENTIFIED BY 's3cret'; GRANT ALL ON shoplaunch
 DATABASE_URL = "mysql://shoplaunch:s3cret@localhost/shoplaunch?unix_socket=/run/mysqld/mysqld.sock"
 
 
-def test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state(package, newer, tree, tmp_path):
+def with_a_database(tree):
+    """Start MariaDB in the tree, with a database for the state; return its process."""
     if shutil.which("mariadbd") is None:
         pytest.skip("mariadb-server is not installed")
     tree.run("sh", "-ec", DATABASE)
     server = ("mariadbd", "--no-defaults", "--user=mysql", "--datadir=/run/state", "--skip-networking")
-    tree.start(*server, "--socket=/run/mysqld/mysqld.sock")
+    started = tree.start(*server, "--socket=/run/mysqld/mysqld.sock")
     wait_until(lambda: tree.path("/run/mysqld/mysqld.sock").exists())
     tree.run("mariadb", "-e", OF_STATE)
+    return started
+
+
+def test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state(package, newer, tree, tmp_path):
+    with_a_database(tree)
     job = in_use(tree, package, tmp_path, DATABASE_URL)
     former = tree.run("readlink", "/opt/shoplaunch/current")
     tree.run("dpkg", "-i", tree.give(newer))
