@@ -4,8 +4,10 @@
 set -e
 opt=/opt/shoplaunch
 current=$(readlink $opt/current)
+# What waits for its database to take the place of the former version
+next=$(readlink $opt/next || true)
 for other in $opt/environments/*; do
-    [ -e "$other" ] && [ "$other" != "$current" ] || continue
+    [ -e "$other" ] && [ "$other" != "$current" ] && [ "$other" != "$next" ] || continue
     # A process names it in its command line, or has libraries of it. By standard input: in grep's own command line the
     # name would be found as well
     using=$(echo "$other/" | grep -alsF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/maps | cut -d / -f 3 | sort -nu)

@@ -15,6 +15,8 @@ from tests.system.packages.tree import SECONDS, Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 STATE, BACKUPS, ENVIRONMENTS = "/var/lib/shoplaunch", "/var/backups/shoplaunch", "/opt/shoplaunch/environments"
+#: What configures the package, and what of that also services call.
+POSTINST, FINISH = "/var/lib/dpkg/info/shoplaunch.postinst", "/usr/share/shoplaunch/finish-upgrade.sh"
 #: What a later version would have made of the tables: the former one knows them no more.
 LATER_TABLES = """
 import contextlib, sqlite3, sys
@@ -167,10 +169,16 @@ def with_a_database(tree):
     if shutil.which("mariadbd") is None:
         pytest.skip("mariadb-server is not installed")
     tree.run("sh", "-ec", DATABASE)
+    started = start_database(tree)
+    tree.run("mariadb", "-e", OF_STATE)
+    return started
+
+
+def start_database(tree):
+    """Start the MariaDB of `with_a_database` again, and return its process."""
     server = ("mariadbd", "--no-defaults", "--user=mysql", "--datadir=/run/state", "--skip-networking")
     started = tree.start(*server, "--socket=/run/mysqld/mysqld.sock")
     wait_until(lambda: tree.path("/run/mysqld/mysqld.sock").exists())
-    tree.run("mariadb", "-e", OF_STATE)
     return started
 
 
@@ -236,17 +244,21 @@ def test_an_upgrade_killed_before_any_of_its_statements_goes_on(package, newer, 
 
 def killed_before_each_statement(tree, job):
     """Kill the script that configures the unpacked package before each of its statements; then let it end."""
-    path = tree.path("/var/lib/dpkg/info/shoplaunch.postinst")
-    script = path.read_text()
-    places = statements(script)
-    assert len(places) > 8
-    for place in places:
-        lines = script.splitlines(keepends=True)
-        path.write_text("".join([*lines[:place], "kill -9 $$\n", *lines[place:]]))
+    scripts = {name: tree.path(name).read_text() for name in (POSTINST, FINISH)}
+    outer, inner = (statements(script) for script in scripts.values())
+    (call,) = [at for at in outer if scripts[POSTINST].splitlines()[at].startswith(f"sh {FINISH}")]
+    # The end of a function is met by nobody who has returned from it
+    inner = [at for at in inner if not scripts[FINISH].splitlines()[at].startswith("}")]
+    assert len(outer) > 8 and len(inner) > 4
+    # As they follow one another
+    before, after = ([(POSTINST, at) for at in outer if (at <= call) == early] for early in (True, False))
+    for name, place in (*before, *((FINISH, at) for at in inner), *after):
+        lines = scripts[name].splitlines(keepends=True)
+        tree.path(name).write_text("".join([*lines[:place], "kill -9 $$\n", *lines[place:]]))
         tree.run("dpkg", "--configure", "shoplaunch", code=1)
         # Of one version, whole: the former until the new one is there
         assert state_of(tree, job)["id"] == job
-    path.write_text(script)
+        tree.path(name).write_text(scripts[name])
     tree.run("dpkg", "--configure", "-a")
     assert state_of(tree, job)["id"] == job
     assert len(list(tree.path(ENVIRONMENTS).iterdir())) == 1
