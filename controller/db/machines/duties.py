@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from controller.db.connection.clock import AHEAD_SECONDS
 from controller.db.tables import failing_duties
 
+BACKUP, RETENTION = "backup", "retention"
 DAY_SECONDS = 86_400.0
 #: Chores are done twice a minute: one that fails for a moment is no failing duty.
 CHORE_SECONDS = 900.0

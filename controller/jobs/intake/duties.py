@@ -24,7 +24,7 @@ from controller.jobs.lifecycle import changes
 from controller.settings.sections import Config
 from shared.errors import ShoplaunchError, advice
 
-BACKUP, RETENTION = "backup", "retention"
+BACKUP, RETENTION = duties.BACKUP, duties.RETENTION
 #: The chore that removes what is over, a little at a time.
 SWEEP = "retention's sweep"
 #: A duty whose last time is longer ago is late: it is done every night, or every hour.

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
 from controller import measures
+from controller.db.machines import duties
 from controller.db.machines.starts import Counted
 from controller.db.upkeep.retention import Kept
 from controller.jobs.engine.monitoring.health import Health
@@ -64,6 +65,13 @@ def _by_kind(health: Health, number: Callable[[Kept], float | None]) -> list[Sam
 
 def _by_start(health: Health, number: Callable[[Counted], float]) -> list[Sample]:
     return [({"way": one.way, "reason": one.reason}, number(one)) for one in health.starts]
+
+
+def _failing(health: Health) -> list[Sample]:
+    if health.jobs is None:
+        return []
+    named = dict.fromkeys((duties.BACKUP, duties.RETENTION, *health.failing))
+    return [({"duty": name}, int(name in health.failing)) for name in named]
 
 
 METRICS: list[Metric] = [
@@ -121,6 +129,12 @@ METRICS: list[Metric] = [
         "When the oldest row left was written, by kind, at the last sweep.",
         lambda health: _by_kind(health, lambda one: one.oldest_at),
     ),
+    Metric(
+        "duty_done_timestamp_seconds",
+        "When the last backup was made, and what is over was last removed, by duty.",
+        lambda health: [({"duty": name}, at) for name, at in health.done_at.items()],
+    ),
+    Metric("duty_failing", "Whether a duty was not done when it was last due, or is late, by duty.", _failing),
 ]
 
 

@@ -15,9 +15,11 @@ from controller.db.machines import duties
 from controller.db.machines.duties import CHORE_SECONDS
 from controller.db.tables import failing_duties
 from controller.db.upkeep import retention
+from controller.jobs.engine.monitoring import health
 from controller.jobs.intake import chores
 from controller.jobs.intake.duties import GONE_SECONDS
 from controller.jobs.retention import sweep
+from controller.web.api import metrics
 from shared.errors import advice
 from tests.attacks.table import attack
 from tests.support.mails import mails_of, put_into
@@ -59,6 +61,23 @@ def test_a_backup_that_fails_is_mailed_and_so_is_the_next_one_that_is_made(world
     assert run("backup", str(folder / "2.backup")) == 0
     assert heard(world) == heard(world) == [("backup_failed", "not done"), ("backup_failed", "done again")]
     assert rows(world) == []
+
+
+def numbers(world):
+    """Return the lines of /metrics about duties, as a process shows them that has just begun."""
+    shown = metrics.text(health.examine(world.engine, world.clock(), health.Loops()))
+    return [line.removeprefix("shoplaunch_duty_") for line in shown.splitlines() if line.startswith("shoplaunch_duty_")]
+
+
+def test_a_backup_and_a_retention_that_fail_and_when_they_were_done_last_are_numbers(world, run, monkeypatch):
+    assert numbers(world) == ['failing{duty="backup"} 0.0', 'failing{duty="retention"} 0.0']
+    assert run("backup", str(world.folder / "none" / "1.backup")) == 1
+    assert numbers(world) == ['failing{duty="backup"} 1.0', 'failing{duty="retention"} 0.0']
+    assert run("backup", str(world.folder / "1.backup")) == 0 and run("prune") == 0
+    (made, removed, *failing) = numbers(world)
+    assert failing == ['failing{duty="backup"} 0.0', 'failing{duty="retention"} 0.0']
+    assert made.startswith('done_timestamp_seconds{duty="backup"} 1')
+    assert removed.startswith('done_timestamp_seconds{duty="retention"} 1')
 
 
 @attack(

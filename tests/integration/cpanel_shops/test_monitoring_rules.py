@@ -12,10 +12,13 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import requests
+import sqlalchemy as sa
 import yaml
 
+from controller.db import tables
 from controller.db.connection.engine import transact
-from controller.db.machines import workers
+from controller.db.machines import duties, workers
+from controller.db.upkeep import retention
 from controller.panels.local.private_stack.stack import free_port
 from controller.web.api.metrics import text
 from tests.integration.cpanel_shops import dashboard_picture
@@ -58,6 +61,7 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{free_port()}"
         settings = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
         settings["rule_files"] = [str(MONITORING / "alerts.yml")]
+        settings["global"] = {"evaluation_interval": "500ms"}
         (job,) = settings["scrape_configs"]
         job |= {"scrape_interval": "500ms", "static_configs": [{"targets": [f"127.0.0.1:{watched}"]}]}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
@@ -116,9 +120,40 @@ def prometheus(shown, tmp_path):
 
 def live(world):
     transact(world.engine, lambda connection: workers.beat(connection, "one", chores=True))
+    done(world, time.time())
     job = world.sold()
     world.until(job)
     assert world.job(job).state == "live", world.trouble(job)
+
+
+def done(world, at):
+    """A backup was made, and what is over was removed, `at` this time."""
+    note = {"at": at, "user": "command line", "action": retention.BACKED_UP}
+    swept = {"kind": retention.SWEEP, "removed": 0, "at": at}
+
+    def work(connection):
+        connection.execute(sa.insert(tables.audit).values(**note))
+        connection.execute(sa.delete(tables.retention).where(tables.retention.c.kind == retention.SWEEP))
+        connection.execute(sa.insert(tables.retention).values(**swept))
+
+    transact(world.engine, work)
+
+
+def test_a_night_without_backup_or_retention_alerts(world, prometheus):
+    done(world, time.time() - 3 * 86_400)
+    transact(world.engine, lambda made: duties.note_failure(made, "backup", "backup_failed", "full", time.time()))
+    prometheus.looked(LOOKS)
+    asked = f"{prometheus.url}/api/v1/alerts"
+    # Pending: each has to last before it fires
+    prometheus.until(lambda: len(alerts_of(asked, "ShoplaunchDuty")) == 3)
+    assert sorted(alerts_of(asked, "ShoplaunchDuty")) == [
+        ("ShoplaunchDutyFails", "backup"), ("ShoplaunchDutyLate", "backup"), ("ShoplaunchDutyLate", "retention"),
+    ]  # fmt: skip
+
+
+def alerts_of(asked, beginning):
+    found = [one["labels"] for one in requests.get(asked, timeout=30).json()["data"]["alerts"]]
+    return [(one["alertname"], one["duty"]) for one in found if one["alertname"].startswith(beginning)]
 
 
 @pytest.mark.sampled(of=3, rests=True)

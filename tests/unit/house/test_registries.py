@@ -161,11 +161,14 @@ def test_the_metrics_are_written_as_they_always_were():
         starts=[Counted("ssh", "", 2, 0.75), Counted("cron", "vanished", 1, 41.0)],
         working=3, deaf=2, slots={"web2": 3}, breakers={"web1": False, "web2": True},
         kept=[Kept("events", 12, 5.5), Kept("spools", 0, None)],
+        done_at={"retention": 7.5}, failing=["backup", "sweep on web1"],
     )  # fmt: skip
     assert metrics.text(health).startswith(METRICS)
     without = metrics.text(Health(error=ShoplaunchError("database_busy", "away")))
     assert "shoplaunch_ready 0.0\n" in without and "shoplaunch_loop_age_seconds +Inf\n" in without
     assert "shoplaunch_jobs{" not in without and "\nshoplaunch_chores_age_seconds " not in without
+    # Nobody knows it then
+    assert "shoplaunch_duty_failing{" not in without
 
 
 METRICS = """\
@@ -230,4 +233,12 @@ shoplaunch_retention_removed_total{kind="spools"} 0.0
 # HELP shoplaunch_retention_oldest_timestamp_seconds When the oldest row left was written, by kind, at the last sweep.
 # TYPE shoplaunch_retention_oldest_timestamp_seconds gauge
 shoplaunch_retention_oldest_timestamp_seconds{kind="events"} 5.5
+# HELP shoplaunch_duty_done_timestamp_seconds When the last backup was made, and what is over was last removed, by duty.
+# TYPE shoplaunch_duty_done_timestamp_seconds gauge
+shoplaunch_duty_done_timestamp_seconds{duty="retention"} 7.5
+# HELP shoplaunch_duty_failing Whether a duty was not done when it was last due, or is late, by duty.
+# TYPE shoplaunch_duty_failing gauge
+shoplaunch_duty_failing{duty="backup"} 1.0
+shoplaunch_duty_failing{duty="retention"} 0.0
+shoplaunch_duty_failing{duty="sweep on web1"} 1.0
 """

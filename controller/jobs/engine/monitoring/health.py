@@ -13,7 +13,8 @@ from controller.db import jobs, migrate
 from controller.db.connection import refusals
 from controller.db.connection.clock import Moment, database_now
 from controller.db.connection.engine import reading
-from controller.db.machines import breakers, servers, slots, starts, workers
+from controller.db.identities import access
+from controller.db.machines import breakers, duties, servers, slots, starts, workers
 from controller.db.machines.starts import Counted
 from controller.db.orders.services import BilledService
 from controller.db.upkeep import health, retention
@@ -31,6 +32,8 @@ MAX_LOOP_SECONDS = 60.0
 MAX_DEAF_SECONDS = 120.0
 #: Chores (work that belongs to no job) without a sign of life for this long hang: longer than any mail takes.
 MAX_CHORES_SECONDS = 600.0
+#: How long the time of the last backup is believed.
+BACKUP_LOOK_SECONDS = 60.0
 #: A service without a job for this long is forgotten: its order was accepted, and the process was killed then.
 FORGOTTEN_SECONDS = 60.0
 
@@ -63,6 +66,9 @@ class Health:
     kept: Sequence[Kept] = ()
     #: Server -> whether its breaker is open.
     breakers: Mapping[str, bool] = field(default_factory=dict)
+    #: Duty -> when it was last done; and which were not done when they were due, or are late.
+    done_at: Mapping[str, float] = field(default_factory=dict)
+    failing: Sequence[str] = ()
     error: ShoplaunchError | None = None
 
     @property
@@ -109,7 +115,22 @@ class Loops:
         return self._loops.age(connection, signs.loops), self._chores.age(connection, signs.chores)
 
 
-def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
+class LastBackup:
+    """When the last backup was made; the audit log has no index for that, so that it is not asked at each check."""
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._look_at = float("-inf")
+
+    def at(self, connection: sa.Connection) -> float | None:
+        """Return the time in unix seconds, None before the first."""
+        if time.monotonic() >= self._look_at:
+            self._at = access.last_time(connection, retention.BACKED_UP)
+            self._look_at = time.monotonic() + BACKUP_LOOK_SECONDS
+        return self._at
+
+
+def examine(engine: sa.Engine, now: float, loops: Loops, backup: LastBackup | None = None) -> Health:
     """Return the installation's health; nothing is written, no other process has to wait."""
     try:
         with reading(engine) as connection:
@@ -133,10 +154,18 @@ def examine(engine: sa.Engine, now: float, loops: Loops) -> Health:
                 starts=starts.counted(connection),
                 slots=slots.taken(connection, Moment(now, now)),
                 breakers=_breakers(connection),
+                done_at=_done_at(connection, backup or LastBackup()),
+                failing=[one.name for one in duties.listed(connection) if one.well_at is None],
                 error=refusals.last(engine) or _silent(age) or _hanging(chores_age),
             )
     except ShoplaunchError as error:
         return Health(error=error)
+
+
+def _done_at(connection: sa.Connection, backup: LastBackup) -> dict[str, float]:
+    """Return when each duty was last done, of those that were."""
+    found = {duties.BACKUP: backup.at(connection), duties.RETENTION: retention.swept_at(connection)}
+    return {name: at for name, at in found.items() if at is not None}
 
 
 def _working(signs: workers.Signs, since: float) -> int:
@@ -182,7 +211,7 @@ class Readiness:
         self._engine = engine
         self._clock = clock
         self._checking = threading.Lock()
-        self._loops = Loops()
+        self._loops, self._backup = Loops(), LastBackup()
         self._last: Health | None = None
         self._at = 0.0
 
@@ -204,7 +233,7 @@ class Readiness:
     def _renewed(self) -> Health:
         try:
             if self._last is None or self._age() > CACHE_SECONDS:
-                self._last = examine(self._engine, self._clock(), self._loops)
+                self._last = examine(self._engine, self._clock(), self._loops, self._backup)
                 self._at = time.monotonic()
             return self._last
         finally:
