@@ -28,9 +28,16 @@ if [ "$former" != "$next" ]; then
         echo "The state was not backed up: the Python of the former version was removed."
     elif [ -x "$former/bin/shoplaunch" ]; then
         saved=/var/backups/shoplaunch/before-$version-$(date -u +%Y%m%dT%H%M%SZ).backup
-        # The former version serves on where a service asks, and not without one who is told: a failed backup is mailed
-        run shoplaunch backup "$saved" || { [ "${1-}" != locked ] && exit 0; } || exit 1
-        echo "The state as it was is in $saved"
+        if run shoplaunch backup "$saved"; then
+            echo "The state as it was is in $saved"
+        else
+            case $said in
+                # The former version reads it no more, and that machine has backed it up
+                *database_newer:*) echo "The state was not backed up: another machine has migrated it already." ;;
+                # Where a service asks, the former version serves on: a backup that fails is mailed to the operator
+                *) [ "${1-}" = locked ] && exit 1 || exit 0 ;;
+            esac
+        fi
     fi
     # In one step: whatever starts meanwhile is wholly of one version
     ln -sfn "$next" $opt/current.new

@@ -196,6 +196,18 @@ def test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state(
     assert "9999" in tree.run("cat", "/root/later/shoplaunch.sql")
 
 
+def test_an_upgrade_after_that_of_another_machine_goes_on_with_the_tables_it_made(package, newer, tree, tmp_path):
+    job = in_use(tree, package, tmp_path)
+    # As the other machine's new version leaves it: the former one here lacks the last migration
+    versions = "/opt/shoplaunch/current/lib/python3*/site-packages/controller/db/migrations/versions"
+    tree.run(
+        "sh", "-ec", f"rm $(find {versions} -name '[0-9]*.py' -printf '%f %p\\n' | sort | tail -n 1 | cut -d ' ' -f 2)"
+    )
+    assert "database_newer" in tree.run("shoplaunch", "jobs", code=1)
+    assert "another machine" in tree.run("dpkg", "-i", tree.give(newer))
+    assert state_of(tree, job)["id"] == job and list(tree.path(BACKUPS).iterdir()) == []
+
+
 def test_an_upgrade_that_begins_with_other_settings_asks_nothing_and_keeps_what_is_set(package, tree, tmp_path):
     tree.run("dpkg", "-i", tree.give(package))
     tree.run("shoplaunch", "init", "--operator-email", "operator@example.com")
