@@ -58,6 +58,13 @@ def _orders_without_job(health: Health) -> list[Sample]:
     return [({"reason": reason}, getattr(health, reason)) for reason in ("refused", "waiting", "forgotten")]
 
 
+def _failing(health: Health) -> list[Sample]:
+    if health.jobs is None:
+        return []
+    named = dict.fromkeys((duties.BACKUP, duties.RETENTION, *health.failing))
+    return [({"duty": name}, int(name in health.failing)) for name in named]
+
+
 def _by_kind(health: Health, number: Callable[[Kept], float | None]) -> list[Sample]:
     found = ((one.kind, number(one)) for one in health.kept)
     return [({"kind": kind}, value) for kind, value in found if value is not None]
@@ -65,13 +72,6 @@ def _by_kind(health: Health, number: Callable[[Kept], float | None]) -> list[Sam
 
 def _by_start(health: Health, number: Callable[[Counted], float]) -> list[Sample]:
     return [({"way": one.way, "reason": one.reason}, number(one)) for one in health.starts]
-
-
-def _failing(health: Health) -> list[Sample]:
-    if health.jobs is None:
-        return []
-    named = dict.fromkeys((duties.BACKUP, duties.RETENTION, *health.failing))
-    return [({"duty": name}, int(name in health.failing)) for name in named]
 
 
 METRICS: list[Metric] = [
