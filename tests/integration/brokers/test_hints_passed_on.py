@@ -50,6 +50,8 @@ def test_a_worker_of_another_version_than_the_tables_leaves_hints_to_others(star
     wait_until(lambda: sorted(came) == names)
     assert left._hinted == set()
     assert (left.listener._has_room(), own.listener._has_room()) == (False, True)
+    # What came while that was not known yet
+    assert (left._take_foreign("web1", 0), own._take_foreign("web1", 0)) == (True, False)
 
 
 def test_a_worker_that_stops_hints_the_others_at_what_it_gives_back(world, started):
